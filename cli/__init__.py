@@ -1,0 +1,1 @@
+"""The `nss` command: talks to people, and imports the rest only when a command needs it."""

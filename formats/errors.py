@@ -1,0 +1,70 @@
+"""The errors of `formats`: each is a sentence for the person whose input it was.
+
+    FormatsError
+    ├── FeedFormatError   a feed output format string can't be compiled
+    ├── FilterError       feed filter keys or values are wrong
+    ├── ZoneError         a time zone isn't known
+    └── NotReadable       a feed format can't be read back
+"""
+
+from dataclasses import dataclass
+
+
+class FormatsError(ValueError):
+    """Every error that `formats` raises on purpose."""
+
+
+class FeedFormatError(FormatsError):
+    """A feed output format string can't be compiled.
+
+    `line` and `column` count from 1 and tell where in `text`; `near` is the nearest known field
+    name, when a field is unknown.
+    """
+
+    def __init__(self, why: str, text: str, offset: int, near: str | None = None) -> None:
+        before = text[:offset]
+        self.why = why
+        self.line = before.count("\n") + 1
+        self.column = offset - (before.rfind("\n") + 1) + 1
+        self.near = near
+        self.excerpt = _excerpt(text, self.line, self.column)
+        where = f"column {self.column}" if self.line == 1 else f"line {self.line}, {self.column}"
+        message = f"feed format: {why} ({where})\n{self.excerpt}"
+        if near is not None:
+            message += f"\nTry: {near}"
+        super().__init__(message)
+
+
+def _excerpt(text: str, line: int, column: int, width: int = 72) -> str:
+    """Return the place in `text` with a caret under it, cut to a terminal's width."""
+    row = text.split("\n")[line - 1].replace("\t", " ")
+    start = max(0, column - 1 - width // 2)
+    piece = row[start : start + width]
+    lead = "..." if start else ""
+    trail = "..." if start + width < len(row) else ""
+    return f"  {lead}{piece}{trail}\n  {' ' * (len(lead) + column - 1 - start)}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: the key, what stood there, and what would be right."""
+
+    key: str
+    value: object
+    why: str
+
+
+class FilterError(FormatsError):
+    """Feed filter keys or values are wrong; `problems` tells all of them."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{p.key} = {p.value!r}: {p.why}" for p in problems))
+
+
+class ZoneError(FormatsError):
+    """A time zone is neither an IANA name nor a GMT offset."""
+
+
+class NotReadable(FormatsError):  # noqa: N818 - named as the sentence reads
+    """A feed format can't be read back: its fields have no separator between them."""

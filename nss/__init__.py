@@ -1,0 +1,1 @@
+"""Moves web transaction records: owns every socket, file, timer and task."""

@@ -1,0 +1,71 @@
+"""What can go wrong, as one tree; each leaf has an exit code of sysexits.h.
+
+    NssError
+    ├── UsageError        64  the command line makes no sense
+    ├── DataError         65  the records or lines given are bad
+    ├── InputMissing      66  a file that should be read is not there
+    ├── SourceError       74  a source can't go on
+    ├── SinkError         74  a sink can't go on
+    ├── ServiceError      70  a part of the service ended that should not have
+    └── ConfigError       78  the configuration is wrong
+
+An error's text is `<what failed>: <why> (<where>)`, and `tip` is what the person can do.
+"""
+
+from typing import ClassVar
+
+
+class NssError(Exception):
+    """Every error that NSS raises on purpose."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, tip: str | None = None) -> None:
+        super().__init__(message)
+        self.tip = tip
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\nTry: {self.tip}" if self.tip else message
+
+
+class UsageError(NssError):
+    """The command line makes no sense."""
+
+    exit_code = 64
+
+
+class DataError(NssError):
+    """The records or lines given are bad."""
+
+    exit_code = 65
+
+
+class InputMissing(NssError):
+    """A file that should be read is not there, or can't be read."""
+
+    exit_code = 66
+
+
+class ServiceError(NssError):
+    """A part of the service ended that should not have."""
+
+    exit_code = 70
+
+
+class SourceError(NssError):
+    """A source can't go on."""
+
+    exit_code = 74
+
+
+class SinkError(NssError):
+    """A sink can't go on."""
+
+    exit_code = 74
+
+
+class ConfigError(NssError):
+    """The configuration is wrong."""
+
+    exit_code = 78

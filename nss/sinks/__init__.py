@@ -1,0 +1,72 @@
+"""Where lines go: the contract of a sink and the outcome of a send. One file each beside this one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Every line was handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """The destination can't take lines now; nothing is wrong with the lines.
+
+    The first `sent` lines were handed over. Send the rest again after `delay_secs`, the same
+    lines in the same order. `reason` is a sentence for people.
+    """
+
+    sent: int
+    delay_secs: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """The line at index `sent` is longer than the path takes; those before it were handed over.
+
+    From now on a line must have at most `max_bytes` bytes. Shorten and send the rest again.
+    """
+
+    sent: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The line at index `sent` was refused for good; those before it were handed over."""
+
+    sent: int
+    reason: str
+
+
+Outcome = Delivered | RetryAfter | TooLong | Rejected
+
+
+class Sink(Protocol):
+    """Takes lines of one feed, in order, and says what became of them."""
+
+    name: str
+    """The name of the feed it belongs to, for telemetry."""
+
+    max_line_bytes: int
+    """Lines must not be longer than this, framing not counted; may fall while running."""
+
+    wants_keys: bool
+    """Whether `send` should get the keys that order must be kept for (the record's user)."""
+
+    async def open(self) -> None:
+        """Get ready. A destination that is not there yet is no error: `send` will tell."""
+
+    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
+        """Hand over lines (without LF or other framing) and return what came of it.
+
+        Returns instead of raising for everything that the network or the disk may do. `keys`
+        is as long as `lines` when `wants_keys`. Cancelling is safe: the lines of this call
+        may then have been handed over or not.
+        """
+
+    async def close(self) -> None:
+        """Flush and let go of sockets and files."""

@@ -1,0 +1,34 @@
+"""Where records come from: the contract of a source. One file each beside this one."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from nss.batch import Batch
+
+Accept = Callable[[Batch], Awaitable[None]]
+"""Hands a batch to the spool; returns once it is accepted (durably, if the spool is durable).
+
+Waits as long as the spool is full: a source that awaits it before reading on has back-pressure.
+"""
+
+
+class Source(Protocol):
+    """Finds record boundaries and hands batches on; it does not parse further."""
+
+    name: str
+    """The name of the source in the configuration."""
+
+    async def run(self, accept: Accept) -> None:
+        """Read until there is nothing more to come (a whole file, stdin) or until `stop`.
+
+        A batch goes out when it has about 1 MiB, or what has come in 200 ms. Returns after the
+        last batch was accepted. Raises `nss.errors.SourceError` for what will not heal by
+        waiting; everything else is retried inside, reported through telemetry.
+        """
+
+    async def stop(self) -> None:
+        """Stop reading; what was read whole is still handed on before `run` returns."""
+
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong now, as a sentence; `None` while all is well."""

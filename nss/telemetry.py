@@ -1,0 +1,52 @@
+"""What happened, told once: each event is one function that writes the log line and counts.
+
+A message is a sentence; facts are fields. The level says whether data was lost: ERROR means it
+was or will be, WARNING that something waits or was repaired, INFO that the state changed.
+Repeated events of one kind are held back and told as a number: the first at once, then one line
+every `QUIET_SECS` with how many there were.
+"""
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+QUIET_SECS = 10.0
+
+log = logging.getLogger("nss")
+
+counters: Counter[tuple[str, str]] = Counter()
+"""(counter, component name) -> count since the process started."""
+
+
+@dataclass(slots=True)
+class _Held:
+    until: float
+    count: int = 0
+
+
+_held: dict[tuple[str, str], _Held] = {}
+
+
+def emit(level: int, event: str, component: str, message: str, **facts: object) -> None:
+    """Write one log line, unless the same event of the same component was told just now."""
+    now = time.monotonic()
+    held = _held.get((event, component))
+    if held is not None and now < held.until:
+        held.count += 1
+        return
+    if held is not None and held.count:
+        facts["held_back"] = held.count
+    _held[event, component] = _Held(now + QUIET_SECS)
+    log.log(level, message, extra={"event": event, "component": component, "facts": facts})
+
+
+def count(counter: str, component: str, amount: int = 1) -> None:
+    """Move a counter."""
+    counters[counter, component] += amount
+
+
+def clear() -> None:
+    """Forget all counts and what was held back (tests)."""
+    counters.clear()
+    _held.clear()
