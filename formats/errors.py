@@ -1,10 +1,10 @@
 """The errors of `formats`: each is a sentence for the person whose input it was.
 
-    FormatsError
-    ├── FeedFormatError   a feed output format string can't be compiled
-    ├── FilterError       feed filter keys or values are wrong
-    ├── ZoneError         a time zone isn't known
-    └── NotReadable       a feed format can't be read back
+FormatsError
+├── FeedFormatError   a feed output format string can't be compiled
+├── FilterError       feed filter keys or values are wrong
+├── ZoneError         a time zone isn't known
+└── NotReadable       a feed format can't be read back
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,103 @@
+"""Reading a cell back: the text of one value place to the fields that it was built from."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from formats.errors import NotReadable
+from formats.fields import TIME_FIELDS
+from formats.language import Literal, Part
+from formats.record import Moment
+from formats.structure import Cell
+
+Match = Callable[[str], dict[str, str] | None]
+
+
+def matcher(parts: Sequence[Part]) -> Match:
+    """Return a function from text to field texts; it returns `None` when the text doesn't fit.
+
+    A field ends where the static text after it first occurs, found in one pass over the text:
+    hostile text cannot make it slow. Fields with nothing between them are told apart by their
+    width; raises `NotReadable` when they have none.
+    """
+    steps: list[tuple[str, str, int]] = []  # field or "", static text to find, width
+    lead = ""
+    for index, part in enumerate(parts):
+        if isinstance(part, Literal):
+            if index == 0:
+                lead = part.text
+            continue
+        following = parts[index + 1] if index + 1 < len(parts) else None
+        until = following.text if isinstance(following, Literal) else ""
+        width = 0 if until or following is None else part.width
+        if following is not None and not until and not width:
+            raise NotReadable(f"nothing between {part.spec} and the field after it")
+        steps.append((part.field.name, until, width))
+
+    def match(text: str) -> dict[str, str] | None:
+        if not text.startswith(lead):
+            return None
+        at = len(lead)
+        told: dict[str, str] = {}
+        for name, until, width in steps:
+            end = at + width if width else text.find(until, at) if until else len(text)
+            if end < 0 or end > len(text):
+                return None
+            told.setdefault(name, text[at:end])
+            at = end + len(until)
+        return told if at == len(text) else None
+
+    return match
+
+
+def _completeness(cell: Cell) -> int:
+    names = {slot.field.name for slot in cell.slots}
+    if "epochtime" in names:
+        return 100
+    if "time" in names:
+        return 90
+    dated = bool(names & {"yy", "yyyy"}) and bool(names & {"mon", "mth"}) and "dd" in names
+    return len(names) + (50 if dated and {"hh", "mm", "ss"} <= names else 0)
+
+
+_COMPLETE = 50
+
+
+def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return the cells that tell a record's time: one if one is enough, and its zone's."""
+    candidates = [cell for cell in cells if cell.is_time]
+    if not candidates:
+        return ()
+    best = max(candidates, key=_completeness)
+    if _completeness(best) < _COMPLETE:
+        return tuple(candidates)
+    told = {slot.field.name for slot in best.slots}
+    if told & {"tz", "epochtime"}:
+        return (best,)
+    zones = [cell for cell in candidates if any(slot.field.name == "tz" for slot in cell.slots)]
+    return (best, *zones[:1])
+
+
+def moment_of(cells: Sequence[Cell]) -> Moment:
+    """Return how records of a format tell their time; `cells` come from `time_cells`.
+
+    The texts of the cells are the key: attributes `clock0`, `clock1`, ...
+    """
+    names = tuple(f"clock{index}" for index in range(len(cells)))
+    matches = [matcher(cell.parts) for cell in cells]
+
+    def tell(key: object) -> Mapping[str, str | int | None]:
+        texts = key if isinstance(key, tuple) else (key,)
+        told: dict[str, str | int | None] = {}
+        for cell, match, text in zip(cells, matches, texts, strict=True):
+            if text is None:
+                continue
+            found = match(str(text)) if cell.single is None else None
+            if found is not None and all(found.values()):
+                told.update({n: value for n, value in found.items() if n in TIME_FIELDS})
+            elif cell.single is not None and cell.single.field.name in TIME_FIELDS:
+                told[cell.single.field.name] = str(text)
+            else:
+                told["time"] = str(text)
+        return told
+
+    keys = ", ".join(f"r.{name}" for name in names)
+    return Moment(names, keys if len(names) <= 1 else f"({keys})", tell)

@@ -1,0 +1,467 @@
+"""The NSS feed filters: configuration keys compiled into one predicate over a record.
+
+All keys of a table must hold; of the values of one key, one is enough. `not_` before a key turns
+it round. A key that looks at several fields holds if one of them fits. Text is compared without
+regard to case. Missing values take part as their placeholders: `not_threats = "None"` passes the
+records that carry a threat.
+
+The predicate is one generated expression. Case folding and set look-ups are as cheap as
+remembering their answers; what must be parsed first (addresses, codes, lists) is parsed once per
+distinct value.
+"""
+
+import ipaddress
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from itertools import chain, repeat
+from types import MappingProxyType
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from formats.errors import FilterError, Problem
+
+MEMO_MAX_ENTRIES = 32_768
+"""So many distinct values are remembered per key, then all are forgotten."""
+
+MEMO_MAX_CHARS = 128
+"""Longer values are tested each time, so that senders can't fill the memory."""
+
+_INLINE_RANGES = 8
+_NOT = "not_"
+_NO_NUMBER = -1
+_IPV6_OFFSET = 1 << 32
+_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_UNESCAPED_IN_URLS = "".join(map(chr, range(0x21, 0x7F)))
+
+Access = Callable[[str], str]
+Bind = Callable[[object], str]
+Range = tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterKey:
+    """One key of a filter table.
+
+    `kind` is a key of `KINDS`, `example` a value as it stands in TOML, and `choices` all values
+    there are, where the service documents a closed set.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    kind: str
+    description: str
+    example: str
+    choices: tuple[str, ...] = ()
+
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "text": "text: `x` is the whole value, `x*` its start, `*x` its end, `*x*` any part",
+        "url": "text as above, without scheme; characters that NSS writes as %HH are found so",
+        "host": "text as above; a port after the host is seen past unless the value has one",
+        "list": "text as above; one member of the record's list is enough",
+        "address": "IPv4 or IPv6: an address, `first-last`, or CIDR; commas separate several",
+        "code": "HTTP status: `403`, `4xx`, or `400-499`; commas separate several",
+        "size": "bytes, or with KB, MB, GB (of 1024): `200`, `10KB-1MB`, `1MB-`; commas separate",
+        "score": "number from 0 to 100: `75`, `46-74`, `90-`; commas separate several",
+    }
+)
+"""How values of each kind are written."""
+
+
+def _key(
+    kind: str, name: str, fields: str, description: str, example: str, *choices: str
+) -> FilterKey:
+    return FilterKey(name, tuple(fields.split()), kind, description, example, choices)
+
+
+_KEYS = (
+    _key("text", "action", "action", "What policy did", '"Blocked"', "Allowed", "Blocked"),
+    _key("text", "reason", "reason", "Why policy did so", '"Not allowed*"'),
+    _key("text", "users", "login", "Login of the user", '["*@example.com"]'),
+    _key("text", "departments", "dept", "Department of the user", '["Sales", "HR"]'),
+    _key("text", "locations", "location", "Location of the source", '["Lisbon*"]'),
+    _key(
+        "address", "client_ips", "cip", "Address of the client", '["192.0.2.0/24", "2001:db8::/32"]'
+    ),
+    _key("address", "public_ips", "cintip cpubip", "Public address of the client", '"203.0.113.7"'),
+    _key("address", "server_ips", "sip", "Address of the server", '"192.0.2.1-192.0.2.9"'),
+    _key("text", "forwarding_methods", "trafficredirectmethod", "How traffic came in", '["PAC*"]'),
+    _key("text", "user_agents", "ua", "User agent of the client", '["*Firefox*"]'),
+    _key("text", "protocols", "proto", "Protocol of the transaction", '["HTTP", "HTTPS"]'),
+    _key("text", "methods", "reqmethod", "HTTP method", '["POST", "PUT"]'),
+    _key("code", "response_codes", "respcode", "HTTP status", '["200", "4xx"]'),
+    _key("size", "request_size", "reqsize", "Bytes of the request", '"10KB-1MB, 200"'),
+    _key("size", "response_size", "respsize", "Bytes of the response", '"1MB-"'),
+    _key("size", "transaction_size", "totalsize", "Bytes of request and response", '"0-64KB"'),
+    _key("url", "urls", "eurl", "Destination URL", '["example.com/files/*", "*.zip"]'),
+    _key("host", "hosts", "ehost", "Destination host", '["*.example.com"]'),
+    _key("url", "referers", "ereferer", "Referrer URL", '["intranet.example.org*"]'),
+    _key("text", "url_classes", "urlclass", "URL class", '["Privacy Risk"]'),
+    _key("text", "url_super_categories", "urlsupercat", "URL super category", '["Travel"]'),
+    _key("text", "url_categories", "urlcat", "URL category", '["Games"]'),
+    _key("text", "cloud_apps", "appname", "Cloud application", '["Dropbox"]'),
+    _key("text", "cloud_app_classes", "appclass", "Category of the application", '["Web Mail"]'),
+    _key("text", "app_status", "app_status", "Sanction state of the application", '"Sanctioned"'),
+    _key("text", "malware_categories", "malwarecat", "Malware category", '["Adware"]'),
+    _key("text", "malware_classes", "malwareclass", "Malware super category", '["Sandbox"]'),
+    _key("text", "threats", "threatname", "Threat found", '["EICAR*"]'),
+    _key(
+        "text",
+        "threat_severities",
+        "threatseverity",
+        "Severity",
+        '["Critical", "High"]',
+        "Critical",
+        "High",
+        "Medium",
+        "Low",
+        "None",
+    ),
+    _key("score", "page_risk", "riskscore", "Risk index of the page", '"75-100"'),
+    _key("text", "file_types", "filetype upload_filetype", "File type, up or down", '["ZIP"]'),
+    _key(
+        "text", "file_classes", "fileclass upload_fileclass", "File class, up or down", '["Audio"]'
+    ),
+    _key(
+        "text",
+        "unscannable_types",
+        "unscannabletype",
+        "Why a file was not scanned",
+        '["Encrypted*"]',
+    ),
+    _key("text", "dlp_engines", "dlpeng", "DLP engine that matched", '["HIPAA"]'),
+    _key("list", "dlp_dictionaries", "dlpdict", "DLP dictionaries that matched", '["Gambling"]'),
+    _key("text", "rule_labels", "rulelabel", "Rule that blocked", '["URL_Filtering_1"]'),
+    _key("text", "device_owners", "deviceowner", "Owner of the device", '["ana"]'),
+    _key("text", "device_hostnames", "devicehostname", "Host name of the device", '["LAPTOP-*"]'),
+    _key("text", "source_countries", "srcip_country", "Country of the client", '["Portugal"]'),
+    _key("text", "destination_countries", "dstip_country", "Country of the server", '["Germany"]'),
+)
+
+FILTER_KEYS: Mapping[str, FilterKey] = MappingProxyType({key.name: key for key in _KEYS})
+"""Every key by its name. Each has a twin, `not_` and the name, for what must not be."""
+
+
+class _Test(Protocol):
+    """What one value must pass, as source text."""
+
+    def source(self, value: str, bind: Bind) -> str:
+        """Return an expression over the expression `value`; `bind` names the objects it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Passes texts that equal, start with, end with or hold one of the words."""
+
+    equal: frozenset[str]
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    def source(self, value: str, bind: Bind) -> str:
+        folded = chain([f"(_fv := ({value}).casefold())"], repeat("_fv"))
+        tests = []
+        if self.equal:
+            tests.append(f"{next(folded)} in {bind(self.equal)}")
+        if self.starts:
+            tests.append(f"{next(folded)}.startswith({bind(self.starts)})")
+        if self.ends:
+            tests.append(f"{next(folded)}.endswith({bind(self.ends)})")
+        tests.extend(f"{part!r} in {next(folded)}" for part in self.parts)
+        return " or ".join(tests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Passes numbers inside one of the ranges, which are sorted and apart."""
+
+    ranges: tuple[Range, ...]
+
+    def source(self, value: str, bind: Bind) -> str:
+        if len(self.ranges) > _INLINE_RANGES:
+            firsts, lasts = zip(*self.ranges, strict=True)
+            return f"{bind(partial(_is_within, firsts, lasts))}({value})"
+        number = chain([f"(_fv := ({value}))"], repeat("_fv"))
+        return " or ".join(
+            f"{next(number)} >= {first}"
+            if last == math.inf
+            else f"{first} <= {next(number)} <= {last}"
+            for first, last in self.ranges
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """Passes values of which one reading passes `test`; remembers the answer per value."""
+
+    readings: Callable[[str], Iterable[object]]
+    test: _Test
+
+    def source(self, value: str, bind: Bind) -> str:
+        namespace: dict[str, object] = {}
+        passes = _function("v", self.test.source("v", partial(_bind, namespace)), namespace)
+        return f"{bind(_Memo(lambda text: any(map(passes, self.readings(text)))))}[{value}]"
+
+
+class _Memo(dict[str, bool]):
+    """The answers for the values seen; works out a missing one."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def __missing__(self, value: str) -> bool:
+        answer = self._answer(value)
+        if len(value) <= MEMO_MAX_CHARS:
+            if len(self) >= MEMO_MAX_ENTRIES:
+                self.clear()
+            self[value] = answer
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """One key of a table: what one of its fields must pass, or none if `negated`."""
+
+    fields: tuple[str, ...]
+    test: _Test
+    negated: bool
+
+    def source(self, access: Access, bind: Bind) -> str:
+        passes = " or ".join(self.test.source(access(field), bind) for field in self.fields)
+        return f"not ({passes})" if self.negated else f"({passes})"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Decides which records a feed carries. `fields` are the record fields it looks at."""
+
+    fields: frozenset[str]
+    clauses: tuple[_Clause, ...] = ()
+
+    @property
+    def passes_all(self) -> bool:
+        """Whether every record passes, so that there is nothing to call."""
+        return not self.clauses
+
+    def compile(self, access: Access, namespace: Mapping[str, object]) -> Callable[[Any], bool]:
+        """Return the predicate over a record.
+
+        `access(field)` is a Python expression over the record `r` for a field's value: `str`, or
+        `int` for fields of size and score. `namespace` holds the names in these expressions;
+        names that start with `_f` are the filter's own. The predicate raises nothing, whatever
+        the values are.
+        """
+        own = dict(namespace)
+        bind = partial(_bind, own)
+        source = " and ".join(clause.source(access, bind) for clause in self.clauses)
+        return _function("r", source or "True", own)
+
+
+def parse(table: Mapping[str, object]) -> Filter:
+    """Read a table of filter keys, each with one value or a list of values.
+
+    Raises `FilterError` with everything that is wrong in the table.
+    """
+    problems: list[Problem] = []
+    clauses: list[_Clause] = []
+    for name, value in table.items():
+        key = FILTER_KEYS.get(name.removeprefix(_NOT))
+        if key is None:
+            problems.append(Problem(name, value, _unknown(name)))
+            continue
+        test = _read_values(key, name, value, problems)
+        clauses.append(_Clause(key.fields, test, negated=name.startswith(_NOT)))
+    if problems:
+        raise FilterError(tuple(problems))
+    return Filter(frozenset(field for clause in clauses for field in clause.fields), tuple(clauses))
+
+
+def _unknown(name: str) -> str:
+    by_field = {field: key.name for key in FILTER_KEYS.values() for field in key.fields}
+    known = [*FILTER_KEYS, *(_NOT + key for key in FILTER_KEYS)]
+    near = [by_field[name]] if name in by_field else get_close_matches(name, known, n=1)
+    return f"unknown key; the nearest is {near[0]}" if near else "unknown key"
+
+
+def _read_values(key: FilterKey, name: str, value: object, problems: list[Problem]) -> _Test:
+    """Build the test of one key; what is wrong with its values goes to `problems`."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        problems.append(Problem(name, value, "has no values; leave the key out to pass everything"))
+    ranges: list[Range] = []
+    patterns: list[tuple[str, str]] = []
+    read_range = _RANGES.get(key.kind)
+    for item in values:
+        number = isinstance(item, int) and not isinstance(item, bool)
+        if not isinstance(item, str) and not (number and key.kind in _NUMBER_KINDS):
+            problems.append(Problem(name, item, f"must be {KINDS[key.kind]}"))
+            continue
+        for text in [str(item)] if read_range is None else map(str.strip, str(item).split(",")):
+            try:
+                if read_range is None:
+                    patterns.append(_pattern(key, text))
+                else:
+                    ranges.append(read_range(text))
+            except ValueError as error:
+                problems.append(Problem(name, text, str(error)))
+    test = _text(patterns) if read_range is None else _Numbers(_merged(ranges))
+    readings = _READINGS.get(key.kind)
+    return test if readings is None else _Remembered(readings, test)
+
+
+def _pattern(key: FilterKey, text: str) -> tuple[str, str]:
+    """Return what the text stands for and its word: `("starts", "lisbon")` for `Lisbon*`."""
+    if key.choices and text.casefold() not in map(str.casefold, key.choices):
+        raise ValueError(f"must be one of {', '.join(key.choices)}")
+    if key.kind == "list" and "|" in text:
+        raise ValueError("holds a |; write each member as a value of its own")
+    if key.kind in _URL_KINDS and (scheme := re.match("https?://", text, re.IGNORECASE)):
+        raise ValueError(f"records carry no scheme; write {text[scheme.end() :]}")
+    word = text.removeprefix("*").removesuffix("*")
+    if not word:
+        raise ValueError("stands for no text or for any; leave it out")
+    if "*" in word:
+        raise ValueError("has a * inside; it may stand first and last only")
+    if key.kind in _URL_KINDS:
+        word = quote(word, safe=_UNESCAPED_IN_URLS, errors="surrogatepass")
+    open_start, open_end = text.startswith("*"), text.endswith("*")
+    place = {(0, 0): "equal", (0, 1): "starts", (1, 0): "ends", (1, 1): "parts"}
+    return place[open_start, open_end], word.casefold()
+
+
+def _text(patterns: list[tuple[str, str]]) -> _Text:
+    def words(place: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(word for at, word in patterns if at == place))
+
+    return _Text(frozenset(words("equal")), words("starts"), words("ends"), words("parts"))
+
+
+def _addresses(text: str) -> Range:
+    first, dash, last = map(str.strip, text.partition("-"))
+    try:
+        if dash:
+            ends = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        else:
+            network = ipaddress.ip_network(first, strict=False)
+            ends = network[0], network[-1]
+    except ValueError:
+        raise ValueError(f"must be {KINDS['address']}") from None
+    if "/" in first and ends[0] != ipaddress.ip_interface(first).ip:
+        raise ValueError(f"is no network address; write {network} or an address alone")
+    if ends[0].version != ends[1].version:
+        raise ValueError("goes from IPv4 to IPv6; both ends must be of one kind")
+    return _in_order(_position(ends[0]), _position(ends[1]))
+
+
+def _codes(text: str) -> Range:
+    if re.fullmatch("[1-9]xx", text, re.IGNORECASE):
+        return int(text[0]) * 100, int(text[0]) * 100 + 99
+    if bounds := re.fullmatch("([0-9]{3}) *- *([0-9]{3})", text):
+        return _in_order(int(bounds[1]), int(bounds[2]))
+    if code := re.fullmatch("([0-9]{3})(?: - [A-Za-z].*)?", text):
+        return int(code[1]), int(code[1])
+    raise ValueError(f"must be {KINDS['code']}")
+
+
+def _amounts(kind: str, unit: str, most: float, text: str) -> Range:
+    amount = f"([0-9]{{1,18}}) *({unit})?"
+    match = re.fullmatch(f"{amount}(?: *(-) *(?:{amount})?)?", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"must be {KINDS[kind]}")
+    first, first_unit, dash, last, last_unit = match.groups(default="")
+    begin = int(first) * _UNITS[first_unit.lower()]
+    end = int(last) * _UNITS[last_unit.lower()] if last else most if dash else begin
+    if max(begin, end) > most:
+        raise ValueError(f"must be {KINDS[kind]}")
+    return _in_order(begin, end)
+
+
+def _in_order(first: int, last: float) -> Range:
+    if first > last:
+        raise ValueError("ends before it begins; write the smaller one first")
+    return first, last
+
+
+def _merged(ranges: list[Range]) -> tuple[Range, ...]:
+    """Return the ranges sorted, those that touch as one."""
+    merged: list[Range] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _is_within(firsts: tuple[int, ...], lasts: tuple[float, ...], number: int) -> bool:
+    at = bisect_right(firsts, number) - 1
+    return at >= 0 and number <= lasts[at]
+
+
+def _position(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
+    """Place an address on one line for both kinds: IPv4 first, IPv4-mapped IPv6 as its IPv4."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return int(address)
+    mapped = address.ipv4_mapped
+    return _IPV6_OFFSET + int(address) if mapped is None else int(mapped)
+
+
+def _address_readings(value: str) -> Iterable[int]:
+    if len(value) > MEMO_MAX_CHARS:
+        return ()
+    try:
+        return (_position(ipaddress.ip_address(value)),)
+    except ValueError:
+        return ()
+
+
+def _code_readings(value: str) -> Iterable[int]:
+    # Longer digit runs are no status, and int() refuses the longest.
+    code = re.match("[0-9]{1,9}(?![0-9])", value)
+    return () if code is None else (int(code[0]),)
+
+
+def _host_readings(value: str) -> Iterable[str]:
+    return value, re.sub(":[0-9]+$", "", value)
+
+
+def _list_readings(value: str) -> Iterable[str]:
+    return map(str.strip, value.split("|"))
+
+
+def _bind(namespace: dict[str, object], value: object) -> str:
+    name = f"_f{len(namespace)}"
+    namespace[name] = value
+    return name
+
+
+def _function(argument: str, source: str, namespace: dict[str, object]) -> Callable[[Any], bool]:
+    function: Callable[[Any], bool] = eval(  # noqa: S307 - the source is ours, values are quoted
+        f"lambda {argument}: {source}", namespace
+    )
+    return function
+
+
+_URL_KINDS = {"url", "host"}
+_NUMBER_KINDS = {"code", "size", "score"}
+_RANGES: Mapping[str, Callable[[str], Range]] = {
+    "address": _addresses,
+    "code": _codes,
+    "size": partial(_amounts, "size", "[KMG]?B", math.inf),
+    "score": partial(_amounts, "score", "(?!)", 100),
+}
+_READINGS: Mapping[str, Callable[[str], Iterable[object]]] = {
+    "address": _address_readings,
+    "code": _code_readings,
+    "host": _host_readings,
+    "list": _list_readings,
+}

@@ -1,0 +1,337 @@
+"""JSON records: NSS field names, the Cloud NSS envelope, and any JSON that a feed format describes.
+
+The batch is decoded in one call into structs with only the wanted attributes. When that fails,
+each line is decoded alone, and a line that fails is looked at without a type: numbers may stand
+as strings and strings as numbers, `null` is a missing field, arrays hold several records.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from formats.cells import matcher, moment_of, time_cells
+from formats.fields import TIME_FIELDS, catalogue
+from formats.language import FeedFormat
+from formats.read import BadRecord, Decoded, Input, Reader, Refused, bounded, number, split_lines
+from formats.record import Attribute, Moment, struct_of
+from formats.structure import Cell, Structure, structure_of
+
+ENVELOPE = "event"
+"""The key under which Cloud NSS puts the fields."""
+
+# Where a control character may be in JSON: escaped, or raw from DEL on (JSON itself refuses raw
+# C0). An escaped backslash before one of the letters is found too: one slow record, no harm.
+_ESCAPED = re.compile(rb"\\(?:[bfnrt]|u00[0189]|u007[fF]|u202[89])")
+# Three patterns, because each begins with a fixed byte, which the search skips to with memchr.
+_RAW = tuple(re.compile(raw) for raw in (rb"\x7f", rb"\xc2[\x80-\x9f]", rb"\xe2\x80[\xa8\xa9]"))
+_SYSLOG_HEADER = re.compile(rb"<\d{1,3}>[^{\[]*")
+
+_TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm",
+              "ss")  # fmt: skip
+
+
+def json_names() -> Input:
+    """Return the input of JSON objects with NSS field names, flat or in the Cloud NSS envelope."""
+    available = frozenset(catalogue()) - TIME_FIELDS
+    moment = Moment(
+        _TIME_KEYS,
+        "(r.time if r.tz is None else (r.time, r.tz)) if r.time is not None else when(r)",
+        _tell,
+        {"when": _when},
+    )
+
+    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
+        return _JsonReader(attributes, moment, {}, (), max_record_bytes)
+
+    return Input("json", available, moment, reader)
+
+
+def _when(record: Any) -> tuple[tuple[str, object], ...]:  # noqa: ANN401 - a struct made at run time
+    told = ((name, getattr(record, name)) for name in _TIME_KEYS)
+    return tuple(pair for pair in told if pair[1] is not None)
+
+
+def _tell(key: object) -> Mapping[str, str | int | None]:
+    if not isinstance(key, tuple):
+        return {"time": str(key)}
+    if key and not isinstance(key[0], tuple):
+        return {"time": str(key[0]), "tz": str(key[1])}
+    return {name: str(value) for name, value in key}
+
+
+def json_format(feed_format: FeedFormat) -> Input:
+    """Return the input of JSON lines as a feed format prints them; the order of keys is free."""
+    structure = structure_of(feed_format)
+    clocks = time_cells(structure.cells)
+    moment = moment_of(clocks)
+    names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+
+    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
+        places = _places(structure, attributes, clocks)
+        parents = {cell.path[:-1] for cell in places.values()}
+        if len(parents) == 1 and all(cell.single or cell in clocks for cell in places.values()):
+            keys = {name: cell.path[-1] for name, cell in places.items()}
+            return _JsonReader(attributes, moment, keys, parents.pop(), max_record_bytes)
+        return _TreeReader(attributes, moment, places, max_record_bytes)
+
+    return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+
+
+def _places(
+    structure: Structure, attributes: Sequence[Attribute], clocks: Sequence[Cell]
+) -> dict[str, Cell]:
+    """Return the cell that each attribute comes from."""
+    places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
+    for attribute in attributes:
+        cells = [
+            cell
+            for cell in structure.cells
+            if any(slot.field.name == attribute.name for slot in cell.slots)
+        ]
+        places[attribute.name] = min(cells, key=lambda cell: cell.single is None)
+    return places
+
+
+class _LineReader:
+    """What both JSON readers share: each line alone, with the reason when it is no record."""
+
+    def __init__(
+        self, attributes: Sequence[Attribute], moment: Moment, max_record_bytes: int
+    ) -> None:
+        self._attributes = tuple(attributes)
+        self._moment = moment
+        self._max_record_bytes = max_record_bytes
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        raise NotImplementedError
+
+    def _one_by_one(self, data: bytes) -> Decoded:
+        decoded = Decoded()
+        for index, (offset, line) in enumerate(split_lines(data)):
+            before = len(decoded.records)
+            try:
+                decoded.records.extend(self._line(line))
+            except Refused as error:
+                del decoded.records[before:]
+                decoded.bad.append(BadRecord(index, offset, str(error), line))
+                continue
+            if _ESCAPED.search(line) or any(raw.search(line) for raw in _RAW):
+                decoded.suspects.extend(range(before, len(decoded.records)))
+        return decoded
+
+    def _line(self, line: bytes) -> Iterable[Any]:
+        bounded(line, self._max_record_bytes)
+        tree = _untyped(_bare(line))
+        if isinstance(tree, list):
+            return [self._object(element) for element in tree]
+        return [self._object(tree)]
+
+    def _object(self, tree: object) -> Any:  # noqa: ANN401 - a struct made at run time
+        if not isinstance(tree, dict):
+            raise Refused(f"not a JSON object but {_kind(tree)}")
+        return self._record(tree)
+
+
+class _JsonReader(_LineReader):
+    """Reads objects whose wanted keys all lie in one object, at the top or in an envelope."""
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        moment: Moment,
+        keys: Mapping[str, str],
+        path: tuple[str, ...],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, moment, max_record_bytes)
+        names = [attribute.name for attribute in attributes] + list(moment.attributes)
+        self._keys = {name: keys.get(name, name) for name in names}
+        self._path = path or (ENVELOPE,)
+        traps = () if self._path[0] in self._keys.values() else self._path[:1]
+        self._flat = struct_of(attributes, moment, self._keys, traps)
+        nested = self._flat
+        for key in reversed(self._path):
+            nested = msgspec.defstruct(
+                "Envelope", [("event", nested)], rename={"event": key}, gc=False
+            )
+        self._decoders = {
+            True: msgspec.json.Decoder(nested, strict=False),
+            False: msgspec.json.Decoder(self._flat, strict=False),
+        }
+        self._depth = len(self._path)
+        self._nested = bool(path)
+
+    def read(self, data: bytes) -> Decoded:
+        """Decode the batch in one call; line by line when that does not work out."""
+        if len(data) <= self._max_record_bytes or _longest_fits(data, self._max_record_bytes):
+            for nested in (self._nested, not self._nested):
+                try:
+                    records = self._decoders[nested].decode_lines(data)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    continue
+                self._nested = nested
+                if nested:
+                    for _ in range(self._depth):
+                        records = [record.event for record in records]  # type: ignore[attr-defined]
+                if len(records) == _lines(data):
+                    return Decoded(records, _suspects(data))
+                break
+        return self._one_by_one(data)
+
+    def _line(self, line: bytes) -> Iterable[Any]:
+        if len(line) <= self._max_record_bytes:
+            for nested in (self._nested, not self._nested):
+                try:
+                    record = self._decoders[nested].decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    continue
+                for _ in range(self._depth if nested else 0):
+                    record = record.event  # type: ignore[attr-defined]
+                return (record,)
+        return super()._line(line)
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        inner: Any = tree
+        for key in self._path:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        found = inner if isinstance(inner, dict) else tree
+        return _build(
+            self._flat,
+            self._attributes,
+            self._moment,
+            {n: found.get(k) for n, k in self._keys.items()},
+        )
+
+
+class _TreeReader(_LineReader):
+    """Reads objects whose wanted values lie in several objects, or share a string."""
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        moment: Moment,
+        places: Mapping[str, Cell],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, moment, max_record_bytes)
+        self._struct = struct_of(attributes, moment)
+        self._places = places
+        self._matches = {
+            name: matcher(cell.parts)
+            for name, cell in places.items()
+            if cell.single is None and name not in moment.attributes
+        }
+
+    def read(self, data: bytes) -> Decoded:
+        """Decode line by line."""
+        return self._one_by_one(data)
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        values: dict[str, Any] = {}
+        for name, cell in self._places.items():
+            value: Any = tree
+            for key in cell.path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if name in self._matches and isinstance(value, str):
+                value = (self._matches[name](value) or {}).get(name)
+            values[name] = value
+        return _build(self._struct, self._attributes, self._moment, values)
+
+
+def _build(
+    struct: type[msgspec.Struct],
+    attributes: Iterable[Attribute],
+    moment: Moment,
+    values: Mapping[str, Any],
+) -> msgspec.Struct:
+    """Build a record from untyped values. Raises `Refused` for a wrong type."""
+    told: dict[str, Any] = {}
+    for attribute in attributes:
+        value = values.get(attribute.name)
+        if value is None:
+            continue
+        if attribute.number:
+            assert isinstance(attribute.default, int)  # noqa: S101 - by construction
+            value = number(value, attribute.default)
+            if value is None:
+                raise Refused(
+                    f"{attribute.name}: {_kind(values[attribute.name])}, expected a number"
+                )
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise Refused(f"{attribute.name}: {_kind(value)}, expected text")
+        told[attribute.name] = value if attribute.number else str(value)
+    for name in moment.attributes:
+        value = values.get(name)
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, str | int | float)
+        ):
+            raise Refused(f"{name}: {_kind(value)}, expected a time")
+        told[name] = value
+    return struct(**told)
+
+
+def _bare(line: bytes) -> bytes:
+    """Return the JSON of a line without byte order mark and syslog header."""
+    line = line.strip().removeprefix(b"\xef\xbb\xbf")
+    if line[:1] == b"<":
+        found = _SYSLOG_HEADER.match(line)
+        if found is not None:
+            return line[found.end() :]
+    return line
+
+
+def _untyped(line: bytes) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except UnicodeDecodeError as error:
+        raise Refused(f"not UTF-8: {error.reason}") from None
+    except RecursionError:
+        raise Refused("JSON is nested too deep") from None
+    except msgspec.DecodeError as error:
+        text = str(error)
+        if "truncated" in text:
+            raise Refused("JSON is truncated") from None
+        raise Refused(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return f"text {value[:40]!r}"
+    return "null" if value is None else f"number {value!r:.40}"
+
+
+def _lines(data: bytes) -> int:
+    lines, at = 0, data.find(b"\n")
+    while at >= 0:
+        lines += 1
+        at = data.find(b"\n", at + 1)
+    return lines + (not data.endswith(b"\n") and data != b"")
+
+
+def _longest_fits(data: bytes, max_record_bytes: int) -> bool:
+    return all(len(line) <= max_record_bytes for line in data.split(b"\n"))
+
+
+def _suspects(data: bytes) -> list[int]:
+    """Return the numbers of the lines that may hold a control character."""
+    places = [found.start() for found in _ESCAPED.finditer(data)] if b"\\" in data else []
+    if b"\x7f" in data or not data.isascii():
+        places += [found.start() for raw in _RAW for found in raw.finditer(data)]
+        places.sort()
+    suspects: list[int] = []
+    line, end = 0, data.find(b"\n")
+    for place in places:
+        while 0 <= end < place:
+            line += 1
+            end = data.find(b"\n", end + 1)
+        if not suspects or suspects[-1] != line:
+            suspects.append(line)
+    return suspects

@@ -1,0 +1,216 @@
+"""Feed format to renderer: one generated function over a batch, beside a readable reference.
+
+The generated function builds each line with a single f-string. Text around time fields is worked
+out once per distinct second. What a line must not carry (control characters, a pipe in a header,
+the format's own separator inside a value) is looked for in ways that cost next to nothing when
+it is not there; a record that has it is rendered again by the reference, slot by slot.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from formats.fields import TIME_FIELDS
+from formats.generate import LoopSource
+from formats.language import FeedFormat, Literal, Part, Slot
+from formats.leef import shorten
+from formats.record import Access, Moment
+from formats.structure import Kind, Structure, structure_of
+from formats.times import BadTime, Parts, TimeTable, resolve
+from formats.values import cleaner, encoder
+
+Record = Any
+SHORTENED_FIELDS = frozenset(
+    {"url", "eurl", "eurlpath", "referer", "ereferer", "erefererpath", "ua", "eua"}
+)
+"""What is cut when a line is too long for its way: URL, referrer and user agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """A record that could not be rendered: its index in the batch and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a feed sets beside its format.
+
+    `escape_characters` are encoded in `e*` fields beyond what always is. With
+    `protect_separators` the structure of every format is kept from hostile values; without it
+    only LEEF's is, and the rest prints exactly what the service prints.
+    """
+
+    zone: tzinfo
+    source_zone: tzinfo
+    escape_characters: str = ""
+    protect_separators: bool = True
+
+
+class Renderer:
+    """Renders records of one input in one feed format."""
+
+    def __init__(
+        self, feed_format: FeedFormat, access: Access, moment: Moment, options: Options
+    ) -> None:
+        self._parts = feed_format.parts
+        self._structure = structure_of(feed_format)
+        self._encode = encoder(options.escape_characters)
+        guards = _guards(self._structure, protect=options.protect_separators)
+        self._clean = tuple(cleaner(guard) for guard in guards)
+        self._segments = tuple(_segments(self._parts))
+        self._needs = frozenset(slot.field.name for slot in feed_format.slots) & TIME_FIELDS
+        self._tell = moment.tell
+        self._options = options
+        self.times = TimeTable(self._time_texts)
+        namespace = (
+            access.namespace
+            | dict(moment.namespace)
+            | {
+                "times": self.times,
+                "BadTime": BadTime,
+                "encode": self._encode,
+                "again": self.line,
+            }
+        )
+        source = LoopSource(
+            self._segments,
+            access,
+            moment,
+            self._structure,
+            guards,
+            escapes=bool(options.escape_characters),
+        )
+        self.source = source.batch()
+        """The generated code, for people and profilers."""
+        exec(compile(self.source, f"<{feed_format.name}>", "exec"), namespace)  # noqa: S102 - ours
+        self._batch: Callable[[Sequence[Record]], list[bytes | BadTime]] = namespace["batch"]  # type: ignore[assignment]
+        self._values: Callable[[Record], tuple[Any, ...]] = eval(  # noqa: S307 - ours
+            source.values(), namespace
+        )
+        self._key: Callable[[Record], Any] = eval(  # noqa: S307 - ours
+            f"lambda r: {moment.expression or None}", namespace
+        )
+
+    def render(
+        self, records: Sequence[Record], suspects: Iterable[int] | None = None
+    ) -> tuple[list[bytes], list[Unrendered]]:
+        """Render a batch; returns lines in order (without LF) and what could not be rendered.
+
+        `suspects` are the indices of the records whose values may hold control characters or
+        lone surrogates; `None` means that nobody looked, so every record is looked at.
+        """
+        lines: list[bytes | BadTime] = [b""] * len(records)
+        if suspects is not None:
+            lines = self._batch(records)
+        for index in range(len(records)) if suspects is None else suspects:
+            if not isinstance(lines[index], BadTime):
+                try:
+                    lines[index] = self.line(records[index])
+                except BadTime as error:
+                    lines[index] = error
+        whole = [line for line in lines if isinstance(line, bytes)]
+        if len(whole) == len(lines):
+            return whole, []
+        bad = [
+            Unrendered(index, str(line))
+            for index, line in enumerate(lines)
+            if isinstance(line, BadTime)
+        ]
+        return whole, bad
+
+    def line(self, record: Record) -> bytes:
+        """Render one record the slow way, looking at every value: the reference.
+
+        Raises `BadTime` when the record has no time that the format could print.
+        """
+        return "".join(self._pieces(record)).encode()
+
+    def fit(self, record: Record, max_bytes: int) -> bytes | None:
+        """Render one record into at most `max_bytes`; `None` when that can't be done.
+
+        Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
+        """
+        pieces = self._pieces(record)
+        cuttable = [
+            index
+            for index, part in enumerate(self._parts)
+            if isinstance(part, Slot) and part.field.name in SHORTENED_FIELDS
+        ]
+        return shorten(pieces, cuttable, max_bytes)
+
+    def _pieces(self, record: Record) -> list[str]:
+        parts = self._told(self._key(record)) if self._needs else {}
+        values = iter(self._values(record))
+        pieces, slot_index = [], -1
+        for part in self._parts:
+            if isinstance(part, Literal):
+                pieces.append(part.text)
+                continue
+            slot_index += 1
+            if part.field.name in TIME_FIELDS:
+                pieces.append(_time_text(part, parts))
+            else:
+                pieces.append(self._piece(slot_index, part, next(values)))
+        return pieces
+
+    def _piece(self, index: int, slot: Slot, value: str | int) -> str:
+        if isinstance(value, int):
+            return slot.text(value)
+        if slot.field.encoded:
+            value = self._encode(value)
+        value = self._clean[index](value)
+        if value.endswith("\\") and (
+            index in self._structure.closing or index in self._structure.header
+        ):
+            # A backslash before a TAB or a header's pipe is an escape for some readers.
+            value = f"{value[:-1]}%5C"
+        return value
+
+    def _told(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys times by
+        return resolve(self._tell(key), self._options.source_zone, self._options.zone)
+
+    def _time_texts(self, key: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
+        parts = self._told(key)
+        return tuple(
+            "".join(
+                part.text if isinstance(part, Literal) else _time_text(part, parts)
+                for part in segment
+            )
+            for segment in self._segments
+            if _is_time(segment)
+        )
+
+
+def _time_text(slot: Slot, parts: Parts) -> str:
+    name = slot.field.name
+    if name not in parts:
+        raise BadTime(f"the time has no {name}")
+    return slot.text(parts[name])
+
+
+def _is_time(segment: Sequence[Part]) -> bool:
+    return any(isinstance(part, Slot) and part.field.name in TIME_FIELDS for part in segment)
+
+
+def _segments(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """Group static text and time fields that stand together; other slots stand alone."""
+    segments: list[list[Part]] = []
+    joinable = False
+    for part in parts:
+        fixed = isinstance(part, Literal) or part.field.name in TIME_FIELDS
+        if fixed and joinable:
+            segments[-1].append(part)
+        else:
+            segments.append([part])
+        joinable = fixed
+    return [tuple(segment) for segment in segments]
+
+
+def _guards(structure: Structure, *, protect: bool) -> tuple[str, ...]:
+    if protect or structure.kind is Kind.LEEF:
+        return structure.guards
+    return ("",) * len(structure.guards)

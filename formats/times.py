@@ -1,0 +1,229 @@
+"""Times of records: read from whatever the record has, shifted into a zone, told in parts.
+
+A record states its moment as Unix seconds (`epochtime`), ctime style (`Fri Dec 31 07:07:07 2021`),
+`YYYY-MM-DD HH:MM:SS`, ISO 8601 with an offset, LEEF's `Dec 31 2021 07:07:07 GMT`, or as parts.
+Weekdays are not believed: real records carry wrong ones. A distinct second is worked out once.
+"""
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from formats.errors import ZoneError
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+Parts = Mapping[str, str | int]
+"""Time fields (see `fields.TIME_FIELDS`) by name, as far as the record tells them."""
+
+_MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
+_CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
+_PATTERNS = (
+    re.compile(
+        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) {_CLOCK}"
+        r" (?P<yy>\d{4})(?: (?P<tz>\S+))?"
+    ),
+    re.compile(
+        rf"(?P<yy>\d{{4}})[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK}"
+        r" ?(?P<tz>\S+)?"
+    ),
+    re.compile(
+        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) (?P<yy>\d{{4}})"
+        rf" {_CLOCK}(?: (?P<tz>\S+))?"
+    ),
+)
+_EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})")
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What `%s{tz}` and LEEF writers print for zones of the United States, Europe, Japan and
+# Australia. IANA names take precedence; ambiguous ones (IST, BST) are left out.
+_ABBREVIATIONS = {
+    "EDT": -4, "CDT": -5, "CST": -6, "MDT": -6, "PDT": -7, "PST": -8, "AKDT": -8, "AKST": -9,
+    "CEST": 2, "EEST": 3, "WEST": 1, "MSK": 3, "JST": 9, "AEST": 10, "AEDT": 11,
+}  # fmt: skip
+
+
+class BadTime(ValueError):  # noqa: N818 - its text is the reason of a reject
+    """A record's time can't be read; the text is the reason for people."""
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> tzinfo:
+    """Return a zone by IANA name or GMT offset (`GMT`, `GMT+2`, `GMT-05:30`, `+0200`).
+
+    Raises `ZoneError` for anything else.
+    """
+    if name.upper() in {"GMT", "UTC", "Z"}:
+        return UTC
+    found = _OFFSET.fullmatch(name)
+    if found is not None:
+        sign, hours, minutes = found.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        if offset >= timedelta(hours=24):
+            raise ZoneError(f"zone {name!r}: an offset is under 24 hours")
+        return timezone(-offset if sign == "-" else offset)
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # unknown, a folder such as Europe, or no path at all
+        raise ZoneError(
+            f"zone {name!r}: neither an IANA name such as Europe/Berlin nor an offset like GMT+2"
+        ) from None
+
+
+def _record_zone(name: str) -> tzinfo:
+    try:
+        return zone(name)
+    except ZoneError:
+        hours = _ABBREVIATIONS.get(name.upper())
+        if hours is None:
+            raise BadTime(f"time zone {name[:40]!r} is not known") from None
+        return timezone(timedelta(hours=hours))
+
+
+def zone_text(moment: datetime) -> str:
+    """Return what `%s{tz}` prints: GMT, an abbreviation such as CEST, or GMT+03:30.
+
+    Java's date pattern letter `z`, which LEEF's devTimeFormat names, reads each of these.
+    """
+    offset = moment.utcoffset() or timedelta(0)
+    name = moment.tzname() or ""
+    if name in {"UTC", "GMT"} and not offset:
+        return "GMT"
+    if name.isalpha():
+        return name
+    minutes = int(offset.total_seconds()) // 60
+    sign = "-" if minutes < 0 else "+"
+    return f"GMT{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def parts_of(moment: datetime) -> dict[str, str | int]:
+    """Return all twelve time fields of an aware moment, in the moment's own zone."""
+    mon, day = MONTHS[moment.month - 1], DAYS[moment.weekday()]
+    clock = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return {
+        "time": f"{day} {mon} {moment.day:2d} {clock} {moment.year:04d}",
+        "yy": moment.year,
+        "yyyy": moment.year,
+        "mon": mon,
+        "mth": moment.month,
+        "dd": moment.day,
+        "day": day,
+        "hh": moment.hour,
+        "mm": moment.minute,
+        "ss": moment.second,
+        "tz": zone_text(moment),
+        "epochtime": (moment - _EPOCH_START) // timedelta(seconds=1),
+    }
+
+
+def parse_text(text: str, default: tzinfo) -> datetime:
+    """Return the moment that `text` states; `default` is its zone if it names none.
+
+    Raises `BadTime`.
+    """
+    text = text.strip()
+    found = _EPOCH.fullmatch(text)
+    if found is not None:
+        return _from_epoch(int(found[1]) if found[1] else int(found[2]) // 1000)
+    for pattern in _PATTERNS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return _assemble(found.groupdict(), default)
+    raise BadTime(f"time {text[:60]!r} is in no known form")
+
+
+def _from_epoch(seconds: int) -> datetime:
+    try:
+        return _EPOCH_START + timedelta(seconds=seconds)
+    except OverflowError:
+        raise BadTime(f"epoch time {seconds} is out of range") from None
+
+
+def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime:
+    """Build a moment from year, month (`mth` or `mon`), day and clock parts."""
+    tz = told.get("tz")
+    month = told.get("mth")
+    if month is None:
+        month = _MONTH_NUMBER.get(str(told.get("mon")).lower())
+        if month is None:
+            raise BadTime(f"month {str(told.get('mon'))[:20]!r} is not known")
+    try:
+        return datetime(
+            _number(told, "yy" if told.get("yy") is not None else "yyyy"),
+            int(month),
+            _number(told, "dd"),
+            _number(told, "hh"),
+            _number(told, "mm"),
+            _number(told, "ss"),
+            tzinfo=default if tz is None else _record_zone(str(tz)),
+        )
+    except ValueError as error:
+        if isinstance(error, BadTime):
+            raise
+        raise BadTime(f"time is impossible: {error}") from None
+
+
+def _number(told: Mapping[str, str | int | None], name: str) -> int:
+    value = told.get(name)
+    if isinstance(value, str) and not (value.strip().isascii() and value.strip().isdigit()):
+        raise BadTime(f"{name} {value[:20]!r} is no number")
+    if value is None:
+        raise BadTime(f"the time has no {name}")
+    number = int(value)
+    return 59 if name == "ss" and number == 60 else number  # noqa: PLR2004 - a leap second
+
+
+_DATE = frozenset({"dd", "hh", "mm", "ss"})
+
+
+def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo) -> Parts:
+    """Return the parts that a record tells, shifted from zone `source` into zone `target`.
+
+    `told` has the record's time fields; `time` and `datetime` may hold any known text. A
+    record that tells no year (RFC 3164 headers) keeps its parts as they are, unshifted and
+    without those that would need the year. Raises `BadTime`.
+    """
+    known = {name: value for name, value in told.items() if value not in {None, "", "None"}}
+    if "epochtime" in known:
+        moment = parse_text(str(known["epochtime"]), source)
+    elif "time" in known or "datetime" in known:
+        tz = known.get("tz")
+        zone_told = source if tz is None else _record_zone(str(tz))
+        moment = parse_text(str(known.get("time", known.get("datetime"))), zone_told)
+    elif known.keys() & {"yy", "yyyy"}:
+        moment = _assemble(known, source)
+    elif known.keys() >= _DATE and known.keys() & {"mon", "mth"}:
+        # 2000 is a leap year, so that 29 February passes.
+        parts = parts_of(_assemble({**known, "yy": 2000, "tz": None}, source))
+        return {name: parts[name] for name in ("mon", "mth", "dd", "hh", "mm", "ss")}
+    else:
+        raise BadTime("the record has no time")
+    try:
+        return parts_of(moment.astimezone(target))
+    except (OverflowError, ValueError):
+        raise BadTime("time is out of range") from None
+
+
+class TimeTable(dict[Hashable, tuple[str, ...]]):
+    """What a format prints for each distinct time of the records: worked out once, then looked up.
+
+    `table[key]` returns the texts, or raises `BadTime`. Bounded: a table that has grown past
+    `MAX_ENTRIES` starts anew, so hostile records cannot fill the memory.
+    """
+
+    MAX_ENTRIES = 20_000
+
+    def __init__(self, work_out: Callable[[Hashable], tuple[str, ...]]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, key: Hashable) -> tuple[str, ...]:
+        texts = self._work_out(key)
+        if len(self) >= self.MAX_ENTRIES:
+            self.clear()
+        self[key] = texts
+        return texts
