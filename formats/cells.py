@@ -1,14 +1,16 @@
 """Reading a cell back: the text of one value place to the fields that it was built from."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from formats.errors import NotReadable
-from formats.fields import TIME_FIELDS
-from formats.language import Literal, Part
+from formats.language import Literal, Part, Slot
 from formats.record import Moment
 from formats.structure import Cell
 
 Match = Callable[[str], dict[str, str] | None]
+
+_HEX = re.compile(r"-?[0-9A-Fa-f]{1,32}")
 
 
 def matcher(parts: Sequence[Part]) -> Match:
@@ -16,9 +18,9 @@ def matcher(parts: Sequence[Part]) -> Match:
 
     A field ends where the static text after it first occurs, found in one pass over the text:
     hostile text cannot make it slow. Fields with nothing between them are told apart by their
-    width; raises `NotReadable` when they have none.
+    width; raises `NotReadable` when they have none. What `%x` wrote comes back as decimal text.
     """
-    steps: list[tuple[str, str, int]] = []  # field or "", static text to find, width
+    steps: list[tuple[Slot, str, int]] = []  # field, static text that ends it, its width
     lead = ""
     for index, part in enumerate(parts):
         if isinstance(part, Literal):
@@ -30,22 +32,41 @@ def matcher(parts: Sequence[Part]) -> Match:
         width = 0 if until or following is None else part.width
         if following is not None and not until and not width:
             raise NotReadable(f"nothing between {part.spec} and the field after it")
-        steps.append((part.field.name, until, width))
+        steps.append((part, until, width))
 
     def match(text: str) -> dict[str, str] | None:
         if not text.startswith(lead):
             return None
         at = len(lead)
         told: dict[str, str] = {}
-        for name, until, width in steps:
+        for slot, until, width in steps:
             end = at + width if width else text.find(until, at) if until else len(text)
             if end < 0 or end > len(text):
                 return None
-            told.setdefault(name, text[at:end])
+            value = _decimal(text[at:end]) if slot.conversion == "x" else text[at:end]
+            if value is None:
+                return None
+            told.setdefault(slot.field.name, value)
             at = end + len(until)
         return told if at == len(text) else None
 
     return match
+
+
+def _decimal(text: str) -> str | None:
+    digits = text.strip()
+    return str(int(digits, 16)) if _HEX.fullmatch(digits) else None
+
+
+def own_text(cell: Cell) -> bool:
+    """Whether the text of a cell is the text of its one field, so that nothing needs matching."""
+    return cell.single is not None and cell.single.conversion != "x"
+
+
+def cell_of(name: str, cells: Iterable[Cell]) -> Cell:
+    """Return the cell that a field is read from: one of its own, if there is one."""
+    holding = [cell for cell in cells if any(slot.field.name == name for slot in cell.slots)]
+    return min(holding, key=lambda cell: not own_text(cell))
 
 
 def _completeness(cell: Cell) -> int:
@@ -87,16 +108,11 @@ def moment_of(cells: Sequence[Cell]) -> Moment:
     def tell(key: object) -> Mapping[str, str | int | None]:
         texts = key if isinstance(key, tuple) else (key,)
         told: dict[str, str | int | None] = {}
-        for cell, match, text in zip(cells, matches, texts, strict=True):
+        for match, text in zip(matches, texts, strict=False):  # no cells: the key is None
             if text is None:
                 continue
-            found = match(str(text)) if cell.single is None else None
-            if found is not None and all(found.values()):
-                told.update({n: value for n, value in found.items() if n in TIME_FIELDS})
-            elif cell.single is not None and cell.single.field.name in TIME_FIELDS:
-                told[cell.single.field.name] = str(text)
-            else:
-                told["time"] = str(text)
+            found = match(str(text))
+            told.update(found if found and all(found.values()) else {"time": str(text)})
         return told
 
     keys = ", ".join(f"r.{name}" for name in names)

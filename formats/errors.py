@@ -17,21 +17,23 @@ class FormatsError(ValueError):
 class FeedFormatError(FormatsError):
     """A feed output format string can't be compiled.
 
-    `line` and `column` count from 1 and tell where in `text`; `near` is the nearest known field
-    name, when a field is unknown.
+    `line` and `column` count from 1 and tell where in `text`; `tip` is what would be right, for an
+    unknown field the nearest known one.
     """
 
-    def __init__(self, why: str, text: str, offset: int, near: str | None = None) -> None:
+    def __init__(self, why: str, text: str, offset: int, tip: str | None = None) -> None:
         before = text[:offset]
         self.why = why
         self.line = before.count("\n") + 1
         self.column = offset - (before.rfind("\n") + 1) + 1
-        self.near = near
+        self.tip = tip
         self.excerpt = _excerpt(text, self.line, self.column)
-        where = f"column {self.column}" if self.line == 1 else f"line {self.line}, {self.column}"
+        where = f"column {self.column}"
+        if self.line > 1:
+            where = f"line {self.line}, {where}"
         message = f"feed format: {why} ({where})\n{self.excerpt}"
-        if near is not None:
-            message += f"\nTry: {near}"
+        if tip is not None:
+            message += f"\nTry: {tip}"
         super().__init__(message)
 
 

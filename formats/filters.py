@@ -3,7 +3,8 @@
 All keys of a table must hold; of the values of one key, one is enough. `not_` before a key turns
 it round. A key that looks at several fields holds if one of them fits. Text is compared without
 regard to case. Missing values take part as their placeholders: `not_threats = "None"` passes the
-records that carry a threat.
+records that carry a threat. Text is found in its `%HH` form as well, because a record may have
+but the `e*` twin of a field; a feed's own escape characters must be written as `%HH`.
 
 The predicate is one generated expression. Case folding and set look-ups are as cheap as
 remembering their answers; what must be parsed first (addresses, codes, lists) is parsed once per
@@ -20,10 +21,10 @@ from difflib import get_close_matches
 from functools import partial
 from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import Any
 
 from formats.errors import FilterError, Problem
+from formats.values import encoder
 
 MEMO_MAX_ENTRIES = 32_768
 """So many distinct values are remembered per key, then all are forgotten."""
@@ -33,10 +34,9 @@ MEMO_MAX_CHARS = 128
 
 _INLINE_RANGES = 8
 _NOT = "not_"
-_NO_NUMBER = -1
 _IPV6_OFFSET = 1 << 32
 _UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
-_UNESCAPED_IN_URLS = "".join(map(chr, range(0x21, 0x7F)))
+_encoded = encoder()
 
 Access = Callable[[str], str]
 Bind = Callable[[object], str]
@@ -73,86 +73,67 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 """How values of each kind are written."""
 
-
-def _key(
-    kind: str, name: str, fields: str, description: str, example: str, *choices: str
-) -> FilterKey:
-    return FilterKey(name, tuple(fields.split()), kind, description, example, choices)
-
+_CHOICES = {
+    "action": ("Allowed", "Blocked"),
+    "threat_severities": ("Critical", "High", "Medium", "Low", "None"),
+}
 
 _KEYS = (
-    _key("text", "action", "action", "What policy did", '"Blocked"', "Allowed", "Blocked"),
-    _key("text", "reason", "reason", "Why policy did so", '"Not allowed*"'),
-    _key("text", "users", "login", "Login of the user", '["*@example.com"]'),
-    _key("text", "departments", "dept", "Department of the user", '["Sales", "HR"]'),
-    _key("text", "locations", "location", "Location of the source", '["Lisbon*"]'),
-    _key(
-        "address", "client_ips", "cip", "Address of the client", '["192.0.2.0/24", "2001:db8::/32"]'
-    ),
-    _key("address", "public_ips", "cintip cpubip", "Public address of the client", '"203.0.113.7"'),
-    _key("address", "server_ips", "sip", "Address of the server", '"192.0.2.1-192.0.2.9"'),
-    _key("text", "forwarding_methods", "trafficredirectmethod", "How traffic came in", '["PAC*"]'),
-    _key("text", "user_agents", "ua", "User agent of the client", '["*Firefox*"]'),
-    _key("text", "protocols", "proto", "Protocol of the transaction", '["HTTP", "HTTPS"]'),
-    _key("text", "methods", "reqmethod", "HTTP method", '["POST", "PUT"]'),
-    _key("code", "response_codes", "respcode", "HTTP status", '["200", "4xx"]'),
-    _key("size", "request_size", "reqsize", "Bytes of the request", '"10KB-1MB, 200"'),
-    _key("size", "response_size", "respsize", "Bytes of the response", '"1MB-"'),
-    _key("size", "transaction_size", "totalsize", "Bytes of request and response", '"0-64KB"'),
-    _key("url", "urls", "eurl", "Destination URL", '["example.com/files/*", "*.zip"]'),
-    _key("host", "hosts", "ehost", "Destination host", '["*.example.com"]'),
-    _key("url", "referers", "ereferer", "Referrer URL", '["intranet.example.org*"]'),
-    _key("text", "url_classes", "urlclass", "URL class", '["Privacy Risk"]'),
-    _key("text", "url_super_categories", "urlsupercat", "URL super category", '["Travel"]'),
-    _key("text", "url_categories", "urlcat", "URL category", '["Games"]'),
-    _key("text", "cloud_apps", "appname", "Cloud application", '["Dropbox"]'),
-    _key("text", "cloud_app_classes", "appclass", "Category of the application", '["Web Mail"]'),
-    _key("text", "app_status", "app_status", "Sanction state of the application", '"Sanctioned"'),
-    _key("text", "malware_categories", "malwarecat", "Malware category", '["Adware"]'),
-    _key("text", "malware_classes", "malwareclass", "Malware super category", '["Sandbox"]'),
-    _key("text", "threats", "threatname", "Threat found", '["EICAR*"]'),
-    _key(
-        "text",
-        "threat_severities",
-        "threatseverity",
-        "Severity",
-        '["Critical", "High"]',
-        "Critical",
-        "High",
-        "Medium",
-        "Low",
-        "None",
-    ),
-    _key("score", "page_risk", "riskscore", "Risk index of the page", '"75-100"'),
-    _key("text", "file_types", "filetype upload_filetype", "File type, up or down", '["ZIP"]'),
-    _key(
-        "text", "file_classes", "fileclass upload_fileclass", "File class, up or down", '["Audio"]'
-    ),
-    _key(
+    ("text", "action", "action", "What policy did", '"Blocked"'),
+    ("text", "reason", "reason", "Why policy did so", '"Not allowed*"'),
+    ("text", "users", "login", "Login of the user", '["*@example.com"]'),
+    ("text", "departments", "dept", "Department of the user", '["Sales", "HR"]'),
+    ("text", "locations", "location", "Location of the source", '["Lisbon*"]'),
+    ("address", "client_ips", "cip", "Address of the client", '["192.0.2.0/24", "2001:db8::/32"]'),
+    ("address", "public_ips", "cintip cpubip", "Public address of the client", '"203.0.113.7"'),
+    ("address", "server_ips", "sip", "Address of the server", '"192.0.2.1-192.0.2.9"'),
+    ("text", "forwarding_methods", "trafficredirectmethod", "How traffic came in", '["PAC*"]'),
+    ("text", "user_agents", "ua", "User agent of the client", '["*Firefox*"]'),
+    ("text", "protocols", "proto", "Protocol of the transaction", '["HTTP", "HTTPS"]'),
+    ("text", "methods", "reqmethod", "HTTP method", '["POST", "PUT"]'),
+    ("code", "response_codes", "respcode", "HTTP status", '["200", "4xx"]'),
+    ("size", "request_size", "reqsize", "Bytes of the request", '"10KB-1MB, 200"'),
+    ("size", "response_size", "respsize", "Bytes of the response", '"1MB-"'),
+    ("size", "transaction_size", "totalsize", "Bytes of request and response", '"0-64KB"'),
+    ("url", "urls", "eurl", "Destination URL", '["example.com/files/*", "*.zip"]'),
+    ("host", "hosts", "ehost", "Destination host", '["*.example.com"]'),
+    ("url", "referers", "ereferer", "Referrer URL", '["intranet.example.org*"]'),
+    ("text", "url_classes", "urlclass", "URL class", '["Privacy Risk"]'),
+    ("text", "url_super_categories", "urlsupercat", "URL super category", '["Travel"]'),
+    ("text", "url_categories", "urlcat", "URL category", '["Games"]'),
+    ("text", "cloud_apps", "appname", "Cloud application", '["Dropbox"]'),
+    ("text", "cloud_app_classes", "appclass", "Category of the application", '["Web Mail"]'),
+    ("text", "app_status", "app_status", "Sanction state of the application", '"Sanctioned"'),
+    ("text", "malware_categories", "malwarecat", "Malware category", '["Adware"]'),
+    ("text", "malware_classes", "malwareclass", "Malware super category", '["Sandbox"]'),
+    ("text", "threats", "threatname", "Threat found", '["EICAR*"]'),
+    ("text", "threat_severities", "threatseverity", "Severity", '["Critical", "High"]'),
+    ("score", "page_risk", "riskscore", "Risk index of the page", '"75-100"'),
+    ("text", "file_types", "filetype upload_filetype", "File type, up or down", '["ZIP"]'),
+    ("text", "file_classes", "fileclass upload_fileclass", "File class, up or down", '["Audio"]'),
+    (
         "text",
         "unscannable_types",
         "unscannabletype",
         "Why a file was not scanned",
         '["Encrypted*"]',
     ),
-    _key("text", "dlp_engines", "dlpeng", "DLP engine that matched", '["HIPAA"]'),
-    _key("list", "dlp_dictionaries", "dlpdict", "DLP dictionaries that matched", '["Gambling"]'),
-    _key("text", "rule_labels", "rulelabel", "Rule that blocked", '["URL_Filtering_1"]'),
-    _key("text", "device_owners", "deviceowner", "Owner of the device", '["ana"]'),
-    _key("text", "device_hostnames", "devicehostname", "Host name of the device", '["LAPTOP-*"]'),
-    _key("text", "source_countries", "srcip_country", "Country of the client", '["Portugal"]'),
-    _key("text", "destination_countries", "dstip_country", "Country of the server", '["Germany"]'),
+    ("text", "dlp_engines", "dlpeng", "DLP engine that matched", '["HIPAA"]'),
+    ("list", "dlp_dictionaries", "dlpdict", "DLP dictionaries that matched", '["Gambling"]'),
+    ("text", "rule_labels", "rulelabel", "Rule that blocked", '["URL_Filtering_1"]'),
+    ("text", "device_owners", "deviceowner", "Owner of the device", '["ana"]'),
+    ("text", "device_hostnames", "devicehostname", "Host name of the device", '["LAPTOP-*"]'),
+    ("text", "source_countries", "srcip_country", "Country of the client", '["Portugal"]'),
+    ("text", "destination_countries", "dstip_country", "Country of the server", '["Germany"]'),
 )
 
-FILTER_KEYS: Mapping[str, FilterKey] = MappingProxyType({key.name: key for key in _KEYS})
+FILTER_KEYS: Mapping[str, FilterKey] = MappingProxyType(
+    {
+        name: FilterKey(name, tuple(fields.split()), kind, what, example, _CHOICES.get(name, ()))
+        for kind, name, fields, what, example in _KEYS
+    }
+)
 """Every key by its name. Each has a twin, `not_` and the name, for what must not be."""
-
-
-class _Test(Protocol):
-    """What one value must pass, as source text."""
-
-    def source(self, value: str, bind: Bind) -> str:
-        """Return an expression over the expression `value`; `bind` names the objects it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +182,7 @@ class _Remembered:
     """Passes values of which one reading passes `test`; remembers the answer per value."""
 
     readings: Callable[[str], Iterable[object]]
-    test: _Test
+    test: _Text | _Numbers
 
     def source(self, value: str, bind: Bind) -> str:
         namespace: dict[str, object] = {}
@@ -232,7 +213,7 @@ class _Clause:
     """One key of a table: what one of its fields must pass, or none if `negated`."""
 
     fields: tuple[str, ...]
-    test: _Test
+    test: _Text | _Numbers | _Remembered
     negated: bool
 
     def source(self, access: Access, bind: Bind) -> str:
@@ -286,13 +267,16 @@ def parse(table: Mapping[str, object]) -> Filter:
 
 
 def _unknown(name: str) -> str:
-    by_field = {field: key.name for key in FILTER_KEYS.values() for field in key.fields}
-    known = [*FILTER_KEYS, *(_NOT + key for key in FILTER_KEYS)]
-    near = [by_field[name]] if name in by_field else get_close_matches(name, known, n=1)
-    return f"unknown key; the nearest is {near[0]}" if near else "unknown key"
+    twins = {field: key.name for key in FILTER_KEYS.values() for field in key.fields}
+    twins |= {_NOT + field: _NOT + key for field, key in twins.items()}
+    near = get_close_matches(name, [*FILTER_KEYS, *(_NOT + key for key in FILTER_KEYS)], n=1)
+    nearest = twins.get(name) or next(iter(near), None)
+    return f"unknown key; the nearest is {nearest}" if nearest else "unknown key"
 
 
-def _read_values(key: FilterKey, name: str, value: object, problems: list[Problem]) -> _Test:
+def _read_values(
+    key: FilterKey, name: str, value: object, problems: list[Problem]
+) -> _Text | _Numbers | _Remembered:
     """Build the test of one key; what is wrong with its values goes to `problems`."""
     values = value if isinstance(value, list | tuple) else [value]
     if not values:
@@ -303,7 +287,8 @@ def _read_values(key: FilterKey, name: str, value: object, problems: list[Proble
     for item in values:
         number = isinstance(item, int) and not isinstance(item, bool)
         if not isinstance(item, str) and not (number and key.kind in _NUMBER_KINDS):
-            problems.append(Problem(name, item, f"must be {KINDS[key.kind]}"))
+            right = "text, or a list of texts" if read_range is None else KINDS[key.kind]
+            problems.append(Problem(name, item, f"must be {right}"))
             continue
         for text in [str(item)] if read_range is None else map(str.strip, str(item).split(",")):
             try:
@@ -319,30 +304,28 @@ def _read_values(key: FilterKey, name: str, value: object, problems: list[Proble
 
 
 def _pattern(key: FilterKey, text: str) -> tuple[str, str]:
-    """Return what the text stands for and its word: `("starts", "lisbon")` for `Lisbon*`."""
+    """Return the form of the text (`x`, `x*`, `*x`, `*x*`) and its word."""
     if key.choices and text.casefold() not in map(str.casefold, key.choices):
         raise ValueError(f"must be one of {', '.join(key.choices)}")
     if key.kind == "list" and "|" in text:
         raise ValueError("holds a |; write each member as a value of its own")
-    if key.kind in _URL_KINDS and (scheme := re.match("https?://", text, re.IGNORECASE)):
+    if key.kind in {"url", "host"} and (scheme := re.match("https?://", text, re.IGNORECASE)):
         raise ValueError(f"records carry no scheme; write {text[scheme.end() :]}")
     word = text.removeprefix("*").removesuffix("*")
     if not word:
         raise ValueError("stands for no text or for any; leave it out")
     if "*" in word:
         raise ValueError("has a * inside; it may stand first and last only")
-    if key.kind in _URL_KINDS:
-        word = quote(word, safe=_UNESCAPED_IN_URLS, errors="surrogatepass")
-    open_start, open_end = text.startswith("*"), text.endswith("*")
-    place = {(0, 0): "equal", (0, 1): "starts", (1, 0): "ends", (1, 1): "parts"}
-    return place[open_start, open_end], word.casefold()
+    return text.replace(word, "x"), word
 
 
 def _text(patterns: list[tuple[str, str]]) -> _Text:
-    def words(place: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(word for at, word in patterns if at == place))
+    def words(form: str) -> tuple[str, ...]:
+        # A record may have but the `e*` twin of a field, and URLs are encoded anyway.
+        both = ((word, _encoded(word)) for shape, word in patterns if shape == form)
+        return tuple(dict.fromkeys(map(str.casefold, chain.from_iterable(both))))
 
-    return _Text(frozenset(words("equal")), words("starts"), words("ends"), words("parts"))
+    return _Text(frozenset(words("x")), words("x*"), words("*x"), words("*x*"))
 
 
 def _addresses(text: str) -> Range:
@@ -357,9 +340,10 @@ def _addresses(text: str) -> Range:
         raise ValueError(f"must be {KINDS['address']}") from None
     if "/" in first and ends[0] != ipaddress.ip_interface(first).ip:
         raise ValueError(f"is no network address; write {network} or an address alone")
-    if ends[0].version != ends[1].version:
-        raise ValueError("goes from IPv4 to IPv6; both ends must be of one kind")
-    return _in_order(_position(ends[0]), _position(ends[1]))
+    begin, end = map(_position, ends)
+    if (begin < _IPV6_OFFSET) != (end < _IPV6_OFFSET):
+        raise ValueError("mixes IPv4 and IPv6; both ends must be of one kind")
+    return _in_order(begin, end)
 
 
 def _codes(text: str) -> Range:
@@ -430,14 +414,6 @@ def _code_readings(value: str) -> Iterable[int]:
     return () if code is None else (int(code[0]),)
 
 
-def _host_readings(value: str) -> Iterable[str]:
-    return value, re.sub(":[0-9]+$", "", value)
-
-
-def _list_readings(value: str) -> Iterable[str]:
-    return map(str.strip, value.split("|"))
-
-
 def _bind(namespace: dict[str, object], value: object) -> str:
     name = f"_f{len(namespace)}"
     namespace[name] = value
@@ -451,7 +427,6 @@ def _function(argument: str, source: str, namespace: dict[str, object]) -> Calla
     return function
 
 
-_URL_KINDS = {"url", "host"}
 _NUMBER_KINDS = {"code", "size", "score"}
 _RANGES: Mapping[str, Callable[[str], Range]] = {
     "address": _addresses,
@@ -462,6 +437,6 @@ _RANGES: Mapping[str, Callable[[str], Range]] = {
 _READINGS: Mapping[str, Callable[[str], Iterable[object]]] = {
     "address": _address_readings,
     "code": _code_readings,
-    "host": _host_readings,
-    "list": _list_readings,
+    "host": lambda host: (host, re.sub(":[0-9]+$", "", host)),
+    "list": lambda joined: map(str.strip, joined.split("|")),
 }

@@ -48,7 +48,10 @@ class LoopSource:
         return f"lambda r: ({''.join(f'{value}, ' for value in values)})"
 
     def batch(self) -> str:
-        """Return the loop: a function of records that returns lines, or why there is none."""
+        """Return the loop: a function of records that returns lines.
+
+        A record without a usable time gets an empty line, and its index and reason go to `bad`.
+        """
         body = [*self._assignments(), f'line = f"{self._template()}"']
         condition = " or ".join(self._checks())
         if condition:
@@ -62,7 +65,7 @@ class LoopSource:
             body.append("append(line.encode())")
         return "\n".join(
             [
-                "def batch(records):",
+                "def batch(records, bad):",
                 "    lines = []",
                 "    append = lines.append",
                 "    for r in records:",
@@ -84,7 +87,8 @@ class LoopSource:
             "        try:",
             f"            {names}= times[{self._moment.expression or None}]",
             "        except BadTime as error:",
-            "            append(error)",
+            "            bad.append((len(lines), str(error)))",
+            "            append(b'')",
             "            continue",
         ]
 

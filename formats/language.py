@@ -11,7 +11,8 @@ that follow, elsewhere it becomes one space. LFs at the end of the string are dr
 always ends with one LF, which whoever writes the line adds.
 
 What no vendor page defines is refused with its place: an unknown field, `%s` with a width, `%d`
-of a text field, an unescaped brace, a lone `%`, a backslash before another character.
+of a text field, an unescaped brace, a lone `%`, a backslash before another character, and any
+control or private character, which would break lines or mean something to one reader only.
 """
 
 import re
@@ -19,14 +20,19 @@ from dataclasses import dataclass
 
 from formats.errors import FeedFormatError
 from formats.fields import Field, catalogue, nearest
+from formats.values import UNSAFE
 
 MAX_WIDTH = 32
+MAX_FIELDS = 1000
+"""Far beyond what any feed prints (the vendor advises 50), and small enough to compile at once."""
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "{": "{", "}": "}", "\\": "\\"}
-_SPEC = re.compile(r"%(0?)(\d*)(s|d|x|ld|lu|llu|lld)\{([^{}\n]*)\}")
-_SPEC_START = re.compile(r"%(0?)(\d*)([A-Za-z]*)(\{?)")
-_BREAK = re.compile(r"\r?\n[ \t]*|\r?\n")
+_SPEC = re.compile(r"%(0?)([0-9]*)(s|d|x|ld|lu|llu|lld)\{([^{}\r\n]*)\}")
+_SPEC_START = re.compile(r"%0?[0-9]*([A-Za-z]*)(\{?)")
+_BREAK = re.compile(r"(?:\r?\n[ \t]*|\r[ \t]*)+")
 _STATIC = re.compile(r"[^%\\{}\r\n]+")
+# Everything that never leaves a value raw, but TAB; and the private planes.
+_MISPLACED = re.compile(f"(?!\t)[{UNSAFE}\U000f0000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class _Parser:
         self.text = text
         self.end = len(text.rstrip("\r\n"))
         self.at = 0
+        self._fields = 0
 
     def parts(self) -> list[Part]:
         parts: list[Part] = []
@@ -103,12 +110,8 @@ class _Parser:
             char = self.text[self.at]
             if char in "\r\n":
                 found = _BREAK.match(self.text, self.at)
-                if found is None:  # a CR on its own
-                    parts.append(Literal(char))
-                    self.at += 1
-                    continue
-                self.at = found.end()
-                if not after_control:
+                self.at = found.end() if found is not None else self.end
+                if not after_control and self.at < self.end:
                     parts.append(Literal(" "))
                 continue
             start = self.at
@@ -123,12 +126,25 @@ class _Parser:
                     f"unescaped {char}", self.text, start, f"write \\{char} for a brace"
                 )
             else:
-                found = _STATIC.match(self.text, start)
-                static = found[0] if found is not None else char
-                parts.append(Literal(static))
-                self.at += len(static)
-                after_control = static[-1] == "\t"
+                static = self._static()
+                parts.append(static)
+                after_control = static.text[-1] == "\t"
         return parts
+
+    def _static(self) -> Literal:
+        start = self.at
+        found = _STATIC.match(self.text, start, self.end)
+        assert found is not None  # noqa: S101 - the caller looked at the first character
+        misplaced = _MISPLACED.search(found[0])
+        if misplaced is not None:
+            raise FeedFormatError(
+                f"character U+{ord(misplaced[0]):04X} has no place in a line",
+                self.text,
+                start + misplaced.start(),
+                r"leave it out; TAB is written \t",
+            )
+        self.at = found.end()
+        return Literal(found[0])
 
     def _escape(self) -> Literal:
         following = self.text[self.at + 1 : self.at + 2]
@@ -160,9 +176,12 @@ class _Parser:
                 found.start(4),
                 None if near is None else f"%{catalogue()[near].conversion}{{{near}}}",
             )
-        width = int(digits or 0)
+        width = int(digits[:9] or 0)
         if width > MAX_WIDTH:
             raise FeedFormatError(f"width {width} is over {MAX_WIDTH}", self.text, start)
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise FeedFormatError(f"more than {MAX_FIELDS} fields", self.text, start)
         conversion = "d" if letters[0] == "l" else letters
         if conversion == "s" and (zero or digits):
             raise FeedFormatError("%s takes no width", self.text, start, f"%s{{{name}}}")
@@ -175,7 +194,7 @@ class _Parser:
 
     def _spec_error(self, start: int) -> FeedFormatError:
         found = _SPEC_START.match(self.text, start)
-        letters, brace = (found[3], found[4]) if found is not None else ("", "")
+        letters, brace = found.groups() if found is not None else ("", "")
         if brace and letters in {"s", "d", "x", "ld", "lu", "llu", "lld"}:
             return FeedFormatError("unclosed brace", self.text, start, "end the field with }")
         if brace and letters:

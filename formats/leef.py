@@ -40,7 +40,7 @@ def parse(line: str) -> LeefEvent:
     """Parse a LEEF 1.0 or 2.0 line, with or without a syslog header.
 
     Strict where an event would be lost or forged: raises `LeefError` for a missing header, line
-    breaks, an attribute without `=`, and a key that comes twice.
+    breaks, an attribute without key or `=`, and a key that comes twice.
     """
     line = line.removesuffix("\n").removesuffix("\r")
     if "\n" in line or "\r" in line or "\0" in line:
@@ -63,6 +63,8 @@ def parse(line: str) -> LeefEvent:
         key, equals, value = piece.partition("=")
         if not equals:
             raise LeefError(f"no = in attribute {piece[:40]!r}")
+        if not key:
+            raise LeefError(f"no key before = in attribute {piece[:40]!r}")
         if key in attributes:
             raise LeefError(f"key {key[:40]!r} comes twice")
         attributes[key] = value
@@ -88,16 +90,25 @@ def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> b
     sizes = [len(piece.encode()) for piece in pieces]
     excess = sum(sizes) - max_bytes
     kept = list(pieces)
-    least = len(MARK)
-    while excess > 0:
-        order = sorted(cuttable, key=sizes.__getitem__, reverse=True)
-        if not order or sizes[order[0]] <= least:
+    if excess > 0:
+        most = _level(sorted((sizes[index] for index in cuttable), reverse=True), excess)
+        if most < len(MARK):
             return None
-        longest = order[0]
-        following = sizes[order[1]] if len(order) > 1 else 0
-        target = max(least, sizes[longest] - excess, min(following, sizes[longest] - 1))
-        kept[longest] = cut(pieces[longest], target, MARK)
-        now = len(kept[longest].encode())
-        excess -= sizes[longest] - now
-        sizes[longest] = now
+        for index in cuttable:
+            kept[index] = cut(pieces[index], most, MARK)
     return "".join(kept).encode()
+
+
+def _level(sizes: Sequence[int], excess: int) -> int:
+    """Return the most that each of the `sizes` (largest first) may keep to lose `excess` in all.
+
+    Negative when all of them together are less than that.
+    """
+    together = 0
+    level = -1
+    for count, size in enumerate(sizes, 1):
+        if size <= level:
+            break
+        together += size
+        level = (together - excess) // count
+    return level

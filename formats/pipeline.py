@@ -87,19 +87,22 @@ class Pipeline:
         """Return the records of a batch, unfiltered."""
         return self._reader.read(data)
 
-    def run(self, data: bytes) -> Rendered:
-        """Decode, filter and render a batch. Never raises for anything in `data`."""
-        decoded = self._reader.read(data)
+    def run(self, data: bytes, lines: int | None = None) -> Rendered:
+        """Decode, filter and render a batch. Never raises for anything in `data`.
+
+        `lines` is the number of lines in `data` when the caller knows it.
+        """
+        decoded = self._reader.read(data, lines)
         records, suspects, filtered = decoded.records, decoded.suspects, 0
         if self._keep is not None:
             records, suspects, filtered = self._filtered(decoded)
-        lines, unrendered = self.renderer.render(records, suspects)
+        rendered, unrendered = self.renderer.render(records, suspects)
         bad = decoded.bad
         if unrendered:
             bad = bad + self._unrendered(data, decoded, records, unrendered)
             gone = {one.index for one in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, filtered, bad)
+        return Rendered(rendered, records, filtered, bad)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""

@@ -11,10 +11,20 @@ from typing import Any
 
 import msgspec
 
-from formats.cells import matcher, moment_of, time_cells
+from formats.cells import cell_of, field_texts, moment_of, own_text, time_cells
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
-from formats.read import BadRecord, Decoded, Input, Reader, Refused, bounded, number, split_lines
+from formats.read import (
+    BadRecord,
+    Decoded,
+    Input,
+    Reader,
+    Refused,
+    bounded,
+    count_lines,
+    number,
+    split_lines,
+)
 from formats.record import Attribute, Moment, struct_of
 from formats.structure import Cell, Structure, structure_of
 
@@ -23,9 +33,13 @@ ENVELOPE = "event"
 
 # Where a control character may be in JSON: escaped, or raw from DEL on (JSON itself refuses raw
 # C0). An escaped backslash before one of the letters is found too: one slow record, no harm.
-_ESCAPED = re.compile(rb"\\(?:[bfnrt]|u00[0189]|u007[fF]|u202[89])")
-# Three patterns, because each begins with a fixed byte, which the search skips to with memchr.
-_RAW = tuple(re.compile(raw) for raw in (rb"\x7f", rb"\xc2[\x80-\x9f]", rb"\xe2\x80[\xa8\xa9]"))
+# Each begins with one byte, to which memchr skips, ten times faster than the regex engine does.
+_UNSAFE = (
+    (b"\\", re.compile(rb"\\(?:[bfnrt]|u00[0189]|u007[fF]|u202[89])").match),
+    (b"\x7f", re.compile(rb"\x7f").match),
+    (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]").match),
+    (b"\xe2", re.compile(rb"\xe2\x80[\xa8\xa9]").match),
+)
 _SYSLOG_HEADER = re.compile(rb"<\d{1,3}>[^{\[]*")
 
 _TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm",
@@ -117,7 +131,7 @@ class _LineReader:
                 del decoded.records[before:]
                 decoded.bad.append(BadRecord(index, offset, str(error), line))
                 continue
-            if _ESCAPED.search(line) or any(raw.search(line) for raw in _RAW):
+            if _unsafe_places(line):
                 decoded.suspects.extend(range(before, len(decoded.records)))
         return decoded
 
@@ -149,8 +163,14 @@ class _JsonReader(_LineReader):
         names = [attribute.name for attribute in attributes] + list(moment.attributes)
         self._keys = {name: keys.get(name, name) for name in names}
         self._path = path or (ENVELOPE,)
+        self._depth = len(self._path)
+        self._nested = bool(path)
+        self._ordered = False
+        self._build_decoders(())
+
+    def _build_decoders(self, order: Sequence[str]) -> None:
         traps = () if self._path[0] in self._keys.values() else self._path[:1]
-        self._flat = struct_of(attributes, moment, self._keys, traps)
+        self._flat = struct_of(self._attributes, self._moment, self._keys, traps, order)
         nested = self._flat
         for key in reversed(self._path):
             nested = msgspec.defstruct(
@@ -160,11 +180,25 @@ class _JsonReader(_LineReader):
             True: msgspec.json.Decoder(nested, strict=False),
             False: msgspec.json.Decoder(self._flat, strict=False),
         }
-        self._depth = len(self._path)
-        self._nested = bool(path)
 
-    def read(self, data: bytes) -> Decoded:
+    def _learn_order(self, data: bytes) -> None:
+        """Put the attributes in the order of the first record's keys.
+
+        msgspec looks for a key from where it found the last one: in this order it is always the
+        next, which makes decoding half as expensive. Any other order is read as well.
+        """
+        try:
+            tree = _untyped(data[: data.find(b"\n")])
+        except Refused:
+            return
+        if isinstance(tree, dict):
+            self._build_decoders(list(self._inner(tree)))
+            self._ordered = True
+
+    def read(self, data: bytes, lines: int | None = None) -> Decoded:
         """Decode the batch in one call; line by line when that does not work out."""
+        if not self._ordered:
+            self._learn_order(data)
         if len(data) <= self._max_record_bytes or _longest_fits(data, self._max_record_bytes):
             for nested in (self._nested, not self._nested):
                 try:
@@ -175,8 +209,8 @@ class _JsonReader(_LineReader):
                 if nested:
                     for _ in range(self._depth):
                         records = [record.event for record in records]  # type: ignore[attr-defined]
-                if len(records) == _lines(data):
-                    return Decoded(records, _suspects(data))
+                if len(records) == (count_lines(data) if lines is None else lines):
+                    return Decoded(records, suspects=_suspects(data))
                 break
         return self._one_by_one(data)
 
@@ -193,16 +227,20 @@ class _JsonReader(_LineReader):
         return super()._line(line)
 
     def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
-        inner: Any = tree
-        for key in self._path:
-            inner = inner.get(key) if isinstance(inner, dict) else None
-        found = inner if isinstance(inner, dict) else tree
+        found = self._inner(tree)
         return _build(
             self._flat,
             self._attributes,
             self._moment,
             {n: found.get(k) for n, k in self._keys.items()},
         )
+
+    def _inner(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the object that holds the fields: in the envelope, or the record itself."""
+        inner: Any = tree
+        for key in self._path:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        return inner if isinstance(inner, dict) else tree
 
 
 class _TreeReader(_LineReader):
@@ -224,7 +262,7 @@ class _TreeReader(_LineReader):
             if cell.single is None and name not in moment.attributes
         }
 
-    def read(self, data: bytes) -> Decoded:
+    def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
         """Decode line by line."""
         return self._one_by_one(data)
 
@@ -308,27 +346,29 @@ def _kind(value: object) -> str:
     return "null" if value is None else f"number {value!r:.40}"
 
 
-def _lines(data: bytes) -> int:
-    lines, at = 0, data.find(b"\n")
-    while at >= 0:
-        lines += 1
-        at = data.find(b"\n", at + 1)
-    return lines + (not data.endswith(b"\n") and data != b"")
-
-
 def _longest_fits(data: bytes, max_record_bytes: int) -> bool:
     return all(len(line) <= max_record_bytes for line in data.split(b"\n"))
 
 
+def _unsafe_places(data: bytes) -> list[int]:
+    """Return where in the data a control character may be, in order."""
+    places = []
+    find = data.find
+    for byte, match in _UNSAFE:
+        at = find(byte)
+        while at >= 0:
+            if match(data, at):
+                places.append(at)
+            at = find(byte, at + 1)
+    places.sort()
+    return places
+
+
 def _suspects(data: bytes) -> list[int]:
     """Return the numbers of the lines that may hold a control character."""
-    places = [found.start() for found in _ESCAPED.finditer(data)] if b"\\" in data else []
-    if b"\x7f" in data or not data.isascii():
-        places += [found.start() for raw in _RAW for found in raw.finditer(data)]
-        places.sort()
     suspects: list[int] = []
     line, end = 0, data.find(b"\n")
-    for place in places:
+    for place in _unsafe_places(data):
         while 0 <= end < place:
             line += 1
             end = data.find(b"\n", end + 1)

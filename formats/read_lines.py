@@ -89,7 +89,7 @@ class _LineReader:
         tabbed = structure.separator == "\t"
         self._unsafe = (_UNSAFE_BUT_TAB if tabbed else _UNSAFE_CHARACTER).search
 
-    def read(self, data: bytes) -> Decoded:
+    def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
         decoded = Decoded()
         for index, (offset, line) in enumerate(split_lines(data)):
             try:

@@ -6,9 +6,9 @@ a missing one is derived from. Generated code asks `Access` for the Python expre
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,12 @@ from formats.values import clean, encoder, from_base64, obfuscator, to_base64, u
 
 NOT_TOLD = -1
 """Default of a number that can be derived; sizes and ids are never negative."""
+
+_VALUES_ONLY = frozenset({"unbase64", "unbase64-encode", "path"})
+"""Derivations that would make something else of the placeholder `None` (it is valid base64)."""
+
+_Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What is decoded at once; a larger number is looked at alone, see `formats.read.number`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +54,24 @@ def struct_of(
     moment: Moment,
     keys: Mapping[str, str] | None = None,
     traps: Iterable[str] = (),
+    order: Sequence[str] = (),
 ) -> type[msgspec.Struct]:
     """Make the record type. `keys` are the JSON keys of attributes called otherwise there.
 
     `traps` are keys that must not hold an object: a line that has one there is in another
-    shape than the reader takes it for.
+    shape than the reader takes it for. `order` are keys that come first, in this order.
     """
     fields: list[tuple[str, Any, Any]] = [
-        (a.name, int if a.number else str if a.default is not None else str | None, a.default)
+        (a.name, _Number if a.number else str if a.default is not None else str | None, a.default)
         for a in attributes
     ]
     fields += [(name, str | int | float | None, None) for name in moment.attributes]
     fields += [(name, str | int | float | bool | None, None) for name in traps]
+    keys = dict(keys or {})
+    places = {key: place for place, key in enumerate(order)}
+    fields.sort(key=lambda field: places.get(keys.get(field[0], field[0]), len(places)))
     # Records live as long as their batch and hold only scalars: nothing for the collector.
-    return msgspec.defstruct("Record", fields, rename=dict(keys or {}), gc=False)
+    return msgspec.defstruct("Record", fields, rename=keys, gc=False)
 
 
 class Access:
@@ -96,7 +106,8 @@ class Access:
     def constant(self, name: str) -> str | int | None:
         """Return the placeholder of a wanted field that no record can have, else `None`."""
         field = catalogue()[name]
-        return None if self._ways[name] or name in self._available else field.placeholder
+        told = self._ways[name] or name in self._available or self._sizes(field)
+        return None if told else field.placeholder
 
     def _ways_to(self, field: Field) -> tuple[Derivation, ...]:
         if field.name == "totalsize":
@@ -177,7 +188,10 @@ class Access:
             "obfuscate": self._obfuscate,
             "path": lambda url: self._encode(url_path(url)),
         }
-        return steps[way.how]
+        step = steps[way.how]
+        if way.how in _VALUES_ONLY:
+            return lambda text: None if text == "None" else step(text)
+        return step
 
     def _decode_and_encode(self, text: str) -> str | None:
         plain = from_base64(text)

@@ -87,7 +87,9 @@ class Renderer:
         self.source = source.batch()
         """The generated code, for people and profilers."""
         exec(compile(self.source, f"<{feed_format.name}>", "exec"), namespace)  # noqa: S102 - ours
-        self._batch: Callable[[Sequence[Record]], list[bytes | BadTime]] = namespace["batch"]  # type: ignore[assignment]
+        self._batch: Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]] = namespace[
+            "batch"
+        ]  # type: ignore[assignment]
         self._values: Callable[[Record], tuple[Any, ...]] = eval(  # noqa: S307 - ours
             source.values(), namespace
         )
@@ -103,24 +105,21 @@ class Renderer:
         `suspects` are the indices of the records whose values may hold control characters or
         lone surrogates; `None` means that nobody looked, so every record is looked at.
         """
-        lines: list[bytes | BadTime] = [b""] * len(records)
-        if suspects is not None:
-            lines = self._batch(records)
-        for index in range(len(records)) if suspects is None else suspects:
-            if not isinstance(lines[index], BadTime):
-                try:
-                    lines[index] = self.line(records[index])
-                except BadTime as error:
-                    lines[index] = error
-        whole = [line for line in lines if isinstance(line, bytes)]
-        if len(whole) == len(lines):
-            return whole, []
-        bad = [
-            Unrendered(index, str(line))
-            for index, line in enumerate(lines)
-            if isinstance(line, BadTime)
-        ]
-        return whole, bad
+        found: list[tuple[int, str]] = []
+        if suspects is None:
+            lines, suspects = [b""] * len(records), range(len(records))
+        else:
+            lines = self._batch(records, found)
+        for index in suspects:
+            try:
+                lines[index] = self.line(records[index])
+            except BadTime as error:
+                found.append((index, str(error)))
+        if not found:
+            return lines, []
+        reasons = dict(found)
+        whole = [line for index, line in enumerate(lines) if index not in reasons]
+        return whole, [Unrendered(*one) for one in sorted(reasons.items())]
 
     def line(self, record: Record) -> bytes:
         """Render one record the slow way, looking at every value: the reference.

@@ -24,27 +24,34 @@ _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
 _PATTERNS = (
     re.compile(
         rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) {_CLOCK}"
-        r" (?P<yy>\d{4})(?: (?P<tz>\S+))?"
+        r" (?P<yy>\d{4})(?: (?P<tz>\S+))?",
+        re.ASCII,
     ),
     re.compile(
         rf"(?P<yy>\d{{4}})[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK}"
-        r" ?(?P<tz>\S+)?"
+        r" ?(?P<tz>\S+)?",
+        re.ASCII,
     ),
     re.compile(
         rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) (?P<yy>\d{{4}})"
-        rf" {_CLOCK}(?: (?P<tz>\S+))?"
+        rf" {_CLOCK}(?: (?P<tz>\S+))?",
+        re.ASCII,
     ),
 )
-_EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})")
-_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+_EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})", re.ASCII)
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What `%s{tz}` and LEEF writers print for zones of the United States, Europe, Japan and
-# Australia. IANA names take precedence; ambiguous ones (IST, BST) are left out.
+# Australia, in hours from GMT. Ambiguous ones (IST, BST) are left out.
 _ABBREVIATIONS = {
-    "EDT": -4, "CDT": -5, "CST": -6, "MDT": -6, "PDT": -7, "PST": -8, "AKDT": -8, "AKST": -9,
-    "CEST": 2, "EEST": 3, "WEST": 1, "MSK": 3, "JST": 9, "AEST": 10, "AEDT": 11,
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "AKST": -9, "AKDT": -8, "HST": -10, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1,
+    "MEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "AEST": 10, "AEDT": 11,
 }  # fmt: skip
+
+_MAX_CHARS = 80
+"""No statement of a time is longer; a bound keeps what `TimeTable` remembers small."""
 
 
 class BadTime(ValueError):  # noqa: N818 - its text is the reason of a reject
@@ -75,25 +82,27 @@ def zone(name: str) -> tzinfo:
 
 
 def _record_zone(name: str) -> tzinfo:
+    # An abbreviation first: CET in a record is one hour, while the IANA zone CET has summers.
+    hours = _ABBREVIATIONS.get(name.upper())
+    if hours is not None:
+        return timezone(timedelta(hours=hours))
     try:
         return zone(name)
     except ZoneError:
-        hours = _ABBREVIATIONS.get(name.upper())
-        if hours is None:
-            raise BadTime(f"time zone {name[:40]!r} is not known") from None
-        return timezone(timedelta(hours=hours))
+        raise BadTime(f"time zone {name[:40]!r} is not known") from None
 
 
 def zone_text(moment: datetime) -> str:
     """Return what `%s{tz}` prints: GMT, an abbreviation such as CEST, or GMT+03:30.
 
-    Java's date pattern letter `z`, which LEEF's devTimeFormat names, reads each of these.
+    Java's date pattern letter `z`, which LEEF's devTimeFormat names, reads each of these. An
+    abbreviation that means other zones too (China's CST, London's BST) is not printed.
     """
     offset = moment.utcoffset() or timedelta(0)
     name = moment.tzname() or ""
     if name in {"UTC", "GMT"} and not offset:
         return "GMT"
-    if name.isalpha():
+    if name in _ABBREVIATIONS and offset == timedelta(hours=_ABBREVIATIONS[name]):
         return name
     minutes = int(offset.total_seconds()) // 60
     sign = "-" if minutes < 0 else "+"
@@ -146,15 +155,10 @@ def _from_epoch(seconds: int) -> datetime:
 def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime:
     """Build a moment from year, month (`mth` or `mon`), day and clock parts."""
     tz = told.get("tz")
-    month = told.get("mth")
-    if month is None:
-        month = _MONTH_NUMBER.get(str(told.get("mon")).lower())
-        if month is None:
-            raise BadTime(f"month {str(told.get('mon'))[:20]!r} is not known")
     try:
         return datetime(
             _number(told, "yy" if told.get("yy") is not None else "yyyy"),
-            int(month),
+            _month(told),
             _number(told, "dd"),
             _number(told, "hh"),
             _number(told, "mm"),
@@ -165,6 +169,15 @@ def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime
         if isinstance(error, BadTime):
             raise
         raise BadTime(f"time is impossible: {error}") from None
+
+
+def _month(told: Mapping[str, str | int | None]) -> int:
+    if told.get("mon") is None or told.get("mth") is not None:
+        return _number(told, "mth")
+    month = _MONTH_NUMBER.get(str(told["mon"]).lower())
+    if month is None:
+        raise BadTime(f"month {str(told['mon'])[:20]!r} is not known")
+    return month
 
 
 def _number(told: Mapping[str, str | int | None], name: str) -> int:
@@ -188,6 +201,11 @@ def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo
     without those that would need the year. Raises `BadTime`.
     """
     known = {name: value for name, value in told.items() if value not in {None, "", "None"}}
+    long = next((name for name, value in known.items() if len(str(value)) > _MAX_CHARS), None)
+    if long is not None:
+        raise BadTime(f"{long} is longer than {_MAX_CHARS} characters")
+    if known.get("epochtime") in {0, "0"} and len(known) > 1:
+        del known["epochtime"]  # the placeholder of a number
     if "epochtime" in known:
         moment = parse_text(str(known["epochtime"]), source)
     elif "time" in known or "datetime" in known:

@@ -46,7 +46,8 @@ def cleaner(characters: str) -> Callable[[str], str]:
 def encoder(escape_characters: str = "") -> Callable[[str], str]:
     """Return the encoding of the `e*` fields: bytes <= 0x20, >= 0x7F and the escape characters.
 
-    Encoding what is already encoded changes nothing, because `%` stays.
+    Encoding what is already encoded changes nothing, because `%` stays: `escape_characters` must
+    hold neither `%` nor hex digits.
     """
     more = f"|[{re.escape(escape_characters)}]" if escape_characters else ""
     pattern = re.compile(f"[^\x21-\x7e]{more}")

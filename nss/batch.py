@@ -26,17 +26,3 @@ class Batch:
     position: str | None = None
     connection: str = ""
 
-
-def count_lines(data: bytes) -> int:
-    """Return the number of LF in `data`.
-
-    Hops from LF to LF with memchr: three to four times faster than `bytes.count` for lines of
-    about 1 KB, which compares byte by byte.
-    """
-    find = data.find
-    lines = 0
-    at = find(b"\n")
-    while at >= 0:
-        lines += 1
-        at = find(b"\n", at + 1)
-    return lines

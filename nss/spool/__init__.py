@@ -5,6 +5,7 @@ own, in the order of acceptance; a batch may be dropped from the spool only when
 passed it. The spool is bounded in bytes: full means that `append` waits, and so the source.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,8 +34,12 @@ class Cursor(Protocol):
         """Everything up to and including `sequence` is delivered, filtered or rejected."""
 
     @property
+    def accepted_records(self) -> int:
+        """Records of the feed's sources accepted since the cursor was made."""
+
+    @property
     def pending_records(self) -> int:
-        """Records accepted and not yet passed with `advance`."""
+        """Records accepted for the feed and not yet passed with `advance`."""
 
 
 class Spool(Protocol):
@@ -52,8 +57,11 @@ class Spool(Protocol):
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
 
-    def cursor(self, feed: str) -> Cursor:
-        """Return the cursor of a feed; a new feed starts with the oldest batch kept."""
+    def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
+        """Return the cursor of a feed over batches of `sources`; others pass it by.
+
+        A new feed starts with the oldest batch kept; a known one after the last batch passed.
+        """
 
     def forget(self, feed: str) -> None:
         """A feed is gone from the configuration: it no longer holds batches back."""

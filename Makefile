@@ -1,0 +1,61 @@
+# The two commands that matter: `make run` and `make test`. Everything else serves them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint bench fmt docs clean
+
+run: $(VENV)/installed
+	$(BIN)/nss demo
+
+test: $(VENV)/tested .peers/fetched lint
+	$(BIN)/pytest
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/tested .peers/fetched
+	$(BIN)/python benchmarks/run.py
+
+fmt: $(VENV)/tested
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/installed
+	$(BIN)/python -m nss.config_docs > docs/configuration.md
+
+clean:
+	rm -rf $(VENV) .peers build *.egg-info
+
+# A private virtual environment, and the package installed into it as a user would install it.
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "NSS needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python lacks venv: install the package python3-venv and run make again."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/installed: $(VENV)/made pyproject.toml $(SOURCES)
+	$(PIP) install .
+	touch $@
+
+# The same environment plus the test tools, at the versions that were tested together.
+$(VENV)/locked: $(VENV)/made tests/requirements.lock
+	$(PIP) install --requirement tests/requirements.lock
+	touch $@
+
+$(VENV)/tested: $(VENV)/locked $(VENV)/installed
+	touch $@
+
+# rsyslog and syslog-ng, which tests and benchmarks talk to; without them those tests are skipped
+# with their reason.
+.peers/fetched: tests/peers/fetch
+	tests/peers/fetch .peers
+	touch $@

@@ -1,0 +1,176 @@
+"""The programs measured: each reads the same file, renders the QRADAR string and sends UDP.
+
+All peers get the configuration that was fastest of those tried (queue types and sizes, worker
+threads, fetch limits, parallelism), and render all 52 slots. None but NSS encodes control
+characters: a hostile record is one datagram of theirs, but its line may be broken.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ceiling
+import corpus
+import syslog_ng
+from measure import Launch
+
+_MAX_BYTES = 65_000
+
+
+class Unavailable(Exception):  # noqa: N818 - the benchmark skips the case and prints the text
+    """A peer is not on this machine; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Paths given on the command line; `None` looks for the program in its usual place."""
+
+    nss: str | None = None
+    tenzir: str | None = None
+
+
+Peer = Callable[[Path, Programs], Callable[[int, Path], Launch]]
+"""Takes the corpus folder, finds its program and returns what launches it (see `measure.run`)."""
+
+
+def nss(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of `nss run`, by default of the environment this script runs in."""
+    program = _found(programs.nss or str(Path(sys.executable).with_name("nss")))
+
+    def launch(port: int, folder: Path) -> Launch:
+        (folder / "nss.toml").write_text(
+            f"""\
+[sources.web]
+kind = "file"
+path = "{data / corpus.RECORDS_FILE}"
+follow = false
+
+[feeds.bench]
+format = "QRADAR"
+
+[feeds.bench.sink]
+kind = "syslog_udp"
+destinations = ["127.0.0.1:{port}"]
+max_message_bytes = {_MAX_BYTES}
+"""
+        )
+        return Launch([program, "run", "-c", str(folder / "nss.toml")])
+
+    return launch
+
+
+def rsyslog(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of rsyslog: imfile, mmjsonparse, a string template, omfwd."""
+    program = _found("/usr/sbin/rsyslogd")
+    template = _template("%$!{}%")
+
+    def launch(port: int, folder: Path) -> Launch:
+        (folder / "rsyslog.conf").write_text(
+            f"""\
+global(workDirectory="{folder}" maxMessageSize="64k"
+       parser.escapeControlCharactersOnReceive="off")
+module(load="imfile")
+module(load="mmjsonparse")
+template(name="qradar" type="string" string="{template}")
+ruleset(name="bench") {{
+  action(type="mmjsonparse" cookie="")
+  action(type="omfwd" target="127.0.0.1" port="{port}" protocol="udp" template="qradar")
+}}
+input(type="imfile" file="{data / corpus.RECORDS_FILE}" tag="bench" ruleset="bench")
+"""
+        )
+        argv = [program, "-n", "-i", "NONE", "-f", str(folder / "rsyslog.conf")]
+        return Launch(argv, runs_on=True)
+
+    return launch
+
+
+def syslog_ng_peer(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of syslog-ng: file source, json-parser, a template, network."""
+    try:
+        installed = syslog_ng.find()
+    except syslog_ng.NotInstalled as error:
+        raise Unavailable(str(error)) from error
+    template = _template("${{.r.{}}}")
+
+    def launch(port: int, folder: Path) -> Launch:
+        (folder / "syslog-ng.conf").write_text(
+            f"""\
+@version: {installed.version}
+options {{ log-msg-size(65536); use-dns(no); dns-cache(no); stats-freq(0); }};
+source records {{
+  file("{data / corpus.RECORDS_FILE}" flags(no-parse) log-fetch-limit(100) log-iw-size(1000));
+}};
+parser json {{ json-parser(prefix(".r.")); }};
+destination out {{
+  network("127.0.0.1" port({port}) transport("udp") log-fifo-size(10000) template("{template}"));
+}};
+log {{ source(records); parser(json); destination(out); flags(flow-control); }};
+"""
+        )
+        files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
+        words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
+        argv = [str(installed.program), *installed.options, "-F", "--no-caps", *words]
+        return Launch(argv, installed.env, runs_on=True)
+
+    return launch
+
+
+def tenzir(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of Tenzir: read_ndjson, one format string, to_udp.
+
+    `raw=true` keeps the values as they are written, as the other programs do.
+    """
+    named = programs.tenzir or os.environ.get("NSS_BENCH_TENZIR")
+    program = _found(named or "tenzir")
+    template = _template("{{{}}}")
+
+    def launch(port: int, folder: Path) -> Launch:
+        (folder / "bench.tql").write_text(
+            f"""\
+from_file "{data / corpus.RECORDS_FILE}" {{ read_ndjson raw=true }}
+to_udp "127.0.0.1:{port}", message=f"{template}"
+"""
+        )
+        argv = [program, "--parallelism=max", "-f", str(folder / "bench.tql")]
+        return Launch(argv, {"HOME": str(folder)})
+
+    return launch
+
+
+def bare_send(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of the ceiling."""
+    script = str(Path(ceiling.__file__))
+
+    def launch(port: int, _folder: Path) -> Launch:
+        return Launch([sys.executable, script, str(data / corpus.LINES_FILE), str(port)])
+
+    return launch
+
+
+PEERS: dict[str, Peer] = {
+    "nss": nss,
+    "rsyslog": rsyslog,
+    "syslog-ng": syslog_ng_peer,
+    "tenzir": tenzir,
+    "ceiling": bare_send,
+}
+
+
+def _found(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise Unavailable(f"{program} is not installed")
+    return path
+
+
+def _template(slot: str) -> str:
+    """Return the QRADAR string with each field written as `slot` and each TAB escaped."""
+    parts = corpus.qradar()
+    fields = range(1, len(parts), 2)
+    for at in fields:
+        parts[at] = slot.format(parts[at])
+    return "".join(parts).replace("\t", "\\t")

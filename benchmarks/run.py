@@ -1,0 +1,195 @@
+"""Measures the way of the data against peers: file of records -> QRADAR lines -> UDP on loopback.
+
+Every record must have arrived before a time counts. Wall time runs from the launch of the
+program to the last datagram received; CPU is user and system time of its processes, from start to
+end. For the ceiling only the sending loop counts. The corpus is made first and is the same for
+all; programs run one after the other. The case `formatter` is formatting alone, without I/O.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import corpus
+import measure
+import orjson
+import peers
+
+FORMATTER = "formatter"
+CASES = [*peers.PEERS, FORMATTER]
+_FORMATTER_SCRIPT = Path(__file__).with_name("formatter.py")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a case: its median run, or why there is none."""
+
+    case: str
+    run: measure.Run | None = None
+    note: str = ""
+    skipped: bool = False
+    same_lines: str = ""
+    """How many of the lines compared were the expected ones, byte for byte."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the figures for a machine."""
+        if self.run is None:
+            return {"case": self.case, "note": self.note}
+        return {
+            "case": self.case,
+            "records": self.run.records,
+            "messages": self.run.messages,
+            "records_per_sec": round(self.run.records_per_sec),
+            "wall_secs": round(self.run.wall_secs, 3),
+            "cpu_us_per_record": round(self.run.cpu_us_per_record, 2),
+            "peak_mib": round(self.run.peak_bytes / (1 << 20), 1),
+            "received_bytes": self.run.received_bytes,
+            "same_lines": self.same_lines,
+            "note": self.note,
+        }
+
+
+def measure_case(case: str, data: Path, chosen: argparse.Namespace) -> Outcome:
+    """Run a case `--rounds` times and return the one with the median wall time."""
+    programs = peers.Programs(chosen.nss, chosen.tenzir)
+    try:
+        launch = peers.PEERS[case](data, programs)
+    except peers.Unavailable as error:
+        return Outcome(case, note=f"skipped: {error}", skipped=True)
+    runs = []
+    for _ in range(chosen.rounds):
+        with tempfile.TemporaryDirectory(prefix="nss-bench-") as folder:
+            run = measure.run(launch, chosen.records, Path(folder), chosen.limit_secs)
+        if run.records < chosen.records:
+            lost = chosen.records - run.records
+            return Outcome(case, note=f"lost {lost}: {_last_row(run.output)}")
+        if run.exit_code:
+            return Outcome(case, note=f"failed: exit code {run.exit_code}: {_last_row(run.output)}")
+        runs.append(_only_the_loop(run) if case == "ceiling" else run)
+    run = sorted(runs, key=lambda one: one.wall_secs)[len(runs) // 2]
+    agreed = corpus.compare(data, run.kept)
+    if agreed.problem:
+        return Outcome(case, note=f"wrong: {agreed.problem}")
+    return Outcome(case, run, same_lines=f"{agreed.same}/{agreed.compared}")
+
+
+def _only_the_loop(run: measure.Run) -> measure.Run:
+    """Replace the whole program's times by those that the ceiling took of its loop."""
+    loop = orjson.loads(run.output)
+    run.wall_secs -= (loop["started_ns"] - run.started_ns) / 1e9
+    run.cpu_secs = loop["cpu_secs"]
+    return run
+
+
+def _last_row(output: str) -> str:
+    rows = output.strip().splitlines()
+    return rows[-1][:200] if rows else "no output"
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Return the outcomes as a table; speed and CPU also as times those of `nss`."""
+    base = next((one.run for one in outcomes if one.case == "nss"), None)
+    rows = ["case        records/s   wall s  CPU us/rec  peak MiB  speed x  CPU x  same lines"]
+    for outcome in outcomes:
+        run = outcome.run
+        if run is None:
+            rows.append(f"{outcome.case:<10} {outcome.note}")
+            continue
+        speed = f"{run.records_per_sec / base.records_per_sec:.2f}" if base else "-"
+        cpu = f"{run.cpu_us_per_record / base.cpu_us_per_record:.2f}" if base else "-"
+        rows.append(
+            f"{outcome.case:<10} {run.records_per_sec:>10,.0f} {run.wall_secs:>8.2f}"
+            f" {run.cpu_us_per_record:>11.2f} {run.peak_bytes / (1 << 20):>9.1f}"
+            f" {speed:>8} {cpu:>6}  {outcome.same_lines:>10}"
+        )
+    return "\n".join(rows)
+
+
+def formatter_table(measured: list[dict[str, object]]) -> str:
+    """Return the formatter's figures as a table."""
+    rows = ["preset            records/s  decode us  render us  both us"]
+    rows += [
+        f"{one['preset']:<16} {one['records_per_sec']:>10,} {one['decode_us']:>10.2f}"
+        f" {one['render_us']:>10.2f} {one['both_us']:>8.2f}"
+        for one in measured
+    ]
+    return "\n".join(rows)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--only", action="append", choices=CASES, metavar="CASE")
+    parser.add_argument("--rounds", type=int, default=1, help="the median counts (default 1)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hostile-share", type=float, default=0.02)
+    parser.add_argument("--long-share", type=float, default=0.03)
+    parser.add_argument("--limit-secs", type=float, default=120, help="for one run (default 120)")
+    parser.add_argument("--nss", help="the nss program (default: of this environment)")
+    parser.add_argument("--tenzir", help="the tenzir program (or NSS_BENCH_TENZIR, or PATH)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args()
+
+
+def write_corpus(data: Path, chosen: argparse.Namespace) -> None:
+    """Make the corpus in a process of its own, so that this one stays small."""
+    options = {
+        "--records": chosen.records,
+        "--seed": chosen.seed,
+        "--hostile-share": chosen.hostile_share,
+        "--long-share": chosen.long_share,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    subprocess.run([sys.executable, corpus.__file__, str(data), *words], check=True)
+
+
+def measure_formatter(data: Path) -> list[dict[str, object]]:
+    """Return what formatting alone costs, per preset."""
+    argv = [sys.executable, str(_FORMATTER_SCRIPT), str(data / corpus.RECORDS_FILE)]
+    told = subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout
+    measured: list[dict[str, object]] = orjson.loads(told)
+    return measured
+
+
+def main() -> int:
+    """Measure, print, and return 1 when a case failed or lost records."""
+    chosen = arguments()
+    cases = chosen.only or CASES
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="nss-bench-corpus-") as folder:
+        data = Path(folder)
+        write_corpus(data, chosen)
+        corpus_bytes = (data / corpus.RECORDS_FILE).stat().st_size
+        for case in (case for case in CASES if case in cases and case != FORMATTER):
+            print(f"{case} ...", file=sys.stderr, flush=True)
+            outcomes.append(measure_case(case, data, chosen))
+        formatting = measure_formatter(data) if FORMATTER in cases else []
+    if chosen.json:
+        whole = {
+            "machine": {
+                "cpus": os.cpu_count(),
+                "kernel": platform.release(),
+                "python": platform.python_version(),
+            },
+            "corpus": {"records": chosen.records, "bytes": corpus_bytes, "seed": chosen.seed},
+            "cases": [one.as_json() for one in outcomes],
+            "formatter": formatting,
+        }
+        print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+    else:
+        print(f"{chosen.records:,} records, {corpus_bytes / chosen.records:,.0f} bytes each")
+        if outcomes:
+            print(table(outcomes))
+        if formatting:
+            print(formatter_table(formatting))
+    return int(any(one.run is None and not one.skipped for one in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

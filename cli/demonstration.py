@@ -1,0 +1,94 @@
+"""`nss demo`: the demonstration as a live table on a terminal, or a summary anywhere else."""
+
+import asyncio
+from pathlib import Path
+
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from nss.errors import InputMissing
+from nss.lab.demo import Demo, Progress
+from nss.lab.discovery import Discovery, Traffic
+
+_TOP = 8
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
+
+
+def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed: int) -> int:
+    """Run the demonstration; the exit code is 0 when nothing was lost or malformed."""
+    if sample is not None and not sample.is_file():
+        raise InputMissing(f"demo: no such file ({sample})")
+    demo = Demo(seconds, records_per_sec, seed=seed, sample=sample)
+    console = Console(highlight=False)
+    progress = asyncio.run(_show(demo, console))
+    return 1 if progress.lost or progress.malformed else 0
+
+
+async def _show(demo: Demo, console: Console) -> Progress:
+    if not console.is_terminal:
+        async for _ in demo.run():
+            pass
+    else:
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            async for progress in demo.run():
+                live.update(_picture(progress, demo.discovery), refresh=True)
+    console.print(_picture(demo.progress, demo.discovery))
+    for message, why in demo.malformed_examples:
+        console.print(Text(f"malformed: {why}: {message[:200]!r}"))
+    return demo.progress
+
+
+def _picture(progress: Progress, discovery: Discovery) -> Group:
+    top_apps = _top("Cloud apps", "users", discovery.top_apps(_TOP))
+    top_users = _top("Users", "apps", discovery.top_users(_TOP))
+    head = (
+        "generator -> TCP -> nss run (MCAS LEEF) -> UDP -> collector"
+        f"    {progress.elapsed_secs:5.1f} s"
+    )
+    return Group(Text(head, style="bold"), _counts(progress), Columns([top_apps, top_users]))
+
+
+def _counts(progress: Progress) -> Table:
+    table = Table(box=None, pad_edge=False)
+    names = ("records/s", "sent", "received", "lost", "rejected", "shortened", "malformed")
+    values = (
+        progress.records_per_sec,
+        progress.sent,
+        progress.received,
+        # Until all is done, what has not arrived may be on its way.
+        progress.lost if progress.finished else None,
+        progress.rejected,
+        progress.shortened,
+        progress.malformed,
+    )
+    for name in names:
+        table.add_column(name, justify="right", min_width=10)
+    table.add_row(*("-" if value is None else f"{value:,.0f}" for value in values))
+    return table
+
+
+def _top(title: str, partners: str, rows: list[tuple[str, Traffic]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", max_width=28, no_wrap=True)
+    for name in ("transactions", partners, "upload", "download"):
+        table.add_column(name, justify="right")
+    for name, traffic in rows:
+        table.add_row(
+            Text(name if name.isprintable() else ascii(name)),
+            f"{traffic.transactions:,}",
+            f"{len(traffic.partners):,}",
+            _size(traffic.upload_bytes),
+            _size(traffic.download_bytes),
+        )
+    return table
+
+
+def _size(size_bytes: float) -> str:
+    for unit in _UNITS:
+        if size_bytes < 1000 or unit == _UNITS[-1]:  # noqa: PLR2004 - decimal units
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    raise AssertionError

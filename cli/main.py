@@ -1,0 +1,196 @@
+"""The `nss` command line: arguments in, exit codes of sysexits.h out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+
+app = typer.Typer(
+    name="nss",
+    help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
+    "feed formats out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
+]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nss {version('nss-streamer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the service in the foreground.
+
+    Logs to stderr. SIGTERM stops reading and delivers what is pending; SIGHUP reloads the
+    configuration, or keeps the old one and says why. Ends by itself when every source is a
+    whole file or stdin and everything was delivered.
+
+    Example: nss run --config nss.toml
+    """
+    from nss import service
+
+    raise typer.Exit(service.run(config))
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check the configuration and tell all its problems at once.
+
+    Example: nss check --config nss.toml
+    """
+    from cli.checking import check as check_config
+
+    check_config(config)
+
+
+@app.command()
+def render(
+    files: Annotated[
+        Optional[list[Path]],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(metavar="[FILE]...", help="Files of records; gzip too. Default: stdin."),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to render.")
+    ] = "QRADAR",
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help="What the records are in: auto, json, a preset, a file.",
+        ),
+    ] = "auto",
+    zone: Annotated[str, typer.Option(help="Zone of the times rendered.")] = "GMT",
+    source_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "GMT",
+    escape: Annotated[
+        str, typer.Option(metavar="CHARS", help="Feed escape characters, encoded in e* fields.")
+    ] = "",
+    max_bytes: Annotated[
+        int, typer.Option(metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
+    ] = 0,
+) -> None:
+    """Render records to lines on stdout.
+
+    Bad records are told on stderr with file and line; the exit code is then 65.
+
+    Example: nss render --to MCAS records.json > lines.leef
+    """
+    from cli.rendering import Conversion, render_files
+
+    conversion = Conversion(to, from_, zone, source_zone, escape, max_bytes)
+    raise typer.Exit(render_files(files or [], conversion))
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=1, help="How long the demonstration runs.")] = 15,
+    rate: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Records a second that are generated.")
+    ] = 5000,
+    sample: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        typer.Option(
+            metavar="FILE", help="Play your own records, once, instead of generated ones."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the generated records.")] = 1,
+) -> None:
+    """Watch it work: generator, service and collector on loopback, nothing to set up.
+
+    Example: nss demo --seconds 5
+    """
+    from cli.demonstration import demonstrate
+
+    raise typer.Exit(demonstrate(seconds, rate, sample, seed))
+
+
+@app.command()
+def presets(
+    name: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(help="Print this preset's feed output format string."),
+    ] = None,
+) -> None:
+    """List the vendor's feed formats, or print one.
+
+    Example: nss presets MCAS > my.fof
+    """
+    from cli.catalogue import list_presets, print_preset
+
+    if name is None:
+        list_presets()
+    else:
+        print_preset(name)
+
+
+@app.command()
+def fields(
+    search: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(help="Only fields whose name, group or description has this text."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """List the fields that a feed format can print.
+
+    Example: nss fields referer
+    """
+    from cli.catalogue import list_fields
+
+    list_fields(search or "", as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; planned errors become a sentence on stderr and an exit code."""
+    import click
+
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        code = 64
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it at exit.
+        sys.stderr.close()
+        code = 74
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        typer.echo(f"nss: {error}", err=True)
+    sys.exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What feeds and the service report: one function an event, which logs and counts."""
+
+import logging
+
+from nss.telemetry import count, emit
+
+
+def service_started(sources: int, feeds: int) -> None:
+    """Everything is built and running."""
+    emit(
+        logging.INFO,
+        "service_started",
+        "service",
+        "The service is running.",
+        sources=sources,
+        feeds=feeds,
+    )
+
+
+def service_stopping(reason: str) -> None:
+    """A stop began: sources stop, feeds drain."""
+    emit(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
+
+
+def service_stopped(pending: int) -> None:
+    """Everything ended; `pending` records were accepted and not delivered."""
+    if pending:
+        emit(
+            logging.ERROR,
+            "service_stopped",
+            "service",
+            "The service stopped before everything was delivered; pending records are lost.",
+            pending=pending,
+        )
+    else:
+        emit(
+            logging.INFO,
+            "service_stopped",
+            "service",
+            "The service stopped; everything accepted was delivered.",
+        )
+
+
+def part_ended(kind: str, name: str, why: str) -> None:
+    """A source or feed ended that should not have."""
+    count("parts_failed", name)
+    emit(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
+
+
+def source_finished(source: str) -> None:
+    """A source has nothing more to come."""
+    emit(logging.INFO, "source_finished", source, "The source was read to its end.")
+
+
+def feed_totals(
+    feed: str, accepted: int, delivered: int, filtered: int, rejected: int, shortened: int
+) -> None:
+    """A feed ended: its account."""
+    emit(
+        logging.INFO,
+        "feed_totals",
+        feed,
+        "The feed ended.",
+        accepted=accepted,
+        delivered=delivered,
+        filtered=filtered,
+        rejected=rejected,
+        shortened=shortened,
+    )
+
+
+def configuration_reloaded(path: str, changed: list[str]) -> None:
+    """A changed configuration is in force."""
+    emit(
+        logging.INFO,
+        "configuration_reloaded",
+        "service",
+        "The configuration was reloaded.",
+        path=path,
+        changed=changed,
+    )
+
+
+def reload_refused(path: str, why: str) -> None:
+    """A changed configuration is wrong; the old one stays in force."""
+    count("reloads_refused", "service")
+    emit(
+        logging.WARNING,
+        "reload_refused",
+        "service",
+        "The configuration was not reloaded; the old one stays.",
+        path=path,
+        why=why,
+    )
+
+
+def format_recognised(feed: str, source: str, name: str) -> None:
+    """The form of a source's records was recognised from a sample."""
+    emit(
+        logging.INFO,
+        "format_recognised",
+        feed,
+        "The form of the records was recognised.",
+        source=source,
+        format=name,
+    )
+
+
+def record_rejected(feed: str, source: str, reason: str, offset: int, record_bytes: int) -> None:
+    """A record can't be delivered for good. Its content stays out of the log."""
+    count("records_rejected", feed)
+    emit(
+        logging.ERROR,
+        "record_rejected",
+        feed,
+        "A record was rejected.",
+        source=source,
+        reason=reason,
+        offset=offset,
+        bytes=record_bytes,
+    )
+
+
+def line_shortened(feed: str, before_bytes: int, after_bytes: int) -> None:
+    """A line was too long for its way, and URL, referrer or user agent were cut."""
+    count("lines_shortened", feed)
+    count("bytes_cut", feed, before_bytes - after_bytes)
+    emit(
+        logging.WARNING,
+        "line_shortened",
+        feed,
+        "A line was shortened to fit.",
+        before_bytes=before_bytes,
+        after_bytes=after_bytes,
+    )

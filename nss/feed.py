@@ -1,0 +1,216 @@
+"""A feed at work: follow the spool, decode, filter, render, hand over, move the cursor."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from formats.errors import NotReadable
+from formats.pipeline import FeedSettings, Pipeline, Rendered, recognise
+from formats.read import BadRecord, Input, split_lines
+from nss import events
+from nss.batch import Batch
+from nss.sinks import Delivered, Rejected, RetryAfter, Sink, TooLong
+from nss.spool import Cursor, Entry, SpoolClosed
+
+SAMPLE_MAX_BYTES = 64 * 1024
+"""So much of a batch is looked at to recognise the form of its records."""
+
+
+@dataclass(slots=True)
+class FeedCounts:
+    """What became of the records of a feed since it started; shortened ones are delivered too."""
+
+    delivered: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    shortened: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a feed reads one source: its input, or `None` to recognise it, and its settings."""
+
+    input: Input | None
+    settings: FeedSettings
+
+
+class Feed:
+    """One feed between its cursor and its sink. Records of one connection stay in order.
+
+    A batch counts once it is done with: each of its records is delivered, filtered or rejected,
+    and until then it is pending.
+    """
+
+    def __init__(
+        self, name: str, cursor: Cursor, sink: Sink, origins: Mapping[str, Origin]
+    ) -> None:
+        self.name = name
+        self.cursor = cursor
+        self.sink = sink
+        self.counts = FeedCounts()
+        self.last_error: str | None = None
+        self._origins = origins
+        self._pipelines: dict[str, Pipeline] = {}
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until the spool is sealed and empty, or until `stop`."""
+        await self.sink.open()
+        try:
+            while not self._stop.is_set():
+                entry = await self._next()
+                if entry is None or not await self._pass(entry.batch):
+                    return
+                self.cursor.advance(entry.sequence)
+        except SpoolClosed:
+            return
+        finally:
+            await self.sink.close()
+
+    def stop(self) -> None:
+        """Stop after the batch at hand, or at once when its destination takes nothing."""
+        self._stop.set()
+
+    async def _next(self) -> Entry | None:
+        """Return the next batch; `None` when the feed was stopped first."""
+        following = asyncio.ensure_future(self.cursor.next())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return following.result() if following.done() else None
+        finally:
+            following.cancel()
+            stopped.cancel()
+
+    async def _pass(self, batch: Batch) -> bool:
+        """Bring a batch to its end; `False` when stopped before."""
+        rendered = self._render(batch)
+        for bad in rendered.bad:
+            events.record_rejected(self.name, batch.source, bad.reason, bad.offset, len(bad.data))
+        delivery = _Delivery(self, batch.source, rendered)
+        while not delivery.done:
+            delay_secs = await delivery.step()
+            if delay_secs and await self._stopped_within(delay_secs):
+                return False
+        self.last_error = None
+        self.counts.delivered += delivery.delivered
+        self.counts.filtered += rendered.filtered
+        self.counts.rejected += len(rendered.bad) + delivery.rejected
+        self.counts.shortened += delivery.shortened
+        # Work on the next batch only after others had their turn: rendering does not await.
+        await asyncio.sleep(0)
+        return True
+
+    def pipeline(self, source: str) -> Pipeline | None:
+        """Return what renders the records of a source; `None` before the first were readable."""
+        return self._pipelines.get(source)
+
+    async def _stopped_within(self, delay_secs: float) -> bool:
+        try:
+            async with asyncio.timeout(delay_secs):
+                await self._stop.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _render(self, batch: Batch) -> Rendered:
+        pipeline = self._pipelines.get(batch.source)
+        origin = self._origins[batch.source]
+        if pipeline is not None:
+            rendered = pipeline.run(batch.data, batch.records)
+            if origin.input is not None or rendered.lines or rendered.filtered:
+                return rendered
+        # Nothing of the batch could be read: its sender may write another form than the last.
+        found = origin.input or _recognised(batch.data)
+        if found is None:
+            if pipeline is not None:
+                return rendered
+            return _unknown(batch.data)
+        pipeline = Pipeline(found, origin.settings)
+        self._pipelines[batch.source] = pipeline
+        if origin.input is None:
+            events.format_recognised(self.name, batch.source, found.name)
+        return pipeline.run(batch.data, batch.records)
+
+
+class _Delivery:
+    """The way of one batch's lines to the sink: what is left, and what became of the others."""
+
+    def __init__(self, feed: Feed, source: str, rendered: Rendered) -> None:
+        self._feed = feed
+        self._source = source
+        self._pipeline = feed.pipeline(source)
+        self._lines = rendered.lines
+        self._records = rendered.records
+        self.delivered = 0
+        self.rejected = 0
+        self.shortened = 0
+
+    @property
+    def done(self) -> bool:
+        return not self._lines
+
+    async def step(self) -> float:
+        """Send what is left; returns the seconds to wait before the next step."""
+        sink = self._feed.sink
+        self._fit(sink.max_line_bytes)
+        if not self._lines:
+            return 0
+        keys = self._pipeline.keys(self._records) if sink.wants_keys and self._pipeline else None
+        outcome = await sink.send(self._lines, keys)
+        match outcome:
+            case Delivered():
+                self._drop(len(self._lines))
+            case TooLong(sent=sent):
+                self._drop(sent)  # the sink's limit has fallen; the next step fits to it
+            case Rejected(sent=sent, reason=reason):
+                self._drop(sent)
+                self._reject(0, reason)
+            case RetryAfter(sent=sent, delay_secs=delay_secs, reason=reason):
+                self._drop(sent)
+                self._feed.last_error = reason
+                return delay_secs
+        return 0
+
+    def _drop(self, sent: int) -> None:
+        self.delivered += sent
+        del self._lines[:sent]
+        del self._records[:sent]
+
+    def _reject(self, index: int, reason: str) -> None:
+        self.rejected += 1
+        events.record_rejected(self._feed.name, self._source, reason, 0, len(self._lines[index]))
+        del self._lines[index]
+        del self._records[index]
+
+    def _fit(self, max_bytes: int) -> None:
+        """Shorten what is too long for the sink; reject what can't be shortened enough."""
+        if max(map(len, self._lines)) <= max_bytes:
+            return
+        for index in reversed(range(len(self._lines))):
+            line = self._lines[index]
+            if len(line) <= max_bytes:
+                continue
+            fitted = None
+            if self._pipeline is not None:
+                fitted = self._pipeline.renderer.fit(self._records[index], max_bytes)
+            if fitted is None:
+                self._reject(index, f"longer than {max_bytes} bytes, however it is shortened")
+                continue
+            self.shortened += 1
+            events.line_shortened(self._feed.name, len(line), len(fitted))
+            self._lines[index] = fitted
+
+
+def _recognised(data: bytes) -> Input | None:
+    end = data.find(b"\n", SAMPLE_MAX_BYTES)
+    try:
+        return recognise(data if end < 0 else data[: end + 1])
+    except NotReadable:
+        return None
+
+
+def _unknown(data: bytes) -> Rendered:
+    reason = "the records are in no known format"
+    bad = [BadRecord(n, at, reason, line) for n, (at, line) in enumerate(split_lines(data))]
+    return Rendered([], [], bad=bad)

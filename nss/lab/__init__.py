@@ -1,0 +1,1 @@
+"""Loopback stand-ins to try everything without an account: record generator and collector."""

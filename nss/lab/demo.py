@@ -1,0 +1,218 @@
+"""The demonstration: record generator, the service as it ships, and collector, on loopback.
+
+The service is a process of its own, run as an operator runs it, with a configuration file of its
+own: a TCP source, one MCAS feed, one UDP collector.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from nss.errors import ServiceError
+from nss.json_framing import AutoFramer
+from nss.lab.collector import Collector
+from nss.lab.discovery import Discovery
+from nss.lab.generator import RecordGenerator
+
+HOST = "127.0.0.1"
+TICK_SECS = 0.02
+START_SECS = 10.0
+STOP_SECS = 20.0
+SAMPLE_MAX_RECORD_BYTES = 1 << 20
+
+_CONFIG = """\
+[service]
+log_format = "json"
+
+[sources.gateway]
+kind = "tcp"
+listen = "{host}:{tcp_port}"
+
+[feeds.mcas]
+format = "MCAS"
+
+[feeds.mcas.sink]
+kind = "syslog_udp"
+destinations = ["{host}:{udp_port}"]
+"""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a demonstration has come. Rates are records a second over all of it."""
+
+    sent: int = 0
+    received: int = 0
+    malformed: int = 0
+    rejected: int = 0
+    shortened: int = 0
+    elapsed_secs: float = 0.0
+    finished: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Records sent that neither arrived nor were rejected; certain once finished."""
+        return self.sent - self.received - self.rejected
+
+    @property
+    def records_per_sec(self) -> float:
+        """Records received a second."""
+        return self.received / self.elapsed_secs if self.elapsed_secs else 0.0
+
+
+class Demo:
+    """One demonstration run: `async for progress in demo.run()`."""
+
+    def __init__(
+        self, seconds: float, records_per_sec: int, *, seed: int = 1, sample: Path | None = None
+    ) -> None:
+        self.progress = Progress()
+        self.discovery = Discovery()
+        self.malformed_examples: list[tuple[bytes, str]] = []
+        self._seconds = seconds
+        self._records_per_sec = records_per_sec
+        self._lines = (
+            _sample_lines(sample)
+            if sample is not None
+            else RecordGenerator(
+                seed, records_per_sec=records_per_sec, start_epoch=int(time.time())
+            ).lines(sys.maxsize)
+        )
+
+    async def run(self) -> AsyncIterator[Progress]:
+        """Run it, yielding the progress a few times a second and once when all is done."""
+        async with Collector() as collector:
+            self.discovery = collector.discovery
+            self.malformed_examples = collector.malformed_examples
+            with tempfile.TemporaryDirectory(prefix="nss-demo-") as folder:
+                async with _Service(Path(folder), collector.port) as service:
+                    began = time.monotonic()
+                    sending = asyncio.create_task(self._send(service, began))
+                    while not sending.done():
+                        await asyncio.wait({sending}, timeout=0.25)
+                        self._look(collector, began)
+                        yield self.progress
+                    await sending
+                    await service.stop()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            await collector.arrived(service.delivered)
+                    self.progress.rejected = service.rejected
+                    self.progress.shortened = service.shortened
+                    self._look(collector, began)
+        self.progress.finished = True
+        yield self.progress
+
+    def _look(self, collector: Collector, began: float) -> None:
+        self.progress.received = collector.messages
+        self.progress.malformed = collector.malformed
+        self.progress.elapsed_secs = time.monotonic() - began
+
+    async def _send(self, service: "_Service", began: float) -> None:
+        """Send records at the pace wanted until the time or the records are at an end."""
+        ended = False
+        while not ended and (elapsed := time.monotonic() - began) < self._seconds:
+            due = int((elapsed + TICK_SECS) * self._records_per_sec) - self.progress.sent
+            block = []
+            for _ in range(due):
+                line = next(self._lines, None)
+                if line is None:
+                    ended = True
+                    break
+                block.append(line)
+            if block:
+                await service.send(b"\n".join(block) + b"\n")
+                self.progress.sent += len(block)
+            await asyncio.sleep(TICK_SECS)
+
+
+def _sample_lines(path: Path) -> Iterator[bytes]:
+    """Yield the records of a file, one a line, whatever it is laid out like."""
+    framer = AutoFramer(SAMPLE_MAX_RECORD_BYTES)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            yield from framer.feed(block).splitlines()
+        yield from framer.flush().splitlines()
+
+
+class _Service:
+    """`nss run` in a process of its own, and the connection that feeds it."""
+
+    def __init__(self, folder: Path, udp_port: int) -> None:
+        self.delivered = 0
+        self.rejected = 0
+        self.shortened = 0
+        self._folder = folder
+        self._udp_port = udp_port
+
+    async def __aenter__(self) -> "_Service":
+        with socket.create_server((HOST, 0)) as probe:
+            port = probe.getsockname()[1]
+        config = self._folder / "nss.toml"
+        config.write_text(
+            _CONFIG.format(host=HOST, tcp_port=port, udp_port=self._udp_port), encoding="utf-8"
+        )
+        self._log = self._folder / "nss.log"
+        with self._log.open("wb") as log:
+            command = (sys.executable, "-m", "cli.main", "run", "--config", str(config))
+            self._process = await asyncio.create_subprocess_exec(*command, stderr=log)
+        try:
+            self._writer = await self._connect(port)
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._end()
+
+    async def send(self, data: bytes) -> None:
+        """Send records; waits while the service does."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def stop(self) -> None:
+        """Close the connection, let the service drain, and read its account from its log."""
+        self._writer.close()
+        await self._writer.wait_closed()
+        self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_SECS):
+            code = await self._process.wait()
+        for line in self._log.read_bytes().splitlines():
+            told = orjson.loads(line)
+            if told["event"] == "feed_totals":
+                self.delivered += told["delivered"]
+                self.rejected += told["rejected"]
+                self.shortened += told["shortened"]
+        if code:
+            raise self._failure(f"it ended with exit code {code}")
+
+    async def _connect(self, port: int) -> asyncio.StreamWriter:
+        deadline = time.monotonic() + START_SECS
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(HOST, port)
+            except OSError:
+                if self._process.returncode is not None or time.monotonic() > deadline:
+                    raise self._failure("it does not listen") from None
+                await asyncio.sleep(0.05)
+            else:
+                return writer
+
+    async def _end(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def _failure(self, why: str) -> ServiceError:
+        log = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        return ServiceError(f"demo: the service failed: {why}\n{log}".rstrip())

@@ -1,0 +1,177 @@
+"""A file being read: which file it is, how far it was read, and whether it is still the same.
+
+A name says little about a log file, because rotation moves names around, and an inode number is
+used again once its file is gone. So a file is known by device, inode and checksums of bytes that
+were seen: the first ones (up to 1,024) and the last ones before the position (up to 256).
+"""
+
+import os
+import stat
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from nss.errors import SourceError
+
+HEAD_BYTES = 1024
+TAIL_BYTES = 256
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """So many bytes at some place, and their checksum (BLAKE2b, 16 bytes, hex)."""
+
+    size: int
+    checksum: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "Seen":
+        """Return what `data` looks like when seen again."""
+        return cls(len(data), blake2b(data, digest_size=16).hexdigest())
+
+
+class FileId(msgspec.Struct, frozen=True, array_like=True):
+    """What tells one file from another."""
+
+    device: int
+    inode: int
+    head: Seen
+
+
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where reading goes on: the position of a file source, as JSON in a batch.
+
+    `offset` is the first byte not handed on (of the uncompressed bytes with `gzip`), `tail` what
+    stood before it, `mtime_ns` when the file was last written, `spans_lines` how its records are
+    framed, and `finished` the files read to their end just before this one.
+    """
+
+    file: FileId
+    offset: int
+    tail: Seen
+    mtime_ns: int
+    spans_lines: bool | None = None
+    finished: tuple[FileId, ...] = ()
+    gzip: bool = False
+
+    def text(self) -> str:
+        """Return the position as it is kept."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def parsed(cls, text: str | None) -> "Position | None":
+        """Return a kept position; `None` when there is none, or it can't be understood."""
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError:
+            return None
+
+
+class LogFile:
+    """An open regular file, read forward from `offset`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises OSError, and `SourceError` when it is no regular file."""
+        self.path = path
+        self.offset = 0
+        self._tail = b""
+        self._head: Seen | None = None
+        # Without O_NONBLOCK, opening a named pipe would wait for its writer.
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        found = os.fstat(self._fd)
+        self.inode = (found.st_dev, found.st_ino)
+        if not stat.S_ISREG(found.st_mode):
+            self.close()
+            raise SourceError(
+                f"file source: this is no regular file ({path})",
+                tip="give the path of a file, or read a pipe with a source of kind stdin",
+            )
+
+    def read(self, max_bytes: int) -> bytes:
+        """Return the next bytes; none at the end."""
+        block = os.pread(self._fd, max_bytes, self.offset)
+        if block:
+            self.offset += len(block)
+            self._tail = (self._tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
+        return block
+
+    def stream(self) -> BinaryIO:
+        """Return the file as a stream of its own from its start; it outlives this object."""
+        return os.fdopen(os.dup(self._fd), "rb", buffering=0)
+
+    def resume(self, position: Position) -> bool:
+        """Go on at a position, if its bytes are the ones here; by content alone, not by inode."""
+        size, checksum = position.file.head.size, position.file.head.checksum
+        start = position.offset - position.tail.size
+        tail = os.pread(self._fd, position.tail.size, start)
+        if Seen.of(os.pread(self._fd, size, 0)) != Seen(size, checksum):
+            return False
+        if Seen.of(tail) != position.tail:
+            return False
+        self.offset = position.offset
+        self._tail = tail
+        return True
+
+    def rewind(self) -> None:
+        """Go back to the start of a file that is another one now."""
+        self.offset = 0
+        self._tail = b""
+        self._head = None
+
+    def changed(self) -> bool:
+        """Tell whether the file was truncated or overwritten where it had been read."""
+        if self.size_bytes < self.offset:
+            return True
+        return os.pread(self._fd, len(self._tail), self.offset - len(self._tail)) != self._tail
+
+    def position(
+        self, held_bytes: int, *, spans_lines: bool | None, finished: tuple[FileId, ...] = ()
+    ) -> Position:
+        """Return where reading goes on when the last `held_bytes` that were read don't count."""
+        offset = self.offset - held_bytes
+        start = max(0, offset - TAIL_BYTES)
+        return Position(
+            self.id,
+            offset,
+            Seen.of(os.pread(self._fd, offset - start, start)),
+            self.mtime_ns,
+            spans_lines,
+            finished,
+        )
+
+    @property
+    def id(self) -> FileId:
+        """What this file is known by, as long as it is."""
+        if self._head is None or self._head.size < HEAD_BYTES:
+            self._head = Seen.of(os.pread(self._fd, HEAD_BYTES, 0))
+        return FileId(*self.inode, self._head)
+
+    def has(self, file: FileId) -> bool:
+        """Tell whether this is that file, perhaps grown since."""
+        inode = (file.device, file.inode)
+        return inode == self.inode and Seen.of(os.pread(self._fd, file.head.size, 0)) == file.head
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it begins as gzip does."""
+        return os.pread(self._fd, len(GZIP_MAGIC), 0) == GZIP_MAGIC
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size now."""
+        return os.fstat(self._fd).st_size
+
+    @property
+    def mtime_ns(self) -> int:
+        """When it was last written."""
+        return os.fstat(self._fd).st_mtime_ns
+
+    def close(self) -> None:
+        """Let go of the file; reading it again raises OSError."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

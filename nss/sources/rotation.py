@@ -1,0 +1,64 @@
+"""Finds the files that log rotation left beside a log file.
+
+Taken for rotations of `access.log` are uncompressed files whose name adds a number or a date to
+it, before or after the suffix: `access.log.1`, `access.log-20231006`, `access-2023-10-06.log`;
+and `access.log.old`.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_MARK = r"[.\-_]\d[\d.\-_:T+]*"
+_LAST_NUMBER = re.compile(r"[.\-_](\d{1,4})(?:\.[A-Za-z]\w*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A file that rotation moved away."""
+
+    path: Path
+    inode: tuple[int, int]
+    """Its device and inode."""
+    size_bytes: int
+    mtime_ns: int
+
+
+def rotations(path: Path) -> list[Rotation]:
+    """Return the rotated files of `path`, oldest first, by when they were last written.
+
+    Of files written in the same tick of the clock a higher number is older (`.2` than `.1`) and
+    an earlier date is. Raises OSError when the folder can't be read.
+    """
+    stem, suffix = re.escape(path.stem), re.escape(path.suffix)
+    name = re.compile(rf"{stem}{suffix}(?:{_MARK}|\.old)|{stem}{_MARK}{suffix}")
+    found = []
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                rotation = _rotation(Path(entry.path))
+                found += [rotation] if rotation is not None else []
+    return sorted(found, key=_age)
+
+
+def renamed(path: Path, inode: tuple[int, int]) -> Path | None:
+    """Return where in its folder a file is now that was at `path`."""
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.inode() == inode[1] and entry.is_file(follow_symlinks=False):
+                return Path(entry.path)
+    return None
+
+
+def _rotation(path: Path) -> Rotation | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:  # rotation went on meanwhile
+        return None
+    return Rotation(path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
+
+
+def _age(rotation: Rotation) -> tuple[int, int, str]:
+    number = _LAST_NUMBER.search(rotation.path.name)
+    return rotation.mtime_ns, -int(number[1]) if number else 0, rotation.path.name

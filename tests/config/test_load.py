@@ -1,0 +1,79 @@
+"""Text and files that are no TOML, no UTF-8 or not there."""
+
+from pathlib import Path
+
+import pytest
+
+from nss.config import ConfigProblems, Problem, load, parse
+from nss.errors import InputMissing
+
+SMALLEST = """
+[sources.web]
+kind = "file"
+path = "web.log"
+
+[feeds.mcas]
+format = "MCAS"
+
+[feeds.mcas.sink]
+kind = "syslog_udp"
+destinations = ["collector.example.com"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "why"),
+    [
+        ("a = ", "line 1, column 5", "not TOML: Invalid value"),
+        (
+            "[service]\nlog level = 1\n",
+            "line 2, column 5",
+            "not TOML: Expected '=' after a key in a key/value pair",
+        ),
+        ("x = '''\n\n", "line 3, column 1", "not TOML: Expected \"'''\""),
+        ("x = " + "9" * 5000, "TOML", "has a number with too many digits"),
+        ("x = 0x" + "f" * 6000, "TOML", "has a whole number of more than 64 bits"),
+        ("x = " + "[" * 5000, "TOML", "is nested deeper than 16 levels"),
+        ("x." * 5000 + "x = 1", "TOML", "is nested deeper than 16 levels"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_place(text: str, where: str, why: str) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        parse(text, Path("/etc/nss"))
+    assert caught.value.problems == (Problem(where, None, why),)
+
+
+def test_load_reads_a_file_and_takes_relative_paths_from_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "nss.toml"
+    file.write_text("\ufeff" + SMALLEST.replace("\n", "\r\n"), encoding="utf-8", newline="")
+    assert load(file) == parse(SMALLEST, tmp_path)
+
+
+def test_load_names_the_file_in_its_problems(tmp_path: Path) -> None:
+    file = tmp_path / "nss.toml"
+    file.write_text("[feeds.web\n")
+    with pytest.raises(ConfigProblems) as caught:
+        load(file)
+    assert str(caught.value) == (
+        f"configuration: 1 problem ({file})\n"
+        "  line 1, column 11: not TOML: Expected ']' at the end of a table declaration\n"
+        "Try: docs/configuration.md describes every key"
+    )
+
+
+def test_load_tells_where_a_file_is_not_utf8(tmp_path: Path) -> None:
+    file = tmp_path / "nss.toml"
+    file.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(ConfigProblems) as caught:
+        load(file)
+    assert caught.value.problems == (Problem("byte 6", None, "is not UTF-8"),)
+
+
+def test_load_of_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "nss.toml"
+    with pytest.raises(InputMissing) as caught:
+        load(file)
+    assert str(caught.value) == (
+        f"configuration: No such file or directory ({file})\n"
+        "Try: start from the commented sample nss.toml, or name your file with --config FILE"
+    )

@@ -1,0 +1,60 @@
+"""The pace of messages, measured with a clock that the test holds."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nss.sinks.pacing import CATCH_UP_SECS, SLICE_SECS, Pace
+
+if TYPE_CHECKING:
+    from tests.sinks.conftest import Clock
+
+
+@pytest.mark.parametrize("rate", [1, 7.5, 200, 4_999, 100_000, 1_000_000])
+async def test_the_average_is_the_rate(rate: float, clock: "Clock") -> None:
+    pace = Pace(rate, clock=clock, sleep=clock.sleep)
+    start, sent = clock(), 0
+    while clock() - start < 100 / rate + 1:
+        sent += await pace.turn(1_000_000)
+    assert sent / (clock() - start) == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [1, 200, 100_000])
+async def test_late_wake_ups_do_not_lower_the_average(rate: float, clock: "Clock") -> None:
+    async def sleep_late(secs: float) -> None:
+        clock.secs += secs + 0.002
+
+    pace = Pace(rate, clock=clock, sleep=sleep_late)
+    start, sent = clock(), 0
+    while clock() - start < 100 / rate + 1:
+        sent += await pace.turn(1_000_000)
+    assert sent / (clock() - start) == pytest.approx(rate, rel=0.1)
+
+
+async def test_a_turn_is_a_small_slice_and_at_least_one_message(clock: "Clock") -> None:
+    fast = Pace(100_000, clock=clock, sleep=clock.sleep)
+    slow = Pace(1, clock=clock, sleep=clock.sleep)
+    assert [await fast.turn(10_000), await slow.turn(10_000)] == [500, 1]
+
+
+async def test_a_turn_is_never_more_than_what_is_there_to_send(clock: "Clock") -> None:
+    assert await Pace(100_000, clock=clock, sleep=clock.sleep).turn(3) == 3
+
+
+async def test_a_pause_does_not_end_in_a_burst(clock: "Clock") -> None:
+    pace = Pace(1_000, clock=clock, sleep=clock.sleep)
+    clock.secs += 3600
+    start, sent = clock(), 0
+    while clock() == start:
+        sent += await pace.turn(1_000)
+    assert sent <= 1_000 * (CATCH_UP_SECS + 2 * SLICE_SECS)
+
+
+async def test_turns_wait_in_real_time() -> None:
+    pace = Pace(200)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for _ in range(41):
+        await pace.turn(1)
+    assert loop.time() - start >= 0.17
