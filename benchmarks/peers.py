@@ -14,7 +14,7 @@ from pathlib import Path
 
 import ceiling
 import corpus
-import syslog_ng
+import unpacked
 from measure import Launch
 
 _MAX_BYTES = 65_000
@@ -64,7 +64,7 @@ max_message_bytes = {_MAX_BYTES}
 
 def rsyslog(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
     """Return the launcher of rsyslog: imfile, mmjsonparse, a string template, omfwd."""
-    program = _found("/usr/sbin/rsyslogd")
+    found = _unpacked(unpacked.rsyslog)
     template = _template("%$!{}%")
 
     def launch(port: int, folder: Path) -> Launch:
@@ -82,24 +82,21 @@ ruleset(name="bench") {{
 input(type="imfile" file="{data / corpus.RECORDS_FILE}" tag="bench" ruleset="bench")
 """
         )
-        argv = [program, "-n", "-i", "NONE", "-f", str(folder / "rsyslog.conf")]
-        return Launch(argv, runs_on=True)
+        argv = [str(found.program), *found.options, "-n", "-i", "NONE"]
+        return Launch([*argv, "-f", str(folder / "rsyslog.conf")], found.env, runs_on=True)
 
     return launch
 
 
 def syslog_ng_peer(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
     """Return the launcher of syslog-ng: file source, json-parser, a template, network."""
-    try:
-        installed = syslog_ng.find()
-    except syslog_ng.NotInstalled as error:
-        raise Unavailable(str(error)) from error
+    found = _unpacked(unpacked.syslog_ng)
     template = _template("${{.r.{}}}")
 
     def launch(port: int, folder: Path) -> Launch:
         (folder / "syslog-ng.conf").write_text(
             f"""\
-@version: {installed.version}
+@version: {unpacked.version(found)}
 options {{ log-msg-size(65536); use-dns(no); dns-cache(no); stats-freq(0); }};
 source records {{
   file("{data / corpus.RECORDS_FILE}" flags(no-parse) log-fetch-limit(100) log-iw-size(1000));
@@ -113,8 +110,8 @@ log {{ source(records); parser(json); destination(out); flags(flow-control); }};
         )
         files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
         words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
-        argv = [str(installed.program), *installed.options, "-F", "--no-caps", *words]
-        return Launch(argv, installed.env, runs_on=True)
+        argv = [str(found.program), *found.options, "-F", "--no-caps", *words]
+        return Launch(argv, found.env, runs_on=True)
 
     return launch
 
@@ -158,6 +155,13 @@ PEERS: dict[str, Peer] = {
     "tenzir": tenzir,
     "ceiling": bare_send,
 }
+
+
+def _unpacked(find: Callable[[], unpacked.Unpacked]) -> unpacked.Unpacked:
+    try:
+        return find()
+    except unpacked.NotUnpacked as error:
+        raise Unavailable(str(error)) from error
 
 
 def _found(program: str) -> str:

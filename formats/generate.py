@@ -186,10 +186,11 @@ class LoopSource:
                 if not expected and not free
                 else f"line.count({guard!r}){''.join(free)} != {expected}"
             )
-        if self._structure.kind is Kind.LEEF:
-            ends = [f"'\\\\' + {self._structure.separator!r} in line", "line[-1] == '\\\\'"]
-            ends.append(r"'\\|' in line")
-            checks.append(f"'\\\\' in line and ({' or '.join(ends)})")
+        if self._structure.closing:
+            ends = [r"'\\|' in line"]
+            if self._structure.kind is Kind.LEEF:
+                ends += [f"{chr(92) + self._structure.separator!r} in line", r"line[-1] == '\\'"]
+            checks.append(rf"'\\' in line and ({' or '.join(ends)})")
         return checks
 
 

@@ -100,6 +100,7 @@ class Pipeline:
         bad = decoded.bad
         if unrendered:
             bad = bad + self._unrendered(data, decoded, records, unrendered)
+            bad.sort(key=lambda one: one.line)
             gone = {one.index for one in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
         return Rendered(rendered, records, filtered, bad)
@@ -129,14 +130,11 @@ class Pipeline:
     ) -> list[BadRecord]:
         """Find the lines that records which could not be rendered came from."""
         lines = split_lines(data)
-        bad_lines = {one.line for one in decoded.bad}
-        good = [index for index in range(len(lines)) if index not in bad_lines]
-        by_identity = {id(record): order for order, record in enumerate(decoded.records)}
+        order_of = {id(record): order for order, record in enumerate(decoded.records)}
         found = []
         for one in unrendered:
-            order = by_identity[id(records[one.index])]
-            # An array on one line is several records: then the line is not known for sure.
-            line = good[order] if len(good) == len(decoded.records) else good[-1]
+            order = order_of[id(records[one.index])]
+            line = decoded.line_of[order] if decoded.line_of else order
             offset, text = lines[line]
             found.append(BadRecord(line, offset, one.reason, text))
         return found

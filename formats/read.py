@@ -5,7 +5,7 @@ that can't be read is set apart with its reason and offset; its neighbours are n
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -97,6 +97,14 @@ def admit(line: bytes, max_record_bytes: int) -> None:
         raise Refused(f"longer than max_record_bytes ({max_record_bytes})")
     if line.isspace():
         raise Refused("blank line")
+
+
+def field_in(text: str, name: str, match: Callable[[str], Mapping[str, str] | None]) -> str:
+    """Return a field of a cell with more in it than its text. Raises `Refused` if it has none."""
+    found = match(text)
+    if found is None:
+        raise Refused(f"{name}: text {text[:40]!r} is not what the feed format prints")
+    return found[name]
 
 
 def number(value: object, default: int) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from formats.cells import cell_of, field_texts, moment_of, own_text, time_cells
+from formats.cells import cell_of, matcher, moment_of, own_text, time_cells
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
 from formats.read import (
@@ -20,13 +20,14 @@ from formats.read import (
     Input,
     Reader,
     Refused,
-    bounded,
+    admit,
     count_lines,
+    field_in,
     number,
     split_lines,
 )
 from formats.record import Attribute, Moment, struct_of
-from formats.structure import Cell, Structure, structure_of
+from formats.structure import Cell, structure_of
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
@@ -40,7 +41,10 @@ _UNSAFE = (
     (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]").match),
     (b"\xe2", re.compile(rb"\xe2\x80[\xa8\xa9]").match),
 )
-_SYSLOG_HEADER = re.compile(rb"<\d{1,3}>[^{\[]*")
+_BRACE = ord("}")
+_OBJECT = re.compile(rb"(?:\[\s*)?\{")
+_UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
+"""What a key of a struct must not hold."""
 
 _TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm",
               "ss")  # fmt: skip
@@ -51,9 +55,9 @@ def json_names() -> Input:
     available = frozenset(catalogue()) - TIME_FIELDS
     moment = Moment(
         _TIME_KEYS,
-        "(r.time if r.tz is None else (r.time, r.tz)) if r.time is not None else when(r)",
+        "(r.time if r.tz is None else (r.time, r.tz)) if r.time not in untold else when(r)",
         _tell,
-        {"when": _when},
+        {"when": _when, "untold": frozenset({None, "", "None"})},
     )
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
@@ -76,36 +80,36 @@ def _tell(key: object) -> Mapping[str, str | int | None]:
 
 
 def json_format(feed_format: FeedFormat) -> Input:
-    """Return the input of JSON lines as a feed format prints them; the order of keys is free."""
+    """Return the input of JSON lines as a feed format prints them; the order of keys is free.
+
+    Raises `NotReadable` when a string holds several fields that can't be told apart.
+    """
     structure = structure_of(feed_format)
     clocks = time_cells(structure.cells)
     moment = moment_of(clocks)
     names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+    for cell in structure.cells:
+        matcher(cell.parts)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        places = _places(structure, attributes, clocks)
-        parents = {cell.path[:-1] for cell in places.values()}
-        if len(parents) == 1 and all(cell.single or cell in clocks for cell in places.values()):
+        places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
+        places |= {a.name: cell_of(a.name, structure.cells) for a in attributes}
+        if _all_in_one_object(places, moment):
             keys = {name: cell.path[-1] for name, cell in places.items()}
-            return _JsonReader(attributes, moment, keys, parents.pop(), max_record_bytes)
+            path = next((cell.path[:-1] for cell in places.values()), ())
+            return _JsonReader(attributes, moment, keys, path, max_record_bytes)
         return _TreeReader(attributes, moment, places, max_record_bytes)
 
     return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
 
 
-def _places(
-    structure: Structure, attributes: Sequence[Attribute], clocks: Sequence[Cell]
-) -> dict[str, Cell]:
-    """Return the cell that each attribute comes from."""
-    places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
-    for attribute in attributes:
-        cells = [
-            cell
-            for cell in structure.cells
-            if any(slot.field.name == attribute.name for slot in cell.slots)
-        ]
-        places[attribute.name] = min(cells, key=lambda cell: cell.single is None)
-    return places
+def _all_in_one_object(places: Mapping[str, Cell], moment: Moment) -> bool:
+    """Whether all values are strings of their own in one object, under keys a struct can have."""
+    return len({cell.path[:-1] for cell in places.values()}) <= 1 and all(
+        (own_text(cell) or name in moment.attributes)
+        and not any(map(_UNFIT_FOR_KEY.search, cell.path))
+        for name, cell in places.items()
+    )
 
 
 class _LineReader:
@@ -131,16 +135,21 @@ class _LineReader:
                 del decoded.records[before:]
                 decoded.bad.append(BadRecord(index, offset, str(error), line))
                 continue
+            decoded.line_of.extend([index] * (len(decoded.records) - before))
             if _unsafe_places(line):
                 decoded.suspects.extend(range(before, len(decoded.records)))
         return decoded
 
     def _line(self, line: bytes) -> Iterable[Any]:
-        bounded(line, self._max_record_bytes)
-        tree = _untyped(_bare(line))
+        """Return the records of one line. Raises `Refused`."""
+        admit(line, self._max_record_bytes)
+        return self._records(_bare(line))
+
+    def _records(self, line: bytes) -> Iterable[Any]:
+        tree = _untyped(line)
         if isinstance(tree, list):
             return [self._object(element) for element in tree]
-        return [self._object(tree)]
+        return (self._object(tree),)
 
     def _object(self, tree: object) -> Any:  # noqa: ANN401 - a struct made at run time
         if not isinstance(tree, dict):
@@ -210,21 +219,22 @@ class _JsonReader(_LineReader):
                     for _ in range(self._depth):
                         records = [record.event for record in records]  # type: ignore[attr-defined]
                 if len(records) == (count_lines(data) if lines is None else lines):
-                    return Decoded(records, suspects=_suspects(data))
+                    suspects = _suspects(data)
+                    if not suspects or _one_object_a_line(data):
+                        return Decoded(records, suspects=suspects)
                 break
         return self._one_by_one(data)
 
-    def _line(self, line: bytes) -> Iterable[Any]:
-        if len(line) <= self._max_record_bytes:
-            for nested in (self._nested, not self._nested):
-                try:
-                    record = self._decoders[nested].decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    continue
-                for _ in range(self._depth if nested else 0):
-                    record = record.event  # type: ignore[attr-defined]
-                return (record,)
-        return super()._line(line)
+    def _records(self, line: bytes) -> Iterable[Any]:
+        for nested in (self._nested, not self._nested):
+            try:
+                record = self._decoders[nested].decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            for _ in range(self._depth if nested else 0):
+                record = record.event  # type: ignore[attr-defined]
+            return (record,)
+        return super()._records(line)
 
     def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
         found = self._inner(tree)
@@ -259,7 +269,7 @@ class _TreeReader(_LineReader):
         self._matches = {
             name: matcher(cell.parts)
             for name, cell in places.items()
-            if cell.single is None and name not in moment.attributes
+            if not own_text(cell) and name not in moment.attributes
         }
 
     def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
@@ -273,7 +283,7 @@ class _TreeReader(_LineReader):
             for key in cell.path:
                 value = value.get(key) if isinstance(value, dict) else None
             if name in self._matches and isinstance(value, str):
-                value = (self._matches[name](value) or {}).get(name)
+                value = field_in(value, name, self._matches[name])
             values[name] = value
         return _build(self._struct, self._attributes, self._moment, values)
 
@@ -311,13 +321,10 @@ def _build(
 
 
 def _bare(line: bytes) -> bytes:
-    """Return the JSON of a line without byte order mark and syslog header."""
+    """Return the JSON of a line without byte order mark and without a syslog header before it."""
     line = line.strip().removeprefix(b"\xef\xbb\xbf")
-    if line[:1] == b"<":
-        found = _SYSLOG_HEADER.match(line)
-        if found is not None:
-            return line[found.end() :]
-    return line
+    found = _OBJECT.search(line)
+    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 
 def _untyped(line: bytes) -> object:
@@ -327,6 +334,8 @@ def _untyped(line: bytes) -> object:
         raise Refused(f"not UTF-8: {error.reason}") from None
     except RecursionError:
         raise Refused("JSON is nested too deep") from None
+    except msgspec.ValidationError as error:  # a number of thousands of digits
+        raise Refused(f"JSON: {error}") from None
     except msgspec.DecodeError as error:
         text = str(error)
         if "truncated" in text:
@@ -344,6 +353,21 @@ def _kind(value: object) -> str:
     if isinstance(value, str):
         return f"text {value[:40]!r}"
     return "null" if value is None else f"number {value!r:.40}"
+
+
+def _one_object_a_line(data: bytes) -> bool:
+    """Whether as many objects as lines means one object a line, in data that was decoded.
+
+    It could be two on one line and one on two lines, and then a record's number isn't its
+    line's. A line feed between `}` and `{` stands only where a top-level object ends.
+    """
+    end = data.find(b"\n")
+    last = len(data) - 1
+    while end >= 0:
+        if not data.startswith(b"}\n{", end - 1) and (end < last or data[end - 1] != _BRACE):
+            return False
+        end = data.find(b"\n", end + 1)
+    return True
 
 
 def _longest_fits(data: bytes, max_record_bytes: int) -> bool:

@@ -11,14 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from formats.cells import matcher, moment_of, time_cells
+from formats.cells import Match, cell_of, matcher, moment_of, own_text, time_cells
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
-from formats.read import BadRecord, Decoded, Input, Reader, Refused, bounded, number, split_lines
+from formats.read import (
+    BadRecord,
+    Decoded,
+    Input,
+    Reader,
+    Refused,
+    admit,
+    field_in,
+    number,
+    split_lines,
+)
 from formats.record import Attribute, Moment, struct_of
-from formats.structure import Cell, Kind, Structure, leef_delimiter, structure_of
-from formats.values import UNSAFE
+from formats.structure import EVENT_ID, SYSLOG, Cell, Kind, Structure, leef_delimiter, structure_of
+from formats.values import find_unsafe
 
 Values = Mapping[str, str]
 """Texts of a line by cell name (key, position, or order)."""
@@ -26,10 +36,6 @@ Split = Callable[[str], Values]
 
 _PRI = re.compile(r"<\d{1,3}>(?:1 )?")
 _LEEF = re.compile(r"LEEF:(1\.0|2\.0)\|(?:[^|]*\|){3}([^|]*)\|")
-_UNSAFE_CHARACTER = re.compile(f"[{UNSAFE}]")
-_UNSAFE_BUT_TAB = re.compile(
-    f"[{UNSAFE.replace(chr(0) + '-', chr(0) + '-' + chr(8) + chr(10) + '-')}]"
-)
 
 
 def line_format(feed_format: FeedFormat) -> Input:
@@ -86,16 +92,14 @@ class _LineReader:
             (name, named[cell]) for name, cell in zip(moment.attributes, clocks, strict=True)
         ]
         self._places = [(attribute, *_place(attribute.name, named)) for attribute in attributes]
-        tabbed = structure.separator == "\t"
-        self._unsafe = (_UNSAFE_BUT_TAB if tabbed else _UNSAFE_CHARACTER).search
 
     def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
         decoded = Decoded()
         for index, (offset, line) in enumerate(split_lines(data)):
             try:
-                bounded(line, self._max_record_bytes)
-                text = line.decode().removesuffix("\r")
-                record = self._record(self._split(text))
+                admit(line, self._max_record_bytes)
+                values = self._split(line.decode().removeprefix("\ufeff").removesuffix("\r"))
+                record = self._record(values)
             except UnicodeDecodeError as error:
                 reason = f"not UTF-8: {error.reason} (byte {error.start})"
                 decoded.bad.append(BadRecord(index, offset, reason, line))
@@ -103,9 +107,10 @@ class _LineReader:
             except Refused as error:
                 decoded.bad.append(BadRecord(index, offset, str(error), line))
                 continue
-            if self._unsafe(text):
+            if find_unsafe(" ".join(values.values())):
                 decoded.suspects.append(len(decoded.records))
             decoded.records.append(record)
+            decoded.line_of.append(index)
         return decoded
 
     def _record(self, values: Values) -> msgspec.Struct:
@@ -115,9 +120,7 @@ class _LineReader:
             if text is None:
                 continue
             if match is not None:
-                text = (match(text) or {}).get(attribute.name)
-                if text is None:
-                    continue
+                text = field_in(text, attribute.name, match)
             if not attribute.number:
                 told[attribute.name] = text
                 continue
@@ -132,13 +135,10 @@ class _LineReader:
         return self._struct(**told)
 
 
-def _place(
-    name: str, named: Mapping[Cell, str]
-) -> tuple[str, Callable[[str], dict[str, str] | None] | None]:
-    """Return where the split puts a field, and how it is taken out of a cell that it shares."""
-    cells = [cell for cell in named if any(slot.field.name == name for slot in cell.slots)]
-    cell = min(cells, key=lambda candidate: candidate.single is None)
-    return named[cell], None if cell.single is not None else matcher(cell.parts)
+def _place(name: str, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
+    """Return where the split puts a field, and how it is taken out of a cell with more in it."""
+    cell = cell_of(name, named)
+    return named[cell], None if own_text(cell) else matcher(cell.parts)
 
 
 def _split_of(structure: Structure, named: Mapping[Cell, str]) -> Split:
@@ -174,8 +174,8 @@ def _leef_split(known: frozenset[str]) -> Split:
         values = _pairs(body.split(separator))
         if not known & values.keys():
             raise Refused("no known LEEF attribute")
-        values["event_id"] = found[2]
-        values["syslog"] = _PRI.sub("", line[: found.start()], count=1)
+        values[EVENT_ID] = found[2]
+        values[SYSLOG] = _PRI.sub("", line[: found.start()], count=1)
         return values
 
     return split
@@ -206,8 +206,10 @@ def _column_split(structure: Structure) -> Split:
     def split(line: str) -> Values:
         inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
         columns = inner.split(separator)
-        if len(columns) != count and separator != "\t":
-            columns = _csv_columns(line) or columns
+        # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
+        if separator != "\t" and (len(columns) != count or '""' in line):
+            rows = _csv_columns(line)
+            columns = rows if len(rows) == count else columns
         if len(columns) != count:
             raise Refused(f"{len(columns)} columns, expected {count}")
         return {f"#{position}": column for position, column in enumerate(columns)}
@@ -215,12 +217,12 @@ def _column_split(structure: Structure) -> Split:
     return split
 
 
-def _csv_columns(line: str) -> list[str] | None:
-    """Return the columns of a line whose writer doubles quotes, as RFC 4180 has it."""
+def _csv_columns(line: str) -> list[str]:
+    """Return the columns of a line whose writer doubles quotes (RFC 4180); none if it is none."""
     try:
-        return next(csv.reader([line], strict=True), None)
+        return next(csv.reader([line], strict=True), [])
     except csv.Error:
-        return None
+        return []
 
 
 def _sequence_split(structure: Structure) -> Split:

@@ -162,9 +162,7 @@ class Renderer:
         if slot.field.encoded:
             value = self._encode(value)
         value = self._clean[index](value)
-        if value.endswith("\\") and (
-            index in self._structure.closing or index in self._structure.header
-        ):
+        if value.endswith("\\") and index in self._structure.closing:
             # A backslash before a TAB or a header's pipe is an escape for some readers.
             value = f"{value[:-1]}%5C"
         return value

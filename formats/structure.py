@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -31,6 +32,9 @@ _LEEF = re.compile(r"LEEF:(?:1\.0(?:\|[^|]*){4}\||2\.0(?:\|[^|]*){4}\|(?P<delimi
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 _TIME_GLUE = re.compile(r"[ :,./T\-]*")
 
+SYSLOG, EVENT_ID = "#syslog", "#event_id"
+"""Keys of the two cells of a LEEF line that are no attributes."""
+
 
 class Kind(Enum):
     """The families of line structures."""
@@ -44,7 +48,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value place. `key` is the attribute's key, or the path of keys in a JSON object."""
+    """One value place: an attribute with its `key`, a column or piece with its `position`, or a
+    string in a JSON object with the `path` of keys that leads to it.
+    """
 
     parts: tuple[Part, ...]
     key: str = ""
@@ -73,9 +79,9 @@ class Cell:
 class Structure:
     """How a feed format's line is built.
 
-    `guards[i]` are the characters that slot `i` must not print raw. `header` are the slots in
-    front of a LEEF or CEF header's last pipe, `closing` the slots directly before a LEEF
-    separator or the end. `readable` is false when cells cannot be told apart in a line.
+    `guards[i]` are the characters that slot `i` must not print raw. `closing` are the slots
+    directly before a LEEF or CEF header's pipe, a LEEF separator or the end, whose value must not
+    end in a backslash. `readable` is false when cells cannot be told apart in a line.
     """
 
     kind: Kind
@@ -83,7 +89,6 @@ class Structure:
     separator: str
     quoted: bool
     guards: tuple[str, ...]
-    header: frozenset[int]
     closing: frozenset[int]
     readable: bool = True
 
@@ -135,6 +140,12 @@ class _Template:
         """Return the numbers of the slots in a piece."""
         return [ord(mark) - _FIRST_MARK for mark in re.findall(_MARKS, piece)]
 
+    def before(self, following: str, start: int = 0, end: int | None = None) -> frozenset[int]:
+        """Return the slots directly before the text `following`, or the end of the piece."""
+        piece = self.text[start:end]
+        found = re.finditer(rf"({_MARKS})(?={re.escape(following)}|\Z)", piece)
+        return frozenset(ord(match[1]) - _FIRST_MARK for match in found)
+
     def same_guard(self, guard: str) -> tuple[str, ...]:
         return (guard,) * len(self.slots)
 
@@ -145,13 +156,14 @@ def _leef(template: _Template, found: re.Match[str]) -> Structure:
     head, body = text[: found.end()], text[found.end() :]
     header = frozenset(template.indices(head))
     fields = head.split("LEEF:", 1)[1].split("|")
-    cells = [Cell(template.parts(text[: found.start()]), key="syslog")]
-    cells.append(Cell(template.parts(fields[4]), key="event_id"))
-    closing = set(template.indices(fields[4][-1:]))
+    cells = [
+        Cell(template.parts(text[: found.start()]), key=SYSLOG),
+        Cell(template.parts(fields[4]), key=EVENT_ID),
+    ]
     for piece in body.split(separator):
         key, _, value = piece.partition("=")
         cells.append(Cell(template.parts(value), key=key))
-        closing.update(template.indices(piece[-1:]))
+    closing = template.before("|", end=found.end()) | template.before(separator, found.end())
     guard = "" if separator == "\t" else separator
     guards = tuple("|" if index in header else guard for index in range(len(template.slots)))
     return Structure(
@@ -160,8 +172,7 @@ def _leef(template: _Template, found: re.Match[str]) -> Structure:
         separator,
         quoted=False,
         guards=guards,
-        header=header,
-        closing=frozenset(closing),
+        closing=closing,
     )
 
 
@@ -193,7 +204,6 @@ def _json(template: _Template) -> Structure | None:
         "",
         quoted=True,
         guards=template.same_guard('"\\'),
-        header=frozenset(),
         closing=frozenset(),
     )
 
@@ -222,7 +232,6 @@ def _separated(template: _Template, separator: str) -> Structure:
         separator,
         quoted=False,
         guards=template.same_guard("" if separator == "\t" else separator[0]),
-        header=frozenset(),
         closing=frozenset(),
     )
 
@@ -238,15 +247,19 @@ def _csv(template: _Template, *, quoted: bool) -> Structure:
         separator,
         quoted=quoted,
         guards=template.same_guard('"' if quoted else ","),
-        header=frozenset(),
         closing=frozenset(),
     )
 
 
 def _between(template: _Template) -> list[str]:
     """Return the static texts between slots, those inside a time left out."""
-    pieces = re.split(_MARKS, template.text)[1:-1]
-    return [piece for piece in pieces if not _TIME_GLUE.fullmatch(piece)]
+    texts = re.split(_MARKS, template.text)[1:-1]
+    in_time = [slot.field.name in TIME_FIELDS for slot in template.slots]
+    return [
+        text
+        for text, inside in zip(texts, map(all, pairwise(in_time)), strict=True)
+        if text and not (inside and _TIME_GLUE.fullmatch(text))
+    ]
 
 
 def _keyed_separator(template: _Template) -> str:
@@ -258,33 +271,44 @@ def _keyed_separator(template: _Template) -> str:
 
 
 def _sequence(template: _Template) -> Structure:
-    text = template.text
-    found = _CEF.search(text)
-    header = frozenset(template.indices(text[: found.end()])) if found is not None else frozenset()
-    between = _between(template)
-    firsts = {piece[0] for piece in between}
-    common = firsts.pop() if len(firsts) == 1 else ""
-    pairs = any("=" in piece for piece in between)
-    guards = []
-    for index, slot in enumerate(template.slots):
-        if index in header:
-            guards.append("|")
-        elif found is not None or (pairs and common in {" ", ""}):
-            # ` key=` forges a pair; encoded values hold no space, and URLs are full of `=`.
-            guards.append("" if slot.field.encoded else "=")
-        else:
-            guards.append("" if common.isalnum() or common.isspace() else common)
     cells, readable = _sequence_cells(template)
+    found = _CEF.search(template.text)
+    end = found.end() if found is not None else 0
     return Structure(
         Kind.SEQUENCE,
         cells,
         "",
         quoted=False,
-        guards=tuple(guards),
-        header=header,
-        closing=frozenset(),
+        guards=_sequence_guards(template, end),
+        closing=template.before("|", end=end),
         readable=readable,
     )
+
+
+def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
+    """Return what ends each value: the text after it begins with that.
+
+    A ` key=` forges a pair where a space separates pairs, so there it is `=`; but encoded values
+    hold no space, and URLs are full of `=`.
+    """
+    between = _between(template)
+    firsts = {text[0] for text in between}
+    common = firsts.pop() if len(firsts) == 1 else ""
+    pairs = header_end or (any("=" in text for text in between) and common in {" ", ""})
+    header = template.indices(template.text[:header_end])
+    guards = []
+    for index, (slot, after) in enumerate(
+        zip(template.slots, re.split(_MARKS, template.text)[1:], strict=True)
+    ):
+        if index in header:
+            guards.append("|")
+        elif pairs:
+            guards.append("" if slot.field.encoded else "=")
+        else:
+            first = common or after[:1]
+            guard = "" if first.isalnum() or first.isspace() else first
+            guards.append('"\\' if guard == '"' else guard)
+    return tuple(guards)
 
 
 def _sequence_cells(template: _Template) -> tuple[tuple[Cell, ...], bool]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from formats.filters import FILTER_KEYS, KINDS
+from formats.filter_keys import FILTER_KEYS, KINDS
 from nss.config_sections import (
     SINK_KINDS,
     SOURCE_KINDS,

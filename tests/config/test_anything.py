@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from formats.filters import FILTER_KEYS
+from formats.filter_keys import FILTER_KEYS
 from nss.config import Config, ConfigProblems, parse, validate
 from nss.config_sections import SINK_KINDS, SOURCE_KINDS, FeedConfig, ServiceConfig, SpoolConfig
 from nss.settings import declared

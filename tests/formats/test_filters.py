@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats.errors import FilterError, Problem
-from formats.filters import FILTER_KEYS, KINDS, MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, Filter, parse
+from formats.filter_keys import FILTER_KEYS, KINDS
+from formats.filters import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, Filter, parse
 
 NUMBER_KINDS = {"size", "score"}
 NUMBERS = {f for key in FILTER_KEYS.values() if key.kind in NUMBER_KINDS for f in key.fields}

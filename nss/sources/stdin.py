@@ -1,0 +1,97 @@
+"""Records from standard input: a pipe, a terminal or a redirected file."""
+
+import asyncio
+import contextlib
+import os
+import select
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS, Batch
+from nss.errors import SourceError
+from nss.json_framing import AutoFramer
+from nss.sources import Accept, events
+
+
+class StdinSource:
+    """Reads a descriptor to its end, in a thread that never waits where `stop` can't reach it.
+
+    (The event loop can't watch a redirected regular file, and a read from a terminal that waits
+    for a key can't be called off. So the thread waits in `poll`, on the descriptor and on a pipe
+    of our own that `stop` writes to.)
+    """
+
+    def __init__(self, name: str, *, max_record_bytes: int, fd: int = 0) -> None:
+        self.name = name
+        self.last_error: str | None = None
+        self._fd = fd
+        self._framer = AutoFramer(max_record_bytes)
+        self._stopping = asyncio.Event()
+        self._wake: int | None = None
+
+    async def run(self, accept: Accept) -> None:
+        """Hand on records until the input ends, or until `stop`.
+
+        Raises `SourceError` when the input can't be read.
+        """
+        woken, self._wake = os.pipe()
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"stdin source {self.name}")
+        try:
+            await self._read_all(accept, thread, woken)
+        finally:
+            os.close(self._wake)  # what is left of the pipe tells the thread that it is over
+            self._wake = None
+            thread.submit(os.close, woken)
+            thread.shutdown(wait=False)
+
+    async def stop(self) -> None:
+        """Read no further; records read whole are still handed on."""
+        self._stopping.set()
+        if self._wake is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._wake, b"\n")
+
+    async def _read_all(self, accept: Accept, thread: ThreadPoolExecutor, woken: int) -> None:
+        loop = asyncio.get_running_loop()
+        ended = False
+        while not ended and not self._stopping.is_set():
+            block, ended = await loop.run_in_executor(thread, self._read, woken)
+            await self._hand_on(accept, self._framer.feed(block))
+        if ended:
+            await self._hand_on(accept, self._framer.flush())
+        elif self._framer.held_bytes:
+            events.half_record_dropped(self.name, self._framer.held_bytes, "the source was stopped")
+
+    async def _hand_on(self, accept: Accept, data: bytes) -> None:
+        if data:
+            await accept(Batch(self.name, data, self._framer.records))
+
+    def _read(self, woken: int) -> tuple[bytes, bool]:
+        """Return what came, once there is about 1 MiB or 200 ms went by, and whether it ended."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        blocks: list[bytes] = []
+        wanted_bytes = BATCH_MAX_BYTES
+        deadline: float | None = None
+        while wanted_bytes > 0:
+            wait_secs = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = poll.poll(None if wait_secs is None else wait_secs * 1000)
+            if not ready or any(fd == woken for fd, _ in ready):
+                break
+            block = self._read_ready(wanted_bytes)
+            if not block:
+                return b"".join(blocks), True
+            blocks.append(block)
+            wanted_bytes -= len(block)
+            deadline = deadline or time.monotonic() + BATCH_MAX_SECS
+        return b"".join(blocks), False
+
+    def _read_ready(self, max_bytes: int) -> bytes:
+        try:
+            return os.read(self._fd, max_bytes)
+        except OSError as error:
+            raise SourceError(
+                f"stdin source: can't read: {error.strerror} (descriptor {self._fd})",
+                tip="redirect a file or a pipe to nss",
+            ) from error
