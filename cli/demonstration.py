@@ -65,7 +65,7 @@ def _counts(progress: Progress) -> Table:
         progress.malformed,
     )
     for name in names:
-        table.add_column(name, justify="right", min_width=10)
+        table.add_column(name, justify="right", min_width=9)
     table.add_row(*("-" if value is None else f"{value:,.0f}" for value in values))
     return table
 

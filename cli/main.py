@@ -6,6 +6,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from nss.errors import NssError, UsageError
+
+TYPER_USAGE_ERROR = 2
+"""What typer ends with when the command line makes no sense; none of our exit codes is 2."""
+
 DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
 
 app = typer.Typer(
@@ -74,7 +79,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def render(
     files: Annotated[
         Optional[list[Path]],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(metavar="[FILE]...", help="Files of records; gzip too. Default: stdin."),
+        typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
     ] = None,
     to: Annotated[
         str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to render.")
@@ -93,7 +98,7 @@ def render(
         str, typer.Option(metavar="CHARS", help="Feed escape characters, encoded in e* fields.")
     ] = "",
     max_bytes: Annotated[
-        int, typer.Option(metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
+        int, typer.Option(min=0, metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
     ] = 0,
 ) -> None:
     """Render records to lines on stdout.
@@ -169,27 +174,13 @@ def fields(
 
 def main() -> None:
     """Run the command line; planned errors become a sentence on stderr and an exit code."""
-    import click
-
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as error:
-        error.show(file=sys.stderr)
-        code = 64
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it at exit.
-        sys.stderr.close()
-        code = 74
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
+        app(prog_name="nss")
+    except SystemExit as end:
+        sys.exit(UsageError.exit_code if end.code == TYPER_USAGE_ERROR else end.code)
+    except NssError as error:
         typer.echo(f"nss: {error}", err=True)
-    sys.exit(code or 0)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """`nss render`: records of files or stdin to lines on stdout."""
 
+import difflib
 import gzip
 import os
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import typer
 
@@ -17,7 +20,8 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.read import MAX_RECORD_BYTES, Input
 from formats.read_json import json_names
 from formats.times import zone
-from nss.errors import DataError, InputMissing, UsageError
+from nss.errors import DataError, InputMissing, SinkError, UsageError
+from nss.framing import BOM
 from nss.json_framing import DECIDE_BYTES, JsonFramer, spans_lines
 
 _BLOCK_BYTES = 1 << 20
@@ -38,11 +42,18 @@ class Conversion:
 
 
 class _Piece(NamedTuple):
-    """Whole lines of a file, and the number of the first. `read_bytes` of the file so far."""
+    """Records of a file, one a line, and the number of the first: that of its line, if it has one.
+
+    Values that span lines have no line of their own; they are counted.
+    """
 
     data: bytes
-    first_line: int
-    read_bytes: int
+    first: int
+    by_line: bool = True
+
+    def place(self, name: str, offset: int) -> str:
+        number = self.first + self.data.count(b"\n", 0, offset)
+        return f"{name}:{number}" if self.by_line else f"{name}: record {number}"
 
 
 def render_files(files: list[Path], conversion: Conversion) -> int:
@@ -63,7 +74,6 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
     bad = 0
     for path in files or [Path("-")]:
         bad += _render_file(path, known, settings, conversion.max_bytes)
-    sys.stdout.buffer.flush()
     return DataError.exit_code if bad else 0
 
 
@@ -72,9 +82,17 @@ def _output_format(name: str) -> FeedFormat:
         return presets.load(name)
     path = Path(name)
     if not path.is_file():
+        near = difflib.get_close_matches(name.upper(), presets.names(), 1)
+        tip = f"{near[0]}, or another" if near else "one"
         known = ", ".join(presets.names())
-        raise UsageError(f"format {name!r}: neither a preset nor a file", tip=f"one of {known}")
-    return language.parse(path.read_text(encoding="utf-8"), name=path.stem)
+        raise UsageError(f"format {name!r}: neither a preset nor a file", tip=f"{tip} of {known}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputMissing(f"format: {error.strerror} ({path})") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"format: byte {error.start + 1} is not UTF-8 ({path})") from None
+    return language.parse(text, name=path.stem)
 
 
 def _input(name: str) -> Input | None:
@@ -88,22 +106,28 @@ def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_by
     name = "stdin" if path == Path("-") else str(path)
     converter = Pipeline(known, settings) if known is not None else None
     bad = 0
+    for piece in _read(path, name):
+        if converter is None:
+            if piece.data.isspace():
+                continue
+            converter = Pipeline(_recognised(piece.data, name), settings)
+        bad += _render_piece(piece, converter, name, max_bytes)
+    return bad
+
+
+def _read(path: Path, name: str) -> Iterator[_Piece]:
+    """Yield the records of a file. Raises `InputMissing` for what stands in the way of reading."""
     progress = _Progress(path)
     try:
-        with _opened(path) as stream:
+        with _opened(path) as (raw, stream):
             for piece in _pieces(stream):
-                if converter is None:
-                    converter = Pipeline(_recognised(piece.data, name), settings)
-                bad += _render_piece(piece, converter, name, max_bytes)
-                progress.show(piece.read_bytes)
-    except (OSError, EOFError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
+                yield piece
+                progress.show(raw)
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputMissing(f"render: {reason} ({name})") from None
     finally:
         progress.end()
-    return bad
 
 
 def _recognised(data: bytes, name: str) -> Input:
@@ -126,24 +150,33 @@ def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int)
             else:
                 lines.append(fitted)
     if lines:
-        sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
+        _write(b"\n".join(lines) + b"\n")
     for one in sorted(rendered.bad, key=lambda bad: bad.offset):
-        number = piece.first_line + piece.data.count(b"\n", 0, one.offset)
-        typer.echo(f"{name}:{number}: {one.reason}", err=True)
+        typer.echo(f"{piece.place(name, one.offset)}: {one.reason}", err=True)
     return len(rendered.bad) + refused
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a file for reading, through gzip if it is that."""
-    if path == Path("-"):
-        return os.fdopen(os.dup(0), "rb")
-    stream = path.open("rb")
-    magic = stream.read(2)
-    stream.seek(0)
-    if magic == _GZIP_MAGIC:
-        stream.close()
-        return gzip.open(path, "rb")  # type: ignore[return-value] # it reads like one
-    return stream
+def _write(data: bytes) -> None:
+    """Write to stdout, all of it. Raises `SinkError`, but `BrokenPipeError` as it is."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
+        raise SinkError(f"render: can't write: {error.strerror} (standard output)") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a file for reading; yields it as it is and, the same or not, as it is unpacked."""
+    with os.fdopen(os.dup(0), "rb") if path == Path("-") else path.open("rb") as raw:
+        if raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
+            with gzip.open(raw) as unpacked:
+                yield raw, cast("BinaryIO", unpacked)
+        else:
+            yield raw, raw
 
 
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
@@ -157,37 +190,35 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
 def _values(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
     """Yield JSON values that span lines, one a line; they are numbered, not their lines."""
     framer = JsonFramer(MAX_RECORD_BYTES)
-    first, read_bytes, block = 1, 0, start
+    first, block = 1, start
     while block:
-        read_bytes += len(block)
         data = framer.feed(block)
         if data:
-            yield _Piece(data, first, read_bytes)
+            yield _Piece(data, first, by_line=False)
             first += framer.records
         block = stream.read(_BLOCK_BYTES)
     data = framer.flush()
     if data:
-        yield _Piece(data, first, read_bytes)
+        yield _Piece(data, first, by_line=False)
 
 
 def _lines(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
-    """Yield whole lines as they are. One too long is cut to a byte more than is allowed."""
-    first, read_bytes = 1, len(start)
-    block = start.removeprefix(b"\xef\xbb\xbf")
+    """Yield whole lines, ended by LF alone. One too long is cut to a byte more than is allowed."""
+    first = 1
+    block = start.removeprefix(BOM)
     half = b""
     while block:
         end = block.rfind(b"\n") + 1
         if end:
             data = half + block[:end]
-            yield _Piece(data, first, read_bytes)
+            yield _Piece(data.replace(b"\r\n", b"\n"), first)
             first += data.count(b"\n")
             half = block[end:]
         else:
             half = (half + block)[: MAX_RECORD_BYTES + 1]
         block = stream.read(_BLOCK_BYTES)
-        read_bytes += len(block)
     if half:
-        yield _Piece(half + b"\n", first, read_bytes)
+        yield _Piece(half.removesuffix(b"\r") + b"\n", first)
 
 
 class _Progress:
@@ -200,8 +231,8 @@ class _Progress:
         self._name = path.name
         self._percent = -1
 
-    def show(self, read_bytes: int) -> None:
-        percent = min(100, read_bytes * 100 // self._size) if self._size else -1
+    def show(self, stream: BinaryIO) -> None:
+        percent = min(100, stream.tell() * 100 // self._size) if self._size else -1
         if percent > self._percent:
             self._percent = percent
             sys.stderr.write(f"\r{self._name!a} {percent:3d} %")

@@ -63,10 +63,15 @@ def own_text(cell: Cell) -> bool:
     return cell.single is not None and cell.single.conversion != "x"
 
 
-def cell_of(name: str, cells: Iterable[Cell]) -> Cell:
-    """Return the cell that a field is read from: one of its own, if there is one."""
-    holding = [cell for cell in cells if any(slot.field.name == name for slot in cell.slots)]
-    return min(holding, key=lambda cell: not own_text(cell))
+def cells_by_field(cells: Iterable[Cell]) -> dict[str, Cell]:
+    """Return the cell that each field is read from: one of its own, if there is one."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        for slot in cell.slots:
+            name = slot.field.name
+            if name not in found or (own_text(cell) and not own_text(found[name])):
+                found[name] = cell
+    return found
 
 
 def _completeness(cell: Cell) -> int:

@@ -14,8 +14,6 @@ from formats.values import cut
 MARK = "[...]"
 """Stands at the end of a value that was cut."""
 
-EVENT_ID_MAX_CHARS = 255
-
 _HEADER = re.compile(r"LEEF:(1\.0|2\.0)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|")
 
 

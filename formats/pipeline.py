@@ -1,6 +1,6 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
@@ -15,6 +15,10 @@ from formats.read_lines import line_format
 from formats.record import Access
 from formats.render import Options, Renderer, Unrendered
 from formats.structure import Kind, structure_of
+from formats.times import BadTime, resolve
+
+SAMPLE_RECORDS = 16
+"""So many records of a sample are looked at to recognise their form."""
 
 ORDER_FIELD = "login"
 """Order is kept for each user when lines take several ways."""
@@ -87,12 +91,9 @@ class Pipeline:
         """Return the records of a batch, unfiltered."""
         return self._reader.read(data)
 
-    def run(self, data: bytes, lines: int | None = None) -> Rendered:
-        """Decode, filter and render a batch. Never raises for anything in `data`.
-
-        `lines` is the number of lines in `data` when the caller knows it.
-        """
-        decoded = self._reader.read(data, lines)
+    def run(self, data: bytes) -> Rendered:
+        """Decode, filter and render a batch. Never raises for anything in `data`."""
+        decoded = self._reader.read(data)
         records, suspects, filtered = decoded.records, decoded.suspects, 0
         if self._keep is not None:
             records, suspects, filtered = self._filtered(decoded)
@@ -150,23 +151,27 @@ def input_of(feed_format: FeedFormat) -> Input:
 def recognise(sample: bytes) -> Input:
     """Return the input that a sample (a few whole lines) is in: NSS field names or a preset.
 
-    The one that reads most records wins, then the one that finds most fields told in them.
-    Raises `NotReadable` when none reads any.
+    The one that reads most records wins, then the one that can tell the time of most, then the
+    one that finds most fields told in them. Raises `NotReadable` when none reads any.
     """
-    best: tuple[tuple[int, int], Input] | None = None
-    for candidate in _candidates():
+    best: tuple[tuple[int, int, int], Input] | None = None
+    sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
+    for candidate in _candidates(json=b"{" in sample):
         score = _score(candidate, sample)
-        if score[0] and score[1] and (best is None or score > best[0]):
+        if score[0] and score[2] and (best is None or score > best[0]):
             best = (score, candidate)
     if best is None:
         raise NotReadable("the records are in no known format")
     return best[1]
 
 
-def _candidates() -> list[Input]:
-    inputs = [json_names()]
+def _candidates(*, json: bool) -> list[Input]:
+    """Return what a sample may be in; without a brace it can't be JSON."""
+    inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)
+        if not json and structure_of(feed_format).kind is Kind.JSON:
+            continue
         try:
             inputs.append(input_of(feed_format))
         except NotReadable:
@@ -174,13 +179,24 @@ def _candidates() -> list[Input]:
     return inputs
 
 
-def _score(candidate: Input, sample: bytes) -> tuple[int, int]:
-    """Return how many records a candidate reads, and how many fields it finds told in them."""
+def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
+    """Return how many records a candidate reads, of how many the time, and how many fields."""
     access = Access(candidate.available, candidate.available)
     decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES).read(sample)
-    told = 0
+    moment = candidate.moment
+    key = eval(f"lambda r: {moment.expression or None}", dict(moment.namespace))  # noqa: S307 - ours
+    timed = sum(_tells_time(moment.tell(key(record))) for record in decoded.records)
     names = [(a.name, a.default) for a in access.attributes]
-    names += [(name, None) for name in candidate.moment.attributes]
-    for record in decoded.records:
-        told += sum(getattr(record, name) != default for name, default in names)
-    return len(decoded.records), told
+    names += [(name, None) for name in moment.attributes]
+    told = sum(
+        getattr(record, name) != default for record in decoded.records for name, default in names
+    )
+    return len(decoded.records), timed, told
+
+
+def _tells_time(told: Mapping[str, str | int | None]) -> bool:
+    try:
+        resolve(told, UTC, UTC)
+    except BadTime:
+        return False
+    return True

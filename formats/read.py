@@ -47,11 +47,8 @@ class Decoded:
 class Reader(Protocol):
     """Reads batches of one input into records with the attributes it was made for."""
 
-    def read(self, data: bytes, lines: int | None = None) -> Decoded:
-        """Return the records of a batch in order, and those set apart. Never raises.
-
-        `lines` is the number of lines in `data` when the caller knows it.
-        """
+    def read(self, data: bytes) -> Decoded:
+        """Return the records of a batch in order, and those set apart. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from formats.cells import cell_of, matcher, moment_of, own_text, time_cells
+from formats.cells import cells_by_field, matcher, moment_of, own_text, time_cells
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
 from formats.read import (
@@ -91,9 +91,11 @@ def json_format(feed_format: FeedFormat) -> Input:
     for cell in structure.cells:
         matcher(cell.parts)
 
+    cells = cells_by_field(structure.cells)
+
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
         places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
-        places |= {a.name: cell_of(a.name, structure.cells) for a in attributes}
+        places |= {a.name: cells[a.name] for a in attributes}
         if _all_in_one_object(places, moment):
             keys = {name: cell.path[-1] for name, cell in places.items()}
             path = next((cell.path[:-1] for cell in places.values()), ())
@@ -204,11 +206,11 @@ class _JsonReader(_LineReader):
             self._build_decoders(list(self._inner(tree)))
             self._ordered = True
 
-    def read(self, data: bytes, lines: int | None = None) -> Decoded:
+    def read(self, data: bytes) -> Decoded:
         """Decode the batch in one call; line by line when that does not work out."""
         if not self._ordered:
             self._learn_order(data)
-        if len(data) <= self._max_record_bytes or _longest_fits(data, self._max_record_bytes):
+        if _longest_fits(data, self._max_record_bytes):
             for nested in (self._nested, not self._nested):
                 try:
                     records = self._decoders[nested].decode_lines(data)
@@ -218,7 +220,7 @@ class _JsonReader(_LineReader):
                 if nested:
                     for _ in range(self._depth):
                         records = [record.event for record in records]  # type: ignore[attr-defined]
-                if len(records) == (count_lines(data) if lines is None else lines):
+                if len(records) == count_lines(data):
                     suspects = _suspects(data)
                     if not suspects or _one_object_a_line(data):
                         return Decoded(records, suspects=suspects)
@@ -272,7 +274,7 @@ class _TreeReader(_LineReader):
             if not own_text(cell) and name not in moment.attributes
         }
 
-    def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
+    def read(self, data: bytes) -> Decoded:
         """Decode line by line."""
         return self._one_by_one(data)
 
@@ -371,7 +373,13 @@ def _one_object_a_line(data: bytes) -> bool:
 
 
 def _longest_fits(data: bytes, max_record_bytes: int) -> bool:
-    return all(len(line) <= max_record_bytes for line in data.split(b"\n"))
+    """Whether no line is too long: from line to line in the largest steps that show it."""
+    at = 0
+    while len(data) - at > max_record_bytes:
+        at = data.rfind(b"\n", at, at + max_record_bytes + 1) + 1
+        if not at:
+            return False
+    return True
 
 
 def _unsafe_places(data: bytes) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from formats.cells import Match, cell_of, matcher, moment_of, own_text, time_cells
+from formats.cells import Match, cells_by_field, matcher, moment_of, own_text, time_cells
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
@@ -43,7 +43,7 @@ def line_format(feed_format: FeedFormat) -> Input:
 
     Raises `NotReadable` when the format's fields cannot be told apart in a line.
     """
-    structure = structure_of(feed_format)
+    structure = structure_of(_without_final_cr(feed_format))
     if not structure.readable or any(
         "\n" in part.text for part in feed_format.parts if isinstance(part, Literal)
     ):
@@ -61,6 +61,16 @@ def line_format(feed_format: FeedFormat) -> Input:
         return _LineReader(structure, named, attributes, moment, clocks, max_record_bytes)
 
     return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+
+
+def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
+    """Return a format without CR at its end: CR before LF belongs to the line break when read."""
+    last = feed_format.parts[-1] if feed_format.parts else None
+    if not isinstance(last, Literal) or not last.text.endswith("\r"):
+        return feed_format
+    rest = last.text.rstrip("\r")
+    kept = (*feed_format.parts[:-1], Literal(rest)) if rest else feed_format.parts[:-1]
+    return FeedFormat(feed_format.name, kept)
 
 
 def _named(structure: Structure) -> dict[Cell, str]:
@@ -91,9 +101,10 @@ class _LineReader:
         self._clocks = [
             (name, named[cell]) for name, cell in zip(moment.attributes, clocks, strict=True)
         ]
-        self._places = [(attribute, *_place(attribute.name, named)) for attribute in attributes]
+        cells = cells_by_field(named)
+        self._places = [(a, *_place(cells[a.name], named)) for a in attributes]
 
-    def read(self, data: bytes, lines: int | None = None) -> Decoded:  # noqa: ARG002 - contract
+    def read(self, data: bytes) -> Decoded:
         decoded = Decoded()
         for index, (offset, line) in enumerate(split_lines(data)):
             try:
@@ -135,9 +146,8 @@ class _LineReader:
         return self._struct(**told)
 
 
-def _place(name: str, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
-    """Return where the split puts a field, and how it is taken out of a cell with more in it."""
-    cell = cell_of(name, named)
+def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
+    """Return where the split puts a cell, and how its field is taken out if it has more."""
     return named[cell], None if own_text(cell) else matcher(cell.parts)
 
 

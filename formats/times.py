@@ -165,9 +165,9 @@ def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime
             _number(told, "ss"),
             tzinfo=default if tz is None else _record_zone(str(tz)),
         )
-    except ValueError as error:
-        if isinstance(error, BadTime):
-            raise
+    except BadTime:
+        raise
+    except (ValueError, OverflowError) as error:
         raise BadTime(f"time is impossible: {error}") from None
 
 

@@ -2,12 +2,17 @@
 
 import logging
 
-from nss.telemetry import count, emit
+from nss.telemetry import count, emit, log
+
+
+def _tell(level: int, event: str, component: str, message: str, **facts: object) -> None:
+    """Write one log line, always: what a person did is never held back as a repetition."""
+    log.log(level, message, extra={"event": event, "component": component, "facts": facts})
 
 
 def service_started(sources: int, feeds: int) -> None:
     """Everything is built and running."""
-    emit(
+    _tell(
         logging.INFO,
         "service_started",
         "service",
@@ -19,13 +24,13 @@ def service_started(sources: int, feeds: int) -> None:
 
 def service_stopping(reason: str) -> None:
     """A stop began: sources stop, feeds drain."""
-    emit(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
+    _tell(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
 
 
 def service_stopped(pending: int) -> None:
     """Everything ended; `pending` records were accepted and not delivered."""
     if pending:
-        emit(
+        _tell(
             logging.ERROR,
             "service_stopped",
             "service",
@@ -33,7 +38,7 @@ def service_stopped(pending: int) -> None:
             pending=pending,
         )
     else:
-        emit(
+        _tell(
             logging.INFO,
             "service_stopped",
             "service",
@@ -44,19 +49,26 @@ def service_stopped(pending: int) -> None:
 def part_ended(kind: str, name: str, why: str) -> None:
     """A source or feed ended that should not have."""
     count("parts_failed", name)
-    emit(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
+    _tell(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
 
 
 def source_finished(source: str) -> None:
-    """A source has nothing more to come."""
-    emit(logging.INFO, "source_finished", source, "The source was read to its end.")
+    """A source has handed on everything, at its end or because it was stopped."""
+    _tell(logging.INFO, "source_finished", source, "The source ended.")
 
 
 def feed_totals(
-    feed: str, accepted: int, delivered: int, filtered: int, rejected: int, shortened: int
+    feed: str,
+    *,
+    accepted: int,
+    delivered: int,
+    filtered: int,
+    rejected: int,
+    pending: int,
+    shortened: int,
 ) -> None:
-    """A feed ended: its account."""
-    emit(
+    """A feed ended: its account. Accepted = delivered + filtered + rejected + pending."""
+    _tell(
         logging.INFO,
         "feed_totals",
         feed,
@@ -65,26 +77,51 @@ def feed_totals(
         delivered=delivered,
         filtered=filtered,
         rejected=rejected,
+        pending=pending,
         shortened=shortened,
     )
 
 
-def configuration_reloaded(path: str, changed: list[str]) -> None:
+def service_forced(pending: int) -> None:
+    """A second signal ended the process before the stop was done."""
+    _tell(
+        logging.ERROR,
+        "service_forced",
+        "service",
+        "A second signal ended the service at once; pending records are lost.",
+        pending=pending,
+    )
+
+
+def records_left_behind(feed: str, pending: int) -> None:
+    """A reload took a feed, or a source of it, away before everything was delivered."""
+    count("records_left_behind", feed, pending)
+    _tell(
+        logging.ERROR,
+        "records_left_behind",
+        feed,
+        "The new configuration has no place for records that were accepted; they are lost.",
+        pending=pending,
+    )
+
+
+def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -> None:
     """A changed configuration is in force."""
-    emit(
+    _tell(
         logging.INFO,
         "configuration_reloaded",
         "service",
         "The configuration was reloaded.",
         path=path,
-        changed=changed,
+        ended=ended,
+        started=started,
     )
 
 
 def reload_refused(path: str, why: str) -> None:
     """A changed configuration is wrong; the old one stays in force."""
     count("reloads_refused", "service")
-    emit(
+    _tell(
         logging.WARNING,
         "reload_refused",
         "service",

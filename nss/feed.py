@@ -1,7 +1,7 @@
 """A feed at work: follow the spool, decode, filter, render, hand over, move the cursor."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from formats.errors import NotReadable
@@ -16,6 +16,11 @@ SAMPLE_MAX_BYTES = 64 * 1024
 """So much of a batch is looked at to recognise the form of its records."""
 
 
+SLICE_BYTES = 128 * 1024
+"""So much of a batch is decoded, rendered and sent before the next: the records of a slice stay
+in the processor's second-level cache on their way."""
+
+
 @dataclass(slots=True)
 class FeedCounts:
     """What became of the records of a feed since it started; shortened ones are delivered too."""
@@ -24,6 +29,13 @@ class FeedCounts:
     filtered: int = 0
     rejected: int = 0
     shortened: int = 0
+
+    def add(self, other: "FeedCounts") -> None:
+        """Count what `other` counted."""
+        self.delivered += other.delivered
+        self.filtered += other.filtered
+        self.rejected += other.rejected
+        self.shortened += other.shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class Feed:
                 if entry is None or not await self._pass(entry.batch):
                     return
                 self.cursor.advance(entry.sequence)
+                # The next batch only after others had their turn: rendering does not await.
+                await asyncio.sleep(0)
         except SpoolClosed:
             return
         finally:
@@ -84,21 +98,31 @@ class Feed:
 
     async def _pass(self, batch: Batch) -> bool:
         """Bring a batch to its end; `False` when stopped before."""
-        rendered = self._render(batch)
-        for bad in rendered.bad:
-            events.record_rejected(self.name, batch.source, bad.reason, bad.offset, len(bad.data))
-        delivery = _Delivery(self, batch.source, rendered)
+        counts = FeedCounts()
+        for offset, data in _slices(batch.data):
+            if not await self._pass_slice(batch.source, offset, data, counts):
+                return False
+            # Others have their turn between slices: rendering does not await.
+            await asyncio.sleep(0)
+        self.counts.add(counts)
+        return True
+
+    async def _pass_slice(self, source: str, offset: int, data: bytes, counts: FeedCounts) -> bool:
+        rendered = self._render(source, data)
+        delivery = _Delivery(self, source, rendered)
         while not delivery.done:
             delay_secs = await delivery.step()
             if delay_secs and await self._stopped_within(delay_secs):
                 return False
         self.last_error = None
-        self.counts.delivered += delivery.delivered
-        self.counts.filtered += rendered.filtered
-        self.counts.rejected += len(rendered.bad) + delivery.rejected
-        self.counts.shortened += delivery.shortened
-        # Work on the next batch only after others had their turn: rendering does not await.
-        await asyncio.sleep(0)
+        for bad in rendered.bad:
+            events.record_rejected(
+                self.name, source, bad.reason, offset + bad.offset, len(bad.data)
+            )
+        counts.delivered += delivery.delivered
+        counts.filtered += rendered.filtered
+        counts.rejected += len(rendered.bad) + delivery.rejected
+        counts.shortened += delivery.shortened
         return True
 
     def pipeline(self, source: str) -> Pipeline | None:
@@ -113,24 +137,35 @@ class Feed:
             return False
         return True
 
-    def _render(self, batch: Batch) -> Rendered:
-        pipeline = self._pipelines.get(batch.source)
-        origin = self._origins[batch.source]
+    def _render(self, source: str, data: bytes) -> Rendered:
+        pipeline = self._pipelines.get(source)
+        origin = self._origins[source]
         if pipeline is not None:
-            rendered = pipeline.run(batch.data, batch.records)
+            rendered = pipeline.run(data)
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return rendered
-        # Nothing of the batch could be read: its sender may write another form than the last.
-        found = origin.input or _recognised(batch.data)
+        # Nothing of it could be read: its sender may write another form than the last.
+        found = origin.input or _recognised(data)
         if found is None:
             if pipeline is not None:
                 return rendered
-            return _unknown(batch.data)
+            return _unknown(data)
         pipeline = Pipeline(found, origin.settings)
-        self._pipelines[batch.source] = pipeline
+        self._pipelines[source] = pipeline
         if origin.input is None:
-            events.format_recognised(self.name, batch.source, found.name)
-        return pipeline.run(batch.data, batch.records)
+            events.format_recognised(self.name, source, found.name)
+        return pipeline.run(data)
+
+
+def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield whole lines of about `SLICE_BYTES`, each with its offset."""
+    at = 0
+    while len(data) - at > SLICE_BYTES:
+        end = data.rfind(b"\n", at, at + SLICE_BYTES) + 1 or data.find(b"\n", at) + 1
+        yield at, data[at:end]
+        at = end
+    if at < len(data):
+        yield at, data[at:]
 
 
 class _Delivery:

@@ -205,6 +205,45 @@ class OctetFramer:
         return _records(line, self._max_bytes)
 
 
+class StreamFramer:
+    """Decides by the beginning of a connection how it is framed; until then, it waits."""
+
+    def __init__(self, max_record_bytes: int) -> None:
+        self.records = 0
+        self._max_bytes = max_record_bytes
+        self._start = b""
+        self._framer: Framer | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes fed that belong to no record returned so far."""
+        return len(self._start) if self._framer is None else self._framer.held_bytes
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the records that `block` completes; raise `FramingError` on a bad length."""
+        if self._framer is None:
+            block = self._start + block
+            framing = detect_framing(block, self._max_bytes)
+            if framing is None:
+                self._start = block
+                return b""
+            self._start = b""
+            octet = framing == "octet"
+            self._framer = OctetFramer(self._max_bytes) if octet else LineFramer(self._max_bytes)
+        data = self._framer.feed(block)
+        self.records = self._framer.records
+        return data
+
+    def flush(self) -> bytes:
+        """Return what is left as the last record."""
+        if self._framer is None:  # no octet counting, or it would have shown
+            self._framer = LineFramer(self._max_bytes)
+            self._framer.feed(self._start)
+        data = self._framer.flush()
+        self.records = self._framer.records
+        return data
+
+
 def detect_framing(start: bytes, max_record_bytes: int, *, ended: bool = False) -> Framing | None:
     """Tell octet counting from newline framing by how a connection begins.
 

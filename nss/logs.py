@@ -35,7 +35,10 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info is not None:
             told["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(told, default=str).decode()
+        try:
+            return orjson.dumps(told, default=str).decode()
+        except TypeError:  # a path that is not UTF-8, a number beyond 64 bits
+            return orjson.dumps({key: ascii(value) for key, value in told.items()}).decode()
 
 
 def _stamp(record: logging.LogRecord) -> str:

@@ -6,6 +6,7 @@ own: a TCP source, one MCAS feed, one UDP collector.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -14,14 +15,16 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import orjson
 
+import nss
 from nss.errors import ServiceError
-from nss.json_framing import AutoFramer
 from nss.lab.collector import Collector
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
+from nss.sources.whole import WholeFile
 
 HOST = "127.0.0.1"
 TICK_SECS = 0.02
@@ -137,11 +140,12 @@ class Demo:
 
 def _sample_lines(path: Path) -> Iterator[bytes]:
     """Yield the records of a file, one a line, whatever it is laid out like."""
-    framer = AutoFramer(SAMPLE_MAX_RECORD_BYTES)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            yield from framer.feed(block).splitlines()
-        yield from framer.flush().splitlines()
+    file = WholeFile("sample", path, max_record_bytes=SAMPLE_MAX_RECORD_BYTES)
+    try:
+        while (batch := file.read()) is not None:
+            yield from batch.data.removesuffix(b"\n").split(b"\n")
+    finally:
+        file.close()
 
 
 class _Service:
@@ -154,7 +158,7 @@ class _Service:
         self._folder = folder
         self._udp_port = udp_port
 
-    async def __aenter__(self) -> "_Service":
+    async def __aenter__(self) -> Self:
         with socket.create_server((HOST, 0)) as probe:
             port = probe.getsockname()[1]
         config = self._folder / "nss.toml"
@@ -162,51 +166,62 @@ class _Service:
             _CONFIG.format(host=HOST, tcp_port=port, udp_port=self._udp_port), encoding="utf-8"
         )
         self._log = self._folder / "nss.log"
+        # The packages that run here, never others of these names in the folder we are in.
+        packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
         with self._log.open("wb") as log:
-            command = (sys.executable, "-m", "cli.main", "run", "--config", str(config))
-            self._process = await asyncio.create_subprocess_exec(*command, stderr=log)
+            command = (sys.executable, "-P", "-m", "cli.main", "run", "--config", str(config))
+            self._process = await asyncio.create_subprocess_exec(*command, stderr=log, env=env)
         try:
-            self._writer = await self._connect(port)
+            self._reader, self._writer = await self._connect(port)
         except BaseException:
             await self._end()
             raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        self._writer.close()
         await self._end()
 
     async def send(self, data: bytes) -> None:
-        """Send records; waits while the service does."""
-        self._writer.write(data)
-        await self._writer.drain()
+        """Send records; waits while the service does. Raises `ServiceError` when it is gone."""
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError:
+            raise self._failure("it closed the connection") from None
 
     async def stop(self) -> None:
-        """Close the connection, let the service drain, and read its account from its log."""
-        self._writer.close()
-        await self._writer.wait_closed()
-        self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(STOP_SECS):
-            code = await self._process.wait()
+        """Let the service read and deliver all that was sent; read its account from its log.
+
+        Raises `ServiceError` when it could not.
+        """
+        try:
+            async with asyncio.timeout(STOP_SECS):
+                self._writer.write_eof()
+                await self._reader.read()  # it closes its side once it has read ours to the end
+                self._process.send_signal(signal.SIGTERM)
+                code = await self._process.wait()
+        except (OSError, TimeoutError):
+            raise self._failure("it does not come to its end") from None
+        if code:
+            raise self._failure(f"it ended with exit code {code}")
         for line in self._log.read_bytes().splitlines():
             told = orjson.loads(line)
             if told["event"] == "feed_totals":
                 self.delivered += told["delivered"]
                 self.rejected += told["rejected"]
                 self.shortened += told["shortened"]
-        if code:
-            raise self._failure(f"it ended with exit code {code}")
 
-    async def _connect(self, port: int) -> asyncio.StreamWriter:
+    async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         deadline = time.monotonic() + START_SECS
         while True:
             try:
-                _, writer = await asyncio.open_connection(HOST, port)
+                return await asyncio.open_connection(HOST, port)
             except OSError:
                 if self._process.returncode is not None or time.monotonic() > deadline:
                     raise self._failure("it does not listen") from None
                 await asyncio.sleep(0.05)
-            else:
-                return writer
 
     async def _end(self) -> None:
         if self._process.returncode is None:

@@ -122,8 +122,9 @@ class Follower:
         file = self._find(position) or self._find_copy(position)
         if file is not None:
             return self._use(file, position)
-        unread = (r.path for r in self._unread(rotations(self._path), position.mtime_ns))
-        file = self._opened(next(unread, self._path))
+        # An empty one counts: its writer may not be through with it.
+        unread = self._unread(rotations(self._path), position.mtime_ns)
+        file = self._opened(next((rotation.path for rotation in unread), self._path))
         if position.file.head.size:
             events.position_lost(self._name, str(self._path))
         return self._use(file)
@@ -217,7 +218,7 @@ class Follower:
         names = [rotation.inode for rotation in found]
         newer = found[names.index(file.inode) + 1 :] if file.inode in names else found
         for rotation in self._unread(newer, file.mtime_ns):
-            if rotation.inode != current:
+            if rotation.inode != current and rotation.size_bytes:
                 return _Next(rotation.path, rotation.inode)
         if current is None:
             self._failed(f"file source: the file is gone ({self._path})")
@@ -225,9 +226,9 @@ class Follower:
         return _Next(self._path, current) if self._path.stat().st_size else None
 
     def _unread(self, found: list[Rotation], mtime_ns: int) -> Iterator[Rotation]:
-        """Yield the rotated files written since then that hold records not read before."""
+        """Yield the rotated files written since then that were not read before."""
         for rotation in found:
-            if rotation.mtime_ns < mtime_ns or not rotation.size_bytes:
+            if rotation.mtime_ns < mtime_ns:
                 continue
             with contextlib.closing(LogFile(rotation.path)) as file:
                 read_before = any(file.has(finished) for finished in self._finished)

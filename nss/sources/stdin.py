@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import select
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,8 @@ class StdinSource:
 
         Raises `SourceError` when the input can't be read.
         """
+        if self._fd == 0 and sys.stdin is None:  # something else may have got the number by now
+            raise _unreadable("it was closed when the program started", self._fd)
         woken, self._wake = os.pipe()
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"stdin source {self.name}")
         try:
@@ -79,7 +82,12 @@ class StdinSource:
             ready = poll.poll(None if wait_secs is None else wait_secs * 1000)
             if not ready or any(fd == woken for fd, _ in ready):
                 break
-            block = self._read_ready(wanted_bytes)
+            try:
+                block = os.read(self._fd, wanted_bytes)
+            except OSError as error:
+                if blocks:  # they come first; the error will come again
+                    break
+                raise _unreadable(error.strerror or str(error), self._fd) from error
             if not block:
                 return b"".join(blocks), True
             blocks.append(block)
@@ -87,11 +95,9 @@ class StdinSource:
             deadline = deadline or time.monotonic() + BATCH_MAX_SECS
         return b"".join(blocks), False
 
-    def _read_ready(self, max_bytes: int) -> bytes:
-        try:
-            return os.read(self._fd, max_bytes)
-        except OSError as error:
-            raise SourceError(
-                f"stdin source: can't read: {error.strerror} (descriptor {self._fd})",
-                tip="redirect a file or a pipe to nss",
-            ) from error
+
+def _unreadable(why: str, fd: int) -> SourceError:
+    return SourceError(
+        f"stdin source: can't read: {why} (descriptor {fd})",
+        tip="redirect a file or a pipe to nss",
+    )

@@ -18,7 +18,7 @@ class MemorySpool:
         self._entries: deque[Entry] = deque()
         self._sequence = 0
         self._used_bytes = 0
-        self._waiting = 0
+        self._waiting: deque[object] = deque()
         self._sealed = False
         self._cursors: dict[str, MemoryCursor] = {}
         self._positions: dict[str, str] = {}
@@ -28,11 +28,7 @@ class MemorySpool:
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. A batch larger than all fits alone."""
         async with self._changed:
-            self._waiting += 1
-            try:
-                await self._changed.wait_for(lambda: self._has_room(len(batch.data)))
-            finally:
-                self._waiting -= 1
+            await self._wait_for_room(len(batch.data))
             self._sequence += 1
             self._used_bytes += len(batch.data)
             self._entries.append(Entry(self._sequence, batch))
@@ -57,12 +53,13 @@ class MemorySpool:
             if entry.sequence > after:
                 cursor.accept(entry.batch)
         self._cursors[feed] = cursor
+        self.passed()  # the one before may have held batches that this one does not want
         return cursor
 
     def forget(self, feed: str) -> None:
         """A feed is gone from the configuration: it no longer holds batches back."""
         self._cursors.pop(feed, None)
-        self._drop_passed()
+        self.passed()
 
     def seal(self) -> None:
         """No more batches will come; cursors end after the last one."""
@@ -77,7 +74,7 @@ class MemorySpool:
     @property
     def full(self) -> bool:
         """Whether an `append` is waiting for room now."""
-        return self._waiting > 0
+        return bool(self._waiting)
 
     async def after(self, sequence: int, sources: Collection[str]) -> Entry:
         """Return the first batch of `sources` after `sequence`; wait until there is one."""
@@ -103,6 +100,18 @@ class MemorySpool:
         """A cursor moved: let go of what no cursor needs."""
         if self._drop_passed():
             self._wake()
+
+    async def _wait_for_room(self, data_bytes: int) -> None:
+        """Wait in line: a large batch is not passed by small ones that would fit before it."""
+        ticket = object()
+        self._waiting.append(ticket)
+        try:
+            await self._changed.wait_for(
+                lambda: self._waiting[0] is ticket and self._has_room(data_bytes)
+            )
+        finally:
+            self._waiting.remove(ticket)
+            self._changed.notify_all()
 
     def _has_room(self, data_bytes: int) -> bool:
         return not self._used_bytes or self._used_bytes + data_bytes <= self._max_bytes

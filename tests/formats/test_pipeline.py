@@ -1,0 +1,118 @@
+"""The pipeline: every record is a line, filtered, or set apart, and nothing gets out of step."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from formats import filters, presets
+from formats.language import parse
+from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.read_json import json_names
+
+FORMAT = parse("%d{epochtime} %s{login} %s{action}")
+
+
+def record(n: int, action: str = "Allowed") -> bytes:
+    return msgspec.json.encode({"epochtime": 1696583108, "login": f"u{n}", "action": action})
+
+
+def test_a_batch_comes_out_in_order_with_its_keys() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(FORMAT))
+    rendered = pipeline.run(b"".join(record(n) + b"\n" for n in range(5)))
+    assert rendered.lines == [f"1696583108 u{n} Allowed".encode() for n in range(5)]
+    assert (rendered.filtered, rendered.bad) == (0, [])
+    assert pipeline.keys(rendered.records) == [f"u{n}" for n in range(5)]
+
+
+def test_the_key_is_the_user_even_when_the_line_does_not_print_it() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{action}")))
+    rendered = pipeline.run(b'{"login":"ana"}\n{"elogin":"b%20c"}\n{"b64login":"Y2Q="}\n{}\n')
+    assert pipeline.keys(rendered.records) == ["ana", "b%20c", "cd", "None"]
+
+
+def test_an_input_without_users_has_one_key() -> None:
+    pipeline = Pipeline(input_of(parse("%s{url},%s{ua}")), FeedSettings(parse("%s{url}")))
+    assert pipeline.keys(pipeline.run(b"a,b\nc,d\n").records) == ["None", "None"]
+
+
+def test_filtered_records_are_counted_and_need_no_time() -> None:
+    kept = filters.parse({"action": "Blocked"})
+    pipeline = Pipeline(json_names(), FeedSettings(FORMAT, filter=kept))
+    batch = b"\n".join(
+        [
+            record(0),
+            record(1, "Blocked"),
+            b'{"action":"Allowed"}',
+            b'{"action":"Blocked"}',
+            b"bad",
+            record(2, "Blocked"),
+        ]
+    )
+    rendered = pipeline.run(batch + b"\n")
+    assert rendered.lines == [b"1696583108 u1 Blocked", b"1696583108 u2 Blocked"]
+    assert rendered.filtered == 2
+    assert [(bad.line, bad.reason) for bad in rendered.bad] == [
+        (3, "the record has no time"),
+        (4, "not JSON: invalid character (byte 0)"),
+    ]
+    assert pipeline.keys(rendered.records) == ["u1", "u2"]
+
+
+def test_control_characters_are_found_behind_filtered_records() -> None:
+    kept = filters.parse({"action": "Blocked"})
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}"), filter=kept))
+    batch = b"".join(
+        msgspec.json.encode({"login": f"{n}\n", "action": "Blocked" if n % 3 else "Allowed"})
+        + b"\n"
+        for n in range(9)
+    )
+    assert pipeline.run(batch).lines == [f"{n}%0A".encode() for n in range(9) if n % 3]
+
+
+def test_a_pipeline_keeps_nothing_from_one_batch_to_the_next() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(FORMAT))
+    flat, enveloped = record(1), b'{"event":' + record(2) + b"}"
+    for line, user in ((flat, "u1"), (enveloped, "u2"), (b"bad", None), (flat, "u1")):
+        lines = pipeline.run(line + b"\n").lines
+        assert lines == ([] if user is None else [f"1696583108 {user} Allowed".encode()])
+
+
+@given(st.lists(LINES, max_size=12), st.booleans(), st.booleans())
+def test_every_line_is_rendered_filtered_or_set_apart(
+    lines: list[bytes],
+    filtering: bool,
+    ended: bool,  # noqa: FBT001 - drawn by Hypothesis
+) -> None:
+    kept = filters.parse({"not_action": "Blocked"}) if filtering else None
+    settings = FeedSettings(FORMAT, filter=kept, max_record_bytes=200)
+    batch = b"\n".join(lines) + b"\n" * (ended and bool(lines))
+    rendered = Pipeline(json_names(), settings).run(batch)
+    assert len(rendered.lines) + rendered.filtered + len(rendered.bad) == len(lines)
+    assert len(rendered.records) == len(rendered.lines)
+    assert [lines[bad.line] for bad in rendered.bad] == [bad.data for bad in rendered.bad]
+    assert [bad.line for bad in rendered.bad] == sorted({bad.line for bad in rendered.bad})
+    # Each line alone comes to what it came to beside its neighbours.
+    alone = [Pipeline(json_names(), settings).run(line + b"\n") for line in lines]
+    assert rendered.lines == [line for one in alone for line in one.lines]
+    assert rendered.filtered == sum(one.filtered for one in alone)
+    assert [b.reason for b in rendered.bad] == [b.reason for one in alone for b in one.bad]
+
+
+WITHOUT_YEAR = {"SYMANTEC_MSS", "CEF_MULTILINE"}
+
+
+@pytest.mark.parametrize("target", presets.names())
+@pytest.mark.parametrize("source", presets.names())
+def test_every_preset_is_read_into_every_other(source: str, target: str) -> None:
+    told = {"time": "Fri Oct  6 09:05:08 2023", "login": "ana", "reqsize": 1, "respsize": 2}
+    pipeline = Pipeline(json_names(), FeedSettings(presets.load(source)))
+    (line,) = pipeline.run(msgspec.json.encode(told) + b"\n").lines
+    onward = Pipeline(input_of(presets.load(source)), FeedSettings(presets.load(target)))
+    rendered = onward.run(line + b"\n")
+    if source in WITHOUT_YEAR and {"time", "yy"} & presets.load(target).field_names:
+        assert rendered.lines == []
+        assert rendered.bad[0].reason.startswith("the time has no ")
+    else:
+        assert rendered.bad == []
+        assert b"ana" in rendered.lines[0]

@@ -1,0 +1,134 @@
+"""How lines are built: found from a format's static text alone."""
+
+import pytest
+
+from formats import presets
+from formats.language import parse
+from formats.structure import EVENT_ID, SYSLOG, Kind, Structure, leef_delimiter, structure_of
+
+
+def built(text: str) -> Structure:
+    return structure_of(parse(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "separator", "cells"),
+    [
+        ("MCAS", Kind.LEEF, "\t", 22),
+        ("QRADAR", Kind.LEEF, "\t", 42),
+        ("QRADAR_OLD", Kind.LEEF, "\t", 35),
+        ("JSON", Kind.JSON, "", 41),
+        ("NAME_VALUE_PAIRS", Kind.KEYED, "\t", 41),
+        ("SPLUNK_CIM", Kind.KEYED, "\t", 41),
+        ("RSA_SECURITY", Kind.KEYED, "^^", 39),
+        ("CSV", Kind.COLUMNS, '","', 34),
+        ("TAB_SEPARATED", Kind.COLUMNS, "\t", 34),
+        ("ARCSIGHT_CEF", Kind.SEQUENCE, "", 75),
+        ("CEF_MULTILINE", Kind.SEQUENCE, "", 67),
+        ("SYMANTEC_MSS", Kind.SEQUENCE, "", 78),
+        ("LOGRHYTHM", Kind.SEQUENCE, "", 81),
+    ],
+)
+def test_a_preset_is_of_its_kind(name: str, kind: Kind, separator: str, cells: int) -> None:
+    structure = structure_of(presets.load(name))
+    assert (structure.kind, structure.separator, len(structure.cells), structure.readable) == (
+        kind, separator, cells, True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "guards"),
+    [
+        # LEEF: the pipe in the header; TAB is a control character and needs no guard
+        (r"LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{url}", Kind.LEEF, ("|", "", "")),
+        ("%s{login} LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{url}", Kind.LEEF, "||^^"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x7C|a=%s{login}|b=%s{url}", Kind.LEEF, "|||"),
+        (r'\{"a":"%s{login}","b":%d{reqsize}\}', Kind.JSON, ('"\\', '"\\')),
+        (r"a=%s{login}\tb=%s{url}", Kind.KEYED, ("", "")),
+        ("a=%s{login}^^b=%s{url}", Kind.KEYED, ("^", "^")),
+        ("a=%s{login};b=%s{url}", Kind.KEYED, (";", ";")),
+        (r"%s{login}\t%s{url}", Kind.COLUMNS, ("", "")),
+        ('"%s{login}","%s{url}"', Kind.COLUMNS, ('"', '"')),
+        ("%s{login},%s{url}", Kind.COLUMNS, (",", ",")),
+        # anything else: what ends a value
+        ("%s{login}|%s{url}", Kind.SEQUENCE, ("|", "|")),
+        ("%s{login}, %s{url}, %s{ua}", Kind.SEQUENCE, (",", ",", ",")),
+        ("%s{login}: %s{url}; %s{ua}", Kind.SEQUENCE, (":", ";", "")),
+        ("a=%s{login} b=%s{url} c=%s{eurl}", Kind.SEQUENCE, ("=", "=", "")),
+        ('x \\{"a":"%s{login}","b":"%s{url}"\\}', Kind.SEQUENCE, ('"\\', '"\\')),
+        ('a="%s{login}" b="%s{url}"', Kind.SEQUENCE, ('"\\', '"\\')),
+        ("%s{login} %s{url}", Kind.SEQUENCE, ("", "")),
+        ("%s{login}", Kind.SEQUENCE, ("",)),
+        ("CEF:0|Z|N|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}", Kind.SEQUENCE, ("|", "|", "=", "")),
+    ],
+)  # fmt: skip
+def test_a_guard_is_what_a_value_must_not_print_raw(
+    text: str, kind: Kind, guards: tuple[str, ...] | str
+) -> None:
+    structure = built(text)
+    assert (structure.kind, structure.guards) == (kind, tuple(guards))
+
+
+@pytest.mark.parametrize(
+    ("text", "closing"),
+    [
+        (r"LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{url}", {0, 1, 2}),
+        (r"LEEF:1.0|Z|N|1|%s{reason}!|a=%s{login}!\tb=%s{url}!", set()),
+        ("LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{url}|^c=%s{ua}", {0, 1, 3}),
+        ("CEF:0|Z|N|1|%s{action}|%s{reason} |3|a=%s{ua} b=%s{eurl}", {0}),
+        (r"a=%s{login}\tb=%s{url}", set()),
+        ("%s{login}", set()),
+    ],
+)
+def test_closing_slots_stand_directly_before_structure(text: str, closing: set[int]) -> None:
+    assert built(text).closing == closing
+
+
+def test_a_leef_line_has_a_header_an_event_and_attributes() -> None:
+    structure = built(
+        r"%s{mon} %d{dd} x: LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tk=v\tt=%d{hh}:%d{mm}"
+    )
+    assert [cell.key for cell in structure.cells] == [SYSLOG, EVENT_ID, "a", "t"]
+    assert [cell.is_time for cell in structure.cells] == [True, False, False, True]
+
+
+def test_attributes_may_be_called_like_the_parts_of_the_header() -> None:
+    structure = built(r"LEEF:1.0|Z|N|1|%s{reason}|event_id=%d{recordid}\tsyslog=%s{login}")
+    assert [cell.key for cell in structure.cells] == [EVENT_ID, "event_id", "syslog"]
+
+
+def test_a_json_cell_knows_its_path() -> None:
+    structure = built(r'\{"a": \{ "b" : "%s{login}", "c":1\}, "d":%d{hh}, "e":"%s{mon} %d{dd}"\}')
+    assert [(cell.path, cell.is_time) for cell in structure.cells] == [
+        (("a", "b"), False),
+        (("d",), True),
+        (("e",), True),
+    ]
+
+
+def test_times_glued_together_are_one_cell() -> None:
+    structure = built("%d{yy}-%02d{mth}-%02d{dd} %02d{hh}:%02d{mm}:%02d{ss} user %s{login}")
+    assert [len(cell.slots) for cell in structure.cells] == [6, 0, 1]
+
+
+def test_fields_with_nothing_between_them_can_not_be_told_apart() -> None:
+    assert not built("%s{login}%s{url} x").readable
+    assert built("%s{login}x%s{url}").readable
+
+
+@pytest.mark.parametrize(
+    ("written", "character"),
+    [
+        ("^", "^"),
+        ("x5E", "^"),
+        ("0x5e", "^"),
+        ("\\x5E", "^"),
+        ("x09", "\t"),
+        ("x00A6", "\xa6"),
+        ("", "\t"),
+        ("x", "x"),
+        ("|", "|"),
+    ],
+)
+def test_a_leef_delimiter_is_a_character_or_its_hex_code(written: str, character: str) -> None:
+    assert leef_delimiter(written) == character
