@@ -14,6 +14,9 @@ from formats.language import Literal, Part, Slot
 from formats.record import Access, Moment
 from formats.structure import Kind, Structure
 
+_MAX_PIECES = 29
+"""CPython builds an f-string of up to 30 pieces on the stack, a longer one through a list."""
+
 _FEW = 4
 """Up to so many values a guard is looked for in each; with more it is counted in the line."""
 
@@ -52,7 +55,7 @@ class LoopSource:
 
         A record without a usable time gets an empty line, and its index and reason go to `bad`.
         """
-        body = [*self._assignments(), f'line = f"{self._template()}"']
+        body = [*self._assignments(), *self._line()]
         condition = " or ".join(self._checks())
         if condition:
             body += [
@@ -129,13 +132,25 @@ class LoopSource:
             if any(slot.field.name == name and slot.field.encoded for _, slot in self._slots):
                 odd = f"' ' in v_{name} or not v_{name}.isascii()"
                 rows.append(
-                    f"v_{name} = encode(v_{name})"
+                    f"v_{name} = encoded[v_{name}]"
                     if self._escapes
-                    else f"if {odd}: v_{name} = encode(v_{name})"
+                    else f"if {odd}: v_{name} = encoded[v_{name}]"
                 )
         return rows
 
-    def _template(self) -> str:
+    def _line(self) -> list[str]:
+        """Return the statements that build the line, from f-strings of `_MAX_PIECES` each."""
+        pieces = self._pieces()
+        chunks = [pieces[at : at + _MAX_PIECES] for at in range(0, len(pieces), _MAX_PIECES)]
+        if len(chunks) <= 1:
+            return [f'line = f"{"".join(pieces)}"']
+        names = [f"part{number}" for number in range(len(chunks))]
+        rows = [f'{name} = f"{"".join(chunk)}"' for name, chunk in zip(names, chunks, strict=True)]
+        whole = "".join(f"{{{name}}}" for name in names)
+        return [*rows, f'line = f"{whole}"']
+
+    def _pieces(self) -> list[str]:
+        """Return static texts and replacement fields as they stand in an f-string."""
         pieces, time_number = [], 0
         for segment in self._segments:
             if _has_time(segment):
@@ -146,7 +161,7 @@ class LoopSource:
                 _escaped(part.text) if isinstance(part, Literal) else self._placed(part)
                 for part in segment
             )
-        return "".join(pieces)
+        return pieces
 
     def _placed(self, slot: Slot) -> str:
         name = slot.field.name

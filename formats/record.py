@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from formats.fields import TIME_FIELDS, Derivation, Field, catalogue
-from formats.values import clean, encoder, from_base64, obfuscator, to_base64, url_path
+from formats.values import Remembered, clean, encoder, from_base64, obfuscator, to_base64, url_path
 
 NOT_TOLD = -1
 """Default of a number that can be derived; sizes and ids are never negative."""
@@ -90,7 +90,7 @@ class Access:
         obfuscation_key: bytes = b"",
     ) -> None:
         self._available = frozenset(available) - TIME_FIELDS
-        self._encode = encoder(escape_characters)
+        self._encode = Remembered(encoder(escape_characters)).__getitem__
         self._obfuscate = obfuscator(obfuscation_key)
         self.namespace: dict[str, object] = {}
         fields = [catalogue()[name] for name in sorted(set(wanted) - TIME_FIELDS)]
@@ -159,7 +159,11 @@ class Access:
         self, field: Field, ways: tuple[Derivation, ...], *, own: bool
     ) -> Callable[[Any], str | int]:
         """Return the slow way to a field: own value, then each derivation, then placeholder."""
-        steps = tuple((self._step(way), way.source) for way in ways)
+        # What comes out as it went in, or out of base64, may hold anything.
+        steps = tuple(
+            (self._step(way), way.source, clean if way.how in {"same", "unbase64"} else str)
+            for way in ways
+        )
         number = field.conversion == "d"
 
         def derive(record: Any) -> str | int:  # noqa: ANN401 - a struct made at run time
@@ -167,13 +171,13 @@ class Access:
                 value = getattr(record, field.name)
                 if value is not None:
                     return str(value)
-            for step, source in steps:
+            for step, source, finish in steps:
                 told = getattr(record, source)
                 if told is None:
                     continue
                 value = step(str(told))
                 if value is not None:
-                    return int(value) if number else clean(value)
+                    return int(value) if number else finish(value)
             return field.placeholder
 
         return derive

@@ -18,7 +18,7 @@ from formats.leef import shorten
 from formats.record import Access, Moment
 from formats.structure import Kind, Structure, structure_of
 from formats.times import BadTime, Parts, TimeTable, resolve
-from formats.values import cleaner, encoder
+from formats.values import Remembered, cleaner, encoder
 
 Record = Any
 SHORTENED_FIELDS = frozenset(
@@ -72,7 +72,7 @@ class Renderer:
             | {
                 "times": self.times,
                 "BadTime": BadTime,
-                "encode": self._encode,
+                "encoded": Remembered(self._encode),
                 "again": self.line,
             }
         )

@@ -55,6 +55,29 @@ def encoder(escape_characters: str = "") -> Callable[[str], str]:
     return lambda text: pattern.sub(_percent_match, text.replace(" ", "%20"))
 
 
+class Remembered(dict[str, str]):
+    """The answers of a function from text to text: `remembered[text]`.
+
+    User agents, departments and the like come again and again. Bounded in number, and long
+    texts are not kept, so that hostile ones cannot fill the memory.
+    """
+
+    MAX_ENTRIES = 4096
+    MAX_CHARS = 512
+
+    def __init__(self, function: Callable[[str], str]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: str) -> str:
+        answer = self._function(text)
+        if len(text) <= self.MAX_CHARS:
+            if len(self) >= self.MAX_ENTRIES:
+                self.clear()
+            self[text] = answer
+        return answer
+
+
 def url_path(url: str) -> str:
     """Return the path of a URL that carries no scheme, without query; `/` when it has none."""
     _, slash, path = url.partition("/")

@@ -1,8 +1,11 @@
 """What feeds and the service report: one function an event, which logs and counts."""
 
 import logging
+import re
 
 from nss.telemetry import count, emit, log
+
+_QUOTED = re.compile(r"'.*'|\".*\"")
 
 
 def _tell(level: int, event: str, component: str, message: str, **facts: object) -> None:
@@ -144,7 +147,7 @@ def format_recognised(feed: str, source: str, name: str) -> None:
 
 
 def record_rejected(feed: str, source: str, reason: str, offset: int, record_bytes: int) -> None:
-    """A record can't be delivered for good. Its content stays out of the log."""
+    """A record can't be delivered for good. Its content, which reasons quote, is not logged."""
     count("records_rejected", feed)
     emit(
         logging.ERROR,
@@ -152,7 +155,7 @@ def record_rejected(feed: str, source: str, reason: str, offset: int, record_byt
         feed,
         "A record was rejected.",
         source=source,
-        reason=reason,
+        reason=_QUOTED.sub("'...'", reason),
         offset=offset,
         bytes=record_bytes,
     )

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_MARK = r"[.\-_]\d[\d.\-_:T+]*"
-_LAST_NUMBER = re.compile(r"[.\-_](\d{1,4})(?:\.[A-Za-z]\w*)?$")
+_MARK = r"[.\-_](\d[\d.\-_:T+]*)"
+_NUMBER = re.compile(r"\d{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Rotation:
     """Its device and inode."""
     size_bytes: int
     mtime_ns: int
+    age: tuple[int, ...]
+    """What its name tells of its age: less is older."""
 
 
 def rotations(path: Path) -> list[Rotation]:
@@ -36,10 +38,11 @@ def rotations(path: Path) -> list[Rotation]:
     found = []
     with os.scandir(path.parent) as entries:
         for entry in entries:
-            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                rotation = _rotation(Path(entry.path))
+            match = name.fullmatch(entry.name)
+            if match and entry.is_file(follow_symlinks=False):
+                rotation = _rotation(Path(entry.path), match[1] or match[2] or "1")
                 found += [rotation] if rotation is not None else []
-    return sorted(found, key=_age)
+    return sorted(found, key=lambda rotation: (rotation.mtime_ns, rotation.age))
 
 
 def renamed(path: Path, inode: tuple[int, int]) -> Path | None:
@@ -51,14 +54,14 @@ def renamed(path: Path, inode: tuple[int, int]) -> Path | None:
     return None
 
 
-def _rotation(path: Path) -> Rotation | None:
+def _rotation(path: Path, mark: str) -> Rotation | None:
     try:
         found = path.stat()
     except FileNotFoundError:  # rotation went on meanwhile
         return None
-    return Rotation(path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
-
-
-def _age(rotation: Rotation) -> tuple[int, int, str]:
-    number = _LAST_NUMBER.search(rotation.path.name)
-    return rotation.mtime_ns, -int(number[1]) if number else 0, rotation.path.name
+    if _NUMBER.fullmatch(mark):
+        age: tuple[int, ...] = (-int(mark),)
+    else:
+        age = tuple(int(part) for part in re.findall(r"\d+", mark))
+    inode = (found.st_dev, found.st_ino)
+    return Rotation(path, inode, found.st_size, found.st_mtime_ns, age)

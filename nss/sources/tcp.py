@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from functools import partial
 from typing import Literal
 
 from nss.batch import Batch
@@ -96,7 +97,7 @@ class TcpSource:
                     (address[0], port), family=family, backlog=_BACKLOG_CONNECTIONS
                 )
                 listeners.append(listener)
-                listener.setblocking(False)
+                listener.settimeout(0)
                 port = listener.getsockname()[1]
         except OSError as error:
             for listener in listeners:
@@ -131,10 +132,11 @@ class TcpSource:
             inflow = Inflow()
             task = loop.create_task(self._serve(inflow, connection, peer, accept))
             self._serving[task] = inflow
-            task.add_done_callback(self._forget)
+            task.add_done_callback(partial(self._forget, connection))
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         """Let go of a connection that is over; an error that is none of its own ends the source."""
+        connection.close()  # which nobody has done when the task was cancelled before it began
         del self._serving[task]
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()

@@ -52,6 +52,8 @@ class WholeFile:
     def close(self) -> None:
         """Let go of the file."""
         self._ended = True
+        if self._unpacked is not None:
+            self._unpacked.close()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -103,7 +105,8 @@ class _Unpacked:
     """The bytes of a gzip file, all members of it, from `offset` on."""
 
     def __init__(self, file: LogFile, offset: int) -> None:
-        self._stream = gzip.GzipFile(fileobj=file.stream())
+        self._packed = file.stream()
+        self._stream = gzip.GzipFile(fileobj=self._packed)
         self._error: OSError | EOFError | zlib.error | None = None
         self._skip_bytes = offset
         self.offset = offset
@@ -126,6 +129,11 @@ class _Unpacked:
             raise self._error
         self.offset += len(block)
         return bytes(block)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+        self._packed.close()
 
 
 def _reason(error: Exception) -> str:

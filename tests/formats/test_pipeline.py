@@ -78,6 +78,28 @@ def test_a_pipeline_keeps_nothing_from_one_batch_to_the_next() -> None:
         assert lines == ([] if user is None else [f"1696583108 {user} Allowed".encode()])
 
 
+LINES = st.sampled_from(
+    [
+        record(1),
+        record(2, "Blocked"),
+        b'{"event":' + record(3) + b"}",
+        b'{"epochtime":1696583108,"login":"a\\nb"}',
+        b'{"epochtime":1696583108,"login":5}',
+        b'{"epochtime":1696583108,"reqsize":"x"}',
+        b'{"login":"no time"}',
+        b'{"epochtime":"soon"}',
+        record(4) + record(5),
+        b"{",
+        b"}",
+        b"bad",
+        b" ",
+        b"\xff",
+        b"[]x",
+        b"x" * 300,
+    ]
+)
+
+
 @given(st.lists(LINES, max_size=12), st.booleans(), st.booleans())
 def test_every_line_is_rendered_filtered_or_set_apart(
     lines: list[bytes],

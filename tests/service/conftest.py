@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,10 @@ import orjson
 import pytest
 
 import cli
+from formats import presets
+from formats.filters import Filter
+from formats.pipeline import FeedSettings, Pipeline
+from formats.read_json import json_names
 
 Event = dict[str, object]
 
@@ -25,16 +29,20 @@ class Running:
     """`nss run` at work. Every line of its log must be JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
         self.process = process
+        self.stdin = process.stdin
+        self.stdout = process.stdout
         self.events: list[Event] = []
         self.raw_log = b""
         self._taken = 0
-        self._more = asyncio.Condition()
+        self._more = asyncio.Event()
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
     async def start(cls, config: Path) -> Self:
-        """Start it; what it writes to standard output can be read from `process`."""
+        """Start it."""
         process = await asyncio.create_subprocess_exec(
             *(*COMMAND, "run", "--config", str(config)),
             env=ENV,
@@ -47,13 +55,15 @@ class Running:
 
     async def told(self, event: str, **facts: object) -> Event:
         """Return the next event of that kind and with those facts; later ones come after it."""
-        async with asyncio.timeout(TOLD_SECS), self._more:
+        async with asyncio.timeout(TOLD_SECS):
             while True:
                 while self._taken < len(self.events):
                     self._taken += 1
                     one = self.events[self._taken - 1]
                     if one["event"] == event and facts.items() <= one.items():
                         return one
+                assert not self._reading.done(), f"{event} was never told:\n{self.raw_log.decode()}"
+                self._more.clear()
                 await self._more.wait()
 
     def totals(self) -> dict[str, Event]:
@@ -80,25 +90,80 @@ class Running:
     async def _read_log(self) -> None:
         stderr = self.process.stderr
         assert stderr is not None
+        self._reading.add_done_callback(self._reading_ended)
         async for line in stderr:
             self.raw_log += line
-            async with self._more:
-                self.events.append(orjson.loads(line))
-                self._more.notify_all()
+            self.events.append(orjson.loads(line))
+            self._more.set()
+
+    def _reading_ended(self, _reading: "asyncio.Task[None]") -> None:
+        self._more.set()
+
+
+class Bench:
+    """A folder with a configuration file, and what is started with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "nss.toml"
+        self.started: list[Running] = []
+
+    def write(self, *sections: str, drain_secs: float = 10, log_level: str = "info") -> None:
+        """Write the configuration; the log is JSON."""
+        service = f'log_format = "json"\nlog_level = "{log_level}"\ndrain_secs = {drain_secs}\n'
+        self.config.write_text("\n".join([f"[service]\n{service}", *sections]))
+
+    async def start(
+        self, *sections: str, drain_secs: float = 10, log_level: str = "info"
+    ) -> Running:
+        """Write the configuration and start the service with it."""
+        self.write(*sections, drain_secs=drain_secs, log_level=log_level)
+        self.started.append(await Running.start(self.config))
+        return self.started[-1]
+
+    async def clear(self) -> None:
+        """End everything."""
+        for running in self.started:
+            await running.kill()
+
+    def lines(self, name: str) -> list[bytes]:
+        """Return the lines of a file in the folder."""
+        return (self.folder / name).read_bytes().splitlines()
 
 
 @pytest.fixture
-async def nss_run() -> AsyncIterator[Callable[[Path], Awaitable[Running]]]:
-    """Start the service with a configuration file."""
-    started: list[Running] = []
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A bench in a folder of its own."""
+    made = Bench(tmp_path)
+    yield made
+    await made.clear()
 
-    async def start(config: Path) -> Running:
-        started.append(await Running.start(config))
-        return started[-1]
 
-    yield start
-    for running in started:
-        await running.kill()
+def file_source(name: str, *, follow: bool = False) -> str:
+    """Return the section of a source that reads `NAME.log`."""
+    follows = str(follow).lower()
+    return (
+        f'[sources.{name}]\nkind = "file"\npath = "{name}.log"\nfollow = {follows}\n'
+        "poll_secs = 0.02\n"
+    )
+
+
+def udp_feed(port: int, *more: str) -> str:
+    """Return the sections of the feed `mcas`, with more keys for its sink."""
+    sink = ['kind = "syslog_udp"', f'destinations = ["127.0.0.1:{port}"]', *more]
+    return "\n".join(['[feeds.mcas]\nformat = "MCAS"\n[feeds.mcas.sink]', *sink, ""])
+
+
+def file_feed(name: str, *more: str, preset: str = "QRADAR") -> str:
+    """Return the sections of a feed that writes a file of its name, with more keys for it."""
+    feed = "\n".join([f"[feeds.{name}]", f'format = "{preset}"', *more])
+    return f'{feed}\n[feeds.{name}.sink]\nkind = "file"\npath = "{name}"\n'
+
+
+def rendered(data: bytes, preset: str, kept: Filter | None = None) -> list[bytes]:
+    """Return what a feed makes of records."""
+    settings = FeedSettings(presets.load(preset), kept)
+    return Pipeline(json_names(), settings).run(data).lines
 
 
 class Collector:
