@@ -1,6 +1,7 @@
 """`nss demo`: the demonstration as a live table on a terminal, or a summary anywhere else."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 from rich.columns import Columns
@@ -28,6 +29,9 @@ def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed:
 
 
 async def _show(demo: Demo, console: Console) -> Progress:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What ends us ends the service of the demonstration too, as Ctrl-C does.
+        asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
     if not console.is_terminal:
         async for _ in demo.run():
             pass

@@ -13,6 +13,7 @@ import msgspec
 
 from formats.cells import cells_by_field, matcher, moment_of, own_text, time_cells
 from formats.fields import TIME_FIELDS, catalogue
+from formats.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
 from formats.language import FeedFormat
 from formats.read import (
     BadRecord,
@@ -32,16 +33,6 @@ from formats.structure import Cell, structure_of
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
 
-# Where a control character may be in JSON: escaped, or raw from DEL on (JSON itself refuses raw
-# C0). An escaped backslash before one of the letters is found too: one slow record, no harm.
-# Each begins with one byte, to which memchr skips, ten times faster than the regex engine does.
-_UNSAFE = (
-    (b"\\", re.compile(rb"\\(?:[bfnrt]|u00[0189]|u007[fF]|u202[89])").match),
-    (b"\x7f", re.compile(rb"\x7f").match),
-    (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]").match),
-    (b"\xe2", re.compile(rb"\xe2\x80[\xa8\xa9]").match),
-)
-_BRACE = ord("}")
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
 _UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
 """What a key of a struct must not hold."""
@@ -138,7 +129,7 @@ class _LineReader:
                 decoded.bad.append(BadRecord(index, offset, str(error), line))
                 continue
             decoded.line_of.extend([index] * (len(decoded.records) - before))
-            if _unsafe_places(line):
+            if unsafe_places(line):
                 decoded.suspects.extend(range(before, len(decoded.records)))
         return decoded
 
@@ -210,7 +201,7 @@ class _JsonReader(_LineReader):
         """Decode the batch in one call; line by line when that does not work out."""
         if not self._ordered:
             self._learn_order(data)
-        if _longest_fits(data, self._max_record_bytes):
+        if longest_fits(data, self._max_record_bytes):
             for nested in (self._nested, not self._nested):
                 try:
                     records = self._decoders[nested].decode_lines(data)
@@ -220,10 +211,8 @@ class _JsonReader(_LineReader):
                 if nested:
                     for _ in range(self._depth):
                         records = [record.event for record in records]  # type: ignore[attr-defined]
-                if len(records) == count_lines(data):
-                    suspects = _suspects(data)
-                    if not suspects or _one_object_a_line(data):
-                        return Decoded(records, suspects=suspects)
+                if len(records) == count_lines(data) and one_object_a_line(data):
+                    return Decoded(records, suspects=suspect_lines(data))
                 break
         return self._one_by_one(data)
 
@@ -355,55 +344,3 @@ def _kind(value: object) -> str:
     if isinstance(value, str):
         return f"text {value[:40]!r}"
     return "null" if value is None else f"number {value!r:.40}"
-
-
-def _one_object_a_line(data: bytes) -> bool:
-    """Whether as many objects as lines means one object a line, in data that was decoded.
-
-    It could be two on one line and one on two lines, and then a record's number isn't its
-    line's. A line feed between `}` and `{` stands only where a top-level object ends.
-    """
-    end = data.find(b"\n")
-    last = len(data) - 1
-    while end >= 0:
-        if not data.startswith(b"}\n{", end - 1) and (end < last or data[end - 1] != _BRACE):
-            return False
-        end = data.find(b"\n", end + 1)
-    return True
-
-
-def _longest_fits(data: bytes, max_record_bytes: int) -> bool:
-    """Whether no line is too long: from line to line in the largest steps that show it."""
-    at = 0
-    while len(data) - at > max_record_bytes:
-        at = data.rfind(b"\n", at, at + max_record_bytes + 1) + 1
-        if not at:
-            return False
-    return True
-
-
-def _unsafe_places(data: bytes) -> list[int]:
-    """Return where in the data a control character may be, in order."""
-    places = []
-    find = data.find
-    for byte, match in _UNSAFE:
-        at = find(byte)
-        while at >= 0:
-            if match(data, at):
-                places.append(at)
-            at = find(byte, at + 1)
-    places.sort()
-    return places
-
-
-def _suspects(data: bytes) -> list[int]:
-    """Return the numbers of the lines that may hold a control character."""
-    suspects: list[int] = []
-    line, end = 0, data.find(b"\n")
-    for place in _unsafe_places(data):
-        while 0 <= end < place:
-            line += 1
-            end = data.find(b"\n", end + 1)
-        if not suspects or suspects[-1] != line:
-            suspects.append(line)
-    return suspects

@@ -41,7 +41,7 @@ class DataError(NssError):
     exit_code = 65
 
 
-class InputMissing(NssError):
+class InputMissing(NssError):  # noqa: N818 - named as the sentence reads
     """A file that should be read is not there, or can't be read."""
 
     exit_code = 66

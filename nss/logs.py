@@ -38,12 +38,17 @@ class _JsonFormatter(logging.Formatter):
         try:
             return orjson.dumps(told, default=str).decode()
         except TypeError:  # a path that is not UTF-8, a number beyond 64 bits
-            return orjson.dumps({key: ascii(value) for key, value in told.items()}).decode()
+            return orjson.dumps({key: _printed(value) for key, value in told.items()}).decode()
 
 
 def _stamp(record: logging.LogRecord) -> str:
     seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
     return f"{seconds}.{int(record.msecs):03d}Z"
+
+
+def _printed(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
 
 
 def _plain(value: object) -> str:

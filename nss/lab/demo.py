@@ -100,11 +100,14 @@ class Demo:
                 async with _Service(Path(folder), collector.port) as service:
                     began = time.monotonic()
                     sending = asyncio.create_task(self._send(service, began))
-                    while not sending.done():
-                        await asyncio.wait({sending}, timeout=0.25)
-                        self._look(collector, began)
-                        yield self.progress
-                    await sending
+                    try:
+                        while not sending.done():
+                            await asyncio.wait({sending}, timeout=0.25)
+                            self._look(collector, began)
+                            yield self.progress
+                        await sending
+                    finally:
+                        sending.cancel()
                     await service.stop()
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(1):
@@ -171,7 +174,10 @@ class _Service:
         env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
         with self._log.open("wb") as log:
             command = (sys.executable, "-P", "-m", "cli.main", "run", "--config", str(config))
-            self._process = await asyncio.create_subprocess_exec(*command, stderr=log, env=env)
+            # In a session of its own: Ctrl-C is ours to answer.
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stderr=log, env=env, start_new_session=True
+            )
         try:
             self._reader, self._writer = await self._connect(port)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Where lines go: the contract of a sink and the outcome of a send. One file each beside this one."""
+"""Where lines go: the contract of a sink and the outcomes of a send. One file each beside this."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from functools import partial
@@ -103,7 +104,7 @@ class TcpSource:
             for listener in listeners:
                 listener.close()
             raise SourceError(
-                f"tcp source: can't listen: {error.strerror or error} ({self._host}:{port})",
+                f"tcp source: can't listen: {_reason(error)} ({self._host}:{port})",
                 tip="choose an address of this machine and a free port; below 1024 the user "
                 "that nss runs as needs CAP_NET_BIND_SERVICE",
             ) from error
@@ -118,7 +119,7 @@ class TcpSource:
             try:
                 connection, address = await loop.sock_accept(listener)
             except OSError as error:  # out of descriptors, or the peer was gone already
-                self.last_error = f"tcp source: can't accept: {error.strerror} ({self._host})"
+                self.last_error = f"tcp source: can't accept: {_reason(error)} ({self._host})"
                 events.source_waits(self.name, self.last_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
@@ -201,6 +202,13 @@ class TcpSource:
 def _peer(address: tuple[str, int]) -> str:
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words alone; `create_server` adds some of its own."""
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def _keep_alive(connection: socket.socket) -> None:

@@ -12,29 +12,72 @@ from formats.read_json import json_names
 
 ENCODED = {
     name: name.removeprefix("e")
-    for name in (
-        "eua efilename eupload_filename emobappname ehost eurl ereferer erefererhost elogin "
-        "elocation erulelabel eurlfilterrulelabel eapprulelabel euserlocationname edevicename "
-        "edevicehostname eprompt_req"
-    ).split()
+    for name in [
+        "eua",
+        "efilename",
+        "eupload_filename",
+        "emobappname",
+        "ehost",
+        "eurl",
+        "ereferer",
+        "erefererhost",
+        "elogin",
+        "elocation",
+        "erulelabel",
+        "eurlfilterrulelabel",
+        "eapprulelabel",
+        "euserlocationname",
+        "edevicename",
+        "edevicehostname",
+        "eprompt_req",
+    ]
 } | {"edepartment": "dept"}
 ENCODED_PATHS = {"eurlpath": "url", "erefererpath": "referer"}
 BASE64 = {
     name: name.removeprefix("b64")
-    for name in (
-        "b64ua b64filename b64upload_filename b64threatname b64mobappname b64host b64url "
-        "b64referer b64login b64location b64dept b64urlcat b64rulelabel b64urlfilterrulelabel "
-        "b64apprulelabel b64dlprulename b64rdr_rulename b64fwd_gw_name b64zpa_app_seg_name "
-        "b64userlocationname"
-    ).split()
+    for name in [
+        "b64ua",
+        "b64filename",
+        "b64upload_filename",
+        "b64threatname",
+        "b64mobappname",
+        "b64host",
+        "b64url",
+        "b64referer",
+        "b64login",
+        "b64location",
+        "b64dept",
+        "b64urlcat",
+        "b64rulelabel",
+        "b64urlfilterrulelabel",
+        "b64apprulelabel",
+        "b64dlprulename",
+        "b64rdr_rulename",
+        "b64fwd_gw_name",
+        "b64zpa_app_seg_name",
+        "b64userlocationname",
+    ]
 }
 OBFUSCATED = {
     name: name.removeprefix("o")
-    for name in (
-        "ologin obwclassname odlpdict odlpeng odlprulename ordr_rulename ofwd_gw_name "
-        "ozpa_app_seg_name ourlfilterrulelabel oapprulelabel ourlcat odevicehostname odevicename "
-        "odeviceowner ocip ocpubip"
-    ).split()
+    for name in [
+        "ologin",
+        "obwclassname",
+        "odlpdict",
+        "odlpeng",
+        "odlprulename",
+        "ordr_rulename",
+        "ofwd_gw_name",
+        "ozpa_app_seg_name",
+        "ourlfilterrulelabel",
+        "oapprulelabel",
+        "ourlcat",
+        "odevicehostname",
+        "odevicename",
+        "odeviceowner",
+        "ocip",
+        "ocpubip",
+    ]
 }
 
 
@@ -89,7 +132,9 @@ def test_placeholders_are_none_zero_and_the_zero_address() -> None:
     placeholders = {name: field.placeholder for name, field in catalogue().items()}
     numbers = {name for name, field in catalogue().items() if field.conversion == "d"}
     assert {name for name, value in placeholders.items() if value == 0} == numbers
-    assert {name for name, value in placeholders.items() if value == "0.0.0.0"} == ADDRESS_FIELDS
+    assert {name for name, value in placeholders.items() if value == "0.0.0.0"} == (  # noqa: S104 - a value
+        ADDRESS_FIELDS
+    )
     texts = placeholders.keys() - numbers - ADDRESS_FIELDS
     assert {placeholders[name] for name in texts} == {"None"}
 
@@ -99,7 +144,7 @@ def test_placeholders_are_none_zero_and_the_zero_address() -> None:
     [
         ("%s{login}", {}, "None"),
         ("%d{reqsize}", {}, "0"),
-        ("%s{cip}", {}, "0.0.0.0"),
+        ("%s{cip}", {}, "0.0.0.0"),  # noqa: S104 - a value
         ("%s{eua}", {"ua": "a b\xe4"}, "a%20b%C3%A4"),
         ("%s{eua}", {"b64ua": base64.b64encode(b"a b").decode()}, "a%20b"),
         ("%s{eua}", {"eua": "x", "ua": "y"}, "x"),

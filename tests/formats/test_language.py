@@ -259,14 +259,28 @@ def test_the_eleven_defaults_and_two_older_variants_ship() -> None:
 
 def test_leef_attributes_come_in_the_vendor_order() -> None:
     keys = [cell.key for cell in structure_of(presets.load("MCAS")).cells[2:]]
-    assert (
-        keys
-        == (
-            "cat devTime src dst srcPostNAT realm usrName srcBytes dstBytes url recordid referer "
-            "hostname appname appid contenttype unscannabletype deviceowner devicehostname "
-            "keyprotectiontype"
-        ).split()
-    )
+    assert keys == [
+        "cat",
+        "devTime",
+        "src",
+        "dst",
+        "srcPostNAT",
+        "realm",
+        "usrName",
+        "srcBytes",
+        "dstBytes",
+        "url",
+        "recordid",
+        "referer",
+        "hostname",
+        "appname",
+        "appid",
+        "contenttype",
+        "unscannabletype",
+        "deviceowner",
+        "devicehostname",
+        "keyprotectiontype",
+    ]
 
 
 def test_an_unknown_preset_is_a_key_error() -> None:

@@ -100,15 +100,16 @@ LINES = st.sampled_from(
 )
 
 
-@given(st.lists(LINES, max_size=12), st.booleans(), st.booleans())
+@given(
+    st.lists(LINES, max_size=12),
+    st.sampled_from([None, filters.parse({"not_action": "Blocked"})]),
+    st.sampled_from([b"", b"\n"]),
+)
 def test_every_line_is_rendered_filtered_or_set_apart(
-    lines: list[bytes],
-    filtering: bool,
-    ended: bool,  # noqa: FBT001 - drawn by Hypothesis
+    lines: list[bytes], kept: filters.Filter | None, end: bytes
 ) -> None:
-    kept = filters.parse({"not_action": "Blocked"}) if filtering else None
     settings = FeedSettings(FORMAT, filter=kept, max_record_bytes=200)
-    batch = b"\n".join(lines) + b"\n" * (ended and bool(lines))
+    batch = b"\n".join(lines) + end * bool(lines)
     rendered = Pipeline(json_names(), settings).run(batch)
     assert len(rendered.lines) + rendered.filtered + len(rendered.bad) == len(lines)
     assert len(rendered.records) == len(rendered.lines)

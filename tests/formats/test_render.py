@@ -226,11 +226,13 @@ def sources_of(feed_format: FeedFormat) -> frozenset[str]:
 
 
 CUSTOM = {
-    "header slots apart from pipes": "%s{login} LEEF:1.0|Z %s{dept}|N|1|%s{action}-%s{reason}|a=%s{ua}",
+    "header slots apart from pipes":
+        "%s{login} LEEF:1.0|Z %s{dept}|N|1|%s{action}-%s{reason}|a=%s{ua}",
     "LEEF 2.0": "LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{eurl}^c=%s{ua}^d=%s{dept}^e=%s{url}",
     "CEF header": "CEF:0|Z|%s{dept}|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}",
     "mixed separators": '%s{login}: "%s{dept}"; %s{eurl}|%s{ua}~%s{url}',
-    "derived": '"%s{b64url}","%s{dept}","%s{eurlpath}","%s{ologin}","%s{hostname}","%s{edepartment}"',
+    "derived":
+        '"%s{b64url}","%s{dept}","%s{eurlpath}","%s{ologin}","%s{hostname}","%s{edepartment}"',
     "padded": "%05d{reqsize}|%4d{respsize}|%x{recordid}|%d{totalsize}|%s{login}",
 }  # fmt: skip
 FORMATS = {name: presets.load(name) for name in presets.names()} | {

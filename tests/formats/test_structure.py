@@ -59,7 +59,8 @@ def test_a_preset_is_of_its_kind(name: str, kind: Kind, separator: str, cells: i
         ('a="%s{login}" b="%s{url}"', Kind.SEQUENCE, ('"\\', '"\\')),
         ("%s{login} %s{url}", Kind.SEQUENCE, ("", "")),
         ("%s{login}", Kind.SEQUENCE, ("",)),
-        ("CEF:0|Z|N|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}", Kind.SEQUENCE, ("|", "|", "=", "")),
+        ("CEF:0|Z|N|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}", Kind.SEQUENCE,
+         ("|", "|", "=", "")),
     ],
 )  # fmt: skip
 def test_a_guard_is_what_a_value_must_not_print_raw(

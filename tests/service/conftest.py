@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -116,9 +117,10 @@ class Bench:
     async def start(
         self, *sections: str, drain_secs: float = 10, log_level: str = "info"
     ) -> Running:
-        """Write the configuration and start the service with it."""
+        """Write the configuration and start the service with it; it takes signals then."""
         self.write(*sections, drain_secs=drain_secs, log_level=log_level)
         self.started.append(await Running.start(self.config))
+        await self.started[-1].told("service_started")
         return self.started[-1]
 
     async def clear(self) -> None:
@@ -202,6 +204,8 @@ async def collector() -> AsyncIterator[Collector]:
     """A collector that listens."""
     loop = asyncio.get_running_loop()
     transport, inbox = await loop.create_datagram_endpoint(_Inbox, ("127.0.0.1", 0))
+    listening = transport.get_extra_info("socket")
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     yield Collector(transport, inbox)
     transport.close()
 

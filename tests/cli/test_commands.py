@@ -1,0 +1,229 @@
+"""The other commands: their output and exit codes, and how fast `--help` comes."""
+
+import re
+import resource
+import subprocess
+from importlib import metadata, resources
+from pathlib import Path
+
+import orjson
+import pytest
+
+from formats import presets
+from formats.fields import catalogue
+from nss.lab.generator import RecordGenerator
+from tests.cli.conftest import COMMAND, ENV, Nss
+
+COMMANDS = ["run", "check", "render", "demo", "presets", "fields"]
+
+HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")
+"""What `--help` must not wait for."""
+
+CONFIG = """\
+[sources.web]
+kind = "file"
+path = "web.log"
+follow = false
+
+[feeds.out]
+format = "QRADAR"
+[feeds.out.sink]
+kind = "file"
+path = "lines"
+"""
+
+
+def test_help_names_every_command(nss: Nss) -> None:
+    ran = nss("--help")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    listed = ran.stdout.decode().partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(nss: Nss, command: str) -> None:
+    ran = nss(command, "-h")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.decode().startswith(f"Usage: nss {command} ")
+    assert f"Example: nss {command}" in ran.stdout.decode()
+
+
+def test_help_is_instant() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = subprocess.run(  # noqa: S603 - ours
+        [COMMAND[0], "-X", "importtime", *COMMAND[1:], "--help"],
+        capture_output=True,
+        text=True,
+        env=ENV,
+        timeout=30,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_secs = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"nss --help: {cpu_secs:.2f} s of CPU, imports timed")  # noqa: T201 - the measurement
+
+    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "typer" in imported
+    assert imported.isdisjoint(HEAVY)
+    assert cpu_secs < 1
+
+
+def test_no_command_at_all_shows_the_help(nss: Nss) -> None:
+    ran = nss()
+
+    assert ran.returncode == 64
+    assert b"Commands:" in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--nope",), ("nope",), ("run", "--config"), ("demo", "--seconds", "0")]
+)
+def test_a_command_line_that_makes_no_sense_ends_with_64(
+    nss: Nss, arguments: tuple[str, ...]
+) -> None:
+    ran = nss(*arguments)
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert ran.stderr.splitlines()[-1].startswith(b"Error: ")
+
+
+def test_the_version_is_that_of_the_package(nss: Nss) -> None:
+    try:
+        version = metadata.version("nss-streamer")
+    except metadata.PackageNotFoundError:
+        pytest.skip("nss-streamer is not installed")
+
+    ran = nss("--version")
+
+    assert (ran.returncode, ran.stdout.decode()) == (0, f"nss {version}\n")
+
+
+def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
+    ran = nss("presets")
+
+    assert ran.returncode == 0
+    rows = [line.split() for line in ran.stdout.decode().splitlines()]
+    assert [row[0] for row in rows] == list(presets.names())
+    for name, count, *_ in rows:
+        assert int(count) == len(presets.load(name).slots)
+    assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_is_printed_as_it_is(nss: Nss, name: str) -> None:
+    ran = nss("presets", name)
+
+    file = resources.files("formats.presets") / f"{name}.fof"
+    assert (ran.returncode, ran.stdout.rstrip(b"\n")) == (0, file.read_bytes().rstrip(b"\n"))
+
+
+def test_a_printed_preset_can_be_given_back_as_a_file(nss: Nss, tmp_path: Path) -> None:
+    (tmp_path / "my.fof").write_bytes(nss("presets", "MCAS").stdout)
+    data = RecordGenerator(1).batch(20)
+
+    own, preset = (nss("render", "--to", to, data=data) for to in ("my.fof", "MCAS"))
+
+    assert own.stdout == preset.stdout != b""
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones(nss: Nss) -> None:
+    ran = nss("presets", "NOPE")
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    known = ", ".join(presets.names())
+    assert ran.stderr.decode() == f"nss: preset 'NOPE' is not known\nTry: one of {known}\n"
+
+
+def test_fields_are_there_as_text_and_as_json(nss: Nss) -> None:
+    fields = catalogue()
+
+    text, json = nss("fields"), nss("fields", "--json")
+
+    assert (text.returncode, json.returncode) == (0, 0)
+    specs = [f"%{field.conversion}{{{name}}}" for name, field in fields.items()]
+    assert [line.split()[0] for line in text.stdout.decode().splitlines()] == specs
+    rows = orjson.loads(json.stdout)
+    assert [(row["name"], row["spec"]) for row in rows] == list(zip(fields, specs, strict=True))
+    assert set(rows[0]) == {
+        *("name", "spec", "group", "description", "example", "placeholder", "derived_from")
+    }
+
+
+def test_fields_can_be_searched(nss: Nss) -> None:
+    found = nss("fields", "REFERER", "--json")
+    assert {"ereferer", "referer"} <= {row["name"] for row in orjson.loads(found.stdout)}
+    assert len(orjson.loads(found.stdout)) < len(catalogue())
+
+    ran = nss("fields", "no such thing")
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert ran.stderr == b"nss: no field has 'no such thing'\nTry: nss fields lists all of them\n"
+
+
+def test_a_good_configuration_is_told_to_be_good(nss: Nss, tmp_path: Path) -> None:
+    (tmp_path / "nss.toml").write_text(CONFIG)
+    (tmp_path / "web.log").touch()
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == b"nss.toml is good: sources web; feeds out.\n"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_all_problems_of_a_bad_configuration_are_told_at_once(
+    nss: Nss, tmp_path: Path, command: str
+) -> None:
+    bad = CONFIG.replace("follow = false", 'folow = false\nzone = "Mars"')
+    (tmp_path / "nss.toml").write_text(bad.replace('"QRADAR"', '"QRADER"'))
+
+    ran = nss(command, "--config", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (78, b"")
+    told = ran.stderr.decode().splitlines()
+    assert told[0] == "nss: configuration: 3 problems (nss.toml)"
+    keys = [line.split()[0].rstrip(":") for line in told if re.match(r"  \S", line)]
+    assert sorted(keys) == ["feeds.out.format", "sources.web.folow", "sources.web.zone"]
+    assert told[-1] == "Try: docs/configuration.md describes every key"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_what_the_machine_lacks_is_a_problem_too(nss: Nss, tmp_path: Path, command: str) -> None:
+    (tmp_path / "nss.toml").write_text(CONFIG.replace('"lines"', '"gone/lines"'))
+
+    ran = nss(command, "--config", "nss.toml")
+
+    assert ran.returncode == 78
+    assert b"sources.web.path" in ran.stderr
+    assert b"feeds.out.sink.path" in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_configuration_that_is_not_there_is_missing_input(nss: Nss, command: str) -> None:
+    ran = nss(command, "--config", "gone.toml")
+
+    assert (ran.returncode, ran.stdout) == (66, b"")
+    assert ran.stderr.splitlines()[0] == (
+        b"nss: configuration: No such file or directory (gone.toml)"
+    )
+
+
+def test_run_ends_by_itself_and_its_log_is_text_a_line_an_event(nss: Nss, tmp_path: Path) -> None:
+    (tmp_path / "nss.toml").write_text(CONFIG)
+    (tmp_path / "web.log").write_bytes(RecordGenerator(1).batch(5) + b"\x1b[31m no record\n")
+
+    ran = nss("run", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    assert len((tmp_path / "lines").read_bytes().splitlines()) == 5
+    line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|error) (\w+): (.+)")
+    told = [line.fullmatch(text) for text in ran.stderr.decode().splitlines()]
+    levels = [one and one[1] for one in told]
+    assert (levels.count("error"), None in levels) == (1, False)
+    assert told[-1] is not None
+    assert told[-1].group(2, 3) == (
+        "service",
+        "The service stopped; everything accepted was delivered.",
+    )

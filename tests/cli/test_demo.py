@@ -1,0 +1,158 @@
+"""`nss demo`: a summary for scripts, a live table for people."""
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nss.lab.generator import RecordGenerator
+from tests.cli.conftest import COMMAND, ENV, Nss
+
+NAMES = ["records/s", "sent", "received", "lost", "rejected", "shortened", "malformed"]
+
+
+def counts(output: str) -> dict[str, int]:
+    """Return the numbers of the last table."""
+    rows = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).splitlines()
+    [*_, at] = [index for index, row in enumerate(rows) if row.split() == NAMES]
+    numbers = [int(number.replace(",", "")) for number in rows[at + 1].split()]
+    return dict(zip(NAMES, numbers, strict=True))
+
+
+def test_everything_sent_arrives_and_the_summary_tells_it(nss: Nss) -> None:
+    ran = nss("demo", "--seconds", "2", "--rate", "500")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    told = counts(ran.stdout.decode())
+    assert 900 <= told["sent"] == told["received"] <= 1100
+    assert (told["lost"], told["rejected"], told["malformed"]) == (0, 0, 0)
+    assert b"Cloud apps" in ran.stdout
+    assert b"\x1b" not in ran.stdout
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_the_summary_fits_what_it_is_shown_on(tmp_path: Path, columns: str) -> None:
+    ran = subprocess.run(  # noqa: S603 - ours
+        [*COMMAND, "demo", "--seconds", "1", "--rate", "100"],
+        env=ENV | {"COLUMNS": columns},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert counts(ran.stdout)["lost"] == 0
+    assert max(map(len, ran.stdout.splitlines())) <= int(columns)
+
+
+def test_your_own_records_are_played_once(nss: Nss, tmp_path: Path) -> None:
+    sample = RecordGenerator(7).batch(30) + b"no record\n" + b'{"login":"a\rb"}\n'
+    (tmp_path / "sample.json").write_bytes(sample)
+
+    ran = nss("demo", "--seconds", "20", "--sample", "sample.json")
+
+    assert ran.returncode == 0
+    told = counts(ran.stdout.decode())
+    assert told | {"records/s": 0, "shortened": 0} == {
+        "records/s": 0,
+        "sent": 32,
+        "received": 30,
+        "lost": 0,
+        "rejected": 2,
+        "shortened": 0,
+        "malformed": 0,
+    }
+
+
+def test_a_sample_that_is_not_there_is_missing_input(nss: Nss) -> None:
+    ran = nss("demo", "--sample", "gone.json")
+
+    assert (ran.returncode, ran.stderr) == (66, b"nss: demo: no such file (gone.json)\n")
+
+
+def test_packages_of_our_names_in_the_folder_are_left_alone(nss: Nss, tmp_path: Path) -> None:
+    for name in ("cli", "nss", "formats"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')\n")
+
+    assert nss("demo", "--seconds", "1", "--rate", "100").returncode == 0
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A demonstration on a pseudo-terminal, and our end of that."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [*COMMAND, "demo", "--seconds", "2", "--rate", "500"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        env=ENV | {"TERM": "xterm", "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    yield process, ours
+    process.terminate()  # not killed: it ends the service that it started
+    process.wait()
+    os.close(ours)
+
+
+def read(ours: int, until: bytes = b"") -> str:
+    """Return what is shown until that comes, or until the end."""
+    shown = b""
+    while not until or until not in shown:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # how Linux tells that nobody writes any more
+            break
+        if not block:
+            break
+        shown += block
+    return shown.decode()
+
+
+def test_a_terminal_gets_a_live_table(terminal: tuple[subprocess.Popen[bytes], int]) -> None:
+    process, ours = terminal
+
+    shown = read(ours)
+
+    assert process.wait(10) == 0
+    assert shown.count("records/s") >= 4
+    assert "\x1b[" in shown
+    assert counts(shown)["lost"] == 0
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor is back
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_its_service_without_a_traceback(
+    terminal: tuple[subprocess.Popen[bytes], int], tmp_path: Path, number: signal.Signals
+) -> None:
+    process, ours = terminal
+    read(ours, b"records/s")
+    assert len(services(tmp_path)) == 1
+
+    process.send_signal(number)
+    shown = read(ours)
+
+    assert process.wait(10) == 130
+    assert services(tmp_path) == []
+    assert list(tmp_path.glob("nss-demo-*")) == []
+    assert "Traceback" not in shown
+    assert "\x1b[?25h" in shown
+
+
+def services(folder: Path) -> list[bytes]:
+    """Return the command lines of the services that work in a folder."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            lines.append(path.read_bytes())
+    return [line for line in lines if f"{folder}/nss-demo-".encode() in line]

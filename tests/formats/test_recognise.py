@@ -1,0 +1,47 @@
+"""Recognising what a sample of records is in."""
+
+import msgspec
+import pytest
+
+from formats import presets
+from formats.errors import NotReadable
+from formats.pipeline import FeedSettings, Pipeline, recognise
+from formats.read_json import json_names
+
+SAMPLE = {
+    "time": "Fri Oct  6 09:05:08 2023", "recordid": "7012000000000000001", "login": "ana",
+    "dept": "Finance", "location": "Lisbon office", "action": "Allowed", "reason": "Allowed",
+    "cip": "192.0.2.10", "cintip": "203.0.113.8", "sip": "198.51.100.20", "reqsize": "1050",
+    "respsize": "8550", "totalsize": "9600", "proto": "HTTPS", "reqmethod": "GET", "ua": "Mozilla",
+    "respcode": "200", "eurl": "www.example.com/a?b=c", "ehost": "www.example.com", "urlcat": "X",
+    "appname": "Dropbox", "appclass": "Web Mail", "riskscore": "12", "appnameid": "1201",
+    "contenttype": "image/gif", "deviceowner": "ana", "devicehostname": "LAPTOP-0042",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_line_of_each_preset_is_recognised(name: str) -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(presets.load(name)))
+    (line,) = pipeline.run(msgspec.json.encode(SAMPLE) + b"\n").lines
+    # The older QRadar string has the same keys; the new one reads the zone in its devTime too.
+    expected = "QRADAR" if name == "QRADAR_OLD" else name
+    assert recognise(line + b"\n").name == expected
+    assert recognise((line + b"\n") * 3 + b"garbage\n").name == expected
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"<134>", b"garbage\n"])
+def test_json_records_with_field_names_are_recognised(before: bytes) -> None:
+    record = msgspec.json.encode(SAMPLE)
+    assert recognise(before + record + b"\n").name == "json"
+    assert recognise(before + b'{"event":' + record + b"}\n").name == "json"
+    assert recognise(before + b"[" + record + b"]\n").name == "json"
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [b"", b"\n", b"hello\n", b"\xff\xfe\n", b"{}\n", b'{"a":1}\n', b"[]\n", b",\n", b"\0" * 99],
+)
+def test_what_is_in_no_known_form_is_not_readable(sample: bytes) -> None:
+    with pytest.raises(NotReadable) as caught:
+        recognise(sample)
+    assert str(caught.value) == "the records are in no known format"

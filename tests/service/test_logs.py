@@ -1,0 +1,87 @@
+"""The log: one line an event, whatever is in its facts."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from nss import events, logs, telemetry
+from nss.service import _unplanned
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    telemetry.clear()
+    log = logging.getLogger("nss")
+    before = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = before
+    telemetry.clear()
+
+
+HOSTILE = "a\nforged line\x1b[31m \udcff"
+
+
+def test_hostile_facts_stay_on_their_line_of_text() -> None:
+    stream = io.StringIO()
+    logs.configure("text", "info", stream)
+
+    events.reload_refused("/etc/nss/nss.toml", HOSTILE)
+
+    line = stream.getvalue()
+    stamp, _, rest = line.partition(" ")
+    assert len(stamp) == len("2026-01-02T03:04:05.678Z")
+    assert rest == (
+        "warning service: The configuration was not reloaded; the old one stays. "
+        r"path=/etc/nss/nss.toml why='a\nforged line\x1b[31m \udcff'" + "\n"
+    )
+
+
+@pytest.mark.parametrize("why", [HOSTILE, "plain", "größer"])
+def test_hostile_facts_stay_on_their_line_of_json(why: str) -> None:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+
+    events.reload_refused("/etc/nss/nss.toml", why)
+
+    assert stream.getvalue().count("\n") == 1
+    told = orjson.loads(stream.getvalue())
+    assert (told["level"], told["event"]) == ("warning", "reload_refused")
+    assert told["why"] == (ascii(why) if why == HOSTILE else why)
+
+
+def test_a_level_keeps_what_is_below_it_out() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "error", stream)
+
+    events.service_started(1, 1)
+    events.service_stopped(3)
+
+    assert [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
+        "service_stopped"
+    ]
+
+
+def test_what_people_do_is_told_each_time_and_what_records_do_is_held_back() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+
+    for _ in range(3):
+        events.reload_refused("/etc/nss/nss.toml", "why")
+        events.record_rejected("mcas", "web", "JSON is truncated", 0, 10)
+
+    told = [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert (told.count("reload_refused"), told.count("record_rejected")) == (3, 1)
+    assert telemetry.counters["records_rejected", "mcas"] == 3
+
+
+def test_an_unplanned_error_is_told_by_its_kind_and_place_only() -> None:
+    try:
+        b"private \xff".decode()
+    except UnicodeDecodeError as error:
+        why = _unplanned(error)
+
+    assert why.startswith("unplanned UnicodeDecodeError (test_logs.py:")
+    assert "private" not in why
