@@ -1,7 +1,7 @@
 """The formatter alone: decode, render and both, per preset, in one process without any I/O.
 
 Prints a JSON list: CPU microseconds a record (the best of `--rounds`) and records a second on one
-core. Batches are of the size that sources make.
+core. Records come in slices of the size that feeds work on.
 """
 
 import argparse
@@ -14,13 +14,13 @@ import orjson
 from formats import presets
 from formats.pipeline import FeedSettings, Pipeline
 from formats.read_json import json_names
-from nss.batch import BATCH_MAX_BYTES
+from nss.feed import SLICE_BYTES
 
 
 def batches(corpus: Path, records: int) -> Iterator[bytes]:
     """Yield the first `records` lines in batches."""
     with corpus.open("rb") as file:
-        while records and (lines := file.readlines(BATCH_MAX_BYTES)):
+        while records and (lines := file.readlines(SLICE_BYTES)):
             taken = lines[:records]
             records -= len(taken)
             yield b"".join(taken)
@@ -30,24 +30,23 @@ def measure(preset: str, data: list[bytes], records: int, rounds: int) -> dict[s
     """Return what one preset costs."""
     pipeline = Pipeline(json_names(), FeedSettings(presets.load(preset)))
 
-    def decode() -> None:
-        for batch in data:
-            pipeline.decode(batch)
+    def decode() -> float:
+        return _cpu_secs(lambda: [None for batch in data if not pipeline.decode(batch)])
 
-    def render() -> None:
-        for batch in decoded:
-            pipeline.renderer.render(batch.records, batch.suspects)
-
-    def both() -> None:
+    def render() -> float:
+        took = 0.0
         for batch in data:
-            pipeline.run(batch)
+            decoded = pipeline.decode(batch)
+            took += _cpu_secs(lambda: pipeline.renderer.render(decoded.records, decoded.suspects))  # noqa: B023 - called at once
+        return took
+
+    def both() -> float:
+        return _cpu_secs(lambda: [None for batch in data if not pipeline.run(batch)])
 
     per_record = 1e6 / records
-    both_us = _best_cpu_secs(both, rounds) * per_record
-    decode_us = _best_cpu_secs(decode, rounds) * per_record
-    # Last, since records that are kept make the garbage collector's rounds longer.
-    decoded = [pipeline.decode(batch) for batch in data]
-    render_us = _best_cpu_secs(render, rounds) * per_record
+    decode_us, render_us, both_us = (
+        min(work() for _ in range(rounds)) * per_record for work in (decode, render, both)
+    )
     return {
         "preset": preset,
         "decode_us": round(decode_us, 2),
@@ -57,13 +56,10 @@ def measure(preset: str, data: list[bytes], records: int, rounds: int) -> dict[s
     }
 
 
-def _best_cpu_secs(work: Callable[[], None], rounds: int) -> float:
-    took = []
-    for _ in range(rounds):
-        before = time.process_time()
-        work()
-        took.append(time.process_time() - before)
-    return min(took)
+def _cpu_secs(work: Callable[[], object]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
 
 
 def main() -> None:

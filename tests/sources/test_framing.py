@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nss.framing import Framer, FramingError, LineFramer, OctetFramer, detect_framing
+from nss.framing import Framer, FramingError, LineFramer, OctetFramer, StreamFramer, detect_framing
 
 MAX = 50
 
@@ -259,6 +259,23 @@ def test_octet_counting_is_recognised(start: bytes) -> None:
 def test_more_bytes_are_asked_for_while_both_are_possible(start: bytes) -> None:
     assert detect_framing(start, MAX) is None
     assert detect_framing(start, MAX, ended=True) == "newline"
+
+
+@pytest.mark.parametrize(
+    ("stream", "records"),
+    [
+        (octets(MESSAGES), MESSAGES_FRAMED),
+        (b"1696583108 a\n5 b\n\n7", [b"1696583108 a", b"5 b", b"7"]),
+        (LINES, LINES_FRAMED),
+        (b"20 abc", [b"20 abc"]),
+        (b"", []),
+    ],
+)
+def test_a_connection_comes_out_the_same_wherever_it_is_cut(
+    stream: bytes, records: list[bytes]
+) -> None:
+    for blocks in [(stream,), *every_split(stream)]:
+        assert framed(StreamFramer(MAX), *blocks) == records
 
 
 def test_detection_ends_within_the_longest_message() -> None:
