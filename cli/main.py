@@ -31,9 +31,12 @@ ConfigOption = Annotated[
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        typer.echo(f"nss {version('nss-streamer')}")
+        try:
+            typer.echo(f"nss {version('nss-streamer')}")
+        except PackageNotFoundError:
+            typer.echo("nss (not installed)")
         raise typer.Exit
 
 

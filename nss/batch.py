@@ -25,4 +25,3 @@ class Batch:
     records: int
     position: str | None = None
     connection: str = ""
-

@@ -29,6 +29,8 @@ class FeedCounts:
     filtered: int = 0
     rejected: int = 0
     shortened: int = 0
+    unpacked: int = 0
+    """Records beyond one a line: JSON arrays that no framing took apart."""
 
     def add(self, other: "FeedCounts") -> None:
         """Count what `other` counted."""
@@ -36,6 +38,7 @@ class FeedCounts:
         self.filtered += other.filtered
         self.rejected += other.rejected
         self.shortened += other.shortened
+        self.unpacked += other.unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,11 @@ class Feed:
         """Stop after the batch at hand, or at once when its destination takes nothing."""
         self._stop.set()
 
+    @property
+    def accepted_records(self) -> int:
+        """Records accepted for the feed: delivered, filtered, rejected or pending."""
+        return self.cursor.accepted_records + self.counts.unpacked
+
     async def _next(self) -> Entry | None:
         """Return the next batch; `None` when the feed was stopped first."""
         following = asyncio.ensure_future(self.cursor.next())
@@ -104,6 +112,8 @@ class Feed:
                 return False
             # Others have their turn between slices: rendering does not await.
             await asyncio.sleep(0)
+        done = counts.delivered + counts.filtered + counts.rejected
+        counts.unpacked = done - batch.records
         self.counts.add(counts)
         return True
 

@@ -359,7 +359,7 @@ class Service:
         counts = feed.counts
         events.feed_totals(
             feed.name,
-            accepted=feed.cursor.accepted_records,
+            accepted=feed.accepted_records,
             delivered=counts.delivered,
             filtered=counts.filtered,
             rejected=counts.rejected,

@@ -76,7 +76,7 @@ class Bench:
         """See that no record is unaccounted for."""
         counts = self.feed.counts
         done = counts.delivered + counts.filtered + counts.rejected
-        assert self.cursor.accepted_records == done + self.cursor.pending_records
+        assert self.feed.accepted_records == done + self.cursor.pending_records
 
     async def run(self) -> FeedCounts:
         """Run the feed until everything in the spool is done with."""
@@ -379,3 +379,14 @@ async def test_a_feed_gives_others_a_turn_between_batches() -> None:
     counting.cancel()
 
     assert turns >= 50
+
+
+async def test_an_array_that_framing_left_whole_counts_as_its_records() -> None:
+    bench = Bench(ScriptedSink(), {"web": known()})
+    array = b" [" + record("ann") + b"," + record("bob") + b"]"
+    await bench.spool.append(batch(record("cid"), array))
+
+    counts = await bench.run()
+
+    assert counts == FeedCounts(delivered=3, unpacked=1)
+    assert bench.feed.accepted_records == 3
