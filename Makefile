@@ -12,7 +12,7 @@ run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
-	$(BIN)/pytest
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

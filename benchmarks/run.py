@@ -36,6 +36,11 @@ class Outcome:
     same_lines: str = ""
     """How many of the lines compared were the expected ones, byte for byte."""
 
+    @property
+    def cpu_secs(self) -> float:
+        """CPU of the run; a case that failed comes before all others."""
+        return -1.0 if self.run is None else self.run.cpu_secs
+
     def as_json(self) -> dict[str, object]:
         """Return the figures for a machine."""
         if self.run is None:
@@ -54,24 +59,41 @@ class Outcome:
         }
 
 
+def measure_cases(cases: list[str], data: Path, chosen: argparse.Namespace) -> list[Outcome]:
+    """Run the cases in turn, `--rounds` times, and return the best run of each.
+
+    Other users of the machine only ever add to a run; in turn, so that each case has its chance
+    of a quiet moment, and the run that took the least CPU comes nearest to what the case needs.
+    """
+    best: dict[str, Outcome] = {}
+    for number in range(chosen.rounds):
+        for case in cases:
+            before = best.get(case)
+            if before is not None and before.run is None:
+                continue
+            print(f"round {number + 1}: {case} ...", file=sys.stderr, flush=True)
+            outcome = measure_case(case, data, chosen)
+            if before is None or outcome.cpu_secs < before.cpu_secs:
+                best[case] = outcome
+    return [best[case] for case in cases]
+
+
 def measure_case(case: str, data: Path, chosen: argparse.Namespace) -> Outcome:
-    """Run a case `--rounds` times and return the one with the median wall time."""
+    """Run a case once."""
     programs = peers.Programs(chosen.nss, chosen.tenzir)
     try:
         launch = peers.PEERS[case](data, programs)
     except peers.Unavailable as error:
         return Outcome(case, note=f"skipped: {error}", skipped=True)
-    runs = []
-    for _ in range(chosen.rounds):
-        with tempfile.TemporaryDirectory(prefix="nss-bench-") as folder:
-            run = measure.run(launch, chosen.records, Path(folder), chosen.limit_secs)
-        if run.records < chosen.records:
-            lost = chosen.records - run.records
-            return Outcome(case, note=f"lost {lost}: {_last_row(run.output)}")
-        if run.exit_code:
-            return Outcome(case, note=f"failed: exit code {run.exit_code}: {_last_row(run.output)}")
-        runs.append(_only_the_loop(run) if case == "ceiling" else run)
-    run = sorted(runs, key=lambda one: one.wall_secs)[len(runs) // 2]
+    with tempfile.TemporaryDirectory(prefix="nss-bench-") as folder:
+        run = measure.run(launch, chosen.records, Path(folder), chosen.limit_secs)
+    if run.records < chosen.records:
+        lost = chosen.records - run.records
+        return Outcome(case, note=f"lost {lost}: {_last_row(run.output)}")
+    if run.exit_code:
+        return Outcome(case, note=f"failed: exit code {run.exit_code}: {_last_row(run.output)}")
+    if case == "ceiling":
+        run = _only_the_loop(run)
     agreed = corpus.compare(data, run.kept)
     if agreed.problem:
         return Outcome(case, note=f"wrong: {agreed.problem}")
@@ -126,7 +148,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--only", action="append", choices=CASES, metavar="CASE")
-    parser.add_argument("--rounds", type=int, default=1, help="the median counts (default 1)")
+    parser.add_argument("--rounds", type=int, default=3, help="the best counts (default 3)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hostile-share", type=float, default=0.02)
     parser.add_argument("--long-share", type=float, default=0.03)
@@ -161,14 +183,12 @@ def main() -> int:
     """Measure, print, and return 1 when a case failed or lost records."""
     chosen = arguments()
     cases = chosen.only or CASES
-    outcomes = []
     with tempfile.TemporaryDirectory(prefix="nss-bench-corpus-") as folder:
         data = Path(folder)
         write_corpus(data, chosen)
         corpus_bytes = (data / corpus.RECORDS_FILE).stat().st_size
-        for case in (case for case in CASES if case in cases and case != FORMATTER):
-            print(f"{case} ...", file=sys.stderr, flush=True)
-            outcomes.append(measure_case(case, data, chosen))
+        running = [case for case in CASES if case in cases and case != FORMATTER]
+        outcomes = measure_cases(running, data, chosen)
         formatting = measure_formatter(data) if FORMATTER in cases else []
     if chosen.json:
         whole = {

@@ -65,6 +65,8 @@ class Renderer:
         self._needs = frozenset(slot.field.name for slot in feed_format.slots) & TIME_FIELDS
         self._tell = moment.tell
         self._options = options
+        self._last_key: object = None
+        self._last_parts: Parts = {}
         self.times = TimeTable(self._time_texts)
         namespace = (
             access.namespace
@@ -142,7 +144,7 @@ class Renderer:
         return shorten(pieces, cuttable, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
-        parts = self._told(self._key(record)) if self._needs else {}
+        parts = self._remembered_parts(self._key(record)) if self._needs else {}
         values = iter(self._values(record))
         pieces, slot_index = [], -1
         for part in self._parts:
@@ -166,6 +168,13 @@ class Renderer:
             # A backslash before a TAB or a header's pipe is an escape for some readers.
             value = f"{value[:-1]}%5C"
         return value
+
+    def _remembered_parts(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys by
+        """Return what `_told` does; records that follow each other often share their second."""
+        if key is None or key != self._last_key:
+            self._last_parts = self._told(key)
+            self._last_key = key
+        return self._last_parts
 
     def _told(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys times by
         return resolve(self._tell(key), self._options.source_zone, self._options.zone)

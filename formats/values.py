@@ -32,6 +32,8 @@ def _percent_match(found: re.Match[str]) -> str:
 
 def clean(text: str) -> str:
     """Return `text` with control characters as `%HH`; everything else stays."""
+    if text.isprintable():
+        return text
     return _EVERY_UNSAFE.sub(_percent_match, text)
 
 
