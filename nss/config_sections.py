@@ -158,7 +158,7 @@ class TcpSourceConfig(CommonSourceConfig):
     ] = 600.0
     max_connections: Annotated[
         int, Setting(Whole(1, 100_000, "connections"), "Connections beyond this many are refused.")
-    ] = 1000
+    ] = 256
     tls_certificate: Annotated[
         Path | None,
         Setting(

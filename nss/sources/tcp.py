@@ -38,7 +38,7 @@ class TcpSource:
         ssl_context: ssl.SSLContext | None = None,
         idle_secs: float = 600.0,
         handshake_secs: float = 10.0,
-        max_connections: int = 1000,
+        max_connections: int = 256,
     ) -> None:
         self.name = name
         self.last_error: str | None = None
