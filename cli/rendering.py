@@ -3,6 +3,7 @@
 import difflib
 import gzip
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ from nss.json_framing import DECIDE_BYTES, JsonFramer, spans_lines
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _PROGRESS_FROM_BYTES = 64 << 20
+
+
+_SPEC = re.compile(r"%[0-9a-z]*\{")
+_ESCAPES = re.compile(r"[!-$&-/:-@G-`g-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
 
     Raises `nss.errors.NssError` when a format, a zone or a file can't be used.
     """
+    if not _ESCAPES.fullmatch(conversion.escape):
+        raise UsageError("--escape: printable ASCII characters, not %, digits or A to F")
     try:
         settings = FeedSettings(
             format=_output_format(conversion.to),
@@ -80,6 +87,8 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
 def _output_format(name: str) -> FeedFormat:
     if name in presets.names():
         return presets.load(name)
+    if _SPEC.search(name):
+        return language.parse(name)
     path = Path(name)
     if not path.is_file():
         near = difflib.get_close_matches(name.upper(), presets.names(), 1)
@@ -92,7 +101,10 @@ def _output_format(name: str) -> FeedFormat:
         raise InputMissing(f"format: {error.strerror} ({path})") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"format: byte {error.start + 1} is not UTF-8 ({path})") from None
-    return language.parse(text, name=path.stem)
+    feed_format = language.parse(text, name=path.stem)
+    if not feed_format.slots:
+        raise UsageError(f"format: prints no field ({path})")
+    return feed_format
 
 
 def _input(name: str) -> Input | None:
@@ -110,7 +122,12 @@ def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_by
         if converter is None:
             if piece.data.isspace():
                 continue
-            converter = Pipeline(_recognised(piece.data, name), settings)
+            found = _recognised(piece.data)
+            if found is None:
+                bad += len(piece.data.splitlines())
+                _unreadable(name)
+                continue
+            converter = Pipeline(found, settings)
         bad += _render_piece(piece, converter, name, max_bytes)
     return bad
 
@@ -130,11 +147,16 @@ def _read(path: Path, name: str) -> Iterator[_Piece]:
         progress.end()
 
 
-def _recognised(data: bytes, name: str) -> Input:
+def _recognised(data: bytes) -> Input | None:
     try:
         return pipeline.recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
-    except FormatsError as error:
-        raise DataError(f"render: {error} ({name})", tip="name their format with --from") from None
+    except FormatsError:
+        return None
+
+
+def _unreadable(name: str) -> None:
+    typer.echo(f"nss: render: the records are in no known format ({name})", err=True)
+    typer.echo("Try: name their format with --from", err=True)
 
 
 def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int) -> int:

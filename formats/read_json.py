@@ -29,6 +29,7 @@ from formats.read import (
 )
 from formats.record import Attribute, Moment, struct_of
 from formats.structure import Cell, structure_of
+from formats.times import UNTOLD
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
@@ -46,9 +47,10 @@ def json_names() -> Input:
     available = frozenset(catalogue()) - TIME_FIELDS
     moment = Moment(
         _TIME_KEYS,
-        "(r.time if r.tz is None else (r.time, r.tz)) if r.time not in untold else when(r)",
+        "(r.time if r.tz is None else (r.time, r.tz))"
+        " if r.epochtime is None and r.time not in untold else when(r)",
         _tell,
-        {"when": _when, "untold": frozenset({None, "", "None"})},
+        {"when": _when, "untold": UNTOLD},
     )
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:

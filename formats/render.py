@@ -156,6 +156,8 @@ class Renderer:
                 pieces.append(_time_text(part, parts))
             else:
                 pieces.append(self._piece(slot_index, part, next(values)))
+                if slot_index in self._structure.closing:
+                    _close(pieces)
         return pieces
 
     def _piece(self, index: int, slot: Slot, value: str | int) -> str:
@@ -163,11 +165,7 @@ class Renderer:
             return slot.text(value)
         if slot.field.encoded:
             value = self._encode(value)
-        value = self._clean[index](value)
-        if value.endswith("\\") and index in self._structure.closing:
-            # A backslash before a TAB or a header's pipe is an escape for some readers.
-            value = f"{value[:-1]}%5C"
-        return value
+        return self._clean[index](value)
 
     def _remembered_parts(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys by
         """Return what `_told` does; records that follow each other often share their second."""
@@ -189,6 +187,18 @@ class Renderer:
             for segment in self._segments
             if _is_time(segment)
         )
+
+
+def _close(pieces: list[str]) -> None:
+    """Encode a backslash that would stand before a TAB or a header's pipe.
+
+    Some readers take it for an escape. It may be in front of values that are empty.
+    """
+    at = len(pieces) - 1
+    while at > 0 and not pieces[at]:
+        at -= 1
+    if pieces[at].endswith("\\"):
+        pieces[at] = f"{pieces[at][:-1]}%5C"
 
 
 def _time_text(slot: Slot, parts: Parts) -> str:

@@ -28,7 +28,11 @@ from formats.language import FeedFormat, Literal, Part, Slot
 _FIRST_MARK = 0xF0000
 _MARKS = "[\U000f0000-\U000ffffd]"
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
-_LEEF = re.compile(r"LEEF:(?:1\.0(?:\|[^|]*){4}\||2\.0(?:\|[^|]*){4}\|(?P<delimiter>[^|]*)\|)")
+# QRadar takes a 2.0 header without a delimiter field for TAB.
+_LEEF = re.compile(
+    r"LEEF:(?:1\.0(?:\|[^|]*){4}\|"
+    r"|2\.0(?:\|[^|]*){4}\|(?:(?P<delimiter>[^|=\U000f0000-\U000ffffd]{1,6})\|)?)"
+)
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 _TIME_GLUE = re.compile(r"[ :,./T\-]*")
 

@@ -19,6 +19,9 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 Parts = Mapping[str, str | int]
 """Time fields (see `fields.TIME_FIELDS`) by name, as far as the record tells them."""
 
+UNTOLD = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
+"""What stands for a time that is not there."""
+
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
 _PATTERNS = (
@@ -200,7 +203,7 @@ def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo
     record that tells no year (RFC 3164 headers) keeps its parts as they are, unshifted and
     without those that would need the year. Raises `BadTime`.
     """
-    known = {name: value for name, value in told.items() if value not in {None, "", "None"}}
+    known = {name: value for name, value in told.items() if value not in UNTOLD}
     long = next((name for name, value in known.items() if len(str(value)) > _MAX_CHARS), None)
     if long is not None:
         raise BadTime(f"{long} is longer than {_MAX_CHARS} characters")

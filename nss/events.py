@@ -6,6 +6,7 @@ import re
 from nss.telemetry import count, emit, log
 
 _QUOTED = re.compile(r"'.*'|\".*\"")
+_NUMBER = re.compile(r"\d+")
 
 
 def _tell(level: int, event: str, component: str, message: str, **facts: object) -> None:
@@ -149,13 +150,15 @@ def format_recognised(feed: str, source: str, name: str) -> None:
 def record_rejected(feed: str, source: str, reason: str, offset: int, record_bytes: int) -> None:
     """A record can't be delivered for good. Its content, which reasons quote, is not logged."""
     count("records_rejected", feed)
+    masked = _QUOTED.sub("'...'", reason)
     emit(
         logging.ERROR,
         "record_rejected",
         feed,
         "A record was rejected.",
+        sort=_NUMBER.sub("N", masked),
         source=source,
-        reason=_QUOTED.sub("'...'", reason),
+        reason=masked,
         offset=offset,
         bytes=record_bytes,
     )

@@ -16,6 +16,9 @@ SAMPLE_MAX_BYTES = 64 * 1024
 """So much of a batch is looked at to recognise the form of its records."""
 
 
+MAX_SENDERS = 4096
+"""The forms of so many connections are remembered, then all are forgotten."""
+
 SLICE_BYTES = 128 * 1024
 """So much of a batch is decoded, rendered and sent before the next: the records of a slice stay
 in the processor's second-level cache on their way."""
@@ -65,7 +68,8 @@ class Feed:
         self.counts = FeedCounts()
         self.last_error: str | None = None
         self._origins = origins
-        self._pipelines: dict[str, Pipeline] = {}
+        self._pipelines: dict[tuple[str, str], Pipeline] = {}
+        self._compiled: dict[tuple[str, str], Pipeline] = {}
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,7 +112,7 @@ class Feed:
         """Bring a batch to its end; `False` when stopped before."""
         counts = FeedCounts()
         for offset, data in _slices(batch.data):
-            if not await self._pass_slice(batch.source, offset, data, counts):
+            if not await self._pass_slice(batch, offset, data, counts):
                 return False
             # Others have their turn between slices: rendering does not await.
             await asyncio.sleep(0)
@@ -117,9 +121,10 @@ class Feed:
         self.counts.add(counts)
         return True
 
-    async def _pass_slice(self, source: str, offset: int, data: bytes, counts: FeedCounts) -> bool:
-        rendered = self._render(source, data)
-        delivery = _Delivery(self, source, rendered)
+    async def _pass_slice(self, batch: Batch, offset: int, data: bytes, counts: FeedCounts) -> bool:
+        source, sender = batch.source, (batch.source, batch.connection)
+        rendered = self._render(sender, data)
+        delivery = _Delivery(self, source, self._pipelines.get(sender), rendered)
         while not delivery.done:
             delay_secs = await delivery.step()
             if delay_secs and await self._stopped_within(delay_secs):
@@ -135,10 +140,6 @@ class Feed:
         counts.shortened += delivery.shortened
         return True
 
-    def pipeline(self, source: str) -> Pipeline | None:
-        """Return what renders the records of a source; `None` before the first were readable."""
-        return self._pipelines.get(source)
-
     async def _stopped_within(self, delay_secs: float) -> bool:
         try:
             async with asyncio.timeout(delay_secs):
@@ -147,9 +148,10 @@ class Feed:
             return False
         return True
 
-    def _render(self, source: str, data: bytes) -> Rendered:
-        pipeline = self._pipelines.get(source)
-        origin = self._origins[source]
+    def _render(self, sender: tuple[str, str], data: bytes) -> Rendered:
+        """Render a slice of one connection of one source; each is in a form of its own."""
+        pipeline = self._pipelines.get(sender)
+        origin = self._origins[sender[0]]
         if pipeline is not None:
             rendered = pipeline.run(data)
             if origin.input is not None or rendered.lines or rendered.filtered:
@@ -160,18 +162,26 @@ class Feed:
             if pipeline is not None:
                 return rendered
             return _unknown(data)
-        pipeline = Pipeline(found, origin.settings)
-        self._pipelines[source] = pipeline
-        if origin.input is None:
-            events.format_recognised(self.name, source, found.name)
+        if len(self._pipelines) >= MAX_SENDERS:
+            self._pipelines.clear()
+        pipeline = self._pipelines[sender] = self._compile(sender[0], found, origin)
         return pipeline.run(data)
+
+    def _compile(self, source: str, found: Input, origin: Origin) -> Pipeline:
+        """Return what renders records of one form of a source, compiled once."""
+        pipeline = self._compiled.get((source, found.name))
+        if pipeline is None:
+            pipeline = self._compiled[source, found.name] = Pipeline(found, origin.settings)
+            if origin.input is None:
+                events.format_recognised(self.name, source, found.name)
+        return pipeline
 
 
 def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield whole lines of about `SLICE_BYTES`, each with its offset."""
     at = 0
     while len(data) - at > SLICE_BYTES:
-        end = data.rfind(b"\n", at, at + SLICE_BYTES) + 1 or data.find(b"\n", at) + 1
+        end = data.rfind(b"\n", at, at + SLICE_BYTES) + 1 or data.find(b"\n", at) + 1 or len(data)
         yield at, data[at:end]
         at = end
     if at < len(data):
@@ -181,10 +191,12 @@ def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
 class _Delivery:
     """The way of one batch's lines to the sink: what is left, and what became of the others."""
 
-    def __init__(self, feed: Feed, source: str, rendered: Rendered) -> None:
+    def __init__(
+        self, feed: Feed, source: str, pipeline: Pipeline | None, rendered: Rendered
+    ) -> None:
         self._feed = feed
         self._source = source
-        self._pipeline = feed.pipeline(source)
+        self._pipeline = pipeline
         self._lines = rendered.lines
         self._records = rendered.records
         self.delivered = 0

@@ -1,10 +1,12 @@
 """The parts at work, each with what it was built from, and which of them a reload ends."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nss.config import Config, FeedConfig, SourceConfig
+from nss.config import Config, FeedConfig, SourceConfig, TcpSourceConfig
+from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
 
@@ -66,3 +68,27 @@ def retired_by(
 def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig, ...]:
     """Return the sources that a feed reads: when one differs, the feed is built anew."""
     return tuple(source for source in config.sources if source.name in feed.sources)
+
+
+def check_listens(config: Config, sources: Mapping[str, RunningSource]) -> None:
+    """Raise `SourceError` when a source of `config` can't listen where it should.
+
+    Addresses that sources at work listen at are not tried: they become free first, or stay.
+    """
+    at_work = {
+        running.settings.listen
+        for running in sources.values()
+        if isinstance(running.settings, TcpSourceConfig)
+    }
+    for source in config.sources:
+        if not isinstance(source, TcpSourceConfig) or source.listen in at_work:
+            continue
+        host, port = source.listen
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host, port), family=family).close()
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise SourceError(
+                f"source {source.name}: can't listen at {host}:{port}: {why}"
+            ) from None

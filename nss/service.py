@@ -36,7 +36,7 @@ from nss.config import (
 from nss.config_environment import check_environment, load_format, read_obfuscation_key
 from nss.errors import NssError, ServiceError
 from nss.feed import Feed, Origin
-from nss.parts import Retired, RunningFeed, RunningSource, inputs_of, retired_by
+from nss.parts import Retired, RunningFeed, RunningSource, check_listens, inputs_of, retired_by
 from nss.sinks import Sink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog_udp import SyslogUdpSink
@@ -46,6 +46,7 @@ from nss.sources.stdin import StdinSource
 from nss.sources.tcp import TcpSource
 from nss.spool import Cursor, Spool
 from nss.spool.memory import MemorySpool
+from nss.telemetry import tell_held_back
 
 EXIT_DRAINED = 0
 EXIT_NOT_DRAINED = 75
@@ -195,6 +196,7 @@ class Service:
                 config = _checked(self._path)
                 if config.spool != self._config.spool:
                     raise ServiceError("a changed [spool] needs a restart")
+                check_listens(config, self._sources)
             except NssError as error:
                 events.reload_refused(str(self._path), str(error))
                 return
@@ -338,6 +340,7 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
         for feed in self._feeds.values():
             self._report(feed.part)
+        tell_held_back()
         events.service_stopped(self._pending)
         if self._failure_code is not None:
             return self._failure_code

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 QUIET_SECS = 10.0
+MAX_HELD = 1000
 
 log = logging.getLogger("nss")
 
@@ -25,20 +26,41 @@ class _Held:
     count: int = 0
 
 
-_held: dict[tuple[str, str], _Held] = {}
+_held: dict[tuple[str, str, str], _Held] = {}
 
 
-def emit(level: int, event: str, component: str, message: str, **facts: object) -> None:
-    """Write one log line, unless the same event of the same component was told just now."""
+def emit(
+    level: int, event: str, component: str, message: str, *, sort: str = "", **facts: object
+) -> None:
+    """Write one log line, unless the same event of the same component was told just now.
+
+    Events of different `sort` are not the same. There must be few sorts of an event.
+    """
     now = time.monotonic()
-    held = _held.get((event, component))
+    key = (event, component, sort)
+    held = _held.get(key)
     if held is not None and now < held.until:
         held.count += 1
         return
     if held is not None and held.count:
         facts["held_back"] = held.count
-    _held[event, component] = _Held(now + QUIET_SECS)
+    if len(_held) >= MAX_HELD:
+        tell_held_back()
+    _held[key] = _Held(now + QUIET_SECS)
     log.log(level, message, extra={"event": event, "component": component, "facts": facts})
+
+
+def tell_held_back() -> None:
+    """Tell how many events of each sort were held back since they were last told."""
+    for (event, component, sort), held in _held.items():
+        if held.count:
+            facts = {"of": event, "sort": sort, "held_back": held.count}
+            log.log(
+                logging.INFO,
+                "More of what was told before.",
+                extra={"event": "held_back", "component": component, "facts": facts},
+            )
+    _held.clear()
 
 
 def count(counter: str, component: str, amount: int = 1) -> None:

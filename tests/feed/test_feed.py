@@ -390,3 +390,25 @@ async def test_an_array_that_framing_left_whole_counts_as_its_records() -> None:
 
     assert counts == FeedCounts(delivered=3, unpacked=1)
     assert bench.feed.accepted_records == 3
+
+
+async def test_each_connection_of_a_source_is_read_in_its_own_form() -> None:
+    bench = Bench(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    preset = orjson.dumps(
+        {
+            "event": {
+                "datetime": "2023-10-06 09:05:08",
+                "user": "bob",
+                "url": "b.example/",
+                "event_id": "1",
+            }
+        }
+    )
+    plain = orjson.dumps({"time": "2023-10-06 09:05:08", "login": "ann", "eurl": "a.example/"})
+    for connection, one in (("1", plain), ("2", preset), ("1", plain), ("2", preset)):
+        await bench.spool.append(Batch("web", one + b"\n", 1, connection=connection))
+
+    await bench.run()
+
+    lines = [line for sent, _ in bench.sink.sends for line in sent]
+    assert lines == [b"ann a.example/", b"bob b.example/"] * 2
