@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -117,6 +118,24 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
 
     assert bench.lines("out") == rendered(web.data, "QRADAR")
     assert [one["event"] for one in running.events].count("configuration_reloaded") == 0
+
+
+async def test_a_source_whose_port_is_taken_is_refused_and_the_others_go_on(bench: Bench) -> None:
+    web = Writer(bench.folder / "web.log")
+    good = [file_source("web", follow=True), file_feed("out")]
+    running = await bench.start(*good)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        tcp = f'[sources.tcp]\nkind = "tcp"\nlisten = "127.0.0.1:{port}"\n'
+        bench.write(*good, tcp)
+        running.send_signal(signal.SIGHUP)
+        refused = await running.told("reload_refused")
+
+    assert f"source tcp: can't listen at 127.0.0.1:{port}" in str(refused["why"])
+    web.write(10)
+    await grown(bench.folder / "out", 10)
+    await drained(running)
+    assert bench.lines("out") == rendered(web.data, "QRADAR")
 
 
 async def test_an_unchanged_feed_neither_loses_nor_repeats_a_record_under_load(
