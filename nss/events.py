@@ -3,7 +3,7 @@
 import logging
 import re
 
-from nss.telemetry import count, emit, log
+from nss.telemetry import count, emit, log, tell_held_back
 
 _QUOTED = re.compile(r"'.*'|\".*\"")
 _NUMBER = re.compile(r"\d+")
@@ -33,6 +33,7 @@ def service_stopping(reason: str) -> None:
 
 def service_stopped(pending: int) -> None:
     """Everything ended; `pending` records were accepted and not delivered."""
+    tell_held_back()
     if pending:
         _tell(
             logging.ERROR,

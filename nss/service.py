@@ -46,12 +46,10 @@ from nss.sources.stdin import StdinSource
 from nss.sources.tcp import TcpSource
 from nss.spool import Cursor, Spool
 from nss.spool.memory import MemorySpool
-from nss.telemetry import tell_held_back
 
 EXIT_DRAINED = 0
 EXIT_NOT_DRAINED = 75
 """EX_TEMPFAIL: the service ended with records accepted and not delivered."""
-
 
 _LOOK_SECS = 0.05
 
@@ -340,7 +338,6 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
         for feed in self._feeds.values():
             self._report(feed.part)
-        tell_held_back()
         events.service_stopped(self._pending)
         if self._failure_code is not None:
             return self._failure_code
