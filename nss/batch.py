@@ -17,7 +17,8 @@ class Batch:
     keep is cut by the source to one byte more than its limit, so that the reader can tell.
     `records` is the number of lines. `position` is where the source goes on after this batch
     (opaque JSON-able text of the source's own, `None` for sources that cannot go back), and
-    `connection` tells records of one sender from another's (order is kept inside one).
+    `connection` tells records of one sender from another's (order is kept inside one). `feed` is
+    empty except for a batch that goes to one feed alone, because it went to the others before.
     """
 
     source: str
@@ -25,3 +26,4 @@ class Batch:
     records: int
     position: str | None = None
     connection: str = ""
+    feed: str = ""

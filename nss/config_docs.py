@@ -13,8 +13,8 @@ from nss.config_sections import (
     SOURCE_KINDS,
     SPOOL_KINDS,
     CommonSourceConfig,
+    DurableSpoolConfig,
     FeedConfig,
-    MemorySpoolConfig,
     ServiceConfig,
 )
 from nss.settings import Declared, declared, one_of
@@ -84,7 +84,7 @@ def _section(heading: str, text: str | None, settings: Sequence[Declared]) -> It
 
 
 def _spool() -> Iterator[str]:
-    default = f'`"{MemorySpoolConfig.kind}"`'
+    default = f'`"{DurableSpoolConfig.kind}"`'
     yield from _section("[spool]", "The queue between sources and feeds.", ())
     yield from _kinds("spool", SPOOL_KINDS, (), default)
 

@@ -15,10 +15,11 @@ from nss.config_sections import (
     SOURCE_KINDS,
     SPOOL_KINDS,
     Config,
+    DurableSpoolConfig,
     FeedConfig,
     FileSinkConfig,
     FileSourceConfig,
-    MemorySpoolConfig,
+    HttpSourceConfig,
     ServiceConfig,
     SinkConfig,
     SourceConfig,
@@ -183,7 +184,7 @@ class Reading:
     def spool(self, table: Mapping[str, object]) -> SpoolConfig | None:
         """Return the spool, or `None` when its table has a problem."""
         before = len(self.problems)
-        kind = self.kind(SPOOL_KINDS, table, "spool", MemorySpoolConfig)
+        kind = self.kind(SPOOL_KINDS, table, "spool", DurableSpoolConfig)
         if kind is None:
             return None
         values = self.values(kind, table, "spool", beside=("kind",))
@@ -197,7 +198,7 @@ class Reading:
         if kind is None:
             return None
         values = self.values(kind, table, where, beside=("kind",))
-        if kind is TcpSourceConfig:
+        if kind in (TcpSourceConfig, HttpSourceConfig):
             self.problems += _tls_pairs(table, where)
         return kind(name=name, **values) if len(self.problems) == before else None
 
@@ -286,7 +287,7 @@ def _claims(
                 yield f"{where}.path", os.path.normpath(source.path)
             case StdinSourceConfig():
                 yield f"{where}.kind", source.kind
-            case TcpSourceConfig():
+            case TcpSourceConfig() | HttpSourceConfig():
                 yield f"{where}.listen", source.listen
     for feed in feeds:
         if isinstance(feed.sink, FileSinkConfig) and feed.sink.path is not None:

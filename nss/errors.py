@@ -6,6 +6,7 @@
     ├── InputMissing      66  a file that should be read is not there
     ├── SourceError       74  a source can't go on
     ├── SinkError         74  a sink can't go on
+    ├── SpoolError        74  the spool can't be used (in nss.spool)
     ├── ServiceError      70  a part of the service ended that should not have
     └── ConfigError       78  the configuration is wrong
 

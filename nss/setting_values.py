@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from formats import language, pipeline, presets, times
 from formats.errors import FeedFormatError, NotReadable, ZoneError
-from nss.settings import Kind, suggestion, toml_text
+from nss.settings import OFF, Kind, off_too, suggestion, toml_text
 
 SYSLOG_PORT = 514
 """The port of syslog over UDP (RFC 5426, section 3.3)."""
@@ -58,13 +58,21 @@ class ComponentName(Kind):
         return value
 
 
+@dataclass(frozen=True)
 class ListenAddress(Kind):
     """Where to listen: the host may be left out, the port may be 0 for any free one."""
 
-    takes = '"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface'
+    off: bool = False
 
-    def read(self, value: object) -> Address:
+    @property
+    def takes(self) -> str:
+        """The ways to write it."""
+        return f'"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface{off_too(self.off)}'
+
+    def read(self, value: object) -> Address | None:
         """Return the address; its host is empty for every interface."""
+        if self.off and value == OFF:
+            return None
         if not isinstance(value, str):
             raise self.refuse(value)
         host, port = _split(self, value)
@@ -76,7 +84,7 @@ class ListenAddress(Kind):
 
     def show(self, value: object) -> str:
         """Return the address in quotes."""
-        return toml_text(str(value))
+        return toml_text(OFF if value is None else str(value))
 
 
 class Destination(Kind):
@@ -129,6 +137,38 @@ def _port(kind: Kind, text: str, port: str, *, lowest: int) -> int:
     if re.fullmatch("[0-9]{1,5}", port) and lowest <= int(port) <= MAX_PORT:
         return int(port)
     raise kind.refuse(text, f"the port must be from {lowest} to {MAX_PORT}")
+
+
+class HostName(Kind):
+    """The name or address of a host, as a certificate has it."""
+
+    takes = "a host name or an IP address, without port"
+
+    def read(self, value: object) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise self.refuse(value)
+        bracketed = f"[{value}]" if ":" in value else value
+        host, port = _split(self, bracketed)
+        if port is not None:
+            raise self.refuse(value)
+        _check_host(self, bracketed, host)
+        return host
+
+
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")
+
+
+class UrlPath(Kind):
+    """The path of a URL."""
+
+    takes = "a path that starts with /, of letters, digits and . _ ~ - /"
+
+    def read(self, value: object) -> str:
+        """Return the path."""
+        if not isinstance(value, str) or not _URL_PATH.fullmatch(value):
+            raise self.refuse(value)
+        return value
 
 
 class Zone(Kind):

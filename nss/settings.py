@@ -271,16 +271,37 @@ class Size(Kind):
         return toml_text(value)
 
 
+OFF = "off"
+"""What a setting takes, that may be, for not having it at all; it is read as `None`."""
+
+
+@dataclass(frozen=True)
 class FilePath(Kind):
     """A path; a relative one starts at the folder of the configuration file."""
 
-    takes = "a path, without control characters"
+    off: bool = False
 
-    def read(self, value: object) -> Path:
+    @property
+    def takes(self) -> str:
+        """A path, or that there is none."""
+        return f"a path, without control characters{off_too(self.off)}"
+
+    def read(self, value: object) -> Path | None:
         """Return the path as it is written."""
+        if self.off and value == OFF:
+            return None
         if not isinstance(value, str) or not value or not value.isprintable():
             raise self.refuse(value)
         return Path(value)
+
+    def show(self, value: object) -> str:
+        """Return the path in quotes."""
+        return toml_text(OFF if value is None else value)
+
+
+def off_too(off: bool) -> str:  # noqa: FBT001 - the one thing it is about
+    """Return how `takes` goes on for a setting that may be off."""
+    return f', or "{OFF}"' if off else ""
 
 
 class OutputPath(Kind):

@@ -5,11 +5,13 @@ own, in the order of acceptance; a batch may be dropped from the spool only when
 passed it. The spool is bounded in bytes: full means that `append` waits, and so the source.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from nss.account import Account
 from nss.batch import Batch
+from nss.errors import NssError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,46 @@ class Entry:
 
     sequence: int
     batch: Batch
+    accepted_at: float = field(default=0.0, compare=False)
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that a feed will never deliver as it is.
+
+    `data` is the record as it came, without LF, cut to `REJECT_MAX_BYTES`.
+    """
+
+    source: str
+    connection: str
+    reason: str
+    data: bytes
+
+
+REJECT_MAX_BYTES = 64 * 1024
+"""So much of a rejected record is kept; one that was cut can't be retried."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReject:
+    """A reject as the spool keeps it."""
+
+    number: int
+    feed: str
+    rejected_at: float
+    """Seconds since the epoch."""
+    reject: Reject
+    record_bytes: int
+    """How long the record was before it was cut."""
 
 
 class Cursor(Protocol):
     """How far one feed has come. One reader at a time."""
+
+    account: Account
+    """What became of the feed's records: with a durable spool ever since the feed was new, with
+    one in memory since the spool was made. Moves with `advance`."""
 
     async def next(self) -> Entry:
         """Return the first batch after the last one returned; wait until there is one.
@@ -30,23 +68,38 @@ class Cursor(Protocol):
         `SpoolClosed` when the spool was sealed and everything has been returned.
         """
 
-    def advance(self, sequence: int) -> None:
-        """Everything up to and including `sequence` is delivered, filtered or rejected."""
+    async def advance(self, sequence: int, done: Account, rejects: Sequence[Reject] = ()) -> None:
+        """Everything up to and including `sequence` is delivered, filtered or rejected.
+
+        `done` is what became of it, `rejects` the records it counts as rejected. With a durable
+        spool all of it is committed together, soon: after a crash the feed starts again behind
+        the last batch committed so. Waits only when too much is waiting to be committed.
+        """
 
     @property
     def accepted_records(self) -> int:
-        """Records of the feed's sources accepted since the cursor was made."""
+        """Records accepted for the feed, over the same time as `account`."""
 
     @property
     def pending_records(self) -> int:
         """Records accepted for the feed and not yet passed with `advance`."""
 
+    @property
+    def lag_secs(self) -> float:
+        """How long ago the oldest batch not yet passed was accepted; 0 when there is none."""
+
 
 class Spool(Protocol):
-    """Holds batches until every feed is past them."""
+    """Holds batches until every feed is past them, and rejects until there are too many."""
 
     durable: bool
     """Whether what was accepted survives the process."""
+
+    max_bytes: int
+    """How many bytes it may hold."""
+
+    last_error: str | None
+    """Why nothing can be accepted now, as a sentence; `None` while all is well."""
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. Returns its sequence.
@@ -60,18 +113,45 @@ class Spool(Protocol):
     def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
         """Return the cursor of a feed over batches of `sources`; others pass it by.
 
-        A new feed starts with the oldest batch kept; a known one after the last batch passed.
+        A new feed starts with the oldest batch that some feed has yet to pass; a known one after
+        the last batch passed.
         """
 
     def forget(self, feed: str) -> None:
         """A feed is gone from the configuration: it no longer holds batches back."""
 
+    def feeds(self) -> dict[str, int]:
+        """Return the feeds known, each with its pending records, also those without a cursor."""
+
+    async def replay(self, feed: str, since: float, until: float) -> int:
+        """Have `feed` deliver again what was accepted between two times (seconds since the epoch).
+
+        Returns how many records: they count as accepted once more, for this feed alone. Raises
+        `SpoolError` when the spool keeps nothing that was delivered.
+        """
+
+    async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
+        """Return the newest rejects, of one feed or of all, oldest first."""
+
+    async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
+        """Have rejected records go through their feeds once more, as newly accepted ones.
+
+        They leave the rejects. Returns how many, and how many could not since they were cut.
+        """
+
     def seal(self) -> None:
         """No more batches will come; cursors end after the last one."""
 
+    async def close(self) -> None:
+        """Commit what is left to commit and let go of the file."""
+
     @property
     def used_bytes(self) -> int:
-        """Bytes of the records held."""
+        """Bytes held, as far as `max_bytes` limits them."""
+
+    @property
+    def kept_rejects(self) -> int:
+        """How many rejects are kept."""
 
     @property
     def full(self) -> bool:
@@ -80,3 +160,9 @@ class Spool(Protocol):
 
 class SpoolClosed(Exception):  # noqa: N818 - it is not an error: it ends the loop
     """The spool is sealed and the cursor has returned everything in it."""
+
+
+class SpoolError(NssError):
+    """The spool can't be used, or can't do what it is asked for."""
+
+    exit_code = 74
