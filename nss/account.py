@@ -1,6 +1,6 @@
 """The account of a feed: what became of the records that were accepted for it."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 
 @dataclass(slots=True)
@@ -30,12 +30,13 @@ class Account:
 
     def add(self, other: "Account") -> None:
         """Count what `other` counted."""
-        self.delivered += other.delivered
-        self.filtered += other.filtered
-        self.rejected += other.rejected
-        self.dropped += other.dropped
-        self.shortened += other.shortened
-        self.unpacked += other.unpacked
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    def subtract(self, other: "Account") -> None:
+        """Take back what `other` counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) - getattr(other, one.name))
 
     def copy(self) -> "Account":
         """Return an account of the same numbers."""

@@ -110,14 +110,14 @@ class Spool(Protocol):
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
 
-    def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
+    async def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
         """Return the cursor of a feed over batches of `sources`; others pass it by.
 
         A new feed starts with the oldest batch that some feed has yet to pass; a known one after
         the last batch passed.
         """
 
-    def forget(self, feed: str) -> None:
+    async def forget(self, feed: str) -> None:
         """A feed is gone from the configuration: it no longer holds batches back."""
 
     def feeds(self) -> dict[str, int]:

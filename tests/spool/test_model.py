@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Cursor, Entry
 from nss.spool.memory import MemorySpool
@@ -33,7 +34,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.spool = MemorySpool(MAX_BYTES)
+        self.spool = MemorySpool(MAX_BYTES, overhead_bytes=0)
         self.kept: list[Entry] = []
         self.sequence = 0
         self.feeds: dict[str, Follower] = {}
@@ -138,13 +139,13 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         self.loop.run_until_complete(turns())
 
     async def _cursor(self, name: str, sources: tuple[str, ...]) -> Cursor:
-        return self.spool.cursor(name, sources)
+        return await self.spool.cursor(name, sources)
 
     async def _advance(self, cursor: Cursor, sequence: int) -> None:
-        cursor.advance(sequence)
+        await cursor.advance(sequence, Account())
 
     async def _forget(self, name: str) -> None:
-        self.spool.forget(name)
+        await self.spool.forget(name)
 
 
 TestSpoolAgainstModel = SpoolAgainstModel.TestCase

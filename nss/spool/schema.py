@@ -1,0 +1,185 @@
+"""The spool's file: a SQLite database in WAL mode, and how it came to its present form.
+
+Numbers are 64 bits and never used twice. Times are seconds since the epoch.
+
+`bodies`   the records of a batch, as one blob
+  body            the sequence of the batch that brought it
+  codec           0: as they are, 1: one zstd frame
+  crc32           of `data` as it is stored
+  data            records, one a line, each ended by LF
+
+`batches`  one row a batch, in the order of acceptance
+  sequence        1, 2, 3, ...
+  source, connection    where it came from; order is kept within both
+  feed            empty, or the only feed that it is for (replays and retries)
+  records         number of lines
+  data_bytes, stored_bytes    size of the records, and of the blob
+  accepted_at     time
+  body            which blob: its own (`body = sequence`), or that of the batch it replays
+
+`sources`  one row a source that ever had a batch accepted
+  position        where it goes on, in its own words; NULL if it can't go back
+  accepted        records accepted, ever
+
+`cursors`  one row a feed
+  passed          everything up to this sequence is done with
+  accepted        records accepted for the feed, ever
+  delivered, filtered, rejected, dropped, shortened, unpacked    what became of them
+
+  accepted + unpacked = delivered + filtered + rejected + dropped + the records of the batches
+  behind `passed` that the feed takes
+
+`rejects`  one row a record that a feed will never deliver as it is, the oldest deleted first
+  number          1, 2, 3, ...
+  feed, source, connection, reason, rejected_at
+  record_bytes    its size
+  data            the record, or its beginning
+
+`damaged`  one row a batch whose records could not be read back
+  sequence, source, connection, records, found_at, why
+  data            the blob, if it could be read at all
+
+`PRAGMA user_version` is the number of migrations the file has been through, and
+`PRAGMA application_id` is "NSSq". A batch, its source's position and the accepted count of every
+feed that takes it change in one transaction; so do a cursor, its counts and its rejects.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nss.spool import SpoolError
+
+APPLICATION_ID = int.from_bytes(b"NSSq", "big")
+
+PAGE_BYTES = 16 * 1024
+"""A batch of 1 MiB shrinks to about 80 KiB, which are few pages of this size."""
+
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE bodies (
+        body INTEGER PRIMARY KEY,
+        codec INTEGER NOT NULL,
+        crc32 INTEGER NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE TABLE batches (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        source TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        data_bytes INTEGER NOT NULL,
+        stored_bytes INTEGER NOT NULL,
+        accepted_at REAL NOT NULL,
+        body INTEGER NOT NULL
+    );
+    CREATE INDEX replays ON batches (body) WHERE body <> sequence;
+    CREATE TABLE sources (
+        name TEXT PRIMARY KEY,
+        position TEXT,
+        accepted INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE cursors (
+        feed TEXT PRIMARY KEY,
+        passed INTEGER NOT NULL,
+        accepted INTEGER NOT NULL,
+        delivered INTEGER NOT NULL,
+        filtered INTEGER NOT NULL,
+        rejected INTEGER NOT NULL,
+        dropped INTEGER NOT NULL,
+        shortened INTEGER NOT NULL,
+        unpacked INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE rejects (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        feed TEXT NOT NULL,
+        source TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        rejected_at REAL NOT NULL,
+        record_bytes INTEGER NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE TABLE damaged (
+        sequence INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        found_at REAL NOT NULL,
+        why TEXT NOT NULL,
+        data BLOB
+    );
+    """,
+)
+
+At = Callable[[str], None]
+"""Called at points where a crash would be interesting, with the point's name (tests)."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that writes; every commit is on the disk when it returns."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is a table
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the committer chooses the moment
+        connection.execute("PRAGMA secure_delete = OFF")  # on in Debian: it writes zeros
+        connection.execute("PRAGMA cache_size = -8192")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that only reads, beside the one that writes."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def suspect(path: Path) -> None:
+    """Remember beside the file that it is broken: the next start saves what is readable."""
+    with contextlib.suppress(OSError):
+        suspect_mark(path).touch()
+
+
+def suspect_mark(path: Path) -> Path:
+    """Return the file that is there when a spool is known to be broken."""
+    return path.with_name(f"{path.name}.suspect")
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, at: At, migrations: Sequence[str] = MIGRATIONS
+) -> None:
+    """Bring a file to the newest form; each step is one transaction.
+
+    Raises `SpoolError` for a file of a newer version, or of another program.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (tables or application):
+        raise SpoolError(
+            f"spool: the file is a database of another program ({path})",
+            tip="name another file as path in [spool]",
+        )
+    if version > len(migrations):
+        raise SpoolError(
+            f"spool: the file has form {version}, and this version of NSS knows forms up to "
+            f"{len(migrations)} ({path})",
+            tip="run the version of NSS that wrote it, or a newer one",
+        )
+    for number in range(version, len(migrations)):
+        at("before migration")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for statement in migrations[number].split(";"):
+            connection.execute(statement)
+        at("mid-migration")
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+        at("after migration")
