@@ -25,6 +25,9 @@ from nss.sinks.udp_path import Path as UdpPath
 _CONFIG = """\
 [service]
 log_level = "error"
+control_socket = "off"
+[spool]
+kind = "memory"
 [sources.web]
 kind = "file"
 path = "{records}"

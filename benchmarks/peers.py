@@ -43,6 +43,12 @@ def nss(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
     def launch(port: int, folder: Path) -> Launch:
         (folder / "nss.toml").write_text(
             f"""\
+[service]
+control_socket = "off"
+
+[spool]
+kind = "memory"
+
 [sources.web]
 kind = "file"
 path = "{data / corpus.RECORDS_FILE}"

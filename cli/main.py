@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -26,6 +26,11 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
+]
+
+FeedOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it at run time
+    typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
 ]
 
 
@@ -76,6 +81,125 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from cli.checking import check as check_config
 
     check_config(config)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show what the running service knows of itself.
+
+    The exit code is 0 when it is healthy, 1 when degraded, 69 when it does not answer.
+
+    Example: nss status --json
+    """
+    from cli.status import show_status
+
+    raise typer.Exit(show_status(config, as_json=as_json))
+
+
+@app.command()
+def top(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Watch the status live, until Ctrl-C.
+
+    Example: nss top
+    """
+    from cli.top import watch
+
+    watch(config)
+
+
+@app.command()
+def tap(
+    feed: FeedOption = None,
+    records: Annotated[
+        bool, typer.Option("--records/--lines", help="Records as they came, or lines as sent.")
+    ] = False,
+    text: Annotated[
+        str, typer.Option("--filter", metavar="TEXT", help="Only those that contain TEXT.")
+    ] = "",
+    limit: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads it at run time
+        typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Watch what passes through feeds: a sample, at most 100 a second.
+
+    The stream does not wait for it.
+
+    Example: nss tap --feed mcas --filter dropbox.com --limit 10
+    """
+    from cli.tap import show_tap
+
+    show_tap(config, feed, "records" if records else "lines", text, limit)
+
+
+@app.command()
+def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Put the changed configuration in force without a restart.
+
+    Tells which parts ended and which started. When it is refused, the old one stays in force
+    and the exit code is 78.
+
+    Example: nss reload
+    """
+    from cli.replaying import reload as reload_service
+
+    reload_service(config)
+
+
+@app.command()
+def replay(
+    feed: Annotated[str, typer.Option(metavar="NAME", help="The feed that delivers again.")],
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00.",
+        ),
+    ],
+    until: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Have a feed deliver again what was accepted between two times.
+
+    A time without a zone is in that of this machine.
+
+    Example: nss replay --feed mcas --since 30m
+    """
+    from cli.replaying import replay as replay_feed
+
+    replay_feed(config, feed, since, until)
+
+
+@app.command()
+def rejects(
+    action: Annotated[
+        Optional[Literal["retry"]],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(metavar="retry", help="Have them go through their feeds again."),
+    ] = None,
+    feed: FeedOption = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
+    ] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show the records that were rejected and why, or have them go through again.
+
+    Example: nss rejects --feed mcas --limit 5
+    """
+    from cli.rejects import retry, show_rejects
+
+    if action == "retry":
+        retry(config, feed)
+    else:
+        show_rejects(config, feed, limit, as_json=as_json)
 
 
 @app.command()

@@ -12,10 +12,13 @@ always ends with one LF, which whoever writes the line adds.
 
 What no vendor page defines is refused with its place: an unknown field, `%s` with a width, `%d`
 of a text field, an unescaped brace, a lone `%`, a backslash before another character, and any
-control or private character, which would break lines or mean something to one reader only.
+control or private character, which would break lines or mean something to one reader only. So is
+a LEEF 2.0 header with a delimiter that can't be kept out of values by encoding it as `%HH`: `%`
+and the hexadecimal digits are part of that, and `=` separates keys from values.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from formats.errors import FeedFormatError
@@ -33,6 +36,13 @@ _BREAK = re.compile(r"(?:\r?\n[ \t]*|\r[ \t]*)+")
 _STATIC = re.compile(r"[^%\\{}\r\n]+")
 # Everything that never leaves a value raw, but TAB; and the private planes.
 _MISPLACED = re.compile(f"(?!\t)[{UNSAFE}\U000f0000-\U0010ffff]")
+_SLOT_MARK = "\U000f0000"
+# A delimiter is written as its hexadecimal code or as itself, when only its first character counts.
+_UNSAFE_DELIMITER = re.compile(
+    r"LEEF:2\.0(?:\|[^|]*){4}\|"
+    r"(?P<delimiter>(?:0x|x|\\x)0{0,2}(?:25|3[0-9Dd]|[46][1-6])|=|"
+    rf"(?!0x[0-9A-Fa-f]{{1,4}}\|)[%0-9A-Fa-f][^|={_SLOT_MARK}]{{0,5}})\|"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +101,23 @@ def parse(text: str, *, name: str = "custom") -> FeedFormat:
 
     Raises `FeedFormatError` with line, column, a caret and the nearest known field name.
     """
-    return FeedFormat(name, tuple(_merge(_Parser(text).parts())))
+    parser = _Parser(text)
+    parts = parser.parts()
+    _check_delimiter(text, parts, parser.starts)
+    return FeedFormat(name, tuple(_merge(parts)))
 
 
 class _Parser:
-    """Walks over the string once; `at` is the offset of the next character."""
+    """Walks over the string once; `at` is the offset of the next character.
+
+    `starts` are the offsets of the parts.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.end = len(text.rstrip("\r\n"))
         self.at = 0
+        self.starts: list[int] = []
         self._fields = 0
 
     def parts(self) -> list[Part]:
@@ -112,9 +129,11 @@ class _Parser:
                 found = _BREAK.match(self.text, self.at)
                 self.at = found.end() if found is not None else self.end
                 if not after_control and self.at < self.end:
+                    self.starts.append(self.at - 1)
                     parts.append(Literal(" "))
                 continue
             start = self.at
+            self.starts.append(start)
             if char == "%":
                 parts.append(self._percent())
                 after_control = False
@@ -202,6 +221,23 @@ class _Parser:
                 f"unknown conversion %{letters}", self.text, start, "%s, %d or %x"
             )
         return FeedFormatError("lone %", self.text, start, "write %% for a percent sign")
+
+
+def _check_delimiter(text: str, parts: Sequence[Part], starts: Sequence[int]) -> None:
+    """Refuse a LEEF delimiter that no encoding keeps out of the values."""
+    static = [part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts]
+    found = _UNSAFE_DELIMITER.search("".join(static))
+    if found is None:
+        return
+    offsets = [
+        start + at for start, piece in zip(starts, static, strict=True) for at in range(len(piece))
+    ]
+    raise FeedFormatError(
+        f"values can't be kept free of the LEEF delimiter {found['delimiter']}",
+        text,
+        offsets[found.start("delimiter")],
+        "another, like ^, or x09 for TAB",
+    )
 
 
 def _merge(parts: list[Part]) -> list[Part]:

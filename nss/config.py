@@ -1,7 +1,8 @@
 """The configuration: TOML to frozen types, with all problems told at once.
 
 `parse` and `validate` are pure. What needs a look at the machine (files, certificates) is the
-matter of `nss.config_environment`; the sections themselves are in `nss.config_sections`.
+matter of `nss.config_environment`; the sections themselves are in `nss.config_sections`,
+`nss.source_sections` and `nss.sink_sections`.
 """
 
 import re
@@ -12,26 +13,30 @@ from pathlib import Path
 from formats.errors import Problem
 from nss.config_reading import Reading
 from nss.config_sections import (
-    CommonSourceConfig,
     Config,
     DurableSpoolConfig,
     FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
     MemorySpoolConfig,
     ServiceConfig,
-    SinkConfig,
-    SourceConfig,
     SpoolConfig,
-    StdinSourceConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-    TcpSourceConfig,
 )
 from nss.errors import ConfigError, InputMissing
 from nss.setting_values import Address, FormatChoice
 from nss.settings import printable, toml_text
+from nss.sink_sections import (
+    FileSinkConfig,
+    SinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
+from nss.source_sections import (
+    CommonSourceConfig,
+    FileSourceConfig,
+    HttpSourceConfig,
+    SourceConfig,
+    StdinSourceConfig,
+    TcpSourceConfig,
+)
 
 __all__ = [
     "Address",

@@ -5,19 +5,14 @@ Run as `python -m nss.config_docs`, it prints `docs/configuration.md`.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from inspect import cleandoc
 from itertools import chain
 
 from formats.filter_keys import FILTER_KEYS, KINDS
-from nss.config_sections import (
-    SINK_KINDS,
-    SOURCE_KINDS,
-    SPOOL_KINDS,
-    CommonSourceConfig,
-    DurableSpoolConfig,
-    FeedConfig,
-    ServiceConfig,
-)
+from nss.config_sections import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, ServiceConfig
 from nss.settings import Declared, declared, one_of
+from nss.sink_sections import SINK_KINDS
+from nss.source_sections import SOURCE_KINDS, CommonSourceConfig
 
 _OPENING = """\
 # Configuration
@@ -27,8 +22,8 @@ NSS reads one TOML file, `/etc/nss/nss.toml` unless `--config FILE` names anothe
 file at once, each problem with its key, its value and what would be right.
 
 - Durations are numbers of seconds.
-- Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB (powers of 1000) or KiB, MiB,
-  GiB (powers of 1024).
+- Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB, TB (powers of 1000) or KiB,
+  MiB, GiB, TiB (powers of 1024).
 - Relative paths start at the folder of the configuration file.
 - A key that NSS does not know is an error.
 
@@ -49,6 +44,8 @@ destinations = ["collector.example.com:514"]
 _SOURCES = """\
 At least one. The name is yours: lower-case letters, digits, `_` and `-`. No two sources may read
 the same file or listen at the same address, and every source needs a feed that takes its records.
+A file that NSS writes (the spool and the files beside it, the file of a sink and those it was
+rotated to) must be nothing else at the same time.
 """
 
 _FEEDS = """\
@@ -79,7 +76,7 @@ def page() -> str:
 
 def _section(heading: str, text: str | None, settings: Sequence[Declared]) -> Iterator[str]:
     yield f"## `{heading}`\n"
-    yield f"{(text or '').strip()}\n"
+    yield f"{cleandoc(text or '')}\n"
     yield from _settings_table(settings)
 
 
@@ -114,7 +111,7 @@ def _kinds(
     shared = {entry.key for entry in common}
     for name, kind in zip(names, kinds, strict=True):
         yield f'### `kind = "{name}"`\n'
-        yield f"{(kind.__doc__ or '').strip()}\n"
+        yield f"{cleandoc(kind.__doc__ or '')}\n"
         yield from _settings_table([entry for entry in declared(kind) if entry.key not in shared])
 
 

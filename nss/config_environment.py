@@ -13,19 +13,16 @@ from pathlib import Path
 from formats import language, presets
 from formats.errors import Problem
 from formats.language import FeedFormat
-from nss.config_reading import key_path
-from nss.config_sections import (
-    Config,
-    FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    SourceConfig,
-    TcpSourceConfig,
-)
+from nss.config_sections import Config, DurableSpoolConfig, FeedConfig
 from nss.errors import ConfigError
 from nss.setting_values import FormatChoice, format_fault
+from nss.settings import key_path
+from nss.sink_sections import FileSinkConfig, SyslogTcpSinkConfig
+from nss.source_sections import FileSourceConfig, HttpSourceConfig, SourceConfig, TcpSourceConfig
 
 MAX_KEY_BYTES = 64 << 10
+MAX_CREDENTIAL_BYTES = 4 << 10
+"""More would not fit into the header of a request."""
 MAX_FORMAT_BYTES = 1 << 20
 MAX_PEM_BYTES = 1 << 20
 
@@ -41,6 +38,10 @@ class Unfit(ConfigError):  # noqa: N818 - named as the sentence reads
 def check_environment(config: Config) -> list[Problem]:
     """Return everything about the machine that stands in the way of `config`, by key path."""
     problems: list[Problem] = []
+    if config.service.control_socket is not None:
+        problems += _socket_problems(config.service.control_socket)
+    if isinstance(config.spool, DurableSpoolConfig):
+        problems += _spool_problems(config.spool.path)
     for source in config.sources:
         problems += _source_problems(source, key_path("sources", source.name))
     for feed in config.feeds:
@@ -70,12 +71,42 @@ def read_obfuscation_key(path: Path) -> bytes:
 
     Refuses an empty key and a file that is open to everyone.
     """
-    what = "obfuscation key"
-    data = _read(what, path, MAX_KEY_BYTES, secret=True)
-    key = data.removesuffix(b"\n").removesuffix(b"\r")
-    if not key:
+    return _secret("obfuscation key", path, MAX_KEY_BYTES)
+
+
+def read_token(path: Path) -> bytes:
+    """Return the bearer token in a file, without one line end at its end. Raises `Unfit`.
+
+    Refuses a file that is open to everyone, and what no `Authorization` header can carry.
+    """
+    what = "token"
+    token = _secret(what, path, MAX_CREDENTIAL_BYTES)
+    if not all(0x21 <= byte <= 0x7E for byte in token):  # noqa: PLR2004 - "!" and "~"
+        raise Unfit(what, "must be printable ASCII characters without blanks", path)
+    return token
+
+
+def read_basic(path: Path) -> bytes:
+    """Return `USER:PASSWORD` from a file, without one line end at its end. Raises `Unfit`.
+
+    Refuses a file that is open to everyone, and what can't be sent so (RFC 7617, section 2).
+    """
+    what = "user and password"
+    credentials = _secret(what, path, MAX_CREDENTIAL_BYTES)
+    user, _, password = credentials.partition(b":")
+    if not user or not password:
+        raise Unfit(what, "must be USER:PASSWORD, both not empty", path)
+    if any(byte < 0x20 or byte == 0x7F for byte in credentials):  # noqa: PLR2004 - ASCII
+        raise Unfit(what, "must be one line, without control characters", path)
+    return credentials
+
+
+def _secret(what: str, path: Path, max_bytes: int) -> bytes:
+    data = _read(what, path, max_bytes, secret=True)
+    secret = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not secret:
         raise Unfit(what, "is empty", path)
-    return key
+    return secret
 
 
 def _format_text(path: Path, *, for_source: bool) -> str:
@@ -113,13 +144,57 @@ def _told(error: OSError) -> str:
     return reason[:1].lower() + reason[1:]
 
 
+def _socket_problems(path: Path) -> Iterator[Problem]:
+    key = "service.control_socket"
+    tip = 'create it for the user that nss runs as, or set service.control_socket, perhaps to "off"'
+    try:
+        why = _folder_fault(path.parent, tip)
+        if not why and path.exists() and not path.is_socket():
+            why = "is something else than a socket already"
+    except OSError as error:
+        why = _told(error)
+    if why:
+        yield Problem(key, str(path), why)
+
+
+def _spool_problems(path: Path) -> Iterator[Problem]:
+    """SQLite needs the folder too: it makes and removes files beside the spool."""
+    tip = (
+        "create it for the user that nss runs as, or set spool.path, or spool.kind = "
+        '"memory" if losing records in a crash does not matter'
+    )
+    try:
+        why = _folder_fault(path.parent, tip)
+        if not why and path.exists():
+            if not path.is_file():
+                why = "is not a regular file"
+            elif not os.access(path, os.R_OK | os.W_OK):
+                why = "permission denied: the user that nss runs as must read and write it"
+    except OSError as error:
+        why = _told(error)
+    if why:
+        yield Problem("spool.path", str(path), why)
+
+
+def _folder_fault(folder: Path, tip: str) -> str | None:
+    """Return why no file can be made in a folder; `tip` is what to do when it is not there."""
+    if not folder.is_dir():
+        return f"there is no folder {folder}\nTry: {tip}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"permission denied: the user that nss runs as must write in the folder {folder}"
+    return None
+
+
 def _source_problems(source: SourceConfig, where: str) -> Iterator[Problem]:
     yield from _format_problems(source.format, where, for_source=True)
     match source:
         case FileSourceConfig():
             yield from _input_problems(source, f"{where}.path")
         case TcpSourceConfig():
-            yield from _tls_problems(source, where)
+            yield from _listener_problems(source, where)
+        case HttpSourceConfig():
+            yield from _credential_problems(source, where)
+            yield from _listener_problems(source, where)
         case _:
             pass
 
@@ -132,8 +207,14 @@ def _feed_problems(feed: FeedConfig, where: str) -> Iterator[Problem]:
             read_obfuscation_key(path)
         except Unfit as unfit:
             yield Problem(f"{where}.obfuscation_key_file", str(path), unfit.why)
-    if isinstance(feed.sink, FileSinkConfig) and feed.sink.path is not None:
-        yield from _output_problems(feed.sink.path, f"{where}.sink.path")
+    match feed.sink:
+        case FileSinkConfig(path=Path() as path, rotate_bytes=rotate_bytes):
+            rotated = rotate_bytes is not None
+            yield from _output_problems(path, f"{where}.sink.path", rotated=rotated)
+        case SyslogTcpSinkConfig() as sink if sink.tls:
+            yield from _connector_problems(sink, f"{where}.sink")
+        case _:
+            pass
 
 
 def _format_problems(choice: FormatChoice, where: str, *, for_source: bool) -> Iterator[Problem]:
@@ -163,39 +244,81 @@ def _input_problems(source: FileSourceConfig, key: str) -> Iterator[Problem]:
         yield Problem(key, str(path), "permission denied")
 
 
-def _output_problems(path: Path, key: str) -> Iterator[Problem]:
+def _output_problems(path: Path, key: str, *, rotated: bool) -> Iterator[Problem]:
     try:
-        if not path.parent.is_dir():
-            yield Problem(key, str(path), f"there is no folder {path.parent}")
-        elif path.is_dir():
-            yield Problem(key, str(path), "is a folder; must be a file")
-        elif not os.access(path if path.exists() else path.parent, os.W_OK):
-            yield Problem(key, str(path), "permission denied")
+        why = _output_fault(path, rotated=rotated)
     except OSError as error:
-        yield Problem(key, str(path), _told(error))
+        why = _told(error)
+    if why:
+        yield Problem(key, str(path), why)
 
 
-def _tls_problems(source: TcpSourceConfig, where: str) -> Iterator[Problem]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate, key = source.tls_certificate, source.tls_key
-    if certificate is not None and key is not None:
-        unread = [
-            *_unreadable(certificate, f"{where}.tls_certificate"),
-            *_unreadable(key, f"{where}.tls_key", secret=True),
-        ]
-        yield from unread
-        if not unread:
-            yield from _pair_problems(context, certificate, key, where)
-    authorities = source.tls_client_ca
-    if authorities is not None:
-        at = f"{where}.tls_client_ca"
-        unread = [*_unreadable(authorities, at)]
-        yield from unread
-        if not unread:
+def _output_fault(path: Path, *, rotated: bool) -> str | None:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    if path.is_dir():
+        return "is a folder; must be a file"
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        return "permission denied"
+    if rotated and path.exists() and not path.is_file():
+        return "is not a regular file, which rotate_bytes needs"
+    if rotated and not os.access(folder, os.W_OK | os.X_OK):
+        return f"permission denied: rotate_bytes needs to write in the folder {folder}"
+    return None
+
+
+def _credential_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
+    wanted = (
+        ("token_file", source.token_file, read_token),
+        ("basic_file", source.basic_file, read_basic),
+    )
+    for key, path, read in wanted:
+        if path is not None:
             try:
-                context.load_verify_locations(authorities)
-            except OSError:  # ssl.SSLError is one
-                yield Problem(at, str(authorities), "has no certificate in PEM")
+                read(path)
+            except Unfit as unfit:
+                yield Problem(f"{where}.{key}", str(path), unfit.why)
+
+
+def _listener_problems(source: TcpSourceConfig | HttpSourceConfig, where: str) -> Iterator[Problem]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    yield from _identity_problems(context, source.tls_certificate, source.tls_key, where)
+    yield from _authority_problems(context, source.tls_client_ca, f"{where}.tls_client_ca")
+
+
+def _connector_problems(sink: SyslogTcpSinkConfig, where: str) -> Iterator[Problem]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    yield from _authority_problems(context, sink.tls_ca, f"{where}.tls_ca")
+    yield from _identity_problems(context, sink.tls_certificate, sink.tls_key, where)
+
+
+def _identity_problems(
+    context: ssl.SSLContext, certificate: Path | None, key: Path | None, where: str
+) -> Iterator[Problem]:
+    if certificate is None or key is None:
+        return
+    unread = [
+        *_unreadable(certificate, f"{where}.tls_certificate"),
+        *_unreadable(key, f"{where}.tls_key", secret=True),
+    ]
+    yield from unread
+    if not unread:
+        yield from _pair_problems(context, certificate, key, where)
+
+
+def _authority_problems(
+    context: ssl.SSLContext, authorities: Path | None, key: str
+) -> Iterator[Problem]:
+    if authorities is None:
+        return
+    unread = [*_unreadable(authorities, key)]
+    yield from unread
+    if not unread:
+        try:
+            context.load_verify_locations(authorities)
+        except OSError:  # ssl.SSLError is one
+            yield Problem(key, str(authorities), "has no certificate in PEM")
 
 
 def _unreadable(path: Path, key: str, *, secret: bool = False) -> Iterator[Problem]:

@@ -1,38 +1,28 @@
 """Decoded TOML to the sections of the configuration, with every problem noted on the way."""
 
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, replace
-from itertools import combinations, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 from formats import filters
 from formats.errors import FilterError, Problem
+from nss.config_rules import section_problems, table_problems, unused
 from nss.config_sections import (
-    SINK_KINDS,
-    SOURCE_KINDS,
     SPOOL_KINDS,
     Config,
     DurableSpoolConfig,
     FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
     ServiceConfig,
-    SinkConfig,
-    SourceConfig,
     SpoolConfig,
-    StdinSourceConfig,
-    TcpSourceConfig,
 )
-from nss.setting_values import Address, ComponentName, FormatChoice
-from nss.settings import Declared, Refused, declared, one_of, suggestion, toml_text
+from nss.setting_values import ComponentName, FormatChoice
+from nss.settings import Declared, Refused, declared, key_path, one_of, suggestion
+from nss.sink_sections import SINK_KINDS, SinkConfig
+from nss.source_sections import SOURCE_KINDS, SourceConfig
 
 _SECTIONS = ("service", "spool", "sources", "feeds")
-_EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 T = TypeVar("T")
 
@@ -47,7 +37,9 @@ class Reading:
     def config(self, tables: Mapping[str, object]) -> Config | None:
         """Return the configuration, or `None` when there are problems."""
         self.unknown(tables, "", _SECTIONS)
-        service = self.values(ServiceConfig, self.table(tables, "", "service"), "service")
+        service = ServiceConfig(
+            **self.values(ServiceConfig, self.table(tables, "", "service"), "service")
+        )
         spool = self.spool(self.table(tables, "", "spool"))
         source_tables = self.components(tables, "sources")
         feed_tables = self.components(tables, "feeds")
@@ -56,14 +48,12 @@ class Reading:
         wanted = [self.feed(name, table, names) for name, table in feed_tables.items()]
         sources = tuple(source for source in found if source is not None)
         feeds = tuple(feed for feed in wanted if feed is not None)
-        self.problems += _claimed_twice(sources, feeds)
+        self.problems += section_problems(service, spool, sources, feeds)
         if feeds and len(feeds) == len(feed_tables):
-            self.problems += _unused(names, feeds)
-        if spool is not None:
-            self.problems += _larger_than_spool(sources, spool)
+            self.problems += unused(names, feeds)
         if self.problems or spool is None:
             return None
-        return Config(service=ServiceConfig(**service), spool=spool, sources=sources, feeds=feeds)
+        return Config(service=service, spool=spool, sources=sources, feeds=feeds)
 
     def tell(self, key: str, value: object, why: str) -> None:
         """Note a problem."""
@@ -198,8 +188,7 @@ class Reading:
         if kind is None:
             return None
         values = self.values(kind, table, where, beside=("kind",))
-        if kind in (TcpSourceConfig, HttpSourceConfig):
-            self.problems += _tls_pairs(table, where)
+        self.problems += table_problems(kind, table, where)
         return kind(name=name, **values) if len(self.problems) == before else None
 
     def feed(
@@ -243,75 +232,5 @@ class Reading:
         if kind is None:
             return None
         values = self.values(kind, table, f"{where}.sink", beside=("kind",))
+        self.problems += table_problems(kind, table, f"{where}.sink")
         return kind(**values) if len(self.problems) == before else None
-
-
-def key_path(where: str, key: str) -> str:
-    """Return the path of a key as it is written in TOML."""
-    written = key if _BARE_KEY.fullmatch(key) else toml_text(key)
-    return f"{where}.{written}" if where else written
-
-
-def _tls_pairs(table: Mapping[str, object], where: str) -> Iterator[Problem]:
-    """Tell the TLS keys that need another one."""
-    needs = {
-        "tls_certificate": "tls_key",
-        "tls_key": "tls_certificate",
-        "tls_client_ca": "tls_certificate",
-    }
-    for key, needed in needs.items():
-        if key in table and needed not in table:
-            yield Problem(f"{where}.{key}", table[key], f"needs {needed} as well")
-
-
-def _claimed_twice(
-    sources: Sequence[SourceConfig], feeds: Sequence[FeedConfig]
-) -> Iterator[Problem]:
-    """Tell the files, addresses and streams that two components want for themselves.
-
-    A file that one writes and another reads would be an endless loop, a file read twice would
-    double the records.
-    """
-    for (key, claim), (later_key, later) in combinations(_claims(sources, feeds), 2):
-        if _clash(claim, later):
-            yield Problem(later_key, str(later), f"is taken by {key}")
-
-
-def _claims(
-    sources: Iterable[SourceConfig], feeds: Iterable[FeedConfig]
-) -> Iterator[tuple[str, str | Address]]:
-    for source in sources:
-        where = key_path("sources", source.name)
-        match source:
-            case FileSourceConfig():
-                yield f"{where}.path", os.path.normpath(source.path)
-            case StdinSourceConfig():
-                yield f"{where}.kind", source.kind
-            case TcpSourceConfig() | HttpSourceConfig():
-                yield f"{where}.listen", source.listen
-    for feed in feeds:
-        if isinstance(feed.sink, FileSinkConfig) and feed.sink.path is not None:
-            yield f"{key_path('feeds', feed.name)}.sink.path", os.path.normpath(feed.sink.path)
-
-
-def _clash(one: str | Address, other: str | Address) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return one == other
-    hosts = {one.host, other.host}
-    return one.port == other.port != 0 and (len(hosts) == 1 or bool(hosts & _EVERY_INTERFACE))
-
-
-def _unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
-    """Tell the sources whose records no feed would take."""
-    used = {name for feed in feeds for name in feed.sources}
-    for name in names:
-        if name not in used:
-            yield Problem(key_path("sources", name), None, "no feed takes its records")
-
-
-def _larger_than_spool(sources: Iterable[SourceConfig], spool: SpoolConfig) -> Iterator[Problem]:
-    for source in sources:
-        if source.max_record_bytes > spool.max_bytes:
-            why = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
-            key = f"{key_path('sources', source.name)}.max_record_bytes"
-            yield Problem(key, source.max_record_bytes, why)

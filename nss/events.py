@@ -31,10 +31,18 @@ def service_stopping(reason: str) -> None:
     _tell(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
 
 
-def service_stopped(pending: int) -> None:
+def service_stopped(pending: int, *, durable: bool) -> None:
     """Everything ended; `pending` records were accepted and not delivered."""
     tell_held_back()
-    if pending:
+    if pending and durable:
+        _tell(
+            logging.WARNING,
+            "service_stopped",
+            "service",
+            "The service stopped before everything was delivered; the spool keeps the rest.",
+            pending=pending,
+        )
+    elif pending:
         _tell(
             logging.ERROR,
             "service_stopped",
@@ -69,10 +77,11 @@ def feed_totals(
     delivered: int,
     filtered: int,
     rejected: int,
+    dropped: int,
     pending: int,
     shortened: int,
 ) -> None:
-    """A feed ended: its account. Accepted = delivered + filtered + rejected + pending."""
+    """A feed ended: its account. Its numbers add up as `nss.account` says."""
     _tell(
         logging.INFO,
         "feed_totals",
@@ -82,30 +91,33 @@ def feed_totals(
         delivered=delivered,
         filtered=filtered,
         rejected=rejected,
+        dropped=dropped,
         pending=pending,
         shortened=shortened,
     )
 
 
-def service_forced(pending: int) -> None:
+def service_forced(pending: int, *, durable: bool) -> None:
     """A second signal ended the process before the stop was done."""
+    fate = "the spool keeps the pending records" if durable else "pending records are lost"
     _tell(
-        logging.ERROR,
+        logging.WARNING if durable else logging.ERROR,
         "service_forced",
         "service",
-        "A second signal ended the service at once; pending records are lost.",
+        f"A second signal ended the service at once; {fate}.",
         pending=pending,
     )
 
 
-def records_left_behind(feed: str, pending: int) -> None:
-    """A reload took a feed, or a source of it, away before everything was delivered."""
+def records_left_behind(feed: str, pending: int, *, durable: bool) -> None:
+    """A feed, or a source of it, is gone before everything was delivered."""
+    fate = "they stay in the spool for replay_minutes" if durable else "they are lost"
     count("records_left_behind", feed, pending)
     _tell(
         logging.ERROR,
         "records_left_behind",
         feed,
-        "The new configuration has no place for records that were accepted; they are lost.",
+        f"The configuration has no place for records that were accepted; {fate}.",
         pending=pending,
     )
 

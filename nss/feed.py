@@ -1,16 +1,18 @@
 """A feed at work: follow the spool, decode, filter, render, hand over, move the cursor."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from formats.errors import NotReadable
 from formats.pipeline import FeedSettings, Pipeline, Rendered, recognise
 from formats.read import BadRecord, Input, split_lines
 from nss import events
+from nss.account import Account
 from nss.batch import Batch
 from nss.sinks import Delivered, Rejected, RetryAfter, Sink, TooLong
-from nss.spool import Cursor, Entry, SpoolClosed
+from nss.spool import Cursor, Entry, Reject, SpoolClosed
+from nss.tap import Tap
 
 SAMPLE_MAX_BYTES = 64 * 1024
 """So much of a batch is looked at to recognise the form of its records."""
@@ -22,26 +24,6 @@ MAX_SENDERS = 4096
 SLICE_BYTES = 128 * 1024
 """So much of a batch is decoded, rendered and sent before the next: the records of a slice stay
 in the processor's second-level cache on their way."""
-
-
-@dataclass(slots=True)
-class FeedCounts:
-    """What became of the records of a feed since it started; shortened ones are delivered too."""
-
-    delivered: int = 0
-    filtered: int = 0
-    rejected: int = 0
-    shortened: int = 0
-    unpacked: int = 0
-    """Records beyond one a line: JSON arrays that no framing took apart."""
-
-    def add(self, other: "FeedCounts") -> None:
-        """Count what `other` counted."""
-        self.delivered += other.delivered
-        self.filtered += other.filtered
-        self.rejected += other.rejected
-        self.shortened += other.shortened
-        self.unpacked += other.unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +42,22 @@ class Feed:
     """
 
     def __init__(
-        self, name: str, cursor: Cursor, sink: Sink, origins: Mapping[str, Origin]
+        self,
+        name: str,
+        cursor: Cursor,
+        sink: Sink,
+        origins: Mapping[str, Origin],
+        taps: Collection[Tap] = (),
+        at: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self.name = name
         self.cursor = cursor
         self.sink = sink
-        self.counts = FeedCounts()
         self.last_error: str | None = None
+        self.handed_over = 0
+        """Lines that the sink took; moves inside of a batch, the account only at its end."""
+        self._taps = taps
+        self._at = at
         self._origins = origins
         self._pipelines: dict[tuple[str, str], Pipeline] = {}
         self._compiled: dict[tuple[str, str], Pipeline] = {}
@@ -78,9 +69,12 @@ class Feed:
         try:
             while not self._stop.is_set():
                 entry = await self._next()
-                if entry is None or not await self._pass(entry.batch):
+                if entry is None:
                     return
-                self.cursor.advance(entry.sequence)
+                passing = await self._pass(entry.batch)
+                if passing is None:
+                    return
+                await self.cursor.advance(entry.sequence, passing.done, passing.rejects)
                 # The next batch only after others had their turn: rendering does not await.
                 await asyncio.sleep(0)
         except SpoolClosed:
@@ -95,7 +89,7 @@ class Feed:
     @property
     def accepted_records(self) -> int:
         """Records accepted for the feed: delivered, filtered, rejected or pending."""
-        return self.cursor.accepted_records + self.counts.unpacked
+        return self.cursor.accepted_records + self.cursor.account.unpacked
 
     async def _next(self) -> Entry | None:
         """Return the next batch; `None` when the feed was stopped first."""
@@ -108,25 +102,27 @@ class Feed:
             following.cancel()
             stopped.cancel()
 
-    async def _pass(self, batch: Batch) -> bool:
-        """Bring a batch to its end; `False` when stopped before."""
-        counts = FeedCounts()
+    async def _pass(self, batch: Batch) -> "_Passing | None":
+        """Bring a batch to its end and return what became of it; `None` when stopped before."""
+        passing = _Passing(batch)
         for offset, data in _slices(batch.data):
-            if not await self._pass_slice(batch, offset, data, counts):
-                return False
+            if not await self._pass_slice(passing, offset, data):
+                return None
             # Others have their turn between slices: rendering does not await.
             await asyncio.sleep(0)
-        done = counts.delivered + counts.filtered + counts.rejected
-        counts.unpacked = done - batch.records
-        self.counts.add(counts)
-        return True
+        passing.done.unpacked = passing.done.done - batch.records
+        return passing
 
-    async def _pass_slice(self, batch: Batch, offset: int, data: bytes, counts: FeedCounts) -> bool:
+    async def _pass_slice(self, passing: "_Passing", offset: int, data: bytes) -> bool:
+        batch = passing.batch
         source, sender = batch.source, (batch.source, batch.connection)
         rendered = self._render(sender, data)
+        for tap in self._taps:
+            tap.show(self.name, data, rendered.lines)
         delivery = _Delivery(self, source, self._pipelines.get(sender), rendered)
         while not delivery.done:
             delay_secs = await delivery.step()
+            self._at("mid-send")
             if delay_secs and await self._stopped_within(delay_secs):
                 return False
         self.last_error = None
@@ -134,11 +130,27 @@ class Feed:
             events.record_rejected(
                 self.name, source, bad.reason, offset + bad.offset, len(bad.data)
             )
-        counts.delivered += delivery.delivered
-        counts.filtered += rendered.filtered
-        counts.rejected += len(rendered.bad) + delivery.rejected
-        counts.shortened += delivery.shortened
+            passing.reject(bad.reason, bad.data)
+        for index, reason in sorted(delivery.rejected.items()):
+            passing.reject(reason, self._record_behind(sender, data, index))
+        done = passing.done
+        done.delivered += delivery.delivered
+        done.filtered += rendered.filtered
+        done.rejected += len(rendered.bad) + len(delivery.rejected)
+        done.shortened += delivery.shortened
         return True
+
+    def _record_behind(self, sender: tuple[str, str], data: bytes, index: int) -> bytes:
+        """Return the record that the line of an index was rendered from.
+
+        Rendering does not note it, as next to no record is ever asked for.
+        """
+        pipeline = self._pipelines[sender]
+        for _, record in split_lines(data):
+            index -= len(pipeline.run(record + b"\n").lines)
+            if index < 0:
+                return record
+        return b""
 
     async def _stopped_within(self, delay_secs: float) -> bool:
         try:
@@ -188,6 +200,19 @@ def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield at, data[at:]
 
 
+@dataclass(slots=True)
+class _Passing:
+    """What became of a batch so far."""
+
+    batch: Batch
+    done: Account = field(default_factory=Account)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def reject(self, reason: str, record: bytes) -> None:
+        """Note a reject for the spool to keep."""
+        self.rejects.append(Reject(self.batch.source, self.batch.connection, reason, record))
+
+
 class _Delivery:
     """The way of one batch's lines to the sink: what is left, and what became of the others."""
 
@@ -200,7 +225,8 @@ class _Delivery:
         self._lines = rendered.lines
         self._records = rendered.records
         self.delivered = 0
-        self.rejected = 0
+        self.rejected: dict[int, str] = {}
+        """Why lines were rejected, by their index among all lines."""
         self.shortened = 0
 
     @property
@@ -231,11 +257,15 @@ class _Delivery:
 
     def _drop(self, sent: int) -> None:
         self.delivered += sent
+        self._feed.handed_over += sent
         del self._lines[:sent]
         del self._records[:sent]
 
     def _reject(self, index: int, reason: str) -> None:
-        self.rejected += 1
+        number = index + self.delivered
+        for earlier in sorted(self.rejected):
+            number += earlier <= number
+        self.rejected[number] = reason
         events.record_rejected(self._feed.name, self._source, reason, 0, len(self._lines[index]))
         del self._lines[index]
         del self._records[index]

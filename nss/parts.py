@@ -2,13 +2,31 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nss.config import Config, FeedConfig, SourceConfig, TcpSourceConfig
+from nss.batch import Batch
+from nss.config import Config, FeedConfig, HttpSourceConfig, SourceConfig, TcpSourceConfig
 from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
+
+
+@dataclass(slots=True)
+class Intake:
+    """What the spool accepted from a source since the source started."""
+
+    records: int = 0
+    data_bytes: int = 0
+    last_at: float | None = None
+    """Seconds since the epoch."""
+
+    def count(self, batch: Batch) -> None:
+        """Count a batch that was accepted."""
+        self.records += batch.records
+        self.data_bytes += len(batch.data)
+        self.last_at = time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +35,7 @@ class RunningSource:
 
     part: Source
     settings: SourceConfig
+    intake: Intake
     task: asyncio.Task[None]
 
 
@@ -78,10 +97,10 @@ def check_listens(config: Config, sources: Mapping[str, RunningSource]) -> None:
     at_work = {
         running.settings.listen
         for running in sources.values()
-        if isinstance(running.settings, TcpSourceConfig)
+        if isinstance(running.settings, TcpSourceConfig | HttpSourceConfig)
     }
     for source in config.sources:
-        if not isinstance(source, TcpSourceConfig) or source.listen in at_work:
+        if not isinstance(source, TcpSourceConfig | HttpSourceConfig) or source.listen in at_work:
             continue
         host, port = source.listen
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -6,46 +6,39 @@ the process at once. The event loop is chosen here and nowhere else.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-import socket
-import ssl
 import traceback
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import uvloop
 
-from formats import pipeline
-from formats.read_json import json_names
-from formats.times import zone
+from nss import build, events, logs
 from nss import config as configuration
-from nss import events, logs
 from nss.batch import Batch
-from nss.config import (
-    Config,
-    FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    SourceConfig,
-    StdinSourceConfig,
-    SyslogUdpSinkConfig,
-    TcpSourceConfig,
-)
-from nss.config_environment import check_environment, load_format, read_obfuscation_key
+from nss.config import Config, FeedConfig
+from nss.config_environment import check_environment
 from nss.errors import NssError, ServiceError
-from nss.feed import Feed, Origin
-from nss.parts import Retired, RunningFeed, RunningSource, check_listens, inputs_of, retired_by
-from nss.sinks import Sink
-from nss.sinks.file import FileSink
-from nss.sinks.syslog_udp import SyslogUdpSink
+from nss.feed import Feed
+from nss.operation import Reloaded
+from nss.oversight import Oversight
+from nss.parts import (
+    Intake,
+    Retired,
+    RunningFeed,
+    RunningSource,
+    check_listens,
+    inputs_of,
+    retired_by,
+)
 from nss.sources import Source
-from nss.sources.file import FileSource
-from nss.sources.stdin import StdinSource
-from nss.sources.tcp import TcpSource
 from nss.spool import Cursor, Spool
-from nss.spool.memory import MemorySpool
+from nss.spool.schema import At
+from nss.tap import Tap
 
 EXIT_DRAINED = 0
 EXIT_NOT_DRAINED = 75
@@ -54,102 +47,18 @@ EXIT_NOT_DRAINED = 75
 _LOOK_SECS = 0.05
 
 
-def build_source(settings: SourceConfig, position: str | None) -> Source:
-    """Return the source of a kind."""
-    match settings:
-        case FileSourceConfig():
-            return FileSource(
-                settings.name,
-                settings.path,
-                follow=settings.follow,
-                max_record_bytes=settings.max_record_bytes,
-                poll_secs=settings.poll_secs,
-                position=position,
-            )
-        case StdinSourceConfig():
-            return StdinSource(settings.name, max_record_bytes=settings.max_record_bytes)
-        case TcpSourceConfig():
-            return TcpSource(
-                settings.name,
-                settings.listen.host,
-                settings.listen.port,
-                framing=settings.framing,
-                ssl_context=_server_context(settings),
-                idle_secs=settings.idle_secs,
-                max_record_bytes=settings.max_record_bytes,
-                max_connections=settings.max_connections,
-            )
-
-
-def _server_context(settings: TcpSourceConfig) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def build_sink(settings: FeedConfig) -> Sink:
-    """Return the sink of a feed."""
-    match settings.sink:
-        case SyslogUdpSinkConfig() as udp:
-            return SyslogUdpSink(
-                settings.name,
-                udp.destinations,
-                pri=udp.pri,
-                rfc5424=udp.rfc5424,
-                hostname=udp.hostname or socket.gethostname(),
-                app_name=udp.app_name,
-                max_message_bytes=udp.max_message_bytes,
-                max_messages_per_sec=udp.max_messages_per_sec,
-                source_ports=udp.source_ports,
-                resolve_secs=udp.resolve_secs,
-                failback_secs=udp.failback_secs,
-            )
-        case FileSinkConfig() as file:
-            return FileSink(settings.name, "-" if file.path is None else file.path)
-
-
-def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:
-    """Return how a feed reads each of its sources."""
-    feed_format = load_format(settings.format)
-    if feed_format is None:
-        raise ServiceError(f"feed {settings.name}: {settings.format.value} is no format to render")
-    key_file = settings.obfuscation_key_file
-    key = b"" if key_file is None else read_obfuscation_key(key_file)
-    origins = {}
-    for source in sources:
-        if source.name not in settings.sources:
-            continue
-        read_format = load_format(source.format)
-        known = json_names() if source.format.kind == "json" else None
-        origins[source.name] = Origin(
-            known if read_format is None else pipeline.input_of(read_format),
-            pipeline.FeedSettings(
-                format=feed_format,
-                filter=settings.filter,
-                zone=zone(settings.zone),
-                source_zone=zone(source.zone),
-                escape_characters=settings.escape_characters,
-                protect_separators=settings.protect_separators,
-                obfuscation_key=key,
-                max_record_bytes=source.max_record_bytes,
-            ),
-        )
-    return origins
-
-
 class Service:
     """All parts of one configuration, running in one event loop."""
 
-    def __init__(self, config: Config, path: Path) -> None:
-        self._config = config
-        self._path = path
-        self._spool: Spool = MemorySpool(config.spool.max_bytes)
-        self._sources: dict[str, RunningSource] = {}
-        self._feeds: dict[str, RunningFeed] = {}
+    def __init__(self, config: Config, path: Path, at: At) -> None:
+        self.config = config
+        self.path = path
+        self.sources: dict[str, RunningSource] = {}
+        self.feeds: dict[str, RunningFeed] = {}
+        self.taps: set[Tap] = set()
+        self.spool: Spool
+        self._at = at
+        self._oversight = Oversight(self)
         self._stopping = asyncio.Event()
         self._signalled_before = False
         self._reloading = asyncio.Lock()
@@ -158,61 +67,98 @@ class Service:
         self._failure_code: int | None = None
 
     async def run(self) -> int:
-        """Run until all sources are at their end or a signal comes; return the exit code."""
+        """Run until all sources are at their end or a signal comes; return the exit code.
+
+        Raises `NssError` when the spool, the control socket or the metrics port can't be had.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
-        self._apply(self._config)
-        events.service_started(len(self._sources), len(self._feeds))
-        await self._until_finished()
-        return await self._stop()
+        self.spool = await build.open_spool(self.config.spool, self._at)
+        try:
+            await self._oversight.start()
+            await self._forget_strangers()
+            await self._apply(self.config)
+            events.service_started(len(self.sources), len(self.feeds))
+            self._oversight.ready()
+            await self._until_finished()
+            self._oversight.stopping()
+            return await self._stop()
+        finally:
+            await self._oversight.close()
+            await self.spool.close()
 
     def _signalled(self, number: signal.Signals) -> None:
         if self._signalled_before:
-            events.service_forced(self._pending)
+            events.service_forced(self._pending, durable=self.spool.durable)
             os._exit(128 + number)
         self._signalled_before = True
         events.service_stopping(signal.Signals(number).name)
         self._stopping.set()
 
     def _reload_soon(self) -> None:
-        task = self._start("reload", "configuration", self.reload)
+        async def told() -> None:
+            with contextlib.suppress(NssError):  # which the log has told
+                await self.reload()
+
+        task = self._start("reload", "configuration", told)
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
     @property
     def _pending(self) -> int:
-        return sum(feed.part.cursor.pending_records for feed in self._feeds.values())
+        return sum(feed.part.cursor.pending_records for feed in self.feeds.values())
 
-    async def reload(self) -> None:
-        """Read the configuration again: put it in force part by part, or keep the old one."""
+    async def _forget_strangers(self) -> None:
+        """Let the spool forget feeds that the configuration has no more."""
+        names = {feed.name for feed in self.config.feeds}
+        for name, pending in self.spool.feeds().items():
+            if name not in names:
+                await self.spool.forget(name)
+                if pending:
+                    events.records_left_behind(name, pending, durable=self.spool.durable)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and put it in force part by part.
+
+        Raises `NssError` with why the old one stays.
+        """
         async with self._reloading:
-            if self._stopped:
-                return
+            self._oversight.reloading()
             try:
-                config = _checked(self._path)
-                if config.spool != self._config.spool:
-                    raise ServiceError("a changed [spool] needs a restart")
-                check_listens(config, self._sources)
+                return await self._reload()
             except NssError as error:
-                events.reload_refused(str(self._path), str(error))
-                return
-            logs.configure(config.service.log_format, config.service.log_level)
-            retired = retired_by(config, self._sources, self._feeds)
-            if not await self._retire(retired):
-                return  # a stop came: it drains all parts as they are
-            started = self._apply(config)
-            self._config = config
-            self._leave_behind(retired.feeds)
-            events.configuration_reloaded(str(self._path), ended=retired.names, started=started)
+                events.reload_refused(str(self.path), str(error))
+                raise
+            finally:
+                self._oversight.ready()
+
+    async def _reload(self) -> Reloaded:
+        if self._stopped:
+            raise ServiceError("reload: the service is stopping")
+        config = _checked(self.path)
+        for section in ("spool", "service.control_socket", "service.metrics_listen"):
+            read = attrgetter(section)
+            if read(config) != read(self.config):
+                raise ServiceError(f"reload: a changed {section} needs a restart")
+        check_listens(config, self.sources)
+        logs.configure(config.service.log_format, config.service.log_level)
+        retired = retired_by(config, self.sources, self.feeds)
+        if not await self._retire(retired):
+            raise ServiceError("reload: the service is stopping")  # with all parts as they are
+        started = await self._apply(config)
+        self.config = config
+        await self._leave_behind(retired.feeds)
+        events.configuration_reloaded(str(self.path), ended=retired.names, started=started)
+        return Reloaded(retired.names, started)
 
     async def _retire(self, retired: Retired) -> bool:
         """End parts; return whether it was done, for a stop goes first.
 
         Feeds that go, or lose a source, deliver for up to `drain_secs` what was accepted before.
         """
-        deadline = asyncio.get_running_loop().time() + self._config.service.drain_secs
+        deadline = asyncio.get_running_loop().time() + self.config.service.drain_secs
         for source in retired.sources:
             await source.part.stop()
         await self._wait([source.task for source in retired.sources], deadline)
@@ -223,15 +169,15 @@ class Service:
             feed.part.stop()
         tasks = [feed.task for feed in retired.feeds]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._config.service.drain_secs)
+            await asyncio.wait(tasks, timeout=self.config.service.drain_secs)
         tasks += [source.task for source in retired.sources]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for source in retired.sources:
-            del self._sources[source.settings.name]
+            del self.sources[source.settings.name]
         for feed in retired.feeds:
-            del self._feeds[feed.settings.name]
+            del self.feeds[feed.settings.name]
             self._report(feed.part)
         return True
 
@@ -252,48 +198,55 @@ class Service:
                 return
             await asyncio.sleep(_LOOK_SECS)
 
-    def _leave_behind(self, retired: Collection[RunningFeed]) -> None:
+    async def _leave_behind(self, retired: Collection[RunningFeed]) -> None:
         """Let the spool forget feeds that are gone; tell what nobody will deliver for them."""
         for feed in retired:
             name = feed.settings.name
             pending = feed.part.cursor.pending_records
-            if name in self._feeds:
-                pending -= self._feeds[name].taken_over
+            if name in self.feeds:
+                pending -= self.feeds[name].taken_over
             else:
-                self._spool.forget(name)
+                await self.spool.forget(name)
             if pending > 0:
-                events.records_left_behind(name, pending)
+                events.records_left_behind(name, pending, durable=self.spool.durable)
 
-    def _apply(self, config: Config) -> list[str]:
+    async def _apply(self, config: Config) -> list[str]:
         """Start the parts that are not running yet; returns their names. Feeds come first."""
         started = []
         for feed_settings in config.feeds:
-            if feed_settings.name not in self._feeds:
-                self._start_feed(feed_settings, config)
+            if feed_settings.name not in self.feeds:
+                await self._start_feed(feed_settings, config)
                 started.append(f"feed {feed_settings.name}")
         for settings in config.sources:
-            if settings.name not in self._sources:
-                source = build_source(settings, self._spool.position(settings.name))
-                task = self._start("source", source.name, partial(self._read, source))
-                self._sources[source.name] = RunningSource(source, settings, task)
+            if settings.name not in self.sources:
+                position = self.spool.position(settings.name)
+                source = build.build_source(settings, position, self._is_full)
+                intake = Intake()
+                task = self._start("source", source.name, partial(self._read, source, intake))
+                self.sources[source.name] = RunningSource(source, settings, intake, task)
                 started.append(f"source {source.name}")
         return started
 
-    def _start_feed(self, settings: FeedConfig, config: Config) -> None:
-        sink, origins = build_sink(settings), build_origins(settings, config.sources)
-        cursor = self._spool.cursor(settings.name, settings.sources)
-        taken_over = cursor.accepted_records
-        feed = Feed(settings.name, cursor, sink, origins)
+    async def _start_feed(self, settings: FeedConfig, config: Config) -> None:
+        sink = build.build_sink(settings)
+        origins = build.build_origins(settings, config.sources)
+        cursor = await self.spool.cursor(settings.name, settings.sources)
+        feed = Feed(settings.name, cursor, sink, origins, self.taps, self._at)
+        taken_over = cursor.pending_records
         task = self._start("feed", feed.name, feed.run)
         inputs = inputs_of(settings, config)
-        self._feeds[feed.name] = RunningFeed(feed, settings, inputs, taken_over, task)
+        self.feeds[feed.name] = RunningFeed(feed, settings, inputs, taken_over, task)
 
-    async def _read(self, source: Source) -> None:
+    async def _read(self, source: Source, intake: Intake) -> None:
         async def accept(batch: Batch) -> None:
-            await self._spool.append(batch)
+            await self.spool.append(batch)
+            intake.count(batch)
 
         await source.run(accept)
         events.source_finished(source.name)
+
+    def _is_full(self) -> bool:
+        return self.spool.full or self.spool.last_error is not None
 
     def _start(
         self, kind: str, name: str, work: Callable[[], Awaitable[None]]
@@ -317,7 +270,7 @@ class Service:
         """Wait for a stop, or until every source has come to its end."""
         stopping = asyncio.create_task(self._stopping.wait())
         while not stopping.done():
-            tasks = {source.task for source in self._sources.values() if not source.task.done()}
+            tasks = {source.task for source in self.sources.values() if not source.task.done()}
             if not tasks and not self._reloading.locked():
                 break
             await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED, timeout=0.5)
@@ -331,38 +284,39 @@ class Service:
         stopping = asyncio.create_task(self._stopping.wait())
         # At the end of all input there is no hurry; after a signal there is.
         await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({draining}, timeout=self._config.service.drain_secs)
+        await asyncio.wait({draining}, timeout=self.config.service.drain_secs)
         tasks = [draining, stopping, *self._tasks()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for feed in self._feeds.values():
+        for feed in self.feeds.values():
             self._report(feed.part)
-        events.service_stopped(self._pending)
+        events.service_stopped(self._pending, durable=self.spool.durable)
         if self._failure_code is not None:
             return self._failure_code
         return EXIT_NOT_DRAINED if self._pending else EXIT_DRAINED
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        sources = [source.task for source in self._sources.values()]
-        return sources + [feed.task for feed in self._feeds.values()]
+        sources = [source.task for source in self.sources.values()]
+        return sources + [feed.task for feed in self.feeds.values()]
 
     async def _drain(self) -> None:
-        for source in self._sources.values():
+        for source in self.sources.values():
             await source.part.stop()
-        await asyncio.gather(*(source.task for source in self._sources.values()))
-        self._spool.seal()
-        await asyncio.gather(*(feed.task for feed in self._feeds.values()))
+        await asyncio.gather(*(source.task for source in self.sources.values()))
+        self.spool.seal()
+        await asyncio.gather(*(feed.task for feed in self.feeds.values()))
 
     @staticmethod
     def _report(feed: Feed) -> None:
-        counts = feed.counts
+        counts = feed.cursor.account
         events.feed_totals(
             feed.name,
             accepted=feed.accepted_records,
             delivered=counts.delivered,
             filtered=counts.filtered,
             rejected=counts.rejected,
+            dropped=counts.dropped,
             pending=feed.cursor.pending_records,
             shortened=counts.shortened,
         )
@@ -384,16 +338,17 @@ def _checked(path: Path) -> Config:
     return config
 
 
-def run(path: Path) -> int:
+def run(path: Path, *, at: At = lambda _point: None) -> int:
     """Run the service of a configuration file in the foreground; return the exit code.
 
-    Raises `nss.errors.NssError` when the configuration can't be used.
+    `at` is called at points where a crash would be interesting, with their names (tests). Raises
+    `nss.errors.NssError` when the configuration can't be used.
     """
     config = _checked(path)
     logs.configure(config.service.log_format, config.service.log_level)
 
     async def main() -> int:
-        return await Service(config, path).run()
+        return await Service(config, path, at).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())

@@ -148,12 +148,14 @@ class HostName(Kind):
         """Return the name."""
         if not isinstance(value, str):
             raise self.refuse(value)
-        bracketed = f"[{value}]" if ":" in value else value
-        host, port = _split(self, bracketed)
-        if port is not None:
-            raise self.refuse(value)
-        _check_host(self, bracketed, host)
-        return host
+        if ":" not in value:
+            _check_host(self, value, value)
+            return value
+        try:
+            ipaddress.IPv6Address(value)
+        except ValueError:
+            raise self.refuse(value) from None
+        return value
 
 
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")

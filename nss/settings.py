@@ -136,6 +136,13 @@ def _escape(code: int) -> str:
 
 
 _MAX_SHORT_ESCAPE = 0xFFFF
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def key_path(where: str, key: str) -> str:
+    """Return the path of a key as it is written in TOML."""
+    written = key if _BARE_KEY.fullmatch(key) else toml_text(key)
+    return f"{where}.{written}" if where else written
 
 
 def toml_text(value: object) -> str:
@@ -231,8 +238,11 @@ class Seconds(Kind):
         return float(value)
 
 
-_SIZE = re.compile(r"([0-9]{1,15}) ?([KMG]i?B)?")
-_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+
+_SIZE = re.compile(r"([0-9]{1,15}) ?([KMGT]i?B)?")
+_DECIMAL_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS = _DECIMAL_UNITS | {"KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB}
 
 
 @dataclass(frozen=True)
@@ -265,7 +275,7 @@ class Size(Kind):
     def show(self, value: object) -> str:
         """Return the size with the largest unit, from MiB up, that it is a multiple of."""
         if isinstance(value, int) and value:
-            for unit in ("GiB", "MiB"):
+            for unit in ("TiB", "GiB", "MiB"):
                 if value % _UNITS[unit] == 0:
                     return f'"{value // _UNITS[unit]}{unit}"'
         return toml_text(value)

@@ -35,6 +35,10 @@ SAMPLE_MAX_RECORD_BYTES = 1 << 20
 _CONFIG = """\
 [service]
 log_format = "json"
+control_socket = "off"
+
+[spool]
+kind = "memory"
 
 [sources.gateway]
 kind = "tcp"

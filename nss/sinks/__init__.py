@@ -57,6 +57,10 @@ class Sink(Protocol):
     wants_keys: bool
     """Whether `send` should get the keys that order must be kept for (the record's user)."""
 
+    @property
+    def destination(self) -> str:
+        """Where lines go at the moment."""
+
     async def open(self) -> None:
         """Get ready. A destination that is not there yet is no error: `send` will tell."""
 

@@ -120,3 +120,82 @@ def file_reopened(feed: str, path: str) -> None:
         path=path,
     )
     count("sink_file_reopens", feed)
+
+
+def connection_lost(feed: str, destination: str, why: str, owed_lines: int) -> None:
+    """Tell that a connection broke; lines that may not have arrived are sent again."""
+    emit(
+        logging.WARNING,
+        "sink_connection_lost",
+        feed,
+        "The connection was lost: lines that may not have arrived are sent again.",
+        destination=destination,
+        why=why,
+        lines=owed_lines,
+    )
+    count("sink_connections_lost", feed)
+
+
+def lines_resent(feed: str, destination: str, lines: int) -> None:
+    """Tell that lines went out once more, which the collector may have twice now."""
+    emit(
+        logging.INFO,
+        "sink_resent",
+        feed,
+        "Lines of a lost connection were sent again: the collector may have them twice.",
+        destination=destination,
+        lines=lines,
+    )
+    count("sink_resent", feed, lines)
+
+
+def resend_cut(feed: str, max_bytes: int, lines: int) -> None:
+    """Tell that more was sent in `resend_secs` than is kept for sending again."""
+    emit(
+        logging.WARNING,
+        "sink_resend_cut",
+        feed,
+        "More was sent within resend_secs than is kept: the oldest of it won't be sent again.",
+        max_bytes=max_bytes,
+        lines=lines,
+    )
+    count("sink_resend_cut", feed, lines)
+
+
+def never_confirmed(feed: str, destination: str, lines: int) -> None:
+    """Tell that the sink ends with lines handed over that no collector has confirmed."""
+    emit(
+        logging.ERROR,
+        "sink_never_confirmed",
+        feed,
+        "Lines that counted as handed over were not confirmed before the end: they may be lost.",
+        destination=destination,
+        lines=lines,
+    )
+    count("sink_never_confirmed", feed, lines)
+
+
+def file_rotated(feed: str, path: str, set_aside: str) -> None:
+    """Tell that a file was set aside because of its size."""
+    emit(
+        logging.INFO,
+        "sink_file_rotated",
+        feed,
+        "The file has reached its size and was set aside: a new one is begun.",
+        path=path,
+        set_aside=set_aside,
+    )
+    count("sink_file_rotations", feed)
+
+
+def file_rotation_failed(feed: str, path: str, why: str) -> None:
+    """Tell that a file could not be set aside; it grows beyond its size meanwhile."""
+    emit(
+        logging.WARNING,
+        "sink_file_rotation_failed",
+        feed,
+        "The file could not be set aside: it grows on and is tried again.",
+        path=path,
+        why=why,
+    )
+    count("sink_file_rotation_failures", feed)

@@ -1,24 +1,29 @@
 """Lines into a file, a named pipe or standard output, each ended by LF.
 
-Handed over means handed to the operating system: a file is not synced. The file is opened anew
-when somebody moved it away (logrotate). Everything that may block runs in one thread of the
-sink's own, so calls never overlap, not even after one was cancelled.
+Handed over means handed to the operating system, or on the disk if so configured. The file is set
+aside at a size if wanted, between two lines, and opened anew when somebody moved it away
+(logrotate). Everything that may block runs in one thread of the sink's own, so calls never
+overlap, not even after one was cancelled.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 import select
 import stat
 import sys
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import TypeVar
 
 from nss.errors import SinkError
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
+from nss.sinks.rotation import Rename, set_aside
 
 STDOUT = "-"
 
@@ -39,7 +44,11 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 class FileSink:
     """Appends the lines of a feed to `path`; `"-"` is standard output.
 
-    A new file gets mode 0640, less the umask. `stdout_fd` and `write` are seams for tests.
+    A new file gets mode 0640, less the umask. A file that a line would bring over `rotate_bytes`
+    is set aside first, and `rotate_keep` of those are kept; what others append counts too. A file
+    that can't be set aside grows on. With `sync` lines count once fsync has returned.
+
+    `stdout_fd`, `write`, `rename` and `fsync` are seams for tests.
     """
 
     wants_keys = False
@@ -50,17 +59,28 @@ class FileSink:
         name: str,
         path: str | os.PathLike[str],
         *,
+        rotate_bytes: int | None = None,
+        rotate_keep: int = 10,
+        sync: bool = False,
         stdout_fd: int = 1,
         write: Callable[[int, memoryview], int] = os.write,
+        rename: Rename = os.rename,
+        fsync: Callable[[int], None] = os.fsync,
     ) -> None:
         self.name = name
         self.last_error: str | None = None
         self._path = os.fspath(path)
         self._is_stdout = self._path == STDOUT
         self.destination = "standard output" if self._is_stdout else self._path
+        self._rotate_bytes = rotate_bytes
+        self._rotate_keep = rotate_keep
+        self._sync = sync
         self._write = write
+        self._rename = rename
+        self._fsync = fsync
         self._fd: int | None = stdout_fd if self._is_stdout else None
         self._is_regular = False
+        self._folder_is_synced = self._is_stdout
         self._begun = b""
         self._backoff = Backoff()
         self._closing = threading.Event()
@@ -106,14 +126,37 @@ class FileSink:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+        """Write the lines; return how many are handed over, and the error that stopped the others.
+
+        Only between the parts the file may be set aside.
+        """
+        sent = 0
+        may_rotate = True
+        while sent < len(lines):
+            rest = lines[sent:]
+            try:
+                fd = self._reopen_if_moved()
+                if may_rotate:
+                    rest = rest[: self._fitting(fd, rest)]
+                    if not rest:
+                        may_rotate = self._rotate()
+                        continue
+                is_torn = bool(self._begun)
+                whole, error = self._append_part(fd, rest)
+                if self._sync and whole:
+                    self._make_durable(fd, 0 if is_torn else sum(map(len, rest[:whole])) + whole)
+            except OSError as failed:
+                return sent, failed
+            sent += whole
+            if error is not None:
+                return sent, error
+        return sent, None
+
+    def _append_part(self, fd: int, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write the lines; return how many are whole, and the error that stopped the others."""
         data = b"\n".join(lines) + b"\n"
-        try:
-            fd = self._reopen_if_moved()
-            if not data.startswith(self._begun):
-                self._end_begun_line(fd)
-        except OSError as error:
-            return 0, error
+        if not data.startswith(self._begun):
+            self._end_begun_line(fd)
         written = len(self._begun)
         try:
             for count in self._writes(fd, memoryview(data)[written:]):
@@ -122,6 +165,52 @@ class FileSink:
             return self._whole_lines(fd, lines, written), error
         self._begun = b""
         return len(lines), None
+
+    def _fitting(self, fd: int, lines: Sequence[bytes]) -> int:
+        """Return how many of the lines go into the file as it is; 0: it must be set aside first."""
+        if self._rotate_bytes is None or self._is_stdout or not self._is_regular or self._begun:
+            return len(lines)
+        size_bytes = os.fstat(fd).st_size
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        fitting = bisect_right(ends, self._rotate_bytes - size_bytes)
+        return fitting if size_bytes else max(1, fitting)
+
+    def _rotate(self) -> bool:
+        """Set the file aside; returns whether that worked."""
+        try:
+            aside = set_aside(self._path, self._rotate_keep, self._rename)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            events.file_rotation_failed(self.name, self.destination, why)
+            return False
+        self._let_go()
+        events.file_rotated(self.name, self.destination, aside)
+        return True
+
+    def _make_durable(self, fd: int, written_bytes: int) -> None:
+        """Have what was written, and the file's name, on the disk when this returns.
+
+        If that fails, the last `written_bytes` are taken back, unless others wrote behind them:
+        they are sent again, and a second fsync may succeed without having written them.
+        """
+        if not self._is_regular:
+            return
+        try:
+            self._fsync(fd)
+            if not self._folder_is_synced:
+                self._sync_folder()
+        except OSError:
+            with contextlib.suppress(OSError):
+                _take_back(fd, written_bytes)
+            raise
+
+    def _sync_folder(self) -> None:
+        folder = os.open(os.path.dirname(self._path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 - a str
+        try:
+            self._fsync(folder)
+        finally:
+            os.close(folder)
+        self._folder_is_synced = True
 
     def _end_begun_line(self, fd: int) -> None:
         """The call that began the last line was cancelled, and the line does not come again."""
@@ -170,6 +259,7 @@ class FileSink:
             events.file_reopened(self.name, self.destination)
         if self._fd is None:
             self._fd = os.open(self._path, _FLAGS, _MODE)
+            self._folder_is_synced = False
         self._is_regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         return self._fd
 

@@ -1,7 +1,7 @@
 """Syslog over UDP: one line is one datagram, without LF (RFC 5426).
 
-A datagram is the line alone, as NSS writes it, or `<PRI>` and the line, or an RFC 5424 header
-`<PRI>1 TIMESTAMP HOST APP - - - ` and the line; the timestamp is UTC and made once a send.
+A datagram is the line alone, as NSS writes it, or a syslog header and the line; the header's
+timestamp is made once a send.
 
 UDP says little. "Delivered" means that the kernel took the datagrams and that no refusal had come
 back by then: nobody can prove more. On a connected socket an error tells of an EARLIER datagram,
@@ -16,17 +16,14 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from operator import attrgetter
 
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong, events
 from nss.sinks.backoff import Backoff
 from nss.sinks.destinations import Destinations, Resolve, Target, resolve_name
 from nss.sinks.pacing import Pace
+from nss.sinks.syslog_header import Header, Now, utc_now
 from nss.sinks.udp_path import Path, SendOf
-
-DEFAULT_PRI = 134
-"""local0, informational: for RFC 5424, which requires a PRI."""
 
 MIN_MESSAGE_BYTES = 480
 """What every syslog receiver must take (RFC 5424 6.1): the limit never falls below."""
@@ -95,7 +92,7 @@ class _Progress:
 class SyslogUdpSink:
     """Sends the lines of a feed to the first of several collectors that takes them.
 
-    `pri` is the syslog priority, `None` for no header at all (with `rfc5424`: `DEFAULT_PRI`).
+    `pri` is the syslog priority, `None` for no header at all (with `rfc5424`: 134).
     `max_message_bytes` counts the header. With `source_ports` over 1 the sink wants keys, and
     lines with the same key leave through the same port, in order. `sndbuf_bytes` is left to the
     system by default: about 100 datagrams, less than the network card's queue takes.
@@ -125,7 +122,7 @@ class SyslogUdpSink:
         stall_secs: float = 5.0,
         resolve: Resolve = resolve_name,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Now = utc_now,
         jitter: Callable[[], float] = random.random,
         send_of: SendOf = attrgetter("send"),
     ) -> None:
@@ -140,11 +137,7 @@ class SyslogUdpSink:
             failback_secs=failback_secs,
             clock=clock,
         )
-        self._pri = DEFAULT_PRI if rfc5424 and pri is None else pri
-        self._rfc5424 = rfc5424
-        self._hostname = _header_word(hostname, 255)
-        self._app_name = _header_word(app_name, 48)
-        self._now = now
+        self._header = Header(pri, rfc5424=rfc5424, hostname=hostname, app_name=app_name, now=now)
         self._source_ports = source_ports
         self._sndbuf_bytes = sndbuf_bytes
         self._probe_secs = probe_secs
@@ -208,13 +201,6 @@ class SyslogUdpSink:
             return None
         ports, crc32 = self._source_ports, zlib.crc32
         return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
-
-    def _header(self) -> bytes:
-        if self._rfc5424:
-            stamp = self._now().astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
-            head = f"<{self._pri}>1 {stamp}Z {self._hostname} {self._app_name} - - - "
-            return head.encode("ascii")
-        return b"" if self._pri is None else b"<%d>" % self._pri
 
     async def _path_to(self, target: Target) -> Path:
         """Return the open path to `target`, after closing one that leads elsewhere."""
@@ -329,11 +315,6 @@ class SyslogUdpSink:
         self.max_line_bytes = min(self.max_line_bytes, max_bytes - len(progress.header))
         events.line_too_long(self.name, str(path.target), size_bytes, self.max_line_bytes)
         return TooLong(progress.sent, self.max_line_bytes)
-
-
-def _header_word(text: str, max_chars: int) -> str:
-    """Return `text` as RFC 5424 allows it in a header: printable ASCII without blanks."""
-    return "".join(c if "!" <= c <= "~" else "_" for c in text[:max_chars]) or "-"
 
 
 def _why(error: OSError) -> str:

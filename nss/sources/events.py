@@ -154,3 +154,39 @@ def framing_failed(source: str, peer: str, why: str) -> None:
         why=why,
     )
     count("source_framing_failures", source)
+
+
+def request_accepted(source: str) -> None:
+    """Count a request of which every record is accepted."""
+    count("source_requests_accepted", source)
+
+
+def request_refused(source: str, peer: str, status: int, why: str, accepted: int = 0) -> None:
+    """Tell that a request was not accepted; `accepted` records of it were, and come twice."""
+    emit(
+        logging.WARNING,
+        "request_refused",
+        source,
+        "A request was refused.",
+        sort=f"{status} {why}",
+        peer=peer,
+        status=status,
+        why=why,
+        accepted=accepted,
+    )
+    count("source_requests_refused", source)
+    count(f"source_requests_refused_{status}", source)
+
+
+def request_broken_off(source: str, peer: str, body_bytes: int, accepted: int) -> None:
+    """Tell that a sender was gone in the middle of its request."""
+    emit(
+        logging.WARNING,
+        "request_broken_off",
+        source,
+        "A sender was gone in the middle of its request.",
+        peer=peer,
+        body_bytes=body_bytes,
+        accepted=accepted,
+    )
+    count("source_requests_broken_off", source)

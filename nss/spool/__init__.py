@@ -124,10 +124,11 @@ class Spool(Protocol):
         """Return the feeds known, each with its pending records, also those without a cursor."""
 
     async def replay(self, feed: str, since: float, until: float) -> int:
-        """Have `feed` deliver again what was accepted between two times (seconds since the epoch).
+        """Have `feed` deliver again what was on its way between two times (seconds since epoch).
 
-        Returns how many records: they count as accepted once more, for this feed alone. Raises
-        `SpoolError` when the spool keeps nothing that was delivered.
+        That is what was accepted before `until`, and has not been passed by all feeds longer than
+        since `since`. Returns how many records: they count as accepted once more, for this feed
+        alone. Raises `SpoolError` when the spool keeps nothing that was delivered.
         """
 
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:

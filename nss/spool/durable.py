@@ -171,8 +171,8 @@ class DurableSpool:
 
     async def close(self) -> None:
         """Commit what is left to commit and let go of the file."""
-        await self._loop.run_in_executor(self._reading, self._committer.stop)
         await self._loop.run_in_executor(self._reading, self._reader.close)
+        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it tidies up
         self._reading.shutdown(wait=False)
         self._lock.close()
 

@@ -16,6 +16,7 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   data_bytes, stored_bytes    size of the records, and of the blob
   accepted_at     time
   body            which blob: its own (`body = sequence`), or that of the batch it replays
+  passed_at       time when no feed waited for it any more; NULL until then
 
 `sources`  one row a source that ever had a batch accepted
   position        where it goes on, in its own words; NULL if it can't go back
@@ -73,7 +74,8 @@ MIGRATIONS: Sequence[str] = (
         data_bytes INTEGER NOT NULL,
         stored_bytes INTEGER NOT NULL,
         accepted_at REAL NOT NULL,
-        body INTEGER NOT NULL
+        body INTEGER NOT NULL,
+        passed_at REAL
     );
     CREATE INDEX replays ON batches (body) WHERE body <> sequence;
     CREATE TABLE sources (

@@ -66,6 +66,8 @@ class State:
     """What the store knows beside the tables."""
 
     last_sequence: int = 0
+    passed: int = 0
+    """Up to here no feed waits for anything, and the rows say since when."""
     used_bytes: int = 0
     feeds: dict[str, FeedRow] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -120,6 +122,9 @@ class Store:
             "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
         ).fetchone()
         state.last_sequence = row[0] if row else 0
+        (state.passed,) = connection.execute(
+            "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
+        ).fetchone()
         overhead = self.limits.overhead_bytes
         (state.used_bytes,) = connection.execute(
             "SELECT coalesce(sum(size), 0) + (SELECT count(*) FROM batches) * ? "
@@ -182,7 +187,7 @@ class Store:
             (sequence, packed.codec, packed.crc32, packed.data),
         )
         self.connection.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (
                 *(sequence, batch.source, batch.connection, batch.feed, batch.records),
                 *(len(batch.data), size, accepted_at, sequence),
@@ -211,10 +216,18 @@ class Store:
         )
 
     def purge(self) -> None:
-        """Delete batches that every feed has passed and that are too old for a replay."""
+        """Delete batches that no feed has waited for since longer than replays may reach."""
+        passed = self._horizon() - 1
+        if passed > self.state.passed:
+            self.connection.execute(
+                "UPDATE batches SET passed_at = ? WHERE sequence > ? AND sequence <= ? "
+                "AND passed_at IS NULL",
+                (self._now(), self.state.passed, passed),
+            )
+            self.state.passed = passed
         before = self._now() - self.limits.replay_secs
         for _ in range(PURGE_ROWS):
-            if not self._delete_oldest(accepted_before=before):
+            if not self._delete_oldest(passed_before=before):
                 return
 
     def give_back_pages(self) -> None:
@@ -234,17 +247,17 @@ class Store:
         waiting = [row.passed for row in self.state.feeds.values() if row.pending > 0]
         return min(waiting, default=self.state.last_sequence) + 1
 
-    def _delete_oldest(self, accepted_before: float | None = None) -> bool:
+    def _delete_oldest(self, passed_before: float | None = None) -> bool:
         """Delete the oldest batch that nobody waits for; return whether there was one."""
         found = self.connection.execute(
-            "SELECT sequence, body, stored_bytes, accepted_at FROM batches "
+            "SELECT sequence, body, stored_bytes, passed_at FROM batches "
             "WHERE sequence < ? ORDER BY sequence LIMIT 1",
             (self._horizon(),),
         ).fetchone()
         if found is None:
             return False
-        sequence, body, stored_bytes, accepted_at = found
-        if accepted_before is not None and accepted_at > accepted_before:
+        sequence, body, stored_bytes, passed_at = found
+        if passed_before is not None and (passed_at is None or passed_at > passed_before):
             return False
         self._delete(sequence, body, stored_bytes)
         return True
@@ -339,15 +352,17 @@ class Store:
         self.state.changed.clear()
 
     def replay(self, feed: str, since: float, until: float) -> int:
-        """Write batches accepted in a time once more, for a feed that has passed them.
+        """Write batches that were on their way in a time once more, if a feed has passed them.
+
+        That is, accepted before its end, and not passed by all feeds before it began.
 
         Returns how many records.
         """
         row = self.state.feeds[feed]
         wanted = _wanted(feed, self.wanted.get(feed, ()))
         where = (
-            "accepted_at BETWEEN :since AND :until AND sequence <= :passed AND body = sequence "
-            f"AND {_WANTED}"
+            "accepted_at <= :until AND coalesce(passed_at, accepted_at) >= :since "
+            f"AND sequence <= :passed AND body = sequence AND {_WANTED}"
         )
         values = {"since": since, "until": until, "passed": row.passed, **wanted}
         batches, records = self.connection.execute(

@@ -20,6 +20,10 @@ HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service
 """What `--help` must not wait for."""
 
 CONFIG = """\
+[service]
+control_socket = "off"
+[spool]
+kind = "memory"
 [sources.web]
 kind = "file"
 path = "web.log"

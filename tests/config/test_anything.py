@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from formats.filter_keys import FILTER_KEYS
 from nss.config import Config, ConfigProblems, parse, validate
-from nss.config_sections import SINK_KINDS, SOURCE_KINDS, FeedConfig, ServiceConfig, SpoolConfig
+from nss.config_sections import SPOOL_KINDS, FeedConfig, ServiceConfig
 from nss.settings import declared
+from nss.sink_sections import SINK_KINDS
+from nss.source_sections import SOURCE_KINDS
 
 BASE = Path("/etc/nss")
 
@@ -21,7 +23,8 @@ SCALARS = (
     | st.text(max_size=20)
     | st.sampled_from(
         [
-            *("file", "stdin", "tcp", "syslog_udp", "memory", "auto", "json", "MCAS", "x.fof", "-"),
+            *("file", "stdin", "tcp", "http", "syslog_udp", "syslog_tcp", "memory", "durable"),
+            *("auto", "json", "MCAS", "x.fof", "-", "off", "localhost:1", "[::]:1", "/x", "/x.1"),
             *("web", "GMT", "1MiB", ":1", "127.0.0.1:2", "[::1]", "%s{url}", "%d{", "10KB-", "*a*"),
             *(date(2026, 1, 2), time(1, 2), datetime(2026, 1, 2, tzinfo=UTC), 1 << 70, 2, 100),
         ]
@@ -48,7 +51,8 @@ def tables(*sections: type, beside: dict[str, Objects] | None = None) -> Objects
 
 ANY_TABLE = st.dictionaries(st.text(max_size=8), VALUES, max_size=2)
 NAMES = st.sampled_from(["web", "other", "a-1"]) | st.text(max_size=6)
-KIND = {"kind": st.sampled_from(["file", "stdin", "tcp", "syslog_udp"]) | VALUES}
+WORDS = ["file", "stdin", "tcp", "http", "syslog_udp", "syslog_tcp"]
+KIND = {"kind": st.sampled_from(WORDS) | VALUES}
 SINKS = tables(*SINK_KINDS, beside=KIND)
 FILTERS = st.dictionaries(st.sampled_from(sorted(FILTER_KEYS)), VALUES, max_size=3) | VALUES
 SOURCES = tables(*SOURCE_KINDS, beside=KIND)
@@ -57,7 +61,7 @@ FILES = st.fixed_dictionaries(
     {},
     optional={
         "service": tables(ServiceConfig),
-        "spool": tables(SpoolConfig, beside={"kind": VALUES}),
+        "spool": tables(*SPOOL_KINDS, beside={"kind": VALUES}),
         "sources": st.dictionaries(NAMES, SOURCES, max_size=3) | VALUES,
         "feeds": st.dictionaries(NAMES, FEEDS, max_size=3) | VALUES,
     },

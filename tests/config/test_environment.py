@@ -1,10 +1,10 @@
 """What a configuration needs of the machine, told before anything is started."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -16,6 +16,13 @@ from formats import presets
 from nss.config import FormatChoice, Problem, parse
 from nss.config_environment import Unfit, check_environment, load_format, read_obfuscation_key
 
+SERVICE = """
+[service]
+control_socket = "off"
+[spool]
+kind = "memory"
+"""
+
 FEED = """
 [feeds.mcas]
 format = "MCAS"
@@ -24,7 +31,7 @@ sink = {kind = "syslog_udp", destinations = ["collector.invalid"]}
 
 
 def problems(text: str, folder: Path) -> list[Problem]:
-    return check_environment(parse(text, folder))
+    return check_environment(parse(SERVICE + text, folder))
 
 
 def source(keys: str) -> str:
@@ -36,19 +43,6 @@ def feed(keys: str) -> str:
     keys = keys if "sink" in keys else f"{keys}\n{sink}"
     keys = keys if "format" in keys else f'{keys}\nformat = "CSV"'
     return f"[sources.web]\nkind = 'stdin'\n[feeds.mcas]\n{keys}\n"
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-def write_pair(folder: Path, authority: trustme.CA, name: str = "server") -> None:
-    pair = authority.issue_cert("localhost")
-    pair.private_key_pem.write_to_path(folder / f"{name}.key")
-    (folder / f"{name}.key").chmod(0o640)
-    (folder / f"{name}.pem").write_bytes(b"".join(blob.bytes() for blob in pair.cert_chain_pems))
-    authority.cert_pem.write_to_path(folder / "ca.pem")
 
 
 TLS = """
@@ -156,9 +150,9 @@ def test_a_format_file_of_a_source_must_be_readable_back(tmp_path: Path) -> None
 
 
 def test_a_tls_listener_with_all_its_files_is_no_problem(
-    tmp_path: Path, authority: trustme.CA
+    tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
-    write_pair(tmp_path, authority)
+    write_pair("server")
     assert problems(source(TLS), tmp_path) == []
 
 
@@ -171,9 +165,11 @@ def test_missing_tls_files_are_told_each(tmp_path: Path) -> None:
     ]
 
 
-def test_a_key_of_another_certificate_is_told(tmp_path: Path, authority: trustme.CA) -> None:
-    write_pair(tmp_path, authority)
-    write_pair(tmp_path, authority, "other")
+def test_a_key_of_another_certificate_is_told(
+    tmp_path: Path, write_pair: Callable[[str], None]
+) -> None:
+    write_pair("server")
+    write_pair("other")
     text = source(TLS.replace("server.key", "other.key"))
     assert problems(text, tmp_path) == [
         Problem(
@@ -184,8 +180,10 @@ def test_a_key_of_another_certificate_is_told(tmp_path: Path, authority: trustme
     ]
 
 
-def test_tls_files_that_are_no_pem_are_told(tmp_path: Path, authority: trustme.CA) -> None:
-    write_pair(tmp_path, authority)
+def test_tls_files_that_are_no_pem_are_told(
+    tmp_path: Path, write_pair: Callable[[str], None]
+) -> None:
+    write_pair("server")
     (tmp_path / "server.pem").write_text("no certificate")
     (tmp_path / "ca.pem").write_text("")
     assert problems(source(TLS), tmp_path) == [
@@ -199,9 +197,9 @@ def test_tls_files_that_are_no_pem_are_told(tmp_path: Path, authority: trustme.C
 
 
 def test_an_encrypted_key_is_told_and_nobody_is_asked(
-    tmp_path: Path, authority: trustme.CA
+    tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
-    write_pair(tmp_path, authority)
+    write_pair("server")
     file = tmp_path / "server.key"
     key = load_pem_private_key(file.read_bytes(), None)
     locked = BestAvailableEncryption(b"secret")
@@ -211,8 +209,10 @@ def test_an_encrypted_key_is_told_and_nobody_is_asked(
     ]
 
 
-def test_a_tls_key_that_everyone_may_read_is_told(tmp_path: Path, authority: trustme.CA) -> None:
-    write_pair(tmp_path, authority)
+def test_a_tls_key_that_everyone_may_read_is_told(
+    tmp_path: Path, write_pair: Callable[[str], None]
+) -> None:
+    write_pair("server")
     (tmp_path / "server.key").chmod(0o644)
     assert problems(source(TLS), tmp_path) == [
         Problem("sources.web.tls_key", f"{tmp_path}/server.key", "is open to everyone; chmod o= it")

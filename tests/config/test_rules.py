@@ -28,6 +28,23 @@ def problems(text: str) -> list[Problem]:
     return list(caught.value.problems)
 
 
+SINK = "feeds.mcas.sink"
+
+
+def sink(keys: str) -> str:
+    before, _, _ = SMALLEST.partition("[feeds.mcas.sink]")
+    return f"{before}[feeds.mcas.sink]\n{keys}\n"
+
+
+def source(keys: str) -> str:
+    _, _, feed = SMALLEST.partition("[feeds.mcas]")
+    return f"[sources.in]\n{keys}\n[feeds.mcas]{feed}"
+
+
+def http(keys: str) -> str:
+    return source(f"kind = 'http'\n{keys}")
+
+
 def test_components_may_not_share_a_file_an_address_or_standard_input() -> None:
     text = """
     [sources]
@@ -69,7 +86,7 @@ def test_a_source_that_no_feed_takes_is_a_problem() -> None:
 
 def test_a_record_must_fit_into_the_spool() -> None:
     text = SMALLEST.replace('path = "web.log"', 'path = "web.log"\nmax_record_bytes = "2MiB"')
-    assert problems(text + "[spool]\nmax_bytes = '1MiB'\n") == [
+    assert problems(text + "[spool]\nkind = 'memory'\nmax_bytes = '1MiB'\n") == [
         Problem(
             "sources.web.max_record_bytes",
             2 << 20,
@@ -78,19 +95,138 @@ def test_a_record_must_fit_into_the_spool() -> None:
     ]
 
 
+LISTENER_TLS = [
+    ("tls_certificate", [("tls_certificate", "tls_key")]),
+    ("tls_key", [("tls_key", "tls_certificate")]),
+    ("tls_client_ca", [("tls_client_ca", "tls_certificate")]),
+    ("tls_certificate tls_client_ca", [("tls_certificate", "tls_key")]),
+]
+COLLECTOR_TLS = [
+    ("tls_ca tls_server_name", []),
+    ("tls_certificate", [("tls_certificate", "tls_key")]),
+    ("tls_key", [("tls_key", "tls_certificate")]),
+]
+
+
+def given(keys: str) -> str:
+    return "".join(f"{key} = 'x'\n" for key in keys.split())
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+@pytest.mark.parametrize(("keys", "told"), LISTENER_TLS)
+def test_tls_keys_of_a_listener_need_each_other(
+    kind: str, keys: str, told: list[tuple[str, str]]
+) -> None:
+    text = source(f"kind = '{kind}'\nlisten = '127.0.0.1:1'\n{given(keys)}")
+    assert problems(text) == [
+        Problem(f"sources.in.{key}", "x", f"needs {needs} as well") for key, needs in told
+    ]
+
+
+@pytest.mark.parametrize(("keys", "told"), COLLECTOR_TLS)
+def test_tls_keys_of_a_sink_need_each_other(keys: str, told: list[tuple[str, str]]) -> None:
+    text = sink(f"kind = 'syslog_tcp'\ndestinations = ['c']\ntls = true\n{given(keys)}")
+    wrong = [Problem(f"{SINK}.{key}", "x", f"needs {needs} as well") for key, needs in told]
+    if wrong:
+        assert problems(text) == wrong
+    else:
+        assert parse(text, BASE)
+
+
+@pytest.mark.parametrize("off", ["", "tls = false\n"])
+def test_tls_keys_of_a_sink_need_tls(off: str) -> None:
+    keys = "tls_ca tls_certificate tls_key tls_server_name"
+    text = sink(f"kind = 'syslog_tcp'\ndestinations = ['c']\n{off}{given(keys)}")
+    assert problems(text) == [
+        Problem(f"{SINK}.{key}", "x", "needs tls = true as well") for key in keys.split()
+    ]
+
+
+def test_a_wrong_tls_is_told_without_what_would_follow() -> None:
+    text = sink("kind = 'syslog_tcp'\ndestinations = ['c']\ntls = 'yes'\ntls_ca = 'x'")
+    assert problems(text) == [Problem(f"{SINK}.tls", "yes", "must be true or false")]
+
+
+def test_a_number_of_rotated_files_needs_a_size_to_rotate_at() -> None:
+    assert problems(sink("kind = 'file'\npath = 'lines'\nrotate_keep = 3")) == [
+        Problem(f"{SINK}.rotate_keep", 3, "needs rotate_bytes as well")
+    ]
+
+
+def test_standard_output_can_be_neither_rotated_nor_synced() -> None:
+    text = sink("kind = 'file'\npath = '-'\nrotate_bytes = '1MB'\nrotate_keep = 3\nsync = true")
+    tip = "leave this out, or name a file as path"
+    assert problems(text) == [
+        Problem(f"{SINK}.rotate_bytes", "1MB", f"standard output can't be rotated; {tip}"),
+        Problem(f"{SINK}.sync", value=True, why=f"standard output can't be synced; {tip}"),
+    ]
+    assert parse(sink("kind = 'file'\npath = '-'\nsync = false"), BASE)
+
+
+OPEN = "is not on loopback, so it needs token_file or basic_file as well"
+
+
 @pytest.mark.parametrize(
-    ("keys", "told"),
-    [
-        ("tls_certificate", [("tls_certificate", "tls_key")]),
-        ("tls_key", [("tls_key", "tls_certificate")]),
-        ("tls_client_ca", [("tls_client_ca", "tls_certificate")]),
-        ("tls_certificate tls_client_ca", [("tls_certificate", "tls_key")]),
-    ],
+    "listen",
+    [":8088", "0.0.0.0:8088", "[::]:8088", "192.0.2.1:8088", "nss.example.com:0", "[fe80::1]:1"],
 )
-def test_tls_keys_need_each_other(keys: str, told: list[tuple[str, str]]) -> None:
-    given = "".join(f"{key} = 'x'\n" for key in keys.split())
-    text = f"[sources.s]\nkind = 'tcp'\nlisten = ':1'\n{given}"
-    tls = [problem for problem in problems(text) if "tls" in problem.key]
-    assert tls == [
-        Problem(f"sources.s.{key}", "x", f"needs {needs} as well") for key, needs in told
+def test_a_push_from_elsewhere_needs_a_token_or_a_password(listen: str) -> None:
+    assert problems(http(f"listen = '{listen}'")) == [Problem("sources.in.listen", listen, OPEN)]
+    for key in ("token_file", "basic_file"):
+        assert parse(http(f"listen = '{listen}'\n{key} = 'secret'"), BASE)
+
+
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:0", "127.9.9.9:1", "[::1]:1", "localhost:1", "Localhost.:1"]
+)
+def test_a_push_from_the_machine_itself_needs_neither(listen: str) -> None:
+    assert parse(http(f"listen = '{listen}'"), BASE)
+
+
+def test_a_token_and_a_password_exclude_each_other() -> None:
+    assert problems(http("listen = ':1'\ntoken_file = 'a'\nbasic_file = 'b'")) == [
+        Problem(
+            "sources.in.basic_file",
+            None,
+            "token_file and basic_file exclude each other; keep one",
+        )
+    ]
+
+
+def test_bodies_are_not_smaller_unpacked_and_hold_a_record() -> None:
+    text = http("listen = '[::1]:1'\nmax_body_bytes = 4096\nmax_decompressed_bytes = 4095")
+    assert problems(text) == [
+        Problem(
+            "sources.in.max_decompressed_bytes",
+            4095,
+            "a body that is not compressed may have max_body_bytes = 4096",
+        ),
+        Problem(
+            "sources.in.max_record_bytes",
+            1_048_576,
+            "one record must fit into a body, which has max_decompressed_bytes = 4095",
+        ),
+    ]
+    assert parse(
+        text.replace("4095", "4096\nmax_record_bytes = 4096"),
+        BASE,
+    )
+
+
+@pytest.mark.parametrize("listen", [":9632", "192.0.2.1:9632", "127.0.0.1:9632", "off"])
+def test_metrics_may_be_served_anywhere(listen: str) -> None:
+    assert parse(f"[service]\nmetrics_listen = '{listen}'\n{SMALLEST}", BASE)
+
+
+def test_the_path_of_the_control_socket_has_107_bytes_at_most() -> None:
+    def text(name: str) -> str:
+        return f"[service]\ncontrol_socket = '{name}'\n{SMALLEST}"
+
+    assert parse(text("x" * 98), BASE)
+    assert problems(text("x" * 97 + "\N{LATIN SMALL LETTER E WITH ACUTE}")) == [
+        Problem(
+            "service.control_socket",
+            f"/etc/nss/{'x' * 97}\N{LATIN SMALL LETTER E WITH ACUTE}",
+            "has 108 bytes; the path of a socket may have 107, counted from the root",
+        )
     ]

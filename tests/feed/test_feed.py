@@ -11,10 +11,11 @@ from formats import filters, language, presets
 from formats.pipeline import FeedSettings, Pipeline, input_of
 from formats.read_json import json_names
 from nss import telemetry
+from nss.account import Account
 from nss.batch import Batch
-from nss.feed import Feed, FeedCounts, Origin
+from nss.feed import Feed, Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
-from nss.spool.memory import MemorySpool
+from nss.spool.memory import MemoryCursor, MemorySpool
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 WAIT_SECS = 3600.0
@@ -64,26 +65,34 @@ class Bench:
 
     sink: ScriptedSink
     origins: Mapping[str, Origin]
-    spool: MemorySpool = field(default_factory=lambda: MemorySpool(1 << 20))
+    cursor: MemoryCursor
+    spool: MemorySpool
     feed: Feed = field(init=False)
 
+    @classmethod
+    async def of(
+        cls, sink: ScriptedSink, origins: Mapping[str, Origin], spool: MemorySpool | None = None
+    ) -> "Bench":
+        """Return a bench with a cursor of its own."""
+        spool = spool or MemorySpool(1 << 20)
+        return cls(sink, origins, await spool.cursor("mcas", origins), spool)
+
     def __post_init__(self) -> None:
-        self.cursor = self.spool.cursor("mcas", self.origins)
         self.feed = Feed("mcas", self.cursor, self.sink, self.origins)
         self.sink.on_send = self.check
 
     def check(self) -> None:
         """See that no record is unaccounted for."""
-        counts = self.feed.counts
+        counts = self.feed.cursor.account
         done = counts.delivered + counts.filtered + counts.rejected
         assert self.feed.accepted_records == done + self.cursor.pending_records
 
-    async def run(self) -> FeedCounts:
+    async def run(self) -> Account:
         """Run the feed until everything in the spool is done with."""
         self.spool.seal()
         await asyncio.wait_for(self._look_on(self.feed.run()), 5)
         assert self.cursor.pending_records == 0
-        return self.feed.counts
+        return self.feed.cursor.account
 
     async def _look_on(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -119,7 +128,7 @@ def batch(*records: bytes, source: str = "web") -> Batch:
 
 
 async def test_batches_are_rendered_and_sent_in_order() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     await bench.spool.append(batch(record("ann"), record("bob", "b.example/")))
     await bench.spool.append(batch(record("cid")))
 
@@ -129,7 +138,7 @@ async def test_batches_are_rendered_and_sent_in_order() -> None:
         ([b"ann example.com/", b"bob b.example/"], None),
         ([b"cid example.com/"], None),
     ]
-    assert counts == FeedCounts(delivered=3)
+    assert counts == Account(delivered=3)
     assert bench.sink.states == ["open", "closed"]
 
 
@@ -139,7 +148,7 @@ async def test_what_was_not_sent_is_sent_again_after_the_delay_and_nothing_twice
         RetryAfter(0, 0.001, "the collector is away"),
         RetryAfter(1, 0.0, "the collector is away"),
     )
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(*(record(user) for user in "abcd")))
     told: list[str | None] = []
     sink.on_send = lambda: told.append(bench.feed.last_error)
@@ -148,14 +157,14 @@ async def test_what_was_not_sent_is_sent_again_after_the_delay_and_nothing_twice
 
     lines = [b"%c example.com/" % user for user in b"abcd"]
     assert [sent for sent, _ in sink.sends] == [lines, lines[1:], lines[1:], lines[2:]]
-    assert (sink.taken, counts) == (lines, FeedCounts(delivered=4))
+    assert (sink.taken, counts) == (lines, Account(delivered=4))
     assert told == [None, *["the collector is away"] * 3]
     assert bench.feed.last_error is None
 
 
 async def test_a_line_too_long_for_the_path_is_shortened_and_the_rest_is_sent_again() -> None:
     sink = ScriptedSink(TooLong(1, 20))
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     long_url = "example.com/" + 40 * "x"
     await bench.spool.append(
         batch(record("ann"), record("bob", long_url), record("cid"), record("dan", long_url))
@@ -166,55 +175,55 @@ async def test_a_line_too_long_for_the_path_is_shortened_and_the_rest_is_sent_ag
     fitted = [b"bob example.com[...]", b"dan example.com[...]"]
     assert sink.sends[1][0] == [fitted[0], b"cid example.com/", fitted[1]]
     assert sink.taken == [b"ann example.com/", fitted[0], b"cid example.com/", fitted[1]]
-    assert counts == FeedCounts(delivered=4, shortened=2)
+    assert counts == Account(delivered=4, shortened=2)
 
 
 async def test_a_line_longer_than_the_sink_takes_is_shortened_before_it_is_sent() -> None:
     sink = ScriptedSink(max_line_bytes=20)
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(record("ann", "example.com/" + 40 * "x"), record("bob")))
 
     counts = await bench.run()
 
     assert sink.sends == [([b"ann example.com[...]", b"bob example.com/"], None)]
-    assert counts == FeedCounts(delivered=2, shortened=1)
+    assert counts == Account(delivered=2, shortened=1)
 
 
 async def test_a_line_that_cannot_be_shortened_enough_is_rejected_alone() -> None:
     sink = ScriptedSink(max_line_bytes=20)
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(record("ann"), record(30 * "b"), record("cid")))
     await bench.spool.append(batch(record(30 * "d")))
 
     counts = await bench.run()
 
     assert sink.sends == [([b"ann example.com/", b"cid example.com/"], None)]
-    assert counts == FeedCounts(delivered=2, rejected=2)
+    assert counts == Account(delivered=2, rejected=2)
     assert telemetry.counters["records_rejected", "mcas"] == 2
 
 
 async def test_a_line_refused_for_good_is_counted_and_the_next_ones_go_on() -> None:
     sink = ScriptedSink(Rejected(1, "no such tenant"), Rejected(0, "no such tenant"))
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(*(record(user) for user in "abcd")))
 
     counts = await bench.run()
 
     assert sink.taken == [b"a example.com/", b"d example.com/"]
-    assert counts == FeedCounts(delivered=2, rejected=2)
+    assert counts == Account(delivered=2, rejected=2)
 
 
 async def test_the_last_line_refused_ends_the_batch() -> None:
     sink = ScriptedSink(Rejected(0, "no such tenant"))
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(record("a")))
 
-    assert await bench.run() == FeedCounts(rejected=1)
+    assert await bench.run() == Account(rejected=1)
     assert len(sink.sends) == 1
 
 
 async def test_bad_records_are_rejected_and_their_neighbours_delivered() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     await bench.spool.append(
         batch(record("ann"), b"{", b'"text"', b'{"login": "\xff"}', record("bob"))
     )
@@ -222,66 +231,68 @@ async def test_bad_records_are_rejected_and_their_neighbours_delivered() -> None
     counts = await bench.run()
 
     assert bench.sink.taken == [b"ann example.com/", b"bob example.com/"]
-    assert counts == FeedCounts(delivered=2, rejected=3)
+    assert counts == Account(delivered=2, rejected=3)
 
 
 async def test_a_record_over_its_size_is_rejected() -> None:
-    bench = Bench(ScriptedSink(), {"web": known(max_record_bytes=64)})
+    bench = await Bench.of(ScriptedSink(), {"web": known(max_record_bytes=64)})
     await bench.spool.append(batch(record("ann"), record("bob", 64 * "x")[:65], record("cid")))
 
-    assert await bench.run() == FeedCounts(delivered=2, rejected=1)
+    assert await bench.run() == Account(delivered=2, rejected=1)
 
 
 async def test_the_filter_keeps_records_back_and_they_are_counted() -> None:
     kept = filters.parse({"users": ["ann", "c*"]})
-    bench = Bench(ScriptedSink(), {"web": known(filter=kept)})
+    bench = await Bench.of(ScriptedSink(), {"web": known(filter=kept)})
     await bench.spool.append(batch(*(record(user) for user in ("ann", "bob", "cid", "dan"))))
     await bench.spool.append(batch(record("eve")))
 
     counts = await bench.run()
 
     assert bench.sink.sends == [([b"ann example.com/", b"cid example.com/"], None)]
-    assert counts == FeedCounts(delivered=2, filtered=3)
+    assert counts == Account(delivered=2, filtered=3)
 
 
 async def test_the_form_of_the_records_is_recognised() -> None:
-    bench = Bench(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    bench = await Bench.of(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
     await bench.spool.append(batch(record("ann")))
     await bench.spool.append(batch(record("bob"), b"not a record"))
 
     counts = await bench.run()
 
     assert bench.sink.taken == [b"ann example.com/", b"bob example.com/"]
-    assert counts == FeedCounts(delivered=2, rejected=1)
+    assert counts == Account(delivered=2, rejected=1)
 
 
 async def test_records_in_no_known_form_are_rejected_until_there_are_some_that_are() -> None:
-    bench = Bench(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    bench = await Bench.of(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
     await bench.spool.append(batch(b"what", b"is", b"this"))
     await bench.spool.append(batch(record("ann")))
 
     counts = await bench.run()
 
     assert bench.sink.taken == [b"ann example.com/"]
-    assert counts == FeedCounts(delivered=1, rejected=3)
+    assert counts == Account(delivered=1, rejected=3)
 
 
 async def test_a_sender_may_change_the_form_of_its_records() -> None:
     csv = Pipeline(json_names(), FeedSettings(presets.load("CSV")))
     [line] = csv.run(b'{"login": "ann", "epochtime": 1767225600}\n').lines
-    bench = Bench(ScriptedSink(), {"web": Origin(None, FeedSettings(language.parse("%s{login}")))})
+    bench = await Bench.of(
+        ScriptedSink(), {"web": Origin(None, FeedSettings(language.parse("%s{login}")))}
+    )
     for one in (record("bob"), line, b"neither", record("cid")):
         await bench.spool.append(batch(one))
 
     counts = await bench.run()
 
     assert bench.sink.taken == [b"bob", b"ann", b"cid"]
-    assert counts == FeedCounts(delivered=3, rejected=1)
+    assert counts == Account(delivered=3, rejected=1)
 
 
 async def test_each_source_is_read_in_its_own_form() -> None:
     words = Origin(input_of(language.parse("%s{eurl};%s{login}\n")), FeedSettings(FORMAT))
-    bench = Bench(ScriptedSink(), {"web": known(), "words": words})
+    bench = await Bench.of(ScriptedSink(), {"web": known(), "words": words})
     await bench.spool.append(batch(record("ann")))
     await bench.spool.append(batch(b"w.example/;bob", source="words"))
     await bench.spool.append(batch(b"other", source="of another feed"))
@@ -290,12 +301,12 @@ async def test_each_source_is_read_in_its_own_form() -> None:
     counts = await bench.run()
 
     assert bench.sink.taken == [b"ann example.com/", b"bob w.example/", b"cid example.com/"]
-    assert counts == FeedCounts(delivered=3)
+    assert counts == Account(delivered=3)
 
 
 async def test_a_sink_that_wants_keys_gets_the_users_of_the_lines_it_gets() -> None:
     sink = ScriptedSink(RetryAfter(1, 0.001, "away"), Rejected(1, "refused"), wants_keys=True)
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(*(record(user) for user in ("ann", "bob", "cid", "dan"))))
 
     await bench.run()
@@ -309,7 +320,7 @@ async def test_a_sink_that_wants_keys_gets_the_users_of_the_lines_it_gets() -> N
 
 async def test_a_stop_while_the_destination_is_away_returns_at_once_and_passes_nothing() -> None:
     sink = ScriptedSink(RetryAfter(1, WAIT_SECS, "away"))
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(record("ann"), record("bob")))
     running = asyncio.ensure_future(bench.feed.run())
     await sink.called.wait()
@@ -318,12 +329,12 @@ async def test_a_stop_while_the_destination_is_away_returns_at_once_and_passes_n
     await asyncio.wait_for(running, 1)
 
     bench.check()
-    assert (bench.cursor.pending_records, bench.feed.counts) == (2, FeedCounts())
+    assert (bench.cursor.pending_records, bench.feed.cursor.account) == (2, Account())
     assert sink.states == ["open", "closed"]
 
 
 async def test_a_stop_while_there_is_nothing_to_do_returns_at_once() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     running = asyncio.ensure_future(bench.feed.run())
     await asyncio.sleep(0)
 
@@ -334,7 +345,7 @@ async def test_a_stop_while_there_is_nothing_to_do_returns_at_once() -> None:
 
 
 async def test_a_stop_between_batches_leaves_the_next_ones_to_the_next_feed() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     for user in "abc":
         await bench.spool.append(batch(record(user)))
     bench.sink.on_send = bench.feed.stop
@@ -343,14 +354,14 @@ async def test_a_stop_between_batches_leaves_the_next_ones_to_the_next_feed() ->
     bench.check()
     assert (bench.sink.taken, bench.cursor.pending_records) == ([b"a example.com/"], 2)
 
-    again = Bench(ScriptedSink(), {"web": known()}, bench.spool)
-    assert await again.run() == FeedCounts(delivered=2)
+    again = await Bench.of(ScriptedSink(), {"web": known()}, bench.spool)
+    assert await again.run() == Account(delivered=2)
     assert again.sink.taken == [b"b example.com/", b"c example.com/"]
 
 
 async def test_a_cancelled_feed_closes_its_sink_and_its_batch_stays_pending() -> None:
     sink = ScriptedSink(RetryAfter(0, WAIT_SECS, "away"))
-    bench = Bench(sink, {"web": known()})
+    bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(record("ann")))
     running = asyncio.ensure_future(bench.feed.run())
     await sink.called.wait()
@@ -363,7 +374,7 @@ async def test_a_cancelled_feed_closes_its_sink_and_its_batch_stays_pending() ->
 
 
 async def test_a_feed_gives_others_a_turn_between_batches() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     for _ in range(50):
         await bench.spool.append(batch(record("ann")))
     turns = 0
@@ -382,18 +393,18 @@ async def test_a_feed_gives_others_a_turn_between_batches() -> None:
 
 
 async def test_an_array_that_framing_left_whole_counts_as_its_records() -> None:
-    bench = Bench(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
     array = b" [" + record("ann") + b"," + record("bob") + b"]"
     await bench.spool.append(batch(record("cid"), array))
 
     counts = await bench.run()
 
-    assert counts == FeedCounts(delivered=3, unpacked=1)
+    assert counts == Account(delivered=3, unpacked=1)
     assert bench.feed.accepted_records == 3
 
 
 async def test_each_connection_of_a_source_is_read_in_its_own_form() -> None:
-    bench = Bench(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    bench = await Bench.of(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
     preset = orjson.dumps(
         {
             "event": {

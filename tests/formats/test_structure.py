@@ -3,6 +3,7 @@
 import pytest
 
 from formats import presets
+from formats.errors import FeedFormatError
 from formats.language import parse
 from formats.structure import EVENT_ID, SYSLOG, Kind, Structure, leef_delimiter, structure_of
 
@@ -133,3 +134,69 @@ def test_fields_with_nothing_between_them_can_not_be_told_apart() -> None:
 )
 def test_a_leef_delimiter_is_a_character_or_its_hex_code(written: str, character: str) -> None:
     assert leef_delimiter(written) == character
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%%", "=", "0", "9", "a", "f", "A", "F", "abc", "0x", "ax"),
+        *(
+            "x25",
+            "0x25",
+            r"\\x25",
+            "x0025",
+            "x3D",
+            "x3d",
+            "x30",
+            "x039",
+            "x41",
+            "x46",
+            "x61",
+            "x66",
+        ),
+    ],
+)
+def test_a_leef_delimiter_that_encoding_does_not_keep_out_of_values_is_refused(
+    written: str,
+) -> None:
+    text = f"LEEF:2.0|Z|N|1|%s{{reason}}|{written}|a=%s{{login}}"
+    with pytest.raises(FeedFormatError) as caught:
+        parse(text)
+    plain = written.replace("%%", "%").replace(r"\\", "\\")
+    assert str(caught.value) == (
+        f"feed format: values can't be kept free of the LEEF delimiter {plain} (column 27)\n"
+        f"  {text}\n"
+        f"  {' ' * 26}^\n"
+        "Try: another, like ^, or x09 for TAB"
+    )
+
+
+def test_the_place_of_a_refused_delimiter_is_that_in_the_text_as_written() -> None:
+    text = "<%%>\\t\n  %s{mon} LEEF:2.0|\\{Z\\}|N\n|1|%s{reason}|x61|a=%s{login}"
+    with pytest.raises(FeedFormatError) as caught:
+        parse(text)
+    assert str(caught.value) == (
+        "feed format: values can't be kept free of the LEEF delimiter x61 (line 3, column 15)\n"
+        "  |1|%s{reason}|x61|a=%s{login}\n"
+        "                ^\n"
+        "Try: another, like ^, or x09 for TAB"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}", "^"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|0x5e|a=%s{login}", "^"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x3A|a=%s{login}", ":"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|xab|a=%s{login}", "\xab"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x0161|a=%s{login}", "\u0161"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|g|a=%s{login}", "g"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x|a=%s{login}", "x"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|a=%s{login}", "\t"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|a=%s{login}|b", "\t"),
+        ("LEEF:1.0|Z|N|1|%s{reason}|a|b=%s{login}", "\t"),
+    ],
+)
+def test_any_other_leef_delimiter_is_taken(text: str, separator: str) -> None:
+    assert built(text).separator == separator

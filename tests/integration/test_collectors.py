@@ -144,6 +144,12 @@ def test_what_a_collector_writes_is_what_render_prints(
     (tmp_path / "web.log").write_bytes(records())
     (tmp_path / "nss.toml").write_text(
         f"""\
+[service]
+control_socket = "off"
+
+[spool]
+kind = "memory"
+
 [sources.web]
 kind = "file"
 path = "web.log"

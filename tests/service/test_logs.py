@@ -57,7 +57,7 @@ def test_a_level_keeps_what_is_below_it_out() -> None:
     logs.configure("json", "error", stream)
 
     events.service_started(1, 1)
-    events.service_stopped(3)
+    events.service_stopped(3, durable=False)
 
     assert [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
         "service_stopped"

@@ -98,7 +98,8 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
     running = await bench.start(*good)
     bad = {
         "format = 1": "feeds.out.format = 1: must be",
-        'format = "QRADAR"\n[spool]\nmax_bytes = "64MiB"\n[feeds.out.filter]': "needs a restart",
+        'format = "QRADAR"\n[spool]\nkind = "memory"\nmax_bytes = "64MiB"\n'
+            "[feeds.out.filter]": "needs a restart",
         "format = ": "not TOML",
     }
     for text, why in bad.items():
@@ -244,7 +245,7 @@ async def test_a_full_spool_does_not_hold_up_a_reload(
 ) -> None:
     web = Writer(bench.folder / "web.log")
     web.write(2500)
-    spool = '[spool]\nmax_bytes = "1MiB"\n'
+    spool = '[spool]\nkind = "memory"\nmax_bytes = "1MiB"\n'
     slow = "poll_secs = 0.02"
     source = file_source("web", follow=True)
     running = await bench.start(spool, source, udp_feed(dead_port), drain_secs=0.5)

@@ -2,25 +2,28 @@
 
 import os
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, RetryAfter, Sink
 from nss.sinks.file import FileSink
+from nss.sinks.syslog_tcp import SyslogTcpSink
 from nss.sinks.syslog_udp import SyslogUdpSink
 
 if TYPE_CHECKING:
-    from tests.sinks.conftest import Collector
+    from tests.sinks.conftest import Collector, TcpCollector
 
 LINES = [b"LEEF:1.0|Zscaler|NSS|4.1|%d|cat=Allowed" % number for number in range(50)]
 KEYS = [f"user{number % 7}" for number in range(50)]
+RFC5424_HEADER = b"<134>1 2026-01-02T03:04:05.678Z nss1 zscaler-nss - - - "
 STAMP = datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)
 
 
@@ -32,43 +35,88 @@ class Rig:
     received: Callable[[], list[bytes]]
     break_down: Callable[[], None]
     mend: Callable[[], None]
+    cannot_carry: bytes = b"\n"
+    """Bytes that a line must not have."""
 
     async def send(self, lines: list[bytes]) -> Any:  # noqa: ANN401 - an outcome, compared whole
         return await self.sink.send(lines, KEYS[: len(lines)] if self.sink.wants_keys else None)
 
 
+@dataclass(frozen=True)
+class Hands:
+    """What rigs are made with."""
+
+    new_collector: Callable[..., "Collector"]
+    new_tcp_collector: Callable[..., "TcpCollector"]
+    folder: Path
+    tls: ssl.SSLContext
+    trust: ssl.SSLContext
+
+
+def without(header: bytes, messages: list[bytes]) -> list[bytes]:
+    assert all(message.startswith(header) for message in messages)
+    return [message[len(header) :] for message in messages]
+
+
 def udp(
-    new_collector: Callable[..., "Collector"],
-    _folder: Path,
+    hands: Hands,
     *,
     host: str = "127.0.0.1",
     header: bytes = b"",
     **options: Any,  # noqa: ANN401 - the sink's own
 ) -> Rig:
-    collector = new_collector(host)
+    collector = hands.new_collector(host)
     sink = SyslogUdpSink("feed", [collector.address], now=lambda: STAMP, probe_secs=0, **options)
-
-    def received() -> list[bytes]:
-        messages = collector.received()
-        assert all(message.startswith(header) for message in messages)
-        return [message[len(header) :] for message in messages]
-
+    received = lambda: without(header, collector.received())  # noqa: E731 - as short as the others
     return Rig(sink, received, collector.stop, collector.start)
 
 
-def file(_new_collector: Callable[..., "Collector"], folder: Path) -> Rig:
-    path = folder / "logs" / "web.log"
+def tcp(
+    hands: Hands,
+    *,
+    host: str = "127.0.0.1",
+    header: bytes = b"",
+    tls: bool = False,
+    framing: Literal["newline", "octet"] = "newline",
+    **options: Any,  # noqa: ANN401 - the sink's own
+) -> Rig:
+    if tls:
+        collector = hands.new_tcp_collector(tls=hands.tls)
+    else:
+        collector = hands.new_tcp_collector(host, octet=framing == "octet")
+    sink = SyslogTcpSink(
+        "feed",
+        [collector.address],
+        framing=framing,
+        ssl_context=hands.trust if tls else None,
+        finish_secs=0.05,  # nobody reads meanwhile
+        now=lambda: STAMP,
+        **options,
+    )
+    received = lambda: without(header, collector.received())  # noqa: E731 - as short as the others
+    cannot_carry = b"" if framing == "octet" else b"\n\r\0"
+    return Rig(sink, received, collector.stop, collector.start, cannot_carry)
+
+
+def file(hands: Hands, **options: Any) -> Rig:  # noqa: ANN401 - the sink's own
+    path = hands.folder / "logs" / "web.log"
     path.parent.mkdir()
+
+    def received() -> list[bytes]:
+        # web.log.2, web.log.1, web.log: from the oldest to the newest
+        files = sorted(path.parent.iterdir(), key=lambda it: -int(it.name[len("web.log.") :] or 0))
+        return b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]
+
     return Rig(
-        FileSink("feed", path),
-        lambda: path.read_bytes().split(b"\n")[:-1],
+        FileSink("feed", path, **options),
+        received,
         lambda: shutil.rmtree(path.parent),
         path.parent.mkdir,
     )
 
 
-def pipe(_new_collector: Callable[..., "Collector"], folder: Path) -> Rig:
-    path = folder / "pipe"
+def pipe(hands: Hands) -> Rig:
+    path = hands.folder / "pipe"
     os.mkfifo(path)
     readers = [os.open(path, os.O_RDONLY | os.O_NONBLOCK)]
 
@@ -86,28 +134,43 @@ def pipe(_new_collector: Callable[..., "Collector"], folder: Path) -> Rig:
     )
 
 
-RIGS: dict[str, Callable[[Callable[..., "Collector"], Path], Rig]] = {
+RIGS: dict[str, Callable[[Hands], Rig]] = {
     "udp": udp,
     "udp-ipv6": partial(udp, host="::1"),
     "udp-pri": partial(udp, pri=13, header=b"<13>"),
-    "udp-rfc5424": partial(
-        udp,
-        rfc5424=True,
-        hostname="nss1",
-        header=b"<134>1 2026-01-02T03:04:05.678Z nss1 zscaler-nss - - - ",
-    ),
+    "udp-rfc5424": partial(udp, rfc5424=True, hostname="nss1", header=RFC5424_HEADER),
     "udp-paced": partial(udp, max_messages_per_sec=20_000),
     "udp-ports": partial(udp, source_ports=4),
+    "tcp": tcp,
+    "tcp-ipv6": partial(tcp, host="::1"),
+    "tcp-pri": partial(tcp, pri=13, header=b"<13>"),
+    "tcp-octet": partial(tcp, framing="octet"),
+    "tcp-octet-rfc5424": partial(
+        tcp, framing="octet", rfc5424=True, hostname="nss1", header=RFC5424_HEADER
+    ),
+    "tcp-paced": partial(tcp, max_messages_per_sec=20_000),
+    "tls": partial(tcp, tls=True),
     "file": file,
+    "file-rotated": partial(file, rotate_bytes=700, rotate_keep=100),
+    "file-synced": partial(file, sync=True),
     "pipe": pipe,
 }
 
 
+@pytest.fixture
+def hands(
+    new_collector: Callable[..., "Collector"],
+    new_tcp_collector: Callable[..., "TcpCollector"],
+    tmp_path: Path,
+    tls: ssl.SSLContext,
+    trust: ssl.SSLContext,
+) -> Hands:
+    return Hands(new_collector, new_tcp_collector, tmp_path, tls, trust)
+
+
 @pytest_asyncio.fixture(params=RIGS)
-async def unopened(
-    request: pytest.FixtureRequest, new_collector: Callable[..., "Collector"], tmp_path: Path
-) -> AsyncIterator[Rig]:
-    made = RIGS[request.param](new_collector, tmp_path)
+async def unopened(request: pytest.FixtureRequest, hands: Hands) -> AsyncIterator[Rig]:
+    made = RIGS[request.param](hands)
     yield made
     await made.sink.close()
 
@@ -132,7 +195,8 @@ async def test_nothing_to_send_is_delivered(rig: Rig) -> None:
 
 
 async def test_bytes_arrive_as_they_are(rig: Rig) -> None:
-    lines = ["usrName=Müller\turl=例え.jp/✓".encode(), bytes(set(range(256)) - {10}), b" ", b"\xff"]
+    every = bytes(set(range(256)) - set(rig.cannot_carry))
+    lines = ["usrName=Müller\turl=例え.jp/✓".encode(), every, b" ", b"\xff"]
     assert (await rig.send(lines), rig.received()) == (Delivered(), lines)
 
 

@@ -1,0 +1,95 @@
+"""How commands reach the running service, and how they show what it answers."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from nss import config as configuration
+from nss.config import ConfigProblems, ServiceConfig
+from nss.config_reading import Reading
+from nss.control.client import ControlClient
+from nss.errors import ConfigError
+
+_KEY = "service.control_socket"
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_UNIT = 1024
+
+
+@contextmanager
+def service_of(path: Path) -> Iterator[ControlClient]:
+    """Yield a client of the service that runs with a configuration file. Raises `NssError`."""
+    client = ControlClient(control_socket(path))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def control_socket(path: Path) -> Path:
+    """Return the control socket that a configuration file names.
+
+    Only that: the running service can be asked while the rest of the file is being changed.
+    Raises `InputMissing`, and `ConfigError` when the file is no TOML or has no socket.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        service = configuration.load(path).service  # it tells what is wrong
+    else:
+        reading = Reading(path.absolute().parent)
+        table = reading.table(tables, "", "service")
+        service = ServiceConfig(**reading.values(ServiceConfig, table, "service"))
+        problems = [one for one in reading.problems if one.key in {"service", _KEY}]
+        if problems:
+            raise ConfigProblems(problems, str(path))
+    if service.control_socket is None:
+        raise ConfigError(
+            f'the service can\'t be asked: {_KEY} is "off" ({path})',
+            tip=f"give {_KEY} a path and restart the service",
+        )
+    return service.control_socket
+
+
+def harmless(text: str) -> str:
+    """Return text that fits on a line and that no terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def harmless_bytes(data: bytes) -> str:
+    """Return bytes of a record as harmless text; what is not UTF-8 shows as hexadecimal."""
+    return harmless(data.decode(errors="backslashreplace"))
+
+
+def told_size(size_bytes: float) -> str:
+    """Return a number of bytes for people."""
+    size, unit = float(size_bytes), 0
+    while size >= _UNIT and unit < len(_UNITS) - 1:
+        size, unit = size / _UNIT, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"
+
+
+def told_secs(secs: float) -> str:
+    """Return a duration for people, in its two largest units."""
+    whole = max(0, int(secs))
+    if whole >= _DAY:
+        return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+    if whole >= _HOUR:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    if whole >= _MINUTE:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole} s"
+
+
+def told_time(at: float) -> str:
+    """Return a time, seconds since the epoch, in the zone of this machine."""
+    return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")

@@ -1,0 +1,67 @@
+"""`nss rejects`: records that were rejected, and another try for them."""
+
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import orjson
+import typer
+
+from cli.asking import harmless, harmless_bytes, service_of, told_time
+from nss.spool import KeptReject
+
+_SHOWN_CHARACTERS = 200
+
+
+def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -> None:
+    """Print the newest rejects, oldest first. Raises `NssError`."""
+    with service_of(config) as service:
+        rejects = service.rejects(feed, limit)
+    if as_json:
+        typer.echo(orjson.dumps([_row(kept) for kept in rejects], option=orjson.OPT_INDENT_2))
+        return
+    for kept in rejects:
+        typer.echo(_told(kept))
+    if not rejects:
+        typer.echo("No rejects are kept.", err=True)
+    elif len(rejects) == limit:
+        typer.echo(f"The newest {limit} are shown; --limit N shows more.", err=True)
+
+
+def retry(config: Path, feed: str | None) -> None:
+    """Have rejects go through their feeds again. Raises `NssError`."""
+    with service_of(config) as service:
+        retried, cut = service.retry_rejects(feed)
+    typer.echo(f"{retried:,} {'record goes' if retried == 1 else 'records go'} through again.")
+    if cut:
+        typer.echo(
+            f"{cut:,} could not: they were too long to be kept whole, and stay rejected.", err=True
+        )
+
+
+def _row(kept: KeptReject) -> dict[str, object]:
+    """Return a reject as JSON; `data` is base64, since records may hold any bytes."""
+    return {
+        "number": kept.number,
+        "feed": kept.feed,
+        "source": kept.reject.source,
+        "connection": kept.reject.connection,
+        "rejected_at": kept.rejected_at,
+        "reason": kept.reject.reason,
+        "record_bytes": kept.record_bytes,
+        "text": kept.reject.data.decode(errors="backslashreplace"),
+        "data": b64encode(kept.reject.data).decode(),
+    }
+
+
+def _told(kept: KeptReject) -> str:
+    reject = kept.reject
+    sender = f" {reject.connection}" if reject.connection else ""
+    head = (
+        f"{kept.number} {told_time(kept.rejected_at)} feed {kept.feed} source {reject.source}"
+        f"{sender}: {reject.reason}"
+    )
+    text = harmless_bytes(reject.data)
+    if sys.stdout.isatty() and len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]} ... {kept.record_bytes:,} bytes"
+    return f"{harmless(head)}\n    {text}"

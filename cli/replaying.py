@@ -1,0 +1,67 @@
+"""`nss replay` and `nss reload`: what the running service is told to do."""
+
+import re
+import time
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from cli.asking import service_of, told_time
+from nss.control.client import ServiceUnavailable
+from nss.errors import ConfigError, NssError, UsageError
+
+_SECS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_FORMS = "30m (s, m, h or d back from now) or 2026-11-23T10:00"
+
+
+def replay(config: Path, feed: str, since: str, until: str | None) -> None:
+    """Have a feed deliver again what was accepted between two times. Raises `NssError`."""
+    now = time.time()
+    begins = moment(since, now, "--since")
+    ends = now if until is None else moment(until, now, "--until")
+    if begins >= ends:
+        raise UsageError(
+            f"replay: --since, {told_time(begins)}, is not before the end, {told_time(ends)}"
+        )
+    with service_of(config) as service:
+        records = service.replay(feed, begins, ends)
+    what = "1 record" if records == 1 else f"{records:,} records"
+    typer.echo(
+        f"{what} accepted from {told_time(begins)} to {told_time(ends)}: feed {feed} delivers "
+        f"{'it' if records == 1 else 'them'} again."
+    )
+
+
+def reload(config: Path) -> None:
+    """Put the configuration file in force. Raises `ConfigError` when it was refused."""
+    with service_of(config) as service:
+        try:
+            done = service.reload()
+        except ServiceUnavailable:
+            raise
+        except NssError as refused:
+            raise ConfigError(
+                f"reload: refused, the old configuration stays in force: {refused.args[0]}",
+                tip=refused.tip,
+            ) from None
+    for verb, parts in (("ended", done.ended), ("started", done.started)):
+        if parts:
+            typer.echo(f"{verb} {', '.join(parts)}")
+    if not done.ended and not done.started:
+        typer.echo("The configuration is in force; no part of it needed a restart.")
+
+
+def moment(text: str, now: float, option: str) -> float:
+    """Return the time, seconds since the epoch, that an option states. Raises `UsageError`.
+
+    A time without a zone is in that of this machine.
+    """
+    duration = _DURATION.fullmatch(text)
+    if duration is not None:
+        return now - int(duration[1]) * _SECS[duration[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"{option} {text!r}: neither a duration nor a time", tip=_FORMS) from None

@@ -1,0 +1,145 @@
+"""`nss status`: what the service knows of itself, for people, for pipes and as JSON."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from cli.asking import harmless, service_of, told_secs, told_size, told_time
+from nss.status import FeedStatus, Reason, SourceStatus, Status
+
+EXIT_HEALTHY = 0
+EXIT_DEGRADED = 1
+
+_GAP = "  "
+_STATES = {"failing": "red", "stuck": "red", "degraded": "red", "healthy": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table before it is drawn; `numbers` are the columns that are aligned at the right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[str]
+
+
+def show_status(config: Path, *, as_json: bool) -> int:
+    """Print the status; the exit code is 0 when healthy, 1 when degraded."""
+    with service_of(config) as service:
+        status = service.status()
+    if as_json:
+        typer.echo(orjson.dumps(status, option=orjson.OPT_INDENT_2))
+    else:
+        console = Console(highlight=False)
+        if console.is_terminal:
+            console.print(picture(status))
+        else:
+            typer.echo(plain(status))
+    return EXIT_HEALTHY if status.health.ok else EXIT_DEGRADED
+
+
+def picture(status: Status) -> Group:
+    """Return a status drawn for a terminal."""
+    word = "healthy" if status.health.ok else "degraded"
+    head = Text.assemble((word, f"bold {_STATES[word]}"), _GAP, _head(status))
+    reasons = [
+        Text(_sentence(reason), style="red" if reason.degrades else "dim")
+        for reason in status.health.reasons
+    ]
+    sheets = [_drawn(sheet) for sheet in _sheets(status)]
+    return Group(head, *reasons, *sheets, Text(f"spool  {_spool(status)}"))
+
+
+def plain(status: Status) -> str:
+    """Return a status as aligned text."""
+    word = "healthy" if status.health.ok else "degraded"
+    lines = [f"{word}{_GAP}{_head(status)}", *map(_sentence, status.health.reasons)]
+    for sheet in _sheets(status):
+        lines += ["", *aligned(sheet)]
+    return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}"])
+
+
+def aligned(sheet: Sheet) -> Iterator[str]:
+    """Yield the lines of a table without a frame."""
+    rows = (sheet.columns, *sheet.rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    adjust: list[Callable[[str, int], str]] = [
+        str.rjust if name in sheet.numbers else str.ljust for name in sheet.columns
+    ]
+    for row in rows:
+        cells = (fit(cell, width) for fit, cell, width in zip(adjust, row, widths, strict=True))
+        yield _GAP.join(cells).rstrip()
+
+
+def _drawn(sheet: Sheet) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in sheet.columns:
+        right = name in sheet.numbers
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*(Text(cell, style=_STATES.get(cell, "")) for cell in row))
+    return table
+
+
+def _head(status: Status) -> str:
+    up = told_secs(status.at - status.started_at)
+    return f"nss {status.version}, pid {status.pid}, up {up}, {harmless(status.config)}"
+
+
+def _sentence(reason: Reason) -> str:
+    since = "" if reason.since is None else f" (since {told_time(reason.since)})"
+    return harmless(f"{reason.component}: {reason.why}{since}")
+
+
+def _spool(status: Status) -> str:
+    spool = status.spool
+    kept = "durable" if spool.durable else "in memory, not durable"
+    full = ", full" if spool.full else ""
+    used = f"{told_size(spool.used_bytes)} of {told_size(spool.max_bytes)}"
+    return f"{kept}, {used}{full}, {spool.kept_rejects:,} rejects kept"
+
+
+def _sheets(status: Status) -> tuple[Sheet, Sheet]:
+    return _source_sheet(status.sources, status.at), _feed_sheet(status.feeds)
+
+
+def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
+    columns = ("source", "kind", "state", "records/s", "bytes/s", "records", "bytes", "last")
+    rows = tuple(
+        (
+            source.name,
+            source.kind,
+            source.state,
+            f"{source.records_per_sec:,.0f}",
+            told_size(source.bytes_per_sec),
+            f"{source.records:,}",
+            told_size(source.data_bytes),
+            "none yet" if source.last_at is None else f"{told_secs(at - source.last_at)} ago",
+        )
+        for source in sources
+    )
+    return Sheet(columns, rows, frozenset({"records/s", "bytes/s", "records", "bytes", "last"}))
+
+
+def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:
+    counts = ("accepted", "delivered", "filtered", "rejected", "dropped", "pending")
+    columns = ("feed", "kind", "state", "records/s", *counts, "lag", "destination")
+    rows = tuple(
+        (
+            feed.name,
+            feed.kind,
+            feed.state,
+            f"{feed.records_per_sec:,.0f}",
+            *(f"{getattr(feed, count):,}" for count in counts),
+            told_secs(feed.lag_secs),
+            harmless(feed.destination),
+        )
+        for feed in feeds
+    )
+    return Sheet(columns, rows, frozenset({"records/s", *counts, "lag"}))

@@ -1,0 +1,40 @@
+"""`nss tap`: a sampled live view of what feeds read or send."""
+
+import sys
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import typer
+
+from cli.asking import harmless_bytes, service_of
+from nss.tap import Seen, TapKind
+
+
+def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: int | None) -> None:
+    """Print records or lines as they pass, until Ctrl-C, `limit`, or the end of the service.
+
+    On a terminal they are made harmless, and named by feed when all feeds are shown; anywhere
+    else they are printed as they are. Raises `NssError`.
+    """
+    for_people = sys.stdout.isatty()
+    left_out = 0
+    with service_of(config) as service:
+        try:
+            with closing(service.tap(feed, kind, text)) as passing:
+                for seen in islice(passing, limit):
+                    _print(seen, for_people=for_people, named=feed is None)
+                    left_out = seen.left_out
+        except KeyboardInterrupt:
+            pass
+    if left_out:
+        typer.echo(f"nss: tap: {left_out:,} more passed and were not shown", err=True)
+
+
+def _print(seen: Seen, *, for_people: bool, named: bool) -> None:
+    if for_people:
+        cut = seen.full_bytes - len(seen.data)
+        name = f"{seen.feed}: " if named else ""
+        typer.echo(f"{name}{harmless_bytes(seen.data)}{f' ... {cut:,} more bytes' if cut else ''}")
+    else:
+        typer.echo(seen.data)

@@ -1,0 +1,14 @@
+"""The control socket: HTTP over a unix socket, between the running service and its operator.
+
+    GET  /status                                                  -> Status
+    POST /reload                                                  -> Reloaded
+    POST /replay?feed=NAME&since=SECS&until=SECS                  -> number of records
+    GET  /rejects[?feed=NAME][&limit=N]                           -> list of KeptReject
+    POST /rejects/retry[?feed=NAME]                               -> [retried, cut]
+    GET  /tap[?feed=NAME][&kind=lines|records][&text=...][&max_per_sec=N]
+                                                                  -> Seen, one JSON a line
+
+Answers are JSON as msgspec writes the types named, bytes as base64; times are seconds since the
+epoch. What goes wrong is answered with a `Fault` and a status of 400 or above. Whoever may open
+the socket file may ask for everything: it is for the service's own user (mode 0600).
+"""

@@ -1,0 +1,45 @@
+"""A small HTTP server in the service's own event loop, on a socket that is already bound."""
+
+import logging
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+_NO_LOG = logging.CRITICAL + 1
+_CLOSE_SECS = 1
+
+
+class LocalServer:
+    """Serves an app. Signals, the choice of the loop and logging stay the service's own."""
+
+    def __init__(self, app: Starlette, listener: socket.socket, *, max_connections: int) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            loop="none",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level=_NO_LOG,
+            access_log=False,
+            workers=1,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            limit_concurrency=max_connections,
+            timeout_graceful_shutdown=_CLOSE_SECS,
+        )
+        config.load()
+        self._listener = listener
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        # Not `serve`: it would take over the signals, and wake up ten times a second.
+        await self._server.startup(sockets=[self._listener])
+
+    async def close(self) -> None:
+        """Stop accepting, let answers under way end within a second, close the socket."""
+        await self._server.shutdown(sockets=[self._listener])

@@ -1,0 +1,46 @@
+"""What stands before the line in a syslog message: nothing, `<PRI>`, or an RFC 5424 header.
+
+The RFC 5424 header is `<PRI>1 TIMESTAMP HOST APP - - - `; the timestamp is UTC.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+DEFAULT_PRI = 134
+"""local0, informational: for RFC 5424, which requires a PRI."""
+
+Now = Callable[[], datetime]
+"""Returns the present, with a time zone."""
+
+
+def utc_now() -> datetime:
+    """Return the present in UTC."""
+    return datetime.now(UTC)
+
+
+class Header:
+    """Makes headers of one length; `pri` is the priority, `None` for no header at all.
+
+    With `rfc5424` a `pri` of `None` is `DEFAULT_PRI`.
+    """
+
+    def __init__(
+        self, pri: int | None, *, rfc5424: bool, hostname: str, app_name: str, now: Now
+    ) -> None:
+        self._plain = b"" if pri is None else b"<%d>" % pri
+        self._rfc5424 = rfc5424
+        self._now = now
+        self._pri = DEFAULT_PRI if pri is None else pri
+        self._tail = f"Z {_word(hostname, 255)} {_word(app_name, 48)} - - - "
+
+    def __call__(self) -> bytes:
+        """Return the header of a message sent now."""
+        if not self._rfc5424:
+            return self._plain
+        stamp = self._now().astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
+        return f"<{self._pri}>1 {stamp}{self._tail}".encode("ascii")
+
+
+def _word(text: str, max_chars: int) -> str:
+    """Return `text` as RFC 5424 allows it in a header: printable ASCII without blanks."""
+    return "".join(c if "!" <= c <= "~" else "_" for c in text[:max_chars]) or "-"

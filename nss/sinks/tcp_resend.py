@@ -1,0 +1,109 @@
+"""What was written to a connection and may have to be written to the next one again."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+RESEND_MAX_BYTES = 64 << 20
+"""So much of what the peer has confirmed is kept for `resend_secs`, the newest."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Framed lines that are written together."""
+
+    data: bytes
+    lines: int
+    end: int = 0
+    """The position on the wire after it."""
+    written_at: float = 0.0
+    confirmed: bool = False
+    """Whether a peer's TCP has acknowledged all of it; it may be kept for `resend_secs` still."""
+
+
+class Kept:
+    """Chunks of the present connection, and those `owed` to the next, oldest first.
+
+    What no peer has confirmed is kept whatever its size: the kernel's send buffer bounds it.
+    Of the rest the last `resend_secs` are kept, at most `max_bytes`. `clock` returns seconds.
+    """
+
+    def __init__(
+        self, resend_secs: float, clock: Callable[[], float], max_bytes: int = RESEND_MAX_BYTES
+    ) -> None:
+        self.owed: deque[Chunk] = deque()
+        self._resend_secs = resend_secs
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._unconfirmed: deque[Chunk] = deque()
+        self._confirmed: deque[Chunk] = deque()
+        self._confirmed_bytes = 0
+
+    @property
+    def unconfirmed_lines(self) -> int:
+        """Lines that no peer has confirmed."""
+        return sum(
+            chunk.lines
+            for chunks in (self._unconfirmed, self.owed)
+            for chunk in chunks
+            if not chunk.confirmed
+        )
+
+    def __bool__(self) -> bool:
+        """Return whether there is something that a lost connection would have sent again."""
+        self._forget()
+        return bool(self._unconfirmed or self._confirmed or self.owed)
+
+    def written(self, chunk: Chunk, end: int) -> None:
+        """The chunk was written to the connection, up to position `end`."""
+        chunk.end, chunk.written_at = end, self._clock()
+        self._unconfirmed.append(chunk)
+
+    def confirm(self, position: int) -> int:
+        """The peer has everything up to `position`; returns lines dropped for want of space."""
+        waiting = self._unconfirmed
+        while waiting and waiting[0].end <= position:
+            chunk = waiting.popleft()
+            chunk.confirmed = True
+            self._confirmed.append(chunk)
+            self._confirmed_bytes += len(chunk.data)
+        return self._forget()
+
+    def lost(self, position: int) -> int:
+        """The connection was lost, all up to `position` confirmed: what is kept is owed now.
+
+        Returns lines dropped for want of space.
+        """
+        dropped = self.confirm(position)
+        self._owe([*self._confirmed, *self._unconfirmed])
+        return dropped
+
+    def parted(self, position: int) -> int:
+        """The connection was closed in good order; otherwise as `lost`, without `resend_secs`."""
+        dropped = self.confirm(position)
+        self._owe(self._unconfirmed)
+        return dropped
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.owed.clear()
+        self._owe([])
+
+    def _owe(self, chunks: Iterable[Chunk]) -> None:
+        self.owed.extendleft(reversed(list(chunks)))
+        self._unconfirmed.clear()
+        self._confirmed.clear()
+        self._confirmed_bytes = 0
+
+    def _forget(self) -> int:
+        """Drop confirmed chunks that are too old or too many; returns lines of the latter."""
+        dropped = 0
+        oldest = self._clock() - self._resend_secs if self._resend_secs else math.inf
+        kept = self._confirmed
+        while kept and (kept[0].written_at < oldest or self._confirmed_bytes > self._max_bytes):
+            chunk = kept.popleft()
+            self._confirmed_bytes -= len(chunk.data)
+            if chunk.written_at >= oldest:
+                dropped += chunk.lines
+        return dropped

@@ -1,0 +1,105 @@
+"""TLS without a socket: lines in, bytes for the wire out.
+
+So each byte given to the kernel is counted by the connection, and TCP's acknowledgements tell
+which lines arrived just as they do without TLS.
+"""
+
+import contextlib
+import errno
+import ssl
+from pathlib import Path
+
+from nss.errors import SinkError
+
+READ_BYTES = 64 * 1024
+
+
+def client_context(
+    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> ssl.SSLContext:
+    """Return a context that verifies chain and name of the peer, with TLS 1.2 or newer.
+
+    `ca` holds the authorities, those of the system if `None`; `certificate` and `key` are what is
+    shown to a peer that asks. All are PEM. Raises `SinkError` when one can't be used.
+    """
+    tip = "run nss check: it tells what is wrong with each file"
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
+    except OSError as error:  # ssl.SSLError is one
+        raise SinkError(f"using authorities failed: {why(error)} ({ca})", tip=tip) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if certificate is not None:
+        try:
+            # Without an empty password OpenSSL would ask for one at the terminal.
+            context.load_cert_chain(certificate, key, password="")
+        except OSError as error:
+            where = f"{certificate}, {key}"
+            raise SinkError(
+                f"using a certificate failed: {why(error)} ({where})", tip=tip
+            ) from error
+    return context
+
+
+def why(error: OSError) -> str:
+    """Return what an error of a socket or of TLS means, as half a sentence."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message.rstrip('.').lower()}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return f"TLS: {error.reason.replace('_', ' ').lower()}"
+    return (error.strerror or str(error)).lower()
+
+
+class TlsStream:
+    """The client's side of one TLS connection. Raises ssl.SSLError for what TLS forbids."""
+
+    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+
+    @property
+    def verdict_is_late(self) -> bool:
+        """Whether the peer may refuse our certificate after the handshake (TLS 1.3)."""
+        return self._tls.version() == "TLSv1.3"
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; returns whether it is complete, else more must be received."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return what to send for `data`, behind what TLS itself has to say."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._tls.write(rest) :]
+        return self._outgoing.read()
+
+    def to_send(self) -> bytes:
+        """Return what TLS itself has to say."""
+        return self._outgoing.read()
+
+    def received(self, data: bytes) -> None:
+        """Take in bytes of the wire for the handshake."""
+        self._incoming.write(data)
+
+    def drop(self, data: bytes) -> None:
+        """Take in bytes of the wire; what the peer says in them is dropped.
+
+        Raises ConnectionResetError when it says that it is leaving.
+        """
+        self._incoming.write(data)
+        try:
+            while self._tls.read(READ_BYTES):
+                pass
+        except ssl.SSLWantReadError:
+            return
+        raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
+
+    def farewell(self) -> bytes:
+        """Return what says that nothing more will come (close_notify)."""
+        with contextlib.suppress(ssl.SSLError):  # the peer has not taken its leave yet
+            self._tls.unwrap()
+        return self._outgoing.read()

@@ -1,0 +1,207 @@
+"""uvicorn's HTTP/1.1 protocol, bounded where uvicorn is not: heads, trailers and silence.
+
+What uvicorn and llhttp below it see to themselves, so that nothing here does: heads that can be
+read in two ways (`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before
+the colon) are refused with 400, which is what request smuggling needs; a body is not read faster
+than it is taken; pipelined requests are worked on one after the other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from nss.sources.listening import peer_name
+
+MAX_HEAD_BYTES = 32 << 10
+"""A longer request head is refused; llhttp alone has no limit."""
+
+KEEP_ALIVE_SECS = 75
+"""How long a connection may wait for its next request: longer than proxies keep theirs, which
+would otherwise send one into a connection that is being closed."""
+
+_CLOSE_SECS = 1.0
+
+# uvicorn warns for every bad request; those are told as events, which are held back.
+_log = logging.getLogger("nss.uvicorn")
+_log.setLevel(logging.ERROR)
+
+App = Callable[..., Any]
+Refused = Callable[[str, int, str], None]
+"""Is told of a peer's request that was refused before it became one: peer, status, reason."""
+
+
+def server_config(app: App) -> uvicorn.Config:
+    """Return what the protocol needs of uvicorn's configuration."""
+    config = uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        interface="asgi3",
+        # Nothing of these is wanted: no other loop, logging, addresses as headers claim them.
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        # The source counts on its own: uvicorn's 503 has no Retry-After.
+        limit_concurrency=None,
+        timeout_keep_alive=KEEP_ALIVE_SECS,
+    )
+    config.load()
+    return config
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. A head must come within `head_secs` and `MAX_HEAD_BYTES`."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: ServerState,
+        *,
+        peer: tuple[str, int],
+        head_secs: float,
+        refused: Refused,
+    ) -> None:
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self.logger = _log
+        self.access_log = False
+        self._peer = peer
+        self._head_secs = head_secs
+        self._refused = refused
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._overhead_bytes = 0
+        """Bytes since the last that were body or ended a head or a message."""
+        self._over = False
+        """Whether the connection was refused: what still comes is not looked at."""
+        self.connected = False
+        self.lost = asyncio.Event()
+        """Set once the connection is closed."""
+
+    async def close(self) -> None:
+        """Close the connection, with whatever is under way on it."""
+        if not self.connected:
+            return
+        self.transport.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECS):
+                await self.lost.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport, and wait for a head."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self.client = self._peer
+        self.connected = True
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is under way."""
+        self._stop_timer()
+        super().connection_lost(exc)
+        self.lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._over or self.transport.is_closing():
+            return
+        if not self._busy:  # uvicorn has just stopped its timer for keeping alive
+            self._expect_head()
+        self._overhead_bytes += len(data)
+        super().data_received(data)
+        if self._overhead_bytes > MAX_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, which come after the body, are of no use."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start the request."""
+        self._in_head = False
+        self._overhead_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body until the request takes it."""
+        self._overhead_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the body."""
+        self._overhead_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; a request that came whole before it is still answered."""
+        del msg
+        if self.pipeline or (self._busy and not self.cycle.more_body):
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, "it is no valid HTTP/1.1")
+
+    @property
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._head_secs, self._head_late)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_late(self) -> None:
+        if self._overhead_bytes:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "its head takes too long")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        """Answer, and close a moment later.
+
+        Closed at once, with bytes unread, the kernel would reset the connection, and the peer
+        might never see the answer.
+        """
+        if self._over or self.transport.is_closing():
+            return
+        self._over = True
+        if self._busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        body = b'{"error":"request refused: %s"}' % why.encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._stop_timer()
+        self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
+        self._refused(peer_name(self._peer), status.value, why)

@@ -1,0 +1,133 @@
+"""What can be known of the running service at one moment, as plain frozen values.
+
+Ages and rates are measured with a clock that nobody sets; times of day are seconds since the
+epoch and are for people. Everything here can be written as JSON by orjson and msgspec.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SourceState = Literal["reading", "idle", "failing", "ended"]
+FeedState = Literal["moving", "idle", "failing", "stuck"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing to know about the service's health, as a sentence for people."""
+
+    component: str
+    """`feed mcas`, `source web`, `spool`."""
+    why: str
+    since: float | None = None
+    """Seconds since the epoch; `None` for what always holds."""
+    degrades: bool = True
+    """Whether the service is degraded by it; otherwise it is only told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether records get where they should, and what there is to know about that."""
+
+    ok: bool
+    alive: bool
+    """`False` only when the service itself hangs, so that a restart may help."""
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """A source: what was accepted from it since it started."""
+
+    name: str
+    kind: str
+    state: SourceState
+    records: int
+    data_bytes: int
+    records_per_sec: float
+    bytes_per_sec: float
+    last_at: float | None
+    """When the last record was accepted, seconds since the epoch; `None`: none yet."""
+    last_error: str | None
+    failing_secs: float
+    """How long there has been an error without a break."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedStatus:
+    """A feed and its account: accepted = delivered + filtered + rejected + dropped + pending."""
+
+    name: str
+    kind: str
+    destination: str
+    state: FeedState
+    accepted: int
+    delivered: int
+    filtered: int
+    rejected: int
+    dropped: int
+    pending: int
+    shortened: int
+    """Delivered ones that were too long and were cut."""
+    records_per_sec: float
+    """Delivered, filtered and rejected a second."""
+    rejected_lately: int
+    """Rejected within the last minute."""
+    lag_secs: float
+    """How long ago the oldest pending record was accepted."""
+    lag_growth_secs: float
+    """How much the lag grew within the last minute."""
+    still_secs: float
+    """How long records have been pending while none of them moved."""
+    patience_secs: float
+    """How long the destination may stay silent, by its settings, before the sink tells an error."""
+    last_error: str | None
+    failing_secs: float
+    """How long there has been an error without a break."""
+
+    @property
+    def unaccounted(self) -> int:
+        """Records that the account has lost sight of; anything but 0 is a fault of NSS."""
+        known = self.delivered + self.filtered + self.rejected + self.dropped + self.pending
+        return self.accepted - known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolStatus:
+    """The queue between sources and feeds."""
+
+    durable: bool
+    used_bytes: int
+    max_bytes: int
+    full: bool
+    full_secs: float
+    """How long it has been full without a break."""
+    last_error: str | None
+    failing_secs: float
+    """How long there has been an error without a break."""
+    kept_rejects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The whole service at one moment."""
+
+    version: str
+    pid: int
+    started_at: float
+    """Seconds since the epoch."""
+    at: float
+    """When this was so, seconds since the epoch."""
+    config: str
+    """The path of the configuration file."""
+    health: Health
+    sources: tuple[SourceStatus, ...]
+    feeds: tuple[FeedStatus, ...]
+    spool: SpoolStatus
+
+    @property
+    def summary(self) -> str:
+        """The state in one line."""
+        word = "healthy" if self.health.ok else "degraded"
+        rate = sum(feed.records_per_sec for feed in self.feeds)
+        pending = sum(feed.pending for feed in self.feeds)
+        return f"{word}: {rate:,.0f} records/s, {pending:,} pending"

@@ -1,0 +1,131 @@
+"""A tap: a sampled live view of what feeds read and send, which the stream does not feel.
+
+`Tap.show` is called for every slice of a feed. It never waits: beyond its allowance and its queue
+it looks at nothing and counts what it leaves out.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+TapKind = Literal["lines", "records"]
+
+SHOWN_MAX_BYTES = 16 * 1024
+"""So much of a record or line is shown."""
+
+MAX_WAITING = 256
+"""So many wait for a slow viewer before more are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record or line as it passed; `data` is cut to `SHOWN_MAX_BYTES`, `full_bytes` is not.
+
+    `left_out` is how many had been passed over until then, since there were too many.
+    """
+
+    feed: str
+    data: bytes
+    full_bytes: int
+    left_out: int
+
+
+class Tap:
+    """One viewer's tap, at one feed or, with `None`, at all of them.
+
+    Shows at most `max_per_sec`, spread over the second. `text` chooses those that contain it; to
+    look for it takes time, so what comes when the allowance is used up is passed over. Iterate
+    over it to see; `close` ends the iteration. `text` must not have a line feed.
+    """
+
+    def __init__(
+        self,
+        feed: str | None = None,
+        kind: TapKind = "lines",
+        text: str = "",
+        max_per_sec: int = 100,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.feed = feed
+        self.left_out = 0
+        self._kind = kind
+        self._needle = text.encode()
+        self._max_per_sec = max_per_sec
+        self._clock = clock
+        self._allowance = float(max_per_sec)
+        self._allowed_at = clock()
+        self._waiting: deque[Seen] = deque()
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def show(self, feed_name: str, data: bytes, lines: Sequence[bytes]) -> None:
+        """Take samples of a slice: `data` is its raw records one a line, `lines` what is sent."""
+        if self.feed is not None and feed_name != self.feed:
+            return
+        room = self._room()
+        if self._kind == "records":
+            shown = self._show_records(feed_name, data, room)
+        else:
+            shown = self._show_lines(feed_name, lines, room)
+        if shown:
+            self._allowance -= shown
+            self._news.set()
+
+    def close(self) -> None:
+        """End the iteration, after what waits."""
+        self._closed = True
+        self._news.set()
+
+    def __aiter__(self) -> "Tap":
+        return self
+
+    async def __anext__(self) -> Seen:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+    def _show_lines(self, feed_name: str, lines: Sequence[bytes], room: int) -> int:
+        shown = 0
+        for index, line in enumerate(lines):
+            if shown == room:
+                self.left_out += len(lines) - index
+                break
+            if self._needle in line:
+                self._put(feed_name, line[:SHOWN_MAX_BYTES], len(line))
+                shown += 1
+        return shown
+
+    def _show_records(self, feed_name: str, data: bytes, room: int) -> int:
+        at = shown = 0
+        while at < len(data):
+            if shown == room:
+                self.left_out += data.count(b"\n", at)
+                break
+            found = data.find(self._needle, at)
+            if found < 0:
+                break
+            start = data.rfind(b"\n", at, found) + 1 or at
+            end = data.find(b"\n", found)
+            end = len(data) if end < 0 else end
+            self._put(feed_name, data[start : min(end, start + SHOWN_MAX_BYTES)], end - start)
+            shown += 1
+            at = end + 1
+        return shown
+
+    def _put(self, feed_name: str, data: bytes, full_bytes: int) -> None:
+        self._waiting.append(Seen(feed_name, data, full_bytes, self.left_out))
+
+    def _room(self) -> int:
+        """Return how many may be shown now."""
+        now = self._clock()
+        earned = (now - self._allowed_at) * self._max_per_sec
+        self._allowance = min(self._allowance + earned, float(self._max_per_sec))
+        self._allowed_at = now
+        return min(int(self._allowance), MAX_WAITING - len(self._waiting))

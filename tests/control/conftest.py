@@ -1,0 +1,344 @@
+"""A service that is only told about: parts, clock and operation in the hand, and both loops."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import uvloop
+
+import cli
+from nss import telemetry
+from nss.account import Account
+from nss.config import FeedConfig, SourceConfig, parse
+from nss.control.client import ControlClient
+from nss.control.server import ControlServer
+from nss.errors import NssError
+from nss.operation import Reloaded
+from nss.spool import KeptReject, Reject
+from nss.status import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
+from nss.tap import Tap
+
+COMMAND = (sys.executable, "-P", "-m", "cli.main")
+ENV = os.environ | {
+    "PYTHONPATH": str(Path(cli.__file__).parent.parent),
+    "COLUMNS": "160",
+    "TZ": "UTC",
+}
+
+TOML = """
+[sources.web]
+kind = "stdin"
+
+[feeds.mcas]
+format = "MCAS"
+[feeds.mcas.sink]
+kind = "syslog_udp"
+destinations = ["collector.example.com:514"]
+
+[feeds.siem]
+format = "QRADAR"
+[feeds.siem.sink]
+kind = "syslog_tcp"
+destinations = ["siem.example.com:6514"]
+stall_secs = 100
+"""
+
+NOW = 1_790_000_000.0
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+class Clock:
+    """Seconds that pass only when somebody says so."""
+
+    def __init__(self, secs: float = 1000.0) -> None:
+        self.secs = secs
+
+    def __call__(self) -> float:
+        return self.secs
+
+
+@dataclass
+class FakeIntake:
+    records: int = 0
+    data_bytes: int = 0
+    last_at: float | None = None
+
+
+@dataclass
+class FakePart:
+    last_error: str | None = None
+
+
+@dataclass
+class FakeSource:
+    settings: SourceConfig
+    task: asyncio.Task[None]
+    part: FakePart = field(default_factory=FakePart)
+    intake: FakeIntake = field(default_factory=FakeIntake)
+
+
+@dataclass
+class FakeSink:
+    destination: str = "collector.example.com:514"
+
+
+@dataclass
+class FakeCursor:
+    account: Account = field(default_factory=Account)
+    pending_records: int = 0
+    lag_secs: float = 0.0
+
+
+@dataclass
+class FakeFeedPart:
+    sink: FakeSink = field(default_factory=FakeSink)
+    cursor: FakeCursor = field(default_factory=FakeCursor)
+    last_error: str | None = None
+    handed_over: int = 0
+    accepted_records: int = 0
+
+    def accept(self, records: int) -> None:
+        self.accepted_records += records
+        self.cursor.pending_records += records
+
+    def deliver(self, records: int) -> None:
+        self.cursor.account.delivered += records
+        self.cursor.pending_records -= records
+
+
+@dataclass
+class FakeFeed:
+    settings: FeedConfig
+    part: FakeFeedPart = field(default_factory=FakeFeedPart)
+
+
+@dataclass
+class FakeSpool:
+    durable: bool = True
+    max_bytes: int = 1000
+    used_bytes: int = 0
+    full: bool = False
+    last_error: str | None = None
+    kept_rejects: int = 0
+
+
+SOURCE = SourceStatus(
+    name="web",
+    kind="tcp",
+    state="reading",
+    records=1234,
+    data_bytes=2048,
+    records_per_sec=100.0,
+    bytes_per_sec=1024.0,
+    last_at=NOW - 5,
+    last_error=None,
+    failing_secs=0.0,
+)
+FEED = FeedStatus(
+    name="mcas",
+    kind="syslog_udp",
+    destination="collector.example.com:514",
+    state="moving",
+    accepted=1234,
+    delivered=1200,
+    filtered=20,
+    rejected=3,
+    dropped=1,
+    pending=10,
+    shortened=2,
+    records_per_sec=99.5,
+    rejected_lately=0,
+    lag_secs=1.5,
+    lag_growth_secs=0.0,
+    still_secs=0.0,
+    patience_secs=0.0,
+    last_error=None,
+    failing_secs=0.0,
+)
+SPOOL = SpoolStatus(
+    durable=True,
+    used_bytes=1024,
+    max_bytes=4096,
+    full=False,
+    full_secs=0.0,
+    last_error=None,
+    failing_secs=0.0,
+    kept_rejects=3,
+)
+STATUS = Status(
+    version="1.2.3",
+    pid=77,
+    started_at=NOW - 3700,
+    at=NOW,
+    config="/etc/nss/nss.toml",
+    health=Health(ok=True, alive=True),
+    sources=(SOURCE,),
+    feeds=(FEED, replace(FEED, name="siem", kind="file", destination="/srv/siem.log")),
+    spool=SPOOL,
+)
+DEGRADED = replace(
+    STATUS,
+    health=Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(component="feed mcas", why="10 records wait", since=NOW - 60),
+            Reason(component="spool", why="in memory", degrades=False),
+        ),
+    ),
+)
+REJECT = KeptReject(
+    number=7,
+    feed="mcas",
+    rejected_at=NOW - 10,
+    reject=Reject("web", "192.0.2.1:999", "no JSON: '\x1b[2J'", b"\x1b[2Jbad \xff\xc3\xa9 record"),
+    record_bytes=70_000,
+)
+
+
+class FakeOperation:
+    """Says what it was made to say, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.told = STATUS
+        self.error: Exception | None = None
+        self.reloaded = Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
+        self.asked: list[tuple[object, ...]] = []
+        self.taps: list[Tap] = []
+        self.tapped = asyncio.Event()
+        self.untapped = asyncio.Event()
+        self.kept = [REJECT]
+
+    def status(self) -> Status:
+        self._fail()
+        return self.told
+
+    async def reload(self) -> Reloaded:
+        self.asked.append(("reload",))
+        self._fail()
+        return self.reloaded
+
+    async def replay(self, feed: str, since: float, until: float) -> int:
+        self.asked.append(("replay", feed, since, until))
+        self._fail()
+        return 12_345
+
+    async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
+        self.asked.append(("rejects", feed, limit))
+        self._fail()
+        return self.kept
+
+    async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
+        self.asked.append(("retry", feed))
+        self._fail()
+        return 5, 2
+
+    def add_tap(self, tap: Tap) -> None:
+        self.taps.append(tap)
+        self.tapped.set()
+
+    def remove_tap(self, tap: Tap) -> None:
+        self.taps.remove(tap)
+        self.untapped.set()
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture(autouse=True)
+def _fresh_telemetry() -> None:
+    telemetry.clear()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose name leaves room for a socket's, which pytest's own does not."""
+    made = Path(tempfile.mkdtemp(prefix="nss-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def socket_path(folder: Path) -> Path:
+    return folder / "control.sock"
+
+
+@pytest.fixture
+async def operation() -> FakeOperation:
+    return FakeOperation()
+
+
+@pytest.fixture
+async def control(socket_path: Path, operation: FakeOperation) -> AsyncIterator[ControlServer]:
+    server = ControlServer(socket_path, operation)
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def client(control: ControlServer, socket_path: Path) -> AsyncIterator[ControlClient]:
+    """A client of a running server; it blocks, so ask in a thread."""
+    assert control
+    asking = ControlClient(socket_path)
+    yield asking
+    asking.close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Nss = Callable[..., Awaitable[Ran]]
+
+
+@pytest.fixture
+async def nss(folder: Path, socket_path: Path) -> Nss:
+    """Run `nss` against the control socket of the test, without a terminal."""
+    (folder / "nss.toml").write_text(f'[service]\ncontrol_socket = "{socket_path.name}"\n')
+
+    async def run(command: str, *arguments: str) -> Ran:
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, command, *arguments, "--config", str(folder / "nss.toml")),
+            env=ENV,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(20):
+                out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode is not None
+        return Ran(process.returncode, out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def settings() -> tuple[SourceConfig, FeedConfig, FeedConfig]:
+    """A source, a feed over UDP and one over TCP."""
+    config = parse(TOML, Path("/etc/nss"))
+    return config.sources[0], *config.feeds
+
+
+def planned(kind: type[NssError], message: str, tip: str | None = None) -> NssError:
+    return kind(message, tip=tip)

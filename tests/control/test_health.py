@@ -1,0 +1,170 @@
+"""When the service is healthy: each rule, and what it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from nss.health import judge
+from nss.status import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
+from tests.control.conftest import FEED, NOW, SOURCE, SPOOL
+
+
+def health(
+    source: SourceStatus = SOURCE, feed: FeedStatus = FEED, spool: SpoolStatus = SPOOL
+) -> Health:
+    return judge([source], [feed], spool, NOW)
+
+
+def test_a_service_that_moves_records_is_healthy() -> None:
+    assert health() == Health(ok=True, alive=True)
+
+
+def test_an_idle_source_is_fine() -> None:
+    assert health(replace(SOURCE, state="idle", last_at=None)) == Health(ok=True, alive=True)
+
+
+def test_a_failing_source_degrades_since_it_fails() -> None:
+    failing = replace(SOURCE, last_error="web.log: Permission denied", failing_secs=12.0)
+
+    assert health(failing) == Health(
+        ok=False,
+        alive=True,
+        reasons=(Reason(component="source web", why="web.log: Permission denied", since=NOW - 12),),
+    )
+
+
+def test_a_feed_that_moves_nothing_while_records_wait_is_stuck_within_a_minute() -> None:
+    assert health(feed=replace(FEED, still_secs=44.9)).ok
+
+    assert health(feed=replace(FEED, still_secs=45.0)) == Health(
+        ok=False,
+        alive=False,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why="10 records wait and none has moved for 45 s",
+                since=NOW - 45,
+            ),
+        ),
+    )
+
+
+def test_a_dead_collector_degrades_and_is_no_reason_for_a_restart() -> None:
+    dead = replace(FEED, still_secs=500.0, last_error="Connection refused", failing_secs=501.0)
+
+    assert health(feed=dead) == Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why="the destination takes no lines, 10 records wait: Connection refused",
+                since=NOW - 501,
+            ),
+        ),
+    )
+
+
+def test_a_connection_that_may_stall_for_longer_is_no_reason_for_a_restart_yet() -> None:
+    slow = replace(FEED, still_secs=144.9, patience_secs=100.0)
+
+    assert (health(feed=slow).ok, health(feed=slow).alive) == (False, True)
+    assert not health(feed=replace(slow, still_secs=145.0)).alive
+
+
+def test_a_full_disk_is_no_reason_for_a_restart() -> None:
+    broken = replace(SPOOL, last_error="No space left on device", failing_secs=60.0)
+
+    assert health(feed=replace(FEED, still_secs=60.0), spool=broken) == Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why="10 records wait and none has moved for 60 s",
+                since=NOW - 60,
+            ),
+            Reason(component="spool", why="No space left on device", since=NOW - 60),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lag_secs", "growth_secs", "ok"),
+    [(59.0, 50.0, True), (600.0, 29.0, True), (600.0, -60.0, True), (60.0, 30.0, False)],
+)
+def test_a_lag_degrades_only_while_it_is_large_and_grows(
+    lag_secs: float, growth_secs: float, ok: bool
+) -> None:
+    behind = replace(FEED, lag_secs=lag_secs, lag_growth_secs=growth_secs)
+
+    assert health(feed=behind).ok is ok
+
+
+def test_a_growing_lag_is_told_with_its_numbers() -> None:
+    behind = replace(FEED, lag_secs=600.0, lag_growth_secs=45.0, pending=12_000)
+    behind = replace(behind, accepted=behind.accepted + 11_990)
+
+    assert health(feed=behind).reasons == (
+        Reason(
+            component="feed mcas",
+            why="falls behind: 12,000 records wait, the oldest for 600 s, 45 s longer than a "
+            "minute ago",
+            since=NOW - 600,
+        ),
+    )
+
+
+@pytest.mark.parametrize(("accepted", "told"), [(1235, "+1"), (1233, "-1")])
+def test_an_account_that_does_not_add_up_degrades(accepted: int, told: str) -> None:
+    assert health(feed=replace(FEED, accepted=accepted)) == Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why=f"the account does not add up: {told} records are unaccounted for",
+            ),
+        ),
+    )
+
+
+def test_rejects_are_told_and_do_not_degrade() -> None:
+    assert health(feed=replace(FEED, rejected_lately=3)) == Health(
+        ok=True,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why="3 records were rejected within a minute; see nss rejects",
+                degrades=False,
+            ),
+        ),
+    )
+
+
+def test_a_full_durable_spool_degrades_at_once() -> None:
+    assert health(spool=replace(SPOOL, full=True, full_secs=1.0)) == Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(
+                component="spool",
+                why="full: sources wait until feeds have delivered",
+                since=NOW - 1,
+            ),
+        ),
+    )
+
+
+def test_a_spool_in_memory_says_so_and_may_be_full_for_a_moment() -> None:
+    memory = replace(SPOOL, durable=False, full=True, full_secs=44.0)
+    not_durable = Reason(
+        component="spool",
+        why="in memory, not durable: what is pending is lost if the process ends",
+        degrades=False,
+    )
+
+    assert health(spool=replace(memory, full=False)).reasons == (not_durable,)
+    assert health(spool=memory).ok
+    assert not health(spool=replace(memory, full_secs=45.0)).ok

@@ -1,0 +1,298 @@
+"""The control socket: questions, answers and errors travel whole, and nothing of it hurts."""
+
+import asyncio
+import socket
+import stat
+from dataclasses import replace
+from math import inf, nan
+from pathlib import Path
+
+import orjson
+import pytest
+
+from nss import telemetry
+from nss.config import ConfigProblems, Problem
+from nss.control.client import ControlClient, ServiceUnavailable
+from nss.control.server import ControlServer
+from nss.errors import (
+    ConfigError,
+    DataError,
+    InputMissing,
+    NssError,
+    ServiceError,
+    SinkError,
+    SourceError,
+    UsageError,
+)
+from nss.operation import Reloaded, unknown_feed
+from nss.spool import SpoolError
+from nss.tap import Seen, TapKind
+from tests.control.conftest import DEGRADED, REJECT, STATUS, FakeOperation
+
+KINDS = (
+    *(UsageError, DataError, InputMissing, SourceError, SinkError, SpoolError),
+    *(ServiceError, ConfigError),
+)
+
+
+async def failure(client: ControlClient) -> NssError:
+    with pytest.raises(NssError) as raised:
+        await asyncio.to_thread(client.reload)
+    return raised.value
+
+
+def raw(path: Path, request: bytes) -> bytes:
+    """Send bytes and return all that comes back."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(path))
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_a_status_can_be_dumped_by_orjson() -> None:
+    dumped = orjson.loads(orjson.dumps(DEGRADED))
+    assert dumped["feeds"][0]["pending"] == 10
+    assert dumped["health"]["reasons"][1] == {
+        "component": "spool",
+        "why": "in memory",
+        "since": None,
+        "degrades": False,
+    }
+
+
+async def test_a_status_arrives_as_it_was_told(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    assert await asyncio.to_thread(client.status) == STATUS
+    operation.told = DEGRADED
+    assert await asyncio.to_thread(client.status) == DEGRADED
+
+
+async def test_a_path_that_is_not_unicode_does_not_hide_the_status(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    operation.told = replace(STATUS, config="/etc/nss/\udcff.toml")
+    assert (await asyncio.to_thread(client.status)).config == "/etc/nss/?.toml"
+
+
+async def test_a_reload_tells_what_it_did(client: ControlClient, operation: FakeOperation) -> None:
+    done = await asyncio.to_thread(client.reload)
+    assert done == Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
+    assert operation.asked == [("reload",)]
+
+
+async def test_a_replay_is_asked_for_exactly(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    records = await asyncio.to_thread(client.replay, "mcas", 1_790_000_000.25, 1_790_000_600.5)
+    assert records == 12_345
+    assert operation.asked == [("replay", "mcas", 1_790_000_000.25, 1_790_000_600.5)]
+
+
+@pytest.mark.parametrize(("since", "until"), [(2.0, 1.0), (nan, 1.0), (0.0, inf)])
+async def test_a_replay_between_times_that_make_no_sense_is_refused(
+    client: ControlClient, operation: FakeOperation, since: float, until: float
+) -> None:
+    with pytest.raises(UsageError):
+        await asyncio.to_thread(client.replay, "mcas", since, until)
+    assert operation.asked == []
+
+
+async def test_rejects_arrive_with_every_byte(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    everything = replace(REJECT, reject=replace(REJECT.reject, data=bytes(range(256))))
+    operation.kept = [everything, REJECT]
+    assert await asyncio.to_thread(client.rejects, "mcas", 10) == [everything, REJECT]
+    assert await asyncio.to_thread(client.rejects, None, 100) == [everything, REJECT]
+    assert operation.asked == [("rejects", "mcas", 10), ("rejects", None, 100)]
+
+
+async def test_a_retry_tells_how_many_could_and_could_not(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    assert await asyncio.to_thread(client.retry_rejects, None) == (5, 2)
+    assert await asyncio.to_thread(client.retry_rejects, "mcas") == (5, 2)
+    assert operation.asked == [("retry", None), ("retry", "mcas")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tip", [None, "do it otherwise"])
+async def test_an_error_is_raised_again_as_it_was(
+    client: ControlClient, operation: FakeOperation, kind: type[NssError], tip: str | None
+) -> None:
+    operation.error = kind("what failed: why (where) é\n  more", tip=tip)
+    error = await failure(client)
+    assert (type(error), str(error), error.tip) == (kind, str(operation.error), tip)
+
+
+async def test_an_error_of_a_special_kind_arrives_as_its_general_one(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    problem = Problem("feeds.mcas.format", "MCASS", "unknown")
+    operation.error = ConfigProblems([problem], "/etc/nss/nss.toml")
+    error = await failure(client)
+    assert (type(error), str(error)) == (ConfigError, str(operation.error))
+
+
+async def test_a_fault_that_nobody_planned_is_told_without_its_text(
+    client: ControlClient, operation: FakeOperation
+) -> None:
+    operation.error = ValueError("secret record")
+    error = await failure(client)
+    assert type(error) is ServiceError
+    assert "ValueError" in str(error)
+    assert "secret" not in str(error)
+    assert telemetry.counters["requests_failed", "control"] == 1
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        *(b"GET /nope", b"GET /reload", b"POST /status", b"GET /rejects?limit=0"),
+        *(b"GET /rejects?limit=x", b"GET /rejects?limit=1000000", b"POST /replay?feed=a"),
+        *(b"GET /tap?kind=bytes", b"GET /tap?text=%0A", b"GET /tap?feed=nope", b"\xff\xfe\x00"),
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_answered_with_4xx(
+    control: ControlServer, operation: FakeOperation, socket_path: Path, request_line: bytes
+) -> None:
+    assert control
+    asked = request_line + b" HTTP/1.1\r\nHost: nss\r\nConnection: close\r\n\r\n"
+    answer = await asyncio.to_thread(raw, socket_path, asked)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert (operation.asked, operation.taps) == ([], [])
+
+
+def test_an_unknown_feed_is_told_with_the_nearest_one() -> None:
+    assert str(unknown_feed("mcsa", ["siem", "mcas"])) == "feed 'mcsa' is not known\nTry: mcas"
+    assert str(unknown_feed("x", ["siem", "mcas"])) == (
+        "feed 'x' is not known\nTry: one of mcas, siem"
+    )
+
+
+@pytest.mark.parametrize(("kind", "data"), [("lines", b"<\xff>"), ("records", b"\xff")])
+async def test_a_tap_shows_what_passes_and_is_gone_when_nobody_looks(
+    client: ControlClient, operation: FakeOperation, kind: TapKind, data: bytes
+) -> None:
+    passing = client.tap("mcas", kind, "")
+    first = asyncio.create_task(asyncio.to_thread(next, passing))
+    await operation.tapped.wait()
+    operation.taps[0].show("siem", b"other\n", [b"other"])
+    operation.taps[0].show("mcas", b"\xff\n", [b"<\xff>"])
+    assert await first == Seen("mcas", data, len(data), 0)
+    await asyncio.to_thread(passing.close)
+    await operation.untapped.wait()
+    assert operation.taps == []
+
+
+async def test_a_tap_at_a_feed_that_is_not_there_is_refused(client: ControlClient) -> None:
+    with pytest.raises(UsageError) as raised:
+        await asyncio.to_thread(next, client.tap("mcsa", "lines", ""))
+    assert str(raised.value) == "feed 'mcsa' is not known\nTry: mcas"
+
+
+async def test_an_end_of_the_service_ends_taps_and_removes_the_file(
+    control: ControlServer, client: ControlClient, operation: FakeOperation, socket_path: Path
+) -> None:
+    viewing = asyncio.create_task(asyncio.to_thread(list, client.tap(None, "lines", "")))
+    await operation.tapped.wait()
+    operation.taps[0].show("mcas", b"one\n", [b"one"])
+    await control.close()
+    assert await viewing == [Seen("mcas", b"one", 3, 0)]
+    assert (operation.taps, socket_path.exists()) == ([], False)
+
+
+async def test_the_socket_is_for_its_owner_alone(control: ControlServer, socket_path: Path) -> None:
+    assert control
+    assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
+
+
+async def test_a_second_service_at_the_same_socket_is_refused_and_closes_cleanly(
+    control: ControlServer, client: ControlClient, socket_path: Path
+) -> None:
+    assert control
+    second = ControlServer(socket_path, FakeOperation())
+    with pytest.raises(ServiceError):
+        await second.start()
+    await second.close()
+    assert await asyncio.to_thread(client.status) == STATUS
+
+
+async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
+    client = ControlClient(socket_path)
+    with pytest.raises(ServiceUnavailable) as raised:
+        client.status()
+    client.close()
+    assert (raised.value.exit_code, str(raised.value)) == (
+        69,
+        f"the service is not running: no such socket ({socket_path})\n"
+        "Try: systemctl start nss-streamer, or name its configuration file with --config",
+    )
+
+
+async def test_a_dead_service_is_told_as_such(socket_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(socket_path))
+    client = ControlClient(socket_path)
+    with pytest.raises(ServiceUnavailable, match="nobody listens"):
+        client.status()
+    client.close()
+
+
+async def test_a_service_that_hangs_is_told_as_such(socket_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(socket_path))
+        hanging.listen()
+        client = ControlClient(socket_path, answer_secs=0.1)
+        with pytest.raises(ServiceUnavailable, match="does not answer"):
+            await asyncio.to_thread(client.status)
+        client.close()
+
+
+async def test_a_service_that_ends_meanwhile_is_told_as_such(socket_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as ending:
+        ending.bind(str(socket_path))
+        ending.listen()
+        client = ControlClient(socket_path)
+        asking = asyncio.create_task(asyncio.to_thread(client.status))
+        for _ in ("the trial", "the question"):
+            connection, _ = await asyncio.to_thread(ending.accept)
+            connection.close()
+        with pytest.raises(ServiceUnavailable, match="ended before it had answered"):
+            await asking
+        client.close()
+
+
+@pytest.mark.parametrize("body", [b"nonsense", b'{"pid": "x"}', b"[]"])
+async def test_an_answer_of_another_version_is_told_as_such(socket_path: Path, body: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, socket_path)
+    client = ControlClient(socket_path)
+    with pytest.raises(ServiceError, match="makes no sense"):
+        await asyncio.to_thread(client.status)
+    client.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_proxy_of_the_environment_has_no_say(
+    client: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert await asyncio.to_thread(client.status) == STATUS
+
+
+@pytest.mark.parametrize("feed", ["\udcff"])
+async def test_a_name_that_is_not_unicode_is_refused_before_it_is_asked(
+    client: ControlClient, operation: FakeOperation, feed: str
+) -> None:
+    with pytest.raises(UsageError):
+        await asyncio.to_thread(client.retry_rejects, feed)
+    assert operation.asked == []

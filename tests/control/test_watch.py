@@ -1,0 +1,252 @@
+"""The watch: rates, and how long something has lasted, from looks once a second."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nss.config import FeedConfig, SourceConfig
+from nss.status import FeedStatus, SourceStatus, SpoolStatus, Status
+from nss.watch import Watch
+from tests.control.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
+
+Settings = tuple[SourceConfig, FeedConfig, FeedConfig]
+
+
+class Watched:
+    """A watch over one source and two feeds, with clocks that are moved by hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock = Clock()
+        self.now = Clock(NOW)
+        self.source = FakeSource(settings[0], asyncio.create_task(asyncio.sleep(3600)))
+        self.udp, self.tcp = FakeFeed(settings[1]), FakeFeed(settings[2])
+        self.spool = FakeSpool()
+        self.watch = Watch("/etc/nss/nss.toml", clock=self.clock, now=self.now)
+        self.watch.look([self.source], [self.udp, self.tcp], self.spool)
+
+    def wait(self, secs: int, records_per_sec: int = 0, *, delivered: bool = True) -> None:
+        """Let time pass with a look every second."""
+        for _ in range(secs):
+            self.pause(1.0)
+            self.source.intake.records += records_per_sec
+            self.source.intake.data_bytes += records_per_sec * 100
+            if records_per_sec:
+                self.source.intake.last_at = self.now()
+            self.udp.part.accept(records_per_sec)
+            if delivered:
+                self.udp.part.deliver(records_per_sec)
+            self.watch.look([self.source], [self.udp, self.tcp], self.spool)
+
+    def pause(self, secs: float) -> None:
+        """Let time pass without a look."""
+        self.clock.secs += secs
+        self.now.secs += secs
+
+    def status(self) -> Status:
+        return self.watch.status([self.source], [self.udp, self.tcp], self.spool)
+
+    @property
+    def feed(self) -> FeedStatus:
+        return self.status().feeds[0]
+
+
+@pytest.fixture
+async def watched(settings: Settings) -> AsyncIterator[Watched]:
+    made = Watched(settings)
+    yield made
+    made.source.task.cancel()
+
+
+async def test_a_status_tells_everything(watched: Watched) -> None:
+    watched.wait(20, records_per_sec=100)
+    watched.udp.part.accept(5)
+    watched.udp.part.cursor.lag_secs = 0.5
+    watched.udp.part.cursor.account.shortened = 2
+    watched.spool.used_bytes = 500
+    watched.spool.kept_rejects = 4
+
+    status = watched.status()
+
+    assert (status.started_at, status.at, status.config) == (NOW, NOW + 20, "/etc/nss/nss.toml")
+    assert (status.health.ok, status.health.reasons) == (True, ())
+    assert status.sources == (
+        SourceStatus(
+            name="web",
+            kind="stdin",
+            state="reading",
+            records=2000,
+            data_bytes=200_000,
+            records_per_sec=100.0,
+            bytes_per_sec=10_000.0,
+            last_at=NOW + 20,
+            last_error=None,
+            failing_secs=0.0,
+        ),
+    )
+    assert status.feeds[0] == FeedStatus(
+        name="mcas",
+        kind="syslog_udp",
+        destination="collector.example.com:514",
+        state="moving",
+        accepted=2005,
+        delivered=2000,
+        filtered=0,
+        rejected=0,
+        dropped=0,
+        pending=5,
+        shortened=2,
+        records_per_sec=100.0,
+        rejected_lately=0,
+        lag_secs=0.5,
+        lag_growth_secs=0.5,
+        still_secs=0.0,
+        patience_secs=0.0,
+        last_error=None,
+        failing_secs=0.0,
+    )
+    assert (status.feeds[1].state, status.feeds[1].patience_secs) == ("idle", 100.0)
+    assert status.spool == SpoolStatus(
+        durable=True,
+        used_bytes=500,
+        max_bytes=1000,
+        full=False,
+        full_secs=0.0,
+        last_error=None,
+        failing_secs=0.0,
+        kept_rejects=4,
+    )
+    assert status.summary == "healthy: 100 records/s, 5 pending"
+
+
+async def test_a_rate_is_that_of_the_last_ten_seconds(watched: Watched) -> None:
+    watched.wait(30, records_per_sec=100)
+    watched.wait(5, records_per_sec=300)
+    assert watched.feed.records_per_sec == 200.0
+    watched.wait(10)
+    assert (watched.feed.records_per_sec, watched.feed.state) == (0.0, "idle")
+    assert watched.status().sources[0].records_per_sec == 0.0
+
+
+async def test_a_counter_that_starts_anew_makes_no_negative_rate(watched: Watched) -> None:
+    watched.wait(10, records_per_sec=100)
+    watched.source.intake.records = 7
+    assert watched.status().sources[0].records_per_sec == 0.0
+    watched.wait(5, records_per_sec=10)
+    assert watched.status().sources[0].records_per_sec == 10.0
+
+
+async def test_a_feed_is_stuck_within_a_minute_of_the_last_record_that_moved(
+    watched: Watched,
+) -> None:
+    watched.wait(5, records_per_sec=100)
+    watched.wait(44, records_per_sec=100, delivered=False)
+    assert watched.status().health.ok
+    watched.wait(3, records_per_sec=100, delivered=False)
+    status = watched.status()
+    assert (status.health.ok, status.health.alive) == (False, False)
+    assert status.feeds[0].state == "stuck"
+    assert status.health.reasons[0].since is not None
+    assert NOW + 5 <= status.health.reasons[0].since <= NOW + 7
+    watched.udp.part.deliver(1)
+    assert (watched.status().health.ok, watched.feed.still_secs) == (True, 0.0)
+
+
+async def test_a_feed_that_waited_for_nothing_is_not_stuck_when_records_come(
+    watched: Watched,
+) -> None:
+    watched.wait(1, records_per_sec=10)
+    watched.wait(600)
+    watched.wait(1, records_per_sec=10, delivered=False)
+    assert (watched.feed.still_secs, watched.status().health.ok) == (0.0, True)
+
+
+async def test_lines_handed_over_inside_of_a_large_batch_are_movement(watched: Watched) -> None:
+    watched.udp.part.accept(1000)
+    for _ in range(100):
+        watched.wait(1)
+        watched.udp.part.handed_over += 1
+    assert watched.feed.still_secs <= 1.0
+    assert watched.status().health.ok
+
+
+async def test_records_dropped_by_a_full_spool_are_no_movement(watched: Watched) -> None:
+    watched.udp.part.accept(1000)
+    for _ in range(60):
+        watched.wait(1)
+        watched.udp.part.cursor.account.dropped += 1
+        watched.udp.part.cursor.pending_records -= 1
+    assert watched.feed.state == "stuck"
+    assert watched.feed.unaccounted == 0
+
+
+async def test_a_process_that_was_paused_is_not_taken_for_one_that_hangs(
+    watched: Watched,
+) -> None:
+    watched.udp.part.accept(10)
+    watched.wait(10)
+    watched.pause(3600.0)
+    assert watched.feed.still_secs < 20
+    assert watched.status().health.alive
+
+
+async def test_a_wall_clock_that_steps_back_changes_no_duration(watched: Watched) -> None:
+    watched.udp.part.last_error = "Connection refused"
+    watched.wait(10)
+    watched.now.secs -= 86_400
+    watched.wait(10)
+    assert watched.feed.failing_secs == 20.0
+    assert watched.status().health.reasons[0].since == NOW - 86_400
+
+
+async def test_errors_are_told_with_how_long_they_have_lasted(watched: Watched) -> None:
+    watched.source.part.last_error = "web.log: Permission denied"
+    watched.spool.last_error = "No space left on device"
+    watched.wait(7)
+    status = watched.status()
+    assert status.sources[0].state == "failing"
+    assert (status.sources[0].failing_secs, status.spool.failing_secs) == (7.0, 7.0)
+    watched.source.part.last_error = watched.spool.last_error = None
+    assert watched.status().health.ok
+
+
+async def test_how_long_the_spool_is_full_is_told(watched: Watched) -> None:
+    watched.spool.full = True
+    watched.wait(3)
+    assert watched.status().spool.full_secs == 3.0
+    watched.spool.full = False
+    assert watched.status().spool.full_secs == 0.0
+
+
+async def test_rejects_count_for_a_minute(watched: Watched) -> None:
+    watched.wait(5)
+    watched.udp.part.cursor.account.rejected += 4
+    watched.udp.part.accepted_records += 4
+    assert watched.feed.rejected_lately == 4
+    watched.wait(59)
+    assert watched.feed.rejected_lately == 4
+    watched.wait(3)
+    assert watched.feed.rejected_lately == 0
+
+
+async def test_a_lag_that_grows_as_fast_as_time_degrades(watched: Watched) -> None:
+    for _ in range(100):
+        watched.wait(1, records_per_sec=10)
+        watched.udp.part.cursor.lag_secs += 0.6
+    status = watched.status()
+    assert status.feeds[0].lag_growth_secs == pytest.approx(36.0, abs=1)
+    assert not status.health.ok
+
+
+async def test_a_source_at_its_end_has_ended(watched: Watched) -> None:
+    watched.source.task.cancel()
+    await asyncio.wait([watched.source.task])
+    assert watched.status().sources[0].state == "ended"
+
+
+async def test_a_part_that_is_gone_is_forgotten(watched: Watched) -> None:
+    watched.udp.part.accept(1)
+    watched.udp.part.last_error = "Connection refused"
+    watched.wait(30)
+    watched.watch.look([], [], watched.spool)
+    assert watched.feed.failing_secs == 0.0
