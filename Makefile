@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint bench fmt docs clean
+.PHONY: run test lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -22,6 +22,10 @@ lint: $(VENV)/tested
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
+
+MINUTES ?= 10
+soak: $(VENV)/tested
+	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES)
 
 fmt: $(VENV)/tested
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@
 Read-only and without a password: the port belongs on loopback.
 """
 
+import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -247,7 +248,9 @@ def _listener(address: Address) -> socket.socket:
     try:
         return socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
-        why = error.strerror or str(error)
+        # `create_server` lengthens the text of what the system says, but not its number.
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else str(error)
         raise ServiceError(
             f"metrics: can't listen: {why} ({address})",
             tip="set service.metrics_listen to a free address of this machine",

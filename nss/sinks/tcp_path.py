@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import os
 import socket
 import ssl
 import sys
@@ -66,8 +67,7 @@ class Connection:
             async with asyncio.timeout(connect_secs):
                 self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
                 _watch_over(self._socket, self._stall_secs)
-                address = (self.target.address, self.target.port)
-                await self._loop.sock_connect(self._socket, address)
+                await self._connect()
                 if self._tls is not None:
                     await self._handshake(self._tls)
                 self._loop.add_reader(self._socket.fileno(), self._listen)
@@ -136,6 +136,15 @@ class Connection:
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
+
+    async def _connect(self) -> None:
+        try:
+            address = (self.target.address, self.target.port)
+            await self._loop.sock_connect(self._socket, address)
+        except OSError as error:
+            if error.errno in errno.errorcode:  # asyncio tells the address instead of the reason
+                raise OSError(error.errno, os.strerror(error.errno)) from error
+            raise
 
     async def _handshake(self, tls: TlsStream) -> None:
         try:

@@ -68,6 +68,18 @@ def position_unreadable(source: str, path: str) -> None:
     count("source_positions_unreadable", source)
 
 
+def path_changed(source: str, before: str, path: str) -> None:
+    """Tell that the configuration names another file than the one read last."""
+    emit(
+        logging.INFO,
+        "path_changed",
+        source,
+        "The source has another path now; its file is read from the start.",
+        before=before,
+        path=path,
+    )
+
+
 def half_record_dropped(source: str, size_bytes: int, why: str) -> None:
     """Tell that the beginning of a record came, and its end never did."""
     emit(

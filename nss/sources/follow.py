@@ -25,7 +25,7 @@ from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.errors import SourceError
 from nss.json_framing import AutoFramer
 from nss.sources import events
-from nss.sources.logfile import LogFile, Position
+from nss.sources.logfile import LogFile, Position, kept_position
 from nss.sources.rotation import Rotation, renamed, rotations
 
 _FINISHED_KEPT = 4
@@ -63,14 +63,12 @@ class Follower:
         self._settle_secs = settle_secs
         self._file: LogFile | None = None
         self._framer = AutoFramer(max_record_bytes)
-        self._position = Position.parsed(position)
+        self._position = kept_position(name, path, position)
         """Where the last batch ended."""
         self._finished = self._position.finished if self._position else ()
         self._next: _Next | None = None
         """The file after this one, once it is there; nothing came from this one since then."""
         self._quiet_since = 0.0
-        if position is not None and self._position is None:
-            events.position_unreadable(name, str(path))
 
     def read_available(self) -> Batch | None:
         """Return the lines that came, up to about 1 MiB of them; never waits for more.
@@ -112,7 +110,7 @@ class Follower:
         self._position = file.position(
             framer.held_bytes, spans_lines=framer.spans_lines, finished=self._finished
         )
-        return Batch(self._name, data, framer.records, self._position.text())
+        return Batch(self._name, data, framer.records, self._position.text(self._path))
 
     def _open(self) -> LogFile:
         """Open the file to go on with."""
@@ -193,7 +191,7 @@ class Follower:
         self._position = file.position(0, spans_lines=None, finished=self._finished)
         data, records = self._framer.flush(), self._framer.records
         self._framer = AutoFramer(self._max_record_bytes)
-        return Batch(self._name, data, records, self._position.text()) if data else None
+        return Batch(self._name, data, records, self._position.text(self._path)) if data else None
 
     def _end_reached(self, file: LogFile) -> Batch | None:
         """Wait for more, or move on when the file is complete."""

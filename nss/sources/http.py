@@ -169,12 +169,12 @@ class HttpSource:
             self._fail(error)
 
     async def _serve(self, protocol: HttpProtocol, connection: socket.socket, peer: str) -> None:
-        watch_peer(connection)
-        # asyncio does so by itself only for sockets of its own; head and body of an answer are two
-        # writes, and the second would wait for the peer's delayed acknowledgement of the first.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = self._ssl_context
         try:
+            watch_peer(connection)
+            # asyncio does so only for sockets of its own. Head and body of an answer are two
+            # writes, and the second would wait until the peer acknowledges the first.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
                 connection,

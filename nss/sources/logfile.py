@@ -14,6 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from nss.errors import SourceError
+from nss.sources import events
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 256
@@ -45,7 +46,8 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `offset` is the first byte not handed on (of the uncompressed bytes with `gzip`), `tail` what
     stood before it, `mtime_ns` when the file was last written, `spans_lines` how its records are
-    framed, and `finished` the files read to their end just before this one.
+    framed, and `finished` the files read to their end just before this one. `path` is the one
+    that the source was configured with.
     """
 
     file: FileId
@@ -55,10 +57,11 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     spans_lines: bool | None = None
     finished: tuple[FileId, ...] = ()
     gzip: bool = False
+    path: str = ""
 
-    def text(self) -> str:
-        """Return the position as it is kept."""
-        return msgspec.json.encode(self).decode()
+    def text(self, path: Path) -> str:
+        """Return the position as it is kept, of a source that has this path."""
+        return msgspec.json.encode(msgspec.structs.replace(self, path=str(path))).decode()
 
     @classmethod
     def parsed(cls, text: str | None) -> "Position | None":
@@ -69,6 +72,17 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
             return msgspec.json.decode(text, type=cls)
         except msgspec.DecodeError:
             return None
+
+
+def kept_position(source: str, path: Path, text: str | None) -> Position | None:
+    """Return where a source goes on; `None` when that can't be understood, or was another path."""
+    position = Position.parsed(text)
+    if text is not None and position is None:
+        events.position_unreadable(source, str(path))
+    if position is not None and position.path not in ("", str(path)):
+        events.path_changed(source, position.path, str(path))
+        return None
+    return position
 
 
 class LogFile:

@@ -8,7 +8,7 @@ from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.errors import SourceError
 from nss.json_framing import AutoFramer
 from nss.sources import events
-from nss.sources.logfile import LogFile, Position, Seen
+from nss.sources.logfile import LogFile, Position, Seen, kept_position
 
 
 class WholeFile:
@@ -24,13 +24,11 @@ class WholeFile:
         self._name = name
         self._path = path
         self._max_record_bytes = max_record_bytes
-        self._position = Position.parsed(position)
+        self._position = kept_position(name, path, position)
         self._file: LogFile | None = None
         self._framer = AutoFramer(max_record_bytes)
         self._unpacked: _Unpacked | None = None
         self._ended = False
-        if position is not None and self._position is None:
-            events.position_unreadable(name, str(path))
 
     def read(self) -> Batch | None:
         """Return the next batch, `None` after the last. Raises `SourceError`.
@@ -65,7 +63,7 @@ class WholeFile:
         data = framer.feed(block) if block else framer.flush()
         if not data:
             return None
-        return Batch(self._name, data, framer.records, self._position_now(file).text())
+        return Batch(self._name, data, framer.records, self._position_now(file).text(self._path))
 
     def _position_now(self, file: LogFile) -> Position:
         framer = self._framer

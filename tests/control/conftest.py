@@ -1,13 +1,18 @@
 """A service that is only told about: parts, clock and operation in the hand, and both loops."""
 
 import asyncio
+import fcntl
 import os
 import shutil
+import signal
+import struct
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import termios
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 import uvloop
@@ -18,7 +23,6 @@ from nss.account import Account
 from nss.config import FeedConfig, SourceConfig, parse
 from nss.control.client import ControlClient
 from nss.control.server import ControlServer
-from nss.errors import NssError
 from nss.operation import Reloaded
 from nss.spool import KeptReject, Reject
 from nss.status import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
@@ -52,8 +56,13 @@ stall_secs = 100
 NOW = 1_790_000_000.0
 
 
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    loops = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+    if item.path.name.startswith("test_cli"):
+        del loops["asyncio"]  # a command is a process of its own, and sees no loop
+    return loops
 
 
 class Clock:
@@ -255,6 +264,71 @@ class FakeOperation:
             raise self.error
 
 
+class Terminal:
+    """A command on a terminal of its own, wide enough for every table."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
+        os.set_blocking(self._master, False)
+        self._slave = slave
+        self._arguments = arguments
+        self._shown = b""
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, *self._arguments),
+            env=ENV | {"TERM": "xterm"},
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+        )
+        os.close(self._slave)
+        asyncio.get_running_loop().add_reader(self._master, self._read)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._master)
+
+    async def shows(self, text: bytes, *, times: int = 1) -> bytes:
+        """Return all that was shown once `text` was."""
+        async with asyncio.timeout(20):
+            while self._shown.count(text) < times:
+                self._news.clear()
+                await self._news.wait()
+        return self._shown
+
+    async def end(self) -> int:
+        """Press Ctrl-C and return the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(20):
+            code = await self._process.wait()
+        self._read()
+        return code
+
+    @property
+    def shown(self) -> bytes:
+        return self._shown
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self._master, 65_536):
+                self._shown += data
+        except BlockingIOError:
+            pass
+        except OSError:  # the other side is closed
+            asyncio.get_running_loop().remove_reader(self._master)
+        self._news.set()
+
+
 @pytest.fixture(autouse=True)
 def _fresh_telemetry() -> None:
     telemetry.clear()
@@ -304,17 +378,24 @@ class Ran:
     err: str
 
 
-Nss = Callable[..., Awaitable[Ran]]
+Nss = Callable[..., Coroutine[None, None, Ran]]
 
 
 @pytest.fixture
-async def nss(folder: Path, socket_path: Path) -> Nss:
+def config(folder: Path, socket_path: Path) -> Path:
+    """A configuration file that names the control socket of the test, and nothing else."""
+    path = folder / "nss.toml"
+    path.write_text(f'[service]\ncontrol_socket = "{socket_path.name}"\n')
+    return path
+
+
+@pytest.fixture
+def nss(config: Path) -> Nss:
     """Run `nss` against the control socket of the test, without a terminal."""
-    (folder / "nss.toml").write_text(f'[service]\ncontrol_socket = "{socket_path.name}"\n')
 
     async def run(command: str, *arguments: str) -> Ran:
         process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, command, *arguments, "--config", str(folder / "nss.toml")),
+            *(*COMMAND, command, *arguments, "--config", str(config)),
             env=ENV,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -337,8 +418,5 @@ async def nss(folder: Path, socket_path: Path) -> Nss:
 def settings() -> tuple[SourceConfig, FeedConfig, FeedConfig]:
     """A source, a feed over UDP and one over TCP."""
     config = parse(TOML, Path("/etc/nss"))
-    return config.sources[0], *config.feeds
-
-
-def planned(kind: type[NssError], message: str, tip: str | None = None) -> NssError:
-    return kind(message, tip=tip)
+    udp, tcp = config.feeds
+    return config.sources[0], udp, tcp

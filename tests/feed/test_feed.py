@@ -87,6 +87,10 @@ class Bench:
         done = counts.delivered + counts.filtered + counts.rejected
         assert self.feed.accepted_records == done + self.cursor.pending_records
 
+    async def rejects(self) -> list[tuple[bytes, str]]:
+        """Return the records that were rejected, and why."""
+        return [(one.reject.data, one.reject.reason) for one in await self.spool.rejects()]
+
     async def run(self) -> Account:
         """Run the feed until everything in the spool is done with."""
         self.spool.seal()
@@ -199,6 +203,7 @@ async def test_a_line_that_cannot_be_shortened_enough_is_rejected_alone() -> Non
 
     assert sink.sends == [([b"ann example.com/", b"cid example.com/"], None)]
     assert counts == Account(delivered=2, rejected=2)
+    assert [data for data, _ in await bench.rejects()] == [record(30 * "b"), record(30 * "d")]
     assert telemetry.counters["records_rejected", "mcas"] == 2
 
 
@@ -211,6 +216,10 @@ async def test_a_line_refused_for_good_is_counted_and_the_next_ones_go_on() -> N
 
     assert sink.taken == [b"a example.com/", b"d example.com/"]
     assert counts == Account(delivered=2, rejected=2)
+    assert await bench.rejects() == [
+        (record("b"), "no such tenant"),
+        (record("c"), "no such tenant"),
+    ]
 
 
 async def test_the_last_line_refused_ends_the_batch() -> None:
@@ -232,6 +241,7 @@ async def test_bad_records_are_rejected_and_their_neighbours_delivered() -> None
 
     assert bench.sink.taken == [b"ann example.com/", b"bob example.com/"]
     assert counts == Account(delivered=2, rejected=3)
+    assert [data for data, _ in await bench.rejects()] == [b"{", b'"text"', b'{"login": "\xff"}']
 
 
 async def test_a_record_over_its_size_is_rejected() -> None:
@@ -355,7 +365,7 @@ async def test_a_stop_between_batches_leaves_the_next_ones_to_the_next_feed() ->
     assert (bench.sink.taken, bench.cursor.pending_records) == ([b"a example.com/"], 2)
 
     again = await Bench.of(ScriptedSink(), {"web": known()}, bench.spool)
-    assert await again.run() == Account(delivered=2)
+    assert await again.run() == Account(delivered=3)
     assert again.sink.taken == [b"b example.com/", b"c example.com/"]
 
 

@@ -111,7 +111,10 @@ class Bench:
 
     def write(self, *sections: str, drain_secs: float = 10, log_level: str = "info") -> None:
         """Write the configuration; the log is JSON."""
-        service = f'control_socket = "off"\nlog_format = "json"\nlog_level = "{log_level}"\ndrain_secs = {drain_secs}\n'
+        service = (
+            f'control_socket = "off"\nlog_format = "json"\nlog_level = "{log_level}"\n'
+            f"drain_secs = {drain_secs}\n"
+        )
         if not any("[spool]" in section for section in sections):
             sections = ('[spool]\nkind = "memory"\n', *sections)
         self.config.write_text("\n".join([f"[service]\n{service}", *sections]))

@@ -99,7 +99,7 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
     bad = {
         "format = 1": "feeds.out.format = 1: must be",
         'format = "QRADAR"\n[spool]\nkind = "memory"\nmax_bytes = "64MiB"\n'
-            "[feeds.out.filter]": "needs a restart",
+        "[feeds.out.filter]": "needs a restart",
         "format = ": "not TOML",
     }
     for text, why in bad.items():
@@ -297,3 +297,21 @@ async def test_the_log_follows_the_configuration(bench: Bench) -> None:
         "service_started",
         "format_recognised",
     ]
+
+
+async def test_a_source_with_another_path_leaves_the_file_it_read(bench: Bench) -> None:
+    first, second = Writer(bench.folder / "web.log"), Writer(bench.folder / "other.log", seed=2)
+    feed = file_feed("out")
+    first.write(10)
+    running = await bench.start(file_source("web", follow=True), feed)
+    await grown(bench.folder / "out", 10)
+
+    bench.write(file_source("web", follow=True).replace("web.log", "other.log"), feed)
+    await reloaded(running)
+    first.write(5)
+    second.write(10)
+    await grown(bench.folder / "out", 20)
+    await drained(running)
+
+    expected = rendered(first.data, "QRADAR")[:10] + rendered(second.data, "QRADAR")
+    assert bench.lines("out") == expected

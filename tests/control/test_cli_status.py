@@ -1,0 +1,157 @@
+"""`nss status` and `nss top`, as people and scripts run them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from nss.control.server import ControlServer
+from tests.control.conftest import (
+    DEGRADED,
+    FEED,
+    STATUS,
+    FakeOperation,
+    Nss,
+    Terminal,
+)
+
+SHEET = """\
+source  kind  state    records/s  bytes/s  records    bytes     last
+web     tcp   reading        100  1.0 KiB    1,234  2.0 KiB  5 s ago
+
+feed  kind        state   records/s  accepted  delivered  filtered  rejected  dropped  pending\
+  lag  destination
+mcas  syslog_udp  moving        100     1,234      1,200        20         3        1       10\
+  1 s  collector.example.com:514
+siem  file        moving        100     1,234      1,200        20         3        1       10\
+  1 s  /srv/siem.log
+
+spool  durable, 1.0 KiB of 4.0 KiB, 3 rejects kept
+"""
+
+HEAD = "nss 1.2.3, pid 77, up 1 h 1 min, /etc/nss/nss.toml"
+
+
+def rewrite(config: Path, text: str | None) -> None:
+    """Give a file another text, or remove it."""
+    config.unlink()
+    if text is not None:
+        config.write_text(text)
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_healthy_service_is_shown_aligned_and_ends_with_0(nss: Nss) -> None:
+    ran = await nss("status")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode() == f"healthy  {HEAD}\n\n{SHEET}"
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
+    operation: FakeOperation, nss: Nss
+) -> None:
+    operation.told = DEGRADED
+    ran = await nss("status")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.decode() == (
+        f"degraded  {HEAD}\n"
+        "feed mcas: 10 records wait (since 2026-09-21 14:12:20+00:00)\n"
+        "spool: in memory\n"
+        f"\n{SHEET}"
+    )
+
+
+@pytest.mark.parametrize(("told", "code"), [(STATUS, 0), (DEGRADED, 1)])
+@pytest.mark.usefixtures("control")
+async def test_json_is_the_whole_status(
+    operation: FakeOperation, nss: Nss, told: object, code: int
+) -> None:
+    operation.told = told  # type: ignore[assignment]
+    ran = await nss("status", "--json")
+    assert (ran.code, ran.err) == (code, "")
+    assert orjson.loads(ran.out) == orjson.loads(orjson.dumps(told))
+
+
+@pytest.mark.usefixtures("control")
+async def test_what_others_name_can_not_steer_a_terminal(
+    operation: FakeOperation, nss: Nss
+) -> None:
+    operation.told = replace(
+        STATUS, config="/a\x1b[2J.toml", feeds=(replace(FEED, destination="\x07host\n:514"),)
+    )
+    out = (await nss("status")).out
+    assert b"/a\\x1b[2J.toml" in out
+    assert b"\\x07host\\n:514\n" in out
+    assert out.decode().replace("\n", "").isprintable()
+
+
+async def test_no_service_ends_with_69_and_says_what_to_do(nss: Nss, socket_path: Path) -> None:
+    ran = await nss("status")
+    assert (ran.code, ran.out) == (69, b"")
+    assert ran.err == (
+        f"nss: the service is not running: no such socket ({socket_path})\n"
+        "Try: systemctl start nss-streamer, or name its configuration file with --config\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ('[service]\ncontrol_socket = "off"', 78, 'service.control_socket is "off"'),
+        ("[service]\ncontrol_socket = 3", 78, "service.control_socket = 3"),
+        ("service = 3", 78, "service = 3: must be a table"),
+        ("[service", 78, "not TOML"),
+        (f'[service]\ncontrol_socket = "{"x" * 200}"', 78, "a unix socket's at most 107"),
+        (None, 66, "No such file or directory"),
+    ],
+)
+async def test_a_configuration_that_names_no_socket_is_told(
+    nss: Nss, config: Path, text: str | None, code: int, said: str
+) -> None:
+    rewrite(config, text)
+    ran = await nss("status")
+    assert (ran.code, ran.out) == (code, b"")
+    assert said in ran.err
+    assert "\nTry: " in ran.err
+
+
+@pytest.mark.usefixtures("control")
+async def test_the_rest_of_the_file_may_be_wrong_meanwhile(nss: Nss, config: Path) -> None:
+    with config.open("a") as file:
+        file.write('nonsense = 1\nlog_level = "loud"\n[sources.web]\nkind = "nope"\n')
+    assert (await nss("status")).code == 0
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_terminal_sees_a_table(config: Path) -> None:
+    async with Terminal("status", "--config", str(config)) as terminal:
+        assert await terminal.ended() == 0
+        assert b"collector.example.com:514" in terminal.shown
+        assert b"\x1b[1;32mhealthy" in terminal.shown
+
+
+async def test_top_follows_the_service_across_a_restart_and_ends_with_ctrl_c(
+    socket_path: Path, operation: FakeOperation, config: Path
+) -> None:
+    first = ControlServer(socket_path, operation)
+    await first.start()
+    async with Terminal("top", "--config", str(config)) as terminal:
+        await terminal.shows(b"healthy")
+        await first.close()
+        await terminal.shows(b"the service is not running")
+        operation.told = DEGRADED
+        second = ControlServer(socket_path, operation)
+        await second.start()
+        await terminal.shows(b"degraded")
+        assert await terminal.end() == 0
+        assert b"Traceback" not in terminal.shown
+        assert b"Aborted" not in terminal.shown
+        await second.close()
+
+
+@pytest.mark.usefixtures("control")
+async def test_top_without_a_terminal_is_refused(nss: Nss) -> None:
+    ran = await nss("top")
+    assert (ran.code, ran.out) == (64, b"")
+    assert ran.err == "nss: top: needs a terminal\nTry: nss status, or nss status --json\n"

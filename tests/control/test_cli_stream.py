@@ -1,0 +1,291 @@
+"""`nss tap`, `nss reload`, `nss replay` and `nss rejects`, as people and scripts run them."""
+
+import asyncio
+import os
+from base64 import b64encode
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from cli.asking import harmless, harmless_bytes, told_secs, told_size
+from cli.replaying import moment
+from nss.control.server import ControlServer
+from nss.errors import ConfigError, ServiceError, UsageError
+from nss.operation import Reloaded
+from nss.spool import SpoolError
+from tests.control.conftest import NOW, REJECT, FakeOperation, Nss, Terminal
+
+HOSTILE = b"\x1b[2J\x00caf\xc3\xa9\xff\r"
+
+
+def pass_by(operation: FakeOperation) -> None:
+    """Let a slice of two feeds pass."""
+    operation.taps[0].show("siem", b"one\n", [b"<one>"])
+    operation.taps[0].show("mcas", HOSTILE + b"\n", [b"<" + HOSTILE + b">"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--limit", "2"], b"<one>\n<" + HOSTILE + b">\n"),
+        (["--limit", "2", "--records"], b"one\n" + HOSTILE + b"\n"),
+        (["--limit", "1", "--feed", "mcas"], b"<" + HOSTILE + b">\n"),
+        (["--limit", "1", "--lines", "--filter", "é"], b"<" + HOSTILE + b">\n"),
+    ],
+)
+@pytest.mark.usefixtures("control")
+async def test_a_tap_into_a_pipe_shows_bytes_as_they_are(
+    operation: FakeOperation,
+    nss: Nss,
+    arguments: list[str],
+    shown: bytes,
+) -> None:
+    running = asyncio.create_task(nss("tap", *arguments))
+    await operation.tapped.wait()
+    pass_by(operation)
+    ran = await running
+    assert (ran.code, ran.out, ran.err) == (0, shown, "")
+    await operation.untapped.wait()
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
+    operation: FakeOperation, config: Path
+) -> None:
+    async with Terminal("tap", "--config", str(config)) as terminal:
+        await operation.tapped.wait()
+        pass_by(operation)
+        operation.taps[0].show("mcas", b"", [b"x" * 20_000])
+        shown = await terminal.shows(b"more bytes")
+        assert await terminal.end() == 0
+        assert shown.startswith(
+            b"siem: <one>\r\nmcas: <\\x1b[2J\\x00caf\xc3\xa9\\xff\\r>\r\nmcas: xxx"
+        )
+        assert shown.endswith(b"x ... 3,616 more bytes\r\n")
+        assert b"Aborted" not in terminal.shown
+    await operation.untapped.wait()
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_tap_tells_how_many_it_did_not_show(operation: FakeOperation, nss: Nss) -> None:
+    running = asyncio.create_task(nss("tap", "--limit", "101"))
+    await operation.tapped.wait()
+    operation.taps[0].show("mcas", b"", [b"x"] * 2100)
+    await asyncio.sleep(0.05)  # the allowance grows with time
+    operation.taps[0].show("mcas", b"", [b"y"])
+    ran = await running
+    assert (ran.code, ran.out) == (0, b"x\n" * 100 + b"y\n")
+    assert ran.err == "nss: tap: 2,000 more passed and were not shown\n"
+
+
+async def test_a_tap_ends_with_the_service(
+    control: ControlServer, operation: FakeOperation, nss: Nss
+) -> None:
+    running = asyncio.create_task(nss("tap"))
+    await operation.tapped.wait()
+    await control.close()
+    ran = await running
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_tap_at_a_feed_that_is_not_there_names_the_nearest(nss: Nss) -> None:
+    ran = await nss("tap", "--feed", "mcsa")
+    assert (ran.code, ran.out) == (64, b"")
+    assert ran.err == "nss: feed 'mcsa' is not known\nTry: mcas\n"
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_filter_that_is_not_unicode_is_refused(nss: Nss) -> None:
+    ran = await nss("tap", "--filter", os.fsdecode(b"\xff"))
+    assert (ran.code, ran.out) == (64, b"")
+    assert ran.err == "nss: text is not UTF-8: '\\udcff'\n"
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_reload_tells_what_ended_and_started(operation: FakeOperation, nss: Nss) -> None:
+    ran = await nss("reload")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == b"ended feed old\nstarted feed mcas, source web\n"
+    operation.reloaded = Reloaded([], [])
+    ran = await nss("reload")
+    assert ran.out == b"The configuration is in force; no part of it needed a restart.\n"
+
+
+@pytest.mark.parametrize("kind", [ConfigError, ServiceError])
+@pytest.mark.usefixtures("control")
+async def test_a_refused_reload_says_why_and_ends_with_78(
+    operation: FakeOperation,
+    nss: Nss,
+    kind: type[ConfigError | ServiceError],
+) -> None:
+    operation.error = kind("a changed [spool] needs a restart", tip="restart the service")
+    ran = await nss("reload")
+    assert (ran.code, ran.out) == (78, b"")
+    assert ran.err == (
+        "nss: reload: refused, the old configuration stays in force: "
+        "a changed [spool] needs a restart\nTry: restart the service\n"
+    )
+
+
+async def test_a_reload_without_a_service_is_not_called_refused(nss: Nss) -> None:
+    ran = await nss("reload")
+    assert ran.code == 69
+    assert "refused" not in ran.err
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_replay_says_what_it_will_do(operation: FakeOperation, nss: Nss) -> None:
+    ran = await nss(
+        *("replay", "--feed", "mcas"),
+        *("--since", "2026-09-21T10:00", "--until", "2026-09-21T12:30:00+02:00"),
+    )
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode() == (
+        "12,345 records accepted from 2026-09-21 10:00:00+00:00 to 2026-09-21 10:30:00+00:00: "
+        "feed mcas delivers them again.\n"
+    )
+    at = datetime.fromisoformat("2026-09-21T10:00+00:00").timestamp()
+    assert operation.asked == [("replay", "mcas", at, at + 1800)]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_replay_of_the_last_half_hour_ends_now(operation: FakeOperation, nss: Nss) -> None:
+    before = datetime.now().astimezone().timestamp()
+    assert (await nss("replay", "--feed", "mcas", "--since", "30m")).code == 0
+    (_, feed, since, until), *more = operation.asked
+    assert (feed, more) == ("mcas", [])
+    assert isinstance(until, float)
+    assert before <= until <= datetime.now().astimezone().timestamp()
+    assert since == until - 1800
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(UsageError("feed 'x' is not known"), 64), (SpoolError("keeps none"), 74)]
+)
+@pytest.mark.usefixtures("control")
+async def test_a_replay_that_can_not_be_is_told(
+    operation: FakeOperation, nss: Nss, error: Exception, code: int
+) -> None:
+    operation.error = error
+    ran = await nss("replay", "--feed", "x", "--since", "1h")
+    assert (ran.code, ran.out, ran.err) == (code, b"", f"nss: {error}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "yesterday"),
+        ("--since", "30"),
+        ("--since", "-5m"),
+        ("--since", "٣m"),
+        ("--since", "1h", "--until", "2h"),
+        ("--since", "9999-01-01"),
+        ("--since", "0001-01-01"),
+        ("--since", "999999999d", "--until", "x"),
+    ],
+)
+@pytest.mark.usefixtures("control")
+async def test_a_replay_at_times_that_make_no_sense_is_refused(
+    operation: FakeOperation, nss: Nss, arguments: tuple[str, ...]
+) -> None:
+    ran = await nss("replay", "--feed", "mcas", *arguments)
+    assert (ran.code, ran.out, operation.asked) == (64, b"", [])
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("90s", NOW - 90),
+        ("30m", NOW - 1800),
+        ("2h", NOW - 7200),
+        ("1d", NOW - 86_400),
+        ("2026-11-23T10:00Z", 1_795_428_000.0),
+        ("2026-11-23 10:00:00.5+01:00", 1_795_424_400.5),
+    ],
+)
+def test_a_moment_is_a_duration_back_or_a_time(text: str, at: float) -> None:
+    assert moment(text, NOW, "--since") == at
+
+
+@pytest.mark.usefixtures("control")
+async def test_rejects_are_shown_with_reason_and_harmless(
+    operation: FakeOperation, nss: Nss
+) -> None:
+    ran = await nss("rejects", "--feed", "mcas", "--limit", "5")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode() == (
+        "7 2026-09-21 14:13:10+00:00 feed mcas source web 192.0.2.1:999: no JSON: '\\x1b[2J'\n"
+        "    \\x1b[2Jbad \\xffé record\n"
+    )
+    assert operation.asked == [("rejects", "mcas", 5)]
+
+
+@pytest.mark.usefixtures("control")
+async def test_rejects_as_json_have_every_byte(operation: FakeOperation, nss: Nss) -> None:
+    ran = await nss("rejects", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert orjson.loads(ran.out) == [
+        {
+            "number": 7,
+            "feed": "mcas",
+            "source": "web",
+            "connection": "192.0.2.1:999",
+            "rejected_at": NOW - 10,
+            "reason": REJECT.reject.reason,
+            "record_bytes": 70_000,
+            "text": "\x1b[2Jbad \\xffé record",
+            "data": b64encode(REJECT.reject.data).decode(),
+        }
+    ]
+    assert operation.asked == [("rejects", None, 100)]
+
+
+@pytest.mark.usefixtures("control")
+async def test_that_there_are_no_rejects_or_more_than_shown_is_told(
+    operation: FakeOperation, nss: Nss
+) -> None:
+    assert (await nss("rejects", "--limit", "1")).err == (
+        "The newest 1 are shown; --limit N shows more.\n"
+    )
+    operation.kept = []
+    ran = await nss("rejects")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
+
+
+@pytest.mark.parametrize("arguments", [["retry", "--feed", "mcas"], ["--feed", "mcas", "retry"]])
+@pytest.mark.usefixtures("control")
+async def test_a_retry_is_that_of_the_feed_wherever_it_is_named(
+    operation: FakeOperation, nss: Nss, arguments: list[str]
+) -> None:
+    ran = await nss("rejects", *arguments)
+    assert (ran.code, ran.out) == (0, b"5 records go through again.\n")
+    assert ran.err == ("2 could not: they were too long to be kept whole, and stay rejected.\n")
+    assert operation.asked == [("retry", "mcas")]
+
+
+@pytest.mark.parametrize("arguments", [["retyr"], ["--limit", "0"], ["--limit", "501"]])
+@pytest.mark.usefixtures("control")
+async def test_what_rejects_does_not_know_ends_with_64(
+    operation: FakeOperation, nss: Nss, arguments: list[str]
+) -> None:
+    ran = await nss("rejects", *arguments)
+    assert (ran.code, ran.out, operation.asked) == (64, b"", [])
+
+
+def test_numbers_are_told_for_people() -> None:
+    assert [told_size(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
+        *("0 B", "1023 B", "1.0 KiB", "1.5 MiB", "8.0 GiB")
+    ]
+    assert [told_secs(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
+        *("0 s", "59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h")
+    ]
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)), b"\xe2\x80\xae\xc2\x9b\xef\xbb\xbf"])
+def test_no_byte_gets_to_a_terminal_that_it_might_obey(data: bytes) -> None:
+    assert harmless_bytes(data).isprintable()
+    assert harmless("\udcff\n\x1b").isprintable()

@@ -1,0 +1,266 @@
+"""Metrics and health pages as Prometheus and a load balancer see them, and what is written of
+them.
+"""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from nss import metrics, telemetry
+from nss.config import Address
+from nss.errors import ServiceError
+from nss.metrics import METRICS, MetricsServer
+from nss.status import Health, SpoolStatus
+from tests.control.conftest import (
+    DEGRADED,
+    FEED,
+    NOW,
+    SOURCE,
+    SPOOL,
+    STATUS,
+    FakeOperation,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+DASHBOARD = ROOT / "packaging" / "grafana" / "nss.json"
+PAGE = ROOT / "docs" / "metrics.md"
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: str) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+async def server(operation: FakeOperation) -> AsyncIterator[MetricsServer]:
+    made = MetricsServer(Address("127.0.0.1", 0), operation)
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
+    base = f"http://127.0.0.1:{server.bound_port}"
+    async with httpx.AsyncClient(base_url=base, trust_env=False) as made:
+        yield made
+
+
+async def test_metrics_tell_the_whole_status(
+    http: httpx.AsyncClient, operation: FakeOperation
+) -> None:
+    telemetry.count("sink_failures", "mcas", 3)
+    operation.told = replace(STATUS, feeds=(FEED,))
+
+    answer = await http.get("/metrics")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    source, feed = ("source", "web"), ("feed", "mcas")
+    assert {one: value for one, value in parsed(answer.text).items() if one[0][:3] == "nss"} == {
+        ("nss_build_info", (("version", "1.2.3"),)): 1.0,
+        ("nss_start_time_seconds", ()): NOW - 3700,
+        ("nss_health", ()): 1.0,
+        ("nss_alive", ()): 1.0,
+        ("nss_source_records_total", (source,)): 1234.0,
+        ("nss_source_bytes_total", (source,)): 2048.0,
+        ("nss_source_last_record_timestamp_seconds", (source,)): NOW - 5,
+        ("nss_source_failing", (source,)): 0.0,
+        ("nss_feed_accepted_records_total", (feed,)): 1234.0,
+        ("nss_feed_records_total", (feed, ("outcome", "delivered"))): 1200.0,
+        ("nss_feed_records_total", (feed, ("outcome", "filtered"))): 20.0,
+        ("nss_feed_records_total", (feed, ("outcome", "rejected"))): 3.0,
+        ("nss_feed_records_total", (feed, ("outcome", "dropped"))): 1.0,
+        ("nss_feed_shortened_records_total", (feed,)): 2.0,
+        ("nss_feed_pending_records", (feed,)): 10.0,
+        ("nss_feed_lag_seconds", (feed,)): 1.5,
+        ("nss_feed_still_seconds", (feed,)): 0.0,
+        ("nss_feed_failing", (feed,)): 0.0,
+        ("nss_spool_used_bytes", ()): 1024.0,
+        ("nss_spool_max_bytes", ()): 4096.0,
+        ("nss_spool_full", ()): 0.0,
+        ("nss_spool_failing", ()): 0.0,
+        ("nss_spool_durable", ()): 1.0,
+        ("nss_rejects_kept", ()): 3.0,
+        ("nss_events_total", (("component", "mcas"), ("event", "sink_failures"))): 3.0,
+    }
+
+
+async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOperation) -> None:
+    operation.told = replace(
+        STATUS,
+        health=Health(ok=False, alive=False),
+        sources=(replace(SOURCE, last_error="gone", last_at=None),),
+        feeds=(replace(FEED, last_error="refused", still_secs=50.0),),
+        spool=replace(SPOOL, last_error="No space left", full=True, durable=False),
+    )
+
+    told = parsed((await http.get("/metrics")).text)
+
+    assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in told
+    assert {
+        name: value
+        for (name, _), value in told.items()
+        if name.endswith(("_health", "_alive", "_failing", "_full", "_durable", "_still_seconds"))
+    } == {
+        "nss_health": 0.0,
+        "nss_alive": 0.0,
+        "nss_source_failing": 1.0,
+        "nss_feed_failing": 1.0,
+        "nss_feed_still_seconds": 50.0,
+        "nss_spool_failing": 1.0,
+        "nss_spool_full": 1.0,
+        "nss_spool_durable": 0.0,
+    }
+
+
+async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:
+    told = parsed((await http.get("/metrics")).text)
+    assert told["process_resident_memory_bytes", ()] > 1_000_000
+    assert told["process_open_fds", ()] > 2
+
+
+@pytest.mark.parametrize("degraded", [False, True])
+async def test_health_is_told_with_its_reasons(
+    http: httpx.AsyncClient, operation: FakeOperation, *, degraded: bool
+) -> None:
+    operation.told = DEGRADED if degraded else STATUS
+    answer = await http.get("/healthz")
+    assert answer.status_code == (503 if degraded else 200)
+    assert answer.json() == orjson.loads(orjson.dumps(operation.told.health))
+
+
+@pytest.mark.parametrize(
+    ("spool", "status", "reasons"),
+    [
+        (SPOOL, 200, []),
+        (replace(SPOOL, full=True), 503, ["the spool is full"]),
+        (replace(SPOOL, last_error="No space left"), 503, ["No space left"]),
+    ],
+)
+async def test_ready_means_that_records_are_accepted(
+    http: httpx.AsyncClient,
+    operation: FakeOperation,
+    spool: SpoolStatus,
+    status: int,
+    reasons: list[str],
+) -> None:
+    operation.told = replace(DEGRADED, spool=spool)
+    answer = await http.get("/readyz")
+    assert (answer.status_code, answer.json()) == (status, {"ok": not reasons, "reasons": reasons})
+
+
+@pytest.mark.parametrize("path", ["/", "/status", "/tap"])
+async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.get(path)).status_code == 404
+    assert (await http.post("/metrics")).status_code == 405
+
+
+async def test_a_port_that_is_taken_is_told_with_what_to_do(operation: FakeOperation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = MetricsServer(Address("127.0.0.1", port), operation)
+        with pytest.raises(ServiceError) as raised:
+            await server.start()
+        await server.close()
+    assert str(raised.value) == (
+        f"metrics: can't listen: Address already in use (127.0.0.1:{port})\n"
+        "Try: set service.metrics_listen to a free address of this machine"
+    )
+
+
+async def test_a_port_is_free_again_at_the_end(operation: FakeOperation) -> None:
+    first = MetricsServer(Address("127.0.0.1", 0), operation)
+    await first.start()
+    assert first.bound_port
+    await first.close()
+    second = MetricsServer(Address("127.0.0.1", first.bound_port), operation)
+    await second.start()
+    await second.close()
+
+
+async def test_a_server_that_is_closed_while_a_client_stays_does_not_wait_for_it(
+    server: MetricsServer,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.bound_port)
+    writer.write(b"GET /readyz HTTP/1.1\r\nHost: nss\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(3):
+        await server.close()
+    writer.close()
+
+
+def test_names_follow_the_conventions_of_prometheus() -> None:
+    for one in METRICS:
+        assert re.fullmatch(r"nss_[a-z]+(_[a-z]+)*", one.name)
+        assert one.name.endswith("_total") == (one.kind == "counter")
+        assert one.text.endswith(".")
+
+
+def test_the_page_tells_of_every_metric_what_the_code_does() -> None:
+    rows = re.findall(
+        r"^\| `(nss_\w+)` \| (\w+) \| (.*?) \| (.*) \|$",
+        PAGE.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert rows == [
+        (one.name, one.kind, ", ".join(f"`{label}`" for label in one.labels), one.text)
+        for one in METRICS
+    ]
+
+
+def expressions() -> list[str]:
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    variables = [one["query"] for one in dashboard["templating"]["list"]]
+    queries = [one["query"] for one in variables if isinstance(one, dict)]
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return queries + panels
+
+
+async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncClient) -> None:
+    told = {name for name, _ in parsed((await http.get("/metrics")).text)}
+    told.add(metrics.EVENTS.name)
+
+    asked = {
+        name
+        for expression in expressions()
+        for name in re.findall(r"\b(?:nss|process)_\w+", expression)
+    }
+
+    assert len(asked) > 15
+    assert asked - told == set()
+
+
+def test_the_dashboard_asks_only_for_labels_that_its_metrics_have() -> None:
+    labels = {one.name: set(one.labels) for one in METRICS}
+    for expression in expressions():
+        grouped = {
+            label.strip()
+            for group in re.findall(r"by \(([^)]*)\)", expression)
+            for label in group.split(",")
+        }
+        for name in re.findall(r"\bnss_\w+", expression):
+            assert grouped <= labels[name], expression
+
+
+def test_the_dashboard_is_one_of_grafana_10_with_a_data_source_to_choose() -> None:
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    assert dashboard["schemaVersion"] == 38
+    assert dashboard["templating"]["list"][0]["type"] == "datasource"
+    sources = {panel["datasource"]["uid"] for panel in dashboard["panels"]}
+    assert sources == {"${datasource}"}
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])

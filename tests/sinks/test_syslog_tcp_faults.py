@@ -1,0 +1,360 @@
+"""What happens to TCP collectors, one sentence each: refusals, restarts, stalls, silence."""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from nss.sinks import Delivered, RetryAfter
+from nss.sinks.syslog_tcp import SyslogTcpSink
+from nss.telemetry import counters
+
+if TYPE_CHECKING:
+    from tests.sinks.conftest import Clock, TcpCollector
+
+NewCollector = Callable[..., "TcpCollector"]
+SinkTo = Callable[..., SyslogTcpSink]
+LINES = [b"line %d" % number for number in range(30)]
+LONG_LINES = [b"%02d" % number + b"x" * 49_997 for number in range(20)]
+"""With its LF each is 50,000 bytes, and two make a chunk."""
+
+
+@pytest_asyncio.fixture
+async def sink_to() -> AsyncIterator[SinkTo]:
+    made: list[SyslogTcpSink] = []
+
+    def make(*collectors: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
+        usual: dict[str, Any] = {"jitter": lambda: 0.0, "finish_secs": 0.05}
+        addresses = [collector.address for collector in collectors]
+        made.append(SyslogTcpSink("feed", addresses, **usual | options))
+        return made[-1]
+
+    yield make
+    for sink in made:
+        await sink.close()
+
+
+def place(collector: "TcpCollector") -> str:
+    return "{}:{}".format(*collector.address)
+
+
+async def arrived(collector: "TcpCollector", count: int) -> list[bytes]:
+    """Return what a collector gets, once it is so many messages."""
+    messages: list[bytes] = []
+    async with asyncio.timeout(10):
+        while len(messages) < count:
+            messages += collector.received()
+            await asyncio.sleep(0.001)
+    return messages
+
+
+def unread_bytes(collector: "TcpCollector") -> int:
+    collector._accept()
+    (connection,) = collector.connections
+    count: int
+    (count,) = struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4)))
+    return count
+
+
+async def stop_with_lines_on_their_way(sink: SyslogTcpSink, collector: "TcpCollector") -> int:
+    """Have `LONG_LINES` handed over and the collector die; returns how many were whole there."""
+    outcome = await sink.send(LONG_LINES)
+    whole = unread_bytes(collector) // 50_000
+    collector.stop()
+    assert outcome == Delivered()
+    assert 0 < whole < 10
+    return whole
+
+
+async def test_nothing_is_lost_while_the_port_is_closed(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    tcp_collector.stop()
+    sink = sink_to(tcp_collector)
+    outcomes = [await sink.send(LINES) for _ in range(3)]
+    why = f"connecting failed: connection refused ({place(tcp_collector)})"
+    assert outcomes == [RetryAfter(0, secs, why) for secs in (0.25, 0.5, 1.0)]
+    assert (sink.last_error, sink.destination) == (why, place(tcp_collector))
+    tcp_collector.start()
+    back = await sink.send(LINES)
+    assert (back, tcp_collector.received(), sink.last_error) == (Delivered(), LINES, None)
+
+
+async def test_a_restart_between_sends_swallows_nothing(
+    sink_to: SinkTo, tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    sink = sink_to(tcp_collector, clock=clock)
+    received = []
+    for start in range(0, 30, 10):
+        assert await sink.send(LINES[start : start + 10]) == Delivered()
+        received += tcp_collector.received()
+        clock.secs += 1
+        tcp_collector.stop()
+        tcp_collector.start()
+    assert (received, counters["sink_connections_lost", "feed"]) == (LINES, 2)
+    assert counters["sink_resent", "feed"] == 0
+
+
+async def test_a_collector_that_hangs_up_at_once_is_left_alone_for_longer_and_longer(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector)
+    delays = []
+    for _ in range(4):
+        assert await sink.send(LINES) == Delivered()
+        tcp_collector.received()
+        tcp_collector.hang_up()
+        lost = await sink.send(LINES)
+        assert isinstance(lost, RetryAfter)
+        assert lost.reason == (f"sending failed: it closed the connection ({place(tcp_collector)})")
+        delays.append(lost.delay_secs)
+    assert delays == [0.25, 0.5, 1.0, 2.0]
+
+
+async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, clock: "Clock"
+) -> None:
+    collector = new_tcp_collector(rcvbuf_bytes=150_000)
+    sink = sink_to(collector, clock=clock)
+    whole = await stop_with_lines_on_their_way(sink, collector)
+    collector.start()
+    clock.secs += 1
+    sending = asyncio.ensure_future(sink.send([b"new"]))
+    received = await arrived(collector, 20 - whole + 1)
+    resent = counters["sink_resent", "feed"]
+    print("WHOLE", whole, "RESENT", resent)
+    assert (await sending, resent >= 20 - whole, resent - (20 - whole) <= 2) == (
+        Delivered(),
+        True,
+        True,
+    )
+    assert received + await arrived(collector, resent + 1 - len(received)) == [
+        *LONG_LINES[20 - resent :],
+        b"new",
+    ]
+
+
+async def test_lines_that_were_on_their_way_do_not_wait_for_new_ones(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    collector = new_tcp_collector(rcvbuf_bytes=150_000)
+    sink = sink_to(collector)
+    whole = await stop_with_lines_on_their_way(sink, collector)
+    collector.start()
+    received = await arrived(collector, 20 - whole)
+    assert received[-(20 - whole) :] == LONG_LINES[whole:]
+
+
+async def test_lines_that_were_on_their_way_go_out_before_the_sink_ends(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    collector = new_tcp_collector(rcvbuf_bytes=150_000)
+    sink = sink_to(collector, finish_secs=10)
+    whole = await stop_with_lines_on_their_way(sink, collector)
+    collector.start()
+    closing = asyncio.ensure_future(sink.close())
+    received = await arrived(collector, 20 - whole)
+    while not closing.done():
+        received += collector.received()
+        await asyncio.sleep(0)
+    assert received[-(20 - whole) :] == LONG_LINES[whole:]
+    assert counters["sink_never_confirmed", "feed"] == 0
+
+
+async def test_a_line_torn_by_the_end_of_a_connection_is_sent_whole_again(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, clock: "Clock"
+) -> None:
+    collector = new_tcp_collector(rcvbuf_bytes=150_000)
+    sink = sink_to(collector, clock=clock)
+    lines = [b"first", b"x" * (20 << 20), b"third"]
+    await sink.open()
+    clock.secs += 1
+    sending = asyncio.ensure_future(sink.send(lines))
+    received: list[bytes] = []
+    while not any(collector._rests.values()):
+        received += collector.received()
+        await asyncio.sleep(0)
+    collector.hang_up()
+    received += await arrived(collector, 2)
+    assert (await sending, received == lines, [torn[:1] for torn in collector.torn]) == (
+        Delivered(),
+        True,
+        [b"x"],
+    )
+
+
+async def test_a_collector_that_never_reads_is_given_up_and_the_next_takes_over(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    first, second = new_tcp_collector(rcvbuf_bytes=150_000), new_tcp_collector()
+    sink = sink_to(first, second, stall_secs=0.3)
+    lines = LONG_LINES * 10
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    sending = asyncio.ensure_future(sink.send(lines))
+    received: list[bytes] = []
+    while not sending.done():
+        received += second.received()
+        await asyncio.sleep(0)
+    received += second.received()
+    whole = unread_bytes(first) // 50_000
+    assert (sending.result(), sink.destination) == (Delivered(), place(second))
+    assert received == lines[-len(received) :]
+    assert len(lines) - whole <= len(received) <= len(lines) - whole + 2
+    assert loop.time() - start < 3
+
+
+async def test_lines_wait_for_a_collector_that_never_reads(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    collector = new_tcp_collector(rcvbuf_bytes=150_000)
+    sink = sink_to(collector, stall_secs=0.2)
+    outcome = await sink.send(LONG_LINES * 10)
+    assert isinstance(outcome, RetryAfter)
+    assert outcome.delay_secs == 0.25
+    assert outcome.reason in {
+        f"sending failed: it {what} nothing for 0.2 s ({place(collector)})"
+        for what in ("took", "confirmed")
+    }
+    assert 0 < outcome.sent < 200
+
+
+async def test_the_next_destination_takes_over_at_once(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    first, second = new_tcp_collector(), new_tcp_collector()
+    first.stop()
+    sink = sink_to(first, second)
+    outcome = await sink.send(LINES)
+    assert (outcome, second.received(), sink.destination) == (Delivered(), LINES, place(second))
+    assert counters["sink_failovers", "feed"] == 1
+
+
+async def test_sending_returns_to_the_first_destination_when_it_is_back(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, clock: "Clock"
+) -> None:
+    first, second = new_tcp_collector(), new_tcp_collector()
+    first.stop()
+    sink = sink_to(first, second, clock=clock)
+    outcomes = [await sink.send(LINES[:10])]
+    clock.secs += 60
+    outcomes.append(await sink.send(LINES[10:20]))  # the first refuses still
+    first.start()
+    clock.secs += 59
+    outcomes.append(await sink.send(LINES[20:25]))
+    clock.secs += 1
+    outcomes.append(await sink.send(LINES[25:]))
+    assert outcomes == [Delivered()] * 4
+    assert (second.received(), second.connections) == (LINES[:25], [])
+    assert (first.received(), counters["sink_resent", "feed"]) == (LINES[25:], 0)
+
+
+async def test_every_address_of_a_name_is_tried(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
+        return ["::1", "127.0.0.1"]
+
+    sink = sink_to(tcp_collector, resolve=resolve)
+    assert (await sink.send(LINES), tcp_collector.received()) == (Delivered(), LINES)
+
+
+async def test_lines_wait_while_the_name_is_gone_and_go_when_it_is_back(
+    sink_to: SinkTo, tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    there = False
+
+    async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
+        if not there:
+            raise OSError(-2, "Name or service not known")
+        return ["127.0.0.1"]
+
+    sink = sink_to(tcp_collector, resolve=resolve, clock=clock)
+    outcomes = [await sink.send(LINES)]
+    there = True
+    outcomes.append(await sink.send(LINES))
+    there = False
+    clock.secs += 300
+    tcp_collector.hang_up()
+    outcomes.append(await sink.send(LINES))  # the address known before stays in use
+    why = "name lookup failed: [Errno -2] Name or service not known (127.0.0.1)"
+    assert outcomes == [RetryAfter(0, 0.25, why), Delivered(), Delivered()]
+    assert tcp_collector.received() == LINES
+
+
+@pytest.mark.parametrize(
+    ("resend_max_bytes", "expected", "cut"), [(1 << 20, LINES[10:], 0), (100, LINES[20:], 20)]
+)
+async def test_the_last_seconds_are_sent_again_after_a_loss(
+    resend_max_bytes: int,
+    expected: list[bytes],
+    cut: int,
+    sink_to: SinkTo,
+    tcp_collector: "TcpCollector",
+    clock: "Clock",
+) -> None:
+    sink = sink_to(tcp_collector, clock=clock, resend_secs=5, resend_max_bytes=resend_max_bytes)
+    for start in range(0, 30, 10):
+        assert await sink.send(LINES[start : start + 10]) == Delivered()
+        clock.secs += 2.4
+    before = tcp_collector.received()
+    tcp_collector.hang_up()
+    outcome = await sink.send([b"new"])
+    assert (outcome, before, tcp_collector.received()) == (
+        Delivered(),
+        LINES,
+        [*expected, b"new"],
+    )
+    assert counters["sink_resent", "feed"] == len(expected)
+    assert counters["sink_resend_cut", "feed"] == cut
+
+
+async def test_the_last_seconds_are_sent_again_though_no_new_lines_come(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60)
+    await sink.send(LINES)
+    tcp_collector.received()
+    tcp_collector.hang_up()
+    assert await arrived(tcp_collector, 30) == LINES
+
+
+async def test_an_idle_connection_that_was_closed_is_not_made_anew_without_need(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector)
+    await sink.send(LINES)
+    tcp_collector.received()
+    tcp_collector.hang_up()
+    connection = sink._connection
+    assert connection is not None
+    while connection.error is None:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0)
+    assert (sink._restoring, tcp_collector.received(), tcp_collector.connections) == (None, [], [])
+
+
+async def test_a_connection_that_nobody_accepts_is_given_up(sink_to: SinkTo) -> None:
+    class Full:
+        """Its backlog is full: what connects gets no answer."""
+
+        def __init__(self) -> None:
+            self.listener = socket.socket()
+            self.listener.bind(("127.0.0.1", 0))
+            self.listener.listen(0)
+            self.address = self.listener.getsockname()
+            self.waiting = [socket.create_connection(self.address)]
+
+    full = Full()
+    sink = sink_to(full, connect_secs=0.1)
+    outcome = await sink.send(LINES)
+    host, port = full.address
+    for each in (full.listener, *full.waiting):
+        each.close()
+    why = f"connecting failed: no connection within 0.1 s ({host}:{port})"
+    assert outcome == RetryAfter(0, 0.25, why)
