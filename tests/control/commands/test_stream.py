@@ -15,7 +15,8 @@ from nss.control.server import ControlServer
 from nss.errors import ConfigError, ServiceError, UsageError
 from nss.operation import Reloaded
 from nss.spool import SpoolError
-from tests.control.conftest import NOW, REJECT, FakeOperation, Nss, Terminal
+from tests.control.commands.conftest import Nss, Terminal
+from tests.control.conftest import NOW, REJECT, FakeOperation
 
 HOSTILE = b"\x1b[2J\x00caf\xc3\xa9\xff\r"
 

@@ -7,14 +7,8 @@ import orjson
 import pytest
 
 from nss.control.server import ControlServer
-from tests.control.conftest import (
-    DEGRADED,
-    FEED,
-    STATUS,
-    FakeOperation,
-    Nss,
-    Terminal,
-)
+from tests.control.commands.conftest import Nss, Terminal
+from tests.control.conftest import DEGRADED, FEED, STATUS, FakeOperation
 
 SHEET = """\
 source  kind  state    records/s  bytes/s  records    bytes     last
