@@ -13,6 +13,7 @@ from nss.config import (
     FileSinkConfig,
     FileSourceConfig,
     HttpSourceConfig,
+    ListeningSourceConfig,
     MemorySpoolConfig,
     SourceConfig,
     SpoolConfig,
@@ -87,7 +88,7 @@ def build_source(
             )
 
 
-def _server_context(settings: TcpSourceConfig | HttpSourceConfig) -> ssl.SSLContext | None:
+def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
     if settings.tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)

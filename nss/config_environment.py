@@ -18,7 +18,12 @@ from nss.errors import ConfigError
 from nss.setting_values import FormatChoice, format_fault
 from nss.settings import key_path
 from nss.sink_sections import FileSinkConfig, SyslogTcpSinkConfig
-from nss.source_sections import FileSourceConfig, HttpSourceConfig, SourceConfig, TcpSourceConfig
+from nss.source_sections import (
+    FileSourceConfig,
+    HttpSourceConfig,
+    ListeningSourceConfig,
+    SourceConfig,
+)
 
 MAX_KEY_BYTES = 64 << 10
 MAX_CREDENTIAL_BYTES = 4 << 10
@@ -281,7 +286,7 @@ def _credential_problems(source: HttpSourceConfig, where: str) -> Iterator[Probl
                 yield Problem(f"{where}.{key}", str(path), unfit.why)
 
 
-def _listener_problems(source: TcpSourceConfig | HttpSourceConfig, where: str) -> Iterator[Problem]:
+def _listener_problems(source: ListeningSourceConfig, where: str) -> Iterator[Problem]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     yield from _identity_problems(context, source.tls_certificate, source.tls_key, where)
     yield from _authority_problems(context, source.tls_client_ca, f"{where}.tls_client_ca")

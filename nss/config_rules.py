@@ -21,6 +21,7 @@ from nss.sink_sections import FileSinkConfig, SyslogTcpSinkConfig
 from nss.source_sections import (
     FileSourceConfig,
     HttpSourceConfig,
+    ListeningSourceConfig,
     SourceConfig,
     StdinSourceConfig,
     TcpSourceConfig,
@@ -189,7 +190,7 @@ def _claims(sources: Iterable[SourceConfig], feeds: Iterable[FeedConfig]) -> Ite
                 yield _Claim(f"{where}.path", os.path.normpath(source.path))
             case StdinSourceConfig():
                 yield _Claim(f"{where}.kind", source.kind)
-            case TcpSourceConfig() | HttpSourceConfig():
+            case ListeningSourceConfig():
                 yield _Claim(f"{where}.listen", source.listen)
         yield from _read_only(source, where)
     for feed in feeds:

@@ -31,8 +31,11 @@ def judge(
         *(reason for feed in feeds for reason in _feed(feed, now)),
         *_spool(spool, now),
     )
-    ok = not any(reason.degrades for reason in reasons)
-    return Health(ok=ok, alive=_alive(feeds, spool), reasons=reasons)
+    return Health(
+        ok=not any(reason.degrades for reason in reasons),
+        alive=_alive(feeds, spool),
+        reasons=tuple(sorted(reasons, key=lambda reason: not reason.degrades)),
+    )
 
 
 def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
@@ -46,24 +49,24 @@ def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
 
 def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
     """One reason for why records don't get through, the one nearest to the cause."""
-    component = f"feed {feed.name}"
+    component, pending = f"feed {feed.name}", _records(feed.pending)
     if feed.last_error is not None:
-        why = f"the destination takes no lines, {feed.pending:,} records wait: {feed.last_error}"
+        why = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
         yield Reason(component=component, why=why, since=now - feed.failing_secs)
     elif feed.still_secs >= STUCK_SECS:
-        why = f"{feed.pending:,} records wait and none has moved for {feed.still_secs:.0f} s"
+        why = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
         yield Reason(component=component, why=why, since=now - feed.still_secs)
     elif feed.lag_secs >= LAG_SECS and feed.lag_growth_secs >= LAG_GROWTH_SECS:
         why = (
-            f"falls behind: {feed.pending:,} records wait, the oldest for {feed.lag_secs:.0f} s, "
+            f"falls behind: {pending} waiting, the oldest for {feed.lag_secs:.0f} s, "
             f"{feed.lag_growth_secs:.0f} s longer than a minute ago"
         )
         yield Reason(component=component, why=why, since=now - feed.lag_secs)
     if feed.unaccounted:
-        why = f"the account does not add up: {feed.unaccounted:+,} records are unaccounted for"
+        why = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
         yield Reason(component=component, why=why)
     if feed.rejected_lately:
-        why = f"{feed.rejected_lately:,} records were rejected within a minute; see nss rejects"
+        why = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
         yield Reason(component=component, why=why, degrades=False)
 
 
@@ -79,6 +82,10 @@ def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
     if not spool.durable:
         why = "in memory, not durable: what is pending is lost if the process ends"
         yield Reason(component="spool", why=why, degrades=False)
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if abs(number) == 1 else 's'}"
 
 
 def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nss.batch import Batch
-from nss.config import Config, FeedConfig, HttpSourceConfig, SourceConfig, TcpSourceConfig
+from nss.config import Config, FeedConfig, ListeningSourceConfig, SourceConfig
 from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
@@ -97,10 +97,10 @@ def check_listens(config: Config, sources: Mapping[str, RunningSource]) -> None:
     at_work = {
         running.settings.listen
         for running in sources.values()
-        if isinstance(running.settings, TcpSourceConfig | HttpSourceConfig)
+        if isinstance(running.settings, ListeningSourceConfig)
     }
     for source in config.sources:
-        if not isinstance(source, TcpSourceConfig | HttpSourceConfig) or source.listen in at_work:
+        if not isinstance(source, ListeningSourceConfig) or source.listen in at_work:
             continue
         host, port = source.listen
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

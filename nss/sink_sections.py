@@ -27,10 +27,8 @@ from nss.settings import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyslogUdpSinkConfig:
-    """One syslog message in one UDP datagram for each line."""
-
-    kind: ClassVar[str] = "syslog_udp"
+class SyslogSinkConfig:
+    """What every sink that speaks syslog has."""
 
     destinations: Annotated[
         tuple[Address, ...],
@@ -64,13 +62,6 @@ class SyslogUdpSinkConfig:
     app_name: Annotated[
         str, Setting(HeaderText(48), "The application name in the RFC 5424 header.")
     ] = "zscaler-nss"
-    max_message_bytes: Annotated[
-        int,
-        Setting(
-            Size(480, 65_507),
-            "A longer message is shortened in its longest URL, referer or user agent.",
-        ),
-    ] = 8 * KIB
     max_messages_per_sec: Annotated[
         int | None,
         Setting(
@@ -80,14 +71,6 @@ class SyslogUdpSinkConfig:
             absent="no limit",
         ),
     ] = None
-    source_ports: Annotated[
-        int,
-        Setting(
-            Whole(1, 64),
-            "From how many ports to send, so that a collector with several sockets can share the "
-            "load; one user's records keep their order.",
-        ),
-    ] = 1
     resolve_secs: Annotated[
         float, Setting(Seconds(1, 86_400), "How often host names are resolved again.")
     ] = 300.0
@@ -101,7 +84,30 @@ class SyslogUdpSinkConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyslogTcpSinkConfig:
+class SyslogUdpSinkConfig(SyslogSinkConfig):
+    """One syslog message in one UDP datagram for each line."""
+
+    kind: ClassVar[str] = "syslog_udp"
+
+    max_message_bytes: Annotated[
+        int,
+        Setting(
+            Size(480, 65_507),
+            "A longer message is shortened in its longest URL, referer or user agent.",
+        ),
+    ] = 8 * KIB
+    source_ports: Annotated[
+        int,
+        Setting(
+            Whole(1, 64),
+            "From how many ports to send, so that a collector with several sockets can share the "
+            "load; one user's records keep their order.",
+        ),
+    ] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyslogTcpSinkConfig(SyslogSinkConfig):
     """One syslog message for each line over a TCP connection, with TLS if wanted."""
 
     kind: ClassVar[str] = "syslog_tcp"
@@ -121,30 +127,6 @@ class SyslogTcpSinkConfig:
             "How messages are told apart: by line feeds, or by octet counts (RFC 6587).",
         ),
     ] = "newline"
-    pri: Annotated[
-        int | None,
-        Setting(
-            Whole(0, 191),
-            "The priority `<PRI>` before the line: 8 times the facility plus the severity.",
-            example="134",
-            absent="no `<PRI>`; 134 with `rfc5424`",
-        ),
-    ] = None
-    rfc5424: Annotated[
-        bool, Setting(Flag(), "Whether the line is wrapped in an RFC 5424 header.")
-    ] = False
-    hostname: Annotated[
-        str | None,
-        Setting(
-            HeaderText(255),
-            "The host name in the RFC 5424 header.",
-            example='"nss1.example.com"',
-            absent="the machine's name",
-        ),
-    ] = None
-    app_name: Annotated[
-        str, Setting(HeaderText(48), "The application name in the RFC 5424 header.")
-    ] = "zscaler-nss"
     max_message_bytes: Annotated[
         int,
         Setting(
@@ -152,15 +134,6 @@ class SyslogTcpSinkConfig:
             "A longer message is shortened in its longest URL, referer or user agent.",
         ),
     ] = 64 * KIB
-    max_messages_per_sec: Annotated[
-        int | None,
-        Setting(
-            Whole(1, 10_000_000, "messages"),
-            "The pace at which messages are sent, evenly, without bursts.",
-            example="9000",
-            absent="no limit",
-        ),
-    ] = None
     tls: Annotated[
         bool,
         Setting(
@@ -221,16 +194,6 @@ class SyslogTcpSinkConfig:
             "service's Duplicate Logs), beside those the collector never confirmed.",
         ),
     ] = 0.0
-    resolve_secs: Annotated[
-        float, Setting(Seconds(1, 86_400), "How often host names are resolved again.")
-    ] = 300.0
-    failback_secs: Annotated[
-        float,
-        Setting(
-            Seconds(1, 86_400),
-            "How long after a takeover the destinations before it are tried again.",
-        ),
-    ] = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

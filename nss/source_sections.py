@@ -87,31 +87,13 @@ class StdinSourceConfig(CommonSourceConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TcpSourceConfig(CommonSourceConfig):
-    """Records from TCP connections, with TLS when a certificate is given."""
-
-    kind: ClassVar[str] = "tcp"
+class ListeningSourceConfig(CommonSourceConfig):
+    """What every source has that others connect to."""
 
     listen: Annotated[
         Address,
-        Setting(
-            ListenAddress(), "The address to accept connections at.", example='"127.0.0.1:5514"'
-        ),
+        Setting(ListenAddress(), "The address to listen at.", example='"127.0.0.1:5514"'),
     ]
-    framing: Annotated[
-        Literal["auto", "newline", "octet"],
-        Setting(
-            Choice("auto", "newline", "octet"),
-            "How records are told apart: by line feeds, by octet counts (RFC 6587), or by "
-            "whichever a connection starts with.",
-        ),
-    ] = "auto"
-    idle_secs: Annotated[
-        float, Setting(Seconds(0.1, 86_400), "A connection silent for this long is closed.")
-    ] = 600.0
-    max_connections: Annotated[
-        int, Setting(Whole(1, 100_000, "connections"), "Connections beyond this many are refused.")
-    ] = 256
     tls_certificate: Annotated[
         Path | None,
         Setting(
@@ -142,7 +124,29 @@ class TcpSourceConfig(CommonSourceConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSourceConfig(CommonSourceConfig):
+class TcpSourceConfig(ListeningSourceConfig):
+    """Records from TCP connections, with TLS when a certificate is given."""
+
+    kind: ClassVar[str] = "tcp"
+
+    framing: Annotated[
+        Literal["auto", "newline", "octet"],
+        Setting(
+            Choice("auto", "newline", "octet"),
+            "How records are told apart: by line feeds, by octet counts (RFC 6587), or by "
+            "whichever a connection starts with.",
+        ),
+    ] = "auto"
+    idle_secs: Annotated[
+        float, Setting(Seconds(0.1, 86_400), "A connection silent for this long is closed.")
+    ] = 600.0
+    max_connections: Annotated[
+        int, Setting(Whole(1, 100_000, "connections"), "Connections beyond this many are refused.")
+    ] = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSourceConfig(ListeningSourceConfig):
     """Records pushed over HTTP as Cloud NSS does: JSON lines or arrays, also compressed.
 
     Answers 200 once the records are accepted, 503 while the spool is full. A listener that is not
@@ -188,33 +192,6 @@ class HttpSourceConfig(CommonSourceConfig):
     body_secs: Annotated[
         float, Setting(Seconds(0.1, 3600), "How long a request body may take to come.")
     ] = 60.0
-    tls_certificate: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The certificate chain of the listener, PEM; needs `tls_key`.",
-            example='"server.pem"',
-            absent="no TLS",
-        ),
-    ] = None
-    tls_key: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The private key of `tls_certificate`, PEM, not encrypted, not readable for everyone.",
-            example='"server.key"',
-            absent="no TLS",
-        ),
-    ] = None
-    tls_client_ca: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The authorities, PEM, one of which must have signed each client's certificate.",
-            example='"clients-ca.pem"',
-            absent="no client certificates",
-        ),
-    ] = None
 
 
 SourceConfig = FileSourceConfig | StdinSourceConfig | TcpSourceConfig | HttpSourceConfig

@@ -23,6 +23,9 @@ class Reason:
     degrades: bool = True
     """Whether the service is degraded by it; otherwise it is only told."""
 
+    def __str__(self) -> str:
+        return f"{self.component}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
@@ -32,6 +35,7 @@ class Health:
     alive: bool
     """`False` only when the service itself hangs, so that a restart may help."""
     reasons: tuple[Reason, ...] = ()
+    """Those that degrade come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class ScriptedSink:
     def __init__(
         self, *outcomes: Outcome, max_line_bytes: int = 10_000, wants_keys: bool = False
     ) -> None:
-        self.name = "scripted"
+        self.name = self.destination = "scripted"
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.sends: list[tuple[list[bytes], list[str] | None]] = []
