@@ -25,7 +25,7 @@ def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -
     if not rejects:
         typer.echo("No rejects are kept.", err=True)
     elif len(rejects) == limit:
-        typer.echo(f"The newest {limit} are shown; --limit N shows more.", err=True)
+        typer.echo(f"Shown: the newest {limit}. --limit N shows more.", err=True)
 
 
 def retry(config: Path, feed: str | None) -> None:

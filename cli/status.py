@@ -94,7 +94,7 @@ def _head(status: Status) -> str:
 
 def _sentence(reason: Reason) -> str:
     since = "" if reason.since is None else f" (since {told_time(reason.since)})"
-    return harmless(f"{reason.component}: {reason.why}{since}")
+    return harmless(f"{reason}{since}")
 
 
 def _spool(status: Status) -> str:

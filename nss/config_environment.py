@@ -195,10 +195,9 @@ def _source_problems(source: SourceConfig, where: str) -> Iterator[Problem]:
     match source:
         case FileSourceConfig():
             yield from _input_problems(source, f"{where}.path")
-        case TcpSourceConfig():
-            yield from _listener_problems(source, where)
-        case HttpSourceConfig():
-            yield from _credential_problems(source, where)
+        case ListeningSourceConfig():
+            if isinstance(source, HttpSourceConfig):
+                yield from _credential_problems(source, where)
             yield from _listener_problems(source, where)
         case _:
             pass

@@ -1,14 +1,15 @@
 """What can go wrong, as one tree; each leaf has an exit code of sysexits.h.
 
     NssError
-    ├── UsageError        64  the command line makes no sense
-    ├── DataError         65  the records or lines given are bad
-    ├── InputMissing      66  a file that should be read is not there
-    ├── SourceError       74  a source can't go on
-    ├── SinkError         74  a sink can't go on
-    ├── SpoolError        74  the spool can't be used (in nss.spool)
-    ├── ServiceError      70  a part of the service ended that should not have
-    └── ConfigError       78  the configuration is wrong
+    ├── UsageError         64  the command line makes no sense
+    ├── DataError          65  the records or lines given are bad
+    ├── InputMissing       66  a file that should be read is not there
+    ├── SourceError        74  a source can't go on
+    ├── SinkError          74  a sink can't go on
+    ├── SpoolError         74  the spool can't be used (in nss.spool)
+    ├── ServiceUnavailable 69  the service does not answer (in nss.control.client)
+    ├── ServiceError       70  a part of the service ended that should not have
+    └── ConfigError        78  the configuration is wrong
 
 An error's text is `<what failed>: <why> (<where>)`, and `tip` is what the person can do.
 """

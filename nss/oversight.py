@@ -39,7 +39,7 @@ class Oversight:
 
     def __init__(self, service: Overseen) -> None:
         self._service = service
-        self._watch = Watch(str(service.path))
+        self._watch = Watch(str(service.path.absolute()))
         self._notify = Notify()
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer] = []
@@ -55,8 +55,8 @@ class Oversight:
         self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(watchdog)]
 
     async def _serve(self, server: ControlServer | MetricsServer) -> None:
-        await server.start()
         self._servers.append(server)
+        await server.start()
 
     async def close(self) -> None:
         """End."""

@@ -14,7 +14,10 @@ from formats.fields import catalogue
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
-COMMANDS = ["run", "check", "render", "demo", "presets", "fields"]
+COMMANDS = [
+    *("run", "check", "status", "top", "tap", "reload", "replay", "rejects"),
+    *("render", "demo", "presets", "fields"),
+]
 
 HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")
 """What `--help` must not wait for."""

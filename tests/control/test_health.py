@@ -42,7 +42,7 @@ def test_a_feed_that_moves_nothing_while_records_wait_is_stuck_within_a_minute()
         reasons=(
             Reason(
                 component="feed mcas",
-                why="10 records wait and none has moved for 45 s",
+                why="10 records waiting and none has moved for 45 s",
                 since=NOW - 45,
             ),
         ),
@@ -58,7 +58,7 @@ def test_a_dead_collector_degrades_and_is_no_reason_for_a_restart() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="the destination takes no lines, 10 records wait: Connection refused",
+                why="the destination takes no lines, 10 records waiting: Connection refused",
                 since=NOW - 501,
             ),
         ),
@@ -81,7 +81,7 @@ def test_a_full_disk_is_no_reason_for_a_restart() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="10 records wait and none has moved for 60 s",
+                why="10 records waiting and none has moved for 60 s",
                 since=NOW - 60,
             ),
             Reason(component="spool", why="No space left on device", since=NOW - 60),
@@ -108,14 +108,14 @@ def test_a_growing_lag_is_told_with_its_numbers() -> None:
     assert health(feed=behind).reasons == (
         Reason(
             component="feed mcas",
-            why="falls behind: 12,000 records wait, the oldest for 600 s, 45 s longer than a "
+            why="falls behind: 12,000 records waiting, the oldest for 600 s, 45 s longer than a "
             "minute ago",
             since=NOW - 600,
         ),
     )
 
 
-@pytest.mark.parametrize(("accepted", "told"), [(1235, "+1"), (1233, "-1")])
+@pytest.mark.parametrize(("accepted", "told"), [(1235, "1 record"), (1230, "-4 records")])
 def test_an_account_that_does_not_add_up_degrades(accepted: int, told: str) -> None:
     assert health(feed=replace(FEED, accepted=accepted)) == Health(
         ok=False,
@@ -123,7 +123,7 @@ def test_an_account_that_does_not_add_up_degrades(accepted: int, told: str) -> N
         reasons=(
             Reason(
                 component="feed mcas",
-                why=f"the account does not add up: {told} records are unaccounted for",
+                why=f"the account does not add up: {told} unaccounted for",
             ),
         ),
     )
@@ -136,11 +136,22 @@ def test_rejects_are_told_and_do_not_degrade() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="3 records were rejected within a minute; see nss rejects",
+                why="3 records rejected within a minute; see nss rejects",
                 degrades=False,
             ),
         ),
     )
+
+
+def test_what_degrades_is_told_first() -> None:
+    noisy = replace(FEED, rejected_lately=1)
+
+    told = [str(one) for one in health(feed=noisy, spool=replace(SPOOL, full=True)).reasons]
+
+    assert told == [
+        "spool: full: sources wait until feeds have delivered",
+        "feed mcas: 1 record rejected within a minute; see nss rejects",
+    ]
 
 
 def test_a_full_durable_spool_degrades_at_once() -> None:

@@ -250,7 +250,7 @@ async def test_that_there_are_no_rejects_or_more_than_shown_is_told(
     operation: FakeOperation, nss: Nss
 ) -> None:
     assert (await nss("rejects", "--limit", "1")).err == (
-        "The newest 1 are shown; --limit N shows more.\n"
+        "Shown: the newest 1. --limit N shows more.\n"
     )
     operation.kept = []
     ran = await nss("rejects")
