@@ -31,7 +31,7 @@ class HttpSource:
     stays accepted, and comes twice when the sender repeats the request; the log tells how many
     records that are. Every answer but 200 and 400 makes Cloud NSS repeat it.
 
-    A request costs at most about 8 MiB of memory and twice `max_record_bytes`, whatever its body
+    A request costs at most about 10 MiB of memory and twice `max_record_bytes`, whatever its body
     unpacks to (zstd: 8 MiB more, for its window), so `max_connections` bounds the whole.
     `is_full` tells whether the spool is full: a request that comes then is answered with 503, and
     so is one of which a batch is not accepted within `accept_secs`.

@@ -94,7 +94,7 @@ class PushApp:
         events.request_refused(
             self._name, request.peer, status.value, refusal.why, request.accepted
         )
-        if request.worth_discarding:
+        if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
             await request.body.discard()
         await request.answer(send, status, {"error": refusal.why}, refusal.headers)
 

@@ -90,10 +90,10 @@ async def test_a_body_that_takes_too_long_is_given_up(accepted: "Accepted") -> N
 async def test_a_body_that_trickles_in_is_given_up(accepted: "Accepted") -> None:
     async with serving(accepted, body_secs=0.2) as source, Client.to(source) as client:
         client.writer.write(HEAD + b"Content-Length: 900\r\n\r\n")
-        answering = asyncio.create_task(client.answer())
+        answering = asyncio.create_task(client.reader.readuntil(b"}"))
         while not answering.done():
             client.writer.write(b"a")
-            await asyncio.sleep(0.02)  # the trickle
+            await asyncio.wait([answering], timeout=0.02)
     assert answering.result().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
@@ -150,11 +150,11 @@ async def test_of_a_long_body_that_is_cut_off_what_went_on_stays_accepted(
 ) -> None:
     async with serving(accepted) as source:
         async with Client.to(source) as client:
-            client.writer.write(HEAD + b"Content-Length: 100000000\r\n\r\n" + LINE * 5000)
+            client.writer.write(HEAD + b"Content-Length: 20000000\r\n\r\n" + LINE * 5000 + b"half")
             await accepted.until(2000)
         await counted("source_requests_broken_off", 1)
     assert accepted.data == LINE * accepted.records
-    assert accepted.records < 5000
+    assert accepted.records <= 5000
 
 
 async def test_a_sender_gone_before_the_answer_harms_nobody(accepted: "Accepted") -> None:

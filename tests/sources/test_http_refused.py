@@ -1,0 +1,292 @@
+"""What the HTTP source refuses, how it says so, and that nothing of it is accepted."""
+
+import asyncio
+import base64
+import contextlib
+import gzip
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from nss import telemetry
+from nss.sources.http import HttpSource
+
+if TYPE_CHECKING:
+    from tests.sources.conftest import Accepted
+
+BODY = b'{"a":1}\n{"a":2}\n'
+LINE = b"x" * 999 + b"\n"
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    accepted: "Accepted",
+    **settings: Any,  # noqa: ANN401 - passed on as they are
+) -> AsyncIterator[HttpSource]:
+    """A source that listens, stopped in the end."""
+    settings = {"max_record_bytes": 10_000, "stop_secs": 1.0, **settings}
+    source = HttpSource("push", "127.0.0.1", 0, **settings)
+    running = asyncio.create_task(source.run(accepted.accept))
+    await source.ready.wait()
+    try:
+        yield source
+    finally:
+        accepted.open.set()
+        await source.stop()
+        await asyncio.wait_for(running, 5)
+
+
+@contextlib.asynccontextmanager
+async def client_of(
+    source: HttpSource, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    scheme = "https" if tls else "http"
+    async with httpx.AsyncClient(
+        base_url=f"{scheme}://127.0.0.1:{source.bound_port}",
+        verify=tls or False,
+        trust_env=False,
+        timeout=5,
+    ) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def raw(
+    source: HttpSource,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", source.bound_port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def answer_to(source: HttpSource, request: bytes) -> bytes:
+    """Send bytes as they are; return all that is answered until the source closes."""
+    async with raw(source) as (reader, writer):
+        writer.write(request)
+        return await asyncio.wait_for(reader.read(), 5)
+
+
+def whole(answer: httpx.Response) -> tuple[int, Any]:
+    return answer.status_code, answer.json()
+
+
+async def test_other_paths_and_methods_are_refused(accepted: "Accepted") -> None:
+    async with serving(accepted, path="/push") as source, client_of(source) as client:
+        elsewhere = await client.post("/", content=BODY)
+        read = await client.get("/push")
+        looked = await client.head("/push")
+        put = await client.put("/push", content=BODY)
+        taken = await client.post("/push?compression=none", content=BODY)
+    assert whole(elsewhere) == (404, {"error": "records are taken at another path"})
+    for answer in (read, put):
+        assert whole(answer) == (405, {"error": "records are taken by POST"})
+    assert [answer.headers["allow"] for answer in (read, looked, put)] == ["POST"] * 3
+    assert (looked.status_code, looked.content) == (405, b"")
+    assert whole(taken) == (200, {"records": 2})
+    assert accepted.data == BODY
+
+
+def basic(text: bytes) -> bytes:
+    return b"Basic " + base64.b64encode(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ([b"Bearer t0ken"], 200),
+        ([b"bearer  t0ken"], 200),
+        ([basic(b"us\xc3\xa9r:pass:word")], 200),
+        ([], 401),
+        ([b""], 401),
+        ([b"Bearer"], 401),
+        ([b"Bearer t0ke"], 401),
+        ([b"Bearer t0kenx"], 401),
+        ([b"Bearer t\xc3\xb6ken"], 401),
+        ([b"Basic t0ken"], 401),
+        ([basic(b"us\xc3\xa9r:pass")], 401),
+        ([b"Basic"], 401),
+        ([b"Basic \xff\xfe"], 401),
+        ([b"Basic ====="], 401),
+        ([b"Digest t0ken"], 401),
+        ([b"t0ken"], 401),
+        ([b"Bearer t0ken", b"Bearer t0ken"], 401),
+    ],
+)
+async def test_credentials_are_asked_for(
+    accepted: "Accepted", given: list[bytes], status: int
+) -> None:
+    secrets = {"token": b"t0ken", "basic": "usér:pass:word".encode()}
+    async with serving(accepted, **secrets) as source, client_of(source) as client:
+        headers = [(b"Authorization", value) for value in given]
+        answer = await client.post("/", content=BODY, headers=headers)
+    assert answer.status_code == status
+    assert accepted.data == (BODY if status == 200 else b"")
+    if status == 401:
+        assert answer.json() == {"error": "the credentials are missing or wrong"}
+        assert answer.headers.get_list("www-authenticate") == [
+            'Bearer realm="nss"',
+            'Basic realm="nss", charset="UTF-8"',
+        ]
+
+
+async def test_one_kind_of_credentials_does_not_open_for_the_other(accepted: "Accepted") -> None:
+    async with serving(accepted, basic=b"a:b") as source, client_of(source) as client:
+        answer = await client.post("/", content=BODY, headers={"Authorization": "Bearer a:b"})
+    assert answer.status_code == 401
+    assert answer.headers.get_list("www-authenticate") == ['Basic realm="nss", charset="UTF-8"']
+
+
+async def test_secrets_and_records_are_in_no_log_and_no_answer(
+    accepted: "Accepted", caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving(accepted, token=b"canary-token") as source, client_of(source) as client:
+        for given in ("Bearer canary-guess", "Bearer canary-token"):
+            for encoding in ("identity", "gzip", "canary"):
+                headers = {"Authorization": given, "Content-Encoding": encoding}
+                answer = await client.post("/?canary", content=b"canary", headers=headers)
+                assert "canary" not in answer.text + str(answer.headers)
+        assert b"canary" not in await answer_to(source, b"canary\r\n\r\n")
+        assert repr(source._rules.credentials) == "***"
+        assert "canary" not in repr(source._rules)
+    told = [str(record.__dict__) for record in caplog.records if record.name.startswith("nss")]
+    assert len(told) > 3
+    assert [text for text in told if "canary" in text] == []
+
+
+async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
+    async with serving(accepted) as source, client_of(source) as client:
+        answer = await client.post("/", content=BODY, headers={"X-Long": "x" * 40_000})
+        assert whole(answer) == (431, {"error": "the head is too long"})
+        many = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(3000))
+        endless = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n" + many)
+        assert endless.startswith(b"HTTP/1.1 431 ")
+        assert telemetry.counters["source_requests_refused_431", "push"] == 2
+    assert accepted.batches == []
+
+
+async def test_a_body_without_a_length_is_refused(accepted: "Accepted") -> None:
+    async with serving(accepted) as source:
+        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+        old = await answer_to(source, b"POST / HTTP/1.0\r\n\r\na\nb\n")
+    assert answer.startswith(b"HTTP/1.1 411 Length Required\r\n")
+    assert old.startswith((b"HTTP/1.1 411 ", b"HTTP/1.1 400 "))
+    assert accepted.batches == []
+
+
+async def in_chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+async def test_a_body_that_is_too_long_is_refused_whole(accepted: "Accepted") -> None:
+    too_long = (413, {"error": "the body is longer than 2000 bytes as sent"})
+    async with serving(accepted, max_body_bytes=2000) as source, client_of(source) as client:
+        fits = await client.post("/", content=LINE * 2)
+        told = await client.post("/", content=LINE * 2 + b"x")
+        chunked = await client.post("/", content=in_chunks(LINE * 2 + b"x", 700))
+    assert whole(fits) == (200, {"records": 2})
+    assert [whole(told), whole(chunked)] == [too_long, too_long]
+    assert accepted.data == LINE * 2
+
+
+async def test_a_body_that_is_too_long_unpacked_is_refused_whole(accepted: "Accepted") -> None:
+    packed = {"Content-Encoding": "gzip"}
+    async with (
+        serving(accepted, max_decompressed_bytes=2000) as source,
+        client_of(source) as client,
+    ):
+        fits = await client.post("/", content=gzip.compress(LINE * 2), headers=packed)
+        over = await client.post("/", content=gzip.compress(LINE * 2 + b"x"), headers=packed)
+    assert whole(fits) == (200, {"records": 2})
+    assert whole(over) == (413, {"error": "the body is longer than 2000 bytes unpacked"})
+    assert accepted.data == LINE * 2
+
+
+@pytest.mark.parametrize(
+    "encoding", ["br", "compress", "gzip, gzip", "gzip, zstd", "identity, gzip", "\x22", "gzip;q=1"]
+)
+async def test_unknown_and_stacked_encodings_are_refused(
+    accepted: "Accepted", encoding: str
+) -> None:
+    async with serving(accepted) as source, client_of(source) as client:
+        answer = await client.post("/", content=BODY, headers={"Content-Encoding": encoding})
+    assert answer.status_code == 415
+    assert answer.headers["accept-encoding"] == "gzip, deflate, zstd, identity"
+    assert accepted.batches == []
+
+
+SMUGGLED = {
+    "two lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\na\n",
+    "length and chunked": b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "signed length": b"Content-Length: +2\r\n\r\na\n",
+    "huge length": b"Content-Length: 99999999999999999999\r\n\r\na\n",
+    "not chunked last": b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "blank before colon": b"Content-Length : 2\r\n\r\na\n",
+    "bad chunk": b"Transfer-Encoding: chunked\r\n\r\nzz\r\na\n\r\n0\r\n\r\n",
+    "NUL in a value": b"X: \0\r\nContent-Length: 2\r\n\r\na\n",
+}
+
+
+@pytest.mark.parametrize("head", SMUGGLED.values(), ids=SMUGGLED.keys())
+async def test_what_could_be_read_in_two_ways_is_refused(accepted: "Accepted", head: bytes) -> None:
+    async with serving(accepted) as source:
+        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n" + head)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b'{"error":"request refused: it is no valid HTTP/1.1"}')
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert accepted.batches == []
+    assert telemetry.counters["source_requests_refused_400", "push"] == 1
+
+
+async def test_transfer_codings_other_than_chunked_are_refused(accepted: "Accepted") -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, head)
+    assert answer.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
+
+
+async def test_what_follows_a_request_does_not_take_its_answer(accepted: "Accepted") -> None:
+    accepted.open.clear()
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na\n"
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(request)
+        await accepted.until_waiting()
+        writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        await writer.drain()
+        accepted.open.set()
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert accepted.lines == [b"a"]
+
+
+async def test_trailers_are_passed_over(accepted: "Accepted") -> None:
+    chunks = b"2\r\na\n\r\n0\r\nContent-Encoding: gzip\r\nX: y\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, head + chunks)
+        endless = await answer_to(source, head + b"2\r\nb\n\r\n0\r\n" + b"X: y\r\n" * 60_000)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert endless.startswith(b"HTTP/1.1 431 ")
+    assert accepted.lines == [b"a"]
+
+
+async def test_a_sender_that_asks_first_is_told_before_it_sends(accepted: "Accepted") -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+    async with serving(accepted, token=b"t") as source:
+        refused = await answer_to(source, head + b"\r\n")
+        async with raw(source) as (reader, writer):
+            writer.write(head + b"Authorization: Bearer t\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"a\n")
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert refused.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert accepted.lines == [b"a"]
