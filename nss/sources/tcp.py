@@ -1,20 +1,17 @@
 """Records from TCP connections, plain or TLS, framed by line feeds or octet counts."""
 
 import asyncio
-import contextlib
-import os
 import socket
 import ssl
 from functools import partial
 from typing import Literal
 
 from nss.batch import Batch
-from nss.errors import SourceError
 from nss.framing import Framer, FramingError, LineFramer, OctetFramer, StreamFramer
 from nss.sources import Accept, events
 from nss.sources.inflow import End, Inflow
+from nss.sources.listening import listen, peer_name, reason, watch_peer
 
-_BACKLOG_CONNECTIONS = 1024
 _ACCEPT_AGAIN_SECS = 0.2
 
 
@@ -64,7 +61,10 @@ class TcpSource:
 
     async def run(self, accept: Accept) -> None:
         """Serve connections until `stop`. Raises `SourceError` when the port can't be had."""
-        listeners = await self._listen()
+        listeners = await listen("tcp", self._host, self._port)
+        self.bound_port = listeners[0].getsockname()[1]
+        self.ready.set()
+        events.listening(self.name, f"{self._host}:{self.bound_port}")
         accepting = [asyncio.create_task(self._accept_from(each, accept)) for each in listeners]
         try:
             await self._stopping.wait()
@@ -86,45 +86,18 @@ class TcpSource:
         """Accept no more connections and read no further; what came whole is handed on."""
         self._stopping.set()
 
-    async def _listen(self) -> list[socket.socket]:
-        listeners: list[socket.socket] = []
-        port = self._port
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                self._host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
-            for family, _, _, _, address in dict.fromkeys(found):
-                listener = socket.create_server(
-                    (address[0], port), family=family, backlog=_BACKLOG_CONNECTIONS
-                )
-                listeners.append(listener)
-                listener.settimeout(0)
-                port = listener.getsockname()[1]
-        except OSError as error:
-            for listener in listeners:
-                listener.close()
-            raise SourceError(
-                f"tcp source: can't listen: {_reason(error)} ({self._host}:{port})",
-                tip="choose an address of this machine and a free port; below 1024 the user "
-                "that nss runs as needs CAP_NET_BIND_SERVICE",
-            ) from error
-        self.bound_port = port
-        self.ready.set()
-        events.listening(self.name, f"{self._host}:{port}")
-        return listeners
-
     async def _accept_from(self, listener: socket.socket, accept: Accept) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
                 connection, address = await loop.sock_accept(listener)
             except OSError as error:  # out of descriptors, or the peer was gone already
-                self.last_error = f"tcp source: can't accept: {_reason(error)} ({self._host})"
+                self.last_error = f"tcp source: can't accept: {reason(error)} ({self._host})"
                 events.source_waits(self.name, self.last_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
             self.last_error = None
-            peer = _peer(address)
+            peer = peer_name(address)
             if len(self._serving) >= self._max_connections:
                 events.connection_refused(self.name, peer, self._max_connections)
                 connection.close()
@@ -146,7 +119,7 @@ class TcpSource:
     async def _serve(
         self, inflow: Inflow, connection: socket.socket, peer: str, accept: Accept
     ) -> None:
-        _keep_alive(connection)
+        watch_peer(connection)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: inflow,
@@ -197,27 +170,6 @@ class TcpSource:
                 return OctetFramer(self._max_record_bytes)
             case "auto":
                 return StreamFramer(self._max_record_bytes)
-
-
-def _peer(address: tuple[str, int]) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's words alone; `create_server` adds some of its own."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
-
-
-def _keep_alive(connection: socket.socket) -> None:
-    """Have the kernel find out about peers that are gone without a word, in about two minutes."""
-    with contextlib.suppress(OSError):  # gone already
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
