@@ -116,7 +116,7 @@ def build_sink(settings: FeedConfig) -> Sink:
                 failback_secs=udp.failback_secs,
             )
         case SyslogTcpSinkConfig() as tcp:
-            context = client_context(tcp.tls_ca, tcp.tls_certificate, tcp.tls_key)
+            identity = (tcp.tls_ca, tcp.tls_certificate, tcp.tls_key)
             return SyslogTcpSink(
                 settings.name,
                 tcp.destinations,
@@ -127,7 +127,7 @@ def build_sink(settings: FeedConfig) -> Sink:
                 app_name=tcp.app_name,
                 max_message_bytes=tcp.max_message_bytes,
                 max_messages_per_sec=tcp.max_messages_per_sec,
-                ssl_context=context if tcp.tls else None,
+                ssl_context=client_context(*identity) if tcp.tls else None,
                 tls_server_name=tcp.tls_server_name,
                 connect_secs=tcp.connect_secs,
                 stall_secs=tcp.stall_secs,

@@ -21,6 +21,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 async def resolve_name(host: str, port: int) -> list[str]:
     """Return the numeric addresses of a name or of an address, as the system orders them."""
+    # With a type each address comes once; TCP's and UDP's addresses are the same.
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
     # getnameinfo keeps the zone of a link-local address, which getaddrinfo's host lacks.

@@ -22,6 +22,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Literal
 
@@ -73,6 +74,7 @@ class SyslogTcpSink:
     """
 
     wants_keys = False
+    last_error: str | None = None
 
     def __init__(
         self,
@@ -101,7 +103,6 @@ class SyslogTcpSink:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.last_error: str | None = None
         self._destinations = Destinations(
             name,
             destinations,
@@ -112,18 +113,15 @@ class SyslogTcpSink:
         )
         self._frame = _counted if framing == "octet" else _ended
         self._header = Header(pri, rfc5424=rfc5424, hostname=hostname, app_name=app_name, now=now)
-        self._ssl_context = ssl_context
-        self._tls_server_name = tls_server_name
+        self._tls_to = partial(_tls_to, ssl_context, tls_server_name)
         self._connect_secs = connect_secs
         self._stall_secs = stall_secs
         self._finish_secs = finish_secs
-        self._resend_max_bytes = resend_max_bytes
         self._clock = clock
         self._backoff = Backoff(jitter)
         self._pace = Pace(max_messages_per_sec, clock=clock) if max_messages_per_sec else None
         self._kept = Kept(resend_secs, clock, resend_max_bytes)
         self._connection: Connection | None = None
-        self._connected_at = 0.0
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
         self.max_line_bytes = max_message_bytes - len(self._header())
@@ -198,7 +196,7 @@ class SyslogTcpSink:
                     self._destinations.failed(target, reason)
                     tried.add(target)
                 continue
-            if self._held_long():
+            if connection.age_secs >= STEADY_SECS:
                 self._backoff.reset()
             self._destinations.worked(target)
             self.last_error = None
@@ -209,20 +207,18 @@ class SyslogTcpSink:
         present = self._connection
         if present is not None and present.target == target:
             return present
-        tls = None
-        if self._ssl_context is not None:
-            # The zone of a link-local address is nobody's name.
-            name = self._tls_server_name or target.host.partition("%")[0]
-            tls = TlsStream(self._ssl_context, name)
         connection = Connection(
-            target, tls, stall_secs=self._stall_secs, on_lost=self._restore_if_lost
+            target,
+            self._tls_to(target),
+            stall_secs=self._stall_secs,
+            on_lost=self._restore_if_lost,
+            clock=self._clock,
         )
         await connection.open(self._connect_secs)
         try:
             await self._part()
         finally:
             self._connection = connection
-            self._connected_at = self._clock()
         return connection
 
     async def _part(self) -> bool:
@@ -282,14 +278,11 @@ class SyslogTcpSink:
         self._cut(self._kept.lost(connection.confirmed()))
         lines = sum(chunk.lines for chunk in self._kept.owed)
         events.connection_lost(self.name, str(connection.target), why(error), lines)
-        return isinstance(error, ConnectionError) and self._held_long()
-
-    def _held_long(self) -> bool:
-        return self._clock() - self._connected_at >= STEADY_SECS
+        return isinstance(error, ConnectionError) and connection.age_secs >= STEADY_SECS
 
     def _cut(self, lines: int) -> None:
         if lines:
-            events.resend_cut(self.name, self._resend_max_bytes, lines)
+            events.resend_cut(self.name, self._kept.max_bytes, lines)
 
     def _restore_if_lost(self) -> None:
         """Have what a lost connection owes sent again, though no new lines may come for long."""
@@ -315,6 +308,16 @@ class SyslogTcpSink:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _tls_to(
+    context: ssl.SSLContext | None, server_name: str | None, target: Target
+) -> TlsStream | None:
+    """Return TLS to a target, if there is a context for it."""
+    if context is None:
+        return None
+    # The zone of a link-local address is nobody's name.
+    return TlsStream(context, server_name or target.host.partition("%")[0])
 
 
 def _ended(lines: Sequence[bytes], header: bytes) -> tuple[bytes, Rejected | None]:

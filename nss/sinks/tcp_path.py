@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import socket
 import ssl
@@ -34,7 +35,7 @@ _PROBES = 3
 class Connection:
     """One connection; positions count bytes on the wire from its beginning.
 
-    `on_lost` is called once, when it turns out that the peer has gone.
+    `on_lost` is called once, when it turns out that the peer has gone. `clock` returns seconds.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class Connection:
         *,
         stall_secs: float,
         on_lost: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
         self.target = target
         self.error: OSError | None = None
         self._tls = tls
         self._stall_secs = stall_secs
         self._on_lost = on_lost
+        self._clock = clock
+        self._opened_at = math.inf
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(
             socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM
@@ -60,6 +64,11 @@ class Connection:
         self._heard = asyncio.Event()
         self._gone = asyncio.Event()
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def age_secs(self) -> float:
+        """How long ago the connection was made."""
+        return self._clock() - self._opened_at
 
     async def open(self, connect_secs: float) -> None:
         """Connect and shake hands. Raises OSError; then the connection is closed."""
@@ -73,6 +82,7 @@ class Connection:
                 self._loop.add_reader(self._socket.fileno(), self._listen)
                 if self._tls is not None and self._tls.verdict_is_late:
                     await self._await_verdict()
+                self._opened_at = self._clock()
         except TimeoutError as error:
             self.close()
             told = f"no connection within {connect_secs:g} s"
@@ -142,9 +152,11 @@ class Connection:
             address = (self.target.address, self.target.port)
             await self._loop.sock_connect(self._socket, address)
         except OSError as error:
-            if error.errno in errno.errorcode:  # asyncio tells the address instead of the reason
-                raise OSError(error.errno, os.strerror(error.errno)) from error
-            raise
+            number = error.errno
+            if number is None or number not in errno.errorcode:
+                raise
+            # asyncio tells the address instead of the reason.
+            raise OSError(number, os.strerror(number)) from error
 
     async def _handshake(self, tls: TlsStream) -> None:
         try:
@@ -153,7 +165,7 @@ class Connection:
                 await self._push()
                 data = await self._loop.sock_recv(self._socket, READ_BYTES)
                 if not data:
-                    why = "it closed the connection during the TLS handshake"
+                    why = "it closed the connection during the handshake"
                     raise ConnectionResetError(errno.ECONNRESET, why)
                 tls.received(data)
         except ssl.SSLError:

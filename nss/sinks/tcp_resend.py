@@ -35,7 +35,7 @@ class Kept:
         self.owed: deque[Chunk] = deque()
         self._resend_secs = resend_secs
         self._clock = clock
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._unconfirmed: deque[Chunk] = deque()
         self._confirmed: deque[Chunk] = deque()
         self._confirmed_bytes = 0
@@ -101,7 +101,7 @@ class Kept:
         dropped = 0
         oldest = self._clock() - self._resend_secs if self._resend_secs else math.inf
         kept = self._confirmed
-        while kept and (kept[0].written_at < oldest or self._confirmed_bytes > self._max_bytes):
+        while kept and (kept[0].written_at < oldest or self._confirmed_bytes > self.max_bytes):
             chunk = kept.popleft()
             self._confirmed_bytes -= len(chunk.data)
             if chunk.written_at >= oldest:

@@ -169,12 +169,12 @@ def _counted(data: bytes) -> tuple[list[bytes], bytes]:
 class TlsCollector(TcpCollector):
     """Speaks TLS: a thread accepts and shakes hands, the rest is as without."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, *, rcvbuf_bytes: int | None = None) -> None:
         self.context = context
         self.errors: list[str] = []
         self._shaken = threading.Condition()
         self._pending = 0
-        super().__init__()
+        super().__init__(rcvbuf_bytes=rcvbuf_bytes)
 
     def start(self) -> None:
         """Listen, on the same port as before if there was one."""
@@ -251,7 +251,7 @@ def new_tcp_collector() -> Iterator[Callable[..., TcpCollector]]:
     started: list[TcpCollector] = []
 
     def start(*arguments: Any, tls: ssl.SSLContext | None = None, **options: Any) -> TcpCollector:  # noqa: ANN401 - the collector's own
-        new = TcpCollector(*arguments, **options) if tls is None else TlsCollector(tls)
+        new = TcpCollector(*arguments, **options) if tls is None else TlsCollector(tls, **options)
         started.append(new)
         return new
 

@@ -64,6 +64,8 @@ def unread_bytes(collector: "TcpCollector") -> int:
 
 async def stop_with_lines_on_their_way(sink: SyslogTcpSink, collector: "TcpCollector") -> int:
     """Have `LONG_LINES` handed over and the collector die; returns how many were whole there."""
+    await sink.send(LINES)
+    assert collector.received() == LINES
     outcome = await sink.send(LONG_LINES)
     whole = unread_bytes(collector) // 50_000
     collector.stop()
@@ -128,16 +130,9 @@ async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
     sending = asyncio.ensure_future(sink.send([b"new"]))
     received = await arrived(collector, 20 - whole + 1)
     resent = counters["sink_resent", "feed"]
-    print("WHOLE", whole, "RESENT", resent)
-    assert (await sending, resent >= 20 - whole, resent - (20 - whole) <= 2) == (
-        Delivered(),
-        True,
-        True,
-    )
-    assert received + await arrived(collector, resent + 1 - len(received)) == [
-        *LONG_LINES[20 - resent :],
-        b"new",
-    ]
+    received += await arrived(collector, resent + 1 - len(received))
+    assert (await sending, 20 - whole <= resent <= 20) == (Delivered(), True)
+    assert received == [*LONG_LINES[20 - resent :], b"new"]
 
 
 async def test_lines_that_were_on_their_way_do_not_wait_for_new_ones(

@@ -1,0 +1,306 @@
+"""Syslog over TLS: who is trusted, who is refused, and what of that a sink tells."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+import trustme
+from cryptography.hazmat.primitives import serialization
+
+from nss.errors import SinkError
+from nss.sinks import Delivered, RetryAfter
+from nss.sinks.syslog_tcp import SyslogTcpSink
+from nss.sinks.tls_stream import client_context
+from nss.telemetry import counters
+
+if TYPE_CHECKING:
+    from tests.sinks.conftest import TcpCollector, TlsCollector
+
+NewCollector = Callable[..., "TlsCollector"]
+SinkTo = Callable[..., SyslogTcpSink]
+LINES = [b"line %d" % number for number in range(30)]
+LONG_LINES = [b"%02d" % number + b"x" * 49_997 for number in range(20)]
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest_asyncio.fixture
+async def sink_to() -> AsyncIterator[SinkTo]:
+    made: list[SyslogTcpSink] = []
+
+    def make(collector: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
+        usual: dict[str, Any] = {"jitter": lambda: 0.0, "finish_secs": 0.05}
+        made.append(SyslogTcpSink("feed", [collector.address], **usual | options))
+        return made[-1]
+
+    yield make
+    for sink in made:
+        await sink.close()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+def identity(authority: trustme.CA, folder: Path) -> tuple[Path, Path]:
+    """Return the files of a client's certificate and of its key."""
+    issued = authority.issue_cert("nss.example.com")
+    certificate, key = folder / "nss.pem", folder / "nss.key"
+    certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(key)
+    return certificate, key
+
+
+def server(
+    leaf: trustme.LeafCert, *, version: ssl.TLSVersion | None = None, ca: trustme.CA | None = None
+) -> ssl.SSLContext:
+    """Return a collector's context; with `ca` it requires a client's certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    leaf.configure_cert(context)
+    if version is not None:
+        context.maximum_version = version
+    if ca is not None:
+        ca.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def failure(collector: "TcpCollector", why: str) -> RetryAfter:
+    return RetryAfter(0, 0.25, "connecting failed: {} ({}:{})".format(why, *collector.address))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_lines_arrive_and_the_end_is_told(
+    version: ssl.TLSVersion,
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    ca_file: Path,
+) -> None:
+    context = server(authority.issue_cert("127.0.0.1"), version=version)
+    collector = new_tcp_collector(tls=context)
+    sink = sink_to(collector, ssl_context=client_context(ca_file))
+    outcomes = [await sink.send(LINES[:10]), await sink.send(LINES[10:])]
+    await sink.close()
+    # Without a farewell (close_notify) reading on would fail.
+    assert (outcomes, collector.received(), collector.connections) == (
+        [Delivered()] * 2,
+        LINES,
+        [],
+    )
+
+
+async def test_more_than_buffers_hold_waits_for_the_collector(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, tls: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
+    collector = new_tcp_collector(tls=tls, rcvbuf_bytes=65_536)
+    sink = sink_to(collector, ssl_context=trust)
+    await sink.open()
+    lines = LONG_LINES * 10
+    sending = asyncio.ensure_future(sink.send(lines))
+    received: list[bytes] = []
+    async with asyncio.timeout(10):
+        while len(received) < len(lines):
+            received += collector.received()
+            await asyncio.sleep(0)
+    assert (await sending, received == lines) == (Delivered(), True)
+
+
+async def test_a_collector_of_an_unknown_authority_gets_nothing(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, tls: ssl.SSLContext
+) -> None:
+    collector = new_tcp_collector(tls=tls)
+    sink = sink_to(collector, ssl_context=client_context())
+    outcome = await sink.send(LINES)
+    why = "its certificate is not trusted: unable to get local issuer certificate"
+    assert (outcome, collector.received()) == (failure(collector, why), [])
+    assert collector.errors == ["TLSV1_ALERT_UNKNOWN_CA"]
+
+
+async def test_a_collector_of_another_name_gets_nothing(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, tls: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
+    collector = new_tcp_collector(tls=tls)
+    sink = sink_to(collector, ssl_context=trust, tls_server_name="siem.example.com")
+    outcome = await sink.send(LINES)
+    why = (
+        "its certificate is not trusted: "
+        "hostname mismatch, certificate is not valid for 'siem.example.com'"
+    )
+    assert (outcome, collector.received()) == (failure(collector, why), [])
+
+
+async def test_the_name_to_verify_may_be_another_than_the_destinations(
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    trust: ssl.SSLContext,
+) -> None:
+    collector = new_tcp_collector(tls=server(authority.issue_cert("siem.example.com")))
+    outcomes = [
+        await sink_to(collector, ssl_context=trust, tls_server_name=name).send(LINES)
+        for name in (None, "siem.example.com")
+    ]
+    why = (
+        "its certificate is not trusted: "
+        "ip address mismatch, certificate is not valid for '127.0.0.1'"
+    )
+    assert (outcomes, collector.received()) == ([failure(collector, why), Delivered()], LINES)
+
+
+async def test_a_collector_whose_certificate_has_expired_gets_nothing(
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    trust: ssl.SSLContext,
+) -> None:
+    leaf = authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    collector = new_tcp_collector(tls=server(leaf))
+    outcome = await sink_to(collector, ssl_context=trust).send(LINES)
+    why = "its certificate is not trusted: certificate has expired"
+    assert (outcome, collector.received()) == (failure(collector, why), [])
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (ssl.TLSVersion.TLSv1_2, "TLS: sslv3 alert handshake failure"),
+        (ssl.TLSVersion.TLSv1_3, "TLS: tlsv13 alert certificate required"),
+    ],
+)
+async def test_a_collector_that_requires_a_certificate_swallows_nothing_without_one(
+    version: ssl.TLSVersion,
+    why: str,
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    ca_file: Path,
+    tmp_path: Path,
+) -> None:
+    context = server(authority.issue_cert("127.0.0.1"), version=version, ca=authority)
+    collector = new_tcp_collector(tls=context)
+    anonymous = sink_to(collector, ssl_context=client_context(ca_file))
+    known = sink_to(collector, ssl_context=client_context(ca_file, *identity(authority, tmp_path)))
+    assert (await anonymous.send(LINES), await known.send(LINES)) == (
+        failure(collector, why),
+        Delivered(),
+    )
+    assert (collector.received(), collector.errors) == (
+        LINES,
+        ["PEER_DID_NOT_RETURN_A_CERTIFICATE"],
+    )
+
+
+async def test_a_collector_without_session_tickets_gets_its_lines_a_moment_later(
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    trust: ssl.SSLContext,
+) -> None:
+    context = server(authority.issue_cert("127.0.0.1"))
+    context.num_tickets = 0
+    collector = new_tcp_collector(tls=context)
+    outcome = await sink_to(collector, ssl_context=trust).send(LINES)
+    assert (outcome, collector.received()) == (Delivered(), LINES)
+
+
+async def test_a_collector_that_does_not_speak_tls_is_given_up(
+    sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
+) -> None:
+    outcome = await sink_to(tcp_collector, ssl_context=trust, connect_secs=0.1).send(LINES)
+    assert outcome == failure(tcp_collector, "no connection within 0.1 s")
+
+
+async def test_a_collector_that_answers_something_else_than_tls_is_given_up(
+    sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
+) -> None:
+    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(LINES))
+    while not tcp_collector.connections:
+        tcp_collector.answer(b"220 mail.example.com ESMTP\r\n")
+        await asyncio.sleep(0)
+    assert await sending == failure(tcp_collector, "TLS: wrong version number")
+
+
+async def test_a_collector_that_hangs_up_during_the_handshake_is_given_up(
+    sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
+) -> None:
+    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(LINES))
+    hello: list[bytes] = []
+    while not hello and not any(tcp_collector._rests.values()):
+        hello = tcp_collector.received()
+        await asyncio.sleep(0)
+    tcp_collector.hang_up()
+    why = "it closed the connection during the handshake"
+    assert await sending == failure(tcp_collector, why)
+
+
+async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, tls: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
+    collector = new_tcp_collector(tls=tls, rcvbuf_bytes=65_536)
+    sink = sink_to(collector, ssl_context=trust)
+    assert await sink.send(LINES) == Delivered()
+    before = collector.received()
+    assert await sink.send(LONG_LINES) == Delivered()
+    collector.stop()
+    collector.start()
+    after: list[bytes] = []
+    async with asyncio.timeout(10):
+        while after[-1:] != LONG_LINES[-1:]:
+            await asyncio.sleep(0.001)
+            if collector.connections:  # shaking hands needs this event loop
+                after += collector.received()
+    assert (before, after) == (LINES, LONG_LINES[20 - counters["sink_resent", "feed"] :])
+
+
+def test_files_that_cannot_be_used_are_named(
+    authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    certificate, key = identity(authority, tmp_path)
+    missing = tmp_path / "missing.pem"
+    other_key = tmp_path / "other.key"
+    authority.issue_cert("other.example.com").private_key_pem.write_to_path(other_key)
+    tip = "\nTry: run nss check: it tells what is wrong with each file"
+    errors = []
+    for files in ((missing,), (ca_file, missing, key), (ca_file, certificate, other_key)):
+        with pytest.raises(SinkError) as caught:
+            client_context(*files)
+        errors.append(str(caught.value))
+    assert errors == [
+        f"using authorities failed: no such file or directory ({missing}){tip}",
+        f"using a certificate failed: no such file or directory ({missing}, {key}){tip}",
+        f"using a certificate failed: TLS: key values mismatch ({certificate}, {other_key}){tip}",
+    ]
+
+
+def test_an_encrypted_key_is_refused_instead_of_asked_about(
+    authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    certificate, key = identity(authority, tmp_path)
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(SinkError, match=r"^using a certificate failed: "):
+        client_context(ca_file, certificate, key)
+
+
+def test_nothing_older_than_tls_1_2_is_spoken_and_everything_is_verified() -> None:
+    context = client_context()
+    assert (context.minimum_version, context.verify_mode, context.check_hostname) == (
+        ssl.TLSVersion.TLSv1_2,
+        ssl.CERT_REQUIRED,
+        True,
+    )
