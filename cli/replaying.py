@@ -59,9 +59,12 @@ def moment(text: str, now: float, option: str) -> float:
     A time without a zone is in that of this machine.
     """
     duration = _DURATION.fullmatch(text)
-    if duration is not None:
-        return now - int(duration[1]) * _SECS[duration[2]]
     try:
-        return datetime.fromisoformat(text).timestamp()
+        if duration is not None:
+            stated = now - int(duration[1]) * _SECS[duration[2]]
+        else:
+            stated = datetime.fromisoformat(text).timestamp()
+        told_time(stated)  # which it can be, or the answer could not be told
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{option} {text!r}: neither a duration nor a time", tip=_FORMS) from None
+    return stated

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 from formats import pipeline
 from formats.read_json import json_names
@@ -23,7 +24,7 @@ from nss.config import (
     TcpSourceConfig,
 )
 from nss.config_environment import load_format, read_basic, read_obfuscation_key, read_token
-from nss.errors import ServiceError
+from nss.errors import ServiceError, SourceError
 from nss.feed import Origin
 from nss.sinks import Sink
 from nss.sinks.file import FileSink
@@ -91,8 +92,19 @@ def build_source(
 def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
     if settings.tls_certificate is None:
         return None
+    try:
+        return _verifying_context(settings, settings.tls_certificate)
+    except OSError as error:  # ssl.SSLError is one
+        why = error.strerror or "a file is not what it should be"
+        raise SourceError(
+            f"source {settings.name}: TLS can't be set up: {why}",
+            tip="run nss check: it tells what is wrong with each file",
+        ) from None
+
+
+def _verifying_context(settings: ListeningSourceConfig, certificate: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    context.load_cert_chain(certificate, settings.tls_key)
     if settings.tls_client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

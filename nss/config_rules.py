@@ -196,7 +196,9 @@ def _claims(sources: Iterable[SourceConfig], feeds: Iterable[FeedConfig]) -> Ite
     for feed in feeds:
         where = key_path("feeds", feed.name)
         sink = feed.sink
-        if isinstance(sink, FileSinkConfig) and sink.path is not None:
+        if isinstance(sink, FileSinkConfig) and sink.path is None:
+            yield _Claim(f"{where}.sink.path", "standard output")
+        elif isinstance(sink, FileSinkConfig) and sink.path is not None:
             rotated = 0 if sink.rotate_bytes is None else sink.rotate_keep
             yield _Claim(f"{where}.sink.path", os.path.normpath(sink.path), rotated=rotated)
         yield from _read_only(sink, f"{where}.sink")

@@ -3,6 +3,7 @@
 import logging
 import re
 
+from nss.account import Account
 from nss.telemetry import count, emit, log, tell_held_back
 
 _QUOTED = re.compile(r"'.*'|\".*\"")
@@ -70,30 +71,20 @@ def source_finished(source: str) -> None:
     _tell(logging.INFO, "source_finished", source, "The source ended.")
 
 
-def feed_totals(
-    feed: str,
-    *,
-    accepted: int,
-    delivered: int,
-    filtered: int,
-    rejected: int,
-    dropped: int,
-    pending: int,
-    shortened: int,
-) -> None:
-    """A feed ended: its account. Its numbers add up as `nss.account` says."""
+def feed_totals(feed: str, accepted: int, account: Account, pending: int) -> None:
+    """A feed ended: its account, whose numbers add up as `nss.account` says."""
     _tell(
         logging.INFO,
         "feed_totals",
         feed,
         "The feed ended.",
         accepted=accepted,
-        delivered=delivered,
-        filtered=filtered,
-        rejected=rejected,
-        dropped=dropped,
+        delivered=account.delivered,
+        filtered=account.filtered,
+        rejected=account.rejected,
+        dropped=account.dropped,
         pending=pending,
-        shortened=shortened,
+        shortened=account.shortened,
     )
 
 

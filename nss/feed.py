@@ -1,7 +1,8 @@
 """A feed at work: follow the spool, decode, filter, render, hand over, move the cursor."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from formats.errors import NotReadable
@@ -53,9 +54,11 @@ class Feed:
         self.name = name
         self.cursor = cursor
         self.sink = sink
-        self.last_error: str | None = None
         self.handed_over = 0
         """Lines that the sink took; moves inside of a batch, the account only at its end."""
+        self.sending = False
+        """Whether the sink is at work on lines now."""
+        self._error: str | None = None
         self._taps = taps
         self._at = at
         self._origins = origins
@@ -85,6 +88,15 @@ class Feed:
     def stop(self) -> None:
         """Stop after the batch at hand, or at once when its destination takes nothing."""
         self._stop.set()
+
+    def failed(self, reason: str) -> None:
+        """The sink could not take lines, which it will be asked again to."""
+        self._error = reason
+
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong now with the way to the destination."""
+        return self._error or self.sink.last_error
 
     @property
     def accepted_records(self) -> int:
@@ -125,14 +137,15 @@ class Feed:
             self._at("mid-send")
             if delay_secs and await self._stopped_within(delay_secs):
                 return False
-        self.last_error = None
+        self._error = None
         for bad in rendered.bad:
             events.record_rejected(
                 self.name, source, bad.reason, offset + bad.offset, len(bad.data)
             )
             passing.reject(bad.reason, bad.data)
-        for index, reason in sorted(delivery.rejected.items()):
-            passing.reject(reason, self._record_behind(sender, data, index))
+        if delivery.rejected:
+            for number, record in self._records_behind(sender, data, sorted(delivery.rejected)):
+                passing.reject(delivery.rejected[number], record)
         done = passing.done
         done.delivered += delivery.delivered
         done.filtered += rendered.filtered
@@ -140,17 +153,21 @@ class Feed:
         done.shortened += delivery.shortened
         return True
 
-    def _record_behind(self, sender: tuple[str, str], data: bytes, index: int) -> bytes:
-        """Return the record that the line of an index was rendered from.
+    def _records_behind(
+        self, sender: tuple[str, str], data: bytes, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield, for some lines by their numbers, the records that they were rendered from.
 
         Rendering does not note it, as next to no record is ever asked for.
         """
         pipeline = self._pipelines[sender]
+        wanted, rendered = deque(numbers), 0
         for _, record in split_lines(data):
-            index -= len(pipeline.run(record + b"\n").lines)
-            if index < 0:
-                return record
-        return b""
+            rendered += len(pipeline.run(record + b"\n").lines)
+            while wanted and wanted[0] < rendered:
+                yield wanted.popleft(), record
+            if not wanted:
+                return
 
     async def _stopped_within(self, delay_secs: float) -> bool:
         try:
@@ -240,7 +257,11 @@ class _Delivery:
         if not self._lines:
             return 0
         keys = self._pipeline.keys(self._records) if sink.wants_keys and self._pipeline else None
-        outcome = await sink.send(self._lines, keys)
+        self._feed.sending = True
+        try:
+            outcome = await sink.send(self._lines, keys)
+        finally:
+            self._feed.sending = False
         match outcome:
             case Delivered():
                 self._drop(len(self._lines))
@@ -251,7 +272,7 @@ class _Delivery:
                 self._reject(0, reason)
             case RetryAfter(sent=sent, delay_secs=delay_secs, reason=reason):
                 self._drop(sent)
-                self._feed.last_error = reason
+                self._feed.failed(reason)
                 return delay_secs
         return 0
 

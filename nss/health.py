@@ -93,6 +93,6 @@ def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:
     if spool.last_error is not None:
         return True
     return not any(
-        feed.last_error is None and feed.still_secs >= STUCK_SECS + feed.patience_secs
+        feed.last_error is None and not feed.sending and feed.still_secs >= STUCK_SECS
         for feed in feeds
     )

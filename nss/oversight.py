@@ -28,7 +28,10 @@ class Overseen(Protocol):
     sources: dict[str, RunningSource]
     feeds: dict[str, RunningFeed]
     taps: set[Tap]
-    spool: Spool
+
+    @property
+    def spool(self) -> Spool:
+        """The spool."""
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""

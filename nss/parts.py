@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from pathlib import Path
 
 from nss.batch import Batch
-from nss.config import Config, FeedConfig, ListeningSourceConfig, SourceConfig
+from nss.config import Config, FeedConfig, FormatChoice, ListeningSourceConfig, SourceConfig
 from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
@@ -36,6 +38,8 @@ class RunningSource:
     part: Source
     settings: SourceConfig
     intake: Intake
+    files: bytes
+    """What `files_print` told of it."""
     task: asyncio.Task[None]
 
 
@@ -46,6 +50,8 @@ class RunningFeed:
     part: Feed
     settings: FeedConfig
     inputs: tuple[SourceConfig, ...]
+    files: bytes
+    """What `files_print` told of it and its inputs."""
     taken_over: int
     """Records that were pending for it when it started."""
     task: asyncio.Task[None]
@@ -78,9 +84,14 @@ def retired_by(
         new = new_feeds.get(name)
         if new is None or not set(feed.settings.sources) <= set(new.sources):
             losing.append(feed)
-        if new != feed.settings or inputs_of(feed.settings, config) != feed.inputs:
+        same = new == feed.settings and inputs_of(feed.settings, config) == feed.inputs
+        if not same or files_print(feed.settings, feed.settings.sink, *feed.inputs) != feed.files:
             ended.append(feed)
-    changed = [one for name, one in sources.items() if new_sources.get(name) != one.settings]
+    changed = [
+        one
+        for name, one in sources.items()
+        if new_sources.get(name) != one.settings or files_print(one.settings) != one.files
+    ]
     return Retired(changed, ended, losing)
 
 
@@ -89,18 +100,54 @@ def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig, ...]:
     return tuple(source for source in config.sources if source.name in feed.sources)
 
 
-def check_listens(config: Config, sources: Mapping[str, RunningSource]) -> None:
+def files_print(*sections: object) -> bytes:
+    """Return a digest of what is in the files that sections name: formats, certificates, secrets.
+
+    So a reload notices that one was renewed. The files that records are read from or written to
+    are not among them.
+    """
+    digest = blake2b()
+    for section in sections:
+        for field in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
+            match getattr(section, field.name):
+                case Path() as path if field.name != "path":
+                    digest.update(_content(path))
+                case FormatChoice(kind="file", value=value):
+                    digest.update(_content(Path(value)))
+                case _:
+                    pass
+    return digest.digest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # gone since it was read
+
+
+def check_listens(
+    config: Config, sources: Mapping[str, RunningSource], ending: Collection[RunningSource]
+) -> None:
     """Raise `SourceError` when a source of `config` can't listen where it should.
 
-    Addresses that sources at work listen at are not tried: they become free first, or stay.
+    Addresses that sources at work listen at are not tried: they stay, or become free first, with
+    their ports on any address.
     """
-    at_work = {
-        running.settings.listen
-        for running in sources.values()
-        if isinstance(running.settings, ListeningSourceConfig)
+    listening = [
+        one.settings.listen
+        for one in sources.values()
+        if isinstance(one.settings, ListeningSourceConfig)
+    ]
+    freed = {
+        one.settings.listen.port
+        for one in ending
+        if isinstance(one.settings, ListeningSourceConfig)
     }
     for source in config.sources:
-        if not isinstance(source, ListeningSourceConfig) or source.listen in at_work:
+        if not isinstance(source, ListeningSourceConfig):
+            continue
+        if source.listen in listening or source.listen.port in freed:
             continue
         host, port = source.listen
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

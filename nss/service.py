@@ -10,10 +10,11 @@ import contextlib
 import os
 import signal
 import traceback
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -23,7 +24,7 @@ from nss.batch import Batch
 from nss.config import Config, FeedConfig
 from nss.config_environment import check_environment
 from nss.errors import NssError, ServiceError
-from nss.feed import Feed
+from nss.feed import Feed, Origin
 from nss.operation import Reloaded
 from nss.oversight import Oversight
 from nss.parts import (
@@ -32,9 +33,11 @@ from nss.parts import (
     RunningFeed,
     RunningSource,
     check_listens,
+    files_print,
     inputs_of,
     retired_by,
 )
+from nss.sinks import Sink
 from nss.sources import Source
 from nss.spool import Cursor, Spool
 from nss.spool.schema import At
@@ -46,6 +49,9 @@ EXIT_NOT_DRAINED = 75
 
 _LOOK_SECS = 0.05
 
+Plan = dict[str, tuple[Sink, dict[str, Origin]]]
+"""The sink and the origins of each feed that is to be started."""
+
 
 class Service:
     """All parts of one configuration, running in one event loop."""
@@ -56,7 +62,7 @@ class Service:
         self.sources: dict[str, RunningSource] = {}
         self.feeds: dict[str, RunningFeed] = {}
         self.taps: set[Tap] = set()
-        self.spool: Spool
+        self._spool: Spool | None = None
         self._at = at
         self._oversight = Oversight(self)
         self._stopping = asyncio.Event()
@@ -75,23 +81,54 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
-        self.spool = await build.open_spool(self.config.spool, self._at)
         try:
-            await self._oversight.start()
-            await self._forget_strangers()
-            await self._apply(self.config)
-            events.service_started(len(self.sources), len(self.feeds))
-            self._oversight.ready()
+            async with self._reloading:  # no reload before the start is done
+                self._spool = await build.open_spool(self.config.spool, self._at)
+                await self._oversight.start()
+                check_listens(self.config, {}, ())
+                await self._or_stop(self._begin())
             await self._until_finished()
             self._oversight.stopping()
             return await self._stop()
         finally:
-            await self._oversight.close()
-            await self.spool.close()
+            try:
+                await self._oversight.close()
+            finally:
+                if self._spool is not None:
+                    await self._spool.close()
+
+    @property
+    def spool(self) -> Spool:
+        """The spool, once it is open."""
+        if self._spool is None:
+            raise ServiceError("the spool is not open yet")
+        return self._spool
+
+    async def _begin(self) -> None:
+        await self._forget_strangers()
+        await self._apply(self.config, await self._plan(self.config, Retired([], [], [])))
+        events.service_started(len(self.sources), len(self.feeds))
+        self._oversight.ready()
+
+    async def _or_stop(self, work: Coroutine[object, object, object]) -> bool:
+        """Work until it is done or a stop comes; return whether it was done.
+
+        A spool that can't write makes the work wait, but not the stop.
+        """
+        task = asyncio.ensure_future(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if task.done():
+            task.result()
+            return True
+        await _end([task])
+        return False
 
     def _signalled(self, number: signal.Signals) -> None:
         if self._signalled_before:
-            events.service_forced(self._pending, durable=self.spool.durable)
+            durable = self._spool is None or self._spool.durable
+            events.service_forced(self._pending, durable=durable)
             os._exit(128 + number)
         self._signalled_before = True
         events.service_stopping(signal.Signals(number).name)
@@ -142,14 +179,21 @@ class Service:
             read = attrgetter(section)
             if read(config) != read(self.config):
                 raise ServiceError(f"reload: a changed {section} needs a restart")
-        check_listens(config, self.sources)
-        logs.configure(config.service.log_format, config.service.log_level)
         retired = retired_by(config, self.sources, self.feeds)
+        check_listens(config, self.sources, retired.sources)
+        plan = await self._plan(config, retired)  # what can't be built is found out before
+        logs.configure(config.service.log_format, config.service.log_level)
         if not await self._retire(retired):
             raise ServiceError("reload: the service is stopping")  # with all parts as they are
-        started = await self._apply(config)
-        self.config = config
-        await self._leave_behind(retired.feeds)
+        started: list[str] = []
+
+        async def put_in_force() -> None:
+            started.extend(await self._apply(config, plan))
+            self.config = config
+            await self._leave_behind(retired.feeds)
+
+        if not await self._or_stop(put_in_force()):
+            raise ServiceError("reload: the service is stopping")
         events.configuration_reloaded(str(self.path), ended=retired.names, started=started)
         return Reloaded(retired.names, started)
 
@@ -168,12 +212,10 @@ class Service:
         for feed in retired.feeds:
             feed.part.stop()
         tasks = [feed.task for feed in retired.feeds]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.config.service.drain_secs)
+        deadline = asyncio.get_running_loop().time() + self.config.service.drain_secs
+        await self._wait(tasks, deadline)
         tasks += [source.task for source in retired.sources]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         for source in retired.sources:
             del self.sources[source.settings.name]
         for feed in retired.feeds:
@@ -210,12 +252,24 @@ class Service:
             if pending > 0:
                 events.records_left_behind(name, pending, durable=self.spool.durable)
 
-    async def _apply(self, config: Config) -> list[str]:
+    async def _plan(self, config: Config, retired: Retired) -> Plan:
+        """Return what new feeds need. Raises `NssError` for a part that can't be built."""
+        going = {feed.settings.name for feed in retired.feeds}
+        stay = self.feeds.keys() - going
+        for settings in config.sources:
+            build.build_source(settings, None, self._is_full)
+        return {
+            feed.name: (build.build_sink(feed), build.build_origins(feed, config.sources))
+            for feed in config.feeds
+            if feed.name not in stay
+        }
+
+    async def _apply(self, config: Config, plan: Plan) -> list[str]:
         """Start the parts that are not running yet; returns their names. Feeds come first."""
         started = []
         for feed_settings in config.feeds:
             if feed_settings.name not in self.feeds:
-                await self._start_feed(feed_settings, config)
+                await self._start_feed(feed_settings, config, plan)
                 started.append(f"feed {feed_settings.name}")
         for settings in config.sources:
             if settings.name not in self.sources:
@@ -223,19 +277,21 @@ class Service:
                 source = build.build_source(settings, position, self._is_full)
                 intake = Intake()
                 task = self._start("source", source.name, partial(self._read, source, intake))
-                self.sources[source.name] = RunningSource(source, settings, intake, task)
+                self.sources[source.name] = RunningSource(
+                    source, settings, intake, files_print(settings), task
+                )
                 started.append(f"source {source.name}")
         return started
 
-    async def _start_feed(self, settings: FeedConfig, config: Config) -> None:
-        sink = build.build_sink(settings)
-        origins = build.build_origins(settings, config.sources)
+    async def _start_feed(self, settings: FeedConfig, config: Config, plan: Plan) -> None:
+        sink, origins = plan[settings.name]
         cursor = await self.spool.cursor(settings.name, settings.sources)
         feed = Feed(settings.name, cursor, sink, origins, self.taps, self._at)
         taken_over = cursor.pending_records
         task = self._start("feed", feed.name, feed.run)
         inputs = inputs_of(settings, config)
-        self.feeds[feed.name] = RunningFeed(feed, settings, inputs, taken_over, task)
+        print_ = files_print(settings, settings.sink, *inputs)
+        self.feeds[feed.name] = RunningFeed(feed, settings, inputs, print_, taken_over, task)
 
     async def _read(self, source: Source, intake: Intake) -> None:
         async def accept(batch: Batch) -> None:
@@ -285,20 +341,14 @@ class Service:
         # At the end of all input there is no hurry; after a signal there is.
         await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({draining}, timeout=self.config.service.drain_secs)
-        tasks = [draining, stopping, *self._tasks()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        parts = (*self.sources.values(), *self.feeds.values())
+        await _end([draining, stopping, *(part.task for part in parts)])
         for feed in self.feeds.values():
             self._report(feed.part)
         events.service_stopped(self._pending, durable=self.spool.durable)
         if self._failure_code is not None:
             return self._failure_code
         return EXIT_NOT_DRAINED if self._pending else EXIT_DRAINED
-
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        sources = [source.task for source in self.sources.values()]
-        return sources + [feed.task for feed in self.feeds.values()]
 
     async def _drain(self) -> None:
         for source in self.sources.values():
@@ -309,17 +359,14 @@ class Service:
 
     @staticmethod
     def _report(feed: Feed) -> None:
-        counts = feed.cursor.account
-        events.feed_totals(
-            feed.name,
-            accepted=feed.accepted_records,
-            delivered=counts.delivered,
-            filtered=counts.filtered,
-            rejected=counts.rejected,
-            dropped=counts.dropped,
-            pending=feed.cursor.pending_records,
-            shortened=counts.shortened,
-        )
+        cursor = feed.cursor
+        events.feed_totals(feed.name, feed.accepted_records, cursor.account, cursor.pending_records)
+
+
+async def _end(tasks: Collection[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _unplanned(error: Exception) -> str:

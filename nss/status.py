@@ -82,8 +82,8 @@ class FeedStatus:
     """How much the lag grew within the last minute."""
     still_secs: float
     """How long records have been pending while none of them moved."""
-    patience_secs: float
-    """How long the destination may stay silent, by its settings, before the sink tells an error."""
+    sending: bool
+    """Whether its sink is at work on lines now, be it slowly."""
     last_error: str | None
     failing_secs: float
     """How long there has been an error without a break."""

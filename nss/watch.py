@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 from nss.account import Account
-from nss.config import SyslogTcpSinkConfig
 from nss.health import STUCK_SECS, judge
 from nss.status import (
     FeedState,
@@ -178,7 +177,7 @@ class Watch:
             lag_secs=lag_secs,
             lag_growth_secs=trail.growth(2, lag_secs, at, MEMORY_SECS)[0],
             still_secs=trail.still_secs,
-            patience_secs=sink.stall_secs if isinstance(sink, SyslogTcpSinkConfig) else 0.0,
+            sending=part.sending,
             last_error=part.last_error,
             failing_secs=trail.failing_secs,
         )

@@ -110,6 +110,10 @@ class FeedPart(Telling, Protocol):
     def handed_over(self) -> int:
         """Return how many lines its sink took; this moves inside of batches, the account not."""
 
+    @property
+    def sending(self) -> bool:
+        """Whether its sink is at work on lines now."""
+
 
 class Reaching(Protocol):
     """A sink that tells where lines go."""

@@ -162,12 +162,19 @@ class SyslogTcpSink:
         if ended and self._kept.owed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._finish_secs):
-                    await self._send(())
+                    await self._send_owed()
             await self._part()
         if self._kept.unconfirmed_lines:
             events.never_confirmed(self.name, self.destination, self._kept.unconfirmed_lines)
         self._kept.clear()
         await self._destinations.close()
+
+    async def _send_owed(self) -> None:
+        """Send what is owed, however often it takes."""
+        outcome = await self._send(())
+        while isinstance(outcome, RetryAfter):
+            await asyncio.sleep(outcome.delay_secs)
+            outcome = await self._send(())
 
     async def _send(self, lines: Sequence[bytes]) -> Outcome:
         """Send what is owed from earlier connections, then the lines."""

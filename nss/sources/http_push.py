@@ -7,6 +7,7 @@ in a body that can be are accepted: feeds reject them, each with its reason.
 
 import asyncio
 import email.utils
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,6 +31,9 @@ _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 Header = tuple[bytes, bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 """ASGI's way to answer."""
+
+HELD_UP_SECS = 60.0
+"""So long after a request that the spool did not take, the source counts as failing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +62,19 @@ class PushApp:
         accept: Accept,
         fail: Callable[[BaseException], None],
     ) -> None:
-        self.held_up: str | None = None
-        """Why the last request of those that the spool saw was not accepted."""
+        self._held_up = ""
+        self._held_up_until = 0.0
         self._name = name
         self._rules = rules
         self._accept = accept
         self._fail = fail
         self._requests = 0
         self._queue = asyncio.Lock()
+
+    @property
+    def held_up(self) -> str | None:
+        """Why a request of late was not accepted by the spool, unless one was since then."""
+        return self._held_up if time.monotonic() < self._held_up_until else None
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,7 +95,7 @@ class PushApp:
             await self._refuse(request, send, refusal)
             return
         events.request_accepted(self._name)
-        self.held_up = None
+        self._held_up_until = 0.0
         await request.answer(send, HTTPStatus.OK, {"records": records})
 
     async def _refuse(self, request: "Request", send: Send, refusal: Refusal) -> None:
@@ -142,8 +151,9 @@ class PushApp:
             if not limit.expired():
                 self._fail(error)
                 raise _busy("the spool is broken") from error
-            self.held_up = f"the spool took nothing for {self._rules.accept_secs:g} s"
-            raise _busy(self.held_up) from None
+            self._held_up = f"the spool took nothing for {self._rules.accept_secs:g} s"
+            self._held_up_until = time.monotonic() + HELD_UP_SECS
+            raise _busy(self._held_up) from None
 
 
 class Request:

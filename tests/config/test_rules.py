@@ -74,6 +74,7 @@ def test_components_may_not_share_a_file_an_address_or_standard_input() -> None:
         Problem("sources.d.kind", "stdin", "is taken by sources.c.kind"),
         Problem("sources.f.listen", ":5514", "is taken by sources.e.listen"),
         Problem("sources.g.listen", "127.0.0.2:5514", "is taken by sources.f.listen"),
+        Problem("feeds.screen2.sink.path", "standard output", "is taken by feeds.screen.sink.path"),
     ]
 
 

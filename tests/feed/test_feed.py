@@ -29,6 +29,7 @@ class ScriptedSink:
         self, *outcomes: Outcome, max_line_bytes: int = 10_000, wants_keys: bool = False
     ) -> None:
         self.name = self.destination = "scripted"
+        self.last_error: str | None = None
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.sends: list[tuple[list[bytes], list[str] | None]] = []
