@@ -44,8 +44,7 @@ from nss.spool.schema import At
 from nss.tap import Tap
 
 EXIT_DRAINED = 0
-EXIT_NOT_DRAINED = 75
-"""EX_TEMPFAIL: the service ended with records accepted and not delivered."""
+EXIT_NOT_DRAINED = 75  # EX_TEMPFAIL: records accepted and not delivered
 
 _LOOK_SECS = 0.05
 
@@ -341,8 +340,9 @@ class Service:
         # At the end of all input there is no hurry; after a signal there is.
         await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({draining}, timeout=self.config.service.drain_secs)
-        parts = (*self.sources.values(), *self.feeds.values())
-        await _end([draining, stopping, *(part.task for part in parts)])
+        ending = [source.task for source in self.sources.values()]
+        ending += [feed.task for feed in self.feeds.values()]
+        await _end([draining, stopping, *ending])
         for feed in self.feeds.values():
             self._report(feed.part)
         events.service_stopped(self._pending, durable=self.spool.durable)
