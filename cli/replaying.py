@@ -27,6 +27,12 @@ def replay(config: Path, feed: str, since: str, until: str | None) -> None:
         )
     with service_of(config) as service:
         records = service.replay(feed, begins, ends)
+    if not records:
+        typer.echo(
+            f"Nothing to send again from {told_time(begins)} to {told_time(ends)}: what feed "
+            f"{feed} took then is still pending, or no longer kept (replay_minutes)."
+        )
+        return
     what = "1 record" if records == 1 else f"{records:,} records"
     typer.echo(
         f"{what} accepted from {told_time(begins)} to {told_time(ends)}: feed {feed} delivers "

@@ -102,7 +102,9 @@ def service_forced(pending: int, *, durable: bool) -> None:
 
 def records_left_behind(feed: str, pending: int, *, durable: bool) -> None:
     """A feed, or a source of it, is gone before everything was delivered."""
-    fate = "they stay in the spool for replay_minutes" if durable else "they are lost"
+    fate = "they are lost"
+    if durable:
+        fate = "for replay_minutes another feed can have them (nss replay)"
     count("records_left_behind", feed, pending)
     _tell(
         logging.ERROR,

@@ -107,8 +107,11 @@ class Oversight:
         return await self._service.spool.replay(feed, since, until)
 
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
-        """Return the newest rejects."""
-        return await self._service.spool.rejects(feed, limit)
+        """Return the newest rejects. Raises `UsageError` for a feed that there never was."""
+        found = await self._service.spool.rejects(feed, limit)
+        if not found:  # a feed that is gone may have left some
+            self._known(feed)
+        return found
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejected records go through their feeds again."""

@@ -13,6 +13,7 @@ from nss.config import Config, FeedConfig, FormatChoice, ListeningSourceConfig, 
 from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
+from nss.sources.listening import reason
 
 
 @dataclass(slots=True)
@@ -154,7 +155,6 @@ def check_listens(
         try:
             socket.create_server((host, port), family=family).close()
         except OSError as error:
-            why = error.strerror or str(error)
             raise SourceError(
-                f"source {source.name}: can't listen at {host}:{port}: {why}"
+                f"source {source.name}: can't listen at {source.listen}: {reason(error)}"
             ) from None
