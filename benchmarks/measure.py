@@ -36,6 +36,8 @@ class Run:
     received_bytes: int
     started_ns: int
     wall_secs: float
+    flow_secs: float
+    """From the first datagram to the last."""
     cpu_secs: float
     peak_bytes: int
     kept: list[str]
@@ -55,13 +57,18 @@ class Run:
 
 
 def run(
-    launch: Callable[[int, Path], Launch], records: int, folder: Path, limit_secs: float
+    launch: Callable[[int, Path], Launch],
+    records: int,
+    folder: Path,
+    limit_secs: float,
+    copies: int = 1,
 ) -> Run:
     """Start what `launch(port, folder)` says and measure it.
 
     The receiver's own CPU is not counted. A sender that is not done after `limit_secs` is ended.
+    With `copies`, each of so many records comes so often.
     """
-    with _receiver(records) as (receiver, port):
+    with _receiver(records, copies) as (receiver, port):
         sender = launch(port, folder)
         log = folder / "output.txt"
         started_ns = time.monotonic_ns()
@@ -78,14 +85,15 @@ def run(
         try:
             result = orjson.loads(_result(receiver, limit_secs))
         finally:
-            peak_bytes = _peak_bytes(process.pid) if sender.runs_on else 0
+            peak_bytes = peak_bytes_of(process.pid) if sender.runs_on else 0
             exit_code, cpu_secs, tree_peak_bytes = _end(process, at_once=sender.runs_on)
     return Run(
-        records=result["records"],
+        records=result["records"] if copies == 1 else result["messages"],
         messages=result["messages"],
         received_bytes=result["bytes"],
         started_ns=started_ns,
         wall_secs=(result["last_ns"] - started_ns) / 1e9,
+        flow_secs=(result["last_ns"] - result["first_ns"]) / 1e9,
         cpu_secs=cpu_secs,
         peak_bytes=peak_bytes or tree_peak_bytes,
         kept=result["kept"],
@@ -95,9 +103,14 @@ def run(
 
 
 @contextlib.contextmanager
-def _receiver(records: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _receiver(records: int, copies: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Run a receiver in a process of its own; yields it and its port."""
-    options = {"--records": records, "--start-secs": _START_SECS, "--idle-secs": _IDLE_SECS}
+    options = {
+        "--records": records,
+        "--copies": copies,
+        "--start-secs": _START_SECS,
+        "--idle-secs": _IDLE_SECS,
+    }
     words = [str(word) for option in options.items() for word in option]
     with subprocess.Popen([sys.executable, str(_RECEIVER), *words], stdout=subprocess.PIPE) as one:
         try:
@@ -133,7 +146,7 @@ def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> tuple[int, float
     return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes_of(pid: int) -> int:
     """Return the peak memory of a process that still runs, 0 if it doesn't.
 
     More exact than what `wait4` tells, which starts at the size of the process that forked it.

@@ -3,6 +3,16 @@
 All peers get the configuration that was fastest of those tried (queue types and sizes, worker
 threads, fetch limits, parallelism), and render all 52 slots. None but NSS encodes control
 characters: a hostile record is one datagram of theirs, but its line may be broken.
+
+What the cases with a queue on disk promise of a record that is in the queue when the program is
+killed (or, last, when the machine loses power):
+
+- `nss-durable`: it is delivered, also after a loss of power; every commit is synced before the
+  batch counts as accepted.
+- `syslog-ng-disk` (`reliable(yes)`): it is delivered; there is no option to sync the queue, so a
+  loss of power takes what the kernel has not written yet.
+- `rsyslog-disk` (LinkedList with a file name, `syncQueueFiles`): it is lost unless it has been
+  moved to disk, which begins at the high watermark; those on disk are synced.
 """
 
 import os
@@ -10,6 +20,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import ceiling
@@ -18,6 +29,9 @@ import unpacked
 from measure import Launch
 
 _MAX_BYTES = 65_000
+_QUEUE_BYTES = 4 << 30
+_MEMORY_BYTES = 64 << 20
+"""So much of its queue syslog-ng also keeps in memory, so that it need not read it back."""
 
 
 class Unavailable(Exception):  # noqa: N818 - the benchmark skips the case and prints the text
@@ -36,18 +50,24 @@ Peer = Callable[[Path, Programs], Callable[[int, Path], Launch]]
 """Takes the corpus folder, finds its program and returns what launches it (see `measure.run`)."""
 
 
-def nss(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
-    """Return the launcher of `nss run`, by default of the environment this script runs in."""
-    program = _found(programs.nss or str(Path(sys.executable).with_name("nss")))
+def nss_program(programs: Programs) -> str:
+    """Return the path of `nss`, by default of the environment this script runs in."""
+    return _found(programs.nss or str(Path(sys.executable).with_name("nss")))
+
+
+def nss(data: Path, programs: Programs, *, durable: bool = False) -> Callable[[int, Path], Launch]:
+    """Return the launcher of `nss run`."""
+    program = nss_program(programs)
 
     def launch(port: int, folder: Path) -> Launch:
+        spool = f'path = "{folder}/spool.db"' if durable else 'kind = "memory"'
         (folder / "nss.toml").write_text(
             f"""\
 [service]
 control_socket = "off"
 
 [spool]
-kind = "memory"
+{spool}
 
 [sources.web]
 kind = "file"
@@ -68,10 +88,19 @@ max_message_bytes = {_MAX_BYTES}
     return launch
 
 
-def rsyslog(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
-    """Return the launcher of rsyslog: imfile, mmjsonparse, a string template, omfwd."""
-    found = _unpacked(unpacked.rsyslog)
+def rsyslog(
+    data: Path, _programs: Programs, *, durable: bool = False
+) -> Callable[[int, Path], Launch]:
+    """Return the launcher of rsyslog: imfile, mmjsonparse, a string template, omfwd.
+
+    `durable` puts a disk-assisted queue between imfile and the rest.
+    """
+    found = unpacked_or_unavailable(unpacked.rsyslog)
     template = _template("%$!{}%")
+    queue = (
+        ' queue.type="LinkedList" queue.fileName="bench" queue.syncQueueFiles="on"'
+        f' queue.maxDiskSpace="{_QUEUE_BYTES}" queue.saveOnShutdown="on"'
+    )
 
     def launch(port: int, folder: Path) -> Launch:
         (folder / "rsyslog.conf").write_text(
@@ -81,7 +110,7 @@ global(workDirectory="{folder}" maxMessageSize="64k"
 module(load="imfile")
 module(load="mmjsonparse")
 template(name="qradar" type="string" string="{template}")
-ruleset(name="bench") {{
+ruleset(name="bench"{queue if durable else ""}) {{
   action(type="mmjsonparse" cookie="")
   action(type="omfwd" target="127.0.0.1" port="{port}" protocol="udp" template="qradar")
 }}
@@ -94,12 +123,23 @@ input(type="imfile" file="{data / corpus.RECORDS_FILE}" tag="bench" ruleset="ben
     return launch
 
 
-def syslog_ng_peer(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
-    """Return the launcher of syslog-ng: file source, json-parser, a template, network."""
-    found = _unpacked(unpacked.syslog_ng)
+def syslog_ng_peer(
+    data: Path, _programs: Programs, *, durable: bool = False
+) -> Callable[[int, Path], Launch]:
+    """Return the launcher of syslog-ng: file source, json-parser, a template, network.
+
+    `durable` gives the destination a reliable disk-buffer.
+    """
+    found = unpacked_or_unavailable(unpacked.syslog_ng)
     template = _template("${{.r.{}}}")
 
     def launch(port: int, folder: Path) -> Launch:
+        queue = "log-fifo-size(10000)"
+        if durable:
+            queue = (
+                f'disk-buffer(reliable(yes) dir("{folder}") disk-buf-size({_QUEUE_BYTES})'
+                f" mem-buf-size({_MEMORY_BYTES}))"
+            )
         (folder / "syslog-ng.conf").write_text(
             f"""\
 @version: {unpacked.version(found)}
@@ -109,17 +149,22 @@ source records {{
 }};
 parser json {{ json-parser(prefix(".r.")); }};
 destination out {{
-  network("127.0.0.1" port({port}) transport("udp") log-fifo-size(10000) template("{template}"));
+  network("127.0.0.1" port({port}) transport("udp") {queue} template("{template}"));
 }};
 log {{ source(records); parser(json); destination(out); flags(flow-control); }};
 """
         )
-        files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
-        words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
-        argv = [str(found.program), *found.options, "-F", "--no-caps", *words]
-        return Launch(argv, found.env, runs_on=True)
+        return syslog_ng_launch(found, folder)
 
     return launch
+
+
+def syslog_ng_launch(found: unpacked.Unpacked, folder: Path) -> Launch:
+    """Return how to start syslog-ng with the `syslog-ng.conf` of a folder."""
+    files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
+    words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
+    argv = [str(found.program), *found.options, "-F", "--no-caps", *words]
+    return Launch(argv, found.env, runs_on=True)
 
 
 def tenzir(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
@@ -156,14 +201,18 @@ def bare_send(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
 
 PEERS: dict[str, Peer] = {
     "nss": nss,
+    "nss-durable": partial(nss, durable=True),
     "rsyslog": rsyslog,
+    "rsyslog-disk": partial(rsyslog, durable=True),
     "syslog-ng": syslog_ng_peer,
+    "syslog-ng-disk": partial(syslog_ng_peer, durable=True),
     "tenzir": tenzir,
     "ceiling": bare_send,
 }
 
 
-def _unpacked(find: Callable[[], unpacked.Unpacked]) -> unpacked.Unpacked:
+def unpacked_or_unavailable(find: Callable[[], unpacked.Unpacked]) -> unpacked.Unpacked:
+    """Return what `find` finds. Raises `Unavailable`."""
     try:
         return find()
     except unpacked.NotUnpacked as error:

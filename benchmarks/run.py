@@ -3,7 +3,8 @@
 Every record must have arrived before a time counts. Wall time runs from the launch of the
 program to the last datagram received; CPU is user and system time of its processes, from start to
 end. For the ceiling only the sending loop counts. The corpus is made first and is the same for
-all; programs run one after the other. The case `formatter` is formatting alone, without I/O.
+all; programs run one after the other. Queues that are files are written to a real disk. The case
+`formatter` is formatting alone, without I/O.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import corpus
+import disk
 import measure
 import orjson
 import peers
@@ -85,7 +87,7 @@ def measure_case(case: str, data: Path, chosen: argparse.Namespace) -> Outcome:
         launch = peers.PEERS[case](data, programs)
     except peers.Unavailable as error:
         return Outcome(case, note=f"skipped: {error}", skipped=True)
-    with tempfile.TemporaryDirectory(prefix="nss-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nss-bench-", dir=chosen.disk) as folder:
         run = measure.run(launch, chosen.records, Path(folder), chosen.limit_secs)
     if run.records < chosen.records:
         lost = chosen.records - run.records
@@ -116,16 +118,16 @@ def _last_row(output: str) -> str:
 def table(outcomes: list[Outcome]) -> str:
     """Return the outcomes as a table; speed and CPU also as times those of `nss`."""
     base = next((one.run for one in outcomes if one.case == "nss"), None)
-    rows = ["case        records/s   wall s  CPU us/rec  peak MiB  speed x  CPU x  same lines"]
+    rows = ["case            records/s   wall s  CPU us/rec  peak MiB  speed x  CPU x  same lines"]
     for outcome in outcomes:
         run = outcome.run
         if run is None:
-            rows.append(f"{outcome.case:<10} {outcome.note}")
+            rows.append(f"{outcome.case:<14} {outcome.note}")
             continue
         speed = f"{run.records_per_sec / base.records_per_sec:.2f}" if base else "-"
         cpu = f"{run.cpu_us_per_record / base.cpu_us_per_record:.2f}" if base else "-"
         rows.append(
-            f"{outcome.case:<10} {run.records_per_sec:>10,.0f} {run.wall_secs:>8.2f}"
+            f"{outcome.case:<14} {run.records_per_sec:>10,.0f} {run.wall_secs:>8.2f}"
             f" {run.cpu_us_per_record:>11.2f} {run.peak_bytes / (1 << 20):>9.1f}"
             f" {speed:>8} {cpu:>6}  {outcome.same_lines:>10}"
         )
@@ -153,6 +155,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hostile-share", type=float, default=0.02)
     parser.add_argument("--long-share", type=float, default=0.03)
     parser.add_argument("--limit-secs", type=float, default=120, help="for one run (default 120)")
+    parser.add_argument("--disk", type=Path, help="where queues are written (default: /tmp)")
     parser.add_argument("--nss", help="the nss program (default: of this environment)")
     parser.add_argument("--tenzir", help="the tenzir program (or NSS_BENCH_TENZIR, or PATH)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -183,6 +186,8 @@ def main() -> int:
     """Measure, print, and return 1 when a case failed or lost records."""
     chosen = arguments()
     cases = chosen.only or CASES
+    found_disk = disk.disk(chosen.disk)
+    chosen.disk = found_disk.folder
     with tempfile.TemporaryDirectory(prefix="nss-bench-corpus-") as folder:
         data = Path(folder)
         write_corpus(data, chosen)
@@ -197,13 +202,15 @@ def main() -> int:
                 "kernel": platform.release(),
                 "python": platform.python_version(),
             },
+            "disk": found_disk.as_json(),
             "corpus": {"records": chosen.records, "bytes": corpus_bytes, "seed": chosen.seed},
             "cases": [one.as_json() for one in outcomes],
             "formatter": formatting,
         }
         print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
     else:
-        print(f"{chosen.records:,} records, {corpus_bytes / chosen.records:,.0f} bytes each")
+        each_bytes = corpus_bytes / chosen.records
+        print(f"{chosen.records:,} records, {each_bytes:,.0f} bytes each; {found_disk}")
         if outcomes:
             print(table(outcomes))
         if formatting:

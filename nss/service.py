@@ -156,10 +156,7 @@ class Service:
                     events.records_left_behind(name, pending, durable=self.spool.durable)
 
     async def reload(self) -> Reloaded:
-        """Read the configuration again and put it in force part by part.
-
-        Raises `NssError` with why the old one stays.
-        """
+        """Put the configuration file in force. Raises `NssError` with why the old one stays."""
         async with self._reloading:
             self._oversight.reloading()
             try:

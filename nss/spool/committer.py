@@ -6,17 +6,21 @@ and questions pass, since only they make room. What was done is reported once it
 
 import sqlite3
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from nss.batch import Batch
-from nss.spool import SpoolError, events, schema
+from nss.spool import SpoolError, events, feeds, schema
 from nss.spool.packing import Packed
 from nss.spool.schema import At
-from nss.spool.store import Appended, Saved, Store
+from nss.spool.state import Saved
+from nss.spool.store import Appended, Store
 
 AGAIN_SECS = 0.5
 """After an error of the disk, and while space is missing, how soon it is tried again."""
@@ -27,10 +31,22 @@ IDLE_SECS = 5.0
 CHECKPOINT_BYTES = 32 << 20
 """When the write-ahead log has grown by so much, it is carried over into the file."""
 
-GROUP_BYTES = 16 << 20
-"""A transaction takes no more than about so many bytes of records."""
+COMMIT_BYTES = 128 << 10
+"""Beside its blobs, a transaction is taken to write so much to the write-ahead log."""
 
-_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+PURGE_AGAIN_SECS = 0.02
+"""The pause between transactions while there are many old batches to delete."""
+
+_BROKEN = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CONSTRAINT,  # a number is there twice: the file contradicts itself
+}
+
+_UNSTORABLE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""SQLite does not take such a value."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -73,17 +89,25 @@ class Report:
 class Committer:
     """Runs the store in a thread of its own. `tell` gets reports there, and must not block."""
 
-    def __init__(self, store: Store, tell: Callable[[Report], None], at: At) -> None:
+    def __init__(
+        self, store: Store, tell: Callable[[Report], None], at: At, again_secs: float = AGAIN_SECS
+    ) -> None:
         self._store = store
         self._tell = tell
         self._at = at
+        self._again_secs = again_secs
         self._asked: deque[Append | Work] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self._appends: deque[Append] = deque()
         self._works: deque[Work] = deque()
+        self._saved = store.save()
         self._unsaved_bytes = 0
+        self._purging = False
+        self._ended: SpoolError | None = None
         self._last_error: str | None = None
+        self._pausing = False
+        """After an error of the disk; without one, whoever asks wakes the thread."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     def start(self) -> None:
@@ -91,10 +115,14 @@ class Committer:
         self._thread.start()
 
     def ask(self, what: Append | Work) -> None:
-        """Have something done; any thread may ask."""
+        """Have something done; any thread may ask. When the thread has ended it fails at once."""
         with self._changed:
-            self._asked.append(what)
-            self._changed.notify()
+            ended = self._ended
+            if ended is None:
+                self._asked.append(what)
+                self._changed.notify()
+        if ended is not None:
+            what.failed(ended)
 
     def stop(self) -> None:
         """Do what was asked for, if the disk lets it, and end; returns when it has."""
@@ -104,23 +132,49 @@ class Committer:
         self._thread.join()
 
     def _run(self) -> None:
+        ended = SpoolError(f"spool: it is closed ({self._store.path})")
         try:
             while self._take():
                 self._commit()
             self._commit()
-            if self._works or self._appends:
-                events.stopped_uncommitted(str(self._store.path), self._last_error or "no room")
+            if self._works:
+                events.stopped_uncommitted(str(self._store.path), str(self._last_error))
             self._checkpoint("TRUNCATE")
+        except BaseException as error:  # noqa: BLE001 - nobody else would hear of it
+            ended = self._gave_up(error)
         finally:
-            self._store.connection.close()
+            self._end(ended)
+            with suppress(sqlite3.Error):
+                self._store.connection.close()
+
+    def _gave_up(self, error: BaseException) -> SpoolError:
+        """Let it be known that nothing is written any more. The error's text may quote a record."""
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        where = ", ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames)
+        why = f"unplanned {type(error).__name__} ({where})"
+        events.gave_up(str(self._store.path), why)
+        if self._store.connection.in_transaction:
+            self._undo(self._saved)
+        self._last_error = f"spool: nothing is written any more: {why} ({self._store.path})"
+        return SpoolError(self._last_error, tip="start NSS again, and report this as a bug")
+
+    def _end(self, ended: SpoolError) -> None:
+        """Fail what was not done; from now on `ask` does."""
+        with self._changed:
+            self._ended = ended
+            left = [*self._works, *self._appends, *self._asked]
+            self._works.clear()
+            self._appends.clear()
+            self._asked.clear()
+        self._tell(self._report([partial(one.failed, ended) for one in left]))
 
     def _take(self) -> bool:
         """Wait for something to do; return False to end."""
         with self._changed:
-            if self._last_error is not None:
-                self._changed.wait_for(lambda: self._stopping, AGAIN_SECS)
+            if self._pausing:
+                self._changed.wait_for(lambda: self._stopping, self._again_secs)
             elif not self._asked and not self._stopping:
-                self._changed.wait(AGAIN_SECS if self._appends else IDLE_SECS)
+                self._changed.wait(self._patience_secs)
             while self._asked:
                 one = self._asked.popleft()
                 if isinstance(one, Append):
@@ -129,36 +183,44 @@ class Committer:
                     self._works.append(one)
             return not self._stopping
 
-    def _commit(self) -> None:
-        """Do what can be done now in one transaction, and report it."""
-        saved = self._store.save()
-        self._pack()
-        try:
-            report, left = self._transaction()
-        except sqlite3.Error as error:
-            self._undo(saved)
-            self._failed(error)
-        except _Refused as refused:
-            self._undo(saved)
-            self._works.remove(refused.work)
-            self._tell(self._report([partial(refused.work.failed, refused.error)]))
-        else:
-            self._appends = left
-            self._works.clear()
-            self._tell(report)
-            if self._unsaved_bytes > CHECKPOINT_BYTES:
-                self._checkpoint("PASSIVE")
+    @property
+    def _patience_secs(self) -> float:
+        if self._purging:
+            return PURGE_AGAIN_SECS
+        return self._again_secs if self._appends else IDLE_SECS
 
-    def _pack(self) -> None:
-        size = 0
+    def _commit(self) -> None:
+        """Do what can be done now, and report it."""
         for one in self._appends:
-            size += len(one.batch.data)
-            if size > GROUP_BYTES:
-                return
             if one.packed is None:
                 one.packed = self._store.pack(one.batch.data)
+        while not self._finished():
+            continue  # without what was refused
 
-    def _transaction(self) -> tuple[Report, deque[Append]]:
+    def _finished(self, *, accepting: bool = True) -> bool:
+        """Do all of it in one transaction; return whether there is nothing more to do now.
+
+        If the disk does not take it, all but new batches: a feed that moves on may make room.
+        """
+        self._saved = self._store.save()
+        try:
+            report, left = self._transaction(accepting=accepting)
+        except _Refused as refused:
+            self._undo(self._saved)
+            self._refuse(refused)
+            return False
+        except sqlite3.Error as error:
+            self._undo(self._saved)
+            self._failed(error)
+            return not self._appends or not accepting or self._finished(accepting=False)
+        self._appends = left
+        self._works.clear()
+        self._tell(report)
+        if self._unsaved_bytes > CHECKPOINT_BYTES:
+            self._checkpoint("PASSIVE")
+        return True
+
+    def _transaction(self, *, accepting: bool) -> tuple[Report, deque[Append]]:
         """Return what came of it, and the batches that are left.
 
         Raises `sqlite3.Error` or `_Refused`, after which nothing of it holds.
@@ -166,15 +228,18 @@ class Committer:
         store, callbacks = self._store, list[Callable[[], None]]()
         store.connection.execute("BEGIN IMMEDIATE")
         for work in self._works:
-            callbacks.append(partial(work.done, _result(work, store)))
-        left, problem = self._accept(callbacks)
-        store.purge()
-        store.save_feeds()
+            result = _attempt(work, partial(work.run, store))
+            callbacks.append(partial(work.done, result))
+        left, problem = self._accept(callbacks) if accepting else (self._appends, None)
+        self._purging = store.purge()
+        feeds.save(store)
         store.give_back_pages()
         self._at("before commit")
         store.connection.execute("COMMIT")
         self._at("after commit")
-        self._healthy(problem)
+        self._unsaved_bytes += COMMIT_BYTES
+        if accepting:
+            self._healthy(problem)
         report = self._report(callbacks)
         report.waiting = len(left)
         report.dropped, store.state.dropped = store.state.dropped, {}
@@ -193,7 +258,8 @@ class Committer:
                 break
             left.popleft()
             self._unsaved_bytes += len(packed.data)
-            callbacks.append(partial(one.accepted, self._store.append(one.batch, packed)))
+            appended = _attempt(one, partial(self._store.append, one.batch, packed))
+            callbacks.append(partial(one.accepted, appended))
         return left, None
 
     def _report(self, callbacks: list[Callable[[], None]]) -> Report:
@@ -207,6 +273,14 @@ class Committer:
             last_error=self._last_error,
         )
 
+    def _refuse(self, refused: "_Refused") -> None:
+        """Take out what can't be done, whatever the disk does."""
+        if isinstance(refused.what, Append):
+            self._appends.remove(refused.what)
+        else:
+            self._works.remove(refused.what)
+        self._tell(self._report([partial(refused.what.failed, refused.error)]))
+
     def _undo(self, saved: Saved) -> None:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._store.connection.execute("ROLLBACK")
@@ -217,7 +291,7 @@ class Committer:
         why = str(error)
         callbacks = list[Callable[[], None]]()
         self._last_error = f"spool: can't write: {why} ({self._store.path})"
-        if error.sqlite_errorcode & 0xFF in _BROKEN:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
             schema.suspect(self._store.path)
             broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
             events.broken(str(self._store.path), why)
@@ -226,12 +300,14 @@ class Committer:
             self._works.clear()
             self._appends.clear()
         else:
+            self._pausing = True
             events.cannot_write(str(self._store.path), why)
         self._tell(self._report(callbacks))
 
     def _healthy(self, problem: str | None) -> None:
         """Tell when writing works again, or why nothing is accepted though it works."""
         path = self._store.path
+        self._pausing = False
         if problem is not None:
             events.cannot_write(str(path), problem)
             self._last_error = f"spool: nothing is accepted: {problem} ({path})"
@@ -248,18 +324,21 @@ class Committer:
         self._at("after checkpoint")
 
 
-class _Refused(Exception):  # noqa: N818 - it ends one piece of work
-    """A piece of work can't be done, which is not the disk's fault."""
+class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
+    """Something can't be done, which is not the disk's fault."""
 
-    def __init__(self, work: Work, error: Exception) -> None:
-        self.work = work
+    def __init__(self, what: Append | Work, error: Exception) -> None:
+        self.what = what
         self.error = error
 
 
-def _result(work: Work, store: Store) -> object:
+def _attempt(what: Append | Work, run: Callable[[], T]) -> T:
+    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_Refused`."""
     try:
-        return work.run(store)
+        return run()
+    except _UNSTORABLE as error:
+        raise _Refused(what, error) from error
     except sqlite3.Error:
         raise
     except Exception as error:
-        raise _Refused(work, error) from error
+        raise _Refused(what, error) from error

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from nss.account import Account
 from nss.spool import Entry, Reject, SpoolClosed
+from nss.spool.feeds import Move
 from nss.spool.reader import Lost
-from nss.spool.store import FeedRow
+from nss.spool.state import FeedRow
 
 
 class Backing(Protocol):
@@ -35,12 +36,10 @@ class Backing(Protocol):
     async def advance(
         self,
         cursor: "DurableCursor",
-        sequence: int,
-        records: int,
-        done: Account,
-        rejects: Sequence[Reject],
+        move: Move,
+        undropped: int,
     ) -> None:
-        """Have the move of a cursor past so many records committed."""
+        """Have a move of a cursor committed, of which it knows so many records as dropped."""
 
     def set_aside(self, feed: str, lost: Lost) -> None:
         """Keep a damaged batch where it holds up nobody."""
@@ -58,7 +57,9 @@ class DurableCursor:
         """Why nothing can be committed any more."""
         self._spool = spool
         self._sources = sources
+        self._registration = row.registration
         self._passed = row.passed
+        self._dropped = 0
         self._looked_at = row.passed
         self._oldest_at = row.oldest_at
         self._unpassed: deque[Entry | Lost] = deque()
@@ -76,8 +77,10 @@ class DurableCursor:
                     raise SpoolClosed
                 await self._spool.accepted_more()
                 continue
-            if found.sequence <= self._passed:
-                continue  # dropped meanwhile
+            if found.sequence <= self._dropped:
+                continue
+            if not self._unpassed:
+                self._oldest_at = found.accepted_at
             self._unpassed.append(found)
             if isinstance(found, Entry):
                 return found
@@ -117,16 +120,18 @@ class DurableCursor:
         self.pending_records += records
 
     def dropped(self, records: int, passed: int) -> None:
-        """Records were dropped for room; the cursor is behind them now."""
+        """Records up to a sequence were dropped for room."""
         self.account.dropped += records
         self.pending_records -= records
-        self._passed = max(self._passed, passed)
-        while self._unpassed and self._unpassed[0].sequence <= self._passed:
-            self._unpassed.popleft()
+        self._dropped = passed
+        for one in self._unpassed:
+            if one.sequence > passed:
+                self._oldest_at = one.accepted_at
+                return
 
-    def take_back(self, records: int, done: Account) -> None:
-        """What `advance` counted had been dropped before, and counts as that."""
-        self.account.subtract(done)
+    def undropped(self, records: int) -> None:
+        """Records that were dropped when they were on their way have come to their end."""
+        self.account.dropped -= records
         self.pending_records += records
 
     # Where the next batch comes from.
@@ -165,23 +170,28 @@ class DurableCursor:
                 self._looked_at, self.feed, self._sources
             )
             self._ahead.extend(found)
+        except Exception as error:  # noqa: BLE001 - `next` raises it: nobody may wait for this task
+            self.failure = error
         finally:
             self._reading = None
 
     # Passing.
 
     async def _advance(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
-        records = 0
+        passed: list[tuple[int, int]] = []
         while self._unpassed and self._unpassed[0].sequence <= sequence:
-            passed = self._unpassed.popleft()
-            records += passed.batch.records
-            self._oldest_at = passed.accepted_at
-        self.pending_records -= records
+            one = self._unpassed.popleft()
+            passed.append((one.sequence, one.batch.records))
+            self._oldest_at = one.accepted_at
         if self._unpassed:
             self._oldest_at = self._unpassed[0].accepted_at
         self._passed = sequence
         self.account.add(done)
-        await self._spool.advance(self, sequence, records, done, rejects)
+        self.pending_records -= sum(records for _, records in passed)
+        undropped = sum(records for number, records in passed if number <= self._dropped)
+        self.undropped(undropped)
+        move = Move(self.feed, self._registration, sequence, passed, done, rejects)
+        await self._spool.advance(self, move, undropped)
 
     async def _pass_lost(self) -> None:
         """Pass batches that can't be read back, once everything before them is passed."""

@@ -8,36 +8,32 @@ reported back in order, and only the event loop's thread touches what is kept he
 import asyncio
 import contextlib
 import sqlite3
-import sys
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Self, TypeVar, cast
 
-from nss.account import Account
 from nss.batch import Batch
-from nss.spool import Entry, KeptReject, Reject, SpoolError, events
-from nss.spool.committer import Append, Committer, Report, Work
+from nss.spool import Entry, KeptReject, SpoolError, again, events, feeds
+from nss.spool.again import Retried
+from nss.spool.cache import Cache
+from nss.spool.committer import AGAIN_SECS, Append, Committer, Report, Work
 from nss.spool.cursor import DurableCursor
+from nss.spool.feeds import Move
 from nss.spool.opening import Opened, open_file
 from nss.spool.reader import Lost, Reader
+from nss.spool.rejects import OVERHEAD_BYTES
 from nss.spool.schema import At, suspect
-from nss.spool.store import Appended, FeedRow, Limits, Store
+from nss.spool.state import FeedRow
+from nss.spool.store import Appended, Limits, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
 """So many bytes of records wait for the committer; beyond, `append` waits before it asks."""
 
-CACHE_BYTES = 16 << 20
-"""The newest records are kept in memory: a feed that keeps up reads nothing from the disk."""
-
 UNSAVED_BYTES = 8 << 20
 """So many bytes of rejects wait for the committer; beyond, `advance` waits."""
-
-READ_AGAIN_SECS = 0.5
 
 T = TypeVar("T")
 
@@ -47,7 +43,7 @@ class DurableSpool:
 
     durable = True
 
-    def __init__(self, opened: Opened, limits: Limits, at: At) -> None:
+    def __init__(self, opened: Opened, limits: Limits, at: At, again_secs: float) -> None:
         self.path = opened.path
         self.max_bytes = limits.max_bytes
         self.last_error: str | None = None
@@ -55,13 +51,16 @@ class DurableSpool:
         self.kept_rejects = opened.store.rejects.size[0]
         self.last_sequence = opened.store.state.last_sequence
         self.sealed = False
+        self._replays = limits.replay_secs > 0
+        self._closed = asyncio.Event()
         self._changed = Bell()
         self._lock = opened.lock
+        self._again_secs = again_secs
         self._loop = asyncio.get_running_loop()
         self._positions = opened.store.positions()
         self._known = {name: row.pending for name, row in opened.store.state.feeds.items()}
         self._cursors: dict[str, DurableCursor] = {}
-        self._cache = _Cache()
+        self._cache = Cache()
         self._turn = asyncio.Lock()
         self._inflight_bytes = 0
         self._unsaved_bytes = 0
@@ -69,7 +68,7 @@ class DurableSpool:
         self._waiting = 0
         self._reader = Reader(opened.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
-        self._committer = Committer(opened.store, self._tell, at)
+        self._committer = Committer(opened.store, self._tell, at, again_secs)
         self._committer.start()
 
     @classmethod
@@ -79,16 +78,19 @@ class DurableSpool:
         limits: Limits,
         *,
         now: Callable[[], float] = time.time,
+        free_bytes: Callable[[Path], int] = free_bytes,
         at: At = lambda _point: None,
+        again_secs: float = AGAIN_SECS,
     ) -> Self:
         """Open or make the file. Raises `SpoolError`.
 
-        `now` gives seconds since the epoch, `at` is a seam for crash tests.
+        `now` gives seconds since the epoch, `free_bytes` what the file system of a folder has,
+        `again_secs` is how soon what failed is tried again, and `at` is a seam for crash tests.
         """
         opened = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: open_file(Store(path, limits, now), at)
+            None, lambda: open_file(Store(path, limits, now, free_bytes), at)
         )
-        return cls(opened, limits, at)
+        return cls(opened, limits, at, again_secs)
 
     # The contract of a spool.
 
@@ -122,7 +124,7 @@ class DurableSpool:
             self._cursors[feed] = cursor
             taken.append(cursor)
 
-        await self._do(lambda store: store.register(feed, sources), take)
+        await self._do(lambda store: feeds.register(store, feed, sources), take)
         return taken[0]
 
     async def forget(self, feed: str) -> None:
@@ -132,7 +134,7 @@ class DurableSpool:
             self._cursors.pop(feed, None)
             self._known.pop(feed, None)
 
-        await self._do(lambda store: store.forget(feed), gone)
+        await self._do(lambda store: feeds.forget(store, feed), gone)
 
     def feeds(self) -> dict[str, int]:
         """Return the feeds known, each with its pending records."""
@@ -140,15 +142,17 @@ class DurableSpool:
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have `feed` deliver again what was accepted between two times; see the contract."""
-        cursor = self._cursors.get(feed)
-        if cursor is None:
-            raise SpoolError(f"replay: there is no feed {feed}")
+        if not self._replays:
+            raise SpoolError(
+                "replay: the spool keeps nothing that was delivered",
+                tip="set replay_minutes in [spool]",
+            )
 
         def replayed(records: int) -> None:
             if records:
-                cursor.accept_again(records)
+                self._cursors[feed].accept_again(records)
 
-        return await self._do(lambda store: store.replay(feed, since, until), replayed)
+        return await self._do(lambda store: again.replay(store, feed, since, until), replayed)
 
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
@@ -157,12 +161,17 @@ class DurableSpool:
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""
 
-        def appended(result: tuple[list[Appended], int]) -> None:
-            for one in result[0]:
+        def appended(step: Retried) -> None:
+            for one in step.appended:
                 self._take_over(one)
 
-        made, stay = await self._do(lambda store: store.retry_rejects(feed), appended)
-        return sum(one.entry.batch.records for one in made), stay
+        upto = await self._do(lambda store: store.rejects.last_number())
+        records, step = 0, Retried(feed)
+        while not step.finished:
+            work = partial(again.retry_rejects, retried=step, upto=upto)
+            step = await self._do(work, appended)
+            records += sum(one.entry.batch.records for one in step.appended)
+        return records, step.stay
 
     def seal(self) -> None:
         """No more batches will come; cursors end after the last one."""
@@ -170,11 +179,18 @@ class DurableSpool:
         self._changed.ring()
 
     async def close(self) -> None:
-        """Commit what is left to commit and let go of the file."""
+        """Commit what is left to commit and let go of the file.
+
+        Whoever still waits for something gets a `SpoolError`.
+        """
+        if self._closed.is_set():
+            return
+        self._closed.set()
         await self._loop.run_in_executor(self._reading, self._reader.close)
         await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it tidies up
         self._reading.shutdown(wait=False)
         self._lock.close()
+        self._broken(self._closed_error())
 
     async def settle(self) -> None:
         """Wait until all that was asked for is committed and told."""
@@ -203,46 +219,44 @@ class DurableSpool:
         self, after: int, feed: str, sources: Collection[str]
     ) -> tuple[list[Entry | Lost], int]:
         """Read batches for a feed from the file; tries again while that fails."""
-        while True:
+        while not self._closed.is_set():
             upto = self.last_sequence
             work = partial(self._reader.read, after, upto, feed, sources)
             try:
                 return await self._loop.run_in_executor(self._reading, work)
             except sqlite3.OperationalError as error:
                 events.cannot_read(feed, str(error))
-                await asyncio.sleep(READ_AGAIN_SECS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), self._again_secs)
             except sqlite3.DatabaseError as error:
+                if self._closed.is_set():
+                    break
                 suspect(self.path)
                 raise SpoolError(
                     f"spool: can't be read: {error} ({self.path})",
                     tip="start NSS again: it saves what is readable",
                 ) from error
+        raise self._closed_error()
 
-    async def advance(
-        self,
-        cursor: DurableCursor,
-        sequence: int,
-        records: int,
-        done: Account,
-        rejects: Sequence[Reject],
-    ) -> None:
-        """Have the move of a cursor committed; waits only while too much waits for that."""
-        size = sum(len(one.data) for one in rejects)
+    async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
+        """Have a move of a cursor committed; waits only while too much waits for that."""
+        size = sum(len(one.data) + OVERHEAD_BYTES for one in move.rejects)
         self._unsaved_bytes += size
 
-        def advanced(counted: object) -> None:
+        def settled() -> None:
             self._unsaved_bytes -= size
             self._settled.ring()
-            if not counted:  # they had been dropped before
-                cursor.take_back(records, done)
 
-        self._committer.ask(
-            Work(
-                lambda store: store.advance(cursor.feed, sequence, records, done, rejects),
-                advanced,
-                self._broken,
-            )
-        )
+        def advanced(counted: object) -> None:
+            settled()
+            if isinstance(counted, int):
+                cursor.undropped(counted - undropped)
+
+        def failed(error: BaseException) -> None:
+            settled()
+            self._broken(error)
+
+        self._committer.ask(Work(lambda store: feeds.advance(store, move), advanced, failed))
         while self._unsaved_bytes > UNSAVED_BYTES:
             await self._settled.rung()
 
@@ -298,6 +312,9 @@ class DurableSpool:
             cursor.failure = error
         self._changed.ring()
 
+    def _closed_error(self) -> SpoolError:
+        return SpoolError(f"spool: it is closed ({self.path})")
+
     async def _do(self, work: Callable[[Store], T], done: Callable[[T], None] | None = None) -> T:
         """Have the committer do something; `done` takes the result in the order of commits."""
         future: asyncio.Future[T] = self._loop.create_future()
@@ -328,39 +345,6 @@ class Bell:
     async def rung(self) -> None:
         """Wait for the next ring."""
         await self._event.wait()
-
-
-class _Cache:
-    """The newest entries, without gaps, up to `CACHE_BYTES` of records."""
-
-    def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
-        self._size_bytes = 0
-
-    @property
-    def first(self) -> int:
-        """The sequence of the first entry; without any, one that no entry has."""
-        return self._entries[0].sequence if self._entries else sys.maxsize
-
-    @property
-    def last(self) -> int:
-        """The sequence of the last entry."""
-        return self._entries[-1].sequence if self._entries else 0
-
-    def add(self, entry: Entry) -> None:
-        """Add the entry that was accepted last."""
-        if self._entries and entry.sequence != self._entries[-1].sequence + 1:
-            self._entries.clear()
-            self._size_bytes = 0
-        self._entries.append(entry)
-        self._size_bytes += len(entry.batch.data)
-        while self._size_bytes > CACHE_BYTES and len(self._entries) > 1:
-            self._size_bytes -= len(self._entries.popleft().batch.data)
-
-    def find(self, after: int, wanted: Callable[[Entry], bool]) -> Entry | None:
-        """Return the first wanted entry after a sequence."""
-        start = max(0, after + 1 - self.first)
-        return next(filter(wanted, islice(self._entries, start, None)), None)
 
 
 def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:

@@ -50,6 +50,19 @@ def broken(path: str, why: str) -> None:
     count("spool_breaks", _COMPONENT)
 
 
+def gave_up(path: str, why: str) -> None:
+    """Tell that the writing thread ended of something that nobody planned."""
+    log.error(
+        "The spool writes nothing any more, for a reason that nobody planned.",
+        extra={
+            "event": "spool_gave_up",
+            "component": _COMPONENT,
+            "facts": {"path": path, "why": why},
+        },
+    )
+    count("spool_breaks", _COMPONENT)
+
+
 def batch_damaged(feed: str, sequence: int, records: int, why: str) -> None:
     """Tell that a batch could not be read back; it is set aside, and the rest goes on."""
     emit(
@@ -105,16 +118,3 @@ def salvaged(path: str, kept_at: str, batches: int, records: int, lost: list[str
         },
     )
     count("spool_salvages", _COMPONENT)
-
-
-def account_mended(feed: str, accepted: int, found: int) -> None:
-    """Tell that a feed's numbers did not add up at the start."""
-    log.error(
-        "The account of a feed did not add up and was set right.",
-        extra={
-            "event": "account_mended",
-            "component": feed,
-            "facts": {"accepted_noted": accepted, "accepted_found": found},
-        },
-    )
-    count("accounts_mended", feed)

@@ -101,10 +101,16 @@ class MemorySpool:
         wanted = [one for one in self._rejects if feed in (None, one.feed)]
         again = [one for one in wanted if self._can_retry(one)]
         for one in again:
+            if one not in self._rejects:
+                continue  # another retry had it
             self._rejects.remove(one)
             self._rejects_bytes -= len(one.reject.data) + self._overhead_bytes
             reject, data = one.reject, one.reject.data + b"\n"
-            await self.append(Batch(reject.source, data, 1, None, reject.connection, one.feed))
+            try:
+                await self.append(Batch(reject.source, data, 1, None, reject.connection, one.feed))
+            except asyncio.CancelledError:
+                self.reject(one.feed, [reject])
+                raise
         return len(again), len(wanted) - len(again)
 
     def seal(self) -> None:

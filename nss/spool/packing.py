@@ -40,7 +40,12 @@ class Packer:
         return Packed(RAW, zlib.crc32(data), data)
 
     def unpack(self, packed: Packed, data_bytes: int) -> bytes:
-        """Return the records, which are `data_bytes` long. Raises `Damaged`."""
+        """Return the records, which are `data_bytes` long. Raises `Damaged`.
+
+        What is in a damaged row may be of any type.
+        """
+        if not isinstance(packed.data, bytes):
+            raise Damaged("its blob is none")
         if zlib.crc32(packed.data) != packed.crc32:
             raise Damaged("its checksum does not match")
         data = packed.data

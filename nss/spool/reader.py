@@ -43,6 +43,16 @@ class Reader:
 
         Raises `sqlite3.Error` when not even the rows can be read.
         """
+        # All in one transaction: a row and its blob may be deleted at any moment, both together.
+        self._connection.execute("BEGIN")
+        try:
+            return self._read(after, upto, feed, sources)
+        finally:
+            self._connection.rollback()
+
+    def _read(
+        self, after: int, upto: int, feed: str, sources: Collection[str]
+    ) -> tuple[list[Entry | Lost], int]:
         rows = self._connection.execute(
             "SELECT sequence, source, connection, feed, records, data_bytes, accepted_at, body "
             "FROM batches WHERE sequence > :after AND sequence <= :upto AND feed IN ('', :feed) "

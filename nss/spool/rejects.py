@@ -39,7 +39,7 @@ class RejectsTable:
             "data) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(feed, one.source, one.connection, one.reason, now),
+                    *(feed, one.source, one.connection, _storable(one.reason), now),
                     *(len(one.data), one.data[:REJECT_MAX_BYTES]),
                 )
                 for one in rejects
@@ -48,8 +48,15 @@ class RejectsTable:
         number, used = self.size
         used += sum(min(len(one.data), REJECT_MAX_BYTES) + OVERHEAD_BYTES for one in rejects)
         self.size = (number + len(rejects), used)
-        while self.size[1] > self._max_bytes:
+        while self.size[0] and self.size[1] > self._max_bytes:
             self._delete_oldest()
+
+    def last_number(self) -> int:
+        """Return the number of the newest."""
+        (number,) = self._connection.execute(
+            "SELECT coalesce(max(number), 0) FROM rejects"
+        ).fetchone()
+        return int(number)
 
     def newest(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects of a feed, or of all, oldest first."""
@@ -82,6 +89,11 @@ class RejectsTable:
             if self.size[1] <= self._max_bytes:
                 return
             self.delete(number, data_bytes)
+
+
+def _storable(reason: str) -> str:
+    """Return a reason without what UTF-8 can't say: it may quote the record."""
+    return reason.encode("utf-8", "backslashreplace").decode()
 
 
 def _kept(row: _Row) -> KeptReject:

@@ -40,6 +40,8 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   sequence, source, connection, records, found_at, why
   data            the blob, if it could be read at all
 
+Types are checked: the check at the start then also finds rows that make no sense.
+
 `PRAGMA user_version` is the number of migrations the file has been through, and
 `PRAGMA application_id` is "NSSq". A batch, its source's position and the accepted count of every
 feed that takes it change in one transaction; so do a cursor, its counts and its rejects.
@@ -57,6 +59,9 @@ APPLICATION_ID = int.from_bytes(b"NSSq", "big")
 PAGE_BYTES = 16 * 1024
 """A batch of 1 MiB shrinks to about 80 KiB, which are few pages of this size."""
 
+MAX_WAL_PAGES = 4096
+"""The write-ahead log is carried over at so many pages, unless that was done before."""
+
 MIGRATIONS: Sequence[str] = (
     """
     CREATE TABLE bodies (
@@ -67,42 +72,42 @@ MIGRATIONS: Sequence[str] = (
     );
     CREATE TABLE batches (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        source TEXT NOT NULL,
-        connection TEXT NOT NULL,
-        feed TEXT NOT NULL,
-        records INTEGER NOT NULL,
-        data_bytes INTEGER NOT NULL,
-        stored_bytes INTEGER NOT NULL,
-        accepted_at REAL NOT NULL,
-        body INTEGER NOT NULL,
+        source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+        connection TEXT NOT NULL CHECK (typeof(connection) = 'text'),
+        feed TEXT NOT NULL CHECK (typeof(feed) = 'text'),
+        records INTEGER NOT NULL CHECK (typeof(records) = 'integer'),
+        data_bytes INTEGER NOT NULL CHECK (typeof(data_bytes) = 'integer'),
+        stored_bytes INTEGER NOT NULL CHECK (typeof(stored_bytes) = 'integer'),
+        accepted_at REAL NOT NULL CHECK (typeof(accepted_at) = 'real'),
+        body INTEGER NOT NULL CHECK (typeof(body) = 'integer'),
         passed_at REAL
     );
     CREATE INDEX replays ON batches (body) WHERE body <> sequence;
     CREATE TABLE sources (
         name TEXT PRIMARY KEY,
         position TEXT,
-        accepted INTEGER NOT NULL
+        accepted INTEGER NOT NULL CHECK (typeof(accepted) = 'integer')
     ) WITHOUT ROWID;
     CREATE TABLE cursors (
         feed TEXT PRIMARY KEY,
-        passed INTEGER NOT NULL,
-        accepted INTEGER NOT NULL,
-        delivered INTEGER NOT NULL,
-        filtered INTEGER NOT NULL,
-        rejected INTEGER NOT NULL,
-        dropped INTEGER NOT NULL,
-        shortened INTEGER NOT NULL,
-        unpacked INTEGER NOT NULL
+        passed INTEGER NOT NULL CHECK (typeof(passed) = 'integer'),
+        accepted INTEGER NOT NULL CHECK (typeof(accepted) = 'integer'),
+        delivered INTEGER NOT NULL CHECK (typeof(delivered) = 'integer'),
+        filtered INTEGER NOT NULL CHECK (typeof(filtered) = 'integer'),
+        rejected INTEGER NOT NULL CHECK (typeof(rejected) = 'integer'),
+        dropped INTEGER NOT NULL CHECK (typeof(dropped) = 'integer'),
+        shortened INTEGER NOT NULL CHECK (typeof(shortened) = 'integer'),
+        unpacked INTEGER NOT NULL CHECK (typeof(unpacked) = 'integer')
     ) WITHOUT ROWID;
     CREATE TABLE rejects (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
-        feed TEXT NOT NULL,
-        source TEXT NOT NULL,
-        connection TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        rejected_at REAL NOT NULL,
-        record_bytes INTEGER NOT NULL,
-        data BLOB NOT NULL
+        feed TEXT NOT NULL CHECK (typeof(feed) = 'text'),
+        source TEXT NOT NULL CHECK (typeof(source) = 'text'),
+        connection TEXT NOT NULL CHECK (typeof(connection) = 'text'),
+        reason TEXT NOT NULL CHECK (typeof(reason) = 'text'),
+        rejected_at REAL NOT NULL CHECK (typeof(rejected_at) = 'real'),
+        record_bytes INTEGER NOT NULL CHECK (typeof(record_bytes) = 'integer'),
+        data BLOB NOT NULL CHECK (typeof(data) = 'blob')
     );
     CREATE TABLE damaged (
         sequence INTEGER PRIMARY KEY,
@@ -116,6 +121,21 @@ MIGRATIONS: Sequence[str] = (
     """,
 )
 
+_NOT_THE_FILE = {
+    sqlite3.SQLITE_OK,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_AUTH,
+}
+
 At = Callable[[str], None]
 """Called at points where a crash would be interesting, with the point's name (tests)."""
 
@@ -123,12 +143,14 @@ At = Callable[[str], None]
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection that writes; every commit is on the disk when it returns."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is a table
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the committer chooses the moment
+        # The committer chooses the moment; this is for logs that grow faster than it thinks.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_WAL_PAGES}")
         connection.execute("PRAGMA secure_delete = OFF")  # on in Debian: it writes zeros
         connection.execute("PRAGMA cache_size = -8192")
     except BaseException:
@@ -140,7 +162,17 @@ def connect(path: Path) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Return a connection that only reads, beside the one that writes."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error at the start says that the file is damaged.
+
+    All but what the system or another process can be at fault for: the statements are ours.
+    """
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF not in _NOT_THE_FILE
 
 
 def suspect(path: Path) -> None:
@@ -157,7 +189,22 @@ def suspect_mark(path: Path) -> Path:
 def migrate(
     connection: sqlite3.Connection, path: Path, at: At, migrations: Sequence[str] = MIGRATIONS
 ) -> None:
-    """Bring a file to the newest form; each step is one transaction.
+    """Bring a file to the newest form; each step is one transaction. Raises `SpoolError`."""
+    version = check_form(connection, path, len(migrations))
+    for number in range(version, len(migrations)):
+        at("before migration")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for statement in migrations[number].split(";"):
+            connection.execute(statement)
+        at("mid-migration")
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+        at("after migration")
+
+
+def check_form(connection: sqlite3.Connection, path: Path, known: int = len(MIGRATIONS)) -> int:
+    """Return how many migrations a file has been through.
 
     Raises `SpoolError` for a file of a newer version, or of another program.
     """
@@ -169,19 +216,15 @@ def migrate(
             f"spool: the file is a database of another program ({path})",
             tip="name another file as path in [spool]",
         )
-    if version > len(migrations):
+    if version > known:
         raise SpoolError(
             f"spool: the file has form {version}, and this version of NSS knows forms up to "
-            f"{len(migrations)} ({path})",
+            f"{known} ({path})",
             tip="run the version of NSS that wrote it, or a newer one",
         )
-    for number in range(version, len(migrations)):
-        at("before migration")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        for statement in migrations[number].split(";"):
-            connection.execute(statement)
-        at("mid-migration")
-        connection.execute(f"PRAGMA user_version = {number + 1}")
-        connection.execute("COMMIT")
-        at("after migration")
+    return int(version)
+
+
+def _text(data: bytes) -> str:
+    """Text as it is in the file; damaged text must not stop anybody from reading on."""
+    return data.decode("utf-8", "replace")

@@ -7,15 +7,15 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 
 from nss.account import Account
 from nss.batch import Batch
-from nss.spool import Entry, KeptReject, Reject
+from nss.spool import Entry
 from nss.spool.packing import Packed, Packer
 from nss.spool.rejects import RejectsTable
+from nss.spool.state import FeedRow, Saved, State
 
 PURGE_ROWS = 64
 """So many batches are deleted in one transaction, so that none takes long."""
@@ -28,7 +28,8 @@ VACUUM_PAGES = 256
 
 VACUUM_MIN_BYTES = 64 << 20
 
-_WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
+WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
+"""The batches that a feed takes; with what `wanted` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +43,6 @@ class Limits:
     rejects_max_bytes: int = 64 << 20
     overhead_bytes: int = 256
     """What a batch is charged beside its blob."""
-
-
-@dataclass(slots=True)
-class FeedRow:
-    """A row of `cursors`."""
-
-    passed: int = 0
-    accepted: int = 0
-    account: Account = field(default_factory=Account)
-    pending: int = 0
-    """Records accepted and not passed."""
-    oldest_at: float = 0.0
-    """When the first of them was accepted, as far as it was looked up."""
-
-    def copy(self) -> "FeedRow":
-        """Return a row of the same numbers."""
-        return replace(self, account=self.account.copy())
-
-
-@dataclass(slots=True)
-class State:
-    """What the store knows beside the tables."""
-
-    last_sequence: int = 0
-    passed: int = 0
-    """Up to here no feed waits for anything, and the rows say since when."""
-    used_bytes: int = 0
-    feeds: dict[str, FeedRow] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
-    """Feeds whose rows differ from the table's."""
-    dropped: dict[str, int] = field(default_factory=dict)
-    """Records dropped for room in this transaction, by feed."""
-
-    def copy(self) -> "State":
-        """Return a state that does not change with this one."""
-        feeds = {name: row.copy() for name, row in self.feeds.items()}
-        return replace(self, feeds=feeds, changed=set(self.changed), dropped=dict(self.dropped))
-
-
-Saved = tuple[State, tuple[int, int]]
-"""The state, and the size of the rejects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +61,7 @@ class Store:
         path: Path,
         limits: Limits,
         now: Callable[[], float],
-        free_bytes: Callable[[Path], int] | None = None,
+        free_bytes: Callable[[Path], int],
     ) -> None:
         self.path = path
         self.limits = limits
@@ -110,18 +70,21 @@ class Store:
         self.rejects: RejectsTable
         self.wanted: dict[str, frozenset[str]] = {}
         """The sources of each feed that has a cursor at work."""
-        self._now = now
-        self._free_bytes = free_bytes or _free_bytes
+        self.now = now
+        self._free_bytes = free_bytes
         self._packer = Packer()
+        self._page_bytes = 0
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Take a connection, and read the state from the tables."""
         self.connection = connection
+        (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         state = State()
-        row = connection.execute(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
+        (state.last_sequence,) = connection.execute(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches'),"
+            "(SELECT coalesce(max(sequence), 0) FROM batches),"
+            "(SELECT coalesce(max(passed), 0) FROM cursors))"
         ).fetchone()
-        state.last_sequence = row[0] if row else 0
         (state.passed,) = connection.execute(
             "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
         ).fetchone()
@@ -131,7 +94,7 @@ class Store:
             "FROM (SELECT max(stored_bytes) AS size FROM batches GROUP BY body)",
             (overhead,),
         ).fetchone()
-        self.rejects = RejectsTable(connection, self.limits.rejects_max_bytes, self._now)
+        self.rejects = RejectsTable(connection, self.limits.rejects_max_bytes, self.now)
         for feed, passed, accepted, *numbers in connection.execute(
             "SELECT feed, passed, accepted, delivered, filtered, rejected, dropped, shortened, "
             "unpacked FROM cursors"
@@ -139,6 +102,10 @@ class Store:
             account = Account(*numbers)
             pending = accepted - account.done + account.unpacked
             state.feeds[feed] = FeedRow(passed, accepted, account, pending)
+        if not state.feeds:
+            (state.unclaimed,) = connection.execute(
+                "SELECT min(sequence) FROM batches WHERE passed_at IS NULL"
+            ).fetchone()
         self.state = state
 
     def positions(self) -> dict[str, str]:
@@ -167,18 +134,28 @@ class Store:
         return True
 
     def lacks_space(self) -> bool:
-        """Return whether the file system has less free than it should have left."""
+        """Return whether the file system has less free than it should have left.
+
+        As with `make_room`, what nobody waits for goes first, and more with `drop_oldest`.
+        """
         if not self.limits.min_free_bytes:
             return False
-        (free_pages,) = self.connection.execute("PRAGMA freelist_count").fetchone()
-        (page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
+        outside = self._free_bytes(self.path.parent)
+        if outside + self._free_inside() + self.state.used_bytes < self.limits.min_free_bytes:
+            return True  # it is others who fill the disk: nothing of ours could make up for it
         # Pages that are free inside of the file can be written without growing it.
-        free = self._free_bytes(self.path.parent) + int(free_pages) * int(page_bytes)
-        return free < self.limits.min_free_bytes
+        while outside + self._free_inside() < self.limits.min_free_bytes:
+            if not self._delete_oldest() and not self._drop_oldest():
+                return True
+        return False
+
+    def _free_inside(self) -> int:
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        return int(free) * self._page_bytes
 
     def append(self, batch: Batch, packed: Packed) -> Appended:
         """Write a batch."""
-        state, accepted_at = self.state, self._now()
+        state, accepted_at = self.state, self.now()
         state.last_sequence += 1
         sequence = state.last_sequence
         size = len(packed.data)
@@ -194,6 +171,7 @@ class Store:
             ),
         )
         state.used_bytes += size + self.limits.overhead_bytes
+        state.unclaimed = None
         if not batch.feed:
             self._note_source(batch)
         takers = [
@@ -202,10 +180,17 @@ class Store:
             if batch.source in sources and batch.feed in ("", feed)
         ]
         for feed in takers:
-            state.feeds[feed].accepted += batch.records
-            state.feeds[feed].pending += batch.records
-            state.changed.add(feed)
+            self.take(feed, sequence, batch.records)
         return Appended(Entry(sequence, batch, accepted_at), takers)
+
+    def take(self, feed: str, sequence: int, records: int) -> None:
+        """Records were accepted for a feed, the first of them with this sequence."""
+        row = self.state.feeds[feed]
+        if not row.pending:
+            row.passed = sequence - 1  # it takes nothing of what lies between
+        row.accepted += records
+        row.pending += records
+        self.state.changed.add(feed)
 
     def _note_source(self, batch: Batch) -> None:
         self.connection.execute(
@@ -215,52 +200,61 @@ class Store:
             (batch.source, batch.position, batch.records),
         )
 
-    def purge(self) -> None:
-        """Delete batches that no feed has waited for since longer than replays may reach."""
-        passed = self._horizon() - 1
+    def purge(self) -> bool:
+        """Delete batches that no feed has waited for since longer than replays may reach.
+
+        Returns whether there may be more of them.
+        """
+        passed = self.state.horizon - 1
         if passed > self.state.passed:
             self.connection.execute(
                 "UPDATE batches SET passed_at = ? WHERE sequence > ? AND sequence <= ? "
                 "AND passed_at IS NULL",
-                (self._now(), self.state.passed, passed),
+                (self.now(), self.state.passed, passed),
             )
             self.state.passed = passed
-        before = self._now() - self.limits.replay_secs
-        for _ in range(PURGE_ROWS):
-            if not self._delete_oldest(passed_before=before):
-                return
+        before = self.now() - self.limits.replay_secs
+        return all(self._delete_oldest(passed_before=before) for _ in range(PURGE_ROWS))
 
     def give_back_pages(self) -> None:
         """Let the file shrink when a good part of it is free."""
-        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        free = self._free_inside()
+        if free <= VACUUM_MIN_BYTES:
+            return
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
-        (page_bytes,) = self.connection.execute("PRAGMA page_size").fetchone()
-        if free * page_bytes > VACUUM_MIN_BYTES and free * 4 > pages:
+        if free * 4 > pages * self._page_bytes:
             self.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
 
     def _fits(self, need_bytes: int) -> bool:
         used = self.state.used_bytes
         return not used or used + need_bytes <= self.limits.max_bytes
 
-    def _horizon(self) -> int:
-        """Return the first sequence that some feed waits for."""
-        waiting = [row.passed for row in self.state.feeds.values() if row.pending > 0]
-        return min(waiting, default=self.state.last_sequence) + 1
-
     def _delete_oldest(self, passed_before: float | None = None) -> bool:
         """Delete the oldest batch that nobody waits for; return whether there was one."""
         found = self.connection.execute(
             "SELECT sequence, body, stored_bytes, passed_at FROM batches "
             "WHERE sequence < ? ORDER BY sequence LIMIT 1",
-            (self._horizon(),),
+            (self.state.horizon,),
         ).fetchone()
         if found is None:
             return False
         sequence, body, stored_bytes, passed_at = found
         if passed_before is not None and (passed_at is None or passed_at > passed_before):
+            self._mend_times(passed_at)
             return False
         self._delete(sequence, body, stored_bytes)
         return True
+
+    def _mend_times(self, passed_at: float | None) -> None:
+        """Have what was passed at a time that is yet to come, as the clock was set back, pass now.
+
+        Otherwise it and all behind it would stay until that time.
+        """
+        now = self.now()
+        if passed_at is not None and passed_at > now:
+            self.connection.execute(
+                "UPDATE batches SET passed_at = :now WHERE passed_at > :now", {"now": now}
+            )
 
     def _delete(self, sequence: int, body: int, stored_bytes: int) -> None:
         self.connection.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
@@ -293,126 +287,20 @@ class Store:
             if source in self.wanted.get(feed, ()) and only_feed in ("", feed):
                 row.account.dropped += records
                 row.pending -= records
+                self.skip(feed, row)
                 self.state.dropped[feed] = self.state.dropped.get(feed, 0) + records
         self._delete(sequence, body, stored_bytes)
         return True
 
-    # Feeds.
-
-    def register(self, feed: str, sources: Collection[str]) -> FeedRow:
-        """A feed has a cursor at work from now on. Returns its row."""
-        state = self.state
-        row = state.feeds.get(feed)
-        if row is None:
-            row = FeedRow(self._horizon() - 1)
-            state.feeds[feed] = row
-        row.pending, row.oldest_at = self.connection.execute(
-            "SELECT coalesce(sum(records), 0), coalesce(min(accepted_at), 0) FROM batches "  # noqa: S608 - a constant
-            f"WHERE sequence > :passed AND {_WANTED}",
-            {"passed": row.passed, **_wanted(feed, sources)},
-        ).fetchone()
-        self.wanted[feed] = frozenset(sources)
-        row.accepted = row.account.done - row.account.unpacked + row.pending
-        state.changed.add(feed)
-        return row.copy()
-
-    def forget(self, feed: str) -> None:
-        """A feed is gone."""
-        self.state.feeds.pop(feed, None)
-        self.wanted.pop(feed, None)
-        self.state.changed.discard(feed)
-        self.connection.execute("DELETE FROM cursors WHERE feed = ?", (feed,))
-
-    def advance(
-        self, feed: str, sequence: int, records: int, done: Account, rejects: Sequence[Reject]
-    ) -> bool:
-        """Move a cursor past so many records; return False if they had been dropped before."""
-        row = self.state.feeds.get(feed)
-        if row is None or sequence <= row.passed:
-            return False
-        row.passed = sequence
-        row.pending -= records
-        row.account.add(done)
-        self.state.changed.add(feed)
-        self.rejects.keep(feed, rejects)
-        return True
-
-    def save_feeds(self) -> None:
-        """Write the rows that have changed."""
-        for feed in self.state.changed:
-            row = self.state.feeds[feed]
-            account = row.account
-            self.connection.execute(
-                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(feed, row.passed, row.accepted, account.delivered, account.filtered),
-                    *(account.rejected, account.dropped, account.shortened, account.unpacked),
-                ),
-            )
-        self.state.changed.clear()
-
-    def replay(self, feed: str, since: float, until: float) -> int:
-        """Write batches that were on their way in a time once more, if a feed has passed them.
-
-        That is, accepted before its end, and not passed by all feeds before it began.
-
-        Returns how many records.
-        """
-        row = self.state.feeds[feed]
-        wanted = _wanted(feed, self.wanted.get(feed, ()))
-        where = (
-            "accepted_at <= :until AND coalesce(passed_at, accepted_at) >= :since "
-            f"AND sequence <= :passed AND body = sequence AND {_WANTED}"
-        )
-        values = {"since": since, "until": until, "passed": row.passed, **wanted}
-        batches, records = self.connection.execute(
-            f"SELECT count(*), coalesce(sum(records), 0) FROM batches WHERE {where}",  # noqa: S608 - constants
-            values,
-        ).fetchone()
-        self.connection.execute(
-            "INSERT INTO batches (source, connection, feed, records, data_bytes, stored_bytes, "  # noqa: S608 - constants
-            "accepted_at, body) SELECT source, connection, :feed, records, data_bytes, "
-            f"stored_bytes, :now, body FROM batches WHERE {where} ORDER BY sequence",
-            {**values, "now": self._now()},
-        )
-        state = self.state
-        state.last_sequence += batches
-        state.used_bytes += batches * self.limits.overhead_bytes
-        row.accepted += records
-        row.pending += records
-        state.changed.add(feed)
-        return int(records)
-
-    def retry_rejects(self, feed: str | None) -> tuple[list[Appended], int]:
-        """Append rejected records anew, each for its feed alone.
-
-        Returns what was appended, and how many records stay rejected: they were cut, or nobody
-        takes them now.
-        """
-        appended: list[Appended] = []
-        stay = last = 0
-        while rows := self.rejects.after(last, feed):
-            last = rows[-1].number
-            again = [one for one in rows if self._can_retry(one)]
-            stay += len(rows) - len(again)
-            for place, ones in groupby(
-                again, lambda one: (one.feed, one.reject.source, one.reject.connection)
-            ):
-                appended.append(self._append_again(*place, list(ones)))
-        return appended, stay
-
-    def _can_retry(self, kept: KeptReject) -> bool:
-        whole = 0 < kept.record_bytes == len(kept.reject.data)
-        return whole and kept.reject.source in self.wanted.get(kept.feed, ())
-
-    def _append_again(
-        self, feed: str, source: str, connection: str, kept: Sequence[KeptReject]
-    ) -> Appended:
-        data = b"".join(one.reject.data + b"\n" for one in kept)
-        for one in kept:
-            self.rejects.delete(one.number, len(one.reject.data))
-        batch = Batch(source, data, len(kept), connection=connection, feed=feed)
-        return self.append(batch, self.pack(data))
+    def skip(self, feed: str, row: FeedRow) -> None:
+        """Go to before the first batch that a feed waits for: it holds up nothing else."""
+        if row.pending:
+            found = self.connection.execute(
+                f"SELECT sequence - 1 FROM batches WHERE sequence > :passed AND {WANTED} "  # noqa: S608 - a constant
+                "ORDER BY sequence LIMIT 1",
+                {"passed": row.passed, **wanted(feed, self.wanted[feed])},
+            ).fetchone()
+            row.passed = found[0] if found else row.passed
 
     def set_aside(self, sequence: int, why: str) -> None:
         """Keep a batch that can't be read back where it holds up nobody."""
@@ -430,7 +318,7 @@ class Store:
             found = None
         self.connection.execute(
             "INSERT OR IGNORE INTO damaged VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sequence, *place, self._now(), why, found and found[0]),
+            (sequence, *place, self.now(), why, found and found[0]),
         )
         self.connection.execute(
             "DELETE FROM damaged WHERE sequence NOT IN "
@@ -447,10 +335,12 @@ class Store:
         self.state, self.rejects.size = saved[0].copy(), saved[1]
 
 
-def _wanted(feed: str, sources: Collection[str]) -> dict[str, object]:
+def wanted(feed: str, sources: Collection[str]) -> dict[str, object]:
+    """Return the values that `WANTED` needs."""
     return {"feed": feed, "sources": json.dumps(sorted(sources))}
 
 
-def _free_bytes(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes the file system of a folder has free for us."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize

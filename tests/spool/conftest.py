@@ -1,10 +1,65 @@
 """Every async test of the spool runs on asyncio's event loop and on uvloop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 
+import pytest
 import uvloop
+
+from nss import telemetry
+from nss.spool.durable import DurableSpool
+from nss.spool.store import Limits
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """Each test tells its events anew."""
+    telemetry.clear()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the spool is."""
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+async def open_spool(path: Path) -> AsyncIterator[Callable[..., Awaitable[DurableSpool]]]:
+    """Return what opens the spool; it is closed at the end."""
+    made: list[DurableSpool] = []
+
+    async def opened(
+        *,
+        now: Callable[[], float] = time.time,
+        at: Callable[[str], None] = lambda _point: None,
+        free_bytes: Callable[[Path], int] = lambda _folder: 1 << 40,
+        max_bytes: int = 1 << 30,
+        min_free_bytes: int = 0,
+        drop_oldest: bool = False,
+        replay_secs: float = 0.0,
+        rejects_max_bytes: int = 1 << 20,
+    ) -> DurableSpool:
+        limits = Limits(
+            max_bytes,
+            min_free_bytes=min_free_bytes,
+            drop_oldest=drop_oldest,
+            replay_secs=replay_secs,
+            rejects_max_bytes=rejects_max_bytes,
+            overhead_bytes=0,
+        )
+        made.append(
+            await DurableSpool.open(
+                path, limits, now=now, free_bytes=free_bytes, at=at, again_secs=0.005
+            )
+        )
+        return made[-1]
+
+    yield opened
+    for spool in made:
+        await spool.close()

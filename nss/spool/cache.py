@@ -1,0 +1,44 @@
+"""The newest batches of a durable spool, in memory."""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+
+from nss.spool import Entry
+
+CACHE_BYTES = 16 << 20
+"""The newest records are kept in memory: a feed that keeps up reads nothing from the disk."""
+
+
+class Cache:
+    """The newest entries, without gaps, up to `CACHE_BYTES` of records."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._size_bytes = 0
+
+    @property
+    def first(self) -> int:
+        """The sequence of the first entry; without any, one that no entry has."""
+        return self._entries[0].sequence if self._entries else sys.maxsize
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last entry."""
+        return self._entries[-1].sequence if self._entries else 0
+
+    def add(self, entry: Entry) -> None:
+        """Add the entry that was accepted last."""
+        if self._entries and entry.sequence != self._entries[-1].sequence + 1:
+            self._entries.clear()
+            self._size_bytes = 0
+        self._entries.append(entry)
+        self._size_bytes += len(entry.batch.data)
+        while self._size_bytes > CACHE_BYTES and len(self._entries) > 1:
+            self._size_bytes -= len(self._entries.popleft().batch.data)
+
+    def find(self, after: int, wanted: Callable[[Entry], bool]) -> Entry | None:
+        """Return the first wanted entry after a sequence."""
+        start = max(0, after + 1 - self.first)
+        return next(filter(wanted, islice(self._entries, start, None)), None)

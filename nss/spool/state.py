@@ -1,0 +1,60 @@
+"""What the spool's writing thread knows beside the tables, to be undone with a transaction."""
+
+from dataclasses import dataclass, field, replace
+
+from nss.account import Account
+
+
+@dataclass(slots=True)
+class FeedRow:
+    """A row of `cursors`."""
+
+    passed: int = 0
+    accepted: int = 0
+    account: Account = field(default_factory=Account)
+    pending: int = 0
+    """Records accepted and not passed."""
+    oldest_at: float = 0.0
+    """When the first of them was accepted, as far as it was looked up."""
+    registration: int = 0
+    """Which cursor may move it: that of the last registration."""
+
+    def copy(self) -> "FeedRow":
+        """Return a row of the same numbers."""
+        return replace(self, account=self.account.copy())
+
+
+@dataclass(slots=True)
+class State:
+    """What the store knows beside the tables."""
+
+    last_sequence: int = 0
+    passed: int = 0
+    """Up to here no feed waits for anything, and the rows say since when."""
+    used_bytes: int = 0
+    feeds: dict[str, FeedRow] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    """Feeds whose rows differ from the table's."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Records dropped for room in this transaction, by feed."""
+    registrations: int = 0
+    unclaimed: int | None = None
+    """The first batch that some feed had yet to pass when the rows of all feeds were lost: the
+    feeds start there. Holds until something new is accepted, since then all feeds are back."""
+
+    def copy(self) -> "State":
+        """Return a state that does not change with this one."""
+        feeds = {name: row.copy() for name, row in self.feeds.items()}
+        return replace(self, feeds=feeds, changed=set(self.changed), dropped=dict(self.dropped))
+
+    @property
+    def horizon(self) -> int:
+        """The first sequence that some feed waits for."""
+        waiting = [row.passed + 1 for row in self.feeds.values() if row.pending > 0]
+        if self.unclaimed is not None:
+            waiting.append(self.unclaimed)
+        return min(waiting, default=self.last_sequence + 1)
+
+
+Saved = tuple[State, tuple[int, int]]
+"""The state, and the size of the rejects."""
