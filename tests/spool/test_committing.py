@@ -64,7 +64,7 @@ def batch(text: str, source: str = "web", position: str | None = None) -> Batch:
 
 async def until(reached: Callable[[], bool]) -> None:
     """Wait for something that has no event."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not reached():  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.001)
 
@@ -127,7 +127,7 @@ async def test_a_batch_larger_than_all_that_may_wait_goes_in(open_spool: Open) -
     cursor = await spool.cursor("mcas", ["web"])
     large = Batch("web", b"x" * (INFLIGHT_BYTES + 1) + b"\n", 1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         accepted = await asyncio.gather(
             spool.append(batch("a")), spool.append(large), spool.append(batch("b"))
         )

@@ -1,19 +1,14 @@
 """Reading a backlog back: in order, ahead of the feed, and within bounds."""
 
 import asyncio
-import logging
 import tracemalloc
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-
-import pytest
 
 from nss.account import Account
 from nss.batch import Batch
-from nss.spool import Entry, SpoolClosed, SpoolError
+from nss.spool import Entry, SpoolClosed
 from nss.spool.cursor import DurableCursor
 from nss.spool.durable import DurableSpool
-from nss.spool.schema import suspect_mark
 
 Open = Callable[..., Awaitable[DurableSpool]]
 
@@ -220,26 +215,3 @@ async def test_a_replay_counts_for_the_cursor_at_work(open_spool: Open) -> None:
 
     new = await taking
     assert (new.accepted_records, new.pending_records) == (2, 1)
-
-
-async def test_closing_while_reading_ahead_leaves_a_sound_file(
-    open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    spool = await open_spool()
-    for feed in ("a", "b", "c", "d"):
-        await spool.cursor(feed, ["web"])
-    await filled(spool, 40, 1 << 20)
-    await spool.close()
-    again = await open_spool()
-    cursors = [await again.cursor(feed, ["web"]) for feed in ("a", "b", "c", "d")]
-    reading = [asyncio.ensure_future(cursor.next()) for cursor in cursors]
-    await asyncio.sleep(0)
-
-    await again.close()
-
-    told = await asyncio.gather(*reading, return_exceptions=True)
-    assert all(isinstance(one, Entry | SpoolError) for one in told)
-    assert not suspect_mark(path).exists()
-    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
-    last = await (await open_spool()).cursor("a", ["web"])
-    assert (last.pending_records, (await last.next()).sequence) == (40, 1)

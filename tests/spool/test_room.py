@@ -51,7 +51,7 @@ def sequences(path: Path) -> list[int]:
 
 async def full(spool: DurableSpool) -> None:
     """Wait until an append waits for room."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not spool.full:  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.001)
 
@@ -142,7 +142,7 @@ async def test_many_old_batches_are_deleted_soon_though_nothing_happens(
     clock.time += 100
     await spool.settle()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while sequences(path):  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.01)
     assert spool.used_bytes == 0
