@@ -12,7 +12,8 @@ killed (or, last, when the machine loses power):
 - `syslog-ng-disk` (`reliable(yes)`): it is delivered; there is no option to sync the queue, so a
   loss of power takes what the kernel has not written yet.
 - `rsyslog-disk` (LinkedList with a file name, `syncQueueFiles`): it is lost unless it has been
-  moved to disk, which begins at the high watermark; those on disk are synced.
+  moved to disk, which begins at the high watermark. imfile never fills the queue so far: in this
+  job all of it stays in memory. With a lower watermark this build delivered nothing.
 """
 
 import os
