@@ -69,8 +69,6 @@ class DurableCursor:
     async def next(self) -> Entry:
         """Return the first batch after the last one returned; wait until there is one."""
         while True:
-            if self.failure is not None:
-                raise self.failure
             found = await self._following()
             if found is None:
                 if self._spool.sealed and self._looked_at >= self._spool.last_sequence:
@@ -139,6 +137,8 @@ class DurableCursor:
     async def _following(self) -> Entry | Lost | None:
         """Return the next batch for this feed, `None` if there is none yet."""
         spool = self._spool
+        if self.failure is not None:
+            raise self.failure
         while not self._ahead:
             if self._reading is None and self._looked_at >= spool.last_sequence:
                 return None
@@ -147,6 +147,8 @@ class DurableCursor:
                 self._looked_at = spool.last_sequence if entry is None else entry.sequence
                 return entry
             await self._read()
+            if self.failure is not None:
+                raise self.failure
         found = self._ahead.popleft()
         if not self._ahead and not spool.holds(self._looked_at + 1):
             self._start_reading()  # while the batch at hand is worked on

@@ -1,0 +1,43 @@
+"""Letting go of a spool's file while others are still busy with it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from nss.batch import Batch
+from nss.spool import Entry, SpoolError
+from nss.spool.durable import DurableSpool
+from nss.spool.schema import suspect_mark
+
+Open = Callable[..., Awaitable[DurableSpool]]
+
+FEEDS = ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 10])
+async def test_closing_while_reading_ahead_leaves_a_sound_file(
+    open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture, turns: int
+) -> None:
+    spool = await open_spool()
+    for feed in FEEDS:
+        await spool.cursor(feed, ["web"])
+    large = Batch("web", b"x" * (1 << 20) + b"\n", 1)
+    await asyncio.gather(*(spool.append(large) for _ in range(20)))
+    await spool.close()
+    again = await open_spool()
+    cursors = [await again.cursor(feed, ["web"]) for feed in FEEDS]
+    reading = [asyncio.ensure_future(cursor.next()) for cursor in cursors]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    await again.close()
+
+    told = await asyncio.gather(*reading, return_exceptions=True)
+    assert all(isinstance(one, Entry | SpoolError) for one in told), told
+    assert not suspect_mark(path).exists()
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+    last = await (await open_spool()).cursor("a", ["web"])
+    assert (last.pending_records, (await last.next()).sequence) == (20, 1)
