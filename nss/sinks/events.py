@@ -110,6 +110,17 @@ def addresses_changed(feed: str, host: str, before: list[str], after: list[str])
     count("sink_address_changes", feed)
 
 
+def half_line_ended(feed: str, path: str) -> None:
+    """Tell that the file ended within a line, which a process that was killed had begun."""
+    emit(
+        logging.WARNING,
+        "sink_file_half_line",
+        feed,
+        "The file ended within a line: the next one begins on a line of its own.",
+        path=path,
+    )
+
+
 def file_reopened(feed: str, path: str) -> None:
     """Tell that the file was moved or removed by somebody and was opened anew."""
     emit(

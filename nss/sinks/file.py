@@ -258,10 +258,27 @@ class FileSink:
             self._let_go()
             events.file_reopened(self.name, self.destination)
         if self._fd is None:
-            self._fd = os.open(self._path, _FLAGS, _MODE)
+            self._fd = self._opened()
             self._folder_is_synced = False
         self._is_regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         return self._fd
+
+    def _opened(self) -> int:
+        """Return `path`, opened to append.
+
+        Half a line at its end, of a process that was killed as it wrote, is ended there: the line
+        comes again, whole.
+        """
+        fd = os.open(self._path, _FLAGS, _MODE)
+        try:
+            size_bytes = os.fstat(fd).st_size
+            if size_bytes and _last_byte(self._path, size_bytes) != b"\n":
+                self._write(fd, memoryview(b"\n"))
+                events.half_line_ended(self.name, self.destination)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
 
     def _is_in_place(self, fd: int) -> bool:
         try:
@@ -277,6 +294,15 @@ class FileSink:
 
     def _sentence(self, error: OSError) -> str:
         return f"writing failed: {(error.strerror or str(error)).lower()} ({self.destination})"
+
+
+def _last_byte(path: str, size_bytes: int) -> bytes:
+    """Return the last byte of a file, LF if it can't be read by this user."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a str
+            return os.pread(file.fileno(), 1, size_bytes - 1)
+    except PermissionError:
+        return b"\n"
 
 
 def _take_back(fd: int, torn_bytes: int) -> bool:

@@ -259,3 +259,32 @@ async def test_a_cancelled_send_never_overlaps_the_next(tmp_path: Path) -> None:
     written = path.read_bytes().split(b"\n")[:-1]
     assert outcome == Delivered()
     assert written in ([*lines, b"after"], [b"after"])
+
+
+async def test_half_a_line_that_a_killed_process_left_is_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "web.log"
+    path.write_bytes(b"before\nfir")
+    sink = FileSink("feed", path)
+    await sink.open()
+    outcome = await sink.send(LINES[:1])
+    await sink.close()
+    assert (outcome, path.read_bytes()) == (Delivered(), b"before\nfir\nfirst\n")
+    assert [record.message for record in caplog.records] == [
+        "The file ended within a line: the next one begins on a line of its own."
+    ]
+
+
+async def test_half_a_line_is_ended_once_the_disk_has_space(tmp_path: Path) -> None:
+    path = tmp_path / "web.log"
+    path.write_bytes(b"fir")
+    disk = FullDisk(0)
+    sink = FileSink("feed", path, write=disk)
+    await sink.open()
+    before = await sink.send(LINES[:1])
+    disk.room_bytes = 100
+    after = await sink.send(LINES[:1])
+    await sink.close()
+    assert isinstance(before, RetryAfter)
+    assert (after, path.read_bytes()) == (Delivered(), b"fir\nfirst\n")
