@@ -17,8 +17,6 @@ _KEY = "service.control_socket"
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-_UNIT = 1024
 
 
 @contextmanager
@@ -68,14 +66,6 @@ def harmless(text: str) -> str:
 def harmless_bytes(data: bytes) -> str:
     """Return bytes of a record as harmless text; what is not UTF-8 shows as hexadecimal."""
     return harmless(data.decode(errors="backslashreplace"))
-
-
-def told_size(size_bytes: float) -> str:
-    """Return a number of bytes for people."""
-    size, unit = float(size_bytes), 0
-    while size >= _UNIT and unit < len(_UNITS) - 1:
-        size, unit = size / _UNIT, unit + 1
-    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"
 
 
 def told_secs(secs: float) -> str:

@@ -10,8 +10,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.asking import harmless, service_of, told_secs, told_size, told_time
+from cli.asking import harmless, service_of, told_secs, told_time
 from nss.status import FeedStatus, Reason, SourceStatus, Status
+from nss.units import size_text
 
 EXIT_HEALTHY = 0
 EXIT_DEGRADED = 1
@@ -101,7 +102,7 @@ def _spool(status: Status) -> str:
     spool = status.spool
     kept = "durable" if spool.durable else "in memory, not durable"
     full = ", full" if spool.full else ""
-    used = f"{told_size(spool.used_bytes)} of {told_size(spool.max_bytes)}"
+    used = f"{size_text(spool.used_bytes)} of {size_text(spool.max_bytes)}"
     return f"{kept}, {used}{full}, {spool.kept_rejects:,} rejects kept"
 
 
@@ -117,9 +118,9 @@ def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
             source.kind,
             source.state,
             f"{source.records_per_sec:,.0f}",
-            told_size(source.bytes_per_sec),
+            size_text(source.bytes_per_sec),
             f"{source.records:,}",
-            told_size(source.data_bytes),
+            size_text(source.data_bytes),
             "none yet" if source.last_at is None else f"{told_secs(at - source.last_at)} ago",
         )
         for source in sources

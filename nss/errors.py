@@ -14,6 +14,8 @@
 An error's text is `<what failed>: <why> (<where>)`, and `tip` is what the person can do.
 """
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -71,3 +73,10 @@ class ConfigError(NssError):
     """The configuration is wrong."""
 
     exit_code = 78
+
+
+def unplanned(error: BaseException) -> str:
+    """Return what happened and where, without the error's own text: it may quote a record."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = ", ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames)
+    return f"unplanned {type(error).__name__} ({where})"

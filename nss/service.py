@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import traceback
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
 from operator import attrgetter
@@ -23,7 +22,7 @@ from nss import config as configuration
 from nss.batch import Batch
 from nss.config import Config, FeedConfig
 from nss.config_environment import check_environment
-from nss.errors import NssError, ServiceError
+from nss.errors import NssError, ServiceError, unplanned
 from nss.feed import Feed, Origin
 from nss.operation import Reloaded
 from nss.oversight import Oversight
@@ -106,8 +105,9 @@ class Service:
     async def _begin(self) -> None:
         await self._forget_strangers()
         await self._apply(self.config, await self._plan(self.config, Retired([], [], [])))
-        events.service_started(len(self.sources), len(self.feeds))
-        self._oversight.ready()
+        if self._failure_code is None:
+            events.service_started(len(self.sources), len(self.feeds))
+            self._oversight.ready()
 
     async def _or_stop(self, work: Coroutine[object, object, object]) -> bool:
         """Work until it is done or a stop comes; return whether it was done.
@@ -261,7 +261,10 @@ class Service:
         }
 
     async def _apply(self, config: Config, plan: Plan) -> list[str]:
-        """Start the parts that are not running yet; returns their names. Feeds come first."""
+        """Start the parts that are not running yet; returns their names. Feeds come first.
+
+        When it returns, sources that others connect to are listening, or have failed.
+        """
         started = []
         for feed_settings in config.feeds:
             if feed_settings.name not in self.feeds:
@@ -277,6 +280,10 @@ class Service:
                     source, settings, intake, files_print(settings), task
                 )
                 started.append(f"source {source.name}")
+        for running in self.sources.values():
+            ready = asyncio.create_task(running.part.ready.wait())
+            await asyncio.wait({ready, running.task}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
         return started
 
     async def _start_feed(self, settings: FeedConfig, config: Config, plan: Plan) -> None:
@@ -309,7 +316,7 @@ class Service:
             except NssError as error:
                 self._part_failed(kind, name, str(error), error.exit_code)
             except Exception as error:  # noqa: BLE001 - one part's fault must not go unseen
-                self._part_failed(kind, name, _unplanned(error), ServiceError.exit_code)
+                self._part_failed(kind, name, unplanned(error), ServiceError.exit_code)
 
         return asyncio.create_task(guarded(), name=f"{kind} {name}")
 
@@ -364,13 +371,6 @@ async def _end(tasks: Collection[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _unplanned(error: Exception) -> str:
-    """Return what happened and where, without the error's own text: it may quote a record."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    where = ", ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames)
-    return f"unplanned {type(error).__name__} ({where})"
 
 
 def _checked(path: Path) -> Config:

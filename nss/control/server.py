@@ -1,7 +1,6 @@
 """The service's end of the control socket."""
 
 import json
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from math import isfinite
 from pathlib import Path
@@ -16,7 +15,7 @@ from starlette.routing import Route
 from nss.control import events
 from nss.control.faults import Fault
 from nss.control.listener import Listener
-from nss.errors import NssError, ServiceError, UsageError
+from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.operation import Operation, unknown_feed
 from nss.serving import LocalServer
 from nss.tap import Tap, TapKind
@@ -132,9 +131,9 @@ def _route(method: str, path: str, endpoint: _Endpoint) -> Route:
         except NssError as error:
             fault = Fault.of(error)
         except Exception as error:  # noqa: BLE001 - an operator's question must not hurt the stream
-            where = _where(error)
+            where = unplanned(error)
             events.request_failed("control", f"{method} {path}", where)
-            fault = Fault.of(ServiceError(f"{path[1:]}: unplanned {where}"))
+            fault = Fault.of(ServiceError(f"{path[1:]}: {where}"))
         return _answer(fault, fault.http_status)
 
     return Route(path, answered, methods=[method])
@@ -158,10 +157,3 @@ def encoded(value: object) -> bytes:
     except UnicodeEncodeError:
         plain = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
         return plain.encode("utf-8", "replace")
-
-
-def _where(error: Exception) -> str:
-    """Return what happened and where, without the error's own text: it may quote a record."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = ", ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames)
-    return f"{type(error).__name__} ({places})"

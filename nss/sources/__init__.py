@@ -1,5 +1,6 @@
 """Where records come from: the contract of a source. One file each beside this one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -17,6 +18,9 @@ class Source(Protocol):
 
     name: str
     """The name of the source in the configuration."""
+
+    ready: asyncio.Event
+    """Set by `run` once whoever sends to it can connect."""
 
     async def run(self, accept: Accept) -> None:
         """Read until there is nothing more to come (a whole file, stdin) or until `stop`.

@@ -32,6 +32,7 @@ class FileSource:
         position: str | None = None,
     ) -> None:
         self.name = name
+        self.ready = asyncio.Event()
         self._poll_secs = poll_secs
         self._stopping = asyncio.Event()
         self._reader: Follower | WholeFile
@@ -54,6 +55,7 @@ class FileSource:
         Raises `SourceError` for a file that can't be followed, and for any trouble when it is
         read as a whole.
         """
+        self.ready.set()
         # One thread does everything, so the file is closed after the read that is under way.
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"file source {self.name}")
         try:

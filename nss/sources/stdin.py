@@ -25,6 +25,7 @@ class StdinSource:
     def __init__(self, name: str, *, max_record_bytes: int, fd: int = 0) -> None:
         self.name = name
         self.last_error: str | None = None
+        self.ready = asyncio.Event()
         self._fd = fd
         self._framer = AutoFramer(max_record_bytes)
         self._stopping = asyncio.Event()
@@ -37,6 +38,7 @@ class StdinSource:
         """
         if self._fd == 0 and sys.stdin is None:  # something else may have got the number by now
             raise _unreadable("it was closed when the program started", self._fd)
+        self.ready.set()
         woken, self._wake = os.pipe()
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"stdin source {self.name}")
         try:

@@ -6,21 +6,21 @@ and questions pass, since only they make room. What was done is reported once it
 
 import sqlite3
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from nss.batch import Batch
+from nss.errors import unplanned
 from nss.spool import SpoolError, events, feeds, schema
 from nss.spool.packing import Packed
 from nss.spool.schema import At
 from nss.spool.state import Saved
 from nss.spool.store import Appended, Store
+from nss.units import size_text
 
 AGAIN_SECS = 0.5
 """After an error of the disk, and while space is missing, how soon it is tried again."""
@@ -149,9 +149,7 @@ class Committer:
 
     def _gave_up(self, error: BaseException) -> SpoolError:
         """Let it be known that nothing is written any more. The error's text may quote a record."""
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        where = ", ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames)
-        why = f"unplanned {type(error).__name__} ({where})"
+        why = unplanned(error)
         events.gave_up(str(self._store.path), why)
         if self._store.connection.in_transaction:
             self._undo(self._saved)
@@ -187,7 +185,7 @@ class Committer:
     def _patience_secs(self) -> float:
         if self._purging:
             return PURGE_AGAIN_SECS
-        return self._again_secs if self._appends else IDLE_SECS
+        return self._again_secs if self._appends or self._last_error else IDLE_SECS
 
     def _commit(self) -> None:
         """Do what can be done now, and report it."""
@@ -249,9 +247,10 @@ class Committer:
     def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
         """Write the batches that there is room for; return the others, and what is wrong."""
         left = deque(one for one in self._appends if not one.cancelled)
-        if left and self._store.lacks_space():
-            least = self._store.limits.min_free_bytes
-            return left, f"the file system has less than {least} bytes free"
+        # What was wrong is looked at even when nothing waits: a sender may have given up by now.
+        if (left or self._last_error is not None) and self._store.lacks_space():
+            least = size_text(self._store.limits.min_free_bytes)
+            return left, f"the file system has less than {least} free (spool.min_free_bytes)"
         while left and left[0].packed is not None:
             one, packed = left[0], left[0].packed
             if not self._store.make_room(len(packed.data)):

@@ -92,14 +92,16 @@ def _is_whole(path: Path) -> bool:
     """
     if not path.exists():
         return True
-    if schema.suspect_mark(path).exists():
-        return False
+    is_suspect = schema.suspect_mark(path).exists()
     if not path.stat().st_size:
         log = path.with_name(f"{path.name}-wal")
-        return not log.exists() or not log.stat().st_size
+        return not is_suspect and (not log.exists() or not log.stat().st_size)
     try:
         with closing(schema.connect_reader(path)) as connection:
-            if not schema.check_form(connection, path):
+            form = schema.check_form(connection, path)  # a newer one is not ours to mend
+            if is_suspect:
+                return False
+            if not form:
                 return True
             found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
             return found.issuperset(CHECKED_TABLES) and all(

@@ -119,8 +119,8 @@ async def test_nothing_is_accepted_while_less_than_min_free_bytes_is_free(
     up = await scene.until(lambda status: status.feeds[0].delivered == 200)
 
     assert down.spool.last_error == (
-        "spool: nothing is accepted: the file system has less than 8388608 bytes free "
-        f"({scene.folder / 'disk/spool.db'})"
+        "spool: nothing is accepted: the file system has less than 8.0 MiB free "
+        f"(spool.min_free_bytes) ({scene.folder / 'disk/spool.db'})"
     )
     assert not down.health.ok
     assert down.feeds[0].accepted == 100

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from nss import events, logs, telemetry
-from nss.service import _unplanned
+from nss.errors import unplanned
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ def test_an_unplanned_error_is_told_by_its_kind_and_place_only() -> None:
     try:
         b"private \xff".decode()
     except UnicodeDecodeError as error:
-        why = _unplanned(error)
+        why = unplanned(error)
 
     assert why.startswith("unplanned UnicodeDecodeError (test_logs.py:")
     assert "private" not in why

@@ -136,7 +136,8 @@ async def test_records_over_tcp_keep_their_order_within_a_connection(bench: Benc
     running = await bench.start(
         '[sources.gateway]\nkind = "tcp"\nlisten = "127.0.0.1:0"\n', file_feed("lines")
     )
-    host, _, port = str((await running.told("listening"))["address"]).rpartition(":")
+    (listening,) = (one for one in running.events if one["event"] == "listening")  # by now
+    host, _, port = str(listening["address"]).rpartition(":")
 
     async def send(data: bytes) -> None:
         reader, writer = await asyncio.open_connection(host, int(port))

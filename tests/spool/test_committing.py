@@ -195,8 +195,8 @@ async def test_little_free_space_holds_batches_up_and_nothing_else(open_spool: O
     waiting = asyncio.ensure_future(spool.append(batch("a")))
     await until(lambda: spool.last_error is not None)
     assert spool.last_error == (
-        "spool: nothing is accepted: the file system has less than 1048576 bytes free "
-        f"({spool.path})"
+        "spool: nothing is accepted: the file system has less than 1.0 MiB free "
+        f"(spool.min_free_bytes) ({spool.path})"
     )
 
     assert await spool.rejects() == []
@@ -353,3 +353,20 @@ async def test_the_log_stays_small_while_only_cursors_move(open_spool: Open, pat
 
     log = path.with_name(f"{path.name}-wal")
     assert log.stat().st_size < 40 << 20
+
+
+async def test_little_space_is_told_until_there_is_some_though_nobody_waits(
+    open_spool: Open,
+) -> None:
+    free = [0]
+    spool = await open_spool(free_bytes=lambda _: free[0], min_free_bytes=1 << 20)
+    given_up = asyncio.ensure_future(spool.append(batch("a")))
+    await until(lambda: spool.last_error is not None)
+    given_up.cancel()
+    for _ in range(3):
+        await spool.settle()
+    assert spool.last_error is not None
+
+    free[0] = 1 << 30
+
+    await until(lambda: spool.last_error is None)

@@ -9,12 +9,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.asking import harmless, harmless_bytes, told_secs, told_size
+from cli.asking import harmless, harmless_bytes, told_secs
 from cli.replaying import moment
 from nss.control.server import ControlServer
 from nss.errors import ConfigError, ServiceError, UsageError
 from nss.operation import Reloaded
 from nss.spool import SpoolError
+from nss.units import size_text
 from tests.control.commands.conftest import Nss, Terminal
 from tests.control.conftest import NOW, REJECT, FakeOperation
 
@@ -278,7 +279,7 @@ async def test_what_rejects_does_not_know_ends_with_64(
 
 
 def test_numbers_are_told_for_people() -> None:
-    assert [told_size(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
+    assert [size_text(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
         *("0 B", "1023 B", "1.0 KiB", "1.5 MiB", "8.0 GiB")
     ]
     assert [told_secs(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
