@@ -22,6 +22,8 @@ lint: $(VENV)/tested
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/intake.py
+	$(BIN)/python benchmarks/backlog.py
 
 MINUTES ?= 10
 soak: $(VENV)/tested
