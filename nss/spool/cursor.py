@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nss.account import Account
 from nss.spool import Entry, Reject, SpoolClosed
@@ -45,6 +45,15 @@ class Backing(Protocol):
         """Keep a damaged batch where it holds up nobody."""
 
 
+class _Unpassed(NamedTuple):
+    """A batch that was returned and not passed; its records are not held: there may be many."""
+
+    sequence: int
+    records: int
+    accepted_at: float
+    lost: Lost | None = None
+
+
 class DurableCursor:
     """Follows the spool from memory while it keeps up, and reads ahead from the file if not."""
 
@@ -62,7 +71,7 @@ class DurableCursor:
         self._dropped = 0
         self._looked_at = row.passed
         self._oldest_at = row.oldest_at
-        self._unpassed: deque[Entry | Lost] = deque()
+        self._unpassed: deque[_Unpassed] = deque()
         self._ahead: deque[Entry | Lost] = deque()
         self._reading: asyncio.Task[None] | None = None
 
@@ -79,9 +88,14 @@ class DurableCursor:
                 continue
             if not self._unpassed:
                 self._oldest_at = found.accepted_at
-            self._unpassed.append(found)
             if isinstance(found, Entry):
+                self._unpassed.append(
+                    _Unpassed(found.sequence, found.batch.records, found.accepted_at)
+                )
                 return found
+            self._unpassed.append(
+                _Unpassed(found.sequence, found.batch.records, found.accepted_at, found)
+            )
             self._spool.set_aside(self.feed, found)
             await self._pass_lost()
 
@@ -183,7 +197,7 @@ class DurableCursor:
         passed: list[tuple[int, int]] = []
         while self._unpassed and self._unpassed[0].sequence <= sequence:
             one = self._unpassed.popleft()
-            passed.append((one.sequence, one.batch.records))
+            passed.append((one.sequence, one.records))
             self._oldest_at = one.accepted_at
         if self._unpassed:
             self._oldest_at = self._unpassed[0].accepted_at
@@ -197,8 +211,7 @@ class DurableCursor:
 
     async def _pass_lost(self) -> None:
         """Pass batches that can't be read back, once everything before them is passed."""
-        while self._unpassed and isinstance(self._unpassed[0], Lost):
-            lost = self._unpassed[0]
+        while self._unpassed and (lost := self._unpassed[0].lost) is not None:
             records, batch = lost.batch.records, lost.batch
             reason = f"batch {lost.sequence} of {records} records is damaged: {lost.why}"
             reject = Reject(batch.source, batch.connection, reason, b"")

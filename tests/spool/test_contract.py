@@ -76,7 +76,8 @@ async def later(new_spool: Spools) -> AsyncIterator[Later]:
 async def passed(cursor: Cursor, sequence: int) -> None:
     """Deliver the batches returned, up to a sequence."""
     unpassed = cursor._unpassed  # type: ignore[attr-defined]
-    records = sum(one.batch.records for one in unpassed if one.sequence <= sequence)
+    batches = [getattr(one, "batch", one) for one in unpassed if one.sequence <= sequence]
+    records = sum(one.records for one in batches)
     await cursor.advance(sequence, Account(delivered=records))
 
 
