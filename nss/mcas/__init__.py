@@ -1,0 +1,91 @@
+"""Microsoft Defender for Cloud Apps (MCAS): sign-in with Entra, its API, and what can go wrong.
+
+    McasError        69
+    ├── SignInRefused      Entra, or the token it gave, says no; something must be changed
+    ├── Refused            MCAS says no; something must be changed
+    ├── UploadExpired      the storage takes nothing at this upload URL any more: ask for another
+    ├── Throttled          MCAS says later
+    └── Unreachable        no answer, or one that makes no sense: try again later
+
+Errors never carry a secret, a token, or the query of an upload URL.
+"""
+
+from typing import ClassVar, Literal
+
+from nss.errors import NssError
+
+Field = Literal[
+    "client_id",
+    "client_secret",
+    "certificate",
+    "managed_identity",
+    "scope",
+    "authentication_url",
+    "api_url",
+    "token",
+    "data_source",
+    "proxy",
+    "ca_file",
+    "clock",
+    "role",
+]
+"""What a person would have to change; `role` and `data_source` are changed in the portals."""
+
+
+class McasError(NssError):
+    """Something between NSS and MCAS went wrong.
+
+    The message is one sentence for people that names what to fix. `field` is the same for
+    programs, `code` the error code of Entra or MCAS, as `AADSTS7000215`.
+    """
+
+    exit_code: ClassVar[int] = 69
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        tip: str | None = None,
+        field: Field | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, tip=tip)
+        self.sentence = message
+        self.field = field
+        self.code = code
+
+
+class SignInRefused(McasError):  # noqa: N818 - named as the sentence reads
+    """Entra refuses these credentials, or gives a token that is no good for MCAS."""
+
+
+class Refused(McasError):  # noqa: N818 - named as the sentence reads
+    """MCAS refuses the request, and would refuse it again. `status` is the HTTP status."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        tip: str | None = None,
+        field: Field | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, tip=tip, field=field, code=code)
+        self.status = status
+
+
+class UploadExpired(McasError):  # noqa: N818 - named as the sentence reads
+    """The storage refuses an upload URL: it has expired, or never was right."""
+
+
+class Throttled(McasError):  # noqa: N818 - named as the sentence reads
+    """Too many requests. `retry_after_secs` is what the service asks for, `None` if nothing."""
+
+    def __init__(self, message: str, *, retry_after_secs: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_secs = retry_after_secs
+
+
+class Unreachable(McasError):  # noqa: N818 - named as the sentence reads
+    """There was no answer, or a server error, or an answer that is none. Worth another try."""

@@ -1,0 +1,194 @@
+"""What answers of MCAS and of its storage mean when they are not the ones hoped for.
+
+Exact bodies of 401, 403 and 429 are not documented, so nothing here depends on one: the status
+decides, and a text that is known is told.
+"""
+
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from nss.mcas import Field, McasError, Refused, Throttled, Unreachable, UploadExpired
+
+NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
+
+THROTTLED_SECS = 60.0
+"""A text says `throttled` and no time."""
+
+_EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
+_NO_CONTENT = re.compile(r"[^\x20-\x7e]")
+_MAX_TOLD = 120
+_SERVER_ERROR = 500
+
+_REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
+    httpx.codes.UNAUTHORIZED: (
+        "MCAS does not accept the sign-in",
+        "see that the API URL is that of the tenant in the Authentication URL",
+        "api_url",
+    ),
+    httpx.codes.FORBIDDEN: (
+        "MCAS does not permit it",
+        (
+            "give the application the permission Discovery.manage of Microsoft Cloud App "
+            "Security, with admin consent"
+        ),
+        "role",
+    ),
+    httpx.codes.NOT_FOUND: (
+        "there is no MCAS API at the API URL",
+        "take the API URL from the portal: Settings, Cloud Apps, About",
+        "api_url",
+    ),
+    httpx.codes.REQUEST_ENTITY_TOO_LARGE: (
+        "the file is too large for MCAS",
+        "set a smaller max_bytes or max_records for the sink",
+        None,
+    ),
+}
+"""What is wrong, what to do, and the field to change; redirects are told as a wrong API URL."""
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
+    """Return what an answer of the API with a status of 300 or above means."""
+    if status == httpx.codes.TOO_MANY_REQUESTS or (
+        status == httpx.codes.SERVICE_UNAVAILABLE and b"throttled" in body
+    ):
+        return Throttled(
+            f"MCAS asks for fewer requests ({place})", retry_after_secs=_after(headers, body)
+        )
+    if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
+        return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
+    code = _code(body)
+    if code is not None and NO_DATA_SOURCE in code:
+        return Refused(
+            f"MCAS knows no data source of that name ({place})",
+            tip='add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
+            '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"',
+            status=status,
+            field="data_source",
+            code=NO_DATA_SOURCE,
+        )
+    told = f", {code}" if code else ""
+    sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{told}", None, None))
+    if status < httpx.codes.BAD_REQUEST:
+        sentence, tip, field = _REFUSALS[httpx.codes.NOT_FOUND]
+    return Refused(
+        f"{sentence}: HTTP {status} ({place})", status=status, tip=tip, field=field, code=code
+    )
+
+
+def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
+    """Return what an answer of the storage means; its URL is not told."""
+    code = headers.get("x-ms-error-code") or _xml_code(body)
+    told = f", {_harmless(code)}" if code else ""
+    if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
+        secs = _after(headers, body)
+        return Throttled(
+            f"the storage is busy: HTTP {status}{told} ({place})", retry_after_secs=secs
+        )
+    if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
+        return Unreachable(f"the storage has trouble of its own: HTTP {status}{told} ({place})")
+    if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+        return UploadExpired(
+            f"the upload URL is not valid any more: HTTP {status}{told} ({place})", code=code
+        )
+    return Refused(
+        f"the storage refuses it: HTTP {status}{told} ({place})", status=status, code=code
+    )
+
+
+def not_json(body: bytes, place: str) -> McasError:
+    """Return what a good status with a body that is no JSON means."""
+    if body.lstrip()[:1] == b"<":
+        return Unreachable(
+            f"something on the way answers with a web page instead of MCAS ({place})",
+            tip="see whether a proxy or a sign-in page stands between: proxy in [mcas]",
+        )
+    return Unreachable(f"MCAS gave an answer that makes no sense ({place})")
+
+
+def no_answer(error: Exception, place: str) -> McasError:
+    """Return what an error of the network means."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message.rstrip(".").lower()
+            return Unreachable(
+                f"the certificate is not trusted: {why} ({place})",
+                tip="name the authority's certificate as ca_file in [mcas], if a proxy inspects "
+                "what is sent; see that the machine's clock is right",
+                field="ca_file",
+            )
+    match error:
+        case httpx.ProxyError():
+            return Unreachable(
+                f"the proxy does not let it through ({place})",
+                tip="see proxy and proxy_auth_file in [mcas]",
+                field="proxy",
+            )
+        case httpx.ConnectTimeout() | httpx.ConnectError():
+            why = (
+                "no answer in time"
+                if isinstance(error, httpx.TimeoutException)
+                else "no connection"
+            )
+            return Unreachable(
+                f"{why} ({place})",
+                tip="see that this machine may reach it on port 443, or set proxy in [mcas]",
+            )
+        case httpx.TimeoutException():
+            return Unreachable(f"no answer in time ({place})")
+    return Unreachable(f"the connection broke off ({place})")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in causes:
+        causes.append(at)
+        at = at.__cause__ or at.__context__
+    return causes
+
+
+def _after(headers: Mapping[str, str], body: bytes) -> float | None:
+    """Return how long to wait: a number, a date, the text of Django REST, or nothing known."""
+    value = headers.get("retry-after", "").strip().removesuffix("s").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:6])
+    if value:
+        try:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        except (ValueError, OverflowError):
+            pass
+    found = _EXPECTED.search(body[:4096])
+    if found is not None:
+        return float(found[1])
+    return THROTTLED_SECS if b"throttled" in body[:4096] else None
+
+
+def _code(body: bytes) -> str | None:
+    """Return the error code of a JSON answer, printable and short."""
+    try:
+        found: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    for key in ("errorMessageCode", "code", "error", "detail"):
+        if isinstance(found.get(key), str):
+            return _harmless(found[key])
+    return None
+
+
+def _xml_code(body: bytes) -> str | None:
+    found = re.search(rb"<Code>([A-Za-z0-9]{1,80})</Code>", body[:4096])
+    return found[1].decode() if found is not None else None
+
+
+def _harmless(text: str) -> str:
+    return _NO_CONTENT.sub("?", text)[:_MAX_TOLD]

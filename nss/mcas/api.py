@@ -1,0 +1,279 @@
+"""The API of MCAS that NSS needs: upload in three steps, and the reads that prove arrival.
+
+    GET  /api/v1/discovery/upload_url/?filename=..&source=..   -> {"url": .., "provider": ..}
+    PUT  that url                                              the file, to a storage of its own
+    POST /api/v1/discovery/done_upload/  {"uploadUrl": .., "inputStreamName": ..}
+    GET  /api/discovery/streams/                               the data sources
+    POST /api/v1/governance/                                   files that could not be parsed
+
+An upload URL is a secret: whoever has it may write there.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+from xml.sax.saxutils import escape
+
+import httpx
+import orjson
+
+from nss.mcas import Unreachable, answering
+from nss.mcas.limiter import Limiter
+from nss.mcas.network import Network
+from nss.secret import Secret
+
+SINGLE_PUT_BYTES = 64 << 20
+"""Larger files go in blocks: the storage's oldest limit for one PUT."""
+
+BLOCK_BYTES = 32 << 20
+
+PIECE_BYTES = 256 << 10
+
+MAX_ANSWER_BYTES = 4 << 20
+
+
+class Authorization(Protocol):
+    """What the `Authorization` header is made of."""
+
+    async def header(self) -> Secret:
+        """Return the header's value. Raises `McasError`."""
+
+    def refused(self) -> None:
+        """MCAS did not take the last one (401)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadUrl:
+    """Where a file is to be put."""
+
+    url: Secret
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A data source of Cloud Discovery."""
+
+    name: str
+    last_received: str | None
+    """As the service writes it (ISO 8601, UTC)."""
+    failed_files: int
+    log_type: int | None
+    receiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """A file that Cloud Discovery could not use."""
+
+    at: float | None
+    """Seconds since the epoch."""
+    text: str
+
+
+class McasApi:
+    """One tenant's API. Every call raises `McasError`, and only that.
+
+    `api_url` has no path. All calls that share a `limiter` share its turns; what goes to the
+    storage is not counted there.
+    """
+
+    def __init__(
+        self, api_url: str, authorization: Authorization, network: Network, limiter: Limiter
+    ) -> None:
+        self.api_url = api_url
+        self._authorization = authorization
+        self._limiter = limiter
+        self._client = network.client()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
+        """Ask for a place to put a file."""
+        answer = await self._object(
+            "GET",
+            "/api/v1/discovery/upload_url/",
+            {"params": {"filename": filename, "source": source_type}},
+        )
+        url, provider = answer.get("url"), answer.get("provider", "")
+        if not isinstance(url, str) or not url.startswith("https://"):
+            raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
+        return UploadUrl(Secret(url), str(provider))
+
+    async def put(
+        self,
+        where: UploadUrl,
+        file: IO[bytes],
+        size_bytes: int,
+        *,
+        single_put_bytes: int = SINGLE_PUT_BYTES,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        """Put the first `size_bytes` of a file there. Raises `UploadExpired` for an old URL."""
+        url = httpx.URL(where.url.reveal())
+        if size_bytes <= single_put_bytes:
+            await self._store(url, _Part(file, 0, size_bytes), {"x-ms-blob-type": "BlockBlob"})
+            return
+        names: list[str] = []
+        for at in range(0, size_bytes, block_bytes):
+            name = base64.b64encode(f"{len(names):08d}".encode()).decode()
+            block = url.copy_merge_params({"comp": "block", "blockid": name})
+            await self._store(block, _Part(file, at, min(block_bytes, size_bytes - at)), {})
+            names.append(name)
+        latest = "".join(f"<Latest>{escape(name)}</Latest>" for name in names)
+        text = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{latest}</BlockList>'
+        blocks = url.copy_merge_params({"comp": "blocklist"})
+        await self._store(blocks, text.encode(), {"content-type": "application/xml"})
+
+    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+        """Hand a file that was put over to Cloud Discovery."""
+        await self._object(
+            "POST",
+            "/api/v1/discovery/done_upload/",
+            {"json": {"uploadUrl": where.url.reveal(), "inputStreamName": data_source}},
+        )
+
+    async def streams(self) -> list[Stream]:
+        """Return the data sources."""
+        answer = await self._json("GET", "/api/discovery/streams/", {})
+        # Documented as one object, seen as a list of them under `streams`.
+        if isinstance(answer, dict):
+            answer = answer.get("streams", answer.get("data", [answer]))
+        if not isinstance(answer, list):
+            raise Unreachable(f"MCAS gave no list of data sources ({self.api_url})")
+        return [_stream(one) for one in answer if isinstance(one, dict) and "displayName" in one]
+
+    async def parse_failures(self, limit: int = 5) -> list[ParseFailure]:
+        """Return files that could not be parsed, the latest first.
+
+        Where that is kept is not documented (seen in microsoft/MCAS, 2023), so any answer of
+        another shape is none.
+        """
+        question = {
+            "skip": 0,
+            "limit": limit,
+            "sortField": "timestamp",
+            "sortDirection": "desc",
+            "filters": {"type": {"eq": ["DiscoveryParseLogTask"]}, "status": {"eq": [False]}},
+        }
+        answer = await self._object("POST", "/api/v1/governance/", {"json": question})
+        found = answer.get("data")
+        found = found if isinstance(found, list) else []
+        return [_failure(one) for one in found if isinstance(one, dict)]
+
+    # One request.
+
+    async def _object(
+        self, method: str, path: str, request: Mapping[str, object]
+    ) -> dict[str, object]:
+        answer = await self._json(method, path, request)
+        if not isinstance(answer, dict):
+            raise Unreachable(f"MCAS gave an answer that makes no sense ({self.api_url})")
+        return answer
+
+    async def _json(self, method: str, path: str, request: Mapping[str, object]) -> object:
+        status, headers, body = await self._ask(method, path, request)
+        if status == httpx.codes.UNAUTHORIZED:
+            self._authorization.refused()  # it may have been revoked before its time: once more
+            status, headers, body = await self._ask(method, path, request)
+        if status >= httpx.codes.MULTIPLE_CHOICES:
+            raise answering.refusal(status, headers, body, self.api_url)
+        try:
+            found: object = orjson.loads(body) if body.strip() else {}
+        except orjson.JSONDecodeError:
+            raise answering.not_json(body, self.api_url) from None
+        return found
+
+    async def _ask(
+        self, method: str, path: str, request: Mapping[str, object]
+    ) -> tuple[int, httpx.Headers, bytes]:
+        header = await self._authorization.header()
+        await self._limiter.turn()
+        async with self._answer(
+            method,
+            f"{self.api_url}{path}",
+            {"headers": {"authorization": header.reveal(), "accept": "application/json"}}
+            | dict(request),
+        ) as response:
+            return response.status_code, response.headers, await _body(response, self.api_url)
+
+    async def _store(
+        self, url: httpx.URL, content: "_Part | bytes", headers: dict[str, str]
+    ) -> None:
+        """Send something to the storage; the URL's query is what authorises it."""
+        place = f"https://{url.host}"
+        headers = headers | {"content-length": str(len(content))}
+        sent = content if isinstance(content, bytes) else content.pieces()
+        async with self._answer("PUT", url, {"headers": headers, "content": sent}) as response:
+            body = await _body(response, place)
+            if response.status_code >= httpx.codes.MULTIPLE_CHOICES:
+                raise answering.storage_refusal(response.status_code, response.headers, body, place)
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, url: httpx.URL | str, request: dict[str, Any]
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request; all that the network does to it becomes an `McasError`."""
+        place = f"https://{httpx.URL(url).netloc.decode()}"
+        try:
+            async with self._client.stream(method, url, **request) as response:
+                yield response
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            # Without its text: httpx quotes URLs.
+            raise answering.no_answer(error, place) from None
+
+
+class _Part:
+    """Some bytes of a file."""
+
+    def __init__(self, file: IO[bytes], at: int, size_bytes: int) -> None:
+        self._file = file
+        self._at = at
+        self._size_bytes = size_bytes
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield them; the file was written just now, so that no disk is waited for."""
+        self._file.seek(self._at)
+        left = self._size_bytes
+        while left:
+            piece = self._file.read(min(left, PIECE_BYTES))
+            if not piece:
+                raise OSError("the file is shorter than it was")
+            left -= len(piece)
+            yield piece
+
+
+async def _body(response: httpx.Response, place: str) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise Unreachable(f"the answer is too long to be one ({place})")
+    return bytes(body)
+
+
+def _stream(found: Mapping[str, Any]) -> Stream:
+    failed, log_type = found.get("logFilesFailsCount"), found.get("logType")
+    received = found.get("lastDataReceived")
+    kind, protocol = found.get("receiverType"), found.get("protocol")
+    return Stream(
+        str(found["displayName"]),
+        str(received) if received else None,
+        failed if isinstance(failed, int) else 0,
+        log_type if isinstance(log_type, int) else None,
+        " ".join(str(word) for word in (kind, protocol) if word),
+    )
+
+
+def _failure(found: Mapping[str, Any]) -> ParseFailure:
+    at, status = found.get("timestamp"), found.get("status")
+    text = status.get("errorMessage") or status.get("message") if isinstance(status, dict) else None
+    text = text or found.get("errorMessage") or found.get("description") or "it says no more"
+    return ParseFailure(at / 1000 if isinstance(at, int | float) else None, str(text)[:300])

@@ -1,0 +1,61 @@
+"""How the way to Microsoft's services goes: certificates, proxy and patience, for both clients."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import requests
+
+from nss.secret import Secret
+
+CONNECT_SECS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Settings that hold for sign-in, API and upload alike.
+
+    What the environment says about proxies and certificates does not count: a service started by
+    systemd and a command typed by an administrator have to go the same way.
+    """
+
+    ca_file: Path | None = None
+    """PEM with the authorities to trust instead of the system's (an inspecting proxy's)."""
+    proxy: Secret | None = None
+    """`http://[USER:PASSWORD@]HOST:PORT`."""
+    timeout_secs: float = 60.0
+    """For one answer, and for each pause while a body is on its way."""
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client for the API. Raises `OSError` for a `ca_file` that can't be used."""
+        return httpx.AsyncClient(
+            verify=ssl.create_default_context(cafile=self.ca_file),
+            proxy=None if self.proxy is None else self.proxy.reveal(),
+            timeout=httpx.Timeout(self.timeout_secs, connect=CONNECT_SECS),
+            limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def session(self) -> requests.Session:
+        """Return a session for msal, which sets no timeout of its own."""
+        session = _PatientSession(self.timeout_secs)
+        session.trust_env = False
+        session.verify = True if self.ca_file is None else str(self.ca_file)
+        if self.proxy is not None:
+            session.proxies = {"https": self.proxy.reveal(), "http": self.proxy.reveal()}
+        return session
+
+
+class _PatientSession(requests.Session):
+    """Gives every request a timeout."""
+
+    def __init__(self, timeout_secs: float) -> None:
+        super().__init__()
+        self._timeout = (CONNECT_SECS, timeout_secs)
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own
+        kwargs.setdefault("timeout", self._timeout)
+        return super().request(*args, **kwargs)

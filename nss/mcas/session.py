@@ -1,0 +1,110 @@
+"""The one way of this process to MCAS: with the credentials that are stored now, and limited."""
+
+import asyncio
+
+from nss.credentials import CredentialsStore
+from nss.mcas import SignInRefused, answers
+from nss.mcas.api import McasApi
+from nss.mcas.limiter import Limiter
+from nss.mcas.network import Network
+from nss.mcas.signin import SignIn, require_role
+from nss.secret import Secret
+
+
+class SignInAuthorization:
+    """A bearer token of Entra, asked for when the last one is at its end."""
+
+    def __init__(self, sign_in: SignIn) -> None:
+        self._sign_in = sign_in
+
+    async def header(self) -> Secret:
+        """Return `Bearer TOKEN`. Raises `McasError`; a token without the role is refused here."""
+        token = await asyncio.to_thread(self._sign_in.token)
+        require_role(token)
+        return Secret(f"Bearer {token.value.reveal()}")
+
+    def refused(self) -> None:
+        """Ask Entra for another token next time."""
+        self._sign_in.forget()
+
+
+class TokenAuthorization:
+    """A legacy API token, which nobody can renew."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    async def header(self) -> Secret:
+        """Return `Token TOKEN`."""
+        return Secret(f"Token {self._token.reveal()}")
+
+    def refused(self) -> None:
+        """Nothing can be done about it here."""
+
+
+class McasSession:
+    """Gives the API of the tenant in the stored credentials, and another when those change.
+
+    Feeds that go the same way share one. `token_api_url` is where a legacy token is good for.
+    """
+
+    def __init__(
+        self,
+        store: CredentialsStore,
+        network: Network,
+        limiter: Limiter,
+        *,
+        token_api_url: str | None = None,
+    ) -> None:
+        self.limiter = limiter
+        self._store = store
+        self._network = network
+        self._token_api_url = token_api_url
+        self._renewing = asyncio.Lock()
+        self._api: McasApi | None = None
+        self._before: McasApi | None = None
+        self._stamp: object = None
+
+    def stamp(self) -> object:
+        """Return something that is equal as long as the stored credentials stay the same."""
+        return self._store.stamp()
+
+    async def api(self) -> McasApi:
+        """Return the API with the credentials that are stored now. Raises `NssError`."""
+        async with self._renewing:
+            stamp = self.stamp()
+            if self._api is None or stamp != self._stamp:
+                renewed = self._connect()
+                await _close(self._before)  # others may still wait for answers of the last one
+                self._before, self._api, self._stamp = self._api, renewed, stamp
+            return self._api
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await _close(self._api)
+        await _close(self._before)
+        self._api = self._before = None
+
+    def _connect(self) -> McasApi:
+        credentials = self._store.load()
+        if credentials is not None:
+            sign_in = SignInAuthorization(SignIn(credentials, self._network))
+            return McasApi(credentials.api_url, sign_in, self._network, self.limiter)
+        token = self._store.token()
+        if token is None:
+            raise SignInRefused(
+                "there are no credentials for MCAS", tip="run: sudo nss configure-mcas2"
+            )
+        if self._token_api_url is None:
+            raise SignInRefused(
+                "there is a legacy token for MCAS, and no API URL to use it at",
+                tip="run sudo nss configure-mcas2, or set token_api_url in [mcas]",
+                field="api_url",
+            )
+        api_url = answers.api_url(self._token_api_url)
+        return McasApi(api_url, TokenAuthorization(token), self._network, self.limiter)
+
+
+async def _close(api: McasApi | None) -> None:
+    if api is not None:
+        await api.close()

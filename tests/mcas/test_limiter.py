@@ -1,0 +1,70 @@
+"""The limit of requests a minute, with a clock that only sleeping moves."""
+
+import asyncio
+
+from nss.mcas.limiter import Limiter
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    async def sleep(self, secs: float) -> None:
+        self.at += secs
+
+
+async def turns(limiter: Limiter, clock: Clock, number: int) -> list[float]:
+    """Return when each of so many turns was had, in seconds after the first."""
+    began_at, found = clock.at, []
+    for _ in range(number):
+        await limiter.turn()
+        found.append(clock.at - began_at)
+    return found
+
+
+async def test_a_burst_goes_through_and_then_the_minute_has_to_pass() -> None:
+    clock = Clock()
+    limiter = Limiter(3, clock=clock, sleep=clock.sleep)
+    assert await turns(limiter, clock, 7) == [0, 0, 0, 60, 60, 60, 120]
+
+
+async def test_turns_come_back_one_by_one_as_they_were_taken() -> None:
+    clock = Clock()
+    limiter = Limiter(2, clock=clock, sleep=clock.sleep)
+    await limiter.turn()
+    clock.at += 20
+    await limiter.turn()
+    assert await turns(limiter, clock, 2) == [40, 60]
+
+
+async def test_no_more_than_the_limit_in_any_minute_whoever_asks() -> None:
+    clock = Clock()
+    limiter = Limiter(30, clock=clock, sleep=clock.sleep)
+    found: list[float] = []
+
+    async def feed() -> None:
+        for _ in range(25):
+            await limiter.turn()
+            found.append(clock.at)
+
+    await asyncio.gather(*(feed() for _ in range(4)))
+    assert all(sum(at <= other < at + 60 for other in found) <= 30 for at in found)
+
+
+async def test_a_hold_keeps_everybody_back() -> None:
+    clock = Clock()
+    limiter = Limiter(10, clock=clock, sleep=clock.sleep)
+    limiter.hold(35)
+    limiter.hold(5)
+    assert await turns(limiter, clock, 2) == [35, 35]
+
+
+async def test_a_changed_limit_holds_from_the_next_turn_on() -> None:
+    clock = Clock()
+    limiter = Limiter(2, clock=clock, sleep=clock.sleep)
+    await turns(limiter, clock, 2)
+    limiter.requests_per_minute = 3
+    assert await turns(limiter, clock, 2) == [0, 60]
