@@ -56,8 +56,7 @@ class Feed:
         self.sink = sink
         self.handed_over = 0
         """Lines that the sink took; moves inside of a batch, the account only at its end."""
-        self.sending = False
-        """Whether the sink is at work on lines now."""
+        self.sending_lines = False
         self._error: str | None = None
         self._taps = taps
         self._at = at
@@ -69,6 +68,12 @@ class Feed:
     async def run(self) -> None:
         """Work until the spool is sealed and empty, or until `stop`."""
         await self.sink.open()
+        try:
+            await self._follow()
+        finally:
+            await self.sink.close()
+
+    async def _follow(self) -> None:
         try:
             while not self._stop.is_set():
                 entry = await self._next()
@@ -82,8 +87,6 @@ class Feed:
                 await asyncio.sleep(0)
         except SpoolClosed:
             return
-        finally:
-            await self.sink.close()
 
     def stop(self) -> None:
         """Stop after the batch at hand, or at once when its destination takes nothing."""
@@ -92,6 +95,16 @@ class Feed:
     def failed(self, reason: str) -> None:
         """The sink could not take lines, which it will be asked again to."""
         self._error = reason
+
+    @property
+    def sending(self) -> bool:
+        """Whether the sink is at work on lines now."""
+        return self.sending_lines
+
+    @property
+    def patience_secs(self) -> float:
+        """How long records may wait without anything being wrong."""
+        return 0.0
 
     @property
     def last_error(self) -> str | None:
@@ -257,11 +270,11 @@ class _Delivery:
         if not self._lines:
             return 0
         keys = self._pipeline.keys(self._records) if sink.wants_keys and self._pipeline else None
-        self._feed.sending = True
+        self._feed.sending_lines = True
         try:
             outcome = await sink.send(self._lines, keys)
         finally:
-            self._feed.sending = False
+            self._feed.sending_lines = False
         match outcome:
             case Delivered():
                 self._drop(len(self._lines))

@@ -53,10 +53,10 @@ def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
     if feed.last_error is not None:
         why = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
         yield Reason(component=component, why=why, since=now - feed.failing_secs)
-    elif feed.still_secs >= STUCK_SECS:
+    elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
         why = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
         yield Reason(component=component, why=why, since=now - feed.still_secs)
-    elif feed.lag_secs >= LAG_SECS and feed.lag_growth_secs >= LAG_GROWTH_SECS:
+    elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
         why = (
             f"falls behind: {pending} waiting, the oldest for {feed.lag_secs:.0f} s, "
             f"{feed.lag_growth_secs:.0f} s longer than a minute ago"
@@ -93,6 +93,8 @@ def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:
     if spool.last_error is not None:
         return True
     return not any(
-        feed.last_error is None and not feed.sending and feed.still_secs >= STUCK_SECS
+        feed.last_error is None
+        and not feed.sending
+        and feed.still_secs >= STUCK_SECS + feed.patience_secs
         for feed in feeds
     )

@@ -82,6 +82,8 @@ class FeedStatus:
     """How much the lag grew within the last minute."""
     still_secs: float
     """How long records have been pending while none of them moved."""
+    patience_secs: float
+    """How long records may wait without anything being wrong: the feed's sink collects them."""
     sending: bool
     """Whether its sink is at work on lines now, be it slowly."""
     last_error: str | None

@@ -177,6 +177,7 @@ class Watch:
             lag_secs=lag_secs,
             lag_growth_secs=trail.growth(2, lag_secs, at, MEMORY_SECS)[0],
             still_secs=trail.still_secs,
+            patience_secs=part.patience_secs,
             sending=part.sending,
             last_error=part.last_error,
             failing_secs=trail.failing_secs,
@@ -226,6 +227,6 @@ def _look_at_feed(trail: _Trail, feed: FeedPart, at: float, gap: float) -> None:
 def _feed_state(feed: FeedPart, trail: _Trail, *, moving: bool) -> FeedState:
     if feed.last_error is not None:
         return "failing"
-    if trail.still_secs >= STUCK_SECS:
+    if trail.still_secs >= STUCK_SECS + feed.patience_secs:
         return "stuck"
     return "moving" if moving else "idle"

@@ -77,3 +77,35 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Flush and let go of sockets and files."""
+
+
+class CollectingSink(Sink, Protocol):
+    """A sink that collects lines of many batches and delivers them together.
+
+    `Delivered` of a `send` means that the lines are collected. They are delivered when a `flush`
+    returns that; until then they are nowhere but in the spool and in the sink's collection.
+    """
+
+    max_secs: float
+    """How long lines are collected."""
+
+    @property
+    def collected(self) -> int:
+        """How many lines wait for a `flush`."""
+
+    def begin(self, sequence: int, accepted_at: float) -> None:
+        """The lines that follow are of this batch, as the spool names it.
+
+        Those of a batch that is known to be delivered, by an earlier process say, are not
+        collected again; all else about them is as ever.
+        """
+
+    def due_secs(self) -> float | None:
+        """Return in how many seconds to `flush`; `None` when nothing is collected."""
+
+    async def flush(self) -> Delivered | RetryAfter:
+        """Deliver what was collected when it was called; lines that come meanwhile are the next.
+
+        After a failure it is called again, for the same lines. With nothing to deliver it finishes
+        what an earlier process had begun. Never called twice at the same time.
+        """

@@ -97,6 +97,7 @@ class FakeFeedPart:
     cursor: FakeCursor = field(default_factory=FakeCursor)
     last_error: str | None = None
     handed_over: int = 0
+    patience_secs: float = 0.0
     sending: bool = False
     accepted_records: int = 0
 
@@ -154,6 +155,7 @@ FEED = FeedStatus(
     lag_secs=1.5,
     lag_growth_secs=0.0,
     still_secs=0.0,
+    patience_secs=0.0,
     sending=False,
     last_error=None,
     failing_secs=0.0,

@@ -179,3 +179,12 @@ def test_a_spool_in_memory_says_so_and_may_be_full_for_a_moment() -> None:
     assert health(spool=replace(memory, full=False)).reasons == (not_durable,)
     assert health(spool=memory).ok
     assert not health(spool=replace(memory, full_secs=45.0)).ok
+
+
+def test_a_feed_that_collects_has_its_time_before_it_is_stuck_or_behind() -> None:
+    collecting = replace(FEED, patience_secs=300.0)
+    waiting = replace(collecting, still_secs=340.0, lag_secs=340.0, lag_growth_secs=60.0)
+    assert health(feed=waiting).ok
+    stuck = health(feed=replace(collecting, still_secs=345.0))
+    behind = health(feed=replace(waiting, lag_secs=360.0))
+    assert (stuck.ok, stuck.alive, behind.ok, behind.alive) == (False, False, False, True)

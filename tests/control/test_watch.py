@@ -101,6 +101,7 @@ async def test_a_status_tells_everything(watched: Watched) -> None:
         lag_secs=0.5,
         lag_growth_secs=0.5,
         still_secs=0.0,
+        patience_secs=0.0,
         sending=False,
         last_error=None,
         failing_secs=0.0,

@@ -1,0 +1,325 @@
+"""A feed whose sink collects, on a real spool: what is passed when."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from formats import filters, language
+from formats.pipeline import FeedSettings
+from formats.read_json import json_names
+from nss.account import Account
+from nss.batch import Batch
+from nss.collecting import CollectingFeed
+from nss.feed import Origin
+from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
+from nss.spool.durable import DurableSpool
+from nss.spool.store import Limits
+
+FORMAT = language.parse("%s{login} %s{eurl}\n")
+DUE_RECORDS = 10
+
+
+@dataclass
+class Collecting:
+    """A sink that is due at ten lines, and delivers unless it is told to fail."""
+
+    name: str = "up"
+    destination: str = "nowhere"
+    last_error: str | None = None
+    max_line_bytes: int = 10_000
+    wants_keys: bool = False
+    max_secs: float = 300.0
+    collected_lines: list[bytes] = field(default_factory=list)
+    delivered: list[list[bytes]] = field(default_factory=list)
+    batches: list[tuple[int, float]] = field(default_factory=list)
+    outcomes: list[Delivered | RetryAfter] = field(default_factory=list)
+    known: set[int] = field(default_factory=set)
+    rejecting: bytes = b"\0"
+    due_at_secs: float = 300.0
+    flushes: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Flushes wait while it is closed."""
+    outgoing: list[bytes] = field(default_factory=list)
+    skipping: bool = False
+    since: float = 0.0
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def collected(self) -> int:
+        return len(self.collected_lines)
+
+    def begin(self, sequence: int, accepted_at: float) -> None:
+        self.batches.append((sequence, accepted_at))
+        self.skipping = sequence in self.known
+
+    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+        await asyncio.sleep(0)
+        for index, line in enumerate(lines):
+            if self.rejecting in line:
+                return Rejected(index, "not wanted")
+            if not self.skipping:
+                self.since = self.since if self.collected_lines else time.monotonic()
+                self.collected_lines.append(line)
+        return Delivered()
+
+    def due_secs(self) -> float | None:
+        if not self.collected_lines:
+            return None
+        if self.collected >= DUE_RECORDS:
+            return 0.0
+        return max(0.0, self.since + self.due_at_secs - time.monotonic())
+
+    async def flush(self) -> Delivered | RetryAfter:
+        self.flushes += 1
+        if not self.outgoing:
+            self.outgoing, self.collected_lines = self.collected_lines, []
+        await self.gate.wait()
+        outcome = self.outcomes.pop(0) if self.outcomes else Delivered()
+        if isinstance(outcome, Delivered) and self.outgoing:
+            self.delivered.append(self.outgoing)
+            self.outgoing = []
+        return outcome
+
+
+@dataclass
+class Bench:
+    spool: DurableSpool
+    sink: Collecting
+    feed: CollectingFeed
+    task: "asyncio.Task[None] | None" = None
+    full: bool = False
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.feed.run())
+
+    async def append(self, *users: str) -> None:
+        data = b"".join(b'{"login":"%s","url":"u"}\n' % user.encode() for user in users)
+        await self.spool.append(Batch("web", data, len(users)))
+
+    async def until(self, done: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not done():  # noqa: ASYNC110 - what it waits for sets no event
+                await asyncio.sleep(0.002)
+
+    @property
+    def account(self) -> Account:
+        return replace(self.feed.cursor.account)
+
+    @property
+    def pending(self) -> int:
+        return self.feed.cursor.pending_records
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    spool = await DurableSpool.open(tmp_path / "spool.db", Limits(1 << 30))
+    settings = FeedSettings(FORMAT, filters.parse({"not_users": ["nobody"]}))
+    sink = Collecting()
+    sink.gate.set()
+    found: list[Bench] = []
+    feed = CollectingFeed(
+        "up",
+        await spool.cursor("up", ["web"]),
+        sink,
+        {"web": Origin(json_names(), settings)},
+        is_full=lambda: found[0].full,
+    )
+    found.append(Bench(spool, sink, feed))
+    yield found[0]
+    if found[0].task is not None:
+        found[0].task.cancel()
+        await asyncio.gather(found[0].task, return_exceptions=True)
+    await spool.close()
+
+
+def line(user: str) -> bytes:
+    return f"{user} u".encode()
+
+
+async def test_records_are_pending_until_they_are_delivered_together(bench: Bench) -> None:
+    bench.start()
+    users = [f"user{number}" for number in range(DUE_RECORDS)]
+    await bench.append(*users[:4])
+    await bench.append(*users[4:-1])
+    await bench.until(lambda: bench.sink.collected == DUE_RECORDS - 1)
+    before = (bench.pending, bench.account.delivered, bench.feed.handed_over)
+    await bench.append(users[-1])
+    await bench.until(lambda: not bench.pending)
+    assert before == (DUE_RECORDS - 1, 0, DUE_RECORDS - 1)
+    assert bench.account == Account(delivered=DUE_RECORDS)
+    assert bench.sink.delivered == [[line(user) for user in users]]
+    assert [sequence for sequence, _ in bench.sink.batches] == [1, 2, 3]
+
+
+async def test_it_delivers_what_is_due_though_nothing_more_comes(bench: Bench) -> None:
+    bench.sink.due_at_secs = 0.05
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: not bench.pending)
+    assert bench.sink.delivered == [[b"a u"]]
+
+
+async def test_a_full_spool_is_reason_enough(bench: Bench) -> None:
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.collected)
+    bench.full = True
+    await bench.until(lambda: not bench.pending)
+    assert bench.sink.delivered == [[b"a u"]]
+
+
+async def test_what_the_filter_keeps_out_waits_for_nothing(bench: Bench) -> None:
+    bench.start()
+    await bench.append("nobody", "nobody")
+    await bench.until(lambda: not bench.pending)
+    assert (bench.account, bench.sink.delivered) == (Account(filtered=2), [])
+
+
+async def test_filtered_and_rejected_ones_count_with_their_batch(bench: Bench) -> None:
+    bench.sink.rejecting = b"bad"
+    bench.start()
+    await bench.append("a", "nobody", "bad", "b")
+    await bench.until(lambda: bench.sink.collected == 2)
+    before = (bench.pending, bench.account, await bench.spool.rejects())
+    bench.spool.seal()
+    await bench.until(lambda: not bench.pending)
+    kept = await bench.spool.rejects()
+    assert before == (4, Account(), [])
+    assert bench.account == Account(delivered=2, filtered=1, rejected=1)
+    assert [(one.reject.reason, one.reject.data) for one in kept] == [
+        ("not wanted", b'{"login":"bad","url":"u"}')
+    ]
+
+
+async def test_a_sealed_spool_ends_it_after_the_rest_is_delivered(bench: Bench) -> None:
+    bench.sink.outcomes = [Delivered(), RetryAfter(0, 0.01, "down"), RetryAfter(0, 0.01, "down")]
+    await bench.append("a", "b")
+    bench.spool.seal()
+    async with asyncio.timeout(5):
+        await bench.feed.run()
+    assert (bench.pending, bench.account.delivered, bench.sink.flushes) == (0, 2, 4)
+
+
+async def test_what_can_not_be_delivered_is_tried_again(bench: Bench) -> None:
+    bench.sink.outcomes = [Delivered(), RetryAfter(0, 0.02, "down"), RetryAfter(0, 3600, "still")]
+    bench.sink.due_at_secs = 0
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.flushes == 3)
+    assert (bench.pending, bench.account.delivered, bench.sink.outgoing) == (1, 0, [b"a u"])
+    assert not bench.feed.sending
+
+
+async def test_a_stop_leaves_what_was_collected_pending(bench: Bench) -> None:
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.collected)
+    bench.feed.stop()
+    async with asyncio.timeout(5):
+        assert bench.task is not None
+        await bench.task
+    assert (bench.pending, bench.sink.delivered) == (1, [])
+
+
+async def test_a_stop_ends_it_while_the_destination_is_down(bench: Bench) -> None:
+    bench.sink.outcomes = [RetryAfter(0, 3600, "down")]
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes)
+    bench.feed.stop()
+    async with asyncio.timeout(5):
+        assert bench.task is not None
+        await bench.task
+    assert bench.sink.delivered == []
+
+
+async def test_what_an_earlier_process_had_begun_comes_first(bench: Bench) -> None:
+    await bench.append("a")
+    bench.sink.outcomes = [RetryAfter(0, 0.01, "down"), RetryAfter(0, 3600, "down")]
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 2)
+    assert (bench.sink.batches, bench.pending) == ([], 1)
+
+
+async def test_a_batch_known_to_be_delivered_is_passed_and_counted(bench: Bench) -> None:
+    bench.sink.known = {1}
+    bench.sink.rejecting = b"bad"
+    await bench.append("a", "bad", "nobody")
+    await bench.append("b")
+    bench.start()
+    await bench.until(lambda: bench.sink.collected == 1)
+    before = (bench.pending, bench.account)
+    bench.spool.seal()
+    await bench.until(lambda: not bench.pending)
+    assert before == (1, Account(delivered=1, filtered=1, rejected=1))
+    assert bench.sink.delivered == [[b"b u"]]
+
+
+async def test_it_may_take_its_time_without_anything_being_wrong(bench: Bench) -> None:
+    assert bench.feed.patience_secs == 300
+
+
+async def test_many_rejects_are_not_held_for_long(bench: Bench) -> None:
+    bench.sink.rejecting = b"bad"
+    bench.start()
+    await bench.append("a")
+    for _ in range(9):
+        await bench.append("bad" * 350_000)
+    await bench.until(lambda: bench.account.rejected >= 8)
+    assert bench.sink.delivered == [[b"a u"]]
+
+
+async def test_the_next_collection_grows_while_one_is_delivered(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    await bench.append(*["b"] * (DUE_RECORDS - 1))
+    await bench.append("nobody")
+    await bench.until(lambda: bench.sink.collected == DUE_RECORDS - 1)
+    before = (bench.pending, bench.account, bench.feed.sending)
+    bench.sink.gate.set()
+    await bench.until(lambda: bench.pending == DUE_RECORDS)
+    between = (bench.account, bench.feed.sending)
+    bench.spool.seal()
+    await bench.until(lambda: not bench.pending)
+    assert before == (2 * DUE_RECORDS, Account(), True)
+    assert between == (Account(delivered=DUE_RECORDS), False)
+    assert bench.account == Account(delivered=2 * DUE_RECORDS - 1, filtered=1)
+    assert bench.sink.delivered == [[b"a u"] * DUE_RECORDS, [b"b u"] * (DUE_RECORDS - 1)]
+
+
+async def test_what_was_filtered_meanwhile_is_passed_behind_what_is_delivered(
+    bench: Bench,
+) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    await bench.append("nobody")
+    await bench.until(lambda: len(bench.sink.batches) == 2)
+    await asyncio.sleep(0.05)
+    before = (bench.pending, bench.account)
+    bench.sink.gate.set()
+    await bench.until(lambda: not bench.pending)
+    assert before == (DUE_RECORDS + 1, Account())
+    assert bench.account == Account(delivered=DUE_RECORDS, filtered=1)
+
+
+async def test_a_spool_that_is_full_of_batches_to_come_is_no_reason(bench: Bench) -> None:
+    bench.full = True
+    for _ in range(DUE_RECORDS):
+        await bench.append("a")
+    bench.start()
+    await bench.until(lambda: not bench.pending)
+    assert bench.sink.delivered == [[b"a u"] * DUE_RECORDS]

@@ -1,0 +1,544 @@
+"""The upload sink against a service written down by hand: every step fails in every way.
+
+What the real clients and servers do to each other is in tests/mcas and tests/integration.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+import orjson
+import pytest
+
+from nss.audit import AuditLog
+from nss.errors import NssError
+from nss.mcas import Refused, SignInRefused, Throttled, Unreachable, UploadExpired, answering
+from nss.mcas.api import UploadUrl
+from nss.mcas.limiter import Limiter
+from nss.secret import Secret
+from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
+from nss.sinks.backoff import Backoff
+from nss.sinks.cloud_discovery import RECHECK_SECS, CloudDiscoverySink
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+STEPS = ("initiate", "put", "finalize")
+DOWN = Unreachable("the connection broke off (https://mcas.example)")
+GONE = Refused("MCAS refuses the request: HTTP 400", status=400)
+NO_ROLE = Refused("MCAS does not permit it: HTTP 403", status=403, field="role", tip="consent")
+NO_SOURCE = Refused(
+    "MCAS knows no data source of that name",
+    status=400,
+    field="data_source",
+    code=answering.NO_DATA_SOURCE,
+)
+
+
+def lines(count: int, start: int = 0, at: datetime = NOW) -> list[bytes]:
+    return [
+        f"LEEF:1.0|Z|N|1|{number}|cat=Allowed\tdevTime={at:%b %d %Y %H:%M:%S} GMT".encode()
+        for number in range(start, start + count)
+    ]
+
+
+@dataclass
+class Service:
+    """What MCAS and its storage have; `fail` is raised by the next calls of a step."""
+
+    asked: list[str] = field(default_factory=list)
+    put_at: dict[str, bytes] = field(default_factory=dict)
+    finalized: dict[str, str] = field(default_factory=dict)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    fail: dict[str, list[NssError | OSError]] = field(default_factory=dict)
+    fail_after: dict[str, list[NssError]] = field(default_factory=dict)
+    """As `fail`, after the step was carried out."""
+
+    @property
+    def received(self) -> list[bytes]:
+        """The files that were finalized, in order."""
+        return [self.put_at[url] for url in self.finalized]
+
+    def _fails(self, step: str) -> None:
+        self.asked.append(step)
+        if self.fail.get(step):
+            raise self.fail[step].pop(0)
+
+    def _fails_after(self, step: str) -> None:
+        if self.fail_after.get(step):
+            raise self.fail_after[step].pop(0)
+
+    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
+        self._fails("initiate")
+        self.names.append((filename, source_type))
+        self._fails_after("initiate")
+        return UploadUrl(Secret(f"https://storage.example/{len(self.names)}?sig=private"), "azure")
+
+    async def put(self, where: UploadUrl, file: IO[bytes], size_bytes: int) -> None:
+        self._fails("put")
+        file.seek(0)
+        self.put_at[where.url.reveal()] = file.read(size_bytes)
+        self._fails_after("put")
+
+    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+        self._fails("finalize")
+        assert where.url.reveal() in self.put_at
+        self.finalized[where.url.reveal()] = data_source
+        self._fails_after("finalize")
+
+
+class HeldLimiter(Limiter):
+    """Writes down what it is told, and lets everything pass."""
+
+    def __init__(self, held: list[float]) -> None:
+        super().__init__(1000)
+        self.held = held
+
+    def hold(self, secs: float) -> None:
+        self.held.append(secs)
+
+
+@dataclass
+class Bench:
+    """A sink, the service it talks to, and the clock of both."""
+
+    folder: Path
+    service: Service = field(default_factory=Service)
+    credentials: int = 0
+    at: float = 1000.0
+    options: dict[str, object] = field(default_factory=dict)
+    held: list[float] = field(default_factory=list)
+    audit: AuditLog = field(init=False)
+    limiter: Limiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.audit = AuditLog(self.folder / "audit.log")
+        self.limiter = HeldLimiter(self.held)
+
+    # The session.
+
+    async def api(self) -> Service:
+        return self.service
+
+    def stamp(self) -> object:
+        return self.credentials
+
+    def sink(self) -> CloudDiscoverySink:
+        options = {"max_records": 1000, "max_bytes": 1_000_000, "max_secs": 300.0, "gzip": False}
+        return CloudDiscoverySink(
+            "mcas",
+            self,  # type: ignore[arg-type]
+            self.folder,
+            self.audit,
+            source_type="ZSCALER_QRADAR_SYSLOG",
+            data_source="NSS",
+            clock=lambda: self.at,
+            now=NOW.timestamp,
+            backoff=Backoff(lambda: 0.0),
+            **(options | self.options),  # type: ignore[arg-type]
+        )
+
+    async def opened(self) -> CloudDiscoverySink:
+        sink = self.sink()
+        await sink.open()
+        return sink
+
+    def audited(self) -> list[tuple[str, str, str]]:
+        text = self.audit.path.read_bytes() if self.audit.path.exists() else b""
+        found = [orjson.loads(line) for line in text.splitlines()]
+        return [(one["action"], one["outcome"], one["reason"]) for one in found]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+async def collect(sink: CloudDiscoverySink, *batches: list[bytes], first: int = 1) -> None:
+    for sequence, batch in enumerate(batches, first):
+        sink.begin(sequence, 0.5)
+        assert await sink.send(batch) == Delivered()
+
+
+def file_of(*batches: list[bytes]) -> bytes:
+    return b"".join(line + b"\n" for batch in batches for line in batch)
+
+
+async def flushed(sink: CloudDiscoverySink, bench: Bench) -> list[Outcome]:
+    """Flush as a feed does until it is delivered, and return all outcomes."""
+    outcomes: list[Outcome] = []
+    for _ in range(20):
+        outcome = await sink.flush()
+        outcomes.append(outcome)
+        if isinstance(outcome, Delivered):
+            return outcomes
+        bench.at += outcome.delay_secs
+    raise AssertionError(outcomes)
+
+
+async def test_batches_go_up_as_one_file_once_it_is_due(bench: Bench) -> None:
+    sink = await bench.opened()
+    await collect(sink, lines(3), lines(2, 3))
+    before = (sink.collected, sink.due_secs(), list(bench.service.asked))
+    outcome = await sink.flush()
+    after = (sink.collected, sink.due_secs(), bench.service.asked)
+    await sink.close()
+    assert [before, outcome, after] == [(5, 300, []), Delivered(), (0, None, list(STEPS))]
+    assert bench.service.received == [file_of(lines(5))]
+    assert list(bench.service.finalized.values()) == ["NSS"]
+    assert bench.service.names == [("mcas-20261124T120000-1.log", "ZSCALER_QRADAR_SYSLOG")]
+
+
+async def test_files_follow_each_other(bench: Bench) -> None:
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    await collect(sink, lines(2, 3), first=2)
+    await sink.flush()
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3)), file_of(lines(2, 3))]
+    assert [name for name, _ in bench.service.names] == [
+        *("mcas-20261124T120000-1.log", "mcas-20261124T120000-2.log")
+    ]
+
+
+async def test_lines_that_come_during_an_upload_are_of_the_next_file(bench: Bench) -> None:
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    bench.service.fail["put"] = [DOWN]
+    await sink.flush()
+    await collect(sink, lines(2, 3), first=2)
+    outcomes = [await sink.flush(), await sink.flush()]
+    await sink.close()
+    assert outcomes == [Delivered(), Delivered()]
+    assert bench.service.received == [file_of(lines(3)), file_of(lines(2, 3))]
+
+
+async def test_files_are_compressed_if_wanted(bench: Bench) -> None:
+    bench.options["gzip"] = True
+    sink = await bench.opened()
+    await collect(sink, lines(100))
+    await sink.flush()
+    await sink.close()
+    assert gzip.decompress(bench.service.received[0]) == file_of(lines(100))
+    assert bench.service.names[0][0] == "mcas-20261124T120000-1.log.gz"
+
+
+async def test_a_flush_of_nothing_asks_for_nothing(bench: Bench) -> None:
+    sink = await bench.opened()
+    assert await sink.flush() == Delivered()
+    await sink.close()
+    assert bench.service.asked == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("error", [DOWN, OSError(5, "Input/output error")])
+async def test_a_step_that_fails_is_tried_again_at_the_same_url(
+    bench: Bench, step: str, error: NssError | OSError
+) -> None:
+    bench.service.fail[step] = [error, error]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcomes = await flushed(sink, bench)
+    error_after = sink.last_error
+    await sink.close()
+    assert [type(one) for one in outcomes] == [RetryAfter, RetryAfter, Delivered]
+    assert bench.service.asked == [
+        *STEPS[: STEPS.index(step)],
+        *(step, step),
+        *STEPS[STEPS.index(step) :],
+    ]
+    assert bench.service.received == [file_of(lines(3))]
+    assert error_after is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_an_answer_that_is_lost_doubles_nothing(bench: Bench, step: str) -> None:
+    bench.service.fail_after[step] = [DOWN]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await flushed(sink, bench)
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_delays_grow_while_it_fails_and_the_reason_is_told(bench: Bench) -> None:
+    bench.service.fail["put"] = [DOWN] * 4
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcomes = await flushed(sink, bench)
+    await sink.close()
+    why = "upload failed: the connection broke off (https://mcas.example)"
+    assert outcomes == [*(RetryAfter(0, secs, why) for secs in (0.25, 0.5, 1, 2)), Delivered()]
+
+
+async def test_an_upload_url_that_expired_is_asked_for_anew(bench: Bench) -> None:
+    expired = UploadExpired("the upload URL is not valid any more: HTTP 403")
+    bench.service.fail["put"] = [expired]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcomes = await flushed(sink, bench)
+    await sink.close()
+    assert outcomes == [Delivered()]
+    assert bench.service.asked == ["initiate", "put", *STEPS]
+    assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_urls_that_always_expire_are_not_asked_for_without_end(bench: Bench) -> None:
+    expired = UploadExpired("the upload URL is not valid any more: HTTP 403")
+    bench.service.fail["put"] = [expired] * 3
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcome = await sink.flush()
+    await sink.close()
+    assert isinstance(outcome, RetryAfter)
+    assert bench.service.asked == ["initiate", "put"] * 3
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(35.0, 35.0), (None, 5.0), (0.1, 0.25)])
+async def test_everybody_waits_as_long_as_the_service_asks_for(
+    bench: Bench, asked: float | None, waited: float
+) -> None:
+    bench.service.fail["finalize"] = [Throttled("slower", retry_after_secs=asked)]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcomes = await flushed(sink, bench)
+    await sink.close()
+    assert outcomes == [RetryAfter(0, waited, "upload failed: slower"), Delivered()]
+    assert bench.held == [asked or 5.0]
+    assert bench.service.received == [file_of(lines(3))]
+
+
+REFUSALS = [NO_ROLE, NO_SOURCE, SignInRefused("the Client Secret has expired (AADSTS7000222)")]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: str(one.field))
+async def test_what_a_person_must_mend_stops_it_until_the_credentials_change(
+    bench: Bench, step: str, refusal: NssError
+) -> None:
+    bench.service.fail[step] = [refusal]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    first = await sink.flush()
+    asked = len(bench.service.asked)
+    bench.at += 60
+    again = await sink.flush()
+    asked_meanwhile = len(bench.service.asked) - asked
+    bench.credentials += 1
+    last = await sink.flush()
+    await sink.close()
+    told = str(refusal).replace("\nTry: ", ". Try: ")
+    assert first == again == RetryAfter(0, 1.0, f"upload stopped: {told}")
+    assert asked_meanwhile == 0
+    assert last == Delivered()
+    assert bench.service.received == [file_of(lines(3))]
+    assert bench.audited() == [
+        ("upload", "stopped", f"upload stopped: {told}"),
+        ("upload", "resumed", ""),
+    ]
+
+
+async def test_what_was_mended_in_a_portal_is_noticed_too(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [NO_SOURCE, NO_SOURCE]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcomes = []
+    for _ in range(3):
+        outcomes.append(type(await sink.flush()))
+        bench.at += RECHECK_SECS
+    await sink.close()
+    assert outcomes == [RetryAfter, RetryAfter, Delivered]
+    assert [outcome for _, outcome, _ in bench.audited()] == ["stopped", "resumed"]
+
+
+async def test_a_finalize_that_may_have_been_done_and_is_refused_is_made_again(
+    bench: Bench,
+) -> None:
+    bench.service.fail_after["finalize"] = [DOWN]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    bench.service.fail["finalize"] = [GONE]
+    outcome = await sink.flush()
+    await sink.close()
+    assert outcome == Delivered()
+    assert bench.service.received == [file_of(lines(3))] * 2  # nobody can tell
+
+
+async def test_a_finalize_that_is_refused_at_once_is_not_repeated(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [GONE]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    outcome = await sink.flush()
+    await sink.close()
+    assert isinstance(outcome, RetryAfter)
+    assert bench.service.asked == list(STEPS)
+
+
+@pytest.mark.parametrize("point", [*STEPS, "finalize carried out"])
+async def test_the_next_process_neither_loses_nor_doubles(bench: Bench, point: str) -> None:
+    """The first one is killed as a step fails; the second gets the same batches from the spool."""
+    step = point.split(maxsplit=1)[0]
+    (bench.service.fail_after if " " in point else bench.service.fail)[step] = [DOWN]
+    killed = await bench.opened()
+    await collect(killed, lines(3), lines(2, 3))
+    assert isinstance(await killed.flush(), RetryAfter)
+    await killed.close()
+
+    sink = await bench.opened()
+    assert await sink.flush() == Delivered()  # what the other had begun
+    await collect(sink, lines(3), lines(2, 3), lines(4, 5))
+    assert await sink.flush() == Delivered()
+    await sink.close()
+    assert sorted(b"".join(bench.service.received).splitlines()) == sorted(lines(9))
+
+
+async def test_the_next_process_leaves_out_what_was_delivered(bench: Bench) -> None:
+    killed = await bench.opened()
+    await collect(killed, lines(3))
+    await killed.flush()  # and the spool has not committed that it was passed
+    await killed.close()
+    sink = await bench.opened()
+    await collect(sink, lines(3), lines(2, 3))
+    await sink.flush()
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3)), file_of(lines(2, 3))]
+
+
+async def test_batches_of_another_spool_are_others(bench: Bench) -> None:
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    await sink.close()
+    sink = await bench.opened()
+    sink.begin(1, 7.5)  # the same number, accepted at another time
+    await sink.send(lines(3, 10))
+    await sink.flush()
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3)), file_of(lines(3, 10))]
+
+
+async def test_an_upload_that_was_begun_waits_for_the_service(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [DOWN]
+    killed = await bench.opened()
+    await collect(killed, lines(3))
+    await killed.flush()
+    await killed.close()
+    bench.service.fail["finalize"] = [DOWN, NO_ROLE]
+    sink = await bench.opened()
+    outcomes = [type(await sink.flush()), type(await sink.flush())]
+    bench.credentials += 1
+    outcomes.append(type(await sink.flush()))
+    await sink.close()
+    assert outcomes == [RetryAfter, RetryAfter, Delivered]
+    assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_an_upload_that_nobody_knows_any_more_is_made_again(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [DOWN]
+    killed = await bench.opened()
+    await collect(killed, lines(3))
+    await killed.flush()
+    await killed.close()
+    bench.service.fail["finalize"] = [GONE]
+    sink = await bench.opened()
+    assert await sink.flush() == Delivered()
+    await collect(sink, lines(3))
+    await sink.flush()
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_a_journal_that_makes_no_sense_stops_nothing(bench: Bench) -> None:
+    (bench.folder / "mcas.json").write_bytes(b"nonsense")
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    assert await sink.flush() == Delivered()
+    await sink.close()
+
+
+async def test_old_transactions_are_refused_and_their_neighbours_collected(bench: Bench) -> None:
+    old = lines(1, 50, NOW - timedelta(days=91))
+    sink = await bench.opened()
+    sink.begin(1, 0.5)
+    outcome = await sink.send([*lines(2), *old, *lines(2, 2)])
+    rest = await sink.send(lines(2, 2))
+    await sink.flush()
+    await sink.close()
+    assert outcome == Rejected(2, "older than 90 days, which MCAS refuses")
+    assert rest == Delivered()
+    assert bench.service.received == [file_of(lines(4))]
+
+
+async def test_no_room_for_the_file_keeps_the_lines_waiting(bench: Bench) -> None:
+    sink = CloudDiscoverySink(
+        "mcas",
+        bench,  # type: ignore[arg-type]
+        bench.folder / "missing",
+        bench.audit,
+        source_type="X",
+        data_source="NSS",
+        max_records=10,
+        max_bytes=1000,
+        max_secs=1,
+        gzip=False,
+    )
+    sink.begin(1, 0.5)
+    outcome = await sink.send(lines(1))
+    await sink.close()
+    assert isinstance(outcome, RetryAfter)
+    assert outcome.reason == ("upload failed: lines can't be collected: no such file or directory")
+
+
+async def test_no_upload_url_is_told_anywhere(
+    bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for fail in ({"put": [DOWN]}, {"finalize": [NO_ROLE]}, {"finalize": [GONE]}):
+        bench.service.fail = fail  # type: ignore[assignment]
+        bench.credentials += 1
+        sink = await bench.opened()
+        await collect(sink, lines(3))
+        outcome = await sink.flush()
+        inside = {
+            name: value for name, value in vars(sink).items() if name not in {"_session", "_api"}
+        }
+        told = f"{outcome} {sink.last_error} {sink.destination} {inside}"
+        await sink.close()
+        assert "private" not in told
+    out = "".join(capfd.readouterr())
+    logged = str([vars(record) for record in caplog.records])
+    assert "private" not in out + logged + bench.audit.path.read_text()
+
+
+def test_it_is_cancelled_in_any_step_without_harm(bench: Bench) -> None:
+    """A stop cuts a flush short; the journal tells the next process how far it had come."""
+
+    async def cut(step: str, hang: Callable[..., object]) -> None:
+        sink = await bench.opened()
+        await sink.flush()
+        await collect(sink, lines(3))
+        setattr(bench.service, step, hang)
+        flush = asyncio.ensure_future(sink.flush())
+        await asyncio.sleep(0.05)
+        flush.cancel()
+        await asyncio.gather(flush, return_exceptions=True)
+        await sink.close()
+        delattr(bench.service, step)
+
+    async def hang(*_: object) -> None:
+        await asyncio.sleep(3600)
+
+    async def all_steps() -> None:
+        for step in STEPS:
+            await cut(step, hang)
+        sink = await bench.opened()
+        await sink.flush()
+        await collect(sink, lines(3))
+        await sink.flush()
+        await sink.close()
+
+    asyncio.run(all_steps())
+    assert bench.service.received == [file_of(lines(3))]

@@ -1,0 +1,145 @@
+"""What is collected for an upload: when it is due, and what a full disk does to it."""
+
+import errno
+import gzip
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nss.sinks.collection import Collection
+
+LINE = b"x" * 99
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def collection(
+    folder: Path,
+    clock: Callable[[], float] = lambda: 1000.0,
+    *,
+    max_records: int = 1000,
+    max_bytes: int = 1_000_000,
+) -> Collection:
+    return Collection(
+        folder, max_records=max_records, max_bytes=max_bytes, max_secs=300.0, clock=clock
+    )
+
+
+def content(found: Collection) -> bytes:
+    file, size_bytes = found.plain()
+    file.seek(0)
+    return file.read(size_bytes)
+
+
+def test_it_is_due_after_its_time_from_the_first_line_on(tmp_path: Path) -> None:
+    clock = Clock()
+    found = collection(tmp_path, clock)
+    told = [found.due_secs()]
+    clock.at += 1000
+    found.begin((1, 1.0))
+    found.add([LINE])
+    told.append(found.due_secs())
+    clock.at += 299
+    found.add([LINE])
+    told.append(found.due_secs())
+    clock.at += 5
+    told.append(found.due_secs())
+    found.close()
+    assert told == [None, 300, 1, 0]
+
+
+@pytest.mark.parametrize(("max_records", "max_bytes"), [(35, 10_000), (1000, 3500)])
+def test_it_is_due_before_the_batch_that_might_not_fit(
+    tmp_path: Path, max_records: int, max_bytes: int
+) -> None:
+    found = collection(tmp_path, max_records=max_records, max_bytes=max_bytes)
+    told = []
+    for sequence in (1, 2, 3):
+        found.begin((sequence, 1.0))
+        found.add([LINE] * 10)
+        told.append(found.due_secs())
+    found.close()
+    assert told == [300, 300, 0]
+
+
+def test_the_largest_batch_is_remembered_for_the_next_file(tmp_path: Path) -> None:
+    first = collection(tmp_path, max_records=25)
+    first.begin((1, 1.0))
+    first.add([LINE] * 20)
+    limits = {"max_records": 25, "max_bytes": 10_000, "max_secs": 300.0}
+    second = Collection(tmp_path, **limits, largest_batch=first.largest_batch)  # type: ignore[arg-type]
+    second.begin((2, 1.0))
+    second.add([LINE] * 6)
+    told = second.due_secs()
+    first.close()
+    second.close()
+    assert told == 0
+
+
+def test_it_has_the_lines_and_the_batches(tmp_path: Path) -> None:
+    found = collection(tmp_path)
+    found.begin((1, 1.0))  # nothing of it was wanted
+    found.begin((2, 1.5))
+    found.add([b"a", b"b"])
+    found.begin((3, 2.0))
+    found.add([b"c"])
+    told = (content(found), list(found.batches), found.records, found.size_bytes)
+    found.close()
+    assert told == (b"a\nb\nc\n", [(2, 1.5), (3, 2.0)], 3, 6)
+
+
+def test_it_can_be_had_as_gzip_again_and_again(tmp_path: Path) -> None:
+    found = collection(tmp_path)
+    found.begin((1, 1.0))
+    found.add([LINE] * 1000)
+    packed = []
+    for _ in range(2):
+        file, size_bytes = found.gzipped()
+        file.seek(0)
+        packed.append(file.read(size_bytes))
+    found.close()
+    assert packed[0] == packed[1]
+    assert gzip.decompress(packed[0]) == (LINE + b"\n") * 1000
+    assert len(packed[0]) < 1000
+
+
+def test_no_name_of_it_is_ever_seen(tmp_path: Path) -> None:
+    found = collection(tmp_path)
+    found.begin((1, 1.0))
+    found.add([LINE])
+    found.gzipped()
+    names = list(tmp_path.iterdir())
+    found.close()
+    assert names == []
+
+
+@pytest.fixture
+def small_files() -> Iterator[int]:
+    """Files of this process can't grow beyond so many bytes: a stand-in for a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield 1000
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_lines_that_find_no_room_are_not_in_it(tmp_path: Path, small_files: int) -> None:
+    found = collection(tmp_path)
+    found.begin((1, 1.0))
+    found.add([LINE] * 5)
+    with pytest.raises(OSError, match="too large") as caught:
+        found.add([LINE] * (small_files // 100))
+    after = (content(found), found.records, found.size_bytes)
+    found.close()
+    assert caught.value.errno == errno.EFBIG
+    assert after == ((LINE + b"\n") * 5, 5, 500)

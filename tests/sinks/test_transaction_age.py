@@ -1,0 +1,54 @@
+"""Which lines are too old for Cloud Discovery."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nss.sinks.transaction_age import AgeLimit
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def line(moment: datetime, zone: str = "GMT") -> bytes:
+    return (
+        f"LEEF:1.0|Z|N|1|x|cat=Allowed\tdevTime={moment:%b %d %Y %H:%M:%S} {zone}\tsrc=1".encode()
+    )
+
+
+def within(*lines: bytes) -> int:
+    return AgeLimit(NOW.timestamp).within(lines)
+
+
+def test_ninety_days_and_no_second_more() -> None:
+    edge = NOW - timedelta(days=90)
+    assert within(line(edge)) == 1
+    assert within(line(edge - timedelta(seconds=1))) == 0
+
+
+def test_those_before_the_first_old_one_pass() -> None:
+    old = NOW - timedelta(days=400)
+    assert within(line(NOW), line(NOW), line(old), line(NOW)) == 2
+
+
+def test_the_zone_counts() -> None:
+    moment = NOW - timedelta(days=90) - timedelta(hours=1)
+    assert [within(line(moment, zone)) for zone in ("GMT", "+0200", "-0200")] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [b"", b"no time at all", b"cat=x\tdevTime=\tsrc=1", b"cat=x\tdevTime=Foo 99 2026 xx\tsrc=1"],
+)
+def test_a_line_whose_time_is_not_known_passes(other: bytes) -> None:
+    assert within(other) == 1
+
+
+def test_what_was_young_is_old_some_time_later() -> None:
+    at = [NOW.timestamp()]
+    limit = AgeLimit(lambda: at[0])
+    lines = [line(NOW - timedelta(days=90))]
+    found = []
+    for _ in range(3):
+        found.append(limit.within(lines))
+        at[0] += 40
+    assert found == [1, 1, 0]

@@ -1,0 +1,79 @@
+"""What uploads leave behind for the next process."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from nss.secret import Secret
+from nss.sinks import upload_journal
+from nss.sinks.upload_journal import Unfinished, UploadJournal
+
+URL = Secret("https://storage.example/file?sig=private")
+
+
+def loaded(path: Path) -> UploadJournal:
+    journal = UploadJournal(path)
+    journal.load()
+    return journal
+
+
+def test_nothing_is_known_without_a_file(tmp_path: Path) -> None:
+    journal = loaded(tmp_path / "mcas.json")
+    assert (journal.delivered, journal.unfinished) == (frozenset(), None)
+
+
+def test_an_upload_that_was_begun_is_known_to_the_next_process(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    UploadJournal(path).begin(URL, [(1, 1763942400.123456), (2, 1763942401.5)])
+    journal = loaded(path)
+    assert journal.delivered == frozenset()
+    assert journal.unfinished == Unfinished(URL, ((1, 1763942400.123456), (2, 1763942401.5)))
+
+
+def test_a_finished_upload_leaves_its_batches_and_no_url(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    journal = UploadJournal(path)
+    for batch in ((1, 0.1), (2, 0.2)):
+        journal.begin(URL, [batch])
+        journal.finish()
+    again = loaded(path)
+    assert (again.delivered, again.unfinished) == (frozenset({(1, 0.1), (2, 0.2)}), None)
+    assert b"private" not in path.read_bytes()
+
+
+def test_an_upload_given_up_was_never_made(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    journal = UploadJournal(path)
+    journal.begin(URL, [(1, 0.1)])
+    journal.give_up()
+    again = loaded(path)
+    assert (again.delivered, again.unfinished) == (frozenset(), None)
+
+
+def test_it_is_for_one_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    UploadJournal(path).begin(URL, [(1, 0.1)])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["mcas.json"]
+
+
+def test_the_oldest_batches_are_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    journal = UploadJournal(path)
+    journal.begin(URL, [(number, 0.5) for number in range(upload_journal.MAX_DELIVERED)])
+    journal.finish()
+    journal.begin(URL, [(-1, 0.5)])
+    journal.finish()
+    known = loaded(path).delivered
+    assert ((0, 0.5) in known, (1, 0.5) in known, (-1, 0.5) in known) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"form":2,"delivered":[],"unfinished":null}', b'{"form":1}']
+)
+def test_a_file_that_makes_no_sense_is_told(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "mcas.json"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"."):
+        loaded(path)
