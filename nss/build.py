@@ -2,13 +2,16 @@
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from formats import pipeline
 from formats.read_json import json_names
 from formats.times import zone
+from nss.collecting import CollectingFeed
 from nss.config import (
+    CloudDiscoverySinkConfig,
+    Config,
     DurableSpoolConfig,
     FeedConfig,
     FileSinkConfig,
@@ -25,8 +28,10 @@ from nss.config import (
 )
 from nss.config_environment import load_format, read_basic, read_obfuscation_key, read_token
 from nss.errors import ServiceError, SourceError
-from nss.feed import Origin
+from nss.feed import Feed, Origin
+from nss.mcas_access import McasAccess, audit_log, uploads_folder
 from nss.sinks import Sink
+from nss.sinks.cloud_discovery import CloudDiscoverySink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog_tcp import SyslogTcpSink
 from nss.sinks.syslog_udp import SyslogUdpSink
@@ -36,11 +41,12 @@ from nss.sources.file import FileSource
 from nss.sources.http import HttpSource
 from nss.sources.stdin import StdinSource
 from nss.sources.tcp import TcpSource
-from nss.spool import Spool
+from nss.spool import Cursor, Spool
 from nss.spool.durable import DurableSpool
 from nss.spool.memory import MemorySpool
 from nss.spool.schema import At
 from nss.spool.store import Limits
+from nss.tap import Tap
 
 
 def build_source(
@@ -110,9 +116,22 @@ def _verifying_context(settings: ListeningSourceConfig, certificate: Path) -> ss
     return context
 
 
-def build_sink(settings: FeedConfig) -> Sink:
-    """Return the sink of a feed."""
+def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink:
+    """Return the sink of a feed. Raises `NssError` for one that can't be built."""
     match settings.sink:
+        case CloudDiscoverySinkConfig() as upload:
+            return CloudDiscoverySink(
+                settings.name,
+                access.session(config),
+                uploads_folder(config.service.state_directory),
+                audit_log(config.service.state_directory),
+                source_type=config.mcas.source_type,
+                data_source=config.mcas.data_source,
+                max_records=upload.max_records,
+                max_bytes=upload.max_bytes,
+                max_secs=upload.max_secs,
+                gzip=upload.gzip,
+            )
         case SyslogUdpSinkConfig() as udp:
             return SyslogUdpSink(
                 settings.name,
@@ -155,6 +174,21 @@ def build_sink(settings: FeedConfig) -> Sink:
                 rotate_keep=file.rotate_keep,
                 sync=file.sync,
             )
+
+
+def build_feed(
+    name: str,
+    cursor: Cursor,
+    sink: Sink,
+    origins: Mapping[str, Origin],
+    taps: Collection[Tap],
+    at: At,
+    is_full: Callable[[], bool],
+) -> Feed:
+    """Return a feed; `is_full` tells whether the spool waits for room."""
+    if isinstance(sink, CloudDiscoverySink):
+        return CollectingFeed(name, cursor, sink, origins, taps, at, is_full=is_full)
+    return Feed(name, cursor, sink, origins, taps, at)
 
 
 def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:

@@ -16,6 +16,7 @@ from nss.config_sections import (
     Config,
     DurableSpoolConfig,
     FeedConfig,
+    McasConfig,
     MemorySpoolConfig,
     ServiceConfig,
     SpoolConfig,
@@ -24,6 +25,7 @@ from nss.errors import ConfigError, InputMissing
 from nss.setting_values import Address, FormatChoice
 from nss.settings import printable, toml_text
 from nss.sink_sections import (
+    CloudDiscoverySinkConfig,
     FileSinkConfig,
     SinkConfig,
     SyslogTcpSinkConfig,
@@ -41,6 +43,7 @@ from nss.source_sections import (
 
 __all__ = [
     "Address",
+    "CloudDiscoverySinkConfig",
     "CommonSourceConfig",
     "Config",
     "ConfigProblems",
@@ -51,6 +54,7 @@ __all__ = [
     "FormatChoice",
     "HttpSourceConfig",
     "ListeningSourceConfig",
+    "McasConfig",
     "MemorySpoolConfig",
     "Problem",
     "ServiceConfig",

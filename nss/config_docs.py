@@ -9,7 +9,13 @@ from inspect import cleandoc
 from itertools import chain
 
 from formats.filter_keys import FILTER_KEYS, KINDS
-from nss.config_sections import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, ServiceConfig
+from nss.config_sections import (
+    SPOOL_KINDS,
+    DurableSpoolConfig,
+    FeedConfig,
+    McasConfig,
+    ServiceConfig,
+)
 from nss.settings import Declared, declared, one_of
 from nss.sink_sections import SINK_KINDS
 from nss.source_sections import SOURCE_KINDS, CommonSourceConfig
@@ -65,6 +71,7 @@ def page() -> str:
     blocks = chain(
         [_OPENING],
         _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
+        _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
         _spool(),
         _sources(),
         _feeds(),

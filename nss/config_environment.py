@@ -17,7 +17,7 @@ from nss.config_sections import Config, DurableSpoolConfig, FeedConfig
 from nss.errors import ConfigError
 from nss.setting_values import FormatChoice, format_fault
 from nss.settings import key_path
-from nss.sink_sections import FileSinkConfig, SyslogTcpSinkConfig
+from nss.sink_sections import CloudDiscoverySinkConfig, FileSinkConfig, SyslogTcpSinkConfig
 from nss.source_sections import (
     FileSourceConfig,
     HttpSourceConfig,
@@ -47,6 +47,7 @@ def check_environment(config: Config) -> list[Problem]:
         problems += _socket_problems(config.service.control_socket)
     if isinstance(config.spool, DurableSpoolConfig):
         problems += _spool_problems(config.spool.path)
+    problems += _mcas_problems(config)
     for source in config.sources:
         problems += _source_problems(source, key_path("sources", source.name))
     for feed in config.feeds:
@@ -179,6 +180,25 @@ def _spool_problems(path: Path) -> Iterator[Problem]:
         why = _told(error)
     if why:
         yield Problem("spool.path", str(path), why)
+
+
+def _mcas_problems(config: Config) -> Iterator[Problem]:
+    mcas, folder = config.mcas, config.service.state_directory
+    if any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds):
+        tip = "create it for the user that nss runs as, or set service.state_directory"
+        try:
+            why = _folder_fault(folder, tip)
+        except OSError as error:
+            why = _told(error)
+        if why:
+            yield Problem("service.state_directory", str(folder), why)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    yield from _authority_problems(context, mcas.ca_file, "mcas.ca_file")
+    if mcas.proxy_auth_file is not None:
+        try:
+            read_basic(mcas.proxy_auth_file)
+        except Unfit as unfit:
+            yield Problem("mcas.proxy_auth_file", str(mcas.proxy_auth_file), unfit.why)
 
 
 def _folder_fault(folder: Path, tip: str) -> str | None:

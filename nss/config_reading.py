@@ -14,6 +14,7 @@ from nss.config_sections import (
     Config,
     DurableSpoolConfig,
     FeedConfig,
+    McasConfig,
     ServiceConfig,
     SpoolConfig,
 )
@@ -22,7 +23,7 @@ from nss.settings import Declared, Refused, declared, key_path, one_of, suggesti
 from nss.sink_sections import SINK_KINDS, SinkConfig
 from nss.source_sections import SOURCE_KINDS, SourceConfig
 
-_SECTIONS = ("service", "spool", "sources", "feeds")
+_SECTIONS = ("service", "mcas", "spool", "sources", "feeds")
 
 T = TypeVar("T")
 
@@ -40,6 +41,9 @@ class Reading:
         service = ServiceConfig(
             **self.values(ServiceConfig, self.table(tables, "", "service"), "service")
         )
+        mcas_table = self.table(tables, "", "mcas")
+        mcas = McasConfig(**self.values(McasConfig, mcas_table, "mcas"))
+        self.problems += table_problems(McasConfig, mcas_table, "mcas")
         spool = self.spool(self.table(tables, "", "spool"))
         source_tables = self.components(tables, "sources")
         feed_tables = self.components(tables, "feeds")
@@ -48,12 +52,12 @@ class Reading:
         wanted = [self.feed(name, table, names) for name, table in feed_tables.items()]
         sources = tuple(source for source in found if source is not None)
         feeds = tuple(feed for feed in wanted if feed is not None)
-        self.problems += section_problems(service, spool, sources, feeds)
+        self.problems += section_problems(service, mcas, spool, sources, feeds)
         if feeds and len(feeds) == len(feed_tables):
             self.problems += unused(names, feeds)
         if self.problems or spool is None:
             return None
-        return Config(service=service, spool=spool, sources=sources, feeds=feeds)
+        return Config(service=service, spool=spool, mcas=mcas, sources=sources, feeds=feeds)
 
     def tell(self, key: str, value: object, why: str) -> None:
         """Note a problem."""

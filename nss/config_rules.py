@@ -12,6 +12,7 @@ from formats.errors import Problem
 from nss.config_sections import (
     DurableSpoolConfig,
     FeedConfig,
+    McasConfig,
     ServiceConfig,
     SpoolConfig,
 )
@@ -40,6 +41,7 @@ _NEEDS: Mapping[type, Mapping[str, str]] = {
     HttpSourceConfig: _LISTENER_TLS,
     SyslogTcpSinkConfig: {"tls_certificate": "tls_key", "tls_key": "tls_certificate"},
     FileSinkConfig: {"rotate_keep": "rotate_bytes"},
+    McasConfig: {"proxy_auth_file": "proxy"},
 }
 
 # The journal is there only until the file is in WAL mode.
@@ -48,7 +50,7 @@ _EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared wit
 
 
 def table_problems(kind: type, table: Mapping[str, object], where: str) -> Iterator[Problem]:
-    """Tell the keys of a source's or sink's table that don't go together."""
+    """Tell the keys of one table that don't go together."""
     for key, needed in _NEEDS.get(kind, {}).items():
         if key in table and needed not in table:
             yield Problem(f"{where}.{key}", table[key], f"needs {needed} as well")
@@ -70,6 +72,7 @@ def table_problems(kind: type, table: Mapping[str, object], where: str) -> Itera
 
 def section_problems(
     service: ServiceConfig,
+    mcas: McasConfig,
     spool: SpoolConfig | None,
     sources: Sequence[SourceConfig],
     feeds: Sequence[FeedConfig],
@@ -79,7 +82,13 @@ def section_problems(
     for source in sources:
         if isinstance(source, HttpSourceConfig):
             yield from _http_problems(source, key_path("sources", source.name))
-    yield from _claimed_twice([*_service_claims(service, spool), *_claims(sources, feeds)])
+    yield from _claimed_twice(
+        [
+            *_service_claims(service, spool),
+            *_read_only(mcas, "mcas"),
+            *_claims(sources, feeds),
+        ]
+    )
     if spool is not None:
         yield from _larger_than_spool(sources, spool)
 

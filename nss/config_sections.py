@@ -15,7 +15,10 @@ from nss.setting_values import (
     FormatChoice,
     FormatName,
     FormatText,
+    HeaderText,
+    LineText,
     ListenAddress,
+    ProxyUrl,
     Zone,
 )
 from nss.settings import (
@@ -64,6 +67,14 @@ class ServiceConfig:
             "folder must be there.",
         ),
     ] = Path("/run/nss/control.sock")
+    state_directory: Annotated[
+        Path,
+        Setting(
+            FilePath(),
+            "Where credentials, the audit log and uploads under way are kept. Only commands and "
+            "sinks that go to MCAS need it.",
+        ),
+    ] = Path("/var/lib/nss")
     metrics_listen: Annotated[
         Address | None,
         Setting(
@@ -72,6 +83,84 @@ class ServiceConfig:
             "an address other than loopback is allowed, for a Prometheus elsewhere, and then it is "
             "for a firewall to say who may ask.",
             example='"127.0.0.1:9632"',
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McasConfig:
+    """The way to Microsoft Defender for Cloud Apps (MCAS), for uploads and for the commands.
+
+    The credentials are not here: `nss configure-mcas2` asks for them and stores them.
+    """
+
+    data_source: Annotated[
+        str,
+        Setting(
+            LineText(1, 200),
+            "The data source in Cloud Discovery that uploads go to. What goes to another name than "
+            "that of the integration may be dropped there without a word.",
+        ),
+    ] = "NSS"
+    source_type: Annotated[
+        str,
+        Setting(
+            HeaderText(80), "What the files are, in the words of the API's parameter `source`."
+        ),
+    ] = "ZSCALER_QRADAR_SYSLOG"
+    requests_per_minute: Annotated[
+        int,
+        Setting(
+            Whole(2, 10_000, "requests"),
+            "So many requests are sent in a minute at most; the service takes 30 from a tenant.",
+        ),
+    ] = 30
+    timeout_secs: Annotated[
+        float, Setting(Seconds(1, 3600), "How long an answer may take to come.")
+    ] = 60.0
+    proxy: Annotated[
+        str | None,
+        Setting(
+            ProxyUrl(),
+            "The HTTP proxy to go through. What the environment says about proxies does not count.",
+            example='"http://proxy.example.com:3128"',
+            absent="none",
+        ),
+    ] = None
+    proxy_auth_file: Annotated[
+        Path | None,
+        Setting(
+            FilePath(),
+            "The file with `USER:PASSWORD` for the proxy, not readable for everyone.",
+            example='"proxy-auth"',
+            absent="none",
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        Setting(
+            FilePath(),
+            "PEM with the authorities to trust, a proxy's that inspects what is sent for example.",
+            example='"company-ca.pem"',
+            absent="the system's",
+        ),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Setting(
+            FilePath(),
+            "The file with a legacy API token, which works until OAuth 2.0 is configured.",
+            example='"mcas-token"',
+            absent="`mcas-token` in the state directory",
+        ),
+    ] = None
+    token_api_url: Annotated[
+        str | None,
+        Setting(
+            HeaderText(300),
+            "The API URL for the legacy token; with OAuth 2.0 it is among the credentials.",
+            example='"https://contoso.us3.portal.cloudappsecurity.com"',
+            absent="none",
         ),
     ] = None
 
@@ -205,5 +294,6 @@ class Config:
 
     service: ServiceConfig
     spool: SpoolConfig
+    mcas: McasConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]

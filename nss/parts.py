@@ -9,11 +9,22 @@ from hashlib import blake2b
 from pathlib import Path
 
 from nss.batch import Batch
-from nss.config import Config, FeedConfig, FormatChoice, ListeningSourceConfig, SourceConfig
+from nss.config import (
+    CloudDiscoverySinkConfig,
+    Config,
+    FeedConfig,
+    FormatChoice,
+    ListeningSourceConfig,
+    McasConfig,
+    SourceConfig,
+)
 from nss.errors import SourceError
 from nss.feed import Feed
 from nss.sources import Source
 from nss.sources.listening import reason
+from nss.spool import Cursor
+
+_LOOK_SECS = 0.05
 
 
 @dataclass(slots=True)
@@ -50,7 +61,7 @@ class RunningFeed:
 
     part: Feed
     settings: FeedConfig
-    inputs: tuple[SourceConfig, ...]
+    inputs: tuple[SourceConfig | McasConfig, ...]
     files: bytes
     """What `files_print` told of it and its inputs."""
     taken_over: int
@@ -96,9 +107,12 @@ def retired_by(
     return Retired(changed, ended, losing)
 
 
-def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig, ...]:
-    """Return the sources that a feed reads: when one differs, the feed is built anew."""
-    return tuple(source for source in config.sources if source.name in feed.sources)
+def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConfig, ...]:
+    """Return what else a feed is built from: when something differs, it is built anew."""
+    sources = tuple(source for source in config.sources if source.name in feed.sources)
+    if isinstance(feed.sink, CloudDiscoverySinkConfig):
+        return (*sources, config.mcas)
+    return sources
 
 
 def files_print(*sections: object) -> bytes:
@@ -125,6 +139,27 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""  # gone since it was read
+
+
+async def finished(
+    tasks: Collection[asyncio.Task[None]], deadline: float, stopping: asyncio.Event
+) -> None:
+    """Wait until all tasks have ended, but not after `deadline` (the loop's time) or a stop."""
+    clock = asyncio.get_running_loop().time
+    while not all(task.done() for task in tasks) and clock() < deadline:
+        if stopping.is_set():
+            return
+        await asyncio.wait(tasks, timeout=_LOOK_SECS)
+
+
+async def passed(cursors: Collection[Cursor], deadline: float, stopping: asyncio.Event) -> None:
+    """Wait until cursors are past all accepted so far, but not after `deadline` or a stop."""
+    clock = asyncio.get_running_loop().time
+    goals = [(cursor, cursor.accepted_records) for cursor in cursors]
+    while any(one.accepted_records - one.pending_records < goal for one, goal in goals):
+        if stopping.is_set() or clock() >= deadline:
+            return
+        await asyncio.sleep(_LOOK_SECS)
 
 
 def check_listens(

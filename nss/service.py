@@ -24,6 +24,7 @@ from nss.config import Config, FeedConfig
 from nss.config_environment import check_environment
 from nss.errors import NssError, ServiceError, unplanned
 from nss.feed import Feed, Origin
+from nss.mcas_access import McasAccess
 from nss.operation import Reloaded
 from nss.oversight import Oversight
 from nss.parts import (
@@ -33,19 +34,26 @@ from nss.parts import (
     RunningSource,
     check_listens,
     files_print,
+    finished,
     inputs_of,
+    passed,
     retired_by,
 )
 from nss.sinks import Sink
 from nss.sources import Source
-from nss.spool import Cursor, Spool
+from nss.spool import Spool
 from nss.spool.schema import At
 from nss.tap import Tap
 
 EXIT_DRAINED = 0
 EXIT_NOT_DRAINED = 75  # EX_TEMPFAIL: records accepted and not delivered
 
-_LOOK_SECS = 0.05
+_KEPT_UNTIL_RESTART = (
+    "spool",
+    "service.control_socket",
+    "service.metrics_listen",
+    "service.state_directory",
+)
 
 Plan = dict[str, tuple[Sink, dict[str, Origin]]]
 """The sink and the origins of each feed that is to be started."""
@@ -62,6 +70,7 @@ class Service:
         self.taps: set[Tap] = set()
         self._spool: Spool | None = None
         self._at = at
+        self._access = McasAccess()
         self._oversight = Oversight(self)
         self._stopping = asyncio.Event()
         self._signalled_before = False
@@ -92,6 +101,7 @@ class Service:
             try:
                 await self._oversight.close()
             finally:
+                await self._access.close()
                 if self._spool is not None:
                     await self._spool.close()
 
@@ -171,7 +181,7 @@ class Service:
         if self._stopped:
             raise ServiceError("reload: the service is stopping")
         config = _checked(self.path)
-        for section in ("spool", "service.control_socket", "service.metrics_listen"):
+        for section in _KEPT_UNTIL_RESTART:
             read = attrgetter(section)
             if read(config) != read(self.config):
                 raise ServiceError(f"reload: a changed {section} needs a restart")
@@ -201,15 +211,15 @@ class Service:
         deadline = asyncio.get_running_loop().time() + self.config.service.drain_secs
         for source in retired.sources:
             await source.part.stop()
-        await self._wait([source.task for source in retired.sources], deadline)
-        await self._passed([feed.part.cursor for feed in retired.losing], deadline)
+        await finished([source.task for source in retired.sources], deadline, self._stopping)
+        await passed([feed.part.cursor for feed in retired.losing], deadline, self._stopping)
         if self._stopping.is_set():
             return False
         for feed in retired.feeds:
             feed.part.stop()
         tasks = [feed.task for feed in retired.feeds]
         deadline = asyncio.get_running_loop().time() + self.config.service.drain_secs
-        await self._wait(tasks, deadline)
+        await finished(tasks, deadline, self._stopping)
         tasks += [source.task for source in retired.sources]
         await _end(tasks)
         for source in retired.sources:
@@ -218,23 +228,6 @@ class Service:
             del self.feeds[feed.settings.name]
             self._report(feed.part)
         return True
-
-    async def _wait(self, tasks: Collection[asyncio.Task[None]], deadline: float) -> None:
-        """Wait until all tasks have ended, but not after `deadline` or a stop."""
-        clock = asyncio.get_running_loop().time
-        while not all(task.done() for task in tasks) and clock() < deadline:
-            if self._stopping.is_set():
-                return
-            await asyncio.wait(tasks, timeout=_LOOK_SECS)
-
-    async def _passed(self, cursors: Collection[Cursor], deadline: float) -> None:
-        """Wait until cursors are past all accepted so far, but not after `deadline` or a stop."""
-        clock = asyncio.get_running_loop().time
-        goals = [(cursor, cursor.accepted_records) for cursor in cursors]
-        while any(one.accepted_records - one.pending_records < goal for one, goal in goals):
-            if self._stopping.is_set() or clock() >= deadline:
-                return
-            await asyncio.sleep(_LOOK_SECS)
 
     async def _leave_behind(self, retired: Collection[RunningFeed]) -> None:
         """Let the spool forget feeds that are gone; tell what nobody will deliver for them."""
@@ -255,7 +248,10 @@ class Service:
         for settings in config.sources:
             build.build_source(settings, None, self._is_full)
         return {
-            feed.name: (build.build_sink(feed), build.build_origins(feed, config.sources))
+            feed.name: (
+                build.build_sink(feed, config, self._access),
+                build.build_origins(feed, config.sources),
+            )
             for feed in config.feeds
             if feed.name not in stay
         }
@@ -289,7 +285,9 @@ class Service:
     async def _start_feed(self, settings: FeedConfig, config: Config, plan: Plan) -> None:
         sink, origins = plan[settings.name]
         cursor = await self.spool.cursor(settings.name, settings.sources)
-        feed = Feed(settings.name, cursor, sink, origins, self.taps, self._at)
+        feed = build.build_feed(
+            settings.name, cursor, sink, origins, self.taps, self._at, self._waits_for_room
+        )
         taken_over = cursor.pending_records
         task = self._start("feed", feed.name, feed.run)
         inputs = inputs_of(settings, config)
@@ -303,6 +301,9 @@ class Service:
 
         await source.run(accept)
         events.source_finished(source.name)
+
+    def _waits_for_room(self) -> bool:
+        return self.spool.full
 
     def _is_full(self) -> bool:
         return self.spool.full or self.spool.last_error is not None

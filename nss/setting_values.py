@@ -4,10 +4,11 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from formats import language, pipeline, presets, times
-from formats.errors import FeedFormatError, NotReadable, ZoneError
-from nss.settings import OFF, Kind, off_too, suggestion, toml_text
+from formats.errors import FeedFormatError, NotReadable, Problem, ZoneError
+from nss.settings import OFF, Kind, Refused, off_too, suggestion, toml_text
 
 SYSLOG_PORT = 514
 """The port of syslog over UDP (RFC 5426, section 3.3)."""
@@ -296,3 +297,49 @@ class HeaderText(Kind):
         if not all("!" <= char <= "~" for char in value):
             raise self.refuse(value)
         return value
+
+
+@dataclass(frozen=True)
+class LineText(Kind):
+    """Text for people, on one line."""
+
+    min_length: int
+    max_length: int
+
+    @property
+    def takes(self) -> str:
+        """The length, and that it is one line."""
+        return f"{self.min_length} to {self.max_length} characters, without control characters"
+
+    def read(self, value: object) -> str:
+        """Return the text."""
+        if not isinstance(value, str) or not self.min_length <= len(value) <= self.max_length:
+            raise self.refuse(value)
+        if not value.isprintable() or value != value.strip():
+            raise self.refuse(value)
+        return value
+
+
+class ProxyUrl(Kind):
+    """Where an HTTP proxy listens."""
+
+    takes = "http://HOST:PORT, without a user"
+
+    def read(self, value: object) -> str:
+        """Return the URL without anything behind the port."""
+        if not isinstance(value, str) or not value.isprintable():
+            raise self.refuse(value)
+        if "@" in value:
+            why = f"must be {self.takes}; the file in proxy_auth_file has that"
+            raise Refused(Problem("", "***", why))
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError:
+            raise self.refuse(value) from None
+        if parts.scheme != "http" or not parts.hostname or not port:
+            raise self.refuse(value)
+        if parts.path not in {"", "/"} or parts.query or parts.fragment:
+            raise self.refuse(value)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"http://{host}:{port}"

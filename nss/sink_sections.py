@@ -229,9 +229,39 @@ class FileSinkConfig:
     ] = False
 
 
-SinkConfig = SyslogUdpSinkConfig | SyslogTcpSinkConfig | FileSinkConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudDiscoverySinkConfig:
+    """Files of lines, uploaded to Cloud Discovery of MCAS; `[mcas]` says how to get there.
+
+    A file is uploaded when one more batch might not fit, or after `max_secs`. Give the feed the
+    format `MCAS`.
+    """
+
+    kind: ClassVar[str] = "cloud_discovery"
+
+    max_records: Annotated[
+        int, Setting(Whole(1, 10_000_000, "records"), "So many records go into a file.")
+    ] = 100_000
+    max_bytes: Annotated[
+        int,
+        Setting(
+            Size(64 * KIB, 5 * 10**9),
+            "So many bytes go into a file, before `gzip`. Above 64 MiB it is uploaded in blocks.",
+        ),
+    ] = 60 * 10**6
+    max_secs: Annotated[
+        float, Setting(Seconds(1, 86_400), "So long records are collected for a file.")
+    ] = 300.0
+    gzip: Annotated[
+        bool,
+        Setting(Flag(), "Whether files are compressed: about a tenth of the bytes, for some CPU."),
+    ] = False
+
+
+SinkConfig = SyslogUdpSinkConfig | SyslogTcpSinkConfig | FileSinkConfig | CloudDiscoverySinkConfig
 SINK_KINDS: tuple[type[SinkConfig], ...] = (
     SyslogUdpSinkConfig,
     SyslogTcpSinkConfig,
     FileSinkConfig,
+    CloudDiscoverySinkConfig,
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 from formats import filters
 from nss.config import (
     Address,
+    CloudDiscoverySinkConfig,
     Config,
     DurableSpoolConfig,
     FeedConfig,
@@ -12,6 +13,7 @@ from nss.config import (
     FileSourceConfig,
     FormatChoice,
     HttpSourceConfig,
+    McasConfig,
     MemorySpoolConfig,
     ServiceConfig,
     StdinSourceConfig,
@@ -44,7 +46,19 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             log_level="info",
             drain_secs=10.0,
             control_socket=Path("/run/nss/control.sock"),
+            state_directory=Path("/var/lib/nss"),
             metrics_listen=None,
+        ),
+        mcas=McasConfig(
+            data_source="NSS",
+            source_type="ZSCALER_QRADAR_SYSLOG",
+            requests_per_minute=30,
+            timeout_secs=60.0,
+            proxy=None,
+            proxy_auth_file=None,
+            ca_file=None,
+            token_file=None,
+            token_api_url=None,
         ),
         spool=DurableSpoolConfig(
             path=Path("/var/lib/nss/spool.db"),
@@ -100,6 +114,17 @@ def test_every_key_can_be_set() -> None:
     drain_secs = 2
     control_socket = "control.sock"
     metrics_listen = "[::1]:9632"
+    state_directory = "state"
+    [mcas]
+    data_source = "Our NSS"
+    source_type = "GENERIC_LEEF"
+    requests_per_minute = 20
+    timeout_secs = 5
+    proxy = "http://proxy.example.com:3128/"
+    proxy_auth_file = "proxy-auth"
+    ca_file = "company-ca.pem"
+    token_file = "token"
+    token_api_url = "https://contoso.us3.portal.cloudappsecurity.com"
 
     [spool]
     kind = "durable"
@@ -184,6 +209,16 @@ def test_every_key_can_be_set() -> None:
     resolve_secs = 5.5
     failback_secs = 10
 
+    [feeds.cloud]
+    sources = ["pipe"]
+    format = "MCAS"
+    [feeds.cloud.sink]
+    kind = "cloud_discovery"
+    max_records = 5000
+    max_bytes = "1MB"
+    max_secs = 60
+    gzip = true
+
     [feeds.one]
     sources = ["pipe"]
     format = "QRADAR"
@@ -206,7 +241,19 @@ def test_every_key_can_be_set() -> None:
             log_level="debug",
             drain_secs=2.0,
             control_socket=Path("/etc/nss/control.sock"),
+            state_directory=Path("/etc/nss/state"),
             metrics_listen=Address("::1", 9632),
+        ),
+        mcas=McasConfig(
+            data_source="Our NSS",
+            source_type="GENERIC_LEEF",
+            requests_per_minute=20,
+            timeout_secs=5.0,
+            proxy="http://proxy.example.com:3128",
+            proxy_auth_file=Path("/etc/nss/proxy-auth"),
+            ca_file=Path("/etc/nss/company-ca.pem"),
+            token_file=Path("/etc/nss/token"),
+            token_api_url="https://contoso.us3.portal.cloudappsecurity.com",  # noqa: S106 - a URL
         ),
         spool=DurableSpoolConfig(
             path=Path("/etc/nss/spool.db"),
@@ -291,6 +338,15 @@ def test_every_key_can_be_set() -> None:
                     resend_secs=60.0,
                     resolve_secs=5.5,
                     failback_secs=10.0,
+                ),
+            ),
+            FeedConfig(
+                name="cloud",
+                sources=("pipe",),
+                format=FormatChoice("preset", "MCAS"),
+                filter=filters.parse({}),
+                sink=CloudDiscoverySinkConfig(
+                    max_records=5000, max_bytes=1_000_000, max_secs=60.0, gzip=True
                 ),
             ),
             FeedConfig(

@@ -10,7 +10,13 @@ import pytest
 
 from nss import config_docs
 from nss.config import load, validate
-from nss.config_sections import SPOOL_KINDS, FeedConfig, MemorySpoolConfig, ServiceConfig
+from nss.config_sections import (
+    SPOOL_KINDS,
+    FeedConfig,
+    McasConfig,
+    MemorySpoolConfig,
+    ServiceConfig,
+)
 from nss.settings import Declared, declared
 from nss.sink_sections import SINK_KINDS, SyslogUdpSinkConfig
 from nss.source_sections import SOURCE_KINDS, CommonSourceConfig, FileSourceConfig
@@ -19,7 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "packaging" / "nss.toml"
 PAGE = ROOT / "docs" / "configuration.md"
 
-SECTIONS: tuple[type, ...] = (ServiceConfig, *SPOOL_KINDS, *SOURCE_KINDS, FeedConfig, *SINK_KINDS)
+SECTIONS: tuple[type, ...] = (
+    ServiceConfig,
+    McasConfig,
+    *SPOOL_KINDS,
+    *SOURCE_KINDS,
+    FeedConfig,
+    *SINK_KINDS,
+)
 SETTINGS = [
     pytest.param(entry, id=f"{section.__name__}.{entry.key}")
     for section in SECTIONS
@@ -81,6 +94,7 @@ def sample_sections() -> list[tuple[type, dict[str, Any]]]:
     spools = {str(kind.kind): kind for kind in SPOOL_KINDS}
     found: list[tuple[type, dict[str, Any]]] = [
         (ServiceConfig, tables["service"]),
+        (McasConfig, tables["mcas"]),
         (spools[tables["spool"]["kind"]], tables["spool"]),
     ]
     found += [(sources[table["kind"]], table) for table in tables["sources"].values()]
@@ -103,7 +117,7 @@ def test_the_sample_is_valid_with_everything_uncommented() -> None:
     tables["feeds"]["siem"]["sink"]["tls"] = True
     config = validate(tables, Path("/etc/nss"))
     assert [source.name for source in config.sources] == ["web", "relay", "push", "pipe"]
-    assert [feed.name for feed in config.feeds] == ["mcas", "siem", "archive"]
+    assert [feed.name for feed in config.feeds] == ["mcas", "siem", "archive", "upload"]
 
 
 def test_the_sample_shows_every_key_and_those_of_all_sources_once() -> None:

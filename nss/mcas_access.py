@@ -1,0 +1,84 @@
+"""From the configuration to MCAS: credentials, network and the sessions that feeds share."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+from nss.audit import AuditLog
+from nss.config import Config, McasConfig
+from nss.config_environment import read_basic
+from nss.credentials import CredentialsStore
+from nss.errors import ServiceError
+from nss.mcas.limiter import Limiter
+from nss.mcas.network import Network
+from nss.mcas.session import McasSession
+from nss.secret import Secret
+
+AUDIT_NAME = "audit.log"
+UPLOADS_NAME = "uploads"
+
+
+def credentials_store(state_directory: Path, mcas: McasConfig) -> CredentialsStore:
+    """Return where the credentials are kept."""
+    return CredentialsStore(state_directory, os.environ, token_file=mcas.token_file)
+
+
+def audit_log(state_directory: Path) -> AuditLog:
+    """Return the log of who changed or tested what."""
+    return AuditLog(state_directory / AUDIT_NAME)
+
+
+def network_of(mcas: McasConfig) -> Network:
+    """Return how the way goes. Raises `nss.config_environment.Unfit` for `proxy_auth_file`."""
+    proxy = None if mcas.proxy is None else Secret(mcas.proxy)
+    if mcas.proxy is not None and mcas.proxy_auth_file is not None:
+        user, _, password = read_basic(mcas.proxy_auth_file).partition(b":")
+        scheme, _, address = mcas.proxy.partition("://")
+        written = ":".join(quote_from_bytes(part, "") for part in (user, password))
+        proxy = Secret(f"{scheme}://{written}@{address}")
+    return Network(ca_file=mcas.ca_file, proxy=proxy, timeout_secs=mcas.timeout_secs)
+
+
+def uploads_folder(state_directory: Path) -> Path:
+    """Return the folder of uploads under way, made if need be. Raises `ServiceError`."""
+    folder = state_directory / UPLOADS_NAME
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ServiceError(
+            f"uploads: no folder can be made: {(error.strerror or str(error)).lower()} ({folder})",
+            tip="run nss check: it tells what is wrong with service.state_directory",
+        ) from None
+    return folder
+
+
+class McasAccess:
+    """The ways to MCAS of one service: feeds with the same settings share one.
+
+    The requests of all of them count together, as they do for the tenant.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[McasConfig, McasSession] = {}
+        self._limiter: Limiter | None = None
+
+    def session(self, config: Config) -> McasSession:
+        """Return the session of a configuration. Raises `NssError` for files that are no good."""
+        mcas = config.mcas
+        if self._limiter is None:
+            self._limiter = Limiter(mcas.requests_per_minute)
+        self._limiter.requests_per_minute = mcas.requests_per_minute
+        found = self._sessions.get(mcas)
+        if found is None:
+            found = self._sessions[mcas] = McasSession(
+                credentials_store(config.service.state_directory, mcas),
+                network_of(mcas),
+                self._limiter,
+                token_api_url=mcas.token_api_url,
+            )
+        return found
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for session in self._sessions.values():
+            await session.close()
