@@ -72,6 +72,11 @@ class CollectingFeed(Feed):
         """How long records may wait without anything being wrong."""
         return self.sink.max_secs
 
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know of the destination though nothing is wrong."""
+        return self.sink.advice
+
     async def _follow(self) -> None:
         try:
             self._deliver()  # what an earlier process had begun

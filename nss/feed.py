@@ -107,6 +107,11 @@ class Feed:
         return 0.0
 
     @property
+    def advice(self) -> str | None:
+        """What somebody should know of the destination though nothing is wrong."""
+        return None
+
+    @property
     def last_error(self) -> str | None:
         """What is wrong now with the way to the destination."""
         return self._error or self.sink.last_error

@@ -65,6 +65,8 @@ def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
     if feed.unaccounted:
         why = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
         yield Reason(component=component, why=why)
+    if feed.advice is not None:
+        yield Reason(component=component, why=feed.advice, degrades=False)
     if feed.rejected_lately:
         why = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
         yield Reason(component=component, why=why, degrades=False)

@@ -89,6 +89,8 @@ class FeedStatus:
     last_error: str | None
     failing_secs: float
     """How long there has been an error without a break."""
+    advice: str | None = None
+    """What somebody should know though nothing is wrong, as a sentence."""
 
     @property
     def unaccounted(self) -> int:

@@ -181,6 +181,7 @@ class Watch:
             sending=part.sending,
             last_error=part.last_error,
             failing_secs=trail.failing_secs,
+            advice=part.advice,
         )
 
     def _spool(self, spool: WatchedSpool) -> SpoolStatus:

@@ -111,6 +111,10 @@ class FeedPart(Telling, Protocol):
         """Return how many lines its sink took; this moves inside of batches, the account not."""
 
     @property
+    def advice(self) -> str | None:
+        """What somebody should know though nothing is wrong, as a sentence."""
+
+    @property
     def patience_secs(self) -> float:
         """How long records may wait without anything being wrong: it collects them."""
 

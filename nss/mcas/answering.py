@@ -84,7 +84,12 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
 
 
 def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
-    """Return what an answer of the storage means; its URL is not told."""
+    """Return what an answer of the storage other than 201 means; its URL is not told."""
+    if status < httpx.codes.BAD_REQUEST:
+        return Unreachable(
+            f"something on the way answers instead of the storage: HTTP {status} ({place})",
+            tip="see whether a proxy or a sign-in page stands between: proxy in [mcas]",
+        )
     code = headers.get("x-ms-error-code") or _xml_code(body)
     told = f", {_harmless(code)}" if code else ""
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:

@@ -210,7 +210,7 @@ class McasApi:
         sent = content if isinstance(content, bytes) else content.pieces()
         async with self._answer("PUT", url, {"headers": headers, "content": sent}) as response:
             body = await _body(response, place)
-            if response.status_code >= httpx.codes.MULTIPLE_CHOICES:
+            if response.status_code != httpx.codes.CREATED:
                 raise answering.storage_refusal(response.status_code, response.headers, body, place)
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
 """How the way to Microsoft's services goes: certificates, proxy and patience, for both clients."""
 
+import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ import requests
 from nss.secret import Secret
 
 CONNECT_SECS = 10.0
+
+# They write URLs to their logs, and the query of an upload URL is a secret.
+for _library in ("httpx", "httpcore", "urllib3", "msal"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class McasSession:
         token_api_url: str | None = None,
     ) -> None:
         self.limiter = limiter
+        self.uses_token = False
+        """Whether it is a legacy token that opens the way."""
         self._store = store
         self._network = network
         self._token_api_url = token_api_url
@@ -87,6 +89,7 @@ class McasSession:
 
     def _connect(self) -> McasApi:
         credentials = self._store.load()
+        self.uses_token = credentials is None and self._store.token() is not None
         if credentials is not None:
             sign_in = SignInAuthorization(SignIn(credentials, self._network))
             return McasApi(credentials.api_url, sign_in, self._network, self.limiter)
@@ -101,7 +104,10 @@ class McasSession:
                 tip="run sudo nss configure-mcas2, or set token_api_url in [mcas]",
                 field="api_url",
             )
-        api_url = answers.api_url(self._token_api_url)
+        try:
+            api_url = answers.api_url(self._token_api_url)
+        except answers.BadAnswer as bad:
+            raise SignInRefused(bad.sentence, tip=bad.tip, field="api_url") from None
         return McasApi(api_url, TokenAuthorization(token), self._network, self.limiter)
 
 

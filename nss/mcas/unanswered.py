@@ -92,7 +92,8 @@ def _unreached(error: OSError, causes: list[BaseException], place: str) -> Unrea
             tip="name a PEM file with certificates that the user nss runs as may read",
             field="ca_file",
         )
-    if isinstance(error, requests.exceptions.SSLError):
+    is_cut = any(isinstance(cause, ssl.SSLEOFError | ConnectionResetError) for cause in causes)
+    if isinstance(error, requests.exceptions.SSLError) and not is_cut:
         return Unreachable(
             f"no TLS connection can be made ({place})", tip=_ABOUT_CA, field="ca_file"
         )

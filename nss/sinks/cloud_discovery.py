@@ -41,10 +41,18 @@ _GONE = {400, 404, 409, 410, 422}
 """What a finalize may be answered that has been carried out before, or whose URL is forgotten."""
 
 
+_CONVERT = (
+    "uploads use a legacy token, which goes with its owner's account; "
+    "sudo nss configure-mcas2 takes its place"
+)
+
+
 class Session(Protocol):
     """What the sink needs of `nss.mcas.session`."""
 
     limiter: Limiter
+    uses_token: bool
+    """Whether it is a legacy token that opens the way."""
 
     async def api(self) -> McasApi:
         """Return the API with the credentials that hold now. Raises `NssError`."""
@@ -128,6 +136,11 @@ class CloudDiscoverySink:
         self._collection.close()
         if self._outgoing is not None:
             self._outgoing.close()
+
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know though nothing is wrong."""
+        return _CONVERT if self._session.uses_token else None
 
     @property
     def collected(self) -> int:
@@ -224,6 +237,8 @@ class CloudDiscoverySink:
             if was_finalized and _is_gone(error):
                 upload_events.upload_repeated(self.name, error.status)
                 raise _NoMore(error.sentence) from None
+            if _is_gone(error):
+                self._where = None  # whatever was wrong with it, the next try has another
             raise
         except Throttled:
             self._was_finalized = was_finalized

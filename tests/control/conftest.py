@@ -98,6 +98,7 @@ class FakeFeedPart:
     last_error: str | None = None
     handed_over: int = 0
     patience_secs: float = 0.0
+    advice: str | None = None
     sending: bool = False
     accepted_records: int = 0
 

@@ -188,3 +188,12 @@ def test_a_feed_that_collects_has_its_time_before_it_is_stuck_or_behind() -> Non
     stuck = health(feed=replace(collecting, still_secs=345.0))
     behind = health(feed=replace(waiting, lag_secs=360.0))
     assert (stuck.ok, stuck.alive, behind.ok, behind.alive) == (False, False, False, True)
+
+
+def test_advice_is_told_and_degrades_nothing() -> None:
+    told = health(feed=replace(FEED, advice="renew it"))
+    assert told == Health(
+        ok=True,
+        alive=True,
+        reasons=(Reason(component=f"feed {FEED.name}", why="renew it", degrades=False),),
+    )

@@ -33,6 +33,7 @@ class Collecting:
     max_line_bytes: int = 10_000
     wants_keys: bool = False
     max_secs: float = 300.0
+    advice: str | None = None
     collected_lines: list[bytes] = field(default_factory=list)
     delivered: list[list[bytes]] = field(default_factory=list)
     batches: list[tuple[int, float]] = field(default_factory=list)

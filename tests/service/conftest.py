@@ -109,21 +109,23 @@ class Bench:
         self.config = folder / "nss.toml"
         self.started: list[Running] = []
 
-    def write(self, *sections: str, drain_secs: float = 10, log_level: str = "info") -> None:
+    def write(
+        self, *sections: str, drain_secs: float = 10, log_level: str = "info", state: str = ""
+    ) -> None:
         """Write the configuration; the log is JSON."""
         service = (
             f'control_socket = "off"\nlog_format = "json"\nlog_level = "{log_level}"\n'
-            f"drain_secs = {drain_secs}\n"
+            f"drain_secs = {drain_secs}\n" + (f'state_directory = "{state}"\n' if state else "")
         )
         if not any("[spool]" in section for section in sections):
             sections = ('[spool]\nkind = "memory"\n', *sections)
         self.config.write_text("\n".join([f"[service]\n{service}", *sections]))
 
     async def start(
-        self, *sections: str, drain_secs: float = 10, log_level: str = "info"
+        self, *sections: str, drain_secs: float = 10, log_level: str = "info", state: str = ""
     ) -> Running:
         """Write the configuration and start the service with it; it takes signals then."""
-        self.write(*sections, drain_secs=drain_secs, log_level=log_level)
+        self.write(*sections, drain_secs=drain_secs, log_level=log_level, state=state)
         self.started.append(await Running.start(self.config))
         await self.started[-1].told("service_started")
         return self.started[-1]

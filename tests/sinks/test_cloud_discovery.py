@@ -107,6 +107,7 @@ class Bench:
     folder: Path
     service: Service = field(default_factory=Service)
     credentials: int = 0
+    uses_token: bool = False
     at: float = 1000.0
     options: dict[str, object] = field(default_factory=dict)
     held: list[float] = field(default_factory=list)
@@ -542,3 +543,16 @@ def test_it_is_cancelled_in_any_step_without_harm(bench: Bench) -> None:
 
     asyncio.run(all_steps())
     assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_a_legacy_token_is_advised_against(bench: Bench) -> None:
+    sink = await bench.opened()
+    before = sink.advice
+    bench.uses_token = True
+    after = sink.advice
+    await sink.close()
+    assert before is None
+    assert after == (
+        "uploads use a legacy token, which goes with its owner's account; sudo nss "
+        "configure-mcas2 takes its place"
+    )

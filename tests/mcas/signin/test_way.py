@@ -1,0 +1,166 @@
+"""What can stand in the way to Entra: certificates, names, proxies, silence."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nss.mcas import Unreachable
+from nss.mcas.network import Network
+from nss.mcas.signin import SignIn
+from nss.secret import Secret
+
+if TYPE_CHECKING:
+    from tests.mcas.signin.conftest import Entra, Failure, Told
+
+CA_TIP = (
+    "name the authority's certificate as ca_file in [mcas], if a proxy inspects what is sent; see "
+    "that the machine's clock is right"
+)
+PORT_TIP = "see that this machine may reach it on port 443, or set proxy in [mcas]"
+PROXY_TIP = "see proxy and proxy_auth_file in [mcas]"
+
+
+def test_an_authority_that_is_not_trusted_is_told(entra: "Entra", told: "Told") -> None:
+    assert told(SignIn(entra.by_secret, Network())) == (
+        Unreachable,
+        "ca_file",
+        (
+            "the certificate is not trusted: unable to get local issuer certificate "
+            f"(localhost:{entra.port})"
+        ),
+        CA_TIP,
+    )
+
+
+def test_the_certificate_of_another_host_is_told(
+    new_entra: Callable[..., "Entra"], network: Network, told: "Told"
+) -> None:
+    entra = new_entra("login.example")
+    assert told(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        "ca_file",
+        (
+            "the certificate is not trusted: hostname mismatch, certificate is not valid for "
+            f"'localhost' (localhost:{entra.port})"
+        ),
+        CA_TIP,
+    )
+
+
+@pytest.mark.parametrize(
+    ("begins_days", "ends_days", "why"),
+    [(1, 2, "certificate is not yet valid"), (-2, -1, "certificate has expired")],
+)
+def test_a_certificate_out_of_its_time_may_be_the_clock(
+    new_entra: Callable[..., "Entra"],
+    network: Network,
+    begins_days: int,
+    ends_days: int,
+    why: str,
+    told: "Told",
+) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    entra = new_entra(
+        not_before=now + timedelta(days=begins_days), not_after=now + timedelta(days=ends_days)
+    )
+    assert told(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        "clock",
+        f"by this machine's clock, the server's {why} (localhost:{entra.port})",
+        "see that the clock is right, for example with timedatectl set-ntp true",
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_ca_file_that_is_none_is_told(
+    entra: "Entra", tmp_path: Path, content: bytes | None, failure: "Failure"
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    error = failure(SignIn(entra.by_secret, Network(ca_file=path)))
+    assert (type(error), error.field) == (Unreachable, "ca_file")
+
+
+def test_no_connection_is_told(entra: "Entra", network: Network, told: "Told") -> None:
+    entra.close()
+    assert told(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        None,
+        f"no connection (localhost:{entra.port})",
+        PORT_TIP,
+    )
+
+
+@pytest.mark.parametrize("path", ["discovery", "token"])
+def test_no_answer_in_time_is_told(entra: "Entra", ca_file: Path, path: str, told: "Told") -> None:
+    entra.next(path, None, status=5)
+    network = Network(ca_file=ca_file, timeout_secs=0.2)
+    assert told(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        None,
+        f"no answer in time (localhost:{entra.port})",
+        PORT_TIP,
+    )
+
+
+@pytest.mark.parametrize("path", ["discovery", "token"])
+@pytest.mark.parametrize(
+    ("body", "status", "headers"),
+    [(None, 0, {}), (b'{"access_token":', 200, {"Content-Length": "999"})],
+)
+def test_a_connection_that_breaks_off_is_told(
+    entra: "Entra",
+    network: Network,
+    path: str,
+    body: bytes | None,
+    status: int,
+    headers: dict[str, str],
+    told: "Told",
+) -> None:
+    entra.next(path, body, status, headers)
+    assert told(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        None,
+        f"the connection broke off (localhost:{entra.port})",
+        PORT_TIP,
+    )
+
+
+def test_a_host_without_an_address_is_told(entra: "Entra", network: Network, told: "Told") -> None:
+    url = "https://login.invalid/x.example/oauth2/v2.0/token"
+    assert told(SignIn(replace(entra.by_secret, authentication_url=url), network)) == (
+        Unreachable,
+        "authentication_url",
+        "the host in the Authentication URL has no address (login.invalid)",
+        "see that the Authentication URL is right, and DNS on this machine",
+    )
+
+
+def test_a_proxy_that_is_not_there_is_told_without_its_password(
+    entra: "Entra", plain: "Entra", ca_file: Path, told: "Told"
+) -> None:
+    plain.close()
+    way = Network(ca_file=ca_file, proxy=Secret(f"http://u:sesame@localhost:{plain.port}"))
+    assert told(SignIn(entra.by_secret, way)) == (
+        Unreachable,
+        "proxy",
+        f"the proxy can't be reached (localhost:{entra.port})",
+        PROXY_TIP,
+    )
+
+
+def test_a_proxy_that_refuses_is_told_with_its_status(
+    entra: "Entra", plain: "Entra", ca_file: Path, told: "Told"
+) -> None:
+    way = Network(ca_file=ca_file, proxy=Secret(f"http://u:sesame@localhost:{plain.port}"))
+    assert told(SignIn(entra.by_secret, way)) == (  # the server knows no CONNECT, and says so
+        Unreachable,
+        "proxy",
+        f"the proxy does not let it through: HTTP 501 (localhost:{entra.port})",
+        PROXY_TIP,
+    )
