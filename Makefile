@@ -24,6 +24,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/backlog.py
+	$(BIN)/python benchmarks/upload.py
 
 MINUTES ?= 10
 soak: $(VENV)/tested

@@ -89,8 +89,9 @@ class CollectingSink(Sink, Protocol):
     max_secs: float
     """How long lines are collected."""
 
-    advice: str | None
-    """What somebody should know though nothing is wrong, as a sentence."""
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know though nothing is wrong, as a sentence."""
 
     @property
     def collected(self) -> int:

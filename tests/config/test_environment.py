@@ -272,3 +272,47 @@ def test_a_format_file_that_went_away_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Unfit) as caught:
         load_format(FormatChoice("file", str(tmp_path / "own.fof")))
     assert str(caught.value) == f"feed format {tmp_path}/own.fof: no such file or directory"
+
+
+UPLOAD = """
+[sources.web]
+kind = "stdin"
+[feeds.up]
+format = "MCAS"
+sink = {kind = "cloud_discovery"}
+"""
+
+
+def test_uploads_need_the_state_directory(tmp_path: Path) -> None:
+    text = UPLOAD + "[mcas]\n"
+    service = SERVICE.replace("[spool]", 'state_directory = "state"\n[spool]')
+    (missing,) = check_environment(parse(service + text, tmp_path))
+    (tmp_path / "state").mkdir()
+    assert missing.key == "service.state_directory"
+    assert missing.why == (
+        f"there is no folder {tmp_path / 'state'}\nTry: create it for the user that nss runs as, "
+        "or set service.state_directory"
+    )
+    assert check_environment(parse(service + text, tmp_path)) == []
+
+
+def test_without_uploads_nobody_needs_a_state_directory(tmp_path: Path) -> None:
+    service = SERVICE.replace("[spool]", 'state_directory = "missing"\n[spool]')
+    assert check_environment(parse(service + source("kind = 'stdin'"), tmp_path)) == []
+
+
+def test_what_the_way_to_mcas_needs_is_looked_at(tmp_path: Path) -> None:
+    mcas = """
+    [mcas]
+    proxy = "http://proxy:3128"
+    proxy_auth_file = "auth"
+    ca_file = "ca.pem"
+    """
+    (tmp_path / "auth").write_text("nocolon")
+    (tmp_path / "auth").chmod(0o600)
+    (tmp_path / "ca.pem").write_text("nothing")
+    told = [(one.key, one.why) for one in problems(source("kind = 'stdin'") + mcas, tmp_path)]
+    assert told == [
+        ("mcas.ca_file", "has no certificate in PEM"),
+        ("mcas.proxy_auth_file", "must be USER:PASSWORD, both not empty"),
+    ]

@@ -17,7 +17,9 @@ from nss.setting_values import (
     FormatText,
     HeaderText,
     HostName,
+    LineText,
     ListenAddress,
+    ProxyUrl,
     UrlPath,
     Zone,
 )
@@ -240,3 +242,41 @@ def test_a_value_in_a_message_is_toml_without_control_characters(
 def test_the_nearest_word_is_found_whatever_its_case() -> None:
     assert nearest("mcas", ["CSV", "MCAS"]) == "MCAS"
     assert nearest("zzz", ["CSV", "MCAS"]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("http://PROXY:80/", "http://proxy:80"),
+        ("http://[2001:db8::1]:3128", "http://[2001:db8::1]:3128"),
+    ],
+)
+def test_a_proxy_is_a_host_and_a_port(value: str, found: str) -> None:
+    assert ProxyUrl().read(value) == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("proxy:3128", "http://proxy", "https://proxy:1", "http://proxy:x", "http://:3128", 5),
+        *("http://proxy:3128/path", "http://proxy:3128?a=b", "http://[::1:3128", "http://a\nb:1"),
+    ],
+)
+def test_anything_else_is_no_proxy(value: object) -> None:
+    with pytest.raises(Refused, match="http://HOST:PORT"):
+        ProxyUrl().read(value)
+
+
+def test_a_proxy_with_a_password_in_it_is_refused_without_showing_it() -> None:
+    with pytest.raises(Refused) as caught:
+        ProxyUrl().read("http://user:private@proxy:3128")
+    assert "private" not in str(caught.value)
+    assert "proxy_auth_file" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", " NSS", "NSS ", "a\nb", "x" * 201, 7])
+def test_a_line_of_text_has_no_blanks_around_and_no_control_characters(value: object) -> None:
+    assert LineText(1, 200).read("Our NSS, büro") == "Our NSS, büro"
+    with pytest.raises(Refused):
+        LineText(1, 200).read(value)

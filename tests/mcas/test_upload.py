@@ -318,7 +318,7 @@ async def test_nothing_secret_is_in_what_it_writes(
     bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
-    tokens = []
+    tokens: list[str] = []
     for step, (server, path) in STEPS.items():
         bench.lab.faults.add(Fault(server, path, "status", 403, body=b"{}"))  # type: ignore[arg-type]
         session = bench.session()

@@ -1,0 +1,135 @@
+"""The lab's control page: what came in, and everything that can be made to go wrong.
+
+GET    /           the page
+GET    /state      what came in, as JSON
+POST   /faults     switches a fault on: the fields of `Fault`, as JSON
+DELETE /faults     switches all of them off
+POST   /switches   {"refuse": "AADSTS7000222", "roles": [..], "skew_secs": 400, ..}, as JSON
+"""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from nss.lab.cloud.bodies import json_error, json_object
+from nss.lab.cloud.control_page import page
+from nss.lab.cloud.faults import Fault
+
+if TYPE_CHECKING:
+    from nss.lab.cloud.lab import CloudLab
+
+_Kind = TypeVar("_Kind")
+
+
+class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What can be switched besides faults; what is left out stays as it is."""
+
+    refuse: str | msgspec.UnsetType | None = msgspec.UNSET
+    """An AADSTS code for every sign-in, or null for none."""
+    roles: list[str] | msgspec.UnsetType = msgspec.UNSET
+    token_secs: int | msgspec.UnsetType = msgspec.UNSET
+    skew_secs: float | msgspec.UnsetType = msgspec.UNSET
+    data_sources: list[str] | msgspec.UnsetType = msgspec.UNSET
+    silent_drop: bool | msgspec.UnsetType = msgspec.UNSET
+    expire_sas: bool = False
+    revoke_secret: bool = False
+    revoke_tokens: bool = False
+
+
+class Control:
+    """Serves the page. Only JSON is taken, which no other site's page can send by a form."""
+
+    def __init__(self, lab: "CloudLab") -> None:
+        self._lab = lab
+
+    def app(self) -> Starlette:
+        """Return the server."""
+        return Starlette(
+            routes=[
+                Route("/", self._page),
+                Route("/state", self._state),
+                Route("/faults", self._add, methods=["POST"]),
+                Route("/faults", self._clear, methods=["DELETE"]),
+                Route("/switches", self._switch, methods=["POST"]),
+            ],
+            exception_handlers={HTTPException: json_error},
+        )
+
+    async def _page(self, _request: Request) -> Response:
+        return HTMLResponse(page(self._seen(), self._lab.faults.active))
+
+    async def _state(self, _request: Request) -> Response:
+        return JSONResponse(self._seen())
+
+    async def _add(self, request: Request) -> Response:
+        self._lab.faults.add(_fault(await _json(request)))
+        return JSONResponse({"active": len(self._lab.faults.active)}, 201)
+
+    async def _clear(self, _request: Request) -> Response:
+        self._lab.faults.clear()
+        return Response(status_code=204)
+
+    async def _switch(self, request: Request) -> Response:
+        lab, wanted = self._lab, _converted(await _json(request), Switches)
+        if wanted.refuse is not msgspec.UNSET:
+            try:
+                lab.entra.refuse(wanted.refuse)
+            except KeyError:
+                raise HTTPException(400, "refuse: not a code that the lab knows") from None
+        if wanted.roles is not msgspec.UNSET:
+            lab.entra.roles = wanted.roles
+        if wanted.token_secs is not msgspec.UNSET:
+            lab.entra.token_secs = wanted.token_secs
+        if wanted.skew_secs is not msgspec.UNSET:
+            lab.entra.skew_secs = wanted.skew_secs
+        if wanted.data_sources is not msgspec.UNSET:
+            lab.mcas.data_sources = set(wanted.data_sources)
+        if wanted.silent_drop is not msgspec.UNSET:
+            lab.mcas.silent_drop = wanted.silent_drop
+        for is_wanted, act in (
+            (wanted.expire_sas, lab.expire_sas),
+            (wanted.revoke_secret, lab.revoke_secret),
+            (wanted.revoke_tokens, lab.revoke_tokens),
+        ):
+            if is_wanted:
+                act()
+        return Response(status_code=204)
+
+    def _seen(self) -> dict[str, int]:
+        mcas = self._lab.mcas
+        return {
+            "requests": len(self._lab.requests),
+            "complaints": len(self._lab.complaints),
+            "uploads": len(mcas.uploads),
+            "records": mcas.records,
+            "malformed": mcas.malformed,
+            "too_old": mcas.too_old,
+        }
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise HTTPException(415, "Send JSON.")
+    return await json_object(request)
+
+
+def _fault(given: dict[str, Any]) -> Fault:
+    unknown = given.keys() - {one.name for one in fields(Fault)}
+    if unknown:
+        raise HTTPException(400, f"Object contains unknown field `{min(unknown)[:40]}`")
+    if isinstance(given.get("body"), str):
+        given["body"] = given["body"].encode()
+    return _converted(given, Fault)
+
+
+def _converted(given: dict[str, Any], kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise HTTPException(400, str(error)) from None

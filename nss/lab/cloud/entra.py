@@ -1,0 +1,220 @@
+"""The lab's Entra: OIDC discovery and the token endpoint, in the forms v2.0 and v1."""
+
+import hmac
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Mapping
+
+from cryptography.x509 import Certificate
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from nss.lab.cloud import aadsts, assertions
+from nss.lab.cloud.bodies import form
+from nss.lab.cloud.tokens import MCAS_APP_ID, SignedInBy, Tokens
+
+DEFAULT_SUFFIX = "/.default"
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII | re.IGNORECASE)
+_CODE = re.compile(r"(?:AADSTS)?(\d+)", re.ASCII)
+_GRANT = "client_credentials"
+
+
+class Entra:
+    """One tenant with one application in it.
+
+    What is a real mistake in a request is refused with the code it has; `refuse` has any other
+    code answered. `base_url` is set once the server has its port.
+    """
+
+    def __init__(self) -> None:
+        self.tenant_id = str(uuid.uuid4())
+        self.client_id = str(uuid.uuid4())
+        self.secret = _new_secret()
+        self.secret_id = str(uuid.uuid4())
+        """What is easily pasted instead of the secret."""
+        self.base_url = ""
+        self.roles: list[str] = ["Discovery.manage"]
+        """What an administrator has consented to; it is in the tokens issued from then on."""
+        self.token_secs = 3599
+        self.skew_secs = 0.0
+        """How far the clock of all servers is ahead of this machine's."""
+        self.certificates: list[Certificate] = []
+        """Registered for the application."""
+        self.tokens = Tokens(self.tenant_id, self.now)
+        self._refused: tuple[int, int | None] | None = None
+
+    def now(self) -> float:
+        """Return the servers' time, seconds since the epoch."""
+        return time.time() + self.skew_secs
+
+    def refuse(self, code: str | None, times: int | None = None) -> None:
+        """Answer requests with an AADSTS code: so many, or all until `refuse(None)`.
+
+        Raises `KeyError` for a code that is not in `aadsts.REFUSALS`.
+        """
+        if code is None:
+            self._refused = None
+            return
+        found = _CODE.fullmatch(code)
+        if found is None or int(found[1]) not in aadsts.REFUSALS:
+            raise KeyError(code)
+        self._refused = int(found[1]), times
+
+    def renew_secret(self) -> str:
+        """Make another secret for the application, and take the old one no more."""
+        self.secret = _new_secret()
+        return self.secret
+
+    def app(self) -> Starlette:
+        """Return the server."""
+        token_paths = ("/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token")
+        discovery_paths = (
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            "/{tenant}/.well-known/openid-configuration",
+        )
+        return Starlette(
+            routes=[
+                *(Route(path, self._discovery) for path in discovery_paths),
+                *(Route(path, self._token, methods=["POST"]) for path in token_paths),
+                Route("/{tenant}/discovery/v2.0/keys", self._keys),
+            ]
+        )
+
+    async def _keys(self, _request: Request) -> Response:
+        return JSONResponse(self.tokens.keys())
+
+    async def _discovery(self, request: Request) -> Response:
+        tenant = request.path_params["tenant"]
+        code = self._told_to_refuse(at_discovery=True) or self._tenant_refusal(tenant)
+        if code is not None:
+            return aadsts.answer(
+                request, code, {"tenant": tenant}, now=self.now(), is_discovery=True
+            )
+        version = "/v2.0" if "/v2.0/" in request.url.path else ""
+        authority = f"{self.base_url}/{tenant}"
+        return JSONResponse(
+            {
+                "token_endpoint": f"{authority}/oauth2{version}/token",
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_post",
+                    "private_key_jwt",
+                    "client_secret_basic",
+                ],
+                "jwks_uri": f"{authority}/discovery/v2.0/keys",
+                "response_modes_supported": ["query", "fragment", "form_post"],
+                "subject_types_supported": ["pairwise"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "response_types_supported": ["code", "id_token", "code id_token"],
+                "scopes_supported": ["openid", "profile", "email", "offline_access"],
+                "issuer": f"{authority}{version}",
+                "authorization_endpoint": f"{authority}/oauth2{version}/authorize",
+                "tenant_region_scope": "EU",
+            }
+        )
+
+    async def _token(self, request: Request) -> Response:
+        tenant = request.path_params["tenant"]
+        fields = await form(request)
+        is_v2 = "/v2.0/" in request.url.path
+        scope = fields.get("scope", "") if is_v2 else fields.get("resource", "")
+        places = {
+            "tenant": tenant,
+            "client": fields.get("client_id", ""),
+            "scope": scope,
+            "resource": scope.removesuffix(DEFAULT_SUFFIX),
+            "parameter": _missing(fields, is_v2=is_v2) or fields.get("grant_type", ""),
+        }
+        code = (
+            self._told_to_refuse()
+            or self._tenant_refusal(tenant)
+            or _form_refusal(fields, scope, is_v2=is_v2)
+            or self._client_refusal(fields, tenant)
+        )
+        if code is not None:
+            return aadsts.answer(request, code, places, now=self.now())
+        by: SignedInBy = "certificate" if "client_assertion" in fields else "secret"
+        token = self.tokens.issue(self.client_id, self.roles, self.token_secs, by)
+        return JSONResponse(self._issued(token, scope, is_v2=is_v2))
+
+    def _issued(self, token: str, scope: str, *, is_v2: bool) -> dict[str, object]:
+        secs = self.token_secs
+        answer: dict[str, object] = {"token_type": "Bearer", "access_token": token}
+        if is_v2:
+            return answer | {"expires_in": secs, "ext_expires_in": secs}
+        now = int(self.now())
+        return answer | {
+            "expires_in": str(secs),
+            "ext_expires_in": str(secs),
+            "expires_on": str(now + secs),
+            "not_before": str(now),
+            "resource": scope,
+        }
+
+    def _told_to_refuse(self, *, at_discovery: bool = False) -> int | None:
+        if self._refused is None:
+            return None
+        code, times = self._refused
+        if at_discovery and aadsts.REFUSALS[code].discovery_error is None:
+            return None
+        if times is not None:
+            self._refused = (code, times - 1) if times > 1 else None
+        return code
+
+    def _tenant_refusal(self, tenant: str) -> int | None:
+        if tenant.lower() == self.tenant_id:
+            return None
+        return 90002 if _GUID.fullmatch(tenant) or _DOMAIN.fullmatch(tenant) else 900023
+
+    def _client_refusal(self, fields: Mapping[str, str], tenant: str) -> int | None:
+        if fields["client_id"].lower() != self.client_id:
+            return 700016
+        assertion, secret = fields.get("client_assertion"), fields.get("client_secret")
+        if assertion is not None:
+            if fields.get("client_assertion_type") != assertions.ASSERTION_TYPE:
+                return assertions.MALFORMED
+            authority = f"{self.base_url}/{tenant}"
+            audiences = [
+                f"{authority}/oauth2/v2.0/token",
+                f"{authority}/oauth2/token",
+                f"{authority}/v2.0",
+            ]
+            return assertions.refusal(
+                assertion, self.client_id, audiences, self.certificates, self.now()
+            )
+        if not secret:
+            return 7000218
+        if not hmac.compare_digest(secret.encode(), self.secret.encode()):
+            return 7000215
+        return None
+
+
+def _missing(fields: Mapping[str, str], *, is_v2: bool) -> str | None:
+    for name in ("grant_type", "client_id", "scope" if is_v2 else "resource"):
+        if not fields.get(name):
+            return name
+    return None
+
+
+def _form_refusal(fields: Mapping[str, str], scope: str, *, is_v2: bool) -> int | None:
+    if _missing(fields, is_v2=is_v2) is not None:
+        return 900144
+    if fields["grant_type"] != _GRANT:
+        return 70003
+    if is_v2:
+        if len(scope.split()) > 1:
+            return 70011
+        if not scope.endswith(DEFAULT_SUFFIX):
+            return 1002012
+        scope = scope.removesuffix(DEFAULT_SUFFIX)
+    return None if scope.lower() == MCAS_APP_ID else 500011
+
+
+def _new_secret() -> str:
+    """Return a secret of the form that Entra's have."""
+    return f"{secrets.token_urlsafe(3)[:3]}8Q~{secrets.token_urlsafe(32)[:34]}"

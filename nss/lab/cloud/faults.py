@@ -1,0 +1,91 @@
+"""Faults of servers and of the way to them, to be switched on for the requests they concern."""
+
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from nss.lab.cloud.notes import ServerName
+
+Kind = Literal["status", "latency", "reset", "truncated", "html", "hang", "after"]
+
+KIND_MEANINGS: dict[Kind, str] = {
+    "status": "answers with that status, and does nothing else",
+    "latency": "answers some seconds later",
+    "reset": "resets the connection, and does nothing else",
+    "truncated": "carries the request out, and breaks off in the middle of the answer",
+    "html": "answers 200 with a web page, as a sign-in page on the way does",
+    "hang": "does not answer, and resets the connection after some seconds unless these are 0",
+    "after": "carries the request out, and resets the connection instead of answering",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong (see `KIND_MEANINGS`), and at which requests of a server.
+
+    Those are concerned that have `path` in `METHOD PATH?QUERY`, in any case: `upload_url`, `put`,
+    `comp=blocklist`, or nothing for all. The first `skip` of them pass, then `times` of them fail
+    (`None`: all).
+    """
+
+    server: ServerName
+    path: str = ""
+    kind: Kind = "status"
+    status: int = 503
+    retry_after: str | None = None
+    body: bytes | None = None
+    """Of the answer with `status`; `None` is what such a server writes."""
+    secs: float = 0.0
+    times: int | None = 1
+    skip: int = 0
+
+
+class Faults:
+    """The faults that are switched on; safe to be changed from any thread.
+
+    Of those that concern a request, the first one happens.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+
+    def add(self, *faults: Fault) -> None:
+        """Switch faults on, after those that are on already."""
+        with self._lock:
+            self._waiting += (_Waiting(fault, fault.skip, fault.times) for fault in faults)
+
+    def clear(self) -> None:
+        """Switch all of them off."""
+        with self._lock:
+            self._waiting.clear()
+
+    @property
+    def active(self) -> list[Fault]:
+        """Those that are still to happen."""
+        with self._lock:
+            return [one.fault for one in self._waiting]
+
+    def take(self, server: ServerName, request: str) -> Fault | None:
+        """Return the fault that happens to a request, `METHOD PATH?QUERY`."""
+        request = request.lower()
+        with self._lock:
+            for one in self._waiting:
+                if one.fault.server != server or one.fault.path.lower() not in request:
+                    continue
+                if one.skip:
+                    one.skip -= 1
+                    continue
+                if one.times is not None:
+                    one.times -= 1
+                    if one.times <= 0:
+                        self._waiting.remove(one)
+                return one.fault
+        return None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    fault: Fault
+    skip: int
+    times: int | None

@@ -1,0 +1,170 @@
+"""Microsoft's cloud as one object: its servers, what they know, and what they saw."""
+
+import secrets
+import ssl
+import string
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import trustme
+from cryptography.x509 import load_pem_x509_certificate
+
+from nss.lab.cloud.blobs import Blobs
+from nss.lab.cloud.control import Control
+from nss.lab.cloud.entra import DEFAULT_SUFFIX, Entra
+from nss.lab.cloud.faults import Faults
+from nss.lab.cloud.gate import Gate
+from nss.lab.cloud.imds import Identity
+from nss.lab.cloud.mcas import Mcas
+from nss.lab.cloud.notes import Notes, Request
+from nss.lab.cloud.parsing import Parser
+from nss.lab.cloud.serving import HOST, Servers, Site, listener
+from nss.lab.cloud.tokens import MCAS_APP_ID
+from nss.lab.discovery import Discovery
+from nss.private_file import write_private
+
+_LEGACY_TOKEN_CHARS = 64
+
+
+class CloudLab:
+    """Servers on free ports of loopback, used with `with`; everything they keep is in `folder`.
+
+    They run in a thread of their own, so tests and commands of any kind may talk to them.
+    `requests_per_minute` is the API's limit; uploads show in data sources and governance log
+    `results_delay_secs` after they were parsed; `sas_secs` is how long an upload URL is good.
+    Without `keep_uploads` a file is deleted when it was parsed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        requests_per_minute: int = 30,
+        results_delay_secs: float = 0.0,
+        sas_secs: float = 3600.0,
+        keep_uploads: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.ca_file = folder / "ca.pem"
+        """The authority that the servers' certificates are of, PEM."""
+        self.scope = f"{MCAS_APP_ID}{DEFAULT_SUFFIX}"
+        letters = string.ascii_letters + string.digits
+        self.legacy_token = "".join(secrets.choice(letters) for _ in range(_LEGACY_TOKEN_CHARS))
+        """An API token of the kind that is on its way out."""
+        self.faults = Faults()
+        self.entra_url = self.api_url = self.blob_url = self.control_url = ""
+        self.managed_identity_url = ""
+        """Of the metadata service: `AZURE_POD_IDENTITY_AUTHORITY_HOST`."""
+        self._notes = Notes()
+        self.entra = Entra()
+        self.identity = Identity(self.entra)
+        self.blobs = Blobs(folder / "uploads", self._notes, self.entra.now)
+        self.blobs.sas_secs = sas_secs
+        self.mcas = Mcas(
+            self.entra.tokens,
+            self.blobs,
+            Parser(self.entra.now, keeps_files=keep_uploads),
+            self._notes,
+            self.entra.now,
+            legacy_token=self.legacy_token,
+            requests_per_minute=requests_per_minute,
+            results_delay_secs=results_delay_secs,
+        )
+        self._authority = trustme.CA()
+        self._servers: Servers | None = None
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant, a GUID."""
+        return self.entra.tenant_id
+
+    @property
+    def client_id(self) -> str:
+        """The application, a GUID."""
+        return self.entra.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The application's secret."""
+        return self.entra.secret
+
+    @property
+    def secret_id(self) -> str:
+        """The GUID that is easily pasted instead of the secret."""
+        return self.entra.secret_id
+
+    @property
+    def authentication_url(self) -> str:
+        """The token endpoint, v2.0."""
+        return f"{self.entra_url}/{self.tenant_id}/oauth2/v2.0/token"
+
+    @cached_property
+    def certificate(self) -> Path:
+        """A file with a certificate that is registered for the application, and its key; PEM."""
+        return self.issue_certificate("client.pem", is_registered=True)
+
+    @property
+    def discovery(self) -> Discovery:
+        """What Cloud Discovery sees in the uploads parsed so far."""
+        return self.mcas.parser.discovery
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request so far, in the order of the answers, without queries."""
+        return self._notes.requests
+
+    @property
+    def complaints(self) -> list[str]:
+        """Each violation of a protocol, as one sentence."""
+        return self._notes.complaints
+
+    def __enter__(self) -> Self:
+        (self.folder / "uploads").mkdir(parents=True, exist_ok=True)
+        self._authority.cert_pem.write_to_path(str(self.ca_file))
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._authority.issue_cert("localhost", HOST, "::1").configure_cert(tls)
+        clock, notes, faults = self.entra.now, self._notes, self.faults
+        entra = Site(Gate("entra", self.entra.app(), notes, faults, clock=clock), listener(), tls)
+        mcas_gate = Gate("mcas", self.mcas.app(), notes, faults, admit=self.mcas.admit, clock=clock)
+        mcas = Site(mcas_gate, listener(), tls)
+        blob = Site(Gate("blob", self.blobs.app(), notes, faults, clock=clock), listener(), tls)
+        imds = Site(Gate("imds", self.identity.app(), notes, faults, clock=clock), listener())
+        control = Site(Control(self).app(), listener())
+        self.entra_url = self.entra.base_url = f"https://localhost:{entra.port}"
+        self.api_url = f"https://localhost:{mcas.port}"
+        self.blob_url = self.blobs.base_url = f"https://{HOST}:{blob.port}"
+        self.managed_identity_url = f"http://{HOST}:{imds.port}"
+        self.control_url = f"http://{HOST}:{control.port}"
+        self.mcas.parser.start()
+        self._servers = Servers([entra, mcas, blob, imds, control])
+        self._servers.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._servers is not None:
+            self._servers.stop()
+        self.mcas.parser.close()
+
+    def expire_sas(self) -> None:
+        """Let all upload URLs issued so far be too old."""
+        self.blobs.expire()
+
+    def revoke_secret(self) -> None:
+        """Take the application's secret no more, nor the tokens that it was good for."""
+        self.entra.renew_secret()
+        self.revoke_tokens()
+
+    def revoke_tokens(self) -> None:
+        """Take no token issued so far any more."""
+        self.entra.tokens.revoke()
+
+    def issue_certificate(self, name: str, *, is_registered: bool) -> Path:
+        """Write a new client certificate and its key to a file in `folder`, PEM."""
+        issued = self._authority.issue_cert("nss.example", key_type=trustme.KeyType.RSA)
+        path = self.folder / name
+        write_private(path, issued.private_key_and_cert_chain_pem.bytes())
+        if is_registered:
+            found = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
+            self.entra.certificates.append(found)
+        return path

@@ -1,0 +1,179 @@
+"""The whole story of MCAS on this machine: configure, stream, upload, verify.
+
+Sign-in, API and storage are the lab's; the commands and the service are run as an administrator
+runs them, in processes of their own, with a configuration file of their own.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nss
+from nss.errors import ServiceError
+from nss.lab.cloud import CloudLab
+from nss.lab.discovery import Discovery
+from nss.lab.generator import RecordGenerator
+
+TICK_SECS = 0.05
+COMMAND_SECS = 30.0
+STOP_SECS = 60.0
+UPLOAD_SECS = 2
+
+_CONFIG = """\
+[service]
+log_format = "json"
+control_socket = "off"
+state_directory = "{folder}/state"
+drain_secs = 30
+
+[mcas]
+ca_file = "{ca_file}"
+
+[spool]
+path = "{folder}/spool.db"
+
+[sources.web]
+kind = "file"
+path = "{folder}/web.log"
+poll_secs = 0.05
+
+[feeds.upload]
+format = "MCAS"
+
+[feeds.upload.sink]
+kind = "cloud_discovery"
+max_secs = {upload_secs}
+"""
+
+
+class McasDemo:
+    """One run: `async for line in demo.run()` tells what happens."""
+
+    def __init__(self, seconds: float, records_per_sec: int, *, seed: int = 1) -> None:
+        self.discovery = Discovery()
+        self.sent = self.arrived = self.uploads = 0
+        self.complaints: list[str] = []
+        self._seconds = seconds
+        self._records_per_sec = records_per_sec
+        self._lines = RecordGenerator(
+            seed, records_per_sec=records_per_sec, start_epoch=int(time.time())
+        ).lines(sys.maxsize)
+
+    async def run(self) -> AsyncIterator[str]:
+        """Run it. Raises `ServiceError` when a part of it fails."""
+        with tempfile.TemporaryDirectory(prefix="nss-demo-") as name:
+            folder = Path(name)
+            (folder / "lab").mkdir()
+            (folder / "state").mkdir()
+            with CloudLab(folder / "lab") as lab:
+                async for line in self._story(folder, lab):
+                    yield line
+
+    async def _story(self, folder: Path, lab: CloudLab) -> AsyncIterator[str]:
+        config = folder / "nss.toml"
+        config.write_text(
+            _CONFIG.format(folder=folder, ca_file=lab.ca_file, upload_secs=UPLOAD_SECS),
+            encoding="utf-8",
+        )
+        yield f"Entra at {lab.entra_url}, MCAS at {lab.api_url}, both of this machine."
+        arguments = ["--client-id", lab.client_id, "--api-url", lab.api_url]
+        arguments += ["--authentication-url", lab.authentication_url]
+        yield "$ nss configure-mcas2 --client-id ... --authentication-url ... --api-url ..."
+        secret = {"NSS_MCAS_CLIENT_SECRET": lab.client_secret}
+        for line in await self._command(config, "configure-mcas2", *arguments, environ=secret):
+            yield f"  {line}"
+        yield "$ nss run"
+        log = folder / "nss.log"
+        (folder / "web.log").touch()
+        with log.open("wb") as stream:
+            process = await asyncio.create_subprocess_exec(
+                *_program("run", config), stderr=stream, env=_environ(), start_new_session=True
+            )
+        try:
+            began = time.monotonic()
+            with (folder / "web.log").open("ab") as web:
+                while (elapsed := time.monotonic() - began) < self._seconds:
+                    due = int((elapsed + TICK_SECS) * self._records_per_sec) - self.sent
+                    web.write(b"".join(next(self._lines) + b"\n" for _ in range(due)))
+                    web.flush()
+                    self.sent += due
+                    if len(lab.mcas.uploads) > self.uploads:
+                        self.uploads = len(lab.mcas.uploads)
+                        yield f"  {self.sent:,} records sent, {self.uploads} files uploaded"
+                    await asyncio.sleep(TICK_SECS)
+            await self._finish(process, log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        lab.mcas.wait_parsed(self.sent, STOP_SECS)
+        self.uploads, self.arrived = len(lab.mcas.uploads), lab.mcas.records
+        self.discovery, self.complaints = lab.discovery, lab.complaints
+        yield f"  {self.sent:,} records sent, {self.arrived:,} arrived in {self.uploads} files"
+        yield "$ nss verify-mcas2"
+        for line in await self._command(config, "verify-mcas2"):
+            yield f"  {line}"
+
+    async def _finish(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        """Let the service deliver what it has, and end."""
+        deadline = time.monotonic() + STOP_SECS
+        spool = log.parent / "spool.db"
+        while time.monotonic() < deadline and _accepted(spool) < self.sent:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(TICK_SECS)
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECS):
+                code = await process.wait()
+        except TimeoutError:
+            code = -1
+        if code:
+            raise ServiceError(f"demo: the service ended with exit code {code}\n{_end_of(log)}")
+
+    async def _command(
+        self, config: Path, name: str, *arguments: str, environ: dict[str, str] | None = None
+    ) -> list[str]:
+        process = await asyncio.create_subprocess_exec(
+            *_program(name, config),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=_environ() | (environ or {}),
+        )
+        async with asyncio.timeout(COMMAND_SECS):
+            told, _ = await process.communicate()
+        text = told.decode(errors="replace")
+        if process.returncode:
+            raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
+        return text.splitlines()
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def _accepted(spool: Path) -> int:
+    """Return how many records the service has taken, as its spool tells."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection = sqlite3.connect(f"{spool.as_uri()}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            (records,) = connection.execute("SELECT sum(accepted) FROM sources").fetchone()
+            return int(records or 0)
+    return 0
+
+
+def _program(name: str, config: Path) -> list[str]:
+    return [sys.executable, "-P", "-m", "cli.main", name, "--config", str(config)]
+
+
+def _environ() -> dict[str, str]:
+    """The packages that run here, never others of these names in the folder we are in."""
+    packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
