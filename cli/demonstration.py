@@ -13,6 +13,7 @@ from rich.text import Text
 from nss.errors import InputMissing
 from nss.lab.demo import Demo, Progress
 from nss.lab.discovery import Discovery, Traffic
+from nss.lab.mcas_demo import McasDemo
 
 _TOP = 8
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
@@ -26,6 +27,29 @@ def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed:
     console = Console(highlight=False)
     progress = asyncio.run(_show(demo, console))
     return 1 if progress.lost or progress.malformed else 0
+
+
+def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
+    """Run the story of MCAS; the exit code is 0 when every record arrived."""
+    demo = McasDemo(seconds, records_per_sec, seed=seed)
+    console = Console(highlight=False)
+
+    async def tell() -> None:
+        async for line in demo.run():
+            console.print(Text(line))
+
+    asyncio.run(tell())
+    console.print(
+        Columns(
+            [
+                _top("Cloud apps", "users", demo.discovery.top_apps(_TOP)),
+                _top("Users", "apps", demo.discovery.top_users(_TOP)),
+            ]
+        )
+    )
+    for complaint in demo.complaints:
+        console.print(Text(f"against the protocol: {complaint}"))
+    return 0 if demo.arrived == demo.sent and not demo.complaints else 1
 
 
 async def _show(demo: Demo, console: Console) -> Progress:

@@ -253,13 +253,24 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated records.")] = 1,
+    mcas: Annotated[
+        bool,
+        typer.Option(
+            "--mcas", help="Sign in and upload instead, to an Entra and MCAS of this machine."
+        ),
+    ] = False,
 ) -> None:
     """Watch it work: generator, service and collector on loopback, nothing to set up.
 
+    With --mcas: configure-mcas2, run, uploads and verify-mcas2, on stand-ins for Microsoft's
+    services.
+
     Example: nss demo --seconds 5
     """
-    from cli.demonstration import demonstrate
+    from cli.demonstration import demonstrate, demonstrate_mcas
 
+    if mcas:
+        raise typer.Exit(demonstrate_mcas(seconds, rate, seed))
     raise typer.Exit(demonstrate(seconds, rate, sample, seed))
 
 
