@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
+from cli.mcas.commands import register as register_mcas
 from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
@@ -308,6 +309,9 @@ def fields(
     from cli.catalogue import list_fields
 
     list_fields(search or "", as_json=as_json)
+
+
+register_mcas(app)
 
 
 def main() -> None:

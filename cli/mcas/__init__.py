@@ -1,0 +1,1 @@
+"""The commands that configure MCAS and look at it."""

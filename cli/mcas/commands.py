@@ -1,0 +1,130 @@
+"""The command lines of the MCAS commands; what they do is imported inside."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+
+_Config = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+_Text = Optional[str]  # noqa: UP045 - typer reads it at run time
+_File = Optional[Path]  # noqa: UP045 - typer reads it at run time
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (configure_mcas2, verify_mcas2, show_mcas2, clear_mcas2, configure_mcas):
+        app.command()(command)
+
+
+def configure_mcas2(
+    client_id: Annotated[_Text, typer.Option(metavar="GUID", help="The Client ID.")] = None,
+    client_secret_file: Annotated[
+        _Text,
+        typer.Option(
+            metavar="FILE",
+            help="A file with the Client Secret, - for standard input; or set the variable "
+            "NSS_MCAS_CLIENT_SECRET. Never an argument: everybody can read those.",
+        ),
+    ] = None,
+    scope: Annotated[_Text, typer.Option(help="The Scope.", show_default="the usual one")] = None,
+    authentication_url: Annotated[
+        _Text, typer.Option(metavar="URL", help="The Authentication URL.")
+    ] = None,
+    api_url: Annotated[_Text, typer.Option(metavar="URL", help="The API URL.")] = None,
+    certificate: Annotated[
+        _File,
+        typer.Option(metavar="FILE", help="Sign in by this certificate, PEM or PFX, instead."),
+    ] = None,
+    private_key: Annotated[
+        _File, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
+    ] = None,
+    passphrase_file: Annotated[
+        _Text, typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE.")
+    ] = None,
+    managed_identity: Annotated[
+        bool,
+        typer.Option("--managed-identity", help="Sign in as this Azure virtual machine instead."),
+    ] = False,
+    skip_test: Annotated[
+        bool, typer.Option("--skip-test", help="Store without testing, and say so.")
+    ] = False,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
+    ] = False,
+    as_json: _Json = False,
+    config: _Config = DEFAULT_CONFIG,
+) -> None:
+    """Sign in to Microsoft Defender for Cloud Apps with OAuth 2.0: ask, test, store.
+
+    Without options it asks for everything and tests before it stores. The exit code is 69 when the
+    test failed, and then nothing was stored.
+
+    Example: sudo nss configure-mcas2
+    """
+    from cli.mcas.answers import Given
+    from cli.mcas.configuring import configure
+
+    given = Given(
+        client_id=client_id,
+        client_secret_file=client_secret_file,
+        scope=scope,
+        authentication_url=authentication_url,
+        api_url=api_url,
+        certificate=certificate,
+        private_key=private_key,
+        passphrase_file=passphrase_file,
+        managed_identity=managed_identity,
+    )
+    code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
+    raise typer.Exit(code)
+
+
+def verify_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> None:
+    """Tell whether the sign-in works and whether logs arrive at MCAS.
+
+    Token type and expiry, roles, the API, the data source with its last data, and parse errors.
+    The exit code is 1 when something is wrong.
+
+    Example: sudo nss verify-mcas2 --json
+    """
+    from cli.mcas.verifying import verify_arrival
+
+    raise typer.Exit(verify_arrival(config, as_json=as_json))
+
+
+def show_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> None:
+    """Show what is stored for MCAS, secrets as ***. The exit code is 1 when there is nothing.
+
+    Example: sudo nss show-mcas2
+    """
+    from cli.mcas.showing import show
+
+    raise typer.Exit(show(config, as_json=as_json))
+
+
+def clear_mcas2(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    config: _Config = DEFAULT_CONFIG,
+) -> None:
+    """Remove the credentials for MCAS: uploads and sync stop, the URL category stays.
+
+    Example: sudo nss clear-mcas2
+    """
+    from cli.mcas.showing import clear
+
+    raise typer.Exit(clear(config, yes=yes))
+
+
+def configure_mcas(config: _Config = DEFAULT_CONFIG) -> None:
+    """Say what became of legacy tokens (use configure-mcas2).
+
+    Example: sudo nss configure-mcas2
+    """
+    from cli.mcas.showing import explain_legacy
+
+    raise typer.Exit(explain_legacy(config))

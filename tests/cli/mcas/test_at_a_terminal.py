@@ -1,0 +1,240 @@
+"""`nss configure-mcas2` with a person in front of it."""
+
+import stat
+
+import pytest
+
+from nss.lab.cloud import Fault
+from tests.cli.mcas.conftest import Office, Terminal
+
+WRONG = "wrong~but-of-the-right-form-1234567890"
+NO_FEED = (
+    'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then nss reload.'
+)
+FIELDS = ("Client ID", "Client Secret", "Scope", "Authentication URL", "API URL")
+
+
+def answer_all(terminal: Terminal, office: Office, **other: str) -> None:
+    lab = office.lab
+    answers = {
+        "client_id": lab.client_id,
+        "client_secret": lab.client_secret,
+        "scope": "",
+        "authentication_url": lab.authentication_url,
+        "api_url": lab.api_url,
+    } | other
+    for prompt, text in zip(FIELDS, answers.values(), strict=True):
+        terminal.answer(prompt, text)
+
+
+def test_five_answers_are_tested_and_stored(office: Office) -> None:
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    code, last = terminal.ended()
+    stored = office.store.load()
+    assert code == 0, last
+    assert last.splitlines()[-8:] == [
+        "Testing ...",
+        "  ok    sign in: Entra gave a token",
+        "  ok    role: the token has Discovery.manage",
+        "  ok    API: MCAS answers",
+        '  ok    data source: the data source "NSS" is there',
+        f"Stored in {office.state / 'mcas.json'}.",
+        "A running service uses it from now on, without a restart.",
+        NO_FEED,
+    ]
+    assert stored is not None
+    assert stored.client_secret is not None
+    assert stored.client_secret.reveal() == office.lab.client_secret
+    assert stored.tested_at is not None
+    assert stat.S_IMODE(office.store.path.stat().st_mode) == 0o600
+    assert [(action, outcome) for action, outcome, _ in office.audited()] == [
+        ("configure-mcas2", "passed"),
+        ("configure-mcas2", "stored"),
+    ]
+
+
+def test_the_secret_is_never_seen(office: Office) -> None:
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    terminal.ended()
+    assert office.lab.client_secret not in terminal.seen
+    assert office.lab.client_secret not in office.everything_written()
+    assert "eyJ" not in terminal.seen + office.everything_written()
+
+
+def test_what_copy_and_paste_add_is_taken_off(office: Office) -> None:
+    lab = office.lab
+    terminal = office.terminal("configure-mcas2")
+    answer_all(
+        terminal,
+        office,
+        client_id=f"  {lab.client_id.upper()} ",
+        client_secret=f" {lab.client_secret}  ",
+        authentication_url=f'"{lab.entra_url}/{lab.tenant_id}/"',
+        api_url=f"{lab.api_url}/api/",
+    )
+    code, last = terminal.ended()
+    stored = office.store.load()
+    assert code == 0, last
+    assert stored is not None
+    assert (stored.client_id, stored.authentication_url, stored.api_url) == (
+        lab.client_id,
+        lab.authentication_url,
+        lab.api_url,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "sentence"),
+    [
+        ("Client ID", "12345678-1234", "the Client ID is not a GUID"),
+        ("Client Secret", "SECRET_ID", "looks like the secret's ID"),
+        ("Scope", "05a65629-4c1b-48c1-a78b-804c4abdd4af", "does not end in /.default"),
+        ("Authentication URL", "http://login.microsoftonline.com/x", "http"),
+        ("Authentication URL", "https://login.microsoftonline.com/<tenant>", "placeholder"),
+        ("API URL", "https://security.microsoft.com", "portal"),
+    ],
+)
+def test_a_wrong_answer_is_told_at_once_and_asked_again(
+    office: Office, field: str, wrong: str, sentence: str
+) -> None:
+    wrong = office.lab.secret_id if wrong == "SECRET_ID" else wrong
+    terminal = office.terminal("configure-mcas2")
+    lab = office.lab
+    right = (lab.client_id, lab.client_secret, "", lab.authentication_url, lab.api_url)
+    for prompt, text in zip(FIELDS, right, strict=True):
+        if prompt == field:
+            terminal.answer(prompt, wrong)
+            told = terminal.answer(prompt, text)
+            assert sentence in told, told
+            assert "Try: " in told
+        else:
+            terminal.answer(prompt, text)
+    code, last = terminal.ended()
+    assert code == 0, last
+
+
+def test_clouds_that_differ_are_told_and_both_asked_again(office: Office) -> None:
+    terminal = office.terminal("configure-mcas2")
+    answer_all(
+        terminal,
+        office,
+        authentication_url=f"https://login.microsoftonline.us/{office.lab.tenant_id}",
+        api_url="https://fabrikam.us2.portal.cloudappsecurity.com",
+    )
+    told = terminal.answer("Authentication URL", office.lab.authentication_url)
+    terminal.answer("API URL", office.lab.api_url)
+    code, last = terminal.ended()
+    assert "cloud" in told
+    assert code == 0, last
+
+
+def test_a_secret_that_entra_refuses_is_corrected_alone(office: Office) -> None:
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office, client_secret=WRONG)
+    told = terminal.confirm("Correct the Client Secret and test again?", "y")
+    terminal.answer("Client Secret", office.lab.client_secret)
+    code, last = terminal.ended()
+    assert "AADSTS7000215" in told
+    assert code == 0, last
+    (first, *_) = office.audited()
+    assert first[:2] == ("configure-mcas2", "failed")
+    assert "AADSTS7000215" in first[2]
+
+
+def test_nothing_is_stored_when_the_correction_is_declined(office: Office) -> None:
+    office.lab.entra.refuse("AADSTS700016")
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    told = terminal.confirm("Correct the Client ID and test again?", "n")
+    code, last = terminal.ended()
+    assert "AADSTS700016" in told
+    assert (code, last.splitlines()[-1]) == (69, "Nothing was stored.")
+    assert office.store.load() is None
+
+
+def test_what_is_mended_in_the_portal_is_tested_again(office: Office) -> None:
+    office.lab.mcas.data_sources.clear()
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    terminal.process.expect("Test again")
+    office.lab.mcas.data_sources.add("NSS")
+    terminal.process.sendline("y")
+    code, last = terminal.ended()
+    assert code == 0, last
+
+
+def test_a_missing_role_is_told(office: Office) -> None:
+    office.lab.entra.roles = []
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    told = terminal.confirm("Test again?", "n")
+    assert "Discovery.manage" in told
+    assert terminal.ended()[0] == 69
+
+
+def test_enter_keeps_what_is_stored(office: Office) -> None:
+    before = office.store_good()
+    terminal = office.terminal("configure-mcas2")
+    terminal.process.expect("brackets")
+    shown = terminal.process.before or ""
+    for prompt in FIELDS:
+        terminal.answer(prompt, "")
+    code, last = terminal.ended()
+    after = office.store.load()
+    assert code == 0, last
+    assert "Stored now" in shown
+    assert "***" in shown
+    assert after is not None
+    assert (after.client_id, after.client_secret) == (before.client_id, before.client_secret)
+    assert after.tested_at != before.tested_at
+
+
+@pytest.mark.parametrize("prompt", FIELDS)
+def test_ctrl_c_stores_nothing(office: Office, prompt: str) -> None:
+    terminal = office.terminal("configure-mcas2")
+    lab = office.lab
+    right = (lab.client_id, lab.client_secret, "", lab.authentication_url, lab.api_url)
+    for name, text in zip(FIELDS, right, strict=True):
+        if name == prompt:
+            terminal.interrupt(name)
+            break
+        terminal.answer(name, text)
+    code, _ = terminal.ended()
+    assert code != 0
+    assert list(office.state.iterdir()) == []
+
+
+def test_the_end_of_input_stores_nothing(office: Office) -> None:
+    terminal = office.terminal("configure-mcas2")
+    terminal.end_input("Client ID")
+    code, _ = terminal.ended()
+    assert code != 0
+    assert list(office.state.iterdir()) == []
+
+
+def test_a_service_that_is_down_is_told_and_can_be_tried_again(office: Office) -> None:
+    office.lab.faults.add(Fault("mcas", "streams", "status", 503))
+    terminal = office.terminal("configure-mcas2")
+    answer_all(terminal, office)
+    told = terminal.confirm("Test again?", "y")
+    code, last = terminal.ended()
+    assert "MCAS has trouble of its own" in told
+    assert code == 0, last
+
+
+def test_clearing_asks_and_leaves_the_rest(office: Office) -> None:
+    office.store_good()
+    terminal = office.terminal("clear-mcas2")
+    terminal.confirm("Remove the credentials for MCAS? Uploads and sync stop.", "n")
+    declined = terminal.ended()
+    kept = office.store.load() is not None
+    terminal = office.terminal("clear-mcas2")
+    terminal.confirm("Remove the credentials for MCAS? Uploads and sync stop.", "y")
+    code, last = terminal.ended()
+    assert (declined[0], declined[1].splitlines()[-1], kept) == (1, "Nothing was removed.", True)
+    assert code == 0
+    assert "The URL category at the gateway stays as it is." in last
+    assert office.store.load() is None
+    assert office.audited() == [("clear-mcas2", "cleared", "")]

@@ -1,0 +1,339 @@
+"""The MCAS commands without a terminal: options, files, the environment, JSON."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from nss.lab.cloud import Fault
+from tests.cli.conftest import ENV
+from tests.cli.mcas.conftest import Office
+
+VARIABLE = "NSS_MCAS_CLIENT_SECRET"
+
+
+@pytest.mark.parametrize("way", ["file", "standard input", "environment"])
+def test_the_secret_comes_from_anywhere_but_an_argument(office: Office, way: str) -> None:
+    secret = office.lab.client_secret
+    path = office.folder / "secret"
+    path.write_text(secret + "\n")
+    path.chmod(0o600)
+    match way:
+        case "file":
+            ran = office.run("configure-mcas2", *office.good, "--client-secret-file", str(path))
+        case "standard input":
+            ran = office.run(
+                "configure-mcas2", *office.good, "--client-secret-file", "-", data=f"{secret}\n"
+            )
+        case _:
+            ran = office.run("configure-mcas2", *office.good, environ={VARIABLE: secret})
+    stored = office.store.load()
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert stored is not None
+    assert stored.client_secret is not None
+    assert stored.client_secret.reveal() == secret
+    assert secret not in ran.stdout
+
+
+def test_a_secret_file_that_everybody_may_read_is_refused(office: Office) -> None:
+    path = office.folder / "secret"
+    path.write_text(office.lab.client_secret)
+    path.chmod(0o644)
+    ran = office.run("configure-mcas2", *office.good, "--client-secret-file", str(path))
+    assert (ran.returncode, ran.stderr) == (
+        64,
+        f"nss: configure-mcas2: everybody may read the secret ({path})\nTry: chmod o= {path}\n",
+    )
+
+
+def test_what_is_missing_is_told_by_its_options(office: Office) -> None:
+    ran = office.run("configure-mcas2", "--client-id", office.lab.client_id)
+    assert ran.returncode == 64
+    assert ran.stderr == (
+        "nss: configure-mcas2: missing: Client Secret, Authentication URL, API URL\n"
+        f"Try: give --client-secret-file (or the variable {VARIABLE}), --authentication-url, "
+        "--api-url, or run it at a terminal\n"
+    )
+    assert list(office.state.iterdir()) == []
+
+
+def test_a_bad_option_is_a_sentence(office: Office) -> None:
+    ran = office.run("configure-mcas2", "--client-id", "me")
+    assert ran.returncode == 64
+    assert ran.stderr.startswith("nss: configure-mcas2: the Client ID is not a GUID\nTry: ")
+
+
+def test_the_secret_can_not_be_an_argument(office: Office) -> None:
+    ran = office.run("configure-mcas2", *office.good, "--client-secret", "private~private~123")
+    assert ran.returncode == 64
+    assert "No such option" in ran.stderr
+    assert list(office.state.iterdir()) == []
+
+
+def test_a_test_that_fails_stores_nothing(office: Office) -> None:
+    office.lab.entra.refuse("AADSTS7000222")
+    environ = {VARIABLE: office.lab.client_secret}
+    ran = office.run("configure-mcas2", *office.good, environ=environ)
+    assert ran.returncode == 69
+    assert "the Client Secret has expired (AADSTS7000222)" in ran.stdout
+    assert "Try: " in ran.stdout
+    assert ran.stderr == "nss: nothing was stored\n"
+    assert office.store.load() is None
+    assert [outcome for _, outcome, _ in office.audited()] == ["failed"]
+
+
+def test_a_failed_test_leaves_what_was_stored(office: Office) -> None:
+    before = office.store_good()
+    office.lab.entra.refuse("AADSTS7000222")
+    ran = office.run("configure-mcas2")
+    assert ran.returncode == 69
+    assert office.store.load() == before
+
+
+def test_json_tells_the_steps(office: Office) -> None:
+    environ = {VARIABLE: office.lab.client_secret}
+    ran = office.run("configure-mcas2", *office.good, "--json", environ=environ)
+    told = orjson.loads(ran.stdout)
+    assert (told["stored"], told["tested"]) == (True, True)
+    assert [(step["name"], step["ok"]) for step in told["steps"]] == [
+        ("sign in", True),
+        ("role", True),
+        ("API", True),
+        ("data source", True),
+    ]
+
+
+def test_untested_credentials_are_stored_if_wanted_and_it_is_said(office: Office) -> None:
+    office.lab.entra.refuse("AADSTS7000222")
+    environ = {VARIABLE: office.lab.client_secret}
+    ran = office.run("configure-mcas2", *office.good, "--skip-test", environ=environ)
+    stored = office.store.load()
+    shown = office.run("show-mcas2")
+    assert (ran.returncode, "It was NOT tested." in ran.stdout) == (0, True)
+    assert stored is not None
+    assert stored.tested_at is None
+    assert "Tested:             never" in shown.stdout
+    assert office.audited() == [("configure-mcas2", "stored untested", "")]
+
+
+def test_a_certificate_instead_of_a_secret(office: Office) -> None:
+    ran = office.run("configure-mcas2", *office.good, "--certificate", str(office.lab.certificate))
+    stored = office.store.load()
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert stored is not None
+    assert (stored.method, stored.certificate, stored.client_secret) == (
+        "certificate",
+        office.lab.certificate,
+        None,
+    )
+
+
+def test_a_machine_identity_without_any_secret(office: Office) -> None:
+    office.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = office.lab.managed_identity_url
+    ran = office.run("configure-mcas2", "--managed-identity", "--api-url", office.lab.api_url)
+    stored = office.store.load()
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert stored is not None
+    assert (stored.method, stored.client_secret) == ("managed_identity", None)
+
+
+def test_a_legacy_token_goes_when_oauth_has_passed(office: Office) -> None:
+    token = office.store.token_path
+    token.write_text(office.lab.legacy_token)
+    token.chmod(0o600)
+    shown = office.run("show-mcas2")
+    refused = office.run("configure-mcas")
+    office.lab.entra.refuse("AADSTS7000222", times=1)
+    environ = {VARIABLE: office.lab.client_secret}
+    office.run("configure-mcas2", *office.good, environ=environ)
+    kept = token.exists()
+    ran = office.run("configure-mcas2", *office.good, environ=environ)
+    assert "There is a legacy token." in shown.stdout
+    assert refused.returncode == 64
+    assert refused.stderr == (
+        "nss: configure-mcas: legacy tokens can't be created or changed any more. The token that "
+        "is here keeps working for uploads.\nTry: sudo nss configure-mcas2, which signs in with "
+        "OAuth 2.0\n"
+    )
+    assert kept
+    assert "The legacy token was removed" in ran.stdout
+    assert not token.exists()
+    assert office.lab.legacy_token not in shown.stdout + ran.stdout + office.everything_written()
+
+
+def test_configure_mcas_points_to_its_successor(office: Office) -> None:
+    ran = office.run("configure-mcas")
+    assert (ran.returncode, ran.stdout) == (64, "")
+    assert "sudo nss configure-mcas2" in ran.stderr
+
+
+def test_what_is_stored_is_shown_without_the_secret(office: Office) -> None:
+    nothing = office.run("show-mcas2")
+    stored = office.store_good()
+    shown, as_json = office.run("show-mcas2"), office.run("show-mcas2", "--json")
+    assert (nothing.returncode, "Nothing is stored" in nothing.stdout) == (1, True)
+    assert shown.returncode == 0
+    assert f"Client ID:          {stored.client_id}" in shown.stdout
+    assert "Client Secret:      ***" in shown.stdout
+    told = orjson.loads(as_json.stdout)["stored"]
+    assert (told["client_secret"], told["client_id"]) == ("***", stored.client_id)
+    assert office.lab.client_secret not in shown.stdout + as_json.stdout
+
+
+def test_damaged_credentials_are_replaced(office: Office) -> None:
+    office.store.path.write_text("nonsense")
+    office.store.path.chmod(0o600)
+    environ = {VARIABLE: office.lab.client_secret}
+    ran = office.run("configure-mcas2", *office.good, environ=environ)
+    assert ran.returncode == 0, ran.stdout
+    assert "credentials" in ran.stderr
+    assert office.store.load() is not None
+
+
+def test_no_configuration_file_is_no_obstacle(office: Office) -> None:
+    ran = office.run("show-mcas2", "--config", str(office.folder / "missing.toml"))
+    assert (ran.returncode, "/var/lib/nss" in ran.stdout) == (1, True)
+
+
+def test_a_fault_elsewhere_in_the_file_is_no_obstacle(office: Office) -> None:
+    office.store_good()
+    office.extra = "[sources.web]\nkind = 'nonsense'\n"
+    assert office.run("show-mcas2").returncode == 0
+
+
+def test_a_fault_in_its_own_section_is_told(office: Office) -> None:
+    office.extra = "data_sauce = 'NSS'\n"
+    ran = office.run("show-mcas2")
+    assert ran.returncode == 78
+    assert "mcas.data_sauce" in ran.stderr
+
+
+def test_a_missing_state_directory_is_told(office: Office) -> None:
+    office.state.rmdir()
+    ran = office.run("configure-mcas2", *office.good)
+    assert ran.returncode == 78
+    assert "there is no folder" in ran.stderr or "no such" in ran.stderr.lower()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_told_who_may(office: Office) -> None:
+    code = (
+        "import os, sys; os.setgid(65534); os.setuid(65534); "
+        f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'cli.main', "
+        f"'configure-mcas2', '--config', {str(office.config)!r}])"
+    )
+    for folder in (office.folder, *office.folder.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o755)
+    ran = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", code],
+        input="",
+        capture_output=True,
+        text=True,
+        env=ENV,
+        cwd="/",
+        timeout=30,
+        check=False,
+    )
+    if "ModuleNotFoundError" in ran.stderr or "Permission denied" in ran.stderr:
+        pytest.skip(f"another user can't run this Python: {ran.stderr.splitlines()[-1]}")
+    assert ran.returncode == 78
+    assert "needs root or the user root" in ran.stderr
+
+
+def test_verify_tells_what_arrived(office: Office) -> None:
+    office.store_good()
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 0, ran.stdout
+    lines = ran.stdout.splitlines()
+    assert lines[:4] == [
+        "ok    sign in: Entra gave a token",
+        "ok    role: the token has Discovery.manage",
+        "ok    API: MCAS answers",
+        'ok    data source: the data source "NSS" is there',
+    ]
+    assert lines[4].startswith("      token type Bearer, expires in ")
+    assert lines[6] == '      data source "NSS": last data received never, files failed 0'
+    assert "eyJ" not in ran.stdout
+
+
+def test_verify_as_json(office: Office) -> None:
+    office.store_good()
+    ran = office.run("verify-mcas2", "--json")
+    told = orjson.loads(ran.stdout)
+    assert (told["ok"], told["token_type"], told["data_source"]["name"]) == (True, "Bearer", "NSS")
+    assert (told["parse_failures"], "eyJ" in ran.stdout) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "field"),
+    [
+        (Fault("mcas", "streams", "status", 403, body=b"{}"), "API", "role"),
+        (Fault("mcas", "streams", "status", 404, body=b"{}"), "API", "api_url"),
+        (Fault("mcas", "streams", "reset"), "API", None),
+        (Fault("entra", "token", "status", 503), "sign in", None),
+    ],
+)
+def test_verify_names_what_is_wrong(
+    office: Office, fault: Fault, step: str, field: str | None
+) -> None:
+    office.store_good()
+    office.lab.faults.add(fault)
+    ran = office.run("verify-mcas2", "--json")
+    told = orjson.loads(ran.stdout)
+    (wrong,) = (one for one in told["steps"] if not one["ok"])
+    assert (ran.returncode, told["ok"]) == (1, False)
+    assert (wrong["name"], wrong["field"]) == (step, field)
+    assert [outcome for _, outcome, _ in office.audited()] == ["failed"]
+
+
+def test_verify_without_credentials_says_what_to_run(office: Office) -> None:
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 78
+    assert "Try: sudo nss configure-mcas2" in ran.stderr
+
+
+def test_verify_with_a_legacy_token(office: Office) -> None:
+    office.store.token_path.write_text(office.lab.legacy_token)
+    office.store.token_path.chmod(0o600)
+    office.extra = f'token_api_url = "{office.lab.api_url}"\n'
+    ran = office.run("verify-mcas2", "--json")
+    told = orjson.loads(ran.stdout)
+    assert (ran.returncode, told["token_type"], told["data_source"]["name"]) == (0, "Token", "NSS")
+
+
+def test_clearing_without_a_question(office: Office) -> None:
+    office.store_good()
+    ran, again = office.run("clear-mcas2", "--yes"), office.run("clear-mcas2", "--yes")
+    assert (ran.returncode, again.returncode) == (0, 0)
+    assert again.stdout == "There was nothing to remove.\n"
+    assert office.store.load() is None
+
+
+def test_help_is_there_for_each(office: Office) -> None:
+    for name in ("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"):
+        ran = office.run(name, "--help")
+        assert (ran.returncode, "Example: " in ran.stdout) == (0, True)
+
+
+def test_the_lab_saw_no_violation(office: Office) -> None:
+    office.store_good()
+    office.run("verify-mcas2")
+    assert office.lab.complaints == []
+
+
+def test_the_whole_story_is_played(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "cli.main", "demo", "--mcas", "--seconds", "3"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=ENV,
+        timeout=50,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert "$ nss configure-mcas2" in ran.stdout
+    assert "Cloud apps" in ran.stdout
