@@ -106,6 +106,7 @@ class Answers:
 
     def credentials(self) -> McasCredentials:
         """Return what the answers come to."""
+        by_certificate = self.method == "certificate"
         return McasCredentials(
             method=self.method,
             client_id=self.values.get("client_id", ""),
@@ -113,20 +114,23 @@ class Answers:
             scope=self.values["scope"],
             api_url=self.values["api_url"],
             client_secret=self.secret if self.method == "secret" else None,
-            certificate=self.certificate,
-            private_key=self.private_key,
-            passphrase=self.passphrase,
+            certificate=self.certificate if by_certificate else None,
+            private_key=self.private_key if by_certificate else None,
+            passphrase=self.passphrase if by_certificate else None,
         )
 
 
-def stored_answers(stored: McasCredentials | None, given: Given) -> Answers:
+def stored_answers(
+    stored: McasCredentials | None, given: Given, environ: Mapping[str, str] = os.environ
+) -> Answers:
     """Return the answers that are known before anything is asked: those stored."""
+    gives_secret = given.client_secret_file is not None or SECRET_VARIABLE in environ
     method: Method = "secret"
     if given.managed_identity:
         method = "managed_identity"
     elif given.certificate is not None:
         method = "certificate"
-    elif stored is not None and given.client_secret_file is None:
+    elif stored is not None and not gives_secret:
         method = stored.method
     found = Answers(method)
     if stored is not None:
@@ -135,9 +139,8 @@ def stored_answers(stored: McasCredentials | None, given: Given) -> Answers:
             if value:
                 found.values[name] = value
         found.secret = stored.client_secret
-        if method == "certificate":
-            found.certificate, found.private_key = stored.certificate, stored.private_key
-            found.passphrase = stored.passphrase
+        found.certificate, found.private_key = stored.certificate, stored.private_key
+        found.passphrase = stored.passphrase
     return found
 
 
@@ -177,12 +180,30 @@ def ask(found: Answers, name: Name) -> None:
         )
         if text == kept and found.has(name):
             return
+        before = found.values.get("client_id")
         try:
             found.take(name, text)
         except BadAnswer as bad:
             typer.echo(f"  {bad.sentence}" + (f"\n  Try: {bad.tip}" if bad.tip else ""))
         else:
+            if name == "client_id" and found.values["client_id"] != before:
+                found.secret = None  # it was another application's
             return
+
+
+def ask_method(found: Answers) -> None:
+    """Ask how to sign in, where something else than a secret is stored."""
+    words: Mapping[str, Method] = {
+        "secret": "secret",
+        "certificate": "certificate",
+        "managed_identity": "managed_identity",
+    }
+    while True:
+        text = typer.prompt("Sign in by", default=found.method).strip()
+        if text in words:
+            found.method = words[text]
+            return
+        typer.echo(f"  it must be one of {', '.join(words)}")
 
 
 def _secret_text(name: str | None, variable: str | None) -> str | None:

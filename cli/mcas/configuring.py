@@ -9,7 +9,17 @@ from pathlib import Path
 import orjson
 import typer
 
-from cli.mcas.answers import LABELS, OPTIONS, Answers, Given, Name, ask, stored_answers, take_given
+from cli.mcas.answers import (
+    LABELS,
+    OPTIONS,
+    Answers,
+    Given,
+    Name,
+    ask,
+    ask_method,
+    stored_answers,
+    take_given,
+)
 from cli.mcas.place import Place, place_of
 from cli.mcas.showing import stored_lines
 from nss.credentials import CredentialsError, McasCredentials
@@ -54,6 +64,8 @@ def _interview(
         for line in stored_lines(stored):
             typer.echo(f"  {line}")
         typer.echo("Enter keeps what is in brackets.")
+        if stored.method != "secret" and found.method == stored.method:
+            ask_method(found)
     for name in found.questions:
         if name not in taken:
             ask(found, name)

@@ -15,11 +15,16 @@ _GZIP_LEVEL = 6
 _COPY_BYTES = 1 << 20
 
 
+def _new_file(folder: Path) -> IO[bytes]:
+    return tempfile.TemporaryFile(dir=folder, buffering=0)
+
+
 class Collection:
     """Grows until it is due: before the batch that might not fit any more, or after `max_secs`.
 
     Batches stay whole. `max_bytes` counts lines with their LF. `clock` gives seconds.
-    `largest_batch` is what one of an earlier collection told.
+    `largest_batch` is what one of an earlier collection told. `new_file` is a seam for tests: it
+    makes a file without a name in a folder, unbuffered.
     """
 
     def __init__(
@@ -31,11 +36,13 @@ class Collection:
         max_secs: float,
         clock: Callable[[], float] = time.monotonic,
         largest_batch: tuple[int, int] = (0, 0),
+        new_file: Callable[[Path], IO[bytes]] = _new_file,
     ) -> None:
         self.records = 0
         self.size_bytes = 0
         self.batches: list[BatchKey] = []
         self._folder = folder
+        self._new_file = new_file
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._max_secs = max_secs
@@ -57,7 +64,7 @@ class Collection:
         """Take lines. Raises `OSError`, and has taken none of them then."""
         data = b"\n".join(lines) + b"\n"
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - kept
+            self._file = self._new_file(self._folder)
         if not self.records:
             self._since = self._clock()
         try:

@@ -1,6 +1,7 @@
 """`nss configure-mcas2` with a person in front of it."""
 
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -238,3 +239,37 @@ def test_clearing_asks_and_leaves_the_rest(office: Office) -> None:
     assert "The URL category at the gateway stays as it is." in last
     assert office.store.load() is None
     assert office.audited() == [("clear-mcas2", "cleared", "")]
+
+
+def test_a_secret_is_not_kept_for_another_application(office: Office) -> None:
+    stored = office.store_good()
+    office.store.save(replace(stored, client_id="11111111-2222-3333-4444-555555555555"))
+    terminal = office.terminal("configure-mcas2")
+    terminal.process.expect("brackets")
+    terminal.answer("Client ID", office.lab.client_id)
+    terminal.answer("Client Secret", office.lab.client_secret)  # there is nothing to keep
+    for prompt in FIELDS[2:]:
+        terminal.answer(prompt, "")
+    code, last = terminal.ended()
+    assert code == 0, last
+
+
+def test_from_a_certificate_back_to_a_secret(office: Office) -> None:
+    stored = office.store_good()
+    office.store.save(
+        replace(
+            stored, method="certificate", certificate=office.lab.certificate, client_secret=None
+        )
+    )
+    terminal = office.terminal("configure-mcas2")
+    terminal.process.expect("brackets")
+    terminal.answer("Sign in by", "secret")
+    terminal.answer("Client ID", "")
+    terminal.answer("Client Secret", office.lab.client_secret)
+    for prompt in FIELDS[2:]:
+        terminal.answer(prompt, "")
+    code, last = terminal.ended()
+    after = office.store.load()
+    assert code == 0, last
+    assert after is not None
+    assert (after.method, after.certificate) == ("secret", None)
