@@ -17,6 +17,7 @@ from tests.cli.conftest import COMMAND, ENV, Nss
 COMMANDS = [
     *("run", "check", "status", "top", "tap", "reload", "replay", "rejects"),
     *("render", "demo", "presets", "fields"),
+    *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
 ]
 
 HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")
