@@ -118,14 +118,17 @@ class CollectingFeed(Feed):
         if self._following is None:
             self._following = asyncio.ensure_future(self.cursor.next())
         stopped = asyncio.ensure_future(self._stop.wait())
+        delivering = {self._delivering} if self._delivering is not None else set()
         try:
             await asyncio.wait(
-                {self._following, stopped},
+                {self._following, stopped, *delivering},
                 timeout=None if secs is None else min(secs, FULL_LOOK_SECS),
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             stopped.cancel()
+        if self._delivering is not None and self._delivering.done():
+            self._delivering.result()  # it failed in a way that nobody planned
         if not self._following.done() or self._stop.is_set():
             return None
         following, self._following = self._following, None

@@ -171,12 +171,14 @@ class CloudDiscoverySink:
 
     async def flush(self) -> Delivered | RetryAfter:
         """Upload what was collected, after what an earlier process had begun to upload."""
+        # At once, before anything is awaited: later, half a batch might have been collected.
         if self._outgoing is None and self._collection.records:
             self._outgoing = self._collection
             self._collection = self._new_collection(largest_batch=self._outgoing.largest_batch)
+        tried = self._session.stamp()
         if self._stopped is not None:
             stamp, until = self._stopped
-            if self._session.stamp() == stamp and self._clock() < until:
+            if tried == stamp and self._clock() < until:
                 return RetryAfter(0, LOOK_SECS, self.last_error or "")
         try:
             api = await self._session.api()
@@ -194,7 +196,7 @@ class CloudDiscoverySink:
         except OSError as error:
             return self._later(_why(error))
         except NssError as error:
-            return self._stop(error)
+            return self._stop(error, tried)
         self._went_well()
         return Delivered()
 
@@ -279,7 +281,7 @@ class CloudDiscoverySink:
         upload_events.upload_failed(self.name, why)
         return RetryAfter(0, max(secs, self._backoff.next_secs()), self.last_error)
 
-    def _stop(self, error: NssError) -> RetryAfter:
+    def _stop(self, error: NssError, tried: object) -> RetryAfter:
         told = str(error).replace("\nTry: ", ". Try: ")
         reason = f"upload stopped: {told}"
         if reason != self.last_error:
@@ -287,7 +289,7 @@ class CloudDiscoverySink:
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
             upload_events.upload_stopped(self.name, reason)
         self.last_error = reason
-        self._stopped = (self._session.stamp(), self._clock() + RECHECK_SECS)
+        self._stopped = (tried, self._clock() + RECHECK_SECS)
         return RetryAfter(0, LOOK_SECS, reason)
 
     def _went_well(self) -> None:

@@ -45,6 +45,7 @@ class Collecting:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Flushes wait while it is closed."""
     outgoing: list[bytes] = field(default_factory=list)
+    bug: Exception | None = None
     skipping: bool = False
     since: float = 0.0
 
@@ -84,6 +85,8 @@ class Collecting:
         if not self.outgoing:
             self.outgoing, self.collected_lines = self.collected_lines, []
         await self.gate.wait()
+        if self.bug is not None:
+            raise self.bug
         outcome = self.outcomes.pop(0) if self.outcomes else Delivered()
         if isinstance(outcome, Delivered) and self.outgoing:
             self.delivered.append(self.outgoing)
@@ -324,3 +327,17 @@ async def test_a_spool_that_is_full_of_batches_to_come_is_no_reason(bench: Bench
     bench.start()
     await bench.until(lambda: not bench.pending)
     assert bench.sink.delivered == [[b"a u"] * DUE_RECORDS]
+
+
+async def test_a_bug_in_the_sink_ends_the_feed_though_nothing_more_comes(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    bench.sink.bug = RuntimeError("unplanned")
+    bench.sink.gate.set()
+    assert bench.task is not None
+    with pytest.raises(RuntimeError, match="unplanned"):
+        await asyncio.wait_for(asyncio.shield(bench.task), 5)
+    assert bench.pending == DUE_RECORDS

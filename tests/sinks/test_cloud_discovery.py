@@ -556,3 +556,38 @@ async def test_a_legacy_token_is_advised_against(bench: Bench) -> None:
         "uploads use a legacy token, which goes with its owner's account; sudo nss "
         "configure-mcas2 takes its place"
     )
+
+
+async def test_a_stopped_upload_takes_the_collection_between_two_batches(bench: Bench) -> None:
+    """Else half a batch could be in the file and its other half in the next, and be forgotten."""
+    bench.service.fail["initiate"] = [NO_ROLE]
+    sink = await bench.opened()
+    await sink.flush()
+    await collect(sink, lines(1))
+    await sink.flush()  # is refused
+    await collect(sink, lines(2, 1), first=2)
+    sink.begin(3, 0.5)
+    await sink.send(lines(2, 3))
+    bench.credentials += 1
+    first = await sink.flush()  # in the middle of the third batch
+    await sink.send(lines(2, 5))
+    second = await sink.flush()
+    await sink.close()
+    assert (first, second) == (Delivered(), Delivered())
+    assert bench.service.received == [file_of(lines(1)), file_of(lines(6, 1))]
+
+
+async def test_credentials_that_change_during_a_try_are_tried_at_once(bench: Bench) -> None:
+    async def change() -> Service:
+        bench.credentials += 1
+        raise NO_ROLE
+
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    bench.api = change  # type: ignore[method-assign]
+    first = await sink.flush()
+    del bench.api
+    second = await sink.flush()
+    await sink.close()
+    assert isinstance(first, RetryAfter)
+    assert second == Delivered()
