@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nss import config as configuration
@@ -82,4 +82,17 @@ def told_secs(secs: float) -> str:
 
 def told_time(at: float) -> str:
     """Return a time, seconds since the epoch, in the zone of this machine."""
-    return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")
+    try:
+        return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return "at no possible time"
+
+
+def iso_time(at: float | None) -> str | None:
+    """Return a time, seconds since the epoch, for programs; `None` for one that can't be."""
+    if at is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,5 +1,6 @@
 """The answers that `configure-mcas2` collects: from options, from what is stored, from a person."""
 
+import getpass
 import os
 import stat
 import sys
@@ -134,9 +135,11 @@ def stored_answers(
         method = stored.method
     found = Answers(method)
     if stored is not None:
+        # The client id of an application is none of a machine's identity, and the other way round.
+        is_other = (stored.method == "managed_identity") != (method == "managed_identity")
         for name in ("client_id", "scope", "authentication_url", "api_url"):
             value = getattr(stored, name)
-            if value:
+            if value and not (is_other and name == "client_id"):
                 found.values[name] = value
         found.secret = stored.client_secret
         found.certificate, found.private_key = stored.certificate, stored.private_key
@@ -146,6 +149,8 @@ def stored_answers(
 
 def take_given(found: Answers, given: Given, environ: Mapping[str, str] = os.environ) -> set[str]:
     """Take what the command line gives; return the names of it. Raises `UsageError`."""
+    if given.managed_identity and given.certificate is not None:
+        raise UsageError("configure-mcas2: --certificate and --managed-identity exclude each other")
     texts: dict[Name, str | None] = {
         "client_id": given.client_id,
         "client_secret": _secret_text(given.client_secret_file, environ.get(SECRET_VARIABLE)),
@@ -211,6 +216,8 @@ def _secret_text(name: str | None, variable: str | None) -> str | None:
     if name is None:
         return variable
     if name == "-":
+        if sys.stdin.isatty():
+            return getpass.getpass("Secret: ")  # which is not shown
         return sys.stdin.readline(MAX_FILE_BYTES).rstrip("\r\n")
     path = Path(name)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import typer
 
+from cli.asking import harmless
 from cli.mcas.answers import (
     LABELS,
     OPTIONS,
@@ -144,9 +145,9 @@ def _ask_anew(found: Answers, name: Name) -> None:
 
 def _show_steps(report: Report) -> None:
     for step in report.steps:
-        typer.echo(f"  {'ok   ' if step.ok else 'wrong'} {step.name}: {step.sentence}")
+        typer.echo(f"  {'ok   ' if step.ok else 'wrong'} {step.name}: {harmless(step.sentence)}")
         if step.tip and not step.ok:
-            typer.echo(f"        Try: {step.tip}")
+            typer.echo(f"        Try: {harmless(step.tip)}")
 
 
 def _audit_trial(place: Place, credentials: McasCredentials, failed: Step | None) -> None:
@@ -182,6 +183,8 @@ def _store(
     if was_legacy:
         typer.echo("The legacy token was removed: OAuth 2.0 takes its place.")
     typer.echo("A running service uses it from now on, without a restart.")
+    if not is_tested and place.store.token_path.exists():
+        typer.echo("The legacy token stays, and is not used while these credentials are stored.")
     if not place.has_upload:
         typer.echo(
             'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then '

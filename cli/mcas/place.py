@@ -13,6 +13,8 @@ from nss.mcas.limiter import Limiter
 from nss.mcas.network import Network
 from nss.mcas_access import audit_log, credentials_store, network_of
 
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+
 _UPLOAD = "cloud_discovery"
 
 
@@ -30,17 +32,11 @@ class Place:
 
 
 def place_of(path: Path) -> Place:
-    """Return the place that a configuration file states, the usual one if there is no file.
+    """Return the place that a configuration file states; the usual file may be missing.
 
     What is wrong elsewhere in the file does not matter here. Raises `ConfigError`.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        text = ""
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputMissing(f"configuration: {why} ({path})") from None
+    text = _text(path)
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError):
@@ -67,6 +63,18 @@ def place_of(path: Path) -> Place:
         Limiter(mcas.requests_per_minute),
         _has_upload(tables),
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if path == DEFAULT_CONFIG:  # it may come after the credentials
+            return ""
+        raise InputMissing(f"configuration: no such file ({path})") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InputMissing(f"configuration: {why} ({path})") from None
 
 
 def _has_upload(tables: dict[str, object]) -> bool:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import typer
 
-from cli.asking import told_time
+from cli.asking import iso_time, told_time
 from cli.mcas.answers import LABELS
-from cli.mcas.place import place_of
-from nss.credentials import McasCredentials
+from cli.mcas.place import Place, place_of
+from nss.credentials import CredentialsError, McasCredentials
 from nss.errors import UsageError
+from nss.secret import Secret
 
 _METHODS = {
     "secret": "client secret",
@@ -43,14 +43,13 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
 def show(path: Path, *, as_json: bool) -> int:
     """Show what is stored; the exit code is 1 when there is nothing."""
     place = place_of(path)
-    stored, token = place.store.load(), place.store.token()
+    stored, token = place.store.load(), _legacy_token(place)
     if as_json:
         told: dict[str, object] = {"stored": None, "legacy_token": token is not None}
         if stored is not None:
-            at = stored.tested_at
             told["stored"] = {
                 **{one.name: _plain(getattr(stored, one.name)) for one in fields(stored)},
-                "tested_at": None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
+                "tested_at": iso_time(stored.tested_at),
                 "origin": str(place.store.origin),
             }
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
@@ -89,12 +88,21 @@ def clear(path: Path, *, yes: bool) -> int:
 
 def explain_legacy(path: Path) -> int:
     """Say that legacy tokens are not made any more. Raises `UsageError`."""
-    token = place_of(path).store.token()
+    token = _legacy_token(place_of(path))
     kept = "The token that is here keeps working for uploads. " if token is not None else ""
     raise UsageError(
         f"configure-mcas: legacy tokens can't be created or changed any more. {kept}".rstrip(),
         tip="sudo nss configure-mcas2, which signs in with OAuth 2.0",
     )
+
+
+def _legacy_token(place: Place) -> Secret | None:
+    """Return the legacy token; one that can't be used is told, and is none."""
+    try:
+        return place.store.token()
+    except CredentialsError as error:
+        typer.echo(f"nss: {error}", err=True)
+        return None
 
 
 def _plain(value: object) -> object:

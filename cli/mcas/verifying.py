@@ -3,13 +3,12 @@
 import asyncio
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import typer
 
-from cli.asking import harmless, told_secs, told_time
+from cli.asking import harmless, iso_time, told_secs, told_time
 from cli.mcas.place import Place, place_of
 from nss.errors import ConfigError
 from nss.mcas import answers
@@ -73,12 +72,11 @@ def _show(report: Report, data_source: str) -> None:
 
 
 def _plain(report: Report) -> dict[str, object]:
-    expires = report.expires_at
     return {
         "ok": report.failed is None,
         "steps": [asdict(step) for step in report.steps],
         "token_type": report.token_type,
-        "token_expires_at": expires and datetime.fromtimestamp(expires, UTC).isoformat(),
+        "token_expires_at": iso_time(report.expires_at),
         "roles": list(report.roles),
         "data_source": None if report.stream is None else asdict(report.stream),
         "parse_failures": None

@@ -33,6 +33,9 @@ PIECE_BYTES = 256 << 10
 
 MAX_ANSWER_BYTES = 4 << 20
 
+_MAX_MILLIS = 1e14
+"""No time after the year 5000 is meant to be one."""
+
 
 class Authorization(Protocol):
     """What the `Authorization` header is made of."""
@@ -276,4 +279,5 @@ def _failure(found: Mapping[str, Any]) -> ParseFailure:
     at, status = found.get("timestamp"), found.get("status")
     text = status.get("errorMessage") or status.get("message") if isinstance(status, dict) else None
     text = text or found.get("errorMessage") or found.get("description") or "it says no more"
-    return ParseFailure(at / 1000 if isinstance(at, int | float) else None, str(text)[:300])
+    known_at = at / 1000 if isinstance(at, int | float) and 0 < at < _MAX_MILLIS else None
+    return ParseFailure(known_at, str(text)[:300])

@@ -114,6 +114,11 @@ async def _ask(
     except NssError as error:
         report.steps.append(_failure("API", error))
         return
+    except OSError:
+        sentence = "the authorities in ca_file can't be used"
+        tip = "see ca_file in [mcas]: nss check tells what is wrong with it"
+        report.steps.append(Step("API", ok=False, sentence=sentence, field="ca_file", tip=tip))
+        return
     finally:
         if api is not None:
             await api.close()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from nss.lab.cloud import Fault
-from tests.cli.conftest import ENV
+from tests.cli.conftest import ENV, Nss
 from tests.cli.mcas.conftest import Office
 
 VARIABLE = "NSS_MCAS_CLIENT_SECRET"
@@ -193,9 +193,58 @@ def test_damaged_credentials_are_replaced(office: Office) -> None:
     assert office.store.load() is not None
 
 
-def test_no_configuration_file_is_no_obstacle(office: Office) -> None:
-    ran = office.run("show-mcas2", "--config", str(office.folder / "missing.toml"))
-    assert (ran.returncode, "/var/lib/nss" in ran.stdout) == (1, True)
+@pytest.mark.skipif(Path("/etc/nss/nss.toml").exists(), reason="this machine is configured")
+def test_the_usual_file_may_be_missing_and_no_other(office: Office, nss: Nss) -> None:
+    usual = nss("show-mcas2")
+    other = office.run("show-mcas2", "--config", str(office.folder / "missing.toml"))
+    assert (usual.returncode, b"/var/lib/nss" in usual.stdout) == (1, True)
+    assert (other.returncode, "no such file" in other.stderr) == (66, True)
+
+
+def test_a_machine_identity_after_a_secret(office: Office) -> None:
+    office.store_good()
+    office.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = office.lab.managed_identity_url
+    ran = office.run("configure-mcas2", "--managed-identity")
+    stored = office.store.load()
+    assert ran.returncode == 0, ran.stdout
+    assert stored is not None
+    assert (stored.method, stored.client_id) == ("managed_identity", "")
+
+
+def test_two_ways_to_sign_in_exclude_each_other(office: Office) -> None:
+    ran = office.run(
+        "configure-mcas2", "--managed-identity", "--certificate", str(office.lab.certificate)
+    )
+    assert ran.returncode == 64
+    assert "exclude each other" in ran.stderr
+
+
+def test_authorities_that_are_none_are_told_and_not_thrown(office: Office) -> None:
+    office.store_good()
+    office.lab.ca_file.write_text("nothing")
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert "wrong" in ran.stdout
+
+
+def test_a_time_that_can_not_be_is_none(office: Office) -> None:
+    office.store_good()
+    entry = b'{"data":[{"timestamp":1e300,"status":{"errorMessage":"odd"}}]}'
+    office.lab.faults.add(Fault("mcas", "governance", "status", 200, body=entry, times=2))
+    ran, as_json = office.run("verify-mcas2"), office.run("verify-mcas2", "--json")
+    assert (ran.returncode, "parse error: odd" in ran.stdout) == (0, True)
+    assert orjson.loads(as_json.stdout)["parse_failures"] == [{"at": None, "text": "odd"}]
+
+
+def test_a_legacy_token_that_is_none_is_told_beside_the_rest(office: Office) -> None:
+    office.store_good()
+    office.store.token_path.write_text("nonsense")
+    office.store.token_path.chmod(0o600)
+    shown, refused = office.run("show-mcas2"), office.run("configure-mcas")
+    assert (shown.returncode, "Client ID:" in shown.stdout) == (0, True)
+    assert "token" in shown.stderr
+    assert refused.returncode == 64
 
 
 def test_a_fault_elsewhere_in_the_file_is_no_obstacle(office: Office) -> None:
