@@ -152,6 +152,19 @@ def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def restart() -> None:
+    """Restart the service of this machine, by way of systemd.
+
+    Not needed for new credentials, nor for a changed configuration (nss reload).
+
+    Example: sudo nss restart
+    """
+    from cli.restarting import restart
+
+    raise typer.Exit(restart())
+
+
+@app.command()
 def replay(
     feed: Annotated[str, typer.Option(metavar="NAME", help="The feed that delivers again.")],
     since: Annotated[
