@@ -6,13 +6,14 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from cli.mcas.commands import register as register_mcas
+from cli.mcas import commands as mcas_commands
+from cli.options import DEFAULT_CONFIG, ConfigOption, FeedOption
+from cli.setup import commands as setup_commands
+from cli.support import commands as support_commands
 from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
 
 app = typer.Typer(
     name="nss",
@@ -24,15 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-]
-
-FeedOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it at run time
-    typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
-]
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -324,7 +316,8 @@ def fields(
     list_fields(search or "", as_json=as_json)
 
 
-register_mcas(app)
+for group in (setup_commands, mcas_commands, support_commands):
+    group.register(app)
 
 
 def main() -> None:

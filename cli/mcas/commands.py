@@ -5,12 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+from cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 
-_Config = Annotated[
-    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 _Text = Optional[str]  # noqa: UP045 - typer reads it at run time
 _File = Optional[Path]  # noqa: UP045 - typer reads it at run time
 
@@ -56,8 +52,8 @@ def configure_mcas2(
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
     ] = False,
-    as_json: _Json = False,
-    config: _Config = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Sign in to Microsoft Defender for Cloud Apps with OAuth 2.0: ask, test, store.
 
@@ -84,7 +80,7 @@ def configure_mcas2(
     raise typer.Exit(code)
 
 
-def verify_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> None:
+def verify_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Tell whether the sign-in works and whether logs arrive at MCAS.
 
     Token type and expiry, roles, the API, the data source with its last data, and parse errors.
@@ -97,7 +93,7 @@ def verify_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> No
     raise typer.Exit(verify_arrival(config, as_json=as_json))
 
 
-def show_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> None:
+def show_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show what is stored for MCAS, secrets as ***. The exit code is 1 when there is nothing.
 
     Example: sudo nss show-mcas2
@@ -109,7 +105,7 @@ def show_mcas2(as_json: _Json = False, config: _Config = DEFAULT_CONFIG) -> None
 
 def clear_mcas2(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    config: _Config = DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Remove the credentials for MCAS: uploads and sync stop, the URL category stays.
 
@@ -120,7 +116,7 @@ def clear_mcas2(
     raise typer.Exit(clear(config, yes=yes))
 
 
-def configure_mcas(config: _Config = DEFAULT_CONFIG) -> None:
+def configure_mcas(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say what became of legacy tokens (use configure-mcas2).
 
     Example: sudo nss configure-mcas2

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.options import DEFAULT_CONFIG
 from nss.audit import AuditLog
 from nss.config import ConfigProblems, McasConfig, ServiceConfig
 from nss.config_reading import Reading
@@ -12,8 +13,6 @@ from nss.errors import ConfigError, InputMissing
 from nss.mcas.limiter import Limiter
 from nss.mcas.network import Network
 from nss.mcas_access import audit_log, credentials_store, network_of
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
 
 _UPLOAD = "cloud_discovery"
 

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
+]
+
+FeedOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it at run time
+    typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]

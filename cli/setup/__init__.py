@@ -1,0 +1,1 @@
+"""Commands that set the appliance up: configuration and certificates."""
