@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
+from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import DEFAULT_CONFIG, ConfigOption, FeedOption
 from cli.setup import commands as setup_commands
@@ -20,7 +21,6 @@ app = typer.Typer(
     help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
     "feed formats out.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -141,19 +141,6 @@ def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from cli.replaying import reload as reload_service
 
     reload_service(config)
-
-
-@app.command()
-def restart() -> None:
-    """Restart the service of this machine, by way of systemd.
-
-    Not needed for new credentials, nor for a changed configuration (nss reload).
-
-    Example: sudo nss restart
-    """
-    from cli.restarting import restart
-
-    raise typer.Exit(restart())
 
 
 @app.command()
@@ -316,7 +303,7 @@ def fields(
     list_fields(search or "", as_json=as_json)
 
 
-for group in (setup_commands, mcas_commands, support_commands):
+for group in (lifecycle_commands, setup_commands, mcas_commands, support_commands):
     group.register(app)
 
 

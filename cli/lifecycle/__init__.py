@@ -1,0 +1,1 @@
+"""Commands that start, stop and restart the service of this machine."""

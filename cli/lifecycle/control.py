@@ -1,0 +1,168 @@
+"""`nss start`, `stop`, `restart` and the autostart, whoever manages the service."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from cli.asking import harmless, service_of
+from cli.lifecycle.systemd import Unit, unit_of_machine
+from cli.options import DEFAULT_CONFIG
+from nss import config as configuration
+from nss.background.process import Background, NotStarted
+from nss.config import ServiceConfig
+from nss.errors import NssError, ServiceError, UsageError
+
+STOP_SPARE_SECS = 30.0
+"""What a stop may take beyond the time that feeds have to deliver."""
+
+LOG = Path("/var/log/nss/nss.log")
+
+By = Literal["systemd", "nss start"]
+
+
+class ForeignService(ServiceError):  # noqa: N818 - it is what was found
+    """The service runs, and none of these commands started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a command prints as JSON."""
+
+    running: bool
+    pid: int | None
+    """The process of the service."""
+    by: By
+    """Who looks after it."""
+    changed: bool
+    """Whether the command had something to do."""
+
+
+def start(config: Path, *, as_json: bool) -> None:
+    """Start the service unless it runs. Raises `NssError`."""
+    unit = _unit(config)
+    pid = _pid(unit, config)
+    changed = pid is None
+    if changed:
+        _refuse_foreign(config, "start")
+        pid = unit.start() if unit else _start_in_background(config)
+    verb = "NSS service running with pid" if changed else "NSS service is already running with pid"
+    _tell(Facts(running=True, pid=pid, by=_by(unit), changed=changed), f"{verb} {pid}", as_json)
+
+
+def stop(config: Path, *, as_json: bool, if_running: bool) -> None:
+    """Stop the service if it runs. Raises `NssError`."""
+    unit = _unit(config)
+    changed = _stop(unit, config)
+    told = "NSS service stopped" if changed else "NSS service is not running"
+    _tell(Facts(running=False, pid=None, by=_by(unit), changed=changed), told, as_json)
+    if if_running and not changed:
+        raise typer.Exit(1)
+
+
+def restart(config: Path, *, as_json: bool) -> None:
+    """Stop the service if it runs, and start it. Raises `NssError`."""
+    unit = _unit(config)
+    if unit and unit.pid() is not None:
+        pid = unit.restart()
+    else:
+        _stop(unit, config)
+        pid = unit.start() if unit else _start_in_background(config)
+    facts = Facts(running=True, pid=pid, by=_by(unit), changed=True)
+    _tell(facts, f"NSS service running with pid {pid}", as_json)
+
+
+def autostart(*, enabled: bool, as_json: bool) -> None:
+    """Let the service start with the machine, or no longer. Raises `NssError`."""
+    unit = unit_of_machine()
+    if unit is None:
+        raise ServiceError(
+            "autostart: systemd does not run this machine, or has no unit nss-streamer",
+            tip="have what starts this machine or container run: nss run",
+        )
+    unit.enable(wanted=enabled)
+    word = "enabled" if enabled else "disabled"
+    typer.echo(json.dumps({"autostart": enabled}) if as_json else f"Auto-start of NSS {word}")
+
+
+def background_of(config: Path) -> Background:
+    """Return the background process of a configuration file. Raises `NssError`.
+
+    Its lock is beside the control socket, or else in the state directory.
+    """
+    service = _settings(config)
+    beside = service.control_socket or service.state_directory / "nss.lock"
+    log = LOG if config == DEFAULT_CONFIG else beside.with_name("nss.log")
+    return Background(config.absolute(), beside.with_name("nss.lock"), log)
+
+
+def _settings(config: Path) -> ServiceConfig:
+    return configuration.load(config).service
+
+
+def _unit(config: Path) -> Unit | None:
+    unit = unit_of_machine()
+    if unit is not None and config.absolute() != DEFAULT_CONFIG:
+        raise UsageError(
+            f"the unit of this machine runs with {DEFAULT_CONFIG}, not with {config}",
+            tip=f"without systemd's help: nss run --config {config}",
+        )
+    return unit
+
+
+def _by(unit: Unit | None) -> By:
+    return "systemd" if unit else "nss start"
+
+
+def _pid(unit: Unit | None, config: Path) -> int | None:
+    if unit:
+        return unit.pid()
+    background = background_of(config)
+    pid = background.pid()
+    return None if pid is None else background.service_pid() or pid
+
+
+def _stop(unit: Unit | None, config: Path) -> bool:
+    """Stop the service; returns whether it ran."""
+    if _pid(unit, config) is None:
+        _refuse_foreign(config, "stop")
+        if unit:
+            unit.stop()  # it may be about to start again
+        return False
+    if unit:
+        unit.stop()
+    else:
+        limit = _settings(config).drain_secs + STOP_SPARE_SECS
+        background_of(config).stop(limit)
+    return True
+
+
+def _start_in_background(config: Path) -> int:
+    background = background_of(config)
+    try:
+        pid = background.start()
+    except NotStarted as error:
+        for line in error.said.splitlines():
+            typer.echo(harmless(line), err=True)
+        typer.echo(f"nss: {error}", err=True)
+        raise typer.Exit(error.code or ServiceError.exit_code) from None
+    return background.service_pid() or pid
+
+
+def _refuse_foreign(config: Path, command: str) -> None:
+    """Raise `ForeignService` when somebody else's process has the control socket."""
+    try:
+        with service_of(config) as client:
+            pid = client.status().pid
+    except NssError:
+        return
+    raise ForeignService(
+        f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
+        tip=f"end it where it was started, or: kill -TERM {pid}",
+    )
+
+
+def _tell(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on
+    typer.echo(json.dumps(asdict(facts)) if as_json else sentence)

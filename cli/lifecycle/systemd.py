@@ -1,0 +1,114 @@
+"""The unit nss-streamer, by way of systemctl."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.asking import harmless
+from nss.errors import ServiceError
+
+UNIT = "nss-streamer.service"
+BOOTED = Path("/run/systemd/system")
+"""There exactly when systemd runs the machine (sd_booted(3))."""
+
+_TOLD_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of this machine. Methods raise `ServiceError` with what systemd says."""
+
+    systemctl: str
+
+    def pid(self) -> int | None:
+        """Return the process of the running service."""
+        facts = self._facts("ActiveState", "MainPID")
+        pid = facts.get("MainPID", "0")
+        running = facts.get("ActiveState") in {"active", "reloading"}
+        return int(pid) if running and pid.isdecimal() and pid != "0" else None
+
+    def start(self) -> int | None:
+        """Start it; returns when it is ready."""
+        return self._begin("start")
+
+    def restart(self) -> int | None:
+        """Stop and start it; returns when it is ready."""
+        return self._begin("restart")
+
+    def stop(self) -> None:
+        """Stop it; what is pending is delivered first."""
+        self._obeyed("stop", UNIT)
+
+    def enable(self, *, wanted: bool) -> None:
+        """Have it start with the machine, or no longer."""
+        self._obeyed("enable" if wanted else "disable", UNIT)
+
+    def _begin(self, verb: str) -> int | None:
+        self._run("reset-failed", UNIT)  # the limit on restarts is for those without a person
+        ran = self._run(verb, UNIT)
+        if ran.returncode:
+            facts = self._facts("ExecMainPID", "ExecMainStatus", "InvocationID")
+            raise NotStarted(
+                f"{verb}: systemd refuses: {_first(ran)}{_said(facts)}",
+                tip=f"sudo nss check; journalctl -u {UNIT}",
+                code=int(facts.get("ExecMainStatus", "0")) or ServiceError.exit_code,
+            )
+        return self.pid()
+
+    def _facts(self, *names: str) -> dict[str, str]:
+        shown = self._run("show", f"--property={','.join(names)}", UNIT).stdout
+        return dict(line.partition("=")[::2] for line in shown.splitlines())
+
+    def _obeyed(self, *command: str) -> None:
+        ran = self._run(*command)
+        if ran.returncode:
+            raise ServiceError(
+                f"{command[0]}: systemd refuses: {_first(ran)}",
+                tip=f"sudo nss {command[0]}; journalctl -u {UNIT}",
+            )
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return _output(self.systemctl, "--no-ask-password", *command)
+
+
+class NotStarted(ServiceError):  # noqa: N818 - it is what happened
+    """The service ended before it was ready; its exit code is ours."""
+
+    def __init__(self, message: str, *, tip: str, code: int) -> None:
+        super().__init__(message, tip=tip)
+        self.exit_code = code  # type: ignore[misc] - of the class, for all other errors
+
+
+def unit_of_machine(booted: Path = BOOTED) -> Unit | None:
+    """Return the unit, `None` where systemd does not run the machine or knows none."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None or not booted.is_dir():
+        return None
+    unit = Unit(systemctl)
+    return unit if _output(systemctl, "cat", UNIT).returncode == 0 else None
+
+
+def _said(facts: Mapping[str, str]) -> str:
+    """Return what the main process of an invocation said last, as further lines."""
+    journalctl = shutil.which("journalctl")
+    if journalctl is None or not facts.get("InvocationID"):
+        return ""
+    ran = _output(
+        *(journalctl, "--no-pager", "--output=cat", f"--lines={_TOLD_LINES}"),
+        f"_SYSTEMD_INVOCATION_ID={facts['InvocationID']}",
+        f"_PID={facts.get('ExecMainPID', '0')}",
+    )
+    return "".join(f"\n  {harmless(line)}" for line in ran.stdout.splitlines())
+
+
+def _first(ran: subprocess.CompletedProcess[str]) -> str:
+    lines = ran.stderr.strip().splitlines()
+    return harmless(lines[0]) if lines else f"exit code {ran.returncode}"
+
+
+def _output(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the system's own
+        command, capture_output=True, text=True, errors="replace", check=False
+    )

@@ -1,0 +1,214 @@
+"""Man pages, completions and docs/commands.md, from the declarations of the commands.
+
+python -m cli.reference man FOLDER           nss.1, nss-start.1 and so on
+python -m cli.reference completions FOLDER   for bash, zsh and fish, below a share folder
+python -m cli.reference markdown             docs/commands.md, on stdout
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+from cli.main import app
+
+_COMPLETIONS = {
+    "bash": "bash-completion/completions/nss",
+    "zsh": "zsh/vendor-completions/_nss",
+    "fish": "fish/vendor_completions.d/nss.fish",
+}
+
+_EXAMPLE = "Example: "
+
+_OPENING = """\
+# Commands
+
+Every command has `--help`. Those that ask the running service find it through `--config`. Exit
+codes are those of sysexits.h; the README lists them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An argument or option of a command."""
+
+    names: str
+    """As it is typed, with its value: `--config, -c FILE`."""
+    help: str
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What there is to know of one command."""
+
+    name: str
+    """With the commands above it: `nss troubleshoot feeds`."""
+    paragraphs: list[str]
+    examples: list[str]
+    arguments: list[Option]
+    options: list[Option]
+    commands: list[tuple[str, str]]
+    """Names and first sentences of the commands below it."""
+
+
+def pages() -> list[Page]:
+    """Return a page for every command, in the order of `nss --help`."""
+    return list(_walk(typer.main.get_command(app), "nss"))
+
+
+def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
+    below: dict[str, Any] = getattr(command, "commands", {})
+    paragraphs = cleandoc(command.help or "").split("\n\n")
+    texts = [" ".join(one.split()) for one in paragraphs if not one.startswith(_EXAMPLE)]
+    examples = [one.removeprefix(_EXAMPLE) for one in paragraphs if one.startswith(_EXAMPLE)]
+    shown = [one for one in command.params if not getattr(one, "hidden", False)]
+    yield Page(
+        name=name,
+        paragraphs=texts,
+        examples=examples,
+        arguments=[_option(one) for one in shown if one.param_type_name == "argument"],
+        options=[_option(one) for one in shown if one.param_type_name == "option"],
+        commands=[(one, _first_sentence(each.help or "")) for one, each in below.items()],
+    )
+    for one, each in below.items():
+        yield from _walk(each, f"{name} {one}")
+
+
+def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typer
+    if declared.param_type_name == "argument":
+        names = declared.metavar or declared.name.upper()
+    else:
+        names = ", ".join([*declared.opts, *declared.secondary_opts])
+        if not declared.is_flag:
+            names += f" {declared.metavar or _type_name(declared)}"
+    return Option(names, " ".join((declared.help or "").split()), _default(declared))
+
+
+def _type_name(declared: Any) -> str:  # noqa: ANN401 - click's, vendored by typer
+    return {"int": "NUMBER", "float": "NUMBER"}.get(declared.bare_type.__name__, "TEXT")
+
+
+def _default(declared: Any) -> str | None:  # noqa: ANN401 - click's, vendored by typer
+    shown = declared.show_default
+    if isinstance(shown, str):
+        return shown
+    value = declared.default
+    if value is None or value == "" or callable(value) or isinstance(value, bool):
+        return None
+    return str(value)
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(cleandoc(text).split("\n\n")[0].split())
+
+
+def man(page: Page) -> str:
+    """Return the page as a manual page of section 1."""
+    title = page.name.replace(" ", "-")
+    summary = page.paragraphs[0].rstrip(".")
+    lines = [
+        f'.TH "{title.upper()}" "1" "" "NSS {_version()}" "Open Nanolog Streaming Service"',
+        *(".SH NAME", f"{_roff(title)} \\- {_roff(summary)}"),
+        *(".SH SYNOPSIS", f".B {_roff(page.name)}", _roff(_synopsis(page))),
+        ".SH DESCRIPTION",
+    ]
+    for paragraph in page.paragraphs:
+        lines += [".PP", _roff(paragraph)]
+    for heading, options in (("ARGUMENTS", page.arguments), ("OPTIONS", page.options)):
+        lines += [f".SH {heading}"] if options else []
+        for option in options:
+            lines += [".TP", f".B {_roff(option.names)}", _roff(_described(option))]
+    lines += [".SH COMMANDS"] if page.commands else []
+    for name, sentence in page.commands:
+        lines += [".TP", f".BR {_roff(title)}\\-{_roff(name)} (1)", _roff(sentence)]
+    lines += [".SH EXAMPLE"] if page.examples else []
+    for example in page.examples:
+        lines += [".EX", _roff(example), ".EE"]
+    if page.name != "nss":
+        lines += [".SH SEE ALSO", ".BR nss (1)"]
+    else:
+        lines += [".SH FILES", ".TP", ".I /etc/nss/nss.toml", "The configuration."]
+        lines += [".TP", ".I /var/lib/nss", "Spool, credentials, audit log."]
+    return "\n".join(lines) + "\n"
+
+
+def markdown() -> str:
+    """Return docs/commands.md."""
+    parts = [_OPENING]
+    for page in pages():
+        if page.name == "nss":
+            continue
+        parts.append(f"## {page.name}\n")
+        parts += [f"{_prose(one)}\n" for one in page.paragraphs]
+        parts.append(f"    {page.name} {_synopsis(page)}".rstrip() + "\n")
+        rows = [*page.arguments, *page.options]
+        if rows:
+            cells = [f"| `{_cell(one.names)}` | {_cell(_prose(_described(one)))} |" for one in rows]
+            parts.append("\n".join(["| option | what it does |", "| --- | --- |", *cells]) + "\n")
+        parts += [f"Example: `{one}`\n" for one in page.examples]
+    return "\n".join(parts)
+
+
+def _prose(text: str) -> str:
+    return text.replace("<", "&lt;").replace("*", "\\*")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _described(option: Option) -> str:
+    text = option.help or "."
+    return text if option.default is None else f"{text} Default: {option.default}."
+
+
+def _synopsis(page: Page) -> str:
+    words = ["[OPTIONS]"] if page.options else []
+    words += [f"[{one.names}]" for one in page.arguments]
+    words += ["COMMAND"] if page.commands else []
+    return " ".join(words)
+
+
+def _roff(text: str) -> str:
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+def _version() -> str:
+    try:
+        return version("nss-streamer")
+    except PackageNotFoundError:
+        return ""
+
+
+def main(arguments: list[str]) -> None:
+    """Write what is asked for."""
+    match arguments:
+        case ["man", folder]:
+            for page in pages():
+                path = Path(folder) / f"{page.name.replace(' ', '-')}.1"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(man(page), encoding="utf-8")
+        case ["completions", folder]:
+            for shell, place in _COMPLETIONS.items():
+                path = Path(folder) / place
+                path.parent.mkdir(parents=True, exist_ok=True)
+                script = get_completion_script(
+                    prog_name="nss", complete_var="_NSS_COMPLETE", shell=shell
+                )
+                path.write_text(f"{script}\n", encoding="utf-8")
+        case ["markdown"]:
+            sys.stdout.write(markdown())
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

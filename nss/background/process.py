@@ -1,0 +1,167 @@
+"""How commands start, stop and find the supervisor."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from nss.background.lock import Lock
+from nss.background.supervisor import Report
+from nss.errors import ServiceError
+
+USER = "nss"
+"""Whom the service runs as when root starts it, if there is such a user."""
+
+_POLL_SECS = 0.05
+_TOLD_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The service of one configuration file as a background process."""
+
+    config: Path
+    lock: Path
+    log: Path
+
+    def pid(self) -> int | None:
+        """Return the supervisor's process, `None` if it does not run. Raises `ServiceError`."""
+        return Lock(self.lock).holder()
+
+    def service_pid(self) -> int | None:
+        """Return the process of the service itself, if it runs."""
+        note = Lock(self.lock).read() if self.pid() is not None else None
+        return None if note is None else note.service_pid
+
+    def start(self) -> int:
+        """Start it and wait until it is ready; return the supervisor's process.
+
+        Raises `ServiceError` with what the service said when it ended instead.
+        """
+        for folder in (self.lock.parent, self.log.parent):
+            _make_folder(folder)
+        said = self.log.stat().st_size if self.log.exists() else 0
+        reading, writing = os.pipe()
+        with open(reading, "rb") as ready:  # noqa: PTH123 - a descriptor
+            try:
+                subprocess.Popen(  # noqa: S603 - ours
+                    [*_as_user(), *self._supervisor(writing)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,
+                    pass_fds=[writing],
+                )
+            finally:
+                os.close(writing)
+            line = ready.readline()
+        report = msgspec.json.decode(line, type=Report) if line else None
+        if report is None:
+            raise ServiceError(
+                f"start: the supervisor ended at once ({self.lock})", tip="nss status"
+            )
+        if report.exit_code is not None:
+            raise NotStarted(report.exit_code, self._tail(said))
+        return report.pid
+
+    def stop(self, timeout_secs: float) -> int | None:
+        """Have it deliver what is pending and end; return its exit code, `None` if none ran.
+
+        Raises `ServiceError` when it has not ended in time, or belongs to another user.
+        """
+        pid = self.pid()
+        if pid is None:
+            return None
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            raise ServiceError(
+                f"stop: the service belongs to another user (pid {pid})",
+                tip="run the command with sudo",
+            ) from None
+        deadline = time.monotonic() + timeout_secs
+        while self.pid() == pid:
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"stop: the service has not ended within {timeout_secs:.0f} s (pid {pid})",
+                    tip="wait, or end it at once with what is pending left in the spool: "
+                    f"kill -KILL {self.service_pid() or pid}",
+                )
+            time.sleep(_POLL_SECS)
+        note = Lock(self.lock).read()
+        return None if note is None else note.exit_code
+
+    def _supervisor(self, ready: int) -> list[str]:
+        # -I: neither the folder it is started from nor PYTHON* variables have a say.
+        python = [sys.executable, "-I"] if sys.flags.isolated else [sys.executable, "-P"]
+        where = [str(self.lock), str(self.log), str(self.config), str(ready)]
+        service = [*python, "-X", "faulthandler", "-m", "cli.main", "run"]
+        return [
+            *(*python, "-m", "nss.background.supervisor", *where),
+            *(*service, "--config", str(self.config)),
+        ]
+
+    def _tail(self, start: int) -> str:
+        try:
+            with self.log.open("rb") as file:
+                file.seek(start if start <= self.log.stat().st_size else 0)
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(line for line in lines if " supervisor: " not in line)[-8000:]
+
+
+class NotStarted(ServiceError):  # noqa: N818 - it is what happened
+    """The service ended before it was ready; `said` is what it wrote into its log."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(f"start: the service ended with {code}", tip="nss check")
+        self.code = code
+        self.said = "\n".join(said.splitlines()[-_TOLD_LINES:])
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o750, parents=True)
+        owner = _user()
+        if owner is not None:
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ServiceError(
+            f"start: no folder: {(error.strerror or str(error)).lower()} ({folder})",
+            tip="run the command with sudo",
+        ) from None
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Return whom root runs the service as; `None` without such a user, or without root."""
+    try:
+        return pwd.getpwnam(USER) if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+
+
+def _as_user() -> list[str]:
+    """Return the command that runs another as the user, who may bind ports below 1024."""
+    if _user() is None:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise ServiceError("start: the program setpriv is missing", tip="apt install util-linux")
+    return [
+        *(setpriv, f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--no-new-privs"),
+        *("--bounding-set=-all,+net_bind_service", "--inh-caps=-all,+net_bind_service"),
+        "--ambient-caps=-all,+net_bind_service",
+    ]
