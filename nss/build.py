@@ -30,8 +30,7 @@ from nss.config_environment import load_format, read_basic, read_obfuscation_key
 from nss.errors import ServiceError, SourceError
 from nss.feed import Feed, Origin
 from nss.mcas_access import McasAccess, audit_log, uploads_folder
-from nss.sinks import Sink
-from nss.sinks.cloud_discovery import CloudDiscoverySink
+from nss.sinks import CollectingSink, Sink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog_tcp import SyslogTcpSink
 from nss.sinks.syslog_udp import SyslogUdpSink
@@ -120,6 +119,9 @@ def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink
     """Return the sink of a feed. Raises `NssError` for one that can't be built."""
     match settings.sink:
         case CloudDiscoverySinkConfig() as upload:
+            # What uploads takes 30 MB, which a service without uploads does not need.
+            from nss.sinks.cloud_discovery import CloudDiscoverySink  # noqa: PLC0415
+
             return CloudDiscoverySink(
                 settings.name,
                 access.session(config),
@@ -186,7 +188,7 @@ def build_feed(
     is_full: Callable[[], bool],
 ) -> Feed:
     """Return a feed; `is_full` tells whether the spool waits for room."""
-    if isinstance(sink, CloudDiscoverySink):
+    if isinstance(sink, CollectingSink):
         return CollectingFeed(name, cursor, sink, origins, taps, at, is_full=is_full)
     return Feed(name, cursor, sink, origins, taps, at)
 

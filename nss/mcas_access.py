@@ -1,7 +1,12 @@
-"""From the configuration to MCAS: credentials, network and the sessions that feeds share."""
+"""From the configuration to MCAS: credentials, network and the sessions that feeds share.
+
+What signs in and talks HTTPS takes 30 MB and a fifth of a second to import, so a service without
+uploads does not.
+"""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from nss.audit import AuditLog
@@ -10,9 +15,11 @@ from nss.config_environment import read_basic
 from nss.credentials import CredentialsStore
 from nss.errors import ServiceError
 from nss.mcas.limiter import Limiter
-from nss.mcas.network import Network
-from nss.mcas.session import McasSession
 from nss.secret import Secret
+
+if TYPE_CHECKING:
+    from nss.mcas.network import Network
+    from nss.mcas.session import McasSession
 
 AUDIT_NAME = "audit.log"
 UPLOADS_NAME = "uploads"
@@ -28,8 +35,10 @@ def audit_log(state_directory: Path) -> AuditLog:
     return AuditLog(state_directory / AUDIT_NAME)
 
 
-def network_of(mcas: McasConfig) -> Network:
+def network_of(mcas: McasConfig) -> "Network":
     """Return how the way goes. Raises `nss.config_environment.Unfit` for `proxy_auth_file`."""
+    from nss.mcas.network import Network  # noqa: PLC0415 - see the module
+
     proxy = None if mcas.proxy is None else Secret(mcas.proxy)
     if mcas.proxy is not None and mcas.proxy_auth_file is not None:
         user, _, password = read_basic(mcas.proxy_auth_file).partition(b":")
@@ -62,8 +71,10 @@ class McasAccess:
         self._sessions: dict[McasConfig, McasSession] = {}
         self._limiter: Limiter | None = None
 
-    def session(self, config: Config) -> McasSession:
+    def session(self, config: Config) -> "McasSession":
         """Return the session of a configuration. Raises `NssError` for files that are no good."""
+        from nss.mcas.session import McasSession  # noqa: PLC0415 - see the module
+
         mcas = config.mcas
         if self._limiter is None:
             self._limiter = Limiter(mcas.requests_per_minute)

@@ -8,6 +8,7 @@ from typing import Literal
 import typer
 
 from cli.asking import harmless, service_of
+from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from cli.options import DEFAULT_CONFIG
 from nss import config as configuration
@@ -47,7 +48,7 @@ def start(config: Path, *, as_json: bool) -> None:
     changed = pid is None
     if changed:
         _refuse_foreign(config, "start")
-        pid = unit.start() if unit else _start_in_background(config)
+        pid = _begin(unit, config, "start")
     verb = "NSS service running with pid" if changed else "NSS service is already running with pid"
     _tell(Facts(running=True, pid=pid, by=_by(unit), changed=changed), f"{verb} {pid}", as_json)
 
@@ -65,11 +66,9 @@ def stop(config: Path, *, as_json: bool, if_running: bool) -> None:
 def restart(config: Path, *, as_json: bool) -> None:
     """Stop the service if it runs, and start it. Raises `NssError`."""
     unit = _unit(config)
-    if unit and unit.pid() is not None:
-        pid = unit.restart()
-    else:
+    if unit is None or unit.pid() is None:
         _stop(unit, config)
-        pid = unit.start() if unit else _start_in_background(config)
+    pid = _begin(unit, config, "restart")
     facts = Facts(running=True, pid=pid, by=_by(unit), changed=True)
     _tell(facts, f"NSS service running with pid {pid}", as_json)
 
@@ -139,14 +138,15 @@ def _stop(unit: Unit | None, config: Path) -> bool:
     return True
 
 
-def _start_in_background(config: Path) -> int:
-    background = background_of(config)
+def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -> int | None:
+    """Start the service; return its process. A service that ended instead lends its exit code."""
     try:
+        if unit:
+            return unit.restart() if verb == "restart" else unit.start()
+        background = background_of(config)
         pid = background.start()
-    except NotStarted as error:
-        for line in error.said.splitlines():
-            typer.echo(harmless(line), err=True)
-        typer.echo(f"nss: {error}", err=True)
+    except (systemd.NotStarted, NotStarted) as error:
+        typer.echo(f"nss: {_harmless_lines(str(error))}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
 
@@ -162,6 +162,10 @@ def _refuse_foreign(config: Path, command: str) -> None:
         f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
         tip=f"end it where it was started, or: kill -TERM {pid}",
     )
+
+
+def _harmless_lines(text: str) -> str:
+    return "\n".join(map(harmless, text.splitlines()))
 
 
 def _tell(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on

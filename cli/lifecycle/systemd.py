@@ -74,11 +74,11 @@ class Unit:
 
 
 class NotStarted(ServiceError):  # noqa: N818 - it is what happened
-    """The service ended before it was ready; its exit code is ours."""
+    """The service ended before it was ready, with the exit code `code`."""
 
     def __init__(self, message: str, *, tip: str, code: int) -> None:
         super().__init__(message, tip=tip)
-        self.exit_code = code  # type: ignore[misc] - of the class, for all other errors
+        self.code = code
 
 
 def unit_of_machine(booted: Path = BOOTED) -> Unit | None:

@@ -105,11 +105,8 @@ class Background:
         # -I: neither the folder it is started from nor PYTHON* variables have a say.
         python = [sys.executable, "-I"] if sys.flags.isolated else [sys.executable, "-P"]
         where = [str(self.lock), str(self.log), str(self.config), str(ready)]
-        service = [*python, "-X", "faulthandler", "-m", "cli.main", "run"]
-        return [
-            *(*python, "-m", "nss.background.supervisor", *where),
-            *(*service, "--config", str(self.config)),
-        ]
+        service = [*python, "-X", "faulthandler", "-m", "nss", str(self.config)]
+        return [*python, "-m", "nss.background.supervisor", *where, *service]
 
     def _tail(self, start: int) -> str:
         try:
@@ -122,12 +119,15 @@ class Background:
 
 
 class NotStarted(ServiceError):  # noqa: N818 - it is what happened
-    """The service ended before it was ready; `said` is what it wrote into its log."""
+    """The service ended before it was ready, with the exit code `code`.
+
+    `said` is what it wrote into its log.
+    """
 
     def __init__(self, code: int, said: str) -> None:
-        super().__init__(f"start: the service ended with {code}", tip="nss check")
+        lines = "".join(f"\n  {line}" for line in said.splitlines()[-_TOLD_LINES:])
+        super().__init__(f"start: the service ended with {code}{lines}", tip="nss check")
         self.code = code
-        self.said = "\n".join(said.splitlines()[-_TOLD_LINES:])
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class Sink(Protocol):
         """Flush and let go of sockets and files."""
 
 
+@runtime_checkable
 class CollectingSink(Sink, Protocol):
     """A sink that collects lines of many batches and delivers them together.
 
