@@ -6,13 +6,20 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint bench soak fmt docs clean
+.PHONY: run test test-package deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest
+
+# The package on whole machines; says so when this machine can't, and ends well.
+test-package: $(VENV)/tested .peers/fetched
+	tests/package/run $(BIN)/python .machine
+
+deb: $(VENV)/tested
+	$(BIN)/python packaging/deb.py --into build
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
@@ -38,7 +45,7 @@ docs: $(VENV)/installed
 	$(BIN)/python -m nss.config_docs > docs/configuration.md
 
 clean:
-	rm -rf $(VENV) .peers build *.egg-info
+	rm -rf $(VENV) .peers .machine build *.egg-info
 
 # A private virtual environment, and the package installed into it as a user would install it.
 $(VENV)/made:

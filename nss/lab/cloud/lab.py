@@ -33,7 +33,8 @@ class CloudLab:
     They run in a thread of their own, so tests and commands of any kind may talk to them.
     `requests_per_minute` is the API's limit; uploads show in data sources and governance log
     `results_delay_secs` after they were parsed; `sas_secs` is how long an upload URL is good.
-    Without `keep_uploads` a file is deleted when it was parsed.
+    Without `keep_uploads` a file is deleted when it was parsed. Another machine reaches them at
+    `address`, if it knows it by `name`, which must end with `localhost` to be taken for a lab.
     """
 
     def __init__(
@@ -44,8 +45,12 @@ class CloudLab:
         results_delay_secs: float = 0.0,
         sas_secs: float = 3600.0,
         keep_uploads: bool = True,
+        address: str = HOST,
+        name: str = "localhost",
     ) -> None:
         self.folder = folder
+        self._address = address
+        self._name = name
         self.ca_file = folder / "ca.pem"
         """The authority that the servers' certificates are of, PEM."""
         self.scope = f"{MCAS_APP_ID}{DEFAULT_SUFFIX}"
@@ -123,19 +128,27 @@ class CloudLab:
         (self.folder / "uploads").mkdir(parents=True, exist_ok=True)
         self._authority.cert_pem.write_to_path(str(self.ca_file))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._authority.issue_cert("localhost", HOST, "::1").configure_cert(tls)
+        self._authority.issue_cert(self._name, self._address, "::1").configure_cert(tls)
         clock, notes, faults = self.entra.now, self._notes, self.faults
-        entra = Site(Gate("entra", self.entra.app(), notes, faults, clock=clock), listener(), tls)
+        entra = Site(
+            Gate("entra", self.entra.app(), notes, faults, clock=clock),
+            listener(self._address),
+            tls,
+        )
         mcas_gate = Gate("mcas", self.mcas.app(), notes, faults, admit=self.mcas.admit, clock=clock)
-        mcas = Site(mcas_gate, listener(), tls)
-        blob = Site(Gate("blob", self.blobs.app(), notes, faults, clock=clock), listener(), tls)
-        imds = Site(Gate("imds", self.identity.app(), notes, faults, clock=clock), listener())
-        control = Site(Control(self).app(), listener())
-        self.entra_url = self.entra.base_url = f"https://localhost:{entra.port}"
-        self.api_url = f"https://localhost:{mcas.port}"
-        self.blob_url = self.blobs.base_url = f"https://{HOST}:{blob.port}"
-        self.managed_identity_url = f"http://{HOST}:{imds.port}"
-        self.control_url = f"http://{HOST}:{control.port}"
+        mcas = Site(mcas_gate, listener(self._address), tls)
+        blob = Site(
+            Gate("blob", self.blobs.app(), notes, faults, clock=clock), listener(self._address), tls
+        )
+        imds = Site(
+            Gate("imds", self.identity.app(), notes, faults, clock=clock), listener(self._address)
+        )
+        control = Site(Control(self).app(), listener(self._address))
+        self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
+        self.api_url = f"https://{self._name}:{mcas.port}"
+        self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
+        self.managed_identity_url = f"http://{self._address}:{imds.port}"
+        self.control_url = f"http://{self._address}:{control.port}"
         self.mcas.parser.start()
         self._servers = Servers([entra, mcas, blob, imds, control])
         self._servers.start()

@@ -50,11 +50,11 @@ class Site:
         return port
 
 
-def listener() -> socket.socket:
-    """Return a socket on a free port of loopback, to be given to a `Site`."""
+def listener(host: str = HOST) -> socket.socket:
+    """Return a socket on a free port of an address, to be given to a `Site`."""
     # asyncio turns Nagle's algorithm off only where the protocol is told.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.bind((HOST, 0))
+    sock.bind((host, 0))
     sock.listen(_BACKLOG)
     sock.settimeout(0)
     return sock

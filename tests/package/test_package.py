@@ -1,0 +1,315 @@
+"""The life of an appliance, on whole machines: installed, at work, killed, upgraded, removed."""
+
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.package.conftest import Collector, Kind, configuration
+from tests.package.machine import CONFIG, HERE, UNIT, Machine, wait_for
+from tests.package.sending import TOKEN, Load, over_http, over_tcp
+
+STATE = Path("/var/lib/nss")
+UNTRUSTED = "nobody"
+
+
+def started(machine: Machine, text: str) -> int:
+    """Configure and start the service; returns its process."""
+    machine.write("/etc/nss/push.token", TOKEN, mode=0o640)
+    machine.run("chgrp", "nss", "/etc/nss/push.token")
+    machine.configure(text)
+    machine.run("nss", "start")
+    return machine.pid()
+
+
+def owned(machine: Machine, path: str | Path) -> str:
+    return machine.run("stat", "--format=%U:%G %a", str(path)).stdout.strip()
+
+
+def unaccounted(machine: Machine) -> list[int]:
+    """What each feed's account has lost sight of."""
+    known = ("delivered", "filtered", "rejected", "dropped", "pending")
+    return [
+        feed["accepted"] - sum(feed[one] for one in known) for feed in machine.status()["feeds"]
+    ]
+
+
+def other_version(package: Path, folder: Path, version: str, *, form: bool) -> Path:
+    """Return a package of another version, with a newer form of the spool if wanted."""
+    root = folder / version
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(root)], check=True)  # noqa: S603, S607 - Debian's
+    control = root / "DEBIAN/control"
+    before = next(line for line in control.read_text().splitlines() if line.startswith("Version:"))
+    control.write_text(control.read_text().replace(before, f"Version: {version}"))
+    for schema in root.glob("opt/*/lib/*/site-packages/nss/spool/schema.py") if form else ():
+        text = schema.read_text()
+        migrations = "MIGRATIONS: Sequence[str] = ("
+        assert text.count(migrations) == 1
+        end = text.index("\n)\n", text.index(migrations))
+        newer = '\n    "CREATE TABLE of_the_future (number INTEGER PRIMARY KEY) STRICT",'
+        schema.write_text(text[:end] + newer + text[end:])
+    built = folder / f"nss-streamer_{version}_amd64.deb"
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(root), str(built)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - Debian's
+    return built
+
+
+def test_it_installs_without_a_network_and_starts_nothing(bare: Machine, package: Path) -> None:
+    bare.run("dpkg", "--install", f"/root/{package.name}")
+    assert bare.facts("ActiveState", "UnitFileState") == {
+        "ActiveState": "inactive",
+        "UnitFileState": "disabled",
+    }
+    assert {path: owned(bare, path) for path in ("/etc/nss", CONFIG, STATE, "/var/log/nss")} == {
+        "/etc/nss": "root:nss 750",
+        CONFIG: "root:nss 640",
+        STATE: "nss:nss 700",
+        "/var/log/nss": "nss:nss 750",
+    }
+    assert bare.run("getent", "passwd", "nss").stdout.split(":")[-1] == "/usr/sbin/nologin\n"
+    assert bare.run("nss", "--version").stdout == f"nss {package.name.split('_')[1]}\n"
+    assert "the service is not running" in bare.run("nss", "status", code=69).stderr
+    assert bare.path("/usr/share/man/man1/nss-start.1.gz").exists()
+    assert bare.path("/usr/share/bash-completion/completions/nss").exists()
+
+
+def test_the_unit_is_sound_and_shut_in(machine: Machine) -> None:
+    verified = machine.run("systemd-analyze", "verify", UNIT)
+    assert verified.stdout + verified.stderr == ""
+    machine.run("systemd-analyze", "security", "--offline=true", "--threshold=14", UNIT)
+
+
+@pytest.mark.parametrize("kind", ["syslog_tcp", "syslog_udp"])
+def test_records_go_from_tcp_and_http_to_a_collector(
+    machine: Machine, collector: Collector, kind: Kind
+) -> None:
+    started(machine, configuration(kind, collector=collector))
+    over_tcp(["ana@example.com"])
+    assert over_http(["ben@example.com"]) == 200
+    assert over_http(["eve@example.com"], token="guessed") == 401  # noqa: S106 - wrong on purpose
+    collector.wait_for_users({"ana@example.com", "ben@example.com"})
+    assert [line.partition("LEEF")[2][:28] for line in collector.lines()] == [
+        ":1.0|Zscaler|NSS|4.1|None|ca",
+        ":1.0|Zscaler|NSS|4.1|None|ca",
+    ]
+    assert unaccounted(machine) == [0]
+
+
+def test_nobody_else_reads_secrets_and_nothing_else_listens(
+    machine: Machine, collector: Collector
+) -> None:
+    pid = started(machine, configuration(collector=collector))
+    machine.write(STATE / "mcas.json", "{}", mode=0o600)
+    machine.run("chown", "nss:nss", str(STATE / "mcas.json"))
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+
+    for path in (CONFIG, "/etc/nss/push.token", STATE / "mcas.json", STATE / "spool.db"):
+        assert machine.path(path).exists()
+        machine.run("setpriv", "--reuid", UNTRUSTED, "--clear-groups", "cat", str(path), code=1)
+    asked = machine.run(
+        *("setpriv", f"--reuid={UNTRUSTED}", "--clear-groups", "nss", "status"), code=None
+    )
+    assert asked.returncode != 0
+    assert "/var/lib/nss" not in asked.stdout
+
+    listening = machine.run("ss", "-H", "-lntu").stdout.splitlines()
+    assert sorted(line.split()[4] for line in listening) == ["0.0.0.0:514", "0.0.0.0:8088"]
+
+    shown = machine.run("cat", f"/proc/{pid}/limits").stdout
+    cores = [line.split()[4:6] for line in shown.splitlines() if line.startswith("Max core")]
+    assert cores == [["0", "0"]]
+    held = machine.run("cat", f"/proc/{pid}/status").stdout.splitlines()
+    facts = dict(line.split(":\t", 1) for line in held if ":\t" in line)
+    assert (facts["CapEff"].strip(), facts["NoNewPrivs"].strip()) == ("0000000000000400", "1")
+    assert machine.run("id", "-u", "nss").stdout.strip() in facts["Uid"].split()
+
+    search = ("find", "/", "-xdev", "-user", "nss", "-not", "-path", "/proc/*")
+    found = machine.run(*search).stdout.split()
+    inside = ("/var/lib/nss", "/var/log/nss", "/run/nss")
+    assert [path for path in found if not path.startswith(inside)] == []
+    open_for_others = [
+        path
+        for path in found
+        if machine.path(path).is_file() and machine.path(path).stat().st_mode & stat.S_IRWXO
+    ]
+    assert open_for_others == []
+
+
+def test_a_wrong_configuration_is_told_and_not_tried_again(machine: Machine) -> None:
+    machine.configure("[sources.a]\nkind = 'tcp'\n")
+    ran = machine.run("nss", "start", code=78)
+    assert "sources.a.listen" in ran.stderr
+    facts = machine.facts("ActiveState", "NRestarts")
+    assert facts == {"ActiveState": "failed", "NRestarts": "0"}
+
+
+def test_a_reload_is_put_in_force_or_refused_with_a_reason(
+    machine: Machine, collector: Collector
+) -> None:
+    text = configuration(collector=collector)
+    pid = started(machine, text)
+    machine.configure(text.replace("0.0.0.0:514", "0.0.0.0:515"))
+    machine.run("systemctl", "reload", UNIT)
+    over_tcp(["ana@example.com"], port=515)
+    collector.wait_for_users({"ana@example.com"})
+    machine.configure("nonsense")
+    machine.run("systemctl", "reload", UNIT, code=1)
+    over_tcp(["ben@example.com"], port=515)
+    collector.wait_for_users({"ben@example.com"})
+    assert machine.pid() == pid
+
+
+def test_it_comes_back_after_a_kill_and_loses_nothing(
+    machine: Machine, collector: Collector
+) -> None:
+    first = started(machine, configuration(collector=collector))
+    with Load() as load:
+        wait_for(lambda: len(load.accepted) > 500, "records are accepted")
+        machine.run("systemctl", "kill", "--signal=KILL", UNIT)
+        wait_for(lambda: machine.pid() not in {0, first}, "the service is back")
+        before = len(load.accepted)
+        wait_for(lambda: len(load.accepted) > before + 500, "records are accepted again")
+    collector.wait_for_users(load.accepted)
+    assert load.refused > 0
+    assert unaccounted(machine) == [0]
+
+
+def test_the_watchdog_ends_a_service_that_hangs(machine: Machine, collector: Collector) -> None:
+    drop_in = "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\nRestartSec=1s\n"
+    machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", drop_in)
+    machine.run("systemctl", "daemon-reload")
+    first = started(machine, configuration(collector=collector))
+    machine.run("systemctl", "kill", "--signal=STOP", UNIT)
+    wait_for(lambda: machine.pid() not in {0, first}, "the service is back")
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+    assert "Watchdog timeout" in machine.run("journalctl", "--no-pager", "-u", UNIT).stdout
+
+
+def test_restart_stop_and_start_say_what_they_did(machine: Machine, collector: Collector) -> None:
+    first = started(machine, configuration(collector=collector))
+    again = machine.run("nss", "start").stdout
+    assert again == f"NSS service is already running with pid {first}\n"
+    restarted = machine.run("nss", "restart").stdout
+    assert restarted == f"NSS service running with pid {machine.pid()}\n"
+    assert machine.pid() != first
+    assert machine.run("nss", "stop").stdout == "NSS service stopped\n"
+    assert machine.run("nss", "stop").stdout == "NSS service is not running\n"
+    assert machine.facts("ActiveState") == {"ActiveState": "inactive"}
+
+
+def test_it_starts_with_the_machine_when_that_is_wanted(
+    machine: Machine, collector: Collector
+) -> None:
+    started(machine, configuration(collector=collector))
+    assert machine.run("nss", "enable-autostart").stdout == "Auto-start of NSS enabled\n"
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+    machine.reboot()
+    wait_for(machine.pid, "the service runs")
+    assert machine.status()["feeds"][0]["delivered"] == 1
+    assert machine.run("nss", "disable-autostart").stdout == "Auto-start of NSS disabled\n"
+    machine.reboot()
+    assert machine.facts("ActiveState") == {"ActiveState": "inactive"}
+
+
+def test_an_upgrade_under_load_loses_nothing_and_a_rollback_is_refused(
+    machine: Machine, collector: Collector, package: Path, tmp_path: Path
+) -> None:
+    newer = other_version(package, tmp_path, "99.0", form=True)
+    shutil.copy(newer, machine.path("/root"))
+    shutil.copy(package, machine.path("/root"))
+    started(machine, configuration(collector=collector))
+    machine.write(STATE / "mcas.json", "{}", mode=0o600)
+    own = machine.path(CONFIG).read_text()
+    with Load() as load:
+        wait_for(lambda: len(load.accepted) > 500, "records are accepted")
+        machine.run("dpkg", "--install", f"/root/{newer.name}")
+        before = len(load.accepted)
+        wait_for(lambda: len(load.accepted) > before + 500, "records are accepted again")
+    collector.wait_for_users(load.accepted)
+    assert machine.path(CONFIG).read_text() == own
+    assert machine.path(STATE / "mcas.json").read_text() == "{}"
+    assert unaccounted(machine) == [0]
+
+    machine.run("dpkg", "--install", f"/root/{package.name}")
+    refused = machine.run("nss", "start", code=74).stderr
+    assert "was written by a newer NSS" in refused
+    machine.run("dpkg", "--install", f"/root/{newer.name}")
+    machine.run("nss", "start")
+    assert machine.status()["feeds"][0]["accepted"] >= len(load.accepted)
+
+
+def test_a_rollback_keeps_spool_cursors_and_credentials(
+    machine: Machine, collector: Collector, package: Path, tmp_path: Path
+) -> None:
+    older = other_version(package, tmp_path, "0.0.1", form=False)
+    shutil.copy(older, machine.path("/root"))
+    started(machine, configuration(collector=collector))
+    machine.write(STATE / "mcas.json", "{}", mode=0o600)
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+    machine.run("dpkg", "--install", f"/root/{older.name}")
+    feed = machine.status()["feeds"][0]
+    assert (feed["accepted"], feed["delivered"], feed["pending"]) == (1, 1, 0)
+    assert machine.path(STATE / "mcas.json").read_text() == "{}"
+    assert len(collector.lines()) == 1
+
+
+def test_a_removal_keeps_the_state_and_a_purge_leaves_nothing(
+    bare: Machine, collector: Collector, package: Path
+) -> None:
+    whole = ("find", "/", "-xdev", "-not", "-path", "/proc/*", "-not", "-path", "/run/*")
+    ignored = ("/var/log/journal", "/var/lib/dpkg", "/root", "/var/log/dpkg")
+    before = set(bare.run(*whole).stdout.splitlines())
+    users = bare.run("getent", "passwd").stdout
+    bare.run("dpkg", "--install", f"/root/{package.name}")
+    started(bare, configuration(collector=collector))
+    bare.run("nss", "enable-autostart")
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+
+    bare.run("dpkg", "--remove", "nss-streamer")
+    assert bare.facts("ActiveState", "LoadState") == {
+        "ActiveState": "inactive",
+        "LoadState": "not-found",
+    }
+    assert bare.path(STATE / "spool.db").exists()
+    assert bare.path(CONFIG).exists()
+    assert not bare.path("/opt/nss-streamer").exists()
+
+    bare.run("dpkg", "--purge", "nss-streamer")
+    left = set(bare.run(*whole).stdout.splitlines()) - before
+    assert sorted(path for path in left if not path.startswith(ignored)) == []
+    assert bare.run("getent", "passwd").stdout == users
+
+
+def test_credentials_of_systemd_reach_the_service_alone(
+    machine: Machine, collector: Collector
+) -> None:
+    machine.write("/etc/credstore/nss-streamer.mcas.json", '{"secret": "hush"}', mode=0o600)
+    pid = started(machine, configuration(collector=collector))
+    given = machine.run("cat", f"/proc/{pid}/environ").stdout.split("\0")
+    folder = next(
+        one.partition("=")[2] for one in given if one.startswith("CREDENTIALS_DIRECTORY=")
+    )
+    assert machine.run("cat", f"{folder}/mcas.json").stdout == '{"secret": "hush"}'
+    machine.run(
+        *("setpriv", f"--reuid={UNTRUSTED}", "--clear-groups", "cat", f"{folder}/mcas.json"), code=1
+    )
+
+
+def test_a_dead_collector_holds_records_back_and_not_the_machine(
+    machine: Machine, collector: Collector
+) -> None:
+    text = configuration(collector=collector).replace(f"{HERE}:{collector.tcp}", f"{HERE}:9")
+    started(machine, text)
+    assert over_http(["ana@example.com"]) == 200
+    machine.run("nss", "restart")
+    assert machine.status()["feeds"][0]["pending"] == 1
+    machine.configure(text.replace(f"{HERE}:9", f"{HERE}:{collector.tcp}"))
+    machine.run("nss", "reload")
+    collector.wait_for_users({"ana@example.com"})
