@@ -26,16 +26,20 @@ CONFIG = Path("/etc/nss/nss.toml")
 UNIT = "nss-streamer.service"
 BOOT_SECS = 60
 
+REBOOT = 133
+"""With this code systemd-nspawn asks to be started again."""
+
 Ran = subprocess.CompletedProcess[str]
 
 
 class Machine:
     """A machine at work. `root` is its root as seen from here; paths in it are absolute there."""
 
-    def __init__(self, root: Path, process: "subprocess.Popen[bytes]", name: str) -> None:
+    def __init__(self, root: Path, folder: Path) -> None:
         self.root = root
-        self._process = process
-        self._name = name
+        self._name = f"nss{os.getpid() % 100000}"
+        self._console = folder / "console.log"
+        self._process = self._switched_on()
         self._leader = 0
 
     def run(self, *command: str, code: int | None = 0, data: str = "", secs: float = 60) -> Ran:
@@ -115,6 +119,8 @@ class Machine:
     def reboot(self) -> None:
         """Boot again; returns when it is up."""
         self.run("systemctl", "reboot", code=None)
+        assert self._process.wait(BOOT_SECS) == REBOOT
+        self._process = self._switched_on()
         self.boot()
 
     def power_off(self) -> None:
@@ -125,6 +131,19 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _switched_on(self) -> "subprocess.Popen[bytes]":
+        with self._console.open("ab") as console:
+            return subprocess.Popen(  # noqa: S603 - ours
+                [
+                    *("systemd-nspawn", f"--directory={self.root}", "--boot", "--network-veth"),
+                    *("--register=no", "--keep-unit", f"--machine={self._name}"),
+                    *("--console=pipe", "--resolv-conf=off", "--timezone=off"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+            )
 
     def _booted(self, before: int) -> bool:
         leader = _child_of(self._process.pid)
@@ -159,19 +178,7 @@ def booted(folder: Path, *lower: Path) -> Iterator[Machine]:
     with overlay(folder, *lower) as root:
         (root / "etc/hosts").write_text(f"127.0.0.1 localhost nss-test\n{HERE} {CLOUD}\n")
         (root / "etc/hostname").write_text("nss-test\n")
-        name = f"nss{os.getpid() % 100000}"
-        with (folder / "console.log").open("wb") as console:
-            process = subprocess.Popen(  # noqa: S603 - ours
-                [
-                    *("systemd-nspawn", f"--directory={root}", "--boot", "--network-veth"),
-                    *("--register=no", "--keep-unit", f"--machine={name}", "--console=pipe"),
-                    *("--resolv-conf=off", "--timezone=off"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-            )
-        machine = Machine(root, process, name)
+        machine = Machine(root, folder)
         try:
             machine.boot()
             yield machine

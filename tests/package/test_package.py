@@ -237,7 +237,7 @@ def test_an_upgrade_under_load_loses_nothing_and_a_rollback_is_refused(
 
     machine.run("dpkg", "--install", f"/root/{package.name}")
     refused = machine.run("nss", "start", code=74).stderr
-    assert "was written by a newer NSS" in refused
+    assert "run the version of NSS that wrote it, or a newer one" in refused
     machine.run("dpkg", "--install", f"/root/{newer.name}")
     machine.run("nss", "start")
     assert machine.status()["feeds"][0]["accepted"] >= len(load.accepted)

@@ -1,0 +1,136 @@
+"""The background process, in a root with the package installed and no systemd at work."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.package.machine import CONFIG, overlay, wait_for
+
+SETTINGS = """\
+[sources.tcp]
+kind = "tcp"
+listen = "127.0.0.1:514"
+[feeds.archive]
+format = "JSON"
+[feeds.archive.sink]
+kind = "file"
+path = "/var/lib/nss/web.jsonl"
+"""
+
+
+class Room:
+    """A root of its own with processes of its own; the first is `sleep`, as in a container."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / str(CONFIG).lstrip("/")).write_text(SETTINGS)
+        command = [
+            *("systemd-nspawn", f"--directory={root}", "--as-pid2", "--register=no"),
+            *("--keep-unit", "--console=pipe", "--private-network", "sleep", "infinity"),
+        ]
+        self._process = subprocess.Popen(  # noqa: S603 - ours
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: self._leader() is not None, "the room is open")
+
+    def run(self, *command: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command as root."""
+        enter = ["nsenter", f"--target={self._leader()}", "--all", "--wdns=/", "--"]
+        ran = subprocess.run(  # noqa: S603 - ours
+            [*enter, *command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"},
+        )
+        if code is not None:
+            assert ran.returncode == code, f"{command}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
+        return ran
+
+    def pid(self) -> int:
+        """Return the service's process, 0 if it does not answer."""
+        ran = self.run("nss", "status", "--json", code=None)
+        return int(orjson.loads(ran.stdout)["pid"]) if ran.stdout else 0
+
+    def close(self) -> None:
+        """End all that runs in it."""
+        self._process.kill()
+        self._process.wait()
+
+    def _leader(self) -> int | None:
+        tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        found = tasks.read_text().split()
+        return int(found[0]) if found and Path(f"/proc/{found[0]}/root/usr").exists() else None
+
+
+@pytest.fixture
+def room(tmp_path: Path, installed: list[Path]) -> Iterator[Room]:
+    with overlay(tmp_path / "room", *installed) as root:
+        made = Room(root)
+        yield made
+        made.close()
+
+
+def test_it_is_started_in_the_background_as_its_user_and_stopped(room: Room) -> None:
+    told = room.run("nss", "start").stdout
+    pid = room.pid()
+    assert told == f"NSS service running with pid {pid}\n"
+    assert room.run("nss", "start").stdout == f"NSS service is already running with pid {pid}\n"
+    lines = room.run("cat", f"/proc/{pid}/status").stdout.splitlines()
+    facts = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    user = room.run("id", "-u", "nss").stdout.strip()
+    assert facts["Uid"].split() == [user] * 4
+    assert facts["CapEff"].strip() == "0000000000000400"
+    cores = room.run("grep", "core", f"/proc/{pid}/limits").stdout.split()
+    assert cores[4:6] == ["0", "0"]
+    assert "The service is running" in room.run("cat", "/var/log/nss/nss.log").stdout
+    assert room.run("nss", "stop").stdout == "NSS service stopped\n"
+    assert room.run("nss", "stop").stdout == "NSS service is not running\n"
+
+
+def test_it_comes_back_after_a_kill(room: Room) -> None:
+    room.run("nss", "start")
+    first = room.pid()
+    room.run("python3", "-c", f"import os; os.kill({first}, 9)")
+    wait_for(lambda: room.pid() not in {0, first}, "the service is back")
+    room.run("nss", "stop")
+
+
+def test_a_service_started_by_hand_is_told_and_left_alone(room: Room) -> None:
+    script = "setpriv --reuid nss --regid nss --init-groups nss run >/dev/null 2>&1 & sleep 2"
+    room.run("sed", "-i", "s/514/5514/", str(CONFIG))
+    room.run("install", "-d", "-o", "nss", "/run/nss")
+    room.run("sh", "-c", script)
+    wait_for(room.pid, "the service answers")
+    foreign = room.pid()
+    for command in ("start", "stop", "restart"):
+        refused = room.run("nss", command, code=70).stderr
+        assert f"neither systemd nor nss start started it (pid {foreign})" in refused
+    assert room.pid() == foreign
+
+
+def test_a_wrong_configuration_is_told_with_its_exit_code(room: Room) -> None:
+    room.run("sed", "-i", "s/tcp/tpc/", str(CONFIG))
+    assert "sources.tpc.kind" in room.run("nss", "start", code=78).stderr
+
+
+def test_the_autostart_says_what_to_do_instead(room: Room) -> None:
+    assert "nss run" in room.run("nss", "enable-autostart", code=70).stderr
+
+
+def test_an_upgrade_starts_it_again(room: Room, package: Path) -> None:
+    room.run("nss", "start")
+    first = room.pid()
+    (room.root / "root" / package.name).write_bytes(package.read_bytes())
+    room.run("dpkg", "--install", f"/root/{package.name}")
+    assert room.pid() not in {0, first}
+    room.run("dpkg", "--purge", "nss-streamer")
+    assert not (room.root / "opt/nss-streamer").exists()
+    assert not (room.root / "var/lib/nss").exists()
