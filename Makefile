@@ -32,6 +32,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/upload.py
+	$(BIN)/python benchmarks/startup.py
 
 MINUTES ?= 10
 soak: $(VENV)/tested
@@ -43,6 +44,7 @@ fmt: $(VENV)/tested
 
 docs: $(VENV)/installed
 	$(BIN)/python -m nss.config_docs > docs/configuration.md
+	$(BIN)/python -m cli.reference markdown > docs/commands.md
 
 clean:
 	rm -rf $(VENV) .peers .machine build *.egg-info

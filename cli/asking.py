@@ -32,26 +32,35 @@ def service_of(path: Path) -> Iterator[ControlClient]:
 def control_socket(path: Path) -> Path:
     """Return the control socket that a configuration file names.
 
-    Only that: the running service can be asked while the rest of the file is being changed.
-    Raises `InputMissing`, and `ConfigError` when the file is no TOML or has no socket.
+    Raises as `service_settings` does, and `ConfigError` when there is to be none.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        service = configuration.load(path).service  # it tells what is wrong
-    else:
-        reading = Reading(path.absolute().parent)
-        table = reading.table(tables, "", "service")
-        service = ServiceConfig(**reading.values(ServiceConfig, table, "service"))
-        problems = [one for one in reading.problems if one.key in {"service", _KEY}]
-        if problems:
-            raise ConfigProblems(problems, str(path))
+    service = service_settings(path, "control_socket")
     if service.control_socket is None:
         raise ConfigError(
             f'the service can\'t be asked: {_KEY} is "off" ({path})',
             tip=f"give {_KEY} a path and restart the service",
         )
     return service.control_socket
+
+
+def service_settings(path: Path, *keys: str) -> ServiceConfig:
+    """Return the [service] table of a configuration file, of which `keys` have to be right.
+
+    Only that: the running service can be asked while the rest of the file is being changed.
+    Raises `InputMissing`, and `ConfigError` when the file is no TOML or a key is wrong.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return configuration.load(path).service  # it tells what is wrong
+    reading = Reading(path.absolute().parent)
+    table = reading.table(tables, "", "service")
+    service = ServiceConfig(**reading.values(ServiceConfig, table, "service"))
+    matter = {"service", *(f"service.{key}" for key in keys)}
+    problems = [one for one in reading.problems if one.key in matter]
+    if problems:
+        raise ConfigProblems(problems, str(path))
+    return service
 
 
 def harmless(text: str) -> str:

@@ -7,11 +7,10 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, service_of, service_settings
 from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from cli.options import DEFAULT_CONFIG
-from nss import config as configuration
 from nss.background.process import Background, NotStarted
 from nss.config import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
@@ -98,7 +97,13 @@ def background_of(config: Path) -> Background:
 
 
 def _settings(config: Path) -> ServiceConfig:
-    return configuration.load(config).service
+    """Return what matters here; a usual file that is no TOML must not keep NSS from a stop."""
+    try:
+        return service_settings(config, "control_socket", "state_directory", "drain_secs")
+    except NssError:
+        if config != DEFAULT_CONFIG:
+            raise
+        return ServiceConfig()
 
 
 def _unit(config: Path) -> Unit | None:

@@ -92,29 +92,33 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
         loop.add_reader(self._notices.fileno(), self._heard)
+        try:
+            code = await self._run_on()
+        finally:
+            loop.remove_reader(self._notices.fileno())
+            self._notices.close()
+        self._say(f"The service ended with {code}.")
+        self._lock.note(Note(self._config, exit_code=code))
+        self._report(code)
+        self._log.close()
+        return code
+
+    async def _run_on(self) -> int:
+        """Start the service as often as it needs; return its last exit code."""
         starts: deque[float] = deque()
         while True:
             starts.append(time.monotonic())
             code = await self._run_once()
-            while starts and starts[0] < time.monotonic() - WITHIN_SECS:
+            while len(starts) > 1 and starts[0] < time.monotonic() - WITHIN_SECS:
                 starts.popleft()
-            given_up = len(starts) >= MAX_STARTS
-            if (
-                self._stopping.is_set()
-                or code in NEVER_AGAIN
-                or given_up
-                or self._ready is not None
-            ):
-                break
+            was_never_ready = self._ready is not None
+            if was_never_ready or code in NEVER_AGAIN or len(starts) >= MAX_STARTS:
+                return code
             self._say(f"The service ended with {code}; it is started again.")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._restart_secs)
             if self._stopping.is_set():
-                break
-        self._say(f"The service ended with {code}.")
-        self._lock.note(Note(self._config, exit_code=code))
-        self._report(code)
-        return code
+                return code
 
     async def _run_once(self) -> int:
         self._fed_at = None
@@ -204,6 +208,9 @@ class _NoticeSocket:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
 
     def read(self) -> list[list[str]]:
         """Return the notices that have come, each as its lines; not those of other users."""

@@ -143,7 +143,7 @@ class ControlClient:
                 why = error.strerror or str(error)
         return ServiceUnavailable(
             f"the service is not running: {why} ({self._path})",
-            tip="systemctl start nss-streamer, or name its configuration file with --config",
+            tip="sudo nss start, or name its configuration file with --config",
         )
 
 

@@ -15,8 +15,9 @@ from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
-    *("run", "check", "status", "top", "tap", "reload", "restart", "replay", "rejects"),
+    *("run", "check", "status", "top", "tap", "reload", "replay", "rejects"),
     *("render", "demo", "presets", "fields"),
+    *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
 ]
 

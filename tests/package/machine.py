@@ -6,6 +6,7 @@ test has a fresh machine in about a second, and changes are gone when it ends.
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -129,8 +130,8 @@ class Machine:
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            os.kill(self._leader, signal.SIGKILL)  # and the whole machine with it
+            self._process.wait(30)
 
     def _switched_on(self) -> "subprocess.Popen[bytes]":
         with self._console.open("ab") as console:

@@ -1,5 +1,7 @@
 """The background process, in a root with the package installed and no systemd at work."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,8 +63,10 @@ class Room:
 
     def close(self) -> None:
         """End all that runs in it."""
-        self._process.kill()
-        self._process.wait()
+        leader = self._leader()
+        if leader is not None:
+            os.kill(leader, signal.SIGKILL)  # and all its room with it
+        self._process.wait(30)
 
     def _leader(self) -> int | None:
         tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")

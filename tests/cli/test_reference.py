@@ -1,0 +1,59 @@
+"""Man pages, completions and the page of commands are those of the declarations."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.reference import Page, main, man, markdown, pages
+from tests.cli.conftest import COMMAND, ENV
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    written = (PROJECT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == markdown(), "make docs writes it anew"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_command_has_a_sentence_an_example_and_help_for_each_option(page: Page) -> None:
+    assert page.paragraphs[0].endswith(".")
+    assert [one.names for one in page.options if not one.help] == []
+    if not page.commands:
+        assert page.examples
+        assert all(page.name in example for example in page.examples)
+
+
+def test_a_man_page_has_all_of_a_command() -> None:
+    page = next(one for one in pages() if one.name == "nss start")
+    text = man(page)
+    sections = [line for line in text.splitlines() if line.startswith(".SH")]
+    assert sections == [
+        ".SH NAME",
+        ".SH SYNOPSIS",
+        ".SH DESCRIPTION",
+        ".SH OPTIONS",
+        ".SH EXAMPLE",
+        ".SH SEE ALSO",
+    ]
+    assert "\\-\\-config, \\-c FILE" in text
+
+
+def test_there_is_a_completion_for_each_shell(tmp_path: Path) -> None:
+    main(["completions", str(tmp_path)])
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "_nss",
+        "nss",
+        "nss.fish",
+    ]
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or "_NSS_COMPLETE" in path.read_text()
+
+
+def test_bash_completes_a_command() -> None:
+    asked = {"_NSS_COMPLETE": "complete_bash", "COMP_WORDS": "nss sta", "COMP_CWORD": "1"}
+    ran = subprocess.run(  # noqa: S603 - ours
+        COMMAND, env=ENV | asked, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert sorted(ran.stdout.split()) == ["start", "status"]
