@@ -233,7 +233,7 @@ async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
     assert raised.value.exit_code == 69
     assert str(raised.value) == (
         f"the service is not running: no such socket ({socket_path})\n"
-        "Try: systemctl start nss-streamer, or name its configuration file with --config"
+        "Try: sudo nss start, or name its configuration file with --config"
     )
 
 

@@ -85,7 +85,7 @@ async def test_no_service_ends_with_69_and_says_what_to_do(nss: Nss, socket_path
     assert (ran.code, ran.out) == (69, b"")
     assert ran.err == (
         f"nss: the service is not running: no such socket ({socket_path})\n"
-        "Try: systemctl start nss-streamer, or name its configuration file with --config\n"
+        "Try: sudo nss start, or name its configuration file with --config\n"
     )
 
 
