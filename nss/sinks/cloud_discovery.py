@@ -247,7 +247,10 @@ class CloudDiscoverySink:
             raise
 
     async def _settle(self, api: McasApi) -> None:
-        """Finalize what an earlier process had put, or find that it has to be uploaded again."""
+        """Finalize what was put at a URL of earlier, or find that it has to be uploaded again.
+
+        It was put by an earlier process, or by this one with other credentials.
+        """
         unfinished = self._journal.unfinished
         if unfinished is None or self._where is not None:
             return
@@ -261,6 +264,10 @@ class CloudDiscoverySink:
             return
         upload_events.upload_finished_late(self.name, len(unfinished.batches))
         await self._note_delivered()
+        outgoing = self._outgoing
+        if outgoing is not None and self._journal.delivered.issuperset(outgoing.batches):
+            outgoing.close()
+            self._outgoing = None
 
     async def _note_delivered(self) -> None:
         try:

@@ -6,7 +6,7 @@ What the real clients and servers do to each other is in tests/mcas and tests/in
 import asyncio
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -60,6 +60,10 @@ class Service:
     def received(self) -> list[bytes]:
         """The files that were finalized, in order."""
         return [self.put_at[url] for url in self.finalized]
+
+    def signed_in_again(self) -> "Service":
+        """The same service, as other credentials see it."""
+        return replace(self)
 
     def _fails(self, step: str) -> None:
         self.asked.append(step)
@@ -377,6 +381,30 @@ async def test_a_finalize_that_is_refused_at_once_is_not_repeated(bench: Bench) 
     await sink.close()
     assert isinstance(outcome, RetryAfter)
     assert bench.service.asked == list(STEPS)
+
+
+async def test_a_file_that_is_finalized_after_all_is_not_uploaded_again(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [GONE]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    bench.credentials += 1
+    outcome = await sink.flush()
+    await sink.close()
+    assert outcome == Delivered()
+    assert bench.service.received == [file_of(lines(3))]
+
+
+async def test_another_sign_in_does_not_upload_a_finalized_file_again(bench: Bench) -> None:
+    bench.service.fail_after["finalize"] = [DOWN]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    bench.service = bench.service.signed_in_again()
+    outcome = await sink.flush()
+    await sink.close()
+    assert outcome == Delivered()
+    assert bench.service.received == [file_of(lines(3))]
 
 
 @pytest.mark.parametrize("point", [*STEPS, "finalize carried out"])
