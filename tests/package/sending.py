@@ -3,6 +3,7 @@
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from typing import Self
 
@@ -15,8 +16,12 @@ BATCH = 50
 
 
 def record(user: str) -> bytes:
-    """Return a record of a user, with LF."""
-    fields = {"time": "Fri Oct  6 09:05:08 2023", "login": user, "eurl": "example.com/"}
+    """Return a record of a user, of this moment, with LF."""
+    fields = {
+        "time": time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime()),
+        "login": user,
+        "eurl": "example.com/",
+    }
     return orjson.dumps(fields) + b"\n"
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from nss.lab.cloud import CloudLab
+from tests.cli.mcas.conftest import Terminal
 from tests.package.conftest import Collector, Kind, configuration
-from tests.package.machine import CONFIG, HERE, UNIT, Machine, wait_for
+from tests.package.machine import CLOUD, CONFIG, HERE, UNIT, Machine, wait_for
 from tests.package.sending import TOKEN, Load, over_http, over_tcp
 
 STATE = Path("/var/lib/nss")
@@ -300,6 +302,48 @@ def test_credentials_of_systemd_reach_the_service_alone(
     machine.run(
         *("setpriv", f"--reuid={UNTRUSTED}", "--clear-groups", "cat", f"{folder}/mcas.json"), code=1
     )
+
+
+def test_mcas_is_signed_in_to_at_a_terminal_and_uploads_arrive(
+    machine: Machine, collector: Collector, tmp_path: Path
+) -> None:
+    feed = """
+[feeds.upload]
+format = "MCAS"
+[feeds.upload.sink]
+kind = "cloud_discovery"
+max_secs = 1
+
+[mcas]
+ca_file = "lab.pem"
+"""
+    lab_folder = tmp_path / "lab"
+    lab_folder.mkdir()
+    with CloudLab(lab_folder, address=HERE, name=CLOUD) as lab:
+        machine.write("/etc/nss/lab.pem", lab.ca_file.read_text())
+        machine.configure(configuration(collector=collector, more=feed))
+        answers = {
+            "Client ID": lab.client_id,
+            "Client Secret": lab.client_secret,
+            "Scope": "",
+            "Authentication URL": lab.authentication_url,
+            "API URL": lab.api_url,
+        }
+        terminal = Terminal(machine.terminal("nss", "configure-mcas2"))
+        for prompt, text in answers.items():
+            terminal.answer(prompt, text)
+        code, last = terminal.ended()
+        assert code == 0, last
+        assert owned(machine, STATE / "mcas.json") == "nss:nss 600"
+        started(machine, machine.path(CONFIG).read_text())
+        over_tcp(["ana@example.com"])
+        wait_for(lab.discovery.top_users, "the upload is parsed")
+        assert [user for user, _ in lab.discovery.top_users()] == ["ana@example.com"]
+        machine.run("nss", "verify-mcas2")
+        machine.run("nss", "restart")
+        written = machine.journal() + machine.path(STATE / "audit.log").read_text() + terminal.seen
+        assert lab.client_secret not in written
+        assert lab.complaints == []
 
 
 def test_a_dead_collector_holds_records_back_and_not_the_machine(
