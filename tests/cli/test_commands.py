@@ -18,6 +18,7 @@ COMMANDS = [
     *("run", "check", "status", "top", "tap", "reload", "replay", "rejects"),
     *("render", "demo", "presets", "fields"),
     *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
+    *("configure", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
 ]
 

@@ -5,6 +5,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from nss.lab.cloud import CloudLab
@@ -138,6 +139,25 @@ def test_nobody_else_reads_secrets_and_nothing_else_listens(
         if machine.path(path).is_file() and machine.path(path).stat().st_mode & stat.S_IRWXO
     ]
     assert open_for_others == []
+
+
+def test_questions_at_a_terminal_make_a_service_that_works(
+    machine: Machine, collector: Collector
+) -> None:
+    person = machine.terminal("nss", "configure")
+    to = f"udp://{HERE}:{collector.udp}"
+    for answer in ("0.0.0.0:514", "", "none", "QRADAR", "GMT", to, "", "y"):
+        person.expect(r"\]: ")
+        person.sendline(answer)
+    person.expect(pexpect.EOF)
+    assert "sudo nss start" in (person.before or "")
+    person.close()
+    assert owned(machine, CONFIG) == "root:nss 640"
+    machine.run("nss", "start")
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+    assert 'kind = "file"' in machine.path(f"{CONFIG}.old").read_text()
+    assert machine.run("nss", "dump-config").stdout.count(to.removeprefix("udp://")) == 1
 
 
 def test_a_wrong_configuration_is_told_and_not_tried_again(machine: Machine) -> None:

@@ -1,0 +1,140 @@
+"""`nss configure`, from options and with a person in front of it."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from nss import config as configuration
+from nss.config import SyslogTcpSinkConfig, SyslogUdpSinkConfig, TcpSourceConfig
+from tests.cli.conftest import COMMAND, ENV, Nss
+
+TO = "udp://collector.example.com:514"
+
+Ask = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Run `nss configure` at a terminal, in a folder of its own."""
+
+    def start(*arguments: str) -> "pexpect.spawn[str]":
+        program, *rest = COMMAND
+        return pexpect.spawn(
+            program,
+            [*rest, "configure", "--config", "nss.toml", *arguments],
+            env=ENV | {"TERM": "dumb", "COLUMNS": "200"},
+            cwd=str(tmp_path),
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(80, 200),
+        )
+
+    return start
+
+
+def answered(person: "pexpect.spawn[str]", *answers: str) -> tuple[int, str]:
+    """Answer one question after the other; returns the exit code and all that was shown."""
+    seen = ""
+    for answer in answers:
+        person.expect(r"(\]: )")
+        seen += person.before or ""
+        person.sendline(answer)
+    person.expect(pexpect.EOF)
+    seen += person.before or ""
+    person.close()
+    return person.exitstatus or 0, seen
+
+
+def test_options_make_a_commented_file_that_is_good(nss: Nss, tmp_path: Path) -> None:
+    to = ("--to", TO, "--to", "tls://siem.example.com:6514", "--to", "mcas", "--to", "file:out.log")
+    listen = ("--listen-tcp", ":514", "--listen-http", "127.0.0.1:8088", "--token-file", "token")
+    ran = nss("configure", "--config", "nss.toml", *listen, "--file", "web.log", *to)
+    assert ran.returncode == 0, ran.stderr
+    made = configuration.load(tmp_path / "nss.toml")
+    assert [source.name for source in made.sources] == ["tcp", "push", "web"]
+    assert [feed.name for feed in made.feeds] == ["mcas", "siem-tls", "upload", "archive"]
+    assert "# Where records come from." in (tmp_path / "nss.toml").read_text()
+    assert stat.S_IMODE((tmp_path / "nss.toml").stat().st_mode) == 0o640
+    assert b"sudo nss configure-mcas2" in ran.stdout
+
+
+def test_a_person_is_asked_and_sees_what_is_written(ask: Ask, tmp_path: Path) -> None:
+    answers = ("0.0.0.0:5514", "", "", "QRADAR", "Europe/Berlin", "tcp://siem.example.com:1514")
+    code, seen = answered(ask(), *answers, "", "y")
+    assert code == 0, seen
+    made = configuration.load(tmp_path / "nss.toml")
+    assert isinstance(made.sources[0], TcpSourceConfig)
+    assert str(made.sources[0].listen) == "0.0.0.0:5514"
+    assert (made.feeds[0].zone, made.feeds[0].format.value) == ("Europe/Berlin", "QRADAR")
+    assert isinstance(made.feeds[0].sink, SyslogTcpSinkConfig)
+    assert 'kind = "syslog_tcp"' in seen
+
+
+def test_a_wrong_answer_is_told_and_asked_again(ask: Ask, tmp_path: Path) -> None:
+    answers = ("5514", ":5514", "", "", "MCSA", "MCAS", "", "collector", TO, "")
+    code, seen = answered(ask(), *answers, "y")
+    assert code == 0, seen
+    assert "has no port" in seen
+    assert "the nearest is MCAS" in seen
+    assert "this is no place for records: collector" in seen
+    assert isinstance(configuration.load(tmp_path / "nss.toml").feeds[0].sink, SyslogUdpSinkConfig)
+
+
+def test_enter_all_the_way_changes_nothing(nss: Nss, ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    listen = ("--listen-http", "127.0.0.1:8088", "--token-file", "token", "--file", "web.log")
+    nss("configure", "--config", path, *listen, "--zone", "GMT+01:00", "--to", TO, "--to", "mcas")
+    before = configuration.load(path)
+    code, seen = answered(ask(), *[""] * 10)
+    assert code == 0, seen
+    assert configuration.load(path) == before
+
+
+def test_no_is_no(ask: Ask, tmp_path: Path) -> None:
+    code, seen = answered(ask(), ":5514", "", "", "", "", TO, "", "n")
+    assert (code, "Nothing was written." in seen) == (1, True)
+    assert not (tmp_path / "nss.toml").exists()
+
+
+def test_the_file_before_stays_beside_the_new_one(nss: Nss, tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    nss("configure", "--config", path, "--to", TO)
+    first = path.read_text()
+    ran = nss("configure", "--config", path, "--format", "QRADAR")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "nss.toml.old").read_text() == first
+    assert configuration.load(path).feeds[0].format.value == "QRADAR"
+
+
+def test_what_the_questions_do_not_cover_is_not_lost(nss: Nss, tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    nss("configure", "--config", path, "--to", TO)
+    own = path.read_text().replace("#max_messages_per_sec = 9000", "max_messages_per_sec = 9000")
+    path.write_text(own)
+    ran = nss("configure", "--config", path, "--zone", "GMT+02:00")
+    assert ran.returncode == 64
+    assert b"max_messages_per_sec = 9000" in ran.stderr
+    assert path.read_text() == own
+    assert nss("configure", "--config", path, "--zone", "GMT+02:00", "--force").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        ((), 64, b"nobody to ask"),
+        (("--listen-tcp", ":514"), 64, b"have to go somewhere"),
+        (("--to", "collector"), 64, b"no place for records"),
+        (("--to", TO, "--zone", "Mars"), 78, b"zone"),
+        (("--to", TO, "--listen-tcp", "none"), 78, b"sources"),
+    ],
+)
+def test_what_makes_no_sense_is_told_and_writes_nothing(
+    nss: Nss, tmp_path: Path, options: tuple[str, ...], code: int, why: bytes
+) -> None:
+    ran = nss("configure", "--config", tmp_path / "nss.toml", *options)
+    assert ran.returncode == code, ran.stderr
+    assert why in ran.stderr
+    assert not (tmp_path / "nss.toml").exists()
