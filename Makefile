@@ -42,9 +42,11 @@ fmt: $(VENV)/tested
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/installed
+docs: $(VENV)/tested
 	$(BIN)/python -m nss.config_docs > docs/configuration.md
 	$(BIN)/python -m cli.reference markdown > docs/commands.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@echo "the site is in build/site"
 
 clean:
 	rm -rf $(VENV) .peers .machine build *.egg-info
