@@ -1,7 +1,118 @@
-"""The command lines of this package; what they do is imported inside."""
+"""The command lines for when something is wrong; what they do is imported inside."""
+
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
+from cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 
-def register(_app: typer.Typer) -> None:
+troubleshoot = typer.Typer(
+    name="troubleshoot",
+    help="Look closer at the running service: its feeds, its connections, its sockets.\n\n"
+    "Example: sudo nss troubleshoot feeds",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    app.command("test-firewall")(firewall)
+    app.command()(collect_diagnostics)
+    app.command()(checkversion)
+    troubleshoot.command()(feeds)
+    troubleshoot.command()(connection)
+    troubleshoot.command()(netstat)
+    app.add_typer(troubleshoot)
+
+
+def firewall(
+    timeout_secs: Annotated[
+        float, typer.Option(min=0.1, max=300, metavar="SECONDS", help="How long a step may take.")
+    ] = 5,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Try every destination: name, connection, TLS, proxy, clock; and tell the ports to open.
+
+    No record is sent, so UDP can't be confirmed. The exit code is 1 when something can't be
+    reached.
+
+    Example: sudo nss test-firewall
+    """
+    from cli.support.firewall import report
+
+    raise typer.Exit(report(config, timeout_secs, as_json=as_json))
+
+
+def feeds(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Tell of each feed whether it is stable, and whether its sink is too slow.
+
+    The exit code is 1 when a feed is not stable, 69 when the service does not answer.
+
+    Example: sudo nss troubleshoot feeds
+    """
+    from cli.support.watching import show_feeds
+
+    raise typer.Exit(show_feeds(config, as_json=as_json))
+
+
+def connection(
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="How long connections are watched.")
+    ] = 10,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Watch the connections of feeds and sources for a while: stable, or made again and again.
+
+    The exit code is 1 when one was made again.
+
+    Example: sudo nss troubleshoot connection --seconds 60
+    """
+    from cli.support.watching import show_connections
+
+    raise typer.Exit(show_connections(config, seconds, as_json=as_json))
+
+
+def netstat(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show the sockets of the service alone, and which source or feed each belongs to.
+
+    Example: sudo nss troubleshoot netstat
+    """
+    from cli.support.watching import show_sockets
+
+    show_sockets(config, as_json=as_json)
+
+
+def collect_diagnostics(
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        typer.Option(metavar="FILE", help="The archive.", show_default="one here, named by time"),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Pack what helps to find a fault into one tar.zst: no records, and secrets taken out.
+
+    The part that can't be collected is named in MANIFEST.txt with the reason.
+
+    Example: sudo nss collect-diagnostics
+    """
+    from cli.support.collecting import collect
+
+    collect(config, output, as_json=as_json)
+
+
+def checkversion(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Compare the versions installed, running and on offer, and the form of the spool.
+
+    On offer is what apt's lists of this machine have. The exit code is 1 when a restart or an
+    upgrade is due.
+
+    Example: nss checkversion
+    """
+    from cli.support.versions import compare
+
+    raise typer.Exit(compare(config, as_json=as_json))

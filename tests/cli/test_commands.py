@@ -20,6 +20,7 @@ COMMANDS = [
     *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
     *("configure", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
+    *("test-firewall", "collect-diagnostics", "checkversion", "troubleshoot"),
 ]
 
 HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")

@@ -5,6 +5,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import orjson
 import pexpect
 import pytest
 
@@ -364,6 +365,29 @@ ca_file = "lab.pem"
         written = machine.journal() + machine.path(STATE / "audit.log").read_text() + terminal.seen
         assert lab.client_secret not in written
         assert lab.complaints == []
+
+
+def test_what_helps_at_three_in_the_morning_works_here_too(
+    machine: Machine, collector: Collector
+) -> None:
+    started(machine, configuration(collector=collector))
+    over_tcp(["ana@example.com"])
+    collector.wait_for_users({"ana@example.com"})
+    found = orjson.loads(machine.run("nss", "test-firewall", "--json").stdout)["findings"]
+    assert [(one["component"], one["ok"]) for one in found] == [
+        ("feed mcas", True),
+        ("source tcp", True),
+        ("source push", True),
+    ]
+    assert "NSS is live" in machine.run("nss", "troubleshoot", "feeds").stdout
+    assert "source tcp" in machine.run("nss", "troubleshoot", "netstat").stdout
+    machine.run("nss", "troubleshoot", "connection", "--seconds", "1")
+    told = orjson.loads(machine.run("nss", "checkversion", "--json").stdout)
+    assert told["installed"] == told["running"] == told["package"]
+    packed = ("nss", "collect-diagnostics", "--output", "/root/found.tar.zst", "--json")
+    collected = orjson.loads(machine.run(*packed, secs=120).stdout)
+    assert collected["missing"] == {}
+    assert owned(machine, "/root/found.tar.zst") == "root:root 600"
 
 
 def test_a_dead_collector_holds_records_back_and_not_the_machine(

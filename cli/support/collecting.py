@@ -1,0 +1,202 @@
+"""`nss collect-diagnostics`: one archive with what helps to find a fault, and no secret in it."""
+
+import io
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from importlib.metadata import distributions
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+import typer
+import zstandard
+
+from cli.lifecycle.control import background_of
+from cli.lifecycle.systemd import UNIT
+from cli.support.redacting import redactor_of
+from nss import config as configuration
+from nss.config import Config, DurableSpoolConfig
+from nss.errors import NssError, ServiceError
+from nss.mcas_access import AUDIT_NAME
+
+MAX_BYTES = 8 << 20
+"""Of one part; of a log the end is kept."""
+
+LOG_LINES = 2000
+PART_SECS = 60
+
+Part = Callable[[], bytes]
+
+
+class _Missing(Exception):  # noqa: N818 - why a part is not there
+    """A part that can't be collected."""
+
+
+def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
+    """Write the archive. Raises `ServiceError` when it can't be written."""
+    archive = output or Path(_name())
+    redactor = redactor_of(path)
+    parts: dict[str, bytes] = {}
+    missing: dict[str, str] = {}
+    for name, part in _parts(path).items():
+        try:
+            parts[name] = redactor.clean(part()[-MAX_BYTES:])
+        except (_Missing, NssError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+            missing[name] = redactor.clean(f"{error}".partition("\n")[0].encode()).decode()
+    parts["MANIFEST.txt"] = _manifest(parts, missing)
+    _write(archive, parts)
+    if as_json:
+        told = {"file": str(archive), "parts": sorted(parts), "missing": missing}
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        return
+    typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
+    for name, why in missing.items():
+        typer.echo(f"  not in it: {name}: {why}")
+
+
+def _name() -> str:
+    at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"nss-diagnostics-{socket.gethostname()}-{at}.tar.zst"
+
+
+def _parts(path: Path) -> dict[str, Part]:
+    """Return what is collected, by the name of its file."""
+    said = {
+        "config.toml": ["dump-config"],
+        "check.txt": ["check"],
+        "status.json": ["status", "--json"],
+        "mcas.json": ["show-mcas2", "--json"],
+        "versions.json": ["checkversion", "--json"],
+        "firewall.json": ["test-firewall", "--json"],
+        "feeds.txt": ["troubleshoot", "feeds"],
+        "sockets.txt": ["troubleshoot", "netstat"],
+    }
+    parts: dict[str, Part] = {
+        name: lambda command=command: _nss(*command, config=path)  # type: ignore[misc]
+        for name, command in said.items()
+    }
+    return parts | {
+        "log.txt": lambda: _log(path),
+        "unit.txt": lambda: _ran("systemctl", "cat", "--no-pager", UNIT),
+        "unit-state.txt": lambda: _ran("systemctl", "show", "--no-pager", UNIT),
+        "audit.log": lambda: _end_of(_config(path).service.state_directory / AUDIT_NAME),
+        "spool.json": lambda: _spool(_config(path)),
+        "disk.txt": lambda: _ran("df", "-h"),
+        "memory.txt": lambda: Path("/proc/meminfo").read_bytes(),
+        "machine.txt": _machine,
+        "packages.txt": _packages,
+    }
+
+
+def _config(path: Path) -> Config:
+    return configuration.load(path)
+
+
+def _nss(*command: str, config: Path) -> bytes:
+    """Return what a command of this program prints, its errors too."""
+    isolated = ["-I"] if sys.flags.isolated else []
+    return _output(sys.executable, *isolated, "-m", "cli.main", *command, "--config", str(config))
+
+
+def _log(path: Path) -> bytes:
+    if shutil.which("journalctl") is not None:
+        found = _ran("journalctl", "--no-pager", f"--lines={LOG_LINES}", "--unit", UNIT)
+        if found.count(b"\n") > 1:
+            return found
+    return b"\n".join(_end_of(background_of(path).log).splitlines()[-LOG_LINES:]) + b"\n"
+
+
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - MAX_BYTES))
+        return file.read()
+
+
+def _spool(config: Config) -> bytes:
+    """Return sizes and counts; records stay where they are."""
+    if not isinstance(config.spool, DurableSpoolConfig):
+        raise _Missing("the spool is in memory")
+    path = config.spool.path
+    uri = f"file:{quote(str(path))}?mode=ro"
+    files = {one.name: one.stat().st_size for one in path.parent.glob(f"{path.name}*")}
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        names = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
+        counts = {
+            name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
+            for name in names
+        }
+        form = connection.execute("PRAGMA user_version").fetchone()[0]
+    return orjson.dumps({"files": files, "rows": counts, "form": form}, option=orjson.OPT_INDENT_2)
+
+
+def _machine() -> bytes:
+    release = Path("/etc/os-release")
+    texts = [
+        f"{platform.platform()}\nPython {platform.python_version()}\n{os.cpu_count()} CPUs\n",
+        release.read_text(encoding="utf-8", errors="replace") if release.exists() else "",
+    ]
+    return "".join(texts).encode()
+
+
+def _packages() -> bytes:
+    names = {f"{one.metadata['Name']}=={one.version}" for one in distributions()}
+    return ("\n".join(sorted(names)) + "\n").encode()
+
+
+def _ran(program: str, *arguments: str) -> bytes:
+    found = shutil.which(program)
+    if found is None:
+        raise _Missing(f"there is no {program} on this machine")
+    return _output(found, *arguments)
+
+
+def _output(*command: str) -> bytes:
+    ran = subprocess.run(  # noqa: S603 - ours, and the system's own
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PART_SECS,
+        check=False,
+    )
+    return ran.stdout
+
+
+def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:
+    lines = [f"{name}: {len(data)} bytes" for name, data in parts.items()]
+    lines += [f"{name}: NOT COLLECTED: {why}" for name, why in missing.items()]
+    return ("\n".join(sorted(lines)) + "\n").encode()
+
+
+def _write(archive: Path, parts: dict[str, bytes]) -> None:
+    """Write a new file that only this user may read; one that is there is never replaced."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        number = os.open(archive, flags, 0o600)
+        with (
+            open(number, "wb") as file,  # noqa: PTH123 - a descriptor
+            zstandard.ZstdCompressor().stream_writer(file) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as tar,
+        ):
+            for name, data in parts.items():
+                member = tarfile.TarInfo(f"nss-diagnostics/{name}")
+                member.size, member.mode, member.mtime = len(data), 0o600, int(time.time())
+                tar.addfile(member, io.BytesIO(data))
+    except OSError as error:
+        raise ServiceError(
+            f"collect-diagnostics: can't be written: {(error.strerror or str(error)).lower()} "
+            f"({archive})",
+            tip="name another file with --output",
+        ) from None

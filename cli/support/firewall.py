@@ -1,0 +1,86 @@
+"""`nss test-firewall`: what of the configuration can be reached, and which ports to open."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import typer
+
+from cli.asking import harmless, service_of
+from nss import config as configuration
+from nss.config import Config
+from nss.errors import NssError
+from nss.mcas_access import credentials_store
+from nss.reach import Finding, Step
+from nss.reach.firewall import try_routes
+from nss.reach.listening import check_listening
+from nss.reach.plan import OpenPort, listeners_of, ports_of, routes_of
+from nss.reach.sockets import sockets_of
+
+_MARKS = {True: "ok", False: "FAILED"}
+
+
+def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:
+    """Try everything and print what came of it; returns the exit code. Raises `NssError`."""
+    config = configuration.load(path)
+    routes = routes_of(config, credentials_store(config.service.state_directory, config.mcas))
+    findings = [*asyncio.run(try_routes(routes, timeout_secs)), *_listening(config, path)]
+    ports = ports_of(config, routes)
+    ok = all(finding.ok for finding in findings)
+    if as_json:
+        told = {
+            "ok": ok,
+            "findings": [asdict(one) | {"ok": one.ok} for one in findings],
+            "ports": [asdict(one) for one in ports],
+        }
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    else:
+        _print(findings, ports)
+    return 0 if ok else 1
+
+
+def _listening(config: Config, path: Path) -> list[Finding]:
+    pid = _running(path)
+    own: frozenset[int] | None = frozenset()
+    if pid is not None:
+        try:
+            own = frozenset(one.local_port for one in sockets_of(pid) if one.state == "listening")
+        except OSError:
+            own = None
+    return [
+        check_listening(component, address, own, is_running=pid is not None)
+        for component, address in listeners_of(config)
+    ]
+
+
+def _running(path: Path) -> int | None:
+    try:
+        with service_of(path) as service:
+            return service.status().pid
+    except NssError:
+        return None
+
+
+def _print(findings: list[Finding], ports: list[OpenPort]) -> None:
+    for finding in findings:
+        mark = _MARKS[finding.ok]
+        typer.echo(f"{mark:6}  {harmless(finding.component)}: {harmless(finding.place)}")
+        for step in finding.steps:
+            for line in _told(step):
+                typer.echo(f"        {line}")
+    typer.echo("\nPorts to open:")
+    for port in ports:
+        to = f"{port.host}:{port.port}"
+        typer.echo(
+            f"  {port.direction:3}  {port.protocol}  {harmless(to):44}  {harmless(port.why)}"
+        )
+
+
+def _told(step: Step) -> list[str]:
+    took = "" if step.took_ms is None else f" ({step.took_ms:.0f} ms)"
+    mark = "" if step.ok and not step.warns else "! "
+    lines = [f"{mark}{step.name}: {harmless(step.sentence)}{took}"]
+    if step.tip is not None and (step.warns or not step.ok):
+        lines.append(f"  Try: {harmless(step.tip)}")
+    return lines

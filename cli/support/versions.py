@@ -1,0 +1,126 @@
+"""`nss checkversion`: what is installed, what runs, what apt offers, and the spool's form."""
+
+import platform
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+import typer
+
+from cli.asking import harmless, service_of
+from nss import config as configuration
+from nss.config import DurableSpoolConfig
+from nss.errors import NssError
+from nss.spool.schema import MIGRATIONS
+
+PACKAGE = "nss-streamer"
+
+Facts = dict[str, str | int | bool | None]
+
+
+def compare(path: Path, *, as_json: bool) -> int:
+    """Print the versions; returns the exit code."""
+    facts = versions(path)
+    due = bool(facts["restart_due"] or facts["upgrade_due"])
+    if as_json:
+        typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+        return 1 if due else 0
+    for name, value in facts.items():
+        if not isinstance(value, bool):
+            told = "not known" if value is None else harmless(str(value))
+            typer.echo(f"{name.replace('_', ' '):22} {told}")
+    if facts["restart_due"]:
+        typer.echo(
+            "The running service is of another version than the one installed. "
+            "Try: sudo nss restart"
+        )
+    if facts["upgrade_due"]:
+        typer.echo(f"A newer package is on offer. Try: sudo apt install {PACKAGE}")
+    if not due:
+        typer.echo("Everything is up to date, as far as this machine knows.")
+    return 1 if due else 0
+
+
+def versions(path: Path) -> Facts:
+    """Return what is known; `None` is what is not."""
+    installed = _installed()
+    running = _running(path)
+    package, offered = _package(), _offered()
+    return {
+        "installed": installed,
+        "running": running,
+        "package": package,
+        "on_offer": offered,
+        "python": platform.python_version(),
+        "spool_form_known": len(MIGRATIONS),
+        "spool_form_on_disk": _form(path),
+        "restart_due": running is not None and installed is not None and running != installed,
+        "upgrade_due": _is_newer(offered, package),
+    }
+
+
+def _installed() -> str | None:
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
+
+def _running(path: Path) -> str | None:
+    try:
+        with service_of(path) as service:
+            return service.status().version
+    except NssError:
+        return None
+
+
+def _package() -> str | None:
+    return _said("dpkg-query", "--show", "--showformat=${Version}", PACKAGE)
+
+
+def _offered() -> str | None:
+    for line in (_said("apt-cache", "policy", PACKAGE) or "").splitlines():
+        name, _, value = line.strip().partition(": ")
+        if name == "Candidate" and value != "(none)":
+            return value
+    return None
+
+
+def _is_newer(offered: str | None, package: str | None) -> bool:
+    if offered is None or package is None:
+        return False
+    return _said("dpkg", "--compare-versions", offered, "gt", package) is not None
+
+
+def _form(path: Path) -> int | None:
+    """Return the form of the spool's file, without touching it."""
+    try:
+        spool = configuration.load(path).spool
+        if not isinstance(spool, DurableSpoolConfig) or not spool.path.exists():
+            return None
+        uri = f"file:{quote(str(spool.path))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except (NssError, OSError, sqlite3.Error):
+        return None
+
+
+def _said(program: str, *arguments: str) -> str | None:
+    """Return what a program of this machine prints; `None` when it is missing or says no."""
+    found = shutil.which(program)
+    if found is None:
+        return None
+    ran = subprocess.run(  # noqa: S603 - the system's own
+        [found, *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=30,
+        check=False,
+    )
+    return ran.stdout.strip() if ran.returncode == 0 else None

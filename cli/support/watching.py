@@ -1,0 +1,169 @@
+"""`nss troubleshoot`: the running service's feeds, connections and sockets."""
+
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import typer
+
+from cli.asking import harmless, service_of, told_secs
+from nss import config as configuration
+from nss.control.client import ServiceUnavailable
+from nss.errors import NssError
+from nss.reach import place
+from nss.reach.owners import owner
+from nss.reach.sockets import Socket, sockets_of
+from nss.status import FeedStatus, Status
+
+LOOK_SECS = 0.25
+"""Connections that live shorter than this may not be seen."""
+
+SLOW_SECS = 5.0
+"""So long a lag is nothing of the ordinary."""
+
+_NONE = "Feed is stable. No suspicious events detected."
+
+
+def show_feeds(path: Path, *, as_json: bool) -> int:
+    """Print how each feed is; returns the exit code. Raises `NssError`."""
+    status = _status(path)
+    found = {feed.name: _suspicions(feed) for feed in status.feeds}
+    stable = not any(found.values())
+    if as_json:
+        told = [
+            {"name": feed.name, "destination": feed.destination, "stable": not found[feed.name]}
+            | {"suspicions": found[feed.name]}
+            for feed in status.feeds
+        ]
+        typer.echo(orjson.dumps({"stable": stable, "feeds": told}, option=orjson.OPT_INDENT_2))
+        return 0 if stable else 1
+    typer.echo("NSS is live")
+    typer.echo(f"Currently active feeds: {len(status.feeds)}")
+    for feed in status.feeds:
+        state = "Stable"
+        if feed.last_error is not None:
+            state = f"Failing for {told_secs(feed.failing_secs)}"
+        typer.echo(f"Feed name: {feed.name}:")
+        typer.echo("  Connection Status:")
+        typer.echo(f"    [{harmless(feed.destination)}] : {state}")
+        typer.echo("  Other health checks:")
+        for sentence in found[feed.name] or [_NONE]:
+            typer.echo(f"    {harmless(sentence)}")
+        if feed.advice is not None:
+            typer.echo(f"    {harmless(feed.advice)}")
+    return 0 if stable else 1
+
+
+def _suspicions(feed: FeedStatus) -> list[str]:
+    """Return what is not as it should be, as sentences."""
+    found = []
+    if feed.last_error is not None:
+        found.append(f"Last error: {feed.last_error}")
+    lag_secs = feed.lag_secs - feed.patience_secs
+    if feed.last_error is None and lag_secs > SLOW_SECS:
+        grows = "and more with time" if feed.lag_growth_secs > 0 else "and no more with time"
+        found.append(
+            f"{feed.pending:,} records wait, the oldest for {told_secs(feed.lag_secs)}, {grows}: "
+            "the destination takes them more slowly than they come."
+        )
+    if feed.rejected_lately:
+        found.append(f"{feed.rejected_lately:,} records were rejected lately: nss rejects")
+    if feed.unaccounted:
+        found.append(f"The account has lost sight of {feed.unaccounted:,} records: a fault of NSS.")
+    return found
+
+
+def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
+    """Watch connections and print what became of them; returns the exit code."""
+    config = configuration.load(path)
+    status = _status(path)
+    made: Counter[str] = Counter()
+    waiting: dict[str, int] = {}
+    last: set[tuple[str, int, str, int]] = set()
+    owners: dict[tuple[str, int, str, int], str] = {}
+    deadline = time.monotonic() + seconds
+    first = True
+    while first or time.monotonic() < deadline:
+        now = {}
+        for one in _sockets(status.pid):
+            if one.state == "established" and one.proto.startswith("tcp"):
+                now[_ends(one)] = one
+        for ends in now.keys() - last:
+            owners[ends] = owner(now[ends], config, status.feeds) or place(ends[2], ends[3])
+            made[owners[ends]] += not first
+        for ends, one in now.items():
+            waiting[owners[ends]] = max(waiting.get(owners[ends], 0), one.unsent_bytes)
+        last = set(now)
+        first = False
+        time.sleep(LOOK_SECS)
+    # A source's senders come and go as they like; only a feed keeps its connection.
+    flapping = {name for name, times in made.items() if times and not name.startswith("source ")}
+    rows = [
+        {"name": name, "made_again": made[name], "unsent_bytes": waiting[name]}
+        | {"stable": name not in flapping}
+        for name in sorted(waiting)
+    ]
+    if as_json:
+        told = {"stable": not flapping, "seconds": seconds, "connections": rows}
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        return 1 if flapping else 0
+    typer.echo(f"Watched for {told_secs(seconds)}.")
+    if not rows:
+        typer.echo("No TCP connection was open. UDP has none.")
+    for name in sorted(waiting):
+        state = f"Flapping: made again {made[name]} times" if name in flapping else "Stable"
+        typer.echo(f"  {harmless(name):32} : {state}, up to {waiting[name]:,} bytes unsent")
+    return 1 if flapping else 0
+
+
+def show_sockets(path: Path, *, as_json: bool) -> None:
+    """Print the sockets of the service. Raises `NssError`."""
+    config = configuration.load(path)
+    status = _status(path)
+    found = [(one, owner(one, config, status.feeds)) for one in _sockets(status.pid)]
+    found.sort(key=lambda pair: (pair[0].state != "listening", _ends(pair[0])))
+    if as_json:
+        told = [asdict(one) | {"owner": whose} for one, whose in found]
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        return
+    head = ("proto", "recv-q", "send-q", "local", "remote", "state", "of")
+    rows = [head, *(_row(one, whose) for one, whose in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    for row in rows:
+        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _row(one: Socket, whose: str) -> tuple[str, ...]:
+    remote = place(one.remote_host, one.remote_port) if one.remote_host else "*"
+    queues = (str(one.received_bytes), str(one.unsent_bytes))
+    local = place(one.local_host, one.local_port)
+    return (one.proto, *queues, local, remote, one.state, harmless(whose))
+
+
+def _ends(one: Socket) -> tuple[str, int, str, int]:
+    return one.local_host, one.local_port, one.remote_host, one.remote_port
+
+
+def _status(path: Path) -> Status:
+    with service_of(path) as service:
+        return service.status()
+
+
+def _sockets(pid: int) -> list[Socket]:
+    try:
+        return sockets_of(pid)
+    except PermissionError:
+        raise NotAllowed(
+            f"troubleshoot: the sockets of the service can't be seen by this user (pid {pid})",
+            tip="run the command with sudo",
+        ) from None
+    except OSError:
+        raise ServiceUnavailable(f"the service has ended meanwhile (pid {pid})") from None
+
+
+class NotAllowed(NssError):  # noqa: N818 - named as the sentence reads
+    """This user may not see it."""
+
+    exit_code = 77
