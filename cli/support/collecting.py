@@ -51,7 +51,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
         try:
             parts[name] = redactor.clean(part()[-MAX_BYTES:])
         except (_Missing, NssError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
-            missing[name] = redactor.clean(f"{error}".partition("\n")[0].encode()).decode()
+            missing[name] = redactor.clean(_why(error).encode()).decode()
     parts["MANIFEST.txt"] = _manifest(parts, missing)
     _write(archive, parts)
     if as_json:
@@ -61,6 +61,12 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
     for name, why in missing.items():
         typer.echo(f"  not in it: {name}: {why}")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()} ({error.filename})"
+    return f"{error}".partition("\n")[0]
 
 
 def _name() -> str:

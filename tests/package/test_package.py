@@ -386,7 +386,7 @@ def test_what_helps_at_three_in_the_morning_works_here_too(
     assert told["installed"] == told["running"] == told["package"]
     packed = ("nss", "collect-diagnostics", "--output", "/root/found.tar.zst", "--json")
     collected = orjson.loads(machine.run(*packed, secs=120).stdout)
-    assert collected["missing"] == {}
+    assert set(collected["missing"]) == {"audit.log"}  # nobody has configured anything yet
     assert owned(machine, "/root/found.tar.zst") == "root:root 600"
 
 
