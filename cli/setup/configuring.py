@@ -22,7 +22,11 @@ from nss.setting_values import Destination, FormatName, ListenAddress, Zone
 from nss.settings import FilePath, Kind, Refused
 
 GROUP = "nss"
+SAMPLE = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
+"""What the package installs; nobody's answers."""
+
 _MODE = 0o640
+_SUDO = "run the command with sudo"
 _NONE = "none"
 _LISTEN = ListenAddress(off=False)
 
@@ -69,13 +73,18 @@ def configure(path: Path, given: Given, *, ask_nobody: bool, force: bool) -> Non
 
 
 def _before(path: Path) -> Config | None:
-    """Return what the file says now, `None` if there is none. Raises `ConfigError`."""
+    """Return what the file says now, `None` if nobody has said anything. Raises `ConfigError`."""
     try:
+        if path.exists() and SAMPLE.exists() and path.read_bytes() == SAMPLE.read_bytes():
+            return None
         return configuration.load(path)
     except InputMissing:
         if path.exists():
             raise
         return None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise InputMissing(f"configure: can't be read: {why} ({path})", tip=_SUDO) from None
     except ConfigProblems as problems:
         raise ConfigError(
             f"{problems}".partition("\nTry: ")[0],
@@ -202,7 +211,7 @@ def _write(path: Path, text: str, config: Config) -> None:
     except OSError as error:
         raise ConfigError(
             f"configure: can't be written: {(error.strerror or str(error)).lower()} ({path})",
-            tip="run the command with sudo",
+            tip=_SUDO,
         ) from None
     audit_log(config.service.state_directory).write("configure", "stored", path=str(path))
 

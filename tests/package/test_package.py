@@ -146,8 +146,9 @@ def test_questions_at_a_terminal_make_a_service_that_works(
     machine: Machine, collector: Collector
 ) -> None:
     person = machine.terminal("nss", "configure")
+    person.expect_exact("[127.0.0.1:5514")  # not what the sample has
     to = f"udp://{HERE}:{collector.udp}"
-    for answer in ("0.0.0.0:514", "", "none", "QRADAR", "GMT", to, "", "y"):
+    for answer in ("0.0.0.0:514", "", "", "QRADAR", "GMT", to, "", "y"):
         person.expect(r"\]: ")
         person.sendline(answer)
     person.expect(pexpect.EOF)
