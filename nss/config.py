@@ -109,6 +109,11 @@ def load(path: Path) -> Config:
     """Read and parse a configuration file. Raises `InputMissing` and `ConfigProblems`."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except PermissionError as error:
+        raise InputMissing(
+            f"configuration: {error.strerror} ({path})",
+            tip="run it with sudo, or as the user nss",
+        ) from error
     except OSError as error:
         raise InputMissing(
             f"configuration: {error.strerror} ({path})",

@@ -128,6 +128,8 @@ def _files(root: Path) -> None:
     command.parent.mkdir(parents=True)
     command.symlink_to(Path("/") / PREFIX / "bin/nss")
     _copy(PACKAGING / "nss-streamer.service", root / "usr/lib/systemd/system")
+    folders = (PACKAGING / "nss-streamer.tmpfiles").read_bytes()
+    _write(root / "usr/lib/tmpfiles.d/nss-streamer.conf", folders)
     _copy(PACKAGING / "nss.toml", root / "etc/nss")
     documents = root / "usr/share/doc/nss-streamer"
     _write(documents / "copyright", _COPYRIGHT)

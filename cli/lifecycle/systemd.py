@@ -43,7 +43,7 @@ class Unit:
 
     def enable(self, *, wanted: bool) -> None:
         """Have it start with the machine, or no longer."""
-        self._obeyed("enable" if wanted else "disable", UNIT)
+        self._obeyed("enable" if wanted else "disable", UNIT, ours="-autostart")
 
     def _begin(self, verb: str) -> int | None:
         self._run("reset-failed", UNIT)  # the limit on restarts is for those without a person
@@ -61,12 +61,13 @@ class Unit:
         shown = self._run("show", f"--property={','.join(names)}", UNIT).stdout
         return dict(line.partition("=")[::2] for line in shown.splitlines())
 
-    def _obeyed(self, *command: str) -> None:
+    def _obeyed(self, *command: str, ours: str = "") -> None:
+        """Run a command; `ours` is what our own name for it adds."""
         ran = self._run(*command)
         if ran.returncode:
             raise ServiceError(
                 f"{command[0]}: systemd refuses: {_first(ran)}",
-                tip=f"sudo nss {command[0]}; journalctl -u {UNIT}",
+                tip=f"sudo nss {command[0]}{ours}; journalctl -u {UNIT}",
             )
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:

@@ -66,17 +66,34 @@ def test_it_installs_without_a_network_and_starts_nothing(bare: Machine, package
         "ActiveState": "inactive",
         "UnitFileState": "disabled",
     }
-    assert {path: owned(bare, path) for path in ("/etc/nss", CONFIG, STATE, "/var/log/nss")} == {
+    assert {
+        path: owned(bare, path) for path in ("/etc/nss", CONFIG, STATE, "/var/log/nss", "/run/nss")
+    } == {
         "/etc/nss": "root:nss 750",
         CONFIG: "root:nss 640",
         STATE: "nss:nss 700",
         "/var/log/nss": "nss:nss 750",
+        "/run/nss": "nss:nss 750",
     }
     assert bare.run("getent", "passwd", "nss").stdout.split(":")[-1] == "/usr/sbin/nologin\n"
     assert bare.run("nss", "--version").stdout == f"nss {package.name.split('_')[1]}\n"
     assert "the service is not running" in bare.run("nss", "status", code=69).stderr
     assert bare.path("/usr/share/man/man1/nss-start.1.gz").exists()
     assert bare.path("/usr/share/bash-completion/completions/nss").exists()
+
+
+def test_the_sample_is_good_and_others_are_told_to_use_sudo(machine: Machine) -> None:
+    machine.run("nss", "check")
+    machine.run("nss", "start")
+    machine.run("nss", "stop")
+    machine.run("nss", "check")
+    machine.reboot()
+    machine.run("nss", "check")
+    other = ("setpriv", f"--reuid={UNTRUSTED}", "--clear-groups", "nss")
+    for command in ("status", "dump-config", "configure", "start", "enable-autostart"):
+        refused = machine.run(*other, command, code=None)
+        assert refused.returncode != 0
+        assert "sudo" in refused.stderr, command
 
 
 def test_the_unit_is_sound_and_shut_in(machine: Machine) -> None:
