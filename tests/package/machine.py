@@ -147,7 +147,7 @@ class Machine:
             )
 
     def _booted(self, before: int) -> bool:
-        leader = _child_of(self._process.pid)
+        leader = first_process(self._process.pid)
         if leader in {None, before}:
             return False
         self._leader = leader or 0
@@ -187,12 +187,19 @@ def booted(folder: Path, *lower: Path) -> Iterator[Machine]:
             machine.power_off()
 
 
-def _child_of(pid: int) -> int | None:
+def first_process(nspawn: int) -> int | None:
+    """Return the first process inside a container, once it is all inside.
+
+    Until then it has the name of systemd-nspawn and some namespaces of this machine.
+    """
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        children = (
+            Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text(encoding="ascii").split()
+        )
+        name = Path(f"/proc/{children[0]}/comm").read_text(encoding="ascii") if children else ""
     except OSError:
         return None
-    return int(children[0]) if children else None
+    return None if name in {"", "systemd-nspawn\n"} else int(children[0])
 
 
 def _environ() -> dict[str, str]:

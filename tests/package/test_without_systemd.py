@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.package.machine import CONFIG, overlay, wait_for
+from tests.package.machine import CONFIG, first_process, overlay, wait_for
 
 SETTINGS = """\
 [sources.tcp]
@@ -69,9 +69,7 @@ class Room:
         self._process.wait(30)
 
     def _leader(self) -> int | None:
-        tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        found = tasks.read_text().split()
-        return int(found[0]) if found and Path(f"/proc/{found[0]}/root/usr").exists() else None
+        return first_process(self._process.pid)
 
 
 @pytest.fixture
