@@ -1,5 +1,6 @@
 """The answers of `nss configure`, and the commented configuration file they make."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -29,7 +30,7 @@ class Target:
 
     @property
     def feed(self) -> str:
-        """The name of the feed that goes there."""
+        """The name of the feed that goes there, the first of its kind."""
         return {"udp": "mcas", "tcp": "siem", "tls": "siem-tls", "file": "archive"}.get(
             self.way, "upload"
         )
@@ -140,16 +141,20 @@ def _feeds(plan: Plan) -> Iterator[str]:
     yield ""
     yield ""
     yield "# Where records go."
+    names: Counter[str] = Counter()
     for target in plan.targets:
+        names[target.feed] += 1
+        number = names[target.feed]
+        name = target.feed if number == 1 else f"{target.feed}-{number}"
         yield ""
-        yield f"[feeds.{target.feed}]"
+        yield f"[feeds.{name}]"
         yield "# A preset (nss presets), the path of a .fof file, or format_string in its place."
         yield f"format = {toml_text(plan.format)}"
         yield "# The zone of the times in a line."
         yield f"zone = {toml_text(plan.zone)}"
         yield "# Only some records:"
         yield '#filter = { not_users = ["*@test.example.com"] }'
-        yield f"[feeds.{target.feed}.sink]"
+        yield f"[feeds.{name}.sink]"
         yield from _sink(target)
 
 

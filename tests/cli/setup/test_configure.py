@@ -61,6 +61,13 @@ def test_options_make_a_commented_file_that_is_good(nss: Nss, tmp_path: Path) ->
     assert b"sudo nss configure-mcas2" in ran.stdout
 
 
+def test_two_places_of_a_kind_are_two_feeds(nss: Nss, tmp_path: Path) -> None:
+    ran = nss("configure", "--config", "nss.toml", "--to", TO, "--to", "udp://second.example.com")
+    assert ran.returncode == 0, ran.stderr
+    made = configuration.load(tmp_path / "nss.toml")
+    assert [feed.name for feed in made.feeds] == ["mcas", "mcas-2"]
+
+
 def test_a_person_is_asked_and_sees_what_is_written(ask: Ask, tmp_path: Path) -> None:
     answers = ("0.0.0.0:5514", "", "", "QRADAR", "Europe/Berlin", "tcp://siem.example.com:1514")
     code, seen = answered(ask(), *answers, "", "y")
