@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import closing
 from importlib.metadata import distributions
 from pathlib import Path
-from urllib.parse import quote
 
 import orjson
 import typer
@@ -23,6 +22,7 @@ import zstandard
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
 from cli.support.redacting import redactor_of
+from cli.support.spool_file import read_only
 from nss import config as configuration
 from nss.config import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
@@ -49,7 +49,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     missing: dict[str, str] = {}
     for name, part in _parts(path).items():
         try:
-            parts[name] = redactor.clean(part()[-MAX_BYTES:])
+            parts[name] = redactor.clean(part())[-MAX_BYTES:]
         except (_Missing, NssError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
             missing[name] = redactor.clean(_why(error).encode()).decode()
     parts["MANIFEST.txt"] = _manifest(parts, missing)
@@ -123,7 +123,10 @@ def _log(path: Path) -> bytes:
 
 def _end_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - MAX_BYTES))
+        start = max(0, path.stat().st_size - MAX_BYTES)
+        file.seek(start)
+        if start:
+            file.readline()  # half a line may have half a secret
         return file.read()
 
 
@@ -132,9 +135,8 @@ def _spool(config: Config) -> bytes:
     if not isinstance(config.spool, DurableSpoolConfig):
         raise _Missing("the spool is in memory")
     path = config.spool.path
-    uri = f"file:{quote(str(path))}?mode=ro"
     files = {one.name: one.stat().st_size for one in path.parent.glob(f"{path.name}*")}
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
+    with closing(read_only(path)) as connection:
         names = [
             name
             for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")

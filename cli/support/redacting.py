@@ -1,12 +1,15 @@
 """What is taken out of a text before it leaves the machine."""
 
+import base64
+import contextlib
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 from nss import config as configuration
-from nss.config import Config, HttpSourceConfig
+from nss.config import Config, HttpSourceConfig, ServiceConfig
 from nss.credentials import CredentialsStore, McasCredentials
 from nss.errors import NssError
 from nss.mcas_access import credentials_store
@@ -17,6 +20,8 @@ _SHORTEST = 6
 """A shorter secret would take ordinary words out, and is none."""
 
 _MAX_BYTES = 64 << 10
+
+_NAMED = re.compile(r"""([a-z_]+_file|state_directory)["']?\s*=\s*["']([^"'\n]+)["']""")
 
 _PATTERNS = (
     (
@@ -53,7 +58,12 @@ class Redactor:
     """Takes known secrets out of texts, and what looks like one."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
-        known = {one for one in secrets if len(one) >= _SHORTEST}
+        known = {
+            form
+            for one in secrets
+            if len(one) >= _SHORTEST
+            for form in (one, base64.b64encode(one), quote_from_bytes(one, "").encode())
+        }
         # The longer first: one may hold another.
         self._known = sorted(known, key=len, reverse=True)
 
@@ -69,6 +79,13 @@ class Redactor:
 def redactor_of(path: Path) -> Redactor:
     """Return a redactor that knows every secret of a configuration; never raises."""
     found: list[bytes] = []
+    state_directory = ServiceConfig().state_directory
+    for key, name in _named(path):
+        if key == "state_directory":
+            state_directory = path.parent / name
+        else:
+            found += _texts(path.parent / name)
+    found += _stored(CredentialsStore(state_directory, os.environ))
     try:
         config = configuration.load(path)
     except NssError:
@@ -76,9 +93,18 @@ def redactor_of(path: Path) -> Redactor:
     for file in _files(config):
         found += _texts(file)
     found += _stored(credentials_store(config.service.state_directory, config.mcas))
-    for name in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE"):
-        found.append(os.environ.get(name, "").encode())
+    for variable in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE"):
+        found.append(os.environ.get(variable, "").encode())
     return Redactor(found)
+
+
+def _named(path: Path) -> list[tuple[str, str]]:
+    """Return the files that a configuration names, however wrong the rest of it is."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [(key, name) for key, name in _NAMED.findall(text) if "\0" not in name]
 
 
 def _files(config: Config) -> Iterable[Path | None]:
@@ -106,14 +132,12 @@ def _texts(file: Path | None) -> Iterable[bytes]:
 
 
 def _stored(store: CredentialsStore) -> Iterable[bytes]:
-    try:
-        credentials = store.load()
+    with contextlib.suppress(NssError):
         token = store.token()
-    except NssError:
-        credentials, token = None, None
-    if token is not None:
-        yield token.reveal().encode()
-    yield from _of(credentials)
+        if token is not None:
+            yield token.reveal().encode()
+    with contextlib.suppress(NssError):
+        yield from _of(store.load())
 
 
 def _of(credentials: McasCredentials | None) -> Iterable[bytes]:

@@ -7,12 +7,12 @@ import subprocess
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import quote
 
 import orjson
 import typer
 
 from cli.asking import harmless, service_of
+from cli.support.spool_file import read_only
 from nss import config as configuration
 from nss.config import DurableSpoolConfig
 from nss.errors import NssError
@@ -103,8 +103,7 @@ def _form(path: Path) -> int | None:
         spool = configuration.load(path).spool
         if not isinstance(spool, DurableSpoolConfig) or not spool.path.exists():
             return None
-        uri = f"file:{quote(str(spool.path))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
+        with closing(read_only(spool.path)) as connection:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
     except (NssError, OSError, sqlite3.Error):
         return None

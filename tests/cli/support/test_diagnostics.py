@@ -1,5 +1,6 @@
 """`nss collect-diagnostics`: what is in the archive, and that no secret is."""
 
+import base64
 import io
 import json
 import stat
@@ -8,7 +9,7 @@ import tarfile
 import pytest
 import zstandard
 
-from cli.support.redacting import Redactor
+from cli.support.redacting import Redactor, redactor_of
 from tests.cli.conftest import Nss
 from tests.cli.support.conftest import SECRETS, Site, secrets_in
 
@@ -49,6 +50,15 @@ def test_a_part_that_fails_does_not_stop_the_others(nss: Nss, site: Site) -> Non
     parts = unpacked(site)
     assert b"spool.json: NOT COLLECTED" in parts["MANIFEST.txt"]
     assert b"not TOML" in parts["check.txt"]
+
+
+@pytest.mark.parametrize("end", ["unknown = 1\n", "nonsense"])
+def test_secrets_are_known_while_the_configuration_is_wrong(site: Site, end: str) -> None:
+    site.config.write_text(f"{site.config.read_text()}\n{end}")
+    redactor = redactor_of(site.config)
+    for text in SECRETS.values():
+        for form in (text.encode(), base64.b64encode(text.encode())):
+            assert redactor.clean(b"x " + form + b" y") == b"x *** y"
 
 
 def test_a_file_that_is_there_is_not_replaced(nss: Nss, site: Site) -> None:

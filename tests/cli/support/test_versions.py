@@ -1,6 +1,8 @@
 """`nss checkversion`: what is installed, running and on disk."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 from nss.spool.schema import MIGRATIONS
 from tests.cli.conftest import Nss
@@ -26,3 +28,13 @@ def test_the_running_service_and_its_spool_are_looked_at(nss: Nss, running: Site
 def test_people_get_a_sentence(nss: Nss, site: Site) -> None:
     ran = nss("checkversion", "--config", site.config)
     assert b"Everything is up to date" in ran.stdout
+
+
+def test_a_spool_at_rest_is_read_and_nothing_is_left_beside_it(nss: Nss, site: Site) -> None:
+    path = site.folder / "spool.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA user_version = 1")
+    told = json.loads(nss("checkversion", "--json", "--config", site.config).stdout)
+    assert told["spool_form_on_disk"] == 1
+    assert [one.name for one in site.folder.glob("spool.db*")] == ["spool.db"]
