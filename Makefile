@@ -43,7 +43,7 @@ fmt: $(VENV)/tested
 	$(BIN)/ruff format .
 
 docs: $(VENV)/tested
-	$(BIN)/python -m nss.config_docs > docs/configuration.md
+	$(BIN)/python -m nss.config.reference > docs/configuration.md
 	$(BIN)/python -m cli.reference markdown > docs/commands.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 	@echo "the site is in build/site"

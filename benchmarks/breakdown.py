@@ -18,9 +18,10 @@ from typing import Any
 import corpus
 
 from formats.pipeline import Pipeline
-from formats.render import Renderer
-from nss import feed, service
-from nss.sinks.udp_path import Path as UdpPath
+from formats.rendering.renderer import Renderer
+from nss.feeds import feed
+from nss.service import service
+from nss.sinks.syslog.udp_sockets import Path as UdpPath
 
 _CONFIG = """\
 [service]

@@ -13,8 +13,8 @@ import orjson
 
 from formats import presets
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
-from nss.feed import SLICE_BYTES
+from formats.reading.json import json_names
+from nss.feeds.feed import SLICE_BYTES
 
 
 def batches(corpus: Path, records: int) -> Iterator[bytes]:

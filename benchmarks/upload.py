@@ -22,9 +22,9 @@ import orjson
 import peers
 from running import running
 
-from nss.credentials import CredentialsStore, McasCredentials
 from nss.lab.cloud import CloudLab
 from nss.lab.generator import RecordGenerator
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 
 _LOOK_SECS = 0.02

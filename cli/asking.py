@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nss import config as configuration
-from nss.config import ConfigProblems, ServiceConfig
-from nss.config_reading import Reading
-from nss.control.client import ControlClient
+from nss.admin.control.client import ControlClient
+from nss.config import load as configuration
+from nss.config.load import ConfigProblems, ServiceConfig
+from nss.config.reading import Reading
 from nss.errors import ConfigError
 
 _KEY = "service.control_socket"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from nss import config as configuration
-from nss.config_environment import check_environment
+from nss.config import load as configuration
+from nss.config.machine import check_environment
 
 
 def check(path: Path) -> None:

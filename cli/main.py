@@ -60,7 +60,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     Example: nss run --config nss.toml
     """
-    from nss import service
+    from nss.service import service
 
     raise typer.Exit(service.run(config))
 

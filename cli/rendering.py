@@ -18,12 +18,12 @@ from formats import language, pipeline, presets
 from formats.errors import FormatsError
 from formats.language import FeedFormat
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read import MAX_RECORD_BYTES, Input
-from formats.read_json import json_names
+from formats.reading import MAX_RECORD_BYTES, Input
+from formats.reading.json import json_names
 from formats.times import zone
 from nss.errors import DataError, InputMissing, SinkError, UsageError
-from nss.framing import BOM
-from nss.json_framing import DECIDE_BYTES, JsonFramer, spans_lines
+from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
+from nss.sources.framing.lines import BOM
 
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of, told_time
-from nss.control.client import ServiceUnavailable
+from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
 
 _SECS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

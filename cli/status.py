@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.asking import harmless, service_of, told_secs, told_time
-from nss.status import FeedStatus, Reason, SourceStatus, Status
-from nss.units import size_text
+from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
+from nss.wording import size_text
 
 EXIT_HEALTHY = 0
 EXIT_DEGRADED = 1

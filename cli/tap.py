@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import harmless_bytes, service_of
-from nss.tap import Seen, TapKind
+from nss.feeds.tap import Seen, TapKind
 
 
 def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: int | None) -> None:

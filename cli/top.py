@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.asking import service_of
 from cli.status import picture
-from nss.control.client import ServiceUnavailable
+from nss.admin.control.client import ServiceUnavailable
 from nss.errors import UsageError
 
 REFRESH_SECS = 1.0

@@ -9,11 +9,11 @@ from formats import presets
 from formats.errors import NotReadable
 from formats.filters import Filter
 from formats.language import FeedFormat
-from formats.read import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
-from formats.read_json import json_format, json_names
-from formats.read_lines import line_format
+from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
+from formats.reading.json import json_format, json_names
+from formats.reading.lines import line_format
 from formats.record import Access
-from formats.render import Options, Renderer, Unrendered
+from formats.rendering.renderer import Options, Renderer, Unrendered
 from formats.structure import Kind, structure_of
 from formats.times import BadTime, resolve
 

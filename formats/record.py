@@ -22,7 +22,7 @@ _VALUES_ONLY = frozenset({"unbase64", "unbase64-encode", "path"})
 """Derivations that would make something else of the placeholder `None` (it is valid base64)."""
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What is decoded at once; a larger number is looked at alone, see `formats.read.number`."""
+"""What is decoded at once; a larger number is looked at alone, see `formats.reading.number`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ does the same.
 import sys
 from pathlib import Path
 
-from nss import service
 from nss.errors import NssError, UsageError
+from nss.service import service
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@
     ├── SourceError        74  a source can't go on
     ├── SinkError          74  a sink can't go on
     ├── SpoolError         74  the spool can't be used (in nss.spool)
-    ├── ServiceUnavailable 69  the service does not answer (in nss.control.client)
+    ├── ServiceUnavailable 69  the service does not answer (in nss.admin.control.client)
     ├── ServiceError       70  a part of the service ended that should not have
     └── ConfigError        78  the configuration is wrong
 

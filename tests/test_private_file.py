@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.private_file import write_private
+from nss.files.private import write_private
 
 
 def test_it_has_the_data_and_is_for_its_owner_alone(tmp_path: Path) -> None:

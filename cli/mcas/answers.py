@@ -11,10 +11,10 @@ from typing import Literal
 
 import typer
 
-from nss.credentials import McasCredentials, Method
 from nss.errors import UsageError
-from nss.mcas import answers
-from nss.mcas.answers import BadAnswer
+from nss.mcas import fields
+from nss.mcas.credentials import McasCredentials, Method
+from nss.mcas.fields import BadAnswer
 from nss.secret import Secret
 
 SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
@@ -89,13 +89,13 @@ class Answers:
     def take(self, name: Name, text: str) -> None:
         """Take what was typed. Raises `BadAnswer`."""
         if name == "client_secret":
-            self.secret = answers.client_secret(text, self.values.get("client_id", ""))
+            self.secret = fields.client_secret(text, self.values.get("client_id", ""))
             return
         read: Mapping[str, Callable[[str], str]] = {
-            "client_id": answers.client_id,
-            "scope": answers.scope,
-            "authentication_url": answers.authentication_url,
-            "api_url": answers.api_url,
+            "client_id": fields.client_id,
+            "scope": fields.scope,
+            "authentication_url": fields.authentication_url,
+            "api_url": fields.api_url,
         }
         self.values[name] = read[name](text)
 
@@ -103,7 +103,7 @@ class Answers:
         """Raise `BadAnswer` for answers that do not go together."""
         if self.method != "managed_identity":
             values = self.values
-            answers.check_clouds(values["authentication_url"], values["api_url"], values["scope"])
+            fields.check_clouds(values["authentication_url"], values["api_url"], values["scope"])
 
     def credentials(self) -> McasCredentials:
         """Return what the answers come to."""
@@ -175,7 +175,7 @@ def take_given(found: Answers, given: Given, environ: Mapping[str, str] = os.env
 
 def ask(found: Answers, name: Name) -> None:
     """Ask a person until the answer can be right; Enter keeps what is there."""
-    kept = found.shown(name) or (answers.DEFAULT_SCOPE if name == "scope" else "")
+    kept = found.shown(name) or (fields.DEFAULT_SCOPE if name == "scope" else "")
     while True:
         text = typer.prompt(
             LABELS[name],

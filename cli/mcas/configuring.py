@@ -21,13 +21,13 @@ from cli.mcas.answers import (
     stored_answers,
     take_given,
 )
-from cli.mcas.place import Place, place_of
 from cli.mcas.showing import stored_lines
-from nss.credentials import CredentialsError, McasCredentials
 from nss.errors import UsageError
 from nss.mcas import McasError
-from nss.mcas.answers import BadAnswer
-from nss.mcas.trial import Report, Step, try_out
+from nss.mcas.connection_test import Report, Step, try_out
+from nss.mcas.credentials import CredentialsError, McasCredentials
+from nss.mcas.fields import BadAnswer
+from nss.setup.mcas import Place, place_of
 
 ACTION = "configure-mcas2"
 

@@ -9,10 +9,10 @@ import typer
 
 from cli.asking import iso_time, told_time
 from cli.mcas.answers import LABELS
-from cli.mcas.place import Place, place_of
-from nss.credentials import CredentialsError, McasCredentials
 from nss.errors import UsageError
+from nss.mcas.credentials import CredentialsError, McasCredentials
 from nss.secret import Secret
+from nss.setup.mcas import Place, place_of
 
 _METHODS = {
     "secret": "client secret",

@@ -9,11 +9,11 @@ import orjson
 import typer
 
 from cli.asking import harmless, iso_time, told_secs, told_time
-from cli.mcas.place import Place, place_of
 from nss.errors import ConfigError
-from nss.mcas import answers
+from nss.mcas import fields
+from nss.mcas.connection_test import Report, verify, verify_token
 from nss.mcas.session import TokenAuthorization
-from nss.mcas.trial import Report, verify, verify_token
+from nss.setup.mcas import Place, place_of
 
 
 def verify_arrival(path: Path, *, as_json: bool) -> int:
@@ -45,7 +45,7 @@ async def _report(place: Place) -> Report:
             f"verify-mcas2: there are no credentials ({place.store.origin})",
             tip="sudo nss configure-mcas2",
         )
-    api_url = answers.api_url(place.mcas.token_api_url)
+    api_url = fields.api_url(place.mcas.token_api_url)
     return await verify_token(
         api_url, TokenAuthorization(token), place.network, data_source, place.limiter
     )

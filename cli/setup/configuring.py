@@ -12,14 +12,14 @@ from typing import Any
 import typer
 
 from cli.setup.dumping import effective
-from cli.setup.template import Plan, Target, plan_of, text_of
-from nss import config as configuration
-from nss.config import Config, ConfigProblems
+from nss.config import load as configuration
+from nss.config.load import Config, ConfigProblems
+from nss.config.setting import FilePath, Kind, Refused
+from nss.config.values import Destination, FormatName, ListenAddress, Zone
 from nss.errors import ConfigError, InputMissing, NssError, UsageError
-from nss.mcas_access import audit_log
-from nss.private_file import write_private
-from nss.setting_values import Destination, FormatName, ListenAddress, Zone
-from nss.settings import FilePath, Kind, Refused
+from nss.files.private import write_private
+from nss.mcas.access import audit_log
+from nss.setup.template import Plan, Target, plan_of, text_of
 
 GROUP = "nss"
 SAMPLE = Path("/usr/share/doc/nss-streamer/examples/nss.toml")

@@ -8,12 +8,12 @@ from typing import Any
 
 import typer
 
-from cli.mcas.place import place_of
-from nss import config as configuration
-from nss.config import Config
+from nss.config import load as configuration
+from nss.config.load import Config
+from nss.config.setting import OFF, Declared, OutputPath, declared, toml_text
+from nss.config.values import FormatChoice
 from nss.errors import NssError
-from nss.setting_values import FormatChoice
-from nss.settings import OFF, Declared, OutputPath, declared, toml_text
+from nss.setup.mcas import place_of
 
 Tables = dict[str, Any]
 

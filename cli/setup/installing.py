@@ -9,11 +9,11 @@ import typer
 
 from cli.asking import harmless, service_settings
 from cli.options import DEFAULT_CONFIG
-from cli.setup.bundle import Bundle, read_bundle
-from nss.config import ServiceConfig
+from nss.config.load import ServiceConfig
 from nss.errors import ConfigError, InputMissing, UsageError
-from nss.mcas_access import audit_log
-from nss.private_file import write_private
+from nss.files.private import write_private
+from nss.mcas.access import audit_log
+from nss.setup.certificates import Bundle, read_bundle
 
 FOLDER = "certificates"
 

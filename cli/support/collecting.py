@@ -21,12 +21,12 @@ import zstandard
 
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
-from cli.support.redacting import redactor_of
-from cli.support.spool_file import read_only
-from nss import config as configuration
-from nss.config import Config, DurableSpoolConfig
+from nss.config import load as configuration
+from nss.config.load import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
-from nss.mcas_access import AUDIT_NAME
+from nss.mcas.access import AUDIT_NAME
+from nss.setup.redaction import redactor_of
+from nss.spool.durable.inspect import read_only
 
 MAX_BYTES = 8 << 20
 """Of one part; of a log the end is kept."""

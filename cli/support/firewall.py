@@ -8,15 +8,15 @@ import orjson
 import typer
 
 from cli.asking import harmless, service_of
-from nss import config as configuration
-from nss.config import Config
+from nss.config import load as configuration
+from nss.config.load import Config
+from nss.connectivity import Finding, Step
+from nss.connectivity.firewall import try_routes
+from nss.connectivity.listening import check_listening
+from nss.connectivity.plan import OpenPort, listeners_of, ports_of, routes_of
+from nss.connectivity.sockets import sockets_of
 from nss.errors import NssError
-from nss.mcas_access import credentials_store
-from nss.reach import Finding, Step
-from nss.reach.firewall import try_routes
-from nss.reach.listening import check_listening
-from nss.reach.plan import OpenPort, listeners_of, ports_of, routes_of
-from nss.reach.sockets import sockets_of
+from nss.mcas.access import credentials_store
 
 _MARKS = {True: "ok", False: "FAILED"}
 

@@ -12,11 +12,11 @@ import orjson
 import typer
 
 from cli.asking import harmless, service_of
-from cli.support.spool_file import read_only
-from nss import config as configuration
-from nss.config import DurableSpoolConfig
+from nss.config import load as configuration
+from nss.config.load import DurableSpoolConfig
 from nss.errors import NssError
-from nss.spool.schema import MIGRATIONS
+from nss.spool.durable.inspect import read_only
+from nss.spool.durable.schema import MIGRATIONS
 
 PACKAGE = "nss-streamer"
 

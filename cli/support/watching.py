@@ -9,13 +9,13 @@ import orjson
 import typer
 
 from cli.asking import harmless, service_of, told_secs
-from nss import config as configuration
-from nss.control.client import ServiceUnavailable
+from nss.admin.control.client import ServiceUnavailable
+from nss.config import load as configuration
+from nss.connectivity import place
+from nss.connectivity.owners import owner
+from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NssError
-from nss.reach import place
-from nss.reach.owners import owner
-from nss.reach.sockets import Socket, sockets_of
-from nss.status import FeedStatus, Status
+from nss.status.summary import FeedStatus, Status
 
 LOOK_SECS = 0.25
 """Connections that live shorter than this may not be seen."""

@@ -24,7 +24,7 @@ from nss.errors import ServiceError
 from nss.lab.collector import Collector
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
-from nss.sources.whole import WholeFile
+from nss.sources.file.whole import WholeFile
 
 HOST = "127.0.0.1"
 TICK_SECS = 0.02

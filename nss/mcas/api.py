@@ -19,9 +19,9 @@ from xml.sax.saxutils import escape
 import httpx
 import orjson
 
-from nss.mcas import Unreachable, answering
-from nss.mcas.limiter import Limiter
-from nss.mcas.network import Network
+from nss.https.limiter import Limiter
+from nss.https.network import Network
+from nss.mcas import Unreachable, api_errors
 from nss.secret import Secret
 
 SINGLE_PUT_BYTES = 64 << 20
@@ -184,11 +184,11 @@ class McasApi:
             self._authorization.refused()  # it may have been revoked before its time: once more
             status, headers, body = await self._ask(method, path, request)
         if status >= httpx.codes.MULTIPLE_CHOICES:
-            raise answering.refusal(status, headers, body, self.api_url)
+            raise api_errors.refusal(status, headers, body, self.api_url)
         try:
             found: object = orjson.loads(body) if body.strip() else {}
         except orjson.JSONDecodeError:
-            raise answering.not_json(body, self.api_url) from None
+            raise api_errors.not_json(body, self.api_url) from None
         return found
 
     async def _ask(
@@ -214,7 +214,9 @@ class McasApi:
         async with self._answer("PUT", url, {"headers": headers, "content": sent}) as response:
             body = await _body(response, place)
             if response.status_code != httpx.codes.CREATED:
-                raise answering.storage_refusal(response.status_code, response.headers, body, place)
+                raise api_errors.storage_refusal(
+                    response.status_code, response.headers, body, place
+                )
 
     @asynccontextmanager
     async def _answer(
@@ -227,7 +229,7 @@ class McasApi:
                 yield response
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Without its text: httpx quotes URLs.
-            raise answering.no_answer(error, place) from None
+            raise api_errors.no_answer(error, place) from None
 
 
 class _Part:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
-from nss.credentials import McasCredentials
 from nss.mcas import SignInRefused
+from nss.mcas.credentials import McasCredentials
 
 MAX_BYTES = 1 << 20
 

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from nss.credentials import CredentialsStore
-from nss.mcas import SignInRefused, answers
+from nss.https.limiter import Limiter
+from nss.https.network import Network
+from nss.mcas import SignInRefused, fields
 from nss.mcas.api import McasApi
-from nss.mcas.limiter import Limiter
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn, require_role
+from nss.mcas.credentials import CredentialsStore
+from nss.mcas.entra import SignIn, require_role
 from nss.secret import Secret
 
 
@@ -105,8 +105,8 @@ class McasSession:
                 field="api_url",
             )
         try:
-            api_url = answers.api_url(self._token_api_url)
-        except answers.BadAnswer as bad:
+            api_url = fields.api_url(self._token_api_url)
+        except fields.BadAnswer as bad:
             raise SignInRefused(bad.sentence, tip=bad.tip, field="api_url") from None
         return McasApi(api_url, TokenAuthorization(token), self._network, self.limiter)
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from nss.telemetry import count, emit
+from nss.telemetry.events import count, emit
 
 
 def destination_failed(feed: str, destination: str, why: str) -> None:

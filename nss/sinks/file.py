@@ -21,9 +21,9 @@ from itertools import accumulate
 from typing import TypeVar
 
 from nss.errors import SinkError
+from nss.files.set_aside import Rename, set_aside
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
-from nss.sinks.rotation import Rename, set_aside
 
 STDOUT = "-"
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from nss.telemetry import count, emit
+from nss.telemetry.events import count, emit
 
 
 def source_waits(source: str, why: str) -> None:

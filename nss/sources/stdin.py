@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS, Batch
 from nss.errors import SourceError
-from nss.json_framing import AutoFramer
 from nss.sources import Accept, events
+from nss.sources.framing.json import AutoFramer
 
 
 class StdinSource:

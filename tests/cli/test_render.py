@@ -12,7 +12,7 @@ import pytest
 
 from formats import language, presets
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from formats.times import zone
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss

@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from formats.filter_keys import FILTER_KEYS
-from nss.config import Config, ConfigProblems, parse, validate
-from nss.config_sections import SPOOL_KINDS, FeedConfig, ServiceConfig
-from nss.settings import declared
-from nss.sink_sections import SINK_KINDS
-from nss.source_sections import SOURCE_KINDS
+from formats.filters.keys import FILTER_KEYS
+from nss.config.load import Config, ConfigProblems, parse, validate
+from nss.config.model import SPOOL_KINDS, FeedConfig, ServiceConfig
+from nss.config.setting import declared
+from nss.config.sinks import SINK_KINDS
+from nss.config.sources import SOURCE_KINDS
 
 BASE = Path("/etc/nss")
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from formats import presets
-from nss.config import FormatChoice, Problem, parse
-from nss.config_environment import Unfit, check_environment, load_format, read_obfuscation_key
+from nss.config.load import FormatChoice, Problem, parse
+from nss.config.machine import Unfit, check_environment, load_format, read_obfuscation_key
 
 SERVICE = """
 [service]

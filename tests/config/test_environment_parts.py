@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from nss.config import ConfigProblems, Problem, parse
-from nss.config_environment import Unfit, check_environment, read_basic, read_token
+from nss.config.load import ConfigProblems, Problem, parse
+from nss.config.machine import Unfit, check_environment, read_basic, read_token
 
 SOURCE = "kind = 'stdin'"
 SINK = "kind = 'file'\npath = '-'"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.config import ConfigProblems, Problem, load, parse
+from nss.config.load import ConfigProblems, Problem, load, parse
 from nss.errors import InputMissing
 
 SMALLEST = """

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from formats import filters
-from nss.config import (
+from nss.config.load import (
     Address,
     CloudDiscoverySinkConfig,
     Config,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.config import ConfigProblems, Problem, parse
+from nss.config.load import ConfigProblems, Problem, parse
 
 BASE = Path("/etc/nss")
 

@@ -8,18 +8,12 @@ from typing import Any
 
 import pytest
 
-from nss import config_docs
-from nss.config import load, validate
-from nss.config_sections import (
-    SPOOL_KINDS,
-    FeedConfig,
-    McasConfig,
-    MemorySpoolConfig,
-    ServiceConfig,
-)
-from nss.settings import Declared, declared
-from nss.sink_sections import SINK_KINDS, SyslogUdpSinkConfig
-from nss.source_sections import SOURCE_KINDS, CommonSourceConfig, FileSourceConfig
+from nss.config import reference
+from nss.config.load import load, validate
+from nss.config.model import SPOOL_KINDS, FeedConfig, McasConfig, MemorySpoolConfig, ServiceConfig
+from nss.config.setting import Declared, declared
+from nss.config.sinks import SINK_KINDS, SyslogUdpSinkConfig
+from nss.config.sources import SOURCE_KINDS, CommonSourceConfig, FileSourceConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "packaging" / "nss.toml"
@@ -63,17 +57,17 @@ def test_a_description_is_one_or_more_sentences(entry: Declared) -> None:
 
 
 def test_the_reference_page_is_what_the_declarations_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == config_docs.page(), (
-        "run: .venv/bin/python -m nss.config_docs > docs/configuration.md"
+    assert PAGE.read_text(encoding="utf-8") == reference.page(), (
+        "run: .venv/bin/python -m nss.config.reference > docs/configuration.md"
     )
 
 
 def test_the_page_has_no_code_by_accident() -> None:
-    assert not re.search(r"(?m)^    ", config_docs.page())
+    assert not re.search(r"(?m)^    ", reference.page())
 
 
 def test_the_first_example_of_the_reference_page_is_valid(tmp_path: Path) -> None:
-    found = re.search(r"```toml\n(.*?)```", config_docs.page(), re.DOTALL)
+    found = re.search(r"```toml\n(.*?)```", reference.page(), re.DOTALL)
     assert found is not None
     file = tmp_path / "nss.toml"
     file.write_text(found[1])

@@ -7,7 +7,21 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.setting_values import (
+from nss.config.setting import (
+    Choice,
+    FilePath,
+    Flag,
+    Kind,
+    ListOf,
+    OutputPath,
+    Refused,
+    Seconds,
+    Size,
+    Whole,
+    nearest,
+    toml_text,
+)
+from nss.config.values import (
     Address,
     ComponentName,
     Destination,
@@ -22,20 +36,6 @@ from nss.setting_values import (
     ProxyUrl,
     UrlPath,
     Zone,
-)
-from nss.settings import (
-    Choice,
-    FilePath,
-    Flag,
-    Kind,
-    ListOf,
-    OutputPath,
-    Refused,
-    Seconds,
-    Size,
-    Whole,
-    nearest,
-    toml_text,
 )
 
 ARABIC_FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"

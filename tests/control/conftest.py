@@ -12,15 +12,15 @@ import pytest
 import uvloop
 
 import nss
-from nss import telemetry
 from nss.account import Account
-from nss.config import FeedConfig, SourceConfig, parse
-from nss.control.client import ControlClient
-from nss.control.server import ControlServer
-from nss.operation import Reloaded
+from nss.admin.control.client import ControlClient
+from nss.admin.control.server import ControlServer
+from nss.admin.operations import Reloaded
+from nss.config.load import FeedConfig, SourceConfig, parse
+from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject
-from nss.status import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
-from nss.tap import Tap
+from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
+from nss.telemetry import events
 
 ENV = os.environ | {"PYTHONPATH": str(Path(nss.__file__).parent.parent)}
 
@@ -254,7 +254,7 @@ class FakeOperation:
 
 @pytest.fixture(autouse=True)
 def _fresh_telemetry() -> None:
-    telemetry.clear()
+    events.clear()
 
 
 @pytest.fixture

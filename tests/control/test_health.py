@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nss.health import judge
-from nss.status import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
+from nss.status.health import judge
+from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.control.conftest import FEED, NOW, SOURCE, SPOOL
 
 

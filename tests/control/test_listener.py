@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.control.listener import PATH_MAX_BYTES, Listener
+from nss.admin.control.listener import PATH_MAX_BYTES, Listener
 from nss.errors import ConfigError, NssError, ServiceError
 from tests.control.conftest import ENV
 

@@ -15,11 +15,12 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nss import metrics, telemetry
-from nss.config import Address
+from nss.admin import metrics
+from nss.admin.metrics import METRICS, MetricsServer
+from nss.config.load import Address
 from nss.errors import ServiceError
-from nss.metrics import METRICS, MetricsServer
-from nss.status import Health, SpoolStatus
+from nss.status.summary import Health, SpoolStatus
+from nss.telemetry import events
 from tests.control.conftest import (
     DEGRADED,
     FEED,
@@ -63,7 +64,7 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
 async def test_metrics_tell_the_whole_status(
     http: httpx.AsyncClient, operation: FakeOperation
 ) -> None:
-    telemetry.count("sink_failures", "mcas", 3)
+    events.count("sink_failures", "mcas", 3)
     operation.told = replace(STATUS, feeds=(FEED,))
 
     answer = await http.get("/metrics")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nss import telemetry
-from nss.notify import Notify
+from nss.admin.systemd import Notify
+from nss.telemetry import events
 from tests.control.conftest import Clock
 
 
@@ -71,7 +71,7 @@ async def test_the_watchdog_is_fed_while_the_service_is_alive(systemd: Systemd) 
     notify.close()
     heard = [systemd.heard() for _ in range(3)]
     assert heard == ["WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
-    assert telemetry.counters["watchdog_withheld", "service"] >= 1
+    assert events.counters["watchdog_withheld", "service"] >= 1
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ async def test_without_a_service_manager_nothing_happens(environ: dict[str, str]
     notify.stopping()
     await notify.feed_watchdog(lambda: True)
     notify.close()
-    assert not telemetry.counters
+    assert not events.counters
 
 
 def test_a_service_manager_that_is_gone_is_counted_and_hurts_nothing(folder: Path) -> None:
     notify = Notify({"NOTIFY_SOCKET": str(folder / "gone")})
     notify.ready()
     notify.close()
-    assert telemetry.counters["notify_failures", "service"] == 1
+    assert events.counters["notify_failures", "service"] == 1

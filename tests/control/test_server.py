@@ -10,10 +10,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nss import telemetry
-from nss.config import ConfigProblems, Problem
-from nss.control.client import ControlClient, ServiceUnavailable
-from nss.control.server import ControlServer
+from nss.admin.control.client import ControlClient, ServiceUnavailable
+from nss.admin.control.server import ControlServer
+from nss.admin.operations import Reloaded, unknown_feed
+from nss.config.load import ConfigProblems, Problem
 from nss.errors import (
     ConfigError,
     DataError,
@@ -24,9 +24,9 @@ from nss.errors import (
     SourceError,
     UsageError,
 )
-from nss.operation import Reloaded, unknown_feed
+from nss.feeds.tap import Seen, TapKind
 from nss.spool import SpoolError
-from nss.tap import Seen, TapKind
+from nss.telemetry import events
 from tests.control.conftest import DEGRADED, REJECT, STATUS, FakeOperation
 
 KINDS = (
@@ -149,7 +149,7 @@ async def test_a_fault_that_nobody_planned_is_told_without_its_text(
     assert type(error) is ServiceError
     assert "ValueError" in str(error)
     assert "secret" not in str(error)
-    assert telemetry.counters["requests_failed", "control"] == 1
+    assert events.counters["requests_failed", "control"] == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nss.tap import MAX_WAITING, SHOWN_MAX_BYTES, Seen, Tap, TapKind
+from nss.feeds.tap import MAX_WAITING, SHOWN_MAX_BYTES, Seen, Tap, TapKind
 from tests.control.conftest import Clock
 
 

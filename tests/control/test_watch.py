@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nss.config import FeedConfig, SourceConfig
-from nss.status import FeedStatus, SourceStatus, SpoolStatus, Status
-from nss.watch import Watch
+from nss.config.load import FeedConfig, SourceConfig
+from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
+from nss.status.watch import Watch
 from tests.control.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
 
 Settings = tuple[SourceConfig, FeedConfig, FeedConfig]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nss.spool.packing import Packed, Packer
+from nss.spool.durable.packing import Packed, Packer
 from tests.crash.records import names_in
 
 

@@ -6,7 +6,7 @@ import orjson
 
 from formats import presets
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from nss.lab.generator import RecordGenerator
 
 PRESETS = {"file": "QRADAR", "udp": "MCAS", "tcp": "SPLUNK_CIM"}

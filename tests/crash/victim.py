@@ -1,7 +1,7 @@
 """`nss run` that ends itself with SIGKILL: `victim.py CONFIG [POINT NTH [DELAY_MS]]`.
 
-It dies when it comes to a point of `nss.service.run` for the n-th time, or so many milliseconds
-later, while it goes on with whatever follows that point. The write-ahead log is carried over into
+It dies when it comes to a point of `nss.service.service.run` for the n-th time, or so many
+milliseconds later, while it goes on with whatever follows that point. The write-ahead log is carried over into
 the file every few batches, so that crashes meet checkpoints.
 """
 
@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from nss import service
-from nss.spool import committer
+from nss.service import service
+from nss.spool.durable import committer
 
 CHECKPOINT_BYTES = 64 << 10
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.reference import Page, pages
-from nss import config as configuration
+from nss.config import load as configuration
 
 PROJECT = Path(__file__).parent.parent.parent
 TEXTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]

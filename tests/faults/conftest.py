@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from nss.control.client import ControlClient
-from nss.status import FeedStatus, Status
+from nss.admin.control.client import ControlClient
+from nss.status.summary import FeedStatus, Status
 from tests.service.conftest import COMMAND, ENV, Running, collector
 
 __all__ = ["collector"]

@@ -7,8 +7,8 @@ import pytest
 
 from nss.account import Account
 from nss.batch import Batch
-from nss.spool.durable import DurableSpool
-from nss.spool.store import Limits
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
 
 NOON = 1_800_000_000.0
 REPLAY_SECS = 60.0

@@ -9,13 +9,13 @@ import pytest
 
 from formats import presets
 from formats.pipeline import FeedSettings
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from nss.batch import Batch
-from nss.feed import Feed, Origin
+from nss.feeds.feed import Feed, Origin
 from nss.lab.generator import RecordGenerator
-from nss.sinks.syslog_udp import SyslogUdpSink
-from nss.spool.durable import DurableSpool
-from nss.spool.store import Limits
+from nss.sinks.syslog.udp import SyslogUdpSink
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
 from tests.crash.collectors import TcpCollector, UdpCollector, until
 from tests.crash.conftest import free_ports
 from tests.faults.conftest import Scene, settled, sink, web

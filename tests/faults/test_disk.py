@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from nss.lab.generator import RecordGenerator
-from nss.status import Status
+from nss.status.summary import Status
 from tests.crash.collectors import until
 from tests.crash.conftest import free_ports
 from tests.faults.conftest import Scene, adds_up, settled, sink, web

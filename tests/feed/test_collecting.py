@@ -10,14 +10,14 @@ import pytest
 
 from formats import filters, language
 from formats.pipeline import FeedSettings
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from nss.account import Account
 from nss.batch import Batch
-from nss.collecting import CollectingFeed
-from nss.feed import Origin
+from nss.feeds.collecting import CollectingFeed
+from nss.feeds.feed import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
-from nss.spool.durable import DurableSpool
-from nss.spool.store import Limits
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 DUE_RECORDS = 10

@@ -9,13 +9,13 @@ import pytest
 
 from formats import filters, language, presets
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read_json import json_names
-from nss import telemetry
+from formats.reading.json import json_names
 from nss.account import Account
 from nss.batch import Batch
-from nss.feed import Feed, Origin
+from nss.feeds.feed import Feed, Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool
+from nss.telemetry import events
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 WAIT_SECS = 3600.0
@@ -111,7 +111,7 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 async def _fresh_telemetry() -> AsyncIterator[None]:
-    telemetry.clear()
+    events.clear()
     yield
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
@@ -205,7 +205,7 @@ async def test_a_line_that_cannot_be_shortened_enough_is_rejected_alone() -> Non
     assert sink.sends == [([b"ann example.com/", b"cid example.com/"], None)]
     assert counts == Account(delivered=2, rejected=2)
     assert [data for data, _ in await bench.rejects()] == [record(30 * "b"), record(30 * "d")]
-    assert telemetry.counters["records_rejected", "mcas"] == 2
+    assert events.counters["records_rejected", "mcas"] == 2
 
 
 async def test_a_line_refused_for_good_is_counted_and_the_next_ones_go_on() -> None:

@@ -8,7 +8,7 @@ import pytest
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS, Derivation, catalogue, nearest
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 ENCODED = {
     name: name.removeprefix("e")

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats.errors import FilterError, Problem
-from formats.filter_keys import FILTER_KEYS, KINDS
 from formats.filters import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, Filter, parse
+from formats.filters.keys import FILTER_KEYS, KINDS
 
 NUMBER_KINDS = {"size", "score"}
 NUMBERS = {f for key in FILTER_KEYS.values() if key.kind in NUMBER_KINDS for f in key.fields}

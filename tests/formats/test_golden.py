@@ -10,7 +10,7 @@ import pytest
 
 from formats import presets
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -2,7 +2,7 @@
 
 from formats import language, leef, presets
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 TIME = b'"epochtime":1696583108'
 

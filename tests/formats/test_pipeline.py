@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from formats import filters, presets
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 FORMAT = parse("%d{epochtime} %s{login} %s{action}")
 

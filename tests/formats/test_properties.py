@@ -20,7 +20,7 @@ from formats.errors import FeedFormatError, NotReadable
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat, Literal, parse
 from formats.pipeline import FeedSettings, Pipeline, input_of, recognise
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from formats.structure import structure_of
 
 FUZZ_SECS = float(os.environ.get("NSS_FUZZ_SECS", "1.5"))

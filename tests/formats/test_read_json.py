@@ -7,8 +7,8 @@ import pytest
 
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read import Input
-from formats.read_json import json_names
+from formats.reading import Input
+from formats.reading.json import json_names
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
 GOOD = b'{"epochtime":1696583108,"login":"good","reqsize":"7","recordid":"5","dept":"d"}'

@@ -7,7 +7,7 @@ import pytest
 from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read import Input
+from formats.reading import Input
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
 GOOD_LINE = b"1696583108;good;7;5;d"

@@ -6,7 +6,7 @@ import pytest
 from formats import presets
 from formats.errors import NotReadable
 from formats.pipeline import FeedSettings, Pipeline, recognise
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 SAMPLE = {
     "time": "Fri Oct  6 09:05:08 2023", "recordid": "7012000000000000001", "login": "ana",

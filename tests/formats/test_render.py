@@ -12,7 +12,7 @@ from formats import leef, presets
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat, parse
 from formats.pipeline import FeedSettings, Pipeline, input_of
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from formats.times import zone
 
 MOMENT = "Fri Oct  6 09:05:08 2023"

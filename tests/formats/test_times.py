@@ -12,7 +12,7 @@ from formats import presets
 from formats.errors import ZoneError
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 from formats.times import BadTime, TimeTable, parse_text, parts_of, resolve, zone, zone_text
 
 OCTOBER = datetime(2023, 10, 6, 9, 5, 8, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nss.mcas import answers
-from nss.mcas.answers import BadAnswer
+from nss.mcas import fields
+from nss.mcas.fields import BadAnswer
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
@@ -51,7 +51,7 @@ def told(ask: Callable[[], object]) -> tuple[str, str, str]:
     ],
 )
 def test_a_client_id_loses_what_copy_and_paste_left_around_it(text: str) -> None:
-    assert answers.client_id(text) in {CLIENT, TENANT}
+    assert fields.client_id(text) in {CLIENT, TENANT}
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_a_client_id_loses_what_copy_and_paste_left_around_it(text: str) -> None
     ],
 )
 def test_a_bad_client_id_is_told(text: str, why: str) -> None:
-    found = told(lambda: answers.client_id(text))
+    found = told(lambda: fields.client_id(text))
     assert found == ("client_id", f"the Client ID {why}", OVERVIEW_TIP)
 
 
 @pytest.mark.parametrize("text", [SECRET, f" {SECRET} \n", f"'{SECRET}'", f"{SECRET}\u200b"])
 def test_a_client_secret_loses_what_copy_and_paste_left_around_it(text: str) -> None:
-    assert answers.client_secret(text, CLIENT).reveal() == SECRET
+    assert fields.client_secret(text, CLIENT).reveal() == SECRET
 
 
 def test_an_old_client_secret_with_odd_characters_is_one() -> None:
     old = "AbCDEf1Zs@[GHI:?j7klMnO6d8J_3m*p5"
-    assert answers.client_secret(old).reveal() == old
+    assert fields.client_secret(old).reveal() == old
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_old_client_secret_with_odd_characters_is_one() -> None:
     ],
 )
 def test_a_bad_client_secret_is_told_and_not_quoted(text: str, why: str) -> None:
-    found = told(lambda: answers.client_secret(text, CLIENT))
+    found = told(lambda: fields.client_secret(text, CLIENT))
     assert found == ("client_secret", f"the Client Secret {why}", VALUE_TIP)
 
 
@@ -136,7 +136,7 @@ def test_a_bad_client_secret_is_told_and_not_quoted(text: str, why: str) -> None
     ],
 )
 def test_a_scope_is_brought_into_its_normal_form(text: str, right: str) -> None:
-    assert answers.scope(text) == right
+    assert fields.scope(text) == right
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_scope_is_brought_into_its_normal_form(text: str, right: str) -> None:
     ],
 )
 def test_a_bad_scope_is_told(text: str, why: str, tip: str) -> None:
-    assert told(lambda: answers.scope(text)) == ("scope", f"the Scope {why}", tip)
+    assert told(lambda: fields.scope(text)) == ("scope", f"the Scope {why}", tip)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_bad_scope_is_told(text: str, why: str, tip: str) -> None:
     ],
 )
 def test_an_authentication_url_is_brought_into_its_normal_form(text: str, right: str) -> None:
-    assert answers.authentication_url(text, CLIENT) == right
+    assert fields.authentication_url(text, CLIENT) == right
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_an_authentication_url_is_brought_into_its_normal_form(text: str, right:
     ],
 )
 def test_a_bad_authentication_url_is_told(text: str, why: str, tip: str) -> None:
-    found = told(lambda: answers.authentication_url(text, CLIENT))
+    found = told(lambda: fields.authentication_url(text, CLIENT))
     assert found == ("authentication_url", f"the Authentication URL {why}", tip)
 
 
@@ -313,7 +313,7 @@ def test_a_bad_authentication_url_is_told(text: str, why: str, tip: str) -> None
     ],
 )
 def test_an_api_url_is_brought_into_its_normal_form(text: str, right: str) -> None:
-    assert answers.api_url(text) == right
+    assert fields.api_url(text) == right
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_an_api_url_is_brought_into_its_normal_form(text: str, right: str) -> No
     ],
 )
 def test_a_bad_api_url_is_told(text: str, why: str, tip: str) -> None:
-    assert told(lambda: answers.api_url(text)) == ("api_url", f"the API URL {why}", tip)
+    assert told(lambda: fields.api_url(text)) == ("api_url", f"the API URL {why}", tip)
 
 
 @pytest.mark.parametrize(
@@ -388,11 +388,11 @@ def test_a_bad_api_url_is_told(text: str, why: str, tip: str) -> None:
     ],
 )
 def test_hosts_of_one_cloud_and_of_this_machine_go_together(login: str, api: str) -> None:
-    answers.check_clouds(f"https://{login}/{TENANT}/oauth2/v2.0/token", f"https://{api}", SCOPE)
+    fields.check_clouds(f"https://{login}/{TENANT}/oauth2/v2.0/token", f"https://{api}", SCOPE)
 
 
 def test_a_managed_identity_goes_with_every_cloud() -> None:
-    answers.check_clouds("", "https://contoso.us1.portal.cloudappsecurity.us", SCOPE)
+    fields.check_clouds("", "https://contoso.us1.portal.cloudappsecurity.us", SCOPE)
 
 
 @pytest.mark.parametrize(
@@ -421,32 +421,32 @@ def test_a_managed_identity_goes_with_every_cloud() -> None:
     ],
 )
 def test_hosts_of_different_clouds_are_told(login: str, api: str, why: str) -> None:
-    url = answers.authentication_url(f"https://{login}/{TENANT}")
+    url = fields.authentication_url(f"https://{login}/{TENANT}")
     tip = (
         "GCC High and DoD sign in at login.microsoftonline.us and have "
         "*.portal.cloudappsecurity.us; commercial tenants sign in at login.microsoftonline.com and "
         "have *.portal.cloudappsecurity.com"
     )
-    found = told(lambda: answers.check_clouds(url, f"https://{api}", SCOPE))
+    found = told(lambda: fields.check_clouds(url, f"https://{api}", SCOPE))
     assert found == ("authentication_url", f"the Authentication URL {why}", tip)
 
 
 def test_in_the_commercial_cloud_the_scope_of_another_application_is_told() -> None:
     other = f"{TENANT}/.default"
-    found = told(lambda: answers.check_clouds(TOKEN_URL, API, other))
+    found = told(lambda: fields.check_clouds(TOKEN_URL, API, other))
     assert found == ("scope", "the Scope is that of another application, not of MCAS", SCOPE_TIP)
     government = "https://contoso.us1.portal.cloudappsecurity.us"
-    answers.check_clouds(TOKEN_URL.replace(".com", ".us"), government, other)
+    fields.check_clouds(TOKEN_URL.replace(".com", ".us"), government, other)
 
 
 def test_authority_and_tenant_are_parts_of_the_authentication_url() -> None:
-    assert answers.authority_of(TOKEN_URL) == f"{LOGIN}/{TENANT}"
-    assert answers.tenant_of(TOKEN_URL) == TENANT
+    assert fields.authority_of(TOKEN_URL) == f"{LOGIN}/{TENANT}"
+    assert fields.tenant_of(TOKEN_URL) == TENANT
 
 
 @given(st.one_of(st.text(), st.from_regex(r"https?://[^ ]*", fullmatch=True)))
 def test_whatever_is_typed_is_taken_or_told_and_taken_again_as_it_is(text: str) -> None:
-    for ask in (answers.client_id, answers.scope, answers.authentication_url, answers.api_url):
+    for ask in (fields.client_id, fields.scope, fields.authentication_url, fields.api_url):
         try:
             found = ask(text)
         except BadAnswer as bad:

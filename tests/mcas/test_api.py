@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nss.https.limiter import Limiter
+from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
-from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, answering
+from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.api import McasApi
-from nss.mcas.limiter import Limiter
-from nss.mcas.network import Network
 from nss.secret import Secret
 
 PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
@@ -106,19 +106,19 @@ MEANINGS = [
 def test_every_status_has_its_meaning(
     status: int, body: bytes, kind: type[McasError], sentence: str
 ) -> None:
-    error = answering.refusal(status, httpx.Headers(), body, PLACE)
+    error = api_errors.refusal(status, httpx.Headers(), body, PLACE)
     http = "" if kind is Throttled else f": HTTP {status}"
     assert type(error) is kind
     assert error.sentence == f"{sentence}{http} ({PLACE})"
 
 
 def test_an_unknown_data_source_is_known_by_its_code() -> None:
-    body = b'{"errorMessageCode":"%s"}' % answering.NO_DATA_SOURCE.encode()
-    error = answering.refusal(400, httpx.Headers(), body, PLACE)
+    body = b'{"errorMessageCode":"%s"}' % api_errors.NO_DATA_SOURCE.encode()
+    error = api_errors.refusal(400, httpx.Headers(), body, PLACE)
     assert (error.sentence, error.field, error.code) == (
         f"MCAS knows no data source of that name ({PLACE})",
         "data_source",
-        answering.NO_DATA_SOURCE,
+        api_errors.NO_DATA_SOURCE,
     )
 
 
@@ -139,7 +139,7 @@ def test_how_long_to_wait_is_read_in_all_forms(
     header: str, body: bytes, secs: float | None
 ) -> None:
     headers = httpx.Headers({"retry-after": header} if header else {})
-    error = answering.refusal(429, headers, body, PLACE)
+    error = api_errors.refusal(429, headers, body, PLACE)
     assert isinstance(error, Throttled)
     assert error.retry_after_secs == secs
 
@@ -161,14 +161,14 @@ def test_how_long_to_wait_is_read_in_all_forms(
 )
 def test_what_the_storage_answers_has_its_meaning(status: int, kind: type[McasError]) -> None:
     headers = httpx.Headers({"x-ms-error-code": "Something\r\nForged: x"[:9]})
-    error = answering.storage_refusal(status, headers, b"", "https://storage.example")
+    error = api_errors.storage_refusal(status, headers, b"", "https://storage.example")
     assert type(error) is kind
     assert "storage.example" in error.sentence
 
 
 def test_what_comes_from_outside_is_told_short_and_printable() -> None:
     body = b'{"code":"\\u001b[31m' + b"x" * 1000 + b'"}'
-    error = answering.refusal(400, httpx.Headers(), body, PLACE)
+    error = api_errors.refusal(400, httpx.Headers(), body, PLACE)
     assert error.sentence.isprintable()
     assert len(error.sentence) < 300
 

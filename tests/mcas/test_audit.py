@@ -11,14 +11,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nss import telemetry
-from nss.audit import AuditLog
 from nss.secret import Secret
+from nss.telemetry import events
+from nss.telemetry.audit import AuditLog
 
 
 @pytest.fixture(autouse=True)
 def _fresh_telemetry() -> None:
-    telemetry.clear()
+    events.clear()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nss.credentials import CredentialsError, CredentialsStore, McasCredentials
+from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
 from nss.secret import Secret
 
 CLIENT = "11111111-2222-3333-4444-555555555555"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from nss.mcas.limiter import Limiter
+from nss.https.limiter import Limiter
 
 
 class Clock:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from nss.audit import AuditLog
-from nss.credentials import CredentialsStore, McasCredentials
+from nss.https.limiter import Limiter
+from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
-from nss.mcas.limiter import Limiter
-from nss.mcas.network import Network
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.mcas.session import McasSession
 from nss.secret import Secret
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.backoff import Backoff
-from nss.sinks.cloud_discovery import CloudDiscoverySink
+from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
+from nss.telemetry.audit import AuditLog
 
 STEPS = {
     "sign-in": ("entra", "token"),

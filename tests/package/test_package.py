@@ -47,7 +47,8 @@ def other_version(package: Path, folder: Path, version: str, *, form: bool) -> P
     control = root / "DEBIAN/control"
     before = next(line for line in control.read_text().splitlines() if line.startswith("Version:"))
     control.write_text(control.read_text().replace(before, f"Version: {version}"))
-    for schema in root.glob("opt/*/lib/*/site-packages/nss/spool/schema.py") if form else ():
+    schemas = "opt/*/lib/*/site-packages/nss/spool/durable/schema.py"
+    for schema in root.glob(schemas) if form else ():
         text = schema.read_text()
         migrations = "MIGRATIONS: Sequence[str] = ("
         assert text.count(migrations) == 1

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from nss import config as configuration
-from nss.credentials import CredentialsStore, McasCredentials
+from nss.config import load as configuration
+from nss.connectivity import Finding
+from nss.connectivity.firewall import try_routes
+from nss.connectivity.plan import ports_of, routes_of
 from nss.lab.cloud import CloudLab
-from nss.reach import Finding
-from nss.reach.firewall import try_routes
-from nss.reach.plan import ports_of, routes_of
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 
 PASSWORD = "proxy-password-0123456789"  # noqa: S105 - of the test

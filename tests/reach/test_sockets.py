@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from nss.reach.sockets import Socket, sockets_of
+from nss.connectivity.sockets import Socket, sockets_of
 
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -16,7 +16,7 @@ import cli
 from formats import presets
 from formats.filters import Filter
 from formats.pipeline import FeedSettings, Pipeline
-from formats.read_json import json_names
+from formats.reading.json import json_names
 
 Event = dict[str, object]
 

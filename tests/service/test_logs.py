@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from nss import events, logs, telemetry
 from nss.errors import unplanned
+from nss.service import events
+from nss.telemetry import events as telemetry
+from nss.telemetry import logs
 
 
 @pytest.fixture(autouse=True)

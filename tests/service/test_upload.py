@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nss.credentials import CredentialsStore, McasCredentials
 from nss.lab.cloud import CloudLab, Fault
 from nss.lab.generator import RecordGenerator
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from tests.service.conftest import (
     TOLD_SECS,

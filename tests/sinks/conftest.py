@@ -12,7 +12,7 @@ import pytest
 import trustme
 import uvloop
 
-from nss import telemetry
+from nss.telemetry import events
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -293,4 +293,4 @@ def clock() -> Clock:
 
 @pytest.fixture(autouse=True)
 def _fresh_telemetry() -> None:
-    telemetry.clear()
+    events.clear()

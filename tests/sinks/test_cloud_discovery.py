@@ -14,15 +14,15 @@ from typing import IO
 import orjson
 import pytest
 
-from nss.audit import AuditLog
 from nss.errors import NssError
-from nss.mcas import Refused, SignInRefused, Throttled, Unreachable, UploadExpired, answering
+from nss.https.limiter import Limiter
+from nss.mcas import Refused, SignInRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.api import UploadUrl
-from nss.mcas.limiter import Limiter
 from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
-from nss.sinks.cloud_discovery import RECHECK_SECS, CloudDiscoverySink
+from nss.sinks.cloud_discovery.sink import RECHECK_SECS, CloudDiscoverySink
+from nss.telemetry.audit import AuditLog
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STEPS = ("initiate", "put", "finalize")
@@ -33,7 +33,7 @@ NO_SOURCE = Refused(
     "MCAS knows no data source of that name",
     status=400,
     field="data_source",
-    code=answering.NO_DATA_SOURCE,
+    code=api_errors.NO_DATA_SOURCE,
 )
 
 

@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from nss.sinks.collection import Collection
+from nss.sinks.cloud_discovery.collection import Collection
 
 LINE = b"x" * 99
 

@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from nss.sinks import Delivered, RetryAfter, Sink
 from nss.sinks.file import FileSink
-from nss.sinks.syslog_tcp import SyslogTcpSink
-from nss.sinks.syslog_udp import SyslogUdpSink
+from nss.sinks.syslog.tcp import SyslogTcpSink
+from nss.sinks.syslog.udp import SyslogUdpSink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector, TcpCollector

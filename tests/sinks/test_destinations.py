@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss.sinks.destinations import Destinations, Target, resolve_name
-from nss.telemetry import counters
+from nss.sinks.syslog.destinations import Destinations, Target, resolve_name
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock

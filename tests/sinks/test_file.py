@@ -12,7 +12,7 @@ import pytest
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.file import FileSink
-from nss.telemetry import counters
+from nss.telemetry.events import counters
 
 LINES = [b"first", b"second", b"third"]
 

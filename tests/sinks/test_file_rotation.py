@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from nss.files.set_aside import set_aside
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.file import FileSink
-from nss.sinks.rotation import set_aside
-from nss.telemetry import counters
+from nss.telemetry.events import counters
 
 LINES = [b"%03d" % number for number in range(12)]
 """With its LF each is 4 bytes."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss.sinks.pacing import CATCH_UP_SECS, SLICE_SECS, Pace
+from nss.sinks.syslog.pacing import CATCH_UP_SECS, SLICE_SECS, Pace
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, Rejected
-from nss.sinks.syslog_tcp import CHUNK_BYTES, SyslogTcpSink
-from nss.telemetry import counters
+from nss.sinks.syslog.tcp import CHUNK_BYTES, SyslogTcpSink
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector

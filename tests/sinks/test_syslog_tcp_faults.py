@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, RetryAfter
-from nss.sinks.syslog_tcp import SyslogTcpSink
-from nss.telemetry import counters
+from nss.sinks.syslog.tcp import SyslogTcpSink
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock, TcpCollector

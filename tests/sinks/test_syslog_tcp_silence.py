@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.sinks import Delivered
-from nss.sinks.syslog_tcp import SyslogTcpSink
+from nss.sinks.syslog.tcp import SyslogTcpSink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
-from nss.sinks.syslog_tcp import SyslogTcpSink
-from nss.sinks.tls_stream import client_context
-from nss.telemetry import counters
+from nss.sinks.syslog.tcp import SyslogTcpSink
+from nss.sinks.syslog.tls_stream import client_context
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector, TlsCollector

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, Rejected, RetryAfter, TooLong
-from nss.sinks.syslog_udp import SyslogUdpSink
-from nss.telemetry import counters
+from nss.sinks.syslog.udp import SyslogUdpSink
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nss.sinks import Delivered, RetryAfter
-from nss.sinks.syslog_udp import SyslogUdpSink
-from nss.telemetry import counters
+from nss.sinks.syslog.udp import SyslogUdpSink
+from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock, Collector

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nss.sinks.tcp_resend import Chunk, Kept
+from nss.sinks.syslog.resend import Chunk, Kept
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock

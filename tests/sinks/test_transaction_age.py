@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nss.sinks.transaction_age import AgeLimit
+from nss.sinks.cloud_discovery.age import AgeLimit
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nss.secret import Secret
-from nss.sinks import upload_journal
-from nss.sinks.upload_journal import Unfinished, UploadJournal
+from nss.sinks.cloud_discovery import journal as upload_journal
+from nss.sinks.cloud_discovery.journal import Unfinished, UploadJournal
 
 URL = Secret("https://storage.example/file?sig=private")
 

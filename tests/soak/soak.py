@@ -28,10 +28,10 @@ from pathlib import Path
 import httpx
 
 import nss
-from nss.control.client import ControlClient
+from nss.admin.control.client import ControlClient
 from nss.errors import NssError
 from nss.lab.generator import RecordGenerator
-from nss.status import Status
+from nss.status.summary import Status
 
 HOST = "127.0.0.1"
 BODY_RECORDS = 1000

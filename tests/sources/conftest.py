@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 import uvloop
 
-from nss import telemetry
 from nss.batch import Batch
+from nss.telemetry import events
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -16,9 +16,9 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture(autouse=True)
 def _quiet_telemetry() -> Iterator[None]:
-    telemetry.clear()
+    events.clear()
     yield
-    telemetry.clear()
+    events.clear()
 
 
 @pytest.fixture

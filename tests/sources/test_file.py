@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss import telemetry
 from nss.batch import Batch
 from nss.errors import SourceError
-from nss.sources.file import FileSource
-from nss.sources.follow import Follower
-from nss.sources.logfile import Position
+from nss.sources.file.follow import Follower
+from nss.sources.file.logfile import Position
+from nss.sources.file.source import FileSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -145,7 +145,7 @@ async def test_another_file_of_the_name_is_read_from_its_start(
     path.write_bytes(lines(10, 15))
     await source(path, position=last_position(accepted.batches)).run(accepted.accept)
     assert accepted.data == lines(0, 3) + lines(10, 15)
-    assert telemetry.counters["source_positions_lost", "web"] == 1
+    assert events.counters["source_positions_lost", "web"] == 1
 
 
 @pytest.mark.parametrize("position", ["", "7", "{}", '{"file": 1}'])
@@ -155,7 +155,7 @@ async def test_a_position_that_makes_no_sense_is_told_and_not_used(
     path.write_bytes(lines(0, 3))
     await source(path, position=position).run(accepted.accept)
     assert accepted.data == lines(0, 3)
-    assert telemetry.counters["source_positions_unreadable", "web"] == 1
+    assert events.counters["source_positions_unreadable", "web"] == 1
 
 
 async def test_gzip_members_follow_one_another(path: Path, accepted: "Accepted") -> None:
@@ -385,7 +385,7 @@ def test_a_truncated_file_is_read_from_its_start(path: Path) -> None:
     assert read_all(reading) == lines(10, 12)
     path.write_bytes(lines(20, 200))  # larger than before when it is looked at
     assert read_all(reading) == lines(20, 200)
-    assert telemetry.counters["source_truncations", "web"] == 2
+    assert events.counters["source_truncations", "web"] == 2
     reading.close()
 
 
@@ -404,7 +404,7 @@ def test_the_copy_that_copytruncate_leaves_is_read_to_its_end(path: Path, *, run
     if not running:
         reading = follower(path, batch.position)
     assert read_all(reading) == lines(10, 25)
-    assert telemetry.counters["source_truncations", "web"] == 0
+    assert events.counters["source_truncations", "web"] == 0
     reading.close()
 
 
@@ -487,7 +487,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     path.write_bytes(b"one\n")
     assert read_all(reading) == b"one\n"
     assert trouble(reading) is None
-    assert telemetry.counters["source_recoveries", "web"] == 1
+    assert events.counters["source_recoveries", "web"] == 1
     reading.close()
 
 

@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from nss import telemetry
-from nss.sources.follow import Follower
+from nss.sources.file.follow import Follower
+from nss.telemetry import events
 
 
 class FollowedFile(RuleBasedStateMachine):
@@ -173,7 +173,7 @@ class FollowedFile(RuleBasedStateMachine):
         finally:
             self._stop()
             shutil.rmtree(self.folder)
-            telemetry.clear()
+            events.clear()
 
     # How it is done.
 

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nss.framing import Framer, FramingError, LineFramer, OctetFramer, StreamFramer, detect_framing
+from nss.sources.framing.lines import (
+    Framer,
+    FramingError,
+    LineFramer,
+    OctetFramer,
+    StreamFramer,
+    detect_framing,
+)
 
 MAX = 50
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import trustme
 
-from nss import telemetry
 from nss.batch import Batch
 from nss.errors import SourceError
-from nss.sources.http import HttpSource
+from nss.sources.http.source import HttpSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -79,9 +79,9 @@ async def answer_to(source: HttpSource, request: bytes) -> bytes:
 async def counted(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
     async with asyncio.timeout(5):
-        while telemetry.counters[counter, "push"] < expected:  # noqa: ASYNC110 - it tells nobody
+        while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
-    assert telemetry.counters[counter, "push"] == expected
+    assert events.counters[counter, "push"] == expected
 
 
 def whole(answer: httpx.Response) -> tuple[int, Any]:
@@ -96,7 +96,7 @@ async def test_records_are_accepted_and_counted_in_the_answer(accepted: "Accepte
     assert answer.headers["date"].endswith("GMT")
     assert "server" not in answer.headers
     assert accepted.data == BODY
-    assert telemetry.counters["source_requests_accepted", "push"] == 1
+    assert events.counters["source_requests_accepted", "push"] == 1
 
 
 async def test_a_batch_tells_source_and_peer(accepted: "Accepted") -> None:
@@ -124,7 +124,7 @@ async def test_many_requests_go_over_one_connection(accepted: "Accepted") -> Non
         for number in range(20):
             answer = await client.post("/", content=b"%d" % number)
             assert whole(answer) == (200, {"records": 1})
-        assert telemetry.counters["source_connections", "push"] == 1
+        assert events.counters["source_connections", "push"] == 1
     assert accepted.lines == [b"%d" % number for number in range(20)]
 
 
@@ -173,7 +173,7 @@ async def test_a_full_spool_is_told_and_the_connection_goes_on(accepted: "Accept
         error = source.last_error
         full = False
         taken = await client.post("/", content=BODY)
-        assert telemetry.counters["source_connections", "push"] == 1
+        assert events.counters["source_connections", "push"] == 1
         assert source.last_error is None
     assert whole(refused) == (503, {"error": "the spool is full"})
     assert refused.headers["retry-after"] == "5"
@@ -217,7 +217,7 @@ async def test_connections_beyond_the_limit_are_closed_unread(accepted: "Accepte
         connections = [await open_.enter_async_context(raw(source)) for _ in range(4)]
         await counted("source_connections", 4)
         assert await answer_to(source, b"") == b""
-        assert telemetry.counters["source_connections_refused", "push"] == 1
+        assert events.counters["source_connections_refused", "push"] == 1
         reader, writer = connections[0]
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na\n")
         assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")

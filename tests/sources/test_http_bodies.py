@@ -17,9 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nss.batch import Batch
-from nss.sources.http import HttpSource
-from nss.sources.http_intake import HOLD_BYTES, Intake, Turn
-from nss.sources.http_unpack import PIECE_BYTES, BrokenBodyError, unpacker
+from nss.sources.http.batching import HOLD_BYTES, Intake, Turn
+from nss.sources.http.source import HttpSource
+from nss.sources.http.unpack import PIECE_BYTES, BrokenBodyError, unpacker
 
 Pack = Callable[[bytes], bytes]
 

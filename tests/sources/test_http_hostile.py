@@ -14,8 +14,8 @@ import httpx
 import pytest
 import zstandard
 
-from nss import telemetry
-from nss.sources.http import HttpSource
+from nss.sources.http.source import HttpSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -73,9 +73,9 @@ class Client:
 async def counted(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
     async with asyncio.timeout(5):
-        while telemetry.counters[counter, "push"] < expected:  # noqa: ASYNC110 - it tells nobody
+        while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
-    assert telemetry.counters[counter, "push"] == expected
+    assert events.counters[counter, "push"] == expected
 
 
 async def test_a_body_that_takes_too_long_is_given_up(accepted: "Accepted") -> None:
@@ -123,7 +123,7 @@ async def test_a_head_that_takes_too_long_is_given_up(accepted: "Accepted") -> N
             await second.reader.readuntil(b"}")
             second.writer.write(b"\r\n\r\n")  # is no head, and is passed over by the parser
             assert (await second.answer()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-    assert telemetry.counters["source_requests_refused_408", "push"] == 2
+    assert events.counters["source_requests_refused_408", "push"] == 2
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -142,7 +142,7 @@ async def test_a_body_that_is_cut_off_is_not_accepted(
                 client.reset()
         await counted("source_requests_broken_off", 1)
     assert accepted.batches == []
-    assert telemetry.counters["source_requests_refused", "push"] == 0
+    assert events.counters["source_requests_refused", "push"] == 0
 
 
 async def test_of_a_long_body_that_is_cut_off_what_went_on_stays_accepted(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from nss import telemetry
-from nss.sources.http import HttpSource
+from nss.sources.http.source import HttpSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -169,7 +169,7 @@ async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
         many = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(3000))
         endless = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n" + many)
         assert endless.startswith(b"HTTP/1.1 431 ")
-        assert telemetry.counters["source_requests_refused_431", "push"] == 2
+        assert events.counters["source_requests_refused_431", "push"] == 2
     assert accepted.batches == []
 
 
@@ -244,7 +244,7 @@ async def test_what_could_be_read_in_two_ways_is_refused(accepted: "Accepted", h
     assert answer.endswith(b'{"error":"request refused: it is no valid HTTP/1.1"}')
     assert answer.count(b"HTTP/1.1 ") == 1
     assert accepted.batches == []
-    assert telemetry.counters["source_requests_refused_400", "push"] == 1
+    assert events.counters["source_requests_refused_400", "push"] == 1
 
 
 async def test_transfer_codings_other_than_chunked_are_refused(accepted: "Accepted") -> None:

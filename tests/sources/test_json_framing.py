@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nss.framing import Framer
-from nss.json_framing import AutoFramer, JsonFramer, spans_lines
+from nss.sources.framing.json import AutoFramer, JsonFramer, spans_lines
+from nss.sources.framing.lines import Framer
 
 MAX = 400
 

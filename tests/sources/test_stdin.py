@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss import telemetry
 from nss.errors import SourceError
 from nss.sources.stdin import StdinSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -97,7 +97,7 @@ async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Acce
         accepted.open.set()
         await task
     assert accepted.lines == [b"one", b"two"]
-    assert telemetry.counters["source_half_records", "stdin"] == 1
+    assert events.counters["source_half_records", "stdin"] == 1
 
 
 async def test_a_source_stopped_before_it_runs_reads_nothing(accepted: "Accepted") -> None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from nss import telemetry
 from nss.errors import SourceError
-from nss.sources.tcp import TcpSource
+from nss.sources.tcp.source import TcpSource
+from nss.telemetry import events
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -79,9 +79,9 @@ class Client:
 async def count(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
     async with asyncio.timeout(5):
-        while telemetry.counters[counter, "tcp"] < expected:  # noqa: ASYNC110 - it tells nobody
+        while events.counters[counter, "tcp"] < expected:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
-    assert telemetry.counters[counter, "tcp"] == expected
+    assert events.counters[counter, "tcp"] == expected
 
 
 async def test_lines_of_a_connection_are_handed_on_in_order(accepted: "Accepted") -> None:
@@ -171,7 +171,7 @@ async def test_a_bad_length_closes_the_connection_after_what_was_whole(
         assert await client.ended()
         await client.close()
     assert accepted.lines == [b"abc", b"def"]
-    assert telemetry.counters["source_framing_failures", "tcp"] == 1
+    assert events.counters["source_framing_failures", "tcp"] == 1
 
 
 async def test_a_record_that_is_too_long_is_cut(accepted: "Accepted") -> None:
@@ -214,8 +214,8 @@ async def test_connections_over_the_limit_are_closed_and_counted(accepted: "Acce
         await third.close()
         await first.close()
         await accepted.until(2)
-        assert telemetry.counters["source_connections_refused", "tcp"] == 1
-        assert telemetry.counters["source_connections", "tcp"] == 2
+        assert events.counters["source_connections_refused", "tcp"] == 1
+        assert events.counters["source_connections", "tcp"] == 2
         await second.close()
 
 
@@ -241,8 +241,8 @@ async def test_a_silent_connection_is_closed_and_counted(accepted: "Accepted") -
         assert await client.ended()
         await client.close()
     assert accepted.lines == [b"one"]
-    assert telemetry.counters["source_connections_idle", "tcp"] == 1
-    assert telemetry.counters["source_half_records", "tcp"] == 1
+    assert events.counters["source_connections_idle", "tcp"] == 1
+    assert events.counters["source_half_records", "tcp"] == 1
 
 
 async def test_waiting_for_the_spool_is_not_being_silent(accepted: "Accepted") -> None:
@@ -257,7 +257,7 @@ async def test_waiting_for_the_spool_is_not_being_silent(accepted: "Accepted") -
         await accepted.until(2)
         await client.close()
     assert accepted.lines == [b"one", b"two"]
-    assert telemetry.counters["source_connections_idle", "tcp"] == 0
+    assert events.counters["source_connections_idle", "tcp"] == 0
 
 
 async def test_a_connection_that_is_reset_loses_only_its_half_line(accepted: "Accepted") -> None:
@@ -267,7 +267,7 @@ async def test_a_connection_that_is_reset_loses_only_its_half_line(accepted: "Ac
         await accepted.until(1)
         await client.reset()
         await count("source_half_records", 1)
-        assert telemetry.counters["source_connections_failed", "tcp"] == 1
+        assert events.counters["source_connections_failed", "tcp"] == 1
     assert accepted.lines == [b"one"]
 
 
@@ -292,7 +292,7 @@ async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Acce
     assert await client.ended()
     await client.close()
     assert accepted.lines == [b"one", b"two"]
-    assert telemetry.counters["source_half_records", "tcp"] == 1
+    assert events.counters["source_half_records", "tcp"] == 1
     with pytest.raises(ConnectionRefusedError):
         await Client.to(source)
 

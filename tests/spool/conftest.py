@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from nss import telemetry
-from nss.spool.durable import DurableSpool
-from nss.spool.store import Limits
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
+from nss.telemetry import events
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -20,7 +20,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     """Each test tells its events anew."""
-    telemetry.clear()
+    events.clear()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from nss.batch import Batch
 from nss.spool import Entry, SpoolError
-from nss.spool.durable import DurableSpool
-from nss.spool.schema import suspect_mark
+from nss.spool.durable.schema import suspect_mark
+from nss.spool.durable.spool import DurableSpool
 
 Open = Callable[..., Awaitable[DurableSpool]]
 

@@ -11,9 +11,9 @@ import pytest
 from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Reject, SpoolError
-from nss.spool.durable import INFLIGHT_BYTES, DurableSpool
-from nss.spool.store import Store
-from nss.telemetry import counters
+from nss.spool.durable.spool import INFLIGHT_BYTES, DurableSpool
+from nss.spool.durable.store import Store
+from nss.telemetry.events import counters
 
 Open = Callable[..., Awaitable[DurableSpool]]
 

@@ -9,9 +9,9 @@ import pytest
 from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Cursor, Entry, Spool, SpoolClosed
-from nss.spool.durable import DurableSpool
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
 from nss.spool.memory import MemorySpool
-from nss.spool.store import Limits
 
 Later = Callable[[Coroutine[object, object, object]], Awaitable["asyncio.Task[object]"]]
 

@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Reject
-from nss.spool.cursor import DurableCursor
-from nss.spool.durable import DurableSpool
-from nss.spool.store import Limits
+from nss.spool.durable.cursor import DurableCursor
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.store import Limits
 
 SOURCES = {"web only": ("web",), "all": ("web", "dns")}
 NAMES = st.sampled_from(sorted(SOURCES))

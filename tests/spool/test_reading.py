@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Entry, SpoolClosed
-from nss.spool.cursor import DurableCursor
-from nss.spool.durable import DurableSpool
+from nss.spool.durable.cursor import DurableCursor
+from nss.spool.durable.spool import DurableSpool
 
 Open = Callable[..., Awaitable[DurableSpool]]
 

@@ -11,8 +11,8 @@ import pytest
 from nss.account import Account
 from nss.batch import Batch
 from nss.spool import Cursor, SpoolError
-from nss.spool.durable import DurableSpool
-from nss.telemetry import counters
+from nss.spool.durable.spool import DurableSpool
+from nss.telemetry.events import counters
 
 Open = Callable[..., Awaitable[DurableSpool]]
 

@@ -10,6 +10,7 @@ from typing import Self
 import trustme
 from cryptography.x509 import load_pem_x509_certificate
 
+from nss.files.private import write_private
 from nss.lab.cloud.blobs import Blobs
 from nss.lab.cloud.control import Control
 from nss.lab.cloud.entra import DEFAULT_SUFFIX, Entra
@@ -22,7 +23,6 @@ from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.serving import HOST, Servers, Site, listener
 from nss.lab.cloud.tokens import MCAS_APP_ID
 from nss.lab.discovery import Discovery
-from nss.private_file import write_private
 
 _LEGACY_TOKEN_CHARS = 64
 

@@ -11,8 +11,8 @@ import orjson
 import pexpect
 import pytest
 
-from nss.credentials import CredentialsStore, McasCredentials
 from nss.lab.cloud import CloudLab
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from tests.cli.conftest import COMMAND, ENV
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from nss import config as configuration
-from nss.config import SyslogTcpSinkConfig, SyslogUdpSinkConfig, TcpSourceConfig
+from nss.config import load as configuration
+from nss.config.load import SyslogTcpSinkConfig, SyslogUdpSinkConfig, TcpSourceConfig
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 TO = "udp://collector.example.com:514"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nss import config as configuration
+from nss.config import load as configuration
 from tests.cli.conftest import Nss
 
 SAMPLE = Path(__file__).parent.parent.parent.parent / "packaging" / "nss.toml"

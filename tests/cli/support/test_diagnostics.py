@@ -9,7 +9,7 @@ import tarfile
 import pytest
 import zstandard
 
-from cli.support.redacting import Redactor, redactor_of
+from nss.setup.redaction import Redactor, redactor_of
 from tests.cli.conftest import Nss
 from tests.cli.support.conftest import SECRETS, Site, secrets_in
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 
-from nss.spool.schema import MIGRATIONS
+from nss.spool.durable.schema import MIGRATIONS
 from tests.cli.conftest import Nss
 from tests.cli.support.conftest import Site
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nss.control.server import ControlServer
+from nss.admin.control.server import ControlServer
 from tests.control.commands.conftest import Nss, Terminal
 from tests.control.conftest import DEGRADED, FEED, STATUS, FakeOperation
 

@@ -11,11 +11,11 @@ import pytest
 
 from cli.asking import harmless, harmless_bytes, told_secs
 from cli.replaying import moment
-from nss.control.server import ControlServer
+from nss.admin.control.server import ControlServer
+from nss.admin.operations import Reloaded
 from nss.errors import ConfigError, ServiceError, UsageError
-from nss.operation import Reloaded
 from nss.spool import SpoolError
-from nss.units import size_text
+from nss.wording import size_text
 from tests.control.commands.conftest import Nss, Terminal
 from tests.control.conftest import NOW, REJECT, FakeOperation
 

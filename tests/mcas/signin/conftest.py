@@ -17,10 +17,10 @@ import jwt
 import pytest
 import trustme
 
-from nss.credentials import McasCredentials
+from nss.https.network import Network
 from nss.mcas import McasError
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn
+from nss.mcas.credentials import McasCredentials
+from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 CLIENT = "11111111-2222-3333-4444-555555555555"

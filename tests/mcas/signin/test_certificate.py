@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import load_pem_x509_certificate
 
+from nss.https.network import Network
 from nss.mcas import SignInRefused
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn
+from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nss.credentials import McasCredentials
+from nss.https.network import Network
 from nss.lab.cloud import CloudLab
-from nss.mcas import McasError, SignInRefused, refusals
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn, require_role
+from nss.mcas import McasError, SignInRefused, entra_errors
+from nss.mcas.credentials import McasCredentials
+from nss.mcas.entra import SignIn, require_role
 from nss.secret import Secret
 
 
@@ -41,7 +41,7 @@ def code(lab: CloudLab, credentials: McasCredentials) -> tuple[str | None, str]:
     return caught.value.code, caught.value.sentence
 
 
-@pytest.mark.parametrize("number", sorted(refusals.MEANINGS.keys() - {900144}))
+@pytest.mark.parametrize("number", sorted(entra_errors.MEANINGS.keys() - {900144}))
 def test_every_code_comes_through_as_its_sentence(
     lab: CloudLab, credentials: McasCredentials, number: int
 ) -> None:
@@ -51,7 +51,7 @@ def test_every_code_comes_through_as_its_sentence(
     finally:
         lab.entra.refuse(None)
     told = f"AADSTS{number}"
-    assert found == (told, f"{refusals.MEANINGS[number].sentence} ({told})")
+    assert found == (told, f"{entra_errors.MEANINGS[number].sentence} ({told})")
 
 
 @pytest.mark.parametrize(

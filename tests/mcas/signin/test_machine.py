@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss.credentials import McasCredentials
+from nss.https.network import Network
 from nss.mcas import SignInRefused, Unreachable
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn
+from nss.mcas.credentials import McasCredentials
+from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nss.https.network import Network
 from nss.mcas import Unreachable
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn
+from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
     from tests.mcas.signin.conftest import Entra, Told

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nss.https.network import Network
 from nss.mcas import SignInRefused, Throttled, Unreachable
-from nss.mcas.network import Network
-from nss.mcas.signin import SignIn
+from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
     from tests.mcas.signin.conftest import Entra, Failure, Told

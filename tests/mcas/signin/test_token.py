@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import jwt
 import pytest
 
+from nss.https.network import Network
 from nss.mcas import McasError, SignInRefused, Unreachable
-from nss.mcas.network import Network
-from nss.mcas.signin import AccessToken, SignIn, require_role
+from nss.mcas.entra import AccessToken, SignIn, require_role
 from nss.secret import Secret
 
 if TYPE_CHECKING:

@@ -1,0 +1,348 @@
+"""JSON records: NSS field names, the Cloud NSS envelope, and any JSON that a feed format describes.
+
+The batch is decoded in one call into structs with only the wanted attributes. When that fails,
+each line is decoded alone, and a line that fails is looked at without a type: numbers may stand
+as strings and strings as numbers, `null` is a missing field, arrays hold several records.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from formats.fields import TIME_FIELDS, catalogue
+from formats.language import FeedFormat
+from formats.reading import (
+    BadRecord,
+    Decoded,
+    Input,
+    Reader,
+    Refused,
+    admit,
+    count_lines,
+    field_in,
+    number,
+    split_lines,
+)
+from formats.reading.cells import cells_by_field, matcher, moment_of, own_text, time_cells
+from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
+from formats.record import Attribute, Moment, struct_of
+from formats.structure import Cell, structure_of
+from formats.times import UNTOLD
+
+ENVELOPE = "event"
+"""The key under which Cloud NSS puts the fields."""
+
+_OBJECT = re.compile(rb"(?:\[\s*)?\{")
+_UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
+"""What a key of a struct must not hold."""
+
+_TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm",
+              "ss")  # fmt: skip
+
+
+def json_names() -> Input:
+    """Return the input of JSON objects with NSS field names, flat or in the Cloud NSS envelope."""
+    available = frozenset(catalogue()) - TIME_FIELDS
+    moment = Moment(
+        _TIME_KEYS,
+        "(r.time if r.tz is None else (r.time, r.tz))"
+        " if r.epochtime is None and r.time not in untold else when(r)",
+        _tell,
+        {"when": _when, "untold": UNTOLD},
+    )
+
+    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
+        return _JsonReader(attributes, moment, {}, (), max_record_bytes)
+
+    return Input("json", available, moment, reader)
+
+
+def _when(record: Any) -> tuple[tuple[str, object], ...]:  # noqa: ANN401 - a struct made at run time
+    told = ((name, getattr(record, name)) for name in _TIME_KEYS)
+    return tuple(pair for pair in told if pair[1] is not None)
+
+
+def _tell(key: object) -> Mapping[str, str | int | None]:
+    if not isinstance(key, tuple):
+        return {"time": str(key)}
+    if key and not isinstance(key[0], tuple):
+        return {"time": str(key[0]), "tz": str(key[1])}
+    return {name: str(value) for name, value in key}
+
+
+def json_format(feed_format: FeedFormat) -> Input:
+    """Return the input of JSON lines as a feed format prints them; the order of keys is free.
+
+    Raises `NotReadable` when a string holds several fields that can't be told apart.
+    """
+    structure = structure_of(feed_format)
+    clocks = time_cells(structure.cells)
+    moment = moment_of(clocks)
+    names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+    for cell in structure.cells:
+        matcher(cell.parts)
+
+    cells = cells_by_field(structure.cells)
+
+    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
+        places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
+        places |= {a.name: cells[a.name] for a in attributes}
+        if _all_in_one_object(places, moment):
+            keys = {name: cell.path[-1] for name, cell in places.items()}
+            path = next((cell.path[:-1] for cell in places.values()), ())
+            return _JsonReader(attributes, moment, keys, path, max_record_bytes)
+        return _TreeReader(attributes, moment, places, max_record_bytes)
+
+    return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+
+
+def _all_in_one_object(places: Mapping[str, Cell], moment: Moment) -> bool:
+    """Whether all values are strings of their own in one object, under keys a struct can have."""
+    return len({cell.path[:-1] for cell in places.values()}) <= 1 and all(
+        (own_text(cell) or name in moment.attributes)
+        and not any(map(_UNFIT_FOR_KEY.search, cell.path))
+        for name, cell in places.items()
+    )
+
+
+class _LineReader:
+    """What both JSON readers share: each line alone, with the reason when it is no record."""
+
+    def __init__(
+        self, attributes: Sequence[Attribute], moment: Moment, max_record_bytes: int
+    ) -> None:
+        self._attributes = tuple(attributes)
+        self._moment = moment
+        self._max_record_bytes = max_record_bytes
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        raise NotImplementedError
+
+    def _one_by_one(self, data: bytes) -> Decoded:
+        decoded = Decoded()
+        for index, (offset, line) in enumerate(split_lines(data)):
+            before = len(decoded.records)
+            try:
+                decoded.records.extend(self._line(line))
+            except Refused as error:
+                del decoded.records[before:]
+                decoded.bad.append(BadRecord(index, offset, str(error), line))
+                continue
+            decoded.line_of.extend([index] * (len(decoded.records) - before))
+            if unsafe_places(line):
+                decoded.suspects.extend(range(before, len(decoded.records)))
+        return decoded
+
+    def _line(self, line: bytes) -> Iterable[Any]:
+        """Return the records of one line. Raises `Refused`."""
+        admit(line, self._max_record_bytes)
+        return self._records(_bare(line))
+
+    def _records(self, line: bytes) -> Iterable[Any]:
+        tree = _untyped(line)
+        if isinstance(tree, list):
+            return [self._object(element) for element in tree]
+        return (self._object(tree),)
+
+    def _object(self, tree: object) -> Any:  # noqa: ANN401 - a struct made at run time
+        if not isinstance(tree, dict):
+            raise Refused(f"not a JSON object but {_kind(tree)}")
+        return self._record(tree)
+
+
+class _JsonReader(_LineReader):
+    """Reads objects whose wanted keys all lie in one object, at the top or in an envelope."""
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        moment: Moment,
+        keys: Mapping[str, str],
+        path: tuple[str, ...],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, moment, max_record_bytes)
+        names = [attribute.name for attribute in attributes] + list(moment.attributes)
+        self._keys = {name: keys.get(name, name) for name in names}
+        self._path = path or (ENVELOPE,)
+        self._depth = len(self._path)
+        self._nested = bool(path)
+        self._ordered = False
+        self._build_decoders(())
+
+    def _build_decoders(self, order: Sequence[str]) -> None:
+        traps = () if self._path[0] in self._keys.values() else self._path[:1]
+        self._flat = struct_of(self._attributes, self._moment, self._keys, traps, order)
+        nested = self._flat
+        for key in reversed(self._path):
+            nested = msgspec.defstruct(
+                "Envelope", [("event", nested)], rename={"event": key}, gc=False
+            )
+        self._decoders = {
+            True: msgspec.json.Decoder(nested, strict=False),
+            False: msgspec.json.Decoder(self._flat, strict=False),
+        }
+
+    def _learn_order(self, data: bytes) -> None:
+        """Put the attributes in the order of the first record's keys.
+
+        msgspec looks for a key from where it found the last one: in this order it is always the
+        next, which makes decoding half as expensive. Any other order is read as well.
+        """
+        try:
+            tree = _untyped(data[: data.find(b"\n")])
+        except Refused:
+            return
+        if isinstance(tree, dict):
+            self._build_decoders(list(self._inner(tree)))
+            self._ordered = True
+
+    def read(self, data: bytes) -> Decoded:
+        """Decode the batch in one call; line by line when that does not work out."""
+        if not self._ordered:
+            self._learn_order(data)
+        if longest_fits(data, self._max_record_bytes):
+            for nested in (self._nested, not self._nested):
+                try:
+                    records = self._decoders[nested].decode_lines(data)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    continue
+                self._nested = nested
+                if nested:
+                    for _ in range(self._depth):
+                        records = [record.event for record in records]  # type: ignore[attr-defined]
+                if len(records) == count_lines(data) and one_object_a_line(data):
+                    return Decoded(records, suspects=suspect_lines(data))
+                break
+        return self._one_by_one(data)
+
+    def _records(self, line: bytes) -> Iterable[Any]:
+        for nested in (self._nested, not self._nested):
+            try:
+                record = self._decoders[nested].decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            for _ in range(self._depth if nested else 0):
+                record = record.event  # type: ignore[attr-defined]
+            return (record,)
+        return super()._records(line)
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        found = self._inner(tree)
+        return _build(
+            self._flat,
+            self._attributes,
+            self._moment,
+            {n: found.get(k) for n, k in self._keys.items()},
+        )
+
+    def _inner(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the object that holds the fields: in the envelope, or the record itself."""
+        inner: Any = tree
+        for key in self._path:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        return inner if isinstance(inner, dict) else tree
+
+
+class _TreeReader(_LineReader):
+    """Reads objects whose wanted values lie in several objects, or share a string."""
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        moment: Moment,
+        places: Mapping[str, Cell],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, moment, max_record_bytes)
+        self._struct = struct_of(attributes, moment)
+        self._places = places
+        self._matches = {
+            name: matcher(cell.parts)
+            for name, cell in places.items()
+            if not own_text(cell) and name not in moment.attributes
+        }
+
+    def read(self, data: bytes) -> Decoded:
+        """Decode line by line."""
+        return self._one_by_one(data)
+
+    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+        values: dict[str, Any] = {}
+        for name, cell in self._places.items():
+            value: Any = tree
+            for key in cell.path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if name in self._matches and isinstance(value, str):
+                value = field_in(value, name, self._matches[name])
+            values[name] = value
+        return _build(self._struct, self._attributes, self._moment, values)
+
+
+def _build(
+    struct: type[msgspec.Struct],
+    attributes: Iterable[Attribute],
+    moment: Moment,
+    values: Mapping[str, Any],
+) -> msgspec.Struct:
+    """Build a record from untyped values. Raises `Refused` for a wrong type."""
+    told: dict[str, Any] = {}
+    for attribute in attributes:
+        value = values.get(attribute.name)
+        if value is None:
+            continue
+        if attribute.number:
+            assert isinstance(attribute.default, int)  # noqa: S101 - by construction
+            value = number(value, attribute.default)
+            if value is None:
+                raise Refused(
+                    f"{attribute.name}: {_kind(values[attribute.name])}, expected a number"
+                )
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise Refused(f"{attribute.name}: {_kind(value)}, expected text")
+        told[attribute.name] = value if attribute.number else str(value)
+    for name in moment.attributes:
+        value = values.get(name)
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, str | int | float)
+        ):
+            raise Refused(f"{name}: {_kind(value)}, expected a time")
+        told[name] = value
+    return struct(**told)
+
+
+def _bare(line: bytes) -> bytes:
+    """Return the JSON of a line without byte order mark and without a syslog header before it."""
+    line = line.strip().removeprefix(b"\xef\xbb\xbf")
+    found = _OBJECT.search(line)
+    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
+
+
+def _untyped(line: bytes) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except UnicodeDecodeError as error:
+        raise Refused(f"not UTF-8: {error.reason}") from None
+    except RecursionError:
+        raise Refused("JSON is nested too deep") from None
+    except msgspec.ValidationError as error:  # a number of thousands of digits
+        raise Refused(f"JSON: {error}") from None
+    except msgspec.DecodeError as error:
+        text = str(error)
+        if "truncated" in text:
+            raise Refused("JSON is truncated") from None
+        raise Refused(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return f"text {value[:40]!r}"
+    return "null" if value is None else f"number {value!r:.40}"

@@ -1,0 +1,264 @@
+"""Lines of text to records: LEEF, key=value, CSV, TAB-separated and any other readable format.
+
+The columns or keys are those of the feed format. LEEF and key=value pairs may come in any order
+and may be missing; columns must be as many as the format has; other formats are taken apart at
+their static text.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from formats.errors import NotReadable
+from formats.fields import TIME_FIELDS
+from formats.language import FeedFormat, Literal
+from formats.reading import (
+    BadRecord,
+    Decoded,
+    Input,
+    Reader,
+    Refused,
+    admit,
+    field_in,
+    number,
+    split_lines,
+)
+from formats.reading.cells import Match, cells_by_field, matcher, moment_of, own_text, time_cells
+from formats.record import Attribute, Moment, struct_of
+from formats.structure import EVENT_ID, SYSLOG, Cell, Kind, Structure, leef_delimiter, structure_of
+from formats.values import find_unsafe
+
+Values = Mapping[str, str]
+"""Texts of a line by cell name (key, position, or order)."""
+Split = Callable[[str], Values]
+
+_PRI = re.compile(r"<\d{1,3}>(?:1 )?")
+_LEEF = re.compile(r"LEEF:(1\.0|2\.0)\|(?:[^|]*\|){3}([^|]*)\|")
+
+
+def line_format(feed_format: FeedFormat) -> Input:
+    """Return the input of lines as a feed format prints them.
+
+    Raises `NotReadable` when the format's fields cannot be told apart in a line.
+    """
+    structure = structure_of(_without_final_cr(feed_format))
+    if not structure.readable or any(
+        "\n" in part.text for part in feed_format.parts if isinstance(part, Literal)
+    ):
+        raise NotReadable(
+            f"feed format {feed_format.name}: its fields can't be told apart in a line"
+        )
+    named = _named(structure)
+    clocks = time_cells(structure.cells)
+    moment = moment_of(clocks)
+    for cell in structure.cells:
+        matcher(cell.parts)
+    names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+
+    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
+        return _LineReader(structure, named, attributes, moment, clocks, max_record_bytes)
+
+    return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+
+
+def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
+    """Return a format without CR at its end: CR before LF belongs to the line break when read."""
+    last = feed_format.parts[-1] if feed_format.parts else None
+    if not isinstance(last, Literal) or not last.text.endswith("\r"):
+        return feed_format
+    rest = last.text.rstrip("\r")
+    kept = (*feed_format.parts[:-1], Literal(rest)) if rest else feed_format.parts[:-1]
+    return FeedFormat(feed_format.name, kept)
+
+
+def _named(structure: Structure) -> dict[Cell, str]:
+    """Return the name under which the split of a line puts each cell with fields."""
+    if structure.kind is Kind.LEEF:
+        return {cell: cell.key for cell in structure.cells}
+    if structure.kind is Kind.KEYED:
+        return {cell: cell.key or f"#{cell.position}" for cell in structure.cells}
+    if structure.kind is Kind.COLUMNS:
+        return {cell: f"#{cell.position}" for cell in structure.cells if cell.slots}
+    return {cell: f"#{order}" for order, cell in enumerate(structure.cells) if cell.slots}
+
+
+class _LineReader:
+    def __init__(
+        self,
+        structure: Structure,
+        named: Mapping[Cell, str],
+        attributes: Sequence[Attribute],
+        moment: Moment,
+        clocks: Sequence[Cell],
+        max_record_bytes: int,
+    ) -> None:
+        self._split = _split_of(structure, named)
+        self._attributes = tuple(attributes)
+        self._struct = struct_of(attributes, moment)
+        self._max_record_bytes = max_record_bytes
+        self._clocks = [
+            (name, named[cell]) for name, cell in zip(moment.attributes, clocks, strict=True)
+        ]
+        cells = cells_by_field(named)
+        self._places = [(a, *_place(cells[a.name], named)) for a in attributes]
+
+    def read(self, data: bytes) -> Decoded:
+        decoded = Decoded()
+        for index, (offset, line) in enumerate(split_lines(data)):
+            try:
+                admit(line, self._max_record_bytes)
+                values = self._split(line.decode().removeprefix("\ufeff").removesuffix("\r"))
+                record = self._record(values)
+            except UnicodeDecodeError as error:
+                reason = f"not UTF-8: {error.reason} (byte {error.start})"
+                decoded.bad.append(BadRecord(index, offset, reason, line))
+                continue
+            except Refused as error:
+                decoded.bad.append(BadRecord(index, offset, str(error), line))
+                continue
+            if find_unsafe(" ".join(values.values())):
+                decoded.suspects.append(len(decoded.records))
+            decoded.records.append(record)
+            decoded.line_of.append(index)
+        return decoded
+
+    def _record(self, values: Values) -> msgspec.Struct:
+        told: dict[str, str | int] = {}
+        for attribute, name, match in self._places:
+            text = values.get(name)
+            if text is None:
+                continue
+            if match is not None:
+                text = field_in(text, attribute.name, match)
+            if not attribute.number:
+                told[attribute.name] = text
+                continue
+            assert isinstance(attribute.default, int)  # noqa: S101 - by construction
+            value = number(text, attribute.default)
+            if value is None:
+                raise Refused(f"{attribute.name}: text {text[:40]!r}, expected a number")
+            told[attribute.name] = value
+        for attribute_name, name in self._clocks:
+            if name in values:
+                told[attribute_name] = values[name]
+        return self._struct(**told)
+
+
+def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
+    """Return where the split puts a cell, and how its field is taken out if it has more."""
+    return named[cell], None if own_text(cell) else matcher(cell.parts)
+
+
+def _split_of(structure: Structure, named: Mapping[Cell, str]) -> Split:
+    if structure.kind is Kind.LEEF:
+        return _leef_split(frozenset(named.values()))
+    if structure.kind is Kind.KEYED:
+        return _keyed_split(structure, named)
+    if structure.kind is Kind.COLUMNS:
+        return _column_split(structure)
+    return _sequence_split(structure)
+
+
+def _pairs(pieces: Sequence[str]) -> dict[str, str]:
+    """Return key=value pieces as a mapping; of a key that comes twice, the first counts."""
+    values: dict[str, str] = {}
+    for piece in pieces:
+        key, equals, value = piece.partition("=")
+        if equals:
+            values.setdefault(key, value)
+    return values
+
+
+def _leef_split(known: frozenset[str]) -> Split:
+    def split(line: str) -> Values:
+        found = _LEEF.search(line)
+        if found is None:
+            raise Refused("no LEEF header")
+        body, separator = line[found.end() :], "\t"
+        if found[1] == "2.0":
+            delimiter, pipe, rest = body.partition("|")
+            if pipe and "=" not in delimiter:
+                separator, body = leef_delimiter(delimiter), rest
+        values = _pairs(body.split(separator))
+        if not known & values.keys():
+            raise Refused("no known LEEF attribute")
+        values[EVENT_ID] = found[2]
+        values[SYSLOG] = _PRI.sub("", line[: found.start()], count=1)
+        return values
+
+    return split
+
+
+def _keyed_split(structure: Structure, named: Mapping[Cell, str]) -> Split:
+    separator = structure.separator
+    positions = {cell.position: name for cell, name in named.items() if name.startswith("#")}
+    known = frozenset(named.values())
+
+    def split(line: str) -> Values:
+        pieces = line.split(separator)
+        values = _pairs(pieces)
+        if not known & values.keys():
+            raise Refused("no known key")
+        for position, name in positions.items():
+            if position < len(pieces):
+                values[name] = pieces[position]
+        return values
+
+    return split
+
+
+def _column_split(structure: Structure) -> Split:
+    separator, quoted = structure.separator, structure.quoted
+    count = len(structure.cells)
+
+    def split(line: str) -> Values:
+        inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
+        columns = inner.split(separator)
+        # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
+        if separator != "\t" and (len(columns) != count or '""' in line):
+            rows = _csv_columns(line)
+            columns = rows if len(rows) == count else columns
+        if len(columns) != count:
+            raise Refused(f"{len(columns)} columns, expected {count}")
+        return {f"#{position}": column for position, column in enumerate(columns)}
+
+    return split
+
+
+def _csv_columns(line: str) -> list[str]:
+    """Return the columns of a line whose writer doubles quotes (RFC 4180); none if it is none."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _sequence_split(structure: Structure) -> Split:
+    cells = structure.cells
+    texts = [_static(cell) for cell in cells]
+
+    def split(line: str) -> Values:
+        values: dict[str, str] = {}
+        at = 0
+        for order, text in enumerate(texts):
+            if text is not None:
+                if not line.startswith(text, at):
+                    raise Refused(f"no {text[:40]!r} at character {at + 1}")
+                at += len(text)
+                continue
+            following = texts[order + 1] if order + 1 < len(texts) else None
+            end = len(line) if following is None else line.find(following, at)
+            if end < 0:
+                raise Refused(f"no {following!r:.60} after character {at + 1}")
+            values[f"#{order}"] = line[at:end]
+            at = end
+        return values
+
+    return split
+
+
+def _static(cell: Cell) -> str | None:
+    part = cell.parts[0] if len(cell.parts) == 1 else None
+    return part.text if isinstance(part, Literal) else None

@@ -1,0 +1,171 @@
+"""The operator's end of the control socket."""
+
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from nss.admin.control.faults import Fault
+from nss.admin.control.listener import check_length
+from nss.admin.operations import Reloaded
+from nss.errors import NssError, ServiceError, UsageError
+from nss.feeds.tap import Seen, TapKind
+from nss.spool import KeptReject
+from nss.status.summary import Status
+
+ANSWER_SECS = 5.0
+"""How long the service may take to answer what it knows without a look at the disk."""
+
+T = TypeVar("T")
+
+_LOG = "look at its log: journalctl -u nss-streamer"
+_OTHER_VERSION = "are this nss and the running one of the same version? nss --version"
+_NO_LIMIT = httpx.Timeout(ANSWER_SECS, read=None)
+"""For what takes as long as it takes: a reload drains feeds, a replay reads the spool."""
+
+
+class ServiceUnavailable(NssError):  # noqa: N818 - named as the sentence reads
+    """The service is not running, or does not answer."""
+
+    exit_code = 69
+
+
+class ControlClient:
+    """Asks the service whose control socket is at `path`.
+
+    Every method raises the `NssError` that the service answers with, or `ServiceUnavailable`.
+    """
+
+    def __init__(self, path: Path, *, answer_secs: float = ANSWER_SECS) -> None:
+        check_length(path)
+        self._path = path
+        self._answer_secs = answer_secs
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path)),
+            base_url="http://nss",
+            timeout=answer_secs,
+            trust_env=False,  # a proxy has no say here
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def status(self) -> Status:
+        """Return what the service knows of itself."""
+        return _decoded(self._ask("GET", "/status"), Status)
+
+    def reload(self) -> Reloaded:
+        """Have the configuration put in force; returns when that is done."""
+        return _decoded(self._ask("POST", "/reload", timeout=_NO_LIMIT), Reloaded)
+
+    def replay(self, feed: str, since: float, until: float) -> int:
+        """Have a feed deliver again; times are seconds since the epoch. Returns how many."""
+        asked = _given(feed=feed, since=since, until=until)
+        return _decoded(self._ask("POST", "/replay", params=asked, timeout=_NO_LIMIT), int)
+
+    def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
+        """Return the newest rejects, oldest first."""
+        asked = _given(feed=feed, limit=limit)
+        return _decoded(
+            self._ask("GET", "/rejects", params=asked, timeout=_NO_LIMIT), list[KeptReject]
+        )
+
+    def retry_rejects(self, feed: str | None) -> tuple[int, int]:
+        """Have rejects go through again; returns how many, and how many could not."""
+        asked = _given(feed=feed)
+        return _decoded(
+            self._ask("POST", "/rejects/retry", params=asked, timeout=_NO_LIMIT), tuple[int, int]
+        )
+
+    def tap(
+        self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100
+    ) -> Generator[Seen, None, None]:
+        """Yield what feeds read or send, as it happens, until the service stops."""
+        asked = _given(feed=feed, kind=kind, text=text, max_per_sec=max_per_sec)
+        with (
+            self._reached(),
+            self._http.stream("GET", "/tap", params=asked, timeout=_NO_LIMIT) as response,
+        ):
+            if response.is_error:
+                response.read()
+                raise _error(response)
+            for line in response.iter_lines():
+                yield msgspec.json.decode(line, type=Seen)
+
+    def _ask(self, method: str, path: str, **options: Any) -> bytes:  # noqa: ANN401 - httpx's own
+        with self._reached():
+            response = self._http.request(method, path, **options)
+        if response.is_error:
+            raise _error(response)
+        return response.content
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turn what stands between the service and us into a sentence."""
+        # httpx hides what the system said, and httpcore leaks the socket that did not connect.
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.settimeout(self._answer_secs)
+            try:
+                trial.connect(str(self._path))
+            except OSError as error:
+                raise self._not_connected(error) from None
+        try:
+            yield
+        except httpx.TimeoutException:
+            raise self._silent() from None
+        except httpx.TransportError:
+            raise ServiceUnavailable(
+                f"the service ended before it had answered ({self._path})", tip=_LOG
+            ) from None
+
+    def _silent(self) -> ServiceUnavailable:
+        return ServiceUnavailable(f"the service does not answer ({self._path})", tip=_LOG)
+
+    def _not_connected(self, error: OSError) -> ServiceUnavailable:
+        match error:
+            case TimeoutError() | BlockingIOError():
+                return self._silent()
+            case PermissionError():
+                return ServiceUnavailable(
+                    f"the service may not be asked by this user ({self._path})",
+                    tip="ask as root or as the user it runs as: sudo nss ...",
+                )
+            case ConnectionRefusedError():
+                why = "nobody listens"
+            case FileNotFoundError():
+                why = "no such socket"
+            case _:
+                why = error.strerror or str(error)
+        return ServiceUnavailable(
+            f"the service is not running: {why} ({self._path})",
+            tip="sudo nss start, or name its configuration file with --config",
+        )
+
+
+def _given(**values: str | float | None) -> dict[str, str | float]:
+    """Return the parameters that are given. Raises `UsageError` for what is not Unicode."""
+    given = {name: value for name, value in values.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, str) and value.encode(errors="replace").decode() != value:
+            raise UsageError(f"{name} is not UTF-8: {value!a}")
+    return given
+
+
+def _decoded(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise ServiceError(f"the answer makes no sense: {error}", tip=_OTHER_VERSION) from None
+
+
+def _error(response: httpx.Response) -> NssError:
+    try:
+        return msgspec.json.decode(response.content, type=Fault).error
+    except msgspec.DecodeError:
+        path, status = response.request.url.path, response.status_code
+        return ServiceError(f"the service answered {path} with {status}", tip=_OTHER_VERSION)

@@ -1,0 +1,159 @@
+"""The service's end of the control socket."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from nss.admin.control import events
+from nss.admin.control.faults import Fault
+from nss.admin.control.listener import Listener
+from nss.admin.local_server import LocalServer
+from nss.admin.operations import Operation, unknown_feed
+from nss.errors import NssError, ServiceError, UsageError, unplanned
+from nss.feeds.tap import Tap, TapKind
+
+MAX_CONNECTIONS = 64
+MAX_REJECTS = 500
+"""An answer has at most so many rejects, of up to 64 KiB each."""
+
+T = TypeVar("T")
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Replay(msgspec.Struct):
+    feed: str
+    since: float
+    until: float
+
+
+class _Chosen(msgspec.Struct):
+    feed: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_REJECTS)] = 100
+
+
+class _Tapping(msgspec.Struct):
+    feed: str | None = None
+    kind: TapKind = "lines"
+    text: str = ""
+    max_per_sec: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+
+
+class ControlServer:
+    """Answers what the control socket at `path` is asked; see the package for the routes."""
+
+    def __init__(self, path: Path, operation: Operation) -> None:
+        self._path = path
+        self._operation = operation
+        self._taps: set[Tap] = set()
+        self._listener: Listener | None = None
+        self._server: LocalServer | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigError` and `ServiceError`, see `Listener`."""
+        self._listener = Listener(self._path)
+        app = Starlette(
+            routes=[
+                _route("GET", "/status", self._status),
+                _route("POST", "/reload", self._reload),
+                _route("POST", "/replay", self._replay),
+                _route("GET", "/rejects", self._rejects),
+                _route("POST", "/rejects/retry", self._retry),
+                _route("GET", "/tap", self._tap),
+            ]
+        )
+        self._server = LocalServer(app, self._listener.socket, max_connections=MAX_CONNECTIONS)
+        await self._server.start()
+
+    async def close(self) -> None:
+        """End all taps, stop listening, remove the socket file, if there is one."""
+        for tap in self._taps:
+            tap.close()
+        if self._server is not None:
+            await self._server.close()
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _status(self, _request: Request) -> Response:
+        return _answer(self._operation.status())
+
+    async def _reload(self, _request: Request) -> Response:
+        return _answer(await self._operation.reload())
+
+    async def _replay(self, request: Request) -> Response:
+        asked = _asked(request, _Replay)
+        if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
+            raise UsageError("replay: the time it starts at must be before the one it ends at")
+        return _answer(await self._operation.replay(asked.feed, asked.since, asked.until))
+
+    async def _rejects(self, request: Request) -> Response:
+        asked = _asked(request, _Chosen)
+        return _answer(await self._operation.rejects(asked.feed, asked.limit))
+
+    async def _retry(self, request: Request) -> Response:
+        return _answer(await self._operation.retry_rejects(_asked(request, _Chosen).feed))
+
+    async def _tap(self, request: Request) -> Response:
+        asked = _asked(request, _Tapping)
+        known = [feed.name for feed in self._operation.status().feeds]
+        if asked.feed is not None and asked.feed not in known:
+            raise unknown_feed(asked.feed, known)
+        if "\n" in asked.text:
+            raise UsageError("tap: no record or line has a line feed in it to look for")
+        tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec)
+        self._taps.add(tap)
+        self._operation.add_tap(tap)
+        return StreamingResponse(self._seen(tap), media_type="application/x-ndjson")
+
+    async def _seen(self, tap: Tap) -> AsyncIterator[bytes]:
+        try:
+            async for seen in tap:
+                yield msgspec.json.encode(seen) + b"\n"
+        finally:
+            self._operation.remove_tap(tap)
+            self._taps.discard(tap)
+
+
+def _route(method: str, path: str, endpoint: _Endpoint) -> Route:
+    """Return a route that answers errors with a fault."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except NssError as error:
+            fault = Fault.of(error)
+        except Exception as error:  # noqa: BLE001 - an operator's question must not hurt the stream
+            where = unplanned(error)
+            events.request_failed("control", f"{method} {path}", where)
+            fault = Fault.of(ServiceError(f"{path[1:]}: {where}"))
+        return _answer(fault, fault.http_status)
+
+    return Route(path, answered, methods=[method])
+
+
+def _asked(request: Request, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(dict(request.query_params), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{request.url.path[1:]}: {error}") from None
+
+
+def _answer(value: object, status: int = 200) -> Response:
+    return Response(encoded(value), status, media_type="application/json")
+
+
+def encoded(value: object) -> bytes:
+    """Return a value as JSON, also when a text in it (a path, say) is not Unicode."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        plain = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return plain.encode("utf-8", "replace")

@@ -1,0 +1,257 @@
+"""Prometheus metrics and health pages of a status, on a port of their own.
+
+    /metrics   everything, in the text form of Prometheus
+    /healthz   200 when healthy, 503 when degraded, with the reasons as JSON
+    /readyz    200 when records are accepted now, 503 when not, with the reasons as JSON
+
+Read-only and without a password: the port belongs on loopback.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nss.admin.control.server import encoded
+from nss.admin.local_server import LocalServer
+from nss.admin.operations import Operation
+from nss.config.load import Address
+from nss.errors import ServiceError
+from nss.status.summary import FeedStatus, SourceStatus, Status
+from nss.telemetry import events
+
+MAX_CONNECTIONS = 64
+
+_BACKLOG = 64
+
+_Sample = tuple[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A metric: its name as it is scraped, what it tells, and its labels."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    text: str
+    labels: tuple[str, ...] = ()
+
+    def family(self, samples: Iterable[_Sample]) -> Metric:
+        """Return the metric with its samples, each the label values and the number."""
+        kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
+        family = kind(self.name, self.text, labels=self.labels)
+        for values, number in samples:
+            family.add_metric(values, number)
+        return family
+
+
+OUTCOMES = ("delivered", "filtered", "rejected", "dropped")
+
+BUILD = Declared("nss_build_info", "gauge", "Always 1, with the version as a label.", ("version",))
+STARTED = Declared(
+    "nss_start_time_seconds", "gauge", "When the service started, seconds since the epoch."
+)
+HEALTH = Declared("nss_health", "gauge", "1 when healthy, 0 when degraded, as /healthz tells.")
+ALIVE = Declared("nss_alive", "gauge", "0 when the service itself hangs and a restart may help.")
+
+_SOURCE = ("source",)
+SOURCE_RECORDS = Declared(
+    "nss_source_records_total", "counter", "Records accepted from the source.", _SOURCE
+)
+SOURCE_BYTES = Declared(
+    "nss_source_bytes_total", "counter", "Bytes of the records accepted from the source.", _SOURCE
+)
+SOURCE_LAST = Declared(
+    "nss_source_last_record_timestamp_seconds",
+    "gauge",
+    "When the last record was accepted, seconds since the epoch; absent before the first.",
+    _SOURCE,
+)
+SOURCE_FAILING = Declared(
+    "nss_source_failing", "gauge", "1 while the source tells an error.", _SOURCE
+)
+
+_FEED = ("feed",)
+FEED_ACCEPTED = Declared(
+    "nss_feed_accepted_records_total",
+    "counter",
+    "Records accepted for the feed: those of all outcomes, and those pending.",
+    _FEED,
+)
+FEED_RECORDS = Declared(
+    "nss_feed_records_total",
+    "counter",
+    f"What became of the feed's records; outcome is {', '.join(OUTCOMES[:-1])} or {OUTCOMES[-1]}.",
+    ("feed", "outcome"),
+)
+FEED_SHORTENED = Declared(
+    "nss_feed_shortened_records_total",
+    "counter",
+    "Delivered records whose line was too long and was cut.",
+    _FEED,
+)
+FEED_PENDING = Declared(
+    "nss_feed_pending_records", "gauge", "Records accepted for the feed and still waiting.", _FEED
+)
+FEED_LAG = Declared(
+    "nss_feed_lag_seconds", "gauge", "How long ago the oldest pending record was accepted.", _FEED
+)
+FEED_STILL = Declared(
+    "nss_feed_still_seconds",
+    "gauge",
+    "How long records have been pending while none of them moved.",
+    _FEED,
+)
+FEED_FAILING = Declared(
+    "nss_feed_failing", "gauge", "1 while the feed's destination takes no lines.", _FEED
+)
+
+SPOOL_USED = Declared(
+    "nss_spool_used_bytes", "gauge", "Bytes held, as nss_spool_max_bytes limits them."
+)
+SPOOL_MAX = Declared("nss_spool_max_bytes", "gauge", "Bytes that may be held.")
+SPOOL_FULL = Declared("nss_spool_full", "gauge", "1 while something waits for room.")
+SPOOL_FAILING = Declared("nss_spool_failing", "gauge", "1 while nothing can be accepted.")
+SPOOL_DURABLE = Declared(
+    "nss_spool_durable", "gauge", "1 when what was accepted outlives the process."
+)
+REJECTS = Declared("nss_rejects_kept", "gauge", "Rejected records that are kept for a look.")
+
+EVENTS = Declared(
+    "nss_events_total",
+    "counter",
+    "What happened, by cause: event is the counter of the log's events, component the part.",
+    ("event", "component"),
+)
+
+METRICS = (
+    *(BUILD, STARTED, HEALTH, ALIVE),
+    *(SOURCE_RECORDS, SOURCE_BYTES, SOURCE_LAST, SOURCE_FAILING),
+    *(FEED_ACCEPTED, FEED_RECORDS, FEED_SHORTENED, FEED_PENDING, FEED_LAG, FEED_STILL),
+    *(FEED_FAILING, SPOOL_USED, SPOOL_MAX, SPOOL_FULL, SPOOL_FAILING, SPOOL_DURABLE),
+    *(REJECTS, EVENTS),
+)
+
+
+def families(status: Status, counters: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    """Yield every metric of a status; `counters` is (counter, component) -> count."""
+    health, spool = status.health, status.spool
+    yield BUILD.family([((status.version,), 1)])
+    for declared, number in (
+        (STARTED, status.started_at),
+        (HEALTH, health.ok),
+        (ALIVE, health.alive),
+        (SPOOL_USED, spool.used_bytes),
+        (SPOOL_MAX, spool.max_bytes),
+        (SPOOL_FULL, spool.full),
+        (SPOOL_FAILING, spool.last_error is not None),
+        (SPOOL_DURABLE, spool.durable),
+        (REJECTS, spool.kept_rejects),
+    ):
+        yield declared.family([((), float(number))])
+    yield from _of_sources(status.sources)
+    yield from _of_feeds(status.feeds)
+    yield EVENTS.family(sorted(counters.items()))
+
+
+def _of_sources(sources: Iterable[SourceStatus]) -> Iterator[Metric]:
+    sources = tuple(sources)
+    yield SOURCE_RECORDS.family(((one.name,), one.records) for one in sources)
+    yield SOURCE_BYTES.family(((one.name,), one.data_bytes) for one in sources)
+    yield SOURCE_LAST.family(
+        ((one.name,), one.last_at) for one in sources if one.last_at is not None
+    )
+    yield SOURCE_FAILING.family(((one.name,), one.last_error is not None) for one in sources)
+
+
+def _of_feeds(feeds: Iterable[FeedStatus]) -> Iterator[Metric]:
+    feeds = tuple(feeds)
+    yield FEED_ACCEPTED.family(((one.name,), one.accepted) for one in feeds)
+    yield FEED_RECORDS.family(
+        ((one.name, outcome), getattr(one, outcome)) for one in feeds for outcome in OUTCOMES
+    )
+    yield FEED_SHORTENED.family(((one.name,), one.shortened) for one in feeds)
+    yield FEED_PENDING.family(((one.name,), one.pending) for one in feeds)
+    yield FEED_LAG.family(((one.name,), one.lag_secs) for one in feeds)
+    yield FEED_STILL.family(((one.name,), one.still_secs) for one in feeds)
+    yield FEED_FAILING.family(((one.name,), one.last_error is not None) for one in feeds)
+
+
+class _Scraped(Collector):
+    """Asks the service for its status each time it is scraped."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+
+    def collect(self) -> Iterable[Metric]:
+        return families(self._operation.status(), events.counters)
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing in advance: there may be no status yet."""
+        return ()
+
+
+class MetricsServer:
+    """Serves the metrics and health of `operation` at `address`."""
+
+    def __init__(self, address: Address, operation: Operation) -> None:
+        self.bound_port: int | None = None
+        """The port listened at, which is the address's unless that is 0."""
+        self._address = address
+        self._operation = operation
+        self._server: LocalServer | None = None
+        self._registry = CollectorRegistry()
+        self._registry.register(_Scraped(operation))
+        ProcessCollector(registry=self._registry)
+
+    async def start(self) -> None:
+        """Listen. Raises `ServiceError` when the port can't be had."""
+        listener = _listener(self._address)
+        self.bound_port = listener.getsockname()[1]
+        pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
+        app = Starlette(routes=[Route(path, page) for path, page in pages.items()])
+        self._server = LocalServer(app, listener, max_connections=MAX_CONNECTIONS)
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening, if it did."""
+        if self._server is not None:
+            await self._server.close()
+
+    async def _metrics(self, _request: Request) -> Response:
+        text = generate_latest(self._registry)
+        return Response(text, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def _healthz(self, _request: Request) -> Response:
+        health = self._operation.status().health
+        return Response(encoded(health), 200 if health.ok else 503, media_type="application/json")
+
+    async def _readyz(self, _request: Request) -> Response:
+        spool = self._operation.status().spool
+        why = spool.last_error or ("the spool is full" if spool.full else None)
+        answer = {"ok": why is None, "reasons": [why] if why else []}
+        return Response(encoded(answer), 200 if why is None else 503, media_type="application/json")
+
+
+def _listener(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except OSError as error:
+        # `create_server` lengthens the text of what the system says, but not its number.
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else str(error)
+        raise ServiceError(
+            f"metrics: can't listen: {why} ({address})",
+            tip="set service.metrics_listen to a free address of this machine",
+        ) from None

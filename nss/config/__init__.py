@@ -1,0 +1,1 @@
+"""The configuration: what settings there are, how a file is read, what the machine must have."""

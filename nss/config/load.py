@@ -1,0 +1,183 @@
+"""The configuration: TOML to frozen types, with all problems told at once.
+
+`parse` and `validate` are pure. What needs a look at the machine (files, certificates) is the
+matter of `nss.config.machine`; the sections themselves are in `nss.config.model`,
+`nss.config.sources` and `nss.config.sinks`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from formats.errors import Problem
+from nss.config.model import (
+    Config,
+    DurableSpoolConfig,
+    FeedConfig,
+    McasConfig,
+    MemorySpoolConfig,
+    ServiceConfig,
+    SpoolConfig,
+)
+from nss.config.reading import Reading
+from nss.config.setting import printable, toml_text
+from nss.config.sinks import (
+    CloudDiscoverySinkConfig,
+    FileSinkConfig,
+    SinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
+from nss.config.sources import (
+    CommonSourceConfig,
+    FileSourceConfig,
+    HttpSourceConfig,
+    ListeningSourceConfig,
+    SourceConfig,
+    StdinSourceConfig,
+    TcpSourceConfig,
+)
+from nss.config.values import Address, FormatChoice
+from nss.errors import ConfigError, InputMissing
+
+__all__ = [
+    "Address",
+    "CloudDiscoverySinkConfig",
+    "CommonSourceConfig",
+    "Config",
+    "ConfigProblems",
+    "DurableSpoolConfig",
+    "FeedConfig",
+    "FileSinkConfig",
+    "FileSourceConfig",
+    "FormatChoice",
+    "HttpSourceConfig",
+    "ListeningSourceConfig",
+    "McasConfig",
+    "MemorySpoolConfig",
+    "Problem",
+    "ServiceConfig",
+    "SinkConfig",
+    "SourceConfig",
+    "SpoolConfig",
+    "StdinSourceConfig",
+    "SyslogTcpSinkConfig",
+    "SyslogUdpSinkConfig",
+    "TcpSourceConfig",
+    "load",
+    "parse",
+    "validate",
+]
+
+MAX_DEPTH = 16
+"""Tables and lists nested deeper than this are refused; no valid configuration comes near."""
+
+MAX_INT_BITS = 63
+"""TOML promises whole numbers of 64 bits with sign, and no more."""
+
+_MAX_SHOWN = 60
+
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+
+
+class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
+    """The configuration is wrong; `problems` tells everything that is, by key path."""
+
+    def __init__(self, problems: Sequence[Problem], origin: str) -> None:
+        self.problems = tuple(problems)
+        self.origin = origin
+        number = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+        lines = "".join(f"\n  {_line(problem)}" for problem in self.problems)
+        super().__init__(
+            f"configuration: {number} ({origin}){lines}",
+            tip="docs/configuration.md describes every key",
+        )
+
+
+def _line(problem: Problem) -> str:
+    value = "" if problem.value is None else f" = {_shortened(toml_text(problem.value))}"
+    why = printable(problem.why).replace("\n", "\n    ")
+    return f"{problem.key}{value}: {why}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def load(path: Path) -> Config:
+    """Read and parse a configuration file. Raises `InputMissing` and `ConfigProblems`."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except PermissionError as error:
+        raise InputMissing(
+            f"configuration: {error.strerror} ({path})",
+            tip="run it with sudo, or as the user nss",
+        ) from error
+    except OSError as error:
+        raise InputMissing(
+            f"configuration: {error.strerror} ({path})",
+            tip="start from the commented sample nss.toml, or name your file with --config FILE",
+        ) from error
+    except UnicodeDecodeError as error:
+        problem = Problem(f"byte {error.start + 1}", None, "is not UTF-8")
+        raise ConfigProblems([problem], str(path)) from None
+    return parse(text, path.absolute().parent, origin=str(path))
+
+
+def parse(text: str, base: Path, *, origin: str = "TOML text") -> Config:
+    """Return the configuration that `text` states; relative paths start at `base`.
+
+    `origin` names the text in the message. Raises `ConfigProblems` with everything wrong.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        problem = Problem("TOML", None, f"is nested deeper than {MAX_DEPTH} levels")
+        raise ConfigProblems([problem], origin) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigProblems([_syntax_problem(text, str(error))], origin) from None
+    except ValueError:  # Python's limit for the conversion of digits
+        problem = Problem("TOML", None, "has a number with too many digits")
+        raise ConfigProblems([problem], origin) from None
+    return validate(tables, base, origin=origin)
+
+
+def _syntax_problem(text: str, message: str) -> Problem:
+    found = _PLACE.fullmatch(message)
+    why, line, column = found.groups() if found is not None else (message, None, None)
+    if line is None:
+        line = text.count("\n") + 1
+        column = len(text) - text.rfind("\n")
+    return Problem(f"line {line}, column {column}", None, f"not TOML: {why}")
+
+
+def validate(tables: Mapping[str, object], base: Path, *, origin: str = "TOML tables") -> Config:
+    """Return the configuration that decoded TOML states; see `parse`."""
+    outsize = _outsize(tables)
+    if outsize:
+        raise ConfigProblems([Problem("TOML", None, outsize)], origin)
+    reading = Reading(base)
+    config = reading.config(tables)
+    if config is None:
+        raise ConfigProblems(reading.problems, origin)
+    return config
+
+
+def _outsize(tables: Mapping[str, object]) -> str | None:
+    """Return what is larger than any configuration needs and TOML promises."""
+    inside: list[tuple[object, int]] = [(tables, 1)]
+    while inside:
+        value, depth = inside.pop()
+        match value:
+            case Mapping() | list() if depth > MAX_DEPTH:
+                return f"is nested deeper than {MAX_DEPTH} levels"
+            case Mapping():
+                inside += ((item, depth + 1) for item in value.values())
+            case list():
+                inside += ((item, depth + 1) for item in value)
+            case int() if value.bit_length() > MAX_INT_BITS:
+                return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
+            case _:
+                pass
+    return None

@@ -1,0 +1,166 @@
+"""The reference page of the configuration, rendered from the declarations.
+
+Run as `python -m nss.config.reference`, it prints `docs/configuration.md`.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from inspect import cleandoc
+from itertools import chain
+
+from formats.filters.keys import FILTER_KEYS, KINDS
+from nss.config.model import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, McasConfig, ServiceConfig
+from nss.config.setting import Declared, declared, one_of
+from nss.config.sinks import SINK_KINDS
+from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
+
+_OPENING = """\
+# Configuration
+
+NSS reads one TOML file, `/etc/nss/nss.toml` unless `--config FILE` names another.
+`packaging/nss.toml` is a commented sample. `nss check` tells everything that is wrong with a
+file at once, each problem with its key, its value and what would be right.
+
+- Durations are numbers of seconds.
+- Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB, TB (powers of 1000) or KiB,
+  MiB, GiB, TiB (powers of 1024).
+- Relative paths start at the folder of the configuration file.
+- A key that NSS does not know is an error.
+
+```toml
+[sources.web]
+kind = "file"
+path = "/var/log/nss/web.log"
+
+[feeds.mcas]
+format = "MCAS"
+
+[feeds.mcas.sink]
+kind = "syslog_udp"
+destinations = ["collector.example.com:514"]
+```
+"""
+
+_SOURCES = """\
+At least one. The name is yours: lower-case letters, digits, `_` and `-`. No two sources may read
+the same file or listen at the same address, and every source needs a feed that takes its records.
+A file that NSS writes (the spool and the files beside it, the file of a sink and those it was
+rotated to) must be nothing else at the same time.
+"""
+
+_FEEDS = """\
+At least one, named as sources are. Each feed has a sink, and a filter if not every record is to
+go there.
+"""
+
+_FILTER = """\
+All keys of a filter must hold; of the values of one key, one is enough. `not_` before a key turns
+it round. Without any key every record passes. A value is one TOML value or a list of them. Sizes
+are written as in the service, where KB, MB and GB are powers of 1024.
+"""
+
+
+def page() -> str:
+    """Return the whole reference page."""
+    blocks = chain(
+        [_OPENING],
+        _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
+        _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
+        _spool(),
+        _sources(),
+        _feeds(),
+        _filter(),
+        _sinks(),
+    )
+    return "\n".join(blocks)
+
+
+def _section(heading: str, text: str | None, settings: Sequence[Declared]) -> Iterator[str]:
+    yield f"## `{heading}`\n"
+    yield f"{cleandoc(text or '')}\n"
+    yield from _settings_table(settings)
+
+
+def _spool() -> Iterator[str]:
+    default = f'`"{DurableSpoolConfig.kind}"`'
+    yield from _section("[spool]", "The queue between sources and feeds.", ())
+    yield from _kinds("spool", SPOOL_KINDS, (), default)
+
+
+def _sources() -> Iterator[str]:
+    common = declared(CommonSourceConfig)
+    yield from _section("[sources.NAME]", _SOURCES, ())
+    yield from _kinds("source", SOURCE_KINDS, common, "required")
+
+
+def _feeds() -> Iterator[str]:
+    yield from _section("[feeds.NAME]", _FEEDS, declared(FeedConfig))
+
+
+def _sinks() -> Iterator[str]:
+    yield from _section("[feeds.NAME.sink]", "Where the lines of the feed go.", ())
+    yield from _kinds("sink", SINK_KINDS, (), "required")
+
+
+def _kinds(
+    what: str, kinds: Sequence[type], common: Sequence[Declared], default: str
+) -> Iterator[str]:
+    """Tell the key `kind` and what every kind has, then what each kind adds."""
+    names = [str(getattr(kind, "kind", "")) for kind in kinds]
+    kind_row = ("`kind`", one_of(names), default, f"The kind of {what}.")
+    yield _table([kind_row, *map(_row, common)])
+    shared = {entry.key for entry in common}
+    for name, kind in zip(names, kinds, strict=True):
+        yield f'### `kind = "{name}"`\n'
+        yield f"{cleandoc(kind.__doc__ or '')}\n"
+        yield from _settings_table([entry for entry in declared(kind) if entry.key not in shared])
+
+
+def _filter() -> Iterator[str]:
+    yield from _section("[feeds.NAME.filter]", _FILTER, ())
+    rows = [
+        (
+            f"`{key.name}`",
+            key.kind,
+            ", ".join(f"`{field}`" for field in key.fields),
+            f"{key.description}{_choices(key.choices)}",
+            f"`{key.name} = {key.example}`",
+        )
+        for key in FILTER_KEYS.values()
+    ]
+    yield _table(rows, ("Key", "Kind", "Fields", "What it looks at", "Example"))
+    yield "The kinds of values:\n"
+    yield _table([(kind, text) for kind, text in KINDS.items()], ("Kind", "How it is written"))
+
+
+def _choices(choices: Sequence[str]) -> str:
+    return f": {one_of(choices)}" if choices else ""
+
+
+def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
+    if settings:
+        yield _table(map(_row, settings))
+
+
+def _row(entry: Declared) -> tuple[str, ...]:
+    setting = entry.setting
+    example = f" Example: `{setting.example}`" if setting.example else ""
+    takes = setting.kind.takes
+    return f"`{entry.key}`", takes, entry.default_text, f"{setting.description}{example}"
+
+
+def _table(
+    rows: Iterable[Sequence[str]],
+    head: Sequence[str] = ("Key", "Takes", "Default", "What it is"),
+) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    r"""Return text for a table: `\|` is a pipe there, also in code."""
+    return text.replace("|", r"\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,59 @@
+"""Whether this machine reaches what it should: names, ports, certificates, proxies and the clock.
+
+    nss.connectivity.dialing    names, connections and proxies, each as a step that went well or not
+    nss.connectivity.secured    TLS, certificates, and the clock of an HTTP server
+    nss.connectivity.plan       which places a configuration talks to, and how
+    nss.connectivity.firewall   all of them tried at once, and the ports to open
+    nss.connectivity.listening  whether a port for sources can be had
+    nss.connectivity.sockets    the sockets of a process, from /proc
+    nss.connectivity.owners     which source or feed a socket belongs to
+
+Nothing here sends a record, and nothing that is received is believed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+StepName = Literal["dns", "tcp", "udp", "proxy", "tls", "clock", "listen", "setup"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was tried, as a sentence without a full stop."""
+
+    name: StepName
+    ok: bool
+    sentence: str
+    tip: str | None = None
+    warns: bool = False
+    """Whether it went well and should still be looked at."""
+    took_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What came of one place, step by step; the steps end at the first that fails."""
+
+    component: str
+    """`feed siem`, `source web`, `MCAS sign-in`."""
+    place: str
+    """`HOST:PORT`."""
+    steps: tuple[Step, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step went well."""
+        return all(step.ok for step in self.steps)
+
+
+class Failed(Exception):  # noqa: N818 - named as the sentence reads
+    """A step that went wrong; those after it are not tried."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step.sentence)
+        self.step = step
+
+
+def place(host: str, port: int) -> str:
+    """Return a host and a port as people write them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

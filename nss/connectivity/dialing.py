@@ -1,0 +1,249 @@
+"""Names, connections and proxies, each as a step that went well or not."""
+
+import asyncio
+import base64
+import contextlib
+import errno
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from nss.connectivity import Failed, Step, StepName, place
+from nss.secret import Secret
+
+RESOLVER = Path("/etc/resolv.conf")
+MAX_HEAD_BYTES = 64 * 1024
+"""A longer answer's head is none of an HTTP server."""
+
+_READ_BYTES = 16 * 1024
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
+_HTTP_OK = 200
+_HTTP_AUTH = 407
+_HTTP_FORBIDDEN = 403
+
+Found = list[tuple[socket.AddressFamily, tuple[str, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy, and who we are to it."""
+
+    host: str
+    port: int
+    authorization: Secret | None
+
+    @classmethod
+    def of(cls, url: Secret) -> "Proxy":
+        """Return the proxy of `http://[USER:PASSWORD@]HOST:PORT`."""
+        parts = urlsplit(url.reveal())
+        authorization = None
+        if parts.username is not None:
+            pair = (
+                f"{unquote(parts.username, 'latin-1')}:{unquote(parts.password or '', 'latin-1')}"
+            )
+            authorization = Secret(base64.b64encode(pair.encode("latin-1")).decode())
+        return cls(parts.hostname or "", parts.port or 80, authorization)
+
+
+def millis(since: float) -> float:
+    """Return the milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - since) * 1000, 1)
+
+
+@contextlib.contextmanager
+def in_time(name: StepName, where: str, timeout_secs: float, tip: str) -> Iterator[None]:
+    """Turn a step that took too long into `Failed`."""
+    try:
+        yield
+    except TimeoutError:
+        sentence = f"no answer within {timeout_secs:g} s ({where})"
+        raise Failed(Step(name=name, ok=False, sentence=sentence, tip=tip)) from None
+
+
+async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Step]:
+    """Return the addresses of a host. Raises `Failed`."""
+    began = time.perf_counter()
+    tip = f"ask the resolver for {host} ({_resolver()}); open port 53 to it, UDP and TCP"
+    with in_time("dns", f"name {host}", timeout_secs, tip):
+        try:
+            async with asyncio.timeout(timeout_secs):
+                found = await _addresses(host, port)
+        except (OSError, ValueError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            why = getattr(error, "strerror", None) or "no name can look like this"
+            sentence = f"the name has no address: {why.lower()} (name {host}, {_resolver()})"
+            tip = "see that the name is right, and that the resolver knows it"
+            raise Failed(Step(name="dns", ok=False, sentence=sentence, tip=tip)) from None
+    told = ", ".join(address for _, (address, _) in found)
+    return found, Step(name="dns", ok=True, sentence=f"{host} is {told}", took_ms=millis(began))
+
+
+async def connect(found: Found, timeout_secs: float) -> tuple[socket.socket, Step]:
+    """Return a connection to the first address that takes one. Raises `Failed`."""
+    failed: Step | None = None
+    for family, (address, port) in found:
+        try:
+            return await _connect(family, address, port, timeout_secs / len(found))
+        except Failed as failure:
+            failed = failed or failure.step
+    raise Failed(failed or Step(name="tcp", ok=False, sentence="the name has no address"))
+
+
+async def ask(connection: socket.socket, head: bytes) -> bytes:
+    """Send the head of a request and return that of the answer, empty when there is none."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(connection, head)
+    answer = b""
+    while b"\r\n\r\n" not in answer and len(answer) < MAX_HEAD_BYTES:
+        data = await loop.sock_recv(connection, _READ_BYTES)
+        if not data:
+            break
+        answer += data
+    return answer
+
+
+async def tunnel(
+    connection: socket.socket, proxy: Proxy, host: str, port: int, timeout_secs: float
+) -> Step:
+    """Have a proxy connect to a host. Raises `Failed`."""
+    began = time.perf_counter()
+    target, by = place(host, port), f"proxy {place(proxy.host, proxy.port)}"
+    head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
+    if proxy.authorization is not None:
+        head += f"Proxy-Authorization: Basic {proxy.authorization.reveal()}\r\n"
+    try:
+        with in_time("proxy", by, timeout_secs, f"see whether the proxy reaches {target} itself"):
+            async with asyncio.timeout(timeout_secs):
+                answer = await ask(connection, f"{head}\r\n".encode())
+    except OSError as error:
+        answer = b""
+        why = (error.strerror or "the connection broke off").lower()
+    else:
+        why = "it closed the connection" if not answer else "its answer is not HTTP"
+    status = _STATUS.match(answer)
+    code = 0 if status is None else int(status[1])
+    if code == _HTTP_OK:
+        sentence = f"the proxy lets it through to {target} ({by})"
+        return Step(name="proxy", ok=True, sentence=sentence, took_ms=millis(began))
+    told = f"HTTP {code}" if code else why
+    sentence = f"the proxy does not let it through to {target}: {told} ({by})"
+    raise Failed(Step(name="proxy", ok=False, sentence=sentence, tip=_proxy_tip(code, target)))
+
+
+def route(found: Found) -> Step:
+    """Return what can be told of UDP without a record: whether there is a way. Raises `Failed`."""
+    why = "the name has no address"
+    for family, address in found:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            try:
+                trial.connect(address)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                continue
+            local = trial.getsockname()[0]
+            sentence = (
+                f"there is a way from {local}; nothing was sent, and UDP can't be confirmed "
+                "without a record"
+            )
+            return Step(name="udp", ok=True, sentence=sentence)
+    tip = "see the routes of this machine: ip route"
+    raise Failed(Step(name="udp", ok=False, sentence=f"there is no way: {why}", tip=tip))
+
+
+async def _connect(
+    family: int, address: str, port: int, timeout_secs: float
+) -> tuple[socket.socket, Step]:
+    began = time.perf_counter()
+    where = place(address, port)
+    drop = (
+        f"a firewall between drops it in silence: allow TCP from this machine to {where}; or the "
+        "host is down"
+    )
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)  # noqa: FBT003 - the library's signature
+        with in_time("tcp", where, timeout_secs, drop):
+            async with asyncio.timeout(timeout_secs):
+                await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except OSError as error:
+        connection.close()
+        raise Failed(_not_connected(error, where, drop)) from None
+    except BaseException:
+        connection.close()
+        raise
+    sentence = f"connected to {where}"
+    return connection, Step(name="tcp", ok=True, sentence=sentence, took_ms=millis(began))
+
+
+def _not_connected(error: OSError, where: str, drop: str) -> Step:
+    match error.errno:
+        case errno.ECONNREFUSED:
+            why, tip = (
+                "refused",
+                (
+                    "the host answers, and nothing listens at this port (or a firewall refuses): "
+                    "see that the receiver runs, and the port"
+                ),
+            )
+        case errno.ETIMEDOUT:
+            why, tip = "no answer", drop
+        case errno.ENETUNREACH | errno.EHOSTUNREACH:
+            why, tip = "no way there", "see the routes of this machine: ip route"
+        case _:
+            number = error.errno
+            why = (errno.errorcode.get(number, "") if number else "") or "it failed"
+            tip = "see that this machine may connect there"
+    return Step(name="tcp", ok=False, sentence=f"no connection: {why} ({where})", tip=tip)
+
+
+def _proxy_tip(code: int, target: str) -> str:
+    if code == _HTTP_AUTH:
+        return "the proxy wants to know who asks: see proxy_auth_file in [mcas] (USER:PASSWORD)"
+    if code == _HTTP_FORBIDDEN:
+        return f"have the proxy's rules allow CONNECT to {target}"
+    return f"see proxy in [mcas], and that the proxy reaches {target}"
+
+
+def _resolver() -> str:
+    """Return which resolver this machine asks."""
+    try:
+        lines = RESOLVER.read_text(errors="replace").splitlines()
+    except OSError:
+        return "no resolver is configured"
+    words = [line.split() for line in lines if line.startswith("nameserver")]
+    servers = ", ".join(found[1] for found in words if len(found) > 1)
+    return f"resolver {servers}" if servers else "no resolver is configured"
+
+
+async def _addresses(host: str, port: int) -> Found:
+    """Look a name up in a thread that nobody waits for: no time limit ends a lookup."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Found] = loop.create_future()
+
+    def settle(found: Found, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(error)
+
+    def work() -> None:
+        found: Found = []
+        failure: BaseException | None = None
+        try:
+            listed = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = [(family, (str(at[0]), port)) for family, _, _, _, at in dict.fromkeys(listed)]
+        except (OSError, ValueError) as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, found, failure)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await answer

@@ -1,0 +1,231 @@
+"""Which places a configuration talks to and how, and the ports that a firewall must open."""
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from nss.config.load import (
+    Address,
+    CloudDiscoverySinkConfig,
+    Config,
+    ListeningSourceConfig,
+    McasConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
+from nss.connectivity import Step
+from nss.connectivity.dialing import Proxy
+from nss.errors import NssError
+from nss.mcas.access import network_of
+from nss.mcas.credentials import CredentialsStore, McasCredentials
+from nss.sinks.syslog.tls_stream import client_context
+
+BLOB_HOSTS = "*.blob.core.windows.net"
+LOGIN_HOST = "login.microsoftonline.com"
+API_HOSTS = "*.portal.cloudappsecurity.com"
+
+_HTTPS = 443
+_SYSTEM = "the authorities of the system"
+_IDENTITY = Address("169.254.169.254", 80)
+"""Where a virtual machine of Azure asks for its identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """How TLS is spoken to a place."""
+
+    context: ssl.SSLContext
+    name: str
+    authorities: str
+    """What is trusted, in words."""
+    tip: str
+    """What to do when the certificate is not trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A place to try, or a problem that is known without."""
+
+    component: str
+    place: str
+    protocol: Literal["tcp", "udp"] = "tcp"
+    to: Address | None = None
+    security: Security | None = None
+    proxy: Proxy | None = None
+    tells_time: bool = False
+    """Whether an HTTP server is there, whose clock matters."""
+    known: tuple[Step, ...] = ()
+    """What is known before anything is tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPort:
+    """A line of the table for whoever looks after the firewall."""
+
+    direction: Literal["in", "out"]
+    protocol: Literal["TCP", "UDP"]
+    host: str
+    """The remote host; for `in` the address of this machine, `*` for every one."""
+    port: int
+    why: str
+
+
+def routes_of(config: Config, store: CredentialsStore) -> list[Route]:
+    """Return the places to try, in the order of the configuration."""
+    found: list[Route] = []
+    for feed in config.feeds:
+        match feed.sink:
+            case SyslogTcpSinkConfig() as sink:
+                found += (_tcp(f"feed {feed.name}", sink, at) for at in sink.destinations)
+            case SyslogUdpSinkConfig() as sink:
+                found += (
+                    Route(component=f"feed {feed.name}", place=str(at), protocol="udp", to=at)
+                    for at in sink.destinations
+                )
+            case _:
+                pass
+    return [*found, *_mcas(config, store)]
+
+
+def ports_of(config: Config, routes: list[Route]) -> list[OpenPort]:
+    """Return the ports to open: outbound, then inbound, each once."""
+    found = list(_outbound(routes))
+    for component, address in listeners_of(config):
+        host = address.host or "*"
+        found.append(
+            OpenPort(direction="in", protocol="TCP", host=host, port=address.port, why=component)
+        )
+    return list(dict.fromkeys(found))
+
+
+def listeners_of(config: Config) -> Iterator[tuple[str, Address]]:
+    """Yield what listens, and where."""
+    for source in config.sources:
+        if isinstance(source, ListeningSourceConfig):
+            yield f"source {source.name}", source.listen
+    if config.service.metrics_listen is not None:
+        yield "metrics", config.service.metrics_listen
+
+
+def _outbound(routes: list[Route]) -> Iterator[OpenPort]:
+    for route in routes:
+        open_to = partial(OpenPort, direction="out", why=route.component)
+        if route.proxy is not None:
+            proxy = route.proxy
+            yield OpenPort(
+                direction="out", protocol="TCP", host=proxy.host, port=proxy.port, why="proxy"
+            )
+        elif route.to is not None:
+            protocol: Literal["TCP", "UDP"] = "UDP" if route.protocol == "udp" else "TCP"
+            yield open_to(protocol=protocol, host=route.to.host, port=route.to.port)
+        elif route.place.startswith("*."):
+            yield open_to(protocol="TCP", host=route.place.rpartition(":")[0], port=_HTTPS)
+
+
+def _tcp(component: str, sink: SyslogTcpSinkConfig, at: Address) -> Route:
+    security, known = None, ()
+    if sink.tls:
+        try:
+            context = client_context(sink.tls_ca, sink.tls_certificate, sink.tls_key)
+        except NssError as error:
+            return _hopeless(component, str(at), error)
+        security = Security(
+            context=context,
+            name=sink.tls_server_name or at.host,
+            authorities=str(sink.tls_ca or _SYSTEM),
+            tip="name the authority of the collector's certificate as tls_ca, and its name as "
+            "tls_server_name",
+        )
+    return Route(component=component, place=str(at), to=at, security=security, known=known)
+
+
+def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
+    uploads = any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds)
+    try:
+        stored = store.load()
+        has_token = store.token() is not None
+    except NssError as error:
+        yield _hopeless("MCAS credentials", store.origin, error)
+        return
+    if not uploads and stored is None and not has_token and config.mcas == McasConfig():
+        return
+    try:
+        network = network_of(config.mcas)
+        context = ssl.create_default_context(cafile=config.mcas.ca_file)
+    except NssError as error:
+        yield _hopeless("MCAS", "proxy_auth_file", error)
+        return
+    except OSError:
+        sentence = f"ca_file in [mcas] can't be used ({config.mcas.ca_file})"
+        step = Step(name="setup", ok=False, sentence=sentence, tip="name a PEM file of authorities")
+        yield Route(component="MCAS", place=str(config.mcas.ca_file), known=(step,))
+        return
+    proxy = None if network.proxy is None else Proxy.of(network.proxy)
+    through = partial(_https, context=context, ca_file=config.mcas.ca_file, proxy=proxy)
+    yield from _sign_in(stored, through, has_token=has_token)
+    api_url = stored.api_url if stored is not None else config.mcas.token_api_url
+    if api_url:
+        yield through("MCAS API", api_url)
+    else:
+        step = Step(
+            name="setup",
+            ok=False,
+            sentence="the API host is not known: there are no credentials for MCAS",
+            tip="run: sudo nss configure-mcas2",
+        )
+        yield Route(component="MCAS API", place=f"{API_HOSTS}:{_HTTPS}", known=(step,))
+    yield _storage()
+
+
+def _sign_in(
+    stored: McasCredentials | None, through: "partial[Route]", *, has_token: bool
+) -> Iterator[Route]:
+    if stored is None and has_token:
+        return
+    if stored is not None and stored.method == "managed_identity":
+        yield Route(component="managed identity", place=str(_IDENTITY), to=_IDENTITY)
+    else:
+        url = f"https://{LOGIN_HOST}" if stored is None else stored.authentication_url
+        yield through("MCAS sign-in", url)
+
+
+def _storage() -> Route:
+    step = Step(
+        name="setup",
+        ok=True,
+        sentence="not tried: the name of the storage is only known at an upload",
+    )
+    return Route(component="MCAS upload", place=f"{BLOB_HOSTS}:{_HTTPS}", known=(step,))
+
+
+def _https(
+    component: str,
+    url: str,
+    *,
+    context: ssl.SSLContext,
+    ca_file: Path | None,
+    proxy: Proxy | None,
+) -> Route:
+    try:
+        parts = urlsplit(url)
+        to = Address(parts.hostname or "", parts.port or _HTTPS)
+    except ValueError:
+        to = Address("", _HTTPS)
+    if not to.host:
+        step = Step(name="setup", ok=False, sentence="the URL has no host", tip="nss show-mcas2")
+        return Route(component=component, place="no host", known=(step,))
+    tip = "if a proxy inspects what is sent, name its authority as ca_file in [mcas]"
+    security = Security(context=context, name=to.host, authorities=str(ca_file or _SYSTEM), tip=tip)
+    return Route(
+        component=component, place=str(to), to=to, security=security, proxy=proxy, tells_time=True
+    )
+
+
+def _hopeless(component: str, place: str, error: NssError) -> Route:
+    sentence = str(error.args[0]) if error.args else "it can't be used"
+    step = Step(name="setup", ok=False, sentence=sentence, tip=error.tip)
+    return Route(component=component, place=place, known=(step,))

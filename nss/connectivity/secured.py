@@ -1,0 +1,195 @@
+"""TLS as a client that verifies, what its certificate says, and the clock of an HTTP server."""
+
+import asyncio
+import contextlib
+import email.utils
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from nss.connectivity import Failed, Step
+from nss.connectivity.dialing import MAX_HEAD_BYTES, in_time, millis
+from nss.sinks.syslog.tls_stream import why
+
+WARN_OFFSET_SECS = 60
+MAX_OFFSET_SECS = 300
+"""Entra refuses assertions and tokens whose times are further away from its own."""
+
+EXPIRES_SOON_DAYS = 14
+
+_DAY_SECS = 86_400
+_DATE = re.compile(rb"\r\ndate:[ \t]*([^\r\n]{1,64})", re.IGNORECASE)
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+_WRONG_NAMES = {62, 64}
+"""X509_V_ERR_ codes of OpenSSL."""
+
+
+class Secured:
+    """A connection with TLS; `close` it."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, step: Step
+    ) -> None:
+        self.step = step
+        self._reader = reader
+        self._writer = writer
+
+    async def clock(self, host: str, timeout_secs: float, now: Callable[[], float]) -> Step:
+        """Return how far the server's clock is from this machine's, by its HTTP Date header."""
+        tip = "see what answers there: no HTTP server, or a proxy in between"
+        try:
+            async with asyncio.timeout(timeout_secs):
+                head = f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: nss\r\n"
+                self._writer.write(f"{head}Connection: close\r\n\r\n".encode())
+                answer = await self._reader.readuntil(b"\r\n\r\n")
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            return _untold("the server did not answer a request for its clock", tip)
+        found = _DATE.search(answer)
+        try:
+            text = "" if found is None else found[1].decode("ascii")
+            told = email.utils.parsedate_to_datetime(text).timestamp()
+        except (ValueError, OverflowError):
+            return _untold("the server does not tell its time", tip)
+        return judged_offset(now() - told)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+def judged_offset(offset_secs: float) -> Step:
+    """Return what an offset means: this machine's clock less the server's, in seconds."""
+    ahead = "ahead of" if offset_secs > 0 else "behind"
+    size = abs(offset_secs)
+    tip = "set the clock by NTP: timedatectl set-ntp true; open UDP 123 to the time server"
+    if size <= WARN_OFFSET_SECS:
+        return Step(
+            name="clock", ok=True, sentence=f"the clocks agree within {max(1, round(size))} s"
+        )
+    sentence = f"this machine's clock is {round(size)} s {ahead} the server's"
+    if size <= MAX_OFFSET_SECS:
+        return Step(name="clock", ok=True, warns=True, sentence=sentence, tip=tip)
+    return Step(name="clock", ok=False, sentence=f"{sentence}: tokens are refused", tip=tip)
+
+
+async def secure(
+    connection: socket.socket, context: ssl.SSLContext, name: str, timeout_secs: float
+) -> Secured:
+    """Speak TLS on a connection, which is then its own.
+
+    Raises `Failed`, and `ssl.SSLCertVerificationError`.
+    """
+    began = time.perf_counter()
+    tip = "see that the port speaks TLS"
+    try:
+        with in_time("tls", f"TLS with {name}", timeout_secs, tip):
+            async with asyncio.timeout(timeout_secs):
+                reader, writer = await asyncio.open_connection(
+                    sock=connection, ssl=context, server_hostname=name, limit=MAX_HEAD_BYTES
+                )
+    except ssl.SSLCertVerificationError:
+        connection.close()
+        raise
+    except OSError as error:
+        connection.close()
+        raise Failed(_no_tls(error, name, tip)) from None
+    except BaseException:
+        connection.close()
+        raise
+    tls = writer.get_extra_info("ssl_object")
+    data = tls.getpeercert(binary_form=True)
+    told, expires = certificate_facts(data)
+    days = None if expires is None else (expires - time.time()) / _DAY_SECS
+    soon = days is not None and days < EXPIRES_SOON_DAYS
+    step = Step(
+        name="tls",
+        ok=True,
+        warns=soon,
+        sentence=f"{tls.version()}, {told}",
+        tip="have the certificate renewed" if soon else None,
+        took_ms=millis(began),
+    )
+    return Secured(reader, writer, step)
+
+
+def untrusted(error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, tip: str) -> Step:
+    """Return what it means that a certificate was not accepted; `data` is that certificate."""
+    shown = f"; it shows {certificate_facts(data)[0]}" if data else ""
+    if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
+        tip = "have the certificate renewed; and see that this machine's clock is right"
+    elif error.verify_code in _WRONG_NAMES:
+        tip = f"{tip}; or connect by a name that is in the certificate"
+    return Step(name="tls", ok=False, sentence=f"{why(error)} (trusting {ca}){shown}", tip=tip)
+
+
+def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
+    """Return a certificate in words, and when it expires in seconds since the epoch."""
+    try:
+        certificate = x509.load_der_x509_certificate(data or b"")
+        expires = certificate.not_valid_after_utc
+        subject = certificate.subject.rfc4514_string() or "no name"
+        issuer = certificate.issuer.rfc4514_string() or "no name"
+    except ValueError:
+        return "a certificate that can't be read", None
+    names = _alternative_names(certificate)
+    told = f"{subject} ({names})" if names else subject
+    until = expires.astimezone(UTC).date().isoformat()
+    return f"certificate of {told}, by {issuer}, until {until}", _timestamp(expires)
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that looks at any certificate; no byte of ours goes over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def shown_certificate(
+    connection: socket.socket, name: str, timeout_secs: float
+) -> bytes | None:
+    """Return the certificate that a server shows, whatever it is; the connection is closed."""
+    try:
+        async with asyncio.timeout(timeout_secs):
+            _, writer = await asyncio.open_connection(
+                sock=connection, ssl=unverified_context(), server_hostname=name
+            )
+    except OSError:
+        connection.close()
+        return None
+    data: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    return data
+
+
+def _alternative_names(certificate: x509.Certificate) -> str:
+    kind = x509.SubjectAlternativeName
+    try:
+        found = certificate.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return ""
+    return ", ".join(str(one.value) for one in list(found)[:5])
+
+
+def _timestamp(at: datetime) -> float | None:
+    try:
+        return at.timestamp()
+    except (OverflowError, ValueError):
+        return None
+
+
+def _untold(sentence: str, tip: str) -> Step:
+    return Step(name="clock", ok=True, warns=True, sentence=sentence, tip=tip)
+
+
+def _no_tls(error: OSError, name: str, tip: str) -> Step:
+    told = why(error) or "it closed the connection during the handshake"
+    return Step(name="tls", ok=False, sentence=f"no TLS: {told} (with {name})", tip=tip)

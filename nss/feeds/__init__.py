@@ -1,0 +1,1 @@
+"""A feed at work: decode, filter, render, deliver."""

@@ -1,0 +1,188 @@
+"""A feed whose sink collects lines: batches are passed together, once they are uploaded."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nss.account import Account
+from nss.feeds.feed import Feed, Origin
+from nss.feeds.tap import Tap
+from nss.sinks import CollectingSink, Delivered, RetryAfter
+from nss.spool import Cursor, Entry, Reject, SpoolClosed
+
+MAX_HELD_REJECT_BYTES = 8 << 20
+"""Rejects are kept by the spool when their batch is passed; with so many it is passed early."""
+
+FULL_LOOK_SECS = 0.1
+"""How often, while no batch comes, it is looked whether the spool is full: it waits for us then."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Batches that are passed together."""
+
+    sequence: int = 0
+    """The last one's."""
+    done: Account = field(default_factory=Account)
+    rejects: list[Reject] = field(default_factory=list)
+    reject_bytes: int = 0
+
+    def add(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
+        """Hold one more."""
+        self.sequence = sequence
+        self.done.add(done)
+        self.rejects += rejects
+        self.reject_bytes += sum(len(reject.data) for reject in rejects)
+
+
+class CollectingFeed(Feed):
+    """Holds batches that are in the sink's collection, and passes them when that was delivered.
+
+    One collection is delivered while the next one grows.
+    """
+
+    sink: CollectingSink
+
+    def __init__(
+        self,
+        name: str,
+        cursor: Cursor,
+        sink: CollectingSink,
+        origins: Mapping[str, Origin],
+        taps: Collection[Tap] = (),
+        at: Callable[[str], None] = lambda _point: None,
+        *,
+        is_full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(name, cursor, sink, origins, taps, at)
+        self.sink = sink
+        self._is_full = is_full
+        self._held = _Held()
+        self._flushing = False
+        self._following: asyncio.Task[Entry] | None = None
+        self._delivering: asyncio.Task[None] | None = None
+
+    @property
+    def sending(self) -> bool:
+        """Whether the sink is at work on lines now."""
+        return self._flushing or self.sending_lines
+
+    @property
+    def patience_secs(self) -> float:
+        """How long records may wait without anything being wrong."""
+        return self.sink.max_secs
+
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know of the destination though nothing is wrong."""
+        return self.sink.advice
+
+    async def _follow(self) -> None:
+        try:
+            self._deliver()  # what an earlier process had begun
+            if not await self._delivered():
+                return
+            while not self._stop.is_set():
+                if not await self._step():
+                    return
+        except SpoolClosed:
+            if await self._delivered():
+                self._deliver()
+                await self._delivered()
+        finally:
+            tasks = [task for task in (self._following, self._delivering) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _step(self) -> bool:
+        """Collect one batch, or begin to deliver; return whether to go on."""
+        due_secs = self.sink.due_secs()
+        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES
+        if due_secs is not None and (due_secs <= 0 or too_many):
+            return await self._deliver_next()
+        entry = await self._next_within(due_secs)
+        if entry is None:
+            return not self._is_full() or await self._deliver_next()
+        self.sink.begin(entry.sequence, entry.accepted_at)
+        passing = await self._pass(entry.batch)
+        if passing is None:
+            return False
+        self._held.add(entry.sequence, passing.done, passing.rejects)
+        await self._pass_uncollected()
+        await asyncio.sleep(0)  # rendering does not await
+        return True
+
+    async def _next_within(self, secs: float | None) -> Entry | None:
+        """Return the next batch; `None` when something else may have to be done first."""
+        if self._following is None:
+            self._following = asyncio.ensure_future(self.cursor.next())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        delivering = {self._delivering} if self._delivering is not None else set()
+        try:
+            await asyncio.wait(
+                {self._following, stopped, *delivering},
+                timeout=None if secs is None else min(secs, FULL_LOOK_SECS),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            stopped.cancel()
+        if self._delivering is not None and self._delivering.done():
+            self._delivering.result()  # it failed in a way that nobody planned
+        if not self._following.done() or self._stop.is_set():
+            return None
+        following, self._following = self._following, None
+        return following.result()
+
+    # Delivering.
+
+    async def _deliver_next(self) -> bool:
+        """Begin to deliver what is collected, after what is on its way; return whether to go on."""
+        if not await self._delivered():
+            return False
+        if self.sink.collected:
+            self._deliver()
+            await asyncio.sleep(0)  # the sink takes the collection before the next batch comes
+        return True
+
+    def _deliver(self) -> None:
+        held, self._held = self._held, _Held()
+        self._delivering = asyncio.create_task(self._deliver_all(held))
+
+    async def _delivered(self) -> bool:
+        """Wait for what is on its way; return `False` when the feed was stopped before."""
+        delivering = self._delivering
+        if delivering is not None:
+            stopped = asyncio.ensure_future(self._stop.wait())
+            await asyncio.wait({delivering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if not delivering.done():
+                return False
+            delivering.result()
+            self._delivering = None
+        return not self._stop.is_set()
+
+    async def _deliver_all(self, held: _Held) -> None:
+        """Have the sink deliver until it has, then pass the batches."""
+        while not isinstance(outcome := await self._flushed(), Delivered):  # noqa: ASYNC110 - a delay
+            await asyncio.sleep(outcome.delay_secs)
+        await self._advance(held)
+        self._delivering = None
+        await self._pass_uncollected()
+
+    async def _flushed(self) -> Delivered | RetryAfter:
+        self._flushing = True
+        try:
+            return await self.sink.flush()
+        finally:
+            self._flushing = False
+
+    async def _pass_uncollected(self) -> None:
+        """Pass batches that left nothing to deliver, in their order: behind what is on its way."""
+        if self._delivering is None and not self.sink.collected:
+            held, self._held = self._held, _Held()
+            await self._advance(held)
+
+    async def _advance(self, held: _Held) -> None:
+        if held.sequence:
+            await self.cursor.advance(held.sequence, held.done, held.rejects)

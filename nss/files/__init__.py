@@ -1,0 +1,1 @@
+"""Files that are private, and names that are set aside."""

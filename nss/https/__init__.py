@@ -1,0 +1,1 @@
+"""What every HTTPS client here shares."""

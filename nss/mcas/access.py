@@ -1,0 +1,95 @@
+"""From the configuration to MCAS: credentials, network and the sessions that feeds share.
+
+What signs in and talks HTTPS takes 30 MB and a fifth of a second to import, so a service without
+uploads does not.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
+
+from nss.config.load import Config, McasConfig
+from nss.config.machine import read_basic
+from nss.errors import ServiceError
+from nss.https.limiter import Limiter
+from nss.mcas.credentials import CredentialsStore
+from nss.secret import Secret
+from nss.telemetry.audit import AuditLog
+
+if TYPE_CHECKING:
+    from nss.https.network import Network
+    from nss.mcas.session import McasSession
+
+AUDIT_NAME = "audit.log"
+UPLOADS_NAME = "uploads"
+
+
+def credentials_store(state_directory: Path, mcas: McasConfig) -> CredentialsStore:
+    """Return where the credentials are kept."""
+    return CredentialsStore(state_directory, os.environ, token_file=mcas.token_file)
+
+
+def audit_log(state_directory: Path) -> AuditLog:
+    """Return the log of who changed or tested what."""
+    return AuditLog(state_directory / AUDIT_NAME)
+
+
+def network_of(mcas: McasConfig) -> "Network":
+    """Return how the way goes. Raises `nss.config.machine.Unfit` for `proxy_auth_file`."""
+    from nss.https.network import Network  # noqa: PLC0415 - see the module
+
+    proxy = None if mcas.proxy is None else Secret(mcas.proxy)
+    if mcas.proxy is not None and mcas.proxy_auth_file is not None:
+        user, _, password = read_basic(mcas.proxy_auth_file).partition(b":")
+        scheme, _, address = mcas.proxy.partition("://")
+        written = ":".join(quote_from_bytes(part, "") for part in (user, password))
+        proxy = Secret(f"{scheme}://{written}@{address}")
+    return Network(ca_file=mcas.ca_file, proxy=proxy, timeout_secs=mcas.timeout_secs)
+
+
+def uploads_folder(state_directory: Path) -> Path:
+    """Return the folder of uploads under way, made if need be. Raises `ServiceError`."""
+    folder = state_directory / UPLOADS_NAME
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ServiceError(
+            f"uploads: no folder can be made: {(error.strerror or str(error)).lower()} ({folder})",
+            tip="run nss check: it tells what is wrong with service.state_directory",
+        ) from None
+    return folder
+
+
+class McasAccess:
+    """The ways to MCAS of one service: feeds with the same settings share one.
+
+    The requests of all of them count together, as they do for the tenant.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[McasConfig, McasSession] = {}
+        self._limiter: Limiter | None = None
+
+    def session(self, config: Config) -> "McasSession":
+        """Return the session of a configuration. Raises `NssError` for files that are no good."""
+        from nss.mcas.session import McasSession  # noqa: PLC0415 - see the module
+
+        mcas = config.mcas
+        if self._limiter is None:
+            self._limiter = Limiter(mcas.requests_per_minute)
+        self._limiter.requests_per_minute = mcas.requests_per_minute
+        found = self._sessions.get(mcas)
+        if found is None:
+            found = self._sessions[mcas] = McasSession(
+                credentials_store(config.service.state_directory, mcas),
+                network_of(mcas),
+                self._limiter,
+                token_api_url=mcas.token_api_url,
+            )
+        return found
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for session in self._sessions.values():
+            await session.close()

@@ -1,0 +1,345 @@
+"""The credentials for MCAS: what they are, and the file that keeps them.
+
+    {"form": 1, "method": "secret", "client_id": "..", "client_secret": "..", "scope": "..",
+     "authentication_url": "https://..", "api_url": "https://..", "tested_at": 1763942400.5}
+
+With a certificate, `certificate` and perhaps `private_key` are absolute paths, and `passphrase` may
+stand there too. A file that somebody wrote by hand for systemd has the same form; `form`, `scope`
+and `tested_at` may be missing.
+"""
+
+import os
+import pwd
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from nss.errors import NssError
+from nss.files.private import sync_folder, write_private
+from nss.mcas import fields
+from nss.secret import Secret
+
+DEFAULT_SCOPE = fields.DEFAULT_SCOPE
+
+FILE_NAME = "mcas.json"
+TOKEN_NAME = "mcas-token"  # noqa: S105 - a file's name
+
+MAX_BYTES = 64 << 10
+
+Method = Literal["secret", "certificate", "managed_identity"]
+
+_TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
+_FORM = 1
+
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_CONFIGURE = "run: sudo nss configure-mcas2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McasCredentials:
+    """How to sign in and where to go. All texts are in their normal form (see nss.mcas.fields)."""
+
+    method: Method
+    client_id: str
+    """A GUID in lower case; empty for the identity that a machine has of its own."""
+    authentication_url: str
+    """`https://HOST/TENANT/oauth2/v2.0/token`; empty for a managed identity."""
+    scope: str = DEFAULT_SCOPE
+    api_url: str
+    """`https://TENANT.REGION.portal.cloudappsecurity.com`, without a path."""
+    client_secret: Secret | None = None
+    certificate: Path | None = None
+    """PEM with the certificate, and its key unless `private_key` names another; or PFX."""
+    private_key: Path | None = None
+    passphrase: Secret | None = None
+    """Of the private key or the PFX."""
+    tested_at: float | None = None
+    """When the connection test passed, seconds since the epoch; `None`: never tested."""
+
+
+class CredentialsError(NssError):
+    """Credentials can't be read or stored."""
+
+    exit_code = 78
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    form: int = _FORM
+    method: Method
+    client_id: str = ""
+    authentication_url: str = ""
+    scope: str = DEFAULT_SCOPE
+    api_url: str
+    client_secret: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+    passphrase: str | None = None
+    tested_at: float | None = None
+
+
+class CredentialsStore:
+    """Keeps credentials in a folder, in a file that only its owner may read.
+
+    `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) goes before the
+    stored one. A file that root writes belongs to the folder's owner, the user that nss runs as.
+    `user` is who is at work, by number, if not the user of this process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        token_file: Path | None = None,
+        user: int | None = None,
+    ) -> None:
+        self.path = folder / FILE_NAME
+        self.token_path = token_file or folder / TOKEN_NAME
+        self._folder = folder
+        self._user = os.geteuid() if user is None else user
+        given = environ.get("CREDENTIALS_DIRECTORY")
+        self._given_path = None if not given else Path(given) / FILE_NAME
+
+    @property
+    def origin(self) -> str:
+        """The path of the file that `load` reads."""
+        return str(self._given_path if self._is_given() else self.path)
+
+    def load(self) -> McasCredentials | None:
+        """Return the credentials, `None` if there are none. Raises `CredentialsError`."""
+        path = Path(self.origin)
+        data = _read(path, forbidden=0 if path == self._given_path else _FOR_OTHERS)
+        if data is None:
+            return None
+        try:
+            stored = msgspec.json.decode(data, type=_Stored)
+        except msgspec.DecodeError as error:
+            raise _damaged(_fault(error), path) from None
+        if stored.form != _FORM:
+            raise _damaged("is of another version", path)
+        try:
+            return _normal(stored)
+        except fields.BadAnswer as bad:
+            raise CredentialsError(
+                f"credentials: {bad.sentence} ({path})", tip=bad.tip or _CONFIGURE
+            ) from None
+
+    def save(self, credentials: McasCredentials) -> Path:
+        """Store credentials in the place of those before. Raises `CredentialsError`.
+
+        Whoever reads meanwhile sees those before or these, whole; they are on the disk when this
+        returns.
+        """
+        self.check_writable()
+        stored = _Stored(
+            method=credentials.method,
+            client_id=credentials.client_id,
+            authentication_url=credentials.authentication_url,
+            scope=credentials.scope,
+            api_url=credentials.api_url,
+            client_secret=_revealed(credentials.client_secret),
+            certificate=_absolute(credentials.certificate),
+            private_key=_absolute(credentials.private_key),
+            passphrase=_revealed(credentials.passphrase),
+            tested_at=credentials.tested_at,
+        )
+        try:
+            write_private(self.path, msgspec.json.encode(stored), owner=self._owner())
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        return self.path
+
+    def clear(self) -> bool:
+        """Remove the stored credentials; returns whether there were any."""
+        self._check_not_given()
+        return _remove(self.path)
+
+    def token(self) -> Secret | None:
+        """Return the legacy token, `None` if there is none. Raises `CredentialsError`."""
+        data = _read(self.token_path, forbidden=stat.S_IRWXO)
+        if data is None:
+            return None
+        text = data.decode("ascii", "replace").strip()
+        if not _TOKEN.fullmatch(text):
+            raise CredentialsError(
+                f"credentials: this is no legacy token of MCAS ({self.token_path})", tip=_CONFIGURE
+            )
+        return Secret(text)
+
+    def remove_token(self) -> bool:
+        """Remove the legacy token; returns whether there was one."""
+        return _remove(self.token_path)
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return something that changes when what `load` or `token` return may have changed."""
+        return tuple(map(_stamp, (self._given_path, self.path, self.token_path)))
+
+    def check_writable(self) -> None:
+        """Raise `CredentialsError` when this user can't store anything here, or in vain."""
+        self._check_not_given()
+        try:
+            owner = self._folder.stat().st_uid
+            is_folder = self._folder.is_dir()
+        except OSError:
+            owner, is_folder = 0, False
+        if not is_folder:
+            raise CredentialsError(
+                f"credentials: there is no folder to keep them in ({self._folder})",
+                tip="create it for the user that nss runs as, for example: sudo install -d -o nss "
+                f"-m 0750 {self._folder}; or set state_directory in [service]",
+            )
+        if self._user not in {0, owner}:
+            raise CredentialsError(
+                f"credentials: this needs root or the user {_user_name(owner)} ({self._folder})",
+                tip="run the command with sudo",
+            )
+
+    def _is_given(self) -> bool:
+        return self._given_path is not None and os.path.lexists(self._given_path)
+
+    def _check_not_given(self) -> None:
+        if self._is_given():
+            raise CredentialsError(
+                f"credentials: systemd gives them, what is stored is not used ({self.origin})",
+                tip="change what LoadCredential= of the unit names, or take that line away",
+            )
+
+    def _owner(self) -> tuple[int, int] | None:
+        """Return to whom a new file goes: for root, to the owner of the folder."""
+        if os.geteuid() != 0:
+            return None
+        status = self._folder.stat()
+        return status.st_uid, status.st_gid
+
+
+def _normal(stored: _Stored) -> McasCredentials:
+    """Return credentials in their normal form. Raises `BadAnswer`; a wrong URL is never called."""
+    is_identity = stored.method == "managed_identity"
+    client_id = stored.client_id
+    if client_id or not is_identity:
+        client_id = fields.client_id(client_id)
+    url = "" if is_identity else fields.authentication_url(stored.authentication_url)
+    secret = None
+    if stored.method == "secret":
+        secret = fields.client_secret(stored.client_secret or "", client_id)
+    if stored.method == "certificate" and not stored.certificate:
+        raise fields.BadAnswer("the certificate is missing", field="certificate")
+    credentials = McasCredentials(
+        method=stored.method,
+        client_id=client_id,
+        authentication_url=url,
+        scope=fields.scope(stored.scope),
+        api_url=fields.api_url(stored.api_url),
+        client_secret=secret,
+        certificate=_path(stored.certificate),
+        private_key=_path(stored.private_key),
+        passphrase=Secret(stored.passphrase) if stored.passphrase else None,
+        tested_at=stored.tested_at,
+    )
+    fields.check_clouds(url, credentials.api_url, credentials.scope)
+    return credentials
+
+
+def _path(text: str | None) -> Path | None:
+    if not text:
+        return None
+    if not text.startswith("/") or "\0" in text:
+        raise fields.BadAnswer(
+            "the certificate or its key is not an absolute path", field="certificate"
+        )
+    return Path(text)
+
+
+def _read(path: Path, *, forbidden: int) -> bytes | None:
+    """Return what is in a file, `None` if it is not there. Raises `CredentialsError`.
+
+    `forbidden` are bits of a mode that would let others read it.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait
+        with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
+            mode = os.fstat(number).st_mode
+            data = file.read(MAX_BYTES + 1) if stat.S_ISREG(mode) else b""
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialsError(
+            f"credentials: can't be read: {(error.strerror or str(error)).lower()} ({path})",
+            tip="run the command with sudo",
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise CredentialsError(f"credentials: this is not a regular file ({path})")
+    if mode & forbidden:
+        raise CredentialsError(
+            f"credentials: others may read the file ({path})",
+            tip=f"chmod 600 {path}, and renew the secret in it: others may have read it",
+        )
+    if len(data) > MAX_BYTES:
+        raise CredentialsError(f"credentials: the file is too long to be one ({path})")
+    return data
+
+
+def _remove(path: Path) -> bool:
+    try:
+        path.unlink()
+        sync_folder(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CredentialsError(
+            f"credentials: can't be removed: {(error.strerror or str(error)).lower()} ({path})",
+            tip="run the command with sudo",
+        ) from None
+    return True
+
+
+def _stamp(path: Path | None) -> object:
+    try:
+        status = None if path is None else path.stat()
+    except OSError:
+        return None
+    if status is None:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _fault(error: msgspec.DecodeError) -> str:
+    """Return what is wrong, without the error's text: that may quote a value."""
+    known = re.search(r"`\$?\.?([a-z_]+)`$", str(error))
+    if known is None or known[1] not in _Stored.__struct_fields__:
+        return "is damaged"
+    if "missing" in str(error):
+        return f"has no {known[1]}"
+    return f"has a wrong value for {known[1]}"
+
+
+def _damaged(why: str, path: Path) -> CredentialsError:
+    return CredentialsError(f"credentials: the file {why} ({path})", tip=_CONFIGURE)
+
+
+def _unwritable(path: Path, error: OSError) -> CredentialsError:
+    why = (error.strerror or str(error)).lower()
+    return CredentialsError(
+        f"credentials: can't be stored: {why} ({path})",
+        tip="run the command with sudo, and see that the disk has space",
+    )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _revealed(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal()
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())

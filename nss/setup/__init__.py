@@ -1,0 +1,1 @@
+"""What command line and portal share when they set something up."""

@@ -1,0 +1,147 @@
+"""What is taken out of a text before it leaves the machine."""
+
+import base64
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+from nss.config import load as configuration
+from nss.config.load import Config, HttpSourceConfig, ServiceConfig
+from nss.errors import NssError
+from nss.mcas.access import credentials_store
+from nss.mcas.credentials import CredentialsStore, McasCredentials
+
+STARS = b"***"
+
+_SHORTEST = 6
+"""A shorter secret would take ordinary words out, and is none."""
+
+_MAX_BYTES = 64 << 10
+
+_NAMED = re.compile(r"""([a-z_]+_file|state_directory)["']?\s*=\s*["']([^"'\n]+)["']""")
+
+_PATTERNS = (
+    (
+        re.compile(
+            rb"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',]+"
+        ),
+        rb"\1***",
+    ),
+    (re.compile(rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}"), rb"\1***"),
+    (
+        re.compile(rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+"),
+        rb"\1***",
+    ),
+    (re.compile(rb"(://)[^/\s:@\"']*:[^/\s@\"']+@"), rb"\1***@"),
+    (re.compile(rb"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_.-]+"), STARS),
+    (
+        re.compile(
+            rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token)[\"']?\s*[:=]\s*)"
+            rb"([\"'])(?!/)[^\"'\n]{6,}\2"
+        ),
+        rb"\1\2***\2",
+    ),
+    (
+        re.compile(
+            rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            re.DOTALL,
+        ),
+        STARS,
+    ),
+)
+
+
+class Redactor:
+    """Takes known secrets out of texts, and what looks like one."""
+
+    def __init__(self, secrets: Iterable[bytes]) -> None:
+        known = {
+            form
+            for one in secrets
+            if len(one) >= _SHORTEST
+            for form in (one, base64.b64encode(one), quote_from_bytes(one, "").encode())
+        }
+        # The longer first: one may hold another.
+        self._known = sorted(known, key=len, reverse=True)
+
+    def clean(self, data: bytes) -> bytes:
+        """Return text without secrets."""
+        for secret in self._known:
+            data = data.replace(secret, STARS)
+        for pattern, instead in _PATTERNS:
+            data = pattern.sub(instead, data)
+        return data
+
+
+def redactor_of(path: Path) -> Redactor:
+    """Return a redactor that knows every secret of a configuration; never raises."""
+    found: list[bytes] = []
+    state_directory = ServiceConfig().state_directory
+    for key, name in _named(path):
+        if key == "state_directory":
+            state_directory = path.parent / name
+        else:
+            found += _texts(path.parent / name)
+    found += _stored(CredentialsStore(state_directory, os.environ))
+    try:
+        config = configuration.load(path)
+    except NssError:
+        return Redactor(found)
+    for file in _files(config):
+        found += _texts(file)
+    found += _stored(credentials_store(config.service.state_directory, config.mcas))
+    for variable in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE"):
+        found.append(os.environ.get(variable, "").encode())
+    return Redactor(found)
+
+
+def _named(path: Path) -> list[tuple[str, str]]:
+    """Return the files that a configuration names, however wrong the rest of it is."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [(key, name) for key, name in _NAMED.findall(text) if "\0" not in name]
+
+
+def _files(config: Config) -> Iterable[Path | None]:
+    yield config.mcas.proxy_auth_file
+    yield config.mcas.token_file
+    for source in config.sources:
+        if isinstance(source, HttpSourceConfig):
+            yield source.token_file
+            yield source.basic_file
+    for feed in config.feeds:
+        yield feed.obfuscation_key_file
+
+
+def _texts(file: Path | None) -> Iterable[bytes]:
+    """Yield what is in a secret file, whole and the part behind a user's name."""
+    if file is None:
+        return
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_BYTES).strip()
+    except OSError:
+        return
+    yield data
+    yield data.partition(b":")[2]
+
+
+def _stored(store: CredentialsStore) -> Iterable[bytes]:
+    with contextlib.suppress(NssError):
+        token = store.token()
+        if token is not None:
+            yield token.reveal().encode()
+    with contextlib.suppress(NssError):
+        yield from _of(store.load())
+
+
+def _of(credentials: McasCredentials | None) -> Iterable[bytes]:
+    if credentials is not None:
+        for secret in (credentials.client_secret, credentials.passphrase):
+            if secret is not None:
+                yield secret.reveal().encode()

@@ -1,0 +1,181 @@
+"""The answers of `nss configure`, and the commented configuration file they make."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nss.config.load import (
+    CloudDiscoverySinkConfig,
+    Config,
+    FileSinkConfig,
+    FileSourceConfig,
+    HttpSourceConfig,
+    SinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+    TcpSourceConfig,
+)
+from nss.config.setting import toml_text
+
+Way = Literal["udp", "tcp", "tls", "file", "mcas"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a feed delivers: `udp`, `tcp` and `tls` to HOST:PORT, `file` to a path, or `mcas`."""
+
+    way: Way
+    place: str = ""
+
+    @property
+    def feed(self) -> str:
+        """The name of the feed that goes there, the first of its kind."""
+        return {"udp": "mcas", "tcp": "siem", "tls": "siem-tls", "file": "archive"}.get(
+            self.way, "upload"
+        )
+
+    def __str__(self) -> str:
+        if self.way == "mcas":
+            return "mcas"
+        return f"file:{self.place}" if self.way == "file" else f"{self.way}://{self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was answered; an empty text is a source that is not wanted."""
+
+    listen_tcp: str = "127.0.0.1:5514"
+    listen_http: str = ""
+    token_file: str = ""
+    file: str = ""
+    format: str = "MCAS"
+    zone: str = "GMT"
+    targets: tuple[Target, ...] = ()
+
+
+def plan_of(config: Config) -> Plan:
+    """Return the answers that come nearest to a configuration."""
+    found = {"listen_tcp": "", "listen_http": "", "token_file": "", "file": ""}
+    for source in config.sources:
+        match source:
+            case TcpSourceConfig():
+                found["listen_tcp"] = str(source.listen)
+            case HttpSourceConfig():
+                found["listen_http"] = str(source.listen)
+                found["token_file"] = str(source.token_file or "")
+            case FileSourceConfig():
+                found["file"] = str(source.path)
+            case _:
+                pass
+    targets = tuple(target for feed in config.feeds for target in _targets(feed.sink))
+    first = config.feeds[0]
+    return Plan(**found, format=first.format.value, zone=first.zone, targets=targets)
+
+
+def _targets(sink: SinkConfig) -> Iterator[Target]:
+    match sink:
+        case SyslogUdpSinkConfig():
+            yield Target("udp", str(sink.destinations[0]))
+        case SyslogTcpSinkConfig():
+            yield Target("tls" if sink.tls else "tcp", str(sink.destinations[0]))
+        case FileSinkConfig():
+            yield Target("file", str(sink.path or "-"))
+        case CloudDiscoverySinkConfig():
+            yield Target("mcas")
+
+
+def text_of(plan: Plan) -> str:
+    """Return the configuration file."""
+    return "\n".join([*_head(), *_sources(plan), *_feeds(plan)]) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield "# The configuration of NSS, written by nss configure, which may be run again."
+    yield "# nss check tells what is wrong with it, nss reload puts a change in force, and"
+    yield "# /usr/share/doc/nss-streamer/docs/configuration.md has every key."
+    yield ""
+    yield "[service]"
+    yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
+    yield '#metrics_listen = "127.0.0.1:9632"'
+    yield ""
+    yield "# The queue between sources and feeds, on disk: what was accepted outlives a crash."
+    yield "[spool]"
+    yield '#max_bytes = "8GiB"'
+    yield "# How long records stay for nss replay, while there is room."
+    yield "#replay_minutes = 60"
+
+
+def _sources(plan: Plan) -> Iterator[str]:
+    yield ""
+    yield ""
+    yield "# Where records come from."
+    if plan.listen_tcp:
+        yield ""
+        yield "# Over TCP, which says nothing about who sends: keep the port behind a firewall, or"
+        yield "# give a certificate (nss install-cert), and the authorities of the senders' own."
+        yield "[sources.tcp]"
+        yield 'kind = "tcp"'
+        yield f"listen = {toml_text(plan.listen_tcp)}"
+        yield '#tls_certificate = "server.pem"'
+        yield '#tls_key = "server.key"'
+    if plan.listen_http:
+        yield ""
+        yield "# Pushed over HTTP, as Cloud NSS does. Without TLS others can read the token."
+        yield "[sources.push]"
+        yield 'kind = "http"'
+        yield f"listen = {toml_text(plan.listen_http)}"
+        if plan.token_file:
+            yield f"token_file = {toml_text(plan.token_file)}"
+        yield '#tls_certificate = "server.pem"'
+        yield '#tls_key = "server.key"'
+    if plan.file:
+        yield ""
+        yield "# A file that grows, followed through its rotation."
+        yield "[sources.web]"
+        yield 'kind = "file"'
+        yield f"path = {toml_text(plan.file)}"
+
+
+def _feeds(plan: Plan) -> Iterator[str]:
+    yield ""
+    yield ""
+    yield "# Where records go."
+    names: Counter[str] = Counter()
+    for target in plan.targets:
+        names[target.feed] += 1
+        number = names[target.feed]
+        name = target.feed if number == 1 else f"{target.feed}-{number}"
+        yield ""
+        yield f"[feeds.{name}]"
+        yield "# A preset (nss presets), the path of a .fof file, or format_string in its place."
+        yield f"format = {toml_text(plan.format)}"
+        yield "# The zone of the times in a line."
+        yield f"zone = {toml_text(plan.zone)}"
+        yield "# Only some records:"
+        yield '#filter = { not_users = ["*@test.example.com"] }'
+        yield f"[feeds.{name}.sink]"
+        yield from _sink(target)
+
+
+def _sink(target: Target) -> Iterator[str]:
+    match target.way:
+        case "udp":
+            yield 'kind = "syslog_udp"'
+            yield "# UDP tells nobody what a busy collector drops: a pace below its limit helps."
+            yield f"destinations = [{toml_text(target.place)}]"
+            yield "#max_messages_per_sec = 9000"
+        case "tcp" | "tls":
+            yield 'kind = "syslog_tcp"'
+            yield f"destinations = [{toml_text(target.place)}]"
+            yield f"tls = {toml_text(target.way == 'tls')}"
+            yield "# Without this, the authorities of the system."
+            yield '#tls_ca = "collectors-ca.pem"'
+        case "file":
+            yield 'kind = "file"'
+            yield f"path = {toml_text(target.place)}"
+            yield "# At this size the file becomes .1, .1 becomes .2 and so on."
+            yield '#rotate_bytes = "1GiB"'
+        case "mcas":
+            yield "# Uploaded with the credentials of sudo nss configure-mcas2."
+            yield 'kind = "cloud_discovery"'

@@ -1,0 +1,1 @@
+"""Uploads to Cloud Discovery of MCAS."""

@@ -1,0 +1,324 @@
+"""Lines into files that are uploaded to Cloud Discovery, which analyses them some hours later.
+
+`send` only collects; lines count as delivered when `flush` says so. An upload has three steps:
+initiate, put, finalize (see `nss.mcas.api`). Each is tried again where it failed, with the same
+upload URL as long as that is valid, also by the next process (see
+`nss.sinks.cloud_discovery.journal`).
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from nss.errors import NssError
+from nss.https.limiter import Limiter
+from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas.api import McasApi, UploadUrl
+from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
+from nss.sinks.backoff import Backoff
+from nss.sinks.cloud_discovery import events
+from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
+from nss.sinks.cloud_discovery.collection import Collection
+from nss.sinks.cloud_discovery.journal import UploadJournal
+from nss.telemetry.audit import AuditLog
+
+THROTTLED_SECS = 5.0
+"""How long to wait when the service asks for fewer requests and names no time."""
+
+LOOK_SECS = 1.0
+"""While an upload is stopped, how often it is looked whether the credentials have changed."""
+
+RECHECK_SECS = 900.0
+"""And how often it is tried although nothing has: what is wrong may be mended in a portal."""
+
+_MAX_URLS = 3
+"""So many upload URLs may expire in one go."""
+
+_GONE = {400, 404, 409, 410, 422}
+"""What a finalize may be answered that has been carried out before, or whose URL is forgotten."""
+
+
+_CONVERT = (
+    "uploads use a legacy token, which goes with its owner's account; "
+    "sudo nss configure-mcas2 takes its place"
+)
+
+
+class Session(Protocol):
+    """What the sink needs of `nss.mcas.session`."""
+
+    limiter: Limiter
+    uses_token: bool
+    """Whether it is a legacy token that opens the way."""
+
+    async def api(self) -> McasApi:
+        """Return the API with the credentials that hold now. Raises `NssError`."""
+
+    def stamp(self) -> object:
+        """Return something that is equal as long as the stored credentials stay the same."""
+
+
+class CloudDiscoverySink:
+    """Collects lines for one data source, and uploads them as files.
+
+    Files being collected and the journal lie in `folder`. Transactions older than 90 days are
+    rejected. What only a person can mend stops the upload until the credentials change; that and
+    its end are told in the audit log.
+
+    `clock` gives seconds that only grow, `now` seconds since the epoch.
+    """
+
+    wants_keys = False
+    max_line_bytes = sys.maxsize
+
+    def __init__(
+        self,
+        name: str,
+        session: Session,
+        folder: Path,
+        audit: AuditLog,
+        *,
+        source_type: str,
+        data_source: str,
+        max_records: int,
+        max_bytes: int,
+        max_secs: float,
+        gzip: bool,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.name = name
+        self.last_error: str | None = None
+        self.max_secs = max_secs
+        self.destination = f"Cloud Discovery, data source {data_source}"
+        self._session = session
+        self._audit = audit
+        self._source_type = source_type
+        self._data_source = data_source
+        self._gzip = gzip
+        self._clock = clock
+        self._now = now
+        self._backoff = backoff or Backoff()
+        self._age = AgeLimit(now)
+        self._journal = UploadJournal(folder / f"{name}.json")
+        self._new_collection = partial(
+            Collection,
+            folder,
+            max_records=max_records,
+            max_bytes=max_bytes,
+            max_secs=max_secs,
+            clock=clock,
+        )
+        self._collection = self._new_collection()
+        self._outgoing: Collection | None = None
+        self._is_repeat = False
+        self._api: McasApi | None = None
+        self._where: UploadUrl | None = None
+        self._is_put = False
+        self._was_finalized = False
+        """Whether a finalize at this URL may have been carried out, though nobody told."""
+        self._stopped: tuple[object, float] | None = None
+        """The stamp of the credentials that won't do, and when to try them again all the same."""
+
+    async def open(self) -> None:
+        """Find out what an earlier process had uploaded, or had begun to."""
+        try:
+            await asyncio.to_thread(self._journal.load)
+        except (OSError, ValueError):
+            events.journal_unreadable(self.name)
+
+    async def close(self) -> None:
+        """Let go of what was collected: the spool has it."""
+        self._collection.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
+
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know though nothing is wrong."""
+        return _CONVERT if self._session.uses_token else None
+
+    @property
+    def collected(self) -> int:
+        """How many lines wait for an upload that has not begun."""
+        return self._collection.records
+
+    def due_secs(self) -> float | None:
+        """Return in how many seconds to `flush`; `None` when there is nothing to upload."""
+        return self._collection.due_secs()
+
+    def begin(self, sequence: int, accepted_at: float) -> None:
+        """The lines that follow are of this batch, as the spool names it."""
+        self._is_repeat = (sequence, accepted_at) in self._journal.delivered
+        if not self._is_repeat:
+            self._collection.begin((sequence, accepted_at))
+
+    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+        """Collect lines; see `Sink.send` and `CollectingSink`."""
+        fresh = self._age.within(lines)
+        if fresh and not self._is_repeat:
+            try:
+                self._collection.add(lines if fresh == len(lines) else lines[:fresh])
+            except OSError as error:
+                return self._later(f"lines can't be collected: {_why(error)}")
+        if fresh < len(lines):
+            return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
+        return Delivered()
+
+    async def flush(self) -> Delivered | RetryAfter:
+        """Upload what was collected, after what an earlier process had begun to upload."""
+        # At once, before anything is awaited: later, half a batch might have been collected.
+        if self._outgoing is None and self._collection.records:
+            self._outgoing = self._collection
+            self._collection = self._new_collection(largest_batch=self._outgoing.largest_batch)
+        tried = self._session.stamp()
+        if self._stopped is not None:
+            stamp, until = self._stopped
+            if tried == stamp and self._clock() < until:
+                return RetryAfter(0, LOOK_SECS, self.last_error or "")
+        try:
+            api = await self._session.api()
+            if api is not self._api:
+                self._api, self._where = api, None
+            await self._settle(api)
+            if self._outgoing is not None:
+                await self._upload(api, self._outgoing)
+        except Throttled as error:
+            secs = error.retry_after_secs or THROTTLED_SECS
+            self._session.limiter.hold(secs)
+            return self._later(error.sentence, secs)
+        except (Unreachable, UploadExpired) as error:
+            return self._later(error.sentence)
+        except OSError as error:
+            return self._later(_why(error))
+        except NssError as error:
+            return self._stop(error, tried)
+        self._went_well()
+        return Delivered()
+
+    # An upload.
+
+    async def _upload(self, api: McasApi, outgoing: Collection) -> None:
+        began_at = self._clock()
+        pack = outgoing.gzipped if self._gzip else outgoing.plain
+        file, size_bytes = await asyncio.to_thread(pack)
+        for attempt in range(_MAX_URLS):
+            try:
+                where = self._where
+                if where is None:
+                    where = self._where = await api.initiate(
+                        self._filename(outgoing), self._source_type
+                    )
+                    self._is_put = self._was_finalized = False
+                if not self._is_put:
+                    await api.put(where, file, size_bytes)
+                    self._is_put = True
+                    await asyncio.to_thread(self._journal.begin, where.url, outgoing.batches)
+                await self._finalize(api, where)
+                break
+            except (UploadExpired, _NoMore):
+                self._where = None
+                if attempt == _MAX_URLS - 1:
+                    raise
+        self._where = self._outgoing = None
+        await self._note_delivered()
+        events.uploaded(self.name, outgoing.records, size_bytes, self._clock() - began_at)
+        outgoing.close()
+
+    async def _finalize(self, api: McasApi, where: UploadUrl) -> None:
+        """Raises `_NoMore` when it can't be done, and may have been done before."""
+        was_finalized, self._was_finalized = self._was_finalized, True
+        try:
+            await api.finalize(where, self._data_source)
+        except Refused as error:
+            self._was_finalized = was_finalized
+            if was_finalized and _is_gone(error):
+                events.upload_repeated(self.name, error.status)
+                raise _NoMore(error.sentence) from None
+            if _is_gone(error):
+                self._where = None  # whatever was wrong with it, the next try has another
+            raise
+        except Throttled:
+            self._was_finalized = was_finalized
+            raise
+
+    async def _settle(self, api: McasApi) -> None:
+        """Finalize what was put at a URL of earlier, or find that it has to be uploaded again.
+
+        It was put by an earlier process, or by this one with other credentials.
+        """
+        unfinished = self._journal.unfinished
+        if unfinished is None or self._where is not None:
+            return
+        try:
+            await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
+        except Refused as error:
+            if not _is_gone(error):
+                raise
+            events.upload_repeated(self.name, error.status)
+            await asyncio.to_thread(self._journal.give_up)
+            return
+        events.upload_finished_late(self.name, len(unfinished.batches))
+        await self._note_delivered()
+        outgoing = self._outgoing
+        if outgoing is not None and self._journal.delivered.issuperset(outgoing.batches):
+            outgoing.close()
+            self._outgoing = None
+
+    async def _note_delivered(self) -> None:
+        try:
+            await asyncio.to_thread(self._journal.finish)
+        except OSError as error:  # what this process knows holds; the next one may upload it again
+            events.journal_unwritable(self.name, _why(error))
+
+    def _filename(self, outgoing: Collection) -> str:
+        at = datetime.fromtimestamp(self._now(), UTC)
+        sequence = outgoing.batches[0][0]
+        end = "log.gz" if self._gzip else "log"
+        return f"{self.name}-{at:%Y%m%dT%H%M%S}-{sequence}.{end}"
+
+    # What came of it.
+
+    def _later(self, why: str, secs: float = 0.0) -> RetryAfter:
+        self.last_error = f"upload failed: {why}"
+        events.upload_failed(self.name, why)
+        return RetryAfter(0, max(secs, self._backoff.next_secs()), self.last_error)
+
+    def _stop(self, error: NssError, tried: object) -> RetryAfter:
+        told = str(error).replace("\nTry: ", ". Try: ")
+        reason = f"upload stopped: {told}"
+        if reason != self.last_error:
+            code = error.code if isinstance(error, McasError) else None
+            self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
+            events.upload_stopped(self.name, reason)
+        self.last_error = reason
+        self._stopped = (tried, self._clock() + RECHECK_SECS)
+        return RetryAfter(0, LOOK_SECS, reason)
+
+    def _went_well(self) -> None:
+        if self._stopped is not None:
+            self._audit.write("upload", "resumed", feed=self.name)
+            self._stopped = None
+        if self.last_error is not None:
+            events.upload_recovered(self.name)
+        self.last_error = None
+        self._backoff.reset()
+
+
+class _NoMore(Unreachable):
+    """A file that was put can't be finalized any more."""
+
+
+def _is_gone(error: Refused) -> bool:
+    """Return whether a refused finalize says something about the URL, and nothing about us."""
+    return error.status in _GONE and error.code != api_errors.NO_DATA_SOURCE
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,1 @@
+"""Syslog over UDP and over TCP, with TLS if wanted."""

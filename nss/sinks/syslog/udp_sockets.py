@@ -1,0 +1,184 @@
+"""The sockets to one UDP address: bursts of datagrams, and what the network says about them.
+
+asyncio-dgram owns each socket: it opens it and reads what comes back. Bursts go through a second
+descriptor of the same socket with plain `send`, since an awaited send a datagram costs more than
+the kernel's own work. Error reporting (IP_RECVERR) is on while a burst runs: without it the
+kernel says of a datagram that it dropped for want of a buffer that it was sent, and keeps quiet
+about unreachable hosts. It is off whenever the event loop runs: switching it off empties the
+socket's error queue, which nobody reads; asyncio spins on a filled one and uvloop crashes.
+"""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import call, length_hint
+from typing import Any
+
+import asyncio_dgram
+
+from nss.sinks.syslog.destinations import Target
+
+SendOf = Callable[[socket.socket], Callable[[bytes], int]]
+
+MAX_IPV4_BYTES = 65_507
+MAX_IPV6_BYTES = 65_527
+
+_ANSWER_STEPS = 10
+
+# linux/in.h and linux/in6.h; the socket module of Python 3.11 lacks them.
+_IP_MTU_DISCOVER, _IP_RECVERR, _IP_MTU = 10, 11, 14
+_IPV6_MTU_DISCOVER, _IPV6_MTU, _IPV6_RECVERR = 23, 24, 25
+_PMTUDISC_DO, _PMTUDISC_PROBE = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """The socket options and sizes of one IP version."""
+
+    level: int
+    report_errors: int
+    mtu_discover: int
+    mtu: int
+    header_bytes: int
+    max_bytes: int
+
+
+_FAMILIES = {
+    socket.AF_INET: _Family(
+        socket.IPPROTO_IP, _IP_RECVERR, _IP_MTU_DISCOVER, _IP_MTU, 28, MAX_IPV4_BYTES
+    ),
+    socket.AF_INET6: _Family(
+        socket.IPPROTO_IPV6, _IPV6_RECVERR, _IPV6_MTU_DISCOVER, _IPV6_MTU, 48, MAX_IPV6_BYTES
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """How far a burst came, and the error of the send after that, if there was one."""
+
+    sent: int
+    error: OSError | None = None
+
+
+class Path:
+    """The sockets to one target; each has a source port of its own."""
+
+    def __init__(self, target: Target, send_of: SendOf) -> None:
+        self.target = target
+        self._send_of = send_of
+        self._streams: list[Any] = []
+        self._readers: list[asyncio.Task[None]] = []
+        self._sockets: list[socket.socket] = []
+        self._sends: list[Callable[[bytes], int]] = []
+        self._errors: dict[int, OSError] = {}
+
+    async def open(self, source_ports: int, sndbuf_bytes: int | None) -> None:
+        """Connect the sockets. Raises OSError, for example when there is no route."""
+        for port in range(source_ports):
+            stream = await asyncio_dgram.connect((self.target.address, self.target.port))
+            self._streams.append(stream)
+            self._readers.append(asyncio.create_task(self._read(port)))
+            burst_socket = socket.socket(fileno=os.dup(stream.socket.fileno()))
+            self._sockets.append(burst_socket)
+            self._sends.append(self._send_of(burst_socket))
+            burst_socket.settimeout(0)
+            if sndbuf_bytes is not None:
+                burst_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf_bytes)
+        self._family = _FAMILIES[self._sockets[0].family]
+
+    def burst(self, lines: Sequence[bytes], header: bytes, ports: Sequence[int] | None) -> Burst:
+        """Send each line behind `header` until one fails; never waits.
+
+        `ports` holds the index of the socket for each line; without it all go to the first.
+        """
+        rest = iter(lines)
+        messages = map(header.__add__, rest) if header else rest
+        sends = self._sends
+        self._report_errors(on=True)
+        try:
+            # The loops run in C; the iterator knows how far they came.
+            if ports is None:
+                deque(map(sends[0], messages), maxlen=0)
+            else:
+                deque(map(call, map(sends.__getitem__, ports), messages), maxlen=0)
+        except OSError as error:
+            return Burst(len(lines) - length_hint(rest) - 1, error)
+        finally:
+            self._report_errors(on=False)
+        return Burst(len(lines))
+
+    def take_errors(self) -> dict[int, OSError]:
+        """Return what the network said since the last call, by index of the socket."""
+        # An ICMP error that another CPU was handling may have slipped into an error queue after
+        # the burst emptied it: uvloop's reader crashes on one, so they are emptied once more.
+        self._report_errors(on=False)
+        errors, self._errors = self._errors, {}
+        for port, stream in enumerate(self._streams):
+            error = _queued_error(stream)
+            if error is not None:
+                errors[port] = error
+            number = self._sockets[port].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                errors[port] = OSError(number, os.strerror(number))
+        return errors
+
+    async def answer(self, wait_secs: float) -> dict[int, OSError]:
+        """Return what the network says within `wait_secs`, as soon as it says something."""
+        errors = self.take_errors()
+        for _ in range(_ANSWER_STEPS):
+            if errors or not wait_secs:
+                break
+            await asyncio.sleep(wait_secs / _ANSWER_STEPS)
+            errors = self.take_errors()
+        return errors
+
+    def max_datagram_bytes(self) -> int:
+        """Return the longest datagram that the kernel takes for this path.
+
+        That is the path's MTU if the socket must not fragment, else what IP can carry.
+        """
+        family, first = self._family, self._sockets[0]
+        if first.getsockopt(family.level, family.mtu_discover) in {_PMTUDISC_DO, _PMTUDISC_PROBE}:
+            mtu_bytes = first.getsockopt(family.level, family.mtu)
+            return min(mtu_bytes - family.header_bytes, family.max_bytes)
+        return family.max_bytes
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        for burst_socket in self._sockets:
+            burst_socket.close()
+        for stream in self._streams:
+            stream.close()
+        await asyncio.gather(*self._readers)
+
+    def _report_errors(self, *, on: bool) -> None:
+        level, option = self._family.level, self._family.report_errors
+        for burst_socket in self._sockets:
+            burst_socket.setsockopt(level, option, on)
+
+    async def _read(self, port: int) -> None:
+        """Keep the errors that come back; drop answers, or they would pile up in the stream."""
+        stream = self._streams[port]
+        while True:
+            try:
+                await stream.recv()
+            except asyncio_dgram.TransportClosed:
+                return
+            except OSError as error:
+                self._errors[port] = error
+
+
+def _queued_error(stream: Any) -> OSError | None:  # noqa: ANN401 - asyncio-dgram has no types
+    """Return the last error that asyncio-dgram has kept, and empty its queue."""
+    last = None
+    while True:
+        try:
+            _ = stream.exception
+        except OSError as error:
+            last = error
+        else:
+            return last

@@ -1,0 +1,1 @@
+"""Records from a file, followed through rotation or read once."""

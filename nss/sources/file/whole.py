@@ -1,0 +1,152 @@
+"""Reads a file once from start to end, unpacked when it is gzip (told by its first bytes)."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from nss.batch import BATCH_MAX_BYTES, Batch
+from nss.errors import SourceError
+from nss.sources import events
+from nss.sources.file.logfile import LogFile, Position, Seen, kept_position
+from nss.sources.framing.json import AutoFramer
+
+
+class WholeFile:
+    """The records of a file as it is now, about 1 MiB at a time.
+
+    With the position of a batch accepted before, reading goes on there if the file is still the
+    same, grown or not.
+    """
+
+    def __init__(
+        self, name: str, path: Path, *, max_record_bytes: int, position: str | None = None
+    ) -> None:
+        self._name = name
+        self._path = path
+        self._max_record_bytes = max_record_bytes
+        self._position = kept_position(name, path, position)
+        self._file: LogFile | None = None
+        self._framer = AutoFramer(max_record_bytes)
+        self._unpacked: _Unpacked | None = None
+        self._ended = False
+
+    def read(self) -> Batch | None:
+        """Return the next batch, `None` after the last. Raises `SourceError`.
+
+        What could be read before an error is returned first.
+        """
+        try:
+            file = self._file or self._open()
+            while not self._ended:
+                batch = self._step(file)
+                if batch is not None:
+                    return batch
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(
+                f"file source: can't read: {_reason(error)} ({self._path})", tip=_tip(error)
+            ) from error
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._ended = True
+        if self._unpacked is not None:
+            self._unpacked.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _step(self, file: LogFile) -> Batch | None:
+        block = self._unpacked.read() if self._unpacked else file.read(BATCH_MAX_BYTES)
+        self._ended = not block
+        framer = self._framer
+        data = framer.feed(block) if block else framer.flush()
+        if not data:
+            return None
+        return Batch(self._name, data, framer.records, self._position_now(file).text(self._path))
+
+    def _position_now(self, file: LogFile) -> Position:
+        framer = self._framer
+        if self._unpacked is None:
+            return file.position(framer.held_bytes, spans_lines=framer.spans_lines)
+        offset = self._unpacked.offset - framer.held_bytes
+        return Position(file.id, offset, Seen.of(b""), file.mtime_ns, framer.spans_lines, gzip=True)
+
+    def _open(self) -> LogFile:
+        file = LogFile(self._path)
+        self._file = file
+        position = self._position
+        offset = 0
+        if position is not None:
+            if _is_here(file, position):
+                offset = position.offset
+            else:
+                events.position_lost(self._name, str(self._path))
+        if position is not None and offset:
+            self._framer = AutoFramer(
+                self._max_record_bytes, spans_lines=position.spans_lines, at_start=False
+            )
+        if file.compressed:
+            self._unpacked = _Unpacked(file, offset)
+        events.file_opened(self._name, str(self._path), offset)
+        return file
+
+
+def _is_here(file: LogFile, position: Position) -> bool:
+    """Tell whether a position is in this file; a plain one is gone to."""
+    if not file.has(position.file) or position.gzip != file.compressed:
+        return False
+    return position.gzip or file.resume(position)
+
+
+class _Unpacked:
+    """The bytes of a gzip file, all members of it, from `offset` on."""
+
+    def __init__(self, file: LogFile, offset: int) -> None:
+        self._packed = file.stream()
+        self._stream = gzip.GzipFile(fileobj=self._packed)
+        self._error: OSError | EOFError | zlib.error | None = None
+        self._skip_bytes = offset
+        self.offset = offset
+        """Unpacked bytes up to the end of the last `read`."""
+
+    def read(self) -> bytes:
+        """Return about 1 MiB; none at the end. Bytes before an error come before it is raised."""
+        block = bytearray()
+        while len(block) < BATCH_MAX_BYTES and self._error is None:
+            try:
+                piece = self._stream.read1(BATCH_MAX_BYTES)
+            except (OSError, EOFError, zlib.error) as error:
+                self._error = error
+                break
+            if not piece:
+                break
+            block += piece[self._skip_bytes :]
+            self._skip_bytes = max(0, self._skip_bytes - len(piece))
+        if self._error is not None and not block:
+            raise self._error
+        self.offset += len(block)
+        return bytes(block)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+        self._packed.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
+
+
+def _tip(error: Exception) -> str:
+    match error:
+        case FileNotFoundError():
+            return "check the path, or set follow = true to wait for the file"
+        case PermissionError():
+            return "let the user that nss runs as read the file and enter its folders"
+        case EOFError() | gzip.BadGzipFile() | zlib.error():
+            return "the file is damaged or not complete yet: copy it again"
+        case _:
+            return "check the disk, then read the file again"

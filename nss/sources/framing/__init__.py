@@ -1,0 +1,1 @@
+"""Blocks of bytes -> records, one a line."""

@@ -1,0 +1,301 @@
+"""Turns blocks of bytes into complete records, one a line: newline framing and octet counting.
+
+Every framer takes blocks as they were read, cut anywhere, and returns batch data: records each
+ended by LF, no blank lines. Memory is bounded whatever the input: a record longer than
+`max_record_bytes` comes out cut to one byte more than that, so that the reader can tell, and the
+rest of it is skipped. JSON that isn't one value a line is the matter of `nss.sources.framing.json`.
+"""
+
+import re
+from typing import Literal, Protocol
+
+import msgspec
+
+Framing = Literal["newline", "octet"]
+
+BOM = b"\xef\xbb\xbf"
+_ARRAY = ord("[")
+_OBJECT = ord("{")
+_LENGTH = re.compile(rb"([1-9][0-9]{0,9}) ")
+_LENGTH_BEGUN = re.compile(rb"(?:[1-9][0-9]{0,9})?")
+_BREAKS = (b"\n", b"\r")
+_MESSAGE_STARTS = (b"<", b"{", b"[")
+
+
+class Framer(Protocol):
+    """Finds where records begin and end in one stream of bytes."""
+
+    @property
+    def records(self) -> int:
+        """The number of lines in what `feed` or `flush` returned last."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes fed that belong to no record returned so far; a restart reads them again."""
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the records that `block` completes, and keep the rest."""
+
+    def flush(self) -> bytes:
+        """Return what is left at the end of the stream as the last record."""
+
+
+class FramingError(ValueError):
+    """The stream isn't framed as it should be; where its next record begins can't be known.
+
+    `data` holds the records that were complete before the fault, `records` how many.
+    """
+
+    def __init__(self, message: str, data: bytes, records: int) -> None:
+        super().__init__(message)
+        self.data = data
+        self.records = records
+
+
+class LineFramer:
+    """Records that end with LF or CRLF.
+
+    A line that is a JSON array of objects becomes one line for each of them. A byte order mark
+    is dropped where the stream begins (`at_start`).
+    """
+
+    def __init__(self, max_record_bytes: int, *, at_start: bool = True) -> None:
+        self.records = 0
+        self.held_bytes = 0
+        self._max_bytes = max_record_bytes
+        self._at_start = at_start
+        self._half = bytearray()
+        self._cut = False
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the lines that `block` completes."""
+        end = block.rfind(b"\n") + 1
+        if not end:
+            self.records = 0
+            self._hold(block)
+            return b""
+        cut = b""
+        if self._cut:
+            cut = bytes(self._half) + b"\n"
+            data = block[block.find(b"\n") + 1 : end]
+            self._at_start = False
+        elif self._half:
+            data = b"".join((self._half, memoryview(block)[:end]))
+        else:
+            data = block[:end]
+        self._let_go()
+        data, self.records = self._clean(data)
+        if end < len(block):
+            self._hold(block[end:])
+        if not cut:
+            return data
+        self.records += 1
+        return cut + data
+
+    def flush(self) -> bytes:
+        """Return the last line, which no LF ended."""
+        data = bytes(self._half) + b"\n"
+        if self._cut:
+            self.records = 1
+        else:
+            data, self.records = self._clean(data)
+        self._let_go()
+        return data
+
+    def _hold(self, half: bytes) -> None:
+        self.held_bytes += len(half)
+        if self._cut:
+            return
+        self._half += half
+        if len(self._half) > self._max_bytes + 1:
+            del self._half[self._max_bytes + 1 :]
+            self._cut = True
+
+    def _let_go(self) -> None:
+        self.held_bytes = 0
+        self._half.clear()
+        self._cut = False
+
+    def _clean(self, data: bytes) -> tuple[bytes, int]:
+        """Return lines as batch data, and their number."""
+        if self._at_start:
+            self._at_start = False
+            data = data.removeprefix(BOM)
+        lines = -1 if b"\r" in data else self._count_plain(data)
+        if lines >= 0:
+            return data, lines
+        records = []
+        for line in data.split(b"\n"):
+            records += _records(line.removesuffix(b"\r"), self._max_bytes)
+        return joined(records), len(records)
+
+    def _count_plain(self, data: bytes) -> int:
+        """Return the number of lines, or -1 when one is blank, too long or may be an array.
+
+        Every record of the hot path comes through here. Hopping with memchr looks at all three
+        in a sixth of the time of one search for two bytes (0.13 against 0.78 us a line of 1 KB).
+        """
+        find = data.find
+        max_bytes = self._max_bytes
+        lines = start = 0
+        while (end := find(b"\n", start)) >= 0:
+            if 0 < end - start <= max_bytes and data[start] != _ARRAY:
+                lines += 1
+                start = end + 1
+            else:
+                return -1
+        return lines
+
+
+class OctetFramer:
+    """Records that are preceded by their length in bytes: `LEN SP MSG` (RFC 6587, 3.4.1).
+
+    A line feed inside a message becomes a space. Line feeds between messages, which some senders
+    add and do not count, are passed over.
+    """
+
+    def __init__(self, max_record_bytes: int) -> None:
+        self.records = 0
+        self.held_bytes = 0
+        self._max_bytes = max_record_bytes
+        self._held = bytearray()
+        self._skip_bytes = 0
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the messages that `block` completes; raise `FramingError` on a bad length."""
+        held = self._held
+        held += block
+        records: list[bytes] = []
+        at = self._skip(0)
+        while (header := _LENGTH.match(held, at)) is not None:
+            message_bytes = int(header[1])
+            start = header.end()
+            end = start + min(message_bytes, self._max_bytes + 1)
+            if end > len(held):
+                break
+            message = bytes(held[start:end])
+            self._skip_bytes = message_bytes - len(message)
+            records += [message.replace(b"\n", b" ")] if self._skip_bytes else self._whole(message)
+            at = self._skip(end)
+        if header is None and not _LENGTH_BEGUN.fullmatch(held, at):
+            raise FramingError(
+                _bad_length(bytes(held[at : at + 12])), joined(records), len(records)
+            )
+        del held[:at]
+        self.held_bytes = len(held)
+        self.records = len(records)
+        return joined(records)
+
+    def flush(self) -> bytes:
+        """Return nothing: a message that is shorter than its length says is no record."""
+        self.records = 0
+        return b""
+
+    def _skip(self, at: int) -> int:
+        """Pass over the rest of a message that was cut and over line feeds between messages."""
+        skipped = min(self._skip_bytes, len(self._held) - at)
+        self._skip_bytes -= skipped
+        at += skipped
+        while not self._skip_bytes and self._held[at : at + 1] in _BREAKS:
+            at += 1
+        return at
+
+    def _whole(self, message: bytes) -> list[bytes]:
+        line = message.rstrip(b"\r\n").replace(b"\r\n", b" ").replace(b"\n", b" ")
+        return _records(line, self._max_bytes)
+
+
+class StreamFramer:
+    """Decides by the beginning of a connection how it is framed; until then, it waits."""
+
+    def __init__(self, max_record_bytes: int) -> None:
+        self.records = 0
+        self._max_bytes = max_record_bytes
+        self._start = b""
+        self._framer: Framer | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes fed that belong to no record returned so far."""
+        return len(self._start) if self._framer is None else self._framer.held_bytes
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the records that `block` completes; raise `FramingError` on a bad length."""
+        if self._framer is None:
+            block = self._start + block
+            framing = detect_framing(block, self._max_bytes)
+            if framing is None:
+                self._start = block
+                return b""
+            self._start = b""
+            octet = framing == "octet"
+            self._framer = OctetFramer(self._max_bytes) if octet else LineFramer(self._max_bytes)
+        data = self._framer.feed(block)
+        self.records = self._framer.records
+        return data
+
+    def flush(self) -> bytes:
+        """Return what is left as the last record."""
+        if self._framer is None:  # no octet counting, or it would have shown
+            self._framer = LineFramer(self._max_bytes)
+            self._framer.feed(self._start)
+        data = self._framer.flush()
+        self.records = self._framer.records
+        return data
+
+
+def detect_framing(start: bytes, max_record_bytes: int, *, ended: bool = False) -> Framing | None:
+    """Tell octet counting from newline framing by how a connection begins.
+
+    `None` means that more bytes are needed; with `ended` there are none and it is not returned.
+    A number and a space make octet counting only when the number may be a length and the message
+    fits it: no line feed before its end (unless it is JSON or has a syslog priority, which no
+    number would precede otherwise), and another length after it.
+    """
+    header = _LENGTH.match(start)
+    if header is None:
+        begun = not ended and _LENGTH_BEGUN.fullmatch(start)
+        return None if begun else "newline"
+    if int(header[1]) > max_record_bytes:
+        return "newline"
+    return _fits(start, header.end(), int(header[1]), ended=ended)
+
+
+def _fits(start: bytes, at: int, message_bytes: int, *, ended: bool) -> Framing | None:
+    """Tell whether a message of that length may begin at `at`."""
+    end = at + message_bytes
+    if len(start) > end:
+        after = start[end:].lstrip(b"\r\n")[:12]
+        follows = _LENGTH.match(after) or _LENGTH_BEGUN.fullmatch(after)
+        return "octet" if follows else "newline"
+    if len(start) == end or start[at : at + 1] in _MESSAGE_STARTS:
+        return "octet"
+    line_ends = b"\n" in start[at : end - 1]
+    return "newline" if line_ends or ended else None
+
+
+def _bad_length(found: bytes) -> str:
+    return f"octet counting: a length and a space should be here, not {found!r}"
+
+
+def _records(line: bytes, max_bytes: int) -> list[bytes]:
+    """Return the records of one line: none when it is blank, several when it is an array."""
+    if not line:
+        return []
+    if line[0] == _ARRAY and len(line) <= max_bytes:
+        return _elements(line)
+    return [line[: max_bytes + 1]]
+
+
+def _elements(line: bytes) -> list[bytes]:
+    """Return the elements of a JSON array of objects, or the line itself when it is none."""
+    try:
+        elements = [bytes(raw) for raw in msgspec.json.decode(line, type=list[msgspec.Raw])]
+    except (msgspec.DecodeError, RecursionError):
+        return [line]
+    return elements if all(element[0] == _OBJECT for element in elements) else [line]
+
+
+def joined(records: list[bytes]) -> bytes:
+    """Return records as batch data."""
+    return b"\n".join(records) + b"\n" if records else b""

@@ -1,0 +1,1 @@
+"""Records pushed over HTTP, as Cloud NSS does."""

@@ -1,0 +1,1 @@
+"""Records from TCP connections, with TLS if wanted."""

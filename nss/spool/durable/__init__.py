@@ -1,0 +1,1 @@
+"""The spool in SQLite: what is accepted survives the process."""

@@ -1,0 +1,344 @@
+"""The thread that writes: it commits together what waits, and tries again what failed.
+
+Everything is done in the order it was asked for, except that a batch without room lets advances
+and questions pass, since only they make room. What was done is reported once it is committed.
+"""
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from nss.batch import Batch
+from nss.errors import unplanned
+from nss.spool import SpoolError
+from nss.spool.durable import events, feed_rows, schema
+from nss.spool.durable.bookkeeping import Saved
+from nss.spool.durable.packing import Packed
+from nss.spool.durable.schema import At
+from nss.spool.durable.store import Appended, Store
+from nss.wording import size_text
+
+AGAIN_SECS = 0.5
+"""After an error of the disk, and while space is missing, how soon it is tried again."""
+
+IDLE_SECS = 5.0
+"""How often old batches are looked for while nothing else happens."""
+
+CHECKPOINT_BYTES = 32 << 20
+"""When the write-ahead log has grown by so much, it is carried over into the file."""
+
+COMMIT_BYTES = 128 << 10
+"""Beside its blobs, a transaction is taken to write so much to the write-ahead log."""
+
+PURGE_AGAIN_SECS = 0.02
+"""The pause between transactions while there are many old batches to delete."""
+
+_BROKEN = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CONSTRAINT,  # a number is there twice: the file contradicts itself
+}
+
+_UNSTORABLE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""SQLite does not take such a value."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """A batch that wants to be accepted."""
+
+    batch: Batch
+    accepted: Callable[[Appended], None]
+    failed: Callable[[BaseException], None]
+    cancelled: bool = False
+    packed: Packed | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """Anything else: `run` in a transaction, then `done` with what it returned."""
+
+    run: Callable[[Store], object]
+    done: Callable[[object], None]
+    failed: Callable[[BaseException], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of one transaction; the callbacks are for the thread that asked."""
+
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    last_sequence: int = 0
+    used_bytes: int = 0
+    rejects: int = 0
+    waiting: int = 0
+    """Batches that wait for room."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Records dropped for room, by feed."""
+    passed: dict[str, int] = field(default_factory=dict)
+    """Where the cursors of these feeds are now."""
+    last_error: str | None = None
+
+
+class Committer:
+    """Runs the store in a thread of its own. `tell` gets reports there, and must not block."""
+
+    def __init__(
+        self, store: Store, tell: Callable[[Report], None], at: At, again_secs: float = AGAIN_SECS
+    ) -> None:
+        self._store = store
+        self._tell = tell
+        self._at = at
+        self._again_secs = again_secs
+        self._asked: deque[Append | Work] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._appends: deque[Append] = deque()
+        self._works: deque[Work] = deque()
+        self._saved = store.save()
+        self._unsaved_bytes = 0
+        self._purging = False
+        self._ended: SpoolError | None = None
+        self._last_error: str | None = None
+        self._pausing = False
+        """After an error of the disk; without one, whoever asks wakes the thread."""
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def ask(self, what: Append | Work) -> None:
+        """Have something done; any thread may ask. When the thread has ended it fails at once."""
+        with self._changed:
+            ended = self._ended
+            if ended is None:
+                self._asked.append(what)
+                self._changed.notify()
+        if ended is not None:
+            what.failed(ended)
+
+    def stop(self) -> None:
+        """Do what was asked for, if the disk lets it, and end; returns when it has."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ended = SpoolError(f"spool: it is closed ({self._store.path})")
+        try:
+            while self._take():
+                self._commit()
+            self._commit()
+            if self._works:
+                events.stopped_uncommitted(str(self._store.path), str(self._last_error))
+            self._checkpoint("TRUNCATE")
+        except BaseException as error:  # noqa: BLE001 - nobody else would hear of it
+            ended = self._gave_up(error)
+        finally:
+            self._end(ended)
+            with suppress(sqlite3.Error):
+                self._store.connection.close()
+
+    def _gave_up(self, error: BaseException) -> SpoolError:
+        """Let it be known that nothing is written any more. The error's text may quote a record."""
+        why = unplanned(error)
+        events.gave_up(str(self._store.path), why)
+        if self._store.connection.in_transaction:
+            self._undo(self._saved)
+        self._last_error = f"spool: nothing is written any more: {why} ({self._store.path})"
+        return SpoolError(self._last_error, tip="start NSS again, and report this as a bug")
+
+    def _end(self, ended: SpoolError) -> None:
+        """Fail what was not done; from now on `ask` does."""
+        with self._changed:
+            self._ended = ended
+            left = [*self._works, *self._appends, *self._asked]
+            self._works.clear()
+            self._appends.clear()
+            self._asked.clear()
+        self._tell(self._report([partial(one.failed, ended) for one in left]))
+
+    def _take(self) -> bool:
+        """Wait for something to do; return False to end."""
+        with self._changed:
+            if self._pausing:
+                self._changed.wait_for(lambda: self._stopping, self._again_secs)
+            elif not self._asked and not self._stopping:
+                self._changed.wait(self._patience_secs)
+            while self._asked:
+                one = self._asked.popleft()
+                if isinstance(one, Append):
+                    self._appends.append(one)
+                else:
+                    self._works.append(one)
+            return not self._stopping
+
+    @property
+    def _patience_secs(self) -> float:
+        if self._purging:
+            return PURGE_AGAIN_SECS
+        return self._again_secs if self._appends or self._last_error else IDLE_SECS
+
+    def _commit(self) -> None:
+        """Do what can be done now, and report it."""
+        for one in self._appends:
+            if one.packed is None:
+                one.packed = self._store.pack(one.batch.data)
+        while not self._finished():
+            continue  # without what was refused
+
+    def _finished(self, *, accepting: bool = True) -> bool:
+        """Do all of it in one transaction; return whether there is nothing more to do now.
+
+        If the disk does not take it, all but new batches: a feed that moves on may make room.
+        """
+        self._saved = self._store.save()
+        try:
+            report, left = self._transaction(accepting=accepting)
+        except _Refused as refused:
+            self._undo(self._saved)
+            self._refuse(refused)
+            return False
+        except sqlite3.Error as error:
+            self._undo(self._saved)
+            self._failed(error)
+            return not self._appends or not accepting or self._finished(accepting=False)
+        self._appends = left
+        self._works.clear()
+        self._tell(report)
+        if self._unsaved_bytes > CHECKPOINT_BYTES:
+            self._checkpoint("PASSIVE")
+        return True
+
+    def _transaction(self, *, accepting: bool) -> tuple[Report, deque[Append]]:
+        """Return what came of it, and the batches that are left.
+
+        Raises `sqlite3.Error` or `_Refused`, after which nothing of it holds.
+        """
+        store, callbacks = self._store, list[Callable[[], None]]()
+        store.connection.execute("BEGIN IMMEDIATE")
+        for work in self._works:
+            result = _attempt(work, partial(work.run, store))
+            callbacks.append(partial(work.done, result))
+        left, problem = self._accept(callbacks) if accepting else (self._appends, None)
+        self._purging = store.purge()
+        feed_rows.save(store)
+        store.give_back_pages()
+        self._at("before commit")
+        store.connection.execute("COMMIT")
+        self._at("after commit")
+        self._unsaved_bytes += COMMIT_BYTES
+        if accepting:
+            self._healthy(problem)
+        report = self._report(callbacks)
+        report.waiting = len(left)
+        report.dropped, store.state.dropped = store.state.dropped, {}
+        report.passed = {feed: store.state.feeds[feed].passed for feed in report.dropped}
+        return report, left
+
+    def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
+        """Write the batches that there is room for; return the others, and what is wrong."""
+        left = deque(one for one in self._appends if not one.cancelled)
+        # What was wrong is looked at even when nothing waits: a sender may have given up by now.
+        if (left or self._last_error is not None) and self._store.lacks_space():
+            least = size_text(self._store.limits.min_free_bytes)
+            return left, f"the file system has less than {least} free (spool.min_free_bytes)"
+        while left and left[0].packed is not None:
+            one, packed = left[0], left[0].packed
+            if not self._store.make_room(len(packed.data)):
+                break
+            left.popleft()
+            self._unsaved_bytes += len(packed.data)
+            appended = _attempt(one, partial(self._store.append, one.batch, packed))
+            callbacks.append(partial(one.accepted, appended))
+        return left, None
+
+    def _report(self, callbacks: list[Callable[[], None]]) -> Report:
+        state = self._store.state
+        return Report(
+            callbacks,
+            last_sequence=state.last_sequence,
+            used_bytes=state.used_bytes,
+            rejects=self._store.rejects.size[0],
+            waiting=len(self._appends),
+            last_error=self._last_error,
+        )
+
+    def _refuse(self, refused: "_Refused") -> None:
+        """Take out what can't be done, whatever the disk does."""
+        if isinstance(refused.what, Append):
+            self._appends.remove(refused.what)
+        else:
+            self._works.remove(refused.what)
+        self._tell(self._report([partial(refused.what.failed, refused.error)]))
+
+    def _undo(self, saved: Saved) -> None:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            self._store.connection.execute("ROLLBACK")
+        self._store.restore(saved)
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        """Keep everything for another try, unless the file itself is broken."""
+        why = str(error)
+        callbacks = list[Callable[[], None]]()
+        self._last_error = f"spool: can't write: {why} ({self._store.path})"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            schema.suspect(self._store.path)
+            broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
+            events.broken(str(self._store.path), why)
+            callbacks += [partial(one.failed, broken) for one in self._works]
+            callbacks += [partial(one.failed, broken) for one in self._appends]
+            self._works.clear()
+            self._appends.clear()
+        else:
+            self._pausing = True
+            events.cannot_write(str(self._store.path), why)
+        self._tell(self._report(callbacks))
+
+    def _healthy(self, problem: str | None) -> None:
+        """Tell when writing works again, or why nothing is accepted though it works."""
+        path = self._store.path
+        self._pausing = False
+        if problem is not None:
+            events.cannot_write(str(path), problem)
+            self._last_error = f"spool: nothing is accepted: {problem} ({path})"
+        elif self._last_error is not None:
+            self._last_error = None
+            events.writes_again(str(path))
+
+    def _checkpoint(self, kind: str) -> None:
+        """Carry the log over into the file; if it can't be done now, it is later."""
+        self._at("before checkpoint")
+        with suppress(sqlite3.Error):
+            self._store.connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
+            self._unsaved_bytes = 0
+        self._at("after checkpoint")
+
+
+class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
+    """Something can't be done, which is not the disk's fault."""
+
+    def __init__(self, what: Append | Work, error: Exception) -> None:
+        self.what = what
+        self.error = error
+
+
+def _attempt(what: Append | Work, run: Callable[[], T]) -> T:
+    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_Refused`."""
+    try:
+        return run()
+    except _UNSTORABLE as error:
+        raise _Refused(what, error) from error
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        raise _Refused(what, error) from error

@@ -1,0 +1,89 @@
+"""The rows of feeds: how far each has come, and what became of its records."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from nss.account import Account
+from nss.spool import Reject
+from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.store import WANTED, Store, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A cursor's step up to and including `sequence`."""
+
+    feed: str
+    registration: int
+    sequence: int
+    passed: Sequence[tuple[int, int]]
+    """The batches passed: sequence and records of each."""
+    done: Account
+    rejects: Sequence[Reject]
+
+
+def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
+    """A feed has a cursor at work from now on. Returns its row."""
+    state = store.state
+    row = state.feeds.get(feed)
+    if row is None:
+        row = FeedRow(state.horizon - 1)
+        state.feeds[feed] = row
+    # Nothing before that was for it, though a source that is new to it may have brought some.
+    row.passed = max(row.passed, state.passed)
+    state.registrations += 1
+    row.registration = state.registrations
+    row.pending, row.oldest_at = store.connection.execute(
+        "SELECT coalesce(sum(records), 0), coalesce(min(accepted_at), 0) FROM batches "  # noqa: S608 - a constant
+        f"WHERE sequence > :passed AND {WANTED}",
+        {"passed": row.passed, **wanted(feed, sources)},
+    ).fetchone()
+    store.wanted[feed] = frozenset(sources)
+    store.skip(feed, row)
+    row.accepted = row.account.done - row.account.unpacked + row.pending
+    state.changed.add(feed)
+    return row.copy()
+
+
+def forget(store: Store, feed: str) -> None:
+    """A feed is gone."""
+    store.state.feeds.pop(feed, None)
+    store.wanted.pop(feed, None)
+    store.state.changed.discard(feed)
+    store.connection.execute("DELETE FROM cursors WHERE feed = ?", (feed,))
+
+
+def advance(store: Store, move: Move) -> int | None:
+    """Move a cursor; return how many records of it count as dropped no longer.
+
+    That is those which were let go for room on their way. Returns `None` for a cursor that
+    another one of its feed has taken the place of: what it did counts no more.
+    """
+    row = store.state.feeds.get(move.feed)
+    if row is None or row.registration != move.registration:
+        return None
+    pending = sum(records for sequence, records in move.passed if sequence > row.passed)
+    undropped = sum(records for _, records in move.passed) - pending
+    row.passed = max(row.passed, move.sequence)
+    row.pending -= pending
+    store.skip(move.feed, row)
+    row.account.add(move.done)
+    row.account.dropped -= undropped
+    store.state.changed.add(move.feed)
+    store.rejects.keep(move.feed, move.rejects)
+    return undropped
+
+
+def save(store: Store) -> None:
+    """Write the rows that have changed."""
+    for feed in store.state.changed:
+        row = store.state.feeds[feed]
+        account = row.account
+        store.connection.execute(
+            "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(feed, row.passed, row.accepted, account.delivered, account.filtered),
+                *(account.rejected, account.dropped, account.shortened, account.unpacked),
+            ),
+        )
+    store.state.changed.clear()

@@ -1,0 +1,145 @@
+"""Opens the spool's file: one process at a time, whole or mended, in the newest form."""
+
+import fcntl
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from nss.spool import SpoolError
+from nss.spool.durable import schema
+from nss.spool.durable.salvage import finish_salvage, salvage
+from nss.spool.durable.schema import At
+from nss.spool.durable.store import Store
+
+CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
+"""Checked at the start; the blobs have checksums of their own and are checked when read, so that
+a large backlog does not hold up the start."""
+
+_MAGIC = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is open and locked."""
+
+    path: Path
+    store: Store
+    lock: IO[bytes]
+
+
+def open_file(store: Store, at: At) -> Opened:
+    """Open the file of a store, or make it. Raises `SpoolError`."""
+    path = store.path
+    lock = _lock(path)
+    try:
+        finish_salvage(path)
+        whole = _is_whole(path) and _load(store, at)
+        if not whole:
+            salvage(path)
+            whole = _load(store, at)
+        with suppress(FileNotFoundError):
+            schema.suspect_mark(path).unlink()
+    except (sqlite3.Error, OSError) as error:
+        lock.close()
+        raise _unusable(path, str(error)) from error
+    except BaseException:
+        lock.close()
+        raise
+    if not whole:
+        lock.close()
+        raise _unusable(path, "it is damaged, and so is what was saved of it")
+    return Opened(path, store, lock)
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Take the file for this process alone; SQLite would let a second writer in."""
+    lock_path = path.with_name(f"{path.name}.lock")
+    try:
+        if not lock_path.exists():
+            _check_foreign(path)
+        lock = lock_path.open("ab")
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SpoolError(
+            f"spool: another process uses the file ({path})",
+            tip="stop the other nss, or give this one a path of its own in [spool]",
+        ) from None
+    return lock
+
+
+def _check_foreign(path: Path) -> None:
+    """Refuse a file that no spool ever was: it must not be set aside as a damaged one."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start and start != _MAGIC:
+        raise SpoolError(
+            f"spool: the file is something else ({path})",
+            tip="name another file as path in [spool]",
+        )
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether the tables that everything depends on are sound.
+
+    Raises `SpoolError` for a file that is not to be touched.
+    """
+    if not path.exists():
+        return True
+    is_suspect = schema.suspect_mark(path).exists()
+    if not path.stat().st_size:
+        log = path.with_name(f"{path.name}-wal")
+        return not is_suspect and (not log.exists() or not log.stat().st_size)
+    try:
+        with closing(schema.connect_reader(path)) as connection:
+            form = schema.check_form(connection, path)  # a newer one is not ours to mend
+            if is_suspect:
+                return False
+            if not form:
+                return True
+            found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+            return found.issuperset(CHECKED_TABLES) and all(
+                connection.execute(f"PRAGMA quick_check({table})").fetchone() == ("ok",)
+                for table in CHECKED_TABLES
+            )
+    except sqlite3.Error as error:
+        if not schema.is_damage(error):
+            raise
+        return False
+
+
+def _load(store: Store, at: At) -> bool:
+    """Bring the file to its newest form and have the store take it; return False for a damaged one.
+
+    The file is for nobody else to read.
+    """
+    path = store.path
+    if not path.exists():
+        path.touch(mode=0o600)
+    try:
+        connection = schema.connect(path)
+        try:
+            schema.migrate(connection, path, at)
+            store.load(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        if not schema.is_damage(error):
+            raise
+        return False
+    return True
+
+
+def _unusable(path: Path, why: str) -> SpoolError:
+    return SpoolError(
+        f"spool: can't be opened: {why} ({path})",
+        tip="see that its folder is there, writable for this user and has space",
+    )

@@ -1,0 +1,96 @@
+"""Batches read back from the spool's file, in a thread beside the one that writes."""
+
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from nss.batch import Batch
+from nss.spool import Entry
+from nss.spool.durable.packing import Damaged, Packed, Packer
+from nss.spool.durable.schema import connect_reader
+
+READ_BYTES = 4 << 20
+"""A read returns about so many bytes of records."""
+
+READ_ROWS = 256
+"""And no more batches than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A batch whose records can't be read back."""
+
+    sequence: int
+    batch: Batch
+    """With its records left out."""
+    accepted_at: float
+    why: str
+
+
+class Reader:
+    """Reads for all cursors, one call at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect_reader(path)
+        self._packer = Packer()
+
+    def read(
+        self, after: int, upto: int, feed: str, sources: Collection[str]
+    ) -> tuple[list[Entry | Lost], int]:
+        """Return batches for a feed, and the last sequence that was looked at.
+
+        Raises `sqlite3.Error` when not even the rows can be read.
+        """
+        # All in one transaction: a row and its blob may be deleted at any moment, both together.
+        self._connection.execute("BEGIN")
+        try:
+            return self._read(after, upto, feed, sources)
+        finally:
+            self._connection.rollback()
+
+    def _read(
+        self, after: int, upto: int, feed: str, sources: Collection[str]
+    ) -> tuple[list[Entry | Lost], int]:
+        rows = self._connection.execute(
+            "SELECT sequence, source, connection, feed, records, data_bytes, accepted_at, body "
+            "FROM batches WHERE sequence > :after AND sequence <= :upto AND feed IN ('', :feed) "
+            "AND source IN (SELECT value FROM json_each(:sources)) ORDER BY sequence LIMIT :limit",
+            {
+                "after": after,
+                "upto": upto,
+                "feed": feed,
+                "limit": READ_ROWS,
+                "sources": json.dumps(sorted(sources)),
+            },
+        ).fetchall()
+        found: list[Entry | Lost] = []
+        size = 0
+        for sequence, source, connection, only_feed, records, data_bytes, at, body in rows:
+            batch = Batch(source, b"", records, None, connection, only_feed)
+            try:
+                data = self._data(body, data_bytes)
+            except (Damaged, sqlite3.DatabaseError) as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                found.append(Lost(sequence, batch, at, str(error)))
+                continue
+            batch = Batch(source, data, records, None, connection, only_feed)
+            found.append(Entry(sequence, batch, at))
+            size += data_bytes
+            if size >= READ_BYTES:
+                return found, sequence
+        return found, rows[-1][0] if len(rows) == READ_ROWS else upto
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def _data(self, body: int, data_bytes: int) -> bytes:
+        row = self._connection.execute(
+            "SELECT codec, crc32, data FROM bodies WHERE body = ?", (body,)
+        ).fetchone()
+        if row is None:
+            raise Damaged("its records are missing")
+        return self._packer.unpack(Packed(*row), data_bytes)

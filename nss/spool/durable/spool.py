@@ -1,0 +1,357 @@
+"""The spool on disk, as the event loop sees it; `nss.spool.durable.schema` describes the file.
+
+All writing is done by one thread (`Committer`), which groups what waits into one transaction; all
+reading of what is not in memory any more by another (`Reader`). What the thread has committed is
+reported back in order, and only the event loop's thread touches what is kept here.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar, cast
+
+from nss.batch import Batch
+from nss.spool import Entry, KeptReject, SpoolError
+from nss.spool.durable import events, feed_rows, replay
+from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.cache import Cache
+from nss.spool.durable.committer import AGAIN_SECS, Append, Committer, Report, Work
+from nss.spool.durable.cursor import DurableCursor
+from nss.spool.durable.feed_rows import Move
+from nss.spool.durable.opening import Opened, open_file
+from nss.spool.durable.reader import Lost, Reader
+from nss.spool.durable.rejects import OVERHEAD_BYTES
+from nss.spool.durable.replay import Retried
+from nss.spool.durable.schema import At, suspect
+from nss.spool.durable.store import Appended, Limits, Store, free_bytes
+
+INFLIGHT_BYTES = 16 << 20
+"""So many bytes of records wait for the committer; beyond, `append` waits before it asks."""
+
+UNSAVED_BYTES = 8 << 20
+"""So many bytes of rejects wait for the committer; beyond, `advance` waits."""
+
+T = TypeVar("T")
+
+
+class DurableSpool:
+    """Holds batches in a SQLite file. Made with `open`."""
+
+    durable = True
+
+    def __init__(self, opened: Opened, limits: Limits, at: At, again_secs: float) -> None:
+        self.path = opened.path
+        self.max_bytes = limits.max_bytes
+        self.last_error: str | None = None
+        self.used_bytes = opened.store.state.used_bytes
+        self.kept_rejects = opened.store.rejects.size[0]
+        self.last_sequence = opened.store.state.last_sequence
+        self.sealed = False
+        self._replays = limits.replay_secs > 0
+        self._closed = asyncio.Event()
+        self._changed = Bell()
+        self._lock = opened.lock
+        self._again_secs = again_secs
+        self._loop = asyncio.get_running_loop()
+        self._positions = opened.store.positions()
+        self._known = {name: row.pending for name, row in opened.store.state.feeds.items()}
+        self._cursors: dict[str, DurableCursor] = {}
+        self._cache = Cache()
+        self._turn = asyncio.Lock()
+        self._inflight_bytes = 0
+        self._unsaved_bytes = 0
+        self._settled = Bell()
+        self._waiting = 0
+        self._reader = Reader(opened.path)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._committer = Committer(opened.store, self._tell, at, again_secs)
+        self._committer.start()
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        limits: Limits,
+        *,
+        now: Callable[[], float] = time.time,
+        free_bytes: Callable[[Path], int] = free_bytes,
+        at: At = lambda _point: None,
+        again_secs: float = AGAIN_SECS,
+    ) -> Self:
+        """Open or make the file. Raises `SpoolError`.
+
+        `now` gives seconds since the epoch, `free_bytes` what the file system of a folder has,
+        `again_secs` is how soon what failed is tried again, and `at` is a seam for crash tests.
+        """
+        opened = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: open_file(Store(path, limits, now, free_bytes), at)
+        )
+        return cls(opened, limits, at, again_secs)
+
+    # The contract of a spool.
+
+    async def append(self, batch: Batch) -> int:
+        """Accept a batch; see the contract. Once its commit has begun it can't be cancelled."""
+        size = len(batch.data)
+        async with self._turn:
+            while self._inflight_bytes and self._inflight_bytes + size > INFLIGHT_BYTES:
+                await self._settled.rung()
+            self._inflight_bytes += size
+        future: asyncio.Future[int] = self._loop.create_future()
+        future.add_done_callback(partial(self._landed, size))
+        what = Append(batch, partial(self._accepted, future), partial(_fail, future))
+        self._committer.ask(what)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            what.cancelled = True
+            raise
+
+    def position(self, source: str) -> str | None:
+        """Return the position of the last batch accepted from `source`."""
+        return self._positions.get(source)
+
+    async def cursor(self, feed: str, sources: Collection[str]) -> DurableCursor:
+        """Return the cursor of a feed; see the contract."""
+        taken: list[DurableCursor] = []
+
+        def take(row: FeedRow) -> None:
+            cursor = DurableCursor(self, feed, frozenset(sources), row)
+            self._cursors[feed] = cursor
+            taken.append(cursor)
+
+        await self._do(lambda store: feed_rows.register(store, feed, sources), take)
+        return taken[0]
+
+    async def forget(self, feed: str) -> None:
+        """A feed is gone from the configuration: it no longer holds batches back."""
+
+        def gone(_: None) -> None:
+            self._cursors.pop(feed, None)
+            self._known.pop(feed, None)
+
+        await self._do(lambda store: feed_rows.forget(store, feed), gone)
+
+    def feeds(self) -> dict[str, int]:
+        """Return the feeds known, each with its pending records."""
+        return self._known | {name: one.pending_records for name, one in self._cursors.items()}
+
+    async def replay(self, feed: str, since: float, until: float) -> int:
+        """Have `feed` deliver again what was accepted between two times; see the contract."""
+        if not self._replays:
+            raise SpoolError(
+                "replay: the spool keeps nothing that was delivered",
+                tip="set replay_minutes in [spool]",
+            )
+
+        def replayed(records: int) -> None:
+            if records:
+                self._cursors[feed].accept_again(records)
+
+        return await self._do(lambda store: replay.replay(store, feed, since, until), replayed)
+
+    async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
+        """Return the newest rejects, of one feed or of all, oldest first."""
+        return await self._do(lambda store: store.rejects.newest(feed, limit))
+
+    async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
+        """Have rejected records go through their feeds once more; see the contract."""
+
+        def appended(step: Retried) -> None:
+            for one in step.appended:
+                self._take_over(one)
+
+        upto = await self._do(lambda store: store.rejects.last_number())
+        records, step = 0, Retried(feed)
+        while not step.finished:
+            work = partial(replay.retry_rejects, retried=step, upto=upto)
+            step = await self._do(work, appended)
+            records += sum(one.entry.batch.records for one in step.appended)
+        return records, step.stay
+
+    def seal(self) -> None:
+        """No more batches will come; cursors end after the last one."""
+        self.sealed = True
+        self._changed.ring()
+
+    async def close(self) -> None:
+        """Commit what is left to commit and let go of the file.
+
+        Whoever still waits for something gets a `SpoolError`.
+        """
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        await self._loop.run_in_executor(self._reading, self._reader.close)
+        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it tidies up
+        self._reading.shutdown(wait=False)
+        self._lock.close()
+        self._broken(self._closed_error())
+
+    async def settle(self) -> None:
+        """Wait until all that was asked for is committed and told."""
+        await self._do(lambda _: None)
+
+    @property
+    def full(self) -> bool:
+        """Whether an `append` is waiting for room now."""
+        return self._waiting > 0
+
+    # What cursors ask for.
+
+    async def accepted_more(self) -> None:
+        """Wait until something was accepted, dropped or sealed."""
+        await self._changed.rung()
+
+    def cached(self, after: int, cursor: DurableCursor) -> Entry | None:
+        """Return the first entry after a sequence that a cursor wants, if it is in memory."""
+        return self._cache.find(after, cursor.wants)
+
+    def holds(self, sequence: int) -> bool:
+        """Return whether a sequence is in memory, with all that came after it."""
+        return self._cache.first <= sequence and self._cache.last == self.last_sequence
+
+    async def read(
+        self, after: int, feed: str, sources: Collection[str]
+    ) -> tuple[list[Entry | Lost], int]:
+        """Read batches for a feed from the file; tries again while that fails."""
+        while not self._closed.is_set():
+            upto = self.last_sequence
+            work = partial(self._reader.read, after, upto, feed, sources)
+            try:
+                return await self._loop.run_in_executor(self._reading, work)
+            except sqlite3.OperationalError as error:
+                events.cannot_read(feed, str(error))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), self._again_secs)
+            except sqlite3.DatabaseError as error:
+                if self._closed.is_set():
+                    break
+                suspect(self.path)
+                raise SpoolError(
+                    f"spool: can't be read: {error} ({self.path})",
+                    tip="start NSS again: it saves what is readable",
+                ) from error
+        raise self._closed_error()
+
+    async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
+        """Have a move of a cursor committed; waits only while too much waits for that."""
+        size = sum(len(one.data) + OVERHEAD_BYTES for one in move.rejects)
+        self._unsaved_bytes += size
+
+        def settled() -> None:
+            self._unsaved_bytes -= size
+            self._settled.ring()
+
+        def advanced(counted: object) -> None:
+            settled()
+            if isinstance(counted, int):
+                cursor.undropped(counted - undropped)
+
+        def failed(error: BaseException) -> None:
+            settled()
+            self._broken(error)
+
+        self._committer.ask(Work(lambda store: feed_rows.advance(store, move), advanced, failed))
+        while self._unsaved_bytes > UNSAVED_BYTES:
+            await self._settled.rung()
+
+    def set_aside(self, feed: str, lost: Lost) -> None:
+        """Keep a damaged batch where it holds up nobody."""
+        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.why)
+        self._committer.ask(
+            Work(lambda store: store.set_aside(lost.sequence, lost.why), _nothing, self._broken)
+        )
+
+    # What the committer reports.
+
+    def _tell(self, report: Report) -> None:
+        """Hand a report to the event loop; called by the committer's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._heard, report)
+
+    def _heard(self, report: Report) -> None:
+        for callback in report.callbacks:
+            callback()
+        self.last_sequence = report.last_sequence
+        self.used_bytes = report.used_bytes
+        self.kept_rejects = report.rejects
+        self.last_error = report.last_error
+        self._waiting = report.waiting
+        for feed, records in report.dropped.items():
+            events.records_dropped(feed, records)
+            if feed in self._cursors:
+                self._cursors[feed].dropped(records, report.passed[feed])
+        if report.callbacks or report.dropped:
+            self._changed.ring()
+
+    def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
+        self._take_over(appended)
+        if not future.done():
+            future.set_result(appended.entry.sequence)
+
+    def _take_over(self, appended: Appended) -> None:
+        entry = appended.entry
+        if entry.batch.position is not None:
+            self._positions[entry.batch.source] = entry.batch.position
+        self._cache.add(entry)
+        for feed in appended.takers:
+            self._cursors[feed].accept(entry)
+
+    def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
+        self._inflight_bytes -= data_bytes
+        self._settled.ring()
+
+    def _broken(self, error: BaseException) -> None:
+        """Work that nobody waits for could not be done: the next to ask is told."""
+        for cursor in self._cursors.values():
+            cursor.failure = error
+        self._changed.ring()
+
+    def _closed_error(self) -> SpoolError:
+        return SpoolError(f"spool: it is closed ({self.path})")
+
+    async def _do(self, work: Callable[[Store], T], done: Callable[[T], None] | None = None) -> T:
+        """Have the committer do something; `done` takes the result in the order of commits."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def finished(result: T) -> None:
+            if done is not None:
+                done(result)
+            if not future.done():
+                future.set_result(result)
+
+        self._committer.ask(
+            Work(work, cast("Callable[[object], None]", finished), partial(_fail, future))
+        )
+        return await future
+
+
+class Bell:
+    """Wakes everybody who waits for it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake them."""
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def rung(self) -> None:
+        """Wait for the next ring."""
+        await self._event.wait()
+
+
+def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _nothing(_: object) -> None:
+    pass

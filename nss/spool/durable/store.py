@@ -1,0 +1,346 @@
+"""The spool's tables and what is done with them; for one thread, inside of transactions.
+
+What the store knows beside the tables is put back with `restore` when a transaction fails.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nss.account import Account
+from nss.batch import Batch
+from nss.spool import Entry
+from nss.spool.durable.bookkeeping import FeedRow, Saved, State
+from nss.spool.durable.packing import Packed, Packer
+from nss.spool.durable.rejects import RejectsTable
+
+PURGE_ROWS = 64
+"""So many batches are deleted in one transaction, so that none takes long."""
+
+MAX_DAMAGED = 100
+"""So many damaged batches are kept, the newest."""
+
+VACUUM_PAGES = 256
+"""So many free pages are given back in one transaction."""
+
+VACUUM_MIN_BYTES = 64 << 20
+
+WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
+"""The batches that a feed takes; with what `wanted` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the spool may hold, and for how long."""
+
+    max_bytes: int
+    min_free_bytes: int = 0
+    drop_oldest: bool = False
+    replay_secs: float = 0.0
+    rejects_max_bytes: int = 64 << 20
+    overhead_bytes: int = 256
+    """What a batch is charged beside its blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A batch that was written, and the feeds that take it."""
+
+    entry: Entry
+    takers: Sequence[str]
+
+
+class Store:
+    """The tables. `now` gives seconds since the epoch; `free_bytes` what the file system has."""
+
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits,
+        now: Callable[[], float],
+        free_bytes: Callable[[Path], int],
+    ) -> None:
+        self.path = path
+        self.limits = limits
+        self.state = State()
+        self.connection: sqlite3.Connection
+        self.rejects: RejectsTable
+        self.wanted: dict[str, frozenset[str]] = {}
+        """The sources of each feed that has a cursor at work."""
+        self.now = now
+        self._free_bytes = free_bytes
+        self._packer = Packer()
+        self._page_bytes = 0
+
+    def load(self, connection: sqlite3.Connection) -> None:
+        """Take a connection, and read the state from the tables."""
+        self.connection = connection
+        (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        state = State()
+        (state.last_sequence,) = connection.execute(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches'),"
+            "(SELECT coalesce(max(sequence), 0) FROM batches),"
+            "(SELECT coalesce(max(passed), 0) FROM cursors))"
+        ).fetchone()
+        (state.passed,) = connection.execute(
+            "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
+        ).fetchone()
+        overhead = self.limits.overhead_bytes
+        (state.used_bytes,) = connection.execute(
+            "SELECT coalesce(sum(size), 0) + (SELECT count(*) FROM batches) * ? "
+            "FROM (SELECT max(stored_bytes) AS size FROM batches GROUP BY body)",
+            (overhead,),
+        ).fetchone()
+        self.rejects = RejectsTable(connection, self.limits.rejects_max_bytes, self.now)
+        for feed, passed, accepted, *numbers in connection.execute(
+            "SELECT feed, passed, accepted, delivered, filtered, rejected, dropped, shortened, "
+            "unpacked FROM cursors"
+        ):
+            account = Account(*numbers)
+            pending = accepted - account.done + account.unpacked
+            state.feeds[feed] = FeedRow(passed, accepted, account, pending)
+        if not state.feeds:
+            (state.unclaimed,) = connection.execute(
+                "SELECT min(sequence) FROM batches WHERE passed_at IS NULL"
+            ).fetchone()
+        self.state = state
+
+    def positions(self) -> dict[str, str]:
+        """Return where each source goes on."""
+        return dict(
+            self.connection.execute(
+                "SELECT name, position FROM sources WHERE position IS NOT NULL"
+            ).fetchall()
+        )
+
+    # Batches.
+
+    def pack(self, data: bytes) -> Packed:
+        """Return the blob of some records."""
+        return self._packer.pack(data)
+
+    def make_room(self, stored_bytes: int) -> bool:
+        """Delete what nobody waits for, as far as needed; return whether there is room.
+
+        A batch larger than all fits alone. With `drop_oldest` there always is room.
+        """
+        need = stored_bytes + self.limits.overhead_bytes
+        while not self._fits(need):
+            if not self._delete_oldest() and not self._drop_oldest():
+                return False
+        return True
+
+    def lacks_space(self) -> bool:
+        """Return whether the file system has less free than it should have left.
+
+        As with `make_room`, what nobody waits for goes first, and more with `drop_oldest`.
+        """
+        if not self.limits.min_free_bytes:
+            return False
+        outside = self._free_bytes(self.path.parent)
+        if outside + self._free_inside() + self.state.used_bytes < self.limits.min_free_bytes:
+            return True  # it is others who fill the disk: nothing of ours could make up for it
+        # Pages that are free inside of the file can be written without growing it.
+        while outside + self._free_inside() < self.limits.min_free_bytes:
+            if not self._delete_oldest() and not self._drop_oldest():
+                return True
+        return False
+
+    def _free_inside(self) -> int:
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        return int(free) * self._page_bytes
+
+    def append(self, batch: Batch, packed: Packed) -> Appended:
+        """Write a batch."""
+        state, accepted_at = self.state, self.now()
+        state.last_sequence += 1
+        sequence = state.last_sequence
+        size = len(packed.data)
+        self.connection.execute(
+            "INSERT INTO bodies VALUES (?, ?, ?, ?)",
+            (sequence, packed.codec, packed.crc32, packed.data),
+        )
+        self.connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            (
+                *(sequence, batch.source, batch.connection, batch.feed, batch.records),
+                *(len(batch.data), size, accepted_at, sequence),
+            ),
+        )
+        state.used_bytes += size + self.limits.overhead_bytes
+        state.unclaimed = None
+        if not batch.feed:
+            self._note_source(batch)
+        takers = [
+            feed
+            for feed, sources in self.wanted.items()
+            if batch.source in sources and batch.feed in ("", feed)
+        ]
+        for feed in takers:
+            self.take(feed, sequence, batch.records)
+        return Appended(Entry(sequence, batch, accepted_at), takers)
+
+    def take(self, feed: str, sequence: int, records: int) -> None:
+        """Records were accepted for a feed, the first of them with this sequence."""
+        row = self.state.feeds[feed]
+        if not row.pending:
+            row.passed = sequence - 1  # it takes nothing of what lies between
+        row.accepted += records
+        row.pending += records
+        self.state.changed.add(feed)
+
+    def _note_source(self, batch: Batch) -> None:
+        self.connection.execute(
+            "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "position = coalesce(excluded.position, position), "
+            "accepted = accepted + excluded.accepted",
+            (batch.source, batch.position, batch.records),
+        )
+
+    def purge(self) -> bool:
+        """Delete batches that no feed has waited for since longer than replays may reach.
+
+        Returns whether there may be more of them.
+        """
+        passed = self.state.horizon - 1
+        if passed > self.state.passed:
+            self.connection.execute(
+                "UPDATE batches SET passed_at = ? WHERE sequence > ? AND sequence <= ? "
+                "AND passed_at IS NULL",
+                (self.now(), self.state.passed, passed),
+            )
+            self.state.passed = passed
+        before = self.now() - self.limits.replay_secs
+        return all(self._delete_oldest(passed_before=before) for _ in range(PURGE_ROWS))
+
+    def give_back_pages(self) -> None:
+        """Let the file shrink when a good part of it is free."""
+        free = self._free_inside()
+        if free <= VACUUM_MIN_BYTES:
+            return
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        if free * 4 > pages * self._page_bytes:
+            self.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+
+    def _fits(self, need_bytes: int) -> bool:
+        used = self.state.used_bytes
+        return not used or used + need_bytes <= self.limits.max_bytes
+
+    def _delete_oldest(self, passed_before: float | None = None) -> bool:
+        """Delete the oldest batch that nobody waits for; return whether there was one."""
+        found = self.connection.execute(
+            "SELECT sequence, body, stored_bytes, passed_at FROM batches "
+            "WHERE sequence < ? ORDER BY sequence LIMIT 1",
+            (self.state.horizon,),
+        ).fetchone()
+        if found is None:
+            return False
+        sequence, body, stored_bytes, passed_at = found
+        if passed_before is not None and (passed_at is None or passed_at > passed_before):
+            self._mend_times(passed_at)
+            return False
+        self._delete(sequence, body, stored_bytes)
+        return True
+
+    def _mend_times(self, passed_at: float | None) -> None:
+        """Have what was passed at a time that is yet to come, as the clock was set back, pass now.
+
+        Otherwise it and all behind it would stay until that time.
+        """
+        now = self.now()
+        if passed_at is not None and passed_at > now:
+            self.connection.execute(
+                "UPDATE batches SET passed_at = :now WHERE passed_at > :now", {"now": now}
+            )
+
+    def _delete(self, sequence: int, body: int, stored_bytes: int) -> None:
+        self.connection.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
+        self.state.used_bytes -= self.limits.overhead_bytes
+        others = self.connection.execute(
+            "SELECT 1 FROM batches WHERE sequence = :body AND body = :body "
+            "UNION ALL SELECT 1 FROM batches WHERE body = :body AND body <> sequence LIMIT 1",
+            {"body": body},
+        ).fetchone()
+        if others is None:
+            self.connection.execute("DELETE FROM bodies WHERE body = ?", (body,))
+            self.state.used_bytes -= stored_bytes
+
+    def _drop_oldest(self) -> bool:
+        """Let go of the oldest batch, though feeds wait for it; return whether there was one."""
+        if not self.limits.drop_oldest:
+            return False
+        found = self.connection.execute(
+            "SELECT sequence, source, feed, records, body, stored_bytes FROM batches "
+            "ORDER BY sequence LIMIT 1"
+        ).fetchone()
+        if found is None:
+            return False
+        sequence, source, only_feed, records, body, stored_bytes = found
+        for feed, row in self.state.feeds.items():
+            if row.passed >= sequence:
+                continue
+            row.passed = sequence
+            self.state.changed.add(feed)
+            if source in self.wanted.get(feed, ()) and only_feed in ("", feed):
+                row.account.dropped += records
+                row.pending -= records
+                self.skip(feed, row)
+                self.state.dropped[feed] = self.state.dropped.get(feed, 0) + records
+        self._delete(sequence, body, stored_bytes)
+        return True
+
+    def skip(self, feed: str, row: FeedRow) -> None:
+        """Go to before the first batch that a feed waits for: it holds up nothing else."""
+        if row.pending:
+            found = self.connection.execute(
+                f"SELECT sequence - 1 FROM batches WHERE sequence > :passed AND {WANTED} "  # noqa: S608 - a constant
+                "ORDER BY sequence LIMIT 1",
+                {"passed": row.passed, **wanted(feed, self.wanted[feed])},
+            ).fetchone()
+            row.passed = found[0] if found else row.passed
+
+    def set_aside(self, sequence: int, why: str) -> None:
+        """Keep a batch that can't be read back where it holds up nobody."""
+        row = self.connection.execute(
+            "SELECT source, connection, records, body FROM batches WHERE sequence = ?", (sequence,)
+        ).fetchone()
+        if row is None:
+            return
+        *place, body = row
+        try:
+            found = self.connection.execute(
+                "SELECT data FROM bodies WHERE body = ?", (body,)
+            ).fetchone()
+        except sqlite3.DatabaseError:
+            found = None
+        self.connection.execute(
+            "INSERT OR IGNORE INTO damaged VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sequence, *place, self.now(), why, found and found[0]),
+        )
+        self.connection.execute(
+            "DELETE FROM damaged WHERE sequence NOT IN "
+            "(SELECT sequence FROM damaged ORDER BY sequence DESC LIMIT ?)",
+            (MAX_DAMAGED,),
+        )
+
+    def save(self) -> Saved:
+        """Return what `restore` needs to undo all that is done from now on."""
+        return self.state.copy(), self.rejects.size
+
+    def restore(self, saved: Saved) -> None:
+        """The transaction was rolled back: know again what was known before it."""
+        self.state, self.rejects.size = saved[0].copy(), saved[1]
+
+
+def wanted(feed: str, sources: Collection[str]) -> dict[str, object]:
+    """Return the values that `WANTED` needs."""
+    return {"feed": feed, "sources": json.dumps(sorted(sources))}
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes the file system of a folder has free for us."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,102 @@
+"""When the service is healthy: rules over what was seen of it, without clocks or side effects.
+
+Red (`degrades`): a source or a destination tells an error; records wait and none moves; the lag
+grows; the spool is in trouble; an account does not add up. Only told: rejects, a spool that is
+not durable or is full for a moment. An idle source is fine: nobody browses at night.
+
+`alive` is another matter: it asks whether a restart could help. It never helps against a dead
+collector or a full disk, so neither makes the watchdog bite.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
+
+STUCK_SECS = 45.0
+"""Records that wait for so long while none moves are stuck: seen within a minute."""
+
+LAG_SECS = 60.0
+"""A lag below this is no reason to worry, however it grows."""
+
+LAG_GROWTH_SECS = 30.0
+"""Seconds by which a lag grows within a minute when a feed is at most half as fast as it must."""
+
+
+def judge(
+    sources: Sequence[SourceStatus], feeds: Sequence[FeedStatus], spool: SpoolStatus, now: float
+) -> Health:
+    """Return the health of what was seen at `now` (seconds since the epoch)."""
+    reasons = (
+        *(reason for source in sources for reason in _source(source, now)),
+        *(reason for feed in feeds for reason in _feed(feed, now)),
+        *_spool(spool, now),
+    )
+    return Health(
+        ok=not any(reason.degrades for reason in reasons),
+        alive=_alive(feeds, spool),
+        reasons=tuple(sorted(reasons, key=lambda reason: not reason.degrades)),
+    )
+
+
+def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
+    if source.last_error is not None:
+        yield Reason(
+            component=f"source {source.name}",
+            why=source.last_error,
+            since=now - source.failing_secs,
+        )
+
+
+def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
+    """One reason for why records don't get through, the one nearest to the cause."""
+    component, pending = f"feed {feed.name}", _records(feed.pending)
+    if feed.last_error is not None:
+        why = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
+        yield Reason(component=component, why=why, since=now - feed.failing_secs)
+    elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
+        why = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
+        yield Reason(component=component, why=why, since=now - feed.still_secs)
+    elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
+        why = (
+            f"falls behind: {pending} waiting, the oldest for {feed.lag_secs:.0f} s, "
+            f"{feed.lag_growth_secs:.0f} s longer than a minute ago"
+        )
+        yield Reason(component=component, why=why, since=now - feed.lag_secs)
+    if feed.unaccounted:
+        why = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
+        yield Reason(component=component, why=why)
+    if feed.advice is not None:
+        yield Reason(component=component, why=feed.advice, degrades=False)
+    if feed.rejected_lately:
+        why = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
+        yield Reason(component=component, why=why, degrades=False)
+
+
+def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
+    if spool.last_error is not None:
+        yield Reason(component="spool", why=spool.last_error, since=now - spool.failing_secs)
+    elif spool.full:
+        # In memory a full spool is how a quick source is held to a feed's pace.
+        degrades = spool.durable or spool.full_secs >= STUCK_SECS
+        why = "full: sources wait until feeds have delivered"
+        since = now - spool.full_secs
+        yield Reason(component="spool", why=why, since=since, degrades=degrades)
+    if not spool.durable:
+        why = "in memory, not durable: what is pending is lost if the process ends"
+        yield Reason(component="spool", why=why, degrades=False)
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if abs(number) == 1 else 's'}"
+
+
+def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:
+    """Tell whether everything that stands still has an error, or the right to be slow."""
+    if spool.last_error is not None:
+        return True
+    return not any(
+        feed.last_error is None
+        and not feed.sending
+        and feed.still_secs >= STUCK_SECS + feed.patience_secs
+        for feed in feeds
+    )

@@ -1,0 +1,1 @@
+"""What happened, reported once: log lines, counters and the audit trail."""

@@ -1,0 +1,169 @@
+"""Who changed or tested which setting, and how it came out: one JSON object a line.
+
+    {"at": "2026-11-24T03:35:04Z", "who": "alice", "uid": 0, "action": "configure-mcas2",
+     "outcome": "failed", "reason": "the Client Secret is not the right one (AADSTS7000215)"}
+
+Further facts follow by their names. A secret is never among them.
+"""
+
+import fcntl
+import logging
+import os
+import pwd
+import stat
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from nss.files.set_aside import set_aside
+from nss.telemetry.events import count, emit
+
+MAX_BYTES = 10 << 20
+"""From this size on the file is set aside as `.1`, the one before as `.2` and so on."""
+
+KEPT = 5
+
+_MODE = 0o640
+_ATTEMPTS = 50
+_PAUSE_SECS = 0.001
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+Fact = str | int | float | bool | None
+
+
+class AuditLog:
+    """Appends to `path`; what can't be written is told in the ordinary log.
+
+    Several processes may append to one file. `now` gives seconds since the epoch. A file that root
+    makes belongs to the folder's owner. `max_bytes` is the size from which it is set aside.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        now: Callable[[], float] = time.time,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.path = path
+        self._environ = environ
+        self._now = now
+        self._max_bytes = max_bytes
+
+    def write(self, action: str, outcome: str, reason: str = "", **facts: Fact) -> None:
+        """Note what somebody, or the service itself, did and what came of it. Never raises."""
+        entry = {
+            "at": datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "who": _person(self._environ),
+            "uid": os.getuid(),
+            "action": action,
+            "outcome": outcome,
+            "reason": reason,
+        }
+        found = {name: value for name, value in facts.items() if value is not None}
+        try:
+            self._append(_line(entry | found | entry))
+        except OSError as error:
+            _unwritable(self.path, error.strerror or str(error))
+
+    def _append(self, line: bytes) -> None:
+        for _ in range(_ATTEMPTS):
+            try:
+                if self._is_appended(line):
+                    return
+            except FileNotFoundError:  # another process has just set it aside, unless ...
+                if not self.path.parent.is_dir():
+                    raise
+        raise OSError("it is set aside again and again")
+
+    def _is_appended(self, line: bytes) -> bool:
+        """Append a line; `False` when the file was or had to be set aside, so that it is new."""
+        with self._open() as file:
+            if not _lock(file):  # whole lines are appended all the same
+                _write(file, line)
+                return True
+            status = os.fstat(file.fileno())
+            if not os.path.samestat(status, self.path.lstat()):
+                return False
+            if status.st_size >= self._max_bytes:
+                set_aside(str(self.path), KEPT)
+                return False
+            _write(file, line if _ends_whole(file, status.st_size) else b"\n" + line)
+        return True
+
+    def _open(self) -> BinaryIO:
+        try:
+            number = os.open(self.path, _FLAGS | os.O_CREAT | os.O_EXCL, _MODE)
+            is_new = True
+        except FileExistsError:
+            number = os.open(self.path, _FLAGS)
+            is_new = False
+        file = open(number, "ab", buffering=0)  # noqa: PTH123, SIM115 - a descriptor, for the caller
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            file.close()
+            raise OSError("not a regular file")
+        if is_new:
+            os.fchmod(number, _MODE)
+        if is_new and os.geteuid() == 0:
+            folder = self.path.parent.stat()
+            os.fchown(number, folder.st_uid, folder.st_gid)
+        return file
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Keep other writers out until the file is closed; returns whether that is so."""
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECS)
+        else:
+            return True
+    return False
+
+
+def _ends_whole(file: BinaryIO, size_bytes: int) -> bool:
+    """Return whether the last line is whole: when the disk was full, it may be not."""
+    return size_bytes == 0 or os.pread(file.fileno(), 1, size_bytes - 1) == b"\n"
+
+
+def _write(file: BinaryIO, line: bytes) -> None:
+    if file.write(line) != len(line):
+        raise OSError("only a part of the line was written")
+
+
+def _line(entry: Mapping[str, object]) -> bytes:
+    option = orjson.OPT_APPEND_NEWLINE
+    try:
+        return orjson.dumps(entry, default=str, option=option)
+    except TypeError:  # a path that is not UTF-8, a number beyond 64 bits
+        return orjson.dumps({name: ascii(value) for name, value in entry.items()}, option=option)
+
+
+def _unwritable(path: Path, why: str) -> None:
+    """Tell that the audit log can't be written."""
+    count("audit_failures", "audit")
+    emit(
+        logging.WARNING,
+        "audit_unwritable",
+        "audit",
+        "The audit log can't be written.",
+        path=str(path),
+        why=why,
+    )
+
+
+def _person(environ: Mapping[str, str]) -> str:
+    """Return who is at work: with sudo, who called it."""
+    name = environ.get("SUDO_USER")
+    if name and os.geteuid() == 0:
+        return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
