@@ -1,8 +1,8 @@
 """`nss run` that ends itself with SIGKILL: `victim.py CONFIG [POINT NTH [DELAY_MS]]`.
 
 It dies when it comes to a point of `nss.service.service.run` for the n-th time, or so many
-milliseconds later, while it goes on with whatever follows that point. The write-ahead log is carried over into
-the file every few batches, so that crashes meet checkpoints.
+milliseconds later, while it goes on with whatever follows that point. The write-ahead log is
+carried over into the file every few batches, so that crashes meet checkpoints.
 """
 
 import os

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from nss.admin.control.server import ControlServer
-from tests.control.commands.conftest import Nss, Terminal
-from tests.control.conftest import DEGRADED, FEED, STATUS, FakeOperation
+from tests.admin.conftest import DEGRADED, FEED, STATUS, FakeOperation
+from tests.admin.control.commands.conftest import Nss, Terminal
 
 SHEET = """\
 source  kind  state    records/s  bytes/s  records    bytes     last

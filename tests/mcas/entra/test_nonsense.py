@@ -10,7 +10,7 @@ from nss.mcas import Unreachable
 from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
-    from tests.mcas.signin.conftest import Entra, Told
+    from tests.mcas.entra.conftest import Entra, Told
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
 

@@ -14,7 +14,7 @@ from nss.mcas.entra import AccessToken, SignIn, require_role
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.signin.conftest import Entra, Failure
+    from tests.mcas.entra.conftest import Entra, Failure
 
 CLIENT_SECRET = "Abc8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"  # noqa: S105 - made up
 CLIENT = "11111111-2222-3333-4444-555555555555"

@@ -8,7 +8,7 @@ import pytest
 from nss.config.load import FeedConfig, SourceConfig
 from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.status.watch import Watch
-from tests.control.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
+from tests.admin.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
 
 Settings = tuple[SourceConfig, FeedConfig, FeedConfig]
 

@@ -10,7 +10,7 @@ import pytest
 
 from nss.admin.systemd import Notify
 from nss.telemetry import events
-from tests.control.conftest import Clock
+from tests.admin.conftest import Clock
 
 
 class Systemd:

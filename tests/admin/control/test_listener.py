@@ -11,7 +11,7 @@ import pytest
 
 from nss.admin.control.listener import PATH_MAX_BYTES, Listener
 from nss.errors import ConfigError, NssError, ServiceError
-from tests.control.conftest import ENV
+from tests.admin.conftest import ENV
 
 
 def mode(path: Path) -> int:

@@ -11,7 +11,7 @@ from nss.mcas import SignInRefused, Throttled, Unreachable
 from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
-    from tests.mcas.signin.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Entra, Failure, Told
 
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
 

@@ -26,7 +26,7 @@ from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.signin.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Entra, Failure, Told
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"

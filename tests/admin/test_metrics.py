@@ -21,15 +21,7 @@ from nss.config.load import Address
 from nss.errors import ServiceError
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
-from tests.control.conftest import (
-    DEGRADED,
-    FEED,
-    NOW,
-    SOURCE,
-    SPOOL,
-    STATUS,
-    FakeOperation,
-)
+from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperation
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "packaging" / "grafana" / "nss.json"

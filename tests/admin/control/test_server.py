@@ -27,7 +27,7 @@ from nss.errors import (
 from nss.feeds.tap import Seen, TapKind
 from nss.spool import SpoolError
 from nss.telemetry import events
-from tests.control.conftest import DEGRADED, REJECT, STATUS, FakeOperation
+from tests.admin.conftest import DEGRADED, REJECT, STATUS, FakeOperation
 
 KINDS = (
     *(UsageError, DataError, InputMissing, SourceError, SinkError, SpoolError),

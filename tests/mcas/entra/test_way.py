@@ -14,7 +14,7 @@ from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.signin.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Entra, Failure, Told
 
 CA_TIP = (
     "name the authority's certificate as ca_file in [mcas], if a proxy inspects what is sent; see "

@@ -16,8 +16,8 @@ from nss.admin.operations import Reloaded
 from nss.errors import ConfigError, ServiceError, UsageError
 from nss.spool import SpoolError
 from nss.wording import size_text
-from tests.control.commands.conftest import Nss, Terminal
-from tests.control.conftest import NOW, REJECT, FakeOperation
+from tests.admin.conftest import NOW, REJECT, FakeOperation
+from tests.admin.control.commands.conftest import Nss, Terminal
 
 HOSTILE = b"\x1b[2J\x00caf\xc3\xa9\xff\r"
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from nss.feeds.tap import MAX_WAITING, SHOWN_MAX_BYTES, Seen, Tap, TapKind
-from tests.control.conftest import Clock
+from tests.admin.conftest import Clock
 
 
 async def seen(tap: Tap) -> list[Seen]:

@@ -6,7 +6,7 @@ import pytest
 
 from nss.status.health import judge
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
-from tests.control.conftest import FEED, NOW, SOURCE, SPOOL
+from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
 
 
 def health(
