@@ -5,6 +5,16 @@ value is everything up to the next separator, and `=` in it is harmless after th
 """
 
 import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+import msgspec
+from formats.fields import TIME_FIELDS
+from formats.language import FeedFormat, Literal, Part, Slot
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,3 +120,11 @@ def _level(sizes: Sequence[int], excess: int) -> int:
         together += size
         level = (together - excess) // count
     return level
+
+
+def leef_delimiter(written: str) -> str:
+    """Return the character that a LEEF 2.0 header names: itself, or `0x`/`x` and hex digits."""
+    found = re.fullmatch(r"(?:0x|x|\\x)([0-9A-Fa-f]{1,4})", written)
+    if found is not None:
+        return chr(int(found[1], 16))
+    return written[:1] or "\t"

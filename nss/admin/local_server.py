@@ -1,5 +1,22 @@
 """A small HTTP server in the service's own event loop, on a socket that is already bound."""
 
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, TypeVar
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from nss.admin.control import events
+from nss.admin.control.faults import Fault
+from nss.admin.control.listener import Listener
+from nss.admin.operations import Operation, unknown_feed
+from nss.errors import NssError, ServiceError, UsageError, unplanned
+from nss.feeds.tap import Tap, TapKind
+
 import logging
 import socket
 
@@ -43,3 +60,12 @@ class LocalServer:
     async def close(self) -> None:
         """Stop accepting, let answers under way end within a second, close the socket."""
         await self._server.shutdown(sockets=[self._listener])
+
+
+def encoded(value: object) -> bytes:
+    """Return a value as JSON, also when a text in it (a path, say) is not Unicode."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        plain = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return plain.encode("utf-8", "replace")

@@ -5,6 +5,10 @@ matter of `nss.config.machine`; the sections themselves are in `nss.config.model
 `nss.config.sources` and `nss.config.sinks`.
 """
 
+from pathlib import Path
+from typing import Annotated, Optional
+import typer
+
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -181,3 +185,6 @@ def _outsize(tables: Mapping[str, object]) -> str | None:
             case _:
                 pass
     return None
+
+
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")

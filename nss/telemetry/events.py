@@ -7,6 +7,10 @@ every `QUIET_SECS` with how many there were.
 """
 
 import logging
+import re
+from nss.batch import Account
+
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -72,3 +76,8 @@ def clear() -> None:
     """Forget all counts and what was held back (tests)."""
     counters.clear()
     _held.clear()
+
+
+def report(level: int, event: str, component: str, message: str, **facts: object) -> None:
+    """Write one log line, always: what a person did is never held back as a repetition."""
+    log.log(level, message, extra={"event": event, "component": component, "facts": facts})

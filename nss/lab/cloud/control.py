@@ -8,7 +8,7 @@ POST   /switches   {"refuse": "AADSTS7000222", "roles": [..], "skew_secs": 400, 
 """
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from nss.lab.cloud.blobs import Blobs
 from nss.lab.cloud.bodies import json_error, json_object
 from nss.lab.cloud.control_page import page
-from nss.lab.cloud.faults import Fault
-
-if TYPE_CHECKING:
-    from nss.lab.cloud.lab import CloudLab
+from nss.lab.cloud.entra import Entra
+from nss.lab.cloud.faults import Fault, Faults
+from nss.lab.cloud.mcas import Mcas
+from nss.lab.cloud.notes import Notes
 
 _Kind = TypeVar("_Kind")
 
@@ -45,8 +46,14 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Control:
     """Serves the page. Only JSON is taken, which no other site's page can send by a form."""
 
-    def __init__(self, lab: "CloudLab") -> None:
-        self._lab = lab
+    def __init__(
+        self, entra: Entra, mcas: Mcas, blobs: Blobs, faults: Faults, notes: Notes
+    ) -> None:
+        self._entra = entra
+        self._mcas = mcas
+        self._blobs = blobs
+        self._faults = faults
+        self._notes = notes
 
     def app(self) -> Starlette:
         """Return the server."""
@@ -62,50 +69,50 @@ class Control:
         )
 
     async def _page(self, _request: Request) -> Response:
-        return HTMLResponse(page(self._seen(), self._lab.faults.active))
+        return HTMLResponse(page(self._seen(), self._faults.active))
 
     async def _state(self, _request: Request) -> Response:
         return JSONResponse(self._seen())
 
     async def _add(self, request: Request) -> Response:
-        self._lab.faults.add(_fault(await _json(request)))
-        return JSONResponse({"active": len(self._lab.faults.active)}, 201)
+        self._faults.add(_fault(await _json(request)))
+        return JSONResponse({"active": len(self._faults.active)}, 201)
 
     async def _clear(self, _request: Request) -> Response:
-        self._lab.faults.clear()
+        self._faults.clear()
         return Response(status_code=204)
 
     async def _switch(self, request: Request) -> Response:
-        lab, wanted = self._lab, _converted(await _json(request), Switches)
+        wanted = _converted(await _json(request), Switches)
         if wanted.refuse is not msgspec.UNSET:
             try:
-                lab.entra.refuse(wanted.refuse)
+                self._entra.refuse(wanted.refuse)
             except KeyError:
                 raise HTTPException(400, "refuse: not a code that the lab knows") from None
         if wanted.roles is not msgspec.UNSET:
-            lab.entra.roles = wanted.roles
+            self._entra.roles = wanted.roles
         if wanted.token_secs is not msgspec.UNSET:
-            lab.entra.token_secs = wanted.token_secs
+            self._entra.token_secs = wanted.token_secs
         if wanted.skew_secs is not msgspec.UNSET:
-            lab.entra.skew_secs = wanted.skew_secs
+            self._entra.skew_secs = wanted.skew_secs
         if wanted.data_sources is not msgspec.UNSET:
-            lab.mcas.data_sources = set(wanted.data_sources)
+            self._mcas.data_sources = set(wanted.data_sources)
         if wanted.silent_drop is not msgspec.UNSET:
-            lab.mcas.silent_drop = wanted.silent_drop
+            self._mcas.silent_drop = wanted.silent_drop
         for is_wanted, act in (
-            (wanted.expire_sas, lab.expire_sas),
-            (wanted.revoke_secret, lab.revoke_secret),
-            (wanted.revoke_tokens, lab.revoke_tokens),
+            (wanted.expire_sas, self._blobs.expire),
+            (wanted.revoke_secret, self._entra.revoke_secret),
+            (wanted.revoke_tokens, self._entra.tokens.revoke),
         ):
             if is_wanted:
                 act()
         return Response(status_code=204)
 
     def _seen(self) -> dict[str, int]:
-        mcas = self._lab.mcas
+        mcas = self._mcas
         return {
-            "requests": len(self._lab.requests),
-            "complaints": len(self._lab.complaints),
+            "requests": len(self._notes.requests),
+            "complaints": len(self._notes.complaints),
             "uploads": len(mcas.uploads),
             "records": mcas.records,
             "malformed": mcas.malformed,

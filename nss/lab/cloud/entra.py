@@ -66,10 +66,10 @@ class Entra:
             raise KeyError(code)
         self._refused = int(found[1]), times
 
-    def renew_secret(self) -> str:
-        """Make another secret for the application, and take the old one no more."""
+    def revoke_secret(self) -> None:
+        """Replace the application's secret, and revoke the tokens that the old one was good for."""
         self.secret = _new_secret()
-        return self.secret
+        self.tokens.revoke()
 
     def app(self) -> Starlette:
         """Return the server."""

@@ -143,7 +143,8 @@ class CloudLab:
         imds = Site(
             Gate("imds", self.identity.app(), notes, faults, clock=clock), listener(self._address)
         )
-        control = Site(Control(self).app(), listener(self._address))
+        page = Control(self.entra, self.mcas, self.blobs, faults, notes)
+        control = Site(page.app(), listener(self._address))
         self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
         self.api_url = f"https://{self._name}:{mcas.port}"
         self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
@@ -165,8 +166,7 @@ class CloudLab:
 
     def revoke_secret(self) -> None:
         """Take the application's secret no more, nor the tokens that it was good for."""
-        self.entra.renew_secret()
-        self.revoke_tokens()
+        self.entra.revoke_secret()
 
     def revoke_tokens(self) -> None:
         """Take no token issued so far any more."""
