@@ -5,8 +5,6 @@ from typing import Annotated, Optional
 
 import typer
 
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
-
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
 ]

@@ -14,11 +14,11 @@ from typing import BinaryIO, NamedTuple, cast
 
 import typer
 
-from formats import language, pipeline, presets
+from formats import language, presets
 from formats.errors import FormatsError
 from formats.language import FeedFormat
 from formats.pipeline import FeedSettings, Pipeline
-from formats.reading import MAX_RECORD_BYTES, Input
+from formats.reading import MAX_RECORD_BYTES, Input, recognise
 from formats.reading.json import json_names
 from formats.times import zone
 from nss.errors import DataError, InputMissing, SinkError, UsageError
@@ -110,7 +110,7 @@ def _output_format(name: str) -> FeedFormat:
 def _input(name: str) -> Input | None:
     if name == "auto":
         return None
-    return json_names() if name == "json" else pipeline.input_of(_output_format(name))
+    return json_names() if name == "json" else recognise.input_of(_output_format(name))
 
 
 def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:
@@ -149,7 +149,7 @@ def _read(path: Path, name: str) -> Iterator[_Piece]:
 
 def _recognised(data: bytes) -> Input | None:
     try:
-        return pipeline.recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
+        return recognise.recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
     except FormatsError:
         return None
 

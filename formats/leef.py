@@ -1,4 +1,4 @@
-"""What LEEF allows: parsing of LEEF 1.0 and 2.0, and fitting a line to a size.
+"""What LEEF allows: parsing of LEEF 1.0 and 2.0.
 
 Source: IBM QRadar "Log Event Extended Format" guide. LEEF defines no escaping: an attribute's
 value is everything up to the next separator, and `=` in it is harmless after the first one.
@@ -6,23 +6,6 @@ value is everything up to the next separator, and `=` in it is harmless after th
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import lru_cache
-from itertools import pairwise
-from typing import Any
-import msgspec
-from formats.fields import TIME_FIELDS
-from formats.language import FeedFormat, Literal, Part, Slot
-
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from formats.structure import leef_delimiter
-from formats.values import cut
-
-MARK = "[...]"
-"""Stands at the end of a value that was cut."""
 
 _HEADER = re.compile(r"LEEF:(1\.0|2\.0)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|")
 
@@ -85,41 +68,6 @@ def parse(line: str) -> LeefEvent:
         event_id,
         attributes,
     )
-
-
-def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> bytes | None:
-    """Join the pieces of a line into at most `max_bytes`, cutting some of its values.
-
-    `pieces` are static texts and values in order; only those at the indices `cuttable` are cut:
-    always the longest, down to the next longest or as far as needed, ending in `MARK`. Works for
-    any format, because the structure is never touched. Returns `None` when cutting all of them
-    is not enough.
-    """
-    sizes = [len(piece.encode()) for piece in pieces]
-    excess = sum(sizes) - max_bytes
-    kept = list(pieces)
-    if excess > 0:
-        most = _level(sorted((sizes[index] for index in cuttable), reverse=True), excess)
-        if most < len(MARK):
-            return None
-        for index in cuttable:
-            kept[index] = cut(pieces[index], most, MARK)
-    return "".join(kept).encode()
-
-
-def _level(sizes: Sequence[int], excess: int) -> int:
-    """Return the most that each of the `sizes` (largest first) may keep to lose `excess` in all.
-
-    Negative when all of them together are less than that.
-    """
-    together = 0
-    level = -1
-    for count, size in enumerate(sizes, 1):
-        if size <= level:
-            break
-        together += size
-        level = (together - excess) // count
-    return level
 
 
 def leef_delimiter(written: str) -> str:

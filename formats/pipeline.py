@@ -1,24 +1,15 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-from formats import presets
-from formats.errors import NotReadable
 from formats.filters import Filter
 from formats.language import FeedFormat
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
-from formats.reading.json import json_format, json_names
-from formats.reading.lines import line_format
 from formats.record import Access
 from formats.rendering.renderer import Options, Renderer, Unrendered
-from formats.structure import Kind, structure_of
-from formats.times import BadTime, resolve
-
-SAMPLE_RECORDS = 16
-"""So many records of a sample are looked at to recognise their form."""
 
 ORDER_FIELD = "login"
 """Order is kept for each user when lines take several ways."""
@@ -139,64 +130,3 @@ class Pipeline:
             offset, text = lines[line]
             found.append(BadRecord(line, offset, one.reason, text))
         return found
-
-
-def input_of(feed_format: FeedFormat) -> Input:
-    """Return the input of records as a feed format prints them. Raises `NotReadable`."""
-    if structure_of(feed_format).kind is Kind.JSON:
-        return json_format(feed_format)
-    return line_format(feed_format)
-
-
-def recognise(sample: bytes) -> Input:
-    """Return the input that a sample (a few whole lines) is in: NSS field names or a preset.
-
-    The one that reads most records wins, then the one that can tell the time of most, then the
-    one that finds most fields told in them. Raises `NotReadable` when none reads any.
-    """
-    best: tuple[tuple[int, int, int], Input] | None = None
-    sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
-    for candidate in _candidates(json=b"{" in sample):
-        score = _score(candidate, sample)
-        if score[0] and score[2] and (best is None or score > best[0]):
-            best = (score, candidate)
-    if best is None:
-        raise NotReadable("the records are in no known format")
-    return best[1]
-
-
-def _candidates(*, json: bool) -> list[Input]:
-    """Return what a sample may be in; without a brace it can't be JSON."""
-    inputs = [json_names()] if json else []
-    for name in presets.names():
-        feed_format = presets.load(name)
-        if not json and structure_of(feed_format).kind is Kind.JSON:
-            continue
-        try:
-            inputs.append(input_of(feed_format))
-        except NotReadable:
-            continue
-    return inputs
-
-
-def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
-    """Return how many records a candidate reads, of how many the time, and how many fields."""
-    access = Access(candidate.available, candidate.available)
-    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES).read(sample)
-    moment = candidate.moment
-    key = eval(f"lambda r: {moment.expression or None}", dict(moment.namespace))  # noqa: S307 - ours
-    timed = sum(_tells_time(moment.tell(key(record))) for record in decoded.records)
-    names = [(a.name, a.default) for a in access.attributes]
-    names += [(name, None) for name in moment.attributes]
-    told = sum(
-        getattr(record, name) != default for record in decoded.records for name, default in names
-    )
-    return len(decoded.records), timed, told
-
-
-def _tells_time(told: Mapping[str, str | int | None]) -> bool:
-    try:
-        resolve(told, UTC, UTC)
-    except BadTime:
-        return False
-    return True

@@ -22,6 +22,7 @@ import msgspec
 
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
+from formats.leef import leef_delimiter
 
 # One character of a supplementary private use area stands for each slot while the static text
 # is taken apart with ordinary string functions.
@@ -178,14 +179,6 @@ def _leef(template: _Template, found: re.Match[str]) -> Structure:
         guards=guards,
         closing=closing,
     )
-
-
-def leef_delimiter(written: str) -> str:
-    """Return the character that a LEEF 2.0 header names: itself, or `0x`/`x` and hex digits."""
-    found = re.fullmatch(r"(?:0x|x|\\x)([0-9A-Fa-f]{1,4})", written)
-    if found is not None:
-        return chr(int(found[1], 16))
-    return written[:1] or "\t"
 
 
 def _json(template: _Template) -> Structure | None:

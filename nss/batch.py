@@ -1,8 +1,6 @@
-"""The batch: records that travel together, with the source position after them."""
+"""The batch: records that travel together; and the account of what became of them."""
 
 from dataclasses import astuple, dataclass, fields
-
-from dataclasses import dataclass
 
 BATCH_MAX_BYTES = 1 << 20
 """A source closes a batch at about this many bytes (one larger record still makes a batch)."""

@@ -1,54 +1,9 @@
-"""TODO."""
-
-import socket
-import ssl
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
-from formats import pipeline
-from formats.reading.json import json_names
-from formats.times import zone
-from nss.config.load import (
-    CloudDiscoverySinkConfig,
-    Config,
-    DurableSpoolConfig,
-    FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    MemorySpoolConfig,
-    SourceConfig,
-    SpoolConfig,
-    StdinSourceConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-    TcpSourceConfig,
-)
-from nss.config.machine import load_format, read_basic, read_obfuscation_key, read_token
-from nss.errors import ServiceError, SourceError
-from nss.feeds.collecting import CollectingFeed
-from nss.feeds.feed import Feed, Origin
-from nss.feeds.tap import Tap
-from nss.mcas.access import McasAccess, audit_log, uploads_folder
-from nss.sinks import CollectingSink, Sink
-from nss.sinks.file import FileSink
-from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.udp import SyslogUdpSink
-from nss.sources import Source
-from nss.sources.file.source import FileSource
-from nss.sources.http.source import HttpSource
-from nss.sources.stdin import StdinSource
-from nss.sources.tcp.source import TcpSource
-from nss.spool import Cursor, Spool
-from nss.spool.durable.schema import At
-from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
-from nss.spool.memory import MemorySpool
+"""TLS: contexts for listeners and for connections, and what their errors mean."""
 
 import ssl
 from pathlib import Path
 
-from nss.errors import SinkError
+from nss.errors import SinkError, SourceError
 
 
 def client_context(
@@ -87,22 +42,25 @@ def why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
+def server_context(
+    name: str, certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> ssl.SSLContext | None:
+    """Return the context of the listener of source `name`; `None` without a certificate.
+
+    With `client_ca`, clients must show a certificate that one of its authorities signed. All are
+    PEM. Raises `SourceError` when one can't be used.
+    """
+    if certificate is None:
         return None
     try:
-        return _verifying_context(settings, settings.tls_certificate)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
+        context.load_cert_chain(certificate, key)
     except OSError as error:  # ssl.SSLError is one
-        why = error.strerror or "a file is not what it should be"
+        reason = error.strerror or "a file is not what it should be"
         raise SourceError(
-            f"source {settings.name}: TLS can't be set up: {why}",
+            f"source {name}: TLS can't be set up: {reason}",
             tip="run nss check: it tells what is wrong with each file",
         ) from None
-
-
-def _verifying_context(settings: ListeningSourceConfig, certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
-    context.load_cert_chain(certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
+    if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

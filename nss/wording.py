@@ -1,18 +1,8 @@
 """Numbers as people write them."""
 
-import os
-import time
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from nss.batch import Account
-from nss.status.health import STUCK_SECS, judge
-from nss.status.readings import FeedPart, WatchedFeed, WatchedSource, WatchedSpool
-from nss.status.summary import FeedState, FeedStatus, SourceState, SourceStatus, SpoolStatus, Status
-
 import difflib
 from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNIT = 1024

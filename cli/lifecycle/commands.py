@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption
+from nss.config.load import DEFAULT_CONFIG
 
 
 def register(app: typer.Typer) -> None:

@@ -11,14 +11,15 @@ from typing import Any
 
 import typer
 
-from cli.setup.dumping import effective
 from nss.config import load as configuration
+from nss.config.kinds import FilePath
 from nss.config.load import Config, ConfigProblems
-from nss.config.setting import FilePath, Kind, Refused
+from nss.config.setting import Kind, Refused
 from nss.config.values import Destination, FormatName, ListenAddress, Zone
 from nss.errors import ConfigError, InputMissing, NssError, UsageError
 from nss.files.private import write_private
 from nss.mcas.access import audit_log
+from nss.setup.effective import effective
 from nss.setup.template import Plan, Target, plan_of, text_of
 
 GROUP = "nss"

@@ -5,7 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption
+from nss.config.load import DEFAULT_CONFIG
 
 troubleshoot = typer.Typer(
     name="troubleshoot",

@@ -14,6 +14,7 @@ import msgspec
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
+from formats.leef import leef_delimiter
 from formats.reading import (
     BadRecord,
     Decoded,
@@ -27,7 +28,7 @@ from formats.reading import (
 )
 from formats.reading.cells import Match, cells_by_field, matcher, moment_of, own_text, time_cells
 from formats.record import Attribute, Moment, struct_of
-from formats.structure import EVENT_ID, SYSLOG, Cell, Kind, Structure, leef_delimiter, structure_of
+from formats.structure import EVENT_ID, SYSLOG, Cell, Kind, Structure, structure_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]

@@ -1,21 +1,17 @@
-"""TODO."""
+"""Recognition: which format a sample of records is in."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
-from typing import Any
+from collections.abc import Mapping
+from datetime import UTC
+
 from formats import presets
 from formats.errors import NotReadable
-from formats.filters import Filter
 from formats.language import FeedFormat
-from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
+from formats.reading import MAX_RECORD_BYTES, Input, split_lines
 from formats.reading.json import json_format, json_names
 from formats.reading.lines import line_format
 from formats.record import Access
-from formats.rendering.renderer import Options, Renderer, Unrendered
 from formats.structure import Kind, structure_of
 from formats.times import BadTime, resolve
-
 
 SAMPLE_RECORDS = 16
 """So many records of a sample are looked at to recognise their form."""

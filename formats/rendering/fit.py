@@ -1,11 +1,8 @@
-"""TODO."""
+"""Fitting a line to a size: its longest values are cut, its structure never."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from formats.leef import leef_delimiter
-from formats.values import cut
 
+from formats.values import cut
 
 MARK = "[...]"
 """Stands at the end of a value that was cut."""

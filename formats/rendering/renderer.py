@@ -13,8 +13,8 @@ from typing import Any
 
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
-from formats.leef import shorten
 from formats.record import Access, Moment
+from formats.rendering.fit import shorten
 from formats.rendering.generate import LoopSource
 from formats.structure import Kind, Structure, structure_of
 from formats.times import BadTime, Parts, TimeTable, resolve

@@ -1,25 +1,10 @@
 """A small HTTP server in the service's own event loop, on a socket that is already bound."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from math import isfinite
-from pathlib import Path
-from typing import Annotated, TypeVar
-import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
-from nss.admin.control import events
-from nss.admin.control.faults import Fault
-from nss.admin.control.listener import Listener
-from nss.admin.operations import Operation, unknown_feed
-from nss.errors import NssError, ServiceError, UsageError, unplanned
-from nss.feeds.tap import Tap, TapKind
-
 import logging
 import socket
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 

@@ -22,8 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nss.admin.control.server import encoded
-from nss.admin.local_server import LocalServer
+from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operation
 from nss.config.load import Address
 from nss.errors import ServiceError

@@ -1,25 +1,13 @@
-"""TODO."""
+"""Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
 import os
-import ssl
 import stat
-from collections.abc import Iterator
 from pathlib import Path
+
 from formats import language, presets
-from formats.errors import Problem
 from formats.language import FeedFormat
-from nss.config.model import Config, DurableSpoolConfig, FeedConfig
-from nss.config.setting import key_path
-from nss.config.sinks import CloudDiscoverySinkConfig, FileSinkConfig, SyslogTcpSinkConfig
-from nss.config.sources import (
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    SourceConfig,
-)
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
-
 
 MAX_KEY_BYTES = 64 << 10
 
@@ -116,6 +104,10 @@ def format_text(path: Path, *, for_source: bool) -> str:
 
 
 def read_bounded(what: str, path: Path, max_bytes: int, *, secret: bool = False) -> bytes:
+    """Return what a regular file holds. Raises `Unfit`, which calls it `what`.
+
+    Refuses more than `max_bytes`, and a `secret` that is open to everyone.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a FIFO would wait
             raise Unfit(what, "is not a regular file", path)

@@ -1,15 +1,11 @@
-"""TODO."""
+"""What settings take: flags, words, numbers, durations, sizes, paths and lists of them."""
 
-import json
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_type_hints
+
 from formats.errors import Problem
-from nss.wording import nearest
+from nss.config.setting import Kind, Refused, one_of, toml_text
 
 
 class Flag(Kind):

@@ -5,10 +5,6 @@ matter of `nss.config.machine`; the sections themselves are in `nss.config.model
 `nss.config.sources` and `nss.config.sinks`.
 """
 
-from pathlib import Path
-from typing import Annotated, Optional
-import typer
-
 import re
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -10,9 +10,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from formats import language, presets
 from formats.errors import Problem
-from formats.language import FeedFormat
+from nss.config.files import (
+    MAX_PEM_BYTES,
+    Unfit,
+    error_text,
+    format_text,
+    read_basic,
+    read_bounded,
+    read_obfuscation_key,
+    read_token,
+)
 from nss.config.model import Config, DurableSpoolConfig, FeedConfig
 from nss.config.setting import key_path
 from nss.config.sinks import CloudDiscoverySinkConfig, FileSinkConfig, SyslogTcpSinkConfig
@@ -22,22 +30,7 @@ from nss.config.sources import (
     ListeningSourceConfig,
     SourceConfig,
 )
-from nss.config.values import FormatChoice, format_fault
-from nss.errors import ConfigError
-
-MAX_KEY_BYTES = 64 << 10
-MAX_CREDENTIAL_BYTES = 4 << 10
-"""More would not fit into the header of a request."""
-MAX_FORMAT_BYTES = 1 << 20
-MAX_PEM_BYTES = 1 << 20
-
-
-class Unfit(ConfigError):  # noqa: N818 - named as the sentence reads
-    """A file that the configuration names can't be used; `why` tells it without the path."""
-
-    def __init__(self, what: str, why: str, path: Path) -> None:
-        self.why = why
-        super().__init__(f"{what} {path}: {why}")
+from nss.config.values import FormatChoice
 
 
 def check_environment(config: Config) -> list[Problem]:
@@ -55,101 +48,6 @@ def check_environment(config: Config) -> list[Problem]:
     return problems
 
 
-def load_format(choice: FormatChoice) -> FeedFormat | None:
-    """Return the compiled feed format of a choice, `None` for `auto` and `json`.
-
-    Raises `Unfit` when a `.fof` file can't be read or compiled.
-    """
-    match choice.kind:
-        case "auto" | "json":
-            return None
-        case "preset":
-            return presets.load(choice.value)
-        case "string":
-            return language.parse(choice.value)
-        case "file":
-            path = Path(choice.value)
-            return language.parse(_format_text(path, for_source=False), name=path.stem)
-
-
-def read_obfuscation_key(path: Path) -> bytes:
-    """Return the key in a file, without one line end at its end. Raises `Unfit`.
-
-    Refuses an empty key and a file that is open to everyone.
-    """
-    return _secret("obfuscation key", path, MAX_KEY_BYTES)
-
-
-def read_token(path: Path) -> bytes:
-    """Return the bearer token in a file, without one line end at its end. Raises `Unfit`.
-
-    Refuses a file that is open to everyone, and what no `Authorization` header can carry.
-    """
-    what = "token"
-    token = _secret(what, path, MAX_CREDENTIAL_BYTES)
-    if not all(0x21 <= byte <= 0x7E for byte in token):  # noqa: PLR2004 - "!" and "~"
-        raise Unfit(what, "must be printable ASCII characters without blanks", path)
-    return token
-
-
-def read_basic(path: Path) -> bytes:
-    """Return `USER:PASSWORD` from a file, without one line end at its end. Raises `Unfit`.
-
-    Refuses a file that is open to everyone, and what can't be sent so (RFC 7617, section 2).
-    """
-    what = "user and password"
-    credentials = _secret(what, path, MAX_CREDENTIAL_BYTES)
-    user, _, password = credentials.partition(b":")
-    if not user or not password:
-        raise Unfit(what, "must be USER:PASSWORD, both not empty", path)
-    if any(byte < 0x20 or byte == 0x7F for byte in credentials):  # noqa: PLR2004 - ASCII
-        raise Unfit(what, "must be one line, without control characters", path)
-    return credentials
-
-
-def _secret(what: str, path: Path, max_bytes: int) -> bytes:
-    data = _read(what, path, max_bytes, secret=True)
-    secret = data.removesuffix(b"\n").removesuffix(b"\r")
-    if not secret:
-        raise Unfit(what, "is empty", path)
-    return secret
-
-
-def _format_text(path: Path, *, for_source: bool) -> str:
-    """Return what a `.fof` file holds, which compiles."""
-    what = "feed format"
-    try:
-        text = _read(what, path, MAX_FORMAT_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unfit(what, f"byte {error.start + 1} is not UTF-8", path) from None
-    why = format_fault(text, for_source=for_source)
-    if why:
-        raise Unfit(what, why, path)
-    return text
-
-
-def _read(what: str, path: Path, max_bytes: int, *, secret: bool = False) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a FIFO would wait
-            raise Unfit(what, "is not a regular file", path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise Unfit(what, _told(error), path) from None
-    if secret and mode & stat.S_IRWXO:
-        raise Unfit(what, "is open to everyone; chmod o= it", path)
-    if len(data) > max_bytes:
-        raise Unfit(what, f"has more than {max_bytes} bytes", path)
-    return data
-
-
-def _told(error: OSError) -> str:
-    """Return the system's reason, in lower case as the rest of the sentence."""
-    reason = error.strerror or str(error)
-    return reason[:1].lower() + reason[1:]
-
-
 def _socket_problems(path: Path) -> Iterator[Problem]:
     key = "service.control_socket"
     tip = 'create it for the user that nss runs as, or set service.control_socket, perhaps to "off"'
@@ -158,7 +56,7 @@ def _socket_problems(path: Path) -> Iterator[Problem]:
         if not why and path.exists() and not path.is_socket():
             why = "is something else than a socket already"
     except OSError as error:
-        why = _told(error)
+        why = error_text(error)
     if why:
         yield Problem(key, str(path), why)
 
@@ -177,7 +75,7 @@ def _spool_problems(path: Path) -> Iterator[Problem]:
             elif not os.access(path, os.R_OK | os.W_OK):
                 why = "permission denied: the user that nss runs as must read and write it"
     except OSError as error:
-        why = _told(error)
+        why = error_text(error)
     if why:
         yield Problem("spool.path", str(path), why)
 
@@ -189,7 +87,7 @@ def _mcas_problems(config: Config) -> Iterator[Problem]:
         try:
             why = _folder_fault(folder, tip)
         except OSError as error:
-            why = _told(error)
+            why = error_text(error)
         if why:
             yield Problem("service.state_directory", str(folder), why)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -245,7 +143,7 @@ def _format_problems(choice: FormatChoice, where: str, *, for_source: bool) -> I
     if choice.kind != "file":
         return
     try:
-        _format_text(Path(choice.value), for_source=for_source)
+        format_text(Path(choice.value), for_source=for_source)
     except Unfit as unfit:
         yield Problem(f"{where}.format", choice.value, unfit.why)
 
@@ -260,7 +158,7 @@ def _input_problems(source: FileSourceConfig, key: str) -> Iterator[Problem]:
             return
         mode = path.stat().st_mode
     except OSError as error:
-        yield Problem(key, str(path), _told(error))
+        yield Problem(key, str(path), error_text(error))
         return
     if stat.S_ISDIR(mode):
         yield Problem(key, str(path), "is a folder; must be a file")
@@ -272,7 +170,7 @@ def _output_problems(path: Path, key: str, *, rotated: bool) -> Iterator[Problem
     try:
         why = _output_fault(path, rotated=rotated)
     except OSError as error:
-        why = _told(error)
+        why = error_text(error)
     if why:
         yield Problem(key, str(path), why)
 
@@ -347,7 +245,7 @@ def _authority_problems(
 
 def _unreadable(path: Path, key: str, *, secret: bool = False) -> Iterator[Problem]:
     try:
-        _read("TLS", path, MAX_PEM_BYTES, secret=secret)
+        read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
     except Unfit as unfit:
         yield Problem(key, str(path), unfit.why)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from formats.filters import Filter
-from nss.config.setting import (
+from nss.config.kinds import (
     GIB,
     KIB,
     MIB,
@@ -18,10 +18,10 @@ from nss.config.setting import (
     Flag,
     ListOf,
     Seconds,
-    Setting,
     Size,
     Whole,
 )
+from nss.config.setting import Setting
 from nss.config.sinks import SinkConfig
 from nss.config.sources import SourceConfig
 from nss.config.values import (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from nss.config.setting import (
+from nss.config.kinds import (
     KIB,
     MIB,
     TIB,
@@ -14,10 +14,10 @@ from nss.config.setting import (
     ListOf,
     OutputPath,
     Seconds,
-    Setting,
     Size,
     Whole,
 )
+from nss.config.setting import Setting
 from nss.config.values import Address, Destination, HeaderText, HostName
 
 

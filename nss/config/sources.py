@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from nss.config.setting import GIB, KIB, MIB, Choice, FilePath, Flag, Seconds, Setting, Size, Whole
+from nss.config.kinds import GIB, KIB, MIB, Choice, FilePath, Flag, Seconds, Size, Whole
+from nss.config.setting import Setting
 from nss.config.values import (
     AUTO,
     Address,

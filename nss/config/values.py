@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from formats import language, pipeline, presets, times
+from formats import language, presets, times
 from formats.errors import FeedFormatError, NotReadable, Problem, ZoneError
-from nss.config.setting import OFF, Kind, Refused, off_too, suggestion, toml_text
+from formats.reading import recognise
+from nss.config.kinds import OFF, off_too
+from nss.config.setting import Kind, Refused, suggestion, toml_text
 
 SYSLOG_PORT = 514
 """The port of syslog over UDP (RFC 5426, section 3.3)."""
@@ -252,7 +254,7 @@ def format_fault(text: str, *, for_source: bool) -> str | None:
         if not compiled.slots:
             return "prints no field"
         if for_source:
-            pipeline.input_of(compiled)
+            recognise.input_of(compiled)
     except FeedFormatError as error:
         return str(error).removeprefix("feed format: ")
     except NotReadable as error:

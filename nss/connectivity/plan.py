@@ -22,7 +22,7 @@ from nss.connectivity.dialing import Proxy
 from nss.errors import NssError
 from nss.mcas.access import network_of
 from nss.mcas.credentials import CredentialsStore, McasCredentials
-from nss.sinks.syslog.tls_stream import client_context
+from nss.tls import client_context
 
 BLOB_HOSTS = "*.blob.core.windows.net"
 LOGIN_HOST = "login.microsoftonline.com"

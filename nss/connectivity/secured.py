@@ -14,7 +14,7 @@ from cryptography import x509
 
 from nss.connectivity import Failed, Step
 from nss.connectivity.dialing import MAX_HEAD_BYTES, in_time, millis
-from nss.sinks.syslog.tls_stream import why
+from nss.tls import why
 
 WARN_OFFSET_SECS = 60
 MAX_OFFSET_SECS = 300

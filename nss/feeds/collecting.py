@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nss.account import Account
+from nss.batch import Account
 from nss.feeds.feed import Feed, Origin
 from nss.feeds.tap import Tap
 from nss.sinks import CollectingSink, Delivered, RetryAfter

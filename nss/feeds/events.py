@@ -1,10 +1,10 @@
-"""TODO."""
+"""What feeds report: one function an event, which logs and counts."""
 
 import logging
 import re
-from nss.batch import Account
-from nss.telemetry.events import count, emit, report, tell_held_back
 
+from nss.batch import Account
+from nss.telemetry.events import count, emit, report
 
 _QUOTED = re.compile(r"'.*'|\".*\"")
 

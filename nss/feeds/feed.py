@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from formats.errors import NotReadable
-from formats.pipeline import FeedSettings, Pipeline, Rendered, recognise
+from formats.pipeline import FeedSettings, Pipeline, Rendered
 from formats.reading import BadRecord, Input, split_lines
-from nss.account import Account
-from nss.batch import Batch
+from formats.reading.recognise import recognise
+from nss.batch import Account, Batch
+from nss.feeds import events
 from nss.feeds.tap import Tap
-from nss.service import events
 from nss.sinks import Delivered, Rejected, RetryAfter, Sink, TooLong
 from nss.spool import Cursor, Entry, Reject, SpoolClosed
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
+from nss.config.files import read_basic
 from nss.config.load import Config, McasConfig
-from nss.config.machine import read_basic
 from nss.errors import ServiceError
 from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore

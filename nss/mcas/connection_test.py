@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from nss.config.setting import nearest
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
@@ -12,6 +11,7 @@ from nss.mcas.api import Authorization, McasApi, ParseFailure, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import AccessToken, SignIn, require_role
 from nss.mcas.session import SignInAuthorization
+from nss.wording import nearest
 
 
 @dataclass(frozen=True, slots=True)

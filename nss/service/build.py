@@ -3,11 +3,12 @@
 import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 
 from formats import pipeline
+from formats.reading import recognise
 from formats.reading.json import json_names
 from formats.times import zone
+from nss.config.files import load_format, read_basic, read_obfuscation_key, read_token
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -25,8 +26,7 @@ from nss.config.load import (
     SyslogUdpSinkConfig,
     TcpSourceConfig,
 )
-from nss.config.machine import load_format, read_basic, read_obfuscation_key, read_token
-from nss.errors import ServiceError, SourceError
+from nss.errors import ServiceError
 from nss.feeds.collecting import CollectingFeed
 from nss.feeds.feed import Feed, Origin
 from nss.feeds.tap import Tap
@@ -34,7 +34,6 @@ from nss.mcas.access import McasAccess, audit_log, uploads_folder
 from nss.sinks import CollectingSink, Sink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.tls_stream import client_context
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.sources import Source
 from nss.sources.file.source import FileSource
@@ -46,6 +45,7 @@ from nss.spool.durable.schema import At
 from nss.spool.durable.spool import DurableSpool
 from nss.spool.durable.store import Limits
 from nss.spool.memory import MemorySpool
+from nss.tls import client_context, server_context
 
 
 def build_source(
@@ -95,24 +95,9 @@ def build_source(
 
 
 def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
-        return None
-    try:
-        return _verifying_context(settings, settings.tls_certificate)
-    except OSError as error:  # ssl.SSLError is one
-        why = error.strerror or "a file is not what it should be"
-        raise SourceError(
-            f"source {settings.name}: TLS can't be set up: {why}",
-            tip="run nss check: it tells what is wrong with each file",
-        ) from None
-
-
-def _verifying_context(settings: ListeningSourceConfig, certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
-    context.load_cert_chain(certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    return server_context(
+        settings.name, settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+    )
 
 
 def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink:
@@ -207,7 +192,7 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
         read_format = load_format(source.format)
         known = json_names() if source.format.kind == "json" else None
         origins[source.name] = Origin(
-            known if read_format is None else pipeline.input_of(read_format),
+            known if read_format is None else recognise.input_of(read_format),
             pipeline.FeedSettings(
                 format=feed_format,
                 filter=settings.filter,

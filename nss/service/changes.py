@@ -1,13 +1,11 @@
-"""TODO."""
+"""What a changed configuration means for the parts at work: which of them it ends."""
 
-import asyncio
 import socket
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
-from nss.batch import Batch
+
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -18,10 +16,8 @@ from nss.config.load import (
     SourceConfig,
 )
 from nss.errors import SourceError
-from nss.feeds.feed import Feed
-from nss.sources import Source
+from nss.service.running import RunningFeed, RunningSource
 from nss.sources.listening import reason
-from nss.spool import Cursor
 
 
 @dataclass(frozen=True, slots=True)

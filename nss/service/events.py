@@ -1,23 +1,13 @@
-"""What feeds and the service report: one function an event, which logs and counts."""
+"""What the service reports: one function an event, which logs and counts."""
 
 import logging
-import re
 
-from nss.account import Account
-from nss.telemetry.events import count, emit, log, tell_held_back
-
-_QUOTED = re.compile(r"'.*'|\".*\"")
-_NUMBER = re.compile(r"\d+")
-
-
-def _tell(level: int, event: str, component: str, message: str, **facts: object) -> None:
-    """Write one log line, always: what a person did is never held back as a repetition."""
-    log.log(level, message, extra={"event": event, "component": component, "facts": facts})
+from nss.telemetry.events import count, report, tell_held_back
 
 
 def service_started(sources: int, feeds: int) -> None:
     """Everything is built and running."""
-    _tell(
+    report(
         logging.INFO,
         "service_started",
         "service",
@@ -29,14 +19,14 @@ def service_started(sources: int, feeds: int) -> None:
 
 def service_stopping(reason: str) -> None:
     """A stop began: sources stop, feeds drain."""
-    _tell(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
+    report(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
 
 
 def service_stopped(pending: int, *, durable: bool) -> None:
     """Everything ended; `pending` records were accepted and not delivered."""
     tell_held_back()
     if pending and durable:
-        _tell(
+        report(
             logging.WARNING,
             "service_stopped",
             "service",
@@ -44,7 +34,7 @@ def service_stopped(pending: int, *, durable: bool) -> None:
             pending=pending,
         )
     elif pending:
-        _tell(
+        report(
             logging.ERROR,
             "service_stopped",
             "service",
@@ -52,7 +42,7 @@ def service_stopped(pending: int, *, durable: bool) -> None:
             pending=pending,
         )
     else:
-        _tell(
+        report(
             logging.INFO,
             "service_stopped",
             "service",
@@ -63,35 +53,18 @@ def service_stopped(pending: int, *, durable: bool) -> None:
 def part_ended(kind: str, name: str, why: str) -> None:
     """A source or feed ended that should not have."""
     count("parts_failed", name)
-    _tell(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
+    report(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
 
 
 def source_finished(source: str) -> None:
     """A source has handed on everything, at its end or because it was stopped."""
-    _tell(logging.INFO, "source_finished", source, "The source ended.")
-
-
-def feed_totals(feed: str, accepted: int, account: Account, pending: int) -> None:
-    """A feed ended: its account, whose numbers add up as `nss.account` says."""
-    _tell(
-        logging.INFO,
-        "feed_totals",
-        feed,
-        "The feed ended.",
-        accepted=accepted,
-        delivered=account.delivered,
-        filtered=account.filtered,
-        rejected=account.rejected,
-        dropped=account.dropped,
-        pending=pending,
-        shortened=account.shortened,
-    )
+    report(logging.INFO, "source_finished", source, "The source ended.")
 
 
 def service_forced(pending: int, *, durable: bool) -> None:
     """A second signal ended the process before the stop was done."""
     fate = "the spool keeps the pending records" if durable else "pending records are lost"
-    _tell(
+    report(
         logging.WARNING if durable else logging.ERROR,
         "service_forced",
         "service",
@@ -106,7 +79,7 @@ def records_left_behind(feed: str, pending: int, *, durable: bool) -> None:
     if durable:
         fate = "for replay_minutes another feed can have them (nss replay)"
     count("records_left_behind", feed, pending)
-    _tell(
+    report(
         logging.ERROR,
         "records_left_behind",
         feed,
@@ -117,7 +90,7 @@ def records_left_behind(feed: str, pending: int, *, durable: bool) -> None:
 
 def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -> None:
     """A changed configuration is in force."""
-    _tell(
+    report(
         logging.INFO,
         "configuration_reloaded",
         "service",
@@ -131,54 +104,11 @@ def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -
 def reload_refused(path: str, why: str) -> None:
     """A changed configuration is wrong; the old one stays in force."""
     count("reloads_refused", "service")
-    _tell(
+    report(
         logging.WARNING,
         "reload_refused",
         "service",
         "The configuration was not reloaded; the old one stays.",
         path=path,
         why=why,
-    )
-
-
-def format_recognised(feed: str, source: str, name: str) -> None:
-    """The form of a source's records was recognised from a sample."""
-    emit(
-        logging.INFO,
-        "format_recognised",
-        feed,
-        "The form of the records was recognised.",
-        source=source,
-        format=name,
-    )
-
-
-def record_rejected(feed: str, source: str, reason: str, offset: int, record_bytes: int) -> None:
-    """A record can't be delivered for good. Its content, which reasons quote, is not logged."""
-    count("records_rejected", feed)
-    masked = _QUOTED.sub("'...'", reason)
-    emit(
-        logging.ERROR,
-        "record_rejected",
-        feed,
-        "A record was rejected.",
-        sort=_NUMBER.sub("N", masked),
-        source=source,
-        reason=masked,
-        offset=offset,
-        bytes=record_bytes,
-    )
-
-
-def line_shortened(feed: str, before_bytes: int, after_bytes: int) -> None:
-    """A line was too long for its way, and URL, referrer or user agent were cut."""
-    count("lines_shortened", feed)
-    count("bytes_cut", feed, before_bytes - after_bytes)
-    emit(
-        logging.WARNING,
-        "line_shortened",
-        feed,
-        "A line was shortened to fit.",
-        before_bytes=before_bytes,
-        after_bytes=after_bytes,
     )

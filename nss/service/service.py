@@ -23,23 +23,14 @@ from nss.config import load as configuration
 from nss.config.load import Config, FeedConfig
 from nss.config.machine import check_environment
 from nss.errors import NssError, ServiceError, unplanned
+from nss.feeds import events as feed_events
 from nss.feeds.feed import Feed, Origin
 from nss.feeds.tap import Tap
 from nss.mcas.access import McasAccess
 from nss.service import build, events
+from nss.service.changes import Retired, check_listens, files_print, inputs_of, retired_by
 from nss.service.operator import Oversight
-from nss.service.running import (
-    Intake,
-    Retired,
-    RunningFeed,
-    RunningSource,
-    check_listens,
-    files_print,
-    finished,
-    inputs_of,
-    passed,
-    retired_by,
-)
+from nss.service.running import Intake, RunningFeed, RunningSource, finished, passed
 from nss.sinks import Sink
 from nss.sources import Source
 from nss.spool import Spool
@@ -366,7 +357,9 @@ class Service:
     @staticmethod
     def _report(feed: Feed) -> None:
         cursor = feed.cursor
-        events.feed_totals(feed.name, feed.accepted_records, cursor.account, cursor.pending_records)
+        feed_events.feed_totals(
+            feed.name, feed.accepted_records, cursor.account, cursor.pending_records
+        )
 
 
 async def _end(tasks: Collection[asyncio.Future[Any]]) -> None:

@@ -1,19 +1,13 @@
-"""TODO."""
+"""The configuration in force, defaults included, as TOML."""
 
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-import typer
-from nss.config import load as configuration
+
 from nss.config.kinds import OFF, OutputPath
 from nss.config.load import Config
 from nss.config.setting import Declared, declared, toml_text
 from nss.config.values import FormatChoice
-from nss.errors import NssError
-from nss.setup.mcas import place_of
-
 
 Tables = dict[str, Any]
 

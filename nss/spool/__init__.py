@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.errors import NssError
 
 

@@ -5,8 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import REJECT_MAX_BYTES, Entry, KeptReject, Reject, SpoolClosed, SpoolError
 
 REJECTS_MAX_BYTES = 4 << 20

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from nss.account import Account
+from nss.batch import Account
 from nss.config.load import FeedConfig, SourceConfig
 
 

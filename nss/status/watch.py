@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
-from nss.account import Account
+from nss.batch import Account
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import FeedPart, WatchedFeed, WatchedSource, WatchedSpool
 from nss.status.summary import FeedState, FeedStatus, SourceState, SourceStatus, SpoolStatus, Status
+from nss.wording import own_version
 
 RATE_SECS = 10.0
 """Rates are those of about the last so many seconds."""
@@ -188,14 +188,6 @@ class Watch:
             failing_secs=self._spool_failing_secs,
             kept_rejects=spool.kept_rejects,
         )
-
-
-def own_version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return version("nss-streamer")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _held(secs: float, gap: float, holds: bool) -> float:  # noqa: FBT001 - the condition itself

@@ -7,10 +7,6 @@ every `QUIET_SECS` with how many there were.
 """
 
 import logging
-import re
-from nss.batch import Account
-
-import logging
 import time
 from collections import Counter
 from dataclasses import dataclass

@@ -12,10 +12,10 @@ import pytest
 import uvloop
 
 import nss
-from nss.account import Account
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded
+from nss.batch import Account
 from nss.config.load import FeedConfig, SourceConfig, parse
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject

@@ -7,20 +7,8 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.config.setting import (
-    Choice,
-    FilePath,
-    Flag,
-    Kind,
-    ListOf,
-    OutputPath,
-    Refused,
-    Seconds,
-    Size,
-    Whole,
-    nearest,
-    toml_text,
-)
+from nss.config.kinds import Choice, FilePath, Flag, ListOf, OutputPath, Seconds, Size, Whole
+from nss.config.setting import Kind, Refused, toml_text
 from nss.config.values import (
     Address,
     ComponentName,
@@ -37,6 +25,7 @@ from nss.config.values import (
     UrlPath,
     Zone,
 )
+from nss.wording import nearest
 
 ARABIC_FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"
 BYTES = Size(480, 64 << 30)

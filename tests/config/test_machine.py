@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from formats import presets
+from nss.config.files import Unfit, load_format, read_obfuscation_key
 from nss.config.load import FormatChoice, Problem, parse
-from nss.config.machine import Unfit, check_environment, load_format, read_obfuscation_key
+from nss.config.machine import check_environment
 
 SERVICE = """
 [service]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from nss.config.files import Unfit, read_basic, read_token
 from nss.config.load import ConfigProblems, Problem, parse
-from nss.config.machine import Unfit, check_environment, read_basic, read_token
+from nss.config.machine import check_environment
 
 SOURCE = "kind = 'stdin'"
 SINK = "kind = 'file'\npath = '-'"

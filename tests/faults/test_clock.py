@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool.durable.spool import DurableSpool
 from nss.spool.durable.store import Limits
 

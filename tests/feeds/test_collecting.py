@@ -11,8 +11,7 @@ import pytest
 from formats import filters, language
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.feeds.collecting import CollectingFeed
 from nss.feeds.feed import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter

@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from formats import filters, language, presets
-from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
-from nss.account import Account
-from nss.batch import Batch
+from formats.reading.recognise import input_of
+from nss.batch import Account, Batch
 from nss.feeds.feed import Feed, Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool

@@ -7,8 +7,9 @@ import pytest
 
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS, Derivation, catalogue, nearest
 from formats.language import parse
-from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 
 ENCODED = {
     name: name.removeprefix("e")

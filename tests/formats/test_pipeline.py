@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from formats import filters, presets
 from formats.language import parse
-from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 
 FORMAT = parse("%d{epochtime} %s{login} %s{action}")
 

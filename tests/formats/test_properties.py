@@ -19,8 +19,9 @@ from formats import presets
 from formats.errors import FeedFormatError, NotReadable
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat, Literal, parse
-from formats.pipeline import FeedSettings, Pipeline, input_of, recognise
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of, recognise
 from formats.structure import structure_of
 
 FUZZ_SECS = float(os.environ.get("NSS_FUZZ_SECS", "1.5"))

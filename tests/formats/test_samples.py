@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from formats import presets
-from formats.pipeline import FeedSettings, Pipeline, recognise
+from formats.pipeline import FeedSettings, Pipeline
+from formats.reading.recognise import recognise
 
 SAMPLES = Path(
     os.environ.get("NSS_SAMPLES") or Path(__file__).resolve().parents[3] / "shared" / "samples"

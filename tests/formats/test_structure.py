@@ -5,7 +5,8 @@ import pytest
 from formats import presets
 from formats.errors import FeedFormatError
 from formats.language import parse
-from formats.structure import EVENT_ID, SYSLOG, Kind, Structure, leef_delimiter, structure_of
+from formats.leef import leef_delimiter
+from formats.structure import EVENT_ID, SYSLOG, Kind, Structure, structure_of
 
 
 def built(text: str) -> Structure:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from nss.errors import unplanned
+from nss.feeds import events as feed_events
 from nss.service import events
 from nss.telemetry import events as telemetry
 from nss.telemetry import logs
@@ -72,7 +73,7 @@ def test_what_people_do_is_told_each_time_and_what_records_do_is_held_back() -> 
 
     for _ in range(3):
         events.reload_refused("/etc/nss/nss.toml", "why")
-        events.record_rejected("mcas", "web", "JSON is truncated", 0, 10)
+        feed_events.record_rejected("mcas", "web", "JSON is truncated", 0, 10)
 
     told = [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert (told.count("reload_refused"), told.count("record_rejected")) == (3, 1)

@@ -7,8 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Cursor, Entry
 from nss.spool.memory import MemorySpool
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Cursor, SpoolError
 from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters

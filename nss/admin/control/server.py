@@ -1,6 +1,5 @@
 """The service's end of the control socket."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from math import isfinite
 from pathlib import Path
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from nss.admin.control import events
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import Listener
-from nss.admin.local_server import LocalServer
+from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operation, unknown_feed
 from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
@@ -148,12 +147,3 @@ def _asked(request: Request, kind: type[T]) -> T:
 
 def _answer(value: object, status: int = 200) -> Response:
     return Response(encoded(value), status, media_type="application/json")
-
-
-def encoded(value: object) -> bytes:
-    """Return a value as JSON, also when a text in it (a path, say) is not Unicode."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        plain = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
-        return plain.encode("utf-8", "replace")

@@ -33,7 +33,8 @@ from nss.sinks.syslog.header import Header, Now, utc_now
 from nss.sinks.syslog.pacing import Pace
 from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, Kept
 from nss.sinks.syslog.tcp_connection import Connection
-from nss.sinks.syslog.tls_stream import TlsStream, why
+from nss.sinks.syslog.tls_stream import TlsStream
+from nss.tls import why
 
 CHUNK_BYTES = 128 * 1024
 """Lines are written in chunks of about this size, or one at a time where one is longer."""

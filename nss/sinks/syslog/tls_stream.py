@@ -7,47 +7,8 @@ which lines arrived just as they do without TLS.
 import contextlib
 import errno
 import ssl
-from pathlib import Path
-
-from nss.errors import SinkError
 
 READ_BYTES = 64 * 1024
-
-
-def client_context(
-    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
-) -> ssl.SSLContext:
-    """Return a context that verifies chain and name of the peer, with TLS 1.2 or newer.
-
-    `ca` holds the authorities, those of the system if `None`; `certificate` and `key` are what is
-    shown to a peer that asks. All are PEM. Raises `SinkError` when one can't be used.
-    """
-    tip = "run nss check: it tells what is wrong with each file"
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
-    except OSError as error:  # ssl.SSLError is one
-        raise SinkError(f"using authorities failed: {why(error)} ({ca})", tip=tip) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    if certificate is not None:
-        try:
-            # Without an empty password OpenSSL would ask for one at the terminal.
-            context.load_cert_chain(certificate, key, password="")
-        except OSError as error:
-            where = f"{certificate}, {key}"
-            raise SinkError(
-                f"using a certificate failed: {why(error)} ({where})", tip=tip
-            ) from error
-    return context
-
-
-def why(error: OSError) -> str:
-    """Return what an error of a socket or of TLS means, as half a sentence."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message.rstrip('.').lower()}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return f"TLS: {error.reason.replace('_', ' ').lower()}"
-    return (error.strerror or str(error)).lower()
 
 
 class TlsStream:

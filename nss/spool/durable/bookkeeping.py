@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from nss.account import Account
+from nss.batch import Account
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from nss.account import Account
+from nss.batch import Account
 from nss.spool import Entry, Reject, SpoolClosed
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.feed_rows import Move

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from nss.account import Account
+from nss.batch import Account
 from nss.spool import Reject
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.store import WANTED, Store, wanted

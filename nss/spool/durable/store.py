@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Entry
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
 from nss.spool.durable.packing import Packed, Packer

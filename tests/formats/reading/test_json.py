@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import pytest
 
 from formats.language import parse
-from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
 GOOD = b'{"epochtime":1696583108,"login":"good","reqsize":"7","recordid":"5","dept":"d"}'

@@ -6,8 +6,9 @@ import pytest
 
 from formats.errors import NotReadable
 from formats.language import parse
-from formats.pipeline import FeedSettings, Pipeline, input_of
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
+from formats.reading.recognise import input_of
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
 GOOD_LINE = b"1696583108;good;7;5;d"

@@ -5,8 +5,9 @@ import pytest
 
 from formats import presets
 from formats.errors import NotReadable
-from formats.pipeline import FeedSettings, Pipeline, recognise
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.reading.recognise import recognise
 
 SAMPLE = {
     "time": "Fri Oct  6 09:05:08 2023", "recordid": "7012000000000000001", "login": "ana",

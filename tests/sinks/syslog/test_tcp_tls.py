@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.tls_stream import client_context
 from nss.telemetry.events import counters
+from nss.tls import client_context
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector, TlsCollector

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Reject, SpoolError
 from nss.spool.durable.spool import INFLIGHT_BYTES, DurableSpool
 from nss.spool.durable.store import Store

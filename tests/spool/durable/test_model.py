@@ -15,8 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Reject
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.spool import DurableSpool

@@ -4,8 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import Awaitable, Callable
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import Entry, SpoolClosed
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.spool import DurableSpool

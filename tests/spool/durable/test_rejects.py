@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from nss.account import Account
-from nss.batch import Batch
+from nss.batch import Account, Batch
 from nss.spool import REJECT_MAX_BYTES, Reject
 from nss.spool.durable.spool import DurableSpool
 
