@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from itertools import compress
 from typing import Any
 
 from formats.filters import Filter
 from formats.language import FeedFormat
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
-from formats.record import Access
-from formats.rendering.renderer import Options, Renderer, Unrendered
+from formats.record import derivers, field_access
+from formats.rendering.generate import Fields, compile_field, compile_predicate
+from formats.rendering.planning import render_plan
+from formats.rendering.renderer import Renderer, Unrendered
 
 ORDER_FIELD = "login"
 """Order is kept for each user when lines take several ways."""
@@ -19,7 +22,10 @@ ORDER_FIELD = "login"
 class FeedSettings:
     """What a feed makes of records: format, filter and the choices beside them.
 
-    `source_zone` is the zone of times that carry none. `max_record_bytes` bounds one record.
+    `zone` is the zone of what is printed, `source_zone` that of times that carry none.
+    `escape_characters` are encoded in `e*` fields beyond what always is. With
+    `protect_separators` the structure of every format is kept from hostile values; without it
+    only LEEF's is. `max_record_bytes` bounds one record.
     """
 
     format: FeedFormat
@@ -49,34 +55,36 @@ class Pipeline:
     """Decodes, filters and renders batches of one input for one feed."""
 
     def __init__(self, source: Input, settings: FeedSettings) -> None:
-        kept = settings.filter
-        wanted = (
-            settings.format.field_names | {ORDER_FIELD} | (kept.fields if kept else frozenset())
+        kept = settings.filter or Filter(frozenset())
+        wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
+        access = field_access(wanted, source.available)
+        fields = Fields(
+            access,
+            derivers(
+                access,
+                escape_characters=settings.escape_characters,
+                obfuscation_key=settings.obfuscation_key,
+            ),
         )
-        access = Access(
-            wanted,
-            source.available,
+        plan = render_plan(
+            settings.format,
+            access,
+            source.time_key,
             escape_characters=settings.escape_characters,
-            obfuscation_key=settings.obfuscation_key,
+            protect_separators=settings.protect_separators,
         )
         self._reader = source.reader(access.attributes, settings.max_record_bytes)
         self.renderer = Renderer(
-            settings.format,
-            access,
-            source.moment,
-            Options(
-                settings.zone,
-                settings.source_zone,
-                settings.escape_characters,
-                settings.protect_separators,
-            ),
+            plan,
+            fields,
+            zone=settings.zone,
+            source_zone=settings.source_zone,
+            name=settings.format.name,
         )
-        self._keep: Callable[[Any], bool] | None = None
-        if kept is not None and not kept.passes_all:
-            self._keep = kept.compile(access.expression, access.namespace)
-        self._key: Callable[[Any], str] = eval(  # noqa: S307 - ours
-            f"lambda r: {access.expression(ORDER_FIELD)}", dict(access.namespace)
-        )
+        self._passes: Callable[[Any], bool] | None = None
+        if not kept.passes_all:
+            self._passes = compile_predicate(kept.predicate, fields.expression, fields.names)
+        self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
     def decode(self, data: bytes) -> Decoded:
         """Return the records of a batch, unfiltered."""
@@ -86,47 +94,44 @@ class Pipeline:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
         decoded = self._reader.read(data)
         records, suspects, filtered = decoded.records, decoded.suspects, 0
-        if self._keep is not None:
-            records, suspects, filtered = self._filtered(decoded)
-        rendered, unrendered = self.renderer.render(records, suspects)
+        if self._passes is not None:
+            records, suspects, filtered = _filtered(decoded, self._passes)
+        lines, unrendered = self.renderer.render(records, suspects)
         bad = decoded.bad
         if unrendered:
-            bad = bad + self._unrendered(data, decoded, records, unrendered)
-            bad.sort(key=lambda one: one.line)
-            gone = {one.index for one in unrendered}
+            bad = bad + _bad_records(data, decoded, records, unrendered)
+            bad.sort(key=lambda record: record.line)
+            gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(rendered, records, filtered, bad)
+        return Rendered(lines, records, filtered, bad)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""
-        return [self._key(record) for record in records]
+        return [self._order_key(record) for record in records]
 
-    def _filtered(self, decoded: Decoded) -> tuple[list[Any], list[int], int]:
-        keep = self._keep
-        assert keep is not None  # noqa: S101 - the caller looked
-        kept = [keep(record) for record in decoded.records]
-        records = [record for record, wanted in zip(decoded.records, kept, strict=True) if wanted]
-        suspects = []
-        if decoded.suspects:
-            before = 0
-            suspicious = set(decoded.suspects)
-            for index, wanted in enumerate(kept):
-                if wanted and index in suspicious:
-                    suspects.append(before)
-                before += wanted
-        return records, suspects, len(kept) - len(records)
 
-    @staticmethod
-    def _unrendered(
-        data: bytes, decoded: Decoded, records: Sequence[Any], unrendered: Sequence[Unrendered]
-    ) -> list[BadRecord]:
-        """Find the lines that records which could not be rendered came from."""
-        lines = split_lines(data)
-        order_of = {id(record): order for order, record in enumerate(decoded.records)}
-        found = []
-        for one in unrendered:
-            order = order_of[id(records[one.index])]
-            line = decoded.line_of[order] if decoded.line_of else order
-            offset, text = lines[line]
-            found.append(BadRecord(line, offset, one.reason, text))
-        return found
+def _filtered(decoded: Decoded, passes: Callable[[Any], bool]) -> tuple[list[Any], list[int], int]:
+    """Return the records that pass, the suspects among them, and how many did not pass."""
+    passed = [passes(record) for record in decoded.records]
+    records = list(compress(decoded.records, passed))
+    suspects = []
+    if decoded.suspects:
+        suspicious = set(decoded.suspects)
+        kept = compress(range(len(passed)), passed)
+        suspects = [place for place, index in enumerate(kept) if index in suspicious]
+    return records, suspects, len(passed) - len(records)
+
+
+def _bad_records(
+    data: bytes, decoded: Decoded, records: Sequence[Any], unrendered: Sequence[Unrendered]
+) -> list[BadRecord]:
+    """Find the lines that records which could not be rendered came from."""
+    lines = split_lines(data)
+    order_of = {id(record): order for order, record in enumerate(decoded.records)}
+    found = []
+    for record in unrendered:
+        order = order_of[id(records[record.index])]
+        line = decoded.line_of[order] if decoded.line_of else order
+        offset, text = lines[line]
+        found.append(BadRecord(line, offset, record.reason, text))
+    return found

@@ -41,7 +41,7 @@ SYSLOG, EVENT_ID = "#syslog", "#event_id"
 """Keys of the two cells of a LEEF line that are no attributes."""
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """The families of line structures."""
 
     LEEF = auto()
@@ -68,6 +68,11 @@ class Cell:
         return tuple(part for part in self.parts if isinstance(part, Slot))
 
     @property
+    def fields(self) -> frozenset[str]:
+        """Names of the fields in the cell."""
+        return frozenset(slot.field.name for slot in self.slots)
+
+    @property
     def single(self) -> Slot | None:
         """The slot, when the cell is nothing but one slot."""
         first = self.parts[0] if len(self.parts) == 1 else None
@@ -76,8 +81,7 @@ class Cell:
     @property
     def is_time(self) -> bool:
         """Whether every slot of the cell is a time field."""
-        slots = self.slots
-        return bool(slots) and all(slot.field.name in TIME_FIELDS for slot in slots)
+        return bool(self.slots) and self.fields <= TIME_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Structure:
     end in a backslash. `readable` is false when cells cannot be told apart in a line.
     """
 
-    kind: Kind
+    kind: LineKind
     cells: tuple[Cell, ...]
     separator: str
     quoted: bool
@@ -172,7 +176,7 @@ def _leef(template: _Template, found: re.Match[str]) -> Structure:
     guard = "" if separator == "\t" else separator
     guards = tuple("|" if index in header else guard for index in range(len(template.slots)))
     return Structure(
-        Kind.LEEF,
+        LineKind.LEEF,
         tuple(cell for cell in cells if cell.slots),
         separator,
         quoted=False,
@@ -196,7 +200,7 @@ def _json(template: _Template) -> Structure | None:
     cells: list[Cell] = []
     _walk(tree, (), cells, template)
     return Structure(
-        Kind.JSON,
+        LineKind.JSON,
         tuple(cells),
         "",
         quoted=True,
@@ -224,7 +228,7 @@ def _separated(template: _Template, separator: str) -> Structure:
         key = "" if found is None else found[1]
         cells.append(Cell(template.parts(value), key=key, position=position))
     return Structure(
-        Kind.KEYED if keyed else Kind.COLUMNS,
+        LineKind.KEYED if keyed else LineKind.COLUMNS,
         tuple(cell for cell in cells if cell.slots or not keyed),
         separator,
         quoted=False,
@@ -237,7 +241,7 @@ def _csv(template: _Template, *, quoted: bool) -> Structure:
     separator = '","' if quoted else ","
     pieces = template.text.strip('"').split(separator)
     return Structure(
-        Kind.COLUMNS,
+        LineKind.COLUMNS,
         tuple(
             Cell(template.parts(piece), position=position) for position, piece in enumerate(pieces)
         ),
@@ -272,7 +276,7 @@ def _sequence(template: _Template) -> Structure:
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
     return Structure(
-        Kind.SEQUENCE,
+        LineKind.SEQUENCE,
         cells,
         "",
         quoted=False,

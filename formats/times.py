@@ -1,25 +1,28 @@
-"""Times of records: read from whatever the record has, shifted into a zone, told in parts.
+"""Times of records: read from whatever the record has, shifted into a zone, split into parts.
 
 A record states its moment as Unix seconds (`epochtime`), ctime style (`Fri Dec 31 07:07:07 2021`),
 `YYYY-MM-DD HH:MM:SS`, ISO 8601 with an offset, LEEF's `Dec 31 2021 07:07:07 GMT`, or as parts.
-Weekdays are not believed: real records carry wrong ones. A distinct second is worked out once.
+Weekdays are ignored: real records carry wrong ones. A distinct second is worked out once.
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from formats.errors import ZoneError
+from formats.values import Remembered
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Parts = Mapping[str, str | int]
-"""Time fields (see `fields.TIME_FIELDS`) by name, as far as the record tells them."""
+"""Time fields (see `fields.TIME_FIELDS`) by name, as far as the record states them."""
+Stated = Mapping[str, str | int | None]
+"""The time fields that a record states, `time` and `datetime` in any known form."""
 
-UNTOLD = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
+ABSENT = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
 """What stands for a time that is not there."""
 
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
@@ -155,17 +158,17 @@ def _from_epoch(seconds: int) -> datetime:
         raise BadTime(f"epoch time {seconds} is out of range") from None
 
 
-def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime:
+def _assemble(stated: Stated, default: tzinfo) -> datetime:
     """Build a moment from year, month (`mth` or `mon`), day and clock parts."""
-    tz = told.get("tz")
+    tz = stated.get("tz")
     try:
         return datetime(
-            _number(told, "yy" if told.get("yy") is not None else "yyyy"),
-            _month(told),
-            _number(told, "dd"),
-            _number(told, "hh"),
-            _number(told, "mm"),
-            _number(told, "ss"),
+            _number(stated, "yy" if stated.get("yy") is not None else "yyyy"),
+            _month(stated),
+            _number(stated, "dd"),
+            _number(stated, "hh"),
+            _number(stated, "mm"),
+            _number(stated, "ss"),
             tzinfo=default if tz is None else _record_zone(str(tz)),
         )
     except BadTime:
@@ -174,19 +177,19 @@ def _assemble(told: Mapping[str, str | int | None], default: tzinfo) -> datetime
         raise BadTime(f"time is impossible: {error}") from None
 
 
-def _month(told: Mapping[str, str | int | None]) -> int:
-    if told.get("mon") is None or told.get("mth") is not None:
-        return _number(told, "mth")
-    month = _MONTH_NUMBER.get(str(told["mon"]).lower())
+def _month(stated: Stated) -> int:
+    if stated.get("mon") is None or stated.get("mth") is not None:
+        return _number(stated, "mth")
+    month = _MONTH_NUMBER.get(str(stated["mon"]).lower())
     if month is None:
-        raise BadTime(f"month {str(told['mon'])[:20]!r} is not known")
+        raise BadTime(f"month {str(stated['mon'])[:20]!r} is not known")
     return month
 
 
-def _number(told: Mapping[str, str | int | None], name: str) -> int:
-    value = told.get(name)
+def _number(stated: Stated, name: str) -> int:
+    value = stated.get(name)
     if isinstance(value, str) and not (value.strip().isascii() and value.strip().isdigit()):
-        raise BadTime(f"{name} {value[:20]!r} is no number")
+        raise BadTime(f"{name} {value[:20]!r} is not a number")
     if value is None:
         raise BadTime(f"the time has no {name}")
     number = int(value)
@@ -196,14 +199,13 @@ def _number(told: Mapping[str, str | int | None], name: str) -> int:
 _DATE = frozenset({"dd", "hh", "mm", "ss"})
 
 
-def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo) -> Parts:
-    """Return the parts that a record tells, shifted from zone `source` into zone `target`.
+def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
+    """Return the parts of the time that a record states, shifted from zone `source` to `target`.
 
-    `told` has the record's time fields; `time` and `datetime` may hold any known text. A
-    record that tells no year (RFC 3164 headers) keeps its parts as they are, unshifted and
+    A record that states no year (RFC 3164 headers) keeps its parts as they are, unshifted and
     without those that would need the year. Raises `BadTime`.
     """
-    known = {name: value for name, value in told.items() if value not in UNTOLD}
+    known = {name: value for name, value in stated.items() if value not in ABSENT}
     long = next((name for name, value in known.items() if len(str(value)) > _MAX_CHARS), None)
     if long is not None:
         raise BadTime(f"{long} is longer than {_MAX_CHARS} characters")
@@ -213,8 +215,8 @@ def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo
         moment = parse_text(str(known["epochtime"]), source)
     elif "time" in known or "datetime" in known:
         tz = known.get("tz")
-        zone_told = source if tz is None else _record_zone(str(tz))
-        moment = parse_text(str(known.get("time", known.get("datetime"))), zone_told)
+        default = source if tz is None else _record_zone(str(tz))
+        moment = parse_text(str(known.get("time", known.get("datetime"))), default)
     elif known.keys() & {"yy", "yyyy"}:
         moment = _assemble(known, source)
     elif known.keys() >= _DATE and known.keys() & {"mon", "mth"}:
@@ -229,22 +231,10 @@ def resolve(told: Mapping[str, str | int | None], source: tzinfo, target: tzinfo
         raise BadTime("time is out of range") from None
 
 
-class TimeTable(dict[Hashable, tuple[str, ...]]):
-    """What a format prints for each distinct time of the records: worked out once, then looked up.
+class TimeTable(Remembered[Hashable, tuple[str, ...]]):
+    """What a format prints for each distinct time of the records, by time key.
 
-    `table[key]` returns the texts, or raises `BadTime`. Bounded: a table that has grown past
-    `MAX_ENTRIES` starts anew, so hostile records cannot fill the memory.
+    `table[key]` returns the texts, or raises `BadTime`, which is not remembered.
     """
 
     MAX_ENTRIES = 20_000
-
-    def __init__(self, work_out: Callable[[Hashable], tuple[str, ...]]) -> None:
-        super().__init__()
-        self._work_out = work_out
-
-    def __missing__(self, key: Hashable) -> tuple[str, ...]:
-        texts = self._work_out(key)
-        if len(self) >= self.MAX_ENTRIES:
-            self.clear()
-        self[key] = texts
-        return texts

@@ -8,7 +8,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 # C0, DEL, C1 (NEL splits lines for some readers), the two Unicode line breaks and lone
 # surrogates, which UTF-8 cannot carry.
@@ -57,26 +58,30 @@ def encoder(escape_characters: str = "") -> Callable[[str], str]:
     return lambda text: pattern.sub(_percent_match, text.replace(" ", "%20"))
 
 
-class Remembered(dict[str, str]):
-    """The answers of a function from text to text: `remembered[text]`.
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 
-    User agents, departments and the like come again and again. Bounded in number, and long
-    texts are not kept, so that hostile ones cannot fill the memory.
+
+class Remembered(dict[Key, Answer]):
+    """The answers of a function, worked out once for each key: `remembered[key]`.
+
+    User agents, departments and the like come again and again. Bounded, so that hostile values
+    cannot fill the memory: a full table starts anew, and long texts are not kept.
     """
 
     MAX_ENTRIES = 4096
     MAX_CHARS = 512
 
-    def __init__(self, function: Callable[[str], str]) -> None:
+    def __init__(self, function: Callable[[Key], Answer]) -> None:
         super().__init__()
         self._function = function
 
-    def __missing__(self, text: str) -> str:
-        answer = self._function(text)
-        if len(text) <= self.MAX_CHARS:
+    def __missing__(self, key: Key) -> Answer:
+        answer = self._function(key)
+        if not isinstance(key, str) or len(key) <= self.MAX_CHARS:
             if len(self) >= self.MAX_ENTRIES:
                 self.clear()
-            self[text] = answer
+            self[key] = answer
         return answer
 
 
@@ -94,7 +99,7 @@ def to_base64(text: str) -> str:
 def from_base64(text: str) -> str | None:
     """Return the text in base64 (standard or URL-safe alphabet); `None` when it is not base64.
 
-    Bytes that are no UTF-8 become U+FFFD: the vendor names no charset.
+    Bytes that are not UTF-8 become U+FFFD: the vendor names no charset.
     """
     padded = text.strip().translate(_URL_SAFE)
     padded += "=" * (-len(padded) % 4)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from formats.record import Attribute, Moment
+from formats.plan import Attribute, TimeKey
 
 MAX_RECORD_BYTES = 1 << 20
 
@@ -35,7 +35,7 @@ class Refused(ValueError):  # noqa: N818 - its text is the reason of a reject
 class Decoded:
     """What a batch held. `suspects` are indices of records that may hold control characters.
 
-    `line_of` tells the line of each record; it is empty when record `i` is line `i`.
+    `line_of` is the line of each record; it is empty when record `i` is line `i`.
     """
 
     records: list[Any] = field(default_factory=list)
@@ -56,12 +56,12 @@ class Input:
     """A form in which records come: which fields it can provide, and how to read them.
 
     `reader(attributes, max_record_bytes)` makes a reader; every reader's records also have the
-    attributes of `moment`.
+    attributes of `time_key`.
     """
 
     name: str
     available: frozenset[str]
-    moment: Moment
+    time_key: TimeKey
     reader: Callable[[Sequence[Attribute], int], Reader]
 
 
@@ -88,8 +88,30 @@ def split_lines(data: bytes) -> list[tuple[int, bytes]]:
     return lines
 
 
-def admit(line: bytes, max_record_bytes: int) -> None:
-    """Raise `Refused` for a line that is too long or blank."""
+def decode_lines(
+    data: bytes, max_record_bytes: int, records_of: Callable[[bytes], tuple[Sequence[Any], bool]]
+) -> Decoded:
+    """Decode a batch line by line, and set apart what `records_of` raises `Refused` for.
+
+    It returns the records of a line, and whether they may hold control characters.
+    """
+    decoded = Decoded()
+    for index, (offset, line) in enumerate(split_lines(data)):
+        try:
+            _admit(line, max_record_bytes)
+            records, suspect = records_of(line)
+        except Refused as error:
+            decoded.bad.append(BadRecord(index, offset, str(error), line))
+            continue
+        if suspect:
+            first = len(decoded.records)
+            decoded.suspects.extend(range(first, first + len(records)))
+        decoded.records.extend(records)
+        decoded.line_of.extend([index] * len(records))
+    return decoded
+
+
+def _admit(line: bytes, max_record_bytes: int) -> None:
     if len(line) > max_record_bytes:
         raise Refused(f"longer than max_record_bytes ({max_record_bytes})")
     if line.isspace():
@@ -104,10 +126,32 @@ def field_in(text: str, name: str, match: Callable[[str], Mapping[str, str] | No
     return found[name]
 
 
-def number(value: object, default: int) -> int | None:
-    """Return the integer that a value states; placeholders give `default`, anything else `None`."""
-    if value is None:
-        return default
+def number(attribute: Attribute, value: object) -> int:
+    """Return the integer that a value states, or the attribute's default for a placeholder.
+
+    Raises `Refused` for anything else.
+    """
+    assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
+    found = _number(value, attribute.default)
+    if found is None:
+        raise Refused(f"{attribute.name}: {describe(value)}, expected a number")
+    return found
+
+
+def describe(value: object) -> str:
+    """Return what a JSON value is, for people."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return f"text {value[:40]!r}"
+    return "null" if value is None else f"number {value!r:.40}"
+
+
+def _number(value: object, default: int) -> int | None:
     if isinstance(value, str):
         return _number_in(value.strip(), default)
     if isinstance(value, float):
@@ -123,7 +167,7 @@ def _number_in(text: str, default: int) -> int | None:
     # int() would take digits of other scripts, and refuses more than 4300.
     if _INTEGER.fullmatch(text):
         return int(text)
-    return number(float(text), default) if _DECIMAL.fullmatch(text) else None
+    return _number(float(text), default) if _DECIMAL.fullmatch(text) else None
 
 
 _NO_NUMBER = frozenset({"", "none", "na", "n/a", "null", "-"})
@@ -131,4 +175,4 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
 _TOO_LARGE = 10**40
 _MAX_EXACT = 2**53
-"""Beyond this a float no longer tells one integer from the next."""
+"""Beyond this a float no longer distinguishes one integer from the next."""

@@ -1,11 +1,10 @@
 """Reading a cell back: the text of one value place to the fields that it was built from."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from formats.errors import NotReadable
 from formats.language import Literal, Part, Slot
-from formats.record import Moment
 from formats.structure import Cell
 
 Match = Callable[[str], dict[str, str] | None]
@@ -38,7 +37,7 @@ def matcher(parts: Sequence[Part]) -> Match:
         if not text.startswith(lead):
             return None
         at = len(lead)
-        told: dict[str, str] = {}
+        values: dict[str, str] = {}
         for slot, until, width in steps:
             end = at + width if width else text.find(until, at) if until else len(text)
             if end < 0 or end > len(text):
@@ -46,9 +45,9 @@ def matcher(parts: Sequence[Part]) -> Match:
             value = _decimal(text[at:end]) if slot.conversion == "x" else text[at:end]
             if value is None:
                 return None
-            told.setdefault(slot.field.name, value)
+            values.setdefault(slot.field.name, value)
             at = end + len(until)
-        return told if at == len(text) else None
+        return values if at == len(text) else None
 
     return match
 
@@ -67,58 +66,7 @@ def cells_by_field(cells: Iterable[Cell]) -> dict[str, Cell]:
     """Return the cell that each field is read from: one of its own, if there is one."""
     found: dict[str, Cell] = {}
     for cell in cells:
-        for slot in cell.slots:
-            name = slot.field.name
+        for name in cell.fields:
             if name not in found or (own_text(cell) and not own_text(found[name])):
                 found[name] = cell
     return found
-
-
-def _completeness(cell: Cell) -> int:
-    names = {slot.field.name for slot in cell.slots}
-    if "epochtime" in names:
-        return 100
-    if "time" in names:
-        return 90
-    dated = bool(names & {"yy", "yyyy"}) and bool(names & {"mon", "mth"}) and "dd" in names
-    return len(names) + (50 if dated and {"hh", "mm", "ss"} <= names else 0)
-
-
-_COMPLETE = 50
-
-
-def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells that tell a record's time: one if one is enough, and its zone's."""
-    candidates = [cell for cell in cells if cell.is_time]
-    if not candidates:
-        return ()
-    best = max(candidates, key=_completeness)
-    if _completeness(best) < _COMPLETE:
-        return tuple(candidates)
-    told = {slot.field.name for slot in best.slots}
-    if told & {"tz", "epochtime"}:
-        return (best,)
-    zones = [cell for cell in candidates if any(slot.field.name == "tz" for slot in cell.slots)]
-    return (best, *zones[:1])
-
-
-def moment_of(cells: Sequence[Cell]) -> Moment:
-    """Return how records of a format tell their time; `cells` come from `time_cells`.
-
-    The texts of the cells are the key: attributes `clock0`, `clock1`, ...
-    """
-    names = tuple(f"clock{index}" for index in range(len(cells)))
-    matches = [matcher(cell.parts) for cell in cells]
-
-    def tell(key: object) -> Mapping[str, str | int | None]:
-        texts = key if isinstance(key, tuple) else (key,)
-        told: dict[str, str | int | None] = {}
-        for match, text in zip(matches, texts, strict=False):  # no cells: the key is None
-            if text is None:
-                continue
-            found = match(str(text))
-            told.update(found if found and all(found.values()) else {"time": str(text)})
-        return told
-
-    keys = ", ".join(f"r.{name}" for name in names)
-    return Moment(names, keys if len(names) <= 1 else f"({keys})", tell)

@@ -13,23 +13,23 @@ import msgspec
 
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
+from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import (
-    BadRecord,
     Decoded,
     Input,
     Reader,
     Refused,
-    admit,
     count_lines,
+    decode_lines,
+    describe,
     field_in,
     number,
-    split_lines,
 )
-from formats.reading.cells import cells_by_field, matcher, moment_of, own_text, time_cells
+from formats.reading.cells import cells_by_field, matcher, own_text
 from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
-from formats.record import Attribute, Moment, struct_of
+from formats.reading.time_key import cells_key, time_cells
+from formats.record import struct_of
 from formats.structure import Cell, structure_of
-from formats.times import UNTOLD
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
@@ -45,31 +45,12 @@ _TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth",
 def json_names() -> Input:
     """Return the input of JSON objects with NSS field names, flat or in the Cloud NSS envelope."""
     available = frozenset(catalogue()) - TIME_FIELDS
-    moment = Moment(
-        _TIME_KEYS,
-        "(r.time if r.tz is None else (r.time, r.tz))"
-        " if r.epochtime is None and r.time not in untold else when(r)",
-        _tell,
-        {"when": _when, "untold": UNTOLD},
-    )
+    time_key = TimeFields(_TIME_KEYS)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        return _JsonReader(attributes, moment, {}, (), max_record_bytes)
+        return _JsonReader(attributes, time_key, {}, (), max_record_bytes)
 
-    return Input("json", available, moment, reader)
-
-
-def _when(record: Any) -> tuple[tuple[str, object], ...]:  # noqa: ANN401 - a struct made at run time
-    told = ((name, getattr(record, name)) for name in _TIME_KEYS)
-    return tuple(pair for pair in told if pair[1] is not None)
-
-
-def _tell(key: object) -> Mapping[str, str | int | None]:
-    if not isinstance(key, tuple):
-        return {"time": str(key)}
-    if key and not isinstance(key[0], tuple):
-        return {"time": str(key[0]), "tz": str(key[1])}
-    return {name: str(value) for name, value in key}
+    return Input("json", available, time_key, reader)
 
 
 def json_format(feed_format: FeedFormat) -> Input:
@@ -79,8 +60,8 @@ def json_format(feed_format: FeedFormat) -> Input:
     """
     structure = structure_of(feed_format)
     clocks = time_cells(structure.cells)
-    moment = moment_of(clocks)
-    names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+    time_key = cells_key(clocks)
+    names = frozenset().union(*(cell.fields for cell in structure.cells))
     for cell in structure.cells:
         matcher(cell.parts)
 
@@ -89,19 +70,19 @@ def json_format(feed_format: FeedFormat) -> Input:
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
         places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
         places |= {a.name: cells[a.name] for a in attributes}
-        if _all_in_one_object(places, moment):
+        if _all_in_one_object(places, time_key):
             keys = {name: cell.path[-1] for name, cell in places.items()}
             path = next((cell.path[:-1] for cell in places.values()), ())
-            return _JsonReader(attributes, moment, keys, path, max_record_bytes)
-        return _TreeReader(attributes, moment, places, max_record_bytes)
+            return _JsonReader(attributes, time_key, keys, path, max_record_bytes)
+        return _TreeReader(attributes, time_key, places, max_record_bytes)
 
-    return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+    return Input(feed_format.name, names - TIME_FIELDS, time_key, reader)
 
 
-def _all_in_one_object(places: Mapping[str, Cell], moment: Moment) -> bool:
+def _all_in_one_object(places: Mapping[str, Cell], time_key: TimeKey) -> bool:
     """Whether all values are strings of their own in one object, under keys a struct can have."""
     return len({cell.path[:-1] for cell in places.values()}) <= 1 and all(
-        (own_text(cell) or name in moment.attributes)
+        (own_text(cell) or name in time_key.attributes)
         and not any(map(_UNFIT_FOR_KEY.search, cell.path))
         for name, cell in places.items()
     )
@@ -111,36 +92,23 @@ class _LineReader:
     """What both JSON readers share: each line alone, with the reason when it is no record."""
 
     def __init__(
-        self, attributes: Sequence[Attribute], moment: Moment, max_record_bytes: int
+        self, attributes: Sequence[Attribute], time_key: TimeKey, max_record_bytes: int
     ) -> None:
         self._attributes = tuple(attributes)
-        self._moment = moment
+        self._time_key = time_key
         self._max_record_bytes = max_record_bytes
 
     def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
         raise NotImplementedError
 
     def _one_by_one(self, data: bytes) -> Decoded:
-        decoded = Decoded()
-        for index, (offset, line) in enumerate(split_lines(data)):
-            before = len(decoded.records)
-            try:
-                decoded.records.extend(self._line(line))
-            except Refused as error:
-                del decoded.records[before:]
-                decoded.bad.append(BadRecord(index, offset, str(error), line))
-                continue
-            decoded.line_of.extend([index] * (len(decoded.records) - before))
-            if unsafe_places(line):
-                decoded.suspects.extend(range(before, len(decoded.records)))
-        return decoded
+        return decode_lines(
+            data,
+            self._max_record_bytes,
+            lambda line: (self._records(_bare(line)), bool(unsafe_places(line))),
+        )
 
-    def _line(self, line: bytes) -> Iterable[Any]:
-        """Return the records of one line. Raises `Refused`."""
-        admit(line, self._max_record_bytes)
-        return self._records(_bare(line))
-
-    def _records(self, line: bytes) -> Iterable[Any]:
+    def _records(self, line: bytes) -> Sequence[Any]:
         tree = _untyped(line)
         if isinstance(tree, list):
             return [self._object(element) for element in tree]
@@ -148,7 +116,7 @@ class _LineReader:
 
     def _object(self, tree: object) -> Any:  # noqa: ANN401 - a struct made at run time
         if not isinstance(tree, dict):
-            raise Refused(f"not a JSON object but {_kind(tree)}")
+            raise Refused(f"not a JSON object but {describe(tree)}")
         return self._record(tree)
 
 
@@ -158,13 +126,13 @@ class _JsonReader(_LineReader):
     def __init__(
         self,
         attributes: Sequence[Attribute],
-        moment: Moment,
+        time_key: TimeKey,
         keys: Mapping[str, str],
         path: tuple[str, ...],
         max_record_bytes: int,
     ) -> None:
-        super().__init__(attributes, moment, max_record_bytes)
-        names = [attribute.name for attribute in attributes] + list(moment.attributes)
+        super().__init__(attributes, time_key, max_record_bytes)
+        names = [attribute.name for attribute in attributes] + list(time_key.attributes)
         self._keys = {name: keys.get(name, name) for name in names}
         self._path = path or (ENVELOPE,)
         self._depth = len(self._path)
@@ -174,7 +142,7 @@ class _JsonReader(_LineReader):
 
     def _build_decoders(self, order: Sequence[str]) -> None:
         traps = () if self._path[0] in self._keys.values() else self._path[:1]
-        self._flat = struct_of(self._attributes, self._moment, self._keys, traps, order)
+        self._flat = struct_of(self._attributes, self._time_key, self._keys, traps, order)
         nested = self._flat
         for key in reversed(self._path):
             nested = msgspec.defstruct(
@@ -218,7 +186,7 @@ class _JsonReader(_LineReader):
                 break
         return self._one_by_one(data)
 
-    def _records(self, line: bytes) -> Iterable[Any]:
+    def _records(self, line: bytes) -> Sequence[Any]:
         for nested in (self._nested, not self._nested):
             try:
                 record = self._decoders[nested].decode(line)
@@ -234,7 +202,7 @@ class _JsonReader(_LineReader):
         return _build(
             self._flat,
             self._attributes,
-            self._moment,
+            self._time_key,
             {n: found.get(k) for n, k in self._keys.items()},
         )
 
@@ -252,17 +220,17 @@ class _TreeReader(_LineReader):
     def __init__(
         self,
         attributes: Sequence[Attribute],
-        moment: Moment,
+        time_key: TimeKey,
         places: Mapping[str, Cell],
         max_record_bytes: int,
     ) -> None:
-        super().__init__(attributes, moment, max_record_bytes)
-        self._struct = struct_of(attributes, moment)
+        super().__init__(attributes, time_key, max_record_bytes)
+        self._struct = struct_of(attributes, time_key)
         self._places = places
         self._matches = {
             name: matcher(cell.parts)
             for name, cell in places.items()
-            if not own_text(cell) and name not in moment.attributes
+            if not own_text(cell) and name not in time_key.attributes
         }
 
     def read(self, data: bytes) -> Decoded:
@@ -278,39 +246,34 @@ class _TreeReader(_LineReader):
             if name in self._matches and isinstance(value, str):
                 value = field_in(value, name, self._matches[name])
             values[name] = value
-        return _build(self._struct, self._attributes, self._moment, values)
+        return _build(self._struct, self._attributes, self._time_key, values)
 
 
 def _build(
     struct: type[msgspec.Struct],
     attributes: Iterable[Attribute],
-    moment: Moment,
+    time_key: TimeKey,
     values: Mapping[str, Any],
 ) -> msgspec.Struct:
     """Build a record from untyped values. Raises `Refused` for a wrong type."""
-    told: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for attribute in attributes:
         value = values.get(attribute.name)
-        if value is None:
-            continue
-        if attribute.number:
-            assert isinstance(attribute.default, int)  # noqa: S101 - by construction
-            value = number(value, attribute.default)
-            if value is None:
-                raise Refused(
-                    f"{attribute.name}: {_kind(values[attribute.name])}, expected a number"
-                )
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise Refused(f"{attribute.name}: {_kind(value)}, expected text")
-        told[attribute.name] = value if attribute.number else str(value)
-    for name in moment.attributes:
+        if value is not None:
+            name = attribute.name
+            stated[name] = (
+                number(attribute, value) if attribute.number else str(_scalar(name, value, "text"))
+            )
+    for name in time_key.attributes:
         value = values.get(name)
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, str | int | float)
-        ):
-            raise Refused(f"{name}: {_kind(value)}, expected a time")
-        told[name] = value
-    return struct(**told)
+        stated[name] = None if value is None else _scalar(name, value, "a time")
+    return struct(**stated)
+
+
+def _scalar(name: str, value: object, expected: str) -> str | float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Refused(f"{name}: {describe(value)}, expected {expected}")
+    return value
 
 
 def _bare(line: bytes) -> bytes:
@@ -326,7 +289,7 @@ def _untyped(line: bytes) -> object:
     except UnicodeDecodeError as error:
         raise Refused(f"not UTF-8: {error.reason}") from None
     except RecursionError:
-        raise Refused("JSON is nested too deep") from None
+        raise Refused("JSON is nested too deeply") from None
     except msgspec.ValidationError as error:  # a number of thousands of digits
         raise Refused(f"JSON: {error}") from None
     except msgspec.DecodeError as error:
@@ -334,15 +297,3 @@ def _untyped(line: bytes) -> object:
         if "truncated" in text:
             raise Refused("JSON is truncated") from None
         raise Refused(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, str):
-        return f"text {value[:40]!r}"
-    return "null" if value is None else f"number {value!r:.40}"

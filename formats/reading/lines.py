@@ -15,20 +15,12 @@ from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.leef import leef_delimiter
-from formats.reading import (
-    BadRecord,
-    Decoded,
-    Input,
-    Reader,
-    Refused,
-    admit,
-    field_in,
-    number,
-    split_lines,
-)
-from formats.reading.cells import Match, cells_by_field, matcher, moment_of, own_text, time_cells
-from formats.record import Attribute, Moment, struct_of
-from formats.structure import EVENT_ID, SYSLOG, Cell, Kind, Structure, structure_of
+from formats.plan import Attribute, TimeKey
+from formats.reading import Decoded, Input, Reader, Refused, decode_lines, field_in, number
+from formats.reading.cells import Match, cells_by_field, matcher, own_text
+from formats.reading.time_key import cells_key, time_cells
+from formats.record import struct_of
+from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]
@@ -53,15 +45,15 @@ def line_format(feed_format: FeedFormat) -> Input:
         )
     named = _named(structure)
     clocks = time_cells(structure.cells)
-    moment = moment_of(clocks)
+    time_key = cells_key(clocks)
     for cell in structure.cells:
         matcher(cell.parts)
-    names = frozenset(slot.field.name for cell in structure.cells for slot in cell.slots)
+    names = frozenset().union(*(cell.fields for cell in structure.cells))
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        return _LineReader(structure, named, attributes, moment, clocks, max_record_bytes)
+        return _LineReader(structure, named, attributes, time_key, clocks, max_record_bytes)
 
-    return Input(feed_format.name, names - TIME_FIELDS, moment, reader)
+    return Input(feed_format.name, names - TIME_FIELDS, time_key, reader)
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
@@ -76,11 +68,11 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
 
 def _named(structure: Structure) -> dict[Cell, str]:
     """Return the name under which the split of a line puts each cell with fields."""
-    if structure.kind is Kind.LEEF:
+    if structure.kind is LineKind.LEEF:
         return {cell: cell.key for cell in structure.cells}
-    if structure.kind is Kind.KEYED:
+    if structure.kind is LineKind.KEYED:
         return {cell: cell.key or f"#{cell.position}" for cell in structure.cells}
-    if structure.kind is Kind.COLUMNS:
+    if structure.kind is LineKind.COLUMNS:
         return {cell: f"#{cell.position}" for cell in structure.cells if cell.slots}
     return {cell: f"#{order}" for order, cell in enumerate(structure.cells) if cell.slots}
 
@@ -91,60 +83,44 @@ class _LineReader:
         structure: Structure,
         named: Mapping[Cell, str],
         attributes: Sequence[Attribute],
-        moment: Moment,
+        time_key: TimeKey,
         clocks: Sequence[Cell],
         max_record_bytes: int,
     ) -> None:
         self._split = _split_of(structure, named)
         self._attributes = tuple(attributes)
-        self._struct = struct_of(attributes, moment)
+        self._struct = struct_of(attributes, time_key)
         self._max_record_bytes = max_record_bytes
         self._clocks = [
-            (name, named[cell]) for name, cell in zip(moment.attributes, clocks, strict=True)
+            (name, named[cell]) for name, cell in zip(time_key.attributes, clocks, strict=True)
         ]
         cells = cells_by_field(named)
         self._places = [(a, *_place(cells[a.name], named)) for a in attributes]
 
     def read(self, data: bytes) -> Decoded:
-        decoded = Decoded()
-        for index, (offset, line) in enumerate(split_lines(data)):
-            try:
-                admit(line, self._max_record_bytes)
-                values = self._split(line.decode().removeprefix("\ufeff").removesuffix("\r"))
-                record = self._record(values)
-            except UnicodeDecodeError as error:
-                reason = f"not UTF-8: {error.reason} (byte {error.start})"
-                decoded.bad.append(BadRecord(index, offset, reason, line))
-                continue
-            except Refused as error:
-                decoded.bad.append(BadRecord(index, offset, str(error), line))
-                continue
-            if find_unsafe(" ".join(values.values())):
-                decoded.suspects.append(len(decoded.records))
-            decoded.records.append(record)
-            decoded.line_of.append(index)
-        return decoded
+        return decode_lines(data, self._max_record_bytes, self._records)
+
+    def _records(self, line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
+        try:
+            text = line.decode().removeprefix("\ufeff").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise Refused(f"not UTF-8: {error.reason} (byte {error.start})") from None
+        values = self._split(text)
+        return (self._record(values),), find_unsafe(" ".join(values.values())) is not None
 
     def _record(self, values: Values) -> msgspec.Struct:
-        told: dict[str, str | int] = {}
+        stated: dict[str, str | int] = {}
         for attribute, name, match in self._places:
             text = values.get(name)
             if text is None:
                 continue
             if match is not None:
                 text = field_in(text, attribute.name, match)
-            if not attribute.number:
-                told[attribute.name] = text
-                continue
-            assert isinstance(attribute.default, int)  # noqa: S101 - by construction
-            value = number(text, attribute.default)
-            if value is None:
-                raise Refused(f"{attribute.name}: text {text[:40]!r}, expected a number")
-            told[attribute.name] = value
+            stated[attribute.name] = number(attribute, text) if attribute.number else text
         for attribute_name, name in self._clocks:
             if name in values:
-                told[attribute_name] = values[name]
-        return self._struct(**told)
+                stated[attribute_name] = values[name]
+        return self._struct(**stated)
 
 
 def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
@@ -153,11 +129,11 @@ def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
 
 
 def _split_of(structure: Structure, named: Mapping[Cell, str]) -> Split:
-    if structure.kind is Kind.LEEF:
+    if structure.kind is LineKind.LEEF:
         return _leef_split(frozenset(named.values()))
-    if structure.kind is Kind.KEYED:
+    if structure.kind is LineKind.KEYED:
         return _keyed_split(structure, named)
-    if structure.kind is Kind.COLUMNS:
+    if structure.kind is LineKind.COLUMNS:
         return _column_split(structure)
     return _sequence_split(structure)
 

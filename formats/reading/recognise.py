@@ -1,6 +1,5 @@
 """Recognition: which format a sample of records is in."""
 
-from collections.abc import Mapping
 from datetime import UTC
 
 from formats import presets
@@ -9,17 +8,18 @@ from formats.language import FeedFormat
 from formats.reading import MAX_RECORD_BYTES, Input, split_lines
 from formats.reading.json import json_format, json_names
 from formats.reading.lines import line_format
-from formats.record import Access
-from formats.structure import Kind, structure_of
-from formats.times import BadTime, resolve
+from formats.reading.time_key import key_of, statement_of
+from formats.record import field_access
+from formats.structure import LineKind, structure_of
+from formats.times import BadTime, Stated, resolve
 
 SAMPLE_RECORDS = 16
-"""So many records of a sample are looked at to recognise their form."""
+"""This many records of a sample are looked at to recognise their form."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:
     """Return the input of records as a feed format prints them. Raises `NotReadable`."""
-    if structure_of(feed_format).kind is Kind.JSON:
+    if structure_of(feed_format).kind is LineKind.JSON:
         return json_format(feed_format)
     return line_format(feed_format)
 
@@ -27,8 +27,8 @@ def input_of(feed_format: FeedFormat) -> Input:
 def recognise(sample: bytes) -> Input:
     """Return the input that a sample (a few whole lines) is in: NSS field names or a preset.
 
-    The one that reads most records wins, then the one that can tell the time of most, then the
-    one that finds most fields told in them. Raises `NotReadable` when none reads any.
+    The input that reads most records wins, then the one that knows the time of most, then the one
+    that finds most fields in them. Raises `NotReadable` when none reads any.
     """
     best: tuple[tuple[int, int, int], Input] | None = None
     sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
@@ -46,7 +46,7 @@ def _candidates(*, json: bool) -> list[Input]:
     inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)
-        if not json and structure_of(feed_format).kind is Kind.JSON:
+        if not json and structure_of(feed_format).kind is LineKind.JSON:
             continue
         try:
             inputs.append(input_of(feed_format))
@@ -57,22 +57,23 @@ def _candidates(*, json: bool) -> list[Input]:
 
 def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
     """Return how many records a candidate reads, of how many the time, and how many fields."""
-    access = Access(candidate.available, candidate.available)
+    access = field_access(candidate.available, candidate.available)
     decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES).read(sample)
-    moment = candidate.moment
-    key = eval(f"lambda r: {moment.expression or None}", dict(moment.namespace))  # noqa: S307 - ours
-    timed = sum(_tells_time(moment.tell(key(record))) for record in decoded.records)
-    names = [(a.name, a.default) for a in access.attributes]
-    names += [(name, None) for name in moment.attributes]
-    told = sum(
-        getattr(record, name) != default for record in decoded.records for name, default in names
+    key, statement = key_of(candidate.time_key), statement_of(candidate.time_key)
+    timed = sum(_is_time(statement(key(record))) for record in decoded.records)
+    defaults = {attribute.name: attribute.default for attribute in access.attributes}
+    defaults |= dict.fromkeys(candidate.time_key.attributes)
+    stated = sum(
+        getattr(record, name) != default
+        for record in decoded.records
+        for name, default in defaults.items()
     )
-    return len(decoded.records), timed, told
+    return len(decoded.records), timed, stated
 
 
-def _tells_time(told: Mapping[str, str | int | None]) -> bool:
+def _is_time(stated: Stated) -> bool:
     try:
-        resolve(told, UTC, UTC)
+        resolve(stated, UTC, UTC)
     except BadTime:
         return False
     return True

@@ -1,216 +1,270 @@
-"""Writes the Python source of a renderer's hot loop: one f-string a record, cheap checks around it.
+"""Plans become Python: the only place that writes source text, and the only one that runs it.
 
-The loop trusts nothing that it has not looked at, but looks in the cheapest way there is: a
-separator is counted in the finished line, a backslash is searched in it once, and only `e*`
-values and header values are looked at one by one. Whatever looks odd goes to the reference.
-Control characters are not looked for here: whoever read the records knows where they may be.
+The loop over a batch trusts nothing that it has not looked at, but looks in the cheapest way there
+is: one f-string builds a line, and the checks of the plan run over it. Whatever looks odd goes to
+the reference. Control characters are not looked for here: whoever read the records knows where
+they may be. A filter is one expression. Case folding and set look-ups are as cheap as remembering
+their answers; what must be parsed first (addresses, codes, lists) is parsed once for each
+distinct value.
 """
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, repeat
+from typing import Any, assert_never, cast
 
-from formats.fields import TIME_FIELDS
-from formats.language import Literal, Part, Slot
-from formats.record import Access, Moment
-from formats.structure import Kind, Structure
+from formats.filters.predicate import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Not,
+    NumberTest,
+    Predicate,
+    Reading,
+    TextTest,
+)
+from formats.filters.readings import Answers, readings_of
+from formats.language import Literal, Slot
+from formats.plan import (
+    BackslashBefore,
+    Check,
+    Constant,
+    FieldAccess,
+    LineHolds,
+    Own,
+    RenderPlan,
+    TimeCells,
+    TimeKey,
+    TimePiece,
+    Total,
+    Value,
+    ValueHolds,
+    ValuePiece,
+)
+from formats.reading.time_key import stated_pairs
+from formats.times import ABSENT, BadTime
 
 _MAX_PIECES = 29
 """CPython builds an f-string of up to 30 pieces on the stack, a longer one through a list."""
 
-_FEW = 4
-"""Up to so many values a guard is looked for in each; with more it is counted in the line."""
+_INLINE_RANGES = 8
+"""More ranges than this are found by bisection, fewer by comparisons."""
+
+Record = Any
+Expression = Callable[[str], str]
+"""The Python expression of a field's value over the record `r`."""
 
 
-class LoopSource:
-    """The source of one format's loop over records of one input."""
+def compile_function(
+    name: str, source: str, names: Mapping[str, object], title: str = ""
+) -> Callable[..., Any]:
+    """Run generated source and return the function `name` that it defines.
+
+    Nothing else in the project runs text as code. The source comes from the functions below, which
+    quote every text that is not theirs; `names` are the objects it uses. `title` stands in
+    tracebacks and profiles.
+    """
+    namespace = dict(names)
+    exec(compile(source, f"<{title or name}>", "exec"), namespace)  # noqa: S102 - ours, see above
+    return cast("Callable[..., Any]", namespace[name])
+
+
+# Values
+
+
+class Fields:
+    """The Python of fields: the expression of each over the record `r`, and the names in them."""
 
     def __init__(
-        self,
-        segments: Sequence[Sequence[Part]],
-        access: Access,
-        moment: Moment,
-        structure: Structure,
-        guards: Sequence[str],
-        *,
-        escapes: bool,
+        self, access: FieldAccess, derivers: Mapping[str, Callable[[Record], str | int]]
     ) -> None:
-        self._segments = segments
-        self._access = access
-        self._moment = moment
-        self._structure = structure
-        self._guards = guards
-        self._escapes = escapes
-        # (number of the slot, slot) for every slot that is no time field
-        numbered = enumerate(part for seg in segments for part in seg if isinstance(part, Slot))
-        self._slots = [(n, slot) for n, slot in numbered if slot.field.name not in TIME_FIELDS]
-        self._locals = self._fields_in_locals()
+        self._values = access.values
+        self.names = {f"derive_{field}": derive for field, derive in derivers.items()}
 
-    def values(self) -> str:
-        """Return a lambda that yields the values of all slots that are no time fields."""
-        values = [self._access.expression(slot.field.name) for _, slot in self._slots]
-        return f"lambda r: ({''.join(f'{value}, ' for value in values)})"
+    def expression(self, field: str) -> str:
+        """Return the expression of a field that the access has, time fields left out."""
+        return _value(field, self._values[field])
 
-    def batch(self) -> str:
-        """Return the loop: a function of records that returns lines.
 
-        A record without a usable time gets an empty line, and its index and reason go to `bad`.
-        """
-        body = [*self._assignments(), *self._line()]
-        condition = " or ".join(self._checks())
-        if condition:
-            body += [
-                f"if {condition}:",
-                "    append(again(r))",
-                "else:",
-                "    append(line.encode())",
-            ]
-        else:
-            body.append("append(line.encode())")
-        return "\n".join(
-            [
-                "def batch(records, bad):",
-                "    lines = []",
-                "    append = lines.append",
-                "    for r in records:",
-                *self._time_lookup(),
-                *(f"        {row}" for row in body),
-                "    return lines",
-                "",
-            ]
-        )
+def _value(field: str, value: Value) -> str:
+    match value:
+        case Constant():
+            return repr(value.value)
+        case Own():
+            return f"r.{value.attribute}"
+        case Total(own, summands):
+            total = " + ".join(f"r.{name}" for name in summands)
+            return f"({total})" if own is None else f"(r.{own} if r.{own} >= 0 else {total})"
+    derived = f"derive_{field}(r)"
+    if value.own is None:
+        return derived
+    own = f"r.{value.own}"
+    if isinstance(value.placeholder, int):
+        return f"({own} if {own} >= 0 else {derived})"
+    return f"({own} or {derived})"
 
-    def _time_segments(self) -> int:
-        return sum(_has_time(segment) for segment in self._segments)
 
-    def _time_lookup(self) -> list[str]:
-        names = "".join(f"t{number}, " for number in range(self._time_segments()))
-        if not names:
-            return []
-        return [
-            "        try:",
-            f"            {names}= times[{self._moment.expression or None}]",
-            "        except BadTime as error:",
-            "            bad.append((len(lines), str(error)))",
-            "            append(b'')",
-            "            continue",
+def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
+    """Return the function from a record to the value of a field."""
+    source = f"def value(r):\n    return {fields.expression(field)}\n"
+    return compile_function("value", source, fields.names)
+
+
+def compile_values(plan: RenderPlan, fields: Fields) -> Callable[[Record], tuple[str | int, ...]]:
+    """Return the function from a record to the values of the value pieces of a line, in order."""
+    values = "".join(f"{_value(p.slot.field.name, p.value)}, " for p in _values_in(plan))
+    return compile_function("values", f"def values(r):\n    return ({values})\n", fields.names)
+
+
+# Lines
+
+
+def batch_source(plan: RenderPlan) -> str:
+    """Return the source of `batch(records, bad)`, which returns lines.
+
+    A record without a usable time gets an empty line, and its index and reason go to `bad`. The
+    source names, beside the derivations of `Fields`: `times`, the texts of the time pieces by time
+    key; `encoded`, what `e*` fields print of a text; `reference`, which renders a record slowly.
+    """
+    local = _locals(plan)
+    body = [*_assignments(plan, local), *_line(list(_pieces(plan, local)))]
+    condition = " or ".join(map(_check, plan.checks))
+    if condition:
+        body += [
+            f"if {condition}:",
+            "    append(reference(r))",
+            "else:",
+            "    append(line.encode())",
         ]
-
-    def _text_slots(self) -> list[tuple[int, Slot]]:
-        """Return the slots whose value comes from the record and is text."""
-        return [
-            (number, slot)
-            for number, slot in self._slots
-            if slot.field.conversion == "s" and self._access.constant(slot.field.name) is None
+    else:
+        body.append("append(line.encode())")
+    return "\n".join(
+        [
+            "def batch(records, bad):",
+            "    lines = []",
+            "    append = lines.append",
+            "    for r in records:",
+            *(f"        {row}" for row in [*_time_lookup(plan), *body]),
+            "    return lines",
+            "",
         ]
-
-    def _counted(self, guard: str) -> tuple[AbstractSet[int], bool]:
-        """Return the slots that `guard` guards, and whether it is counted in the whole line."""
-        guarded = {number for number, _ in self._text_slots() if guard in self._guards[number]}
-        return guarded, len(guarded) > _FEW
-
-    def _guard_characters(self) -> list[str]:
-        return sorted({char for number, _ in self._text_slots() for char in self._guards[number]})
-
-    def _fields_in_locals(self) -> set[str]:
-        """Names of fields whose value the loop needs more than once."""
-        text = self._text_slots()
-        names = {slot.field.name for _, slot in text if slot.field.encoded}
-        for guard in self._guard_characters():
-            guarded, counted = self._counted(guard)
-            names |= {slot.field.name for n, slot in text if (n in guarded) is not counted}
-        seen: set[str] = set()
-        for _, slot in text:
-            if slot.field.name in seen:
-                names.add(slot.field.name)
-            seen.add(slot.field.name)
-        return names
-
-    def _assignments(self) -> list[str]:
-        rows = []
-        for name in sorted(self._locals):
-            rows.append(f"v_{name} = {self._access.expression(name)}")
-            if any(slot.field.name == name and slot.field.encoded for _, slot in self._slots):
-                odd = f"' ' in v_{name} or not v_{name}.isascii()"
-                rows.append(
-                    f"v_{name} = encoded[v_{name}]"
-                    if self._escapes
-                    else f"if {odd}: v_{name} = encoded[v_{name}]"
-                )
-        return rows
-
-    def _line(self) -> list[str]:
-        """Return the statements that build the line, from f-strings of `_MAX_PIECES` each."""
-        pieces = self._pieces()
-        chunks = [pieces[at : at + _MAX_PIECES] for at in range(0, len(pieces), _MAX_PIECES)]
-        if len(chunks) <= 1:
-            return [f'line = f"{"".join(pieces)}"']
-        names = [f"part{number}" for number in range(len(chunks))]
-        rows = [f'{name} = f"{"".join(chunk)}"' for name, chunk in zip(names, chunks, strict=True)]
-        whole = "".join(f"{{{name}}}" for name in names)
-        return [*rows, f'line = f"{whole}"']
-
-    def _pieces(self) -> list[str]:
-        """Return static texts and replacement fields as they stand in an f-string."""
-        pieces, time_number = [], 0
-        for segment in self._segments:
-            if _has_time(segment):
-                pieces.append(f"{{t{time_number}}}")
-                time_number += 1
-                continue
-            pieces.extend(
-                _escaped(part.text) if isinstance(part, Literal) else self._placed(part)
-                for part in segment
-            )
-        return pieces
-
-    def _placed(self, slot: Slot) -> str:
-        name = slot.field.name
-        constant = self._access.constant(name)
-        if constant is not None:
-            return _escaped(slot.text(constant))
-        value = f"v_{name}" if name in self._locals else self._access.expression(name)
-        spec = "x" if slot.conversion == "x" else "d" if slot.width else ""
-        if slot.width:
-            spec = f"{'0' if slot.pad == '0' else ''}{slot.width}{spec}"
-        return f"{{{value}:{spec}}}" if spec else f"{{{value}}}"
-
-    def _checks(self) -> list[str]:
-        """Return the conditions under which a line goes to the reference."""
-        checks = []
-        for guard in self._guard_characters():
-            guarded, counted = self._counted(guard)
-            text = self._text_slots()
-            if not counted:
-                names = {slot.field.name for n, slot in text if n in guarded}
-                checks += [f"{guard!r} in v_{name}" for name in sorted(names)]
-                continue
-            expected = sum(
-                part.text.count(guard)
-                for segment in self._segments
-                for part in segment
-                if isinstance(part, Literal)
-            ) + sum(
-                str(self._access.constant(slot.field.name) or "").count(guard)
-                for _, slot in self._slots
-            )
-            free = [
-                f" - v_{slot.field.name}.count({guard!r})" for n, slot in text if n not in guarded
-            ]
-            checks.append(
-                f"{guard!r} in line"
-                if not expected and not free
-                else f"line.count({guard!r}){''.join(free)} != {expected}"
-            )
-        if self._structure.closing:
-            ends = [r"'\\|' in line"]
-            if self._structure.kind is Kind.LEEF:
-                ends += [f"{chr(92) + self._structure.separator!r} in line", r"line[-1] == '\\'"]
-            checks.append(rf"'\\' in line and ({' or '.join(ends)})")
-        return checks
+    )
 
 
-def _has_time(segment: Sequence[Part]) -> bool:
-    return any(isinstance(part, Slot) and part.field.name in TIME_FIELDS for part in segment)
+def compile_batch(
+    source: str, fields: Fields, names: Mapping[str, object], title: str
+) -> Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]]:
+    """Return the function that `batch_source` wrote; `names` are the objects it asks for."""
+    known = {"BadTime": BadTime, "absent": ABSENT, "stated_pairs": stated_pairs}
+    return compile_function("batch", source, fields.names | known | dict(names), title)
+
+
+def _time_lookup(plan: RenderPlan) -> list[str]:
+    count = sum(isinstance(piece, TimePiece) for piece in plan.pieces)
+    if not count:
+        return []
+    names = "".join(f"t{number}, " for number in range(count))
+    return [
+        "try:",
+        f"    {names}= times[{_time_key(plan.time_key)}]",
+        "except BadTime as error:",
+        "    bad.append((len(lines), str(error)))",
+        "    append(b'')",
+        "    continue",
+    ]
+
+
+def _time_key(key: TimeKey) -> str:
+    """Return the expression of the key; `reading.time_key.key_of` is its readable twin."""
+    if isinstance(key, TimeCells):
+        texts = [f"r.{name}" for name in key.attributes]
+        return f"({', '.join(texts)})" if len(texts) > 1 else "".join(texts) or "None"
+    return (
+        "(r.time if r.tz is None else (r.time, r.tz))"
+        " if r.epochtime is None and r.time not in absent"
+        f" else stated_pairs(r, {key.attributes!r})"
+    )
+
+
+def _values_in(plan: RenderPlan) -> list[ValuePiece]:
+    return [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
+
+
+def _locals(plan: RenderPlan) -> set[str]:
+    """Return the fields whose text the loop needs more than once."""
+    counts = Counter(p.slot.field.name for p in _values_in(plan) if p.variable_text)
+    names = {field for field, count in counts.items() if count > 1}
+    names |= {
+        p.slot.field.name for p in _values_in(plan) if p.variable_text and p.slot.field.encoded
+    }
+    for check in plan.checks:
+        if isinstance(check, ValueHolds):
+            names.add(check.field)
+        elif isinstance(check, LineHolds):
+            names.update(check.unguarded)
+    return names
+
+
+def _assignments(plan: RenderPlan, local: set[str]) -> Iterator[str]:
+    pieces = {piece.slot.field.name: piece for piece in _values_in(plan)}
+    for name in sorted(local):
+        yield f"v_{name} = {_value(name, pieces[name].value)}"
+        if pieces[name].slot.field.encoded:
+            odd = f"if ' ' in v_{name} or not v_{name}.isascii(): "
+            yield f"{'' if plan.escape_characters else odd}v_{name} = encoded[v_{name}]"
+
+
+def _line(pieces: Sequence[str]) -> list[str]:
+    """Return the statements that build the line, from f-strings of `_MAX_PIECES` each."""
+    chunks = [pieces[at : at + _MAX_PIECES] for at in range(0, len(pieces), _MAX_PIECES)]
+    if len(chunks) <= 1:
+        return [f'line = f"{"".join(pieces)}"']
+    names = [f"part{number}" for number in range(len(chunks))]
+    rows = [f'{name} = f"{"".join(chunk)}"' for name, chunk in zip(names, chunks, strict=True)]
+    whole = "".join(f"{{{name}}}" for name in names)
+    return [*rows, f'line = f"{whole}"']
+
+
+def _pieces(plan: RenderPlan, local: set[str]) -> Iterator[str]:
+    """Yield static texts and replacement fields as they stand in an f-string."""
+    time_numbers = iter(range(len(plan.pieces)))
+    for piece in plan.pieces:
+        match piece:
+            case Literal():
+                yield _escaped(piece.text)
+            case TimePiece():
+                yield f"{{t{next(time_numbers)}}}"
+            case ValuePiece(slot, Constant(constant)):
+                yield _escaped(slot.text(constant))
+            case ValuePiece(slot, value):
+                name = slot.field.name
+                yield _replacement(slot, f"v_{name}" if name in local else _value(name, value))
+
+
+def _replacement(slot: Slot, value: str) -> str:
+    spec = "x" if slot.conversion == "x" else "d" if slot.width else ""
+    if slot.width:
+        spec = f"{'0' if slot.pad == '0' else ''}{slot.width}{spec}"
+    return f"{{{value}:{spec}}}" if spec else f"{{{value}}}"
+
+
+def _check(check: Check) -> str:
+    match check:
+        case ValueHolds(character, field):
+            return f"{character!r} in v_{field}"
+        case LineHolds(character, 0, ()):
+            return f"{character!r} in line"
+        case LineHolds(character, expected, unguarded):
+            free = "".join(f" - v_{field}.count({character!r})" for field in unguarded)
+            return f"line.count({character!r}){free} != {expected}"
+        case BackslashBefore(texts, at_end):
+            ends = [f"{chr(92) + text!r} in line" for text in texts]
+            ends += [r"line[-1] == '\\'"] if at_end else []
+            return rf"'\\' in line and ({' or '.join(ends)})"
+    assert_never(check)
 
 
 def _escaped(text: str) -> str:
@@ -220,3 +274,95 @@ def _escaped(text: str) -> str:
         named.get(char, char if char.isprintable() else f"\\U{ord(char):08x}") for char in text
     )
     return body.replace("{", "{{").replace("}", "}}")
+
+
+# Filters
+
+
+def compile_predicate(
+    predicate: Predicate, expression: Expression, names: Mapping[str, object]
+) -> Callable[[Record], bool]:
+    """Return the function that decides whether a record passes. It raises nothing.
+
+    `expression(field)` yields `str`, or `int` for fields of size and score; `names` are what these
+    expressions name. Names that start with `_f` are the filter's own.
+    """
+    own = dict(names)
+    source = _predicate(predicate, expression, partial(_bind, own))
+    return compile_function("passes", f"def passes(r):\n    return {source}\n", own)
+
+
+Bind = Callable[[object], str]
+"""Gives an object a name that source text can use, and returns it."""
+
+
+def _bind(names: dict[str, object], value: object) -> str:
+    name = f"_f{len(names)}"
+    names[name] = value
+    return name
+
+
+def _predicate(predicate: Predicate, expression: Expression, bind: Bind) -> str:
+    match predicate:
+        case AllOf(()):
+            return "True"
+        case AllOf(members):
+            return " and ".join(f"({_predicate(each, expression, bind)})" for each in members)
+        case AnyOf(members):
+            return " or ".join(_predicate(each, expression, bind) for each in members) or "False"
+        case Not(negated):
+            return f"not ({_predicate(negated, expression, bind)})"
+        case Comparison(field, test, Reading.VALUE):
+            return _test(test, expression(field), bind)
+        case Comparison(field, test, reading):
+            answers = Answers(partial(_any_passes, _compile_test(test), readings_of(reading)))
+            return f"{bind(answers)}[{expression(field)}]"
+    assert_never(predicate)
+
+
+def _any_passes(
+    passes: Callable[[object], bool], readings: Callable[[str], Iterable[object]], text: str
+) -> bool:
+    return any(map(passes, readings(text)))
+
+
+def _compile_test(test: TextTest | NumberTest) -> Callable[[object], bool]:
+    """Return the function that decides whether one reading of a value passes."""
+    names: dict[str, object] = {}
+    source = _test(test, "value", partial(_bind, names))
+    return compile_function("passes", f"def passes(value):\n    return {source}\n", names)
+
+
+def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
+    if isinstance(test, TextTest):
+        return _text_test(test, value, bind)
+    return _number_test(test, value, bind)
+
+
+def _text_test(test: TextTest, value: str, bind: Bind) -> str:
+    folded = chain([f"(_fv := ({value}).casefold())"], repeat("_fv"))
+    tests = []
+    if test.equal:
+        tests.append(f"{next(folded)} in {bind(test.equal)}")
+    if test.starts:
+        tests.append(f"{next(folded)}.startswith({bind(test.starts)})")
+    if test.ends:
+        tests.append(f"{next(folded)}.endswith({bind(test.ends)})")
+    tests.extend(f"{part!r} in {next(folded)}" for part in test.parts)
+    return " or ".join(tests)
+
+
+def _number_test(test: NumberTest, value: str, bind: Bind) -> str:
+    if len(test.ranges) > _INLINE_RANGES:
+        firsts, lasts = zip(*test.ranges, strict=True)
+        return f"{bind(partial(_is_within, firsts, lasts))}({value})"
+    number = chain([f"(_fv := ({value}))"], repeat("_fv"))
+    return " or ".join(
+        f"{next(number)} >= {first}" if last == math.inf else f"{first} <= {next(number)} <= {last}"
+        for first, last in test.ranges
+    )
+
+
+def _is_within(firsts: Sequence[int], lasts: Sequence[float], number: int) -> bool:
+    at = bisect_right(firsts, number) - 1
+    return at >= 0 and number <= lasts[at]

@@ -1,22 +1,21 @@
-"""Feed format to renderer: one generated function over a batch, beside a readable reference.
+"""A render plan at work: one generated function over a batch, beside a readable reference.
 
 The generated function builds each line with a single f-string. Text around time fields is worked
 out once per distinct second. What a line must not carry (control characters, a pipe in a header,
 the format's own separator inside a value) is looked for in ways that cost next to nothing when
-it is not there; a record that has it is rendered again by the reference, slot by slot.
+it is not there; a record that has it is rendered again by the reference, piece by piece.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from formats.fields import TIME_FIELDS
-from formats.language import FeedFormat, Literal, Part, Slot
-from formats.record import Access, Moment
+from formats.language import Literal, Part
+from formats.plan import RenderPlan, TimePiece, ValuePiece
+from formats.reading.time_key import key_of, statement_of
 from formats.rendering.fit import shorten
-from formats.rendering.generate import LoopSource
-from formats.structure import Kind, Structure, structure_of
+from formats.rendering.generate import Fields, batch_source, compile_batch, compile_values
 from formats.times import BadTime, Parts, TimeTable, resolve
 from formats.values import Remembered, cleaner, encoder
 
@@ -29,75 +28,45 @@ SHORTENED_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Unrendered:
-    """A record that could not be rendered: its index in the batch and why."""
+    """A record that could not be rendered: its index in the batch, and the reason."""
 
     index: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a feed sets beside its format.
+class Renderer:
+    """Renders records of one input in one feed format.
 
-    `escape_characters` are encoded in `e*` fields beyond what always is. With
-    `protect_separators` the structure of every format is kept from hostile values; without it
-    only LEEF's is, and the rest prints exactly what the service prints.
+    `zone` is the zone of what is printed, `source_zone` that of times that carry none. `name`
+    stands for the feed format in tracebacks and profiles.
     """
 
-    zone: tzinfo
-    source_zone: tzinfo
-    escape_characters: str = ""
-    protect_separators: bool = True
-
-
-class Renderer:
-    """Renders records of one input in one feed format."""
-
     def __init__(
-        self, feed_format: FeedFormat, access: Access, moment: Moment, options: Options
+        self, plan: RenderPlan, fields: Fields, *, zone: tzinfo, source_zone: tzinfo, name: str
     ) -> None:
-        self._parts = feed_format.parts
-        self._structure = structure_of(feed_format)
-        self._encode = encoder(options.escape_characters)
-        guards = _guards(self._structure, protect=options.protect_separators)
-        self._clean = tuple(cleaner(guard) for guard in guards)
-        self._segments = tuple(_segments(self._parts))
-        self._needs = frozenset(slot.field.name for slot in feed_format.slots) & TIME_FIELDS
-        self._tell = moment.tell
-        self._options = options
+        self._plan = plan
+        self._zones = source_zone, zone
+        self._encode = encoder(plan.escape_characters)
+        self._clean = {
+            index: cleaner(piece.guard)
+            for index, piece in enumerate(plan.pieces)
+            if isinstance(piece, ValuePiece)
+        }
+        self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
+        self._key = key_of(plan.time_key)
+        self._statement = statement_of(plan.time_key)
         self._last_key: object = None
-        self._last_parts: Parts = {}
+        self._last_texts: tuple[str, ...] = ()
         self.times = TimeTable(self._time_texts)
-        namespace = (
-            access.namespace
-            | dict(moment.namespace)
-            | {
-                "times": self.times,
-                "BadTime": BadTime,
-                "encoded": Remembered(self._encode),
-                "again": self.line,
-            }
-        )
-        source = LoopSource(
-            self._segments,
-            access,
-            moment,
-            self._structure,
-            guards,
-            escapes=bool(options.escape_characters),
-        )
-        self.source = source.batch()
+        self.source = batch_source(plan)
         """The generated code, for people and profilers."""
-        exec(compile(self.source, f"<{feed_format.name}>", "exec"), namespace)  # noqa: S102 - ours
-        self._batch: Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]] = namespace[
-            "batch"
-        ]  # type: ignore[assignment]
-        self._values: Callable[[Record], tuple[Any, ...]] = eval(  # noqa: S307 - ours
-            source.values(), namespace
-        )
-        self._key: Callable[[Record], Any] = eval(  # noqa: S307 - ours
-            f"lambda r: {moment.expression or None}", namespace
-        )
+        names = {
+            "times": self.times,
+            "encoded": Remembered(self._encode),
+            "reference": self.line,
+        }
+        self._batch = compile_batch(self.source, fields, names, name)
+        self._values = compile_values(plan, fields)
 
     def render(
         self, records: Sequence[Record], suspects: Iterable[int] | None = None
@@ -105,7 +74,7 @@ class Renderer:
         """Render a batch; returns lines in order (without LF) and what could not be rendered.
 
         `suspects` are the indices of the records whose values may hold control characters or
-        lone surrogates; `None` means that nobody looked, so every record is looked at.
+        lone surrogates; `None` means that nobody looked, so the reference renders every record.
         """
         found: list[tuple[int, str]] = []
         if suspects is None:
@@ -121,7 +90,7 @@ class Renderer:
             return lines, []
         reasons = dict(found)
         whole = [line for index, line in enumerate(lines) if index not in reasons]
-        return whole, [Unrendered(*one) for one in sorted(reasons.items())]
+        return whole, [Unrendered(*reason) for reason in sorted(reasons.items())]
 
     def line(self, record: Record) -> bytes:
         """Render one record the slow way, looking at every value: the reference.
@@ -138,95 +107,68 @@ class Renderer:
         pieces = self._pieces(record)
         cuttable = [
             index
-            for index, part in enumerate(self._parts)
-            if isinstance(part, Slot) and part.field.name in SHORTENED_FIELDS
+            for index, piece in enumerate(self._plan.pieces)
+            if isinstance(piece, ValuePiece) and piece.slot.field.name in SHORTENED_FIELDS
         ]
         return shorten(pieces, cuttable, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
-        parts = self._remembered_parts(self._key(record)) if self._needs else {}
         values = iter(self._values(record))
-        pieces, slot_index = [], -1
-        for part in self._parts:
-            if isinstance(part, Literal):
-                pieces.append(part.text)
-                continue
-            slot_index += 1
-            if part.field.name in TIME_FIELDS:
-                pieces.append(_time_text(part, parts))
+        times = iter(self._recent_time_texts(record))
+        texts: list[str] = []
+        for index, piece in enumerate(self._plan.pieces):
+            if isinstance(piece, Literal):
+                texts.append(piece.text)
+            elif isinstance(piece, TimePiece):
+                texts.append(next(times))
             else:
-                pieces.append(self._piece(slot_index, part, next(values)))
-                if slot_index in self._structure.closing:
-                    _close(pieces)
-        return pieces
+                texts.append(self._value_text(index, piece, next(values)))
+                if piece.closes:
+                    _close(texts)
+        return texts
 
-    def _piece(self, index: int, slot: Slot, value: str | int) -> str:
+    def _value_text(self, index: int, piece: ValuePiece, value: str | int) -> str:
         if isinstance(value, int):
-            return slot.text(value)
-        if slot.field.encoded:
+            return piece.slot.text(value)
+        if piece.slot.field.encoded:
             value = self._encode(value)
         return self._clean[index](value)
 
-    def _remembered_parts(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys by
-        """Return what `_told` does; records that follow each other often share their second."""
+    def _recent_time_texts(self, record: Record) -> tuple[str, ...]:
+        """Return the texts of the time pieces; neighbouring records often share their second."""
+        if not self._has_time:
+            return ()
+        key = self._key(record)
         if key is None or key != self._last_key:
-            self._last_parts = self._told(key)
+            self._last_texts = self._time_texts(key)
             self._last_key = key
-        return self._last_parts
+        return self._last_texts
 
-    def _told(self, key: Any) -> Parts:  # noqa: ANN401 - whatever the input keys times by
-        return resolve(self._tell(key), self._options.source_zone, self._options.zone)
-
-    def _time_texts(self, key: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
-        parts = self._told(key)
+    def _time_texts(self, key: object) -> tuple[str, ...]:
+        parts = resolve(self._statement(key), *self._zones)
         return tuple(
-            "".join(
-                part.text if isinstance(part, Literal) else _time_text(part, parts)
-                for part in segment
-            )
-            for segment in self._segments
-            if _is_time(segment)
+            "".join(_time_text(part, parts) for part in piece.parts)
+            for piece in self._plan.pieces
+            if isinstance(piece, TimePiece)
         )
 
 
-def _close(pieces: list[str]) -> None:
-    """Encode a backslash that would stand before a TAB or a header's pipe.
+def _close(texts: list[str]) -> None:
+    """Encode a backslash that would stand before a separator or a header's pipe.
 
     Some readers take it for an escape. It may be in front of values that are empty.
     """
-    at = len(pieces) - 1
-    while at > 0 and not pieces[at]:
+    at = len(texts) - 1
+    while at > 0 and not texts[at]:
         at -= 1
-    if pieces[at].endswith("\\"):
-        pieces[at] = f"{pieces[at][:-1]}%5C"
+    if texts[at].endswith("\\"):
+        texts[at] = f"{texts[at][:-1]}%5C"
 
 
-def _time_text(slot: Slot, parts: Parts) -> str:
-    name = slot.field.name
+def _time_text(part: Part, parts: Parts) -> str:
+    if isinstance(part, Literal):
+        return part.text
+    name = part.field.name
     if name not in parts:
         raise BadTime(f"the time has no {name}")
-    return slot.text(parts[name])
-
-
-def _is_time(segment: Sequence[Part]) -> bool:
-    return any(isinstance(part, Slot) and part.field.name in TIME_FIELDS for part in segment)
-
-
-def _segments(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
-    """Group static text and time fields that stand together; other slots stand alone."""
-    segments: list[list[Part]] = []
-    joinable = False
-    for part in parts:
-        fixed = isinstance(part, Literal) or part.field.name in TIME_FIELDS
-        if fixed and joinable:
-            segments[-1].append(part)
-        else:
-            segments.append([part])
-        joinable = fixed
-    return [tuple(segment) for segment in segments]
-
-
-def _guards(structure: Structure, *, protect: bool) -> tuple[str, ...]:
-    if protect or structure.kind is Kind.LEEF:
-        return structure.guards
-    return ("",) * len(structure.guards)
+    return part.text(parts[name])

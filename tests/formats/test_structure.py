@@ -6,7 +6,7 @@ from formats import presets
 from formats.errors import FeedFormatError
 from formats.language import parse
 from formats.leef import leef_delimiter
-from formats.structure import EVENT_ID, SYSLOG, Kind, Structure, structure_of
+from formats.structure import EVENT_ID, SYSLOG, LineKind, Structure, structure_of
 
 
 def built(text: str) -> Structure:
@@ -16,22 +16,22 @@ def built(text: str) -> Structure:
 @pytest.mark.parametrize(
     ("name", "kind", "separator", "cells"),
     [
-        ("MCAS", Kind.LEEF, "\t", 22),
-        ("QRADAR", Kind.LEEF, "\t", 42),
-        ("QRADAR_OLD", Kind.LEEF, "\t", 35),
-        ("JSON", Kind.JSON, "", 41),
-        ("NAME_VALUE_PAIRS", Kind.KEYED, "\t", 41),
-        ("SPLUNK_CIM", Kind.KEYED, "\t", 41),
-        ("RSA_SECURITY", Kind.KEYED, "^^", 39),
-        ("CSV", Kind.COLUMNS, '","', 34),
-        ("TAB_SEPARATED", Kind.COLUMNS, "\t", 34),
-        ("ARCSIGHT_CEF", Kind.SEQUENCE, "", 75),
-        ("CEF_MULTILINE", Kind.SEQUENCE, "", 67),
-        ("SYMANTEC_MSS", Kind.SEQUENCE, "", 78),
-        ("LOGRHYTHM", Kind.SEQUENCE, "", 81),
+        ("MCAS", LineKind.LEEF, "\t", 22),
+        ("QRADAR", LineKind.LEEF, "\t", 42),
+        ("QRADAR_OLD", LineKind.LEEF, "\t", 35),
+        ("JSON", LineKind.JSON, "", 41),
+        ("NAME_VALUE_PAIRS", LineKind.KEYED, "\t", 41),
+        ("SPLUNK_CIM", LineKind.KEYED, "\t", 41),
+        ("RSA_SECURITY", LineKind.KEYED, "^^", 39),
+        ("CSV", LineKind.COLUMNS, '","', 34),
+        ("TAB_SEPARATED", LineKind.COLUMNS, "\t", 34),
+        ("ARCSIGHT_CEF", LineKind.SEQUENCE, "", 75),
+        ("CEF_MULTILINE", LineKind.SEQUENCE, "", 67),
+        ("SYMANTEC_MSS", LineKind.SEQUENCE, "", 78),
+        ("LOGRHYTHM", LineKind.SEQUENCE, "", 81),
     ],
 )
-def test_a_preset_is_of_its_kind(name: str, kind: Kind, separator: str, cells: int) -> None:
+def test_a_preset_is_of_its_kind(name: str, kind: LineKind, separator: str, cells: int) -> None:
     structure = structure_of(presets.load(name))
     assert (structure.kind, structure.separator, len(structure.cells), structure.readable) == (
         kind, separator, cells, True,
@@ -42,31 +42,31 @@ def test_a_preset_is_of_its_kind(name: str, kind: Kind, separator: str, cells: i
     ("text", "kind", "guards"),
     [
         # LEEF: the pipe in the header; TAB is a control character and needs no guard
-        (r"LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{url}", Kind.LEEF, ("|", "", "")),
-        ("%s{login} LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{url}", Kind.LEEF, "||^^"),
-        ("LEEF:2.0|Z|N|1|%s{reason}|x7C|a=%s{login}|b=%s{url}", Kind.LEEF, "|||"),
-        (r'\{"a":"%s{login}","b":%d{reqsize}\}', Kind.JSON, ('"\\', '"\\')),
-        (r"a=%s{login}\tb=%s{url}", Kind.KEYED, ("", "")),
-        ("a=%s{login}^^b=%s{url}", Kind.KEYED, ("^", "^")),
-        ("a=%s{login};b=%s{url}", Kind.KEYED, (";", ";")),
-        (r"%s{login}\t%s{url}", Kind.COLUMNS, ("", "")),
-        ('"%s{login}","%s{url}"', Kind.COLUMNS, ('"', '"')),
-        ("%s{login},%s{url}", Kind.COLUMNS, (",", ",")),
+        (r"LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{url}", LineKind.LEEF, ("|", "", "")),
+        ("%s{login} LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{url}", LineKind.LEEF, "||^^"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x7C|a=%s{login}|b=%s{url}", LineKind.LEEF, "|||"),
+        (r'\{"a":"%s{login}","b":%d{reqsize}\}', LineKind.JSON, ('"\\', '"\\')),
+        (r"a=%s{login}\tb=%s{url}", LineKind.KEYED, ("", "")),
+        ("a=%s{login}^^b=%s{url}", LineKind.KEYED, ("^", "^")),
+        ("a=%s{login};b=%s{url}", LineKind.KEYED, (";", ";")),
+        (r"%s{login}\t%s{url}", LineKind.COLUMNS, ("", "")),
+        ('"%s{login}","%s{url}"', LineKind.COLUMNS, ('"', '"')),
+        ("%s{login},%s{url}", LineKind.COLUMNS, (",", ",")),
         # anything else: what ends a value
-        ("%s{login}|%s{url}", Kind.SEQUENCE, ("|", "|")),
-        ("%s{login}, %s{url}, %s{ua}", Kind.SEQUENCE, (",", ",", ",")),
-        ("%s{login}: %s{url}; %s{ua}", Kind.SEQUENCE, (":", ";", "")),
-        ("a=%s{login} b=%s{url} c=%s{eurl}", Kind.SEQUENCE, ("=", "=", "")),
-        ('x \\{"a":"%s{login}","b":"%s{url}"\\}', Kind.SEQUENCE, ('"\\', '"\\')),
-        ('a="%s{login}" b="%s{url}"', Kind.SEQUENCE, ('"\\', '"\\')),
-        ("%s{login} %s{url}", Kind.SEQUENCE, ("", "")),
-        ("%s{login}", Kind.SEQUENCE, ("",)),
-        ("CEF:0|Z|N|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}", Kind.SEQUENCE,
+        ("%s{login}|%s{url}", LineKind.SEQUENCE, ("|", "|")),
+        ("%s{login}, %s{url}, %s{ua}", LineKind.SEQUENCE, (",", ",", ",")),
+        ("%s{login}: %s{url}; %s{ua}", LineKind.SEQUENCE, (":", ";", "")),
+        ("a=%s{login} b=%s{url} c=%s{eurl}", LineKind.SEQUENCE, ("=", "=", "")),
+        ('x \\{"a":"%s{login}","b":"%s{url}"\\}', LineKind.SEQUENCE, ('"\\', '"\\')),
+        ('a="%s{login}" b="%s{url}"', LineKind.SEQUENCE, ('"\\', '"\\')),
+        ("%s{login} %s{url}", LineKind.SEQUENCE, ("", "")),
+        ("%s{login}", LineKind.SEQUENCE, ("",)),
+        ("CEF:0|Z|N|1|%s{action}|%s{reason}|3|a=%s{ua} b=%s{eurl}", LineKind.SEQUENCE,
          ("|", "|", "=", "")),
     ],
 )  # fmt: skip
 def test_a_guard_is_what_a_value_must_not_print_raw(
-    text: str, kind: Kind, guards: tuple[str, ...] | str
+    text: str, kind: LineKind, guards: tuple[str, ...] | str
 ) -> None:
     structure = built(text)
     assert (structure.kind, structure.guards) == (kind, tuple(guards))

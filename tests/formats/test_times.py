@@ -243,8 +243,8 @@ def test_a_record_tells_its_moment(told: dict[str, str | int], epoch: int) -> No
         ({"epochtime": "0", "tz": "GMT"}, "the record has no time"),
         ({"yy": 2023}, "the time has no mth"),
         ({"yy": 2023, "mth": 10, "dd": 6}, "the time has no hh"),
-        ({"yy": "MMXX", "mth": 1, "dd": 6, "hh": 1, "mm": 1, "ss": 1}, "yy 'MMXX' is no number"),
-        ({"yy": 2023, "mth": "\u0661", "dd": 1}, "mth '\u0661' is no number"),
+        ({"yy": "MMXX", "mth": 1, "dd": 6, "hh": 1, "mm": 1, "ss": 1}, "yy 'MMXX' is not a number"),
+        ({"yy": 2023, "mth": "\u0661", "dd": 1}, "mth '\u0661' is not a number"),
         ({"mon": "Oct", "hh": 1}, "the record has no time"),
         (
             {"yy": 10**12, "mth": 1, "dd": 1, "hh": 1, "mm": 1, "ss": 1},

@@ -1,0 +1,62 @@
+"""What of a value is compared: the readings of `predicate.Reading`, worked out."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+
+from formats.filters.predicate import Reading
+from formats.values import Remembered
+
+MEMO_MAX_ENTRIES = 32_768
+"""This many distinct values are remembered per comparison, then all are forgotten."""
+
+MEMO_MAX_CHARS = 128
+"""Longer values are tested each time, so that senders can't fill the memory."""
+
+IPV6_OFFSET = 1 << 32
+"""IPv6 addresses stand behind all of IPv4 on the line of numbers."""
+
+
+class Answers(Remembered[str, bool]):
+    """Whether a value passes a comparison, for the values seen."""
+
+    MAX_ENTRIES = MEMO_MAX_ENTRIES
+    MAX_CHARS = MEMO_MAX_CHARS
+
+
+def address_number(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
+    """Place an address on one line for both kinds: IPv4 first, IPv4-mapped IPv6 as its IPv4."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return int(address)
+    mapped = address.ipv4_mapped
+    return IPV6_OFFSET + int(address) if mapped is None else int(mapped)
+
+
+def readings_of(reading: Reading) -> Callable[[str], Iterable[object]]:
+    """Return the function from a value to what of it is tested."""
+    match reading:
+        case Reading.VALUE:
+            return lambda value: (value,)
+        case Reading.HOST:
+            return lambda host: (host, re.sub(":[0-9]+$", "", host))
+        case Reading.MEMBERS:
+            return lambda joined: map(str.strip, joined.split("|"))
+        case Reading.ADDRESS:
+            return _addresses
+        case Reading.CODE:
+            return _codes
+
+
+def _addresses(value: str) -> Iterable[int]:
+    if len(value) > MEMO_MAX_CHARS:
+        return ()
+    try:
+        return (address_number(ipaddress.ip_address(value)),)
+    except ValueError:
+        return ()
+
+
+def _codes(value: str) -> Iterable[int]:
+    # Longer digit runs are no status, and int() refuses the longest.
+    code = re.match("[0-9]{1,9}(?![0-9])", value)
+    return () if code is None else (int(code[0]),)
