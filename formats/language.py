@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from formats.errors import FeedFormatError
 from formats.fields import Field, catalogue, nearest
+from formats.leef import HEADER
 from formats.values import UNSAFE
 
 MAX_WIDTH = 32
@@ -39,9 +40,8 @@ _MISPLACED = re.compile(f"(?!\t)[{UNSAFE}\U000f0000-\U0010ffff]")
 _SLOT_MARK = "\U000f0000"
 # A delimiter is written as its hexadecimal code or as itself, when only its first character counts.
 _UNSAFE_DELIMITER = re.compile(
-    r"LEEF:2\.0(?:\|[^|]*){4}\|"
-    r"(?P<delimiter>(?:0x|x|\\x)0{0,2}(?:25|3[0-9Dd]|[46][1-6])|=|"
-    rf"(?!0x[0-9A-Fa-f]{{1,4}}\|)[%0-9A-Fa-f][^|={_SLOT_MARK}]{{0,5}})\|"
+    r"(?:(?:0x|x|\\x)0{0,2}(?:25|3[0-9Dd]|[46][1-6])|=|"
+    rf"(?!0x[0-9A-Fa-f]{{1,4}}\|)[%0-9A-Fa-f][^|={_SLOT_MARK}]{{0,5}})(?=\|)"
 )
 
 
@@ -226,18 +226,22 @@ class _Parser:
 def _check_delimiter(text: str, parts: Sequence[Part], starts: Sequence[int]) -> None:
     """Refuse a LEEF delimiter that no encoding keeps out of the values."""
     static = [part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts]
-    found = _UNSAFE_DELIMITER.search("".join(static))
-    if found is None:
-        return
-    offsets = [
-        start + at for start, piece in zip(starts, static, strict=True) for at in range(len(piece))
-    ]
-    raise FeedFormatError(
-        f"values can't be kept free of the LEEF delimiter {found['delimiter']}",
-        text,
-        offsets[found.start("delimiter")],
-        "another, like ^, or x09 for TAB",
-    )
+    line, at = "".join(static), 0
+    while (header := HEADER.search(line, at)) is not None:
+        at = header.start() + 1
+        unsafe = _UNSAFE_DELIMITER.match(line, header.end())
+        if unsafe is not None and header["version"] == "2.0":
+            offsets = [
+                start + place
+                for start, piece in zip(starts, static, strict=True)
+                for place in range(len(piece))
+            ]
+            raise FeedFormatError(
+                f"values can't be kept free of the LEEF delimiter {unsafe[0]}",
+                text,
+                offsets[unsafe.start()],
+                "another, like ^, or x09 for TAB",
+            )
 
 
 def _merge(parts: list[Part]) -> list[Part]:

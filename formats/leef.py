@@ -7,11 +7,15 @@ value is everything up to the next separator, and `=` in it is harmless after th
 import re
 from dataclasses import dataclass
 
-_HEADER = re.compile(r"LEEF:(1\.0|2\.0)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|")
+HEADER = re.compile(
+    r"LEEF:(?P<version>1\.0|2\.0)\|(?P<vendor>[^|]*)\|(?P<product>[^|]*)"
+    r"\|(?P<product_version>[^|]*)\|(?P<event_id>[^|]*)\|"
+)
+"""A LEEF header. In version 2.0 a delimiter and another pipe may follow, see `split_body`."""
 
 
 class LeefError(ValueError):
-    """A line is no LEEF event; the text tells why."""
+    """A line is not a LEEF event; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,10 @@ def parse(line: str) -> LeefEvent:
     line = line.removesuffix("\n").removesuffix("\r")
     if "\n" in line or "\r" in line or "\0" in line:
         raise LeefError("a control character breaks the line")
-    found = _HEADER.search(line)
-    if found is None:
+    header = HEADER.search(line)
+    if header is None:
         raise LeefError("no LEEF:1.0 or LEEF:2.0 header with five fields")
-    version, vendor, product, product_version, event_id = found.groups()
-    body = line[found.end() :]
-    separator = "\t"
-    if version == "2.0":
-        delimiter, pipe, rest = body.partition("|")
-        # QRadar takes a 2.0 header without a delimiter field for TAB.
-        if pipe and "=" not in delimiter:
-            separator, body = leef_delimiter(delimiter), rest
+    separator, body = split_body(line, header)
     attributes: dict[str, str] = {}
     for piece in body.split(separator):
         if not piece:
@@ -59,15 +56,19 @@ def parse(line: str) -> LeefEvent:
         if key in attributes:
             raise LeefError(f"key {key[:40]!r} comes twice")
         attributes[key] = value
-    return LeefEvent(
-        line[: found.start()].rstrip(" "),
-        version,
-        vendor,
-        product,
-        product_version,
-        event_id,
-        attributes,
-    )
+    syslog = line[: header.start()].rstrip(" ")
+    return LeefEvent(syslog, **header.groupdict(), attributes=attributes)
+
+
+def split_body(line: str, header: re.Match[str]) -> tuple[str, str]:
+    """Return the separator of a line's attributes, and the attributes as they stand there."""
+    body = line[header.end() :]
+    if header["version"] == "2.0":
+        delimiter, pipe, rest = body.partition("|")
+        # QRadar takes a 2.0 header without a delimiter field for TAB.
+        if pipe and "=" not in delimiter:
+            return leef_delimiter(delimiter), rest
+    return "\t", body
 
 
 def leef_delimiter(written: str) -> str:

@@ -22,7 +22,7 @@ import msgspec
 
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
-from formats.leef import leef_delimiter
+from formats.leef import HEADER, leef_delimiter
 
 # One character of a supplementary private use area stands for each slot while the static text
 # is taken apart with ordinary string functions.
@@ -30,10 +30,7 @@ _FIRST_MARK = 0xF0000
 _MARKS = "[\U000f0000-\U000ffffd]"
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
 # QRadar takes a 2.0 header without a delimiter field for TAB.
-_LEEF = re.compile(
-    r"LEEF:(?:1\.0(?:\|[^|]*){4}\|"
-    r"|2\.0(?:\|[^|]*){4}\|(?:(?P<delimiter>[^|=\U000f0000-\U000ffffd]{1,6})\|)?)"
-)
+_DELIMITER = re.compile(r"(?P<delimiter>[^|=\U000f0000-\U000ffffd]{1,6})\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 _TIME_GLUE = re.compile(r"[ :,./T\-]*")
 
@@ -107,9 +104,9 @@ def structure_of(feed_format: FeedFormat) -> Structure:
     """Find a feed format's structure from its static text."""
     template = _Template(feed_format)
     text = template.text
-    found = _LEEF.search(text)
-    if found is not None:
-        return _leef(template, found)
+    header = HEADER.search(text)
+    if header is not None:
+        return _leef(template, header)
     if text.lstrip().startswith("{"):
         structure = _json(template)
         if structure is not None:
@@ -159,22 +156,23 @@ class _Template:
         return (guard,) * len(self.slots)
 
 
-def _leef(template: _Template, found: re.Match[str]) -> Structure:
+def _leef(template: _Template, header: re.Match[str]) -> Structure:
     text = template.text
-    separator = leef_delimiter(found["delimiter"] or "")
-    head, body = text[: found.end()], text[found.end() :]
-    header = frozenset(template.indices(head))
-    fields = head.split("LEEF:", 1)[1].split("|")
+    named = _DELIMITER.match(text, header.end()) if header["version"] == "2.0" else None
+    separator = leef_delimiter(named["delimiter"] if named is not None else "")
+    end = named.end() if named is not None else header.end()
+    in_header = frozenset(template.indices(text[:end]))
     cells = [
-        Cell(template.parts(text[: found.start()]), key=SYSLOG),
-        Cell(template.parts(fields[4]), key=EVENT_ID),
+        Cell(template.parts(text[: header.start()]), key=SYSLOG),
+        Cell(template.parts(header["event_id"]), key=EVENT_ID),
     ]
+    body = text[end:]
     for piece in body.split(separator):
         key, _, value = piece.partition("=")
         cells.append(Cell(template.parts(value), key=key))
-    closing = template.before("|", end=found.end()) | template.before(separator, found.end())
+    closing = template.before("|", end=end) | template.before(separator, end)
     guard = "" if separator == "\t" else separator
-    guards = tuple("|" if index in header else guard for index in range(len(template.slots)))
+    guards = tuple("|" if index in in_header else guard for index in range(len(template.slots)))
     return Structure(
         LineKind.LEEF,
         tuple(cell for cell in cells if cell.slots),

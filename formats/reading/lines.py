@@ -14,7 +14,7 @@ import msgspec
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
-from formats.leef import leef_delimiter
+from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
 from formats.reading import Decoded, Input, Reader, Refused, decode_lines, field_in, number
 from formats.reading.cells import Match, cells_by_field, matcher, own_text
@@ -28,7 +28,6 @@ Values = Mapping[str, str]
 Split = Callable[[str], Values]
 
 _PRI = re.compile(r"<\d{1,3}>(?:1 )?")
-_LEEF = re.compile(r"LEEF:(1\.0|2\.0)\|(?:[^|]*\|){3}([^|]*)\|")
 
 
 def line_format(feed_format: FeedFormat) -> Input:
@@ -150,19 +149,15 @@ def _pairs(pieces: Sequence[str]) -> dict[str, str]:
 
 def _leef_split(known: frozenset[str]) -> Split:
     def split(line: str) -> Values:
-        found = _LEEF.search(line)
-        if found is None:
+        header = HEADER.search(line)
+        if header is None:
             raise Refused("no LEEF header")
-        body, separator = line[found.end() :], "\t"
-        if found[1] == "2.0":
-            delimiter, pipe, rest = body.partition("|")
-            if pipe and "=" not in delimiter:
-                separator, body = leef_delimiter(delimiter), rest
+        separator, body = split_body(line, header)
         values = _pairs(body.split(separator))
         if not known & values.keys():
             raise Refused("no known LEEF attribute")
-        values[EVENT_ID] = found[2]
-        values[SYSLOG] = _PRI.sub("", line[: found.start()], count=1)
+        values[EVENT_ID] = header["event_id"]
+        values[SYSLOG] = _PRI.sub("", line[: header.start()], count=1)
         return values
 
     return split
