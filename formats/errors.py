@@ -17,13 +17,13 @@ class FormatsError(ValueError):
 class FeedFormatError(FormatsError):
     """A feed output format string can't be compiled.
 
-    `line` and `column` count from 1 and tell where in `text`; `tip` is what would be right, for an
+    `line` and `column` count from 1 and say where in `text`; `tip` is what would be right, for an
     unknown field the nearest known one.
     """
 
-    def __init__(self, why: str, text: str, offset: int, tip: str | None = None) -> None:
+    def __init__(self, reason: str, text: str, offset: int, tip: str | None = None) -> None:
         before = text[:offset]
-        self.why = why
+        self.reason = reason
         self.line = before.count("\n") + 1
         self.column = offset - (before.rfind("\n") + 1) + 1
         self.tip = tip
@@ -31,7 +31,7 @@ class FeedFormatError(FormatsError):
         where = f"column {self.column}"
         if self.line > 1:
             where = f"line {self.line}, {where}"
-        message = f"feed format: {why} ({where})\n{self.excerpt}"
+        message = f"feed format: {reason} ({where})\n{self.excerpt}"
         if tip is not None:
             message += f"\nTry: {tip}"
         super().__init__(message)
@@ -53,15 +53,15 @@ class Problem:
 
     key: str
     value: object
-    why: str
+    reason: str
 
 
 class FilterError(FormatsError):
-    """Feed filter keys or values are wrong; `problems` tells all of them."""
+    """Feed filter keys or values are wrong; `problems` has all of them."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"{p.key} = {p.value!r}: {p.why}" for p in problems))
+        super().__init__("; ".join(f"{p.key} = {p.value!r}: {p.reason}" for p in problems))
 
 
 class ZoneError(FormatsError):

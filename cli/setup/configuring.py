@@ -140,7 +140,7 @@ def target(text: str) -> Target:
         try:
             return Target(scheme, str(Destination().read(place)))  # type: ignore[arg-type]
         except Refused as refused:
-            raise UsageError(f"configure: {refused.problems[0].why}: {place}") from None
+            raise UsageError(f"configure: {refused.problems[0].reason}: {place}") from None
     raise UsageError(
         f"configure: this is no place for records: {text}",
         tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
@@ -185,7 +185,7 @@ def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
         try:
             check(text)
         except Refused as refused:
-            typer.echo(f"  {refused.problems[0].why}")
+            typer.echo(f"  {refused.problems[0].reason}")
         except NssError as error:
             typer.echo(f"  {error}".replace("\n", "\n  "))
         else:

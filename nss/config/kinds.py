@@ -194,7 +194,7 @@ class ListOf(Kind):
             try:
                 entry = self.item.read(raw)
             except Refused as refused:
-                problems += (Problem(f"[{at}]{p.key}", p.value, p.why) for p in refused.problems)
+                problems += (Problem(f"[{at}]{p.key}", p.value, p.reason) for p in refused.problems)
                 continue
             if entry in entries:
                 problems.append(Problem(f"[{at}]", raw, "is in the list before"))

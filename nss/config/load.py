@@ -97,7 +97,7 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
 
 def _line(problem: Problem) -> str:
     value = "" if problem.value is None else f" = {_shortened(toml_text(problem.value))}"
-    why = printable(problem.why).replace("\n", "\n    ")
+    why = printable(problem.reason).replace("\n", "\n    ")
     return f"{problem.key}{value}: {why}"
 
 

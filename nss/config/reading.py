@@ -97,7 +97,7 @@ class Reading:
     def refused(self, key: str, refused: Refused, *, keep_value: bool = True) -> None:
         """Note the problems of a value."""
         for problem in refused.problems:
-            self.tell(key + problem.key, problem.value if keep_value else None, problem.why)
+            self.tell(key + problem.key, problem.value if keep_value else None, problem.reason)
 
     def values(
         self,
@@ -220,7 +220,7 @@ class Reading:
             return filters.parse(table)
         except FilterError as error:
             for problem in error.problems:
-                self.tell(key_path(where, problem.key), problem.value, problem.why)
+                self.tell(key_path(where, problem.key), problem.value, problem.reason)
             return None
 
     def sink(self, feed: Mapping[str, object], where: str) -> SinkConfig | None:

@@ -29,7 +29,7 @@ class Refused(ValueError):  # noqa: N818 - named as the sentence reads
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"{p.key} {toml_text(p.value)}: {p.why}" for p in problems))
+        super().__init__("; ".join(f"{p.key} {toml_text(p.value)}: {p.reason}" for p in problems))
 
 
 class Kind(ABC):

@@ -290,7 +290,7 @@ def test_uploads_need_the_state_directory(tmp_path: Path) -> None:
     (missing,) = check_environment(parse(service + text, tmp_path))
     (tmp_path / "state").mkdir()
     assert missing.key == "service.state_directory"
-    assert missing.why == (
+    assert missing.reason == (
         f"there is no folder {tmp_path / 'state'}\nTry: create it for the user that nss runs as, "
         "or set service.state_directory"
     )
@@ -312,7 +312,7 @@ def test_what_the_way_to_mcas_needs_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "auth").write_text("nocolon")
     (tmp_path / "auth").chmod(0o600)
     (tmp_path / "ca.pem").write_text("nothing")
-    told = [(one.key, one.why) for one in problems(source("kind = 'stdin'") + mcas, tmp_path)]
+    told = [(one.key, one.reason) for one in problems(source("kind = 'stdin'") + mcas, tmp_path)]
     assert told == [
         ("mcas.ca_file", "has no certificate in PEM"),
         ("mcas.proxy_auth_file", "must be USER:PASSWORD, both not empty"),

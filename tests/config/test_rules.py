@@ -159,7 +159,7 @@ def test_standard_output_can_be_neither_rotated_nor_synced() -> None:
     tip = "leave this out, or name a file as path"
     assert problems(text) == [
         Problem(f"{SINK}.rotate_bytes", "1MB", f"standard output can't be rotated; {tip}"),
-        Problem(f"{SINK}.sync", value=True, why=f"standard output can't be synced; {tip}"),
+        Problem(f"{SINK}.sync", value=True, reason=f"standard output can't be synced; {tip}"),
     ]
     assert parse(sink("kind = 'file'\npath = '-'\nsync = false"), BASE)
 
