@@ -27,7 +27,7 @@ class BadRecord:
     data: bytes
 
 
-class Refused(ValueError):  # noqa: N818 - its text is the reason of a reject
+class BadLine(ValueError):  # noqa: N818 - its text is the reason of a reject
     """A line holds no record of the input's form; the text is the reason."""
 
 
@@ -91,7 +91,7 @@ def split_lines(data: bytes) -> list[tuple[int, bytes]]:
 def decode_lines(
     data: bytes, max_record_bytes: int, records_of: Callable[[bytes], tuple[Sequence[Any], bool]]
 ) -> Decoded:
-    """Decode a batch line by line, and set apart what `records_of` raises `Refused` for.
+    """Decode a batch line by line, and set apart what `records_of` raises `BadLine` for.
 
     It returns the records of a line, and whether they may hold control characters.
     """
@@ -100,7 +100,7 @@ def decode_lines(
         try:
             _admit(line, max_record_bytes)
             records, suspect = records_of(line)
-        except Refused as error:
+        except BadLine as error:
             decoded.bad.append(BadRecord(index, offset, str(error), line))
             continue
         if suspect:
@@ -113,28 +113,28 @@ def decode_lines(
 
 def _admit(line: bytes, max_record_bytes: int) -> None:
     if len(line) > max_record_bytes:
-        raise Refused(f"longer than max_record_bytes ({max_record_bytes})")
+        raise BadLine(f"longer than max_record_bytes ({max_record_bytes})")
     if line.isspace():
-        raise Refused("blank line")
+        raise BadLine("blank line")
 
 
 def field_in(text: str, name: str, match: Callable[[str], Mapping[str, str] | None]) -> str:
-    """Return a field of a cell with more in it than its text. Raises `Refused` if it has none."""
+    """Return a field of a cell with more in it than its text. Raises `BadLine` if it has none."""
     found = match(text)
     if found is None:
-        raise Refused(f"{name}: text {text[:40]!r} is not what the feed format prints")
+        raise BadLine(f"{name}: text {text[:40]!r} is not what the feed format prints")
     return found[name]
 
 
 def number(attribute: Attribute, value: object) -> int:
     """Return the integer that a value states, or the attribute's default for a placeholder.
 
-    Raises `Refused` for anything else.
+    Raises `BadLine` for anything else.
     """
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
     found = _number(value, attribute.default)
     if found is None:
-        raise Refused(f"{attribute.name}: {describe(value)}, expected a number")
+        raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from formats.errors import NotReadable
+from formats.fields import TIME_FIELDS
 from formats.language import Literal, Part, Slot
 from formats.structure import Cell
 
@@ -60,6 +61,15 @@ def _decimal(text: str) -> str | None:
 def own_text(cell: Cell) -> bool:
     """Whether the text of a cell is the text of its one field, so that nothing needs matching."""
     return cell.single is not None and cell.single.conversion != "x"
+
+
+def readable_fields(cells: Iterable[Cell]) -> frozenset[str]:
+    """Return the fields in cells, time fields left out. Raises `NotReadable` as `matcher` does."""
+    names: set[str] = set()
+    for cell in cells:
+        matcher(cell.parts)
+        names |= cell.fields
+    return frozenset(names - TIME_FIELDS)
 
 
 def cells_by_field(cells: Iterable[Cell]) -> dict[str, Cell]:

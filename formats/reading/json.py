@@ -6,7 +6,7 @@ as strings and strings as numbers, `null` is a missing field, arrays hold severa
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,17 +15,17 @@ from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
 from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import (
+    BadLine,
     Decoded,
     Input,
     Reader,
-    Refused,
     count_lines,
     decode_lines,
     describe,
     field_in,
     number,
 )
-from formats.reading.cells import cells_by_field, matcher, own_text
+from formats.reading.cells import cells_by_field, matcher, own_text, readable_fields
 from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
 from formats.reading.time_key import cells_key, time_cells
 from formats.record import struct_of
@@ -61,14 +61,11 @@ def json_format(feed_format: FeedFormat) -> Input:
     structure = structure_of(feed_format)
     clocks = time_cells(structure.cells)
     time_key = cells_key(clocks)
-    names = frozenset().union(*(cell.fields for cell in structure.cells))
-    for cell in structure.cells:
-        matcher(cell.parts)
-
+    available = readable_fields(structure.cells)
     cells = cells_by_field(structure.cells)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        places = {f"clock{index}": cell for index, cell in enumerate(clocks)}
+        places = dict(zip(time_key.attributes, clocks, strict=True))
         places |= {a.name: cells[a.name] for a in attributes}
         if _all_in_one_object(places, time_key):
             keys = {name: cell.path[-1] for name, cell in places.items()}
@@ -76,7 +73,7 @@ def json_format(feed_format: FeedFormat) -> Input:
             return _JsonReader(attributes, time_key, keys, path, max_record_bytes)
         return _TreeReader(attributes, time_key, places, max_record_bytes)
 
-    return Input(feed_format.name, names - TIME_FIELDS, time_key, reader)
+    return Input(feed_format.name, available, time_key, reader)
 
 
 def _all_in_one_object(places: Mapping[str, Cell], time_key: TimeKey) -> bool:
@@ -88,8 +85,13 @@ def _all_in_one_object(places: Mapping[str, Cell], time_key: TimeKey) -> bool:
     )
 
 
-class _LineReader:
-    """What both JSON readers share: each line alone, with the reason when it is no record."""
+class _TypelessReader:
+    """Reads line by line without a type, and gives the reason when a line is not a record.
+
+    `_values` takes a record apart: what it returns stands for the attributes by name.
+    """
+
+    _struct: type[msgspec.Struct]
 
     def __init__(
         self, attributes: Sequence[Attribute], time_key: TimeKey, max_record_bytes: int
@@ -98,10 +100,11 @@ class _LineReader:
         self._time_key = time_key
         self._max_record_bytes = max_record_bytes
 
-    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError
 
-    def _one_by_one(self, data: bytes) -> Decoded:
+    def read(self, data: bytes) -> Decoded:
+        """Decode line by line."""
         return decode_lines(
             data,
             self._max_record_bytes,
@@ -111,16 +114,29 @@ class _LineReader:
     def _records(self, line: bytes) -> Sequence[Any]:
         tree = _untyped(line)
         if isinstance(tree, list):
-            return [self._object(element) for element in tree]
-        return (self._object(tree),)
+            return [self._record(element) for element in tree]
+        return (self._record(tree),)
 
-    def _object(self, tree: object) -> Any:  # noqa: ANN401 - a struct made at run time
+    def _record(self, tree: object) -> msgspec.Struct:
         if not isinstance(tree, dict):
-            raise Refused(f"not a JSON object but {describe(tree)}")
-        return self._record(tree)
+            raise BadLine(f"not a JSON object but {describe(tree)}")
+        values = self._values(tree)
+        stated: dict[str, Any] = {}
+        for attribute in self._attributes:
+            name, value = attribute.name, values.get(attribute.name)
+            if value is None:
+                continue
+            if attribute.number:
+                stated[name] = number(attribute, value)
+            else:
+                stated[name] = str(_scalar(name, value, "text"))
+        for name in self._time_key.attributes:
+            value = values.get(name)
+            stated[name] = None if value is None else _scalar(name, value, "a time")
+        return self._struct(**stated)
 
 
-class _JsonReader(_LineReader):
+class _JsonReader(_TypelessReader):
     """Reads objects whose wanted keys all lie in one object, at the top or in an envelope."""
 
     def __init__(
@@ -142,15 +158,15 @@ class _JsonReader(_LineReader):
 
     def _build_decoders(self, order: Sequence[str]) -> None:
         traps = () if self._path[0] in self._keys.values() else self._path[:1]
-        self._flat = struct_of(self._attributes, self._time_key, self._keys, traps, order)
-        nested = self._flat
+        self._struct = struct_of(self._attributes, self._time_key, self._keys, traps, order)
+        nested = self._struct
         for key in reversed(self._path):
             nested = msgspec.defstruct(
                 "Envelope", [("event", nested)], rename={"event": key}, gc=False
             )
         self._decoders = {
             True: msgspec.json.Decoder(nested, strict=False),
-            False: msgspec.json.Decoder(self._flat, strict=False),
+            False: msgspec.json.Decoder(self._struct, strict=False),
         }
 
     def _learn_order(self, data: bytes) -> None:
@@ -161,7 +177,7 @@ class _JsonReader(_LineReader):
         """
         try:
             tree = _untyped(data[: data.find(b"\n")])
-        except Refused:
+        except BadLine:
             return
         if isinstance(tree, dict):
             self._build_decoders(list(self._inner(tree)))
@@ -184,7 +200,7 @@ class _JsonReader(_LineReader):
                 if len(records) == count_lines(data) and one_object_a_line(data):
                     return Decoded(records, suspects=suspect_lines(data))
                 break
-        return self._one_by_one(data)
+        return super().read(data)
 
     def _records(self, line: bytes) -> Sequence[Any]:
         for nested in (self._nested, not self._nested):
@@ -197,14 +213,9 @@ class _JsonReader(_LineReader):
             return (record,)
         return super()._records(line)
 
-    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self._inner(tree)
-        return _build(
-            self._flat,
-            self._attributes,
-            self._time_key,
-            {n: found.get(k) for n, k in self._keys.items()},
-        )
+        return {name: found.get(key) for name, key in self._keys.items()}
 
     def _inner(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the object that holds the fields: in the envelope, or the record itself."""
@@ -214,7 +225,7 @@ class _JsonReader(_LineReader):
         return inner if isinstance(inner, dict) else tree
 
 
-class _TreeReader(_LineReader):
+class _TreeReader(_TypelessReader):
     """Reads objects whose wanted values lie in several objects, or share a string."""
 
     def __init__(
@@ -233,11 +244,7 @@ class _TreeReader(_LineReader):
             if not own_text(cell) and name not in time_key.attributes
         }
 
-    def read(self, data: bytes) -> Decoded:
-        """Decode line by line."""
-        return self._one_by_one(data)
-
-    def _record(self, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a struct made at run time
+    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
         values: dict[str, Any] = {}
         for name, cell in self._places.items():
             value: Any = tree
@@ -246,33 +253,12 @@ class _TreeReader(_LineReader):
             if name in self._matches and isinstance(value, str):
                 value = field_in(value, name, self._matches[name])
             values[name] = value
-        return _build(self._struct, self._attributes, self._time_key, values)
-
-
-def _build(
-    struct: type[msgspec.Struct],
-    attributes: Iterable[Attribute],
-    time_key: TimeKey,
-    values: Mapping[str, Any],
-) -> msgspec.Struct:
-    """Build a record from untyped values. Raises `Refused` for a wrong type."""
-    stated: dict[str, Any] = {}
-    for attribute in attributes:
-        value = values.get(attribute.name)
-        if value is not None:
-            name = attribute.name
-            stated[name] = (
-                number(attribute, value) if attribute.number else str(_scalar(name, value, "text"))
-            )
-    for name in time_key.attributes:
-        value = values.get(name)
-        stated[name] = None if value is None else _scalar(name, value, "a time")
-    return struct(**stated)
+        return values
 
 
 def _scalar(name: str, value: object, expected: str) -> str | float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Refused(f"{name}: {describe(value)}, expected {expected}")
+        raise BadLine(f"{name}: {describe(value)}, expected {expected}")
     return value
 
 
@@ -287,13 +273,13 @@ def _untyped(line: bytes) -> object:
     try:
         return msgspec.json.decode(line)
     except UnicodeDecodeError as error:
-        raise Refused(f"not UTF-8: {error.reason}") from None
+        raise BadLine(f"not UTF-8: {error.reason}") from None
     except RecursionError:
-        raise Refused("JSON is nested too deeply") from None
+        raise BadLine("JSON is nested too deeply") from None
     except msgspec.ValidationError as error:  # a number of thousands of digits
-        raise Refused(f"JSON: {error}") from None
+        raise BadLine(f"JSON: {error}") from None
     except msgspec.DecodeError as error:
         text = str(error)
         if "truncated" in text:
-            raise Refused("JSON is truncated") from None
-        raise Refused(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None
+            raise BadLine("JSON is truncated") from None
+        raise BadLine(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from formats.errors import NotReadable
-from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
-from formats.reading import Decoded, Input, Reader, Refused, decode_lines, field_in, number
-from formats.reading.cells import Match, cells_by_field, matcher, own_text
+from formats.reading import BadLine, Decoded, Input, Reader, decode_lines, field_in, number
+from formats.reading.cells import Match, cells_by_field, matcher, own_text, readable_fields
 from formats.reading.time_key import cells_key, time_cells
 from formats.record import struct_of
 from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
@@ -45,14 +44,12 @@ def line_format(feed_format: FeedFormat) -> Input:
     named = _named(structure)
     clocks = time_cells(structure.cells)
     time_key = cells_key(clocks)
-    for cell in structure.cells:
-        matcher(cell.parts)
-    names = frozenset().union(*(cell.fields for cell in structure.cells))
+    available = readable_fields(structure.cells)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
         return _LineReader(structure, named, attributes, time_key, clocks, max_record_bytes)
 
-    return Input(feed_format.name, names - TIME_FIELDS, time_key, reader)
+    return Input(feed_format.name, available, time_key, reader)
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
@@ -103,7 +100,7 @@ class _LineReader:
         try:
             text = line.decode().removeprefix("\ufeff").removesuffix("\r")
         except UnicodeDecodeError as error:
-            raise Refused(f"not UTF-8: {error.reason} (byte {error.start})") from None
+            raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
         values = self._split(text)
         return (self._record(values),), find_unsafe(" ".join(values.values())) is not None
 
@@ -151,11 +148,11 @@ def _leef_split(known: frozenset[str]) -> Split:
     def split(line: str) -> Values:
         header = HEADER.search(line)
         if header is None:
-            raise Refused("no LEEF header")
+            raise BadLine("no LEEF header")
         separator, body = split_body(line, header)
         values = _pairs(body.split(separator))
         if not known & values.keys():
-            raise Refused("no known LEEF attribute")
+            raise BadLine("no known LEEF attribute")
         values[EVENT_ID] = header["event_id"]
         values[SYSLOG] = _PRI.sub("", line[: header.start()], count=1)
         return values
@@ -172,7 +169,7 @@ def _keyed_split(structure: Structure, named: Mapping[Cell, str]) -> Split:
         pieces = line.split(separator)
         values = _pairs(pieces)
         if not known & values.keys():
-            raise Refused("no known key")
+            raise BadLine("no known key")
         for position, name in positions.items():
             if position < len(pieces):
                 values[name] = pieces[position]
@@ -193,7 +190,7 @@ def _column_split(structure: Structure) -> Split:
             rows = _csv_columns(line)
             columns = rows if len(rows) == count else columns
         if len(columns) != count:
-            raise Refused(f"{len(columns)} columns, expected {count}")
+            raise BadLine(f"{len(columns)} columns, expected {count}")
         return {f"#{position}": column for position, column in enumerate(columns)}
 
     return split
@@ -217,13 +214,13 @@ def _sequence_split(structure: Structure) -> Split:
         for order, text in enumerate(texts):
             if text is not None:
                 if not line.startswith(text, at):
-                    raise Refused(f"no {text[:40]!r} at character {at + 1}")
+                    raise BadLine(f"no {text[:40]!r} at character {at + 1}")
                 at += len(text)
                 continue
             following = texts[order + 1] if order + 1 < len(texts) else None
             end = len(line) if following is None else line.find(following, at)
             if end < 0:
-                raise Refused(f"no {following!r:.60} after character {at + 1}")
+                raise BadLine(f"no {following!r:.60} after character {at + 1}")
             values[f"#{order}"] = line[at:end]
             at = end
         return values
