@@ -17,7 +17,7 @@ from typing import Any
 
 import corpus
 
-from formats.pipeline import Pipeline
+from formats import Pipeline
 from formats.rendering.renderer import Renderer
 from nss.feeds import feed
 from nss.service import service

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from formats import presets
-from formats.pipeline import FeedSettings, Pipeline
-from formats.reading.json import json_names
+from formats import FeedSettings, Pipeline, json_names, presets
 from nss.feeds.feed import SLICE_BYTES
 
 

@@ -14,13 +14,20 @@ from typing import BinaryIO, NamedTuple, cast
 
 import typer
 
-from formats import language, presets
-from formats.errors import FormatsError
-from formats.language import FeedFormat
-from formats.pipeline import FeedSettings, Pipeline
-from formats.reading import MAX_RECORD_BYTES, Input, recognise
-from formats.reading.json import json_names
-from formats.times import zone
+from formats import (
+    MAX_RECORD_BYTES,
+    FeedFormat,
+    FeedSettings,
+    FormatsError,
+    Input,
+    Pipeline,
+    input_of,
+    json_names,
+    parse,
+    presets,
+    recognise,
+    zone,
+)
 from nss.errors import DataError, InputMissing, SinkError, UsageError
 from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
 from nss.sources.framing.lines import BOM
@@ -88,7 +95,7 @@ def _output_format(name: str) -> FeedFormat:
     if name in presets.names():
         return presets.load(name)
     if _SPEC.search(name):
-        return language.parse(name)
+        return parse(name)
     path = Path(name)
     if not path.is_file():
         near = difflib.get_close_matches(name.upper(), presets.names(), 1)
@@ -101,7 +108,7 @@ def _output_format(name: str) -> FeedFormat:
         raise InputMissing(f"format: {error.strerror} ({path})") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"format: byte {error.start + 1} is not UTF-8 ({path})") from None
-    feed_format = language.parse(text, name=path.stem)
+    feed_format = parse(text, name=path.stem)
     if not feed_format.slots:
         raise UsageError(f"format: prints no field ({path})")
     return feed_format
@@ -110,7 +117,7 @@ def _output_format(name: str) -> FeedFormat:
 def _input(name: str) -> Input | None:
     if name == "auto":
         return None
-    return json_names() if name == "json" else recognise.input_of(_output_format(name))
+    return json_names() if name == "json" else input_of(_output_format(name))
 
 
 def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:
@@ -149,7 +156,7 @@ def _read(path: Path, name: str) -> Iterator[_Piece]:
 
 def _recognised(data: bytes) -> Input | None:
     try:
-        return recognise.recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
+        return recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
     except FormatsError:
         return None
 

@@ -5,10 +5,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from formats.errors import NotReadable
-from formats.pipeline import FeedSettings, Pipeline, Rendered
-from formats.reading import BadRecord, Input, split_lines
-from formats.reading.recognise import recognise
+from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
+from formats.reading import split_lines
 from nss.batch import Account, Batch
 from nss.feeds import events
 from nss.feeds.tap import Tap

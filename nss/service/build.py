@@ -4,10 +4,7 @@ import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping
 
-from formats import pipeline
-from formats.reading import recognise
-from formats.reading.json import json_names
-from formats.times import zone
+from formats import FeedSettings, input_of, json_names, zone
 from nss.config.files import load_format, read_basic, read_obfuscation_key, read_token
 from nss.config.load import (
     CloudDiscoverySinkConfig,
@@ -192,8 +189,8 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
         read_format = load_format(source.format)
         known = json_names() if source.format.kind == "json" else None
         origins[source.name] = Origin(
-            known if read_format is None else recognise.input_of(read_format),
-            pipeline.FeedSettings(
+            known if read_format is None else input_of(read_format),
+            FeedSettings(
                 format=feed_format,
                 filter=settings.filter,
                 zone=zone(settings.zone),
