@@ -15,11 +15,21 @@ from typing import Literal
 
 Conversion = Literal["s", "d"]
 How = Literal["same", "encode", "unbase64", "unbase64-encode", "base64", "obfuscate", "path"]
+"""What a derivation does with the text that it starts from; `formats.values` has the functions.
+
+    same             nothing
+    encode           encodes it like the `e*` fields
+    unbase64         decodes base64, and fails for what is not
+    unbase64-encode  decodes base64, then encodes
+    base64           encodes it as base64
+    obfuscate        replaces it by a number that does not lead back
+    path             takes the path of a URL, then encodes
+"""
 
 TIME_FIELDS = frozenset(
     {"time", "yy", "yyyy", "mon", "mth", "dd", "day", "hh", "mm", "ss", "tz", "epochtime"}
 )
-"""Parts of the one moment of a record; each follows from any complete statement of it."""
+"""Parts of the time of a record; each follows from any complete statement of it."""
 
 ADDRESS_FIELDS = frozenset({"cip", "cintip", "cpubip", "sip", "fwd_gw_ip", "nsssvcip"})
 
@@ -30,7 +40,7 @@ _ALIASES = {"hostname": "host"}
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """One way to come to a value: what to do with which other field's own value."""
+    """One way to derive a value: what to do with the own value of which other field."""
 
     how: How
     source: str

@@ -8,13 +8,13 @@ r"""The NSS feed output format language: a feed output format string, parsed to 
 `%ld`, `%lu` and `%llu`, seen in other vendor strings, mean `%d`. A real TAB means `\t`. A line
 break in the string is there for readability: after a control escape it vanishes with the blanks
 that follow, elsewhere it becomes one space. LFs at the end of the string are dropped: a record
-always ends with one LF, which whoever writes the line adds.
+always ends with one LF, which the writer of the line adds.
 
-What no vendor page defines is refused with its place: an unknown field, `%s` with a width, `%d`
-of a text field, an unescaped brace, a lone `%`, a backslash before another character, and any
-control or private character, which would break lines or mean something to one reader only. So is
-a LEEF 2.0 header with a delimiter that can't be kept out of values by encoding it as `%HH`: `%`
-and the hexadecimal digits are part of that, and `=` separates keys from values.
+What no vendor page defines is refused, and the error says where it stands: an unknown field, `%s`
+with a width, `%d` of a text field, an unescaped brace, a lone `%`, a backslash before another
+character, and any control or private character, which would break lines or mean something to one
+reader only. So is a LEEF 2.0 header with a delimiter that can't be kept out of values by encoding
+it as `%HH`: `%` and the hexadecimal digits are part of that, and `=` separates keys from values.
 """
 
 import re
@@ -157,7 +157,7 @@ class _Parser:
         misplaced = _MISPLACED.search(found[0])
         if misplaced is not None:
             raise FeedFormatError(
-                f"character U+{ord(misplaced[0]):04X} has no place in a line",
+                f"character U+{ord(misplaced[0]):04X} is not allowed in a line",
                 self.text,
                 start + misplaced.start(),
                 r"leave it out; TAB is written \t",

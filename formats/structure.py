@@ -92,10 +92,10 @@ class Structure:
 
     kind: LineKind
     cells: tuple[Cell, ...]
-    separator: str
-    quoted: bool
     guards: tuple[str, ...]
-    closing: frozenset[int]
+    separator: str = ""
+    quoted: bool = False
+    closing: frozenset[int] = frozenset()
     readable: bool = True
 
 
@@ -176,9 +176,8 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
     return Structure(
         LineKind.LEEF,
         tuple(cell for cell in cells if cell.slots),
+        guards,
         separator,
-        quoted=False,
-        guards=guards,
         closing=closing,
     )
 
@@ -197,14 +196,7 @@ def _json(template: _Template) -> Structure | None:
         return None
     cells: list[Cell] = []
     _walk(tree, (), cells, template)
-    return Structure(
-        LineKind.JSON,
-        tuple(cells),
-        "",
-        quoted=True,
-        guards=template.same_guard('"\\'),
-        closing=frozenset(),
-    )
+    return Structure(LineKind.JSON, tuple(cells), template.same_guard('"\\'), quoted=True)
 
 
 def _walk(tree: Any, path: tuple[str, ...], cells: list[Cell], template: _Template) -> None:  # noqa: ANN401 - any JSON
@@ -228,26 +220,17 @@ def _separated(template: _Template, separator: str) -> Structure:
     return Structure(
         LineKind.KEYED if keyed else LineKind.COLUMNS,
         tuple(cell for cell in cells if cell.slots or not keyed),
+        template.same_guard("" if separator == "\t" else separator[0]),
         separator,
-        quoted=False,
-        guards=template.same_guard("" if separator == "\t" else separator[0]),
-        closing=frozenset(),
     )
 
 
 def _csv(template: _Template, *, quoted: bool) -> Structure:
     separator = '","' if quoted else ","
     pieces = template.text.strip('"').split(separator)
-    return Structure(
-        LineKind.COLUMNS,
-        tuple(
-            Cell(template.parts(piece), position=position) for position, piece in enumerate(pieces)
-        ),
-        separator,
-        quoted=quoted,
-        guards=template.same_guard('"' if quoted else ","),
-        closing=frozenset(),
-    )
+    cells = [Cell(template.parts(piece), position=place) for place, piece in enumerate(pieces)]
+    guards = template.same_guard('"' if quoted else ",")
+    return Structure(LineKind.COLUMNS, tuple(cells), guards, separator, quoted=quoted)
 
 
 def _between(template: _Template) -> list[str]:
@@ -276,9 +259,7 @@ def _sequence(template: _Template) -> Structure:
     return Structure(
         LineKind.SEQUENCE,
         cells,
-        "",
-        quoted=False,
-        guards=_sequence_guards(template, end),
+        _sequence_guards(template, end),
         closing=template.before("|", end=end),
         readable=readable,
     )

@@ -120,9 +120,9 @@ def _pattern(key: FilterKey, text: str) -> tuple[str, str]:
         raise ValueError(f"records carry no scheme; write {text[scheme.end() :]}")
     word = text.removeprefix("*").removesuffix("*")
     if not word:
-        raise ValueError("stands for no text or for any; leave it out")
+        raise ValueError("matches nothing or everything; leave it out")
     if "*" in word:
-        raise ValueError("has a * inside; it may stand first and last only")
+        raise ValueError("has a * inside; a * may only come first or last")
     return text.replace(word, "x"), word
 
 
@@ -146,10 +146,10 @@ def _addresses(text: str) -> Range:
     except ValueError:
         raise ValueError(f"must be {KINDS['address']}") from None
     if "/" in first and ends[0] != ipaddress.ip_interface(first).ip:
-        raise ValueError(f"is no network address; write {network} or an address alone")
+        raise ValueError(f"is not a network address; write {network} or a single address")
     begin, end = map(address_number, ends)
     if (begin < IPV6_OFFSET) != (end < IPV6_OFFSET):
-        raise ValueError("mixes IPv4 and IPv6; both ends must be of one kind")
+        raise ValueError("mixes IPv4 and IPv6; both ends must be of the same kind")
     return _in_order(begin, end)
 
 
@@ -178,7 +178,7 @@ def _amounts(kind: str, unit: str, most: float, text: str) -> Range:
 
 def _in_order(first: int, last: float) -> Range:
     if first > last:
-        raise ValueError("ends before it begins; write the smaller one first")
+        raise ValueError("ends before it begins; write the smaller value first")
     return first, last
 
 

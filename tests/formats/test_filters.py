@@ -248,20 +248,20 @@ def test_answers_are_remembered_for_so_many_short_values_only() -> None:
 def test_all_problems_of_a_table_are_told_at_once() -> None:
     text = "must be text, or a list of texts"
     code, size, score = (f"must be {KINDS[kind]}" for kind in ("code", "size", "score"))
-    order = "ends before it begins; write the smaller one first"
-    mixed = "mixes IPv4 and IPv6; both ends must be of one kind"
-    nothing = "stands for no text or for any; leave it out"
+    order = "ends before it begins; write the smaller value first"
+    mixed = "mixes IPv4 and IPv6; both ends must be of the same kind"
+    nothing = "matches nothing or everything; leave it out"
     wrong: dict[str, list[tuple[object, str]]] = {
         "action": [("Block", "must be one of Allowed, Blocked")],
         "departments": [(5, text), (True, text), (None, text)],
         "locations": [
             *(("", nothing), ("*", nothing), ("**", nothing)),
-            ("a*b", "has a * inside; it may stand first and last only"),
+            ("a*b", "has a * inside; a * may only come first or last"),
         ],
         "urls": [("HTTPS://a.test/b", "records carry no scheme; write a.test/b")],
         "dlp_dictionaries": [("A|B", "holds a |; write each member as a value of its own")],
         "client_ips": [
-            ("192.0.2.1/24", "is no network address; write 192.0.2.0/24 or an address alone"),
+            ("192.0.2.1/24", "is not a network address; write 192.0.2.0/24 or a single address"),
             *(("192.0.2.1-2001:db8::", mixed), ("::-::ffff:192.0.2.1", mixed)),
             *(("192.0.2.9-192.0.2.1", order), ("host", f"must be {KINDS['address']}")),
         ],

@@ -177,12 +177,12 @@ Try: write \\ for a backslash""",
    ^
 Try: write \\ for a backslash""",
     "a\0b": """\
-feed format: character U+0000 has no place in a line (column 2)
+feed format: character U+0000 is not allowed in a line (column 2)
   a\0b
    ^
 Try: leave it out; TAB is written \\t""",
     "%s{login}\u2028": """\
-feed format: character U+2028 has no place in a line (column 10)
+feed format: character U+2028 is not allowed in a line (column 10)
   %s{login}\u2028
            ^
 Try: leave it out; TAB is written \\t""",
@@ -221,7 +221,7 @@ def test_a_format_has_at_most_1000_fields() -> None:
 
 @pytest.mark.parametrize("char", ["\U000f0000", "\U0010fffd", "\ud800", "\x85", "\x7f", "\x0b"])
 def test_private_and_control_characters_are_refused_in_static_text(char: str) -> None:
-    assert f"character U+{ord(char):04X} has no place in a line (column 2)" in refusal(f"a{char}")
+    assert f"character U+{ord(char):04X} is not allowed in a line (column 2)" in refusal(f"a{char}")
 
 
 @pytest.mark.parametrize("name", presets.names())
