@@ -72,6 +72,13 @@ def compile_function(
     return cast("Callable[..., Any]", namespace[name])
 
 
+def _compile_expression(
+    name: str, argument: str, expression: str, names: Mapping[str, object]
+) -> Callable[[Any], Any]:
+    """Return the function `name` of one argument that returns an expression."""
+    return compile_function(name, f"def {name}({argument}):\n    return {expression}\n", names)
+
+
 # Values
 
 
@@ -109,14 +116,13 @@ def _value(field: str, value: Value) -> str:
 
 def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
     """Return the function from a record to the value of a field."""
-    source = f"def value(r):\n    return {fields.expression(field)}\n"
-    return compile_function("value", source, fields.names)
+    return _compile_expression("value", "r", fields.expression(field), fields.names)
 
 
 def compile_values(plan: RenderPlan, fields: Fields) -> Callable[[Record], tuple[str | int, ...]]:
     """Return the function from a record to the values of the value pieces of a line, in order."""
     values = "".join(f"{_value(p.slot.field.name, p.value)}, " for p in _values_in(plan))
-    return compile_function("values", f"def values(r):\n    return ({values})\n", fields.names)
+    return _compile_expression("values", "r", f"({values})", fields.names)
 
 
 # Lines
@@ -289,7 +295,7 @@ def compile_predicate(
     """
     own = dict(names)
     source = _predicate(predicate, expression, partial(_bind, own))
-    return compile_function("passes", f"def passes(r):\n    return {source}\n", own)
+    return _compile_expression("passes", "r", source, own)
 
 
 Bind = Callable[[object], str]
@@ -330,7 +336,7 @@ def _compile_test(test: TextTest | NumberTest) -> Callable[[object], bool]:
     """Return the function that decides whether one reading of a value passes."""
     names: dict[str, object] = {}
     source = _test(test, "value", partial(_bind, names))
-    return compile_function("passes", f"def passes(value):\n    return {source}\n", names)
+    return _compile_expression("passes", "value", source, names)
 
 
 def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
