@@ -1,7 +1,7 @@
-"""Bytes of a batch to records: the contract of reading, and the recognition of a sample's format.
+"""The contract of reading: the bytes of a batch become records.
 
 A batch is lines, each ended by LF, each one record (a JSON array on a line is several). A record
-that can't be read is set apart with its reason and offset; its neighbours are not harmed.
+that can't be read is set apart with its reason and offset; its neighbours are not affected.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""What the bytes of JSON lines tell without decoding: lengths, line ends, control characters."""
+"""What the bytes of JSON lines show without decoding: lengths, line ends, control characters."""
 
 import re
 
 # Where a control character may be in JSON: escaped, or raw from DEL on (JSON itself refuses raw
-# C0). An escaped backslash before one of the letters is found too: one slow record, no harm.
+# C0). An escaped backslash before one of the letters is found too: that costs one slow record.
 # Each begins with one byte, to which memchr skips, ten times faster than the regex engine does.
 _UNSAFE = (
     (b"\\", re.compile(rb"\\(?:[bfnrt]|u00[0189]|u007[fF]|u202[89])").match),

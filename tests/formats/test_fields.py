@@ -108,17 +108,17 @@ def test_the_encoded_base64_and_obfuscated_families_are_complete() -> None:
 
 
 def test_twins_of_a_family_are_derived_from_the_plain_field() -> None:
-    told = {name: field.derivations for name, field in catalogue().items()}
-    assert {n: told[n][0] for n in ENCODED} == {
+    derivations = {name: field.derivations for name, field in catalogue().items()}
+    assert {n: derivations[n][0] for n in ENCODED} == {
         n: Derivation("encode", p) for n, p in ENCODED.items()
     }
-    assert {n: told[n] for n in BASE64} == {
+    assert {n: derivations[n] for n in BASE64} == {
         n: (Derivation("base64", p),) for n, p in BASE64.items()
     }
-    assert {n: told[n] for n in OBFUSCATED} == {
+    assert {n: derivations[n] for n in OBFUSCATED} == {
         n: (Derivation("obfuscate", p),) for n, p in OBFUSCATED.items()
     }
-    assert {n: told[n] for n in ENCODED_PATHS} == {
+    assert {n: derivations[n] for n in ENCODED_PATHS} == {
         n: (Derivation("path", f"e{p}"), Derivation("path", p)) for n, p in ENCODED_PATHS.items()
     }
 

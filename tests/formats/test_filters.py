@@ -55,13 +55,13 @@ def passes(table: dict[str, object], **values: object) -> bool:
     return answer
 
 
-def assert_told_apart(
+def assert_separates(
     name: str, value: object, field: str, fitting: list[Any], others: list[Any]
 ) -> None:
     """Check that a key passes what fits of one field, and its twin all the others."""
     offered = [*fitting, *others]
-    assert [one for one in offered if passes({name: value}, **{field: one})] == fitting
-    assert [one for one in offered if passes({f"not_{name}": value}, **{field: one})] == others
+    assert [each for each in offered if passes({name: value}, **{field: each})] == fitting
+    assert [each for each in offered if passes({f"not_{name}": value}, **{field: each})] == others
 
 
 def problems_of(table: dict[str, object]) -> tuple[Problem, ...]:
@@ -92,8 +92,8 @@ def test_equal_tables_give_equal_filters() -> None:
 def test_every_key_looks_at_fields_of_the_catalogue_in_their_conversion() -> None:
     text = files("formats").joinpath("catalogue.csv").read_text(encoding="utf-8")
     conversions = {row["name"]: row["conversion"] for row in csv.DictReader(text.splitlines())}
-    told = {field: conversions.get(field) for field in FIELDS}
-    assert told == {field: "d" if field in NUMBERS else "s" for field in FIELDS}
+    of_catalogue = {field: conversions.get(field) for field in FIELDS}
+    assert of_catalogue == {field: "d" if field in NUMBERS else "s" for field in FIELDS}
     assert {key.kind for key in FILTER_KEYS.values()} == set(KINDS)
 
 
@@ -112,12 +112,12 @@ def test_text_keys_take_whole_values_starts_ends_and_parts_in_any_case(
 ) -> None:
     short, long, rest = ["alpha", "ALPHA"], ["alphabet"], ["None", "", " ", "lph"]
     after, around = ["my alpha"], ["my Alphabet"]
-    told_apart = partial(assert_told_apart, name, field=field)
-    told_apart("Alpha", fitting=short, others=long + after + around + rest)
-    told_apart("alpha*", fitting=short + long, others=after + around + rest)
-    told_apart("*alpha", fitting=short + after, others=long + around + rest)
-    told_apart("*ALPHA*", fitting=short + long + after + around, others=rest)
-    told_apart(["ALPHABET", "my*", "*bet", "*zz*"], fitting=long + after + around, others=short)
+    separates = partial(assert_separates, name, field=field)
+    separates("Alpha", fitting=short, others=long + after + around + rest)
+    separates("alpha*", fitting=short + long, others=after + around + rest)
+    separates("*alpha", fitting=short + after, others=long + around + rest)
+    separates("*ALPHA*", fitting=short + long + after + around, others=rest)
+    separates(["ALPHABET", "my*", "*bet", "*zz*"], fitting=long + after + around, others=short)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_text_keys_take_whole_values_starts_ends_and_parts_in_any_case(
 def test_values_pass_as_their_kind_says(
     name: str, value: object, fitting: list[Any], others: list[Any]
 ) -> None:
-    assert_told_apart(name, value, FILTER_KEYS[name].fields[0], fitting, others)
+    assert_separates(name, value, FILTER_KEYS[name].fields[0], fitting, others)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,10 @@ def test_addresses_pass_alone_in_ranges_and_in_networks(
     name: str, field: str, value: object, fitting: set[str]
 ) -> None:
     offered = [*IPV4, *IPV6, *NO_ADDRESSES]
-    inside = [one for one in offered if one in fitting]
-    assert_told_apart(name, value, field, inside, [one for one in offered if one not in fitting])
+    inside = [address for address in offered if address in fitting]
+    assert_separates(
+        name, value, field, inside, [address for address in offered if address not in fitting]
+    )
 
 
 def test_a_key_of_two_fields_holds_if_one_fits_and_its_twin_if_none_does() -> None:
@@ -278,8 +280,8 @@ def test_all_problems_of_a_table_are_told_at_once() -> None:
     }
     table = {name: [value for value, _ in pairs] for name, pairs in wrong.items()}
     assert problems_of({**table, **dict.fromkeys(unknown, "x"), "users": []}) == (
-        *(Problem(name, value, why) for name, pairs in wrong.items() for value, why in pairs),
-        *(Problem(name, "x", why) for name, why in unknown.items()),
+        *(Problem(name, value, reason) for name, pairs in wrong.items() for value, reason in pairs),
+        *(Problem(name, "x", reason) for name, reason in unknown.items()),
         Problem("users", [], "has no values; leave the key out to pass everything"),
     )
 
@@ -302,9 +304,9 @@ def test_any_table_gives_a_filter_or_a_filter_error(table: dict[str, object]) ->
     try:
         kept = parse(table)
     except FilterError as error:
-        told = {problem.key for problem in error.problems}
-        assert told
-        assert told <= set(table)
+        keys = {problem.key for problem in error.problems}
+        assert keys
+        assert keys <= set(table)
         return
     predicate = compiled(kept)
     assert predicate(record()) in {True, False}
@@ -368,16 +370,16 @@ def value_fits(kind: str, written: str, value: Any) -> bool:  # noqa: ANN401 - t
             return any(text_fits(written, member) for member in value.split("|"))
         case "host":
             host, _, port = value.rpartition(":")
-            told = [value, host] if port and set(port) <= set("0123456789") else [value]
-            return any(text_fits(written, one) for one in told)
+            readings = [value, host] if port and set(port) <= set("0123456789") else [value]
+            return any(text_fits(written, reading) for reading in readings)
     return text_fits(written, value)
 
 
-def slowly_passes(table: dict[str, list[str]], one: SimpleNamespace) -> bool:
+def slowly_passes(table: dict[str, list[str]], sent: SimpleNamespace) -> bool:
     for name, values in table.items():
         key = FILTER_KEYS[name.removeprefix("not_")]
         fits = any(
-            value_fits(key.kind, written, getattr(one, field))
+            value_fits(key.kind, written, getattr(sent, field))
             for written in values
             for field in key.fields
         )
@@ -456,5 +458,5 @@ def test_the_predicate_never_raises_and_agrees_with_the_slow_twin(data: st.DataO
             for key in [FILTER_KEYS[name.removeprefix("not_")]]
             for field in key.fields
         }
-        one = record(**sent)
-        assert predicate(one) is slowly_passes(table, one)
+        tested = record(**sent)
+        assert predicate(tested) is slowly_passes(table, tested)

@@ -39,4 +39,4 @@ def test_a_placeholder_is_no_time() -> None:
     assert rendered("%d{epochtime}", record) == [b"1696583108"]
     pipeline = Pipeline(json_names(), FeedSettings(presets.load("MCAS")))
     bad = pipeline.run(b'{"time":"N/A","login":"a"}\n').bad
-    assert [one.reason for one in bad] == ["the record has no time"]
+    assert [record.reason for record in bad] == ["the record has no time"]

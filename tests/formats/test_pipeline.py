@@ -118,9 +118,9 @@ def test_every_line_is_rendered_filtered_or_set_apart(
     assert [bad.line for bad in rendered.bad] == sorted({bad.line for bad in rendered.bad})
     # Each line alone comes to what it came to beside its neighbours.
     alone = [Pipeline(json_names(), settings).run(line + b"\n") for line in lines]
-    assert rendered.lines == [line for one in alone for line in one.lines]
-    assert rendered.filtered == sum(one.filtered for one in alone)
-    assert [b.reason for b in rendered.bad] == [b.reason for one in alone for b in one.bad]
+    assert rendered.lines == [line for each in alone for line in each.lines]
+    assert rendered.filtered == sum(each.filtered for each in alone)
+    assert [b.reason for b in rendered.bad] == [b.reason for each in alone for b in each.bad]
 
 
 WITHOUT_YEAR = {"SYMANTEC_MSS", "CEF_MULTILINE"}
@@ -129,9 +129,9 @@ WITHOUT_YEAR = {"SYMANTEC_MSS", "CEF_MULTILINE"}
 @pytest.mark.parametrize("target", presets.names())
 @pytest.mark.parametrize("source", presets.names())
 def test_every_preset_is_read_into_every_other(source: str, target: str) -> None:
-    told = {"time": "Fri Oct  6 09:05:08 2023", "login": "ana", "reqsize": 1, "respsize": 2}
+    stated = {"time": "Fri Oct  6 09:05:08 2023", "login": "ana", "reqsize": 1, "respsize": 2}
     pipeline = Pipeline(json_names(), FeedSettings(presets.load(source)))
-    (line,) = pipeline.run(msgspec.json.encode(told) + b"\n").lines
+    (line,) = pipeline.run(msgspec.json.encode(stated) + b"\n").lines
     onward = Pipeline(input_of(presets.load(source)), FeedSettings(presets.load(target)))
     rendered = onward.run(line + b"\n")
     if source in WITHOUT_YEAR and {"time", "yy"} & presets.load(target).field_names:

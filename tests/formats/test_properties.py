@@ -49,7 +49,7 @@ def ordinary_record(draw: st.DrawFn, feed_format: FeedFormat) -> dict[str, objec
 
 
 def every_field(feed_format: FeedFormat) -> FeedFormat:
-    """Return a format that prints each field of another, and the moment if that tells it."""
+    """Return a format that prints each field of another, and the moment if that states it."""
     names = feed_format.field_names
     specs = [f"%s{{{name}}}" for name in sorted(names - TIME_FIELDS)]
     if names & {"time", "yy"}:

@@ -1,4 +1,4 @@
-"""Published sample records, when their folder is there: each renders to MCAS without a bad one."""
+"""Published sample records, when their folder is there: each renders to MCAS, and none is bad."""
 
 import os
 from pathlib import Path

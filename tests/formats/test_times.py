@@ -210,7 +210,7 @@ def test_tz_prints_what_java_and_we_read_as_the_same(name: str, winter: str, sum
 
 
 @pytest.mark.parametrize(
-    ("told", "epoch"),
+    ("stated", "epoch"),
     [
         ({"epochtime": "1696583108"}, 1696583108),
         ({"epochtime": 1696583108.0}, 1696583108),
@@ -230,12 +230,12 @@ def test_tz_prints_what_java_and_we_read_as_the_same(name: str, winter: str, sum
         ),
     ],
 )
-def test_a_record_tells_its_moment(told: dict[str, str | int], epoch: int) -> None:
-    assert resolve(told, UTC, UTC)["epochtime"] == epoch
+def test_a_record_states_its_moment(stated: dict[str, str | int], epoch: int) -> None:
+    assert resolve(stated, UTC, UTC)["epochtime"] == epoch
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("stated", "reason"),
     [
         ({}, "the record has no time"),
         ({"time": "None"}, "the record has no time"),
@@ -261,13 +261,13 @@ def test_a_record_tells_its_moment(told: dict[str, str | int], epoch: int) -> No
     ],
 )
 def test_a_record_without_a_usable_time_is_refused(
-    told: dict[str, str | int], reason: str | None
+    stated: dict[str, str | int], reason: str | None
 ) -> None:
     if reason is None:
-        assert resolve(told, UTC, UTC)["yy"] in {2286, 5138}
+        assert resolve(stated, UTC, UTC)["yy"] in {2286, 5138}
         return
     with pytest.raises(BadTime) as caught:
-        resolve(told, UTC, UTC)
+        resolve(stated, UTC, UTC)
     assert str(caught.value) == reason
 
 
@@ -278,8 +278,8 @@ def test_a_time_at_the_end_of_the_calendar_is_out_of_range_elsewhere() -> None:
 
 
 def test_a_time_without_year_keeps_its_parts_and_is_not_shifted() -> None:
-    told: dict[str, str | int] = {"mon": "Feb", "dd": 29, "hh": 23, "mm": 5, "ss": 8}
-    assert resolve(told, UTC, BERLIN) == told | {"mth": 2}
+    stated: dict[str, str | int] = {"mon": "Feb", "dd": 29, "hh": 23, "mm": 5, "ss": 8}
+    assert resolve(stated, UTC, BERLIN) == stated | {"mth": 2}
 
 
 def test_a_distinct_second_is_worked_out_once() -> None:

@@ -205,7 +205,7 @@ def test_a_batch_without_lines_has_no_records(data: bytes) -> None:
 
 
 def test_a_time_may_be_told_in_any_known_key() -> None:
-    told = [
+    stated = [
         b'{"time":"Fri Oct  6 09:05:08 2023"}',
         b'{"time":1696583108}',
         b'{"datetime":"2023-10-06 09:05:08"}',
@@ -214,7 +214,7 @@ def test_a_time_may_be_told_in_any_known_key() -> None:
         b'{"time":"","datetime":"2023-10-06T09:05:08Z"}',
         b'{"yy":2023,"mon":"Oct","dd":6,"hh":"09","mm":"5","ss":8}',
     ]
-    assert read(joined(told), printed="%d{epochtime}") == ([b"1696583108"] * len(told), [])
+    assert read(joined(stated), printed="%d{epochtime}") == ([b"1696583108"] * len(stated), [])
 
 
 # ---- records that a feed format describes

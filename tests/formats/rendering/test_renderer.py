@@ -131,7 +131,7 @@ def test_a_record_without_the_time_to_print_is_set_apart(
     assert [(b.line, b.offset, b.reason, b.data) for b in rendered.bad] == [
         (1, len(good), reason, bad)
     ]
-    assert [one.split()[-1] for one in rendered.lines] == [b"good", b"good"]
+    assert [line.split()[-1] for line in rendered.lines] == [b"good", b"good"]
     assert [record.login for record in rendered.records] == ["good", "good"]
 
 
@@ -183,8 +183,8 @@ def test_a_line_is_fitted_by_cutting_url_referer_and_user_agent_only(max_bytes: 
     }  # fmt: skip
     pipeline = Pipeline(json_names(), FeedSettings(presets.load("QRADAR")))
     rendered = pipeline.run(msgspec.json.encode(record) + b"\n")
-    (whole,), (one,) = rendered.lines, rendered.records
-    fitted = pipeline.renderer.fit(one, max_bytes)
+    (whole,), (record,) = rendered.lines, rendered.records
+    fitted = pipeline.renderer.fit(record, max_bytes)
     assert fitted is not None
     assert len(fitted) <= max_bytes
     before, after = leef.parse(whole.decode()), leef.parse(fitted.decode())
