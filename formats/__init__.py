@@ -10,59 +10,43 @@ one of the errors does not load the readers. `formats.presets`, `formats.filters
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from formats.errors import (
-        FeedFormatError,
-        FilterError,
-        FormatsError,
-        NotReadable,
-        Problem,
-        ZoneError,
-    )
-    from formats.filters import Filter
-    from formats.language import FeedFormat, parse
-    from formats.pipeline import FeedSettings, Pipeline, Rendered
-    from formats.reading import MAX_RECORD_BYTES, BadRecord, Input
-    from formats.reading.json import json_names
-    from formats.reading.recognise import input_of, recognise
-    from formats.times import zone
+if TYPE_CHECKING:  # the same names as in _MODULES
+    from formats.errors import FeedFormatError as FeedFormatError
+    from formats.errors import FilterError as FilterError
+    from formats.errors import FormatsError as FormatsError
+    from formats.errors import NotReadable as NotReadable
+    from formats.errors import Problem as Problem
+    from formats.errors import ZoneError as ZoneError
+    from formats.filters import Filter as Filter
+    from formats.language import FeedFormat as FeedFormat
+    from formats.language import parse as parse
+    from formats.pipeline import FeedSettings as FeedSettings
+    from formats.pipeline import Pipeline as Pipeline
+    from formats.pipeline import Rendered as Rendered
+    from formats.reading import MAX_RECORD_BYTES as MAX_RECORD_BYTES
+    from formats.reading import BadRecord as BadRecord
+    from formats.reading import Input as Input
+    from formats.reading.json import json_names as json_names
+    from formats.reading.recognise import input_of as input_of
+    from formats.reading.recognise import recognise as recognise
+    from formats.times import zone as zone
+else:
+    _MODULES = {
+        "errors": "FeedFormatError FilterError FormatsError NotReadable Problem ZoneError",
+        "filters": "Filter",
+        "language": "FeedFormat parse",
+        "pipeline": "FeedSettings Pipeline Rendered",
+        "reading": "MAX_RECORD_BYTES BadRecord Input",
+        "reading.json": "json_names",
+        "reading.recognise": "input_of recognise",
+        "times": "zone",
+    }
+    _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = [
-    "MAX_RECORD_BYTES",
-    "BadRecord",
-    "FeedFormat",
-    "FeedFormatError",
-    "FeedSettings",
-    "Filter",
-    "FilterError",
-    "FormatsError",
-    "Input",
-    "NotReadable",
-    "Pipeline",
-    "Problem",
-    "Rendered",
-    "ZoneError",
-    "input_of",
-    "json_names",
-    "parse",
-    "recognise",
-    "zone",
-]
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
-_MODULES = {
-    "errors": "FeedFormatError FilterError FormatsError NotReadable Problem ZoneError",
-    "filters": "Filter",
-    "language": "FeedFormat parse",
-    "pipeline": "FeedSettings Pipeline Rendered",
-    "reading": "MAX_RECORD_BYTES BadRecord Input",
-    "reading.json": "json_names",
-    "reading.recognise": "input_of recognise",
-    "times": "zone",
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_MODULE_OF})
