@@ -132,7 +132,10 @@ def number(attribute: Attribute, value: object) -> int:
     Raises `BadLine` for anything else.
     """
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
-    found = _number(value, attribute.default)
+    if isinstance(value, str):
+        found = _number_in(value.strip(), attribute.default)
+    else:
+        found = _integer(value)
     if found is None:
         raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found
@@ -151,9 +154,7 @@ def describe(value: object) -> str:
     return "null" if value is None else f"number {value!r:.40}"
 
 
-def _number(value: object, default: int) -> int | None:
-    if isinstance(value, str):
-        return _number_in(value.strip(), default)
+def _integer(value: object) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= _MAX_EXACT else None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -167,7 +168,7 @@ def _number_in(text: str, default: int) -> int | None:
     # int() would take digits of other scripts, and refuses more than 4300.
     if _INTEGER.fullmatch(text):
         return int(text)
-    return _number(float(text), default) if _DECIMAL.fullmatch(text) else None
+    return _integer(float(text)) if _DECIMAL.fullmatch(text) else None
 
 
 _NO_NUMBER = frozenset({"", "none", "na", "n/a", "null", "-"})

@@ -187,31 +187,28 @@ class _JsonReader(_TypelessReader):
         """Decode the batch in one call; line by line when that does not work out."""
         if not self._ordered:
             self._learn_order(data)
-        if longest_fits(data, self._max_record_bytes):
-            for nested in (self._nested, not self._nested):
-                try:
-                    records = self._decoders[nested].decode_lines(data)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    continue
-                self._nested = nested
-                if nested:
-                    for _ in range(self._depth):
-                        records = [record.event for record in records]  # type: ignore[attr-defined]
-                if len(records) == count_lines(data) and one_object_a_line(data):
-                    return Decoded(records, suspects=suspect_lines(data))
-                break
+        decoded = self._decode(data) if longest_fits(data, self._max_record_bytes) else None
+        if decoded is not None:
+            records, self._nested = decoded
+            if len(records) == count_lines(data) and one_object_a_line(data):
+                return Decoded(records, suspects=suspect_lines(data))
         return super().read(data)
 
     def _records(self, line: bytes) -> Sequence[Any]:
+        records, _ = self._decode(line) or ((), False)
+        return records if len(records) == 1 else super()._records(line)
+
+    def _decode(self, lines: bytes) -> tuple[list[Any], bool] | None:
+        """Return the records of lines, and whether they are nested; `None` if they are neither."""
         for nested in (self._nested, not self._nested):
             try:
-                record = self._decoders[nested].decode(line)
+                records: list[Any] = self._decoders[nested].decode_lines(lines)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
             for _ in range(self._depth if nested else 0):
-                record = record.event  # type: ignore[attr-defined]
-            return (record,)
-        return super()._records(line)
+                records = [record.event for record in records]
+            return records, nested
+        return None
 
     def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self._inner(tree)
