@@ -11,11 +11,15 @@ is made once for one pairing of input and feed:
 
 `rendering.generate` turns it into Python; `rendering.renderer` is the readable reference of a line.
 
-To run a plan over a batch: decode each record into the attributes (an attribute that the record
-lacks has its default); drop the record unless the predicate holds; join the texts of the pieces,
-with the texts of all `TimePiece`s looked up under the record's time key; if any check fires, throw
-the line away and build it again piece by piece, looking at every character of every value as
-`ValuePiece` says. Records in which the reader has seen control characters are built that way too.
+To run a plan over a batch:
+
+1. Decode each record into the attributes; what the record lacks has its default.
+2. Drop the record unless the predicate holds.
+3. Look up the texts of all `TimePiece`s under the record's time key. A new key is worked out by
+   `times.resolve`; if that fails, the record has no line and is set apart with the reason.
+4. Join the texts of the pieces. Values of `e*` fields are encoded first (`values.encoder`).
+5. If any check fires, or if the reader has seen control characters in the record, throw the line
+   away and build it again, looking at every character of every value as `ValuePiece` says.
 """
 
 from collections.abc import Mapping
@@ -132,7 +136,7 @@ class TimePiece:
 
 @dataclass(frozen=True, slots=True)
 class ValuePiece:
-    """The value of a field, as `slot` prints it (conversion, width, padding).
+    """The value of a field, as `slot` prints it (conversion, width, padding: `Slot.text`).
 
     The reference encodes as `%HH` the characters in `guard` (`|` in a header, say), control
     characters, and for `slot.field.encoded` whatever else the `e*` fields never carry. `closes`
