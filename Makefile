@@ -61,6 +61,7 @@ $(VENV)/made:
 	touch $@
 
 $(VENV)/installed: $(VENV)/made pyproject.toml $(SOURCES)
+	rm -rf build/lib # or modules that were moved away would be installed again
 	$(PIP) install .
 	touch $@
 

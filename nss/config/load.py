@@ -181,6 +181,3 @@ def _outsize(tables: Mapping[str, object]) -> str | None:
             case _:
                 pass
     return None
-
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")

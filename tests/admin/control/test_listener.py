@@ -41,7 +41,7 @@ def test_the_mode_is_that_from_the_moment_the_file_is_there(socket_path: Path) -
     script = """
 import os, sys
 from pathlib import Path
-from nss.control.listener import Listener
+from nss.admin.control.listener import Listener
 calls = []
 sys.addaudithook(lambda event, _: calls.append(event))
 os.umask(0)
