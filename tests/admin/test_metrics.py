@@ -21,6 +21,7 @@ from nss.config.load import Address
 from nss.errors import ServiceError
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
+from nss.telemetry.counters import Counter
 from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
 async def test_metrics_tell_the_whole_status(
     http: httpx.AsyncClient, operation: FakeOperation
 ) -> None:
-    events.count("sink_failures", "mcas", 3)
+    events.count(Counter.SINK_FAILURES, "mcas", 3)
     operation.told = replace(STATUS, feeds=(FEED,))
 
     answer = await http.get("/metrics")
