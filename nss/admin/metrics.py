@@ -198,7 +198,7 @@ class _Scraped(Collector):
         return families(self._operation.status(), events.counters)
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing in advance: there may be no status yet."""
+        """Describe nothing in advance: there may be no status yet."""
         return ()
 
 
@@ -239,9 +239,9 @@ class MetricsServer:
 
     async def _readyz(self, _request: Request) -> Response:
         spool = self._operation.status().spool
-        why = spool.last_error or ("the spool is full" if spool.full else None)
-        answer = {"ok": why is None, "reasons": [why] if why else []}
-        return Response(encoded(answer), 200 if why is None else 503, media_type="application/json")
+        reason = spool.last_error or ("the spool is full" if spool.full else None)
+        answer = {"ok": reason is None, "reasons": [reason] if reason else []}
+        return Response(encoded(answer), 503 if reason else 200, media_type="application/json")
 
 
 def _listener(address: Address) -> socket.socket:

@@ -54,7 +54,7 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-async def test_metrics_tell_the_whole_status(
+async def test_metrics_show_the_whole_status(
     http: httpx.AsyncClient, operation: FakeOperation
 ) -> None:
     events.count(Counter.SINK_FAILURES, "mcas", 3)
@@ -65,7 +65,7 @@ async def test_metrics_tell_the_whole_status(
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     source, feed = ("source", "web"), ("feed", "mcas")
-    assert {one: value for one, value in parsed(answer.text).items() if one[0][:3] == "nss"} == {
+    assert {key: value for key, value in parsed(answer.text).items() if key[0][:3] == "nss"} == {
         ("nss_build_info", (("version", "1.2.3"),)): 1.0,
         ("nss_start_time_seconds", ()): NOW - 3700,
         ("nss_health", ()): 1.0,
@@ -94,7 +94,7 @@ async def test_metrics_tell_the_whole_status(
     }
 
 
-async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOperation) -> None:
+async def test_metrics_show_trouble(http: httpx.AsyncClient, operation: FakeOperation) -> None:
     operation.told = replace(
         STATUS,
         health=Health(ok=False, alive=False),
@@ -103,12 +103,12 @@ async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOper
         spool=replace(SPOOL, last_error="No space left", full=True, durable=False),
     )
 
-    told = parsed((await http.get("/metrics")).text)
+    scraped = parsed((await http.get("/metrics")).text)
 
-    assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in told
+    assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in scraped
     assert {
         name: value
-        for (name, _), value in told.items()
+        for (name, _), value in scraped.items()
         if name.endswith(("_health", "_alive", "_failing", "_full", "_durable", "_still_seconds"))
     } == {
         "nss_health": 0.0,
@@ -123,13 +123,13 @@ async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOper
 
 
 async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:
-    told = parsed((await http.get("/metrics")).text)
-    assert told["process_resident_memory_bytes", ()] > 1_000_000
-    assert told["process_open_fds", ()] > 2
+    scraped = parsed((await http.get("/metrics")).text)
+    assert scraped["process_resident_memory_bytes", ()] > 1_000_000
+    assert scraped["process_open_fds", ()] > 2
 
 
 @pytest.mark.parametrize("degraded", [False, True])
-async def test_health_is_told_with_its_reasons(
+async def test_health_is_shown_with_its_reasons(
     http: httpx.AsyncClient, operation: FakeOperation, *, degraded: bool
 ) -> None:
     operation.told = DEGRADED if degraded else STATUS
@@ -164,7 +164,7 @@ async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None
     assert (await http.post("/metrics")).status_code == 405
 
 
-async def test_a_port_that_is_taken_is_told_with_what_to_do(operation: FakeOperation) -> None:
+async def test_a_port_that_is_taken_is_reported_with_what_to_do(operation: FakeOperation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = MetricsServer(Address("127.0.0.1", port), operation)
@@ -199,35 +199,35 @@ async def test_a_server_that_is_closed_while_a_client_stays_does_not_wait_for_it
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
-    for one in METRICS:
-        assert re.fullmatch(r"nss_[a-z]+(_[a-z]+)*", one.name)
-        assert one.name.endswith("_total") == (one.kind == "counter")
-        assert one.text.endswith(".")
+    for family in METRICS:
+        assert re.fullmatch(r"nss_[a-z]+(_[a-z]+)*", family.name)
+        assert family.name.endswith("_total") == (family.kind == "counter")
+        assert family.text.endswith(".")
 
 
-def test_the_page_tells_of_every_metric_what_the_code_does() -> None:
+def test_the_page_says_of_every_metric_what_the_code_does() -> None:
     rows = re.findall(
         r"^\| `(nss_\w+)` \| (\w+) \| (.*?) \| (.*) \|$",
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert rows == [
-        (one.name, one.kind, ", ".join(f"`{label}`" for label in one.labels), one.text)
-        for one in METRICS
+        (family.name, family.kind, ", ".join(f"`{label}`" for label in family.labels), family.text)
+        for family in METRICS
     ]
 
 
 def expressions() -> list[str]:
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    variables = [one["query"] for one in dashboard["templating"]["list"]]
-    queries = [one["query"] for one in variables if isinstance(one, dict)]
+    variables = [variable["query"] for variable in dashboard["templating"]["list"]]
+    queries = [query["query"] for query in variables if isinstance(query, dict)]
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     return queries + panels
 
 
 async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncClient) -> None:
-    told = {name for name, _ in parsed((await http.get("/metrics")).text)}
-    told.add(metrics.EVENTS.name)
+    scraped = {name for name, _ in parsed((await http.get("/metrics")).text)}
+    scraped.add(metrics.EVENTS.name)
 
     asked = {
         name
@@ -236,11 +236,11 @@ async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncCl
     }
 
     assert len(asked) > 15
-    assert asked - told == set()
+    assert asked - scraped == set()
 
 
 def test_the_dashboard_asks_only_for_labels_that_its_metrics_have() -> None:
-    labels = {one.name: set(one.labels) for one in METRICS}
+    labels = {family.name: set(family.labels) for family in METRICS}
     for expression in expressions():
         grouped = {
             label.strip()

@@ -39,9 +39,9 @@ def test_the_page_lists_every_event_that_is_declared_anywhere() -> None:
 
 
 def test_an_event_has_a_sentence_and_a_level_for_each_way_it_comes_out() -> None:
-    for one in declared:
-        assert re.fullmatch(r"[A-Z{].*\.", one.sentence)
-    assert max(Numbers((one.name, one.sentence) for one in declared).values()) == 1
+    for each in declared:
+        assert re.fullmatch(r"[A-Z{].*\.", each.sentence)
+    assert max(Numbers((each.name, each.sentence) for each in declared).values()) == 1
 
 
 def test_every_counter_is_moved_by_something() -> None:

@@ -28,8 +28,11 @@ def written(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def lines(written: pytest.LogCaptureFixture) -> list[tuple[object, ...]]:
     return [
-        (one.levelno, *(one.__dict__[key] for key in ("event", "component", "message", "facts")))
-        for one in written.records
+        (
+            record.levelno,
+            *(record.__dict__[key] for key in ("event", "component", "message", "facts")),
+        )
+        for record in written.records
     ]
 
 
