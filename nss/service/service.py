@@ -24,7 +24,8 @@ from nss.config.load import Config, FeedConfig
 from nss.config.machine import check_environment
 from nss.errors import NssError, ServiceError, unplanned
 from nss.feeds import events as feed_events
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.feeds.tap import Tap
 from nss.mcas.access import McasAccess
 from nss.service import build, events

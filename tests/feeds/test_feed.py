@@ -12,7 +12,9 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 from nss.batch import Account, Batch
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.delivery import LineDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool
 from nss.telemetry import events
@@ -79,7 +81,7 @@ class Bench:
         return cls(sink, origins, await spool.cursor("mcas", origins), spool)
 
     def __post_init__(self) -> None:
-        self.feed = Feed("mcas", self.cursor, self.sink, self.origins)
+        self.feed = Feed("mcas", self.cursor, self.origins, LineDelivery(self.sink))
         self.sink.on_send = self.check
 
     def check(self) -> None:
