@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nss.admin.local_server import LocalServer, encoded
-from nss.admin.operations import Operation
+from nss.admin.operations import Operations
 from nss.config.load import Address
 from nss.errors import ServiceError
 from nss.status.summary import FeedStatus, SourceStatus, Status
@@ -191,11 +191,11 @@ def _of_feeds(feeds: Iterable[FeedStatus]) -> Iterator[Metric]:
 class _Scraped(Collector):
     """Asks the service for its status each time it is scraped."""
 
-    def __init__(self, operation: Operation) -> None:
-        self._operation = operation
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def collect(self) -> Iterable[Metric]:
-        return families(self._operation.status(), events.counters)
+        return families(self._operations.status(), events.counters)
 
     def describe(self) -> Iterable[Metric]:
         """Describe nothing in advance: there may be no status yet."""
@@ -203,16 +203,16 @@ class _Scraped(Collector):
 
 
 class MetricsServer:
-    """Serves the metrics and health of `operation` at `address`."""
+    """Serves the metrics and health of `operations` at `address`."""
 
-    def __init__(self, address: Address, operation: Operation) -> None:
+    def __init__(self, address: Address, operations: Operations) -> None:
         self.bound_port: int | None = None
         """The port listened at, which is the address's unless that is 0."""
         self._address = address
-        self._operation = operation
+        self._operations = operations
         self._server: LocalServer | None = None
         self._registry = CollectorRegistry()
-        self._registry.register(_Scraped(operation))
+        self._registry.register(_Scraped(operations))
         ProcessCollector(registry=self._registry)
 
     async def start(self) -> None:
@@ -234,11 +234,11 @@ class MetricsServer:
         return Response(text, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def _healthz(self, _request: Request) -> Response:
-        health = self._operation.status().health
+        health = self._operations.status().health
         return Response(encoded(health), 200 if health.ok else 503, media_type="application/json")
 
     async def _readyz(self, _request: Request) -> Response:
-        spool = self._operation.status().spool
+        spool = self._operations.status().spool
         reason = spool.last_error or ("the spool is full" if spool.full else None)
         answer = {"ok": reason is None, "reasons": [reason] if reason else []}
         return Response(encoded(answer), 503 if reason else 200, media_type="application/json")

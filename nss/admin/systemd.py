@@ -20,7 +20,7 @@ from nss.telemetry.events import event
 USEC = 1_000_000
 
 
-class Notify:
+class Notifier:
     """Reports the state of the service to the service manager."""
 
     def __init__(

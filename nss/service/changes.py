@@ -21,13 +21,13 @@ from nss.sources.listening import reason
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
-    """Parts that a new configuration does not have, or has otherwise."""
+class RetiredParts:
+    """Parts that a new configuration does not have, or has with other settings."""
 
     sources: list[RunningSource]
     feeds: list[RunningFeed]
     losing: list[RunningFeed]
-    """Those of the feeds that are gone, or have a source less."""
+    """Feeds that are gone, or have lost a source."""
 
     @property
     def names(self) -> list[str]:
@@ -38,7 +38,7 @@ class Retired:
 
 def retired_by(
     config: Config, sources: Mapping[str, RunningSource], feeds: Mapping[str, RunningFeed]
-) -> Retired:
+) -> RetiredParts:
     """Return the parts at work that `config` ends."""
     new_sources = {source.name: source for source in config.sources}
     new_feeds = {feed.name: feed for feed in config.feeds}
@@ -51,11 +51,11 @@ def retired_by(
         if not same or files_print(feed.settings, feed.settings.sink, *feed.inputs) != feed.files:
             ended.append(feed)
     changed = [
-        one
-        for name, one in sources.items()
-        if new_sources.get(name) != one.settings or files_print(one.settings) != one.files
+        source
+        for name, source in sources.items()
+        if new_sources.get(name) != source.settings or files_print(source.settings) != source.files
     ]
-    return Retired(changed, ended, losing)
+    return RetiredParts(changed, ended, losing)
 
 
 def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConfig, ...]:
@@ -97,18 +97,18 @@ def check_listens(
 ) -> None:
     """Raise `SourceError` when a source of `config` can't listen where it should.
 
-    Addresses that sources at work listen at are not tried: they stay, or become free first, with
-    their ports on any address.
+    Addresses that running sources listen at are not tried: these stay, or are freed first, and
+    with them their ports on any address.
     """
     listening = [
-        one.settings.listen
-        for one in sources.values()
-        if isinstance(one.settings, ListeningSourceConfig)
+        source.settings.listen
+        for source in sources.values()
+        if isinstance(source.settings, ListeningSourceConfig)
     ]
     freed = {
-        one.settings.listen.port
-        for one in ending
-        if isinstance(one.settings, ListeningSourceConfig)
+        source.settings.listen.port
+        for source in ending
+        if isinstance(source.settings, ListeningSourceConfig)
     }
     for source in config.sources:
         if not isinstance(source, ListeningSourceConfig):

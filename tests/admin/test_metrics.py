@@ -22,7 +22,7 @@ from nss.errors import ServiceError
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
 from nss.telemetry.counters import Counter
-from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperation
+from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperations
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "packaging" / "grafana" / "nss.json"
@@ -40,8 +40,8 @@ def parsed(text: str) -> Samples:
 
 
 @pytest.fixture
-async def server(operation: FakeOperation) -> AsyncIterator[MetricsServer]:
-    made = MetricsServer(Address("127.0.0.1", 0), operation)
+async def server(operations: FakeOperations) -> AsyncIterator[MetricsServer]:
+    made = MetricsServer(Address("127.0.0.1", 0), operations)
     await made.start()
     yield made
     await made.close()
@@ -55,10 +55,10 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_metrics_show_the_whole_status(
-    http: httpx.AsyncClient, operation: FakeOperation
+    http: httpx.AsyncClient, operations: FakeOperations
 ) -> None:
     events.count(Counter.SINK_FAILURES, "mcas", 3)
-    operation.told = replace(STATUS, feeds=(FEED,))
+    operations.told = replace(STATUS, feeds=(FEED,))
 
     answer = await http.get("/metrics")
 
@@ -94,8 +94,8 @@ async def test_metrics_show_the_whole_status(
     }
 
 
-async def test_metrics_show_trouble(http: httpx.AsyncClient, operation: FakeOperation) -> None:
-    operation.told = replace(
+async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.told = replace(
         STATUS,
         health=Health(ok=False, alive=False),
         sources=(replace(SOURCE, last_error="gone", last_at=None),),
@@ -130,12 +130,12 @@ async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None
 
 @pytest.mark.parametrize("degraded", [False, True])
 async def test_health_is_shown_with_its_reasons(
-    http: httpx.AsyncClient, operation: FakeOperation, *, degraded: bool
+    http: httpx.AsyncClient, operations: FakeOperations, *, degraded: bool
 ) -> None:
-    operation.told = DEGRADED if degraded else STATUS
+    operations.told = DEGRADED if degraded else STATUS
     answer = await http.get("/healthz")
     assert answer.status_code == (503 if degraded else 200)
-    assert answer.json() == orjson.loads(orjson.dumps(operation.told.health))
+    assert answer.json() == orjson.loads(orjson.dumps(operations.told.health))
 
 
 @pytest.mark.parametrize(
@@ -148,12 +148,12 @@ async def test_health_is_shown_with_its_reasons(
 )
 async def test_ready_means_that_records_are_accepted(
     http: httpx.AsyncClient,
-    operation: FakeOperation,
+    operations: FakeOperations,
     spool: SpoolStatus,
     status: int,
     reasons: list[str],
 ) -> None:
-    operation.told = replace(DEGRADED, spool=spool)
+    operations.told = replace(DEGRADED, spool=spool)
     answer = await http.get("/readyz")
     assert (answer.status_code, answer.json()) == (status, {"ok": not reasons, "reasons": reasons})
 
@@ -164,10 +164,10 @@ async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None
     assert (await http.post("/metrics")).status_code == 405
 
 
-async def test_a_port_that_is_taken_is_reported_with_what_to_do(operation: FakeOperation) -> None:
+async def test_a_port_that_is_taken_is_reported_with_what_to_do(operations: FakeOperations) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = MetricsServer(Address("127.0.0.1", port), operation)
+        server = MetricsServer(Address("127.0.0.1", port), operations)
         with pytest.raises(ServiceError) as raised:
             await server.start()
         await server.close()
@@ -177,12 +177,12 @@ async def test_a_port_that_is_taken_is_reported_with_what_to_do(operation: FakeO
     )
 
 
-async def test_a_port_is_free_again_at_the_end(operation: FakeOperation) -> None:
-    first = MetricsServer(Address("127.0.0.1", 0), operation)
+async def test_a_port_is_free_again_at_the_end(operations: FakeOperations) -> None:
+    first = MetricsServer(Address("127.0.0.1", 0), operations)
     await first.start()
     assert first.bound_port
     await first.close()
-    second = MetricsServer(Address("127.0.0.1", first.bound_port), operation)
+    second = MetricsServer(Address("127.0.0.1", first.bound_port), operations)
     await second.start()
     await second.close()
 
