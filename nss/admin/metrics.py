@@ -216,7 +216,7 @@ class MetricsServer:
         ProcessCollector(registry=self._registry)
 
     async def start(self) -> None:
-        """Listen. Raises `ServiceError` when the port can't be had."""
+        """Listen. Raises `ServiceError` when the port can't be used."""
         listener = _listener(self._address)
         self.bound_port = listener.getsockname()[1]
         pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}

@@ -1,4 +1,4 @@
-"""What an operator may ask of the running service; the control socket and the metrics port do."""
+"""What an operator can ask of the running service, by whatever way: socket, port or portal."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Operations(Protocol):
         """Return what is known of the service now."""
 
     async def reload(self) -> Reloaded:
-        """Put the configuration file in force; raises `NssError` with why the old one stays.
+        """Put the configuration file in force. Raises `NssError` if the old one stays.
 
         Reloads happen one after the other; returns when this one is done.
         """
@@ -50,7 +50,7 @@ class Operations(Protocol):
         """Show the tap every slice of its feed from now on; of every feed, also of new ones."""
 
     def remove_tap(self, tap: Tap) -> None:
-        """Show the tap nothing any more."""
+        """Stop showing it anything."""
 
 
 def unknown_feed(name: str, known: Collection[str]) -> UsageError:

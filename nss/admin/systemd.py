@@ -56,9 +56,9 @@ class Notifier:
         self._send(f"STATUS={' '.join(text.split())}")
 
     async def feed_watchdog(self, alive: Callable[[], bool]) -> None:
-        """Feed the watchdog, three times as often as it asks for, while `alive`; never returns.
+        """Feed the watchdog while `alive`, three times as often as it must be; never returns.
 
-        Returns at once when there is none.
+        Returns at once when there is no watchdog.
         """
         if self._socket is None or self.watchdog_secs is None:
             return

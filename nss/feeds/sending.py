@@ -65,7 +65,7 @@ class OutgoingLines:
 
 
 class LineSender:
-    """Hands lines to the sink of one feed, again and again while the sink asks for it."""
+    """Hands lines to the sink of one feed, again when the sink asks for it."""
 
     def __init__(self, sink: Sink, at: Callable[[str], None]) -> None:
         self.sending = False

@@ -1,4 +1,4 @@
-"""What a changed configuration means for the parts at work: which of them it ends."""
+"""What a changed configuration means for the running parts: which of them it ends."""
 
 import socket
 from collections.abc import Collection, Mapping
@@ -31,7 +31,7 @@ class RetiredParts:
 
     @property
     def names(self) -> list[str]:
-        """What they are called in the log."""
+        """Their names in the log."""
         feeds = [f"feed {feed.settings.name}" for feed in self.feeds]
         return feeds + [f"source {source.settings.name}" for source in self.sources]
 
@@ -39,7 +39,7 @@ class RetiredParts:
 def retired_by(
     config: Config, sources: Mapping[str, RunningSource], feeds: Mapping[str, RunningFeed]
 ) -> RetiredParts:
-    """Return the parts at work that `config` ends."""
+    """Return the running parts that `config` ends."""
     new_sources = {source.name: source for source in config.sources}
     new_feeds = {feed.name: feed for feed in config.feeds}
     ended, losing = [], []

@@ -16,11 +16,11 @@ from nss.status.summary import Status
 from nss.status.watch import Watch
 
 STATUS_SECS = 1.0
-"""How often the status is looked at."""
+"""How often the status is checked."""
 
 
 class Operator:
-    """Looks at the parts every second, and performs the `Operations` of `nss.admin`."""
+    """Checks the status every second, and performs `nss.admin.operations.Operations`."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Operator:
         self._running.taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
-        """Show it nothing any more."""
+        """Stop showing it anything."""
         self._running.taps.discard(tap)
 
     def _check(self, feed: str | None) -> None:

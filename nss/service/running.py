@@ -1,4 +1,4 @@
-"""The parts at work, each with what it was built from, and what they read."""
+"""The running parts, each with what it was built from, and their readings."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ class SourceCounts:
 
 @dataclass(frozen=True, slots=True)
 class RunningSource:
-    """A source at work, and the settings it was built from."""
+    """A running source, and the settings it was built from."""
 
     part: Source
     settings: SourceConfig
@@ -46,7 +46,7 @@ class RunningSource:
     task: asyncio.Task[None]
 
     def reading(self) -> SourceReading:
-        """Return what it reads now."""
+        """Return its reading now."""
         return SourceReading(
             name=self.settings.name,
             kind=self.settings.kind,
@@ -60,7 +60,7 @@ class RunningSource:
 
 @dataclass(frozen=True, slots=True)
 class RunningFeed:
-    """A feed at work, and all that it was built from."""
+    """A running feed, and all that it was built from."""
 
     part: Feed
     settings: FeedConfig
@@ -72,7 +72,7 @@ class RunningFeed:
     task: asyncio.Task[None]
 
     def reading(self) -> FeedReading:
-        """Return what it reads now."""
+        """Return its reading now."""
         feed, cursor = self.part, self.part.cursor
         return FeedReading(
             name=self.settings.name,
@@ -91,7 +91,7 @@ class RunningFeed:
 
 
 class Running:
-    """All parts at work."""
+    """All running parts."""
 
     def __init__(self) -> None:
         self.sources: dict[str, RunningSource] = {}
@@ -108,7 +108,7 @@ class Running:
 
     @property
     def durable(self) -> bool:
-        """Whether what was accepted survives the process; without a spool there is nothing."""
+        """Whether what was accepted survives the process; nothing is accepted without a spool."""
         return self.opened_spool is None or self.opened_spool.durable
 
     @property
@@ -117,7 +117,7 @@ class Running:
         return sum(feed.part.cursor.pending_records for feed in self.feeds.values())
 
     def reading(self) -> ServiceReading:
-        """Return what all parts read now."""
+        """Return the readings of all parts now."""
         spool = self.spool
         return ServiceReading(
             tuple(source.reading() for source in self.sources.values()),

@@ -120,7 +120,7 @@ class Service:
         task.add_done_callback(self._reloads.discard)
 
     async def reload(self) -> Reloaded:
-        """Put the configuration file in force. Raises `NssError` with why the old one stays."""
+        """Put the configuration file in force. Raises `NssError` if the old one stays."""
         async with self._reloading:
             self._notifier.reloading()
             try:

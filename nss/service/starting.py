@@ -1,4 +1,4 @@
-"""The parts of a configuration that are not at work yet: built, wired and started."""
+"""Builds, wires and starts the parts of a configuration that are not running yet."""
 
 from collections.abc import Collection
 from functools import partial

@@ -1,4 +1,4 @@
-"""The tasks of parts: what starts them, notices when one fails, and ends them."""
+"""The tasks of the running parts: how they are started, guarded and ended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
@@ -17,7 +17,7 @@ _LOOK_SECS = 0.05
 
 
 class Workers:
-    """The tasks of the parts at work. A part that fails stops the service."""
+    """Starts, guards and ends the tasks of parts. A part that fails stops the service."""
 
     def __init__(self, running: Running) -> None:
         self.stopping = asyncio.Event()
@@ -29,7 +29,7 @@ class Workers:
     def start(
         self, kind: str, name: str, work: Callable[[], Awaitable[object]]
     ) -> asyncio.Task[None]:
-        """Start a task; when it raises, that is reported and the service stops."""
+        """Start a task; an error that it raises is reported and stops the service."""
 
         async def guarded() -> None:
             try:

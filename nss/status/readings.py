@@ -1,6 +1,6 @@
-"""What the parts at work read at one moment, as plain frozen values.
+"""Readings of the running parts at one moment, as plain frozen values.
 
-`nss.status.watch` makes rates and durations of them; `nss.status.summary` says more on each number.
+`nss.status.watch` makes rates and durations of them; `nss.status.summary` explains each number.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from nss.feeds.tap import Tap, TapKind
 
 MAX_CONNECTIONS = 64
 MAX_REJECTS = 500
-"""An answer has at most so many rejects, of up to 64 KiB each."""
+"""How many rejects an answer has at most, of up to 64 KiB each."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class _Tapping(msgspec.Struct):
 
 
 class ControlServer:
-    """Answers what the control socket at `path` is asked; see the package for the routes."""
+    """Serves the operations at the control socket at `path`; see the package for the routes."""
 
     def __init__(self, path: Path, operations: Operations) -> None:
         self._path = path
