@@ -1,4 +1,4 @@
-"""A service that is only told about: parts, clock and operations in the hand, and both loops."""
+"""Stand-ins for a running service: parts, clock and operations moved by hand, on both loops."""
 
 import asyncio
 import os
@@ -238,7 +238,7 @@ class FakeOperations:
     """Says what it was made to say, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.told = STATUS
+        self.current = STATUS
         self.error: Exception | None = None
         self.reloaded = Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
         self.asked: list[tuple[object, ...]] = []
@@ -249,7 +249,7 @@ class FakeOperations:
 
     def status(self) -> Status:
         self._fail()
-        return self.told
+        return self.current
 
     async def reload(self) -> Reloaded:
         self.asked.append(("reload",))
@@ -272,7 +272,7 @@ class FakeOperations:
         return 5, 2
 
     def add_tap(self, tap: Tap) -> None:
-        known = [feed.name for feed in self.told.feeds]
+        known = [feed.name for feed in self.current.feeds]
         if tap.feed is not None and tap.feed not in known:
             raise unknown_feed(tap.feed, known)
         self.taps.append(tap)

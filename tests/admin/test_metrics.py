@@ -58,7 +58,7 @@ async def test_metrics_show_the_whole_status(
     http: httpx.AsyncClient, operations: FakeOperations
 ) -> None:
     events.count(Counter.SINK_FAILURES, "mcas", 3)
-    operations.told = replace(STATUS, feeds=(FEED,))
+    operations.current = replace(STATUS, feeds=(FEED,))
 
     answer = await http.get("/metrics")
 
@@ -95,7 +95,7 @@ async def test_metrics_show_the_whole_status(
 
 
 async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOperations) -> None:
-    operations.told = replace(
+    operations.current = replace(
         STATUS,
         health=Health(ok=False, alive=False),
         sources=(replace(SOURCE, last_error="gone", last_at=None),),
@@ -132,10 +132,10 @@ async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None
 async def test_health_is_shown_with_its_reasons(
     http: httpx.AsyncClient, operations: FakeOperations, *, degraded: bool
 ) -> None:
-    operations.told = DEGRADED if degraded else STATUS
+    operations.current = DEGRADED if degraded else STATUS
     answer = await http.get("/healthz")
     assert answer.status_code == (503 if degraded else 200)
-    assert answer.json() == orjson.loads(orjson.dumps(operations.told.health))
+    assert answer.json() == orjson.loads(orjson.dumps(operations.current.health))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_ready_means_that_records_are_accepted(
     status: int,
     reasons: list[str],
 ) -> None:
-    operations.told = replace(DEGRADED, spool=spool)
+    operations.current = replace(DEGRADED, spool=spool)
     answer = await http.get("/readyz")
     assert (answer.status_code, answer.json()) == (status, {"ok": not reasons, "reasons": reasons})
 

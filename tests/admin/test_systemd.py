@@ -37,7 +37,7 @@ def systemd(request: pytest.FixtureRequest, folder: Path) -> Iterator[Systemd]:
     made.close()
 
 
-def test_each_step_of_a_life_is_told(systemd: Systemd) -> None:
+def test_each_step_of_a_life_is_reported(systemd: Systemd) -> None:
     notify = Notifier(systemd.environ, clock=Clock(12.345678))
     notify.ready()
     notify.status("healthy:\n 3 records/s")

@@ -25,7 +25,7 @@ DUE_RECORDS = 10
 
 @dataclass
 class Collecting:
-    """A sink that is due at ten lines, and delivers unless it is told to fail."""
+    """A sink that is due at ten lines, and delivers unless a test makes it fail."""
 
     name: str = "up"
     destination: str = "nowhere"

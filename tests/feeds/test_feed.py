@@ -1,4 +1,4 @@
-"""A feed between a real spool and a sink that answers as it is told."""
+"""A feed between a real spool and a sink whose outcomes are scripted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -157,15 +157,15 @@ async def test_what_was_not_sent_is_sent_again_after_the_delay_and_nothing_twice
     )
     bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(*(record(user) for user in "abcd")))
-    told: list[str | None] = []
-    sink.on_send = lambda: told.append(bench.feed.last_error)
+    errors: list[str | None] = []
+    sink.on_send = lambda: errors.append(bench.feed.last_error)
 
     counts = await bench.run()
 
     lines = [b"%c example.com/" % user for user in b"abcd"]
     assert [sent for sent, _ in sink.sends] == [lines, lines[1:], lines[1:], lines[2:]]
     assert (sink.taken, counts) == (lines, Account(delivered=4))
-    assert told == [None, *["the collector is away"] * 3]
+    assert errors == [None, *["the collector is away"] * 3]
     assert bench.feed.last_error is None
 
 

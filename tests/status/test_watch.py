@@ -62,7 +62,7 @@ async def watched(settings: Settings) -> AsyncIterator[Watched]:
     made.source.task.cancel()
 
 
-async def test_a_status_tells_everything(watched: Watched) -> None:
+async def test_a_status_says_everything(watched: Watched) -> None:
     watched.wait(20, records_per_sec=100)
     watched.udp.part.accept(5)
     watched.udp.part.cursor.lag_secs = 0.5
@@ -204,7 +204,7 @@ async def test_a_wall_clock_that_steps_back_changes_no_duration(watched: Watched
     assert watched.status().health.reasons[0].since == NOW - 86_400
 
 
-async def test_errors_are_told_with_how_long_they_have_lasted(watched: Watched) -> None:
+async def test_errors_are_reported_with_how_long_they_have_lasted(watched: Watched) -> None:
     watched.source.part.last_error = "web.log: Permission denied"
     watched.spool.last_error = "No space left on device"
     watched.wait(7)
@@ -215,7 +215,7 @@ async def test_errors_are_told_with_how_long_they_have_lasted(watched: Watched) 
     assert watched.status().health.ok
 
 
-async def test_how_long_the_spool_is_full_is_told(watched: Watched) -> None:
+async def test_how_long_the_spool_is_full_is_reported(watched: Watched) -> None:
     watched.spool.full = True
     watched.wait(3)
     assert watched.status().spool.full_secs == 3.0

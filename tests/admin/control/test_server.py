@@ -66,24 +66,22 @@ def test_a_status_can_be_dumped_by_orjson() -> None:
     }
 
 
-async def test_a_status_arrives_as_it_was_told(
+async def test_a_status_arrives_as_it_was_given(
     client: ControlClient, operations: FakeOperations
 ) -> None:
     assert await asyncio.to_thread(client.status) == STATUS
-    operations.told = DEGRADED
+    operations.current = DEGRADED
     assert await asyncio.to_thread(client.status) == DEGRADED
 
 
 async def test_a_path_that_is_not_unicode_does_not_hide_the_status(
     client: ControlClient, operations: FakeOperations
 ) -> None:
-    operations.told = replace(STATUS, config="/etc/nss/\udcff.toml")
+    operations.current = replace(STATUS, config="/etc/nss/\udcff.toml")
     assert (await asyncio.to_thread(client.status)).config == "/etc/nss/?.toml"
 
 
-async def test_a_reload_tells_what_it_did(
-    client: ControlClient, operations: FakeOperations
-) -> None:
+async def test_a_reload_says_what_it_did(client: ControlClient, operations: FakeOperations) -> None:
     done = await asyncio.to_thread(client.reload)
     assert done == Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
     assert operations.asked == [("reload",)]
@@ -116,7 +114,7 @@ async def test_rejects_arrive_with_every_byte(
     assert operations.asked == [("rejects", "mcas", 10), ("rejects", None, 100)]
 
 
-async def test_a_retry_tells_how_many_could_and_could_not(
+async def test_a_retry_says_how_many_could_and_could_not(
     client: ControlClient, operations: FakeOperations
 ) -> None:
     assert await asyncio.to_thread(client.retry_rejects, None) == (5, 2)
@@ -143,7 +141,7 @@ async def test_an_error_of_a_special_kind_arrives_as_its_general_one(
     assert (type(error), str(error)) == (ConfigError, str(operations.error))
 
 
-async def test_a_fault_that_nobody_planned_is_told_without_its_text(
+async def test_a_fault_that_nobody_planned_is_reported_without_its_text(
     client: ControlClient, operations: FakeOperations
 ) -> None:
     operations.error = ValueError("secret record")
@@ -172,7 +170,7 @@ async def test_a_question_that_makes_no_sense_is_answered_with_4xx(
     assert (operations.asked, operations.taps) == ([], [])
 
 
-def test_an_unknown_feed_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_feed_is_reported_with_the_nearest_one() -> None:
     assert str(unknown_feed("mcsa", ["siem", "mcas"])) == "feed 'mcsa' is not known\nTry: mcas"
     assert str(unknown_feed("x", ["siem", "mcas"])) == (
         "feed 'x' is not known\nTry: one of mcas, siem"
@@ -227,7 +225,7 @@ async def test_a_second_service_at_the_same_socket_is_refused_and_closes_cleanly
     assert await asyncio.to_thread(client.status) == STATUS
 
 
-async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
+async def test_no_service_is_reported_with_what_to_do(socket_path: Path) -> None:
     client = ControlClient(socket_path)
     with pytest.raises(ServiceUnavailable) as raised:
         client.status()
@@ -239,7 +237,7 @@ async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
     )
 
 
-async def test_a_dead_service_is_told_as_such(socket_path: Path) -> None:
+async def test_a_dead_service_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(socket_path))
     client = ControlClient(socket_path)
@@ -248,7 +246,7 @@ async def test_a_dead_service_is_told_as_such(socket_path: Path) -> None:
     client.close()
 
 
-async def test_a_service_that_hangs_is_told_as_such(socket_path: Path) -> None:
+async def test_a_service_that_hangs_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hanging:
         hanging.bind(str(socket_path))
         hanging.listen()
@@ -258,7 +256,7 @@ async def test_a_service_that_hangs_is_told_as_such(socket_path: Path) -> None:
         client.close()
 
 
-async def test_a_service_that_ends_meanwhile_is_told_as_such(socket_path: Path) -> None:
+async def test_a_service_that_ends_meanwhile_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as ending:
         ending.bind(str(socket_path))
         ending.listen()
@@ -273,7 +271,9 @@ async def test_a_service_that_ends_meanwhile_is_told_as_such(socket_path: Path) 
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b'{"pid": "x"}', b"[]"])
-async def test_an_answer_of_another_version_is_told_as_such(socket_path: Path, body: bytes) -> None:
+async def test_an_answer_of_another_version_is_reported_as_such(
+    socket_path: Path, body: bytes
+) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))

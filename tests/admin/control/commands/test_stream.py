@@ -71,7 +71,7 @@ async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_tap_tells_how_many_it_did_not_show(operations: FakeOperations, nss: Nss) -> None:
+async def test_a_tap_says_how_many_it_did_not_show(operations: FakeOperations, nss: Nss) -> None:
     running = asyncio.create_task(nss("tap", "--limit", "101"))
     await operations.tapped.wait()
     operations.taps[0].show("mcas", b"", [b"x"] * 2100)
@@ -107,7 +107,7 @@ async def test_a_filter_that_is_not_unicode_is_refused(nss: Nss) -> None:
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_reload_tells_what_ended_and_started(operations: FakeOperations, nss: Nss) -> None:
+async def test_a_reload_says_what_ended_and_started(operations: FakeOperations, nss: Nss) -> None:
     ran = await nss("reload")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == b"ended feed old\nstarted feed mcas, source web\n"
@@ -170,7 +170,7 @@ async def test_a_replay_of_the_last_half_hour_ends_now(
     ("error", "code"), [(UsageError("feed 'x' is not known"), 64), (SpoolError("keeps none"), 74)]
 )
 @pytest.mark.usefixtures("control")
-async def test_a_replay_that_can_not_be_is_told(
+async def test_a_replay_that_can_not_be_is_reported(
     operations: FakeOperations, nss: Nss, error: Exception, code: int
 ) -> None:
     operations.error = error
@@ -249,7 +249,7 @@ async def test_rejects_as_json_have_every_byte(operations: FakeOperations, nss: 
 
 
 @pytest.mark.usefixtures("control")
-async def test_that_there_are_no_rejects_or_more_than_shown_is_told(
+async def test_that_there_are_no_rejects_or_more_than_shown_is_reported(
     operations: FakeOperations, nss: Nss
 ) -> None:
     assert (await nss("rejects", "--limit", "1")).err == (
@@ -280,7 +280,7 @@ async def test_what_rejects_does_not_know_ends_with_64(
     assert (ran.code, ran.out, operations.asked) == (64, b"", [])
 
 
-def test_numbers_are_told_for_people() -> None:
+def test_numbers_are_reported_for_people() -> None:
     assert [size_text(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
         *("0 B", "1023 B", "1.0 KiB", "1.5 MiB", "8.0 GiB")
     ]
