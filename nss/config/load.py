@@ -21,7 +21,6 @@ from nss.config.model import (
     SpoolConfig,
 )
 from nss.config.reading import Reading
-from nss.config.setting import printable, toml_text
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -38,6 +37,7 @@ from nss.config.sources import (
     StdinSourceConfig,
     TcpSourceConfig,
 )
+from nss.config.toml import printable, toml_text
 from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
 

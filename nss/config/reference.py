@@ -5,14 +5,16 @@ Run as `python -m nss.config.reference`, it prints `docs/configuration.md`.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING
 from inspect import cleandoc
 from itertools import chain
 
 from formats.filters.keys import FILTER_KEYS, KINDS
 from nss.config.model import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, McasConfig, ServiceConfig
-from nss.config.setting import Declared, declared, one_of
+from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
+from nss.config.toml import choice_of
 
 _OPENING = """\
 # Configuration
@@ -66,11 +68,14 @@ def page() -> str:
         [_OPENING],
         _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
         _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
-        _spool(),
-        _sources(),
-        _feeds(),
+        _section("[spool]", "The queue between sources and feeds.", ()),
+        _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
+        _section("[sources.NAME]", _SOURCES, ()),
+        _kinds("source", SOURCE_KINDS, declared(CommonSourceConfig), "required"),
+        _section("[feeds.NAME]", _FEEDS, declared(FeedConfig)),
         _filter(),
-        _sinks(),
+        _section("[feeds.NAME.sink]", "Where the lines of the feed go.", ()),
+        _kinds("sink", SINK_KINDS, (), "required"),
     )
     return "\n".join(blocks)
 
@@ -81,33 +86,12 @@ def _section(heading: str, text: str | None, settings: Sequence[Declared]) -> It
     yield from _settings_table(settings)
 
 
-def _spool() -> Iterator[str]:
-    default = f'`"{DurableSpoolConfig.kind}"`'
-    yield from _section("[spool]", "The queue between sources and feeds.", ())
-    yield from _kinds("spool", SPOOL_KINDS, (), default)
-
-
-def _sources() -> Iterator[str]:
-    common = declared(CommonSourceConfig)
-    yield from _section("[sources.NAME]", _SOURCES, ())
-    yield from _kinds("source", SOURCE_KINDS, common, "required")
-
-
-def _feeds() -> Iterator[str]:
-    yield from _section("[feeds.NAME]", _FEEDS, declared(FeedConfig))
-
-
-def _sinks() -> Iterator[str]:
-    yield from _section("[feeds.NAME.sink]", "Where the lines of the feed go.", ())
-    yield from _kinds("sink", SINK_KINDS, (), "required")
-
-
 def _kinds(
     what: str, kinds: Sequence[type], common: Sequence[Declared], default: str
 ) -> Iterator[str]:
-    """Tell the key `kind` and what every kind has, then what each kind adds."""
+    """Yield the key `kind` and what every kind has, then what each kind adds."""
     names = [str(getattr(kind, "kind", "")) for kind in kinds]
-    kind_row = ("`kind`", one_of(names), default, f"The kind of {what}.")
+    kind_row = ("`kind`", choice_of(names), default, f"The kind of {what}.")
     yield _table([kind_row, *map(_row, common)])
     shared = {entry.key for entry in common}
     for name, kind in zip(names, kinds, strict=True):
@@ -134,7 +118,7 @@ def _filter() -> Iterator[str]:
 
 
 def _choices(choices: Sequence[str]) -> str:
-    return f": {one_of(choices)}" if choices else ""
+    return f": {choice_of(choices)}" if choices else ""
 
 
 def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
@@ -143,10 +127,16 @@ def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
 
 
 def _row(entry: Declared) -> tuple[str, ...]:
-    setting = entry.setting
-    example = f" Example: `{setting.example}`" if setting.example else ""
-    takes = setting.kind.takes
-    return f"`{entry.key}`", takes, entry.default_text, f"{setting.description}{example}"
+    text = [entry.description, *(rule.note for rule in entry.rules)]
+    if entry.role.is_secret:
+        text.append("Must not be open to everyone.")
+    if entry.example:
+        text.append(f"Example: `{entry.example}`")
+    return f"`{entry.key}`", entry.kind.takes, entry.absent or _default(entry), " ".join(text)
+
+
+def _default(entry: Declared) -> str:
+    return "required" if entry.default is MISSING else f"`{entry.shown_default}`"
 
 
 def _table(

@@ -2,23 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nss.config.kinds import (
     KIB,
     MIB,
     TIB,
-    Choice,
-    FilePath,
-    Flag,
-    ListOf,
-    OutputPath,
-    Seconds,
-    Size,
-    Whole,
+    byte_size,
+    list_of,
+    output_path,
+    seconds,
+    whole_number,
 )
-from nss.config.setting import Setting
-from nss.config.values import Address, Destination, HeaderText, HostName
+from nss.config.setting import Absent, Example, Role, needs, needs_flag, not_beside
+from nss.config.values import Address, destination, header_text, host_name
+
+_NEEDS_TLS = needs_flag("tls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,55 +26,30 @@ class SyslogSinkConfig:
 
     destinations: Annotated[
         tuple[Address, ...],
-        Setting(
-            ListOf(Destination()),
-            "The collectors. The first is used; the next takes over while those before it fail.",
-            example='["collector.example.com:514", "[2001:db8::1]:514"]',
-        ),
+        list_of(destination()),
+        Example('["collector.example.com:514", "[2001:db8::1]:514"]'),
     ]
+    """The collectors. The first is used; the next takes over while those before it fail."""
     pri: Annotated[
-        int | None,
-        Setting(
-            Whole(0, 191),
-            "The priority `<PRI>` before the line: 8 times the facility plus the severity.",
-            example="134",
-            absent="no `<PRI>`; 134 with `rfc5424`",
-        ),
+        int | None, whole_number(0, 191), Example("134"), Absent("no `<PRI>`; 134 with `rfc5424`")
     ] = None
-    rfc5424: Annotated[
-        bool, Setting(Flag(), "Whether the line is wrapped in an RFC 5424 header.")
-    ] = False
+    """The priority `<PRI>` before the line: 8 times the facility plus the severity."""
+    rfc5424: bool = False
+    """Whether the line is wrapped in an RFC 5424 header."""
     hostname: Annotated[
-        str | None,
-        Setting(
-            HeaderText(255),
-            "The host name in the RFC 5424 header.",
-            example='"nss1.example.com"',
-            absent="the machine's name",
-        ),
+        str | None, header_text(255), Example('"nss1.example.com"'), Absent("the machine's name")
     ] = None
-    app_name: Annotated[
-        str, Setting(HeaderText(48), "The application name in the RFC 5424 header.")
-    ] = "zscaler-nss"
+    """The host name in the RFC 5424 header."""
+    app_name: Annotated[str, header_text(48)] = "zscaler-nss"
+    """The application name in the RFC 5424 header."""
     max_messages_per_sec: Annotated[
-        int | None,
-        Setting(
-            Whole(1, 10_000_000, "messages"),
-            "The pace at which messages are sent, evenly, without bursts.",
-            example="9000",
-            absent="no limit",
-        ),
+        int | None, whole_number(1, 10_000_000, "messages"), Example("9000"), Absent("no limit")
     ] = None
-    resolve_secs: Annotated[
-        float, Setting(Seconds(1, 86_400), "How often host names are resolved again.")
-    ] = 300.0
-    failback_secs: Annotated[
-        float,
-        Setting(
-            Seconds(1, 86_400),
-            "How long after a takeover the destinations before it are tried again.",
-        ),
-    ] = 60.0
+    """The pace at which messages are sent, evenly, without bursts."""
+    resolve_secs: Annotated[float, seconds(1, 86_400)] = 300.0
+    """How often host names are resolved again."""
+    failback_secs: Annotated[float, seconds(1, 86_400)] = 60.0
+    """How long after a takeover the destinations before it are tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +58,11 @@ class SyslogUdpSinkConfig(SyslogSinkConfig):
 
     kind: ClassVar[str] = "syslog_udp"
 
-    max_message_bytes: Annotated[
-        int,
-        Setting(
-            Size(480, 65_507),
-            "A longer message is shortened in its longest URL, referer or user agent.",
-        ),
-    ] = 8 * KIB
-    source_ports: Annotated[
-        int,
-        Setting(
-            Whole(1, 64),
-            "From how many ports to send, so that a collector with several sockets can share the "
-            "load; one user's records keep their order.",
-        ),
-    ] = 1
+    max_message_bytes: Annotated[int, byte_size(480, 65_507)] = 8 * KIB
+    """A longer message is shortened in its longest URL, referer or user agent."""
+    source_ports: Annotated[int, whole_number(1, 64)] = 1
+    """From how many ports to send, so that a collector with several sockets can share the load; one
+    user's records keep their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,87 +72,56 @@ class SyslogTcpSinkConfig(SyslogSinkConfig):
     kind: ClassVar[str] = "syslog_tcp"
 
     destinations: Annotated[
-        tuple[Address, ...],
-        Setting(
-            ListOf(Destination()),
-            "The collectors. The first is used; the next takes over while those before it fail.",
-            example='["collector.example.com:6514"]',
-        ),
+        tuple[Address, ...], list_of(destination()), Example('["collector.example.com:6514"]')
     ]
-    framing: Annotated[
-        Literal["newline", "octet"],
-        Setting(
-            Choice("newline", "octet"),
-            "How messages are told apart: by line feeds, or by octet counts (RFC 6587).",
-        ),
-    ] = "newline"
-    max_message_bytes: Annotated[
-        int,
-        Setting(
-            Size(480, 16 * MIB),
-            "A longer message is shortened in its longest URL, referer or user agent.",
-        ),
-    ] = 64 * KIB
-    tls: Annotated[
-        bool,
-        Setting(
-            Flag(), "Whether to speak TLS; certificate and name of the collector are verified."
-        ),
-    ] = False
+    """The collectors. The first is used; the next takes over while those before it fail."""
+    framing: Literal["newline", "octet"] = "newline"
+    """How messages are told apart: by line feeds, or by octet counts (RFC 6587)."""
+    max_message_bytes: Annotated[int, byte_size(480, 16 * MIB)] = 64 * KIB
+    """A longer message is shortened in its longest URL, referer or user agent."""
+    tls: bool = False
+    """Whether to speak TLS; certificate and name of the collector are verified."""
     tls_ca: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The authorities, PEM, one of which must have signed the collector's certificate.",
-            example='"collectors-ca.pem"',
-            absent="those of the system",
-        ),
+        Role.AUTHORITIES,
+        _NEEDS_TLS,
+        Example('"collectors-ca.pem"'),
+        Absent("those of the system"),
     ] = None
+    """The authorities, PEM, one of which must have signed the collector's certificate."""
     tls_certificate: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The certificate chain that NSS shows, PEM; needs `tls_key`.",
-            example='"nss.pem"',
-            absent="none",
-        ),
+        Role.CERTIFICATE,
+        needs("tls_key"),
+        _NEEDS_TLS,
+        Example('"nss.pem"'),
+        Absent("none"),
     ] = None
+    """The certificate chain that NSS shows, PEM."""
     tls_key: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The private key of `tls_certificate`, PEM, not encrypted, not readable for everyone.",
-            example='"nss.key"',
-            absent="none",
-        ),
+        Role.PRIVATE_KEY,
+        needs("tls_certificate"),
+        _NEEDS_TLS,
+        Example('"nss.key"'),
+        Absent("none"),
     ] = None
+    """The private key of `tls_certificate`, PEM, not encrypted."""
     tls_server_name: Annotated[
         str | None,
-        Setting(
-            HostName(),
-            "The name that the collector's certificate must have.",
-            example='"collector.example.com"',
-            absent="the destination's host",
-        ),
+        host_name(),
+        _NEEDS_TLS,
+        Example('"collector.example.com"'),
+        Absent("the destination's host"),
     ] = None
-    connect_secs: Annotated[
-        float, Setting(Seconds(0.1, 300), "How long a connection may take to be made.")
-    ] = 10.0
-    stall_secs: Annotated[
-        float,
-        Setting(
-            Seconds(0.1, 3600),
-            "A connection that takes or confirms nothing for this long is given up.",
-        ),
-    ] = 30.0
-    resend_secs: Annotated[
-        float,
-        Setting(
-            Seconds(0, 600),
-            "After a connection was lost, lines of the last so many seconds are sent again (the "
-            "service's Duplicate Logs), beside those the collector never confirmed.",
-        ),
-    ] = 0.0
+    """The name that the collector's certificate must have."""
+    connect_secs: Annotated[float, seconds(0.1, 300)] = 10.0
+    """How long a connection may take to be made."""
+    stall_secs: Annotated[float, seconds(0.1, 3600)] = 30.0
+    """A connection that takes or confirms nothing for this long is given up."""
+    resend_secs: Annotated[float, seconds(0, 600)] = 0.0
+    """After a connection was lost, lines of the last so many seconds are sent again (the service's
+    Duplicate Logs), beside those the collector never confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,31 +130,32 @@ class FileSinkConfig:
 
     kind: ClassVar[str] = "file"
 
-    path: Annotated[
-        Path | None,
-        Setting(
-            OutputPath(),
-            'The file to append to, or "-" for standard output.',
-            example='"/var/lib/nss/web.jsonl"',
-        ),
-    ]
+    path: Annotated[Path | None, output_path(), Role.OUTPUT, Example('"/var/lib/nss/web.jsonl"')]
+    """The file to append to, or "-" for standard output."""
     """`None` is standard output."""
     rotate_bytes: Annotated[
         int | None,
-        Setting(
-            Size(KIB, TIB),
-            "At this size the file is set aside as `NAME.1`, `NAME.2` and so on, and begun anew.",
-            example='"1GiB"',
-            absent="never",
+        byte_size(KIB, TIB),
+        not_beside(
+            "path",
+            "-",
+            "standard output can't be rotated; leave this out, or name a file as path",
         ),
+        Example('"1GiB"'),
+        Absent("never"),
     ] = None
-    rotate_keep: Annotated[
-        int, Setting(Whole(1, 10_000, "files"), "How many files set aside are kept.")
-    ] = 10
+    """At this size the file is set aside as `NAME.1`, `NAME.2` and so on, and begun anew."""
+    rotate_keep: Annotated[int, whole_number(1, 10_000, "files"), needs("rotate_bytes")] = 10
+    """How many files set aside are kept."""
     sync: Annotated[
         bool,
-        Setting(Flag(), "Whether lines count as delivered only once they are on the disk (fsync)."),
+        not_beside(
+            "path",
+            "-",
+            "standard output can't be synced; leave this out, or name a file as path",
+        ),
     ] = False
+    """Whether lines count as delivered only once they are on the disk (fsync)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,29 +168,15 @@ class CloudDiscoverySinkConfig:
 
     kind: ClassVar[str] = "cloud_discovery"
 
-    max_records: Annotated[
-        int, Setting(Whole(1, 10_000_000, "records"), "So many records go into a file.")
-    ] = 100_000
-    max_bytes: Annotated[
-        int,
-        Setting(
-            Size(64 * KIB, 5 * 10**9),
-            "So many bytes go into a file, before `gzip`. Above 64 MiB it is uploaded in blocks.",
-        ),
-    ] = 60 * 10**6
-    max_secs: Annotated[
-        float, Setting(Seconds(1, 86_400), "So long records are collected for a file.")
-    ] = 300.0
-    gzip: Annotated[
-        bool,
-        Setting(Flag(), "Whether files are compressed: about a tenth of the bytes, for some CPU."),
-    ] = False
+    max_records: Annotated[int, whole_number(1, 10_000_000, "records")] = 100_000
+    """So many records go into a file."""
+    max_bytes: Annotated[int, byte_size(64 * KIB, 5 * 10**9)] = 60 * 10**6
+    """So many bytes go into a file, before `gzip`. Above 64 MiB it is uploaded in blocks."""
+    max_secs: Annotated[float, seconds(1, 86_400)] = 300.0
+    """So long records are collected for a file."""
+    gzip: bool = False
+    """Whether files are compressed: about a tenth of the bytes, for some CPU."""
 
 
 SinkConfig = SyslogUdpSinkConfig | SyslogTcpSinkConfig | FileSinkConfig | CloudDiscoverySinkConfig
-SINK_KINDS: tuple[type[SinkConfig], ...] = (
-    SyslogUdpSinkConfig,
-    SyslogTcpSinkConfig,
-    FileSinkConfig,
-    CloudDiscoverySinkConfig,
-)
+SINK_KINDS: tuple[type[SinkConfig], ...] = get_args(SinkConfig)

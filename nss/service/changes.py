@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
     FeedConfig,
-    FormatChoice,
     ListeningSourceConfig,
     McasConfig,
     SourceConfig,
 )
+from nss.config.setting import held_by
 from nss.errors import SourceError
 from nss.service.running import RunningFeed, RunningSource
 from nss.sources.listening import reason
@@ -69,19 +69,14 @@ def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConf
 def files_print(*sections: object) -> bytes:
     """Return a digest of what is in the files that sections name: formats, certificates, secrets.
 
-    So a reload notices that one was renewed. The files that records are read from or written to
-    are not among them.
+    So a reload notices that a file was renewed. Which files these are follows from the role that
+    each setting declares: those that records are read from or written to are not among them.
     """
     digest = blake2b()
     for section in sections:
-        for field in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
-            match getattr(section, field.name):
-                case Path() as path if field.name != "path":
-                    digest.update(_content(path))
-                case FormatChoice(kind="file", value=value):
-                    digest.update(_content(Path(value)))
-                case _:
-                    pass
+        for held in held_by(section):
+            if held.role.is_read and held.file is not None:
+                digest.update(_content(held.file))
     return digest.digest()
 
 
