@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,11 @@ def values(
     takes: str,
     read: Callable[[Any], object],
     *,
+    of: type = object,
     show: Callable[[Any], str] = toml_text,
     none: str = "",
 ) -> Kind:
-    """Return the kind of the values that `read` takes, and of the word `none` if there is one.
+    """Return the kind of the values of a type that `read` takes, and of the word `none` if given.
 
     `read` returns `None` for what is not `takes`; it raises `InvalidValue` to say more.
     """
@@ -67,7 +69,7 @@ def values(
     def read_it(value: object) -> object:
         if none and value == none:
             return None
-        found = read(value)
+        found = read(value) if isinstance(value, of) else None
         if found is None:
             raise invalid(value, f"must be {takes}")
         return found
@@ -78,19 +80,7 @@ def values(
     return Kind(takes, read_it, show_it, none)
 
 
-def texts(
-    takes: str,
-    read: Callable[[str], object],
-    *,
-    show: Callable[[Any], str] = toml_text,
-    none: str = "",
-) -> Kind:
-    """Return the kind of the texts that `read` takes; see `values`."""
-
-    def read_text(value: object) -> object:
-        return read(value) if isinstance(value, str) else None
-
-    return values(takes, read_text, show=show, none=none)
+texts = partial(values, of=str)
 
 
 def texts_that(takes: str, is_right: Callable[[str], object]) -> Kind:
@@ -100,7 +90,7 @@ def texts_that(takes: str, is_right: Callable[[str], object]) -> Kind:
 
 def flag() -> Kind:
     """Return the kind of `true` and `false`."""
-    return values("true or false", lambda value: value if isinstance(value, bool) else None)
+    return values("true or false", lambda value: value, of=bool)
 
 
 def words(*choices: str) -> Kind:
@@ -175,21 +165,16 @@ def _path(text: str) -> Path | None:
 
 def list_of(item: Kind) -> Kind:
     """Return the kind of lists without repetitions, at least one entry long."""
-    takes = f"a list of at least one, each {item.takes}"
-
-    def read(value: object) -> tuple[object, ...]:
-        if not isinstance(value, list) or not value:
-            raise invalid(value, f"must be {takes}")
-        return _entries(item, value)
-
-    def show(entries: Sequence[object]) -> str:
-        return f"[{', '.join(map(item.show, entries))}]"
-
-    return Kind(takes, read, show)
+    return values(
+        f"a list of at least one, each {item.takes}",
+        lambda entries: _entries(item, entries) or None,
+        of=list,
+        show=lambda entries: f"[{', '.join(map(item.show, entries))}]",
+    )
 
 
 def _entries(item: Kind, values: Sequence[object]) -> tuple[object, ...]:
-    """Return the entries of a list. Raises `InvalidValue` with what is wrong with each."""
+    """Return the entries of a list. Raises `InvalidValue` with everything wrong."""
     entries: list[object] = []
     problems: list[Problem] = []
     for at, value in enumerate(values):

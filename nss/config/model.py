@@ -20,7 +20,7 @@ from nss.config.kinds import (
     seconds,
     whole_number,
 )
-from nss.config.setting import Absent, Also, Example, Held, Role, held_by, needs
+from nss.config.setting import Also, Example, Held, Role, held_by, needs
 from nss.config.sinks import SINK_KINDS, SinkConfig
 from nss.config.sources import SOURCE_KINDS, SourceConfig
 from nss.config.toml import key_path
@@ -44,94 +44,92 @@ class ServiceConfig:
     """The service as a whole."""
 
     log_format: Literal["text", "json"] = "text"
-    """How the log on stderr is written."""
+    """The format of the log on stderr."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severe event that is logged."""
+    """The least severe events that are logged."""
     drain_secs: Annotated[float, seconds(0, 3600)] = 10.0
     """How long a stop waits for the feeds to deliver what is pending."""
     control_socket: Annotated[Path | None, file_path(off=True), Role.SOCKET] = Path(
         "/run/nss/control.sock"
     )
-    """The socket that `nss status` and the other commands ask the running service at; its folder
-    must be there."""
+    """The socket on which the running service answers `nss status` and the other commands; its
+    folder must exist."""
     state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
-    """Where credentials, the audit log and uploads under way are kept. Only commands and sinks that
-    go to MCAS need it."""
+    """Where credentials, the audit log and unfinished uploads are kept. Only commands and sinks
+    that connect to MCAS need it."""
     metrics_listen: Annotated[
         Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None
-    """Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password: an
-    address other than loopback is allowed, for a Prometheus elsewhere, and then it is for a
-    firewall to say who may ask."""
+    """Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password. An
+    address other than loopback is allowed, for a Prometheus elsewhere; restrict access with a
+    firewall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McasConfig:
-    """The way to Microsoft Defender for Cloud Apps (MCAS), for uploads and for the commands.
+    """The connection to Microsoft Defender for Cloud Apps (MCAS), for uploads and for commands.
 
     The credentials are not here: `nss configure-mcas2` asks for them and stores them.
     """
 
     data_source: Annotated[str, line_text(1, 200)] = "NSS"
-    """The data source in Cloud Discovery that uploads go to. What goes to another name than that of
-    the integration may be dropped there without a word."""
+    """The data source in Cloud Discovery that uploads go to. Uploads to any name other than the
+    integration's may be dropped there silently."""
     source_type: Annotated[str, header_text(80)] = "ZSCALER_QRADAR_SYSLOG"
-    """What the files are, in the words of the API's parameter `source`."""
+    """The type of the files, as the API's parameter `source` names it."""
     requests_per_minute: Annotated[int, whole_number(2, 10_000, "requests")] = 30
-    """So many requests are sent in a minute at most; the service takes 30 from a tenant."""
+    """At most this many requests are sent per minute; the service accepts 30 from a tenant."""
     timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0
-    """How long an answer may take to come."""
+    """How long to wait for a response."""
     proxy: Annotated[
-        str | None, proxy_url(), Example('"http://proxy.example.com:3128"'), Absent("none")
+        str | None, proxy_url(), Example('"http://proxy.example.com:3128"', absent="none")
     ] = None
-    """The HTTP proxy to go through. What the environment says about proxies does not count."""
+    """The HTTP proxy to connect through. Proxy settings in the environment are ignored."""
     proxy_auth_file: Annotated[
-        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"'), Absent("none")
+        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"', absent="none")
     ] = None
     """The file with `USER:PASSWORD` for the proxy."""
     ca_file: Annotated[
-        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"'), Absent("the system's")
+        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"', absent="the system's")
     ] = None
-    """PEM with the authorities to trust, a proxy's that inspects what is sent for example."""
+    """PEM with the authorities to trust, for example that of a proxy that inspects traffic."""
     token_file: Annotated[
         Path | None,
         Role.STORED_TOKEN,
-        Example('"mcas-token"'),
-        Absent("`mcas-token` in the state directory"),
+        Example('"mcas-token"', absent="`mcas-token` in the state directory"),
     ] = None
-    """The file with a legacy API token, which works until OAuth 2.0 is configured."""
+    """The file with a legacy API token, which is used until OAuth 2.0 is configured."""
     token_api_url: Annotated[
         str | None,
         header_text(300),
-        Example('"https://contoso.us3.portal.cloudappsecurity.com"'),
-        Absent("none"),
+        Example('"https://contoso.us3.portal.cloudappsecurity.com"', absent="none"),
     ] = None
-    """The API URL for the legacy token; with OAuth 2.0 it is among the credentials."""
+    """The API URL for the legacy token; with OAuth 2.0 the credentials include it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurableSpoolConfig:
-    """A spool on disk: what was accepted outlives the process, and the machine's power."""
+    """A spool on disk: accepted records survive a crash of the process and a loss of power."""
 
     kind: ClassVar[str] = "durable"
 
     path: Annotated[Path, Role.SPOOL] = Path("/var/lib/nss/spool.db")
-    """The file; SQLite keeps two more of its name beside it."""
+    """The database file; SQLite keeps two more files beside it."""
     max_bytes: Annotated[int, byte_size(16 * MIB, 16 * TIB)] = 8 * GIB
-    """Bytes on disk, compressed, for what is pending and what is kept for a replay."""
+    """Bytes on disk, compressed, for pending records and those kept for a replay."""
     min_free_bytes: Annotated[int, byte_size(0, TIB)] = 512 * MIB
-    """Nothing is accepted while the file system has less free than this."""
+    """No records are accepted while the file system has less free space than this."""
     when_full: Literal["wait", "drop_oldest"] = "wait"
     """What a full spool does: let the sources wait, or drop the oldest records and count them."""
     replay_minutes: Annotated[int, whole_number(0, 10_080, "minutes")] = 60
-    """How long records stay for `nss replay` after they were accepted, while there is room."""
+    """How long records are kept for `nss replay` after they were accepted, space permitting."""
     rejects_max_bytes: Annotated[int, byte_size(64 * KIB, 16 * GIB)] = 64 * MIB
-    """Bytes of rejected records that are kept; beyond, the oldest go."""
+    """Bytes of rejected records that are kept; beyond that, the oldest are deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySpoolConfig:
-    """A spool in memory: what is pending is lost when the process ends before it is delivered."""
+    """A spool in memory: records that are pending when the process ends are lost."""
 
     kind: ClassVar[str] = "memory"
 
@@ -149,39 +147,36 @@ class FeedConfig:
 
     name: str
     sources: Annotated[
-        tuple[str, ...], list_of(component_name()), Example('["web"]'), Absent("all sources")
+        tuple[str, ...], list_of(component_name()), Example('["web"]', absent="all sources")
     ]
     """The sources whose records the feed takes."""
     format: Annotated[
         FormatChoice,
         format_name(),
         Role.FORMAT,
-        Example('"MCAS"'),
-        Absent("required, or `format_string`"),
+        Example('"MCAS"', absent="required, or `format_string`"),
         Also(
             "format_string",
             "The feed output format string to render, instead of `format`.",
             (
                 format_text(),
-                Example("'%d{epochtime} %s{elogin} %s{eurl}'"),
-                Absent("`format` holds"),
+                Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds"),
             ),
         ),
     ]
     """The feed format to render."""
     zone: Annotated[str, zone_name()] = "GMT"
-    """The time zone of the times that are rendered."""
+    """The time zone in which times are rendered."""
     escape_characters: Annotated[str, further_escapes(), Example("',\"'")] = ""
     """The feed escape characters: further characters that `e*` fields encode as `%HH`."""
     protect_separators: bool = True
-    """Whether a format's own separators are encoded inside of values (the quote of CSV, the quote
-    and backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and writes the rest
+    """Whether a format's own separators are encoded inside values (the quote of CSV, the quote and
+    backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and writes everything else
     exactly as the service does."""
     obfuscation_key_file: Annotated[
         Path | None,
         Role.OBFUSCATION_KEY,
-        Example('"obfuscation.key"'),
-        Absent("no key: `o*` values of known texts can be found out"),
+        Example('"obfuscation.key"', absent="no key: `o*` values of known texts can be guessed"),
     ] = None
     """The file with the key of the `o*` fields."""
     filter: Filter
@@ -200,7 +195,7 @@ SECTION_TYPES: tuple[type, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A whole configuration, valid as far as can be told without a look at the machine."""
+    """A whole configuration, valid as far as it can be checked without looking at the machine."""
 
     service: ServiceConfig
     spool: SpoolConfig

@@ -48,7 +48,10 @@ class Reading:
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
-        found = [self._source(name, table) for name, table in source_tables.items()]
+        found: list[SourceConfig | None] = [
+            self._of_kind(SOURCE_KINDS, table, key_path("sources", name), name=name)
+            for name, table in source_tables.items()
+        ]
         wanted = [self._feed(name, table, names) for name, table in feed_tables.items()]
         sources = tuple(source for source in found if source is not None)
         feeds = tuple(feed for feed in wanted if feed is not None)
@@ -98,10 +101,6 @@ class Reading:
     def _note(self, key: str, value: object, reason: str) -> None:
         self.problems.append(Problem(key, value, reason))
 
-    def _note_invalid(self, key: str, error: InvalidValue) -> None:
-        for problem in error.problems:
-            self._note(key + problem.key, problem.value, problem.why)
-
     def _field(
         self,
         field: str,
@@ -116,7 +115,9 @@ class Reading:
             try:
                 found[field] = self._anchored(entry.kind.read(table[entry.key]))
             except InvalidValue as error:
-                self._note_invalid(key_path(where, entry.key), error)
+                for problem in error.problems:
+                    key = key_path(where, entry.key) + problem.key
+                    self._note(key, problem.value, problem.why)
         if len(given) > 1:
             keys = " and ".join(entry.key for entry in given)
             reason = f"{keys} exclude each other; keep one"
@@ -209,9 +210,6 @@ class Reading:
             except InvalidValue:
                 self._note(key_path(section, name), None, f"must be {kind.takes}")
         return {name: self.table(named, section, name) for name in named}
-
-    def _source(self, name: str, table: Mapping[str, object]) -> SourceConfig | None:
-        return self._of_kind(SOURCE_KINDS, table, key_path("sources", name), name=name)
 
     def _feed(
         self, name: str, table: Mapping[str, object], sources: tuple[str, ...]

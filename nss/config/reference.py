@@ -20,8 +20,8 @@ _OPENING = """\
 # Configuration
 
 NSS reads one TOML file, `/etc/nss/nss.toml` unless `--config FILE` names another.
-`packaging/nss.toml` is a commented sample. `nss check` tells everything that is wrong with a
-file at once, each problem with its key, its value and what would be right.
+`packaging/nss.toml` is a commented sample. `nss check` reports everything that is wrong
+with a file at once: each problem with its key, its value and what would be right.
 
 - Durations are numbers of seconds.
 - Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB, TB (powers of 1000) or KiB,
@@ -44,20 +44,20 @@ destinations = ["collector.example.com:514"]
 """
 
 _SOURCES = """\
-At least one. The name is yours: lower-case letters, digits, `_` and `-`. No two sources may read
+At least one. Choose any name of lower-case letters, digits, `_` and `-`. No two sources may read
 the same file or listen at the same address, and every source needs a feed that takes its records.
-A file that NSS writes (the spool and the files beside it, the file of a sink and those it was
-rotated to) must be nothing else at the same time.
+A file that NSS writes (the spool and the files beside it, the file of a sink and those it is
+rotated to) must not serve any other purpose.
 """
 
 _FEEDS = """\
 At least one, named as sources are. Each feed has a sink, and a filter if not every record is to
-go there.
+be delivered.
 """
 
 _FILTER = """\
-All keys of a filter must hold; of the values of one key, one is enough. `not_` before a key turns
-it round. Without any key every record passes. A value is one TOML value or a list of them. Sizes
+All keys of a filter must match; of the values of one key, one is enough. `not_` before a key
+inverts it. Without any key every record passes. A value is one TOML value or a list of them. Sizes
 are written as in the service, where KB, MB and GB are powers of 1024.
 """
 

@@ -8,8 +8,8 @@ A section of the configuration is a frozen dataclass. Each of its fields declare
 Reading, error messages, the reference page, the checks of the machine, the files that a reload
 watches and what diagnostics leave out all come from that. Beside the type stand, in any order,
 what the key takes (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
-type), its `Role`, each `Rule`, an `Example`, and what holds when it is `Absent`. `Also` is a second
-key of the field; at most one of the two may be given. A field without a kind is no setting.
+type), its `Role`, each `Rule` and an `Example`. `Also` is a second key of the field; at most one of
+the two may be given. A field without a kind is no setting.
 """
 
 import ast
@@ -95,12 +95,8 @@ def needs_flag(other: str) -> Rule:
 
 def excludes(other: str) -> Rule:
     """Return the rule that another key may not be given."""
-    return Rule(
-        lambda table: other in table,
-        f"{other} and {{key}} exclude each other; keep one",
-        f"Excludes `{other}`.",
-        shows_value=False,
-    )
+    reason = f"{other} and {{key}} exclude each other; keep one"
+    return Rule(lambda table: other in table, reason, f"Excludes `{other}`.", shows_value=False)
 
 
 def not_beside(other: str, value: str, reason: str) -> Rule:
@@ -108,16 +104,12 @@ def not_beside(other: str, value: str, reason: str) -> Rule:
     return Rule(lambda table: table.get(other) == value, reason, f'Not with `{other} = "{value}"`.')
 
 
-class Example(str):
-    """A TOML value, for the reference page and for the problem of a missing key."""
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A TOML value that a key takes, and what holds if it is absent and the default is `None`."""
 
-    __slots__ = ()
-
-
-class Absent(str):
-    """What holds without the key, where the default alone does not say it."""
-
-    __slots__ = ()
+    text: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +147,13 @@ class Declared:
 
     @property
     def example(self) -> str:
-        """A TOML value that it takes."""
-        return self._note(Example, Example())
+        """A TOML value that it takes, for people."""
+        return self._note(Example, Example()).text
 
     @property
     def absent(self) -> str:
-        """What holds without the key, where the default alone does not say it."""
-        return self._note(Absent, Absent())
+        """What holds without the key, if its default does not say it."""
+        return self._note(Example, Example()).absent
 
     @property
     def description(self) -> str:
@@ -189,6 +181,8 @@ def declared(section: type) -> tuple[Declared, ...]:
         base, *notes = get_args(field.type) if is_annotated else (field.type,)
         kind = _kind(base, notes)
         if kind is None:
+            if notes:
+                raise TypeError(f"{section.__name__}.{field.name} needs a kind")
             continue
         name = field.name
         found.append(Declared(name, name, kind, field.default, tuple(notes), section))

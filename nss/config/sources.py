@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
 from nss.config.kinds import GIB, KIB, MIB, byte_size, seconds, whole_number
-from nss.config.setting import Absent, Also, Example, Role, excludes, needs
+from nss.config.setting import Also, Example, Role, excludes, needs
 from nss.config.values import (
     AUTO,
     Address,
@@ -32,17 +32,16 @@ class CommonSourceConfig:
             "The feed output format string that wrote the records, instead of `format`.",
             (
                 format_text(for_source=True),
-                Example("'%d{epochtime} %s{elogin} %s{eurl}'"),
-                Absent("`format` holds"),
+                Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds"),
             ),
         ),
     ] = AUTO
-    """The feed format that the records are in. `auto` recognises a preset from the records, `json`
-    reads objects with NSS field names in any order."""
+    """The feed format of the records. `auto` recognises a preset from the records, `json` reads
+    objects with NSS field names in any order."""
     zone: Annotated[str, zone_name()] = "GMT"
-    """The time zone of times in the records that carry none."""
+    """The time zone of times in records that do not state one."""
     max_record_bytes: Annotated[int, byte_size(64, 256 * MIB)] = MIB
-    """A longer record is set apart as bad; its neighbours are not."""
+    """A longer record is rejected; the records around it are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,7 @@ class FileSourceConfig(CommonSourceConfig):
     follow: bool = True
     """Whether to wait for more at the end of the file; otherwise it is read once."""
     poll_secs: Annotated[float, seconds(0.01, 60)] = 0.25
-    """How often a followed file is looked at for more."""
+    """How often a followed file is checked for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,45 +67,43 @@ class StdinSourceConfig(CommonSourceConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListeningSourceConfig(CommonSourceConfig):
-    """What every source has that others connect to."""
+    """What every source has that senders connect to."""
 
     listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:5514"')]
     """The address to listen at."""
     tls_certificate: Annotated[
-        Path | None, Role.CERTIFICATE, needs("tls_key"), Example('"server.pem"'), Absent("no TLS")
+        Path | None, Role.CERTIFICATE, needs("tls_key"), Example('"server.pem"', absent="no TLS")
     ] = None
     """The certificate chain of the listener, PEM."""
     tls_key: Annotated[
         Path | None,
         Role.PRIVATE_KEY,
         needs("tls_certificate"),
-        Example('"server.key"'),
-        Absent("no TLS"),
+        Example('"server.key"', absent="no TLS"),
     ] = None
     """The private key of `tls_certificate`, PEM, not encrypted."""
     tls_client_ca: Annotated[
         Path | None,
         Role.AUTHORITIES,
         needs("tls_certificate"),
-        Example('"clients-ca.pem"'),
-        Absent("no client certificates"),
+        Example('"clients-ca.pem"', absent="no client certificates"),
     ] = None
     """The authorities, PEM, one of which must have signed each client's certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpSourceConfig(ListeningSourceConfig):
-    """Records from TCP connections, with TLS when a certificate is given."""
+    """Records from TCP connections, with TLS if a certificate is given."""
 
     kind: ClassVar[str] = "tcp"
 
     framing: Literal["auto", "newline", "octet"] = "auto"
-    """How records are told apart: by line feeds, by octet counts (RFC 6587), or by whichever a
-    connection starts with."""
+    """How records are separated: by line feeds, by octet counts (RFC 6587), or by whichever of the
+    two a connection starts with."""
     idle_secs: Annotated[float, seconds(0.1, 86_400)] = 600.0
-    """A connection silent for this long is closed."""
+    """A connection that has been silent for this long is closed."""
     max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 256
-    """Connections beyond this many are refused."""
+    """Further connections are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +120,7 @@ class HttpSourceConfig(ListeningSourceConfig):
     """The address to accept requests at."""
     path: Annotated[str, url_path()] = "/"
     """The path that takes POST requests."""
-    token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"'), Absent("no token")] = (
+    token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', absent="no token")] = (
         None
     )
     """The file with the token that requests must carry as `Authorization: Bearer`."""
@@ -131,18 +128,17 @@ class HttpSourceConfig(ListeningSourceConfig):
         Path | None,
         Role.USER_PASSWORD,
         excludes("token_file"),
-        Example('"push.password"'),
-        Absent("no password"),
+        Example('"push.password"', absent="no password"),
     ] = None
     """The file with `USER:PASSWORD` that requests must carry as `Authorization: Basic`."""
     max_body_bytes: Annotated[int, byte_size(KIB, GIB)] = 32 * MIB
-    """A longer request body, as it is sent, is answered with 413."""
+    """A request body that is longer than this as sent is answered with 413."""
     max_decompressed_bytes: Annotated[int, byte_size(KIB, 4 * GIB)] = 256 * MIB
-    """A body longer than this unpacked is answered with 413."""
+    """A request body that is longer than this when decompressed is answered with 413."""
     max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 64
-    """Requests beyond this many at once get 503."""
+    """Further simultaneous requests are answered with 503."""
     body_secs: Annotated[float, seconds(0.1, 3600)] = 60.0
-    """How long a request body may take to come."""
+    """How long a request body may take to arrive."""
 
 
 SourceConfig = FileSourceConfig | StdinSourceConfig | TcpSourceConfig | HttpSourceConfig
