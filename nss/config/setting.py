@@ -32,16 +32,16 @@ class Role(Enum):
     """What a setting names outside of the configuration, if anything."""
 
     VALUE = "nothing"
-    LISTENER = "an address to listen at, alone"
-    INPUT = "a file with records, read by this source alone"
-    OUTPUT = "a file, or standard output, that this sink alone writes to"
+    LISTENER = "an address that nothing else may listen at"
+    INPUT = "a file with records that only this source reads"
+    OUTPUT = "a file, or standard output, that only this sink writes to"
     SPOOL = "the database of the spool"
-    SOCKET = "a socket that is made"
+    SOCKET = "a socket that the service makes"
     STATE_FOLDER = "the folder that uploads need"
-    FORMAT = "the name of a feed format, maybe a file that is read"
+    FORMAT = "a feed format, which may be in a file"
     AUTHORITIES = "PEM with the authorities to trust"
-    CERTIFICATE = "PEM with a certificate, the one of `tls_key`"
-    PRIVATE_KEY = "PEM with a private key, the one of `tls_certificate`"
+    CERTIFICATE = "PEM with the certificate that `tls_key` belongs to"
+    PRIVATE_KEY = "a secret file, PEM with the private key of `tls_certificate`"
     TOKEN = "a secret file with a bearer token"  # noqa: S105 - no secret
     USER_PASSWORD = "a secret file with USER:PASSWORD"  # noqa: S105 - no secret
     OBFUSCATION_KEY = "a secret file with the key of the `o*` fields"
@@ -54,7 +54,7 @@ class Role(Enum):
 
     @property
     def is_read(self) -> bool:
-        """Whether parts are built from what is in the file, as several may from the same."""
+        """Whether parts are built from what is in the file, which several keys may name."""
         return self in _SECRET | {Role.FORMAT, Role.AUTHORITIES, Role.CERTIFICATE}
 
 

@@ -19,16 +19,15 @@ def effective(config: Config, written: Mapping[str, Any]) -> Tables:
     """
     feeds: Tables = {}
     for feed in config.feeds:
-        own = written["feeds"][feed.name]
         feeds[feed.name] = _values(feed)
-        if own.get("filter"):
-            feeds[feed.name]["filter"] = own["filter"]
-        feeds[feed.name]["sink"] = _kind(feed.sink) | _values(feed.sink)
+        if keep := written["feeds"][feed.name].get("filter"):
+            feeds[feed.name]["filter"] = keep
+        feeds[feed.name]["sink"] = _values(feed.sink)
     return {
         "service": _values(config.service),
-        "spool": _kind(config.spool) | _values(config.spool),
+        "spool": _values(config.spool),
         "mcas": _values(config.mcas),
-        "sources": {s.name: _kind(s) | _values(s) for s in config.sources},
+        "sources": {source.name: _values(source) for source in config.sources},
         "feeds": feeds,
     }
 
@@ -46,26 +45,20 @@ def toml(tables: Mapping[str, Any], where: str = "") -> Iterator[str]:
             yield from toml(value, name)
 
 
-def _kind(section: Any) -> Tables:  # noqa: ANN401 - a section of any kind
-    return {"kind": section.kind}
-
-
-def _values(section: Any) -> Tables:  # noqa: ANN401 - a section of any kind
+def _values(section: object) -> Tables:
     """Return what the keys of a section hold; those without a value are left out."""
-    values: Tables = {}
-    held_here = list(held_by(section))
-    for held in held_here:
-        entry, kind = held.entry, held.entry.kind
-        if isinstance(held.value, FormatChoice):
-            if (entry.key == "format_string") == (held.value.kind == "string"):
-                values[entry.key] = held.value.value or held.value.kind
-        elif held.value is not None:
-            values[entry.key] = tomllib.loads(f"x = {kind.show(held.value)}")["x"]
+    values: Tables = {"kind": section.kind} if hasattr(section, "kind") else {}
+    settings = list(held_by(section))
+    for held in settings:
+        entry, value = held.entry, held.value
+        if isinstance(value, FormatChoice):
+            if (entry.key == "format_string") == (value.kind == "string"):
+                values[entry.key] = value.value or value.kind
+        elif value is not None:
+            values[entry.key] = tomllib.loads(f"x = {entry.kind.show(value)}")["x"]
         elif entry.default is not None:
-            values[entry.key] = kind.none
-    for (
-        held
-    ) in held_here:  # a default that may not stand here, like one of a file that is not there
+            values[entry.key] = entry.kind.none
+    for held in settings:  # a default may not stand alone, like how many rotated files are kept
         if any(rule.is_broken(values) for rule in held.entry.rules):
             values.pop(held.entry.key, None)
     return values

@@ -1,4 +1,4 @@
-"""What is taken out of a text before it leaves the machine."""
+"""What is removed from a text before it leaves the machine."""
 
 import base64
 import contextlib
@@ -18,14 +18,14 @@ from nss.mcas.credentials import CredentialsStore, McasCredentials
 STARS = b"***"
 
 _SHORTEST = 6
-"""A shorter secret would take ordinary words out, and is none."""
+"""Anything shorter is no secret, and removing it would remove ordinary words."""
 
 _MAX_BYTES = 64 << 10
 
 _KEYS = {entry.key: entry.role for kind in SECTION_TYPES for entry in declared(kind)}
 _SECRET_KEYS = "|".join(key for key, role in _KEYS.items() if role.is_secret)
 _STATE_KEY = next(key for key, role in _KEYS.items() if role is Role.STATE_FOLDER)
-# A misspelled key of a file counts too.
+# The misspelled key of a file counts too.
 _NAMED = re.compile(
     rf"""({_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY})["']?\s*=\s*["']([^"'\n]+)["']"""
 )
@@ -62,7 +62,7 @@ _PATTERNS = (
 
 
 class Redactor:
-    """Takes known secrets out of texts, and what looks like one."""
+    """Removes known secrets, and what looks like a secret, from text."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         known = {
@@ -71,7 +71,7 @@ class Redactor:
             if len(secret) >= _SHORTEST
             for form in (secret, base64.b64encode(secret), quote_from_bytes(secret, "").encode())
         }
-        # The longer first: one may hold another.
+        # The longest first: a secret may contain another.
         self._known = sorted(known, key=len, reverse=True)
 
     def clean(self, data: bytes) -> bytes:
