@@ -20,16 +20,15 @@ from nss.config.kinds import (
     seconds,
     whole_number,
 )
-from nss.config.setting import Also, Example, Held, Role, held_by, needs
+from nss.config.setting import Example, Held, Role, held_by, needs
 from nss.config.sinks import SINK_KINDS, SinkConfig
-from nss.config.sources import SOURCE_KINDS, SourceConfig
+from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
 from nss.config.toml import key_path
 from nss.config.values import (
     Address,
     FormatChoice,
     component_name,
     format_name,
-    format_text,
     further_escapes,
     header_text,
     line_text,
@@ -155,13 +154,9 @@ class FeedConfig:
         format_name(),
         Role.FORMAT,
         Example('"MCAS"', absent="required, or `format_string`"),
-        Also(
-            "format_string",
+        format_string(
             "The feed output format string to render, instead of `format`.",
-            (
-                format_text(),
-                Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds"),
-            ),
+            for_source=False,
         ),
     ]
     """The feed format to render."""

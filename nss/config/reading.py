@@ -125,7 +125,7 @@ class Reading:
         first = settings[0]
         if not given and first.default is MISSING and field not in found:
             others = "".join(f", or {entry.key}" for entry in settings[1:])
-            reason = f"missing; for example {first.key} = {first.example}{others}"
+            reason = f"missing; for example {first.key} = {first.example.text}{others}"
             self._note(key_path(where, first.key), None, reason)
 
     def _anchored(self, value: object) -> object:

@@ -130,12 +130,19 @@ def _row(entry: Declared) -> tuple[str, ...]:
     text = [entry.description, *(rule.note for rule in entry.rules)]
     if entry.role.is_secret:
         text.append("Must not be open to everyone.")
-    if entry.example:
-        text.append(f"Example: `{entry.example}`")
-    return f"`{entry.key}`", entry.kind.takes, entry.absent or _default(entry), " ".join(text)
+    if entry.example.text:
+        text.append(f"Example: `{entry.example.text}`")
+    return (
+        f"`{entry.key}`",
+        entry.kind.takes,
+        _default(entry),
+        " ".join(text),
+    )
 
 
 def _default(entry: Declared) -> str:
+    if entry.example.absent:
+        return entry.example.absent
     return "required" if entry.default is MISSING else f"`{entry.shown_default}`"
 
 

@@ -14,7 +14,7 @@ the two may be given. A field without a kind is no setting.
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
@@ -128,48 +128,24 @@ class Declared:
     Of two keys of one field the first has the field's default.
     """
 
-    key: str
+    section: type
     field: str
+    key: str
     kind: Kind
     default: object
-    notes: tuple[object, ...]
-    section: type
-
-    @property
-    def role(self) -> Role:
-        """What the key names."""
-        return self._note(Role, Role.VALUE)
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """What the key asks of others."""
-        return tuple(note for note in self.notes if isinstance(note, Rule))
-
-    @property
-    def example(self) -> str:
-        """A TOML value that it takes, for people."""
-        return self._note(Example, Example()).text
-
-    @property
-    def absent(self) -> str:
-        """What holds without the key, if its default does not say it."""
-        return self._note(Example, Example()).absent
+    role: Role
+    rules: tuple[Rule, ...]
+    example: Example
 
     @property
     def description(self) -> str:
         """What the key is for, in sentences."""
-        for note in self.notes:
-            if isinstance(note, Also) and note.key == self.key:
-                return note.description
-        return _descriptions(self.section)[self.field]
+        return _descriptions(self.section)[self.key]
 
     @property
     def shown_default(self) -> str:
         """The default as it is written in TOML."""
         return self.kind.show(self.default)
-
-    def _note(self, kind: type[T], default: T) -> T:
-        return next((note for note in self.notes if isinstance(note, kind)), default)
 
 
 @cache
@@ -177,25 +153,48 @@ def declared(section: type) -> tuple[Declared, ...]:
     """Return the settings of a section's type, in the order of its fields."""
     found: list[Declared] = []
     for field in fields(section):
-        is_annotated = get_origin(field.type) is Annotated
-        base, *notes = get_args(field.type) if is_annotated else (field.type,)
-        kind = _kind(base, notes)
-        if kind is None:
-            if notes:
-                raise TypeError(f"{section.__name__}.{field.name} needs a kind")
-            continue
-        name = field.name
-        found.append(Declared(name, name, kind, field.default, tuple(notes), section))
-        for also in (note for note in notes if isinstance(note, Also)):
-            kind = _kind(base, also.notes) or kind
-            found.append(Declared(also.key, name, kind, None, (*also.notes, also), section))
+        base, notes = _annotation(field.type)
+        keys = [(field.name, field.default, notes)]
+        keys += [(also.key, None, also.notes) for also in _of(Also, notes)]
+        for key, default, own in keys:
+            kind = next(_of(Kind, own), None) or _inferred(base)
+            if kind is not None:
+                role, rules = next(_of(Role, own), Role.VALUE), tuple(_of(Rule, own))
+                example = next(_of(Example, own), Example())
+                found.append(
+                    Declared(section, field.name, key, kind, default, role, rules, example)
+                )
+            elif own:
+                raise TypeError(f"{section.__name__}.{key} needs a kind")
     return tuple(found)
+
+
+def _annotation(annotation: object) -> tuple[object, tuple[object, ...]]:
+    """Return a type and what stands beside it."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, ()
+    base, *notes = get_args(annotation)
+    return base, tuple(notes)
+
+
+def _of(kind: type[T], notes: Iterable[object]) -> Iterator[T]:
+    return (note for note in notes if isinstance(note, kind))
+
+
+def _inferred(base: object) -> Kind | None:
+    """Return the kind that follows from a type, if one does."""
+    if base is bool:
+        return flag()
+    if get_origin(base) is Literal:
+        return words(*get_args(base))
+    return file_path() if Path in {base, *get_args(base)} else None
 
 
 @cache
 def _descriptions(section: type) -> dict[str, str]:
-    """Return what stands below the fields of a section and of those that it extends."""
-    found: dict[str, str] = {}
+    """Return what stands below the fields of a section, and beside further keys."""
+    notes = (note for field in fields(section) for note in _annotation(field.type)[1])
+    found = {also.key: also.description for also in _of(Also, notes)}
     for cls in reversed(section.__mro__[:-1]):
         statements = ast.walk(ast.parse(inspect.getsource(cls)))
         (body,) = (part.body for part in statements if isinstance(part, ast.ClassDef))
@@ -204,18 +203,6 @@ def _descriptions(section: type) -> dict[str, str]:
                 case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
                     found[name] = " ".join(text.split())
     return found
-
-
-def _kind(base: object, notes: Sequence[object]) -> Kind | None:
-    """Return the kind among the notes, or the one that follows from the type."""
-    for note in notes:
-        if isinstance(note, Kind):
-            return note
-    if base is bool:
-        return flag()
-    if get_origin(base) is Literal:
-        return words(*get_args(base))
-    return file_path() if Path in {base, *get_args(base)} else None
 
 
 @dataclass(frozen=True, slots=True)

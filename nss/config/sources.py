@@ -18,6 +18,12 @@ from nss.config.values import (
 )
 
 
+def format_string(description: str, *, for_source: bool) -> Also:
+    """Return the key that gives a feed output format string instead of a format's name."""
+    example = Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds")
+    return Also("format_string", description, (format_text(for_source=for_source), example))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonSourceConfig:
     """What every source has."""
@@ -27,13 +33,9 @@ class CommonSourceConfig:
         FormatChoice,
         format_name(for_source=True),
         Role.FORMAT,
-        Also(
-            "format_string",
+        format_string(
             "The feed output format string that wrote the records, instead of `format`.",
-            (
-                format_text(for_source=True),
-                Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds"),
-            ),
+            for_source=True,
         ),
     ] = AUTO
     """The feed format of the records. `auto` recognises a preset from the records, `json` reads

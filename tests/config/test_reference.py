@@ -41,14 +41,14 @@ def toml_value(text: str) -> object:
 @pytest.mark.parametrize("entry", SETTINGS)
 def test_a_default_is_a_value_that_its_setting_takes(entry: Declared) -> None:
     if entry.default is MISSING or entry.default is None:
-        assert entry.example or entry.absent
+        assert entry.example.text or entry.example.absent
     else:
         assert entry.kind.read(toml_value(entry.shown_default)) == entry.default
 
 
-@pytest.mark.parametrize("entry", [one for one in SETTINGS if one.values[0].example])  # type: ignore[union-attr]
+@pytest.mark.parametrize("entry", [one for one in SETTINGS if one.values[0].example.text])  # type: ignore[union-attr]
 def test_an_example_is_a_value_that_its_setting_takes(entry: Declared) -> None:
-    entry.kind.read(toml_value(entry.example))
+    entry.kind.read(toml_value(entry.example.text))
 
 
 @pytest.mark.parametrize("entry", SETTINGS)
@@ -140,7 +140,7 @@ def test_every_commented_line_of_the_sample_is_the_default_or_the_example() -> N
                 continue
             kind = entry.kind
             right = (
-                kind.read(toml_value(entry.example))
+                kind.read(toml_value(entry.example.text))
                 if entry.default is MISSING or entry.default is None
                 else entry.default
             )
