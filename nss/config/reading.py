@@ -141,11 +141,9 @@ class Reading:
     def _rules(self, section: type, table: Mapping[str, object], where: str) -> None:
         """Note the keys of a table that don't go together."""
         for entry in declared(section):
-            value = table.get(entry.key, False)
-            for rule in entry.rules if value is not False else ():
-                if rule.is_broken(table):
-                    shown = value if rule.shows_value else None
-                    self._note(f"{where}.{entry.key}", shown, rule.reason.format(key=entry.key))
+            for rule in entry.broken_rules(table):
+                shown = table[entry.key] if rule.shows_value else None
+                self._note(f"{where}.{entry.key}", shown, rule.reason.format(key=entry.key))
 
     def _always(self, section: type[T], tables: Mapping[str, object], key: str) -> T:
         """Return a section that needs no key, with the defaults for what is wrong."""

@@ -69,7 +69,7 @@ _SECRET = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a key that is given asks of another key of its table; `false` counts as not given."""
+    """What a key that is given asks of another key of its table."""
 
     is_broken: Callable[[Mapping[str, object]], bool]
     reason: str
@@ -146,6 +146,12 @@ class Declared:
     def shown_default(self) -> str:
         """The default as it is written in TOML."""
         return self.kind.show(self.default)
+
+    def broken_rules(self, table: Mapping[str, object]) -> Iterator[Rule]:
+        """Yield the rules that a table breaks, if it has the key, and not as a flag that is off."""
+        is_off = table.get(self.key) is self.default is False
+        if self.key in table and not is_off:
+            yield from (rule for rule in self.rules if rule.is_broken(table))
 
 
 @cache

@@ -59,6 +59,6 @@ def _values(section: object) -> Tables:
         elif entry.default is not None:
             values[entry.key] = entry.kind.none
     for held in settings:  # a default may not stand alone, like how many rotated files are kept
-        if any(rule.is_broken(values) for rule in held.entry.rules):
-            values.pop(held.entry.key, None)
+        if any(held.entry.broken_rules(values)):
+            del values[held.entry.key]
     return values

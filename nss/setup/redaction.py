@@ -22,9 +22,9 @@ _SHORTEST = 6
 
 _MAX_BYTES = 64 << 10
 
-_KEYS = {entry.key: entry.role for kind in SECTION_TYPES for entry in declared(kind)}
-_SECRET_KEYS = "|".join(key for key, role in _KEYS.items() if role.is_secret)
-_STATE_KEY = next(key for key, role in _KEYS.items() if role is Role.STATE_FOLDER)
+_SETTINGS = [entry for section in SECTION_TYPES for entry in declared(section)]
+_SECRET_KEYS = "|".join({entry.key for entry in _SETTINGS if entry.role.is_secret})
+_STATE_KEY = next(entry.key for entry in _SETTINGS if entry.role is Role.STATE_FOLDER)
 # The misspelled key of a file counts too.
 _NAMED = re.compile(
     rf"""({_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY})["']?\s*=\s*["']([^"'\n]+)["']"""
