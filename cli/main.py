@@ -11,7 +11,7 @@ from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
-from nss.config.load import DEFAULT_CONFIG
+from nss.config import DEFAULT_CONFIG
 from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2

@@ -12,10 +12,9 @@ from typing import Any
 import typer
 
 from nss.config import load as configuration
-from nss.config.kinds import FilePath
+from nss.config.kinds import InvalidValue, Kind, file_path
 from nss.config.load import Config, ConfigProblems
-from nss.config.setting import Kind, Refused
-from nss.config.values import Destination, FormatName, ListenAddress, Zone
+from nss.config.values import destination, format_name, listen_address, zone_name
 from nss.errors import ConfigError, InputMissing, NssError, UsageError
 from nss.files.private import write_private
 from nss.mcas.access import audit_log
@@ -29,7 +28,7 @@ SAMPLE = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
 _MODE = 0o640
 _SUDO = "run the command with sudo"
 _NONE = "none"
-_LISTEN = ListenAddress(off=False)
+_LISTEN = listen_address()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +137,9 @@ def target(text: str) -> Target:
         return Target("file", text.removeprefix("file:"))
     if mark and scheme in {"udp", "tcp", "tls"}:
         try:
-            return Target(scheme, str(Destination().read(place)))  # type: ignore[arg-type]
-        except Refused as refused:
-            raise UsageError(f"configure: {refused.problems[0].reason}: {place}") from None
+            return Target(scheme, str(destination().read(place)))  # type: ignore[arg-type]
+        except InvalidValue as error:
+            raise UsageError(f"configure: {error.problems[0].reason}: {place}") from None
     raise UsageError(
         f"configure: this is no place for records: {text}",
         tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
@@ -155,12 +154,14 @@ def _interview(plan: Plan) -> Plan:
         token = ""
         if push:
             token = _ask("File with the token of those who push", plan.token_file, _as_it_is)
-        file = _ask("Follow the file", plan.file, _checked(FilePath()))
+        file = _ask("Follow the file", plan.file, _checked(file_path()))
         if tcp or push or file:
             break
         typer.echo("  Records have to come from somewhere.")
-    feed_format = _ask("Feed format (a preset or a .fof file)", plan.format, _checked(FormatName()))
-    zone = _ask("Time zone of the lines", plan.zone, _checked(Zone()))
+    feed_format = _ask(
+        "Feed format (a preset or a .fof file)", plan.format, _checked(format_name())
+    )
+    zone = _ask("Time zone of the lines", plan.zone, _checked(zone_name()))
     typer.echo(
         "Records go to udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas."
     )
@@ -184,8 +185,8 @@ def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
             return ""
         try:
             check(text)
-        except Refused as refused:
-            typer.echo(f"  {refused.problems[0].reason}")
+        except InvalidValue as error:
+            typer.echo(f"  {error.problems[0].reason}")
         except NssError as error:
             typer.echo(f"  {error}".replace("\n", "\n  "))
         else:

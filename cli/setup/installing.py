@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 
 from cli.asking import harmless, service_settings
-from nss.config.load import DEFAULT_CONFIG, ServiceConfig
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ServiceConfig
 from nss.errors import ConfigError, InputMissing, UsageError
 from nss.files.private import write_private
 from nss.mcas.access import audit_log

@@ -4,7 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from nss.config.load import DEFAULT_CONFIG, ConfigProblems, McasConfig, ServiceConfig
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
 from nss.config.reading import Reading
 from nss.errors import ConfigError, InputMissing
 from nss.https.limiter import Limiter

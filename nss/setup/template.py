@@ -16,7 +16,7 @@ from nss.config.load import (
     SyslogUdpSinkConfig,
     TcpSourceConfig,
 )
-from nss.config.setting import toml_text
+from nss.config.toml import toml_text
 
 Way = Literal["udp", "tcp", "tls", "file", "mcas"]
 
