@@ -21,7 +21,7 @@ from formats.pipeline import Pipeline
 from formats.rendering.renderer import Renderer
 from nss.feeds import feed
 from nss.service import service
-from nss.sinks.syslog.udp_sockets import Path as UdpPath
+from nss.sinks.syslog.udp_sockets import UdpPath
 
 _CONFIG = """\
 [service]

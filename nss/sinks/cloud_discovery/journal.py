@@ -31,7 +31,7 @@ class _StoredUpload(msgspec.Struct, frozen=True):
     batches: list[BatchKey]
 
 
-class _Stored(msgspec.Struct, frozen=True):
+class _StoredJournal(msgspec.Struct, frozen=True):
     form: int
     delivered: list[BatchKey]
     unfinished: _StoredUpload | None
@@ -63,7 +63,7 @@ class UploadJournal:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return
-        stored = msgspec.json.decode(data, type=_Stored)
+        stored = msgspec.json.decode(data, type=_StoredJournal)
         if stored.form != _FORM:
             raise ValueError(f"form {stored.form} is not known")
         self._remember(stored.delivered)
@@ -97,5 +97,5 @@ class UploadJournal:
         if self.unfinished is not None:
             url, batches = self.unfinished.url, self.unfinished.batches
             unfinished = _StoredUpload(url.reveal(), list(batches))
-        stored = _Stored(_FORM, list(self._order), unfinished)
+        stored = _StoredJournal(_FORM, list(self._order), unfinished)
         write_private(self._path, msgspec.json.encode(stored))

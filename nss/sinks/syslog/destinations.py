@@ -29,7 +29,7 @@ async def resolve_name(host: str, port: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Endpoint:
     """One address of one destination."""
 
     host: str
@@ -74,8 +74,8 @@ class Destinations:
         self._resolve_secs = resolve_secs
         self._failback_secs = failback_secs
         self._clock = clock
-        self._in_use: Target | None = None
-        self._suspects: set[Target] = set()
+        self._in_use: Endpoint | None = None
+        self._suspects: set[Endpoint] = set()
         self._failback_at = -math.inf
         self.lookup_error = "no destination is configured"
 
@@ -83,9 +83,9 @@ class Destinations:
         """Return what is in use, or what would be tried first."""
         if self._in_use is not None:
             return str(self._in_use)
-        return ", ".join(str(Target(d.host, d.port, d.host)) for d in self._destinations[:1])
+        return ", ".join(str(Endpoint(d.host, d.port, d.host)) for d in self._destinations[:1])
 
-    async def current(self) -> Target | None:
+    async def current(self) -> Endpoint | None:
         """Return the target to send to now, `None` if no name has an address."""
         now = self._clock()
         targets = self._targets()
@@ -99,17 +99,17 @@ class Destinations:
         self._in_use = self._choose(targets, now)
         return self._in_use
 
-    def is_suspect(self, target: Target) -> bool:
+    def is_suspect(self, target: Endpoint) -> bool:
         """Return whether the target has failed and has not worked since."""
         return target in self._suspects
 
-    def worked(self, target: Target) -> None:
+    def worked(self, target: Endpoint) -> None:
         """The target takes messages."""
         if target in self._suspects:
             self._suspects.discard(target)
             events.destination_recovered(self._feed, str(target))
 
-    def failed(self, target: Target, why: str) -> None:
+    def failed(self, target: Endpoint, why: str) -> None:
         """The target takes no messages: the one after it is next, then the first again."""
         events.destination_failed(self._feed, str(target), why)
         self._suspects.add(target)
@@ -134,16 +134,16 @@ class Destinations:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    def _targets(self) -> list[Target]:
+    def _targets(self) -> list[Endpoint]:
         return list(
             dict.fromkeys(
-                Target(destination.host, destination.port, address)
+                Endpoint(destination.host, destination.port, address)
                 for destination in self._destinations
                 for address in destination.addresses
             )
         )
 
-    def _choose(self, targets: list[Target], now: float) -> Target | None:
+    def _choose(self, targets: list[Endpoint], now: float) -> Endpoint | None:
         if not targets:
             return None
         in_use = self._in_use
@@ -183,7 +183,7 @@ class Destinations:
         known = destination.addresses
         kept = [address for address in known if address in found]
         destination.addresses = kept + [address for address in found if address not in kept]
-        gone = {Target(destination.host, destination.port, a) for a in known if a not in found}
+        gone = {Endpoint(destination.host, destination.port, a) for a in known if a not in found}
         self._suspects -= gone
         if known and (gone or len(found) != len(known)):
             events.addresses_changed(self._feed, destination.host, known, destination.addresses)

@@ -22,7 +22,7 @@ class Chunk:
     """Whether a peer's TCP has acknowledged all of it; it may be kept for `resend_secs` still."""
 
 
-class Kept:
+class ResendBuffer:
     """Chunks of the present connection, and those `owed` to the next, oldest first.
 
     What no peer has confirmed is kept whatever its size: the kernel's send buffer bounds it.

@@ -28,10 +28,10 @@ from typing import Literal
 
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, events
 from nss.sinks.backoff import Backoff
-from nss.sinks.syslog.destinations import Destinations, Resolve, Target, resolve_name
+from nss.sinks.syslog.destinations import Destinations, Endpoint, Resolve, resolve_name
 from nss.sinks.syslog.header import Header, Now, utc_now
 from nss.sinks.syslog.pacing import Pace
-from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, Kept
+from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, ResendBuffer
 from nss.sinks.syslog.tcp_connection import Connection
 from nss.sinks.syslog.tls_stream import TlsStream
 from nss.tls import why
@@ -121,7 +121,7 @@ class SyslogTcpSink:
         self._clock = clock
         self._backoff = Backoff(jitter)
         self._pace = Pace(max_messages_per_sec, clock=clock) if max_messages_per_sec else None
-        self._kept = Kept(resend_secs, clock, resend_max_bytes)
+        self._kept = ResendBuffer(resend_secs, clock, resend_max_bytes)
         self._connection: Connection | None = None
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
@@ -180,7 +180,7 @@ class SyslogTcpSink:
     async def _send(self, lines: Sequence[bytes]) -> Outcome:
         """Send what is owed from earlier connections, then the lines."""
         progress = _Progress(lines, self._header())
-        tried: set[Target] = set()
+        tried: set[Endpoint] = set()
         reason = ""
         while True:
             target = await self._destinations.current()
@@ -210,7 +210,7 @@ class SyslogTcpSink:
             self.last_error = None
             return rejected or Delivered()
 
-    async def _connection_to(self, target: Target) -> Connection:
+    async def _connection_to(self, target: Endpoint) -> Connection:
         """Return the connection to `target`; one that leads elsewhere ends once it is there."""
         present = self._connection
         if present is not None and present.target == target:
@@ -319,7 +319,7 @@ class SyslogTcpSink:
 
 
 def _tls_to(
-    context: ssl.SSLContext | None, server_name: str | None, target: Target
+    context: ssl.SSLContext | None, server_name: str | None, target: Endpoint
 ) -> TlsStream | None:
     """Return TLS to a target, if there is a context for it."""
     if context is None:

@@ -16,7 +16,7 @@ import sys
 import termios
 from collections.abc import Callable
 
-from nss.sinks.syslog.destinations import Target
+from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tls_stream import READ_BYTES, TlsStream
 
 VERDICT_SECS = 0.5
@@ -40,7 +40,7 @@ class Connection:
 
     def __init__(
         self,
-        target: Target,
+        target: Endpoint,
         tls: TlsStream | None,
         *,
         stall_secs: float,

@@ -20,10 +20,10 @@ from operator import attrgetter
 
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong, events
 from nss.sinks.backoff import Backoff
-from nss.sinks.syslog.destinations import Destinations, Resolve, Target, resolve_name
+from nss.sinks.syslog.destinations import Destinations, Endpoint, Resolve, resolve_name
 from nss.sinks.syslog.header import Header, Now, utc_now
 from nss.sinks.syslog.pacing import Pace
-from nss.sinks.syslog.udp_sockets import Path, SendOf
+from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
 
 MIN_MESSAGE_BYTES = 480
 """What every syslog receiver must take (RFC 5424 6.1): the limit never falls below."""
@@ -145,7 +145,7 @@ class SyslogUdpSink:
         self._send_of = send_of
         self._backoff = Backoff(jitter)
         self._pace = Pace(max_messages_per_sec, clock=clock) if max_messages_per_sec else None
-        self._path: Path | None = None
+        self._path: UdpPath | None = None
         self.max_line_bytes = max_message_bytes - len(self._header())
 
     @property
@@ -167,7 +167,7 @@ class SyslogUdpSink:
         if not lines:
             return Delivered()
         progress = _Progress(lines, self._ports(keys), self._header())
-        tried: set[Target] = set()
+        tried: set[Endpoint] = set()
         reason = ""
         while True:
             target = await self._destinations.current()
@@ -202,12 +202,12 @@ class SyslogUdpSink:
         ports, crc32 = self._source_ports, zlib.crc32
         return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
 
-    async def _path_to(self, target: Target) -> Path:
+    async def _path_to(self, target: Endpoint) -> UdpPath:
         """Return the open path to `target`, after closing one that leads elsewhere."""
         if self._path is not None and self._path.target == target:
             return self._path
         await self._close_path()
-        path = Path(target, self._send_of)
+        path = UdpPath(target, self._send_of)
         try:
             await path.open(self._source_ports, self._sndbuf_bytes)
         except BaseException:
@@ -221,7 +221,7 @@ class SyslogUdpSink:
         if path is not None:
             await path.close()
 
-    async def _hand_over(self, progress: _Progress, path: Path) -> Outcome:
+    async def _hand_over(self, progress: _Progress, path: UdpPath) -> Outcome:
         """Send what is left to one target. Raises OSError when that takes no more."""
         progress.first = progress.sent
         probing = self._heard_late(path) or self._destinations.is_suspect(path.target)
@@ -238,7 +238,7 @@ class SyslogUdpSink:
             await asyncio.sleep(0)
         return Delivered()
 
-    def _heard_late(self, path: Path) -> bool:
+    def _heard_late(self, path: UdpPath) -> bool:
         """Return whether messages of earlier sends were refused meanwhile."""
         errors = path.take_errors()
         for error in errors.values():
@@ -246,7 +246,7 @@ class SyslogUdpSink:
         return any(error.errno != errno.EMSGSIZE for error in errors.values())
 
     async def _burst(
-        self, progress: _Progress, path: Path, size: int, *, probing: bool
+        self, progress: _Progress, path: UdpPath, size: int, *, probing: bool
     ) -> Outcome | None:
         """Send up to `size` lines; return an outcome if the next line can't be sent as it is."""
         start = progress.sent
@@ -269,7 +269,7 @@ class SyslogUdpSink:
         await self._wait(progress, path, stop)
         return None
 
-    def _concerns_next_line(self, error: OSError, progress: _Progress, path: Path) -> bool:
+    def _concerns_next_line(self, error: OSError, progress: _Progress, path: UdpPath) -> bool:
         """Return whether a failed send is about its own line, not about an earlier datagram.
 
         EMSGSIZE may be either: a router can answer with it as well.
@@ -280,7 +280,7 @@ class SyslogUdpSink:
         return known or progress.message_bytes > path.max_datagram_bytes()
 
     def _go_back(
-        self, progress: _Progress, path: Path, errors: dict[int, OSError]
+        self, progress: _Progress, path: UdpPath, errors: dict[int, OSError]
     ) -> Outcome | None:
         """Go back to what the errors put in doubt; raise one unless it is only about sizes."""
         reached = progress.sent
@@ -295,7 +295,7 @@ class SyslogUdpSink:
         progress.too_long |= {progress.sent, reached}
         return None
 
-    async def _wait(self, progress: _Progress, path: Path, error: OSError) -> None:
+    async def _wait(self, progress: _Progress, path: UdpPath, error: OSError) -> None:
         """Give full send buffers time to drain; raise `error` when they never do."""
         if progress.waited_secs >= self._stall_secs:
             raise error
@@ -304,7 +304,7 @@ class SyslogUdpSink:
         progress.waited_secs += delay_secs
         await asyncio.sleep(delay_secs)
 
-    def _too_long(self, progress: _Progress, path: Path) -> TooLong | Rejected:
+    def _too_long(self, progress: _Progress, path: UdpPath) -> TooLong | Rejected:
         """Lower the limit to what the path is known to take, else to half of the line's size."""
         size_bytes, limit_bytes = progress.message_bytes, path.max_datagram_bytes()
         max_bytes = limit_bytes if size_bytes > limit_bytes else size_bytes // 2
@@ -323,5 +323,5 @@ def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _sentence(target: Target, error: OSError) -> str:
+def _sentence(target: Endpoint, error: OSError) -> str:
     return f"sending failed: {_why(error)} ({target})"

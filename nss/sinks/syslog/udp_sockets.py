@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncio_dgram
 
-from nss.sinks.syslog.destinations import Target
+from nss.sinks.syslog.destinations import Endpoint
 
 SendOf = Callable[[socket.socket], Callable[[bytes], int]]
 
@@ -64,10 +64,10 @@ class Burst:
     error: OSError | None = None
 
 
-class Path:
+class UdpPath:
     """The sockets to one target; each has a source port of its own."""
 
-    def __init__(self, target: Target, send_of: SendOf) -> None:
+    def __init__(self, target: Endpoint, send_of: SendOf) -> None:
         self.target = target
         self._send_of = send_of
         self._streams: list[Any] = []

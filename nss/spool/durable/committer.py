@@ -71,7 +71,7 @@ class Work:
 
 
 @dataclass(slots=True)
-class Report:
+class CommitReport:
     """What came of one transaction; the callbacks are for the thread that asked."""
 
     callbacks: list[Callable[[], None]] = field(default_factory=list)
@@ -91,7 +91,11 @@ class Committer:
     """Runs the store in a thread of its own. `tell` gets reports there, and must not block."""
 
     def __init__(
-        self, store: Store, tell: Callable[[Report], None], at: At, again_secs: float = AGAIN_SECS
+        self,
+        store: Store,
+        tell: Callable[[CommitReport], None],
+        at: At,
+        again_secs: float = AGAIN_SECS,
     ) -> None:
         self._store = store
         self._tell = tell
@@ -204,7 +208,7 @@ class Committer:
         self._saved = self._store.save()
         try:
             report, left = self._transaction(accepting=accepting)
-        except _Refused as refused:
+        except _WorkFailed as refused:
             self._undo(self._saved)
             self._refuse(refused)
             return False
@@ -219,10 +223,10 @@ class Committer:
             self._checkpoint("PASSIVE")
         return True
 
-    def _transaction(self, *, accepting: bool) -> tuple[Report, deque[Append]]:
+    def _transaction(self, *, accepting: bool) -> tuple[CommitReport, deque[Append]]:
         """Return what came of it, and the batches that are left.
 
-        Raises `sqlite3.Error` or `_Refused`, after which nothing of it holds.
+        Raises `sqlite3.Error` or `_WorkFailed`, after which nothing of it holds.
         """
         store, callbacks = self._store, list[Callable[[], None]]()
         store.connection.execute("BEGIN IMMEDIATE")
@@ -262,9 +266,9 @@ class Committer:
             callbacks.append(partial(one.accepted, appended))
         return left, None
 
-    def _report(self, callbacks: list[Callable[[], None]]) -> Report:
+    def _report(self, callbacks: list[Callable[[], None]]) -> CommitReport:
         state = self._store.state
-        return Report(
+        return CommitReport(
             callbacks,
             last_sequence=state.last_sequence,
             used_bytes=state.used_bytes,
@@ -273,7 +277,7 @@ class Committer:
             last_error=self._last_error,
         )
 
-    def _refuse(self, refused: "_Refused") -> None:
+    def _refuse(self, refused: "_WorkFailed") -> None:
         """Take out what can't be done, whatever the disk does."""
         if isinstance(refused.what, Append):
             self._appends.remove(refused.what)
@@ -324,7 +328,7 @@ class Committer:
         self._at("after checkpoint")
 
 
-class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
+class _WorkFailed(Exception):  # noqa: N818 - it ends one thing that was asked for
     """Something can't be done, which is not the disk's fault."""
 
     def __init__(self, what: Append | Work, error: Exception) -> None:
@@ -333,12 +337,12 @@ class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
 
 
 def _attempt(what: Append | Work, run: Callable[[], T]) -> T:
-    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_Refused`."""
+    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_WorkFailed`."""
     try:
         return run()
     except _UNSTORABLE as error:
-        raise _Refused(what, error) from error
+        raise _WorkFailed(what, error) from error
     except sqlite3.Error:
         raise
     except Exception as error:
-        raise _Refused(what, error) from error
+        raise _WorkFailed(what, error) from error

@@ -29,7 +29,7 @@ class Lost:
     why: str
 
 
-class Reader:
+class BatchReader:
     """Reads for all cursors, one call at a time."""
 
     def __init__(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """The spool on disk, as the event loop sees it; `nss.spool.durable.schema` describes the file.
 
-All writing is done by one thread (`Committer`), which groups what waits into one transaction; all
-reading of what is not in memory any more by another (`Reader`). What the thread has committed is
+All writing is done by one thread (`Committer`), which groups what waits into one transaction; what
+is no longer in memory is read by another (`BatchReader`). What the committer has committed is
 reported back in order, and only the event loop's thread touches what is kept here.
 """
 
@@ -20,11 +20,11 @@ from nss.spool import Entry, KeptReject, SpoolError
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
-from nss.spool.durable.committer import AGAIN_SECS, Append, Committer, Report, Work
+from nss.spool.durable.committer import AGAIN_SECS, Append, CommitReport, Committer, Work
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.opening import Opened, open_file
-from nss.spool.durable.reader import Lost, Reader
+from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.schema import At, suspect
@@ -54,7 +54,7 @@ class DurableSpool:
         self.sealed = False
         self._replays = limits.replay_secs > 0
         self._closed = asyncio.Event()
-        self._changed = Bell()
+        self._changed = Signal()
         self._lock = opened.lock
         self._again_secs = again_secs
         self._loop = asyncio.get_running_loop()
@@ -65,9 +65,9 @@ class DurableSpool:
         self._turn = asyncio.Lock()
         self._inflight_bytes = 0
         self._unsaved_bytes = 0
-        self._settled = Bell()
+        self._settled = Signal()
         self._waiting = 0
-        self._reader = Reader(opened.path)
+        self._reader = BatchReader(opened.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._committer = Committer(opened.store, self._tell, at, again_secs)
         self._committer.start()
@@ -100,7 +100,7 @@ class DurableSpool:
         size = len(batch.data)
         async with self._turn:
             while self._inflight_bytes and self._inflight_bytes + size > INFLIGHT_BYTES:
-                await self._settled.rung()
+                await self._settled.wait()
             self._inflight_bytes += size
         future: asyncio.Future[int] = self._loop.create_future()
         future.add_done_callback(partial(self._landed, size))
@@ -177,7 +177,7 @@ class DurableSpool:
     def seal(self) -> None:
         """No more batches will come; cursors end after the last one."""
         self.sealed = True
-        self._changed.ring()
+        self._changed.notify()
 
     async def close(self) -> None:
         """Commit what is left to commit and let go of the file.
@@ -206,7 +206,7 @@ class DurableSpool:
 
     async def accepted_more(self) -> None:
         """Wait until something was accepted, dropped or sealed."""
-        await self._changed.rung()
+        await self._changed.wait()
 
     def cached(self, after: int, cursor: DurableCursor) -> Entry | None:
         """Return the first entry after a sequence that a cursor wants, if it is in memory."""
@@ -246,7 +246,7 @@ class DurableSpool:
 
         def settled() -> None:
             self._unsaved_bytes -= size
-            self._settled.ring()
+            self._settled.notify()
 
         def advanced(counted: object) -> None:
             settled()
@@ -259,7 +259,7 @@ class DurableSpool:
 
         self._committer.ask(Work(lambda store: feed_rows.advance(store, move), advanced, failed))
         while self._unsaved_bytes > UNSAVED_BYTES:
-            await self._settled.rung()
+            await self._settled.wait()
 
     def set_aside(self, feed: str, lost: Lost) -> None:
         """Keep a damaged batch where it holds up nobody."""
@@ -270,12 +270,12 @@ class DurableSpool:
 
     # What the committer reports.
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: CommitReport) -> None:
         """Hand a report to the event loop; called by the committer's thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._heard, report)
 
-    def _heard(self, report: Report) -> None:
+    def _heard(self, report: CommitReport) -> None:
         for callback in report.callbacks:
             callback()
         self.last_sequence = report.last_sequence
@@ -288,7 +288,7 @@ class DurableSpool:
             if feed in self._cursors:
                 self._cursors[feed].dropped(records, report.passed[feed])
         if report.callbacks or report.dropped:
-            self._changed.ring()
+            self._changed.notify()
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
         self._take_over(appended)
@@ -305,13 +305,13 @@ class DurableSpool:
 
     def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
         self._inflight_bytes -= data_bytes
-        self._settled.ring()
+        self._settled.notify()
 
     def _broken(self, error: BaseException) -> None:
         """Work that nobody waits for could not be done: the next to ask is told."""
         for cursor in self._cursors.values():
             cursor.failure = error
-        self._changed.ring()
+        self._changed.notify()
 
     def _closed_error(self) -> SpoolError:
         return SpoolError(f"spool: it is closed ({self.path})")
@@ -332,18 +332,18 @@ class DurableSpool:
         return await future
 
 
-class Bell:
+class Signal:
     """Wakes everybody who waits for it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake them."""
         event, self._event = self._event, asyncio.Event()
         event.set()
 
-    async def rung(self) -> None:
+    async def wait(self) -> None:
         """Wait for the next ring."""
         await self._event.wait()
 
