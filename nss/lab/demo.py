@@ -20,6 +20,7 @@ from typing import Self
 import orjson
 
 import nss
+from nss.config.sources import FileSourceConfig
 from nss.errors import ServiceError
 from nss.lab.collector import Collector
 from nss.lab.discovery import Discovery
@@ -30,7 +31,6 @@ HOST = "127.0.0.1"
 TICK_SECS = 0.02
 START_SECS = 10.0
 STOP_SECS = 20.0
-SAMPLE_MAX_RECORD_BYTES = 1 << 20
 
 _CONFIG = """\
 [service]
@@ -147,7 +147,7 @@ class Demo:
 
 def _sample_lines(path: Path) -> Iterator[bytes]:
     """Yield the records of a file, one a line, whatever it is laid out like."""
-    file = WholeFile("sample", path, max_record_bytes=SAMPLE_MAX_RECORD_BYTES)
+    file = WholeFile(FileSourceConfig(name="sample", path=path, follow=False))
     try:
         while (batch := file.read()) is not None:
             yield from batch.data.removesuffix(b"\n").split(b"\n")

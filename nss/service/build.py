@@ -37,6 +37,7 @@ from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.sources import Source
 from nss.sources.file.source import FileSource
+from nss.sources.http.auth import Credentials
 from nss.sources.http.source import HttpSource
 from nss.sources.stdin import StdinSource
 from nss.sources.tcp.source import TcpSource
@@ -54,44 +55,26 @@ def build_source(
     """Return the source of a kind; `is_full` tells whether the spool would make it wait."""
     match settings:
         case FileSourceConfig():
-            return FileSource(
-                settings.name,
-                settings.path,
-                follow=settings.follow,
-                max_record_bytes=settings.max_record_bytes,
-                poll_secs=settings.poll_secs,
-                position=position,
-            )
+            return FileSource(settings, position=position)
         case StdinSourceConfig():
-            return StdinSource(settings.name, max_record_bytes=settings.max_record_bytes)
+            return StdinSource(settings)
         case TcpSourceConfig():
-            return TcpSource(
-                settings.name,
-                settings.listen.host,
-                settings.listen.port,
-                framing=settings.framing,
-                ssl_context=_server_context(settings),
-                idle_secs=settings.idle_secs,
-                max_record_bytes=settings.max_record_bytes,
-                max_connections=settings.max_connections,
-            )
+            return TcpSource(settings, ssl_context=_server_context(settings))
         case HttpSourceConfig():
-            token_file, basic_file = settings.token_file, settings.basic_file
             return HttpSource(
-                settings.name,
-                settings.listen.host,
-                settings.listen.port,
-                path=settings.path,
-                token=None if token_file is None else read_token(token_file),
-                basic=None if basic_file is None else read_basic(basic_file),
-                max_record_bytes=settings.max_record_bytes,
-                max_body_bytes=settings.max_body_bytes,
-                max_decompressed_bytes=settings.max_decompressed_bytes,
-                max_connections=settings.max_connections,
-                body_secs=settings.body_secs,
-                ssl_context=_server_context(settings),
+                settings,
+                credentials=_credentials(settings),
                 is_full=is_full,
+                ssl_context=_server_context(settings),
             )
+
+
+def _credentials(settings: HttpSourceConfig) -> Credentials:
+    token_file, basic_file = settings.token_file, settings.basic_file
+    return Credentials(
+        token=None if token_file is None else read_token(token_file),
+        basic=None if basic_file is None else read_basic(basic_file),
+    )
 
 
 def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:

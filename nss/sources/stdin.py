@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS, Batch
+from nss.config.sources import StdinSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
 from nss.sources.framing.json import AutoFramer
@@ -22,12 +23,12 @@ class StdinSource:
     of our own that `stop` writes to.)
     """
 
-    def __init__(self, name: str, *, max_record_bytes: int, fd: int = 0) -> None:
-        self.name = name
+    def __init__(self, settings: StdinSourceConfig, *, fd: int = 0) -> None:
+        self.name = settings.name
         self.last_error: str | None = None
         self.ready = asyncio.Event()
         self._fd = fd
-        self._framer = AutoFramer(max_record_bytes)
+        self._framer = AutoFramer(settings.max_record_bytes)
         self._stopping = asyncio.Event()
         self._wake: int | None = None
 

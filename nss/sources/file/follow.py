@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nss.batch import BATCH_MAX_BYTES, Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources import events
 from nss.sources.file.logfile import LogFile, Position, kept_position
@@ -46,24 +47,18 @@ class Follower:
     """
 
     def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        max_record_bytes: int,
-        position: str | None = None,
-        settle_secs: float = 1.0,
+        self, settings: FileSourceConfig, position: str | None, *, settle_secs: float
     ) -> None:
         self.last_error: str | None = None
         self.at_end = False
         """Whether the last read found the end, so that another makes sense only later."""
-        self._name = name
-        self._path = path
-        self._max_record_bytes = max_record_bytes
+        self._name = settings.name
+        self._path = settings.path
+        self._max_record_bytes = settings.max_record_bytes
         self._settle_secs = settle_secs
         self._file: LogFile | None = None
-        self._framer = AutoFramer(max_record_bytes)
-        self._position = kept_position(name, path, position)
+        self._framer = AutoFramer(settings.max_record_bytes)
+        self._position = kept_position(settings.name, settings.path, position)
         """Where the last batch ended."""
         self._finished = self._position.finished if self._position else ()
         self._next: _Next | None = None

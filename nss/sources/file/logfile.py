@@ -21,14 +21,14 @@ TAIL_BYTES = 256
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Fingerprint(msgspec.Struct, frozen=True, array_like=True):
     """So many bytes at some place, and their checksum (BLAKE2b, 16 bytes, hex)."""
 
     size: int
     checksum: str
 
     @classmethod
-    def of(cls, data: bytes) -> "Seen":
+    def of(cls, data: bytes) -> "Fingerprint":
         """Return what `data` looks like when seen again."""
         return cls(len(data), blake2b(data, digest_size=16).hexdigest())
 
@@ -38,7 +38,7 @@ class FileId(msgspec.Struct, frozen=True, array_like=True):
 
     device: int
     inode: int
-    head: Seen
+    head: Fingerprint
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,7 +52,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
     file: FileId
     offset: int
-    tail: Seen
+    tail: Fingerprint
     mtime_ns: int
     spans_lines: bool | None = None
     finished: tuple[FileId, ...] = ()
@@ -93,7 +93,7 @@ class LogFile:
         self.path = path
         self.offset = 0
         self._tail = b""
-        self._head: Seen | None = None
+        self._head: Fingerprint | None = None
         # Without O_NONBLOCK, opening a named pipe would wait for its writer.
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         found = os.fstat(self._fd)
@@ -122,9 +122,9 @@ class LogFile:
         size, checksum = position.file.head.size, position.file.head.checksum
         start = position.offset - position.tail.size
         tail = os.pread(self._fd, position.tail.size, start)
-        if Seen.of(os.pread(self._fd, size, 0)) != Seen(size, checksum):
+        if Fingerprint.of(os.pread(self._fd, size, 0)) != Fingerprint(size, checksum):
             return False
-        if Seen.of(tail) != position.tail:
+        if Fingerprint.of(tail) != position.tail:
             return False
         self.offset = position.offset
         self._tail = tail
@@ -151,7 +151,7 @@ class LogFile:
         return Position(
             self.id,
             offset,
-            Seen.of(os.pread(self._fd, offset - start, start)),
+            Fingerprint.of(os.pread(self._fd, offset - start, start)),
             self.mtime_ns,
             spans_lines,
             finished,
@@ -161,13 +161,16 @@ class LogFile:
     def id(self) -> FileId:
         """What this file is known by, as long as it is."""
         if self._head is None or self._head.size < HEAD_BYTES:
-            self._head = Seen.of(os.pread(self._fd, HEAD_BYTES, 0))
+            self._head = Fingerprint.of(os.pread(self._fd, HEAD_BYTES, 0))
         return FileId(*self.inode, self._head)
 
     def has(self, file: FileId) -> bool:
         """Tell whether this is that file, perhaps grown since."""
         inode = (file.device, file.inode)
-        return inode == self.inode and Seen.of(os.pread(self._fd, file.head.size, 0)) == file.head
+        return (
+            inode == self.inode
+            and Fingerprint.of(os.pread(self._fd, file.head.size, 0)) == file.head
+        )
 
     @property
     def compressed(self) -> bool:

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from nss.batch import Batch
+from nss.config.sources import FileSourceConfig
 from nss.sources import Accept
 from nss.sources.file.follow import Follower
 from nss.sources.file.whole import WholeFile
@@ -21,33 +21,17 @@ class FileSource:
     """
 
     def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        follow: bool,
-        max_record_bytes: int,
-        poll_secs: float = 0.25,
-        settle_secs: float = 1.0,
-        position: str | None = None,
+        self, settings: FileSourceConfig, *, position: str | None = None, settle_secs: float = 1.0
     ) -> None:
-        self.name = name
+        self.name = settings.name
         self.ready = asyncio.Event()
-        self._poll_secs = poll_secs
+        self._poll_secs = settings.poll_secs
         self._stopping = asyncio.Event()
         self._reader: Follower | WholeFile
-        if follow:
-            self._reader = Follower(
-                name,
-                path,
-                max_record_bytes=max_record_bytes,
-                position=position,
-                settle_secs=settle_secs,
-            )
+        if settings.follow:
+            self._reader = Follower(settings, position, settle_secs=settle_secs)
         else:
-            self._reader = WholeFile(
-                name, path, max_record_bytes=max_record_bytes, position=position
-            )
+            self._reader = WholeFile(settings, position)
 
     async def run(self, accept: Accept) -> None:
         """Hand on the records until the end of the file, or until `stop` when it is followed.

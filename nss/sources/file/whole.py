@@ -2,12 +2,12 @@
 
 import gzip
 import zlib
-from pathlib import Path
 
 from nss.batch import BATCH_MAX_BYTES, Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources import events
-from nss.sources.file.logfile import LogFile, Position, Seen, kept_position
+from nss.sources.file.logfile import Fingerprint, LogFile, Position, kept_position
 from nss.sources.framing.json import AutoFramer
 
 
@@ -18,15 +18,13 @@ class WholeFile:
     same, grown or not.
     """
 
-    def __init__(
-        self, name: str, path: Path, *, max_record_bytes: int, position: str | None = None
-    ) -> None:
-        self._name = name
-        self._path = path
-        self._max_record_bytes = max_record_bytes
-        self._position = kept_position(name, path, position)
+    def __init__(self, settings: FileSourceConfig, position: str | None = None) -> None:
+        self._name = settings.name
+        self._path = settings.path
+        self._max_record_bytes = settings.max_record_bytes
+        self._position = kept_position(settings.name, settings.path, position)
         self._file: LogFile | None = None
-        self._framer = AutoFramer(max_record_bytes)
+        self._framer = AutoFramer(settings.max_record_bytes)
         self._unpacked: _Unpacked | None = None
         self._ended = False
 
@@ -70,7 +68,9 @@ class WholeFile:
         if self._unpacked is None:
             return file.position(framer.held_bytes, spans_lines=framer.spans_lines)
         offset = self._unpacked.offset - framer.held_bytes
-        return Position(file.id, offset, Seen.of(b""), file.mtime_ns, framer.spans_lines, gzip=True)
+        return Position(
+            file.id, offset, Fingerprint.of(b""), file.mtime_ns, framer.spans_lines, gzip=True
+        )
 
     def _open(self) -> LogFile:
         file = LogFile(self._path)

@@ -39,7 +39,7 @@ class Turn:
         self._since = time.monotonic()
 
 
-class Intake:
+class BodyBatcher:
     """Cuts a body into batches of about 1 MiB, in order.
 
     What the body begins with tells one record a line from JSON that spans lines, for each body

@@ -14,7 +14,7 @@ _DISCARD_BYTES = 16 << 20
 _DISCARD_SECS = 2.0
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer
+class HttpRefusal(Exception):  # noqa: N818 - it is an answer
     """The request is answered with `status`; `why` is a sentence, made of nothing it brought."""
 
     def __init__(
@@ -41,16 +41,16 @@ class Body:
         self._left_secs = secs
 
     async def read(self) -> bytes:
-        """Return what came, waiting for some. Raises `Refusal` and `GoneError`."""
+        """Return what came, waiting for some. Raises `HttpRefusal` and `GoneError`."""
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._left_secs):
                 part = await self._next()
         except TimeoutError:
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body takes too long") from None
+            raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, "the body takes too long") from None
         self._left_secs -= time.monotonic() - begun
         if self.received_bytes > self._max_bytes:
-            raise Refusal(
+            raise HttpRefusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body is longer than {self._max_bytes} bytes as sent",
             )

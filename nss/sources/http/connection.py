@@ -31,16 +31,16 @@ _CLOSE_SECS = 1.0
 _log = logging.getLogger("nss.uvicorn")
 _log.setLevel(logging.ERROR)
 
-App = Callable[..., Any]
-Refused = Callable[[str, int, str], None]
+AsgiApp = Callable[..., Any]
+OnRefused = Callable[[str, int, str], None]
 """Is told of a peer's request that was refused before it became one: peer, status, reason."""
 
 
-def server_config(app: App) -> uvicorn.Config:
+def server_config(app: AsgiApp) -> uvicorn.Config:
     """Return what the protocol needs of uvicorn's configuration."""
     config = uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=HttpConnection,
         interface="asgi3",
         # Nothing of these is wanted: no other loop, logging, addresses as headers claim them.
         loop="none",
@@ -58,7 +58,7 @@ def server_config(app: App) -> uvicorn.Config:
     return config
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """One connection. A head must come within `head_secs` and `MAX_HEAD_BYTES`."""
 
     def __init__(
@@ -68,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
         *,
         peer: tuple[str, int],
         head_secs: float,
-        refused: Refused,
+        refused: OnRefused,
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self.logger = _log

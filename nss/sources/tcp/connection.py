@@ -5,9 +5,7 @@ from enum import Enum
 from typing import cast
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS
-
-CLOSE_SECS = 1.0
-"""How long the peer has to answer the end of a TLS connection."""
+from nss.sources.listening import TLS_CLOSE_SECS
 
 
 class End(Enum):
@@ -19,7 +17,7 @@ class End(Enum):
     STOPPED = "the source was stopped"
 
 
-class Inflow(asyncio.Protocol):
+class TcpConnection(asyncio.Protocol):
     """The receiving side of a connection.
 
     Only while `read` waits does the socket get read; a peer that sends faster than its records
@@ -51,7 +49,7 @@ class Inflow(asyncio.Protocol):
         self._size_bytes = 0
         return b"".join(blocks)
 
-    def stop(self) -> None:
+    def shutdown(self) -> None:
         """Read no further; what came is still returned by `read`."""
         self._ended(End.STOPPED)
 
@@ -61,7 +59,7 @@ class Inflow(asyncio.Protocol):
             return
         self._transport.close()
         try:
-            async with asyncio.timeout(CLOSE_SECS):
+            async with asyncio.timeout(TLS_CLOSE_SECS):
                 await self._lost.wait()
         except TimeoutError:
             pass

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.batch import Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources.file.follow import Follower
 from nss.sources.file.logfile import Position
 from nss.sources.file.source import FileSource
 from nss.telemetry import events
+from tests.parts import file_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -38,8 +40,7 @@ def lines(first: int, end: int, width: int = 20) -> bytes:
 
 
 def source(path: Path, *, follow: bool = False, position: str | None = None) -> FileSource:
-    return FileSource(
-        "web",
+    return file_source(
         path,
         follow=follow,
         max_record_bytes=MAX,
@@ -50,7 +51,8 @@ def source(path: Path, *, follow: bool = False, position: str | None = None) -> 
 
 
 def follower(path: Path, position: str | None = None, settle_secs: float = 0) -> Follower:
-    return Follower("web", path, max_record_bytes=MAX, position=position, settle_secs=settle_secs)
+    settings = FileSourceConfig(name="web", path=path, max_record_bytes=MAX)
+    return Follower(settings, position, settle_secs=settle_secs)
 
 
 def read_all(follower: Follower) -> bytes:
