@@ -1,6 +1,5 @@
 """Configuration to parts: the one place that knows which class a kind is."""
 
-import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping
 
@@ -30,7 +29,7 @@ from nss.errors import ServiceError
 from nss.feeds.collecting import CollectingFeed
 from nss.feeds.feed import Feed, Origin
 from nss.feeds.tap import Tap
-from nss.mcas.access import McasAccess, audit_log, uploads_folder
+from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog.tcp import SyslogTcpSink
@@ -85,65 +84,24 @@ def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
 
 def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink:
     """Return the sink of a feed. Raises `NssError` for one that can't be built."""
+    name = settings.name
     match settings.sink:
         case CloudDiscoverySinkConfig() as upload:
             # What uploads takes 30 MB, which a service without uploads does not need.
             from nss.sinks.cloud_discovery.sink import CloudDiscoverySink  # noqa: PLC0415
 
             return CloudDiscoverySink(
-                settings.name,
-                access.session(config),
-                uploads_folder(config.service.state_directory),
-                audit_log(config.service.state_directory),
-                source_type=config.mcas.source_type,
-                data_source=config.mcas.data_source,
-                max_records=upload.max_records,
-                max_bytes=upload.max_bytes,
-                max_secs=upload.max_secs,
-                gzip=upload.gzip,
+                name, upload, config.mcas, access.session(config), config.service.state_directory
             )
         case SyslogUdpSinkConfig() as udp:
-            return SyslogUdpSink(
-                settings.name,
-                udp.destinations,
-                pri=udp.pri,
-                rfc5424=udp.rfc5424,
-                hostname=udp.hostname or socket.gethostname(),
-                app_name=udp.app_name,
-                max_message_bytes=udp.max_message_bytes,
-                max_messages_per_sec=udp.max_messages_per_sec,
-                source_ports=udp.source_ports,
-                resolve_secs=udp.resolve_secs,
-                failback_secs=udp.failback_secs,
-            )
+            return SyslogUdpSink(name, udp)
         case SyslogTcpSinkConfig() as tcp:
             identity = (tcp.tls_ca, tcp.tls_certificate, tcp.tls_key)
             return SyslogTcpSink(
-                settings.name,
-                tcp.destinations,
-                framing=tcp.framing,
-                pri=tcp.pri,
-                rfc5424=tcp.rfc5424,
-                hostname=tcp.hostname or socket.gethostname(),
-                app_name=tcp.app_name,
-                max_message_bytes=tcp.max_message_bytes,
-                max_messages_per_sec=tcp.max_messages_per_sec,
-                ssl_context=client_context(*identity) if tcp.tls else None,
-                tls_server_name=tcp.tls_server_name,
-                connect_secs=tcp.connect_secs,
-                stall_secs=tcp.stall_secs,
-                resend_secs=tcp.resend_secs,
-                resolve_secs=tcp.resolve_secs,
-                failback_secs=tcp.failback_secs,
+                name, tcp, ssl_context=client_context(*identity) if tcp.tls else None
             )
         case FileSinkConfig() as file:
-            return FileSink(
-                settings.name,
-                "-" if file.path is None else file.path,
-                rotate_bytes=file.rotate_bytes,
-                rotate_keep=file.rotate_keep,
-                sync=file.sync,
-            )
+            return FileSink(name, file)
 
 
 def build_feed(

@@ -57,8 +57,9 @@ class Sink(Protocol):
     wants_keys: bool
     """Whether `send` should get the keys that order must be kept for (the record's user)."""
 
-    last_error: str | None
-    """What is wrong now, as a sentence; `None` while all is well."""
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong now, as a sentence; `None` while all is well."""
 
     @property
     def destination(self) -> str:

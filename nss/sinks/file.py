@@ -20,12 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import TypeVar
 
+from nss.config.sinks import FileSinkConfig
 from nss.errors import SinkError
 from nss.files.set_aside import Rename, set_aside
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
-
-STDOUT = "-"
 
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class FileSink:
-    """Appends the lines of a feed to `path`; `"-"` is standard output.
+    """Appends the lines of a feed to a file, or writes them to standard output.
 
     A new file gets mode 0640, less the umask. A file that a line would bring over `rotate_bytes`
     is set aside first, and `rotate_keep` of those are kept; what others append counts too. A file
@@ -57,11 +56,8 @@ class FileSink:
     def __init__(
         self,
         name: str,
-        path: str | os.PathLike[str],
+        settings: FileSinkConfig,
         *,
-        rotate_bytes: int | None = None,
-        rotate_keep: int = 10,
-        sync: bool = False,
         stdout_fd: int = 1,
         write: Callable[[int, memoryview], int] = os.write,
         rename: Rename = os.rename,
@@ -69,12 +65,12 @@ class FileSink:
     ) -> None:
         self.name = name
         self.last_error: str | None = None
-        self._path = os.fspath(path)
-        self._is_stdout = self._path == STDOUT
+        self._path = "" if settings.path is None else str(settings.path)
+        self._is_stdout = settings.path is None
         self.destination = "standard output" if self._is_stdout else self._path
-        self._rotate_bytes = rotate_bytes
-        self._rotate_keep = rotate_keep
-        self._sync = sync
+        self._rotate_bytes = settings.rotate_bytes
+        self._rotate_keep = settings.rotate_keep
+        self._sync = settings.sync
         self._write = write
         self._rename = rename
         self._fsync = fsync

@@ -13,12 +13,12 @@ from formats.reading.json import json_names
 from nss.batch import Batch
 from nss.feeds.feed import Feed, Origin
 from nss.lab.generator import RecordGenerator
-from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.spool.durable.spool import DurableSpool
 from nss.spool.durable.store import Limits
 from tests.crash.collectors import TcpCollector, UdpCollector, until
 from tests.crash.conftest import free_ports
 from tests.faults.conftest import Scene, settled, sink, web
+from tests.parts import udp_sink
 from tests.service.conftest import rendered
 
 
@@ -149,7 +149,7 @@ async def test_records_wait_while_the_name_is_gone_and_go_when_it_is_back(
     spool = await DurableSpool.open(tmp_path / "spool.db", Limits(1 << 30))
     cursor = await spool.cursor("out", ["web"])
     target = ("collector.example.com", udp.port)
-    destination = SyslogUdpSink("out", [target], resolve=resolve)
+    destination = udp_sink([target], resolve=resolve)
     origin = Origin(json_names(), FeedSettings(presets.load("QRADAR"), None))
     feed = Feed("out", cursor, destination, {"web": origin})
     running = asyncio.create_task(feed.run())

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery.journal import BatchKey
 
 _GZIP_LEVEL = 6
@@ -30,10 +31,8 @@ class Collection:
     def __init__(
         self,
         folder: Path,
+        settings: CloudDiscoverySinkConfig,
         *,
-        max_records: int,
-        max_bytes: int,
-        max_secs: float,
         clock: Callable[[], float] = time.monotonic,
         largest_batch: tuple[int, int] = (0, 0),
         new_file: Callable[[Path], IO[bytes]] = _new_file,
@@ -43,9 +42,9 @@ class Collection:
         self.batches: list[BatchKey] = []
         self._folder = folder
         self._new_file = new_file
-        self._max_records = max_records
-        self._max_bytes = max_bytes
-        self._max_secs = max_secs
+        self._max_records = settings.max_records
+        self._max_bytes = settings.max_bytes
+        self._max_secs = settings.max_secs
         self._clock = clock
         self._file: IO[bytes] | None = None
         self._gzipped: IO[bytes] | None = None

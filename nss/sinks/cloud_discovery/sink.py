@@ -15,9 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from nss.config.model import McasConfig
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi, UploadUrl
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -25,7 +28,6 @@ from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
-from nss.telemetry.audit import AuditLog
 
 THROTTLED_SECS = 5.0
 """How long to wait when the service asks for fewer requests and names no time."""
@@ -66,7 +68,8 @@ class Session(Protocol):
 class CloudDiscoverySink:
     """Collects lines for one data source, and uploads them as files.
 
-    Files being collected and the journal lie in `folder`. Transactions older than 90 days are
+    Files being collected and the journal lie in a folder of the state directory, and the audit log
+    beside it. Transactions older than 90 days are
     rejected. What only a person can mend stops the upload until the credentials change; that and
     its end are told in the audit log.
 
@@ -79,42 +82,31 @@ class CloudDiscoverySink:
     def __init__(
         self,
         name: str,
+        settings: CloudDiscoverySinkConfig,
+        mcas: McasConfig,
         session: Session,
-        folder: Path,
-        audit: AuditLog,
+        state_directory: Path,
         *,
-        source_type: str,
-        data_source: str,
-        max_records: int,
-        max_bytes: int,
-        max_secs: float,
-        gzip: bool,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
     ) -> None:
         self.name = name
         self.last_error: str | None = None
-        self.max_secs = max_secs
-        self.destination = f"Cloud Discovery, data source {data_source}"
+        self.max_secs = settings.max_secs
+        self.destination = f"Cloud Discovery, data source {mcas.data_source}"
         self._session = session
-        self._audit = audit
-        self._source_type = source_type
-        self._data_source = data_source
-        self._gzip = gzip
+        self._audit = audit_log(state_directory)
+        self._source_type = mcas.source_type
+        self._data_source = mcas.data_source
+        self._gzip = settings.gzip
         self._clock = clock
         self._now = now
         self._backoff = backoff or Backoff()
         self._age = AgeLimit(now)
+        folder = uploads_folder(state_directory)
         self._journal = UploadJournal(folder / f"{name}.json")
-        self._new_collection = partial(
-            Collection,
-            folder,
-            max_records=max_records,
-            max_bytes=max_bytes,
-            max_secs=max_secs,
-            clock=clock,
-        )
+        self._new_collection = partial(Collection, folder, settings, clock=clock)
         self._collection = self._new_collection()
         self._outgoing: Collection | None = None
         self._is_repeat = False

@@ -3,10 +3,10 @@
 import asyncio
 import math
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from nss.config.sinks import SyslogSinkConfig
 from nss.sinks import events
 
 LOOKUP_SECS = 5.0
@@ -55,24 +55,22 @@ class Destinations:
     """The destinations of one sink, in order of preference, and which of them is in use.
 
     Lookups run beside the sending; only a send without any known address waits for one. A
-    lookup that fails changes nothing. A target that failed is suspect until it has `worked`.
+    lookup that fails changes nothing. A endpoint that failed is suspect until it has `worked`.
     """
 
     def __init__(
         self,
         feed: str,
-        destinations: Sequence[tuple[str, int]],
+        settings: SyslogSinkConfig,
         *,
-        resolve: Resolve = resolve_name,
-        resolve_secs: float = 300.0,
-        failback_secs: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        resolve: Resolve,
+        clock: Callable[[], float],
     ) -> None:
         self._feed = feed
-        self._destinations = [_Destination(host, port) for host, port in destinations]
+        self._destinations = [_Destination(host, port) for host, port in settings.destinations]
         self._resolve = resolve
-        self._resolve_secs = resolve_secs
-        self._failback_secs = failback_secs
+        self._resolve_secs = settings.resolve_secs
+        self._failback_secs = settings.failback_secs
         self._clock = clock
         self._in_use: Endpoint | None = None
         self._suspects: set[Endpoint] = set()
@@ -86,45 +84,45 @@ class Destinations:
         return ", ".join(str(Endpoint(d.host, d.port, d.host)) for d in self._destinations[:1])
 
     async def current(self) -> Endpoint | None:
-        """Return the target to send to now, `None` if no name has an address."""
+        """Return the endpoint to send to now, `None` if no name has an address."""
         now = self._clock()
-        targets = self._targets()
+        endpoints = self._endpoints()
         for destination in self._destinations:
-            if not targets or now >= destination.look_up_at:
+            if not endpoints or now >= destination.look_up_at:
                 self._look_up(destination)
         lookups = {d.lookup for d in self._destinations if d.lookup is not None}
-        if not targets and lookups:
+        if not endpoints and lookups:
             await asyncio.wait(lookups, timeout=LOOKUP_SECS)
-            targets = self._targets()
-        self._in_use = self._choose(targets, now)
+            endpoints = self._endpoints()
+        self._in_use = self._choose(endpoints, now)
         return self._in_use
 
-    def is_suspect(self, target: Endpoint) -> bool:
-        """Return whether the target has failed and has not worked since."""
-        return target in self._suspects
+    def is_suspect(self, endpoint: Endpoint) -> bool:
+        """Return whether the endpoint has failed and has not worked since."""
+        return endpoint in self._suspects
 
-    def worked(self, target: Endpoint) -> None:
-        """The target takes messages."""
-        if target in self._suspects:
-            self._suspects.discard(target)
-            events.destination_recovered(self._feed, str(target))
+    def worked(self, endpoint: Endpoint) -> None:
+        """The endpoint takes messages."""
+        if endpoint in self._suspects:
+            self._suspects.discard(endpoint)
+            events.destination_recovered(self._feed, str(endpoint))
 
-    def failed(self, target: Endpoint, why: str) -> None:
-        """The target takes no messages: the one after it is next, then the first again."""
-        events.destination_failed(self._feed, str(target), why)
-        self._suspects.add(target)
+    def failed(self, endpoint: Endpoint, why: str) -> None:
+        """The endpoint takes no messages: the one after it is next, then the first again."""
+        events.destination_failed(self._feed, str(endpoint), why)
+        self._suspects.add(endpoint)
         for destination in self._destinations:
-            if (destination.host, destination.port) == (target.host, target.port):
+            if (destination.host, destination.port) == (endpoint.host, endpoint.port):
                 self._look_up(destination)
-        targets = self._targets()
-        if target not in targets:
+        endpoints = self._endpoints()
+        if endpoint not in endpoints:
             return
-        position = targets.index(target)
-        following = targets[(position + 1) % len(targets)]
+        position = endpoints.index(endpoint)
+        following = endpoints[(position + 1) % len(endpoints)]
         if position == 0:
             self._failback_at = self._clock() + self._failback_secs
-        if following != target:
-            events.failed_over(self._feed, str(target), str(following))
+        if following != endpoint:
+            events.failed_over(self._feed, str(endpoint), str(following))
         self._in_use = following
 
     async def close(self) -> None:
@@ -134,7 +132,7 @@ class Destinations:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    def _targets(self) -> list[Endpoint]:
+    def _endpoints(self) -> list[Endpoint]:
         return list(
             dict.fromkeys(
                 Endpoint(destination.host, destination.port, address)
@@ -143,19 +141,19 @@ class Destinations:
             )
         )
 
-    def _choose(self, targets: list[Endpoint], now: float) -> Endpoint | None:
-        if not targets:
+    def _choose(self, endpoints: list[Endpoint], now: float) -> Endpoint | None:
+        if not endpoints:
             return None
         in_use = self._in_use
         if in_use is None:
-            return targets[0]
-        if in_use not in targets:
+            return endpoints[0]
+        if in_use not in endpoints:
             # Its name has other addresses now; a destination keeps its turn.
-            same = [t for t in targets if (t.host, t.port) == (in_use.host, in_use.port)]
-            return (same or targets)[0]
-        if in_use != targets[0] and now >= self._failback_at:
+            same = [t for t in endpoints if (t.host, t.port) == (in_use.host, in_use.port)]
+            return (same or endpoints)[0]
+        if in_use != endpoints[0] and now >= self._failback_at:
             self._failback_at = now + self._failback_secs
-            return targets[0]
+            return endpoints[0]
         return in_use
 
     def _look_up(self, destination: _Destination) -> None:

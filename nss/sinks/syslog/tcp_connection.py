@@ -40,14 +40,14 @@ class Connection:
 
     def __init__(
         self,
-        target: Endpoint,
+        endpoint: Endpoint,
         tls: TlsStream | None,
         *,
         stall_secs: float,
         on_lost: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        self.target = target
+        self.endpoint = endpoint
         self.error: OSError | None = None
         self._tls = tls
         self._stall_secs = stall_secs
@@ -56,7 +56,7 @@ class Connection:
         self._opened_at = math.inf
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(
-            socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM
+            socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET, socket.SOCK_STREAM
         )
         self._outgoing = memoryview(b"")
         self._handed = 0
@@ -149,7 +149,7 @@ class Connection:
 
     async def _connect(self) -> None:
         try:
-            address = (self.target.address, self.target.port)
+            address = (self.endpoint.address, self.endpoint.port)
             await self._loop.sock_connect(self._socket, address)
         except OSError as error:
             number = error.errno

@@ -65,10 +65,10 @@ class Burst:
 
 
 class UdpPath:
-    """The sockets to one target; each has a source port of its own."""
+    """The sockets to one endpoint; each has a source port of its own."""
 
-    def __init__(self, target: Endpoint, send_of: SendOf) -> None:
-        self.target = target
+    def __init__(self, endpoint: Endpoint, send_of: SendOf) -> None:
+        self.endpoint = endpoint
         self._send_of = send_of
         self._streams: list[Any] = []
         self._readers: list[asyncio.Task[None]] = []
@@ -79,7 +79,7 @@ class UdpPath:
     async def open(self, source_ports: int, sndbuf_bytes: int | None) -> None:
         """Connect the sockets. Raises OSError, for example when there is no route."""
         for port in range(source_ports):
-            stream = await asyncio_dgram.connect((self.target.address, self.target.port))
+            stream = await asyncio_dgram.connect((self.endpoint.address, self.endpoint.port))
             self._streams.append(stream)
             self._readers.append(asyncio.create_task(self._read(port)))
             burst_socket = socket.socket(fileno=os.dup(stream.socket.fileno()))

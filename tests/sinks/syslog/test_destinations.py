@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nss.config.sinks import SyslogSinkConfig
+from nss.config.values import Address
 from nss.sinks.syslog.destinations import Destinations, Endpoint, resolve_name
 from nss.telemetry.events import counters
 
@@ -29,7 +31,7 @@ class Names:
 
 
 def destinations(names: Names, clock: "Clock", *hosts: str) -> Destinations:
-    configured = [(host, 514) for host in hosts]
+    configured = SyslogSinkConfig(destinations=tuple(Address(host, 514) for host in hosts))
     return Destinations("feed", configured, resolve=names, clock=clock)
 
 
@@ -166,7 +168,8 @@ async def test_lookups_under_way_end_with_close(clock: "Clock") -> None:
         await asyncio.Event().wait()
         return []
 
-    chosen = Destinations("feed", [("siem", 514)], resolve=never, clock=clock)
+    configured = SyslogSinkConfig(destinations=(Address("siem", 514),))
+    chosen = Destinations("feed", configured, resolve=never, clock=clock)
     waiting = asyncio.create_task(chosen.current())
     await started.wait()
     await chosen.close()

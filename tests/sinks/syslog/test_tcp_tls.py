@@ -17,6 +17,7 @@ from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.telemetry.events import counters
 from nss.tls import client_context
+from tests.parts import tcp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector, TlsCollector
@@ -35,7 +36,7 @@ async def sink_to() -> AsyncIterator[SinkTo]:
 
     def make(collector: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
         usual: dict[str, Any] = {"jitter": lambda: 0.0, "finish_secs": 0.05}
-        made.append(SyslogTcpSink("feed", [collector.address], **usual | options))
+        made.append(tcp_sink([collector.address], **usual | options))
         return made[-1]
 
     yield make
