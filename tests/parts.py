@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from nss.config.model import McasConfig
+from nss.config.model import DurableSpoolConfig, McasConfig, MemorySpoolConfig
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -29,6 +29,8 @@ from nss.sources.http.auth import Credentials
 from nss.sources.http.source import HttpSource
 from nss.sources.stdin import StdinSource
 from nss.sources.tcp.source import TcpSource
+from nss.spool.durable.spool import DurableSpool
+from nss.spool.memory import MemorySpool
 
 if TYPE_CHECKING:
     from nss.sinks.cloud_discovery.sink import Session
@@ -114,3 +116,14 @@ def _with_environment(seams: dict[str, Any]) -> dict[str, Any]:
     surrounding = {name: value for name, value in seams.items() if name in names}
     rest = {name: value for name, value in seams.items() if name not in names}
     return {**rest, "environment": Environment(**surrounding)}
+
+
+async def durable_spool(path: Path, **options: Any) -> DurableSpool:  # noqa: ANN401 - the spool's own
+    """Return a spool, opened."""
+    settings, seams = section(DurableSpoolConfig, {"path": path, **options})
+    return await DurableSpool.open(settings, **seams)
+
+
+def memory_spool(max_bytes: int, **seams: Any) -> MemorySpool:  # noqa: ANN401 - the spool's own
+    """Return a spool of so many bytes."""
+    return MemorySpool(MemorySpoolConfig(max_bytes=max_bytes), **seams)

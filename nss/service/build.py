@@ -43,7 +43,6 @@ from nss.sources.tcp.source import TcpSource
 from nss.spool import Cursor, Spool
 from nss.spool.durable.schema import At
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
 from nss.spool.memory import MemorySpool
 from nss.tls import client_context, server_context
 
@@ -152,13 +151,6 @@ async def open_spool(settings: SpoolConfig, at: At) -> Spool:
     """Return the spool, opened. Raises `SpoolError`. `at` is a seam for crash tests."""
     match settings:
         case MemorySpoolConfig():
-            return MemorySpool(settings.max_bytes)
+            return MemorySpool(settings)
         case DurableSpoolConfig():
-            limits = Limits(
-                settings.max_bytes,
-                min_free_bytes=settings.min_free_bytes,
-                drop_oldest=settings.when_full == "drop_oldest",
-                replay_secs=settings.replay_minutes * 60,
-                rejects_max_bytes=settings.rejects_max_bytes,
-            )
-            return await DurableSpool.open(settings.path, limits, at=at)
+            return await DurableSpool.open(settings, at=at)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from nss.batch import Account, Batch
+from nss.config.model import MemorySpoolConfig
 from nss.spool import REJECT_MAX_BYTES, Entry, KeptReject, Reject, SpoolClosed, SpoolError
 
 REJECTS_MAX_BYTES = 4 << 20
@@ -20,12 +21,12 @@ class MemorySpool:
 
     def __init__(
         self,
-        max_bytes: int,
+        settings: MemorySpoolConfig,
         *,
         overhead_bytes: int = 256,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.max_bytes = max_bytes
+        self.max_bytes = settings.max_bytes
         self._overhead_bytes = overhead_bytes
         self.now = now
         self._entries: deque[Entry] = deque()

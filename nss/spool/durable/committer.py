@@ -254,7 +254,7 @@ class Committer:
         left = deque(one for one in self._appends if not one.cancelled)
         # What was wrong is looked at even when nothing waits: a sender may have given up by now.
         if (left or self._last_error is not None) and self._store.lacks_space():
-            least = size_text(self._store.limits.min_free_bytes)
+            least = size_text(self._store.settings.min_free_bytes)
             return left, f"the file system has less than {least} free (spool.min_free_bytes)"
         while left and left[0].packed is not None:
             one, packed = left[0], left[0].packed

@@ -24,7 +24,6 @@ _MAGIC = b"SQLite format 3\0"
 class Opened:
     """A file that is open and locked."""
 
-    path: Path
     store: Store
     lock: IO[bytes]
 
@@ -50,7 +49,7 @@ def open_file(store: Store, at: At) -> Opened:
     if not whole:
         lock.close()
         raise _unusable(path, "it is damaged, and so is what was saved of it")
-    return Opened(path, store, lock)
+    return Opened(store, lock)
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -62,7 +62,7 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
     )
     store.take(feed, state.last_sequence + 1, records)
     state.last_sequence += batches
-    state.used_bytes += batches * store.limits.overhead_bytes
+    state.used_bytes += batches * store.overhead_bytes
     return int(records)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar, cast
 
 from nss.batch import Batch
+from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry, KeptReject, SpoolError
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.bookkeeping import FeedRow
@@ -28,7 +29,7 @@ from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.schema import At, suspect
-from nss.spool.durable.store import Appended, Limits, Store, free_bytes
+from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
 """So many bytes of records wait for the committer; beyond, `append` waits before it asks."""
@@ -44,15 +45,17 @@ class DurableSpool:
 
     durable = True
 
-    def __init__(self, opened: Opened, limits: Limits, at: At, again_secs: float) -> None:
-        self.path = opened.path
-        self.max_bytes = limits.max_bytes
+    def __init__(
+        self, settings: DurableSpoolConfig, opened: Opened, at: At, again_secs: float
+    ) -> None:
+        self.path = settings.path
+        self.max_bytes = settings.max_bytes
         self.last_error: str | None = None
         self.used_bytes = opened.store.state.used_bytes
         self.kept_rejects = opened.store.rejects.size[0]
         self.last_sequence = opened.store.state.last_sequence
         self.sealed = False
-        self._replays = limits.replay_secs > 0
+        self._replays = settings.replay_minutes > 0
         self._closed = asyncio.Event()
         self._changed = Signal()
         self._lock = opened.lock
@@ -67,7 +70,7 @@ class DurableSpool:
         self._unsaved_bytes = 0
         self._settled = Signal()
         self._waiting = 0
-        self._reader = BatchReader(opened.path)
+        self._reader = BatchReader(settings.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._committer = Committer(opened.store, self._tell, at, again_secs)
         self._committer.start()
@@ -75,23 +78,25 @@ class DurableSpool:
     @classmethod
     async def open(
         cls,
-        path: Path,
-        limits: Limits,
+        settings: DurableSpoolConfig,
         *,
         now: Callable[[], float] = time.time,
         free_bytes: Callable[[Path], int] = free_bytes,
+        overhead_bytes: int = 256,
         at: At = lambda _point: None,
         again_secs: float = AGAIN_SECS,
     ) -> Self:
         """Open or make the file. Raises `SpoolError`.
 
-        `now` gives seconds since the epoch, `free_bytes` what the file system of a folder has,
-        `again_secs` is how soon what failed is tried again, and `at` is a seam for crash tests.
+        `now` returns seconds since the epoch, `free_bytes` what the file system of a folder has
+        free, a batch is charged `overhead_bytes` beside its blob, what failed is tried again after
+        `again_secs`, and `at` is a seam for crash tests.
         """
+        store = Store(settings, now=now, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
         opened = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: open_file(Store(path, limits, now, free_bytes), at)
+            None, lambda: open_file(store, at)
         )
-        return cls(opened, limits, at, again_secs)
+        return cls(settings, opened, at, again_secs)
 
     # The contract of a spool.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nss.batch import Account, Batch
+from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
 from nss.spool.durable.packing import Packed, Packer
@@ -32,19 +33,6 @@ WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :fe
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the spool may hold, and for how long."""
-
-    max_bytes: int
-    min_free_bytes: int = 0
-    drop_oldest: bool = False
-    replay_secs: float = 0.0
-    rejects_max_bytes: int = 64 << 20
-    overhead_bytes: int = 256
-    """What a batch is charged beside its blob."""
-
-
-@dataclass(frozen=True, slots=True)
 class Appended:
     """A batch that was written, and the feeds that take it."""
 
@@ -53,17 +41,23 @@ class Appended:
 
 
 class Store:
-    """The tables. `now` gives seconds since the epoch; `free_bytes` what the file system has."""
+    """The tables.
+
+    `now` returns seconds since the epoch, `free_bytes` what the file system of a folder has free.
+    A batch is charged `overhead_bytes` beside its blob.
+    """
 
     def __init__(
         self,
-        path: Path,
-        limits: Limits,
+        settings: DurableSpoolConfig,
+        *,
         now: Callable[[], float],
         free_bytes: Callable[[Path], int],
+        overhead_bytes: int,
     ) -> None:
-        self.path = path
-        self.limits = limits
+        self.path = settings.path
+        self.settings = settings
+        self.overhead_bytes = overhead_bytes
         self.state = State()
         self.connection: sqlite3.Connection
         self.rejects: RejectsTable
@@ -87,13 +81,12 @@ class Store:
         (state.passed,) = connection.execute(
             "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
         ).fetchone()
-        overhead = self.limits.overhead_bytes
         (state.used_bytes,) = connection.execute(
             "SELECT coalesce(sum(size), 0) + (SELECT count(*) FROM batches) * ? "
             "FROM (SELECT max(stored_bytes) AS size FROM batches GROUP BY body)",
-            (overhead,),
+            (self.overhead_bytes,),
         ).fetchone()
-        self.rejects = RejectsTable(connection, self.limits.rejects_max_bytes, self.now)
+        self.rejects = RejectsTable(connection, self.settings.rejects_max_bytes, self.now)
         for feed, passed, accepted, *numbers in connection.execute(
             "SELECT feed, passed, accepted, delivered, filtered, rejected, dropped, shortened, "
             "unpacked FROM cursors"
@@ -126,7 +119,7 @@ class Store:
 
         A batch larger than all fits alone. With `drop_oldest` there always is room.
         """
-        need = stored_bytes + self.limits.overhead_bytes
+        need = stored_bytes + self.overhead_bytes
         while not self._fits(need):
             if not self._delete_oldest() and not self._drop_oldest():
                 return False
@@ -137,13 +130,13 @@ class Store:
 
         As with `make_room`, what nobody waits for goes first, and more with `drop_oldest`.
         """
-        if not self.limits.min_free_bytes:
+        if not self.settings.min_free_bytes:
             return False
         outside = self._free_bytes(self.path.parent)
-        if outside + self._free_inside() + self.state.used_bytes < self.limits.min_free_bytes:
+        if outside + self._free_inside() + self.state.used_bytes < self.settings.min_free_bytes:
             return True  # it is others who fill the disk: nothing of ours could make up for it
         # Pages that are free inside of the file can be written without growing it.
-        while outside + self._free_inside() < self.limits.min_free_bytes:
+        while outside + self._free_inside() < self.settings.min_free_bytes:
             if not self._delete_oldest() and not self._drop_oldest():
                 return True
         return False
@@ -169,7 +162,7 @@ class Store:
                 *(len(batch.data), size, accepted_at, sequence),
             ),
         )
-        state.used_bytes += size + self.limits.overhead_bytes
+        state.used_bytes += size + self.overhead_bytes
         state.unclaimed = None
         if not batch.feed:
             self._note_source(batch)
@@ -212,7 +205,7 @@ class Store:
                 (self.now(), self.state.passed, passed),
             )
             self.state.passed = passed
-        before = self.now() - self.limits.replay_secs
+        before = self.now() - self.settings.replay_minutes * 60
         return all(self._delete_oldest(passed_before=before) for _ in range(PURGE_ROWS))
 
     def give_back_pages(self) -> None:
@@ -226,7 +219,7 @@ class Store:
 
     def _fits(self, need_bytes: int) -> bool:
         used = self.state.used_bytes
-        return not used or used + need_bytes <= self.limits.max_bytes
+        return not used or used + need_bytes <= self.settings.max_bytes
 
     def _delete_oldest(self, passed_before: float | None = None) -> bool:
         """Delete the oldest batch that nobody waits for; return whether there was one."""
@@ -257,7 +250,7 @@ class Store:
 
     def _delete(self, sequence: int, body: int, stored_bytes: int) -> None:
         self.connection.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
-        self.state.used_bytes -= self.limits.overhead_bytes
+        self.state.used_bytes -= self.overhead_bytes
         others = self.connection.execute(
             "SELECT 1 FROM batches WHERE sequence = :body AND body = :body "
             "UNION ALL SELECT 1 FROM batches WHERE body = :body AND body <> sequence LIMIT 1",
@@ -269,7 +262,7 @@ class Store:
 
     def _drop_oldest(self) -> bool:
         """Let go of the oldest batch, though feeds wait for it; return whether there was one."""
-        if not self.limits.drop_oldest:
+        if self.settings.when_full != "drop_oldest":
             return False
         found = self.connection.execute(
             "SELECT sequence, source, feed, records, body, stored_bytes FROM batches "
