@@ -53,7 +53,7 @@ class Acceptor(Generic[C]):
         self.ready = asyncio.Event()
         """Set once connections are accepted."""
         self.bound_port: int | None = None
-        """The port listened at, which is the configured one unless that is 0."""
+        """The port in use: the configured one, unless that is 0."""
         self.last_error: str | None = None
         """Why no connection can be accepted now."""
         self._settings = settings
@@ -124,7 +124,7 @@ class Acceptor(Generic[C]):
         while True:
             try:
                 accepted, address = await loop.sock_accept(listener)
-            except OSError as error:  # out of descriptors, or the peer was gone already
+            except OSError as error:  # out of descriptors, or the peer had gone already
                 self.last_error = f"{kind} source: can't accept: {reason(error)} ({host})"
                 events.source_waits(name, self.last_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
@@ -164,8 +164,8 @@ class Acceptor(Generic[C]):
         await serve(served, peer)
 
     def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
-        """Let go of a connection that is closed."""
-        accepted.close()  # which nobody has done when the task was cancelled before it began
+        """Forget a connection that is closed."""
+        accepted.close()  # still open when the task was cancelled before it began
         del self._serving[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
@@ -229,8 +229,8 @@ async def _stop_accepting(
 
 
 def _set_options(connection: socket.socket) -> None:
-    """Send without delay, and have the kernel notice in about two minutes that a peer is gone."""
-    with contextlib.suppress(OSError):  # the peer is gone already
+    """Send without delay, and have the kernel notice in about two minutes that a peer has gone."""
+    with contextlib.suppress(OSError):  # the peer has gone already
         # asyncio does so only for sockets of its own. Head and body of an HTTP answer are two
         # writes, and the second would wait until the peer acknowledges the first.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

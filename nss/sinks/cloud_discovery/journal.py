@@ -1,12 +1,12 @@
-"""What is known of uploads beyond the life of a process: a small JSON file for each feed.
+"""What is remembered of uploads when the process ends: a small JSON file for each feed.
 
     {"form": 1, "delivered": [[SEQUENCE, ACCEPTED_AT], ..],
      "unfinished": {"url": "https://..", "batches": [[SEQUENCE, ACCEPTED_AT], ..]} or null}
 
-`delivered` are batches whose upload was finalized, the last ones: the spool may not have committed
-yet that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized.
-A batch is known by its sequence and the moment it was accepted, so that those of another spool are
-others. The URL is a secret, so nobody else may read the file.
+`delivered` are the last batches whose upload was finalized: the spool may not have committed yet
+that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
+batch is identified by its sequence and the time it was accepted, which tells it from a batch of
+another spool. The URL is a secret, so nobody else may read the file.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from nss.files.private import write_private
 from nss.secret import Secret
 
 MAX_DELIVERED = 20_000
-"""So many batches are remembered: those of several uploads, and the spool commits within one."""
+"""How many batches are remembered: those of several uploads; the spool commits within one."""
 
 BatchKey = tuple[int, float]
 
@@ -46,7 +46,7 @@ class Unfinished:
 
 
 class UploadJournal:
-    """The journal of one feed. What could not be saved holds all the same, in this process."""
+    """The journal of one feed. What could not be saved still holds in this process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -72,19 +72,19 @@ class UploadJournal:
             self.unfinished = Unfinished(Secret(found.url), tuple(found.batches))
 
     def begin(self, url: Secret, batches: Sequence[BatchKey]) -> None:
-        """A file with these batches was put, and is to be finalized now. Raises `OSError`."""
+        """Note that a file with these batches was put and will be finalized. Raises `OSError`."""
         self.unfinished = Unfinished(url, tuple(batches))
         self._save()
 
     def finish(self) -> None:
-        """It was finalized. Raises `OSError`."""
+        """Note that it was finalized. Raises `OSError`."""
         if self.unfinished is not None:
             self._remember([*self._order, *self.unfinished.batches])
             self.unfinished = None
             self._save()
 
     def give_up(self) -> None:
-        """It can't be finalized any more. Raises `OSError`."""
+        """Note that it can no longer be finalized. Raises `OSError`."""
         self.unfinished = None
         self._save()
 

@@ -1,4 +1,4 @@
-"""Which address to send to: names resolved again and again, failover in order, failback."""
+"""Which address to send to: names resolved periodically, failover in order, failback."""
 
 import asyncio
 import math
@@ -13,10 +13,10 @@ LOOKUP_SECS = 5.0
 """How long a send waits for a lookup when no address is known at all."""
 
 LOOKUP_AGAIN_SECS = 10.0
-"""How soon a lookup that failed is tried again."""
+"""How soon a failed lookup is retried."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(host, port) -> numeric addresses, the one to prefer first. Raises OSError."""
+"""(host, port) -> numeric addresses, the preferred first. Raises OSError."""
 
 
 async def resolve_name(host: str, port: int) -> list[str]:
@@ -52,10 +52,10 @@ class _Destination:
 
 
 class Destinations:
-    """The destinations of one sink, in order of preference, and which of them is in use.
+    """The destinations of a sink, in order of preference, and which of them is in use.
 
-    Lookups run beside the sending; only a send without any known address waits for one. A
-    lookup that fails changes nothing. A endpoint that failed is suspect until it has `worked`.
+    Lookups run in the background; a send waits for them only while no address is known. A lookup
+    that fails changes nothing. A endpoint that failed is suspect until it has `worked`.
     """
 
     def __init__(
@@ -102,14 +102,14 @@ class Destinations:
         return endpoint in self._suspects
 
     def worked(self, endpoint: Endpoint) -> None:
-        """The endpoint takes messages."""
+        """Note that the endpoint takes messages."""
         if endpoint in self._suspects:
             self._suspects.discard(endpoint)
             events.destination_recovered(self._feed, str(endpoint))
 
-    def failed(self, endpoint: Endpoint, why: str) -> None:
-        """The endpoint takes no messages: the one after it is next, then the first again."""
-        events.destination_failed(self._feed, str(endpoint), why)
+    def failed(self, endpoint: Endpoint, reason: str) -> None:
+        """Note that the endpoint takes no messages: the next follows, after the last the first."""
+        events.destination_failed(self._feed, str(endpoint), reason)
         self._suspects.add(endpoint)
         for destination in self._destinations:
             if (destination.host, destination.port) == (endpoint.host, endpoint.port):
@@ -126,7 +126,7 @@ class Destinations:
         self._in_use = following
 
     async def close(self) -> None:
-        """End the lookups that are under way."""
+        """Cancel the lookups under way."""
         lookups = [d.lookup for d in self._destinations if d.lookup is not None]
         for lookup in lookups:
             lookup.cancel()
@@ -148,7 +148,7 @@ class Destinations:
         if in_use is None:
             return endpoints[0]
         if in_use not in endpoints:
-            # Its name has other addresses now; a destination keeps its turn.
+            # Its name has other addresses now: stay with the destination.
             same = [t for t in endpoints if (t.host, t.port) == (in_use.host, in_use.port)]
             return (same or endpoints)[0]
         if in_use != endpoints[0] and now >= self._failback_at:
@@ -164,20 +164,20 @@ class Destinations:
         host = destination.host
         try:
             found = list(dict.fromkeys(await self._resolve(host, destination.port)))
-            why = "it has no address"
+            reason = "it has no address"
         except (OSError, ValueError) as error:  # ValueError: no name can look like this
-            found, why = [], str(error)
+            found, reason = [], str(error)
         if found:
             self._adopt(destination, found)
-            again_secs = self._resolve_secs
+            retry_secs = self._resolve_secs
         else:
-            self.lookup_error = f"name lookup failed: {why} ({host})"
-            events.lookup_failed(self._feed, host, why)
-            again_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
-        destination.look_up_at = self._clock() + again_secs
+            self.lookup_error = f"name lookup failed: {reason} ({host})"
+            events.lookup_failed(self._feed, host, reason)
+            retry_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
+        destination.look_up_at = self._clock() + retry_secs
 
     def _adopt(self, destination: _Destination, found: list[str]) -> None:
-        """Take over the addresses found, known ones first: servers rotate their answers."""
+        """Adopt the addresses found, known addresses first: servers rotate their answers."""
         known = destination.addresses
         kept = [address for address in known if address in found]
         destination.addresses = kept + [address for address in found if address not in kept]

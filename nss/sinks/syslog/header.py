@@ -1,4 +1,4 @@
-"""What stands before the line in a syslog message: nothing, `<PRI>`, or an RFC 5424 header.
+"""What precedes the line in a syslog message: nothing, `<PRI>`, or an RFC 5424 header.
 
 The RFC 5424 header is `<PRI>1 TIMESTAMP HOST APP - - - `; the timestamp is UTC.
 """
@@ -13,11 +13,11 @@ DEFAULT_PRI = 134
 """local0, informational: for RFC 5424, which requires a PRI."""
 
 Now = Callable[[], datetime]
-"""Returns the present, with a time zone."""
+"""Returns the current time, with a time zone."""
 
 
 def utc_now() -> datetime:
-    """Return the present in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 

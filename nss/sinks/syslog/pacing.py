@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from nss.config.sinks import SyslogSinkConfig
 
 SLICE_SECS = 0.005
-"""Messages leave in slices worth this much time, or one at a time where that is less than one."""
+"""Messages leave in slices of this much time, or one at a time at rates too low for that."""
 
 CATCH_UP_SECS = 2 * SLICE_SECS
-"""How much of a late wake-up is made up for. Timers are late by a millisecond or so all the
-time, which would otherwise lower the rate; a long pause must not turn into a burst."""
+"""How much of a late wake-up is made up for. Timers are always late by a millisecond or so, which
+would otherwise lower the rate; a long pause must not turn into a burst."""
 
 
 class Pace:

@@ -1,16 +1,16 @@
 """Syslog over TCP, with or without TLS: lines ended by LF, or each behind its octet count.
 
 A message is the line alone, as NSS writes it, or a syslog header and the line; the header's
-timestamp is made once a send. Octet counting is that of RFC 6587 3.4.1 and RFC 5425: the count
-of bytes in decimal, a blank, the message. Receivers that tell the framings apart by the first
-character (rsyslog) take a line that begins with a digit for a counted one: such lines need octet
-counting or a `<PRI>`.
+timestamp is made once for each send. Octet counting is that of RFC 6587 3.4.1 and RFC 5425: the
+count of bytes in decimal, a blank, the message. Receivers that recognise the framing by the first
+character (rsyslog) take a line that begins with a digit for a counted message: such lines need
+octet counting or a `<PRI>`.
 
 "Delivered" means written to the kernel's socket buffer. What the collector's TCP has not yet
-acknowledged is kept, and if the connection breaks it is sent first on the next one, as it was,
-before anything new. So nothing is lost on the way, and a collector may get lines twice. What its
-TCP has acknowledged and it never read (it crashed) is beyond what TCP tells: `resend_secs` sends
-the last lines again whatever was acknowledged.
+acknowledged is kept, and if the connection breaks it is sent unchanged on the next connection,
+before anything new. So nothing is lost on the way, and a collector may get lines twice. TCP does
+not say whether a collector has read what its TCP has acknowledged; for one that crashed,
+`resend_secs` sends the last lines again whatever was acknowledged.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ CHUNK_BYTES = 128 * 1024
 """Lines are written in chunks of about this size, or one at a time where one is longer."""
 
 STEADY_SECS = 1.0
-"""A connection that held so long and was then closed is made anew at once; one that did not
-counts as a failure of its destination, which waits."""
+"""A connection that lasted this long and was then closed is made anew at once; a shorter one counts
+as a failure of its destination."""
 
 _BREAKS = re.compile(rb"[\n\r\0]")
-"""What ends a message, or makes it another one, in receivers of newline framing."""
+"""What ends or splits a message in receivers of newline framing."""
 
 
 class SyslogTcpSink:
@@ -107,7 +107,7 @@ class SyslogTcpSink:
         return outcome
 
     async def close(self) -> None:
-        """Have what was written arrive, within `finish_secs` or so, and close the connection."""
+        """Give what was written about `finish_secs` to arrive, and close the connection."""
         await self._stop_restoring()
         self._busy = True
         ended = await self._part()
@@ -122,7 +122,7 @@ class SyslogTcpSink:
         await self._failover.destinations.close()
 
     async def _send_owed(self) -> None:
-        """Send what is owed, however often it takes."""
+        """Send what is owed, with as many attempts as it takes."""
         outcome = await self._send(())
         while isinstance(outcome, RetryAfter):
             await asyncio.sleep(outcome.delay_secs)
@@ -145,7 +145,7 @@ class SyslogTcpSink:
         return rejected or Delivered()
 
     async def _connection_to(self, endpoint: Endpoint) -> Connection:
-        """Return the connection to `endpoint`; one that leads elsewhere ends once it is there.
+        """Return the connection to `endpoint`; close one to another endpoint once this is made.
 
         Raises `EndpointFailed`.
         """
@@ -173,12 +173,12 @@ class SyslogTcpSink:
     def _tls_to(self, endpoint: Endpoint) -> TlsStream | None:
         if self._ssl_context is None:
             return None
-        # The zone of a link-local address is nobody's name.
+        # The zone of a link-local address is no part of the name.
         name = self._settings.tls_server_name or endpoint.host.partition("%")[0]
         return TlsStream(self._ssl_context, name)
 
     async def _part(self) -> bool:
-        """Close the connection in good order; returns whether it came to its end in time."""
+        """Close the connection in good order; return whether it ended in time."""
         connection, self._connection = self._connection, None
         if connection is None:
             return True
@@ -190,7 +190,7 @@ class SyslogTcpSink:
             self._cut(end(connection.confirmed()))
 
     async def _hand_over(self, sending: Sending, connection: Connection) -> Rejected | None:
-        """Write what is owed and what is left. Raises OSError when the connection broke."""
+        """Write what is owed and what is left. Raises OSError when the connection breaks."""
         connection.check()
         await self._write_owed(connection)
         ends = list(accumulate(map(len, sending.lines), initial=0))
@@ -228,7 +228,7 @@ class SyslogTcpSink:
         self._resend.written(chunk, await connection.write(chunk.data))
 
     def _lose(self, connection: Connection, error: OSError) -> bool:
-        """Give up a connection; returns whether it is worth making anew at once."""
+        """Give up a connection; return whether it is worth reconnecting at once."""
         self._connection = None
         connection.close()
         self._cut(self._resend.lost(connection.confirmed()))
@@ -241,7 +241,7 @@ class SyslogTcpSink:
             events.resend_cut(self.name, self._resend.max_bytes, lines)
 
     def _restore_if_lost(self) -> None:
-        """Have what a lost connection owes sent again, though no new lines may come for long."""
+        """Send what a lost connection owes, without waiting for new lines."""
         connection = self._connection
         if self._busy or connection is None or connection.error is None:
             return

@@ -1,12 +1,12 @@
 """Syslog over UDP: one line is one datagram, without LF (RFC 5426).
 
 A datagram is the line alone, as NSS writes it, or a syslog header and the line; the header's
-timestamp is made once a send.
+timestamp is made once for each send.
 
-UDP says little. "Delivered" means that the kernel took the datagrams and that no refusal had come
-back by then: nobody can prove more. On a connected socket an error tells of an EARLIER datagram,
-and the send that returned it has sent nothing; so sending goes on from the datagram before it.
-A destination that refused gets one message alone, and the rest once no refusal came back.
+"Delivered" means that the kernel took the datagrams and that no refusal had come back by then: UDP
+can't prove more. On a connected socket an error is about an EARLIER datagram, and the send that
+returned it has sent nothing; so sending resumes from the datagram before it. A destination that
+refused gets a single message first, and the rest if no refusal comes back.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from nss.sinks.syslog.pacing import pace_of
 from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
 
 MIN_MESSAGE_BYTES = 480
-"""What every syslog receiver must take (RFC 5424 6.1): the limit never falls below."""
+"""What every syslog receiver must take (RFC 5424 6.1): the limit never falls below this."""
 
 BURST_LINES = 1024
-"""After as many datagrams the event loop gets its turn: about 2 ms."""
+"""After this many datagrams, about 2 ms, the event loop gets its turn."""
 
 _WAIT_FIRST_SECS = 0.001
 _WAIT_MAX_SECS = 0.02
@@ -87,7 +87,7 @@ class SyslogUdpSink:
     With `source_ports` over 1 the sink wants keys, and lines with the same key leave through the
     same port, in order. `sndbuf_bytes` is left to the system by default: about 100 datagrams, less
     than the network card's queue takes. `probe_secs` is how long a destination that refused is
-    given to refuse again; `stall_secs` how long full send buffers are waited for without a single
+    given to refuse again; `stall_secs` how long to wait for full send buffers without a single
     datagram sent. `send_of` (what sends on a socket) and `environment` are seams for tests.
     """
 
@@ -137,7 +137,7 @@ class SyslogUdpSink:
         return await self._failover.send(datagrams, self._attempt)
 
     async def close(self) -> None:
-        """Close the sockets and end lookups; what was sent stays with the kernel."""
+        """Close the sockets and end lookups; the kernel still sends what it was given."""
         await self._close_path()
         await self._failover.destinations.close()
 
@@ -166,7 +166,7 @@ class SyslogUdpSink:
         return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
 
     async def _path_to(self, endpoint: Endpoint) -> UdpPath:
-        """Return the open path to `endpoint`, after closing one that leads elsewhere."""
+        """Return the open path to `endpoint`, after closing a path to another."""
         if self._path is not None and self._path.endpoint == endpoint:
             return self._path
         await self._close_path()
@@ -185,9 +185,9 @@ class SyslogUdpSink:
             await path.close()
 
     async def _hand_over(self, datagrams: _Datagrams, path: UdpPath) -> Outcome:
-        """Send what is left to one endpoint. Raises OSError when that takes no more."""
+        """Send what is left to one endpoint. Raises OSError when it takes no more."""
         datagrams.first = datagrams.sent
-        probing = self._heard_late(path) or self._failover.destinations.is_suspect(path.endpoint)
+        probing = self._refused_late(path) or self._failover.destinations.is_suspect(path.endpoint)
         while datagrams.left:
             size = 1 if probing else min(datagrams.left, BURST_LINES)
             if self._pace is not None:
@@ -201,7 +201,7 @@ class SyslogUdpSink:
             await asyncio.sleep(0)
         return Delivered()
 
-    def _heard_late(self, path: UdpPath) -> bool:
+    def _refused_late(self, path: UdpPath) -> bool:
         """Return whether messages of earlier sends were refused meanwhile."""
         errors = path.take_errors()
         for error in errors.values():
@@ -259,7 +259,7 @@ class SyslogUdpSink:
         return None
 
     async def _wait(self, datagrams: _Datagrams, path: UdpPath, error: OSError) -> None:
-        """Give full send buffers time to drain; raise `error` when they never do."""
+        """Give full send buffers time to drain; raise `error` when they do not."""
         if datagrams.waited_secs >= self._stall_secs:
             raise error
         events.send_waited(self.name, str(path.endpoint), _why(error))
@@ -268,13 +268,13 @@ class SyslogUdpSink:
         await asyncio.sleep(delay_secs)
 
     def _too_long(self, datagrams: _Datagrams, path: UdpPath) -> TooLong | Rejected:
-        """Lower the limit to what the path is known to take, else to half of the line's size."""
+        """Lower the limit to what the path is known to take, or to half of the message's size."""
         size_bytes, limit_bytes = datagrams.message_bytes, path.max_datagram_bytes()
         max_bytes = limit_bytes if size_bytes > limit_bytes else size_bytes // 2
         max_bytes = max(max_bytes, MIN_MESSAGE_BYTES)
         if size_bytes <= max_bytes:
-            why = f"a message of {size_bytes} bytes is too long for the path ({path.endpoint})"
-            return Rejected(datagrams.sent, why)
+            reason = f"a message of {size_bytes} bytes is too long for the path ({path.endpoint})"
+            return Rejected(datagrams.sent, reason)
         self.max_line_bytes = min(self.max_line_bytes, max_bytes - len(datagrams.header))
         events.line_too_long(self.name, str(path.endpoint), size_bytes, self.max_line_bytes)
         return TooLong(datagrams.sent, self.max_line_bytes)

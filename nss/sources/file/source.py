@@ -15,9 +15,9 @@ from nss.sources.file.whole import WholeFile
 class FileSource:
     """Reads `path` to its end, or with `follow` for as long as the service runs.
 
-    `position` is the one of the last batch accepted; reading goes on there if the file is still
-    the same, whatever its name is by now. A followed file is looked at every `poll_secs`, and
-    what came is handed on at once. Reading is done in a thread, so a slow disk holds up nothing.
+    `position` is that of the last batch accepted; reading continues there if the file is still the
+    same, whatever its name is by now. A followed file is looked at every `poll_secs`, and what came
+    is handed on at once. Reading is done in a thread, so a slow disk holds up nothing else.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class FileSource:
     async def run(self, accept: Accept) -> None:
         """Hand on the records until the end of the file, or until `stop` when it is followed.
 
-        Raises `SourceError` for a file that can't be followed, and for any trouble when it is
-        read as a whole.
+        Raises `SourceError` for a file that can't be followed, and for any error when it is read
+        as a whole.
         """
         self.ready.set()
         # One thread does everything, so the file is closed after the read that is under way.
@@ -88,11 +88,11 @@ def _submit(
     thread: ThreadPoolExecutor, read: Callable[[], Batch | None]
 ) -> asyncio.Future[Batch | None]:
     reading = asyncio.get_running_loop().run_in_executor(thread, read)
-    reading.add_done_callback(_look_at)
+    reading.add_done_callback(_retrieve)
     return reading
 
 
-def _look_at(reading: asyncio.Future[Batch | None]) -> None:
-    """Keep asyncio from logging the error of a read ahead that nobody waits for any more."""
+def _retrieve(reading: asyncio.Future[Batch | None]) -> None:
+    """Keep asyncio from logging the error of a read ahead that is no longer awaited."""
     if not reading.cancelled():
         reading.exception()

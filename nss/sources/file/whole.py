@@ -1,4 +1,4 @@
-"""Reads a file once from start to end, unpacked when it is gzip (told by its first bytes)."""
+"""Reads a file once from start to end, unpacked when its first bytes say gzip."""
 
 import gzip
 import zlib
@@ -14,7 +14,7 @@ from nss.sources.framing.json import AutoFramer
 class WholeFile:
     """The records of a file as it is now, about 1 MiB at a time.
 
-    With the position of a batch accepted before, reading goes on there if the file is still the
+    With the position of a batch accepted before, reading continues there if the file is still the
     same, grown or not.
     """
 
@@ -46,7 +46,7 @@ class WholeFile:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._ended = True
         if self._unpacked is not None:
             self._unpacked.close()
@@ -93,7 +93,7 @@ class WholeFile:
 
 
 def _is_here(file: LogFile, position: Position) -> bool:
-    """Tell whether a position is in this file; a plain one is gone to."""
+    """Return whether a position is in this file; in a plain file, go to it."""
     if not file.has(position.file) or position.gzip != file.compressed:
         return False
     return position.gzip or file.resume(position)
@@ -129,7 +129,7 @@ class _Unpacked:
         return bytes(block)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._stream.close()
         self._packed.close()
 

@@ -1,8 +1,8 @@
 """The ASGI application that takes records pushed as Cloud NSS does, and how it answers.
 
-Cloud NSS takes 200 and 204 for accepted, drops a batch on 400, and repeats it on anything else
-for up to an hour. So 400 is only for what can never be unpacked or is no HTTP, and bad records
-in a body that can be are accepted: feeds reject them, each with its reason.
+Cloud NSS takes 200 and 204 as accepted, drops a batch on 400, and repeats it on anything else for
+up to an hour. So 400 is only for what can never be unpacked or is no HTTP. Bad records in a body
+that can be unpacked are accepted: feeds reject them, each with its reason.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
 _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 
-Header = tuple[bytes, bytes]
+HttpHeader = tuple[bytes, bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 """ASGI's way to answer."""
 
 HELD_UP_SECS = 60.0
-"""So long after a request that the spool did not take, the source counts as failing."""
+"""How long after a request that the spool did not take the source counts as failing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class PushRules:
 
 
 class PushApp:
-    """Answers requests. `fail` is told of an error of the spool, which ends the source."""
+    """Answers requests. An error of the spool is given to `fail`, which ends the source."""
 
     def __init__(
         self, rules: PushRules, accept: Accept, fail: Callable[[BaseException], None]
@@ -67,7 +67,7 @@ class PushApp:
 
     @property
     def held_up(self) -> str | None:
-        """Why a request of late was not accepted by the spool, unless one was since then."""
+        """Why the spool did not accept a recent request; `None` once it has accepted another."""
         return self._held_up if time.monotonic() < self._held_up_until else None
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -79,7 +79,7 @@ class PushApp:
             events.request_broken_off(
                 self._name, request.peer, request.body.received_bytes, request.accepted
             )
-        except asyncio.CancelledError:  # the source is being stopped, whoever waits
+        except asyncio.CancelledError:  # the source is being stopped
             await request.answer(send, HTTPStatus.SERVICE_UNAVAILABLE, {"error": "stopped"})
 
     async def _answer(self, request: "PushRequest", send: Send) -> None:
@@ -95,11 +95,11 @@ class PushApp:
     async def _refuse(self, request: "PushRequest", send: Send, refusal: HttpRefusal) -> None:
         status = refusal.status
         events.request_refused(
-            self._name, request.peer, status.value, refusal.why, request.accepted
+            self._name, request.peer, status.value, refusal.reason, request.accepted
         )
         if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
             await request.body.discard()
-        await request.answer(send, status, {"error": refusal.why}, refusal.headers)
+        await request.answer(send, status, {"error": refusal.reason}, refusal.headers)
 
     async def _take(self, request: "PushRequest") -> int:
         """Hand on the records of a request; return how many. Raises `HttpRefusal`, `GoneError`."""
@@ -120,7 +120,7 @@ class PushApp:
             request.accepted += records
 
         turn = Turn(self._queue)
-        intake = BodyBatcher(self._settings.max_record_bytes, hand_on, turn)
+        batcher = BodyBatcher(self._settings.max_record_bytes, hand_on, turn)
         left_bytes = self._settings.max_decompressed_bytes
         try:
             while not request.body.ended:
@@ -128,13 +128,13 @@ class PushApp:
                     left_bytes -= len(piece)
                     if left_bytes < 0:
                         raise _too_long(self._settings.max_decompressed_bytes, "unpacked")
-                    await intake.take(piece)
+                    await batcher.take(piece)
                     await turn.pause()
             unpack.end()
         except BrokenBodyError:
             raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the body can't be unpacked") from None
-        await intake.end()
-        return intake.records
+        await batcher.end()
+        return batcher.records
 
     async def _hand_on(self, batch: Batch) -> None:
         limit = asyncio.timeout(self._rules.accept_secs)
@@ -156,7 +156,7 @@ class PushRequest:
     def __init__(self, scope: dict[str, Any], receive: Receive, rules: PushRules) -> None:
         self.peer = peer_name(scope["client"])
         self.accepted = 0
-        """Records that are accepted already, so that they come twice if it is repeated."""
+        """Records that are accepted already: they come twice if the request is repeated."""
         self.body = Body(
             receive, max_bytes=rules.settings.max_body_bytes, secs=rules.settings.body_secs
         )
@@ -164,7 +164,7 @@ class PushRequest:
         self._scope = scope
 
     def check(self) -> Unpacker:
-        """Return what unpacks the body. Raises `HttpRefusal` for what the head tells already."""
+        """Return what unpacks the body. Raises `HttpRefusal` if the head is reason enough."""
         if sum(len(name) + len(value) for name, value in self._scope["headers"]) > MAX_HEAD_BYTES:
             raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
         if self._scope["path"] != self._rules.settings.path:
@@ -191,27 +191,27 @@ class PushRequest:
 
     @property
     def worth_discarding(self) -> bool:
-        """Whether the body should be read though nobody wants it."""
-        # A sender that asked before sending the body has not sent it, and must not be told to.
+        """Whether to read the body though it is not wanted."""
+        # A sender that asks before it sends the body must not be asked for it now.
         return not self.body.ended and not self._values(b"expect")
 
     async def answer(
         self,
         send: Send,
         status: HTTPStatus,
-        told: dict[str, object],
-        headers: list[Header] | None = None,
+        description: dict[str, object],
+        headers: list[HttpHeader] | None = None,
     ) -> None:
-        """Answer; the connection goes on after a request that was well-formed and read whole."""
-        content = orjson.dumps(told)
+        """Answer; the connection stays open after a well-formed request, read to its end."""
+        content = orjson.dumps(description)
         head = [
             (b"date", email.utils.formatdate(usegmt=True).encode()),
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),
             *(headers or []),
         ]
-        goes_on = status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
-        if not goes_on or not self.body.ended:
+        stays_open = status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+        if not stays_open or not self.body.ended:
             head.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status.value, "headers": head})
         await send({"type": "http.response.body", "body": content})
@@ -224,7 +224,7 @@ class PushRequest:
             return
         lengths = self._values(b"content-length")
         if not lengths:
-            # HTTP/1.0 would take the body to go on to the end of the connection, and lose it.
+            # HTTP/1.0 would read a body up to the end of the connection, and never answer.
             raise HttpRefusal(HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing")
         if int(lengths[0]) > self._rules.settings.max_body_bytes:
             raise _too_long(self._rules.settings.max_body_bytes, "as sent")
@@ -239,5 +239,5 @@ def _too_long(max_bytes: int, form: str) -> HttpRefusal:
     )
 
 
-def _busy(why: str) -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, why, [_RETRY_AFTER])
+def _busy(reason: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, [_RETRY_AFTER])

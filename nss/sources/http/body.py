@@ -15,23 +15,23 @@ _DISCARD_SECS = 2.0
 
 
 class HttpRefusal(Exception):  # noqa: N818 - it is an answer
-    """The request is answered with `status`; `why` is a sentence, made of nothing it brought."""
+    """The request is answered with `status`; `reason` is a sentence that quotes nothing of it."""
 
     def __init__(
-        self, status: HTTPStatus, why: str, headers: list[tuple[bytes, bytes]] | None = None
+        self, status: HTTPStatus, reason: str, headers: list[tuple[bytes, bytes]] | None = None
     ) -> None:
-        super().__init__(why)
+        super().__init__(reason)
         self.status = status
-        self.why = why
+        self.reason = reason
         self.headers = headers or []
 
 
 class GoneError(Exception):
-    """The sender is gone before its request was whole."""
+    """The sender disconnected before its request was complete."""
 
 
 class Body:
-    """What comes in. `secs` is how long it may take, the time not counted in which nobody reads."""
+    """What comes in. `secs` is how long it may take, counted only while it is being read."""
 
     def __init__(self, receive: Receive, *, max_bytes: int, secs: float) -> None:
         self.ended = False

@@ -1,9 +1,9 @@
 """uvicorn's HTTP/1.1 protocol, bounded where uvicorn is not: heads, trailers and silence.
 
-What uvicorn and llhttp below it see to themselves, so that nothing here does: heads that can be
-read in two ways (`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before
-the colon) are refused with 400, which is what request smuggling needs; a body is not read faster
-than it is taken; pipelined requests are worked on one after the other.
+uvicorn and llhttp below it already do the following: heads that can be read in two ways
+(`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before the colon), which
+request smuggling needs, are refused with 400; a body is not read faster than it is taken;
+pipelined requests are answered in sequence.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ would otherwise send one into a connection that is being closed."""
 
 _CLOSE_SECS = 1.0
 
-# uvicorn warns for every bad request; those are told as events, which are held back.
+# uvicorn warns for every bad request; events report those, at a limited rate.
 _log = logging.getLogger("nss.uvicorn")
 _log.setLevel(logging.ERROR)
 
 AsgiApp = Callable[..., Any]
 OnRefused = Callable[[str, int, str], None]
-"""Is told of a peer's request that was refused before it became one: peer, status, reason."""
+"""Called for a request that was refused by its head: peer, status, reason."""
 
 
 def server_config(app: AsgiApp) -> uvicorn.Config:
@@ -50,7 +50,7 @@ def server_config(app: AsgiApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        # The source counts on its own: uvicorn's 503 has no Retry-After.
+        # The source has a limit of its own: uvicorn's 503 has no Retry-After.
         limit_concurrency=None,
         timeout_keep_alive=KEEP_ALIVE_SECS,
     )
@@ -81,7 +81,7 @@ class HttpConnection(HttpToolsProtocol):
         self._overhead_bytes = 0
         """Bytes since the last that were body or ended a head or a message."""
         self._over = False
-        """Whether the connection was refused: what still comes is not looked at."""
+        """Whether the connection was refused: what still comes is ignored."""
         self.connected = False
         self.lost = asyncio.Event()
         """Set once the connection is closed."""
@@ -133,7 +133,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers, which come after the body, are of no use."""
+        """Keep a header; trailers, which come after the body, are ignored."""
         if self._in_head:
             super().on_header(name, value)
 
@@ -155,7 +155,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; a request that came whole before it is still answered."""
+        """Refuse what is no HTTP; a complete request before it is still answered."""
         del msg
         if self.pipeline or (self._busy and not self.cycle.more_body):
             self.cycle.keep_alive = False
@@ -182,7 +182,7 @@ class HttpConnection(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer, and close a moment later.
 
         Closed at once, with bytes unread, the kernel would reset the connection, and the peer
@@ -194,7 +194,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._busy:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        body = b'{"error":"request refused: %s"}' % why.encode()
+        body = b'{"error":"request refused: %s"}' % reason.encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
@@ -204,4 +204,4 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._stop_timer()
         self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
-        self._refused(peer_name(self._peer), status.value, why)
+        self._refused(peer_name(self._peer), status.value, reason)

@@ -22,21 +22,21 @@ _CONNECTIONS_A_REQUEST = 4
 class HttpSource:
     """Listens, and answers 200 to a request once every record of its body is accepted.
 
-    A body goes on in batches of about 1 MiB, in order; `connection` of a batch is the peer's
+    A body is handed on in batches of about 1 MiB, in order; `connection` of a batch is the peer's
     address. Up to 2 MiB unpacked are held back until the end of the body has come: if it is
-    broken, too long, too slow or cut off, nothing of it is accepted. A longer body goes on as it
-    comes. When it then fails, or the spool takes only some of the batches in time, what went on
-    stays accepted, and comes twice when the sender repeats the request; the log tells how many
-    records that are. Every answer but 200 and 400 makes Cloud NSS repeat it.
+    broken, too long, too slow or cut off, nothing of it is accepted. A longer body is handed on as
+    it comes. If it then fails, or the spool takes only some of the batches in time, those stay
+    accepted, and come twice when the sender repeats the request; the log says how many records
+    these are. Every answer but 200 and 400 makes Cloud NSS repeat it.
 
     A request costs at most about 10 MiB of memory and twice `max_record_bytes`, whatever its body
-    unpacks to (zstd: 8 MiB more, for its window), so `max_connections` bounds the whole.
-    `is_full` tells whether the spool is full: a request that comes then is answered with 503, and
-    so is one of which a batch is not accepted within `accept_secs`.
+    unpacks to (zstd: 8 MiB more, for its window), so `max_connections` bounds the total. A request
+    is answered with 503 when `is_full` says that the spool is full, and when a batch of it is not
+    accepted within `accept_secs`.
     """
 
-    # uvicorn.Server is not used: it accepts without limit, lets a TLS handshake take a minute
-    # uncounted, and waits in steps of 100 ms. Its protocol does all that is HTTP.
+    # uvicorn.Server is not used: it accepts without limit, does not count connections whose TLS
+    # handshake takes up to a minute, and waits in steps of 100 ms. Its protocol does all the HTTP.
 
     def __init__(
         self,

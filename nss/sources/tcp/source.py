@@ -14,10 +14,10 @@ from nss.sources.tcp.connection import End, TcpConnection
 class TcpSource:
     """Listens, and hands on the records of each connection in the order they came.
 
-    A connection is read only when its last batch was accepted. It costs at most about 1 MiB of
-    memory and twice `max_record_bytes`, so `max_connections` bounds the whole. A record that the
-    peer's end cut off is handed on if it is a line, as the sender may end without line feed; it
-    is dropped and counted if the connection broke, fell silent or the source stopped.
+    A connection is read only once its last batch is accepted. It costs at most about 1 MiB of
+    memory and twice `max_record_bytes`, so `max_connections` bounds the total. A last record
+    without line feed counts as a line when the peer closed the connection in good order; when the
+    connection broke, fell silent or the source stopped, it is dropped and counted.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TcpSource:
         )
 
     async def stop(self) -> None:
-        """Accept no more connections and read no further; what came whole is handed on."""
+        """Accept no more connections and read no further; complete records are still handed on."""
         self._acceptor.stop()
 
     @property
@@ -88,7 +88,7 @@ class TcpSource:
 
     def _report_end(self, connection: TcpConnection, peer: str, held_bytes: int) -> None:
         if connection.end is End.BROKEN:
-            events.connection_failed(self.name, peer, connection.why)
+            events.connection_failed(self.name, peer, connection.reason)
         if connection.end is End.SILENT:
             events.connection_idle(self.name, peer, self._settings.idle_secs)
         if held_bytes and connection.end is not None:

@@ -1,4 +1,4 @@
-"""The spool's file, looked at from outside without leaving anything beside it."""
+"""Reading the spool's file from outside without leaving files next to it."""
 
 import sqlite3
 from pathlib import Path
@@ -8,8 +8,8 @@ from urllib.parse import quote
 def read_only(path: Path) -> sqlite3.Connection:
     """Return a connection that only reads. Raises `sqlite3.Error`.
 
-    Without a write-ahead log nobody has the file open, and SQLite would make one to read it: of
-    root, when root looks, and the service could not open its spool any more.
+    Without a write-ahead log nobody has the file open, and SQLite would create one to read it. If
+    root reads, it would belong to root, and the service could no longer open its spool.
     """
     wal = path.with_name(f"{path.name}-wal")
     mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"

@@ -1,4 +1,4 @@
-"""Opens the spool's file: one process at a time, whole or mended, in the newest form."""
+"""Opens the spool's file: one process at a time, repaired if need be, in the newest form."""
 
 import fcntl
 import sqlite3
@@ -14,8 +14,8 @@ from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
 
 CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
-"""Checked at the start; the blobs have checksums of their own and are checked when read, so that
-a large backlog does not hold up the start."""
+"""Checked at the start. The blobs have checksums of their own and are checked when read, so that a
+large backlog does not delay the start."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -53,7 +53,7 @@ def open_file(store: Store, at: At) -> Opened:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    """Take the file for this process alone; SQLite would let a second writer in."""
+    """Lock the file for this process; SQLite would let a second writer in."""
     lock_path = path.with_name(f"{path.name}.lock")
     try:
         if not lock_path.exists():
@@ -73,7 +73,7 @@ def _lock(path: Path) -> IO[bytes]:
 
 
 def _check_foreign(path: Path) -> None:
-    """Refuse a file that no spool ever was: it must not be set aside as a damaged one."""
+    """Refuse a file that never was a spool: it must not be set aside as damaged."""
     if not path.is_file():
         return
     with path.open("rb") as file:
@@ -86,7 +86,7 @@ def _check_foreign(path: Path) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether the tables that everything depends on are sound.
+    """Return whether the tables that everything depends on are intact.
 
     Raises `SpoolError` for a file that is not to be touched.
     """
@@ -98,7 +98,7 @@ def _is_whole(path: Path) -> bool:
         return not is_suspect and (not log.exists() or not log.stat().st_size)
     try:
         with closing(schema.connect_reader(path)) as connection:
-            form = schema.check_form(connection, path)  # a newer one is not ours to mend
+            form = schema.check_form(connection, path)  # a newer form is not ours to repair
             if is_suspect:
                 return False
             if not form:
@@ -117,7 +117,7 @@ def _is_whole(path: Path) -> bool:
 def _load(store: Store, at: At) -> bool:
     """Bring the file to its newest form and have the store take it; return False for a damaged one.
 
-    The file is for nobody else to read.
+    Other users can't read the file.
     """
     path = store.path
     if not path.exists():
@@ -137,8 +137,8 @@ def _load(store: Store, at: At) -> bool:
     return True
 
 
-def _unusable(path: Path, why: str) -> SpoolError:
+def _unusable(path: Path, reason: str) -> SpoolError:
     return SpoolError(
-        f"spool: can't be opened: {why} ({path})",
+        f"spool: can't be opened: {reason} ({path})",
         tip="see that its folder is there, writable for this user and has space",
     )

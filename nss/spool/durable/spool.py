@@ -32,10 +32,10 @@ from nss.spool.durable.schema import At, suspect
 from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
-"""So many bytes of records wait for the committer; beyond, `append` waits before it asks."""
+"""How many bytes of records may wait for the committer; beyond, `append` waits before it asks."""
 
 UNSAVED_BYTES = 8 << 20
-"""So many bytes of rejects wait for the committer; beyond, `advance` waits."""
+"""How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class DurableSpool:
         self._waiting = 0
         self._reader = BatchReader(settings.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
-        self._committer = Committer(opened.store, self._tell, at, again_secs)
+        self._committer = Committer(opened.store, self._deliver, at, again_secs)
         self._committer.start()
 
     @classmethod
@@ -89,8 +89,8 @@ class DurableSpool:
         """Open or make the file. Raises `SpoolError`.
 
         `now` returns seconds since the epoch, `free_bytes` what the file system of a folder has
-        free, a batch is charged `overhead_bytes` beside its blob, what failed is tried again after
-        `again_secs`, and `at` is a seam for crash tests.
+        free. A batch is charged `overhead_bytes` in addition to its blob. What failed is tried
+        again after `again_secs`. `at` is a seam for crash tests.
         """
         store = Store(settings, now=now, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
         opened = await asyncio.get_running_loop().run_in_executor(
@@ -134,7 +134,7 @@ class DurableSpool:
         return taken[0]
 
     async def forget(self, feed: str) -> None:
-        """A feed is gone from the configuration: it no longer holds batches back."""
+        """Remove a feed that is no longer configured; see the contract."""
 
         def gone(_: None) -> None:
             self._cursors.pop(feed, None)
@@ -144,7 +144,9 @@ class DurableSpool:
 
     def feeds(self) -> dict[str, int]:
         """Return the feeds known, each with its pending records."""
-        return self._known | {name: one.pending_records for name, one in self._cursors.items()}
+        return self._known | {
+            name: cursor.pending_records for name, cursor in self._cursors.items()
+        }
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have `feed` deliver again what was accepted between two times; see the contract."""
@@ -168,38 +170,38 @@ class DurableSpool:
         """Have rejected records go through their feeds once more; see the contract."""
 
         def appended(step: Retried) -> None:
-            for one in step.appended:
-                self._take_over(one)
+            for batch in step.appended:
+                self._take_over(batch)
 
         upto = await self._do(lambda store: store.rejects.last_number())
         records, step = 0, Retried(feed)
         while not step.finished:
             work = partial(replay.retry_rejects, retried=step, upto=upto)
             step = await self._do(work, appended)
-            records += sum(one.entry.batch.records for one in step.appended)
+            records += sum(batch.entry.batch.records for batch in step.appended)
         return records, step.stay
 
     def seal(self) -> None:
-        """No more batches will come; cursors end after the last one."""
+        """Expect no more batches: cursors end after the last."""
         self.sealed = True
         self._changed.notify()
 
     async def close(self) -> None:
-        """Commit what is left to commit and let go of the file.
+        """Commit what is left to commit, and close the file.
 
-        Whoever still waits for something gets a `SpoolError`.
+        What still waits for something gets a `SpoolError`.
         """
         if self._closed.is_set():
             return
         self._closed.set()
         await self._loop.run_in_executor(self._reading, self._reader.close)
-        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it tidies up
+        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it cleans up
         self._reading.shutdown(wait=False)
         self._lock.close()
         self._broken(self._closed_error())
 
     async def settle(self) -> None:
-        """Wait until all that was asked for is committed and told."""
+        """Wait until all that was asked for is committed and reported."""
         await self._do(lambda _: None)
 
     @property
@@ -245,8 +247,8 @@ class DurableSpool:
         raise self._closed_error()
 
     async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
-        """Have a move of a cursor committed; waits only while too much waits for that."""
-        size = sum(len(one.data) + OVERHEAD_BYTES for one in move.rejects)
+        """Have a move of a cursor committed; wait only while too much waits for that."""
+        size = sum(len(reject.data) + OVERHEAD_BYTES for reject in move.rejects)
         self._unsaved_bytes += size
 
         def settled() -> None:
@@ -267,20 +269,20 @@ class DurableSpool:
             await self._settled.wait()
 
     def set_aside(self, feed: str, lost: Lost) -> None:
-        """Keep a damaged batch where it holds up nobody."""
-        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.why)
+        """Move a damaged batch to where it holds up no feed."""
+        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.reason)
         self._committer.ask(
-            Work(lambda store: store.set_aside(lost.sequence, lost.why), _nothing, self._broken)
+            Work(lambda store: store.set_aside(lost.sequence, lost.reason), _nothing, self._broken)
         )
 
     # What the committer reports.
 
-    def _tell(self, report: CommitReport) -> None:
+    def _deliver(self, report: CommitReport) -> None:
         """Hand a report to the event loop; called by the committer's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._heard, report)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits any more
+            self._loop.call_soon_threadsafe(self._received, report)
 
-    def _heard(self, report: CommitReport) -> None:
+    def _received(self, report: CommitReport) -> None:
         for callback in report.callbacks:
             callback()
         self.last_sequence = report.last_sequence
@@ -313,7 +315,7 @@ class DurableSpool:
         self._settled.notify()
 
     def _broken(self, error: BaseException) -> None:
-        """Work that nobody waits for could not be done: the next to ask is told."""
+        """Note that work which nobody awaits has failed: the cursors raise it from now on."""
         for cursor in self._cursors.values():
             cursor.failure = error
         self._changed.notify()
@@ -338,18 +340,18 @@ class DurableSpool:
 
 
 class Signal:
-    """Wakes everybody who waits for it."""
+    """Wakes all that wait for it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake them."""
+        """Wake all that wait now."""
         event, self._event = self._event, asyncio.Event()
         event.set()
 
     async def wait(self) -> None:
-        """Wait for the next ring."""
+        """Wait for the next `notify`."""
         await self._event.wait()
 
 
