@@ -1,4 +1,4 @@
-"""Configuration to parts: the one place that knows which class a kind is."""
+"""From configuration to parts: the only place that knows the class of each kind."""
 
 import ssl
 from collections.abc import Callable, Collection, Mapping
@@ -50,7 +50,10 @@ from nss.tls import client_context, server_context
 def build_source(
     settings: SourceConfig, position: str | None, is_full: Callable[[], bool]
 ) -> Source:
-    """Return the source of a kind; `is_full` tells whether the spool would make it wait."""
+    """Return the source that a section describes. Raises `NssError` if it can't be built.
+
+    `is_full` returns whether the spool would make it wait.
+    """
     match settings:
         case FileSourceConfig():
             return FileSource(settings, position=position)
@@ -82,11 +85,11 @@ def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
 
 
 def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink:
-    """Return the sink of a feed. Raises `NssError` for one that can't be built."""
+    """Return the sink of a feed. Raises `NssError` if it can't be built."""
     name = settings.name
     match settings.sink:
         case CloudDiscoverySinkConfig() as upload:
-            # What uploads takes 30 MB, which a service without uploads does not need.
+            # Uploading takes 30 MB of imports, which a service without uploads does not need.
             from nss.sinks.cloud_discovery.sink import CloudDiscoverySink  # noqa: PLC0415
 
             return CloudDiscoverySink(
@@ -112,7 +115,7 @@ def build_feed(
     at: At,
     is_full: Callable[[], bool],
 ) -> Feed:
-    """Return a feed; `is_full` tells whether the spool waits for room."""
+    """Return a feed; `is_full` returns whether the spool waits for room."""
     if isinstance(sink, CollectingSink):
         return CollectingFeed(name, cursor, sink, origins, taps, at, is_full=is_full)
     return Feed(name, cursor, sink, origins, taps, at)

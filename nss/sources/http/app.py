@@ -224,7 +224,7 @@ class PushRequest:
             return
         lengths = self._values(b"content-length")
         if not lengths:
-            # HTTP/1.0 would read a body up to the end of the connection, and never answer.
+            # In HTTP/1.0 such a body extends to the end of the connection; here it would be lost.
             raise HttpRefusal(HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing")
         if int(lengths[0]) > self._rules.settings.max_body_bytes:
             raise _too_long(self._rules.settings.max_body_bytes, "as sent")

@@ -33,7 +33,7 @@ _log.setLevel(logging.ERROR)
 
 AsgiApp = Callable[..., Any]
 OnRefused = Callable[[str, int, str], None]
-"""Called for a request that was refused by its head: peer, status, reason."""
+"""Called for a request that was refused before it was complete: peer, status, reason."""
 
 
 def server_config(app: AsgiApp) -> uvicorn.Config:

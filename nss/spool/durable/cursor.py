@@ -142,7 +142,7 @@ class DurableCursor:
                 return
 
     def undropped(self, records: int) -> None:
-        """Note that records which were dropped on their way were delivered after all."""
+        """Note that records which were dropped on their way were dealt with after all."""
         self.account.dropped -= records
         self.pending_records += records
 
