@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from nss.sources.framing.lines import BOM, Framer, LineFramer, joined
+from nss.sources.framing.lines import BOM, DecidingFramer, Framer, LineFramer, joined
 
 DECIDE_BYTES = 64 << 10
 """`AutoFramer` decides after this much at the latest."""
@@ -198,8 +198,8 @@ class JsonFramer:
         return bytes(value[: self._max_bytes + 1]).replace(b"\n", b" ")
 
 
-class AutoFramer:
-    """Decides by the beginning of the stream whether JSON spans lines, and waits until it can.
+class AutoFramer(DecidingFramer):
+    """Decides whether JSON spans lines.
 
     `spans_lines` is the decision, `None` before it. A caller that continues in the middle of a
     stream gives the decision of its start.
@@ -208,51 +208,19 @@ class AutoFramer:
     def __init__(
         self, max_record_bytes: int, *, spans_lines: bool | None = None, at_start: bool = True
     ) -> None:
+        super().__init__(max_record_bytes)
         self.spans_lines = spans_lines
-        self.records = 0
-        self._max_bytes = max_record_bytes
         self._at_start = at_start
-        self._start = b""
-        self._framer: Framer | None = None
-        if spans_lines is not None:
-            self._framer = self._build(spans_lines=spans_lines)
+        self._framer = self._chosen()
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes fed that belong to no record returned so far."""
-        return len(self._start) if self._framer is None else self._framer.held_bytes
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        self.spans_lines = spans_lines(start, ended=ended)
+        return self._chosen()
 
-    def feed(self, block: bytes) -> bytes:
-        """Return the records that `block` completes."""
-        if self._framer is None:
-            block = self._start + block
-            self.spans_lines = spans_lines(block)
-            if self.spans_lines is None:
-                self._start = block
-                self.records = 0
-                return b""
-            self._start = b""
-            self._framer = self._build(spans_lines=self.spans_lines)
-        data = self._framer.feed(block)
-        self.records = self._framer.records
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is left as the last record, or records if nothing was decided before."""
-        data = b""
-        records = 0
-        if self._framer is None:
-            self.spans_lines = bool(spans_lines(self._start, ended=True))
-            self._framer = self._build(spans_lines=self.spans_lines)
-            data = self._framer.feed(self._start)
-            records = self._framer.records
-            self._start = b""
-        data += self._framer.flush()
-        self.records = records + self._framer.records
-        return data
-
-    def _build(self, *, spans_lines: bool) -> Framer:
-        if spans_lines:
+    def _chosen(self) -> Framer | None:
+        if self.spans_lines is None:
+            return None
+        if self.spans_lines:
             return JsonFramer(self._max_bytes)
         return LineFramer(self._max_bytes, at_start=self._at_start)
 

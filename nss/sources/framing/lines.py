@@ -7,6 +7,7 @@ rest of it is skipped. `nss.sources.framing.json` handles JSON that isn't one va
 """
 
 import re
+from abc import ABC, abstractmethod
 from typing import Literal, Protocol
 
 import msgspec
@@ -205,14 +206,18 @@ class OctetFramer:
         return _records(line, self._max_bytes)
 
 
-class StreamFramer:
-    """Decides by the beginning of a connection how it is framed, and waits until it can."""
+class DecidingFramer(ABC):
+    """Decides by the beginning of a stream how it is framed, and waits until it can."""
 
     def __init__(self, max_record_bytes: int) -> None:
         self.records = 0
         self._max_bytes = max_record_bytes
         self._start = b""
         self._framer: Framer | None = None
+
+    @abstractmethod
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        """Return the framer of a stream that begins so; `None` if it takes more bytes to decide."""
 
     @property
     def held_bytes(self) -> int:
@@ -223,25 +228,39 @@ class StreamFramer:
         """Return the records that `block` completes; raise `FramingError` on a bad length."""
         if self._framer is None:
             block = self._start + block
-            framing = detect_framing(block, self._max_bytes)
-            if framing is None:
+            self._framer = self._choose(block, ended=False)
+            if self._framer is None:
                 self._start = block
                 return b""
             self._start = b""
-            octet = framing == "octet"
-            self._framer = OctetFramer(self._max_bytes) if octet else LineFramer(self._max_bytes)
         data = self._framer.feed(block)
         self.records = self._framer.records
         return data
 
     def flush(self) -> bytes:
-        """Return what is left as the last record."""
-        if self._framer is None:  # octet counting would have been recognised
-            self._framer = LineFramer(self._max_bytes)
-            self._framer.feed(self._start)
-        data = self._framer.flush()
-        self.records = self._framer.records
+        """Return what is left as the last record, or records if nothing was decided before."""
+        data, records = b"", 0
+        if self._framer is None:
+            self._framer = self._choose(self._start, ended=True) or LineFramer(self._max_bytes)
+            data, self._start = self._framer.feed(self._start), b""
+            records = self._framer.records
+        data += self._framer.flush()
+        self.records = records + self._framer.records
         return data
+
+
+class StreamFramer(DecidingFramer):
+    """Decides between octet counting and newline framing."""
+
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        if ended:  # octet counting would have been recognised
+            return LineFramer(self._max_bytes)
+        match detect_framing(start, self._max_bytes):
+            case "octet":
+                return OctetFramer(self._max_bytes)
+            case "newline":
+                return LineFramer(self._max_bytes)
+        return None
 
 
 def detect_framing(start: bytes, max_record_bytes: int, *, ended: bool = False) -> Framing | None:

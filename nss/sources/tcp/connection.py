@@ -67,7 +67,7 @@ class TcpConnection(asyncio.Protocol):
             self._transport.abort()
 
     async def _receive(self, wanted_bytes: int, wait_secs: float) -> bool:
-        """Wait for so many bytes or the end of the input; return False after `wait_secs`."""
+        """Wait for this many bytes or the end of the input; return False after `wait_secs`."""
         if self._size_bytes >= wanted_bytes or self.end is not None:
             return True
         self._wanted_bytes = wanted_bytes
