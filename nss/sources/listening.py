@@ -66,21 +66,21 @@ class Acceptor(Generic[C]):
 
     async def run(
         self,
-        connection: Callable[[tuple[str, int]], C],
+        connect: Callable[[tuple[str, int]], C],
         serve: Callable[[C, str], Awaitable[None]],
         drain: Callable[[], Awaitable[None]],
     ) -> None:
         """Accept until `stop`, then shut down what is open and wait for `drain`.
 
-        `connection` returns the protocol of a connection from this address; `serve` returns once
-        it is closed. Connections that are still open after `drain` are cancelled. Raises
-        `SourceError` when the port can't be had, and the error given to `fail`.
+        `connect` returns the asyncio protocol of a connection from an address; `serve` gets it and
+        the peer's name, and returns once it is closed. What is still open after `drain` is
+        cancelled. Raises `SourceError` when the port can't be had, and the error given to `fail`.
         """
         host, port = self._settings.listen
         listeners = await listen(self._settings.kind, host, port)
         self.bound_port = listeners[0].getsockname()[1]
         accepting = [
-            asyncio.create_task(self._accept_from(listener, connection, serve))
+            asyncio.create_task(self._accept_from(listener, connect, serve))
             for listener in listeners
         ]
         self.ready.set()
@@ -116,7 +116,7 @@ class Acceptor(Generic[C]):
     async def _accept_from(
         self,
         listener: socket.socket,
-        connection: Callable[[tuple[str, int]], C],
+        connect: Callable[[tuple[str, int]], C],
         serve: Callable[[C, str], Awaitable[None]],
     ) -> None:
         name, kind, host = self._settings.name, self._settings.kind, self._settings.listen.host
@@ -136,7 +136,7 @@ class Acceptor(Generic[C]):
                 accepted.close()
                 continue
             events.connection_opened(name)
-            served = connection(address[:2])
+            served = connect(address[:2])
             task = loop.create_task(self._serve(accepted, served, peer, serve))
             self._serving[task] = served
             task.add_done_callback(partial(self._forget, accepted))
