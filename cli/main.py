@@ -11,7 +11,7 @@ from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
-from nss.config.load import DEFAULT_CONFIG
+from nss.config import DEFAULT_CONFIG
 from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
@@ -30,12 +30,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from nss.wording import own_version
 
-        try:
-            typer.echo(f"nss {version('nss-streamer')}")
-        except PackageNotFoundError:
-            typer.echo("nss (not installed)")
+        typer.echo(f"nss {own_version() or '(not installed)'}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ python -m cli.reference markdown             docs/commands.md, on stdout
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import typer.main
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from cli.main import app
+from nss.wording import own_version
 
 _COMPLETIONS = {
     "bash": "bash-completion/completions/nss",
@@ -113,8 +113,9 @@ def man(page: Page) -> str:
     """Return the page as a manual page of section 1."""
     title = page.name.replace(" ", "-")
     summary = page.paragraphs[0].rstrip(".")
+    version = own_version() or ""
     lines = [
-        f'.TH "{title.upper()}" "1" "" "NSS {_version()}" "Open Nanolog Streaming Service"',
+        f'.TH "{title.upper()}" "1" "" "NSS {version}" "Open Nanolog Streaming Service"',
         *(".SH NAME", f"{_roff(title)} \\- {_roff(summary)}"),
         *(".SH SYNOPSIS", f".B {_roff(page.name)}", _roff(_synopsis(page))),
         ".SH DESCRIPTION",
@@ -179,13 +180,6 @@ def _synopsis(page: Page) -> str:
 def _roff(text: str) -> str:
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
-
-
-def _version() -> str:
-    try:
-        return version("nss-streamer")
-    except PackageNotFoundError:
-        return ""
 
 
 def main(arguments: list[str]) -> None:

@@ -1,6 +1,5 @@
 """`nss render`: records of files or stdin to lines on stdout."""
 
-import difflib
 import gzip
 import os
 import re
@@ -24,6 +23,7 @@ from formats.times import zone
 from nss.errors import DataError, InputMissing, SinkError, UsageError
 from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
 from nss.sources.framing.lines import BOM
+from nss.wording import error_text, nearest
 
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -91,14 +91,14 @@ def _output_format(name: str) -> FeedFormat:
         return language.parse(name)
     path = Path(name)
     if not path.is_file():
-        near = difflib.get_close_matches(name.upper(), presets.names(), 1)
-        tip = f"{near[0]}, or another" if near else "one"
+        near = nearest(name, presets.names())
+        tip = f"{near}, or another" if near else "one"
         known = ", ".join(presets.names())
         raise UsageError(f"format {name!r}: neither a preset nor a file", tip=f"{tip} of {known}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputMissing(f"format: {error.strerror} ({path})") from None
+        raise InputMissing(f"format: {error_text(error)} ({path})") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"format: byte {error.start + 1} is not UTF-8 ({path})") from None
     feed_format = language.parse(text, name=path.stem)
@@ -141,7 +141,7 @@ def _read(path: Path, name: str) -> Iterator[_Piece]:
                 yield piece
                 progress.show(raw)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = error_text(error) if isinstance(error, OSError) else str(error)
         raise InputMissing(f"render: {reason} ({name})") from None
     finally:
         progress.end()
@@ -187,7 +187,7 @@ def _write(data: bytes) -> None:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        raise SinkError(f"render: can't write: {error.strerror} (standard output)") from None
+        raise SinkError(f"render: can't write: {error_text(error)} (standard output)") from None
 
 
 @contextmanager

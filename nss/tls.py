@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+from nss import wording
 from nss.errors import SinkError, SourceError
 
 
@@ -18,7 +19,7 @@ def client_context(
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
     except OSError as error:  # ssl.SSLError is one
-        raise SinkError(f"using authorities failed: {why(error)} ({ca})", tip=tip) from error
+        raise SinkError(f"using authorities failed: {error_text(error)} ({ca})", tip=tip) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     if certificate is not None:
@@ -28,18 +29,18 @@ def client_context(
         except OSError as error:
             where = f"{certificate}, {key}"
             raise SinkError(
-                f"using a certificate failed: {why(error)} ({where})", tip=tip
+                f"using a certificate failed: {error_text(error)} ({where})", tip=tip
             ) from error
     return context
 
 
-def why(error: OSError) -> str:
+def error_text(error: OSError) -> str:
     """Return what an error of a socket or of TLS means, as half a sentence."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message.rstrip('.').lower()}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return f"TLS: {error.reason.replace('_', ' ').lower()}"
-    return (error.strerror or str(error)).lower()
+    return wording.error_text(error)
 
 
 def server_context(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.options import ConfigOption, JsonOption
-from nss.config.load import DEFAULT_CONFIG
+from nss.config import DEFAULT_CONFIG
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,8 @@ from cli.asking import harmless, service_of, service_settings
 from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from nss.background.process import Background, NotStarted
-from nss.config.load import DEFAULT_CONFIG, ServiceConfig
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
 
 STOP_SPARE_SECS = 30.0

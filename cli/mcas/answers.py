@@ -16,6 +16,7 @@ from nss.mcas import fields
 from nss.mcas.credentials import McasCredentials, Method
 from nss.mcas.fields import BadAnswer
 from nss.secret import Secret
+from nss.wording import error_text
 
 SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
 PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
@@ -225,9 +226,7 @@ def _secret_text(name: str | None, variable: str | None) -> str | None:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise UsageError(
-            f"configure-mcas2: {(error.strerror or str(error)).lower()} ({path})"
-        ) from None
+        raise UsageError(f"configure-mcas2: {error_text(error)} ({path})") from None
     if mode & stat.S_IRWXO:
         raise UsageError(
             f"configure-mcas2: everybody may read the secret ({path})", tip=f"chmod o= {path}"

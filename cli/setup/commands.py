@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from cli.options import ConfigOption, JsonOption
-from nss.config.load import DEFAULT_CONFIG
+from nss.config import DEFAULT_CONFIG
 
 _File = Optional[Path]  # noqa: UP045 - typer reads it at run time
 _Text = Optional[str]  # noqa: UP045 - typer reads it at run time

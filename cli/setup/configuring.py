@@ -21,6 +21,7 @@ from nss.files.private import write_private
 from nss.mcas.access import audit_log
 from nss.setup.effective import effective
 from nss.setup.template import Plan, Target, plan_of, text_of
+from nss.wording import error_text
 
 GROUP = "nss"
 SAMPLE = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
@@ -84,7 +85,7 @@ def _before(path: Path) -> Config | None:
             raise
         return None
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = error_text(error)
         raise InputMissing(f"configure: can't be read: {why} ({path})", tip=_SUDO) from None
     except ConfigProblems as problems:
         raise ConfigError(
@@ -211,7 +212,7 @@ def _write(path: Path, text: str, config: Config) -> None:
         path.chmod(_MODE)
     except OSError as error:
         raise ConfigError(
-            f"configure: can't be written: {(error.strerror or str(error)).lower()} ({path})",
+            f"configure: can't be written: {error_text(error)} ({path})",
             tip=_SUDO,
         ) from None
     audit_log(config.service.state_directory).write("configure", "stored", path=str(path))

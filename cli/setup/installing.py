@@ -8,11 +8,13 @@ from pathlib import Path
 import typer
 
 from cli.asking import harmless, service_settings
-from nss.config.load import DEFAULT_CONFIG, ServiceConfig
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ServiceConfig
 from nss.errors import ConfigError, InputMissing, UsageError
 from nss.files.private import write_private
 from nss.mcas.access import audit_log
 from nss.setup.certificates import Bundle, read_bundle
+from nss.wording import error_text
 
 FOLDER = "certificates"
 
@@ -64,7 +66,7 @@ def _passphrase(path: Path | None) -> bytes | None:
     try:
         return path.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = error_text(error)
         raise InputMissing(f"install-cert: can't be read: {why} ({path})") from None
 
 
@@ -85,7 +87,7 @@ def _store(state_directory: Path, name: str, bundle: Bundle) -> list[Path]:
         write_private(paths[0], bundle.chain_pem(), owner=owner)
     except OSError as error:
         raise ConfigError(
-            f"install-cert: can't be stored: {(error.strerror or str(error)).lower()} ({folder})",
+            f"install-cert: can't be stored: {error_text(error)} ({folder})",
             tip="run the command with sudo",
         ) from None
     return paths

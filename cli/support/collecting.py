@@ -27,6 +27,7 @@ from nss.errors import NssError, ServiceError
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
 from nss.spool.durable.inspect import read_only
+from nss.wording import error_text
 
 MAX_BYTES = 8 << 20
 """Of one part; of a log the end is kept."""
@@ -204,7 +205,6 @@ def _write(archive: Path, parts: dict[str, bytes]) -> None:
                 tar.addfile(member, io.BytesIO(data))
     except OSError as error:
         raise ServiceError(
-            f"collect-diagnostics: can't be written: {(error.strerror or str(error)).lower()} "
-            f"({archive})",
+            f"collect-diagnostics: can't be written: {error_text(error)} ({archive})",
             tip="name another file with --output",
         ) from None

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from cli.options import ConfigOption, JsonOption
-from nss.config.load import DEFAULT_CONFIG
+from nss.config import DEFAULT_CONFIG
 
 troubleshoot = typer.Typer(
     name="troubleshoot",

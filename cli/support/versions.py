@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import orjson
@@ -17,6 +16,7 @@ from nss.config.load import DurableSpoolConfig
 from nss.errors import NssError
 from nss.spool.durable.inspect import read_only
 from nss.spool.durable.schema import MIGRATIONS
+from nss.wording import own_version
 
 PACKAGE = "nss-streamer"
 
@@ -48,7 +48,7 @@ def compare(path: Path, *, as_json: bool) -> int:
 
 def versions(path: Path) -> Facts:
     """Return what is known; `None` is what is not."""
-    installed = _installed()
+    installed = own_version()
     running = _running(path)
     package, offered = _package(), _offered()
     return {
@@ -62,13 +62,6 @@ def versions(path: Path) -> Facts:
         "restart_due": running is not None and installed is not None and running != installed,
         "upgrade_due": _is_newer(offered, package),
     }
-
-
-def _installed() -> str | None:
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return None
 
 
 def _running(path: Path) -> str | None:

@@ -9,9 +9,9 @@ import orjson
 import typer
 
 from cli.asking import harmless, service_of, told_secs
+from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable
 from nss.config import load as configuration
-from nss.connectivity import place
 from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NssError
@@ -91,7 +91,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
             if one.state == "established" and one.proto.startswith("tcp"):
                 now[_ends(one)] = one
         for ends in now.keys() - last:
-            owners[ends] = owner(now[ends], config, status.feeds) or place(ends[2], ends[3])
+            owners[ends] = owner(now[ends], config, status.feeds) or host_port(ends[2], ends[3])
             made[owners[ends]] += not first
         for ends, one in now.items():
             waiting[owners[ends]] = max(waiting.get(owners[ends], 0), one.unsent_bytes)
@@ -136,9 +136,9 @@ def show_sockets(path: Path, *, as_json: bool) -> None:
 
 
 def _row(one: Socket, whose: str) -> tuple[str, ...]:
-    remote = place(one.remote_host, one.remote_port) if one.remote_host else "*"
+    remote = host_port(one.remote_host, one.remote_port) if one.remote_host else "*"
     queues = (str(one.received_bytes), str(one.unsent_bytes))
-    local = place(one.local_host, one.local_port)
+    local = host_port(one.local_host, one.local_port)
     return (one.proto, *queues, local, remote, one.state, harmless(whose))
 
 

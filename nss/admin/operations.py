@@ -1,6 +1,5 @@
 """What the control socket and the metrics port ask the service for."""
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +8,7 @@ from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject
 from nss.status.summary import Status
+from nss.wording import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,5 @@ class Operation(Protocol):
 
 def unknown_feed(name: str, known: Collection[str]) -> UsageError:
     """Return the error that a feed is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(name, known, 1)
-    tip = near[0] if near else f"one of {', '.join(sorted(known))}"
+    tip = nearest(name, known) or f"one of {', '.join(sorted(known))}"
     return UsageError(f"feed {name!r} is not known", tip=tip if known else None)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from nss.telemetry.events import count, emit
+from nss.wording import error_text
 
 USEC = 1_000_000
 
@@ -80,7 +81,7 @@ class Notify:
         try:
             self._socket.sendto(message.encode(errors="replace"), self._address)
         except OSError as error:
-            _unheard(message.partition("\n")[0].partition("=")[0], error.strerror or str(error))
+            _unheard(message.partition("\n")[0].partition("=")[0], error_text(error))
 
 
 def _address(name: str) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nss.errors import ServiceError
+from nss.wording import error_text
 
 _FLOCK = "hhqqi4x"
 """`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
@@ -47,7 +48,7 @@ class Lock:
             descriptor = os.open(self.path, flags, 0o640)
         except OSError as error:
             raise ServiceError(
-                f"start: no lock: {(error.strerror or str(error)).lower()} ({self.path})",
+                f"start: no lock: {error_text(error)} ({self.path})",
                 tip="run the command with sudo",
             ) from None
         try:
@@ -78,7 +79,7 @@ class Lock:
             return None
         except OSError as error:
             raise ServiceError(
-                f"the lock can't be read: {(error.strerror or str(error)).lower()} ({self.path})",
+                f"the lock can't be read: {error_text(error)} ({self.path})",
                 tip="run the command with sudo",
             ) from None
         kind, _, _, _, pid = struct.unpack(_FLOCK, answer)

@@ -15,6 +15,7 @@ import msgspec
 from nss.background.lock import Lock
 from nss.background.supervisor import Report
 from nss.errors import ServiceError
+from nss.wording import error_text
 
 USER = "nss"
 """Whom the service runs as when root starts it, if there is such a user."""
@@ -140,7 +141,7 @@ def _make_folder(folder: Path) -> None:
         pass
     except OSError as error:
         raise ServiceError(
-            f"start: no folder: {(error.strerror or str(error)).lower()} ({folder})",
+            f"start: no folder: {error_text(error)} ({folder})",
             tip="run the command with sudo",
         ) from None
 

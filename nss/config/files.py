@@ -8,6 +8,7 @@ from formats import language, presets
 from formats.language import FeedFormat
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
+from nss.wording import error_text
 
 MAX_KEY_BYTES = 64 << 10
 
@@ -121,9 +122,3 @@ def read_bounded(what: str, path: Path, max_bytes: int, *, secret: bool = False)
     if len(data) > max_bytes:
         raise Unfit(what, f"has more than {max_bytes} bytes", path)
     return data
-
-
-def error_text(error: OSError) -> str:
-    """Return the system's reason, in lower case as the rest of the sentence."""
-    reason = error.strerror or str(error)
-    return reason[:1].lower() + reason[1:]

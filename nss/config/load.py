@@ -40,6 +40,7 @@ from nss.config.sources import (
 )
 from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
+from nss.wording import error_text
 
 __all__ = [
     "Address",
@@ -111,12 +112,12 @@ def load(path: Path) -> Config:
         text = path.read_bytes().decode("utf-8-sig")
     except PermissionError as error:
         raise InputMissing(
-            f"configuration: {error.strerror} ({path})",
+            f"configuration: {error_text(error)} ({path})",
             tip="run it with sudo, or as the user nss",
         ) from error
     except OSError as error:
         raise InputMissing(
-            f"configuration: {error.strerror} ({path})",
+            f"configuration: {error_text(error)} ({path})",
             tip="start from the commented sample nss.toml, or name your file with --config FILE",
         ) from error
     except UnicodeDecodeError as error:
@@ -181,6 +182,3 @@ def _outsize(tables: Mapping[str, object]) -> str | None:
             case _:
                 pass
     return None
-
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")

@@ -14,7 +14,6 @@ from formats.errors import Problem
 from nss.config.files import (
     MAX_PEM_BYTES,
     Unfit,
-    error_text,
     format_text,
     read_basic,
     read_bounded,
@@ -31,6 +30,7 @@ from nss.config.sources import (
     SourceConfig,
 )
 from nss.config.values import FormatChoice
+from nss.wording import error_text
 
 
 def check_environment(config: Config) -> list[Problem]:

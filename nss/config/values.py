@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from formats import language, presets, times
 from formats.errors import FeedFormatError, NotReadable, Problem, ZoneError
 from formats.reading import recognise
+from nss.addresses import host_port
 from nss.config.kinds import OFF, off_too
 from nss.config.setting import Kind, Refused, suggestion, toml_text
 
@@ -30,8 +31,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,5 +343,4 @@ class ProxyUrl(Kind):
             raise self.refuse(value)
         if parts.path not in {"", "/"} or parts.query or parts.fragment:
             raise self.refuse(value)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"http://{host}:{port}"
+        return f"http://{host_port(parts.hostname, port)}"

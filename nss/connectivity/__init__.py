@@ -52,8 +52,3 @@ class Failed(Exception):  # noqa: N818 - named as the sentence reads
     def __init__(self, step: Step) -> None:
         super().__init__(step.sentence)
         self.step = step
-
-
-def place(host: str, port: int) -> str:
-    """Return a host and a port as people write them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from nss.connectivity import Failed, Step, StepName, place
+from nss.addresses import host_port
+from nss.connectivity import Failed, Step, StepName
 from nss.secret import Secret
+from nss.wording import error_text
 
 RESOLVER = Path("/etc/resolv.conf")
 MAX_HEAD_BYTES = 64 * 1024
@@ -113,7 +115,7 @@ async def tunnel(
 ) -> Step:
     """Have a proxy connect to a host. Raises `Failed`."""
     began = time.perf_counter()
-    target, by = place(host, port), f"proxy {place(proxy.host, proxy.port)}"
+    target, by = host_port(host, port), f"proxy {host_port(proxy.host, proxy.port)}"
     head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
     if proxy.authorization is not None:
         head += f"Proxy-Authorization: Basic {proxy.authorization.reveal()}\r\n"
@@ -144,7 +146,7 @@ def route(found: Found) -> Step:
             try:
                 trial.connect(address)
             except OSError as error:
-                why = (error.strerror or str(error)).lower()
+                why = error_text(error)
                 continue
             local = trial.getsockname()[0]
             sentence = (
@@ -160,7 +162,7 @@ async def _connect(
     family: int, address: str, port: int, timeout_secs: float
 ) -> tuple[socket.socket, Step]:
     began = time.perf_counter()
-    where = place(address, port)
+    where = host_port(address, port)
     drop = (
         f"a firewall between drops it in silence: allow TCP from this machine to {where}; or the "
         "host is down"

@@ -1,11 +1,11 @@
 """Whether a port that sources listen at can be had, or who has it."""
 
 import errno
-import os
 import socket
 
 from nss.config.load import Address
 from nss.connectivity import Finding, Step
+from nss.wording import error_text
 
 
 def check_listening(
@@ -60,7 +60,9 @@ def _judged(
         )
     if number == errno.EADDRNOTAVAIL:
         why = "this machine does not have the address"
+    elif isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+        why = error_text(error)
     else:
-        why = os.strerror(number).lower() if number and number > 0 else "the name has no address"
+        why = "the name has no address"
     tip = "see the addresses of this machine: ip address"
     return Step(name="listen", ok=False, sentence=f"can't listen: {why}", tip=tip)

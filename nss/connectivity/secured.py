@@ -14,7 +14,7 @@ from cryptography import x509
 
 from nss.connectivity import Failed, Step
 from nss.connectivity.dialing import MAX_HEAD_BYTES, in_time, millis
-from nss.tls import why
+from nss.tls import error_text
 
 WARN_OFFSET_SECS = 60
 MAX_OFFSET_SECS = 300
@@ -127,7 +127,9 @@ def untrusted(error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, 
         tip = "have the certificate renewed; and see that this machine's clock is right"
     elif error.verify_code in _WRONG_NAMES:
         tip = f"{tip}; or connect by a name that is in the certificate"
-    return Step(name="tls", ok=False, sentence=f"{why(error)} (trusting {ca}){shown}", tip=tip)
+    return Step(
+        name="tls", ok=False, sentence=f"{error_text(error)} (trusting {ca}){shown}", tip=tip
+    )
 
 
 def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
@@ -191,5 +193,5 @@ def _untold(sentence: str, tip: str) -> Step:
 
 
 def _no_tls(error: OSError, name: str, tip: str) -> Step:
-    told = why(error) or "it closed the connection during the handshake"
+    told = error_text(error) or "it closed the connection during the handshake"
     return Step(name="tls", ok=False, sentence=f"no TLS: {told} (with {name})", tip=tip)

@@ -16,6 +16,7 @@ from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
 from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 if TYPE_CHECKING:
     from nss.https.network import Network
@@ -55,7 +56,7 @@ def uploads_folder(state_directory: Path) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ServiceError(
-            f"uploads: no folder can be made: {(error.strerror or str(error)).lower()} ({folder})",
+            f"uploads: no folder can be made: {error_text(error)} ({folder})",
             tip="run nss check: it tells what is wrong with service.state_directory",
         ) from None
     return folder

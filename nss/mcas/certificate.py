@@ -15,6 +15,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from nss.mcas import SignInRefused
 from nss.mcas.credentials import McasCredentials
+from nss.wording import error_text
 
 MAX_BYTES = 1 << 20
 
@@ -61,7 +62,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unreadable(path, (error.strerror or str(error)).lower()) from None
+        raise _unreadable(path, error_text(error)) from None
     if len(data) > MAX_BYTES:
         raise _unreadable(path, "has more than a megabyte")
     return data

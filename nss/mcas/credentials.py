@@ -23,6 +23,7 @@ from nss.errors import NssError
 from nss.files.private import sync_folder, write_private
 from nss.mcas import fields
 from nss.secret import Secret
+from nss.wording import error_text
 
 DEFAULT_SCOPE = fields.DEFAULT_SCOPE
 
@@ -269,7 +270,7 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
         return None
     except OSError as error:
         raise CredentialsError(
-            f"credentials: can't be read: {(error.strerror or str(error)).lower()} ({path})",
+            f"credentials: can't be read: {error_text(error)} ({path})",
             tip="run the command with sudo",
         ) from None
     if not stat.S_ISREG(mode):
@@ -292,7 +293,7 @@ def _remove(path: Path) -> bool:
         return False
     except OSError as error:
         raise CredentialsError(
-            f"credentials: can't be removed: {(error.strerror or str(error)).lower()} ({path})",
+            f"credentials: can't be removed: {error_text(error)} ({path})",
             tip="run the command with sudo",
         ) from None
     return True
@@ -323,7 +324,7 @@ def _damaged(why: str, path: Path) -> CredentialsError:
 
 
 def _unwritable(path: Path, error: OSError) -> CredentialsError:
-    why = (error.strerror or str(error)).lower()
+    why = error_text(error)
     return CredentialsError(
         f"credentials: can't be stored: {why} ({path})",
         tip="run the command with sudo, and see that the disk has space",

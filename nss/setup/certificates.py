@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from nss.errors import DataError, InputMissing
+from nss.wording import error_text
 
 MAX_BYTES = 1 << 20
 MAX_MEMBERS = 32
@@ -122,7 +123,7 @@ def _contents(path: Path) -> list[bytes]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = error_text(error)
         raise InputMissing(f"install-cert: can't be read: {why} ({path})") from None
     if len(data) > MAX_BYTES:
         raise DataError(f"install-cert: the file is larger than {MAX_BYTES:,} bytes ({path})")

@@ -4,7 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from nss.config.load import DEFAULT_CONFIG, ConfigProblems, McasConfig, ServiceConfig
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
 from nss.config.reading import Reading
 from nss.errors import ConfigError, InputMissing
 from nss.https.limiter import Limiter
@@ -12,6 +13,7 @@ from nss.https.network import Network
 from nss.mcas.access import audit_log, credentials_store, network_of
 from nss.mcas.credentials import CredentialsStore
 from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 _UPLOAD = "cloud_discovery"
 
@@ -71,8 +73,8 @@ def _text(path: Path) -> str:
             return ""
         raise InputMissing(f"configuration: no such file ({path})") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputMissing(f"configuration: {why} ({path})") from None
+        reason = error_text(error) if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputMissing(f"configuration: {reason} ({path})") from None
 
 
 def _has_upload(tables: dict[str, object]) -> bool:

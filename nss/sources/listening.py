@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 
+from nss.addresses import listener
 from nss.errors import SourceError
+from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
 
@@ -20,35 +21,19 @@ async def listen(kind: str, host: str, port: int) -> list[socket.socket]:
         found = await asyncio.get_running_loop().getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        for family, _, _, _, address in dict.fromkeys(found):
-            listener = socket.create_server(
-                (address[0], port), family=family, backlog=BACKLOG_CONNECTIONS
-            )
-            listeners.append(listener)
-            listener.settimeout(0)
-            port = listener.getsockname()[1]
+        for address in dict.fromkeys(str(address[0]) for *_, address in found):
+            listeners.append(listener(address, port, BACKLOG_CONNECTIONS))
+            listeners[-1].settimeout(0)
+            port = listeners[-1].getsockname()[1]
     except OSError as error:
-        for listener in listeners:
-            listener.close()
+        for opened in listeners:
+            opened.close()
         raise SourceError(
-            f"{kind} source: can't listen: {reason(error)} ({host}:{port})",
+            f"{kind} source: can't listen: {error_text(error)} ({host}:{port})",
             tip="choose an address of this machine and a free port; below 1024 the user "
             "that nss runs as needs CAP_NET_BIND_SERVICE",
         ) from error
     return listeners
-
-
-def peer_name(address: tuple[str, int]) -> str:
-    """Return the address of a peer as people write it."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def reason(error: OSError) -> str:
-    """Return the system's words alone; `create_server` adds some of its own."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
 
 
 def watch_peer(connection: socket.socket) -> None:

@@ -26,6 +26,7 @@ from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
 from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 THROTTLED_SECS = 5.0
 """How long to wait when the service asks for fewer requests and names no time."""
@@ -166,7 +167,7 @@ class CloudDiscoverySink:
             try:
                 self._collection.add(lines if fresh == len(lines) else lines[:fresh])
             except OSError as error:
-                return self._later(f"lines can't be collected: {_why(error)}")
+                return self._later(f"lines can't be collected: {error_text(error)}")
         if fresh < len(lines):
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
         return Delivered()
@@ -196,7 +197,7 @@ class CloudDiscoverySink:
         except (Unreachable, UploadExpired) as error:
             return self._later(error.sentence)
         except OSError as error:
-            return self._later(_why(error))
+            return self._later(error_text(error))
         except NssError as error:
             return self._stop(error, tried)
         self._went_well()
@@ -275,7 +276,7 @@ class CloudDiscoverySink:
         try:
             await asyncio.to_thread(self._journal.finish)
         except OSError as error:  # what this process knows holds; the next one may upload it again
-            events.journal_unwritable(self.name, _why(error))
+            events.journal_unwritable(self.name, error_text(error))
 
     def _filename(self, outgoing: Collection) -> str:
         at = datetime.fromtimestamp(self._now(), UTC)
@@ -318,7 +319,3 @@ class _NoMore(Unreachable):
 def _is_gone(error: Refused) -> bool:
     """Return whether a refused finalize says something about the URL, and nothing about us."""
     return error.status in _GONE and error.code != api_errors.NO_DATA_SOURCE
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

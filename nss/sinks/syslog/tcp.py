@@ -34,7 +34,7 @@ from nss.sinks.syslog.pacing import Pace
 from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, Kept
 from nss.sinks.syslog.tcp_connection import Connection
 from nss.sinks.syslog.tls_stream import TlsStream
-from nss.tls import why
+from nss.tls import error_text
 
 CHUNK_BYTES = 128 * 1024
 """Lines are written in chunks of about this size, or one at a time where one is longer."""
@@ -139,7 +139,7 @@ class SyslogTcpSink:
             try:
                 await self._connection_to(target)
             except OSError as error:
-                self.last_error = f"connecting failed: {why(error)} ({target})"
+                self.last_error = f"connecting failed: {error_text(error)} ({target})"
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Write each line as one message; see `Sink.send`."""
@@ -192,14 +192,14 @@ class SyslogTcpSink:
             try:
                 connection = await self._connection_to(target)
             except OSError as error:
-                reason = f"connecting failed: {why(error)} ({target})"
+                reason = f"connecting failed: {error_text(error)} ({target})"
                 self._destinations.failed(target, reason)
                 tried.add(target)
                 continue
             try:
                 rejected = await self._hand_over(progress, connection)
             except OSError as error:
-                reason = f"sending failed: {why(error)} ({target})"
+                reason = f"sending failed: {error_text(error)} ({target})"
                 if not self._lose(connection, error):
                     self._destinations.failed(target, reason)
                     tried.add(target)
@@ -285,7 +285,7 @@ class SyslogTcpSink:
         connection.close()
         self._cut(self._kept.lost(connection.confirmed()))
         lines = sum(chunk.lines for chunk in self._kept.owed)
-        events.connection_lost(self.name, str(connection.target), why(error), lines)
+        events.connection_lost(self.name, str(connection.target), error_text(error), lines)
         return isinstance(error, ConnectionError) and connection.age_secs >= STEADY_SECS
 
     def _cut(self, lines: int) -> None:

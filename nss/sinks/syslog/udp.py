@@ -24,6 +24,7 @@ from nss.sinks.syslog.destinations import Destinations, Resolve, Target, resolve
 from nss.sinks.syslog.header import Header, Now, utc_now
 from nss.sinks.syslog.pacing import Pace
 from nss.sinks.syslog.udp_sockets import Path, SendOf
+from nss.wording import error_text
 
 MIN_MESSAGE_BYTES = 480
 """What every syslog receiver must take (RFC 5424 6.1): the limit never falls below."""
@@ -320,7 +321,7 @@ class SyslogUdpSink:
 def _why(error: OSError) -> str:
     if error.errno in _BUFFERS_FULL:
         return "the send buffers are full"
-    return (error.strerror or str(error)).lower()
+    return error_text(error)
 
 
 def _sentence(target: Target, error: OSError) -> str:

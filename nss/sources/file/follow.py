@@ -27,6 +27,7 @@ from nss.sources import events
 from nss.sources.file.logfile import LogFile, Position, kept_position
 from nss.sources.file.rotated import Rotation, renamed, rotations
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 _FINISHED_KEPT = 4
 
@@ -81,7 +82,7 @@ class Follower:
         except OSError as error:
             self.close()
             self.at_end = True
-            why = f"file source: can't read: {error.strerror or error} ({self._path})"
+            why = f"file source: can't read: {error_text(error)} ({self._path})"
             self._failed(why)
             return None
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from nss.addresses import host_port
 from nss.batch import Batch
 from nss.sources import Accept, events
 from nss.sources.http.auth import Credentials
@@ -22,7 +23,6 @@ from nss.sources.http.batching import Intake, Turn
 from nss.sources.http.body import Body, GoneError, Receive, Refusal
 from nss.sources.http.protocol import MAX_HEAD_BYTES
 from nss.sources.http.unpack import BrokenBodyError, Unpacker, unpacker
-from nss.sources.listening import peer_name
 
 FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
@@ -160,7 +160,7 @@ class Request:
     """One request: what its head says, and its body."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive, rules: PushRules) -> None:
-        self.peer = peer_name(scope["client"])
+        self.peer = host_port(*scope["client"][:2])
         self.accepted = 0
         """Records that are accepted already, so that they come twice if it is repeated."""
         self.body = Body(receive, max_bytes=rules.max_body_bytes, secs=rules.body_secs)

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from nss.sources.listening import peer_name
+from nss.addresses import host_port
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -204,4 +204,4 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         self._stop_timer()
         self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
-        self._refused(peer_name(self._peer), status.value, why)
+        self._refused(host_port(*self._peer[:2]), status.value, why)

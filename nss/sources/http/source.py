@@ -9,11 +9,13 @@ from functools import partial
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from nss.addresses import host_port
 from nss.sources import Accept, events
 from nss.sources.http.app import FULL, PushApp, PushRules
 from nss.sources.http.auth import Credentials
 from nss.sources.http.protocol import HttpProtocol, server_config
-from nss.sources.listening import listen, peer_name, reason, watch_peer
+from nss.sources.listening import listen, watch_peer
+from nss.wording import error_text
 
 _ACCEPT_AGAIN_SECS = 0.2
 _TLS_CLOSE_SECS = 1.0
@@ -139,12 +141,14 @@ class HttpSource:
             try:
                 connection, address = await loop.sock_accept(listener)
             except OSError as error:  # out of descriptors, or the peer was gone already
-                self._accept_error = f"http source: can't accept: {reason(error)} ({self._host})"
+                self._accept_error = (
+                    f"http source: can't accept: {error_text(error)} ({self._host})"
+                )
                 events.source_waits(self.name, self._accept_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
             self._accept_error = None
-            peer = peer_name(address)
+            peer = host_port(*address[:2])
             if len(self._serving) >= self._max_open:
                 events.connection_refused(self.name, peer, self._max_open)
                 connection.close()

@@ -6,11 +6,13 @@ import ssl
 from functools import partial
 from typing import Literal
 
+from nss.addresses import host_port
 from nss.batch import Batch
 from nss.sources import Accept, events
 from nss.sources.framing.lines import Framer, FramingError, LineFramer, OctetFramer, StreamFramer
-from nss.sources.listening import listen, peer_name, reason, watch_peer
+from nss.sources.listening import listen, watch_peer
 from nss.sources.tcp.connection import End, Inflow
+from nss.wording import error_text
 
 _ACCEPT_AGAIN_SECS = 0.2
 
@@ -92,12 +94,12 @@ class TcpSource:
             try:
                 connection, address = await loop.sock_accept(listener)
             except OSError as error:  # out of descriptors, or the peer was gone already
-                self.last_error = f"tcp source: can't accept: {reason(error)} ({self._host})"
+                self.last_error = f"tcp source: can't accept: {error_text(error)} ({self._host})"
                 events.source_waits(self.name, self.last_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
             self.last_error = None
-            peer = peer_name(address)
+            peer = host_port(*address[:2])
             if len(self._serving) >= self._max_connections:
                 events.connection_refused(self.name, peer, self._max_connections)
                 connection.close()
