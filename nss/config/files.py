@@ -1,13 +1,12 @@
 """Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
-import os
-import stat
 from pathlib import Path
 
 from formats import language, presets
 from formats.language import FeedFormat
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
+from nss.files import private
 from nss.wording import error_text
 
 MAX_KEY_BYTES = 64 << 10
@@ -110,15 +109,8 @@ def read_bounded(what: str, path: Path, max_bytes: int, *, secret: bool = False)
     Refuses more than `max_bytes`, and a `secret` that is open to everyone.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a FIFO would wait
-            raise Unfit(what, "is not a regular file", path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(max_bytes + 1)
+        return private.read_bounded(path, max_bytes, forbidden=private.EVERYONE if secret else 0)
     except OSError as error:
         raise Unfit(what, error_text(error), path) from None
-    if secret and mode & stat.S_IRWXO:
-        raise Unfit(what, "is open to everyone; chmod o= it", path)
-    if len(data) > max_bytes:
-        raise Unfit(what, f"has more than {max_bytes} bytes", path)
-    return data
+    except private.FileFault as fault:
+        raise Unfit(what, str(fault), path) from None

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
+from nss.files.private import FileFault, read_bounded
 from nss.mcas import SignInRefused
 from nss.mcas.credentials import McasCredentials
 from nss.wording import error_text
@@ -56,16 +57,11 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
 
 def _read(path: Path) -> bytes:
     try:
-        if not path.is_file():  # before it is opened: a FIFO would wait
-            path.stat()
-            raise _unreadable(path, "is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_bounded(path, MAX_BYTES)
     except OSError as error:
         raise _unreadable(path, error_text(error)) from None
-    if len(data) > MAX_BYTES:
-        raise _unreadable(path, "has more than a megabyte")
-    return data
+    except FileFault as fault:
+        raise _unreadable(path, f"it {fault}") from None
 
 
 def _certificate(data: bytes, path: Path) -> Certificate:

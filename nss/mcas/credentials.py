@@ -11,7 +11,6 @@ and `tested_at` may be missing.
 import os
 import pwd
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,15 @@ from typing import Literal
 import msgspec
 
 from nss.errors import NssError
-from nss.files.private import sync_folder, write_private
+from nss.files.private import (
+    EVERYONE,
+    OTHERS,
+    FileFault,
+    OpenToOthers,
+    read_bounded,
+    sync_folder,
+    write_private,
+)
 from nss.mcas import fields
 from nss.secret import Secret
 from nss.wording import error_text
@@ -37,7 +44,6 @@ Method = Literal["secret", "certificate", "managed_identity"]
 _TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
 _FORM = 1
 
-_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CONFIGURE = "run: sudo nss configure-mcas2"
 
 
@@ -114,7 +120,7 @@ class CredentialsStore:
     def load(self) -> McasCredentials | None:
         """Return the credentials, `None` if there are none. Raises `CredentialsError`."""
         path = Path(self.origin)
-        data = _read(path, forbidden=0 if path == self._given_path else _FOR_OTHERS)
+        data = _read(path, forbidden=0 if path == self._given_path else OTHERS)
         if data is None:
             return None
         try:
@@ -162,7 +168,7 @@ class CredentialsStore:
 
     def token(self) -> Secret | None:
         """Return the legacy token, `None` if there is none. Raises `CredentialsError`."""
-        data = _read(self.token_path, forbidden=stat.S_IRWXO)
+        data = _read(self.token_path, forbidden=EVERYONE)
         if data is None:
             return None
         text = data.decode("ascii", "replace").strip()
@@ -262,10 +268,7 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
     `forbidden` are bits of a mode that would let others read it.
     """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait
-        with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
-            mode = os.fstat(number).st_mode
-            data = file.read(MAX_BYTES + 1) if stat.S_ISREG(mode) else b""
+        return read_bounded(path, MAX_BYTES, forbidden=forbidden)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -273,16 +276,13 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
             f"credentials: can't be read: {error_text(error)} ({path})",
             tip="run the command with sudo",
         ) from None
-    if not stat.S_ISREG(mode):
-        raise CredentialsError(f"credentials: this is not a regular file ({path})")
-    if mode & forbidden:
+    except OpenToOthers:
         raise CredentialsError(
             f"credentials: others may read the file ({path})",
             tip=f"chmod 600 {path}, and renew the secret in it: others may have read it",
-        )
-    if len(data) > MAX_BYTES:
-        raise CredentialsError(f"credentials: the file is too long to be one ({path})")
-    return data
+        ) from None
+    except FileFault as fault:
+        raise _damaged(str(fault), path) from None
 
 
 def _remove(path: Path) -> bool:

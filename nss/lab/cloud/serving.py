@@ -14,6 +14,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from nss.https.serving import server_config
+
 HOST = "127.0.0.1"
 
 _TRANSPORT = "nss.transport"
@@ -123,21 +125,7 @@ class Servers:
         await asyncio.gather(*self._tasks)
 
     async def _open(self, site: Site) -> asyncio.Server:
-        config = uvicorn.Config(
-            site.app,
-            http=_HttpProtocol,
-            interface="asgi3",
-            loop="none",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECS,
-        )
-        config.load()
+        config = server_config(site.app, _HttpProtocol, keep_alive_secs=_KEEP_ALIVE_SECS)
         state = ServerState()
         state.connections, state.tasks = self._connections, self._tasks
         return await asyncio.get_running_loop().create_server(

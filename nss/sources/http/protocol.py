@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from nss.addresses import host_port
+from nss.https.serving import server_config
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -36,26 +37,12 @@ Refused = Callable[[str, int, str], None]
 """Is told of a peer's request that was refused before it became one: peer, status, reason."""
 
 
-def server_config(app: App) -> uvicorn.Config:
-    """Return what the protocol needs of uvicorn's configuration."""
-    config = uvicorn.Config(
-        app,
-        http=HttpProtocol,
-        interface="asgi3",
-        # Nothing of these is wanted: no other loop, logging, addresses as headers claim them.
-        loop="none",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        # The source counts on its own: uvicorn's 503 has no Retry-After.
-        limit_concurrency=None,
-        timeout_keep_alive=KEEP_ALIVE_SECS,
-    )
-    config.load()
-    return config
+def protocol_config(app: App) -> uvicorn.Config:
+    """Return what the protocol needs of uvicorn's configuration.
+
+    The source counts connections on its own: uvicorn's 503 has no Retry-After.
+    """
+    return server_config(app, HttpProtocol, keep_alive_secs=KEEP_ALIVE_SECS)
 
 
 class HttpProtocol(HttpToolsProtocol):

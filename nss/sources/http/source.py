@@ -13,7 +13,7 @@ from nss.addresses import host_port
 from nss.sources import Accept, events
 from nss.sources.http.app import FULL, PushApp, PushRules
 from nss.sources.http.auth import Credentials
-from nss.sources.http.protocol import HttpProtocol, server_config
+from nss.sources.http.protocol import HttpProtocol, protocol_config
 from nss.sources.listening import listen, watch_peer
 from nss.wording import error_text
 
@@ -95,7 +95,7 @@ class HttpSource:
         """Serve requests until `stop`. Raises `SourceError` when the port can't be had."""
         listeners = await listen("http", self._host, self._port)
         self._app = PushApp(self.name, self._rules, accept, self._fail)
-        config = server_config(self._app.serve)
+        config = protocol_config(self._app.serve)
         accepting = [asyncio.create_task(self._accept_from(each, config)) for each in listeners]
         self.bound_port = listeners[0].getsockname()[1]
         self.ready.set()
