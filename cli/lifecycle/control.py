@@ -7,13 +7,14 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, service_of, service_settings
+from cli.asking import harmless, service_of
 from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.load import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
+from nss.setup.sections import read_sections
 
 STOP_SPARE_SECS = 30.0
 """What a stop may take beyond the time that feeds have to deliver."""
@@ -99,7 +100,8 @@ def background_of(config: Path) -> Background:
 def _settings(config: Path) -> ServiceConfig:
     """Return what matters here; a usual file that is no TOML must not keep NSS from a stop."""
     try:
-        return service_settings(config, "control_socket", "state_directory", "drain_secs")
+        keys = ("control_socket", "state_directory", "drain_secs")
+        return read_sections(config, *(f"service.{key}" for key in keys)).service
     except NssError:
         if config != DEFAULT_CONFIG:
             raise

@@ -63,10 +63,10 @@ def configure_mcas2(
 
     Example: sudo nss configure-mcas2
     """
-    from cli.mcas.answers import Given
     from cli.mcas.configuring import configure
+    from cli.mcas.prompts import CredentialOptions
 
-    given = Given(
+    given = CredentialOptions(
         client_id=client_id,
         client_secret_file=client_secret_file,
         scope=scope,

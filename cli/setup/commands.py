@@ -56,10 +56,12 @@ def configure(
 
     Example: sudo nss configure
     """
-    from cli.setup.configuring import Given
+    from cli.setup.configuring import ConfigureOptions
     from cli.setup.configuring import configure as configure_file
 
-    given = Given(listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ()))
+    given = ConfigureOptions(
+        listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ())
+    )
     configure_file(config, given, ask_nobody=no_input, force=force)
 
 

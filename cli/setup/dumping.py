@@ -10,7 +10,7 @@ from nss.config import load as configuration
 from nss.config.setting import toml_text
 from nss.errors import NssError
 from nss.setup.effective import Tables, effective, toml
-from nss.setup.mcas import place_of
+from nss.setup.mcas import mcas_setup
 
 
 def dump(path: Path, *, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def dump(path: Path, *, as_json: bool) -> None:
 def _credentials(path: Path) -> Tables:
     """Return what is stored for MCAS, secrets as `***`."""
     try:
-        stored = place_of(path).store.load()
+        stored = mcas_setup(path).store.load()
     except NssError as error:
         return {"error": str(error).partition("\n")[0]}
     if stored is None:

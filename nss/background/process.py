@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from nss.background.lock import Lock
-from nss.background.supervisor import Report
+from nss.background.supervisor import StartReport
 from nss.errors import ServiceError
 from nss.wording import error_text
 
@@ -64,7 +64,7 @@ class Background:
             finally:
                 os.close(writing)
             line = ready.readline()
-        report = msgspec.json.decode(line, type=Report) if line else None
+        report = msgspec.json.decode(line, type=StartReport) if line else None
         if report is None:
             raise ServiceError(
                 f"start: the supervisor ended at once ({self.lock})", tip="nss status"

@@ -44,7 +44,7 @@ LOGS_KEPT = 5
 _CHUNK_BYTES = 64 * 1024
 
 
-class Report(msgspec.Struct, frozen=True):
+class StartReport(msgspec.Struct, frozen=True):
     """What becomes of a start."""
 
     pid: int
@@ -56,7 +56,8 @@ class Report(msgspec.Struct, frozen=True):
 class Supervisor:
     """Runs `command` until it is told to stop, and again when it fails.
 
-    `ready` is a descriptor for the `Report`. Tests give shorter `restart_secs` and `watchdog_secs`.
+    `ready` is a descriptor for the `StartReport`. Tests give shorter `restart_secs` and
+    `watchdog_secs`.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class Supervisor:
     def _report(self, code: int | None) -> None:
         if self._ready is not None:
             with contextlib.suppress(OSError):  # whoever asked is gone
-                os.write(self._ready, msgspec.json.encode(Report(os.getpid(), code)) + b"\n")
+                os.write(self._ready, msgspec.json.encode(StartReport(os.getpid(), code)) + b"\n")
             os.close(self._ready)
             self._ready = None
 

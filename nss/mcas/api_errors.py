@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import orjson
 
-from nss.mcas import Field, McasError, Refused, Throttled, Unreachable, UploadExpired
+from nss.mcas import Field, McasError, RequestRefused, Throttled, Unreachable, UploadExpired
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
 
@@ -66,7 +66,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
         return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
     code = _code(body)
     if code is not None and NO_DATA_SOURCE in code:
-        return Refused(
+        return RequestRefused(
             f"MCAS knows no data source of that name ({place})",
             tip='add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
             '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"',
@@ -78,7 +78,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
     sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{told}", None, None))
     if status < httpx.codes.BAD_REQUEST:
         sentence, tip, field = _REFUSALS[httpx.codes.NOT_FOUND]
-    return Refused(
+    return RequestRefused(
         f"{sentence}: HTTP {status} ({place})", status=status, tip=tip, field=field, code=code
     )
 
@@ -103,7 +103,7 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
         return UploadExpired(
             f"the upload URL is not valid any more: HTTP {status}{told} ({place})", code=code
         )
-    return Refused(
+    return RequestRefused(
         f"the storage refuses it: HTTP {status}{told} ({place})", status=status, code=code
     )
 

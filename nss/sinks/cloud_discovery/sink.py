@@ -17,7 +17,7 @@ from typing import Protocol
 
 from nss.errors import NssError
 from nss.https.limiter import Limiter
-from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.api import McasApi, UploadUrl
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -237,7 +237,7 @@ class CloudDiscoverySink:
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
             await api.finalize(where, self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
                 events.upload_repeated(self.name, error.status)
@@ -259,7 +259,7 @@ class CloudDiscoverySink:
             return
         try:
             await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             if not _is_gone(error):
                 raise
             events.upload_repeated(self.name, error.status)
@@ -316,6 +316,6 @@ class _NoMore(Unreachable):
     """A file that was put can't be finalized any more."""
 
 
-def _is_gone(error: Refused) -> bool:
+def _is_gone(error: RequestRefused) -> bool:
     """Return whether a refused finalize says something about the URL, and nothing about us."""
     return error.status in _GONE and error.code != api_errors.NO_DATA_SOURCE
