@@ -2,9 +2,7 @@
 
 import platform
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -14,7 +12,7 @@ from cli.asking import harmless, service_of
 from nss.config import load as configuration
 from nss.config.load import DurableSpoolConfig
 from nss.errors import NssError
-from nss.spool.durable.inspect import read_only
+from nss.spool.durable.inspect import read_form
 from nss.spool.durable.schema import MIGRATIONS
 from nss.wording import own_version
 
@@ -32,8 +30,8 @@ def compare(path: Path, *, as_json: bool) -> int:
         return 1 if due else 0
     for name, value in facts.items():
         if not isinstance(value, bool):
-            told = "not known" if value is None else harmless(str(value))
-            typer.echo(f"{name.replace('_', ' '):22} {told}")
+            text = "not known" if value is None else harmless(str(value))
+            typer.echo(f"{name.replace('_', ' '):22} {text}")
     if facts["restart_due"]:
         typer.echo(
             "The running service is of another version than the one installed. "
@@ -96,9 +94,8 @@ def _form(path: Path) -> int | None:
         spool = configuration.load(path).spool
         if not isinstance(spool, DurableSpoolConfig) or not spool.path.exists():
             return None
-        with closing(read_only(spool.path)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except (NssError, OSError, sqlite3.Error):
+        return read_form(spool.path)
+    except (NssError, OSError):
         return None
 
 
