@@ -55,7 +55,7 @@ def harmless_bytes(data: bytes) -> str:
     return harmless(data.decode(errors="backslashreplace"))
 
 
-def told_secs(secs: float) -> str:
+def secs_text(secs: float) -> str:
     """Return a duration for people, in its two largest units."""
     whole = max(0, int(secs))
     if whole >= _DAY:
@@ -67,7 +67,7 @@ def told_secs(secs: float) -> str:
     return f"{whole} s"
 
 
-def told_time(at: float) -> str:
+def time_text(at: float) -> str:
     """Return a time, seconds since the epoch, in the zone of this machine."""
     try:
         return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")

@@ -46,7 +46,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What there is to know of one command."""
+    """What a page says of a command."""
 
     name: str
     """With the commands above it: `nss troubleshoot feeds`."""
@@ -66,19 +66,19 @@ def pages() -> list[Page]:
 def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
     below: dict[str, Any] = getattr(command, "commands", {})
     paragraphs = cleandoc(command.help or "").split("\n\n")
-    texts = [" ".join(one.split()) for one in paragraphs if not one.startswith(_EXAMPLE)]
-    examples = [one.removeprefix(_EXAMPLE) for one in paragraphs if one.startswith(_EXAMPLE)]
-    shown = [one for one in command.params if not getattr(one, "hidden", False)]
+    texts = [" ".join(text.split()) for text in paragraphs if not text.startswith(_EXAMPLE)]
+    examples = [text.removeprefix(_EXAMPLE) for text in paragraphs if text.startswith(_EXAMPLE)]
+    shown = [param for param in command.params if not getattr(param, "hidden", False)]
     yield Page(
         name=name,
         paragraphs=texts,
         examples=examples,
-        arguments=[_option(one) for one in shown if one.param_type_name == "argument"],
-        options=[_option(one) for one in shown if one.param_type_name == "option"],
-        commands=[(one, _first_sentence(each.help or "")) for one, each in below.items()],
+        arguments=[_option(param) for param in shown if param.param_type_name == "argument"],
+        options=[_option(param) for param in shown if param.param_type_name == "option"],
+        commands=[(name, _first_sentence(each.help or "")) for name, each in below.items()],
     )
-    for one, each in below.items():
-        yield from _walk(each, f"{name} {one}")
+    for word, each in below.items():
+        yield from _walk(each, f"{name} {word}")
 
 
 def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typer
@@ -147,13 +147,13 @@ def markdown() -> str:
         if page.name == "nss":
             continue
         parts.append(f"## {page.name}\n")
-        parts += [f"{_prose(one)}\n" for one in page.paragraphs]
+        parts += [f"{_prose(text)}\n" for text in page.paragraphs]
         parts.append(f"    {page.name} {_synopsis(page)}".rstrip() + "\n")
         rows = [*page.arguments, *page.options]
         if rows:
-            cells = [f"| `{_cell(one.names)}` | {_cell(_prose(_described(one)))} |" for one in rows]
+            cells = [f"| `{_cell(row.names)}` | {_cell(_prose(_described(row)))} |" for row in rows]
             parts.append("\n".join(["| option | what it does |", "| --- | --- |", *cells]) + "\n")
-        parts += [f"Example: `{one}`\n" for one in page.examples]
+        parts += [f"Example: `{text}`\n" for text in page.examples]
     return "\n".join(parts)
 
 
@@ -172,7 +172,7 @@ def _described(option: Option) -> str:
 
 def _synopsis(page: Page) -> str:
     words = ["[OPTIONS]"] if page.options else []
-    words += [f"[{one.names}]" for one in page.arguments]
+    words += [f"[{argument.names}]" for argument in page.arguments]
     words += ["COMMAND"] if page.commands else []
     return " ".join(words)
 

@@ -134,7 +134,7 @@ def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_by
 
 def _read(path: Path, name: str) -> Iterator[_Piece]:
     """Yield the records of a file. Raises `InputMissing` for what stands in the way of reading."""
-    progress = _Progress(path)
+    progress = _ProgressLine(path)
     try:
         with _opened(path) as (raw, stream):
             for piece in _pieces(stream):
@@ -173,8 +173,8 @@ def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int)
                 lines.append(fitted)
     if lines:
         _write(b"\n".join(lines) + b"\n")
-    for one in sorted(rendered.bad, key=lambda bad: bad.offset):
-        typer.echo(f"{piece.place(name, one.offset)}: {one.reason}", err=True)
+    for bad in sorted(rendered.bad, key=lambda bad: bad.offset):
+        typer.echo(f"{piece.place(name, bad.offset)}: {bad.reason}", err=True)
     return len(rendered.bad) + refused
 
 
@@ -243,7 +243,7 @@ def _lines(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
         yield _Piece(half.removesuffix(b"\r") + b"\n", first)
 
 
-class _Progress:
+class _ProgressLine:
     """Share of a large file read, on a terminal's last line; nothing anywhere else."""
 
     def __init__(self, path: Path) -> None:

@@ -13,9 +13,9 @@ def client_context(
     """Return a context that verifies chain and name of the peer, with TLS 1.2 or newer.
 
     `ca` holds the authorities, those of the system if `None`; `certificate` and `key` are what is
-    shown to a peer that asks. All are PEM. Raises `SinkError` when one can't be used.
+    shown to a peer that asks. All are PEM. Raises `SinkError` when a file can't be used.
     """
-    tip = "run nss check: it tells what is wrong with each file"
+    tip = "run nss check: it says what is wrong with each file"
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
     except OSError as error:  # ssl.SSLError is one
@@ -24,7 +24,7 @@ def client_context(
     context.options |= ssl.OP_NO_RENEGOTIATION
     if certificate is not None:
         try:
-            # Without an empty password OpenSSL would ask for one at the terminal.
+            # Without an empty password OpenSSL would ask for a password at the terminal.
             context.load_cert_chain(certificate, key, password="")
         except OSError as error:
             where = f"{certificate}, {key}"
@@ -49,7 +49,7 @@ def server_context(
     """Return the context of the listener of source `name`; `None` without a certificate.
 
     With `client_ca`, clients must show a certificate that one of its authorities signed. All are
-    PEM. Raises `SourceError` when one can't be used.
+    PEM. Raises `SourceError` when a file can't be used.
     """
     if certificate is None:
         return None
@@ -60,7 +60,7 @@ def server_context(
         reason = error.strerror or "a file is not what it should be"
         raise SourceError(
             f"source {name}: TLS can't be set up: {reason}",
-            tip="run nss check: it tells what is wrong with each file",
+            tip="run nss check: it says what is wrong with each file",
         ) from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED

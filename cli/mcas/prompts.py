@@ -1,4 +1,4 @@
-"""What `configure-mcas2` is told: by options, by the environment, and by a person."""
+"""The input of `configure-mcas2`: by options, by the environment, and by a person."""
 
 import getpass
 import os

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import typer
 
-from cli.asking import iso_time, told_time
+from cli.asking import iso_time, time_text
 from cli.mcas.prompts import LABELS
 from nss.errors import UsageError
 from nss.mcas.credentials import CredentialsError, McasCredentials
@@ -34,7 +34,7 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
         facts.append(("Private key", str(stored.private_key)))
     if stored.passphrase is not None:
         facts.append(("Passphrase", str(stored.passphrase)))
-    tested = "never" if stored.tested_at is None else told_time(stored.tested_at)
+    tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
     facts.append(("Tested", tested))
     for label, value in facts:
         yield f"{label + ':':20}{value}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import typer
 
-from cli.asking import harmless, iso_time, told_secs, told_time
+from cli.asking import harmless, iso_time, secs_text, time_text
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.setup.mcas import mcas_setup
@@ -36,7 +36,7 @@ def _show(report: ConnectionReport, data_source: str) -> None:
         if check.tip and not check.ok:
             typer.echo(f"      Try: {check.tip}")
     if report.expires_at is not None:
-        left = told_secs(report.expires_at - time.time())
+        left = secs_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")
         typer.echo(f"      roles: {harmless(', '.join(report.roles)) or 'none'}")
     if report.stream is not None:
@@ -46,7 +46,7 @@ def _show(report: ConnectionReport, data_source: str) -> None:
             f"{harmless(last) if last else 'never'}, files failed {report.stream.failed_files}"
         )
     for failure in report.failures or ():
-        at = "" if failure.at is None else f" {told_time(failure.at)}"
+        at = "" if failure.at is None else f" {time_text(failure.at)}"
         typer.echo(f"      parse error{at}: {harmless(failure.text)}")
 
 

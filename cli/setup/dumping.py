@@ -35,7 +35,7 @@ def _credentials(path: Path) -> Tables:
         return {"error": str(error).partition("\n")[0]}
     if stored is None:
         return {}
-    told: Tables = {
+    facts: Tables = {
         "method": stored.method,
         "client_id": stored.client_id,
         "authentication_url": stored.authentication_url,
@@ -43,7 +43,7 @@ def _credentials(path: Path) -> Tables:
         "api_url": stored.api_url,
     }
     if stored.client_secret is not None:
-        told["client_secret"] = "***"  # noqa: S105 - no secret
+        facts["client_secret"] = "***"  # noqa: S105 - no secret
     if stored.certificate is not None:
-        told["certificate"] = str(stored.certificate)
-    return told
+        facts["certificate"] = str(stored.certificate)
+    return facts

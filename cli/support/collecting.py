@@ -1,4 +1,4 @@
-"""`nss collect-diagnostics`: one archive with what helps to find a fault, and no secret in it."""
+"""`nss collect-diagnostics`: one archive with what helps to find a fault, without secrets."""
 
 import io
 import os
@@ -36,7 +36,7 @@ PART_SECS = 60
 Part = Callable[[], bytes]
 
 
-class _Missing(Exception):  # noqa: N818 - why a part is not there
+class _Missing(Exception):  # noqa: N818 - the reason that a part is missing
     """A part that can't be collected."""
 
 

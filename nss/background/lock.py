@@ -1,4 +1,4 @@
-"""A lock that tells who holds it.
+"""A lock that says who holds it.
 
 It is a record lock of fcntl(2): it ends with its process, however that ended, and the kernel names
 the holder, so that no number in a file can point at a stranger.

@@ -45,7 +45,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class StartReport(msgspec.Struct, frozen=True):
-    """What becomes of a start."""
+    """The result of a start."""
 
     pid: int
     """Of the supervisor."""
@@ -54,7 +54,7 @@ class StartReport(msgspec.Struct, frozen=True):
 
 
 class Supervisor:
-    """Runs `command` until it is told to stop, and again when it fails.
+    """Runs `command` until it is asked to stop, and restarts it when it fails.
 
     `ready` is a descriptor for the `StartReport`. Tests give shorter `restart_secs` and
     `watchdog_secs`.
@@ -199,7 +199,7 @@ class Supervisor:
 
 
 class _NoticeSocket:
-    """Where the service tells how it is; an abstract address of this process alone."""
+    """Where the service reports how it is; an abstract address of this process alone."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)

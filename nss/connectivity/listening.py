@@ -59,10 +59,10 @@ def _judged(
             tip="run it with sudo",
         )
     if number == errno.EADDRNOTAVAIL:
-        why = "this machine does not have the address"
+        reason = "this machine does not have the address"
     elif isinstance(error, OSError) and not isinstance(error, socket.gaierror):
-        why = error_text(error)
+        reason = error_text(error)
     else:
-        why = "the name has no address"
+        reason = "the name has no address"
     tip = "see the addresses of this machine: ip address"
-    return Step(name="listen", ok=False, sentence=f"can't listen: {why}", tip=tip)
+    return Step(name="listen", ok=False, sentence=f"can't listen: {reason}", tip=tip)

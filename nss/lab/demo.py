@@ -146,7 +146,7 @@ class Demo:
 
 
 def _sample_lines(path: Path) -> Iterator[bytes]:
-    """Yield the records of a file, one a line, whatever it is laid out like."""
+    """Yield the records of a file, one a line, whatever the file's layout."""
     file = WholeFile("sample", path, max_record_bytes=SAMPLE_MAX_RECORD_BYTES)
     try:
         while (batch := file.read()) is not None:
@@ -217,11 +217,11 @@ class _Service:
         if code:
             raise self._failure(f"it ended with exit code {code}")
         for line in self._log.read_bytes().splitlines():
-            told = orjson.loads(line)
-            if told["event"] == "feed_totals":
-                self.delivered += told["delivered"]
-                self.rejected += told["rejected"]
-                self.shortened += told["shortened"]
+            event = orjson.loads(line)
+            if event["event"] == "feed_totals":
+                self.delivered += event["delivered"]
+                self.rejected += event["rejected"]
+                self.shortened += event["shortened"]
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         deadline = time.monotonic() + START_SECS
@@ -238,6 +238,6 @@ class _Service:
             self._process.kill()
             await self._process.wait()
 
-    def _failure(self, why: str) -> ServiceError:
+    def _failure(self, reason: str) -> ServiceError:
         log = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        return ServiceError(f"demo: the service failed: {why}\n{log}".rstrip())
+        return ServiceError(f"demo: the service failed: {reason}\n{log}".rstrip())

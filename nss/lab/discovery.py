@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_NAMES = 10_000
-"""Apps and users told apart; further ones are counted together under `OTHER`."""
+"""Apps and users counted by name; all others are counted together under `OTHER`."""
 
 OTHER = "(other)"
 

@@ -54,7 +54,7 @@ max_secs = {upload_secs}
 
 
 class McasDemo:
-    """One run: `async for line in demo.run()` tells what happens."""
+    """One run: `async for line in demo.run()` says what happens."""
 
     def __init__(self, seconds: float, records_per_sec: int, *, seed: int = 1) -> None:
         self.discovery = Discovery()
@@ -148,8 +148,8 @@ class McasDemo:
             env=_environ() | (environ or {}),
         )
         async with asyncio.timeout(COMMAND_SECS):
-            told, _ = await process.communicate()
-        text = told.decode(errors="replace")
+            output, _ = await process.communicate()
+        text = output.decode(errors="replace")
         if process.returncode:
             raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
         return text.splitlines()

@@ -37,7 +37,7 @@ def audit_log(state_directory: Path) -> AuditLog:
 
 
 def network_of(mcas: McasConfig) -> "Network":
-    """Return how the way goes. Raises `nss.config.machine.Unfit` for `proxy_auth_file`."""
+    """Return how MCAS is reached. Raises `nss.config.files.Unfit` for `proxy_auth_file`."""
     from nss.https.network import Network  # noqa: PLC0415 - see the module
 
     proxy = None if mcas.proxy is None else Secret(mcas.proxy)
@@ -57,13 +57,13 @@ def uploads_folder(state_directory: Path) -> Path:
     except OSError as error:
         raise ServiceError(
             f"uploads: no folder can be made: {error_text(error)} ({folder})",
-            tip="run nss check: it tells what is wrong with service.state_directory",
+            tip="run nss check: it says what is wrong with service.state_directory",
         ) from None
     return folder
 
 
 class McasAccess:
-    """The ways to MCAS of one service: feeds with the same settings share one.
+    """The sessions of one service with MCAS; feeds with the same settings share one.
 
     The requests of all of them count together, as they do for the tenant.
     """

@@ -34,7 +34,7 @@ PIECE_BYTES = 256 << 10
 MAX_ANSWER_BYTES = 4 << 20
 
 _MAX_MILLIS = 1e14
-"""No time after the year 5000 is meant to be one."""
+"""A time after the year 5000 is no time."""
 
 
 class Authorization(Protocol):
@@ -143,12 +143,14 @@ class McasApi:
     async def streams(self) -> list[Stream]:
         """Return the data sources."""
         answer = await self._json("GET", "/api/discovery/streams/", {})
-        # Documented as one object, seen as a list of them under `streams`.
+        # Documented as one object, seen as a list of such objects under `streams`.
         if isinstance(answer, dict):
             answer = answer.get("streams", answer.get("data", [answer]))
         if not isinstance(answer, list):
             raise Unreachable(f"MCAS gave no list of data sources ({self.api_url})")
-        return [_stream(one) for one in answer if isinstance(one, dict) and "displayName" in one]
+        return [
+            _stream(entry) for entry in answer if isinstance(entry, dict) and "displayName" in entry
+        ]
 
     async def parse_failures(self, limit: int = 5) -> list[ParseFailure]:
         """Return files that could not be parsed, the latest first.
@@ -166,7 +168,7 @@ class McasApi:
         answer = await self._object("POST", "/api/v1/governance/", {"json": question})
         found = answer.get("data")
         found = found if isinstance(found, list) else []
-        return [_failure(one) for one in found if isinstance(one, dict)]
+        return [_failure(entry) for entry in found if isinstance(entry, dict)]
 
     # One request.
 

@@ -105,9 +105,9 @@ def _from_pfx(data: bytes, phrase: bytes | None, path: Path) -> tuple[Certificat
     return certificate, key
 
 
-def _unreadable(path: Path, why: str) -> SignInRefused:
+def _unreadable(path: Path, reason: str) -> SignInRefused:
     return _refused(
-        f"the certificate can't be read: {why} ({path})",
+        f"the certificate can't be read: {reason} ({path})",
         "name files that are there and that the user nss runs as may read",
     )
 

@@ -92,9 +92,9 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class CredentialsStore:
     """Keeps credentials in a folder, in a file that only its owner may read.
 
-    `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) goes before the
-    stored one. A file that root writes belongs to the folder's owner, the user that nss runs as.
-    `user` is who is at work, by number, if not the user of this process.
+    `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) takes precedence
+    over the stored one. A file that root writes belongs to the folder's owner, the user that nss
+    runs as. `user` is the number of the user at work, if not the one of this process.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class CredentialsStore:
         return tuple(map(_stamp, (self._given_path, self.path, self.token_path)))
 
     def check_writable(self) -> None:
-        """Raise `CredentialsError` when this user can't store anything here, or in vain."""
+        """Raise `CredentialsError` when storing would fail, or have no effect."""
         self._check_not_given()
         try:
             owner = self._folder.stat().st_uid
@@ -319,14 +319,14 @@ def _fault(error: msgspec.DecodeError) -> str:
     return f"has a wrong value for {known[1]}"
 
 
-def _damaged(why: str, path: Path) -> CredentialsError:
-    return CredentialsError(f"credentials: the file {why} ({path})", tip=_CONFIGURE)
+def _damaged(reason: str, path: Path) -> CredentialsError:
+    return CredentialsError(f"credentials: the file {reason} ({path})", tip=_CONFIGURE)
 
 
 def _unwritable(path: Path, error: OSError) -> CredentialsError:
-    why = error_text(error)
+    reason = error_text(error)
     return CredentialsError(
-        f"credentials: can't be stored: {why} ({path})",
+        f"credentials: can't be stored: {reason} ({path})",
         tip="run the command with sudo, and see that the disk has space",
     )
 

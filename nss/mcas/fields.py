@@ -85,9 +85,9 @@ class _Question:
         self.name = name
         self.tip = tip
 
-    def bad(self, why: str, tip: str | None = None) -> BadAnswer:
+    def bad(self, problem: str, tip: str | None = None) -> BadAnswer:
         return BadAnswer(
-            f"the {self.name} {why}", self.tip if tip is None else tip, field=self.field
+            f"the {self.name} {problem}", self.tip if tip is None else tip, field=self.field
         )
 
     def cleaned(self, text: str) -> str:

@@ -34,14 +34,14 @@ _TEXTS = (".pem", ".crt", ".cer", ".key", ".pfx", ".p12")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A certificate with those above it, and its key; without a key it is one of authorities."""
+    """A certificate with those above it, and its key; without a key: authorities to trust."""
 
     chain: tuple[x509.Certificate, ...]
     key: PrivateKeyTypes | None
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The first one."""
+        """The first of the chain."""
         return self.chain[0]
 
     def chain_pem(self) -> bytes:
@@ -61,7 +61,7 @@ class Bundle:
         )
 
     def facts(self) -> dict[str, object]:
-        """Return what people look at."""
+        """Return what identifies the certificate, for people."""
         first = self.certificate
         return {
             "subject": first.subject.rfc4514_string(),

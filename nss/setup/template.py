@@ -182,7 +182,7 @@ def _sink(target: Target) -> Iterator[str]:
     match target.way:
         case "udp":
             yield 'kind = "syslog_udp"'
-            yield "# UDP tells nobody what a busy collector drops: a pace below its limit helps."
+            yield "# UDP does not report what a busy collector drops: a pace below its limit helps."
             yield f"destinations = [{toml_text(target.place)}]"
             yield "#max_messages_per_sec = 9000"
         case "tcp" | "tls":

@@ -91,7 +91,7 @@ class Entra:
 
     async def _discovery(self, request: Request) -> Response:
         tenant = request.path_params["tenant"]
-        code = self._told_to_refuse(at_discovery=True) or self._tenant_refusal(tenant)
+        code = self._ordered_refusal(at_discovery=True) or self._tenant_refusal(tenant)
         if code is not None:
             return aadsts.answer(
                 request, code, {"tenant": tenant}, now=self.now(), is_discovery=True
@@ -131,7 +131,7 @@ class Entra:
             "parameter": _missing(fields, is_v2=is_v2) or fields.get("grant_type", ""),
         }
         code = (
-            self._told_to_refuse()
+            self._ordered_refusal()
             or self._tenant_refusal(tenant)
             or _form_refusal(fields, scope, is_v2=is_v2)
             or self._client_refusal(fields, tenant)
@@ -156,7 +156,7 @@ class Entra:
             "resource": scope,
         }
 
-    def _told_to_refuse(self, *, at_discovery: bool = False) -> int | None:
+    def _ordered_refusal(self, *, at_discovery: bool = False) -> int | None:
         if self._refused is None:
             return None
         code, times = self._refused

@@ -64,23 +64,23 @@ class Faults:
     def active(self) -> list[Fault]:
         """Those that are still to happen."""
         with self._lock:
-            return [one.fault for one in self._waiting]
+            return [waiting.fault for waiting in self._waiting]
 
     def take(self, server: ServerName, request: str) -> Fault | None:
         """Return the fault that happens to a request, `METHOD PATH?QUERY`."""
         request = request.lower()
         with self._lock:
-            for one in self._waiting:
-                if one.fault.server != server or one.fault.path.lower() not in request:
+            for waiting in self._waiting:
+                if waiting.fault.server != server or waiting.fault.path.lower() not in request:
                     continue
-                if one.skip:
-                    one.skip -= 1
+                if waiting.skip:
+                    waiting.skip -= 1
                     continue
-                if one.times is not None:
-                    one.times -= 1
-                    if one.times <= 0:
-                        self._waiting.remove(one)
-                return one.fault
+                if waiting.times is not None:
+                    waiting.times -= 1
+                    if waiting.times <= 0:
+                        self._waiting.remove(waiting)
+                return waiting.fault
         return None
 
 

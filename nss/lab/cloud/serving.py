@@ -26,7 +26,7 @@ _TURNS = 4
 """So many turns of the loop later, the protocol above TLS knows that a connection is aborted."""
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST, socket(7)
 
-# A client that breaks off is nothing to warn of here; what goes wrong in an app is told.
+# A client that breaks off is nothing to warn of here; an app's own errors are logged.
 _log = logging.getLogger("nss.lab")
 _log.setLevel(logging.ERROR)
 
@@ -54,7 +54,7 @@ class Site:
 
 def listener(host: str = HOST) -> socket.socket:
     """Return a socket on a free port of an address, to be given to a `Site`."""
-    # asyncio turns Nagle's algorithm off only where the protocol is told.
+    # asyncio turns Nagle's algorithm off only where the protocol is given.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.bind((host, 0))
     sock.listen(_BACKLOG)
