@@ -4,6 +4,8 @@ from pathlib import Path
 
 from formats import language, presets
 from formats.language import FeedFormat
+from formats.reading import Input, recognise
+from formats.reading.json import json_names
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
 from nss.files import private
@@ -27,6 +29,7 @@ class Unfit(ConfigError):  # noqa: N818 - named as the sentence reads
 
     def __init__(self, what: str, why: str, path: Path) -> None:
         self.why = why
+        self.path = path
         super().__init__(f"{what} {path}: {why}")
 
 
@@ -45,6 +48,14 @@ def load_format(choice: FormatChoice) -> FeedFormat | None:
         case "file":
             path = Path(choice.value)
             return language.parse(format_text(path, for_source=False), name=path.stem)
+
+
+def load_input(choice: FormatChoice) -> Input | None:
+    """Return how records of a choice are read, `None` for `auto`. Raises `Unfit`."""
+    if choice.kind == "json":
+        return json_names()
+    feed_format = load_format(choice)
+    return None if feed_format is None else recognise.input_of(feed_format)
 
 
 def read_obfuscation_key(path: Path) -> bytes:

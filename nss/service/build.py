@@ -5,10 +5,8 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 
 from formats import pipeline
-from formats.reading import recognise
-from formats.reading.json import json_names
 from formats.times import zone
-from nss.config.files import load_format, read_basic, read_obfuscation_key, read_token
+from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -189,10 +187,8 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
     for source in sources:
         if source.name not in settings.sources:
             continue
-        read_format = load_format(source.format)
-        known = json_names() if source.format.kind == "json" else None
         origins[source.name] = Origin(
-            known if read_format is None else recognise.input_of(read_format),
+            load_input(source.format),
             pipeline.FeedSettings(
                 format=feed_format,
                 filter=settings.filter,
