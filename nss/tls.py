@@ -57,9 +57,8 @@ def server_context(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
         context.load_cert_chain(certificate, key)
     except OSError as error:  # ssl.SSLError is one
-        reason = error.strerror or "a file is not what it should be"
         raise SourceError(
-            f"source {name}: TLS can't be set up: {reason}",
+            f"source {name}: TLS can't be set up: {error_text(error)}",
             tip="run nss check: it says what is wrong with each file",
         ) from None
     if client_ca is not None:
