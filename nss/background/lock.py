@@ -21,7 +21,7 @@ _MAX_BYTES = 64 * 1024
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What the holder leaves in the file for others to read."""
+    """Facts that the holder leaves in the file for others."""
 
     config: str
     """The path of the configuration file."""
@@ -86,7 +86,7 @@ class Lock:
         return None if kind == fcntl.F_UNLCK else int(pid)
 
     def read(self) -> Note | None:
-        """Return what the holder, or the last one, left in the file."""
+        """Return what the present or last holder left in the file."""
         try:
             with self.path.open("rb") as file:
                 return msgspec.json.decode(file.read(_MAX_BYTES), type=Note)

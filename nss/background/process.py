@@ -18,7 +18,7 @@ from nss.errors import ServiceError
 from nss.wording import error_text
 
 USER = "nss"
-"""Whom the service runs as when root starts it, if there is such a user."""
+"""The user that the service runs as when root starts it, if there is such a user."""
 
 _POLL_SECS = 0.05
 _TOLD_LINES = 20
@@ -74,7 +74,7 @@ class Background:
         return report.pid
 
     def stop(self, timeout_secs: float) -> int | None:
-        """Have it deliver what is pending and end; return its exit code, `None` if none ran.
+        """Let the service deliver what is pending and end; return its exit code, `None`: none ran.
 
         Raises `ServiceError` when it has not ended in time, or belongs to another user.
         """
@@ -147,7 +147,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _user() -> pwd.struct_passwd | None:
-    """Return whom root runs the service as; `None` without such a user, or without root."""
+    """Return the user that root runs the service as; `None` without that user, or without root."""
     try:
         return pwd.getpwnam(USER) if os.geteuid() == 0 else None
     except KeyError:

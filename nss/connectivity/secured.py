@@ -121,7 +121,7 @@ async def secure(
 
 
 def untrusted(error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, tip: str) -> Step:
-    """Return what it means that a certificate was not accepted; `data` is that certificate."""
+    """Return the step for a certificate that was not accepted, which is `data`."""
     shown = f"; it shows {certificate_facts(data)[0]}" if data else ""
     if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
         tip = "have the certificate renewed; and see that this machine's clock is right"

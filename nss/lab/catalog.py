@@ -13,7 +13,7 @@ class App(NamedTuple):
     super_category: str
     url_class: str
     traffic: str
-    """How people use it, a key of `TRAFFIC`."""
+    """The kind of use, a key of `TRAFFIC`."""
 
 
 _IT = "Information Technology"

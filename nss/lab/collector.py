@@ -102,7 +102,7 @@ class Collector:
             self._progress.set()
 
     def _take_burst(self) -> bool:
-        """Take what waits in the kernel, but not for long; return whether there may be more."""
+        """Receive what waits in the kernel, but not for long; return whether there may be more."""
         receive_into = self._burst_socket.recv_into
         view = memoryview(self._buffer)
         for _ in range(_BURST):

@@ -12,7 +12,7 @@ OTHER = "(other)"
 
 @dataclass(slots=True)
 class Traffic:
-    """What was seen of one cloud app or of one user."""
+    """The traffic of one cloud app or one user."""
 
     transactions: int = 0
     upload_bytes: int = 0

@@ -1,4 +1,4 @@
-"""The whole story of MCAS on this machine: configure, stream, upload, verify.
+"""The MCAS demonstration on this machine: configure, stream, upload, verify.
 
 Sign-in, API and storage are the lab's; the commands and the service are run as an administrator
 runs them, in processes of their own, with a configuration file of their own.
@@ -6,7 +6,6 @@ runs them, in processes of their own, with a configuration file of their own.
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 import tempfile
@@ -14,8 +13,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import nss
 from nss.errors import InputMissing, ServiceError
+from nss.lab import commands
 from nss.lab.cloud import CloudLab
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
@@ -94,7 +93,10 @@ class McasDemo:
         (folder / "web.log").touch()
         with log.open("wb") as stream:
             process = await asyncio.create_subprocess_exec(
-                *_program("run", config), stderr=stream, env=_environ(), start_new_session=True
+                *commands.command("run", config),
+                stderr=stream,
+                env=commands.environ(),
+                start_new_session=True,
             )
         try:
             began = time.monotonic()
@@ -140,12 +142,12 @@ class McasDemo:
         self, config: Path, name: str, *arguments: str, environ: dict[str, str] | None = None
     ) -> list[str]:
         process = await asyncio.create_subprocess_exec(
-            *_program(name, config),
+            *commands.command(name, config),
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=_environ() | (environ or {}),
+            env=commands.environ() | (environ or {}),
         )
         async with asyncio.timeout(COMMAND_SECS):
             output, _ = await process.communicate()
@@ -164,13 +166,3 @@ def _accepted(spool: Path) -> int:
     with contextlib.suppress(InputMissing):  # not there yet
         return read_totals(spool).accepted
     return 0
-
-
-def _program(name: str, config: Path) -> list[str]:
-    return [sys.executable, "-P", "-m", "cli.main", name, "--config", str(config)]
-
-
-def _environ() -> dict[str, str]:
-    """The packages that run here, never others of these names in the folder we are in."""
-    packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}

@@ -91,6 +91,6 @@ class McasAccess:
         return found
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         for session in self._sessions.values():
             await session.close()

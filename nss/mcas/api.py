@@ -44,7 +44,7 @@ class Authorization(Protocol):
         """Return the header's value. Raises `McasError`."""
 
     def refused(self) -> None:
-        """MCAS did not take the last one (401)."""
+        """MCAS refused the last one (401)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class McasApi:
         self._client = network.client()
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def initiate(self, filename: str, source_type: str) -> UploadUrl:
-        """Ask for a place to put a file."""
+        """Ask for a URL to upload a file to."""
         answer = await self._object(
             "GET",
             "/api/v1/discovery/upload_url/",
@@ -116,7 +116,7 @@ class McasApi:
         single_put_bytes: int = SINGLE_PUT_BYTES,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        """Put the first `size_bytes` of a file there. Raises `UploadExpired` for an old URL."""
+        """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL."""
         url = httpx.URL(where.url.reveal())
         if size_bytes <= single_put_bytes:
             await self._store(url, _Part(file, 0, size_bytes), {"x-ms-blob-type": "BlockBlob"})
@@ -133,7 +133,7 @@ class McasApi:
         await self._store(blocks, text.encode(), {"content-type": "application/xml"})
 
     async def finalize(self, where: UploadUrl, data_source: str) -> None:
-        """Hand a file that was put over to Cloud Discovery."""
+        """Hand an uploaded file over to Cloud Discovery."""
         await self._object(
             "POST",
             "/api/v1/discovery/done_upload/",

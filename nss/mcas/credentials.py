@@ -183,7 +183,7 @@ class CredentialsStore:
         return _remove(self.token_path)
 
     def stamp(self) -> tuple[object, ...]:
-        """Return something that changes when what `load` or `token` return may have changed."""
+        """Return a value that changes whenever `load` or `token` may return something else."""
         return tuple(map(_stamp, (self._given_path, self.path, self.token_path)))
 
     def check_writable(self) -> None:
@@ -217,7 +217,7 @@ class CredentialsStore:
             )
 
     def _owner(self) -> tuple[int, int] | None:
-        """Return to whom a new file goes: for root, to the owner of the folder."""
+        """Return the owner of a new file, if it is not this user: for root, the folder's owner."""
         if os.geteuid() != 0:
             return None
         status = self._folder.stat()

@@ -107,11 +107,11 @@ class SignIn:
                 self._session.close()  # the next request is due in an hour
 
     def forget(self) -> None:
-        """The token was not taken: ask Entra for another next time. Never waits."""
+        """Ask Entra for a new token next time, since this one was refused. Never waits."""
         self._is_forgotten = True
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         self._session.close()
 
     def _ask(self) -> Mapping[str, Any]:

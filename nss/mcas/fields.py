@@ -1,4 +1,4 @@
-"""What people type or paste when they configure MCAS: brought to its normal form, or refused.
+"""The fields of the MCAS configuration, as people type or paste them: normalised, or refused.
 
 Pure functions, one for each thing that is asked for. Blanks, quotes and line ends from copy and
 paste are taken off. A refusal is one sentence that names the field, and a tip; it quotes nothing of

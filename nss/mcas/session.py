@@ -39,7 +39,7 @@ class TokenAuthorization:
         return Secret(f"Token {self._token.reveal()}")
 
     def refused(self) -> None:
-        """Nothing can be done about it here."""
+        """A legacy token can't be renewed here."""
 
 
 class McasSession:
@@ -68,7 +68,7 @@ class McasSession:
         self._stamp: object = None
 
     def stamp(self) -> object:
-        """Return something that is equal as long as the stored credentials stay the same."""
+        """Return a value that is equal as long as the stored credentials stay the same."""
         return self._store.stamp()
 
     async def api(self) -> McasApi:
@@ -82,7 +82,7 @@ class McasSession:
             return self._api
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await _close(self._api)
         await _close(self._before)
         self._api = self._before = None

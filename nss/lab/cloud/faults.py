@@ -21,7 +21,7 @@ KIND_MEANINGS: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong (see `KIND_MEANINGS`), and at which requests of a server.
+    """A fault (see `KIND_MEANINGS`), and the requests of a server that it concerns.
 
     Those are concerned that have `path` in `METHOD PATH?QUERY`, in any case: `upload_url`, `put`,
     `comp=blocklist`, or nothing for all. The first `skip` of them pass, then `times` of them fail
@@ -62,7 +62,7 @@ class Faults:
 
     @property
     def active(self) -> list[Fault]:
-        """Those that are still to happen."""
+        """The faults that are still to happen."""
         with self._lock:
             return [waiting.fault for waiting in self._waiting]
 

@@ -33,7 +33,7 @@ LEEF_TYPES = frozenset(
 )
 
 NO_APPS = frozenset({"", "None", "NA", "General Browsing"})
-"""Names that a record without a cloud app has."""
+"""The app names of records without a cloud app."""
 
 MAX_AGE_SECS = 90 * 86_400
 MAX_LINE_BYTES = 1 << 20
