@@ -18,9 +18,9 @@ from formats.errors import FormatsError
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import MAX_RECORD_BYTES, Input, recognise
 from formats.times import zone
-from nss.config.files import Unfit, load_format, load_input
-from nss.config.setting import Refused
-from nss.config.values import EscapeCharacters, FormatChoice
+from nss.config.files import UnfitFile, load_format, load_input
+from nss.config.kinds import InvalidValue
+from nss.config.values import FormatChoice, further_escapes
 from nss.errors import DataError, InputMissing, SinkError, UsageError
 from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
 from nss.sources.framing.lines import BOM
@@ -101,13 +101,13 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
             format=feed_format,
             zone=zone(conversion.zone),
             source_zone=zone(conversion.source_zone),
-            escape_characters=EscapeCharacters().read(conversion.escape),
+            escape_characters=further_escapes().read(conversion.escape),
         )
         return settings, load_input(words.get(source) or _chosen(source))
-    except Unfit as unfit:
-        raise UsageError(f"format: {unfit.why} ({unfit.path})") from None
-    except Refused as refused:
-        raise UsageError(f"--escape: {refused.problems[0].why}") from None
+    except UnfitFile as unfit:
+        raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
+    except InvalidValue as error:
+        raise UsageError(f"--escape: {error.problems[0].why}") from None
     except FormatsError as error:
         raise UsageError(str(error)) from None
 

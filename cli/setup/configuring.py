@@ -8,9 +8,8 @@ from typing import Any
 
 import typer
 
-from nss.config.kinds import FilePath
-from nss.config.setting import Refused
-from nss.config.values import FormatName, ListenAddress, Zone
+from nss.config.kinds import InvalidValue, file_path
+from nss.config.values import format_name, listen_address, zone_name
 from nss.errors import NssError, UsageError
 from nss.setup.configuration import check_kept, composed, replace_file, written
 from nss.setup.template import Choices, Target, choices_of
@@ -68,19 +67,19 @@ def _with_options(choices: Choices, given: ConfigureOptions) -> Choices:
 
 def _interview(choices: Choices) -> Choices:
     typer.echo("NSS: where records come from and where they go. Enter takes what is in brackets.")
-    listen = ListenAddress(off=False).read
+    listen = listen_address().read
     while True:
         tcp = _ask("Listen for records over TCP at", choices.listen_tcp, listen)
         push = _ask("Listen for records pushed over HTTP at", choices.listen_http, listen)
         token = ""
         if push:
             token = _ask("File with the token of those who push", choices.token_file, str)
-        file = _ask("Follow the file", choices.file, FilePath().read)
+        file = _ask("Follow the file", choices.file, file_path().read)
         if tcp or push or file:
             break
         typer.echo("  Records have to come from somewhere.")
-    feed_format = _ask("Feed format (a preset or a .fof file)", choices.format, FormatName().read)
-    zone = _ask("Time zone of the lines", choices.zone, Zone().read)
+    feed_format = _ask("Feed format (a preset or a .fof file)", choices.format, format_name().read)
+    zone = _ask("Time zone of the lines", choices.zone, zone_name().read)
     typer.echo(
         "Records go to udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas."
     )
@@ -107,8 +106,8 @@ def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
             return ""
         try:
             check(text)
-        except Refused as refused:
-            typer.echo(f"  {refused.problems[0].why}")
+        except InvalidValue as error:
+            typer.echo(f"  {error.problems[0].why}")
         except NssError as error:
             typer.echo(f"  {error}".replace("\n", "\n  "))
         else:

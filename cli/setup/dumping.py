@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from nss.config import load as configuration
-from nss.config.setting import toml_text
+from nss.config.toml import toml_text
 from nss.errors import NssError
 from nss.setup.effective import Tables, effective, toml
 from nss.setup.mcas import mcas_setup

@@ -27,12 +27,12 @@ class LocalServer:
         await self._server.startup(sockets=[self._listener])
 
     async def close(self) -> None:
-        """Stop accepting, let answers under way end within a second, close the socket."""
+        """Stop accepting, let responses under way end within a second, close the socket."""
         await self._server.shutdown(sockets=[self._listener])
 
 
 def encoded(value: object) -> bytes:
-    """Return a value as JSON, also when a text in it (a path, say) is not Unicode."""
+    """Return a value as JSON, even when text in it (a path, say) is not Unicode."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
-"""The file that a command reads when none is named; here, so that `nss --help` imports no more."""
+"""Where commands look for it unless told otherwise; here, since the command line needs it early."""

@@ -37,7 +37,7 @@ def audit_log(state_directory: Path) -> AuditLog:
 
 
 def network_of(mcas: McasConfig) -> "Network":
-    """Return how MCAS is reached. Raises `nss.config.files.Unfit` for `proxy_auth_file`."""
+    """Return how MCAS is reached. Raises `nss.config.files.UnfitFile` for `proxy_auth_file`."""
     from nss.https.network import Network  # noqa: PLC0415 - see the module
 
     proxy = None if mcas.proxy is None else Secret(mcas.proxy)

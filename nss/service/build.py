@@ -25,8 +25,10 @@ from nss.config.load import (
     TcpSourceConfig,
 )
 from nss.errors import ServiceError
-from nss.feeds.collecting import CollectingFeed
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.collecting import CollectedDelivery
+from nss.feeds.delivery import Delivery, LineDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.feeds.tap import Tap
 from nss.mcas.access import McasAccess, audit_log, uploads_folder
 from nss.sinks import CollectingSink, Sink
@@ -171,9 +173,10 @@ def build_feed(
     is_full: Callable[[], bool],
 ) -> Feed:
     """Return a feed; `is_full` tells whether the spool waits for room."""
+    delivery: Delivery = LineDelivery(sink)
     if isinstance(sink, CollectingSink):
-        return CollectingFeed(name, cursor, sink, origins, taps, at, is_full=is_full)
-    return Feed(name, cursor, sink, origins, taps, at)
+        delivery = CollectedDelivery(sink, is_full)
+    return Feed(name, cursor, origins, delivery, taps, at)
 
 
 def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:

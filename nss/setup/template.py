@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from nss.config.kinds import InvalidValue
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -16,8 +17,8 @@ from nss.config.load import (
     SyslogUdpSinkConfig,
     TcpSourceConfig,
 )
-from nss.config.setting import Refused, toml_text
-from nss.config.values import Destination
+from nss.config.toml import toml_text
+from nss.config.values import destination
 from nss.errors import UsageError
 
 Way = Literal["udp", "tcp", "tls", "file", "mcas"]
@@ -47,9 +48,9 @@ class Target:
             return cls("file", text.removeprefix("file:"))
         if mark and way in {"udp", "tcp", "tls"}:
             try:
-                return cls(way, str(Destination().read(place)))  # type: ignore[arg-type]
-            except Refused as refused:
-                raise UsageError(f"configure: {refused.problems[0].why}: {place}") from None
+                return cls(way, str(destination().read(place)))  # type: ignore[arg-type]
+            except InvalidValue as error:
+                raise UsageError(f"configure: {error.problems[0].why}: {place}") from None
         raise UsageError(
             f"configure: this is no place for records: {text}",
             tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",

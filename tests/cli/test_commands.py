@@ -23,7 +23,16 @@ COMMANDS = [
     *("test-firewall", "collect-diagnostics", "checkversion", "troubleshoot"),
 ]
 
-HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")
+HEAVY = (
+    "httpx",
+    "msgspec",
+    "uvloop",
+    "asyncio",
+    "rich",
+    "orjson",
+    "nss.service",
+    "formats.rendering",
+)
 """What `--help` must not wait for."""
 
 CONFIG = """\

@@ -229,7 +229,8 @@ class CloudDiscoverySink:
                     raise
         self._where = self._outgoing = None
         await self._note_delivered()
-        events.uploaded(self.name, outgoing.records, size_bytes, self._clock() - began_at)
+        secs = round(self._clock() - began_at, 3)
+        events.uploaded(self.name, outgoing.records, size_bytes, secs)
         outgoing.close()
 
     async def _finalize(self, api: McasApi, where: UploadUrl) -> None:

@@ -129,7 +129,7 @@ def test_a_path_has_the_length_that_a_socket_can_have(folder: Path, extra: int) 
     )
 
 
-def test_a_folder_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(folder: Path) -> None:
     path = folder / "gone" / "control.sock"
     with pytest.raises(NssError) as refused:
         Listener(path)
