@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+import typer
+
 from nss.admin.control.client import ControlClient
 from nss.errors import ConfigError
 from nss.setup.sections import read_sections
@@ -38,6 +41,11 @@ def control_socket(path: Path) -> Path:
             tip=f"give {_KEY} a path and restart the service",
         )
     return service.control_socket
+
+
+def show_json(value: object) -> None:
+    """Print a value for programs."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
 def harmless(text: str) -> str:

@@ -4,10 +4,9 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, harmless_bytes, service_of, time_text
+from cli.asking import harmless, harmless_bytes, service_of, show_json, time_text
 from nss.spool import KeptReject
 
 _SHOWN_CHARACTERS = 200
@@ -18,7 +17,7 @@ def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -
     with service_of(config) as service:
         rejects = service.rejects(feed, limit)
     if as_json:
-        typer.echo(orjson.dumps([_row(kept) for kept in rejects], option=orjson.OPT_INDENT_2))
+        show_json([_row(kept) for kept in rejects])
         return
     for kept in rejects:
         typer.echo(_described(kept))

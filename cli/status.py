@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
 import typer
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.asking import harmless, secs_text, service_of, time_text
+from cli.asking import harmless, secs_text, service_of, show_json, time_text
 from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
 
@@ -35,7 +34,7 @@ def show_status(config: Path, *, as_json: bool) -> int:
     with service_of(config) as service:
         status = service.status()
     if as_json:
-        typer.echo(orjson.dumps(status, option=orjson.OPT_INDENT_2))
+        show_json(status)
     else:
         console = Console(highlight=False)
         if console.is_terminal:

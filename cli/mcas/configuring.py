@@ -5,10 +5,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless
+from cli.asking import harmless, show_json
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,
@@ -171,4 +170,4 @@ def _store(
 def _print_json(report: ConnectionReport | None, *, stored: bool) -> None:
     steps = [] if report is None else [asdict(check) for check in report.steps]
     result = {"stored": stored, "tested": report is not None, "steps": steps}
-    typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+    show_json(result)

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import iso_time, time_text
+from cli.asking import iso_time, show_json, time_text
 from cli.mcas.prompts import LABELS
 from nss.errors import UsageError
 from nss.mcas.credentials import CredentialsError, McasCredentials
@@ -52,7 +51,7 @@ def show(path: Path, *, as_json: bool) -> int:
                 "tested_at": iso_time(stored.tested_at),
                 "origin": str(setup.store.origin),
             }
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+        show_json(result)
         return 0 if stored is not None or token is not None else 1
     if stored is None:
         typer.echo(f"Nothing is stored ({setup.store.origin}).")

@@ -5,10 +5,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, iso_time, secs_text, time_text
+from cli.asking import harmless, iso_time, secs_text, show_json, time_text
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.setup.mcas import mcas_setup
@@ -24,7 +23,7 @@ def verify_arrival(path: Path, *, as_json: bool) -> int:
             tip="sudo nss configure-mcas2",
         )
     if as_json:
-        typer.echo(orjson.dumps(_plain(report), option=orjson.OPT_INDENT_2).decode())
+        show_json(_plain(report))
     else:
         _show(report, setup.data_source)
     return 0 if report.failed is None else 1

@@ -17,6 +17,7 @@ import orjson
 import typer
 import zstandard
 
+from cli.asking import show_json
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
 from nss.config import load as configuration
@@ -55,7 +56,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     _write(archive, parts)
     if as_json:
         result = {"file": str(archive), "parts": sorted(parts), "missing": missing}
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        show_json(result)
         return
     typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
     for name, reason in missing.items():

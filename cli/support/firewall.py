@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
 from nss.config.load import Config
 from nss.connectivity import Finding, Step
@@ -34,7 +33,7 @@ def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:
             "findings": [asdict(finding) | {"ok": finding.ok} for finding in findings],
             "ports": [asdict(port) for port in ports],
         }
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        show_json(result)
     else:
         _print(findings, ports)
     return 0 if ok else 1

@@ -5,10 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
 from nss.config.load import DurableSpoolConfig
 from nss.errors import NssError
@@ -26,7 +25,7 @@ def compare(path: Path, *, as_json: bool) -> int:
     facts = versions(path)
     due = bool(facts["restart_due"] or facts["upgrade_due"])
     if as_json:
-        typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+        show_json(facts)
         return 1 if due else 0
     for name, value in facts.items():
         if not isinstance(value, bool):

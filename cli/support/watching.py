@@ -5,10 +5,9 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, secs_text, service_of
+from cli.asking import harmless, secs_text, service_of, show_json
 from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable
 from nss.config import load as configuration
@@ -37,7 +36,7 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
             | {"suspicions": found[feed.name]}
             for feed in status.feeds
         ]
-        typer.echo(orjson.dumps({"stable": stable, "feeds": rows}, option=orjson.OPT_INDENT_2))
+        show_json({"stable": stable, "feeds": rows})
         return 0 if stable else 1
     typer.echo("NSS is live")
     typer.echo(f"Currently active feeds: {len(status.feeds)}")
@@ -107,7 +106,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     ]
     if as_json:
         result = {"stable": not flapping, "seconds": seconds, "connections": rows}
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        show_json(result)
         return 1 if flapping else 0
     typer.echo(f"Watched for {secs_text(seconds)}.")
     if not rows:
@@ -126,7 +125,7 @@ def show_sockets(path: Path, *, as_json: bool) -> None:
     found.sort(key=lambda pair: (pair[0].state != "listening", _ends(pair[0])))
     if as_json:
         result = [asdict(socket) | {"owner": whose} for socket, whose in found]
-        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        show_json(result)
         return
     head = ("proto", "recv-q", "send-q", "local", "remote", "state", "of")
     rows = [head, *(_row(socket, whose) for socket, whose in found)]
