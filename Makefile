@@ -45,6 +45,7 @@ fmt: $(VENV)/tested
 docs: $(VENV)/tested
 	$(BIN)/python -m nss.config.reference > docs/configuration.md
 	$(BIN)/python -m cli.reference markdown > docs/commands.md
+	$(BIN)/python -m nss.service.reference docs/metrics.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 	@echo "the site is in build/site"
 
@@ -61,6 +62,7 @@ $(VENV)/made:
 	touch $@
 
 $(VENV)/installed: $(VENV)/made pyproject.toml $(SOURCES)
+	rm -rf build/lib # or modules that were moved away would be installed again
 	$(PIP) install .
 	touch $@
 

@@ -1,1 +1,1 @@
-"""What people and programs ask of a running service, and how it answers them."""
+"""How people and programs query and operate a running service."""

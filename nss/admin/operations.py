@@ -1,6 +1,5 @@
-"""What the control socket and the metrics port ask the service for."""
+"""What an operator can ask of the running service, by whatever way: socket, port or portal."""
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +8,7 @@ from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject
 from nss.status.summary import Status
+from nss.wording import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,43 +19,41 @@ class Reloaded:
     started: list[str]
 
 
-class Operation(Protocol):
-    """The service at work, as its operator sees it."""
+class Operations(Protocol):
+    """The running service, as its operator sees it. Names of feeds are checked: `UsageError`."""
 
     def status(self) -> Status:
-        """Return what is known of it now."""
+        """Return what is known of the service now."""
 
     async def reload(self) -> Reloaded:
-        """Put the configuration file in force. Raises `NssError` with why it keeps the old one.
+        """Put the configuration file in force. Raises `NssError` if the old one stays.
 
-        One reload follows the other; returns when this one is done.
+        Reloads happen one after the other; returns when this one is done.
         """
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have a feed deliver again what was accepted between two times, seconds since the epoch.
 
-        Returns how many records. Raises `UsageError` for a feed that is not there, and
-        `SpoolError` when the spool keeps nothing that was delivered.
+        Returns how many records. Raises `SpoolError` when the spool keeps nothing delivered.
         """
 
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
-        """Return the newest rejects of one feed or of all, oldest first. Raises `UsageError`."""
+        """Return the newest rejects of one feed or of all, oldest first."""
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
-        """Have rejected records go through their feeds again. Raises `UsageError`, `SpoolError`.
+        """Have rejected records go through their feeds again. Raises `SpoolError`.
 
-        Returns how many, and how many could not since they were cut.
+        Returns how many, and how many could not because they had been cut.
         """
 
     def add_tap(self, tap: Tap) -> None:
-        """Show the tap every slice of every feed from now on, also of feeds yet to come."""
+        """Show the tap every slice of its feed from now on; of every feed, also of new ones."""
 
     def remove_tap(self, tap: Tap) -> None:
         """Stop showing it anything."""
 
 
 def unknown_feed(name: str, known: Collection[str]) -> UsageError:
-    """Return the error that a feed is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(name, known, 1)
-    tip = near[0] if near else f"one of {', '.join(sorted(known))}"
+    """Return the error that a feed does not exist, with the nearest one that does."""
+    tip = nearest(name, known) or f"one of {', '.join(sorted(known))}"
     return UsageError(f"feed {name!r} is not known", tip=tip if known else None)

@@ -1,26 +1,28 @@
-"""What systemd is told, by the protocol of sd_notify(3); no small maintained library speaks it.
+"""Messages to systemd, by the protocol of sd_notify(3); no small maintained library speaks it.
 
 One datagram a message, `KEY=VALUE` lines, to the unix socket that `NOTIFY_SOCKET` names, where a
 leading `@` stands for the NUL of an abstract one. Without that variable nothing is sent.
 
 The watchdog is fed only while the service is `alive`. That is about the service itself: a dead
-collector or a full disk leaves it alive, since a restart would not heal them.
+collector or a full disk leaves it alive, since a restart would not repair them.
 """
 
 import asyncio
-import logging
 import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from logging import ERROR, WARNING
 
-from nss.telemetry.events import count, emit
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import event
+from nss.wording import error_text
 
 USEC = 1_000_000
 
 
-class Notify:
-    """Tells the service manager how the service is."""
+class Notifier:
+    """Reports the state of the service to the service manager."""
 
     def __init__(
         self,
@@ -31,7 +33,7 @@ class Notify:
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
         self._clock = clock
         self.watchdog_secs = _watchdog_secs(environ)
-        """Within so many seconds the watchdog must be fed; `None`: there is none."""
+        """The watchdog must be fed within this time; `None`: there is none."""
         self._socket: socket.socket | None = None
         if self._address:
             self._socket = socket.socket(
@@ -39,15 +41,15 @@ class Notify:
             )
 
     def ready(self) -> None:
-        """Everything is started, or a reload has ended."""
+        """Report that everything is started, or that a reload has ended."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """A reload begins; `ready` tells its end, whatever came of it."""
+        """Report that a reload begins; `ready` reports its end, whatever the outcome."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock() * USEC)}")
 
     def stopping(self) -> None:
-        """The stop begins."""
+        """Report that the stop begins."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
@@ -55,9 +57,9 @@ class Notify:
         self._send(f"STATUS={' '.join(text.split())}")
 
     async def feed_watchdog(self, alive: Callable[[], bool]) -> None:
-        """Feed the watchdog, three times as often as it asks for, while `alive`; never returns.
+        """Feed the watchdog while `alive`, three times as often as it must be; never returns.
 
-        Returns at once when there is none.
+        Returns at once when there is no watchdog.
         """
         if self._socket is None or self.watchdog_secs is None:
             return
@@ -69,7 +71,7 @@ class Notify:
             await asyncio.sleep(self.watchdog_secs / 3)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -80,43 +82,29 @@ class Notify:
         try:
             self._socket.sendto(message.encode(errors="replace"), self._address)
         except OSError as error:
-            _unheard(message.partition("\n")[0].partition("=")[0], error.strerror or str(error))
+            _unheard(message.partition("\n")[0].partition("=")[0], error_text(error))
 
 
 def _address(name: str) -> bytes:
-    """Return the address of a unix socket; empty for forms that are none."""
+    """Return the address of a unix socket; empty if the name is none."""
     if name.startswith("@"):
         return b"\0" + os.fsencode(name[1:])
     return os.fsencode(name) if name.startswith("/") else b""
 
 
 def _watchdog_secs(environ: Mapping[str, str]) -> float | None:
-    """Return what sd_watchdog_enabled(3) does: only what is meant for this process counts."""
+    """Return what sd_watchdog_enabled(3) does: only a setting for this process counts."""
     usec = environ.get("WATCHDOG_USEC", "")
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(usec) / USEC if usec.isdecimal() and int(usec) else None
 
 
+@event(ERROR, Counter.WATCHDOG_WITHHELD, name="watchdog_withheld", component="service")
 def _withheld() -> None:
-    """Tell that the watchdog is left to bite."""
-    count("watchdog_withheld", "service")
-    emit(
-        logging.ERROR,
-        "watchdog_withheld",
-        "service",
-        "Records wait, none moves and no part tells an error: the watchdog is not fed any more.",
-    )
+    """Records wait, none moves and no part reports an error: the watchdog is no longer fed."""
 
 
+@event(WARNING, Counter.NOTIFY_FAILURES, name="notify_failed", component="service")
 def _unheard(what: str, why: str) -> None:
-    """Tell that the service manager could not be told something."""
-    count("notify_failures", "service")
-    emit(
-        logging.WARNING,
-        "notify_failed",
-        "service",
-        "The service manager could not be told how the service is.",
-        what=what,
-        why=why,
-    )
+    """The service manager could not be informed of the state of the service."""

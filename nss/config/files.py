@@ -1,39 +1,37 @@
 """Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
-import os
-import stat
 from pathlib import Path
 
 from formats import language, presets
 from formats.language import FeedFormat
+from formats.reading import Input, recognise
+from formats.reading.json import json_names
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
+from nss.files import private
+from nss.wording import error_text
 
 MAX_KEY_BYTES = 64 << 10
-
-
 MAX_CREDENTIAL_BYTES = 4 << 10
 """More would not fit into the header of a request."""
 
-
 MAX_FORMAT_BYTES = 1 << 20
-
-
 MAX_PEM_BYTES = 1 << 20
 
 
-class Unfit(ConfigError):  # noqa: N818 - named as the sentence reads
-    """A file that the configuration names can't be used; `why` tells it without the path."""
+class UnfitFile(ConfigError):  # noqa: N818 - named as the sentence reads
+    """A file that the configuration names can't be used; `reason` says it without the path."""
 
-    def __init__(self, what: str, why: str, path: Path) -> None:
-        self.why = why
-        super().__init__(f"{what} {path}: {why}")
+    def __init__(self, what: str, reason: str, path: Path) -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(f"{what} {path}: {reason}")
 
 
 def load_format(choice: FormatChoice) -> FeedFormat | None:
     """Return the compiled feed format of a choice, `None` for `auto` and `json`.
 
-    Raises `Unfit` when a `.fof` file can't be read or compiled.
+    Raises `UnfitFile` when a `.fof` file can't be read or compiled.
     """
     match choice.kind:
         case "auto" | "json":
@@ -44,11 +42,19 @@ def load_format(choice: FormatChoice) -> FeedFormat | None:
             return language.parse(choice.value)
         case "file":
             path = Path(choice.value)
-            return language.parse(format_text(path, for_source=False), name=path.stem)
+            return language.parse(format_of_file(path, for_source=False), name=path.stem)
+
+
+def load_input(choice: FormatChoice) -> Input | None:
+    """Return how records of a choice are read, `None` for `auto`. Raises `UnfitFile`."""
+    if choice.kind == "json":
+        return json_names()
+    feed_format = load_format(choice)
+    return None if feed_format is None else recognise.input_of(feed_format)
 
 
 def read_obfuscation_key(path: Path) -> bytes:
-    """Return the key in a file, without one line end at its end. Raises `Unfit`.
+    """Return the key in a file, without one line end at its end. Raises `UnfitFile`.
 
     Refuses an empty key and a file that is open to everyone.
     """
@@ -56,19 +62,19 @@ def read_obfuscation_key(path: Path) -> bytes:
 
 
 def read_token(path: Path) -> bytes:
-    """Return the bearer token in a file, without one line end at its end. Raises `Unfit`.
+    """Return the bearer token in a file, without one line end at its end. Raises `UnfitFile`.
 
     Refuses a file that is open to everyone, and what no `Authorization` header can carry.
     """
     what = "token"
     token = _secret(what, path, MAX_CREDENTIAL_BYTES)
     if not all(0x21 <= byte <= 0x7E for byte in token):  # noqa: PLR2004 - "!" and "~"
-        raise Unfit(what, "must be printable ASCII characters without blanks", path)
+        raise UnfitFile(what, "must be printable ASCII characters without blanks", path)
     return token
 
 
 def read_basic(path: Path) -> bytes:
-    """Return `USER:PASSWORD` from a file, without one line end at its end. Raises `Unfit`.
+    """Return `USER:PASSWORD` from a file, without one line end at its end. Raises `UnfitFile`.
 
     Refuses a file that is open to everyone, and what can't be sent so (RFC 7617, section 2).
     """
@@ -76,9 +82,9 @@ def read_basic(path: Path) -> bytes:
     credentials = _secret(what, path, MAX_CREDENTIAL_BYTES)
     user, _, password = credentials.partition(b":")
     if not user or not password:
-        raise Unfit(what, "must be USER:PASSWORD, both not empty", path)
+        raise UnfitFile(what, "must be USER:PASSWORD, both not empty", path)
     if any(byte < 0x20 or byte == 0x7F for byte in credentials):  # noqa: PLR2004 - ASCII
-        raise Unfit(what, "must be one line, without control characters", path)
+        raise UnfitFile(what, "must be one line, without control characters", path)
     return credentials
 
 
@@ -86,44 +92,31 @@ def _secret(what: str, path: Path, max_bytes: int) -> bytes:
     data = read_bounded(what, path, max_bytes, secret=True)
     secret = data.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
-        raise Unfit(what, "is empty", path)
+        raise UnfitFile(what, "is empty", path)
     return secret
 
 
-def format_text(path: Path, *, for_source: bool) -> str:
+def format_of_file(path: Path, *, for_source: bool) -> str:
     """Return what a `.fof` file holds, which compiles."""
     what = "feed format"
     try:
         text = read_bounded(what, path, MAX_FORMAT_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unfit(what, f"byte {error.start + 1} is not UTF-8", path) from None
-    why = format_fault(text, for_source=for_source)
-    if why:
-        raise Unfit(what, why, path)
+        raise UnfitFile(what, f"byte {error.start + 1} is not UTF-8", path) from None
+    fault = format_fault(text, for_source=for_source)
+    if fault:
+        raise UnfitFile(what, fault, path)
     return text
 
 
 def read_bounded(what: str, path: Path, max_bytes: int, *, secret: bool = False) -> bytes:
-    """Return what a regular file holds. Raises `Unfit`, which calls it `what`.
+    """Return what a regular file holds. Raises `UnfitFile`, which calls it `what`.
 
     Refuses more than `max_bytes`, and a `secret` that is open to everyone.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a FIFO would wait
-            raise Unfit(what, "is not a regular file", path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(max_bytes + 1)
+        return private.read_bounded(path, max_bytes, forbidden=private.EVERYONE if secret else 0)
     except OSError as error:
-        raise Unfit(what, error_text(error), path) from None
-    if secret and mode & stat.S_IRWXO:
-        raise Unfit(what, "is open to everyone; chmod o= it", path)
-    if len(data) > max_bytes:
-        raise Unfit(what, f"has more than {max_bytes} bytes", path)
-    return data
-
-
-def error_text(error: OSError) -> str:
-    """Return the system's reason, in lower case as the rest of the sentence."""
-    reason = error.strerror or str(error)
-    return reason[:1].lower() + reason[1:]
+        raise UnfitFile(what, error_text(error), path) from None
+    except private.FileFault as fault:
+        raise UnfitFile(what, str(fault), path) from None

@@ -1,209 +1,197 @@
 """What settings take: flags, words, numbers, durations, sizes, paths and lists of them."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from formats.errors import Problem
-from nss.config.setting import Kind, Refused, one_of, toml_text
-
-
-class Flag(Kind):
-    """`true` or `false`."""
-
-    takes = "true or false"
-
-    def read(self, value: object) -> bool:
-        """Return the flag."""
-        if not isinstance(value, bool):
-            raise self.refuse(value)
-        return value
-
-
-class Choice(Kind):
-    """One word of a closed set."""
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    @property
-    def takes(self) -> str:
-        """The words, quoted."""
-        return one_of(self.words)
-
-    def read(self, value: object) -> str:
-        """Return the word."""
-        if not isinstance(value, str) or value not in self.words:
-            raise self.refuse(value)
-        return value
-
-
-@dataclass(frozen=True)
-class Whole(Kind):
-    """A whole number, both ends of the range included."""
-
-    low: int
-    high: int
-    unit: str = ""
-
-    @property
-    def takes(self) -> str:
-        """The range and its unit."""
-        unit = f" of {self.unit}" if self.unit else ""
-        return f"a whole number{unit} from {self.low} to {self.high}"
-
-    def read(self, value: object) -> int:
-        """Return the number."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.refuse(value)
-        if not self.low <= value <= self.high:
-            raise self.refuse(value)
-        return value
-
-
-@dataclass(frozen=True)
-class Seconds(Kind):
-    """A duration in seconds, whole or not, both ends of the range included."""
-
-    low: float
-    high: float
-
-    @property
-    def takes(self) -> str:
-        """The range in seconds."""
-        return f"a number of seconds from {self.low} to {self.high}"
-
-    def read(self, value: object) -> float:
-        """Return the seconds."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.refuse(value)
-        if not self.low <= value <= self.high:
-            raise self.refuse(value)
-        return float(value)
-
+from nss.config.toml import choice_of, toml_text
+from nss.wording import nearest
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
+OFF = "off"
+"""What an optional setting takes for not having it at all; it is read as `None`."""
 
 _SIZE = re.compile(r"([0-9]{1,15}) ?([KMGT]i?B)?")
-
-
 _DECIMAL_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-
-
 _UNITS = _DECIMAL_UNITS | {"KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB}
 
 
-@dataclass(frozen=True)
-class Size(Kind):
-    """A number of bytes, or text with a unit, both ends of the range included."""
+class InvalidValue(ValueError):  # noqa: N818 - named as the sentence reads
+    """A value is not what its setting takes.
 
-    low: int
-    high: int
+    The keys of `problems` continue the setting's own key: empty, or the place in a list (`[1]`).
+    """
 
-    @property
-    def takes(self) -> str:
-        """The range, and how a unit is written."""
-        low, high = (self.show(end).strip('"') for end in (self.low, self.high))
-        return f'bytes from {low} to {high}, as a number or with a unit like "8KiB"'
-
-    def read(self, value: object) -> int:
-        """Return the number of bytes."""
-        size = value
-        if isinstance(value, str):
-            found = _SIZE.fullmatch(value)
-            if found is None:
-                raise self.refuse(value)
-            size = int(found[1]) * _UNITS.get(found[2], 1)
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise self.refuse(value)
-        if not self.low <= size <= self.high:
-            raise self.refuse(value)
-        return size
-
-    def show(self, value: object) -> str:
-        """Return the size with the largest unit, from MiB up, that it is a multiple of."""
-        if isinstance(value, int) and value:
-            for unit in ("TiB", "GiB", "MiB"):
-                if value % _UNITS[unit] == 0:
-                    return f'"{value // _UNITS[unit]}{unit}"'
-        return toml_text(value)
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{p.key} {toml_text(p.value)}: {p.why}" for p in problems))
 
 
-OFF = "off"
-"""What a setting takes, that may be, for not having it at all; it is read as `None`."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a setting takes."""
+
+    takes: str
+    """What is right, as it reads after "must be": type, unit and range."""
+    read: Callable[[object], Any]
+    """Returns the value to work with. Raises `InvalidValue`."""
+    show: Callable[[Any], str] = toml_text
+    """Returns a value to work with as it is written in TOML."""
+    none: str = ""
+    """The word that is read as `None`, if there is one."""
 
 
-@dataclass(frozen=True)
-class FilePath(Kind):
-    """A path; a relative one starts at the folder of the configuration file."""
+def invalid(value: object, reason: str) -> InvalidValue:
+    """Return the error for a value that is wrong as a whole."""
+    return InvalidValue(Problem("", value, reason))
 
-    off: bool = False
 
-    @property
-    def takes(self) -> str:
-        """A path, or that there is none."""
-        return f"a path, without control characters{off_too(self.off)}"
+def values(
+    takes: str,
+    read: Callable[[Any], object],
+    *,
+    of: type = object,
+    show: Callable[[Any], str] = toml_text,
+    none: str = "",
+) -> Kind:
+    """Return the kind of the values of a type that `read` takes, and of the word `none` if given.
 
-    def read(self, value: object) -> Path | None:
-        """Return the path as it is written."""
-        if self.off and value == OFF:
+    `read` returns `None` for what is not `takes`; it raises `InvalidValue` to say more.
+    """
+    if none:
+        takes = f'{takes}, or "{none}"'
+
+    def read_it(value: object) -> object:
+        if none and value == none:
             return None
-        if not isinstance(value, str) or not value or not value.isprintable():
-            raise self.refuse(value)
-        return Path(value)
+        found = read(value) if isinstance(value, of) else None
+        if found is None:
+            raise invalid(value, f"must be {takes}")
+        return found
 
-    def show(self, value: object) -> str:
-        """Return the path in quotes."""
-        return toml_text(OFF if value is None else value)
+    def show_it(value: object) -> str:
+        return toml_text(none) if value is None else show(value)
 
-
-def off_too(off: bool) -> str:  # noqa: FBT001 - the one thing it is about
-    """Return how `takes` goes on for a setting that may be off."""
-    return f', or "{OFF}"' if off else ""
+    return Kind(takes, read_it, show_it, none)
 
 
-class OutputPath(Kind):
-    """A path, or `-` for standard output, which is read as `None`."""
-
-    takes = 'a path, or "-" for standard output'
-
-    def read(self, value: object) -> Path | None:
-        """Return the path as it is written, or `None` for standard output."""
-        return None if value == "-" else FilePath().read(value)
+texts = partial(values, of=str)
 
 
-@dataclass(frozen=True)
-class ListOf(Kind):
-    """A list without repetitions, at least one entry long."""
+def texts_that(takes: str, is_right: Callable[[str], object]) -> Kind:
+    """Return the kind of the texts that pass a test."""
+    return texts(takes, lambda text: text if is_right(text) else None)
 
-    item: Kind
 
-    @property
-    def takes(self) -> str:
-        """The entries."""
-        return f"a list of at least one, each {self.item.takes}"
+def flag() -> Kind:
+    """Return the kind of `true` and `false`."""
+    return values("true or false", lambda value: value, of=bool)
 
-    def read(self, value: object) -> tuple[object, ...]:
-        """Return the entries; tells what is wrong with each."""
-        if not isinstance(value, list) or not value:
-            raise self.refuse(value)
-        entries: list[object] = []
-        problems: list[Problem] = []
-        for at, raw in enumerate(value):
-            try:
-                entry = self.item.read(raw)
-            except Refused as refused:
-                problems += (Problem(f"[{at}]{p.key}", p.value, p.why) for p in refused.problems)
-                continue
-            if entry in entries:
-                problems.append(Problem(f"[{at}]", raw, "is in the list before"))
-            entries.append(entry)
-        if problems:
-            raise Refused(*problems)
-        return tuple(entries)
 
-    def show(self, value: object) -> str:
-        """Return the entries as a TOML list."""
-        entries = value if isinstance(value, tuple) else ()
-        return f"[{', '.join(self.item.show(entry) for entry in entries)}]"
+def words(*choices: str) -> Kind:
+    """Return the kind of one word of a closed set."""
+    return texts_that(choice_of(choices), lambda text: text in choices)
+
+
+def whole_number(low: int, high: int, unit: str = "") -> Kind:
+    """Return the kind of whole numbers, both ends of the range included."""
+    return values(
+        f"a whole number{f' of {unit}' if unit else ''} from {low} to {high}",
+        lambda value: value if type(value) is int and low <= value <= high else None,
+    )
+
+
+def seconds(low: float, high: float) -> Kind:
+    """Return the kind of durations in seconds, whole or not, both ends of the range included."""
+
+    def read(value: Any) -> float | None:  # noqa: ANN401 - whatever TOML has
+        return float(value) if type(value) in {int, float} and low <= value <= high else None
+
+    return values(f"a number of seconds from {low} to {high}", read)
+
+
+def byte_size(low: int, high: int) -> Kind:
+    """Return the kind of numbers of bytes, also with a unit, both ends of the range included."""
+    ends = " to ".join(_size_text(end).strip('"') for end in (low, high))
+
+    def read(value: object) -> int | None:
+        return size if low <= (size := _bytes(value)) <= high else None
+
+    return values(
+        f'bytes from {ends}, as a number or with a unit like "8KiB"', read, show=_size_text
+    )
+
+
+def _bytes(value: object) -> int:
+    """Return the number of bytes, -1 for what is no size."""
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        return int(found[1]) * _UNITS.get(found[2], 1)
+    return value if type(value) is int else -1
+
+
+def _size_text(size_bytes: int) -> str:
+    """Return the size with the largest unit, from MiB up, that it is a multiple of."""
+    for unit in ("TiB", "GiB", "MiB"):
+        if size_bytes and size_bytes % _UNITS[unit] == 0:
+            return f'"{size_bytes // _UNITS[unit]}{unit}"'
+    return str(size_bytes)
+
+
+def file_path(*, off: bool = False) -> Kind:
+    """Return the kind of paths, as they are written."""
+    return texts("a path, without control characters", _path, none=OFF if off else "")
+
+
+def output_path() -> Kind:
+    """Return the kind of paths and `-` for standard output, which is read as `None`."""
+    path = file_path()
+    return Kind(
+        'a path, or "-" for standard output',
+        lambda value: None if value == "-" else path.read(value),
+        lambda value: toml_text(value or "-"),
+        none="-",
+    )
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text and text.isprintable() else None
+
+
+def list_of(item: Kind) -> Kind:
+    """Return the kind of lists without repetitions, at least one entry long."""
+    return values(
+        f"a list of at least one, each {item.takes}",
+        lambda entries: _entries(item, entries) or None,
+        of=list,
+        show=lambda entries: f"[{', '.join(map(item.show, entries))}]",
+    )
+
+
+def _entries(item: Kind, values: Sequence[object]) -> tuple[object, ...]:
+    """Return the entries of a list. Raises `InvalidValue` with everything wrong."""
+    entries: list[object] = []
+    problems: list[Problem] = []
+    for at, value in enumerate(values):
+        try:
+            entry = item.read(value)
+        except InvalidValue as error:
+            problems += (Problem(f"[{at}]{p.key}", p.value, p.why) for p in error.problems)
+            continue
+        if entry in entries:
+            problems.append(Problem(f"[{at}]", value, "is in the list before"))
+        entries.append(entry)
+    if problems:
+        raise InvalidValue(*problems)
+    return tuple(entries)
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """Return a sentence with the nearest of `known`, or with all of them when none is near."""
+    near = nearest(word, known)
+    return f"the nearest is {near}" if near else f"known are {', '.join(known)}"

@@ -1,7 +1,7 @@
-"""The configuration: TOML to frozen types, with all problems told at once.
+"""The configuration: TOML to frozen types, with all problems reported at once.
 
-`parse` and `validate` are pure. What needs a look at the machine (files, certificates) is the
-matter of `nss.config.machine`; the sections themselves are in `nss.config.model`,
+`parse` and `validate` are pure. What needs a look at the machine (files, certificates) is
+checked by `nss.config.machine`; the sections themselves are in `nss.config.model`,
 `nss.config.sources` and `nss.config.sinks`.
 """
 
@@ -21,7 +21,6 @@ from nss.config.model import (
     SpoolConfig,
 )
 from nss.config.reading import Reading
-from nss.config.setting import printable, toml_text
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -38,8 +37,10 @@ from nss.config.sources import (
     StdinSourceConfig,
     TcpSourceConfig,
 )
+from nss.config.toml import printable, toml_text
 from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
+from nss.wording import error_text
 
 __all__ = [
     "Address",
@@ -70,6 +71,8 @@ __all__ = [
     "validate",
 ]
 
+DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
+
 MAX_DEPTH = 16
 """Tables and lists nested deeper than this are refused; no valid configuration comes near."""
 
@@ -82,7 +85,7 @@ _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)",
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
-    """The configuration is wrong; `problems` tells everything that is, by key path."""
+    """The configuration is wrong; `problems` has everything that is, by key path."""
 
     def __init__(self, problems: Sequence[Problem], origin: str) -> None:
         self.problems = tuple(problems)
@@ -97,8 +100,8 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
 
 def _line(problem: Problem) -> str:
     value = "" if problem.value is None else f" = {_shortened(toml_text(problem.value))}"
-    why = printable(problem.why).replace("\n", "\n    ")
-    return f"{problem.key}{value}: {why}"
+    reason = printable(problem.why).replace("\n", "\n    ")
+    return f"{problem.key}{value}: {reason}"
 
 
 def _shortened(text: str) -> str:
@@ -109,16 +112,11 @@ def load(path: Path) -> Config:
     """Read and parse a configuration file. Raises `InputMissing` and `ConfigProblems`."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except PermissionError as error:
-        raise InputMissing(
-            f"configuration: {error.strerror} ({path})",
-            tip="run it with sudo, or as the user nss",
-        ) from error
     except OSError as error:
-        raise InputMissing(
-            f"configuration: {error.strerror} ({path})",
-            tip="start from the commented sample nss.toml, or name your file with --config FILE",
-        ) from error
+        tip = "start from the commented sample nss.toml, or name your file with --config FILE"
+        if isinstance(error, PermissionError):
+            tip = "run it with sudo, or as the user nss"
+        raise InputMissing(f"configuration: {error_text(error)} ({path})", tip=tip) from error
     except UnicodeDecodeError as error:
         problem = Problem(f"byte {error.start + 1}", None, "is not UTF-8")
         raise ConfigProblems([problem], str(path)) from None
@@ -132,31 +130,29 @@ def parse(text: str, base: Path, *, origin: str = "TOML text") -> Config:
     """
     try:
         tables = tomllib.loads(text)
-    except RecursionError:
-        problem = Problem("TOML", None, f"is nested deeper than {MAX_DEPTH} levels")
-        raise ConfigProblems([problem], origin) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigProblems([_syntax_problem(text, str(error))], origin) from None
-    except ValueError:  # Python's limit for the conversion of digits
-        problem = Problem("TOML", None, "has a number with too many digits")
-        raise ConfigProblems([problem], origin) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigProblems([_syntax_problem(text, error)], origin) from None
     return validate(tables, base, origin=origin)
 
 
-def _syntax_problem(text: str, message: str) -> Problem:
-    found = _PLACE.fullmatch(message)
-    why, line, column = found.groups() if found is not None else (message, None, None)
+def _syntax_problem(text: str, error: Exception) -> Problem:
+    if isinstance(error, RecursionError):
+        return Problem("TOML", None, f"is nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit for converting digits
+        return Problem("TOML", None, "has a number with too many digits")
+    found = _PLACE.fullmatch(str(error))
+    reason, line, column = found.groups() if found is not None else (str(error), None, None)
     if line is None:
         line = text.count("\n") + 1
         column = len(text) - text.rfind("\n")
-    return Problem(f"line {line}, column {column}", None, f"not TOML: {why}")
+    return Problem(f"line {line}, column {column}", None, f"not TOML: {reason}")
 
 
 def validate(tables: Mapping[str, object], base: Path, *, origin: str = "TOML tables") -> Config:
     """Return the configuration that decoded TOML states; see `parse`."""
-    outsize = _outsize(tables)
-    if outsize:
-        raise ConfigProblems([Problem("TOML", None, outsize)], origin)
+    excess = _excess(tables)
+    if excess:
+        raise ConfigProblems([Problem("TOML", None, excess)], origin)
     reading = Reading(base)
     config = reading.config(tables)
     if config is None:
@@ -164,23 +160,19 @@ def validate(tables: Mapping[str, object], base: Path, *, origin: str = "TOML ta
     return config
 
 
-def _outsize(tables: Mapping[str, object]) -> str | None:
-    """Return what is larger than any configuration needs and TOML promises."""
+def _excess(tables: Mapping[str, object]) -> str | None:
+    """Return what is larger than any configuration needs or TOML promises, if anything is."""
     inside: list[tuple[object, int]] = [(tables, 1)]
     while inside:
         value, depth = inside.pop()
         match value:
             case Mapping() | list() if depth > MAX_DEPTH:
                 return f"is nested deeper than {MAX_DEPTH} levels"
-            case Mapping():
-                inside += ((item, depth + 1) for item in value.values())
-            case list():
-                inside += ((item, depth + 1) for item in value)
+            case Mapping() | list():
+                items = value if isinstance(value, list) else value.values()
+                inside += ((item, depth + 1) for item in items)
             case int() if value.bit_length() > MAX_INT_BITS:
                 return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
             case _:
                 pass
     return None
-
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")

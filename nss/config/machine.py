@@ -1,102 +1,89 @@
 """What a valid configuration needs of the machine: files that are there, readable, and fit.
 
 `nss check` reports these problems beside those of `nss.config.load`, and the service before it
-starts. Nothing is changed, no connection is made and no name is resolved.
+starts. Nothing is changed, no connection is made and no name is resolved. What is checked follows
+from the role that each setting declares.
 """
 
 import os
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from formats.errors import Problem
 from nss.config.files import (
     MAX_PEM_BYTES,
-    Unfit,
-    error_text,
-    format_text,
+    UnfitFile,
+    format_of_file,
     read_basic,
     read_bounded,
     read_obfuscation_key,
     read_token,
 )
-from nss.config.model import Config, DurableSpoolConfig, FeedConfig
-from nss.config.setting import key_path
-from nss.config.sinks import CloudDiscoverySinkConfig, FileSinkConfig, SyslogTcpSinkConfig
-from nss.config.sources import (
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    SourceConfig,
-)
-from nss.config.values import FormatChoice
+from nss.config.model import Config
+from nss.config.setting import Held, Role, held_by
+from nss.config.sinks import CloudDiscoverySinkConfig
+from nss.config.sources import CommonSourceConfig
+from nss.wording import error_text
+
+_CREATE = "create it for the user that nss runs as, or set"
 
 
 def check_environment(config: Config) -> list[Problem]:
     """Return everything about the machine that stands in the way of `config`, by key path."""
+    uploads = any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds)
     problems: list[Problem] = []
-    if config.service.control_socket is not None:
-        problems += _socket_problems(config.service.control_socket)
-    if isinstance(config.spool, DurableSpoolConfig):
-        problems += _spool_problems(config.spool.path)
-    problems += _mcas_problems(config)
-    for source in config.sources:
-        problems += _source_problems(source, key_path("sources", source.name))
-    for feed in config.feeds:
-        problems += _feed_problems(feed, key_path("feeds", feed.name))
+    for where, section in config.sections():
+        named = [held for held in held_by(section, where) if held.file is not None]
+        if not uploads:
+            named = [held for held in named if held.role is not Role.STATE_FOLDER]
+        for check, roles in _CHECKS:
+            for held in named:
+                if held.role in roles:
+                    problems += _problems(held, check)
     return problems
 
 
-def _socket_problems(path: Path) -> Iterator[Problem]:
-    key = "service.control_socket"
-    tip = 'create it for the user that nss runs as, or set service.control_socket, perhaps to "off"'
+def _problems(held: Held, check: Callable[[Path, Held], object]) -> Iterator[Problem]:
+    """Run a check, which returns or raises what is wrong."""
+    path: Any = held.file
     try:
-        why = _folder_fault(path.parent, tip)
-        if not why and path.exists() and not path.is_socket():
-            why = "is something else than a socket already"
+        fault = check(path, held)
+    except UnfitFile as error:
+        fault = error.reason
     except OSError as error:
-        why = error_text(error)
-    if why:
-        yield Problem(key, str(path), why)
+        fault = error_text(error)
+    if isinstance(fault, str):
+        yield Problem(held.key, str(path), fault)
 
 
-def _spool_problems(path: Path) -> Iterator[Problem]:
+def _socket_fault(path: Path, held: Held) -> str | None:
+    fault = _folder_fault(path.parent, f'{_CREATE} {held.key}, perhaps to "off"')
+    if not fault and path.exists() and not path.is_socket():
+        return "is something else than a socket already"
+    return fault
+
+
+def _spool_fault(path: Path, held: Held) -> str | None:
     """SQLite needs the folder too: it makes and removes files beside the spool."""
-    tip = (
-        "create it for the user that nss runs as, or set spool.path, or spool.kind = "
-        '"memory" if losing records in a crash does not matter'
+    fault = _folder_fault(
+        path.parent,
+        f'{_CREATE} {held.key}, or spool.kind = "memory" if losing records in a crash does not '
+        "matter",
     )
-    try:
-        why = _folder_fault(path.parent, tip)
-        if not why and path.exists():
-            if not path.is_file():
-                why = "is not a regular file"
-            elif not os.access(path, os.R_OK | os.W_OK):
-                why = "permission denied: the user that nss runs as must read and write it"
-    except OSError as error:
-        why = error_text(error)
-    if why:
-        yield Problem("spool.path", str(path), why)
+    if fault or not path.exists():
+        return fault
+    if not path.is_file():
+        return "is not a regular file"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return "permission denied: the user that nss runs as must read and write it"
+    return None
 
 
-def _mcas_problems(config: Config) -> Iterator[Problem]:
-    mcas, folder = config.mcas, config.service.state_directory
-    if any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds):
-        tip = "create it for the user that nss runs as, or set service.state_directory"
-        try:
-            why = _folder_fault(folder, tip)
-        except OSError as error:
-            why = error_text(error)
-        if why:
-            yield Problem("service.state_directory", str(folder), why)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    yield from _authority_problems(context, mcas.ca_file, "mcas.ca_file")
-    if mcas.proxy_auth_file is not None:
-        try:
-            read_basic(mcas.proxy_auth_file)
-        except Unfit as unfit:
-            yield Problem("mcas.proxy_auth_file", str(mcas.proxy_auth_file), unfit.why)
+def _state_fault(path: Path, held: Held) -> str | None:
+    return _folder_fault(path, f"{_CREATE} {held.key}")
 
 
 def _folder_fault(folder: Path, tip: str) -> str | None:
@@ -108,75 +95,21 @@ def _folder_fault(folder: Path, tip: str) -> str | None:
     return None
 
 
-def _source_problems(source: SourceConfig, where: str) -> Iterator[Problem]:
-    yield from _format_problems(source.format, where, for_source=True)
-    match source:
-        case FileSourceConfig():
-            yield from _input_problems(source, f"{where}.path")
-        case ListeningSourceConfig():
-            if isinstance(source, HttpSourceConfig):
-                yield from _credential_problems(source, where)
-            yield from _listener_problems(source, where)
-        case _:
-            pass
+def _format_fault(path: Path, held: Held) -> None:
+    format_of_file(path, for_source=isinstance(held.section, CommonSourceConfig))
 
 
-def _feed_problems(feed: FeedConfig, where: str) -> Iterator[Problem]:
-    yield from _format_problems(feed.format, where, for_source=False)
-    path = feed.obfuscation_key_file
-    if path is not None:
-        try:
-            read_obfuscation_key(path)
-        except Unfit as unfit:
-            yield Problem(f"{where}.obfuscation_key_file", str(path), unfit.why)
-    match feed.sink:
-        case FileSinkConfig(path=Path() as path, rotate_bytes=rotate_bytes):
-            rotated = rotate_bytes is not None
-            yield from _output_problems(path, f"{where}.sink.path", rotated=rotated)
-        case SyslogTcpSinkConfig() as sink if sink.tls:
-            yield from _connector_problems(sink, f"{where}.sink")
-        case _:
-            pass
-
-
-def _format_problems(choice: FormatChoice, where: str, *, for_source: bool) -> Iterator[Problem]:
-    if choice.kind != "file":
-        return
-    try:
-        format_text(Path(choice.value), for_source=for_source)
-    except Unfit as unfit:
-        yield Problem(f"{where}.format", choice.value, unfit.why)
-
-
-def _input_problems(source: FileSourceConfig, key: str) -> Iterator[Problem]:
+def _input_fault(path: Path, held: Held) -> str | None:
     """A followed file may come later, but only into a folder that is there."""
-    path = source.path
-    try:
-        if not path.exists() and source.follow:
-            if not path.parent.is_dir():
-                yield Problem(key, str(path), f"there is no folder {path.parent}")
-            return
-        mode = path.stat().st_mode
-    except OSError as error:
-        yield Problem(key, str(path), error_text(error))
-        return
-    if stat.S_ISDIR(mode):
-        yield Problem(key, str(path), "is a folder; must be a file")
-    elif not os.access(path, os.R_OK):
-        yield Problem(key, str(path), "permission denied")
+    if held.section.follow and not path.exists():
+        return None if path.parent.is_dir() else f"there is no folder {path.parent}"
+    if stat.S_ISDIR(path.stat().st_mode):
+        return "is a folder; must be a file"
+    return None if os.access(path, os.R_OK) else "permission denied"
 
 
-def _output_problems(path: Path, key: str, *, rotated: bool) -> Iterator[Problem]:
-    try:
-        why = _output_fault(path, rotated=rotated)
-    except OSError as error:
-        why = error_text(error)
-    if why:
-        yield Problem(key, str(path), why)
-
-
-def _output_fault(path: Path, *, rotated: bool) -> str | None:
-    folder = path.parent
+def _output_fault(path: Path, held: Held) -> str | None:
+    folder, rotated = path.parent, held.section.rotate_bytes is not None
     if not folder.is_dir():
         return f"there is no folder {folder}"
     if path.is_dir():
@@ -190,85 +123,62 @@ def _output_fault(path: Path, *, rotated: bool) -> str | None:
     return None
 
 
-def _credential_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
-    wanted = (
-        ("token_file", source.token_file, read_token),
-        ("basic_file", source.basic_file, read_basic),
-    )
-    for key, path, read in wanted:
-        if path is not None:
-            try:
-                read(path)
-            except Unfit as unfit:
-                yield Problem(f"{where}.{key}", str(path), unfit.why)
-
-
-def _listener_problems(source: ListeningSourceConfig, where: str) -> Iterator[Problem]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    yield from _identity_problems(context, source.tls_certificate, source.tls_key, where)
-    yield from _authority_problems(context, source.tls_client_ca, f"{where}.tls_client_ca")
-
-
-def _connector_problems(sink: SyslogTcpSinkConfig, where: str) -> Iterator[Problem]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    yield from _authority_problems(context, sink.tls_ca, f"{where}.tls_ca")
-    yield from _identity_problems(context, sink.tls_certificate, sink.tls_key, where)
-
-
-def _identity_problems(
-    context: ssl.SSLContext, certificate: Path | None, key: Path | None, where: str
-) -> Iterator[Problem]:
-    if certificate is None or key is None:
-        return
-    unread = [
-        *_unreadable(certificate, f"{where}.tls_certificate"),
-        *_unreadable(key, f"{where}.tls_key", secret=True),
-    ]
-    yield from unread
-    if not unread:
-        yield from _pair_problems(context, certificate, key, where)
-
-
-def _authority_problems(
-    context: ssl.SSLContext, authorities: Path | None, key: str
-) -> Iterator[Problem]:
-    if authorities is None:
-        return
-    unread = [*_unreadable(authorities, key)]
-    yield from unread
-    if not unread:
+def _tls_fault(path: Path, held: Held) -> str | None:
+    _read_pem(path, secret=held.role is Role.PRIVATE_KEY)
+    if held.role is Role.AUTHORITIES:
         try:
-            context.load_verify_locations(authorities)
+            _context().load_verify_locations(path)
         except OSError:  # ssl.SSLError is one
-            yield Problem(key, str(authorities), "has no certificate in PEM")
+            return "has no certificate in PEM"
+        return None
+    role, fault = _pair_fault(held.section.tls_certificate, held.section.tls_key)
+    return fault if role is held.role else None
 
 
-def _unreadable(path: Path, key: str, *, secret: bool = False) -> Iterator[Problem]:
+def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
+    """Return which of a certificate and its key is wrong, and how; neither if one is unread."""
     try:
-        read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
-    except Unfit as unfit:
-        yield Problem(key, str(path), unfit.why)
-
-
-def _pair_problems(
-    context: ssl.SSLContext, certificate: Path, key: Path, where: str
-) -> Iterator[Problem]:
-    try:
-        context.load_cert_chain(certificate, key, password=_refuse_password)
-    except _Encrypted:
-        yield Problem(f"{where}.tls_key", str(key), "is encrypted; must be a key without password")
+        _read_pem(certificate)
+        _read_pem(key, secret=True)
+        _context().load_cert_chain(certificate, key, password=_refuse_password)
+    except UnfitFile:
+        return None, ""
+    except _EncryptedKey:
+        return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
     except OSError as error:  # ssl.SSLError is one
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
-            yield Problem(f"{where}.tls_key", str(key), f"is not the key of {certificate}")
-        else:
-            why = f"has no certificate in PEM, or {key} has no private key"
-            yield Problem(f"{where}.tls_certificate", str(certificate), why)
+            return Role.PRIVATE_KEY, f"is not the key of {certificate}"
+        return Role.CERTIFICATE, f"has no certificate in PEM, or {key} has no private key"
+    return None, ""
 
 
-class _Encrypted(Exception):  # noqa: N818 - it is a fact about the key
+def _read_pem(path: Path, *, secret: bool = False) -> None:
+    read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
+
+
+def _context() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class _EncryptedKey(Exception):  # noqa: N818 - it is a fact about the key
     """The private key asks for a password."""
 
 
 def _refuse_password() -> str:
     """Keep OpenSSL from asking at the terminal."""
-    raise _Encrypted
+    raise _EncryptedKey
+
+
+_CHECKS: tuple[tuple[Callable[[Path, Held], object], frozenset[Role]], ...] = (
+    (_socket_fault, frozenset({Role.SOCKET})),
+    (_spool_fault, frozenset({Role.SPOOL})),
+    (_state_fault, frozenset({Role.STATE_FOLDER})),
+    (_format_fault, frozenset({Role.FORMAT})),
+    (_input_fault, frozenset({Role.INPUT})),
+    (_output_fault, frozenset({Role.OUTPUT})),
+    (lambda path, _: read_token(path), frozenset({Role.TOKEN})),
+    (_tls_fault, frozenset({Role.AUTHORITIES, Role.CERTIFICATE, Role.PRIVATE_KEY})),
+    (lambda path, _: read_basic(path), frozenset({Role.USER_PASSWORD})),
+    (lambda path, _: read_obfuscation_key(path), frozenset({Role.OBFUSCATION_KEY})),
+)
+"""The files of one section are checked in this order."""

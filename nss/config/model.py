@@ -3,9 +3,10 @@
 Those of sources and sinks are in `nss.config.sources` and `nss.config.sinks`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from formats.filters import Filter
 from nss.config.kinds import (
@@ -13,29 +14,27 @@ from nss.config.kinds import (
     KIB,
     MIB,
     TIB,
-    Choice,
-    FilePath,
-    Flag,
-    ListOf,
-    Seconds,
-    Size,
-    Whole,
+    byte_size,
+    file_path,
+    list_of,
+    seconds,
+    whole_number,
 )
-from nss.config.setting import Setting
-from nss.config.sinks import SinkConfig
-from nss.config.sources import SourceConfig
+from nss.config.setting import Example, Held, Role, held_by, needs
+from nss.config.sinks import SINK_KINDS, SinkConfig
+from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
+from nss.config.toml import key_path
 from nss.config.values import (
     Address,
-    ComponentName,
-    EscapeCharacters,
     FormatChoice,
-    FormatName,
-    FormatText,
-    HeaderText,
-    LineText,
-    ListenAddress,
-    ProxyUrl,
-    Zone,
+    component_name,
+    format_name,
+    further_escapes,
+    header_text,
+    line_text,
+    listen_address,
+    proxy_url,
+    zone_name,
 )
 
 
@@ -43,188 +42,102 @@ from nss.config.values import (
 class ServiceConfig:
     """The service as a whole."""
 
-    log_format: Annotated[
-        Literal["text", "json"],
-        Setting(Choice("text", "json"), "How the log on stderr is written."),
-    ] = "text"
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Setting(
-            Choice("debug", "info", "warning", "error"), "The least severe event that is logged."
-        ),
-    ] = "info"
-    drain_secs: Annotated[
-        float,
-        Setting(
-            Seconds(0, 3600), "How long a stop waits for the feeds to deliver what is pending."
-        ),
-    ] = 10.0
-    control_socket: Annotated[
-        Path | None,
-        Setting(
-            FilePath(off=True),
-            "The socket that `nss status` and the other commands ask the running service at; its "
-            "folder must be there.",
-        ),
-    ] = Path("/run/nss/control.sock")
-    state_directory: Annotated[
-        Path,
-        Setting(
-            FilePath(),
-            "Where credentials, the audit log and uploads under way are kept. Only commands and "
-            "sinks that go to MCAS need it.",
-        ),
-    ] = Path("/var/lib/nss")
+    log_format: Literal["text", "json"] = "text"
+    """The format of the log on stderr."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe events that are logged."""
+    drain_secs: Annotated[float, seconds(0, 3600)] = 10.0
+    """How long a stop waits for the feeds to deliver what is pending."""
+    control_socket: Annotated[Path | None, file_path(off=True), Role.SOCKET] = Path(
+        "/run/nss/control.sock"
+    )
+    """The socket on which the running service answers `nss status` and the other commands; its
+    folder must exist."""
+    state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
+    """Where credentials, the audit log and unfinished uploads are kept. Only commands and sinks
+    that connect to MCAS need it."""
     metrics_listen: Annotated[
-        Address | None,
-        Setting(
-            ListenAddress(off=True),
-            "Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password: "
-            "an address other than loopback is allowed, for a Prometheus elsewhere, and then it is "
-            "for a firewall to say who may ask.",
-            example='"127.0.0.1:9632"',
-        ),
+        Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None
+    """Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password. An
+    address other than loopback is allowed, for a Prometheus elsewhere; restrict access with a
+    firewall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McasConfig:
-    """The way to Microsoft Defender for Cloud Apps (MCAS), for uploads and for the commands.
+    """The connection to Microsoft Defender for Cloud Apps (MCAS), for uploads and for commands.
 
     The credentials are not here: `nss configure-mcas2` asks for them and stores them.
     """
 
-    data_source: Annotated[
-        str,
-        Setting(
-            LineText(1, 200),
-            "The data source in Cloud Discovery that uploads go to. What goes to another name than "
-            "that of the integration may be dropped there without a word.",
-        ),
-    ] = "NSS"
-    source_type: Annotated[
-        str,
-        Setting(
-            HeaderText(80), "What the files are, in the words of the API's parameter `source`."
-        ),
-    ] = "ZSCALER_QRADAR_SYSLOG"
-    requests_per_minute: Annotated[
-        int,
-        Setting(
-            Whole(2, 10_000, "requests"),
-            "So many requests are sent in a minute at most; the service takes 30 from a tenant.",
-        ),
-    ] = 30
-    timeout_secs: Annotated[
-        float, Setting(Seconds(1, 3600), "How long an answer may take to come.")
-    ] = 60.0
+    data_source: Annotated[str, line_text(1, 200)] = "NSS"
+    """The data source in Cloud Discovery that uploads go to. Uploads to any name other than the
+    integration's may be dropped there silently."""
+    source_type: Annotated[str, header_text(80)] = "ZSCALER_QRADAR_SYSLOG"
+    """The type of the files, as the API's parameter `source` names it."""
+    requests_per_minute: Annotated[int, whole_number(2, 10_000, "requests")] = 30
+    """At most this many requests are sent per minute; the service accepts 30 from a tenant."""
+    timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0
+    """How long to wait for a response."""
     proxy: Annotated[
-        str | None,
-        Setting(
-            ProxyUrl(),
-            "The HTTP proxy to go through. What the environment says about proxies does not count.",
-            example='"http://proxy.example.com:3128"',
-            absent="none",
-        ),
+        str | None, proxy_url(), Example('"http://proxy.example.com:3128"', absent="none")
     ] = None
+    """The HTTP proxy to connect through. Proxy settings in the environment are ignored."""
     proxy_auth_file: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The file with `USER:PASSWORD` for the proxy, not readable for everyone.",
-            example='"proxy-auth"',
-            absent="none",
-        ),
+        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"', absent="none")
     ] = None
+    """The file with `USER:PASSWORD` for the proxy."""
     ca_file: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "PEM with the authorities to trust, a proxy's that inspects what is sent for example.",
-            example='"company-ca.pem"',
-            absent="the system's",
-        ),
+        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"', absent="the system's")
     ] = None
+    """PEM with the authorities to trust, for example that of a proxy that inspects traffic."""
     token_file: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The file with a legacy API token, which works until OAuth 2.0 is configured.",
-            example='"mcas-token"',
-            absent="`mcas-token` in the state directory",
-        ),
+        Role.STORED_TOKEN,
+        Example('"mcas-token"', absent="`mcas-token` in the state directory"),
     ] = None
+    """The file with a legacy API token, which is used until OAuth 2.0 is configured."""
     token_api_url: Annotated[
         str | None,
-        Setting(
-            HeaderText(300),
-            "The API URL for the legacy token; with OAuth 2.0 it is among the credentials.",
-            example='"https://contoso.us3.portal.cloudappsecurity.com"',
-            absent="none",
-        ),
+        header_text(300),
+        Example('"https://contoso.us3.portal.cloudappsecurity.com"', absent="none"),
     ] = None
+    """The API URL for the legacy token; with OAuth 2.0 the credentials include it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurableSpoolConfig:
-    """A spool on disk: what was accepted outlives the process, and the machine's power."""
+    """A spool on disk: accepted records survive a crash of the process and a loss of power."""
 
     kind: ClassVar[str] = "durable"
 
-    path: Annotated[
-        Path, Setting(FilePath(), "The file; SQLite keeps two more of its name beside it.")
-    ] = Path("/var/lib/nss/spool.db")
-    max_bytes: Annotated[
-        int,
-        Setting(
-            Size(16 * MIB, 16 * TIB),
-            "Bytes on disk, compressed, for what is pending and what is kept for a replay.",
-        ),
-    ] = 8 * GIB
-    min_free_bytes: Annotated[
-        int,
-        Setting(Size(0, TIB), "Nothing is accepted while the file system has less free than this."),
-    ] = 512 * MIB
-    when_full: Annotated[
-        Literal["wait", "drop_oldest"],
-        Setting(
-            Choice("wait", "drop_oldest"),
-            "What a full spool does: let the sources wait, or drop the oldest records and count "
-            "them.",
-        ),
-    ] = "wait"
-    replay_minutes: Annotated[
-        int,
-        Setting(
-            Whole(0, 10_080, "minutes"),
-            "How long records stay for `nss replay` after they were accepted, while there is room.",
-        ),
-    ] = 60
-    rejects_max_bytes: Annotated[
-        int,
-        Setting(
-            Size(64 * KIB, 16 * GIB),
-            "Bytes of rejected records that are kept; beyond, the oldest go.",
-        ),
-    ] = 64 * MIB
+    path: Annotated[Path, Role.SPOOL] = Path("/var/lib/nss/spool.db")
+    """The database file; SQLite keeps two more files beside it."""
+    max_bytes: Annotated[int, byte_size(16 * MIB, 16 * TIB)] = 8 * GIB
+    """Bytes on disk, compressed, for pending records and those kept for a replay."""
+    min_free_bytes: Annotated[int, byte_size(0, TIB)] = 512 * MIB
+    """No records are accepted while the file system has less free space than this."""
+    when_full: Literal["wait", "drop_oldest"] = "wait"
+    """What a full spool does: let the sources wait, or drop the oldest records and count them."""
+    replay_minutes: Annotated[int, whole_number(0, 10_080, "minutes")] = 60
+    """How long records are kept for `nss replay` after they were accepted, space permitting."""
+    rejects_max_bytes: Annotated[int, byte_size(64 * KIB, 16 * GIB)] = 64 * MIB
+    """Bytes of rejected records that are kept; beyond that, the oldest are deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySpoolConfig:
-    """A spool in memory: what is pending is lost when the process ends before it is delivered."""
+    """A spool in memory: records that are pending when the process ends are lost."""
 
     kind: ClassVar[str] = "memory"
 
-    max_bytes: Annotated[
-        int,
-        Setting(
-            Size(MIB, 64 * GIB), "Bytes of records held for the feeds; when full, the sources wait."
-        ),
-    ] = 32 * MIB
+    max_bytes: Annotated[int, byte_size(MIB, 64 * GIB)] = 32 * MIB
+    """Bytes of records held for the feeds; when full, the sources wait."""
 
 
 SpoolConfig = DurableSpoolConfig | MemorySpoolConfig
-SPOOL_KINDS: tuple[type[SpoolConfig], ...] = (DurableSpoolConfig, MemorySpoolConfig)
+SPOOL_KINDS: tuple[type[SpoolConfig], ...] = get_args(SpoolConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,67 +146,71 @@ class FeedConfig:
 
     name: str
     sources: Annotated[
-        tuple[str, ...],
-        Setting(
-            ListOf(ComponentName()),
-            "The sources whose records the feed takes.",
-            example='["web"]',
-            absent="all sources",
-        ),
+        tuple[str, ...], list_of(component_name()), Example('["web"]', absent="all sources")
     ]
+    """The sources whose records the feed takes."""
     format: Annotated[
         FormatChoice,
-        Setting(
-            FormatName(),
-            "The feed format to render.",
-            example='"MCAS"',
-            absent="required, or `format_string`",
-        ),
-        Setting(
-            FormatText(),
+        format_name(),
+        Role.FORMAT,
+        Example('"MCAS"', absent="required, or `format_string`"),
+        format_string(
             "The feed output format string to render, instead of `format`.",
-            key="format_string",
-            example="'%d{epochtime} %s{elogin} %s{eurl}'",
-            absent="`format` holds",
+            for_source=False,
         ),
     ]
-    zone: Annotated[str, Setting(Zone(), "The time zone of the times that are rendered.")] = "GMT"
-    escape_characters: Annotated[
-        str,
-        Setting(
-            EscapeCharacters(),
-            "The feed escape characters: further characters that `e*` fields encode as `%HH`.",
-            example="',\"'",
-        ),
-    ] = ""
-    protect_separators: Annotated[
-        bool,
-        Setting(
-            Flag(),
-            "Whether a format's own separators are encoded inside of values (the quote of CSV, the "
-            "quote and backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and "
-            "writes the rest exactly as the service does.",
-        ),
-    ] = True
+    """The feed format to render."""
+    zone: Annotated[str, zone_name()] = "GMT"
+    """The time zone in which times are rendered."""
+    escape_characters: Annotated[str, further_escapes(), Example("',\"'")] = ""
+    """The feed escape characters: further characters that `e*` fields encode as `%HH`."""
+    protect_separators: bool = True
+    """Whether a format's own separators are encoded inside values (the quote of CSV, the quote and
+    backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and writes everything else
+    exactly as the service does."""
     obfuscation_key_file: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The file with the key of the `o*` fields, not readable for everyone.",
-            example='"obfuscation.key"',
-            absent="no key: `o*` values of known texts can be found out",
-        ),
+        Role.OBFUSCATION_KEY,
+        Example('"obfuscation.key"', absent="no key: `o*` values of known texts can be guessed"),
     ] = None
+    """The file with the key of the `o*` fields."""
     filter: Filter
     sink: SinkConfig
 
 
+SECTION_TYPES: tuple[type, ...] = (
+    ServiceConfig,
+    McasConfig,
+    *SPOOL_KINDS,
+    *SOURCE_KINDS,
+    FeedConfig,
+    *SINK_KINDS,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A whole configuration, valid as far as can be told without a look at the machine."""
+    """A whole configuration, valid as far as it can be checked without looking at the machine."""
 
     service: ServiceConfig
     spool: SpoolConfig
     mcas: McasConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]
+
+    def sections(self) -> Iterator[tuple[str, object]]:
+        """Yield every section with its place, in the order of the file."""
+        yield "service", self.service
+        yield "spool", self.spool
+        yield "mcas", self.mcas
+        for source in self.sources:
+            yield key_path("sources", source.name), source
+        for feed in self.feeds:
+            where = key_path("feeds", feed.name)
+            yield where, feed
+            yield f"{where}.sink", feed.sink
+
+    def settings(self) -> Iterator[Held]:
+        """Yield every setting with its value."""
+        for where, part in self.sections():
+            yield from held_by(part, where)

@@ -5,21 +5,23 @@ Run as `python -m nss.config.reference`, it prints `docs/configuration.md`.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING
 from inspect import cleandoc
 from itertools import chain
 
 from formats.filters.keys import FILTER_KEYS, KINDS
 from nss.config.model import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, McasConfig, ServiceConfig
-from nss.config.setting import Declared, declared, one_of
+from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
+from nss.config.toml import choice_of
 
 _OPENING = """\
 # Configuration
 
 NSS reads one TOML file, `/etc/nss/nss.toml` unless `--config FILE` names another.
-`packaging/nss.toml` is a commented sample. `nss check` tells everything that is wrong with a
-file at once, each problem with its key, its value and what would be right.
+`packaging/nss.toml` is a commented sample. `nss check` reports everything that is wrong
+with a file at once: each problem with its key, its value and what would be right.
 
 - Durations are numbers of seconds.
 - Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB, TB (powers of 1000) or KiB,
@@ -42,20 +44,20 @@ destinations = ["collector.example.com:514"]
 """
 
 _SOURCES = """\
-At least one. The name is yours: lower-case letters, digits, `_` and `-`. No two sources may read
+At least one. Choose any name of lower-case letters, digits, `_` and `-`. No two sources may read
 the same file or listen at the same address, and every source needs a feed that takes its records.
-A file that NSS writes (the spool and the files beside it, the file of a sink and those it was
-rotated to) must be nothing else at the same time.
+A file that NSS writes (the spool and the files beside it, the file of a sink and those it is
+rotated to) must not serve any other purpose.
 """
 
 _FEEDS = """\
 At least one, named as sources are. Each feed has a sink, and a filter if not every record is to
-go there.
+be delivered.
 """
 
 _FILTER = """\
-All keys of a filter must hold; of the values of one key, one is enough. `not_` before a key turns
-it round. Without any key every record passes. A value is one TOML value or a list of them. Sizes
+All keys of a filter must match; of the values of one key, one is enough. `not_` before a key
+inverts it. Without any key every record passes. A value is one TOML value or a list of them. Sizes
 are written as in the service, where KB, MB and GB are powers of 1024.
 """
 
@@ -66,11 +68,14 @@ def page() -> str:
         [_OPENING],
         _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
         _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
-        _spool(),
-        _sources(),
-        _feeds(),
+        _section("[spool]", "The queue between sources and feeds.", ()),
+        _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
+        _section("[sources.NAME]", _SOURCES, ()),
+        _kinds("source", SOURCE_KINDS, declared(CommonSourceConfig), "required"),
+        _section("[feeds.NAME]", _FEEDS, declared(FeedConfig)),
         _filter(),
-        _sinks(),
+        _section("[feeds.NAME.sink]", "Where the lines of the feed go.", ()),
+        _kinds("sink", SINK_KINDS, (), "required"),
     )
     return "\n".join(blocks)
 
@@ -81,33 +86,12 @@ def _section(heading: str, text: str | None, settings: Sequence[Declared]) -> It
     yield from _settings_table(settings)
 
 
-def _spool() -> Iterator[str]:
-    default = f'`"{DurableSpoolConfig.kind}"`'
-    yield from _section("[spool]", "The queue between sources and feeds.", ())
-    yield from _kinds("spool", SPOOL_KINDS, (), default)
-
-
-def _sources() -> Iterator[str]:
-    common = declared(CommonSourceConfig)
-    yield from _section("[sources.NAME]", _SOURCES, ())
-    yield from _kinds("source", SOURCE_KINDS, common, "required")
-
-
-def _feeds() -> Iterator[str]:
-    yield from _section("[feeds.NAME]", _FEEDS, declared(FeedConfig))
-
-
-def _sinks() -> Iterator[str]:
-    yield from _section("[feeds.NAME.sink]", "Where the lines of the feed go.", ())
-    yield from _kinds("sink", SINK_KINDS, (), "required")
-
-
 def _kinds(
     what: str, kinds: Sequence[type], common: Sequence[Declared], default: str
 ) -> Iterator[str]:
-    """Tell the key `kind` and what every kind has, then what each kind adds."""
+    """Yield the key `kind` and what every kind has, then what each kind adds."""
     names = [str(getattr(kind, "kind", "")) for kind in kinds]
-    kind_row = ("`kind`", one_of(names), default, f"The kind of {what}.")
+    kind_row = ("`kind`", choice_of(names), default, f"The kind of {what}.")
     yield _table([kind_row, *map(_row, common)])
     shared = {entry.key for entry in common}
     for name, kind in zip(names, kinds, strict=True):
@@ -134,7 +118,7 @@ def _filter() -> Iterator[str]:
 
 
 def _choices(choices: Sequence[str]) -> str:
-    return f": {one_of(choices)}" if choices else ""
+    return f": {choice_of(choices)}" if choices else ""
 
 
 def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
@@ -143,10 +127,23 @@ def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
 
 
 def _row(entry: Declared) -> tuple[str, ...]:
-    setting = entry.setting
-    example = f" Example: `{setting.example}`" if setting.example else ""
-    takes = setting.kind.takes
-    return f"`{entry.key}`", takes, entry.default_text, f"{setting.description}{example}"
+    text = [entry.description, *(rule.note for rule in entry.rules)]
+    if entry.role.is_secret:
+        text.append("Must not be open to everyone.")
+    if entry.example.text:
+        text.append(f"Example: `{entry.example.text}`")
+    return (
+        f"`{entry.key}`",
+        entry.kind.takes,
+        _default(entry),
+        " ".join(text),
+    )
+
+
+def _default(entry: Declared) -> str:
+    if entry.example.absent:
+        return entry.example.absent
+    return "required" if entry.default is MISSING else f"`{entry.shown_default}`"
 
 
 def _table(

@@ -1,131 +1,87 @@
-"""What settings must be to each other: keys of one table, and sections among themselves."""
+"""What sections must be to each other, and values of one section that are each right."""
 
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 from formats.errors import Problem
-from nss.config.model import DurableSpoolConfig, FeedConfig, McasConfig, ServiceConfig, SpoolConfig
-from nss.config.setting import declared, key_path
-from nss.config.sinks import FileSinkConfig, SyslogTcpSinkConfig
-from nss.config.sources import (
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    SourceConfig,
-    StdinSourceConfig,
-    TcpSourceConfig,
-)
-from nss.config.values import Address, FormatChoice
+from nss.config.model import FeedConfig, SpoolConfig
+from nss.config.setting import Held, Role, held_by
+from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
+from nss.config.toml import key_path
+from nss.config.values import Address
 
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes, one of them for the NUL at the end (unix(7))."""
-
-_LISTENER_TLS = {
-    "tls_certificate": "tls_key",
-    "tls_key": "tls_certificate",
-    "tls_client_ca": "tls_certificate",
-}
-_NEEDS: Mapping[type, Mapping[str, str]] = {
-    TcpSourceConfig: _LISTENER_TLS,
-    HttpSourceConfig: _LISTENER_TLS,
-    SyslogTcpSinkConfig: {"tls_certificate": "tls_key", "tls_key": "tls_certificate"},
-    FileSinkConfig: {"rotate_keep": "rotate_bytes"},
-    McasConfig: {"proxy_auth_file": "proxy"},
-}
 
 # The journal is there only until the file is in WAL mode.
 _BESIDE_SPOOL = ("-wal", "-shm", "-journal", ".lock")
 _EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
-def table_problems(kind: type, table: Mapping[str, object], where: str) -> Iterator[Problem]:
-    """Tell the keys of one table that don't go together."""
-    for key, needed in _NEEDS.get(kind, {}).items():
-        if key in table and needed not in table:
-            yield Problem(f"{where}.{key}", table[key], f"needs {needed} as well")
-    if kind is SyslogTcpSinkConfig and table.get("tls", False) is False:
-        for key in table:
-            if key.startswith("tls_") and key in {entry.key for entry in declared(kind)}:
-                yield Problem(f"{where}.{key}", table[key], "needs tls = true as well")
-    if kind is HttpSourceConfig and {"token_file", "basic_file"} <= table.keys():
-        why = "token_file and basic_file exclude each other; keep one"
-        yield Problem(f"{where}.basic_file", None, why)
-    if kind is FileSinkConfig and table.get("path") == "-":
-        if "rotate_bytes" in table:
-            why = "standard output can't be rotated; leave this out, or name a file as path"
-            yield Problem(f"{where}.rotate_bytes", table["rotate_bytes"], why)
-        if table.get("sync") is True:
-            why = "standard output can't be synced; leave this out, or name a file as path"
-            yield Problem(f"{where}.sync", table["sync"], why)
-
-
 def section_problems(
-    service: ServiceConfig,
-    mcas: McasConfig,
-    spool: SpoolConfig | None,
-    sources: Sequence[SourceConfig],
-    feeds: Sequence[FeedConfig],
+    sections: Sequence[tuple[str, object]], spool: SpoolConfig | None
 ) -> Iterator[Problem]:
-    """Tell what is wrong between values that are each right; `spool` is `None` if it is not."""
-    yield from _socket_problems(service)
-    for source in sources:
-        if isinstance(source, HttpSourceConfig):
-            yield from _http_problems(source, key_path("sources", source.name))
-    yield from _claimed_twice(
-        [
-            *_service_claims(service, spool),
-            *_read_only(mcas, "mcas"),
-            *_claims(sources, feeds),
-        ]
-    )
+    """Yield what is wrong between values that are each right.
+
+    `sections` are all that are right by themselves, each with its place; `spool` is `None` if it
+    is not.
+    """
+    for where, section in sections:
+        for held in held_by(section, where):
+            if held.role is Role.SOCKET:
+                yield from _socket_problems(held)
+        if isinstance(section, HttpSourceConfig):
+            yield from _http_problems(section, where)
+    yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
     if spool is not None:
-        yield from _larger_than_spool(sources, spool)
+        for where, section in sections:
+            if isinstance(section, CommonSourceConfig):
+                yield from _spool_problems(section, where, spool)
 
 
 def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
-    """Tell the sources whose records no feed would take."""
+    """Yield the sources whose records no feed would take."""
     used = {name for feed in feeds for name in feed.sources}
     for name in names:
         if name not in used:
             yield Problem(key_path("sources", name), None, "no feed takes its records")
 
 
-def _socket_problems(service: ServiceConfig) -> Iterator[Problem]:
-    path = str(service.control_socket or "")
+def _socket_problems(held: Held) -> Iterator[Problem]:
+    path = str(held.value or "")
     size = len(path.encode())
     if size > MAX_SOCKET_PATH_BYTES:
-        why = (
+        reason = (
             f"has {size} bytes; the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted "
             "from the root"
         )
-        yield Problem("service.control_socket", path, why)
+        yield Problem(held.key, path, reason)
 
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
     known_senders = source.token_file or source.basic_file
     if known_senders is None and not _on_loopback(source.listen):
-        why = "is not on loopback, so it needs token_file or basic_file as well"
-        yield Problem(f"{where}.listen", str(source.listen), why)
+        reason = "is not on loopback, so it needs token_file or basic_file as well"
+        yield Problem(f"{where}.listen", str(source.listen), reason)
     unpacked = source.max_decompressed_bytes
     if unpacked < source.max_body_bytes:
-        why = f"a body that is not compressed may have max_body_bytes = {source.max_body_bytes}"
-        yield Problem(f"{where}.max_decompressed_bytes", unpacked, why)
+        reason = f"a body that is not compressed may have max_body_bytes = {source.max_body_bytes}"
+        yield Problem(f"{where}.max_decompressed_bytes", unpacked, reason)
     if unpacked < source.max_record_bytes:
-        why = f"one record must fit into a body, which has max_decompressed_bytes = {unpacked}"
-        yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, why)
+        reason = f"one record must fit into a body, which has max_decompressed_bytes = {unpacked}"
+        yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
 
 
-def _larger_than_spool(sources: Iterable[SourceConfig], spool: SpoolConfig) -> Iterator[Problem]:
-    for source in sources:
-        if source.max_record_bytes > spool.max_bytes:
-            why = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
-            key = f"{key_path('sources', source.name)}.max_record_bytes"
-            yield Problem(key, source.max_record_bytes, why)
+def _spool_problems(
+    source: CommonSourceConfig, where: str, spool: SpoolConfig
+) -> Iterator[Problem]:
+    if source.max_record_bytes > spool.max_bytes:
+        reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
+        yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +93,8 @@ class _Claim:
     suffixes: tuple[str, ...] = ()
     """Further files are the wanted one with each of these at the end of its name,"""
     rotated: int = 0
-    """or with `.1` to so many."""
-    shared: bool = False
+    """or with `.1` to this number."""
+    is_shared: bool = False
     """Whether it is only read, as others may do too."""
 
     def takes_beside(self, path: str) -> bool:
@@ -150,80 +106,58 @@ class _Claim:
         return suffix in self.suffixes or (number is not None and int(number[1]) <= self.rotated)
 
 
-def _claimed_twice(claims: Sequence[_Claim]) -> Iterator[Problem]:
-    """Tell the files, addresses and streams that two keys want for themselves.
-
-    A file that one writes and another reads would be an endless loop, a file read twice would
-    double the records, a secret written to would be none any more.
-    """
-    for earlier, later in combinations(claims, 2):
-        why = _clash(earlier, later)
-        if why and not (earlier.shared and later.shared):
-            yield Problem(later.key, str(later.wanted), why)
-
-
-def _clash(earlier: _Claim, later: _Claim) -> str | None:
-    match earlier.wanted, later.wanted:
-        case Address() as one, Address() as other:
-            return f"is taken by {earlier.key}" if _same_port(one, other) else None
-        case str(one), str(other):
-            if one == other:
-                return f"is taken by {earlier.key}"
-            if earlier.takes_beside(other):
-                return f"is taken by {earlier.key}, which needs more files beside {one}"
-            if later.takes_beside(one):
-                return f"needs {one} beside it, which is taken by {earlier.key}"
-    return None
-
-
-def _service_claims(service: ServiceConfig, spool: SpoolConfig | None) -> Iterator[_Claim]:
-    if service.control_socket is not None:
-        yield _Claim("service.control_socket", os.path.normpath(service.control_socket))
-    if service.metrics_listen is not None:
-        yield _Claim("service.metrics_listen", service.metrics_listen)
-    if isinstance(spool, DurableSpoolConfig):
-        yield _Claim("spool.path", os.path.normpath(spool.path), suffixes=_BESIDE_SPOOL)
-
-
-def _claims(sources: Iterable[SourceConfig], feeds: Iterable[FeedConfig]) -> Iterator[_Claim]:
-    for source in sources:
-        where = key_path("sources", source.name)
-        match source:
-            case FileSourceConfig():
-                yield _Claim(f"{where}.path", os.path.normpath(source.path))
-            case StdinSourceConfig():
-                yield _Claim(f"{where}.kind", source.kind)
-            case ListeningSourceConfig():
-                yield _Claim(f"{where}.listen", source.listen)
-        yield from _read_only(source, where)
-    for feed in feeds:
-        where = key_path("feeds", feed.name)
-        sink = feed.sink
-        if isinstance(sink, FileSinkConfig) and sink.path is None:
-            yield _Claim(f"{where}.sink.path", "standard output")
-        elif isinstance(sink, FileSinkConfig) and sink.path is not None:
-            rotated = 0 if sink.rotate_bytes is None else sink.rotate_keep
-            yield _Claim(f"{where}.sink.path", os.path.normpath(sink.path), rotated=rotated)
-        yield from _read_only(sink, f"{where}.sink")
-        yield from _read_only(feed, where)
-
-
-def _read_only(section: object, where: str) -> Iterator[_Claim]:
-    """Return the claims on files that are read at the start: formats, certificates, secrets."""
-    kind: type = type(section)
-    for entry in declared(kind):
-        match getattr(section, entry.field):
-            case Path() as path if entry.key != "path":
-                yield _Claim(f"{where}.{entry.key}", os.path.normpath(path), shared=True)
-            case FormatChoice(kind="file", value=value) if entry.key == entry.field:
-                yield _Claim(f"{where}.{entry.key}", os.path.normpath(value), shared=True)
+def _claims(where: str, section: object) -> Iterator[_Claim]:
+    if isinstance(section, StdinSourceConfig):
+        yield _Claim(f"{where}.kind", section.kind)
+    for held in held_by(section, where):
+        path = "" if held.file is None else os.path.normpath(held.file)
+        match held.role:
+            case Role.LISTENER if held.value is not None:
+                yield _Claim(held.key, held.value)
+            case Role.OUTPUT if not path:
+                yield _Claim(held.key, "standard output")
+            case Role.OUTPUT:
+                rotated = 0 if held.section.rotate_bytes is None else held.section.rotate_keep
+                yield _Claim(held.key, path, rotated=rotated)
+            case Role.SPOOL:
+                yield _Claim(held.key, path, suffixes=_BESIDE_SPOOL)
+            case Role.INPUT | Role.SOCKET if path:
+                yield _Claim(held.key, path)
+            case role if role.is_read and path:
+                yield _Claim(held.key, path, is_shared=True)
             case _:
                 pass
 
 
-def _same_port(one: Address, other: Address) -> bool:
-    hosts = {_canonical(one.host), _canonical(other.host)}
-    return one.port == other.port != 0 and (len(hosts) == 1 or bool(hosts & _EVERY_INTERFACE))
+def _claimed_twice(claims: Sequence[_Claim]) -> Iterator[Problem]:
+    """Yield the files, addresses and streams that two keys want for themselves.
+
+    A file that one key writes and another reads would be an endless loop, a file read twice would
+    double the records, and a secret that is written to would no longer be the secret.
+    """
+    for earlier, later in combinations(claims, 2):
+        reason = _clash(earlier, later)
+        if reason and not (earlier.is_shared and later.is_shared):
+            yield Problem(later.key, str(later.wanted), reason)
+
+
+def _clash(earlier: _Claim, later: _Claim) -> str | None:
+    match earlier.wanted, later.wanted:
+        case Address() as first, Address() as second:
+            return f"is taken by {earlier.key}" if _same_port(first, second) else None
+        case str(first), str(second):
+            if first == second:
+                return f"is taken by {earlier.key}"
+            if earlier.takes_beside(second):
+                return f"is taken by {earlier.key}, which needs more files beside {first}"
+            if later.takes_beside(first):
+                return f"needs {first} beside it, which is taken by {earlier.key}"
+    return None
+
+
+def _same_port(first: Address, second: Address) -> bool:
+    hosts = {_canonical(first.host), _canonical(second.host)}
+    return first.port == second.port != 0 and (len(hosts) == 1 or bool(hosts & _EVERY_INTERFACE))
 
 
 def _on_loopback(address: Address) -> bool:
@@ -234,7 +168,7 @@ def _on_loopback(address: Address) -> bool:
 
 
 def _canonical(host: str) -> str:
-    """Return a host in the one form that it is compared in."""
+    """Return a host in the form in which hosts are compared."""
     name = host.lower().removesuffix(".")
     try:
         return str(ipaddress.ip_address("127.0.0.1" if name == "localhost" else name))

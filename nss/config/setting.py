@@ -1,157 +1,244 @@
-"""Settings: what a key of the configuration takes, how it is read, and how it is told to people.
+"""Settings: everything about a key of the configuration is in its declaration.
 
-A section of the configuration is a frozen dataclass. Each of its fields carries its declaration:
+A section of the configuration is a frozen dataclass. Each of its fields declares its key:
 
-    drain_secs: Annotated[float, Setting(Seconds(0, 3600), "How long ...")] = 10.0
+    proxy_auth_file: Annotated[Path | None, Role.USER_PASSWORD, needs("proxy")] = None
+    "The file with `USER:PASSWORD` for the proxy."
 
-Reading, error messages and the reference page all come from that line. A field with several
-settings has several keys, of which at most one may be given.
+Reading, error messages, the reference page, the checks of the machine, the files that a reload
+watches and what diagnostics leave out all come from that. Beside the type stand, in any order,
+what the key takes (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
+type), its `Role`, each `Rule` and an `Example`. `Also` is a second key of the field; at most one of
+the two may be given. A field without a kind is no setting.
 """
 
-import json
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from formats.errors import Problem
-from nss.wording import nearest
+from nss.config.kinds import Kind, file_path, flag, words
+from nss.config.values import FormatChoice
 
-
-class Refused(ValueError):  # noqa: N818 - named as the sentence reads
-    """A value isn't what its setting takes.
-
-    The keys of `problems` continue the setting's own key: empty, or the place in a list (`[1]`).
-    """
-
-    def __init__(self, *problems: Problem) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{p.key} {toml_text(p.value)}: {p.why}" for p in problems))
+T = TypeVar("T")
 
 
-class Kind(ABC):
-    """What a setting takes: reads a TOML value and tells people what would be right."""
+class Role(Enum):
+    """What a setting names outside of the configuration, if anything."""
+
+    VALUE = "nothing"
+    LISTENER = "an address that nothing else may listen at"
+    INPUT = "a file with records that only this source reads"
+    OUTPUT = "a file, or standard output, that only this sink writes to"
+    SPOOL = "the database of the spool"
+    SOCKET = "a socket that the service makes"
+    STATE_FOLDER = "the folder that uploads need"
+    FORMAT = "a feed format, which may be in a file"
+    AUTHORITIES = "PEM with the authorities to trust"
+    CERTIFICATE = "PEM with the certificate that `tls_key` belongs to"
+    PRIVATE_KEY = "a secret file, PEM with the private key of `tls_certificate`"
+    TOKEN = "a secret file with a bearer token"  # noqa: S105 - no secret
+    USER_PASSWORD = "a secret file with USER:PASSWORD"  # noqa: S105 - no secret
+    OBFUSCATION_KEY = "a secret file with the key of the `o*` fields"
+    STORED_TOKEN = "a secret file that may come later"  # noqa: S105 - no secret
 
     @property
-    @abstractmethod
-    def takes(self) -> str:
-        """What is right, as it reads after "must be": type, unit and range."""
+    def is_secret(self) -> bool:
+        """Whether what is in the file must not leave the machine."""
+        return self in _SECRET
 
-    @abstractmethod
-    def read(self, value: object) -> object:
-        """Return the value to work with. Raises `Refused`."""
+    @property
+    def is_read(self) -> bool:
+        """Whether parts are built from what is in the file, which several keys may name."""
+        return self in _SECRET | {Role.FORMAT, Role.AUTHORITIES, Role.CERTIFICATE}
 
-    def show(self, value: object) -> str:
-        """Return a value to work with as it is written in TOML."""
-        return toml_text(value)
 
-    def refuse(self, value: object, why: str = "") -> Refused:
-        """Return the error for `value`; without `why` it says what would be right."""
-        return Refused(Problem("", value, why or f"must be {self.takes}"))
+_SECRET = {
+    Role.PRIVATE_KEY,
+    Role.TOKEN,
+    Role.USER_PASSWORD,
+    Role.OBFUSCATION_KEY,
+    Role.STORED_TOKEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """The declaration of one key, beside the name, type and default of the field it stands at.
+class Rule:
+    """What a key that is given asks of another key of its table."""
 
-    `key` is needed where it differs from the field's name. `example` is a TOML value. `absent`
-    says what holds without the key, where the default alone does not tell.
-    """
+    is_broken: Callable[[Mapping[str, object]], bool]
+    reason: str
+    """What a problem says, with the key itself as `{key}`."""
+    note: str
+    """What the reference page says."""
+    shows_value: bool = True
 
-    kind: Kind
-    description: str
-    key: str = ""
-    example: str = ""
+
+def needs(other: str) -> Rule:
+    """Return the rule that another key must be given."""
+    return Rule(lambda table: other not in table, f"needs {other} as well", f"Needs `{other}`.")
+
+
+def needs_flag(other: str) -> Rule:
+    """Return the rule that a flag, `false` by default, must be `true`."""
+    return Rule(
+        lambda table: table.get(other, False) is False,
+        f"needs {other} = true as well",
+        f"Needs `{other} = true`.",
+    )
+
+
+def excludes(other: str) -> Rule:
+    """Return the rule that another key may not be given."""
+    reason = f"{other} and {{key}} exclude each other; keep one"
+    return Rule(lambda table: other in table, reason, f"Excludes `{other}`.", shows_value=False)
+
+
+def not_beside(other: str, value: str, reason: str) -> Rule:
+    """Return the rule that another key may not have a certain value, with the reason."""
+    return Rule(lambda table: table.get(other) == value, reason, f'Not with `{other} = "{value}"`.')
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A TOML value that a key takes, and what holds if it is absent and the default is `None`."""
+
+    text: str = ""
     absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """A setting with what its field adds: `default` is `dataclasses.MISSING` when required.
-
-    Of several settings of one field the first has the field's default.
-    """
+class Also:
+    """A second key of a field, with a description and notes of its own."""
 
     key: str
+    description: str
+    notes: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The declaration of a key: `default` is `dataclasses.MISSING` when it is required.
+
+    Of two keys of one field the first has the field's default.
+    """
+
+    section: type
     field: str
-    setting: Setting
+    key: str
+    kind: Kind
     default: object
+    role: Role
+    rules: tuple[Rule, ...]
+    example: Example
 
     @property
-    def default_text(self) -> str:
-        """What holds without the key, for people."""
-        if self.setting.absent:
-            return self.setting.absent
-        return "required" if self.default is MISSING else f"`{self.shown_default}`"
+    def description(self) -> str:
+        """What the key is for, in sentences."""
+        return _descriptions(self.section)[self.key]
 
     @property
     def shown_default(self) -> str:
         """The default as it is written in TOML."""
-        return self.setting.kind.show(self.default)
+        return self.kind.show(self.default)
+
+    def broken_rules(self, table: Mapping[str, object]) -> Iterator[Rule]:
+        """Yield the rules that a table breaks, if it has the key, and not as a flag that is off."""
+        is_off = table.get(self.key) is self.default is False
+        if self.key in table and not is_off:
+            yield from (rule for rule in self.rules if rule.is_broken(table))
 
 
 @cache
 def declared(section: type) -> tuple[Declared, ...]:
-    """Return the settings of a section's dataclass, in the order of its fields."""
-    hints = get_type_hints(section, include_extras=True)
+    """Return the settings of a section's type, in the order of its fields."""
     found: list[Declared] = []
     for field in fields(section):
-        notes = getattr(hints[field.name], "__metadata__", ())
-        default = field.default
-        for setting in (note for note in notes if isinstance(note, Setting)):
-            found.append(Declared(setting.key or field.name, field.name, setting, default))
-            default = None
+        base, notes = _annotation(field.type)
+        keys = [(field.name, field.default, notes)]
+        keys += [(also.key, None, also.notes) for also in _of(Also, notes)]
+        for key, default, own in keys:
+            kind = next(_of(Kind, own), None) or _inferred(base)
+            if kind is not None:
+                role, rules = next(_of(Role, own), Role.VALUE), tuple(_of(Rule, own))
+                example = next(_of(Example, own), Example())
+                found.append(
+                    Declared(section, field.name, key, kind, default, role, rules, example)
+                )
+            elif own:
+                raise TypeError(f"{section.__name__}.{key} needs a kind")
     return tuple(found)
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """Return a sentence with the nearest of `known`, or with all of them when none is near."""
-    near = nearest(word, known)
-    return f"the nearest is {near}" if near else f"known are {', '.join(known)}"
+def _annotation(annotation: object) -> tuple[object, tuple[object, ...]]:
+    """Return a type and what stands beside it."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, ()
+    base, *notes = get_args(annotation)
+    return base, tuple(notes)
 
 
-def one_of(words: Sequence[str]) -> str:
-    """Return the words in quotes, as a choice reads in a sentence."""
-    *most, last = (toml_text(word) for word in words)
-    return f"{', '.join(most)} or {last}" if most else last
+def _of(kind: type[T], notes: Iterable[object]) -> Iterator[T]:
+    return (note for note in notes if isinstance(note, kind))
 
 
-def printable(text: str) -> str:
-    """Return text with everything but LF that a terminal might obey as TOML's escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else _escape(ord(c)) for c in text)
+def _inferred(base: object) -> Kind | None:
+    """Return the kind that follows from a type, if one does."""
+    if base is bool:
+        return flag()
+    if get_origin(base) is Literal:
+        return words(*get_args(base))
+    return file_path() if Path in {base, *get_args(base)} else None
 
 
-def _escape(code: int) -> str:
-    return f"\\u{code:04x}" if code <= _MAX_SHORT_ESCAPE else f"\\U{code:08x}"
+@cache
+def _descriptions(section: type) -> dict[str, str]:
+    """Return what stands below the fields of a section, and beside further keys."""
+    notes = (note for field in fields(section) for note in _annotation(field.type)[1])
+    found = {also.key: also.description for also in _of(Also, notes)}
+    for cls in reversed(section.__mro__[:-1]):
+        statements = ast.walk(ast.parse(inspect.getsource(cls)))
+        (body,) = (part.body for part in statements if isinstance(part, ast.ClassDef))
+        for above, below in pairwise(body):
+            match above, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    found[name] = " ".join(text.split())
+    return found
 
 
-_MAX_SHORT_ESCAPE = 0xFFFF
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A setting with its value in a section of a configuration; `key` is its whole path."""
+
+    key: str
+    entry: Declared
+    value: Any
+    section: Any
+
+    @property
+    def role(self) -> Role:
+        """What the setting names."""
+        return self.entry.role
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it names, if it names any."""
+        match self.value:
+            case Path() as path:
+                return path
+            case FormatChoice() as choice:
+                return choice.file
+            case _:
+                return None
 
 
-def key_path(where: str, key: str) -> str:
-    """Return the path of a key as it is written in TOML."""
-    written = key if _BARE_KEY.fullmatch(key) else toml_text(key)
-    return f"{where}.{written}" if where else written
-
-
-def toml_text(value: object) -> str:
-    """Return a value as it is written in TOML; what is inside of tables is left out."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str() | Path():
-            return printable(json.dumps(str(value), ensure_ascii=False))
-        case list() | tuple():
-            return f"[{', '.join('[...]' if _nests(item) else toml_text(item) for item in value)}]"
-        case Mapping():
-            return "{...}"
-        case _:
-            return str(value)
-
-
-def _nests(value: object) -> bool:
-    return isinstance(value, list | tuple)
+def held_by(section: object, where: str = "") -> Iterator[Held]:
+    """Yield the settings of a section that stands at `where`, with their values."""
+    cls: type = type(section)
+    for entry in declared(cls):
+        yield Held(f"{where}.{entry.key}", entry, getattr(section, entry.field), section)

@@ -2,20 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
-from nss.config.kinds import GIB, KIB, MIB, Choice, FilePath, Flag, Seconds, Size, Whole
-from nss.config.setting import Setting
+from nss.config.kinds import GIB, KIB, MIB, byte_size, seconds, whole_number
+from nss.config.setting import Also, Example, Role, excludes, needs
 from nss.config.values import (
     AUTO,
     Address,
     FormatChoice,
-    FormatName,
-    FormatText,
-    ListenAddress,
-    UrlPath,
-    Zone,
+    format_name,
+    format_text,
+    listen_address,
+    url_path,
+    zone_name,
 )
+
+
+def format_string(description: str, *, for_source: bool) -> Also:
+    """Return the key that gives a feed output format string instead of a format's name."""
+    example = Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds")
+    return Also("format_string", description, (format_text(for_source=for_source), example))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,28 +31,19 @@ class CommonSourceConfig:
     name: str
     format: Annotated[
         FormatChoice,
-        Setting(
-            FormatName(for_source=True),
-            "The feed format that the records are in. `auto` recognises a preset from the records, "
-            "`json` reads objects with NSS field names in any order.",
-        ),
-        Setting(
-            FormatText(for_source=True),
+        format_name(for_source=True),
+        Role.FORMAT,
+        format_string(
             "The feed output format string that wrote the records, instead of `format`.",
-            key="format_string",
-            example="'%d{epochtime} %s{elogin} %s{eurl}'",
-            absent="`format` holds",
+            for_source=True,
         ),
     ] = AUTO
-    zone: Annotated[
-        str, Setting(Zone(), "The time zone of times in the records that carry none.")
-    ] = "GMT"
-    max_record_bytes: Annotated[
-        int,
-        Setting(
-            Size(64, 256 * MIB), "A longer record is set apart as bad; its neighbours are not."
-        ),
-    ] = MIB
+    """The feed format of the records. `auto` recognises a preset from the records, `json` reads
+    objects with NSS field names in any order."""
+    zone: Annotated[str, zone_name()] = "GMT"
+    """The time zone of times in records that do not state one."""
+    max_record_bytes: Annotated[int, byte_size(64, 256 * MIB)] = MIB
+    """A longer record is rejected; the records around it are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +52,12 @@ class FileSourceConfig(CommonSourceConfig):
 
     kind: ClassVar[str] = "file"
 
-    path: Annotated[
-        Path, Setting(FilePath(), "The file to read.", example='"/var/log/nss/web.log"')
-    ]
-    follow: Annotated[
-        bool,
-        Setting(
-            Flag(), "Whether to wait for more at the end of the file; otherwise it is read once."
-        ),
-    ] = True
-    poll_secs: Annotated[
-        float, Setting(Seconds(0.01, 60), "How often a followed file is looked at for more.")
-    ] = 0.25
+    path: Annotated[Path, Role.INPUT, Example('"/var/log/nss/web.log"')]
+    """The file to read."""
+    follow: bool = True
+    """Whether to wait for more at the end of the file; otherwise it is read once."""
+    poll_secs: Annotated[float, seconds(0.01, 60)] = 0.25
+    """How often a followed file is checked for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,61 +69,43 @@ class StdinSourceConfig(CommonSourceConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListeningSourceConfig(CommonSourceConfig):
-    """What every source has that others connect to."""
+    """What every source has that senders connect to."""
 
-    listen: Annotated[
-        Address,
-        Setting(ListenAddress(), "The address to listen at.", example='"127.0.0.1:5514"'),
-    ]
+    listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:5514"')]
+    """The address to listen at."""
     tls_certificate: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The certificate chain of the listener, PEM; needs `tls_key`.",
-            example='"server.pem"',
-            absent="no TLS",
-        ),
+        Path | None, Role.CERTIFICATE, needs("tls_key"), Example('"server.pem"', absent="no TLS")
     ] = None
+    """The certificate chain of the listener, PEM."""
     tls_key: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The private key of `tls_certificate`, PEM, not encrypted, not readable for everyone.",
-            example='"server.key"',
-            absent="no TLS",
-        ),
+        Role.PRIVATE_KEY,
+        needs("tls_certificate"),
+        Example('"server.key"', absent="no TLS"),
     ] = None
+    """The private key of `tls_certificate`, PEM, not encrypted."""
     tls_client_ca: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The authorities, PEM, one of which must have signed each client's certificate.",
-            example='"clients-ca.pem"',
-            absent="no client certificates",
-        ),
+        Role.AUTHORITIES,
+        needs("tls_certificate"),
+        Example('"clients-ca.pem"', absent="no client certificates"),
     ] = None
+    """The authorities, PEM, one of which must have signed each client's certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpSourceConfig(ListeningSourceConfig):
-    """Records from TCP connections, with TLS when a certificate is given."""
+    """Records from TCP connections, with TLS if a certificate is given."""
 
     kind: ClassVar[str] = "tcp"
 
-    framing: Annotated[
-        Literal["auto", "newline", "octet"],
-        Setting(
-            Choice("auto", "newline", "octet"),
-            "How records are told apart: by line feeds, by octet counts (RFC 6587), or by "
-            "whichever a connection starts with.",
-        ),
-    ] = "auto"
-    idle_secs: Annotated[
-        float, Setting(Seconds(0.1, 86_400), "A connection silent for this long is closed.")
-    ] = 600.0
-    max_connections: Annotated[
-        int, Setting(Whole(1, 100_000, "connections"), "Connections beyond this many are refused.")
-    ] = 256
+    framing: Literal["auto", "newline", "octet"] = "auto"
+    """How records are separated: by line feeds, by octet counts (RFC 6587), or by whichever of the
+    two a connection starts with."""
+    idle_secs: Annotated[float, seconds(0.1, 86_400)] = 600.0
+    """A connection that has been silent for this long is closed."""
+    max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 256
+    """Further connections are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,49 +118,30 @@ class HttpSourceConfig(ListeningSourceConfig):
 
     kind: ClassVar[str] = "http"
 
-    listen: Annotated[
-        Address,
-        Setting(ListenAddress(), "The address to accept requests at.", example='"127.0.0.1:8088"'),
-    ]
-    path: Annotated[str, Setting(UrlPath(), "The path that takes POST requests.")] = "/"
-    token_file: Annotated[
-        Path | None,
-        Setting(
-            FilePath(),
-            "The file with the token that requests must carry as `Authorization: Bearer`, not "
-            "readable for everyone.",
-            example='"push.token"',
-            absent="no token",
-        ),
-    ] = None
+    listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:8088"')]
+    """The address to accept requests at."""
+    path: Annotated[str, url_path()] = "/"
+    """The path that takes POST requests."""
+    token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', absent="no token")] = (
+        None
+    )
+    """The file with the token that requests must carry as `Authorization: Bearer`."""
     basic_file: Annotated[
         Path | None,
-        Setting(
-            FilePath(),
-            "The file with `USER:PASSWORD` that requests must carry as `Authorization: Basic`, not "
-            "readable for everyone.",
-            example='"push.password"',
-            absent="no password",
-        ),
+        Role.USER_PASSWORD,
+        excludes("token_file"),
+        Example('"push.password"', absent="no password"),
     ] = None
-    max_body_bytes: Annotated[
-        int, Setting(Size(KIB, GIB), "A longer request body, as it is sent, is answered with 413.")
-    ] = 32 * MIB
-    max_decompressed_bytes: Annotated[
-        int, Setting(Size(KIB, 4 * GIB), "A body longer than this unpacked is answered with 413.")
-    ] = 256 * MIB
-    max_connections: Annotated[
-        int, Setting(Whole(1, 100_000, "connections"), "Requests beyond this many at once get 503.")
-    ] = 64
-    body_secs: Annotated[
-        float, Setting(Seconds(0.1, 3600), "How long a request body may take to come.")
-    ] = 60.0
+    """The file with `USER:PASSWORD` that requests must carry as `Authorization: Basic`."""
+    max_body_bytes: Annotated[int, byte_size(KIB, GIB)] = 32 * MIB
+    """A request body that is longer than this as sent is answered with 413."""
+    max_decompressed_bytes: Annotated[int, byte_size(KIB, 4 * GIB)] = 256 * MIB
+    """A request body that is longer than this when decompressed is answered with 413."""
+    max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 64
+    """Further simultaneous requests are answered with 503."""
+    body_secs: Annotated[float, seconds(0.1, 3600)] = 60.0
+    """How long a request body may take to arrive."""
 
 
 SourceConfig = FileSourceConfig | StdinSourceConfig | TcpSourceConfig | HttpSourceConfig
-SOURCE_KINDS: tuple[type[SourceConfig], ...] = (
-    FileSourceConfig,
-    StdinSourceConfig,
-    TcpSourceConfig,
-    HttpSourceConfig,
-)
+SOURCE_KINDS: tuple[type[SourceConfig], ...] = get_args(SourceConfig)

@@ -3,14 +3,16 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from formats import language, presets, times
-from formats.errors import FeedFormatError, NotReadable, Problem, ZoneError
+from formats.errors import FeedFormatError, NotReadable, ZoneError
 from formats.reading import recognise
-from nss.config.kinds import OFF, off_too
-from nss.config.setting import Kind, Refused, suggestion, toml_text
+from nss.addresses import host_port
+from nss.config.kinds import OFF, Kind, invalid, suggestion, texts, texts_that
+from nss.config.toml import toml_text
 
 SYSLOG_PORT = 514
 """The port of syslog over UDP (RFC 5426, section 3.3)."""
@@ -20,6 +22,7 @@ MAX_PORT = 65_535
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -30,8 +33,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,206 +47,160 @@ class FormatChoice:
     kind: Literal["auto", "json", "preset", "file", "string"]
     value: str = ""
 
+    @property
+    def file(self) -> Path | None:
+        """The `.fof` file, if it is one."""
+        return Path(self.value) if self.kind == "file" else None
+
 
 AUTO = FormatChoice("auto")
 
 
-class ComponentName(Kind):
-    """The name of a source or feed."""
-
-    takes = "1 to 64 of a-z, 0-9, _ and -"
-
-    def read(self, value: object) -> str:
-        """Return the name."""
-        if not isinstance(value, str) or not _NAME.fullmatch(value):
-            raise self.refuse(value)
-        return value
+def component_name() -> Kind:
+    """Return the kind of names of sources and feeds."""
+    return texts_that("1 to 64 of a-z, 0-9, _ and -", _NAME.fullmatch)
 
 
-@dataclass(frozen=True)
-class ListenAddress(Kind):
-    """Where to listen: the host may be left out, the port may be 0 for any free one."""
+def listen_address(*, off: bool = False) -> Kind:
+    """Return the kind of addresses to listen at.
 
-    off: bool = False
+    The host may be left out, and is empty then; the port may be 0 for any that is free.
+    """
 
-    @property
-    def takes(self) -> str:
-        """The ways to write it."""
-        return f'"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface{off_too(self.off)}'
-
-    def read(self, value: object) -> Address | None:
-        """Return the address; its host is empty for every interface."""
-        if self.off and value == OFF:
-            return None
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        host, port = _split(self, value)
+    def read(text: str) -> Address:
+        host, port = _split(text)
         if port is None:
-            raise self.refuse(value, f"has no port; must be {self.takes}")
-        if host or value.startswith("["):
-            _check_host(self, value, host)
-        return Address(host, _port(self, value, port, lowest=0))
+            raise invalid(text, f"has no port; must be {kind.takes}")
+        if host or text.startswith("["):
+            _check_host(text, host, kind.takes)
+        return Address(host, _port(text, port, lowest=0))
 
-    def show(self, value: object) -> str:
-        """Return the address in quotes."""
-        return toml_text(OFF if value is None else str(value))
+    takes = '"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface'
+    kind = texts(takes, read, show=_shown, none=OFF if off else "")
+    return kind
 
 
-class Destination(Kind):
-    """Where to send: a port left out is the one of syslog."""
-
+def destination() -> Kind:
+    """Return the kind of addresses to send to: a port left out is the one of syslog."""
     takes = f'"HOST", "HOST:PORT" or "[IPV6]:PORT" (port {SYSLOG_PORT} when left out)'
 
-    def read(self, value: object) -> Address:
-        """Return the address with its port."""
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        host, port = _split(self, value)
-        _check_host(self, value, host)
-        return Address(host, SYSLOG_PORT if port is None else _port(self, value, port, lowest=1))
+    def read(text: str) -> Address:
+        host, port = _split(text)
+        _check_host(text, host, takes)
+        return Address(host, SYSLOG_PORT if port is None else _port(text, port, lowest=1))
 
-    def show(self, value: object) -> str:
-        """Return the address in quotes."""
-        return toml_text(str(value))
+    return texts(takes, read, show=_shown)
 
 
-def _split(kind: Kind, text: str) -> tuple[str, str | None]:
+def _shown(value: object) -> str:
+    return toml_text(str(value))
+
+
+def _split(text: str) -> tuple[str, str | None]:
     """Split into host and port, both unchecked; the port is `None` when left out."""
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed is not None:
         return bracketed[1], bracketed[2]
     host, colon, port = text.partition(":")
     if ":" in port:
-        raise kind.refuse(text, "an IPv6 address needs brackets, like [2001:db8::1]:514")
+        raise invalid(text, "an IPv6 address needs brackets, like [2001:db8::1]:514")
     return host, port if colon else None
 
 
-def _check_host(kind: Kind, text: str, host: str) -> None:
+def _check_host(text: str, host: str, takes: str) -> None:
     if text.startswith("["):
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise kind.refuse(text, "between the brackets must be an IPv6 address") from None
+        if not _is_ipv6(host):
+            raise invalid(text, "between the brackets must be an IPv6 address")
         return
     labels = host.removesuffix(".").split(".")
-    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 - RFC 1035, 2.3.4
-        raise kind.refuse(text, f"has no valid host; must be {kind.takes}")
+    if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):  # noqa: PLR2004 - RFC 1035, 2.3.4
+        raise invalid(text, f"has no valid host; must be {takes}")
     if labels[-1].isdigit():
         try:
             ipaddress.IPv4Address(host)
         except ValueError:
-            raise kind.refuse(text, "the host is neither a name nor an IPv4 address") from None
+            raise invalid(text, "the host is neither a name nor an IPv4 address") from None
 
 
-def _port(kind: Kind, text: str, port: str, *, lowest: int) -> int:
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(text: str, port: str, *, lowest: int) -> int:
     if re.fullmatch("[0-9]{1,5}", port) and lowest <= int(port) <= MAX_PORT:
         return int(port)
-    raise kind.refuse(text, f"the port must be from {lowest} to {MAX_PORT}")
+    raise invalid(text, f"the port must be from {lowest} to {MAX_PORT}")
 
 
-class HostName(Kind):
-    """The name or address of a host, as a certificate has it."""
-
+def host_name() -> Kind:
+    """Return the kind of names and addresses of a host, as a certificate has them."""
     takes = "a host name or an IP address, without port"
 
-    def read(self, value: object) -> str:
-        """Return the name."""
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        if ":" not in value:
-            _check_host(self, value, value)
-            return value
-        try:
-            ipaddress.IPv6Address(value)
-        except ValueError:
-            raise self.refuse(value) from None
-        return value
+    def read(text: str) -> str | None:
+        if ":" not in text:
+            _check_host(text, text, takes)
+            return text
+        return text if _is_ipv6(text) else None
+
+    return texts(takes, read)
 
 
-_URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")
+def url_path() -> Kind:
+    """Return the kind of paths of a URL."""
+    return texts_that(
+        "a path that starts with /, of letters, digits and . _ ~ - /", _URL_PATH.fullmatch
+    )
 
 
-class UrlPath(Kind):
-    """The path of a URL."""
-
-    takes = "a path that starts with /, of letters, digits and . _ ~ - /"
-
-    def read(self, value: object) -> str:
-        """Return the path."""
-        if not isinstance(value, str) or not _URL_PATH.fullmatch(value):
-            raise self.refuse(value)
-        return value
+def zone_name() -> Kind:
+    """Return the kind of time zones that `formats.times.zone` knows."""
+    return texts_that('an IANA name like "Europe/Berlin", or "GMT", "GMT+2", "GMT-05:30"', _is_zone)
 
 
-class Zone(Kind):
-    """A time zone."""
-
-    takes = 'an IANA name like "Europe/Berlin", or "GMT", "GMT+2", "GMT-05:30"'
-
-    def read(self, value: object) -> str:
-        """Return the zone's name, which is known to `formats.times.zone`."""
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        try:
-            times.zone(value)
-        except ZoneError:
-            raise self.refuse(value) from None
-        return value
+def _is_zone(name: str) -> bool:
+    try:
+        times.zone(name)
+    except ZoneError:
+        return False
+    return True
 
 
-@dataclass(frozen=True)
-class FormatName(Kind):
-    """The name of a preset or the path of a `.fof` file; for sources also `auto` and `json`."""
+def format_name(*, for_source: bool = False) -> Kind:
+    """Return the kind of presets and of paths of `.fof` files; for sources also `auto`, `json`."""
+    others: tuple[Literal["auto", "json"], ...] = ("auto", "json") if for_source else ()
 
-    for_source: bool = False
+    def read(text: str) -> FormatChoice | None:
+        if not text.isprintable():
+            return None
+        for other in others:
+            if text == other:
+                return FormatChoice(other)
+        if text.endswith(".fof") or "/" in text:
+            return FormatChoice("file", text)
+        known = (*others, *presets.names())
+        if text not in known:
+            raise invalid(text, f"there is no such preset; {suggestion(text, known)}")
+        return FormatChoice("preset", text)
 
-    @property
-    def takes(self) -> str:
-        """The ways to name a format."""
-        words = '"auto", "json", ' if self.for_source else ""
-        return f"{words}the name of a preset, or the path of a .fof file"
-
-    def read(self, value: object) -> FormatChoice:
-        """Return the choice; the path of a file stays as it is written."""
-        if not isinstance(value, str) or not value.isprintable():
-            raise self.refuse(value)
-        if self.for_source and value == "auto":
-            return FormatChoice("auto")
-        if self.for_source and value == "json":
-            return FormatChoice("json")
-        if value.endswith(".fof") or "/" in value:
-            return FormatChoice("file", value)
-        known = (*(("auto", "json") if self.for_source else ()), *presets.names())
-        if value not in known:
-            raise self.refuse(value, f"there is no such preset; {suggestion(value, known)}")
-        return FormatChoice("preset", value)
-
-    def show(self, value: object) -> str:
-        """Return the format's name or path in quotes."""
-        if isinstance(value, FormatChoice):
-            return toml_text(value.value or value.kind)
-        return toml_text(value)
+    takes = "".join(f"{toml_text(other)}, " for other in others)
+    takes += "the name of a preset, or the path of a .fof file"
+    return texts(takes, read, show=lambda choice: toml_text(choice.value or choice.kind))
 
 
-@dataclass(frozen=True)
-class FormatText(Kind):
-    """A feed output format string; one for a source must be readable back."""
+def format_text(*, for_source: bool = False) -> Kind:
+    """Return the kind of feed output format strings; one for a source must be readable back."""
 
-    for_source: bool = False
+    def read(text: str) -> FormatChoice:
+        fault = format_fault(text, for_source=for_source)
+        if fault:
+            raise invalid(text, fault)
+        return FormatChoice("string", text)
 
-    @property
-    def takes(self) -> str:
-        """How such a string is written."""
-        return "a feed output format string, best in ''' quotes"
-
-    def read(self, value: object) -> FormatChoice:
-        """Return the choice of a string that compiles."""
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        why = format_fault(value, for_source=self.for_source)
-        if why:
-            raise self.refuse(value, why)
-        return FormatChoice("string", value)
+    return texts("a feed output format string, best in ''' quotes", read)
 
 
 def format_fault(text: str, *, for_source: bool) -> str | None:
@@ -262,86 +218,59 @@ def format_fault(text: str, *, for_source: bool) -> str | None:
     return None
 
 
-class EscapeCharacters(Kind):
-    """Further characters that `e*` fields encode as `%HH`.
+def further_escapes() -> Kind:
+    """Return the kind of further characters that `e*` fields encode as `%HH`.
 
     `%` and hex digits are refused: an encoded character would itself have to be encoded.
     """
-
     takes = "printable ASCII characters, without %, 0-9, a-f and A-F"
 
-    def read(self, value: object) -> str:
-        """Return the characters."""
-        if not isinstance(value, str):
-            raise self.refuse(value)
-        wrong = [c for c in value if not "!" <= c <= "~" or c == "%" or c in _HEX_DIGITS]
+    def read(text: str) -> str:
+        wrong = [c for c in text if not "!" <= c <= "~" or c == "%" or c in _HEX_DIGITS]
         if wrong:
-            listed = " ".join(dict.fromkeys(toml_text(char) for char in wrong))
-            raise self.refuse(value, f"must be {self.takes}; wrong here: {listed}")
-        return value
+            listed = " ".join(dict.fromkeys(map(toml_text, wrong)))
+            raise invalid(text, f"must be {takes}; wrong here: {listed}")
+        return text
+
+    return texts(takes, read)
 
 
-@dataclass(frozen=True)
-class HeaderText(Kind):
-    """A name in the header of a syslog message (RFC 5424, section 6): PRINTUSASCII."""
-
-    max_length: int
-
-    @property
-    def takes(self) -> str:
-        """The length and the characters."""
-        return f"1 to {self.max_length} printable ASCII characters without blanks"
-
-    def read(self, value: object) -> str:
-        """Return the name."""
-        if not isinstance(value, str) or not 1 <= len(value) <= self.max_length:
-            raise self.refuse(value)
-        if not all("!" <= char <= "~" for char in value):
-            raise self.refuse(value)
-        return value
+def header_text(max_length: int) -> Kind:
+    """Return the kind of names in a syslog header (RFC 5424, section 6): PRINTUSASCII."""
+    return texts_that(
+        f"1 to {max_length} printable ASCII characters without blanks",
+        re.compile(rf"[!-~]{{1,{max_length}}}").fullmatch,
+    )
 
 
-@dataclass(frozen=True)
-class LineText(Kind):
-    """Text for people, on one line."""
-
-    min_length: int
-    max_length: int
-
-    @property
-    def takes(self) -> str:
-        """The length, and that it is one line."""
-        return f"{self.min_length} to {self.max_length} characters, without control characters"
-
-    def read(self, value: object) -> str:
-        """Return the text."""
-        if not isinstance(value, str) or not self.min_length <= len(value) <= self.max_length:
-            raise self.refuse(value)
-        if not value.isprintable() or value != value.strip():
-            raise self.refuse(value)
-        return value
+def line_text(min_length: int, max_length: int) -> Kind:
+    """Return the kind of texts for people, on one line."""
+    return texts_that(
+        f"{min_length} to {max_length} characters, without control characters",
+        lambda text: (
+            min_length <= len(text) <= max_length and text.isprintable() and text == text.strip()
+        ),
+    )
 
 
-class ProxyUrl(Kind):
-    """Where an HTTP proxy listens."""
-
+def proxy_url() -> Kind:
+    """Return the kind of URLs of an HTTP proxy, read without what may follow the port."""
     takes = "http://HOST:PORT, without a user"
 
-    def read(self, value: object) -> str:
-        """Return the URL without anything behind the port."""
-        if not isinstance(value, str) or not value.isprintable():
-            raise self.refuse(value)
-        if "@" in value:
-            why = f"must be {self.takes}; the file in proxy_auth_file has that"
-            raise Refused(Problem("", "***", why))
+    def read(text: str) -> str | None:
+        if not text.isprintable():
+            return None
+        if "@" in text:
+            raise invalid("***", f"must be {takes}; the file in proxy_auth_file has that")
         try:
-            parts = urlsplit(value)
+            parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            raise self.refuse(value) from None
+            return None
         if parts.scheme != "http" or not parts.hostname or not port:
-            raise self.refuse(value)
+            return None
         if parts.path not in {"", "/"} or parts.query or parts.fragment:
-            raise self.refuse(value)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"http://{host}:{port}"
+            return None
+        return f"http://{host_port(parts.hostname, port)}"
+
+    return texts(takes, read)

@@ -1,12 +1,11 @@
-"""A feed whose sink collects lines: batches are passed together, once they are uploaded."""
+"""Delivery by a sink that collects lines: batches are passed together, once they are uploaded."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nss.batch import Account
-from nss.feeds.feed import Feed, Origin
-from nss.feeds.tap import Tap
+from nss.feeds.delivery import Process, Processed, wait_first
 from nss.sinks import CollectingSink, Delivered, RetryAfter
 from nss.spool import Cursor, Entry, Reject, SpoolClosed
 
@@ -14,7 +13,7 @@ MAX_HELD_REJECT_BYTES = 8 << 20
 """Rejects are kept by the spool when their batch is passed; with so many it is passed early."""
 
 FULL_LOOK_SECS = 0.1
-"""How often, while no batch comes, it is looked whether the spool is full: it waits for us then."""
+"""How often, while no batch comes, to check whether the spool is full: then it waits for us."""
 
 
 @dataclass(slots=True)
@@ -22,50 +21,29 @@ class _Held:
     """Batches that are passed together."""
 
     sequence: int = 0
-    """The last one's."""
+    """That of the last batch; 0: there is none."""
     done: Account = field(default_factory=Account)
     rejects: list[Reject] = field(default_factory=list)
     reject_bytes: int = 0
 
-    def add(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
+    def add(self, sequence: int, processed: Processed) -> None:
         """Hold one more."""
         self.sequence = sequence
-        self.done.add(done)
-        self.rejects += rejects
-        self.reject_bytes += sum(len(reject.data) for reject in rejects)
+        self.done.add(processed.done)
+        self.rejects += processed.rejects
+        self.reject_bytes += sum(len(reject.data) for reject in processed.rejects)
 
 
-class CollectingFeed(Feed):
-    """Holds batches that are in the sink's collection, and passes them when that was delivered.
+class CollectedDelivery:
+    """Holds batches whose lines the sink collects, and passes them when those were delivered.
 
-    One collection is delivered while the next one grows.
+    `is_full` tells whether the spool waits for room, which is a reason to deliver early.
     """
 
-    sink: CollectingSink
-
-    def __init__(
-        self,
-        name: str,
-        cursor: Cursor,
-        sink: CollectingSink,
-        origins: Mapping[str, Origin],
-        taps: Collection[Tap] = (),
-        at: Callable[[str], None] = lambda _point: None,
-        *,
-        is_full: Callable[[], bool] = lambda: False,
-    ) -> None:
-        super().__init__(name, cursor, sink, origins, taps, at)
+    def __init__(self, sink: CollectingSink, is_full: Callable[[], bool]) -> None:
         self.sink = sink
-        self._is_full = is_full
-        self._held = _Held()
-        self._flushing = False
-        self._following: asyncio.Task[Entry] | None = None
-        self._delivering: asyncio.Task[None] | None = None
-
-    @property
-    def sending(self) -> bool:
-        """Whether the sink is at work on lines now."""
-        return self._flushing or self.sending_lines
+        self.flushing = False
+        self.is_full = is_full
 
     @property
     def patience_secs(self) -> float:
@@ -77,7 +55,37 @@ class CollectingFeed(Feed):
         """What somebody should know of the destination though nothing is wrong."""
         return self.sink.advice
 
-    async def _follow(self) -> None:
+    async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
+        """Collect batches and deliver them together, beginning with what an earlier process had
+        begun to deliver.
+        """
+        await _Collecting(self, cursor, process, stop).run()
+
+    async def flush(self) -> Delivered | RetryAfter:
+        """Have the sink deliver what it collected."""
+        self.flushing = True
+        try:
+            return await self.sink.flush()
+        finally:
+            self.flushing = False
+
+
+class _Collecting:
+    """The batches between cursor and sink. One collection is delivered while the next one grows."""
+
+    def __init__(
+        self, delivery: CollectedDelivery, cursor: Cursor, process: Process, stop: asyncio.Event
+    ) -> None:
+        self._delivery = delivery
+        self._sink = delivery.sink
+        self._cursor = cursor
+        self._process = process
+        self._stop = stop
+        self._held = _Held()
+        self._following: asyncio.Task[Entry] | None = None
+        self._delivering: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
         try:
             self._deliver()  # what an earlier process had begun
             if not await self._delivered():
@@ -96,19 +104,19 @@ class CollectingFeed(Feed):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _step(self) -> bool:
-        """Collect one batch, or begin to deliver; return whether to go on."""
-        due_secs = self.sink.due_secs()
+        """Collect one batch, or begin to deliver; return whether to continue."""
+        due_secs = self._sink.due_secs()
         too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
         entry = await self._next_within(due_secs)
         if entry is None:
-            return not self._is_full() or await self._deliver_next()
-        self.sink.begin(entry.sequence, entry.accepted_at)
-        passing = await self._pass(entry.batch)
-        if passing is None:
+            return not self._delivery.is_full() or await self._deliver_next()
+        self._sink.begin(entry.sequence, entry.accepted_at)
+        processed = await self._process(entry.batch)
+        if processed is None:
             return False
-        self._held.add(entry.sequence, passing.done, passing.rejects)
+        self._held.add(entry.sequence, processed)
         await self._pass_uncollected()
         await asyncio.sleep(0)  # rendering does not await
         return True
@@ -116,17 +124,10 @@ class CollectingFeed(Feed):
     async def _next_within(self, secs: float | None) -> Entry | None:
         """Return the next batch; `None` when something else may have to be done first."""
         if self._following is None:
-            self._following = asyncio.ensure_future(self.cursor.next())
-        stopped = asyncio.ensure_future(self._stop.wait())
-        delivering = {self._delivering} if self._delivering is not None else set()
-        try:
-            await asyncio.wait(
-                {self._following, stopped, *delivering},
-                timeout=None if secs is None else min(secs, FULL_LOOK_SECS),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            stopped.cancel()
+            self._following = asyncio.ensure_future(self._cursor.next())
+        delivering = [self._delivering] if self._delivering is not None else []
+        timeout_secs = None if secs is None else min(secs, FULL_LOOK_SECS)
+        await wait_first([self._following, *delivering], self._stop, timeout_secs)
         if self._delivering is not None and self._delivering.done():
             self._delivering.result()  # it failed in a way that nobody planned
         if not self._following.done() or self._stop.is_set():
@@ -134,13 +135,13 @@ class CollectingFeed(Feed):
         following, self._following = self._following, None
         return following.result()
 
-    # Delivering.
-
     async def _deliver_next(self) -> bool:
-        """Begin to deliver what is collected, after what is on its way; return whether to go on."""
+        """Begin to deliver what is collected, after what is on its way; return whether to
+        continue.
+        """
         if not await self._delivered():
             return False
-        if self.sink.collected:
+        if self._sink.collected:
             self._deliver()
             await asyncio.sleep(0)  # the sink takes the collection before the next batch comes
         return True
@@ -153,9 +154,7 @@ class CollectingFeed(Feed):
         """Wait for what is on its way; return `False` when the feed was stopped before."""
         delivering = self._delivering
         if delivering is not None:
-            stopped = asyncio.ensure_future(self._stop.wait())
-            await asyncio.wait({delivering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
+            await wait_first([delivering], self._stop)
             if not delivering.done():
                 return False
             delivering.result()
@@ -164,25 +163,18 @@ class CollectingFeed(Feed):
 
     async def _deliver_all(self, held: _Held) -> None:
         """Have the sink deliver until it has, then pass the batches."""
-        while not isinstance(outcome := await self._flushed(), Delivered):  # noqa: ASYNC110 - a delay
+        while not isinstance(outcome := await self._delivery.flush(), Delivered):  # noqa: ASYNC110 - a delay
             await asyncio.sleep(outcome.delay_secs)
         await self._advance(held)
         self._delivering = None
         await self._pass_uncollected()
 
-    async def _flushed(self) -> Delivered | RetryAfter:
-        self._flushing = True
-        try:
-            return await self.sink.flush()
-        finally:
-            self._flushing = False
-
     async def _pass_uncollected(self) -> None:
         """Pass batches that left nothing to deliver, in their order: behind what is on its way."""
-        if self._delivering is None and not self.sink.collected:
+        if self._delivering is None and not self._sink.collected:
             held, self._held = self._held, _Held()
             await self._advance(held)
 
     async def _advance(self, held: _Held) -> None:
         if held.sequence:
-            await self.cursor.advance(held.sequence, held.done, held.rejects)
+            await self._cursor.advance(held.sequence, held.done, held.rejects)

@@ -1,7 +1,7 @@
-"""A tap: a sampled live view of what feeds read and send, which the stream does not feel.
+"""A tap: a sampled live view of what feeds read and send, without slowing them down.
 
 `Tap.show` is called for every slice of a feed. It never waits: beyond its allowance and its queue
-it looks at nothing and counts what it leaves out.
+it takes no samples and counts what it leaves out.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from typing import Literal
 TapKind = Literal["lines", "records"]
 
 SHOWN_MAX_BYTES = 16 * 1024
-"""So much of a record or line is shown."""
+"""How much of a record or line is shown."""
 
 MAX_WAITING = 256
-"""So many wait for a slow viewer before more are left out."""
+"""How many wait for a slow viewer before more are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A record or line as it passed; `data` is cut to `SHOWN_MAX_BYTES`, `full_bytes` is not.
 
-    `left_out` is how many had been passed over until then, since there were too many.
+    `left_out` is how many had been left out until then because there were too many.
     """
 
     feed: str
@@ -36,9 +36,9 @@ class Seen:
 class Tap:
     """One viewer's tap, at one feed or, with `None`, at all of them.
 
-    Shows at most `max_per_sec`, spread over the second. `text` chooses those that contain it; to
-    look for it takes time, so what comes when the allowance is used up is passed over. Iterate
-    over it to see; `close` ends the iteration. `text` must not have a line feed.
+    Shows at most `max_per_sec`, spread over the second, of those that contain `text`. Searching
+    takes time, so what comes when the allowance is used up is not searched. Iterate over it to
+    see; `close` ends the iteration. `text` must not have a line feed.
     """
 
     def __init__(

@@ -4,10 +4,8 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 
 from formats import pipeline
-from formats.reading import recognise
-from formats.reading.json import json_names
 from formats.times import zone
-from nss.config.files import load_format, read_basic, read_obfuscation_key, read_token
+from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -26,8 +24,10 @@ from nss.config.load import (
     TcpSourceConfig,
 )
 from nss.errors import ServiceError
-from nss.feeds.collecting import CollectingFeed
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.collecting import CollectedDelivery
+from nss.feeds.delivery import Delivery, LineDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.feeds.tap import Tap
 from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
@@ -116,9 +116,10 @@ def build_feed(
     is_full: Callable[[], bool],
 ) -> Feed:
     """Return a feed; `is_full` returns whether the spool waits for room."""
+    delivery: Delivery = LineDelivery(sink)
     if isinstance(sink, CollectingSink):
-        return CollectingFeed(name, cursor, sink, origins, taps, at, is_full=is_full)
-    return Feed(name, cursor, sink, origins, taps, at)
+        delivery = CollectedDelivery(sink, is_full)
+    return Feed(name, cursor, origins, delivery, taps, at)
 
 
 def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:
@@ -132,10 +133,8 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
     for source in sources:
         if source.name not in settings.sources:
             continue
-        read_format = load_format(source.format)
-        known = json_names() if source.format.kind == "json" else None
         origins[source.name] = Origin(
-            known if read_format is None else recognise.input_of(read_format),
+            load_input(source.format),
             pipeline.FeedSettings(
                 format=feed_format,
                 filter=settings.filter,

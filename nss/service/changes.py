@@ -1,45 +1,45 @@
-"""What a changed configuration means for the parts at work: which of them it ends."""
+"""What a changed configuration means for the running parts: which of them it ends."""
 
-import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from nss.addresses import listener
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
     FeedConfig,
-    FormatChoice,
     ListeningSourceConfig,
     McasConfig,
     SourceConfig,
 )
+from nss.config.setting import held_by
 from nss.errors import SourceError
 from nss.service.running import RunningFeed, RunningSource
-from nss.sources.listening import reason
+from nss.wording import error_text
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
-    """Parts that a new configuration does not have, or has otherwise."""
+class RetiredParts:
+    """Parts that a new configuration does not have, or has with other settings."""
 
     sources: list[RunningSource]
     feeds: list[RunningFeed]
     losing: list[RunningFeed]
-    """Those of the feeds that are gone, or have a source less."""
+    """Feeds that are gone, or have lost a source."""
 
     @property
     def names(self) -> list[str]:
-        """What they are called in the log."""
+        """Their names in the log."""
         feeds = [f"feed {feed.settings.name}" for feed in self.feeds]
         return feeds + [f"source {source.settings.name}" for source in self.sources]
 
 
 def retired_by(
     config: Config, sources: Mapping[str, RunningSource], feeds: Mapping[str, RunningFeed]
-) -> Retired:
-    """Return the parts at work that `config` ends."""
+) -> RetiredParts:
+    """Return the running parts that `config` ends."""
     new_sources = {source.name: source for source in config.sources}
     new_feeds = {feed.name: feed for feed in config.feeds}
     ended, losing = [], []
@@ -51,11 +51,11 @@ def retired_by(
         if not same or files_print(feed.settings, feed.settings.sink, *feed.inputs) != feed.files:
             ended.append(feed)
     changed = [
-        one
-        for name, one in sources.items()
-        if new_sources.get(name) != one.settings or files_print(one.settings) != one.files
+        source
+        for name, source in sources.items()
+        if new_sources.get(name) != source.settings or files_print(source.settings) != source.files
     ]
-    return Retired(changed, ended, losing)
+    return RetiredParts(changed, ended, losing)
 
 
 def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConfig, ...]:
@@ -69,19 +69,14 @@ def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConf
 def files_print(*sections: object) -> bytes:
     """Return a digest of what is in the files that sections name: formats, certificates, secrets.
 
-    So a reload notices that one was renewed. The files that records are read from or written to
-    are not among them.
+    So a reload notices that a file was renewed. Which files these are follows from the role that
+    each setting declares: those that records are read from or written to are not among them.
     """
     digest = blake2b()
     for section in sections:
-        for field in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
-            match getattr(section, field.name):
-                case Path() as path if field.name != "path":
-                    digest.update(_content(path))
-                case FormatChoice(kind="file", value=value):
-                    digest.update(_content(Path(value)))
-                case _:
-                    pass
+        for held in held_by(section):
+            if held.role.is_read and held.file is not None:
+                digest.update(_content(held.file))
     return digest.digest()
 
 
@@ -97,29 +92,27 @@ def check_listens(
 ) -> None:
     """Raise `SourceError` when a source of `config` can't listen where it should.
 
-    Addresses that sources at work listen at are not tried: they stay, or become free first, with
-    their ports on any address.
+    Addresses that running sources listen at are not tried: these stay, or are freed first, and
+    with them their ports on any address.
     """
     listening = [
-        one.settings.listen
-        for one in sources.values()
-        if isinstance(one.settings, ListeningSourceConfig)
+        source.settings.listen
+        for source in sources.values()
+        if isinstance(source.settings, ListeningSourceConfig)
     ]
     freed = {
-        one.settings.listen.port
-        for one in ending
-        if isinstance(one.settings, ListeningSourceConfig)
+        source.settings.listen.port
+        for source in ending
+        if isinstance(source.settings, ListeningSourceConfig)
     }
     for source in config.sources:
         if not isinstance(source, ListeningSourceConfig):
             continue
         if source.listen in listening or source.listen.port in freed:
             continue
-        host, port = source.listen
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            socket.create_server((host, port), family=family).close()
+            listener(*source.listen, 1).close()
         except OSError as error:
             raise SourceError(
-                f"source {source.name}: can't listen at {source.listen}: {reason(error)}"
+                f"source {source.name}: can't listen at {source.listen}: {error_text(error)}"
             ) from None

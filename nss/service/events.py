@@ -1,114 +1,103 @@
-"""What the service reports: one function an event, which logs and counts."""
+"""What happens to the whole service. It is reported each time: most of it is what people do."""
 
-import logging
+from logging import ERROR, INFO, WARNING
 
-from nss.telemetry.events import count, report, tell_held_back
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import count, event, report_held_back
+
+_SERVICE = "service"
 
 
+@event(INFO, component=_SERVICE, always=True)
 def service_started(sources: int, feeds: int) -> None:
-    """Everything is built and running."""
-    report(
-        logging.INFO,
-        "service_started",
-        "service",
-        "The service is running.",
-        sources=sources,
-        feeds=feeds,
-    )
+    """The service is running."""
 
 
+@event(INFO, component=_SERVICE, always=True)
 def service_stopping(reason: str) -> None:
-    """A stop began: sources stop, feeds drain."""
-    report(logging.INFO, "service_stopping", "service", "The service is stopping.", reason=reason)
+    """The service is stopping."""
 
 
 def service_stopped(pending: int, *, durable: bool) -> None:
-    """Everything ended; `pending` records were accepted and not delivered."""
-    tell_held_back()
-    if pending and durable:
-        report(
-            logging.WARNING,
-            "service_stopped",
-            "service",
-            "The service stopped before everything was delivered; the spool keeps the rest.",
-            pending=pending,
-        )
-    elif pending:
-        report(
-            logging.ERROR,
-            "service_stopped",
-            "service",
-            "The service stopped before everything was delivered; pending records are lost.",
-            pending=pending,
-        )
+    """Report that everything ended; `pending` records were accepted and not delivered."""
+    report_held_back()
+    if not pending:
+        _stopped()
+    elif durable:
+        _stopped_keeping(pending)
     else:
-        report(
-            logging.INFO,
-            "service_stopped",
-            "service",
-            "The service stopped; everything accepted was delivered.",
-        )
+        _stopped_losing(pending)
 
 
-def part_ended(kind: str, name: str, why: str) -> None:
-    """A source or feed ended that should not have."""
-    count("parts_failed", name)
-    report(logging.ERROR, "part_ended", name, f"The {kind} ended.", why=why)
+@event(INFO, name="service_stopped", component=_SERVICE, always=True)
+def _stopped() -> None:
+    """The service stopped; everything accepted was delivered."""
 
 
+@event(WARNING, name="service_stopped", component=_SERVICE, always=True)
+def _stopped_keeping(pending: int) -> None:
+    """The service stopped before everything was delivered; the spool keeps the rest."""
+
+
+@event(ERROR, name="service_stopped", component=_SERVICE, always=True)
+def _stopped_losing(pending: int) -> None:
+    """The service stopped before everything was delivered; pending records are lost."""
+
+
+@event(ERROR, Counter.PARTS_FAILED, component="part", always=True)
+def part_ended(kind: str, part: str, why: str) -> None:
+    """The {kind} ended.
+
+    It should not have.
+    """
+
+
+@event(INFO, always=True)
 def source_finished(source: str) -> None:
-    """A source has handed on everything, at its end or because it was stopped."""
-    report(logging.INFO, "source_finished", source, "The source ended.")
+    """The source ended.
+
+    It has handed on everything, at its end or because it was stopped.
+    """
 
 
 def service_forced(pending: int, *, durable: bool) -> None:
-    """A second signal ended the process before the stop was done."""
-    fate = "the spool keeps the pending records" if durable else "pending records are lost"
-    report(
-        logging.WARNING if durable else logging.ERROR,
-        "service_forced",
-        "service",
-        f"A second signal ended the service at once; {fate}.",
-        pending=pending,
-    )
+    """Report that a second signal ended the process before the stop was done."""
+    (_forced_keeping if durable else _forced_losing)(pending)
+
+
+@event(WARNING, name="service_forced", component=_SERVICE, always=True)
+def _forced_keeping(pending: int) -> None:
+    """A second signal ended the service at once; the spool keeps the pending records."""
+
+
+@event(ERROR, name="service_forced", component=_SERVICE, always=True)
+def _forced_losing(pending: int) -> None:
+    """A second signal ended the service at once; pending records are lost."""
 
 
 def records_left_behind(feed: str, pending: int, *, durable: bool) -> None:
-    """A feed, or a source of it, is gone before everything was delivered."""
-    fate = "they are lost"
-    if durable:
-        fate = "for replay_minutes another feed can have them (nss replay)"
-    count("records_left_behind", feed, pending)
-    report(
-        logging.ERROR,
-        "records_left_behind",
-        feed,
-        f"The configuration has no place for records that were accepted; {fate}.",
-        pending=pending,
-    )
+    """Report that a feed, or a source of it, is gone before everything was delivered."""
+    count(Counter.RECORDS_LEFT_BEHIND, feed, pending)
+    (_left_for_replay if durable else _left_behind)(feed, pending)
 
 
+@event(ERROR, name="records_left_behind", always=True)
+def _left_for_replay(feed: str, pending: int) -> None:
+    """The configuration has no place for records that were accepted; for replay_minutes
+    another feed can have them (nss replay).
+    """
+
+
+@event(ERROR, name="records_left_behind", always=True)
+def _left_behind(feed: str, pending: int) -> None:
+    """The configuration has no place for records that were accepted; they are lost."""
+
+
+@event(INFO, component=_SERVICE, always=True)
 def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -> None:
-    """A changed configuration is in force."""
-    report(
-        logging.INFO,
-        "configuration_reloaded",
-        "service",
-        "The configuration was reloaded.",
-        path=path,
-        ended=ended,
-        started=started,
-    )
+    """The configuration was reloaded."""
 
 
+@event(WARNING, Counter.RELOADS_REFUSED, component=_SERVICE, always=True)
 def reload_refused(path: str, why: str) -> None:
-    """A changed configuration is wrong; the old one stays in force."""
-    count("reloads_refused", "service")
-    report(
-        logging.WARNING,
-        "reload_refused",
-        "service",
-        "The configuration was not reloaded; the old one stays.",
-        path=path,
-        why=why,
-    )
+    """The configuration was not reloaded; the old one stays."""

@@ -1,65 +1,51 @@
-"""What the outside sees of a running service and asks of it: the control socket, the metrics
-port, and the service manager.
-"""
+"""The operator's side of a running service: control socket, metrics port and service manager."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
 from nss.admin.operations import Reloaded, unknown_feed
-from nss.admin.systemd import Notify
-from nss.config.load import Config
+from nss.admin.systemd import Notifier
+from nss.config.load import ServiceConfig
 from nss.feeds.tap import Tap
-from nss.service.running import RunningFeed, RunningSource
-from nss.spool import KeptReject, Spool
+from nss.service.running import Running
+from nss.spool import KeptReject
 from nss.status.summary import Status
 from nss.status.watch import Watch
 
-LOOK_SECS = 1.0
+STATUS_SECS = 1.0
+"""How often the status is checked."""
 
 
-class Overseen(Protocol):
-    """The service, as far as it is looked at here."""
+class Operator:
+    """Checks the status every second, and performs `nss.admin.operations.Operations`."""
 
-    config: Config
-    path: Path
-    sources: dict[str, RunningSource]
-    feeds: dict[str, RunningFeed]
-    taps: set[Tap]
-
-    @property
-    def spool(self) -> Spool:
-        """The spool."""
-
-    async def reload(self) -> Reloaded:
-        """Put the configuration file in force."""
-
-
-class Oversight:
-    """Looks at the service every second, and is what `nss.admin.operations` asks for."""
-
-    def __init__(self, service: Overseen) -> None:
-        self._service = service
-        self._watch = Watch(str(service.path.absolute()))
-        self._notify = Notify()
+    def __init__(
+        self,
+        path: Path,
+        running: Running,
+        notifier: Notifier,
+        reload: Callable[[], Coroutine[None, None, Reloaded]],
+    ) -> None:
+        self._watch = Watch(str(path.absolute()))
+        self._running = running
+        self._notifier = notifier
+        self._reload = reload
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer] = []
 
-    async def start(self) -> None:
-        """Begin. Raises `NssError` when the socket or the port can't be had."""
-        settings = self._service.config.service
+    async def start(self, settings: ServiceConfig) -> None:
+        """Begin. Raises `NssError` when the socket or the port can't be listened at."""
         if settings.control_socket is not None:
-            await self._serve(ControlServer(settings.control_socket, self))
+            self._servers.append(ControlServer(settings.control_socket, self))
         if settings.metrics_listen is not None:
-            await self._serve(MetricsServer(settings.metrics_listen, self))
-        watchdog = self._notify.feed_watchdog(lambda: self.status().health.alive)
+            self._servers.append(MetricsServer(settings.metrics_listen, self))
+        for server in self._servers:
+            await server.start()
+        watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(watchdog)]
-
-    async def _serve(self, server: ControlServer | MetricsServer) -> None:
-        self._servers.append(server)
-        await server.start()
 
     async def close(self) -> None:
         """End."""
@@ -68,65 +54,48 @@ class Oversight:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in self._servers:
             await server.close()
-        self._notify.close()
+        self._notifier.close()
 
     async def _look(self) -> None:
         while True:
             health = self.status().health
-            self._notify.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
-            await asyncio.sleep(LOOK_SECS)
-
-    # What the service tells.
-
-    def ready(self) -> None:
-        """It runs, or a reload has ended."""
-        self._notify.ready()
-
-    def reloading(self) -> None:
-        """A reload begins."""
-        self._notify.reloading()
-
-    def stopping(self) -> None:
-        """The stop begins."""
-        self._notify.stopping()
-
-    # What the outside asks; see `nss.admin.operations`.
+            self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
+            await asyncio.sleep(STATUS_SECS)
 
     def status(self) -> Status:
         """Return what is known of the service now."""
-        service = self._service
-        return self._watch.status(service.sources.values(), service.feeds.values(), service.spool)
+        return self._watch.status(self._running.reading())
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""
-        return await self._service.reload()
+        return await self._reload()
 
     async def replay(self, feed: str, since: float, until: float) -> int:
-        """Have a feed deliver again what was on its way between two times."""
-        self._known(feed)
-        return await self._service.spool.replay(feed, since, until)
+        """Have a feed deliver again what was accepted between two times."""
+        self._check(feed)
+        return await self._running.spool.replay(feed, since, until)
 
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
-        """Return the newest rejects. Raises `UsageError` for a feed that there never was."""
-        found = await self._service.spool.rejects(feed, limit)
-        if not found:  # a feed that is gone may have left some
-            self._known(feed)
+        """Return the newest rejects, also those of a feed that is gone."""
+        found = await self._running.spool.rejects(feed, limit)
+        if not found:
+            self._check(feed)
         return found
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejected records go through their feeds again."""
-        self._known(feed)
-        return await self._service.spool.retry_rejects(feed)
+        self._check(feed)
+        return await self._running.spool.retry_rejects(feed)
 
     def add_tap(self, tap: Tap) -> None:
-        """Show a tap every slice from now on. Raises `UsageError`."""
-        self._known(tap.feed)
-        self._service.taps.add(tap)
+        """Show a tap every slice from now on."""
+        self._check(tap.feed)
+        self._running.taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
         """Stop showing it anything."""
-        self._service.taps.discard(tap)
+        self._running.taps.discard(tap)
 
-    def _known(self, feed: str | None) -> None:
-        if feed is not None and feed not in self._service.feeds:
-            raise unknown_feed(feed, self._service.feeds)
+    def _check(self, feed: str | None) -> None:
+        if feed is not None and feed not in self._running.feeds:
+            raise unknown_feed(feed, self._running.feeds)

@@ -1,8 +1,7 @@
-"""The parts at work, each with what it was built from."""
+"""The running parts, each with what it was built from, and their readings."""
 
 import asyncio
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from nss.batch import Batch
@@ -11,15 +10,16 @@ from nss.config.load import (
     McasConfig,
     SourceConfig,
 )
+from nss.errors import ServiceError
 from nss.feeds.feed import Feed
+from nss.feeds.tap import Tap
 from nss.sources import Source
-from nss.spool import Cursor
-
-_LOOK_SECS = 0.05
+from nss.spool import Spool
+from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
 
 
 @dataclass(slots=True)
-class Intake:
+class SourceCounts:
     """What the spool accepted from a source since the source started."""
 
     records: int = 0
@@ -36,46 +36,98 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class RunningSource:
-    """A source at work, and the settings it was built from."""
+    """A running source, and the settings it was built from."""
 
     part: Source
     settings: SourceConfig
-    intake: Intake
+    counts: SourceCounts
     files: bytes
-    """What `files_print` told of it."""
+    """The digest that `files_print` made for it."""
     task: asyncio.Task[None]
+
+    def reading(self) -> SourceReading:
+        """Return its reading now."""
+        return SourceReading(
+            name=self.settings.name,
+            kind=self.settings.kind,
+            records=self.counts.records,
+            data_bytes=self.counts.data_bytes,
+            last_at=self.counts.last_at,
+            ended=self.task.done(),
+            last_error=self.part.last_error,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RunningFeed:
-    """A feed at work, and all that it was built from."""
+    """A running feed, and all that it was built from."""
 
     part: Feed
     settings: FeedConfig
     inputs: tuple[SourceConfig | McasConfig, ...]
     files: bytes
-    """What `files_print` told of it and its inputs."""
+    """The digest that `files_print` made for it and its inputs."""
     taken_over: int
     """Records that were pending for it when it started."""
     task: asyncio.Task[None]
 
+    def reading(self) -> FeedReading:
+        """Return its reading now."""
+        feed, cursor = self.part, self.part.cursor
+        return FeedReading(
+            name=self.settings.name,
+            kind=self.settings.sink.kind,
+            destination=feed.sink.destination,
+            account=cursor.account.copy(),
+            accepted=feed.accepted_records,
+            pending=cursor.pending_records,
+            lag_secs=cursor.lag_secs,
+            handed_over=feed.handed_over,
+            patience_secs=feed.patience_secs,
+            sending=feed.sending,
+            last_error=feed.last_error,
+            advice=feed.advice,
+        )
 
-async def finished(
-    tasks: Collection[asyncio.Task[None]], deadline: float, stopping: asyncio.Event
-) -> None:
-    """Wait until all tasks have ended, but not after `deadline` (the loop's time) or a stop."""
-    clock = asyncio.get_running_loop().time
-    while not all(task.done() for task in tasks) and clock() < deadline:
-        if stopping.is_set():
-            return
-        await asyncio.wait(tasks, timeout=_LOOK_SECS)
 
+class Running:
+    """All running parts."""
 
-async def passed(cursors: Collection[Cursor], deadline: float, stopping: asyncio.Event) -> None:
-    """Wait until cursors are past all accepted so far, but not after `deadline` or a stop."""
-    clock = asyncio.get_running_loop().time
-    goals = [(cursor, cursor.accepted_records) for cursor in cursors]
-    while any(one.accepted_records - one.pending_records < goal for one, goal in goals):
-        if stopping.is_set() or clock() >= deadline:
-            return
-        await asyncio.sleep(_LOOK_SECS)
+    def __init__(self) -> None:
+        self.sources: dict[str, RunningSource] = {}
+        self.feeds: dict[str, RunningFeed] = {}
+        self.taps: set[Tap] = set()
+        self.opened_spool: Spool | None = None
+
+    @property
+    def spool(self) -> Spool:
+        """The spool. Raises `ServiceError` before it is open."""
+        if self.opened_spool is None:
+            raise ServiceError("the spool is not open yet")
+        return self.opened_spool
+
+    @property
+    def durable(self) -> bool:
+        """Whether what was accepted survives the process; nothing is accepted without a spool."""
+        return self.opened_spool is None or self.opened_spool.durable
+
+    @property
+    def pending_records(self) -> int:
+        """Records accepted and not delivered, counted for each feed."""
+        return sum(feed.part.cursor.pending_records for feed in self.feeds.values())
+
+    def reading(self) -> ServiceReading:
+        """Return the readings of all parts now."""
+        spool = self.spool
+        return ServiceReading(
+            tuple(source.reading() for source in self.sources.values()),
+            tuple(feed.reading() for feed in self.feeds.values()),
+            SpoolReading(
+                durable=spool.durable,
+                used_bytes=spool.used_bytes,
+                max_bytes=spool.max_bytes,
+                full=spool.full,
+                last_error=spool.last_error,
+                kept_rejects=spool.kept_rejects,
+            ),
+        )

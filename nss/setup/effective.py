@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nss.config.kinds import OFF, OutputPath
 from nss.config.load import Config
-from nss.config.setting import Declared, declared, toml_text
+from nss.config.setting import held_by
+from nss.config.toml import key_path, toml_text, written_key
 from nss.config.values import FormatChoice
 
 Tables = dict[str, Any]
@@ -15,20 +15,19 @@ Tables = dict[str, Any]
 def effective(config: Config, written: Mapping[str, Any]) -> Tables:
     """Return tables as TOML has them, with every key that has a value.
 
-    `written` are the tables of the file: a filter is told as it was written.
+    `written` are the tables of the file: a filter stays as it was written.
     """
     feeds: Tables = {}
     for feed in config.feeds:
-        own = written["feeds"][feed.name]
         feeds[feed.name] = _values(feed)
-        if own.get("filter"):
-            feeds[feed.name]["filter"] = own["filter"]
-        feeds[feed.name]["sink"] = _kind(feed.sink) | _values(feed.sink)
+        if keep := written["feeds"][feed.name].get("filter"):
+            feeds[feed.name]["filter"] = keep
+        feeds[feed.name]["sink"] = _values(feed.sink)
     return {
         "service": _values(config.service),
-        "spool": _kind(config.spool) | _values(config.spool),
+        "spool": _values(config.spool),
         "mcas": _values(config.mcas),
-        "sources": {one.name: _kind(one) | _values(one) for one in config.sources},
+        "sources": {source.name: _values(source) for source in config.sources},
         "feeds": feeds,
     }
 
@@ -37,43 +36,29 @@ def toml(tables: Mapping[str, Any], where: str = "") -> Iterator[str]:
     """Yield lines of TOML; tables follow the keys beside them."""
     for key, value in tables.items():
         if not isinstance(value, Mapping):
-            yield f"{_key(key)} = {toml_text(value)}"
+            yield f"{written_key(key)} = {toml_text(value)}"
     for key, value in tables.items():
         if isinstance(value, Mapping):
-            name = f"{where}.{_key(key)}" if where else _key(key)
-            if any(not isinstance(one, Mapping) for one in value.values()):
+            name = key_path(where, key)
+            if any(not isinstance(item, Mapping) for item in value.values()):
                 yield f"\n[{name}]"
             yield from toml(value, name)
 
 
-def _key(key: str) -> str:
-    is_bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if is_bare else toml_text(key)
-
-
-def _kind(section: Any) -> Tables:  # noqa: ANN401 - a section of any kind
-    return {"kind": section.kind}
-
-
-def _values(section: Any) -> Tables:  # noqa: ANN401 - a section of any kind
+def _values(section: object) -> Tables:
     """Return what the keys of a section hold; those without a value are left out."""
-    values: Tables = {}
-    kind: type = type(section)
-    for entry in declared(kind):
-        value = getattr(section, entry.field)
-        if entry.key == "rotate_keep" and section.rotate_bytes is None:
-            continue  # the one key that may not stand alone
+    values: Tables = {"kind": section.kind} if hasattr(section, "kind") else {}
+    settings = list(held_by(section))
+    for held in settings:
+        entry, value = held.entry, held.value
         if isinstance(value, FormatChoice):
-            if _says(entry, value):
+            if (entry.key == "format_string") == (value.kind == "string"):
                 values[entry.key] = value.value or value.kind
         elif value is not None:
-            values[entry.key] = tomllib.loads(f"x = {entry.setting.kind.show(value)}")["x"]
-        elif isinstance(entry.setting.kind, OutputPath):
-            values[entry.key] = "-"
-        elif entry.default is not None:  # a default that was taken away
-            values[entry.key] = OFF
+            values[entry.key] = tomllib.loads(f"x = {entry.kind.show(value)}")["x"]
+        elif entry.default is not None:
+            values[entry.key] = entry.kind.none
+    for held in settings:  # a default may not stand alone, like how many rotated files are kept
+        if any(held.entry.broken_rules(values)):
+            del values[held.entry.key]
     return values
-
-
-def _says(entry: Declared, choice: FormatChoice) -> bool:
-    return (entry.key == "format_string") == (choice.kind == "string")

@@ -1,4 +1,4 @@
-"""What is taken out of a text before it leaves the machine."""
+"""What is removed from a text before it leaves the machine."""
 
 import base64
 import contextlib
@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 from nss.config import load as configuration
-from nss.config.load import Config, HttpSourceConfig, ServiceConfig
+from nss.config.model import SECTION_TYPES, ServiceConfig
+from nss.config.setting import Role, declared
 from nss.errors import NssError
 from nss.mcas.access import credentials_store
 from nss.mcas.credentials import CredentialsStore, McasCredentials
@@ -17,11 +18,17 @@ from nss.mcas.credentials import CredentialsStore, McasCredentials
 STARS = b"***"
 
 _SHORTEST = 6
-"""A shorter secret would take ordinary words out, and is none."""
+"""Anything shorter is no secret, and removing it would remove ordinary words."""
 
 _MAX_BYTES = 64 << 10
 
-_NAMED = re.compile(r"""([a-z_]+_file|state_directory)["']?\s*=\s*["']([^"'\n]+)["']""")
+_SETTINGS = [entry for section in SECTION_TYPES for entry in declared(section)]
+_SECRET_KEYS = "|".join({entry.key for entry in _SETTINGS if entry.role.is_secret})
+_STATE_KEY = next(entry.key for entry in _SETTINGS if entry.role is Role.STATE_FOLDER)
+# The misspelled key of a file counts too.
+_NAMED = re.compile(
+    rf"""({_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY})["']?\s*=\s*["']([^"'\n]+)["']"""
+)
 
 _PATTERNS = (
     (
@@ -55,16 +62,16 @@ _PATTERNS = (
 
 
 class Redactor:
-    """Takes known secrets out of texts, and what looks like one."""
+    """Removes known secrets, and what looks like a secret, from text."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         known = {
             form
-            for one in secrets
-            if len(one) >= _SHORTEST
-            for form in (one, base64.b64encode(one), quote_from_bytes(one, "").encode())
+            for secret in secrets
+            if len(secret) >= _SHORTEST
+            for form in (secret, base64.b64encode(secret), quote_from_bytes(secret, "").encode())
         }
-        # The longer first: one may hold another.
+        # The longest first: a secret may contain another.
         self._known = sorted(known, key=len, reverse=True)
 
     def clean(self, data: bytes) -> bytes:
@@ -78,10 +85,13 @@ class Redactor:
 
 def redactor_of(path: Path) -> Redactor:
     """Return a redactor that knows every secret of a configuration; never raises."""
-    found: list[bytes] = []
+    found = [
+        os.environ.get(variable, "").encode()
+        for variable in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE")
+    ]
     state_directory = ServiceConfig().state_directory
     for key, name in _named(path):
-        if key == "state_directory":
+        if key == _STATE_KEY:
             state_directory = path.parent / name
         else:
             found += _texts(path.parent / name)
@@ -90,11 +100,10 @@ def redactor_of(path: Path) -> Redactor:
         config = configuration.load(path)
     except NssError:
         return Redactor(found)
-    for file in _files(config):
-        found += _texts(file)
+    for held in config.settings():
+        if held.role.is_secret and held.file is not None:
+            found += _texts(held.file)
     found += _stored(credentials_store(config.service.state_directory, config.mcas))
-    for variable in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE"):
-        found.append(os.environ.get(variable, "").encode())
     return Redactor(found)
 
 
@@ -107,21 +116,8 @@ def _named(path: Path) -> list[tuple[str, str]]:
     return [(key, name) for key, name in _NAMED.findall(text) if "\0" not in name]
 
 
-def _files(config: Config) -> Iterable[Path | None]:
-    yield config.mcas.proxy_auth_file
-    yield config.mcas.token_file
-    for source in config.sources:
-        if isinstance(source, HttpSourceConfig):
-            yield source.token_file
-            yield source.basic_file
-    for feed in config.feeds:
-        yield feed.obfuscation_key_file
-
-
-def _texts(file: Path | None) -> Iterable[bytes]:
+def _texts(file: Path) -> Iterable[bytes]:
     """Yield what is in a secret file, whole and the part behind a user's name."""
-    if file is None:
-        return
     try:
         with file.open("rb") as opened:
             data = opened.read(_MAX_BYTES).strip()

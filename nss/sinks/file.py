@@ -25,6 +25,7 @@ from nss.errors import SinkError
 from nss.files.set_aside import Rename, set_aside
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
+from nss.wording import error_text
 
 T = TypeVar("T")
 
@@ -176,7 +177,7 @@ class FileSink:
         try:
             aside = set_aside(self._path, self._rotate_keep, self._rename)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = error_text(error)
             events.file_rotation_failed(self.name, self.destination, reason)
             return False
         self._let_go()
@@ -289,7 +290,7 @@ class FileSink:
             os.close(fd)
 
     def _sentence(self, error: OSError) -> str:
-        return f"writing failed: {(error.strerror or str(error)).lower()} ({self.destination})"
+        return f"writing failed: {error_text(error)} ({self.destination})"
 
 
 def _last_byte(path: str, size_bytes: int) -> bytes:

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Generic, Protocol, TypeVar, cast
 
+from nss.addresses import host_port, listener
 from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
 from nss.sources import events
+from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
 
@@ -80,8 +81,7 @@ class Acceptor(Generic[C]):
         listeners = await listen(self._settings.kind, host, port)
         self.bound_port = listeners[0].getsockname()[1]
         accepting = [
-            asyncio.create_task(self._accept_from(listener, connect, serve))
-            for listener in listeners
+            asyncio.create_task(self._accept_from(opened, connect, serve)) for opened in listeners
         ]
         self.ready.set()
         events.listening(self._settings.name, f"{host}:{self.bound_port}")
@@ -115,7 +115,7 @@ class Acceptor(Generic[C]):
 
     async def _accept_from(
         self,
-        listener: socket.socket,
+        opened: socket.socket,
         connect: Callable[[tuple[str, int]], C],
         serve: Callable[[C, str], Awaitable[None]],
     ) -> None:
@@ -123,14 +123,14 @@ class Acceptor(Generic[C]):
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, address = await loop.sock_accept(listener)
+                accepted, address = await loop.sock_accept(opened)
             except OSError as error:  # out of descriptors, or the peer had gone already
-                self.last_error = f"{kind} source: can't accept: {reason(error)} ({host})"
+                self.last_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
                 events.source_waits(name, self.last_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
             self.last_error = None
-            peer = peer_name(address)
+            peer = host_port(*address[:2])
             if len(self._serving) >= self._max_connections:
                 events.connection_refused(name, peer, self._max_connections)
                 accepted.close()
@@ -181,35 +181,19 @@ async def listen(kind: str, host: str, port: int) -> list[socket.socket]:
         found = await asyncio.get_running_loop().getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        for family, _, _, _, address in dict.fromkeys(found):
-            listener = socket.create_server(
-                (address[0], port), family=family, backlog=BACKLOG_CONNECTIONS
-            )
-            listeners.append(listener)
-            listener.settimeout(0)
-            port = listener.getsockname()[1]
+        for address in dict.fromkeys(str(address[0]) for *_, address in found):
+            listeners.append(listener(address, port, BACKLOG_CONNECTIONS))
+            listeners[-1].settimeout(0)
+            port = listeners[-1].getsockname()[1]
     except OSError as error:
-        for listener in listeners:
-            listener.close()
+        for opened in listeners:
+            opened.close()
         raise SourceError(
-            f"{kind} source: can't listen: {reason(error)} ({host}:{port})",
+            f"{kind} source: can't listen: {error_text(error)} ({host}:{port})",
             tip="choose an address of this machine and a free port; below 1024 the user "
             "that nss runs as needs CAP_NET_BIND_SERVICE",
         ) from error
     return listeners
-
-
-def peer_name(address: tuple[str, int]) -> str:
-    """Return the address of a peer as people write it."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def reason(error: OSError) -> str:
-    """Return the system's words alone; `create_server` adds some of its own."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
 
 
 async def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -224,8 +208,8 @@ async def _stop_accepting(
     accepting: list[asyncio.Task[None]], listeners: list[socket.socket]
 ) -> None:
     await cancel(accepting)
-    for listener in listeners:
-        listener.close()
+    for opened in listeners:
+        opened.close()
 
 
 def _set_options(connection: socket.socket) -> None:

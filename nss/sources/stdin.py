@@ -13,6 +13,7 @@ from nss.config.sources import StdinSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 
 class StdinSource:
@@ -90,7 +91,7 @@ class StdinSource:
             except OSError as error:
                 if blocks:  # they go out first; the error will come again
                     break
-                raise _unreadable(error.strerror or str(error), self._fd) from error
+                raise _unreadable(error_text(error), self._fd) from error
             if not block:
                 return b"".join(blocks), True
             blocks.append(block)

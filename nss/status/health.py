@@ -1,11 +1,11 @@
-"""When the service is healthy: rules over what was seen of it, without clocks or side effects.
+"""When the service is healthy: rules over its status, without clocks or side effects.
 
-Red (`degrades`): a source or a destination tells an error; records wait and none moves; the lag
-grows; the spool is in trouble; an account does not add up. Only told: rejects, a spool that is
-not durable or is full for a moment. An idle source is fine: nobody browses at night.
+Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
+the spool is in trouble; an account does not add up. Only mentioned: rejects, a spool that is not
+durable or is full for a moment. An idle source is fine: nobody browses at night.
 
-`alive` is another matter: it asks whether a restart could help. It never helps against a dead
-collector or a full disk, so neither makes the watchdog bite.
+`alive` is another matter: whether a restart could help. It never helps against a dead collector or
+a full disk, so the watchdog does not restart the service for either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from collections.abc import Iterator, Sequence
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 
 STUCK_SECS = 45.0
-"""Records that wait for so long while none moves are stuck: seen within a minute."""
+"""Records that wait this long while none moves are stuck, so that it shows within a minute."""
 
 LAG_SECS = 60.0
-"""A lag below this is no reason to worry, however it grows."""
+"""A lag below this is fine, however it grows."""
 
 LAG_GROWTH_SECS = 30.0
-"""Seconds by which a lag grows within a minute when a feed is at most half as fast as it must."""
+"""How much a lag grows within a minute when a feed is at most half as fast as it must be."""
 
 
 def judge(
     sources: Sequence[SourceStatus], feeds: Sequence[FeedStatus], spool: SpoolStatus, now: float
 ) -> Health:
-    """Return the health of what was seen at `now` (seconds since the epoch)."""
+    """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, now)),
@@ -48,28 +48,28 @@ def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
 
 
 def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
-    """One reason for why records don't get through, the one nearest to the cause."""
+    """Yield why records don't get through, as near to the cause as is known; then what else is."""
     component, pending = f"feed {feed.name}", _records(feed.pending)
     if feed.last_error is not None:
-        why = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
-        yield Reason(component=component, why=why, since=now - feed.failing_secs)
+        text = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
+        yield Reason(component=component, why=text, since=now - feed.failing_secs)
     elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
-        why = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
-        yield Reason(component=component, why=why, since=now - feed.still_secs)
+        text = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
+        yield Reason(component=component, why=text, since=now - feed.still_secs)
     elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
-        why = (
+        text = (
             f"falls behind: {pending} waiting, the oldest for {feed.lag_secs:.0f} s, "
             f"{feed.lag_growth_secs:.0f} s longer than a minute ago"
         )
-        yield Reason(component=component, why=why, since=now - feed.lag_secs)
+        yield Reason(component=component, why=text, since=now - feed.lag_secs)
     if feed.unaccounted:
-        why = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
-        yield Reason(component=component, why=why)
+        text = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
+        yield Reason(component=component, why=text)
     if feed.advice is not None:
         yield Reason(component=component, why=feed.advice, degrades=False)
     if feed.rejected_lately:
-        why = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
-        yield Reason(component=component, why=why, degrades=False)
+        text = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
+        yield Reason(component=component, why=text, degrades=False)
 
 
 def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
@@ -78,12 +78,12 @@ def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
     elif spool.full:
         # In memory a full spool is how a quick source is held to a feed's pace.
         degrades = spool.durable or spool.full_secs >= STUCK_SECS
-        why = "full: sources wait until feeds have delivered"
+        text = "full: sources wait until feeds have delivered"
         since = now - spool.full_secs
-        yield Reason(component="spool", why=why, since=since, degrades=degrades)
+        yield Reason(component="spool", why=text, since=since, degrades=degrades)
     if not spool.durable:
-        why = "in memory, not durable: what is pending is lost if the process ends"
-        yield Reason(component="spool", why=why, degrades=False)
+        text = "in memory, not durable: what is pending is lost if the process ends"
+        yield Reason(component="spool", why=text, degrades=False)
 
 
 def _records(number: int) -> str:
@@ -91,7 +91,7 @@ def _records(number: int) -> str:
 
 
 def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:
-    """Tell whether everything that stands still has an error, or the right to be slow."""
+    """Return whether everything that stands still has an error, or a right to be slow."""
     if spool.last_error is not None:
         return True
     return not any(

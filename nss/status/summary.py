@@ -1,4 +1,4 @@
-"""What can be known of the running service at one moment, as plain frozen values.
+"""The status of the running service at one moment, as plain frozen values.
 
 Ages and rates are measured with a clock that nobody sets; times of day are seconds since the
 epoch and are for people. Everything here can be written as JSON by orjson and msgspec.
@@ -21,7 +21,7 @@ class Reason:
     since: float | None = None
     """Seconds since the epoch; `None` for what always holds."""
     degrades: bool = True
-    """Whether the service is degraded by it; otherwise it is only told."""
+    """Whether the service is degraded by it; otherwise it is only mentioned."""
 
     def __str__(self) -> str:
         return f"{self.component}: {self.why}"
@@ -29,7 +29,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether records get where they should, and what there is to know about that."""
+    """Whether records get where they should, and the reasons if not."""
 
     ok: bool
     alive: bool
@@ -53,7 +53,7 @@ class SourceStatus:
     """When the last record was accepted, seconds since the epoch; `None`: none yet."""
     last_error: str | None
     failing_secs: float
-    """How long there has been an error without a break."""
+    """How long there has been an error, without a break."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +85,16 @@ class FeedStatus:
     patience_secs: float
     """How long records may wait without anything being wrong: the feed's sink collects them."""
     sending: bool
-    """Whether its sink is at work on lines now, be it slowly."""
+    """Whether its sink is at work on lines now, even if slowly."""
     last_error: str | None
     failing_secs: float
-    """How long there has been an error without a break."""
+    """How long there has been an error, without a break."""
     advice: str | None = None
     """What somebody should know though nothing is wrong, as a sentence."""
 
     @property
     def unaccounted(self) -> int:
-        """Records that the account has lost sight of; anything but 0 is a fault of NSS."""
+        """Records missing from the account; anything but 0 is a fault of NSS."""
         known = self.delivered + self.filtered + self.rejected + self.dropped + self.pending
         return self.accepted - known
 
@@ -108,10 +108,10 @@ class SpoolStatus:
     max_bytes: int
     full: bool
     full_secs: float
-    """How long it has been full without a break."""
+    """How long it has been full, without a break."""
     last_error: str | None
     failing_secs: float
-    """How long there has been an error without a break."""
+    """How long there has been an error, without a break."""
     kept_rejects: int
 
 

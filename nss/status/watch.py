@@ -1,27 +1,25 @@
-"""The watch over parts at work: what they tell now, and for how long and how quickly.
+"""Readings over time: rates, how long conditions have lasted, and the status they make.
 
-`Watch.look` is called about once a second; rates, and how long something has lasted, come from
-what it saw. A gap between two looks counts for at most `MAX_GAP_SECS`, so that a process that was
-paused is not taken for one that hangs.
+`Watch.status` is called about once a second. A gap between two calls counts for at most
+`MAX_GAP_SECS`, so that a process that was paused is not taken for one that hangs.
 """
 
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nss.batch import Account
 from nss.status.health import STUCK_SECS, judge
-from nss.status.readings import FeedPart, WatchedFeed, WatchedSource, WatchedSpool
+from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
 from nss.status.summary import FeedState, FeedStatus, SourceState, SourceStatus, SpoolStatus, Status
 from nss.wording import own_version
 
 RATE_SECS = 10.0
-"""Rates are those of about the last so many seconds."""
+"""Over about how many seconds rates are taken."""
 
 MEMORY_SECS = 60.0
-"""For so long numbers are remembered."""
+"""How long numbers are remembered."""
 
 MAX_GAP_SECS = 5.0
 
@@ -38,7 +36,7 @@ class _Trail:
     still_secs: float = 0.0
 
     def add(self, at: float, numbers: tuple[float, ...]) -> None:
-        """Remember numbers, the first of which only falls when it starts anew."""
+        """Remember numbers; when the first of them falls, the part was started anew."""
         if self.samples and numbers[0] < self.samples[-1][1][0]:
             self.samples.clear()
         if not self.samples or at - self.samples[-1][0] >= _MIN_STEP_SECS:
@@ -47,20 +45,20 @@ class _Trail:
             self.samples.popleft()
 
     def growth(self, index: int, number: float, at: float, secs: float) -> tuple[float, float]:
-        """Return by how much a number grew within about `secs`, and within how many exactly."""
+        """Return by how much a number grew within about `secs`, and in how many seconds exactly."""
         for then, numbers in self.samples:
             if at - then <= secs:
                 return number - numbers[index], at - then
         return 0.0, 0.0
 
     def rate(self, index: int, number: float, at: float) -> float:
-        """Return by how much a number grew a second."""
+        """Return by how much a number grows a second."""
         grown, secs = self.growth(index, number, at, RATE_SECS)
         return max(0.0, grown / secs) if secs >= _MIN_STEP_SECS else 0.0
 
 
 class Watch:
-    """Looks at the parts of one service, from its start to its end."""
+    """Watches the parts of one service, from its start to its end."""
 
     def __init__(
         self,
@@ -73,111 +71,101 @@ class Watch:
         self._clock = clock
         self._now = now
         self._started_at = now()
-        self._version = own_version()
+        self._version = own_version() or "not installed"
         self._looked_at: float | None = None
         self._sources: dict[str, _Trail] = {}
         self._feeds: dict[str, _Trail] = {}
         self._full_secs = 0.0
         self._spool_failing_secs = 0.0
 
-    def look(
-        self, sources: Iterable[WatchedSource], feeds: Iterable[WatchedFeed], spool: WatchedSpool
-    ) -> None:
-        """Take note of what the parts tell now."""
-        at = self._clock()
+    def status(self, reading: ServiceReading) -> Status:
+        """Take note of what the parts read now, and return what is known of the service."""
+        at, now = self._clock(), self._now()
         gap = 0.0 if self._looked_at is None else min(at - self._looked_at, MAX_GAP_SECS)
         self._looked_at = at
-        before, self._sources = self._sources, {}
-        for source in sources:
-            name = source.settings.name
-            self._sources[name] = trail = before.get(name) or _Trail()
-            trail.failing_secs = _held(trail.failing_secs, gap, source.part.last_error is not None)
-            trail.add(at, (source.intake.records, source.intake.data_bytes))
-        before, self._feeds = self._feeds, {}
-        for feed in feeds:
-            name = feed.settings.name
-            self._feeds[name] = trail = before.get(name) or _Trail()
-            _look_at_feed(trail, feed.part, at, gap)
-        self._full_secs = _held(self._full_secs, gap, spool.full)
-        failing = spool.last_error is not None
-        self._spool_failing_secs = _held(self._spool_failing_secs, gap, failing)
-
-    def status(
-        self,
-        sources: Iterable[WatchedSource],
-        feeds: Iterable[WatchedFeed],
-        spool: WatchedSpool,
-    ) -> Status:
-        """Look, and return what is known."""
-        sources, feeds = tuple(sources), tuple(feeds)
-        self.look(sources, feeds, spool)
-        at, now = self._clock(), self._now()
-        told_sources = tuple(self._source(source, at, now) for source in sources)
-        told_feeds = tuple(self._feed(feed, at) for feed in feeds)
-        told_spool = self._spool(spool)
+        # What is known of parts that are gone is forgotten.
+        self._sources = {
+            part.name: self._sources.get(part.name, _Trail()) for part in reading.sources
+        }
+        self._feeds = {part.name: self._feeds.get(part.name, _Trail()) for part in reading.feeds}
+        sources = tuple(self._source(source, at, gap, now) for source in reading.sources)
+        feeds = tuple(self._feed(feed, at, gap) for feed in reading.feeds)
+        spool = self._spool(reading.spool, gap)
         return Status(
             version=self._version,
             pid=os.getpid(),
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(told_sources, told_feeds, told_spool, now),
-            sources=told_sources,
-            feeds=told_feeds,
-            spool=told_spool,
+            health=judge(sources, feeds, spool, now),
+            sources=sources,
+            feeds=feeds,
+            spool=spool,
         )
 
-    def _source(self, source: WatchedSource, at: float, now: float) -> SourceStatus:
-        trail, intake = self._sources[source.settings.name], source.intake
-        idle = intake.last_at is None or now - intake.last_at > RATE_SECS
+    def _source(self, source: SourceReading, at: float, gap: float, now: float) -> SourceStatus:
+        trail = self._sources[source.name]
+        trail.failing_secs = _held(trail.failing_secs, gap, source.last_error is not None)
+        trail.add(at, (source.records, source.data_bytes))
+        idle = source.last_at is None or now - source.last_at > RATE_SECS
         state: SourceState = "idle" if idle else "reading"
-        if source.task.done():
+        if source.ended:
             state = "ended"
-        if source.part.last_error is not None:
+        if source.last_error is not None:
             state = "failing"
         return SourceStatus(
-            name=source.settings.name,
-            kind=source.settings.kind,
+            name=source.name,
+            kind=source.kind,
             state=state,
-            records=intake.records,
-            data_bytes=intake.data_bytes,
-            records_per_sec=trail.rate(0, intake.records, at),
-            bytes_per_sec=trail.rate(1, intake.data_bytes, at),
-            last_at=intake.last_at,
-            last_error=source.part.last_error,
+            records=source.records,
+            data_bytes=source.data_bytes,
+            records_per_sec=trail.rate(0, source.records, at),
+            bytes_per_sec=trail.rate(1, source.data_bytes, at),
+            last_at=source.last_at,
+            last_error=source.last_error,
             failing_secs=trail.failing_secs,
         )
 
-    def _feed(self, feed: WatchedFeed, at: float) -> FeedStatus:
-        trail, part, sink = self._feeds[feed.settings.name], feed.part, feed.settings.sink
-        account, lag_secs = part.cursor.account, part.cursor.lag_secs
-        pending = part.cursor.pending_records
-        rate = trail.rate(0, _moved(account), at)
+    def _feed(self, feed: FeedReading, at: float, gap: float) -> FeedStatus:
+        trail, account = self._feeds[feed.name], feed.account
+        # Records that moved on; a full spool drops also for a feed that hangs.
+        moved = account.delivered + account.filtered + account.rejected
+        progress = (moved, feed.handed_over)
+        # Records that come while nothing waits have not stood still yet.
+        still = feed.pending > 0 and progress == trail.progress
+        trail.still_secs = _held(trail.still_secs, gap, still)
+        trail.progress = progress if feed.pending else ()
+        trail.failing_secs = _held(trail.failing_secs, gap, feed.last_error is not None)
+        trail.add(at, (moved, account.rejected, feed.lag_secs))
+        rate = trail.rate(0, moved, at)
         return FeedStatus(
-            name=feed.settings.name,
-            kind=sink.kind,
-            destination=part.sink.destination,
-            state=_feed_state(part, trail, moving=bool(pending or rate)),
-            accepted=part.accepted_records,
+            name=feed.name,
+            kind=feed.kind,
+            destination=feed.destination,
+            state=_feed_state(feed, trail.still_secs, rate),
+            accepted=feed.accepted,
             delivered=account.delivered,
             filtered=account.filtered,
             rejected=account.rejected,
             dropped=account.dropped,
-            pending=pending,
+            pending=feed.pending,
             shortened=account.shortened,
             records_per_sec=rate,
             rejected_lately=int(trail.growth(1, account.rejected, at, MEMORY_SECS)[0]),
-            lag_secs=lag_secs,
-            lag_growth_secs=trail.growth(2, lag_secs, at, MEMORY_SECS)[0],
+            lag_secs=feed.lag_secs,
+            lag_growth_secs=trail.growth(2, feed.lag_secs, at, MEMORY_SECS)[0],
             still_secs=trail.still_secs,
-            patience_secs=part.patience_secs,
-            sending=part.sending,
-            last_error=part.last_error,
+            patience_secs=feed.patience_secs,
+            sending=feed.sending,
+            last_error=feed.last_error,
             failing_secs=trail.failing_secs,
-            advice=part.advice,
+            advice=feed.advice,
         )
 
-    def _spool(self, spool: WatchedSpool) -> SpoolStatus:
+    def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:
+        failing = spool.last_error is not None
+        self._full_secs = _held(self._full_secs, gap, spool.full)
+        self._spool_failing_secs = _held(self._spool_failing_secs, gap, failing)
         return SpoolStatus(
             durable=spool.durable,
             used_bytes=spool.used_bytes,
@@ -194,25 +182,9 @@ def _held(secs: float, gap: float, holds: bool) -> float:  # noqa: FBT001 - the 
     return secs + gap if holds else 0.0
 
 
-def _moved(account: Account) -> int:
-    """Return the records that moved on; a full spool drops also for a feed that hangs."""
-    return account.delivered + account.filtered + account.rejected
-
-
-def _look_at_feed(trail: _Trail, feed: FeedPart, at: float, gap: float) -> None:
-    account, cursor = feed.cursor.account, feed.cursor
-    progress = (_moved(account), feed.handed_over)
-    # Records that come while nothing waits have not stood still yet.
-    still = cursor.pending_records > 0 and progress == trail.progress
-    trail.still_secs = _held(trail.still_secs, gap, still)
-    trail.progress = progress if cursor.pending_records else ()
-    trail.failing_secs = _held(trail.failing_secs, gap, feed.last_error is not None)
-    trail.add(at, (_moved(account), account.rejected, cursor.lag_secs))
-
-
-def _feed_state(feed: FeedPart, trail: _Trail, *, moving: bool) -> FeedState:
+def _feed_state(feed: FeedReading, still_secs: float, rate: float) -> FeedState:
     if feed.last_error is not None:
         return "failing"
-    if trail.still_secs >= STUCK_SECS + feed.patience_secs:
+    if still_secs >= STUCK_SECS + feed.patience_secs:
         return "stuck"
-    return "moving" if moving else "idle"
+    return "moving" if feed.pending or rate else "idle"

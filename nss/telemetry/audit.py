@@ -1,26 +1,28 @@
-"""Who changed or tested which setting, and how it came out: one JSON object a line.
+"""Who changed or tested which setting, with which outcome: one JSON object a line.
 
     {"at": "2026-11-24T03:35:04Z", "who": "alice", "uid": 0, "action": "configure-mcas2",
      "outcome": "failed", "reason": "the Client Secret is not the right one (AADSTS7000215)"}
 
-Further facts follow by their names. A secret is never among them.
+Further facts follow under their names. A secret is never among them.
 """
 
 import fcntl
-import logging
 import os
 import pwd
 import stat
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from logging import WARNING
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from nss.files.set_aside import set_aside
-from nss.telemetry.events import count, emit
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import event
+from nss.wording import error_text
 
 MAX_BYTES = 10 << 20
 """From this size on the file is set aside as `.1`, the one before as `.2` and so on."""
@@ -36,7 +38,7 @@ Fact = str | int | float | bool | None
 
 
 class AuditLog:
-    """Appends to `path`; what can't be written is told in the ordinary log.
+    """Appends to `path`; a failure to write is reported in the ordinary log.
 
     Several processes may append to one file. `now` gives seconds since the epoch. A file that root
     makes belongs to the folder's owner. `max_bytes` is the size from which it is set aside.
@@ -56,7 +58,7 @@ class AuditLog:
         self._max_bytes = max_bytes
 
     def write(self, action: str, outcome: str, reason: str = "", **facts: Fact) -> None:
-        """Note what somebody, or the service itself, did and what came of it. Never raises."""
+        """Record what somebody, or the service itself, did, and the outcome. Never raises."""
         entry = {
             "at": datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "who": _person(self._environ),
@@ -69,7 +71,7 @@ class AuditLog:
         try:
             self._append(_line(entry | found | entry))
         except OSError as error:
-            _unwritable(self.path, error.strerror or str(error))
+            _unwritable(str(self.path), error_text(error))
 
     def _append(self, line: bytes) -> None:
         for _ in range(_ATTEMPTS):
@@ -82,7 +84,7 @@ class AuditLog:
         raise OSError("it is set aside again and again")
 
     def _is_appended(self, line: bytes) -> bool:
-        """Append a line; `False` when the file was or had to be set aside, so that it is new."""
+        """Append a line; `False` when the file was or had to be set aside: try the new file."""
         with self._open() as file:
             if not _lock(file):  # whole lines are appended all the same
                 _write(file, line)
@@ -116,7 +118,7 @@ class AuditLog:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Keep other writers out until the file is closed; returns whether that is so."""
+    """Keep other writers out until the file is closed; return whether the lock was had."""
     for _ in range(_ATTEMPTS):
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,7 +130,7 @@ def _lock(file: BinaryIO) -> bool:
 
 
 def _ends_whole(file: BinaryIO, size_bytes: int) -> bool:
-    """Return whether the last line is whole: when the disk was full, it may be not."""
+    """Return whether the last line is whole: after a full disk it may not be."""
     return size_bytes == 0 or os.pread(file.fileno(), 1, size_bytes - 1) == b"\n"
 
 
@@ -145,21 +147,13 @@ def _line(entry: Mapping[str, object]) -> bytes:
         return orjson.dumps({name: ascii(value) for name, value in entry.items()}, option=option)
 
 
-def _unwritable(path: Path, why: str) -> None:
-    """Tell that the audit log can't be written."""
-    count("audit_failures", "audit")
-    emit(
-        logging.WARNING,
-        "audit_unwritable",
-        "audit",
-        "The audit log can't be written.",
-        path=str(path),
-        why=why,
-    )
+@event(WARNING, Counter.AUDIT_FAILURES, name="audit_unwritable", component="audit")
+def _unwritable(path: str, why: str) -> None:
+    """The audit log can't be written."""
 
 
 def _person(environ: Mapping[str, str]) -> str:
-    """Return who is at work: with sudo, who called it."""
+    """Return the person at work: with sudo, its caller."""
     name = environ.get("SUDO_USER")
     if name and os.geteuid() == 0:
         return name

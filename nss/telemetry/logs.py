@@ -14,10 +14,9 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = getattr(record, "facts", {})
         component = getattr(record, "component", record.name)
-        told = "".join(f" {key}={_plain(value)}" for key, value in facts.items())
-        line = (
-            f"{_stamp(record)} {record.levelname.lower()} {component}: {record.getMessage()}{told}"
-        )
+        fields = "".join(f" {key}={_plain(value)}" for key, value in facts.items())
+        head = f"{_stamp(record)} {record.levelname.lower()} {component}:"
+        line = f"{head} {record.getMessage()}{fields}"
         return (
             line if record.exc_info is None else f"{line}\n{self.formatException(record.exc_info)}"
         )
@@ -25,7 +24,7 @@ class _TextFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, object] = {
+        entry: dict[str, object] = {
             "time": _stamp(record),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "log"),
@@ -34,11 +33,11 @@ class _JsonFormatter(logging.Formatter):
             **getattr(record, "facts", {}),
         }
         if record.exc_info is not None:
-            told["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = self.formatException(record.exc_info)
         try:
-            return orjson.dumps(told, default=str).decode()
+            return orjson.dumps(entry, default=str).decode()
         except TypeError:  # a path that is not UTF-8, a number beyond 64 bits
-            return orjson.dumps({key: _printed(value) for key, value in told.items()}).decode()
+            return orjson.dumps({key: _printed(value) for key, value in entry.items()}).decode()
 
 
 def _stamp(record: logging.LogRecord) -> str:
@@ -52,7 +51,7 @@ def _printed(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """Return a fact so that hostile text in it can't break the line or steer a terminal."""
+    """Return a field's text, in which hostile input can't break the line or steer a terminal."""
     text = str(value)
     return text if text.isprintable() and text and " " not in text else ascii(text)
 

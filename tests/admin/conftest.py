@@ -1,11 +1,11 @@
-"""A service that is only told about: parts, clock and operation in the hand, and both loops."""
+"""Stand-ins for a running service: parts, clock and operations moved by hand, on both loops."""
 
 import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,12 @@ import uvloop
 import nss
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded
+from nss.admin.operations import Reloaded, unknown_feed
 from nss.batch import Account
 from nss.config.load import FeedConfig, SourceConfig, parse
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject
+from nss.status.readings import FeedReading, SourceReading, SpoolReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
 from nss.telemetry import events
 
@@ -60,7 +61,7 @@ class Clock:
 
 
 @dataclass
-class FakeIntake:
+class FakeCounts:
     records: int = 0
     data_bytes: int = 0
     last_at: float | None = None
@@ -76,7 +77,18 @@ class FakeSource:
     settings: SourceConfig
     task: asyncio.Task[None]
     part: FakePart = field(default_factory=FakePart)
-    intake: FakeIntake = field(default_factory=FakeIntake)
+    counts: FakeCounts = field(default_factory=FakeCounts)
+
+    def reading(self) -> SourceReading:
+        return SourceReading(
+            name=self.settings.name,
+            kind=self.settings.kind,
+            records=self.counts.records,
+            data_bytes=self.counts.data_bytes,
+            last_at=self.counts.last_at,
+            ended=self.task.done(),
+            last_error=self.part.last_error,
+        )
 
 
 @dataclass
@@ -116,6 +128,23 @@ class FakeFeed:
     settings: FeedConfig
     part: FakeFeedPart = field(default_factory=FakeFeedPart)
 
+    def reading(self) -> FeedReading:
+        part, cursor = self.part, self.part.cursor
+        return FeedReading(
+            name=self.settings.name,
+            kind=self.settings.sink.kind,
+            destination=part.sink.destination,
+            account=cursor.account.copy(),
+            accepted=part.accepted_records,
+            pending=cursor.pending_records,
+            lag_secs=cursor.lag_secs,
+            handed_over=part.handed_over,
+            patience_secs=part.patience_secs,
+            sending=part.sending,
+            last_error=part.last_error,
+            advice=part.advice,
+        )
+
 
 @dataclass
 class FakeSpool:
@@ -125,6 +154,9 @@ class FakeSpool:
     full: bool = False
     last_error: str | None = None
     kept_rejects: int = 0
+
+    def reading(self) -> SpoolReading:
+        return SpoolReading(**asdict(self))
 
 
 SOURCE = SourceStatus(
@@ -202,11 +234,11 @@ REJECT = KeptReject(
 )
 
 
-class FakeOperation:
+class FakeOperations:
     """Says what it was made to say, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.told = STATUS
+        self.current = STATUS
         self.error: Exception | None = None
         self.reloaded = Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
         self.asked: list[tuple[object, ...]] = []
@@ -217,7 +249,7 @@ class FakeOperation:
 
     def status(self) -> Status:
         self._fail()
-        return self.told
+        return self.current
 
     async def reload(self) -> Reloaded:
         self.asked.append(("reload",))
@@ -240,6 +272,9 @@ class FakeOperation:
         return 5, 2
 
     def add_tap(self, tap: Tap) -> None:
+        known = [feed.name for feed in self.current.feeds]
+        if tap.feed is not None and tap.feed not in known:
+            raise unknown_feed(tap.feed, known)
         self.taps.append(tap)
         self.tapped.set()
 
@@ -271,13 +306,13 @@ def socket_path(folder: Path) -> Path:
 
 
 @pytest.fixture
-async def operation() -> FakeOperation:
-    return FakeOperation()
+async def operations() -> FakeOperations:
+    return FakeOperations()
 
 
 @pytest.fixture
-async def control(socket_path: Path, operation: FakeOperation) -> AsyncIterator[ControlServer]:
-    server = ControlServer(socket_path, operation)
+async def control(socket_path: Path, operations: FakeOperations) -> AsyncIterator[ControlServer]:
+    server = ControlServer(socket_path, operations)
     await server.start()
     yield server
     await server.close()

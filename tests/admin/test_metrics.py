@@ -21,7 +21,8 @@ from nss.config.load import Address
 from nss.errors import ServiceError
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
-from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperation
+from nss.telemetry.counters import Counter
+from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperations
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "packaging" / "grafana" / "nss.json"
@@ -39,8 +40,8 @@ def parsed(text: str) -> Samples:
 
 
 @pytest.fixture
-async def server(operation: FakeOperation) -> AsyncIterator[MetricsServer]:
-    made = MetricsServer(Address("127.0.0.1", 0), operation)
+async def server(operations: FakeOperations) -> AsyncIterator[MetricsServer]:
+    made = MetricsServer(Address("127.0.0.1", 0), operations)
     await made.start()
     yield made
     await made.close()
@@ -53,18 +54,18 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-async def test_metrics_tell_the_whole_status(
-    http: httpx.AsyncClient, operation: FakeOperation
+async def test_metrics_show_the_whole_status(
+    http: httpx.AsyncClient, operations: FakeOperations
 ) -> None:
-    events.count("sink_failures", "mcas", 3)
-    operation.told = replace(STATUS, feeds=(FEED,))
+    events.count(Counter.SINK_FAILURES, "mcas", 3)
+    operations.current = replace(STATUS, feeds=(FEED,))
 
     answer = await http.get("/metrics")
 
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     source, feed = ("source", "web"), ("feed", "mcas")
-    assert {one: value for one, value in parsed(answer.text).items() if one[0][:3] == "nss"} == {
+    assert {key: value for key, value in parsed(answer.text).items() if key[0][:3] == "nss"} == {
         ("nss_build_info", (("version", "1.2.3"),)): 1.0,
         ("nss_start_time_seconds", ()): NOW - 3700,
         ("nss_health", ()): 1.0,
@@ -93,8 +94,8 @@ async def test_metrics_tell_the_whole_status(
     }
 
 
-async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOperation) -> None:
-    operation.told = replace(
+async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.current = replace(
         STATUS,
         health=Health(ok=False, alive=False),
         sources=(replace(SOURCE, last_error="gone", last_at=None),),
@@ -102,12 +103,12 @@ async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOper
         spool=replace(SPOOL, last_error="No space left", full=True, durable=False),
     )
 
-    told = parsed((await http.get("/metrics")).text)
+    scraped = parsed((await http.get("/metrics")).text)
 
-    assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in told
+    assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in scraped
     assert {
         name: value
-        for (name, _), value in told.items()
+        for (name, _), value in scraped.items()
         if name.endswith(("_health", "_alive", "_failing", "_full", "_durable", "_still_seconds"))
     } == {
         "nss_health": 0.0,
@@ -122,19 +123,19 @@ async def test_metrics_tell_trouble(http: httpx.AsyncClient, operation: FakeOper
 
 
 async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:
-    told = parsed((await http.get("/metrics")).text)
-    assert told["process_resident_memory_bytes", ()] > 1_000_000
-    assert told["process_open_fds", ()] > 2
+    scraped = parsed((await http.get("/metrics")).text)
+    assert scraped["process_resident_memory_bytes", ()] > 1_000_000
+    assert scraped["process_open_fds", ()] > 2
 
 
 @pytest.mark.parametrize("degraded", [False, True])
-async def test_health_is_told_with_its_reasons(
-    http: httpx.AsyncClient, operation: FakeOperation, *, degraded: bool
+async def test_health_is_shown_with_its_reasons(
+    http: httpx.AsyncClient, operations: FakeOperations, *, degraded: bool
 ) -> None:
-    operation.told = DEGRADED if degraded else STATUS
+    operations.current = DEGRADED if degraded else STATUS
     answer = await http.get("/healthz")
     assert answer.status_code == (503 if degraded else 200)
-    assert answer.json() == orjson.loads(orjson.dumps(operation.told.health))
+    assert answer.json() == orjson.loads(orjson.dumps(operations.current.health))
 
 
 @pytest.mark.parametrize(
@@ -147,12 +148,12 @@ async def test_health_is_told_with_its_reasons(
 )
 async def test_ready_means_that_records_are_accepted(
     http: httpx.AsyncClient,
-    operation: FakeOperation,
+    operations: FakeOperations,
     spool: SpoolStatus,
     status: int,
     reasons: list[str],
 ) -> None:
-    operation.told = replace(DEGRADED, spool=spool)
+    operations.current = replace(DEGRADED, spool=spool)
     answer = await http.get("/readyz")
     assert (answer.status_code, answer.json()) == (status, {"ok": not reasons, "reasons": reasons})
 
@@ -163,25 +164,25 @@ async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None
     assert (await http.post("/metrics")).status_code == 405
 
 
-async def test_a_port_that_is_taken_is_told_with_what_to_do(operation: FakeOperation) -> None:
+async def test_a_port_that_is_taken_is_reported_with_what_to_do(operations: FakeOperations) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = MetricsServer(Address("127.0.0.1", port), operation)
+        server = MetricsServer(Address("127.0.0.1", port), operations)
         with pytest.raises(ServiceError) as raised:
             await server.start()
         await server.close()
     assert str(raised.value) == (
-        f"metrics: can't listen: Address already in use (127.0.0.1:{port})\n"
+        f"metrics: can't listen: address already in use (127.0.0.1:{port})\n"
         "Try: set service.metrics_listen to a free address of this machine"
     )
 
 
-async def test_a_port_is_free_again_at_the_end(operation: FakeOperation) -> None:
-    first = MetricsServer(Address("127.0.0.1", 0), operation)
+async def test_a_port_is_free_again_at_the_end(operations: FakeOperations) -> None:
+    first = MetricsServer(Address("127.0.0.1", 0), operations)
     await first.start()
     assert first.bound_port
     await first.close()
-    second = MetricsServer(Address("127.0.0.1", first.bound_port), operation)
+    second = MetricsServer(Address("127.0.0.1", first.bound_port), operations)
     await second.start()
     await second.close()
 
@@ -198,35 +199,35 @@ async def test_a_server_that_is_closed_while_a_client_stays_does_not_wait_for_it
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
-    for one in METRICS:
-        assert re.fullmatch(r"nss_[a-z]+(_[a-z]+)*", one.name)
-        assert one.name.endswith("_total") == (one.kind == "counter")
-        assert one.text.endswith(".")
+    for family in METRICS:
+        assert re.fullmatch(r"nss_[a-z]+(_[a-z]+)*", family.name)
+        assert family.name.endswith("_total") == (family.kind == "counter")
+        assert family.text.endswith(".")
 
 
-def test_the_page_tells_of_every_metric_what_the_code_does() -> None:
+def test_the_page_says_of_every_metric_what_the_code_does() -> None:
     rows = re.findall(
         r"^\| `(nss_\w+)` \| (\w+) \| (.*?) \| (.*) \|$",
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert rows == [
-        (one.name, one.kind, ", ".join(f"`{label}`" for label in one.labels), one.text)
-        for one in METRICS
+        (family.name, family.kind, ", ".join(f"`{label}`" for label in family.labels), family.text)
+        for family in METRICS
     ]
 
 
 def expressions() -> list[str]:
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    variables = [one["query"] for one in dashboard["templating"]["list"]]
-    queries = [one["query"] for one in variables if isinstance(one, dict)]
+    variables = [variable["query"] for variable in dashboard["templating"]["list"]]
+    queries = [query["query"] for query in variables if isinstance(query, dict)]
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     return queries + panels
 
 
 async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncClient) -> None:
-    told = {name for name, _ in parsed((await http.get("/metrics")).text)}
-    told.add(metrics.EVENTS.name)
+    scraped = {name for name, _ in parsed((await http.get("/metrics")).text)}
+    scraped.add(metrics.EVENTS.name)
 
     asked = {
         name
@@ -235,11 +236,11 @@ async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncCl
     }
 
     assert len(asked) > 15
-    assert asked - told == set()
+    assert asked - scraped == set()
 
 
 def test_the_dashboard_asks_only_for_labels_that_its_metrics_have() -> None:
-    labels = {one.name: set(one.labels) for one in METRICS}
+    labels = {family.name: set(family.labels) for family in METRICS}
     for expression in expressions():
         grouped = {
             label.strip()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.admin.systemd import Notify
+from nss.admin.systemd import Notifier
 from nss.telemetry import events
 from tests.admin.conftest import Clock
 
@@ -37,8 +37,8 @@ def systemd(request: pytest.FixtureRequest, folder: Path) -> Iterator[Systemd]:
     made.close()
 
 
-def test_each_step_of_a_life_is_told(systemd: Systemd) -> None:
-    notify = Notify(systemd.environ, clock=Clock(12.345678))
+def test_each_step_of_a_life_is_reported(systemd: Systemd) -> None:
+    notify = Notifier(systemd.environ, clock=Clock(12.345678))
     notify.ready()
     notify.status("healthy:\n 3 records/s")
     notify.reloading()
@@ -53,7 +53,7 @@ def test_each_step_of_a_life_is_told(systemd: Systemd) -> None:
 
 
 async def test_the_watchdog_is_fed_while_the_service_is_alive(systemd: Systemd) -> None:
-    notify = Notify(systemd.environ | {"WATCHDOG_USEC": "30000"})
+    notify = Notifier(systemd.environ | {"WATCHDOG_USEC": "30000"})
     looks = iter([True, True, False])
     withheld = asyncio.Event()
 
@@ -89,12 +89,12 @@ async def test_the_watchdog_is_fed_while_the_service_is_alive(systemd: Systemd) 
 def test_a_watchdog_counts_only_when_it_is_meant_for_us(
     environ: dict[str, str], secs: float | None
 ) -> None:
-    assert Notify(environ).watchdog_secs == secs
+    assert Notifier(environ).watchdog_secs == secs
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "nonsense"}])
 async def test_without_a_service_manager_nothing_happens(environ: dict[str, str]) -> None:
-    notify = Notify(environ | {"WATCHDOG_USEC": "1000"})
+    notify = Notifier(environ | {"WATCHDOG_USEC": "1000"})
     notify.ready()
     notify.reloading()
     notify.status("x")
@@ -105,7 +105,7 @@ async def test_without_a_service_manager_nothing_happens(environ: dict[str, str]
 
 
 def test_a_service_manager_that_is_gone_is_counted_and_hurts_nothing(folder: Path) -> None:
-    notify = Notify({"NOTIFY_SOCKET": str(folder / "gone")})
+    notify = Notifier({"NOTIFY_SOCKET": str(folder / "gone")})
     notify.ready()
     notify.close()
     assert events.counters["notify_failures", "service"] == 1

@@ -23,7 +23,16 @@ COMMANDS = [
     *("test-firewall", "collect-diagnostics", "checkversion", "troubleshoot"),
 ]
 
-HEAVY = ("httpx", "msgspec", "uvloop", "asyncio", "rich", "orjson", "nss.service", "formats.render")
+HEAVY = (
+    "httpx",
+    "msgspec",
+    "uvloop",
+    "asyncio",
+    "rich",
+    "orjson",
+    "nss.service",
+    "formats.rendering",
+)
 """What `--help` must not wait for."""
 
 CONFIG = """\
@@ -217,7 +226,7 @@ def test_a_configuration_that_is_not_there_is_missing_input(nss: Nss, command: s
 
     assert (ran.returncode, ran.stdout) == (66, b"")
     assert ran.stderr.splitlines()[0] == (
-        b"nss: configuration: No such file or directory (gone.toml)"
+        b"nss: configuration: no such file or directory (gone.toml)"
     )
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from formats import presets
-from nss.config.files import Unfit, load_format, read_obfuscation_key
+from nss.config.files import UnfitFile, load_format, read_obfuscation_key
 from nss.config.load import FormatChoice, Problem, parse
 from nss.config.machine import check_environment
 
@@ -252,7 +252,7 @@ def test_an_unfit_obfuscation_key_is_told_without_its_text(
     assert problems(feed("obfuscation_key_file = 'key'"), tmp_path) == [
         Problem("feeds.mcas.obfuscation_key_file", str(file), why)
     ]
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(UnfitFile) as caught:
         read_obfuscation_key(file)
     assert str(caught.value) == f"obfuscation key {file}: {why}"
 
@@ -270,7 +270,7 @@ def test_a_format_is_loaded_by_whichever_way_it_was_chosen(tmp_path: Path) -> No
 
 
 def test_a_format_file_that_went_away_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(UnfitFile) as caught:
         load_format(FormatChoice("file", str(tmp_path / "own.fof")))
     assert str(caught.value) == f"feed format {tmp_path}/own.fof: no such file or directory"
 

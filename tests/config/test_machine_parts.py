@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from nss.config.files import Unfit, read_basic, read_token
+from nss.config.files import UnfitFile, read_basic, read_token
 from nss.config.load import ConfigProblems, Problem, parse
 from nss.config.machine import check_environment
 
@@ -189,7 +189,7 @@ def test_an_unfit_token_is_told_without_its_text(
     assert problems(tmp_path, source=f"{HTTP}token_file = 'token'") == [
         Problem("sources.web.token_file", str(file), why)
     ]
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(UnfitFile) as caught:
         read_token(file)
     assert str(caught.value) == f"token {file}: {why}"
 
@@ -234,7 +234,7 @@ def test_unfit_user_and_password_are_told_without_their_text(
     assert problems(tmp_path, source=f"{HTTP}basic_file = 'password'") == [
         Problem("sources.web.basic_file", str(file), why)
     ]
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(UnfitFile) as caught:
         read_basic(file)
     assert str(caught.value) == f"user and password {file}: {why}"
 

@@ -41,19 +41,19 @@ def toml_value(text: str) -> object:
 @pytest.mark.parametrize("entry", SETTINGS)
 def test_a_default_is_a_value_that_its_setting_takes(entry: Declared) -> None:
     if entry.default is MISSING or entry.default is None:
-        assert entry.setting.example or entry.setting.absent
+        assert entry.example.text or entry.example.absent
     else:
-        assert entry.setting.kind.read(toml_value(entry.shown_default)) == entry.default
+        assert entry.kind.read(toml_value(entry.shown_default)) == entry.default
 
 
-@pytest.mark.parametrize("entry", [one for one in SETTINGS if one.values[0].setting.example])  # type: ignore[union-attr]
+@pytest.mark.parametrize("entry", [one for one in SETTINGS if one.values[0].example.text])  # type: ignore[union-attr]
 def test_an_example_is_a_value_that_its_setting_takes(entry: Declared) -> None:
-    entry.setting.kind.read(toml_value(entry.setting.example))
+    entry.kind.read(toml_value(entry.example.text))
 
 
 @pytest.mark.parametrize("entry", SETTINGS)
 def test_a_description_is_one_or_more_sentences(entry: Declared) -> None:
-    assert re.fullmatch(r"(?s)[A-Z<].*\.", entry.setting.description)
+    assert re.fullmatch(r"(?s)[A-Z<].*\.", entry.description)
 
 
 def test_the_reference_page_is_what_the_declarations_say() -> None:
@@ -138,9 +138,9 @@ def test_every_commented_line_of_the_sample_is_the_default_or_the_example() -> N
         for entry in declared(section):
             if entry.key not in table or (section, entry.key) in set_for_good:
                 continue
-            kind, setting = entry.setting.kind, entry.setting
+            kind = entry.kind
             right = (
-                kind.read(toml_value(setting.example))
+                kind.read(toml_value(entry.example.text))
                 if entry.default is MISSING or entry.default is None
                 else entry.default
             )

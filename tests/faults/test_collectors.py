@@ -11,7 +11,9 @@ from formats import presets
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
 from nss.batch import Batch
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.delivery import LineDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.lab.generator import RecordGenerator
 from tests.crash.collectors import TcpCollector, UdpCollector, until
 from tests.crash.conftest import free_ports
@@ -149,7 +151,7 @@ async def test_records_wait_while_the_name_is_gone_and_go_when_it_is_back(
     target = ("collector.example.com", udp.port)
     destination = udp_sink([target], resolve=resolve)
     origin = Origin(json_names(), FeedSettings(presets.load("QRADAR"), None))
-    feed = Feed("out", cursor, destination, {"web": origin})
+    feed = Feed("out", cursor, {"web": origin}, LineDelivery(destination))
     running = asyncio.create_task(feed.run())
     data = RecordGenerator(1).batch(100)
     await spool.append(Batch("web", data, 100))

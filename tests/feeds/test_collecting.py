@@ -12,8 +12,9 @@ from formats import filters, language
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
 from nss.batch import Account, Batch
-from nss.feeds.collecting import CollectingFeed
-from nss.feeds.feed import Origin
+from nss.feeds.collecting import CollectedDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.spool.durable.spool import DurableSpool
 from tests.parts import durable_spool
@@ -24,7 +25,7 @@ DUE_RECORDS = 10
 
 @dataclass
 class Collecting:
-    """A sink that is due at ten lines, and delivers unless it is told to fail."""
+    """A sink that is due at ten lines, and delivers unless a test makes it fail."""
 
     name: str = "up"
     destination: str = "nowhere"
@@ -97,7 +98,7 @@ class Collecting:
 class Bench:
     spool: DurableSpool
     sink: Collecting
-    feed: CollectingFeed
+    feed: Feed
     task: "asyncio.Task[None] | None" = None
     full: bool = False
 
@@ -129,12 +130,11 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     sink = Collecting()
     sink.gate.set()
     found: list[Bench] = []
-    feed = CollectingFeed(
+    feed = Feed(
         "up",
         await spool.cursor("up", ["web"]),
-        sink,
         {"web": Origin(json_names(), settings)},
-        is_full=lambda: found[0].full,
+        CollectedDelivery(sink, lambda: found[0].full),
     )
     found.append(Bench(spool, sink, feed))
     yield found[0]

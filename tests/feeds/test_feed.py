@@ -1,4 +1,4 @@
-"""A feed between a real spool and a sink that answers as it is told."""
+"""A feed between a real spool and a sink whose outcomes are scripted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -12,7 +12,9 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 from nss.batch import Account, Batch
-from nss.feeds.feed import Feed, Origin
+from nss.feeds.delivery import LineDelivery
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool
 from nss.telemetry import events
@@ -80,7 +82,7 @@ class Bench:
         return cls(sink, origins, await spool.cursor("mcas", origins), spool)
 
     def __post_init__(self) -> None:
-        self.feed = Feed("mcas", self.cursor, self.sink, self.origins)
+        self.feed = Feed("mcas", self.cursor, self.origins, LineDelivery(self.sink))
         self.sink.on_send = self.check
 
     def check(self) -> None:
@@ -156,15 +158,15 @@ async def test_what_was_not_sent_is_sent_again_after_the_delay_and_nothing_twice
     )
     bench = await Bench.of(sink, {"web": known()})
     await bench.spool.append(batch(*(record(user) for user in "abcd")))
-    told: list[str | None] = []
-    sink.on_send = lambda: told.append(bench.feed.last_error)
+    errors: list[str | None] = []
+    sink.on_send = lambda: errors.append(bench.feed.last_error)
 
     counts = await bench.run()
 
     lines = [b"%c example.com/" % user for user in b"abcd"]
     assert [sent for sent, _ in sink.sends] == [lines, lines[1:], lines[1:], lines[2:]]
     assert (sink.taken, counts) == (lines, Account(delivered=4))
-    assert told == [None, *["the collector is away"] * 3]
+    assert errors == [None, *["the collector is away"] * 3]
     assert bench.feed.last_error is None
 
 

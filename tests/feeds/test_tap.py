@@ -96,7 +96,7 @@ async def test_a_viewer_that_does_not_look_costs_a_bounded_queue() -> None:
 
 
 @pytest.mark.parametrize("kind", ["records", "lines"])
-async def test_a_huge_record_is_cut_and_its_length_told(kind: TapKind) -> None:
+async def test_a_huge_record_is_cut_and_its_length_reported(kind: TapKind) -> None:
     tap = Tap(kind=kind)
     tap.show("mcas", b"x" * 1_000_000 + b"\n", [b"x" * 1_000_000])
     assert await seen(tap) == [Seen("mcas", b"x" * SHOWN_MAX_BYTES, 1_000_000, 0)]

@@ -56,7 +56,7 @@ async def test_a_file_is_not_read_twice_after_a_restart(bench: Bench) -> None:
     assert row(bench.folder, "SELECT accepted FROM sources") == (100,)
 
 
-async def test_a_feed_that_is_gone_at_the_start_is_told_and_its_records_stay_for_a_replay(
+async def test_a_feed_that_is_gone_at_the_start_is_reported_and_its_records_stay_for_a_replay(
     bench: Bench, dead_port: int
 ) -> None:
     (bench.folder / "web.log").write_bytes(RecordGenerator(1).batch(20))
@@ -66,11 +66,11 @@ async def test_a_feed_that_is_gone_at_the_start_is_told_and_its_records_stay_for
     assert await running.ended() == 75
 
     again = await bench.start(SPOOL, file_source("web", follow=True), file_feed("out"))
-    told = [one for one in again.events if one["event"] == "records_left_behind"]
+    logged = [one for one in again.events if one["event"] == "records_left_behind"]
     again.send_signal(signal.SIGTERM)
     assert await again.ended() == 0
 
-    assert [(one["component"], one["pending"]) for one in told] == [("mcas", 20)]
+    assert [(one["component"], one["pending"]) for one in logged] == [("mcas", 20)]
     assert row(bench.folder, "SELECT sum(records), count(passed_at) FROM batches") == (20, 1)
     assert row(bench.folder, "SELECT feed FROM cursors") == ("out",)
 

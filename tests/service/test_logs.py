@@ -50,9 +50,9 @@ def test_hostile_facts_stay_on_their_line_of_json(why: str) -> None:
     events.reload_refused("/etc/nss/nss.toml", why)
 
     assert stream.getvalue().count("\n") == 1
-    told = orjson.loads(stream.getvalue())
-    assert (told["level"], told["event"]) == ("warning", "reload_refused")
-    assert told["why"] == (ascii(why) if why == HOSTILE else why)
+    entry = orjson.loads(stream.getvalue())
+    assert (entry["level"], entry["event"]) == ("warning", "reload_refused")
+    assert entry["why"] == (ascii(why) if why == HOSTILE else why)
 
 
 def test_a_level_keeps_what_is_below_it_out() -> None:
@@ -67,7 +67,7 @@ def test_a_level_keeps_what_is_below_it_out() -> None:
     ]
 
 
-def test_what_people_do_is_told_each_time_and_what_records_do_is_held_back() -> None:
+def test_what_people_do_is_reported_each_time_and_what_records_do_is_held_back() -> None:
     stream = io.StringIO()
     logs.configure("json", "info", stream)
 
@@ -75,16 +75,16 @@ def test_what_people_do_is_told_each_time_and_what_records_do_is_held_back() -> 
         events.reload_refused("/etc/nss/nss.toml", "why")
         feed_events.record_rejected("mcas", "web", "JSON is truncated", 0, 10)
 
-    told = [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert (told.count("reload_refused"), told.count("record_rejected")) == (3, 1)
+    names = [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert (names.count("reload_refused"), names.count("record_rejected")) == (3, 1)
     assert telemetry.counters["records_rejected", "mcas"] == 3
 
 
-def test_an_unplanned_error_is_told_by_its_kind_and_place_only() -> None:
+def test_an_unplanned_error_is_reported_by_its_kind_and_place_only() -> None:
     try:
         b"private \xff".decode()
     except UnicodeDecodeError as error:
-        why = unplanned(error)
+        reason = unplanned(error)
 
-    assert why.startswith("unplanned UnicodeDecodeError (test_logs.py:")
-    assert "private" not in why
+    assert reason.startswith("unplanned UnicodeDecodeError (test_logs.py:")
+    assert "private" not in reason

@@ -70,15 +70,15 @@ async def test_parts_are_added_changed_and_taken_away(bench: Bench) -> None:
     await grown(bench.folder / "same", 10)
 
     bench.write(sources[0], same, file_feed("changed", preset="CSV"), file_feed("added"))
-    told = await reloaded(running)
+    report = await reloaded(running)
     more = web.write(10)
     dns.write(10)
     for name, lines in {"same": 20, "changed": 30, "added": 10}.items():
         await grown(bench.folder / name, lines)
     await drained(running)
 
-    assert told["ended"] == ["feed changed", "source dns"]
-    assert told["started"] == ["feed changed", "feed added"]
+    assert report["ended"] == ["feed changed", "source dns"]
+    assert report["started"] == ["feed changed", "feed added"]
     assert bench.lines("same") == rendered(web.data, "QRADAR")
     assert bench.lines("added") == rendered(more, "QRADAR")
     changed = bench.lines("changed")
@@ -111,7 +111,7 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
         assert why in str(refused["why"])
     bench.config.unlink()
     running.send_signal(signal.SIGHUP)
-    assert "No such file" in str((await running.told("reload_refused"))["why"])
+    assert "no such file" in str((await running.told("reload_refused"))["why"])
 
     web.write(10)
     await grown(bench.folder / "out", 10)
@@ -214,14 +214,14 @@ async def test_what_a_source_had_read_is_delivered_before_it_is_taken_away(
     assert len(collector.messages) < 200
 
     bench.write(web_source, feed)
-    told = await reloaded(running)
+    report = await reloaded(running)
     await drained(running)
 
-    assert told["ended"] == ["feed mcas", "source dns"]
+    assert report["ended"] == ["feed mcas", "source dns"]
     assert collector.messages == rendered(dns.data, "MCAS")
 
 
-async def test_what_a_feed_that_is_taken_away_can_not_deliver_is_told(
+async def test_what_a_feed_that_is_taken_away_can_not_deliver_is_reported(
     bench: Bench, dead_port: int
 ) -> None:
     web = Writer(bench.folder / "web.log")

@@ -78,7 +78,7 @@ async def test_sigterm_delivers_what_is_pending_before_it_ends(
     assert running.events[-1]["message"] == DRAINED
 
 
-async def test_sigterm_with_a_dead_collector_ends_in_time_and_tells_what_is_pending(
+async def test_sigterm_with_a_dead_collector_ends_in_time_and_says_what_is_pending(
     bench: Bench, dead_port: int
 ) -> None:
     (bench.folder / "web.log").write_bytes(records(50))
@@ -158,7 +158,7 @@ async def test_records_over_tcp_keep_their_order_within_a_connection(bench: Benc
         assert [line for line in lines if line in set(part)] == part
 
 
-async def test_what_can_be_read_of_a_damaged_file_is_delivered_and_the_exit_code_tells(
+async def test_what_can_be_read_of_a_damaged_file_is_delivered_and_the_exit_code_says_so(
     bench: Bench,
 ) -> None:
     data = records(100)
@@ -209,7 +209,7 @@ async def test_nothing_of_a_record_is_in_the_log(bench: Bench, collector: Collec
     assert await running.ended() == 0
     accounts = [account(running, f"f{number}") for number in range(len(lines))]
     assert accounts == [[2, 2, 0, 0, 0], *([[2, 1, 0, 1, 0]] * (len(lines) - 1))]
-    told = [one["event"] for one in running.events]
-    assert told.count("line_shortened") == len(lines)
-    assert told.count("record_rejected") == len(lines) - 1
+    logged = [one["event"] for one in running.events]
+    assert logged.count("line_shortened") == len(lines)
+    assert logged.count("record_rejected") == len(lines) - 1
     assert private.encode() not in running.raw_log

@@ -150,7 +150,7 @@ async def test_a_descriptor_that_cannot_be_read_is_an_error(
     finally:
         os.close(folder)
     assert str(error.value) == (
-        f"stdin source: can't read: Is a directory (descriptor {folder})\n"
+        f"stdin source: can't read: is a directory (descriptor {folder})\n"
         "Try: redirect a file or a pipe to nss"
     )
 

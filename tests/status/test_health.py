@@ -101,7 +101,7 @@ def test_a_lag_degrades_only_while_it_is_large_and_grows(
     assert [reason.component for reason in health(feed=behind).reasons] == degraded
 
 
-def test_a_growing_lag_is_told_with_its_numbers() -> None:
+def test_a_growing_lag_is_reported_with_its_numbers() -> None:
     behind = replace(FEED, lag_secs=600.0, lag_growth_secs=45.0, pending=12_000)
     behind = replace(behind, accepted=behind.accepted + 11_990)
 
@@ -115,21 +115,21 @@ def test_a_growing_lag_is_told_with_its_numbers() -> None:
     )
 
 
-@pytest.mark.parametrize(("accepted", "told"), [(1235, "1 record"), (1230, "-4 records")])
-def test_an_account_that_does_not_add_up_degrades(accepted: int, told: str) -> None:
+@pytest.mark.parametrize(("accepted", "missing"), [(1235, "1 record"), (1230, "-4 records")])
+def test_an_account_that_does_not_add_up_degrades(accepted: int, missing: str) -> None:
     assert health(feed=replace(FEED, accepted=accepted)) == Health(
         ok=False,
         alive=True,
         reasons=(
             Reason(
                 component="feed mcas",
-                why=f"the account does not add up: {told} unaccounted for",
+                why=f"the account does not add up: {missing} unaccounted for",
             ),
         ),
     )
 
 
-def test_rejects_are_told_and_do_not_degrade() -> None:
+def test_rejects_are_reported_and_do_not_degrade() -> None:
     assert health(feed=replace(FEED, rejected_lately=3)) == Health(
         ok=True,
         alive=True,
@@ -143,12 +143,14 @@ def test_rejects_are_told_and_do_not_degrade() -> None:
     )
 
 
-def test_what_degrades_is_told_first() -> None:
+def test_what_degrades_is_reported_first() -> None:
     noisy = replace(FEED, rejected_lately=1)
 
-    told = [str(one) for one in health(feed=noisy, spool=replace(SPOOL, full=True)).reasons]
+    reasons = [
+        str(reason) for reason in health(feed=noisy, spool=replace(SPOOL, full=True)).reasons
+    ]
 
-    assert told == [
+    assert reasons == [
         "spool: full: sources wait until feeds have delivered",
         "feed mcas: 1 record rejected within a minute; see nss rejects",
     ]
@@ -190,9 +192,9 @@ def test_a_feed_that_collects_has_its_time_before_it_is_stuck_or_behind() -> Non
     assert (stuck.ok, stuck.alive, behind.ok, behind.alive) == (False, False, False, True)
 
 
-def test_advice_is_told_and_degrades_nothing() -> None:
-    told = health(feed=replace(FEED, advice="renew it"))
-    assert told == Health(
+def test_advice_is_reported_and_degrades_nothing() -> None:
+    advised = health(feed=replace(FEED, advice="renew it"))
+    assert advised == Health(
         ok=True,
         alive=True,
         reasons=(Reason(component=f"feed {FEED.name}", why="renew it", degrades=False),),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nss.config.load import FeedConfig, SourceConfig
+from nss.status.readings import ServiceReading
 from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.status.watch import Watch
 from tests.admin.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
@@ -23,20 +24,20 @@ class Watched:
         self.udp, self.tcp = FakeFeed(settings[1]), FakeFeed(settings[2])
         self.spool = FakeSpool()
         self.watch = Watch("/etc/nss/nss.toml", clock=self.clock, now=self.now)
-        self.watch.look([self.source], [self.udp, self.tcp], self.spool)
+        self.status()
 
     def wait(self, secs: int, records_per_sec: int = 0, *, delivered: bool = True) -> None:
         """Let time pass with a look every second."""
         for _ in range(secs):
             self.pause(1.0)
-            self.source.intake.records += records_per_sec
-            self.source.intake.data_bytes += records_per_sec * 100
+            self.source.counts.records += records_per_sec
+            self.source.counts.data_bytes += records_per_sec * 100
             if records_per_sec:
-                self.source.intake.last_at = self.now()
+                self.source.counts.last_at = self.now()
             self.udp.part.accept(records_per_sec)
             if delivered:
                 self.udp.part.deliver(records_per_sec)
-            self.watch.look([self.source], [self.udp, self.tcp], self.spool)
+            self.status()
 
     def pause(self, secs: float) -> None:
         """Let time pass without a look."""
@@ -44,7 +45,10 @@ class Watched:
         self.now.secs += secs
 
     def status(self) -> Status:
-        return self.watch.status([self.source], [self.udp, self.tcp], self.spool)
+        feeds = (self.udp.reading(), self.tcp.reading())
+        return self.watch.status(
+            ServiceReading((self.source.reading(),), feeds, self.spool.reading())
+        )
 
     @property
     def feed(self) -> FeedStatus:
@@ -58,7 +62,7 @@ async def watched(settings: Settings) -> AsyncIterator[Watched]:
     made.source.task.cancel()
 
 
-async def test_a_status_tells_everything(watched: Watched) -> None:
+async def test_a_status_says_everything(watched: Watched) -> None:
     watched.wait(20, records_per_sec=100)
     watched.udp.part.accept(5)
     watched.udp.part.cursor.lag_secs = 0.5
@@ -131,7 +135,7 @@ async def test_a_rate_is_that_of_the_last_ten_seconds(watched: Watched) -> None:
 
 async def test_a_counter_that_starts_anew_makes_no_negative_rate(watched: Watched) -> None:
     watched.wait(10, records_per_sec=100)
-    watched.source.intake.records = 7
+    watched.source.counts.records = 7
     assert watched.status().sources[0].records_per_sec == 0.0
     watched.wait(5, records_per_sec=10)
     assert watched.status().sources[0].records_per_sec == 10.0
@@ -200,7 +204,7 @@ async def test_a_wall_clock_that_steps_back_changes_no_duration(watched: Watched
     assert watched.status().health.reasons[0].since == NOW - 86_400
 
 
-async def test_errors_are_told_with_how_long_they_have_lasted(watched: Watched) -> None:
+async def test_errors_are_reported_with_how_long_they_have_lasted(watched: Watched) -> None:
     watched.source.part.last_error = "web.log: Permission denied"
     watched.spool.last_error = "No space left on device"
     watched.wait(7)
@@ -211,7 +215,7 @@ async def test_errors_are_told_with_how_long_they_have_lasted(watched: Watched) 
     assert watched.status().health.ok
 
 
-async def test_how_long_the_spool_is_full_is_told(watched: Watched) -> None:
+async def test_how_long_the_spool_is_full_is_reported(watched: Watched) -> None:
     watched.spool.full = True
     watched.wait(3)
     assert watched.status().spool.full_secs == 3.0
@@ -249,5 +253,5 @@ async def test_a_part_that_is_gone_is_forgotten(watched: Watched) -> None:
     watched.udp.part.accept(1)
     watched.udp.part.last_error = "Connection refused"
     watched.wait(30)
-    watched.watch.look([], [], watched.spool)
+    watched.watch.status(ServiceReading((), (), watched.spool.reading()))
     assert watched.feed.failing_secs == 0.0

@@ -1,18 +1,14 @@
-"""What happens at the control socket and the metrics port, one function an event."""
+"""What happens at the control socket."""
 
-import logging
+from logging import ERROR
 
-from nss.telemetry.events import count, emit
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import event
 
 
-def request_failed(component: str, request: str, where: str) -> None:
-    """Tell that a request ended in an error that nobody planned; the service goes on."""
-    count("requests_failed", component)
-    emit(
-        logging.ERROR,
-        "request_failed",
-        component,
-        "A request of an operator failed; the stream is not touched by it.",
-        request=request,
-        where=where,
-    )
+@event(ERROR, Counter.REQUESTS_FAILED)
+def request_failed(part: str, request: str, where: str) -> None:
+    """An operator's request failed; the stream is not affected.
+
+    It ended in an error that nobody planned.
+    """

@@ -15,13 +15,13 @@ from nss.admin.control import events
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import Listener
 from nss.admin.local_server import LocalServer, encoded
-from nss.admin.operations import Operation, unknown_feed
+from nss.admin.operations import Operations
 from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
 
 MAX_CONNECTIONS = 64
 MAX_REJECTS = 500
-"""An answer has at most so many rejects, of up to 64 KiB each."""
+"""How many rejects an answer has at most, of up to 64 KiB each."""
 
 T = TypeVar("T")
 
@@ -47,11 +47,11 @@ class _Tapping(msgspec.Struct):
 
 
 class ControlServer:
-    """Answers what the control socket at `path` is asked; see the package for the routes."""
+    """Serves the operations at the control socket at `path`; see the package for the routes."""
 
-    def __init__(self, path: Path, operation: Operation) -> None:
+    def __init__(self, path: Path, operations: Operations) -> None:
         self._path = path
-        self._operation = operation
+        self._operations = operations
         self._taps: set[Tap] = set()
         self._listener: Listener | None = None
         self._server: LocalServer | None = None
@@ -82,34 +82,31 @@ class ControlServer:
             self._listener.close()
 
     async def _status(self, _request: Request) -> Response:
-        return _answer(self._operation.status())
+        return _answer(self._operations.status())
 
     async def _reload(self, _request: Request) -> Response:
-        return _answer(await self._operation.reload())
+        return _answer(await self._operations.reload())
 
     async def _replay(self, request: Request) -> Response:
         asked = _asked(request, _Replay)
         if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
             raise UsageError("replay: the time it starts at must be before the one it ends at")
-        return _answer(await self._operation.replay(asked.feed, asked.since, asked.until))
+        return _answer(await self._operations.replay(asked.feed, asked.since, asked.until))
 
     async def _rejects(self, request: Request) -> Response:
         asked = _asked(request, _Chosen)
-        return _answer(await self._operation.rejects(asked.feed, asked.limit))
+        return _answer(await self._operations.rejects(asked.feed, asked.limit))
 
     async def _retry(self, request: Request) -> Response:
-        return _answer(await self._operation.retry_rejects(_asked(request, _Chosen).feed))
+        return _answer(await self._operations.retry_rejects(_asked(request, _Chosen).feed))
 
     async def _tap(self, request: Request) -> Response:
         asked = _asked(request, _Tapping)
-        known = [feed.name for feed in self._operation.status().feeds]
-        if asked.feed is not None and asked.feed not in known:
-            raise unknown_feed(asked.feed, known)
         if "\n" in asked.text:
             raise UsageError("tap: no record or line has a line feed in it to look for")
         tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec)
+        self._operations.add_tap(tap)
         self._taps.add(tap)
-        self._operation.add_tap(tap)
         return StreamingResponse(self._seen(tap), media_type="application/x-ndjson")
 
     async def _seen(self, tap: Tap) -> AsyncIterator[bytes]:
@@ -117,7 +114,7 @@ class ControlServer:
             async for seen in tap:
                 yield msgspec.json.encode(seen) + b"\n"
         finally:
-            self._operation.remove_tap(tap)
+            self._operations.remove_tap(tap)
             self._taps.discard(tap)
 
 

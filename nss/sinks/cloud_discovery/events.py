@@ -1,96 +1,51 @@
-"""What happens to uploads, one function an event: the log line and its counter."""
+"""What happens to uploads."""
 
-import logging
+from logging import ERROR, INFO, WARNING
 
-from nss.telemetry.events import count, emit
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import count, event
 
 
+@event(INFO, Counter.UPLOADS, name="upload_done")
 def uploaded(feed: str, records: int, size_bytes: int, secs: float) -> None:
-    """Tell that a file was uploaded and finalized."""
-    emit(
-        logging.INFO,
-        "upload_done",
-        feed,
-        "A file was uploaded.",
-        records=records,
-        size_bytes=size_bytes,
-        secs=round(secs, 3),
-    )
-    count("uploads", feed)
-    count("upload_bytes", feed, size_bytes)
+    """A file was uploaded."""
+    count(Counter.UPLOAD_BYTES, feed, size_bytes)
 
 
+@event(WARNING, Counter.UPLOAD_FAILURES)
 def upload_failed(feed: str, why: str) -> None:
-    """Tell that a step of an upload failed and is tried again; nothing is lost."""
-    emit(
-        logging.WARNING,
-        "upload_failed",
-        feed,
-        "An upload failed; it is tried again.",
-        why=why,
-    )
-    count("upload_failures", feed)
+    """An upload failed; it is tried again."""
 
 
-def upload_stopped(feed: str, why: str) -> None:
-    """Tell that uploads stop until somebody mends what is wrong; records wait in the spool."""
-    emit(
-        logging.ERROR,
-        "upload_stopped",
-        feed,
-        "Uploads are stopped until somebody mends what is wrong; records wait.",
-        sort=why,
-        why=why,
-    )
-    count("upload_stops", feed)
+@event(ERROR, Counter.UPLOAD_STOPS)
+def upload_stopped(feed: str, why: str) -> str:
+    """Uploads are stopped until somebody fixes what is wrong; records wait."""
+    return why
 
 
+@event(INFO, Counter.UPLOAD_RECOVERIES)
 def upload_recovered(feed: str) -> None:
-    """Tell that uploads that had failed work again."""
-    emit(logging.INFO, "upload_recovered", feed, "Uploads work again.")
-    count("upload_recoveries", feed)
+    """Uploads work again."""
 
 
+@event(INFO, Counter.UPLOADS)
 def upload_finished_late(feed: str, batches: int) -> None:
-    """Tell that an upload that an earlier process had begun is finalized."""
-    emit(
-        logging.INFO,
-        "upload_finished_late",
-        feed,
-        "An upload that was begun before is finalized.",
-        batches=batches,
-    )
-    count("uploads", feed)
+    """An upload that was begun before is finalized.
+
+    An earlier process had begun it.
+    """
 
 
+@event(WARNING, Counter.UPLOAD_REPEATS)
 def upload_repeated(feed: str, status: int) -> None:
-    """Tell that nobody knows whether an upload was finalized, and it is made again."""
-    emit(
-        logging.WARNING,
-        "upload_repeated",
-        feed,
-        "Whether a file was finalized can't be known: it is uploaded again, perhaps twice.",
-        status=status,
-    )
-    count("upload_repeats", feed)
+    """Whether a file was finalized can't be known: it is uploaded again, perhaps twice."""
 
 
+@event(WARNING, name="upload_journal_unreadable")
 def journal_unreadable(feed: str) -> None:
-    """Tell that what an earlier process had uploaded can't be known."""
-    emit(
-        logging.WARNING,
-        "upload_journal_unreadable",
-        feed,
-        "The journal of uploads can't be read: what was uploaded last may be uploaded twice.",
-    )
+    """The journal of uploads can't be read: what was uploaded last may be uploaded twice."""
 
 
+@event(WARNING, name="upload_journal_unwritable")
 def journal_unwritable(feed: str, why: str) -> None:
-    """Tell that an upload could not be noted; a crash now would repeat it."""
-    emit(
-        logging.WARNING,
-        "upload_journal_unwritable",
-        feed,
-        "A finished upload could not be noted: after a crash now it is uploaded twice.",
-        why=why,
-    )
+    """A finished upload could not be noted: after a crash now it is uploaded twice."""

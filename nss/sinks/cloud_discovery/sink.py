@@ -18,7 +18,7 @@ from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
 from nss.https.limiter import Limiter
-from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi, UploadUrl
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
@@ -27,6 +27,7 @@ from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
+from nss.wording import error_text
 
 THROTTLED_SECS = 5.0
 """How long to wait when MCAS asks for fewer requests and names no time."""
@@ -130,7 +131,7 @@ class CloudDiscoverySink:
             try:
                 self._collection.add(lines if fresh == len(lines) else lines[:fresh])
             except OSError as error:
-                return self._later(f"lines can't be collected: {_why(error)}")
+                return self._later(f"lines can't be collected: {error_text(error)}")
         if fresh < len(lines):
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
         return Delivered()
@@ -186,7 +187,7 @@ class CloudDiscoverySink:
         except (Unreachable, UploadExpired) as error:
             return self._later(error.sentence)
         except OSError as error:
-            return self._later(_why(error))
+            return self._later(error_text(error))
         except NssError as error:
             return self._stop(error, tried)
         self._went_well()
@@ -218,7 +219,8 @@ class CloudDiscoverySink:
                     raise
         self._where = self._outgoing = None
         await self._note_delivered()
-        events.uploaded(self.name, outgoing.records, size_bytes, self._clock() - began_at)
+        secs = round(self._clock() - began_at, 3)
+        events.uploaded(self.name, outgoing.records, size_bytes, secs)
         outgoing.close()
 
     async def _finalize(self, api: McasApi, where: UploadUrl) -> None:
@@ -226,7 +228,7 @@ class CloudDiscoverySink:
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
             await api.finalize(where, self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
                 events.upload_repeated(self.name, error.status)
@@ -248,7 +250,7 @@ class CloudDiscoverySink:
             return
         try:
             await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             if not _is_gone(error):
                 raise
             events.upload_repeated(self.name, error.status)
@@ -265,7 +267,7 @@ class CloudDiscoverySink:
         try:
             await asyncio.to_thread(self._journal.finish)
         except OSError as error:  # the next process may upload it again
-            events.journal_unwritable(self.name, _why(error))
+            events.journal_unwritable(self.name, error_text(error))
 
     def _filename(self, outgoing: Collection) -> str:
         at = datetime.fromtimestamp(self._now(), UTC)
@@ -305,10 +307,6 @@ class _NoMore(Unreachable):
     """A file that was put can no longer be finalized."""
 
 
-def _is_gone(error: Refused) -> bool:
+def _is_gone(error: RequestRefused) -> bool:
     """Return whether a finalize was refused because of the URL, not because of us."""
     return error.status in _GONE and error.code != api_errors.NO_DATA_SOURCE
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

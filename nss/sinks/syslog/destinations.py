@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from nss.addresses import host_port
 from nss.config.sinks import SyslogSinkConfig
 from nss.sinks import events
 
@@ -37,8 +38,7 @@ class Endpoint:
     address: str
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        place = f"{host}:{self.port}"
+        place = host_port(self.host, self.port)
         return place if self.address == self.host else f"{place} at {self.address}"
 
 

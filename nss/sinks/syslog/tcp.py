@@ -30,7 +30,7 @@ from nss.sinks.syslog.pacing import pace_of
 from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, ResendBuffer
 from nss.sinks.syslog.tcp_connection import Connection
 from nss.sinks.syslog.tls_stream import TlsStream
-from nss.tls import why
+from nss.tls import error_text
 
 CHUNK_BYTES = 128 * 1024
 """Lines are written in chunks of about this size, or one at a time where one is longer."""
@@ -137,7 +137,7 @@ class SyslogTcpSink:
         try:
             rejected = await self._hand_over(sending, connection)
         except OSError as error:
-            reason = f"sending failed: {why(error)} ({endpoint})"
+            reason = f"sending failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason, reconnect=self._lose(connection, error)) from error
         if connection.age_secs >= STEADY_SECS:
             self._failover.backoff.reset()
@@ -162,7 +162,7 @@ class SyslogTcpSink:
         try:
             await connection.open(self._settings.connect_secs)
         except OSError as error:
-            reason = f"connecting failed: {why(error)} ({endpoint})"
+            reason = f"connecting failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason) from error
         try:
             await self._part()
@@ -233,7 +233,7 @@ class SyslogTcpSink:
         connection.close()
         self._cut(self._resend.lost(connection.confirmed()))
         lines = sum(chunk.lines for chunk in self._resend.owed)
-        events.connection_lost(self.name, str(connection.endpoint), why(error), lines)
+        events.connection_lost(self.name, str(connection.endpoint), error_text(error), lines)
         return isinstance(error, ConnectionError) and connection.age_secs >= STEADY_SECS
 
     def _cut(self, lines: int) -> None:

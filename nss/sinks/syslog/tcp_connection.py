@@ -16,6 +16,7 @@ import sys
 import termios
 from collections.abc import Callable
 
+from nss.addresses import address_family
 from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tls_stream import READ_BYTES, TlsStream
 
@@ -55,9 +56,7 @@ class Connection:
         self._clock = clock
         self._opened_at = math.inf
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(
-            socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET, socket.SOCK_STREAM
-        )
+        self._socket = socket.socket(address_family(endpoint.address), socket.SOCK_STREAM)
         self._outgoing = memoryview(b"")
         self._handed = 0
         self._confirmed = 0

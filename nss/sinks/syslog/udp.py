@@ -23,6 +23,7 @@ from nss.sinks.syslog.failover import SYSTEM, EndpointFailed, Environment, Failo
 from nss.sinks.syslog.header import Header
 from nss.sinks.syslog.pacing import pace_of
 from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
+from nss.wording import error_text
 
 MIN_MESSAGE_BYTES = 480
 """What every syslog receiver must take (RFC 5424 6.1): the limit never falls below this."""
@@ -283,7 +284,7 @@ class SyslogUdpSink:
 def _why(error: OSError) -> str:
     if error.errno in _BUFFERS_FULL:
         return "the send buffers are full"
-    return (error.strerror or str(error)).lower()
+    return error_text(error)
 
 
 def _sentence(endpoint: Endpoint, error: OSError) -> str:

@@ -28,6 +28,7 @@ from nss.sources import events
 from nss.sources.file.logfile import LogFile, Position, kept_position
 from nss.sources.file.rotated import Rotation, renamed, rotations
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 _FINISHED_KEPT = 4
 
@@ -76,7 +77,7 @@ class Follower:
         except OSError as error:
             self.close()
             self.at_end = True
-            reason = f"file source: can't read: {error.strerror or error} ({self._path})"
+            reason = f"file source: can't read: {error_text(error)} ({self._path})"
             self._failed(reason)
             return None
 

@@ -9,6 +9,7 @@ from nss.errors import SourceError
 from nss.sources import events
 from nss.sources.file.logfile import Fingerprint, LogFile, Position, kept_position
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 
 class WholeFile:
@@ -135,9 +136,7 @@ class _Unpacked:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)
+    return error_text(error) if isinstance(error, OSError) else str(error)
 
 
 def _tip(error: Exception) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from nss.addresses import host_port
 from nss.batch import Batch
 from nss.config.sources import HttpSourceConfig
 from nss.sources import Accept, events
@@ -23,7 +24,6 @@ from nss.sources.http.batching import BodyBatcher, Turn
 from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive
 from nss.sources.http.connection import MAX_HEAD_BYTES
 from nss.sources.http.unpack import BrokenBodyError, Unpacker, unpacker
-from nss.sources.listening import peer_name
 
 FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
@@ -154,7 +154,7 @@ class PushRequest:
     """One request: what its head says, and its body."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive, rules: PushRules) -> None:
-        self.peer = peer_name(scope["client"])
+        self.peer = host_port(*scope["client"][:2])
         self.accepted = 0
         """Records that are accepted already: they come twice if the request is repeated."""
         self.body = Body(

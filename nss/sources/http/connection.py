@@ -16,7 +16,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from nss.sources.listening import peer_name
+from nss.addresses import host_port
+from nss.https.serving import server_config
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -36,26 +37,12 @@ OnRefused = Callable[[str, int, str], None]
 """Called for a request that was refused before it was complete: peer, status, reason."""
 
 
-def server_config(app: AsgiApp) -> uvicorn.Config:
-    """Return what the protocol needs of uvicorn's configuration."""
-    config = uvicorn.Config(
-        app,
-        http=HttpConnection,
-        interface="asgi3",
-        # Nothing of these is wanted: no other loop, logging, addresses as headers claim them.
-        loop="none",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        # The source has a limit of its own: uvicorn's 503 has no Retry-After.
-        limit_concurrency=None,
-        timeout_keep_alive=KEEP_ALIVE_SECS,
-    )
-    config.load()
-    return config
+def connection_config(app: AsgiApp) -> uvicorn.Config:
+    """Return what the connection needs of uvicorn's configuration.
+
+    The source counts connections on its own: uvicorn's 503 has no Retry-After.
+    """
+    return server_config(app, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -204,4 +191,4 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._stop_timer()
         self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
-        self._refused(peer_name(self._peer), status.value, reason)
+        self._refused(host_port(*self._peer[:2]), status.value, reason)

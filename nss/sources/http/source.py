@@ -12,7 +12,7 @@ from nss.config.sources import HttpSourceConfig
 from nss.sources import Accept, events
 from nss.sources.http.app import FULL, PushApp, PushRules
 from nss.sources.http.auth import Credentials
-from nss.sources.http.connection import HttpConnection, server_config
+from nss.sources.http.connection import HttpConnection, connection_config
 from nss.sources.listening import Acceptor, cancel
 
 _CONNECTIONS_A_REQUEST = 4
@@ -69,7 +69,7 @@ class HttpSource:
     async def run(self, accept: Accept) -> None:
         """Serve requests until `stop`. Raises `SourceError` when the port can't be had."""
         self._app = PushApp(self._rules, accept, self._acceptor.fail)
-        config = server_config(self._app.serve)
+        config = connection_config(self._app.serve)
         try:
             await self._acceptor.run(partial(self._connection, config), _serve, self._drain)
         finally:

@@ -1,120 +1,62 @@
-"""What happens in spools, one function an event: the log line and its counter."""
+"""What happens in durable spools."""
 
-import logging
+from logging import ERROR, INFO
 
-from nss.telemetry.events import count, emit, log
+from nss.telemetry.counters import Counter
+from nss.telemetry.events import event
 
-_COMPONENT = "spool"
+_SPOOL = "spool"
 
 
+@event(ERROR, Counter.SPOOL_WRITE_FAILURES, name="spool_cannot_write", component=_SPOOL)
 def cannot_write(path: str, why: str) -> None:
-    """Tell that nothing can be accepted; the sources wait."""
-    emit(
-        logging.ERROR,
-        "spool_cannot_write",
-        _COMPONENT,
-        "The spool accepts nothing now: sources wait, and it tries again.",
-        path=path,
-        why=why,
-    )
-    count("spool_write_failures", _COMPONENT)
+    """The spool accepts nothing now: sources wait, and it tries again."""
 
 
+@event(INFO, name="spool_writes_again", component=_SPOOL)
 def writes_again(path: str) -> None:
-    """Tell that a spool that could not write can."""
-    emit(logging.INFO, "spool_writes_again", _COMPONENT, "The spool accepts again.", path=path)
+    """The spool accepts again."""
 
 
+@event(ERROR, name="spool_stopped_uncommitted", component=_SPOOL, always=True)
 def stopped_uncommitted(path: str, why: str) -> None:
-    """Tell that the last moves of cursors could not be written at the stop."""
-    log.error(
-        "The last steps could not be written: some records will be delivered once more.",
-        extra={
-            "event": "spool_stopped_uncommitted",
-            "component": _COMPONENT,
-            "facts": {"path": path, "why": why},
-        },
-    )
+    """The last steps could not be written: some records will be delivered once more.
+
+    They are the last moves of cursors, at the stop.
+    """
 
 
+@event(ERROR, Counter.SPOOL_BREAKS, name="spool_broken", component=_SPOOL)
 def broken(path: str, why: str) -> None:
-    """Tell that the file is damaged beyond single batches."""
-    emit(
-        logging.ERROR,
-        "spool_broken",
-        _COMPONENT,
-        "The spool's file is damaged; the next start saves what is readable.",
-        path=path,
-        why=why,
-    )
-    count("spool_breaks", _COMPONENT)
+    """The spool's file is damaged; the next start saves what is readable."""
 
 
+@event(ERROR, Counter.SPOOL_BREAKS, name="spool_gave_up", component=_SPOOL, always=True)
 def gave_up(path: str, why: str) -> None:
-    """Tell that the writing thread ended of something that nobody planned."""
-    log.error(
-        "The spool writes nothing any more, for a reason that nobody planned.",
-        extra={
-            "event": "spool_gave_up",
-            "component": _COMPONENT,
-            "facts": {"path": path, "why": why},
-        },
-    )
-    count("spool_breaks", _COMPONENT)
+    """The spool has stopped writing, for a reason that nobody planned."""
 
 
+@event(ERROR, Counter.BATCHES_DAMAGED)
 def batch_damaged(feed: str, sequence: int, records: int, why: str) -> None:
-    """Tell that a batch could not be read back; it is set aside, and the rest goes on."""
-    emit(
-        logging.ERROR,
-        "batch_damaged",
-        feed,
-        "A batch in the spool is damaged: its records count as rejected, the rest goes on.",
-        sequence=sequence,
-        records=records,
-        why=why,
-    )
-    count("batches_damaged", feed)
+    """A batch in the spool is damaged: its records count as rejected; the rest continues."""
 
 
+@event(ERROR, Counter.SPOOL_READ_FAILURES, name="spool_cannot_read")
 def cannot_read(feed: str, why: str) -> None:
-    """Tell that reading fails; it is tried again."""
-    emit(
-        logging.ERROR,
-        "spool_cannot_read",
-        feed,
-        "The spool can't be read now; it is tried again.",
-        why=why,
-    )
-    count("spool_read_failures", feed)
+    """The spool can't be read now; it is tried again."""
 
 
+@event(ERROR, Counter.RECORDS_DROPPED, amount="records")
 def records_dropped(feed: str, records: int) -> None:
-    """Tell that a full spool let go of records, as `when_full` says."""
-    emit(
-        logging.ERROR,
-        "records_dropped",
-        feed,
-        "The spool was full and dropped the oldest records.",
-        records=records,
-    )
-    count("records_dropped", feed, records)
+    """The spool was full and dropped the oldest records."""
 
 
-def salvaged(path: str, kept_at: str, batches: int, records: int, lost: list[str]) -> None:
-    """Tell what was saved out of a damaged file, and which sequences were not."""
-    log.error(
-        "The spool's file was damaged: what is readable was saved, the file was set aside.",
-        extra={
-            "event": "spool_salvaged",
-            "component": _COMPONENT,
-            "facts": {
-                "path": path,
-                "set_aside_as": kept_at,
-                "batches_saved": batches,
-                "records_saved": records,
-                "sequences_lost": lost,
-            },
-        },
-    )
-    count("spool_salvages", _COMPONENT)
+@event(ERROR, Counter.SPOOL_SALVAGES, name="spool_salvaged", component=_SPOOL, always=True)
+def salvaged(
+    path: str,
+    set_aside_as: str,
+    batches_saved: int,
+    records_saved: int,
+    sequences_lost: list[str],
+) -> None:
+    """The spool's file was damaged: what is readable was saved; the file was set aside."""

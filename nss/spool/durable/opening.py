@@ -12,6 +12,7 @@ from nss.spool.durable import schema
 from nss.spool.durable.salvage import finish_salvage, salvage
 from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
+from nss.wording import error_text
 
 CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
 """Checked at the start. The blobs have checksums of their own and are checked when read, so that a
@@ -60,7 +61,7 @@ def _lock(path: Path) -> IO[bytes]:
             _check_foreign(path)
         lock = lock_path.open("ab")
     except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
+        raise _unusable(path, error_text(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -9,7 +9,7 @@ RAW = 0
 ZSTD = 1
 
 LEVEL = 1
-"""The level that costs least; see docs/decisions/spool.md."""
+"""Of all levels the one that costs least; see docs/decisions/2026-11-23-durable-spool.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Packed:
 
 
 class Damaged(Exception):  # noqa: N818 - it is a fact about the blob
-    """A blob does not hold what was written to it."""
+    """A blob does not hold what was put into it."""
 
 
 class Packer:
@@ -42,7 +42,7 @@ class Packer:
     def unpack(self, packed: Packed, data_bytes: int) -> bytes:
         """Return the records, which are `data_bytes` long. Raises `Damaged`.
 
-        Values of a damaged row may have any type.
+        What is in a damaged row may be of any type.
         """
         if not isinstance(packed.data, bytes):
             raise Damaged("its blob is none")

@@ -41,7 +41,7 @@ def test_the_mode_is_that_from_the_moment_the_file_is_there(socket_path: Path) -
     script = """
 import os, sys
 from pathlib import Path
-from nss.control.listener import Listener
+from nss.admin.control.listener import Listener
 calls = []
 sys.addaudithook(lambda event, _: calls.append(event))
 os.umask(0)
@@ -129,11 +129,11 @@ def test_a_path_has_the_length_that_a_socket_can_have(folder: Path, extra: int) 
     )
 
 
-def test_a_folder_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(folder: Path) -> None:
     path = folder / "gone" / "control.sock"
     with pytest.raises(NssError) as refused:
         Listener(path)
     assert str(refused.value) == (
-        f"control socket: can't listen: No such file or directory ({path})\n"
+        f"control socket: can't listen: no such file or directory ({path})\n"
         "Try: set service.control_socket to another path, or to off"
     )

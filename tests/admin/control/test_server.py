@@ -27,7 +27,7 @@ from nss.errors import (
 from nss.feeds.tap import Seen, TapKind
 from nss.spool import SpoolError
 from nss.telemetry import events
-from tests.admin.conftest import DEGRADED, REJECT, STATUS, FakeOperation
+from tests.admin.conftest import DEGRADED, REJECT, STATUS, FakeOperations
 
 KINDS = (
     *(UsageError, DataError, InputMissing, SourceError, SinkError, SpoolError),
@@ -66,85 +66,85 @@ def test_a_status_can_be_dumped_by_orjson() -> None:
     }
 
 
-async def test_a_status_arrives_as_it_was_told(
-    client: ControlClient, operation: FakeOperation
+async def test_a_status_arrives_as_it_was_given(
+    client: ControlClient, operations: FakeOperations
 ) -> None:
     assert await asyncio.to_thread(client.status) == STATUS
-    operation.told = DEGRADED
+    operations.current = DEGRADED
     assert await asyncio.to_thread(client.status) == DEGRADED
 
 
 async def test_a_path_that_is_not_unicode_does_not_hide_the_status(
-    client: ControlClient, operation: FakeOperation
+    client: ControlClient, operations: FakeOperations
 ) -> None:
-    operation.told = replace(STATUS, config="/etc/nss/\udcff.toml")
+    operations.current = replace(STATUS, config="/etc/nss/\udcff.toml")
     assert (await asyncio.to_thread(client.status)).config == "/etc/nss/?.toml"
 
 
-async def test_a_reload_tells_what_it_did(client: ControlClient, operation: FakeOperation) -> None:
+async def test_a_reload_says_what_it_did(client: ControlClient, operations: FakeOperations) -> None:
     done = await asyncio.to_thread(client.reload)
     assert done == Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
-    assert operation.asked == [("reload",)]
+    assert operations.asked == [("reload",)]
 
 
 async def test_a_replay_is_asked_for_exactly(
-    client: ControlClient, operation: FakeOperation
+    client: ControlClient, operations: FakeOperations
 ) -> None:
     records = await asyncio.to_thread(client.replay, "mcas", 1_790_000_000.25, 1_790_000_600.5)
     assert records == 12_345
-    assert operation.asked == [("replay", "mcas", 1_790_000_000.25, 1_790_000_600.5)]
+    assert operations.asked == [("replay", "mcas", 1_790_000_000.25, 1_790_000_600.5)]
 
 
 @pytest.mark.parametrize(("since", "until"), [(2.0, 1.0), (nan, 1.0), (0.0, inf)])
 async def test_a_replay_between_times_that_make_no_sense_is_refused(
-    client: ControlClient, operation: FakeOperation, since: float, until: float
+    client: ControlClient, operations: FakeOperations, since: float, until: float
 ) -> None:
     with pytest.raises(UsageError):
         await asyncio.to_thread(client.replay, "mcas", since, until)
-    assert operation.asked == []
+    assert operations.asked == []
 
 
 async def test_rejects_arrive_with_every_byte(
-    client: ControlClient, operation: FakeOperation
+    client: ControlClient, operations: FakeOperations
 ) -> None:
     everything = replace(REJECT, reject=replace(REJECT.reject, data=bytes(range(256))))
-    operation.kept = [everything, REJECT]
+    operations.kept = [everything, REJECT]
     assert await asyncio.to_thread(client.rejects, "mcas", 10) == [everything, REJECT]
     assert await asyncio.to_thread(client.rejects, None, 100) == [everything, REJECT]
-    assert operation.asked == [("rejects", "mcas", 10), ("rejects", None, 100)]
+    assert operations.asked == [("rejects", "mcas", 10), ("rejects", None, 100)]
 
 
-async def test_a_retry_tells_how_many_could_and_could_not(
-    client: ControlClient, operation: FakeOperation
+async def test_a_retry_says_how_many_could_and_could_not(
+    client: ControlClient, operations: FakeOperations
 ) -> None:
     assert await asyncio.to_thread(client.retry_rejects, None) == (5, 2)
     assert await asyncio.to_thread(client.retry_rejects, "mcas") == (5, 2)
-    assert operation.asked == [("retry", None), ("retry", "mcas")]
+    assert operations.asked == [("retry", None), ("retry", "mcas")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tip", [None, "do it otherwise"])
 async def test_an_error_is_raised_again_as_it_was(
-    client: ControlClient, operation: FakeOperation, kind: type[NssError], tip: str | None
+    client: ControlClient, operations: FakeOperations, kind: type[NssError], tip: str | None
 ) -> None:
-    operation.error = kind("what failed: why (where) é\n  more", tip=tip)
+    operations.error = kind("what failed: why (where) é\n  more", tip=tip)
     error = await failure(client)
-    assert (type(error), str(error), error.tip) == (kind, str(operation.error), tip)
+    assert (type(error), str(error), error.tip) == (kind, str(operations.error), tip)
 
 
 async def test_an_error_of_a_special_kind_arrives_as_its_general_one(
-    client: ControlClient, operation: FakeOperation
+    client: ControlClient, operations: FakeOperations
 ) -> None:
     problem = Problem("feeds.mcas.format", "MCASS", "unknown")
-    operation.error = ConfigProblems([problem], "/etc/nss/nss.toml")
+    operations.error = ConfigProblems([problem], "/etc/nss/nss.toml")
     error = await failure(client)
-    assert (type(error), str(error)) == (ConfigError, str(operation.error))
+    assert (type(error), str(error)) == (ConfigError, str(operations.error))
 
 
-async def test_a_fault_that_nobody_planned_is_told_without_its_text(
-    client: ControlClient, operation: FakeOperation
+async def test_a_fault_that_nobody_planned_is_reported_without_its_text(
+    client: ControlClient, operations: FakeOperations
 ) -> None:
-    operation.error = ValueError("secret record")
+    operations.error = ValueError("secret record")
     error = await failure(client)
     assert type(error) is ServiceError
     assert "ValueError" in str(error)
@@ -162,15 +162,15 @@ async def test_a_fault_that_nobody_planned_is_told_without_its_text(
 )
 @pytest.mark.usefixtures("control")
 async def test_a_question_that_makes_no_sense_is_answered_with_4xx(
-    operation: FakeOperation, socket_path: Path, request_line: bytes
+    operations: FakeOperations, socket_path: Path, request_line: bytes
 ) -> None:
     asked = request_line + b" HTTP/1.1\r\nHost: nss\r\nConnection: close\r\n\r\n"
     answer = await asyncio.to_thread(raw, socket_path, asked)
     assert answer.startswith(b"HTTP/1.1 4")
-    assert (operation.asked, operation.taps) == ([], [])
+    assert (operations.asked, operations.taps) == ([], [])
 
 
-def test_an_unknown_feed_is_told_with_the_nearest_one() -> None:
+def test_an_unknown_feed_is_reported_with_the_nearest_one() -> None:
     assert str(unknown_feed("mcsa", ["siem", "mcas"])) == "feed 'mcsa' is not known\nTry: mcas"
     assert str(unknown_feed("x", ["siem", "mcas"])) == (
         "feed 'x' is not known\nTry: one of mcas, siem"
@@ -179,17 +179,17 @@ def test_an_unknown_feed_is_told_with_the_nearest_one() -> None:
 
 @pytest.mark.parametrize(("kind", "data"), [("lines", b"<\xff>"), ("records", b"\xff")])
 async def test_a_tap_shows_what_passes_and_is_gone_when_nobody_looks(
-    client: ControlClient, operation: FakeOperation, kind: TapKind, data: bytes
+    client: ControlClient, operations: FakeOperations, kind: TapKind, data: bytes
 ) -> None:
     passing = client.tap("mcas", kind, "")
     first = asyncio.create_task(asyncio.to_thread(next, passing))
-    await operation.tapped.wait()
-    operation.taps[0].show("siem", b"other\n", [b"other"])
-    operation.taps[0].show("mcas", b"\xff\n", [b"<\xff>"])
+    await operations.tapped.wait()
+    operations.taps[0].show("siem", b"other\n", [b"other"])
+    operations.taps[0].show("mcas", b"\xff\n", [b"<\xff>"])
     assert await first == Seen("mcas", data, len(data), 0)
     await asyncio.to_thread(passing.close)
-    await operation.untapped.wait()
-    assert operation.taps == []
+    await operations.untapped.wait()
+    assert operations.taps == []
 
 
 async def test_a_tap_at_a_feed_that_is_not_there_is_refused(client: ControlClient) -> None:
@@ -199,14 +199,14 @@ async def test_a_tap_at_a_feed_that_is_not_there_is_refused(client: ControlClien
 
 
 async def test_an_end_of_the_service_ends_taps_and_removes_the_file(
-    control: ControlServer, client: ControlClient, operation: FakeOperation, socket_path: Path
+    control: ControlServer, client: ControlClient, operations: FakeOperations, socket_path: Path
 ) -> None:
     viewing = asyncio.create_task(asyncio.to_thread(list, client.tap(None, "lines", "")))
-    await operation.tapped.wait()
-    operation.taps[0].show("mcas", b"one\n", [b"one"])
+    await operations.tapped.wait()
+    operations.taps[0].show("mcas", b"one\n", [b"one"])
     await control.close()
     assert await viewing == [Seen("mcas", b"one", 3, 0)]
-    assert (operation.taps, mode_of(socket_path)) == ([], None)
+    assert (operations.taps, mode_of(socket_path)) == ([], None)
 
 
 @pytest.mark.usefixtures("control")
@@ -218,14 +218,14 @@ async def test_the_socket_is_for_its_owner_alone(socket_path: Path) -> None:
 async def test_a_second_service_at_the_same_socket_is_refused_and_closes_cleanly(
     client: ControlClient, socket_path: Path
 ) -> None:
-    second = ControlServer(socket_path, FakeOperation())
+    second = ControlServer(socket_path, FakeOperations())
     with pytest.raises(ServiceError):
         await second.start()
     await second.close()
     assert await asyncio.to_thread(client.status) == STATUS
 
 
-async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
+async def test_no_service_is_reported_with_what_to_do(socket_path: Path) -> None:
     client = ControlClient(socket_path)
     with pytest.raises(ServiceUnavailable) as raised:
         client.status()
@@ -237,7 +237,7 @@ async def test_no_service_is_told_with_what_to_do(socket_path: Path) -> None:
     )
 
 
-async def test_a_dead_service_is_told_as_such(socket_path: Path) -> None:
+async def test_a_dead_service_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(socket_path))
     client = ControlClient(socket_path)
@@ -246,7 +246,7 @@ async def test_a_dead_service_is_told_as_such(socket_path: Path) -> None:
     client.close()
 
 
-async def test_a_service_that_hangs_is_told_as_such(socket_path: Path) -> None:
+async def test_a_service_that_hangs_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hanging:
         hanging.bind(str(socket_path))
         hanging.listen()
@@ -256,7 +256,7 @@ async def test_a_service_that_hangs_is_told_as_such(socket_path: Path) -> None:
         client.close()
 
 
-async def test_a_service_that_ends_meanwhile_is_told_as_such(socket_path: Path) -> None:
+async def test_a_service_that_ends_meanwhile_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as ending:
         ending.bind(str(socket_path))
         ending.listen()
@@ -271,7 +271,9 @@ async def test_a_service_that_ends_meanwhile_is_told_as_such(socket_path: Path) 
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b'{"pid": "x"}', b"[]"])
-async def test_an_answer_of_another_version_is_told_as_such(socket_path: Path, body: bytes) -> None:
+async def test_an_answer_of_another_version_is_reported_as_such(
+    socket_path: Path, body: bytes
+) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
@@ -295,8 +297,8 @@ async def test_a_proxy_of_the_environment_has_no_say(
 
 @pytest.mark.parametrize("feed", ["\udcff"])
 async def test_a_name_that_is_not_unicode_is_refused_before_it_is_asked(
-    client: ControlClient, operation: FakeOperation, feed: str
+    client: ControlClient, operations: FakeOperations, feed: str
 ) -> None:
     with pytest.raises(UsageError):
         await asyncio.to_thread(client.retry_rejects, feed)
-    assert operation.asked == []
+    assert operations.asked == []

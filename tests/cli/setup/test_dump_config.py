@@ -85,6 +85,12 @@ def test_every_key_is_there_as_json(nss: Nss, tmp_path: Path) -> None:
     assert told["feeds"]["mcas"]["sink"]["destinations"] == ["collector.example.com:514"]
 
 
+def test_a_default_that_may_not_stand_alone_is_left_out(nss: Nss, tmp_path: Path) -> None:
+    (tmp_path / "nss.toml").write_text(EVERYTHING.replace('rotate_bytes = "off"\n', ""))
+    told = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
+    assert told["feeds"]["archive"]["sink"] == {"kind": "file", "path": "-", "sync": False}
+
+
 def test_secrets_are_stars(nss: Nss, tmp_path: Path) -> None:
     text = SAMPLE.read_text()
     text = re.sub('#state_directory = "[^"]*"', f'state_directory = "{tmp_path}"', text)

@@ -16,7 +16,14 @@ import pytest
 
 from nss.errors import NssError
 from nss.https.limiter import Limiter
-from nss.mcas import Refused, SignInRefused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import (
+    RequestRefused,
+    SignInRefused,
+    Throttled,
+    Unreachable,
+    UploadExpired,
+    api_errors,
+)
 from nss.mcas.access import UPLOADS_NAME, uploads_folder
 from nss.mcas.api import UploadUrl
 from nss.secret import Secret
@@ -29,9 +36,11 @@ from tests.parts import cloud_discovery_sink
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STEPS = ("initiate", "put", "finalize")
 DOWN = Unreachable("the connection broke off (https://mcas.example)")
-GONE = Refused("MCAS refuses the request: HTTP 400", status=400)
-NO_ROLE = Refused("MCAS does not permit it: HTTP 403", status=403, field="role", tip="consent")
-NO_SOURCE = Refused(
+GONE = RequestRefused("MCAS refuses the request: HTTP 400", status=400)
+NO_ROLE = RequestRefused(
+    "MCAS does not permit it: HTTP 403", status=403, field="role", tip="consent"
+)
+NO_SOURCE = RequestRefused(
     "MCAS knows no data source of that name",
     status=400,
     field="data_source",

@@ -269,7 +269,7 @@ def test_files_that_cannot_be_used_are_named(
     missing = tmp_path / "missing.pem"
     other_key = tmp_path / "other.key"
     authority.issue_cert("other.example.com").private_key_pem.write_to_path(other_key)
-    tip = "\nTry: run nss check: it tells what is wrong with each file"
+    tip = "\nTry: run nss check: it says what is wrong with each file"
     errors = []
     for files in ((missing,), (ca_file, missing, key), (ca_file, certificate, other_key)):
         with pytest.raises(SinkError) as caught:

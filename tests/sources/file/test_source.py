@@ -196,7 +196,7 @@ async def test_a_missing_file_is_an_error_with_a_tip(path: Path, accepted: "Acce
     with pytest.raises(SourceError) as error:
         await source(path).run(accepted.accept)
     assert str(error.value) == (
-        f"file source: can't read: No such file or directory ({path})\n"
+        f"file source: can't read: no such file or directory ({path})\n"
         "Try: check the path, or set follow = true to wait for the file"
     )
 
@@ -476,7 +476,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
     path.chmod(0)
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: Permission denied ({path})"
+    assert trouble(reading) == f"file source: can't read: permission denied ({path})"
     path.chmod(0o600)
     assert read_all(reading) == b"one\n"
     reading.close()
@@ -485,7 +485,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
 def test_a_file_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: No such file or directory ({path})"
+    assert trouble(reading) == f"file source: can't read: no such file or directory ({path})"
     path.write_bytes(b"one\n")
     assert read_all(reading) == b"one\n"
     assert trouble(reading) is None
@@ -498,7 +498,7 @@ def test_a_path_through_a_file_is_tried_again(tmp_path: Path) -> None:
     folder.write_bytes(b"")
     reading = follower(folder / "web.log")
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: Not a directory ({folder}/web.log)"
+    assert trouble(reading) == f"file source: can't read: not a directory ({folder}/web.log)"
     folder.unlink()
     folder.mkdir()
     (folder / "web.log").write_bytes(b"one\n")

@@ -334,7 +334,7 @@ async def test_a_port_that_is_taken_is_an_error_with_a_tip(accepted: "Accepted")
         with pytest.raises(SourceError) as error:
             await source.run(accepted.accept)
     assert str(error.value) == (
-        f"tcp source: can't listen: Address already in use (127.0.0.1:{port})\n"
+        f"tcp source: can't listen: address already in use (127.0.0.1:{port})\n"
         "Try: choose an address of this machine and a free port; below 1024 the user that nss "
         "runs as needs CAP_NET_BIND_SERVICE"
     )

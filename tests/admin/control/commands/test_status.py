@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from nss.admin.control.server import ControlServer
-from tests.admin.conftest import DEGRADED, FEED, STATUS, FakeOperation
+from tests.admin.conftest import DEGRADED, FEED, STATUS, FakeOperations
 from tests.admin.control.commands.conftest import Nss, Terminal
 
 SHEET = """\
@@ -43,9 +43,9 @@ async def test_a_healthy_service_is_shown_aligned_and_ends_with_0(nss: Nss) -> N
 
 @pytest.mark.usefixtures("control")
 async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
-    operation: FakeOperation, nss: Nss
+    operations: FakeOperations, nss: Nss
 ) -> None:
-    operation.told = DEGRADED
+    operations.current = DEGRADED
     ran = await nss("status")
     assert (ran.code, ran.err) == (1, "")
     assert ran.out.decode() == (
@@ -56,22 +56,22 @@ async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
     )
 
 
-@pytest.mark.parametrize(("told", "code"), [(STATUS, 0), (DEGRADED, 1)])
+@pytest.mark.parametrize(("expected", "code"), [(STATUS, 0), (DEGRADED, 1)])
 @pytest.mark.usefixtures("control")
 async def test_json_is_the_whole_status(
-    operation: FakeOperation, nss: Nss, told: object, code: int
+    operations: FakeOperations, nss: Nss, expected: object, code: int
 ) -> None:
-    operation.told = told  # type: ignore[assignment]
+    operations.current = expected  # type: ignore[assignment]
     ran = await nss("status", "--json")
     assert (ran.code, ran.err) == (code, "")
-    assert orjson.loads(ran.out) == orjson.loads(orjson.dumps(told))
+    assert orjson.loads(ran.out) == orjson.loads(orjson.dumps(expected))
 
 
 @pytest.mark.usefixtures("control")
 async def test_what_others_name_can_not_steer_a_terminal(
-    operation: FakeOperation, nss: Nss
+    operations: FakeOperations, nss: Nss
 ) -> None:
-    operation.told = replace(
+    operations.current = replace(
         STATUS, config="/a\x1b[2J.toml", feeds=(replace(FEED, destination="\x07host\n:514"),)
     )
     out = (await nss("status")).out
@@ -97,10 +97,10 @@ async def test_no_service_ends_with_69_and_says_what_to_do(nss: Nss, socket_path
         ("service = 3", 78, "service = 3: must be a table"),
         ("[service", 78, "not TOML"),
         (f'[service]\ncontrol_socket = "{"x" * 200}"', 78, "a unix socket's at most 107"),
-        (None, 66, "No such file or directory"),
+        (None, 66, "no such file or directory"),
     ],
 )
-async def test_a_configuration_that_names_no_socket_is_told(
+async def test_a_configuration_that_names_no_socket_is_reported(
     nss: Nss, config: Path, text: str | None, code: int, said: str
 ) -> None:
     rewrite(config, text)
@@ -126,16 +126,16 @@ async def test_a_terminal_sees_a_table(config: Path) -> None:
 
 
 async def test_top_follows_the_service_across_a_restart_and_ends_with_ctrl_c(
-    socket_path: Path, operation: FakeOperation, config: Path
+    socket_path: Path, operations: FakeOperations, config: Path
 ) -> None:
-    first = ControlServer(socket_path, operation)
+    first = ControlServer(socket_path, operations)
     await first.start()
     async with Terminal("top", "--config", str(config)) as terminal:
         await terminal.shows(b"healthy")
         await first.close()
         await terminal.shows(b"the service is not running")
-        operation.told = DEGRADED
-        second = ControlServer(socket_path, operation)
+        operations.current = DEGRADED
+        second = ControlServer(socket_path, operations)
         await second.start()
         await terminal.shows(b"degraded")
         assert await terminal.end() == 0

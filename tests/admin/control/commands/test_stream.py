@@ -9,23 +9,23 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.asking import harmless, harmless_bytes, told_secs
+from cli.asking import harmless, harmless_bytes, secs_text
 from cli.replaying import moment
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded
 from nss.errors import ConfigError, ServiceError, UsageError
 from nss.spool import SpoolError
 from nss.wording import size_text
-from tests.admin.conftest import NOW, REJECT, FakeOperation
+from tests.admin.conftest import NOW, REJECT, FakeOperations
 from tests.admin.control.commands.conftest import Nss, Terminal
 
 HOSTILE = b"\x1b[2J\x00caf\xc3\xa9\xff\r"
 
 
-def pass_by(operation: FakeOperation) -> None:
+def pass_by(operations: FakeOperations) -> None:
     """Let a slice of two feeds pass."""
-    operation.taps[0].show("siem", b"one\n", [b"<one>"])
-    operation.taps[0].show("mcas", HOSTILE + b"\n", [b"<" + HOSTILE + b">"])
+    operations.taps[0].show("siem", b"one\n", [b"<one>"])
+    operations.taps[0].show("mcas", HOSTILE + b"\n", [b"<" + HOSTILE + b">"])
 
 
 @pytest.mark.parametrize(
@@ -39,27 +39,27 @@ def pass_by(operation: FakeOperation) -> None:
 )
 @pytest.mark.usefixtures("control")
 async def test_a_tap_into_a_pipe_shows_bytes_as_they_are(
-    operation: FakeOperation,
+    operations: FakeOperations,
     nss: Nss,
     arguments: list[str],
     shown: bytes,
 ) -> None:
     running = asyncio.create_task(nss("tap", *arguments))
-    await operation.tapped.wait()
-    pass_by(operation)
+    await operations.tapped.wait()
+    pass_by(operations)
     ran = await running
     assert (ran.code, ran.out, ran.err) == (0, shown, "")
-    await operation.untapped.wait()
+    await operations.untapped.wait()
 
 
 @pytest.mark.usefixtures("control")
 async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
-    operation: FakeOperation, config: Path
+    operations: FakeOperations, config: Path
 ) -> None:
     async with Terminal("tap", "--config", str(config)) as terminal:
-        await operation.tapped.wait()
-        pass_by(operation)
-        operation.taps[0].show("mcas", b"", [b"x" * 20_000])
+        await operations.tapped.wait()
+        pass_by(operations)
+        operations.taps[0].show("mcas", b"", [b"x" * 20_000])
         shown = await terminal.shows(b"more bytes")
         assert await terminal.end() == 0
         assert shown.startswith(
@@ -67,26 +67,26 @@ async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
         )
         assert shown.endswith(b"x ... 3,616 more bytes\r\n")
         assert b"Aborted" not in terminal.shown
-    await operation.untapped.wait()
+    await operations.untapped.wait()
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_tap_tells_how_many_it_did_not_show(operation: FakeOperation, nss: Nss) -> None:
+async def test_a_tap_says_how_many_it_did_not_show(operations: FakeOperations, nss: Nss) -> None:
     running = asyncio.create_task(nss("tap", "--limit", "101"))
-    await operation.tapped.wait()
-    operation.taps[0].show("mcas", b"", [b"x"] * 2100)
+    await operations.tapped.wait()
+    operations.taps[0].show("mcas", b"", [b"x"] * 2100)
     await asyncio.sleep(0.05)  # the allowance grows with time
-    operation.taps[0].show("mcas", b"", [b"y"])
+    operations.taps[0].show("mcas", b"", [b"y"])
     ran = await running
     assert (ran.code, ran.out) == (0, b"x\n" * 100 + b"y\n")
     assert ran.err == "nss: tap: 2,000 more passed and were not shown\n"
 
 
 async def test_a_tap_ends_with_the_service(
-    control: ControlServer, operation: FakeOperation, nss: Nss
+    control: ControlServer, operations: FakeOperations, nss: Nss
 ) -> None:
     running = asyncio.create_task(nss("tap"))
-    await operation.tapped.wait()
+    await operations.tapped.wait()
     await control.close()
     ran = await running
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
@@ -107,11 +107,11 @@ async def test_a_filter_that_is_not_unicode_is_refused(nss: Nss) -> None:
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_reload_tells_what_ended_and_started(operation: FakeOperation, nss: Nss) -> None:
+async def test_a_reload_says_what_ended_and_started(operations: FakeOperations, nss: Nss) -> None:
     ran = await nss("reload")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == b"ended feed old\nstarted feed mcas, source web\n"
-    operation.reloaded = Reloaded([], [])
+    operations.reloaded = Reloaded([], [])
     ran = await nss("reload")
     assert ran.out == b"The configuration is in force; no part of it needed a restart.\n"
 
@@ -119,11 +119,11 @@ async def test_a_reload_tells_what_ended_and_started(operation: FakeOperation, n
 @pytest.mark.parametrize("kind", [ConfigError, ServiceError])
 @pytest.mark.usefixtures("control")
 async def test_a_refused_reload_says_why_and_ends_with_78(
-    operation: FakeOperation,
+    operations: FakeOperations,
     nss: Nss,
     kind: type[ConfigError | ServiceError],
 ) -> None:
-    operation.error = kind("a changed [spool] needs a restart", tip="restart the service")
+    operations.error = kind("a changed [spool] needs a restart", tip="restart the service")
     ran = await nss("reload")
     assert (ran.code, ran.out) == (78, b"")
     assert ran.err == (
@@ -139,7 +139,7 @@ async def test_a_reload_without_a_service_is_not_called_refused(nss: Nss) -> Non
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_replay_says_what_it_will_do(operation: FakeOperation, nss: Nss) -> None:
+async def test_a_replay_says_what_it_will_do(operations: FakeOperations, nss: Nss) -> None:
     ran = await nss(
         *("replay", "--feed", "mcas"),
         *("--since", "2026-09-21T10:00", "--until", "2026-09-21T12:30:00+02:00"),
@@ -150,14 +150,16 @@ async def test_a_replay_says_what_it_will_do(operation: FakeOperation, nss: Nss)
         "feed mcas delivers them again.\n"
     )
     at = datetime.fromisoformat("2026-09-21T10:00+00:00").timestamp()
-    assert operation.asked == [("replay", "mcas", at, at + 1800)]
+    assert operations.asked == [("replay", "mcas", at, at + 1800)]
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_replay_of_the_last_half_hour_ends_now(operation: FakeOperation, nss: Nss) -> None:
+async def test_a_replay_of_the_last_half_hour_ends_now(
+    operations: FakeOperations, nss: Nss
+) -> None:
     before = datetime.now().astimezone().timestamp()
     assert (await nss("replay", "--feed", "mcas", "--since", "30m")).code == 0
-    (_, feed, since, until), *more = operation.asked
+    (_, feed, since, until), *more = operations.asked
     assert (feed, more) == ("mcas", [])
     assert isinstance(until, float)
     assert before <= until <= datetime.now().astimezone().timestamp()
@@ -168,10 +170,10 @@ async def test_a_replay_of_the_last_half_hour_ends_now(operation: FakeOperation,
     ("error", "code"), [(UsageError("feed 'x' is not known"), 64), (SpoolError("keeps none"), 74)]
 )
 @pytest.mark.usefixtures("control")
-async def test_a_replay_that_can_not_be_is_told(
-    operation: FakeOperation, nss: Nss, error: Exception, code: int
+async def test_a_replay_that_can_not_be_is_reported(
+    operations: FakeOperations, nss: Nss, error: Exception, code: int
 ) -> None:
-    operation.error = error
+    operations.error = error
     ran = await nss("replay", "--feed", "x", "--since", "1h")
     assert (ran.code, ran.out, ran.err) == (code, b"", f"nss: {error}\n")
 
@@ -191,10 +193,10 @@ async def test_a_replay_that_can_not_be_is_told(
 )
 @pytest.mark.usefixtures("control")
 async def test_a_replay_at_times_that_make_no_sense_is_refused(
-    operation: FakeOperation, nss: Nss, arguments: tuple[str, ...]
+    operations: FakeOperations, nss: Nss, arguments: tuple[str, ...]
 ) -> None:
     ran = await nss("replay", "--feed", "mcas", *arguments)
-    assert (ran.code, ran.out, operation.asked) == (64, b"", [])
+    assert (ran.code, ran.out, operations.asked) == (64, b"", [])
     assert "Traceback" not in ran.err
 
 
@@ -215,7 +217,7 @@ def test_a_moment_is_a_duration_back_or_a_time(text: str, at: float) -> None:
 
 @pytest.mark.usefixtures("control")
 async def test_rejects_are_shown_with_reason_and_harmless(
-    operation: FakeOperation, nss: Nss
+    operations: FakeOperations, nss: Nss
 ) -> None:
     ran = await nss("rejects", "--feed", "mcas", "--limit", "5")
     assert (ran.code, ran.err) == (0, "")
@@ -223,11 +225,11 @@ async def test_rejects_are_shown_with_reason_and_harmless(
         "7 2026-09-21 14:13:10+00:00 feed mcas source web 192.0.2.1:999: no JSON: '\\x1b[2J'\n"
         "    \\x1b[2Jbad \\xffé record\n"
     )
-    assert operation.asked == [("rejects", "mcas", 5)]
+    assert operations.asked == [("rejects", "mcas", 5)]
 
 
 @pytest.mark.usefixtures("control")
-async def test_rejects_as_json_have_every_byte(operation: FakeOperation, nss: Nss) -> None:
+async def test_rejects_as_json_have_every_byte(operations: FakeOperations, nss: Nss) -> None:
     ran = await nss("rejects", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert orjson.loads(ran.out) == [
@@ -243,17 +245,17 @@ async def test_rejects_as_json_have_every_byte(operation: FakeOperation, nss: Ns
             "data": b64encode(REJECT.reject.data).decode(),
         }
     ]
-    assert operation.asked == [("rejects", None, 100)]
+    assert operations.asked == [("rejects", None, 100)]
 
 
 @pytest.mark.usefixtures("control")
-async def test_that_there_are_no_rejects_or_more_than_shown_is_told(
-    operation: FakeOperation, nss: Nss
+async def test_that_there_are_no_rejects_or_more_than_shown_is_reported(
+    operations: FakeOperations, nss: Nss
 ) -> None:
     assert (await nss("rejects", "--limit", "1")).err == (
         "Shown: the newest 1. --limit N shows more.\n"
     )
-    operation.kept = []
+    operations.kept = []
     ran = await nss("rejects")
     assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
 
@@ -261,28 +263,28 @@ async def test_that_there_are_no_rejects_or_more_than_shown_is_told(
 @pytest.mark.parametrize("arguments", [["retry", "--feed", "mcas"], ["--feed", "mcas", "retry"]])
 @pytest.mark.usefixtures("control")
 async def test_a_retry_is_that_of_the_feed_wherever_it_is_named(
-    operation: FakeOperation, nss: Nss, arguments: list[str]
+    operations: FakeOperations, nss: Nss, arguments: list[str]
 ) -> None:
     ran = await nss("rejects", *arguments)
     assert (ran.code, ran.out) == (0, b"5 records go through again.\n")
     assert ran.err == ("2 could not: they were too long to be kept whole, and stay rejected.\n")
-    assert operation.asked == [("retry", "mcas")]
+    assert operations.asked == [("retry", "mcas")]
 
 
 @pytest.mark.parametrize("arguments", [["retyr"], ["--limit", "0"], ["--limit", "501"]])
 @pytest.mark.usefixtures("control")
 async def test_what_rejects_does_not_know_ends_with_64(
-    operation: FakeOperation, nss: Nss, arguments: list[str]
+    operations: FakeOperations, nss: Nss, arguments: list[str]
 ) -> None:
     ran = await nss("rejects", *arguments)
-    assert (ran.code, ran.out, operation.asked) == (64, b"", [])
+    assert (ran.code, ran.out, operations.asked) == (64, b"", [])
 
 
-def test_numbers_are_told_for_people() -> None:
+def test_numbers_are_reported_for_people() -> None:
     assert [size_text(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
         *("0 B", "1023 B", "1.0 KiB", "1.5 MiB", "8.0 GiB")
     ]
-    assert [told_secs(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
+    assert [secs_text(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
         *("0 s", "59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h")
     ]
 

@@ -1,0 +1,107 @@
+"""How a feed's lines get to its sink, and when a batch is done with.
+
+`Delivery` is the contract of the two ways: line by line (`LineDelivery`), and collected into files
+(`nss.feeds.collecting`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nss.batch import Account, Batch
+from nss.sinks import Sink
+from nss.spool import Cursor, Entry, Reject
+
+
+@dataclass(slots=True)
+class Processed:
+    """What became of the records of a batch."""
+
+    batch: Batch
+    done: Account = field(default_factory=Account)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def reject(self, reason: str, record: bytes) -> None:
+        """Note a reject for the spool to keep."""
+        self.rejects.append(Reject(self.batch.source, self.batch.connection, reason, record))
+
+
+Process = Callable[[Batch], Awaitable[Processed | None]]
+"""Decodes, filters and renders a batch and hands its lines to the sink.
+
+Returns what became of it, or `None` when the feed was stopped first.
+"""
+
+
+class Delivery(Protocol):
+    """One way of delivering. Belongs to one feed."""
+
+    @property
+    def sink(self) -> Sink:
+        """Where the lines go."""
+
+    @property
+    def flushing(self) -> bool:
+        """Whether the sink is delivering now what it collected."""
+
+    @property
+    def patience_secs(self) -> float:
+        """How long records may wait without anything being wrong."""
+
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know of the destination though nothing is wrong."""
+
+    async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
+        """Process the batches behind the cursor, and move it past each that was delivered.
+
+        Returns or raises `SpoolClosed` when the spool is sealed and empty. Once `stop` is set, it
+        returns after the batch at hand, or at once when the destination takes nothing. What the
+        cursor has not passed by then is pending.
+        """
+
+
+class LineDelivery:
+    """Moves the cursor past each batch as soon as the sink took its lines."""
+
+    flushing = False
+    patience_secs = 0.0
+    advice = None
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
+        """Process and pass one batch after the other."""
+        while not stop.is_set():
+            entry = await _next(cursor, stop)
+            processed = None if entry is None else await process(entry.batch)
+            if entry is None or processed is None:
+                return
+            await cursor.advance(entry.sequence, processed.done, processed.rejects)
+            # The next batch only after others had their turn: rendering does not await.
+            await asyncio.sleep(0)
+
+
+async def _next(cursor: Cursor, stop: asyncio.Event) -> Entry | None:
+    """Return the next batch; `None` when the feed was stopped first."""
+    following = asyncio.ensure_future(cursor.next())
+    try:
+        await wait_first({following}, stop)
+        return following.result() if following.done() else None
+    finally:
+        following.cancel()
+
+
+async def wait_first(
+    futures: Collection[asyncio.Future[Any]], stop: asyncio.Event, timeout_secs: float | None = None
+) -> None:
+    """Wait until one of the futures is done, but not after `stop` or longer than the timeout."""
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait(
+            {*futures, stopped}, timeout=timeout_secs, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        stopped.cancel()

@@ -1,0 +1,95 @@
+"""The pipelines of one feed: which one renders the records of which connection of a source."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from formats.errors import NotReadable
+from formats.pipeline import FeedSettings, Pipeline, Rendered
+from formats.reading import BadRecord, Input, split_lines
+from formats.reading.recognise import recognise
+from nss.feeds import events
+
+SAMPLE_MAX_BYTES = 64 * 1024
+"""How much of a batch is looked at to recognise the form of its records."""
+
+MAX_SENDERS = 4096
+"""How many connections' forms are remembered; with one more, all are forgotten."""
+
+Sender = tuple[str, str]
+"""A source, and one of its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a feed reads one source: its input, or `None` to recognise it, and its settings."""
+
+    input: Input | None
+    settings: FeedSettings
+
+
+class Pipelines:
+    """Renders slices of batches, each connection in a form of its own."""
+
+    def __init__(self, feed: str, origins: Mapping[str, Origin]) -> None:
+        self._feed = feed
+        self._origins = origins
+        self._of_sender: dict[Sender, Pipeline] = {}
+        self._compiled: dict[tuple[str, str], Pipeline] = {}
+
+    def render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
+        """Return what became of a slice, and by which pipeline; `None`: no form was recognised."""
+        pipeline = self._of_sender.get(sender)
+        rendered = None
+        origin = self._origins[sender[0]]
+        if pipeline is not None:
+            rendered = pipeline.run(data)
+            if origin.input is not None or rendered.lines or rendered.filtered:
+                return pipeline, rendered
+        # Nothing of it could be read: its sender may write another form than the last.
+        found = origin.input or _recognised(data)
+        if found is None:
+            return pipeline, rendered or _unknown(data)
+        if len(self._of_sender) >= MAX_SENDERS:
+            self._of_sender.clear()
+        pipeline = self._of_sender[sender] = self._compile(sender[0], found, origin)
+        return pipeline, pipeline.run(data)
+
+    def _compile(self, source: str, found: Input, origin: Origin) -> Pipeline:
+        """Return what renders records of one form of a source, compiled once."""
+        pipeline = self._compiled.get((source, found.name))
+        if pipeline is None:
+            pipeline = self._compiled[source, found.name] = Pipeline(found, origin.settings)
+            if origin.input is None:
+                events.format_recognised(self._feed, source, found.name)
+        return pipeline
+
+
+def records_behind(
+    pipeline: Pipeline, data: bytes, numbers: Sequence[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield, for some lines of a slice by their numbers, the records they were rendered from.
+
+    `numbers` are sorted. Rendering does not note it, as next to no record is ever asked for.
+    """
+    wanted, rendered = deque(numbers), 0
+    for _, record in split_lines(data):
+        rendered += len(pipeline.run(record + b"\n").lines)
+        while wanted and wanted[0] < rendered:
+            yield wanted.popleft(), record
+        if not wanted:
+            return
+
+
+def _recognised(data: bytes) -> Input | None:
+    end = data.find(b"\n", SAMPLE_MAX_BYTES)
+    try:
+        return recognise(data if end < 0 else data[: end + 1])
+    except NotReadable:
+        return None
+
+
+def _unknown(data: bytes) -> Rendered:
+    reason = "the records are in no known format"
+    bad = [BadRecord(n, at, reason, line) for n, (at, line) in enumerate(split_lines(data))]
+    return Rendered([], [], bad=bad)
