@@ -21,7 +21,7 @@ from formats import Pipeline
 from formats.rendering.renderer import Renderer
 from nss.feeds.sending import OutgoingLines
 from nss.service import service
-from nss.sinks.syslog.udp_sockets import Path as UdpPath
+from nss.sinks.syslog.udp_sockets import UdpPath
 
 _CONFIG = """\
 [service]

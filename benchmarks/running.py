@@ -4,13 +4,15 @@ import contextlib
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from measure import Launch, peak_bytes_of
+
+from nss.errors import InputMissing
+from nss.spool.durable.inspect import read_totals
 
 _END_SECS = 30.0
 _LOOK_SECS = 0.02
@@ -85,12 +87,9 @@ def running(launch: Launch, folder: Path) -> Iterator[Running]:
 
 
 def accepted_records(spool: Path) -> int:
-    """Return how many records a spool has ever accepted, as its file tells."""
-    with contextlib.suppress(sqlite3.OperationalError):  # not there yet
-        connection = sqlite3.connect(f"{spool.as_uri()}?mode=ro", uri=True)
-        with contextlib.closing(connection):
-            (records,) = connection.execute("SELECT sum(accepted) FROM sources").fetchone()
-            return records or 0
+    """Return how many records a spool has ever accepted, by its file."""
+    with contextlib.suppress(InputMissing):  # not there yet
+        return read_totals(spool).accepted
     return 0
 
 

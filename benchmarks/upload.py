@@ -8,7 +8,6 @@ of the service alone.
 
 import argparse
 import contextlib
-import sqlite3
 import sys
 import tempfile
 import time
@@ -22,10 +21,12 @@ import orjson
 import peers
 from running import running
 
+from nss.errors import InputMissing
 from nss.lab.cloud import CloudLab
 from nss.lab.generator import RecordGenerator
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
+from nss.spool.durable.inspect import read_totals
 
 _LOOK_SECS = 0.02
 _POOL_RECORDS = 50_000
@@ -121,12 +122,9 @@ gzip = {str(gzip).lower()}
 
 
 def delivered(folder: Path) -> int:
-    """Return how many records the feed has delivered, as the spool's file tells."""
-    with contextlib.suppress(sqlite3.OperationalError):  # not there yet
-        connection = sqlite3.connect(f"{(folder / 'spool.db').as_uri()}?mode=ro", uri=True)
-        with contextlib.closing(connection):
-            (found,) = connection.execute("SELECT sum(delivered) FROM cursors").fetchone()
-            return found or 0
+    """Return how many records the feed has delivered, by the spool's file."""
+    with contextlib.suppress(InputMissing):  # not there yet
+        return read_totals(folder / "spool.db").delivered
     return 0
 
 

@@ -1,16 +1,16 @@
-"""How commands reach the running service, and how they show what it answers."""
+"""How commands reach the running service, and how they show its answers."""
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+import typer
+
 from nss.admin.control.client import ControlClient
-from nss.config import load as configuration
-from nss.config.load import ConfigProblems, ServiceConfig
-from nss.config.reading import Reading
 from nss.errors import ConfigError
+from nss.setup.sections import read_sections
 
 _KEY = "service.control_socket"
 
@@ -32,9 +32,9 @@ def service_of(path: Path) -> Iterator[ControlClient]:
 def control_socket(path: Path) -> Path:
     """Return the control socket that a configuration file names.
 
-    Raises as `service_settings` does, and `ConfigError` when there is to be none.
+    Raises as `read_sections` does, and `ConfigError` when there is to be none.
     """
-    service = service_settings(path, "control_socket")
+    service = read_sections(path, "service.control_socket").service
     if service.control_socket is None:
         raise ConfigError(
             f'the service can\'t be asked: {_KEY} is "off" ({path})',
@@ -43,24 +43,9 @@ def control_socket(path: Path) -> Path:
     return service.control_socket
 
 
-def service_settings(path: Path, *keys: str) -> ServiceConfig:
-    """Return the [service] table of a configuration file, of which `keys` have to be right.
-
-    Only that: the running service can be asked while the rest of the file is being changed.
-    Raises `InputMissing`, and `ConfigError` when the file is no TOML or a key is wrong.
-    """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return configuration.load(path).service  # it tells what is wrong
-    reading = Reading(path.absolute().parent)
-    table = reading.table(tables, "", "service")
-    service = ServiceConfig(**reading.values(ServiceConfig, table, "service"))
-    matter = {"service", *(f"service.{key}" for key in keys)}
-    problems = [one for one in reading.problems if one.key in matter]
-    if problems:
-        raise ConfigProblems(problems, str(path))
-    return service
+def show_json(value: object) -> None:
+    """Print a value for programs."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
 def harmless(text: str) -> str:
@@ -68,7 +53,8 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
     )
 
 
@@ -77,7 +63,7 @@ def harmless_bytes(data: bytes) -> str:
     return harmless(data.decode(errors="backslashreplace"))
 
 
-def told_secs(secs: float) -> str:
+def secs_text(secs: float) -> str:
     """Return a duration for people, in its two largest units."""
     whole = max(0, int(secs))
     if whole >= _DAY:
@@ -89,7 +75,7 @@ def told_secs(secs: float) -> str:
     return f"{whole} s"
 
 
-def told_time(at: float) -> str:
+def time_text(at: float) -> str:
     """Return a time, seconds since the epoch, in the zone of this machine."""
     try:
         return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")

@@ -1,8 +1,8 @@
 """`nss presets` and `nss fields`: what feed formats there are, and what they can print."""
 
-import orjson
 import typer
 
+from cli.asking import show_json
 from formats import presets
 from formats.fields import Field, catalogue
 from formats.structure import structure_of
@@ -41,7 +41,7 @@ def list_fields(search: str, *, as_json: bool) -> None:
             }
             for field in found
         ]
-        typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        show_json(rows)
         return
     for field in found:
         spec = f"%{field.conversion}{{{field.name}}}"

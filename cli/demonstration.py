@@ -34,11 +34,11 @@ def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
     demo = McasDemo(seconds, records_per_sec, seed=seed)
     console = Console(highlight=False)
 
-    async def tell() -> None:
+    async def show() -> None:
         async for line in demo.run():
             console.print(Text(line))
 
-    asyncio.run(tell())
+    asyncio.run(show())
     console.print(
         Columns(
             [
@@ -64,8 +64,8 @@ async def _show(demo: Demo, console: Console) -> Progress:
             async for progress in demo.run():
                 live.update(_picture(progress, demo.discovery), refresh=True)
     console.print(_picture(demo.progress, demo.discovery))
-    for message, why in demo.malformed_examples:
-        console.print(Text(f"malformed: {why}: {message[:200]!r}"))
+    for message, reason in demo.malformed_examples:
+        console.print(Text(f"malformed: {reason}: {message[:200]!r}"))
     return demo.progress
 
 

@@ -30,12 +30,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from nss.wording import own_version
 
-        try:
-            typer.echo(f"nss {version('nss-streamer')}")
-        except PackageNotFoundError:
-            typer.echo("nss (not installed)")
+        typer.echo(f"nss {own_version() or '(not installed)'}")
         raise typer.Exit
 
 
@@ -56,8 +53,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the service in the foreground.
 
     Logs to stderr. SIGTERM stops reading and delivers what is pending; SIGHUP reloads the
-    configuration, or keeps the old one and says why. Ends by itself when every source is a
-    whole file or stdin and everything was delivered.
+    configuration, or keeps the old one and logs the reason. Ends by itself when every source is
+    a whole file or stdin and everything was delivered.
 
     Example: nss run --config nss.toml
     """
@@ -68,7 +65,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check the configuration and tell all its problems at once.
+    """Check the configuration and report all problems at once.
 
     Example: nss check --config nss.toml
     """
@@ -82,7 +79,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show what the running service knows of itself.
+    """Show the status of the running service.
 
     The exit code is 0 when it is healthy, 1 when degraded, 69 when it does not answer.
 
@@ -121,7 +118,7 @@ def tap(
 ) -> None:
     """Watch what passes through feeds: a sample, at most 100 a second.
 
-    The stream does not wait for it.
+    The feeds never wait for the viewer.
 
     Example: nss tap --feed mcas --filter dropbox.com --limit 10
     """
@@ -132,10 +129,10 @@ def tap(
 
 @app.command()
 def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Put the changed configuration in force without a restart.
+    """Apply a changed configuration without a restart.
 
-    Tells which parts ended and which started. When it is refused, the old one stays in force
-    and the exit code is 78.
+    Reports which parts stopped and which started. If the new configuration is refused, the old one
+    stays in force and the exit code is 78.
 
     Example: nss reload
     """
@@ -160,9 +157,9 @@ def replay(
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Have a feed deliver again what was accepted between two times.
+    """Deliver again, by one feed, what was accepted between two times.
 
-    A time without a zone is in that of this machine.
+    A time without a zone is in this machine's zone.
 
     Example: nss replay --feed mcas --since 30m
     """
@@ -175,7 +172,7 @@ def replay(
 def rejects(
     action: Annotated[
         Optional[Literal["retry"]],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(metavar="retry", help="Have them go through their feeds again."),
+        typer.Argument(metavar="retry", help="Send them through their feeds again."),
     ] = None,
     feed: FeedOption = None,
     limit: Annotated[
@@ -184,7 +181,7 @@ def rejects(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show the records that were rejected and why, or have them go through again.
+    """Show rejected records with the reason, or retry them.
 
     Example: nss rejects --feed mcas --limit 5
     """
@@ -210,7 +207,7 @@ def render(
         typer.Option(
             "--from",
             metavar="FORMAT",
-            help="What the records are in: auto, json, a preset, a file.",
+            help="The format of the records: auto, json, a preset, a file.",
         ),
     ] = "auto",
     zone: Annotated[str, typer.Option(help="Zone of the times rendered.")] = "GMT",
@@ -224,7 +221,7 @@ def render(
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are told on stderr with file and line; the exit code is then 65.
+    Bad records are reported on stderr with file and line; the exit code is then 65.
 
     Example: nss render --to MCAS records.json > lines.leef
     """
@@ -250,11 +247,12 @@ def demo(
     mcas: Annotated[
         bool,
         typer.Option(
-            "--mcas", help="Sign in and upload instead, to an Entra and MCAS of this machine."
+            "--mcas",
+            help="Sign in and upload instead, to stand-ins for Entra and MCAS on this machine.",
         ),
     ] = False,
 ) -> None:
-    """Watch it work: generator, service and collector on loopback, nothing to set up.
+    """Watch NSS at work: generator, service and collector on loopback, nothing to set up.
 
     With --mcas: configure-mcas2, run, uploads and verify-mcas2, on stand-ins for Microsoft's
     services.

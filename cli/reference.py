@@ -8,7 +8,6 @@ python -m cli.reference markdown             docs/commands.md, on stdout
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import typer.main
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from cli.main import app
+from nss.wording import own_version
 
 _COMPLETIONS = {
     "bash": "bash-completion/completions/nss",
@@ -46,7 +46,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What there is to know of one command."""
+    """What a page says of a command."""
 
     name: str
     """With the commands above it: `nss troubleshoot feeds`."""
@@ -66,19 +66,19 @@ def pages() -> list[Page]:
 def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
     below: dict[str, Any] = getattr(command, "commands", {})
     paragraphs = cleandoc(command.help or "").split("\n\n")
-    texts = [" ".join(one.split()) for one in paragraphs if not one.startswith(_EXAMPLE)]
-    examples = [one.removeprefix(_EXAMPLE) for one in paragraphs if one.startswith(_EXAMPLE)]
-    shown = [one for one in command.params if not getattr(one, "hidden", False)]
+    texts = [" ".join(text.split()) for text in paragraphs if not text.startswith(_EXAMPLE)]
+    examples = [text.removeprefix(_EXAMPLE) for text in paragraphs if text.startswith(_EXAMPLE)]
+    shown = [param for param in command.params if not getattr(param, "hidden", False)]
     yield Page(
         name=name,
         paragraphs=texts,
         examples=examples,
-        arguments=[_option(one) for one in shown if one.param_type_name == "argument"],
-        options=[_option(one) for one in shown if one.param_type_name == "option"],
-        commands=[(one, _first_sentence(each.help or "")) for one, each in below.items()],
+        arguments=[_option(param) for param in shown if param.param_type_name == "argument"],
+        options=[_option(param) for param in shown if param.param_type_name == "option"],
+        commands=[(name, _first_sentence(each.help or "")) for name, each in below.items()],
     )
-    for one, each in below.items():
-        yield from _walk(each, f"{name} {one}")
+    for word, each in below.items():
+        yield from _walk(each, f"{name} {word}")
 
 
 def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typer
@@ -113,8 +113,9 @@ def man(page: Page) -> str:
     """Return the page as a manual page of section 1."""
     title = page.name.replace(" ", "-")
     summary = page.paragraphs[0].rstrip(".")
+    version = own_version() or ""
     lines = [
-        f'.TH "{title.upper()}" "1" "" "NSS {_version()}" "Open Nanolog Streaming Service"',
+        f'.TH "{title.upper()}" "1" "" "NSS {version}" "Open Nanolog Streaming Service"',
         *(".SH NAME", f"{_roff(title)} \\- {_roff(summary)}"),
         *(".SH SYNOPSIS", f".B {_roff(page.name)}", _roff(_synopsis(page))),
         ".SH DESCRIPTION",
@@ -146,13 +147,13 @@ def markdown() -> str:
         if page.name == "nss":
             continue
         parts.append(f"## {page.name}\n")
-        parts += [f"{_prose(one)}\n" for one in page.paragraphs]
+        parts += [f"{_prose(text)}\n" for text in page.paragraphs]
         parts.append(f"    {page.name} {_synopsis(page)}".rstrip() + "\n")
         rows = [*page.arguments, *page.options]
         if rows:
-            cells = [f"| `{_cell(one.names)}` | {_cell(_prose(_described(one)))} |" for one in rows]
+            cells = [f"| `{_cell(row.names)}` | {_cell(_prose(_described(row)))} |" for row in rows]
             parts.append("\n".join(["| option | what it does |", "| --- | --- |", *cells]) + "\n")
-        parts += [f"Example: `{one}`\n" for one in page.examples]
+        parts += [f"Example: `{text}`\n" for text in page.examples]
     return "\n".join(parts)
 
 
@@ -171,7 +172,7 @@ def _described(option: Option) -> str:
 
 def _synopsis(page: Page) -> str:
     words = ["[OPTIONS]"] if page.options else []
-    words += [f"[{one.names}]" for one in page.arguments]
+    words += [f"[{argument.names}]" for argument in page.arguments]
     words += ["COMMAND"] if page.commands else []
     return " ".join(words)
 
@@ -179,13 +180,6 @@ def _synopsis(page: Page) -> str:
 def _roff(text: str) -> str:
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
-
-
-def _version() -> str:
-    try:
-        return version("nss-streamer")
-    except PackageNotFoundError:
-        return ""
 
 
 def main(arguments: list[str]) -> None:

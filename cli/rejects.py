@@ -4,10 +4,9 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, harmless_bytes, service_of, told_time
+from cli.asking import harmless, harmless_bytes, service_of, show_json, time_text
 from nss.spool import KeptReject
 
 _SHOWN_CHARACTERS = 200
@@ -18,10 +17,10 @@ def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -
     with service_of(config) as service:
         rejects = service.rejects(feed, limit)
     if as_json:
-        typer.echo(orjson.dumps([_row(kept) for kept in rejects], option=orjson.OPT_INDENT_2))
+        show_json([_row(kept) for kept in rejects])
         return
     for kept in rejects:
-        typer.echo(_told(kept))
+        typer.echo(_described(kept))
     if not rejects:
         typer.echo("No rejects are kept.", err=True)
     elif len(rejects) == limit:
@@ -54,11 +53,11 @@ def _row(kept: KeptReject) -> dict[str, object]:
     }
 
 
-def _told(kept: KeptReject) -> str:
+def _described(kept: KeptReject) -> str:
     reject = kept.reject
     sender = f" {reject.connection}" if reject.connection else ""
     head = (
-        f"{kept.number} {told_time(kept.rejected_at)} feed {kept.feed} source {reject.source}"
+        f"{kept.number} {time_text(kept.rejected_at)} feed {kept.feed} source {reject.source}"
         f"{sender}: {reject.reason}"
     )
     text = harmless_bytes(reject.data)

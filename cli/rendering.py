@@ -1,6 +1,5 @@
 """`nss render`: records of files or stdin to lines on stdout."""
 
-import difflib
 import gzip
 import os
 import re
@@ -16,21 +15,21 @@ import typer
 
 from formats import (
     MAX_RECORD_BYTES,
-    FeedFormat,
     FeedSettings,
     FormatsError,
     Input,
     Pipeline,
-    input_of,
-    json_names,
-    parse,
     presets,
     recognise,
     zone,
 )
+from nss.config.files import UnfitFile, load_format, load_input
+from nss.config.kinds import InvalidValue
+from nss.config.values import FormatChoice, further_escapes
 from nss.errors import DataError, InputMissing, SinkError, UsageError
 from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
 from nss.sources.framing.lines import BOM
+from nss.wording import error_text, nearest
 
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -38,7 +37,6 @@ _PROGRESS_FROM_BYTES = 64 << 20
 
 
 _SPEC = re.compile(r"%[0-9a-z]*\{")
-_ESCAPES = re.compile(r"[!-$&-/:-@G-`g-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,51 +71,50 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
 
     Raises `nss.errors.NssError` when a format, a zone or a file can't be used.
     """
-    if not _ESCAPES.fullmatch(conversion.escape):
-        raise UsageError("--escape: printable ASCII characters, not %, digits or A to F")
-    try:
-        settings = FeedSettings(
-            format=_output_format(conversion.to),
-            zone=zone(conversion.zone),
-            source_zone=zone(conversion.source_zone),
-            escape_characters=conversion.escape,
-        )
-        known = _input(conversion.from_)
-    except FormatsError as error:
-        raise UsageError(str(error)) from None
+    settings, known = _loaded(conversion)
     bad = 0
     for path in files or [Path("-")]:
         bad += _render_file(path, known, settings, conversion.max_bytes)
     return DataError.exit_code if bad else 0
 
 
-def _output_format(name: str) -> FeedFormat:
+def _chosen(name: str) -> FormatChoice:
+    """Return what a person names: a preset, a feed output format string, or a file."""
     if name in presets.names():
-        return presets.load(name)
+        return FormatChoice("preset", name)
     if _SPEC.search(name):
-        return parse(name)
-    path = Path(name)
-    if not path.is_file():
-        near = difflib.get_close_matches(name.upper(), presets.names(), 1)
-        tip = f"{near[0]}, or another" if near else "one"
+        return FormatChoice("string", name)
+    if not Path(name).is_file():
+        near = nearest(name, presets.names())
+        tip = f"{near}, or another" if near else "one"
         known = ", ".join(presets.names())
         raise UsageError(f"format {name!r}: neither a preset nor a file", tip=f"{tip} of {known}")
+    if not os.access(name, os.R_OK):
+        raise InputMissing(f"format: permission denied ({name})")
+    return FormatChoice("file", name)
+
+
+def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
+    """Return what renders, and how records are read; `None`: that is to be recognised."""
+    output, source = conversion.to, conversion.from_
+    words = {"auto": FormatChoice("auto"), "json": FormatChoice("json")}
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputMissing(f"format: {error.strerror} ({path})") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"format: byte {error.start + 1} is not UTF-8 ({path})") from None
-    feed_format = parse(text, name=path.stem)
-    if not feed_format.slots:
-        raise UsageError(f"format: prints no field ({path})")
-    return feed_format
-
-
-def _input(name: str) -> Input | None:
-    if name == "auto":
-        return None
-    return json_names() if name == "json" else input_of(_output_format(name))
+        feed_format = load_format(_chosen(output))
+        if feed_format is None:
+            raise UsageError(f"format {output!r} is none to render")
+        settings = FeedSettings(
+            format=feed_format,
+            zone=zone(conversion.zone),
+            source_zone=zone(conversion.source_zone),
+            escape_characters=further_escapes().read(conversion.escape),
+        )
+        return settings, load_input(words.get(source) or _chosen(source))
+    except UnfitFile as unfit:
+        raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
+    except InvalidValue as error:
+        raise UsageError(f"--escape: {error.problems[0].reason}") from None
+    except FormatsError as error:
+        raise UsageError(str(error)) from None
 
 
 def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:
@@ -141,14 +138,14 @@ def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_by
 
 def _read(path: Path, name: str) -> Iterator[_Piece]:
     """Yield the records of a file. Raises `InputMissing` for what stands in the way of reading."""
-    progress = _Progress(path)
+    progress = _ProgressLine(path)
     try:
         with _opened(path) as (raw, stream):
             for piece in _pieces(stream):
                 yield piece
                 progress.show(raw)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = error_text(error) if isinstance(error, OSError) else str(error)
         raise InputMissing(f"render: {reason} ({name})") from None
     finally:
         progress.end()
@@ -180,8 +177,8 @@ def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int)
                 lines.append(fitted)
     if lines:
         _write(b"\n".join(lines) + b"\n")
-    for one in sorted(rendered.bad, key=lambda bad: bad.offset):
-        typer.echo(f"{piece.place(name, one.offset)}: {one.reason}", err=True)
+    for bad in sorted(rendered.bad, key=lambda bad: bad.offset):
+        typer.echo(f"{piece.place(name, bad.offset)}: {bad.reason}", err=True)
     return len(rendered.bad) + refused
 
 
@@ -194,7 +191,7 @@ def _write(data: bytes) -> None:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        raise SinkError(f"render: can't write: {error.strerror} (standard output)") from None
+        raise SinkError(f"render: can't write: {error_text(error)} (standard output)") from None
 
 
 @contextmanager
@@ -250,7 +247,7 @@ def _lines(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
         yield _Piece(half.removesuffix(b"\r") + b"\n", first)
 
 
-class _Progress:
+class _ProgressLine:
     """Share of a large file read, on a terminal's last line; nothing anywhere else."""
 
     def __init__(self, path: Path) -> None:

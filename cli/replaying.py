@@ -1,4 +1,4 @@
-"""`nss replay` and `nss reload`: what the running service is told to do."""
+"""`nss replay` and `nss reload`: what the running service is asked to do."""
 
 import re
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import service_of, told_time
+from cli.asking import service_of, time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
 
@@ -23,19 +23,19 @@ def replay(config: Path, feed: str, since: str, until: str | None) -> None:
     ends = now if until is None else moment(until, now, "--until")
     if begins >= ends:
         raise UsageError(
-            f"replay: --since, {told_time(begins)}, is not before the end, {told_time(ends)}"
+            f"replay: --since, {time_text(begins)}, is not before the end, {time_text(ends)}"
         )
     with service_of(config) as service:
         records = service.replay(feed, begins, ends)
     if not records:
         typer.echo(
-            f"Nothing to send again from {told_time(begins)} to {told_time(ends)}: what feed "
+            f"Nothing to send again from {time_text(begins)} to {time_text(ends)}: what feed "
             f"{feed} took then is still pending, or no longer kept (replay_minutes)."
         )
         return
     what = "1 record" if records == 1 else f"{records:,} records"
     typer.echo(
-        f"{what} accepted from {told_time(begins)} to {told_time(ends)}: feed {feed} delivers "
+        f"{what} accepted from {time_text(begins)} to {time_text(ends)}: feed {feed} delivers "
         f"{'it' if records == 1 else 'them'} again."
     )
 
@@ -70,7 +70,7 @@ def moment(text: str, now: float, option: str) -> float:
             stated = now - int(duration[1]) * _SECS[duration[2]]
         else:
             stated = datetime.fromisoformat(text).timestamp()
-        told_time(stated)  # which it can be, or the answer could not be told
+        time_text(stated)  # or the answer could not be shown
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{option} {text!r}: neither a duration nor a time", tip=_FORMS) from None
     return stated

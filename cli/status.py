@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
 import typer
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.asking import harmless, service_of, told_secs, told_time
+from cli.asking import harmless, secs_text, service_of, show_json, time_text
 from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
 
@@ -35,7 +34,7 @@ def show_status(config: Path, *, as_json: bool) -> int:
     with service_of(config) as service:
         status = service.status()
     if as_json:
-        typer.echo(orjson.dumps(status, option=orjson.OPT_INDENT_2))
+        show_json(status)
     else:
         console = Console(highlight=False)
         if console.is_terminal:
@@ -89,12 +88,12 @@ def _drawn(sheet: Sheet) -> Table:
 
 
 def _head(status: Status) -> str:
-    up = told_secs(status.at - status.started_at)
+    up = secs_text(status.at - status.started_at)
     return f"nss {status.version}, pid {status.pid}, up {up}, {harmless(status.config)}"
 
 
 def _sentence(reason: Reason) -> str:
-    since = "" if reason.since is None else f" (since {told_time(reason.since)})"
+    since = "" if reason.since is None else f" (since {time_text(reason.since)})"
     return harmless(f"{reason}{since}")
 
 
@@ -121,7 +120,7 @@ def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
             size_text(source.bytes_per_sec),
             f"{source.records:,}",
             size_text(source.data_bytes),
-            "none yet" if source.last_at is None else f"{told_secs(at - source.last_at)} ago",
+            "none yet" if source.last_at is None else f"{secs_text(at - source.last_at)} ago",
         )
         for source in sources
     )
@@ -138,7 +137,7 @@ def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:
             feed.state,
             f"{feed.records_per_sec:,.0f}",
             *(f"{getattr(feed, count):,}" for count in counts),
-            told_secs(feed.lag_secs),
+            secs_text(feed.lag_secs),
             harmless(feed.destination),
         )
         for feed in feeds

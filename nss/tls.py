@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+from nss import wording
 from nss.errors import SinkError, SourceError
 
 
@@ -12,34 +13,34 @@ def client_context(
     """Return a context that verifies chain and name of the peer, with TLS 1.2 or newer.
 
     `ca` holds the authorities, those of the system if `None`; `certificate` and `key` are what is
-    shown to a peer that asks. All are PEM. Raises `SinkError` when one can't be used.
+    shown to a peer that asks. All are PEM. Raises `SinkError` when a file can't be used.
     """
-    tip = "run nss check: it tells what is wrong with each file"
+    tip = "run nss check: it says what is wrong with each file"
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
     except OSError as error:  # ssl.SSLError is one
-        raise SinkError(f"using authorities failed: {why(error)} ({ca})", tip=tip) from error
+        raise SinkError(f"using authorities failed: {error_text(error)} ({ca})", tip=tip) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     if certificate is not None:
         try:
-            # Without an empty password OpenSSL would ask for one at the terminal.
+            # Without an empty password OpenSSL would ask for a password at the terminal.
             context.load_cert_chain(certificate, key, password="")
         except OSError as error:
             where = f"{certificate}, {key}"
             raise SinkError(
-                f"using a certificate failed: {why(error)} ({where})", tip=tip
+                f"using a certificate failed: {error_text(error)} ({where})", tip=tip
             ) from error
     return context
 
 
-def why(error: OSError) -> str:
+def error_text(error: OSError) -> str:
     """Return what an error of a socket or of TLS means, as half a sentence."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message.rstrip('.').lower()}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return f"TLS: {error.reason.replace('_', ' ').lower()}"
-    return (error.strerror or str(error)).lower()
+    return wording.error_text(error)
 
 
 def server_context(
@@ -48,7 +49,7 @@ def server_context(
     """Return the context of the listener of source `name`; `None` without a certificate.
 
     With `client_ca`, clients must show a certificate that one of its authorities signed. All are
-    PEM. Raises `SourceError` when one can't be used.
+    PEM. Raises `SourceError` when a file can't be used.
     """
     if certificate is None:
         return None
@@ -56,10 +57,9 @@ def server_context(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
         context.load_cert_chain(certificate, key)
     except OSError as error:  # ssl.SSLError is one
-        reason = error.strerror or "a file is not what it should be"
         raise SourceError(
-            f"source {name}: TLS can't be set up: {reason}",
-            tip="run nss check: it tells what is wrong with each file",
+            f"source {name}: TLS can't be set up: {error_text(error)}",
+            tip="run nss check: it says what is wrong with each file",
         ) from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED

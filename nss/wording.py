@@ -1,8 +1,7 @@
-"""Numbers as people write them."""
+"""How people read it: sizes, the nearest name, the reason of a system error, our own version."""
 
 import difflib
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNIT = 1024
@@ -23,9 +22,21 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return spelled[found[0]] if found else None
 
 
-def own_version() -> str:
-    """Return the version of the installed package."""
+def error_text(error: OSError) -> str:
+    """Return the reason as half a sentence: the system's words begin with a small letter.
+
+    For errors of TLS there is `nss.tls.error_text`.
+    """
+    reason = error.strerror
+    return reason[:1].lower() + reason[1:] if reason else str(error)
+
+
+def own_version() -> str | None:
+    """Return the version of the installed package, `None` when it is not installed."""
+    # Imported with the module it would take a quarter of the time that `nss --help` may take.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return version("nss-streamer")
     except PackageNotFoundError:
-        return "not installed"
+        return None

@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
 def start(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Start the service of this machine and wait until it is ready.
 
-    Under systemd that is the unit nss-streamer; elsewhere a background process. When it does not
-    come up, what it said is shown; the exit code is then its own, or 70.
+    Under systemd that is the unit nss-streamer; elsewhere a background process. If it does not come
+    up, its last messages are shown; the exit code is then its own, or 70.
 
     Example: sudo nss start
     """
@@ -37,7 +37,7 @@ def stop(
     """Stop the service: it delivers what is pending first.
 
     What could not be delivered in time stays in the spool. A service that somebody started by hand
-    with nss run is told and left alone.
+    with nss run is reported and left alone.
 
     Example: sudo nss stop
     """
@@ -59,7 +59,7 @@ def restart(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) 
 
 
 def enable_autostart(as_json: JsonOption = False) -> None:
-    """Have the service start with the machine.
+    """Start the service when the machine starts.
 
     Example: sudo nss enable-autostart
     """
@@ -69,7 +69,7 @@ def enable_autostart(as_json: JsonOption = False) -> None:
 
 
 def disable_autostart(as_json: JsonOption = False) -> None:
-    """Have the service no longer start with the machine; a running one goes on.
+    """Leave the service stopped when the machine starts; a running service continues.
 
     Example: sudo nss disable-autostart
     """

@@ -7,13 +7,14 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, service_of, service_settings
+from cli.asking import harmless, service_of
 from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.load import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
+from nss.setup.sections import read_sections
 
 STOP_SPARE_SECS = 30.0
 """What a stop may take beyond the time that feeds have to deliver."""
@@ -49,15 +50,15 @@ def start(config: Path, *, as_json: bool) -> None:
         _refuse_foreign(config, "start")
         pid = _begin(unit, config, "start")
     verb = "NSS service running with pid" if changed else "NSS service is already running with pid"
-    _tell(Facts(running=True, pid=pid, by=_by(unit), changed=changed), f"{verb} {pid}", as_json)
+    _report(Facts(running=True, pid=pid, by=_by(unit), changed=changed), f"{verb} {pid}", as_json)
 
 
 def stop(config: Path, *, as_json: bool, if_running: bool) -> None:
     """Stop the service if it runs. Raises `NssError`."""
     unit = _unit(config)
     changed = _stop(unit, config)
-    told = "NSS service stopped" if changed else "NSS service is not running"
-    _tell(Facts(running=False, pid=None, by=_by(unit), changed=changed), told, as_json)
+    sentence = "NSS service stopped" if changed else "NSS service is not running"
+    _report(Facts(running=False, pid=None, by=_by(unit), changed=changed), sentence, as_json)
     if if_running and not changed:
         raise typer.Exit(1)
 
@@ -69,7 +70,7 @@ def restart(config: Path, *, as_json: bool) -> None:
         _stop(unit, config)
     pid = _begin(unit, config, "restart")
     facts = Facts(running=True, pid=pid, by=_by(unit), changed=True)
-    _tell(facts, f"NSS service running with pid {pid}", as_json)
+    _report(facts, f"NSS service running with pid {pid}", as_json)
 
 
 def autostart(*, enabled: bool, as_json: bool) -> None:
@@ -99,7 +100,8 @@ def background_of(config: Path) -> Background:
 def _settings(config: Path) -> ServiceConfig:
     """Return what matters here; a usual file that is no TOML must not keep NSS from a stop."""
     try:
-        return service_settings(config, "control_socket", "state_directory", "drain_secs")
+        keys = ("control_socket", "state_directory", "drain_secs")
+        return read_sections(config, *(f"service.{key}" for key in keys)).service
     except NssError:
         if config != DEFAULT_CONFIG:
             raise
@@ -173,5 +175,5 @@ def _harmless_lines(text: str) -> str:
     return "\n".join(map(harmless, text.splitlines()))
 
 
-def _tell(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on
+def _report(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on
     typer.echo(json.dumps(asdict(facts)) if as_json else sentence)

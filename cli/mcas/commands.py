@@ -25,7 +25,7 @@ def configure_mcas2(
         typer.Option(
             metavar="FILE",
             help="A file with the Client Secret, - for standard input; or set the variable "
-            "NSS_MCAS_CLIENT_SECRET. Never an argument: everybody can read those.",
+            "NSS_MCAS_CLIENT_SECRET. Never an argument: anybody on the machine can read those.",
         ),
     ] = None,
     scope: Annotated[_Text, typer.Option(help="The Scope.", show_default="the usual one")] = None,
@@ -47,9 +47,7 @@ def configure_mcas2(
         bool,
         typer.Option("--managed-identity", help="Sign in as this Azure virtual machine instead."),
     ] = False,
-    skip_test: Annotated[
-        bool, typer.Option("--skip-test", help="Store without testing, and say so.")
-    ] = False,
+    skip_test: Annotated[bool, typer.Option("--skip-test", help="Store without testing.")] = False,
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
     ] = False,
@@ -58,15 +56,15 @@ def configure_mcas2(
 ) -> None:
     """Sign in to Microsoft Defender for Cloud Apps with OAuth 2.0: ask, test, store.
 
-    Without options it asks for everything and tests before it stores. The exit code is 69 when the
-    test failed, and then nothing was stored.
+    Without options it asks for everything, and tests before it stores. The exit code is 69 when the
+    test failed; then nothing was stored.
 
     Example: sudo nss configure-mcas2
     """
-    from cli.mcas.answers import Given
     from cli.mcas.configuring import configure
+    from cli.mcas.prompts import CredentialOptions
 
-    given = Given(
+    given = CredentialOptions(
         client_id=client_id,
         client_secret_file=client_secret_file,
         scope=scope,
@@ -82,7 +80,7 @@ def configure_mcas2(
 
 
 def verify_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Tell whether the sign-in works and whether logs arrive at MCAS.
+    """Verify that the sign-in works and that logs arrive at MCAS.
 
     Token type and expiry, roles, the API, the data source with its last data, and parse errors.
     The exit code is 1 when something is wrong.
@@ -118,7 +116,7 @@ def clear_mcas2(
 
 
 def configure_mcas(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Say what became of legacy tokens (use configure-mcas2).
+    """Explain what became of legacy tokens (use configure-mcas2).
 
     Example: sudo nss configure-mcas2
     """

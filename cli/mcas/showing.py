@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import iso_time, told_time
-from cli.mcas.answers import LABELS
+from cli.asking import iso_time, show_json, time_text
+from cli.mcas.prompts import LABELS
 from nss.errors import UsageError
 from nss.mcas.credentials import CredentialsError, McasCredentials
 from nss.secret import Secret
-from nss.setup.mcas import Place, place_of
+from nss.setup.mcas import McasSetup, mcas_setup
 
 _METHODS = {
     "secret": "client secret",
@@ -34,7 +33,7 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
         facts.append(("Private key", str(stored.private_key)))
     if stored.passphrase is not None:
         facts.append(("Passphrase", str(stored.passphrase)))
-    tested = "never" if stored.tested_at is None else told_time(stored.tested_at)
+    tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
     facts.append(("Tested", tested))
     for label, value in facts:
         yield f"{label + ':':20}{value}"
@@ -42,22 +41,22 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
 
 def show(path: Path, *, as_json: bool) -> int:
     """Show what is stored; the exit code is 1 when there is nothing."""
-    place = place_of(path)
-    stored, token = place.store.load(), _legacy_token(place)
+    setup = mcas_setup(path)
+    stored, token = setup.store.load(), _legacy_token(setup)
     if as_json:
-        told: dict[str, object] = {"stored": None, "legacy_token": token is not None}
+        result: dict[str, object] = {"stored": None, "legacy_token": token is not None}
         if stored is not None:
-            told["stored"] = {
-                **{one.name: _plain(getattr(stored, one.name)) for one in fields(stored)},
+            result["stored"] = {
+                **{field.name: _plain(getattr(stored, field.name)) for field in fields(stored)},
                 "tested_at": iso_time(stored.tested_at),
-                "origin": str(place.store.origin),
+                "origin": str(setup.store.origin),
             }
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        show_json(result)
         return 0 if stored is not None or token is not None else 1
     if stored is None:
-        typer.echo(f"Nothing is stored ({place.store.origin}).")
+        typer.echo(f"Nothing is stored ({setup.store.origin}).")
     else:
-        typer.echo(f"Stored in {place.store.origin}:")
+        typer.echo(f"Stored in {setup.store.origin}:")
         for line in stored_lines(stored):
             typer.echo(f"  {line}")
     if token is not None:
@@ -69,26 +68,24 @@ def show(path: Path, *, as_json: bool) -> int:
 
 def clear(path: Path, *, yes: bool) -> int:
     """Remove credentials and legacy token, after a question."""
-    place = place_of(path)
-    place.store.check_writable()
+    setup = mcas_setup(path)
+    setup.store.check_writable()
     if not yes and not typer.confirm(
         "Remove the credentials for MCAS? Uploads and sync stop.", default=False
     ):
         typer.echo("Nothing was removed.")
         return 1
-    was_stored, was_legacy = place.store.clear(), place.store.remove_token()
-    if not was_stored and not was_legacy:
+    if not setup.clear():
         typer.echo("There was nothing to remove.")
         return 0
-    place.audit.write("clear-mcas2", "cleared", legacy_token=was_legacy)
     typer.echo("Removed. A running service stops uploads and sync; records wait in its spool.")
     typer.echo("The URL category at the gateway stays as it is.")
     return 0
 
 
 def explain_legacy(path: Path) -> int:
-    """Say that legacy tokens are not made any more. Raises `UsageError`."""
-    token = _legacy_token(place_of(path))
+    """Say that legacy tokens can't be made any more. Raises `UsageError`."""
+    token = _legacy_token(mcas_setup(path))
     kept = "The token that is here keeps working for uploads. " if token is not None else ""
     raise UsageError(
         f"configure-mcas: legacy tokens can't be created or changed any more. {kept}".rstrip(),
@@ -96,10 +93,10 @@ def explain_legacy(path: Path) -> int:
     )
 
 
-def _legacy_token(place: Place) -> Secret | None:
-    """Return the legacy token; one that can't be used is told, and is none."""
+def _legacy_token(setup: McasSetup) -> Secret | None:
+    """Return the legacy token, `None` after a warning if it can't be used."""
     try:
-        return place.store.token()
+        return setup.store.token()
     except CredentialsError as error:
         typer.echo(f"nss: {error}", err=True)
         return None

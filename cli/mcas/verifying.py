@@ -5,59 +5,37 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, iso_time, told_secs, told_time
+from cli.asking import harmless, iso_time, secs_text, show_json, time_text
 from nss.errors import ConfigError
-from nss.mcas import fields
-from nss.mcas.connection_test import Report, verify, verify_token
-from nss.mcas.session import TokenAuthorization
-from nss.setup.mcas import Place, place_of
+from nss.mcas.connection_test import ConnectionReport
+from nss.setup.mcas import mcas_setup
 
 
 def verify_arrival(path: Path, *, as_json: bool) -> int:
-    """Look, and tell; the exit code is 0 when all is right, else 1."""
-    place = place_of(path)
-    report = asyncio.run(_report(place))
-    failed = report.failed
-    place.audit.write(
-        "verify-mcas2",
-        "passed" if failed is None else "failed",
-        "" if failed is None else failed.sentence,
-        code=None if failed is None else failed.code,
-    )
-    if as_json:
-        typer.echo(orjson.dumps(_plain(report), option=orjson.OPT_INDENT_2).decode())
-    else:
-        _show(report, place.mcas.data_source)
-    return 0 if failed is None else 1
-
-
-async def _report(place: Place) -> Report:
-    stored = place.store.load()
-    data_source = place.mcas.data_source
-    if stored is not None:
-        return await verify(stored, place.network, data_source, place.limiter)
-    token = place.store.token()
-    if token is None or place.mcas.token_api_url is None:
+    """Verify, and show the result; the exit code is 0 when all is right, else 1."""
+    setup = mcas_setup(path)
+    report = asyncio.run(setup.verify())
+    if report is None:
         raise ConfigError(
-            f"verify-mcas2: there are no credentials ({place.store.origin})",
+            f"verify-mcas2: there are no credentials ({setup.store.origin})",
             tip="sudo nss configure-mcas2",
         )
-    api_url = fields.api_url(place.mcas.token_api_url)
-    return await verify_token(
-        api_url, TokenAuthorization(token), place.network, data_source, place.limiter
-    )
+    if as_json:
+        show_json(_plain(report))
+    else:
+        _show(report, setup.data_source)
+    return 0 if report.failed is None else 1
 
 
-def _show(report: Report, data_source: str) -> None:
-    for step in report.steps:
-        typer.echo(f"{'ok   ' if step.ok else 'wrong'} {step.name}: {harmless(step.sentence)}")
-        if step.tip and not step.ok:
-            typer.echo(f"      Try: {step.tip}")
+def _show(report: ConnectionReport, data_source: str) -> None:
+    for check in report.steps:
+        typer.echo(f"{'ok   ' if check.ok else 'wrong'} {check.name}: {harmless(check.sentence)}")
+        if check.tip and not check.ok:
+            typer.echo(f"      Try: {check.tip}")
     if report.expires_at is not None:
-        left = told_secs(report.expires_at - time.time())
+        left = secs_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")
         typer.echo(f"      roles: {harmless(', '.join(report.roles)) or 'none'}")
     if report.stream is not None:
@@ -67,14 +45,14 @@ def _show(report: Report, data_source: str) -> None:
             f"{harmless(last) if last else 'never'}, files failed {report.stream.failed_files}"
         )
     for failure in report.failures or ():
-        at = "" if failure.at is None else f" {told_time(failure.at)}"
+        at = "" if failure.at is None else f" {time_text(failure.at)}"
         typer.echo(f"      parse error{at}: {harmless(failure.text)}")
 
 
-def _plain(report: Report) -> dict[str, object]:
+def _plain(report: ConnectionReport) -> dict[str, object]:
     return {
         "ok": report.failed is None,
-        "steps": [asdict(step) for step in report.steps],
+        "steps": [asdict(check) for check in report.steps],
         "token_type": report.token_type,
         "token_expires_at": iso_time(report.expires_at),
         "roles": list(report.roles),

@@ -26,7 +26,7 @@ def configure(
         _Text, typer.Option(metavar="ADDRESS", help="Take records pushed over HTTP at HOST:PORT.")
     ] = None,
     token_file: Annotated[
-        _Text, typer.Option(metavar="FILE", help="The token of those who push.")
+        _Text, typer.Option(metavar="FILE", help="A file with the token that pushing clients send.")
     ] = None,
     file: Annotated[_Text, typer.Option(metavar="FILE", help="Follow this file.")] = None,
     feed_format: Annotated[
@@ -38,36 +38,41 @@ def configure(
         typer.Option(
             metavar="PLACE",
             help="Where records go: udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH "
-            "or mcas; may be given again.",
+            "or mcas; may be repeated.",
         ),
     ] = None,
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace also a file with more in it than is asked.")
+        bool,
+        typer.Option(
+            "--force", help="Replace even a file with more settings than this command asks for."
+        ),
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Ask where records come from and go, and write the configuration file.
 
-    The file before stays beside it, as nss.toml.old; what it says is offered as the answers.
-    Without a terminal, or with --no-input, options answer, and "none" takes a source away.
+    The previous file stays beside it as nss.toml.old, and its values are offered as answers.
+    Without a terminal, or with --no-input, only options count; "none" removes a source.
 
     Example: sudo nss configure
     """
-    from cli.setup.configuring import Given
+    from cli.setup.configuring import ConfigureOptions
     from cli.setup.configuring import configure as configure_file
 
-    given = Given(listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ()))
+    given = ConfigureOptions(
+        listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ())
+    )
     configure_file(config, given, ask_nobody=no_input, force=force)
 
 
 def dump_config(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Print the configuration with all defaults filled in; secrets are not in it.
+    """Print the configuration with all defaults filled in, without secrets.
 
-    As TOML it can be read again, and says the same. What is stored for MCAS is told too, secrets
-    as ***.
+    The TOML can be read back and means the same. What is stored for MCAS is shown too, secrets as
+    ***.
 
     Example: sudo nss dump-config
     """
@@ -81,7 +86,7 @@ def install_cert(
     key: Annotated[
         _File, typer.Option(metavar="FILE", help="The private key, if not in the same file.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What the files are called.")] = "server",
+    name: Annotated[str, typer.Option(help="The name of the stored files.")] = "server",
     passphrase_file: Annotated[
         _File, typer.Option(metavar="FILE", help="A file with the passphrase of key or PFX.")
     ] = None,
@@ -93,9 +98,9 @@ def install_cert(
 ) -> None:
     """Store a certificate with its key, or authorities to trust, for TLS of sources and sinks.
 
-    The key has to belong to the certificate, and the certificate has to be good today. Both are
-    kept in the state directory, readable for the service alone, and the lines of configuration
-    that use them are shown.
+    The key must belong to the certificate, and the certificate must be valid today. Both are stored
+    in the state directory, readable by the service alone, and the configuration lines that use
+    them are shown.
 
     Example: sudo nss install-cert NssCertificate.zip
     """

@@ -1,9 +1,6 @@
 """`nss configure`: ask what is needed, show the file that comes of it, write it."""
 
-import grp
-import os
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,28 +8,17 @@ from typing import Any
 
 import typer
 
-from nss.config import load as configuration
-from nss.config.kinds import InvalidValue, Kind, file_path
-from nss.config.load import Config, ConfigProblems
-from nss.config.values import destination, format_name, listen_address, zone_name
-from nss.errors import ConfigError, InputMissing, NssError, UsageError
-from nss.files.private import write_private
-from nss.mcas.access import audit_log
-from nss.setup.effective import effective
-from nss.setup.template import Plan, Target, plan_of, text_of
+from nss.config.kinds import InvalidValue, file_path
+from nss.config.values import format_name, listen_address, zone_name
+from nss.errors import NssError, UsageError
+from nss.setup.configuration import check_kept, composed, replace_file, written
+from nss.setup.template import Choices, Target, choices_of
 
-GROUP = "nss"
-SAMPLE = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
-"""What the package installs; nobody's answers."""
-
-_MODE = 0o640
-_SUDO = "run the command with sudo"
 _NONE = "none"
-_LISTEN = listen_address()
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ConfigureOptions:
     """What options say; `None` where nothing was said."""
 
     listen_tcp: str | None = None
@@ -44,137 +30,72 @@ class Given:
     to: tuple[str, ...] = ()
 
 
-def configure(path: Path, given: Given, *, ask_nobody: bool, force: bool) -> None:
+def configure(path: Path, given: ConfigureOptions, *, ask_nobody: bool, force: bool) -> None:
     """Write the configuration file of the answers. Raises `NssError`."""
-    before = _before(path)
-    plan = _with_options(Plan() if before is None else plan_of(before), given)
+    before = written(path)
+    choices = _with_options(Choices() if before is None else choices_of(before), given)
     is_person = sys.stdin.isatty() and not ask_nobody
     if before is not None and not force:
-        _refuse_loss(path, before)
+        check_kept(path, before)
     if is_person:
-        plan = _interview(plan)
-    elif given == Given():
+        choices = _interview(choices)
+    elif given == ConfigureOptions():
         raise UsageError(
             "configure: nobody to ask, and no options",
             tip="give options, for example: nss configure --listen-tcp 0.0.0.0:5514 "
             "--to udp://collector.example.com:514",
         )
-    if not plan.targets:
-        raise UsageError("configure: records have to go somewhere", tip="give --to")
-    text = text_of(plan)
-    config = configuration.parse(text, path.absolute().parent, origin="the answers")
+    text = composed(path, choices)
     if is_person:
         typer.echo(f"\n{text}")
         if not typer.confirm(f"Write this to {path}?", default=True):
             typer.echo("Nothing was written.")
             raise typer.Exit(1)
-    _write(path, text, config)
-    _tell_next(path, plan)
+    replace_file(path, text)
+    _show_next(path, choices)
 
 
-def _before(path: Path) -> Config | None:
-    """Return what the file says now, `None` if nobody has said anything. Raises `ConfigError`."""
-    try:
-        if path.exists() and SAMPLE.exists() and path.read_bytes() == SAMPLE.read_bytes():
-            return None
-        return configuration.load(path)
-    except InputMissing:
-        if path.exists():
-            raise
-        return None
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise InputMissing(f"configure: can't be read: {why} ({path})", tip=_SUDO) from None
-    except ConfigProblems as problems:
-        raise ConfigError(
-            f"{problems}".partition("\nTry: ")[0],
-            tip=f"mend it, or set it aside: mv {path} {path}.wrong",
-        ) from None
-
-
-def _refuse_loss(path: Path, before: Config) -> None:
-    """Raise `UsageError` with the keys that a new file would not have."""
-    base = path.absolute().parent
-    old = effective(before, tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    text = text_of(plan_of(before))
-    new = effective(configuration.parse(text, base), tomllib.loads(text))
-    lost = sorted(_paths(old) - _paths(new))
-    if lost:
-        raise UsageError(
-            f"configure: the file has more than is asked for: {', '.join(lost[:8])} ({path})",
-            tip="edit it, and run nss check; or give --force: it is kept beside the new one",
-        )
-
-
-def _paths(tables: dict[str, object], where: str = "") -> set[str]:
-    """Return every key with its value, as texts: names of sources and feeds don't matter."""
-    found: set[str] = set()
-    for key, value in tables.items():
-        name = f"{where}.{key}" if where else key
-        if isinstance(value, dict):
-            found |= _paths(value, where if where in {"sources", "feeds"} else name)
-        elif not name.endswith(".sources"):
-            found.add(f"{name} = {value}")
-    return found
-
-
-def _with_options(plan: Plan, given: Given) -> Plan:
+def _with_options(choices: Choices, given: ConfigureOptions) -> Choices:
     said: dict[str, Any] = {
         key: "" if value == _NONE else value
         for key in ("listen_tcp", "listen_http", "token_file", "file", "format", "zone")
         if (value := getattr(given, key)) is not None
     }
-    plan = replace(plan, **said)
-    return replace(plan, targets=tuple(map(target, given.to))) if given.to else plan
+    choices = replace(choices, **said)
+    return replace(choices, targets=tuple(map(Target.parse, given.to))) if given.to else choices
 
 
-def target(text: str) -> Target:
-    """Return the target that a text names. Raises `UsageError`."""
-    scheme, mark, place = text.partition("://")
-    if text == "mcas":
-        return Target("mcas")
-    if text.startswith("file:"):
-        return Target("file", text.removeprefix("file:"))
-    if mark and scheme in {"udp", "tcp", "tls"}:
-        try:
-            return Target(scheme, str(destination().read(place)))  # type: ignore[arg-type]
-        except InvalidValue as error:
-            raise UsageError(f"configure: {error.problems[0].reason}: {place}") from None
-    raise UsageError(
-        f"configure: this is no place for records: {text}",
-        tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
-    )
-
-
-def _interview(plan: Plan) -> Plan:
+def _interview(choices: Choices) -> Choices:
     typer.echo("NSS: where records come from and where they go. Enter takes what is in brackets.")
+    listen = listen_address().read
     while True:
-        tcp = _ask("Listen for records over TCP at", plan.listen_tcp, _checked(_LISTEN))
-        push = _ask("Listen for records pushed over HTTP at", plan.listen_http, _checked(_LISTEN))
+        tcp = _ask("Listen for records over TCP at", choices.listen_tcp, listen)
+        push = _ask("Listen for records pushed over HTTP at", choices.listen_http, listen)
         token = ""
         if push:
-            token = _ask("File with the token of those who push", plan.token_file, _as_it_is)
-        file = _ask("Follow the file", plan.file, _checked(file_path()))
+            token = _ask("File with the token of those who push", choices.token_file, str)
+        file = _ask("Follow the file", choices.file, file_path().read)
         if tcp or push or file:
             break
         typer.echo("  Records have to come from somewhere.")
-    feed_format = _ask(
-        "Feed format (a preset or a .fof file)", plan.format, _checked(format_name())
-    )
-    zone = _ask("Time zone of the lines", plan.zone, _checked(zone_name()))
+    feed_format = _ask("Feed format (a preset or a .fof file)", choices.format, format_name().read)
+    zone = _ask("Time zone of the lines", choices.zone, zone_name().read)
     typer.echo(
         "Records go to udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas."
     )
+    targets = _targets(choices.targets)
+    return Choices(tcp, push, token, file, feed_format, zone, targets)
+
+
+def _targets(known: tuple[Target, ...]) -> tuple[Target, ...]:
     targets: list[Target] = []
     while True:
-        default = str(plan.targets[len(targets)]) if len(targets) < len(plan.targets) else ""
-        what = "Deliver to" if not targets else "And to"
-        text = _ask(what, default, lambda text: str(target(text)))
+        default = str(known[len(targets)]) if len(targets) < len(known) else ""
+        text = _ask("And to" if targets else "Deliver to", default, Target.parse)
         if text:
-            targets.append(target(text))
+            targets.append(Target.parse(text))
         elif targets:
-            break
-    return Plan(tcp, push, token, file, feed_format, zone, tuple(targets))
+            return tuple(targets)
 
 
 def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
@@ -193,45 +114,10 @@ def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
             return text
 
 
-def _checked(kind: Kind) -> Callable[[str], object]:
-    return kind.read
-
-
-def _as_it_is(text: str) -> str:
-    return text
-
-
-def _write(path: Path, text: str, config: Config) -> None:
-    """Put the file in its place; the one before stays beside it. Raises `NssError`."""
-    try:
-        if path.exists():
-            old = path.with_name(f"{path.name}.old")
-            write_private(old, path.read_bytes(), owner=_owner())
-            old.chmod(_MODE)
-        write_private(path, text.encode(), owner=_owner())
-        path.chmod(_MODE)
-    except OSError as error:
-        raise ConfigError(
-            f"configure: can't be written: {(error.strerror or str(error)).lower()} ({path})",
-            tip=_SUDO,
-        ) from None
-    audit_log(config.service.state_directory).write("configure", "stored", path=str(path))
-
-
-def _owner() -> tuple[int, int] | None:
-    """Return root, and the group that the service is in, if there is one."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return 0, grp.getgrnam(GROUP).gr_gid
-    except KeyError:
-        return None
-
-
-def _tell_next(path: Path, plan: Plan) -> None:
+def _show_next(path: Path, choices: Choices) -> None:
     typer.echo(f"Written to {path}.")
     typer.echo("Next:")
-    if any(one.way == "mcas" for one in plan.targets):
+    if any(target.way == "mcas" for target in choices.targets):
         typer.echo("  sudo nss configure-mcas2    the credentials for uploads")
     typer.echo("  nss test-firewall           whether everything can be reached")
     typer.echo("  sudo nss start              or nss reload, if it runs")

@@ -10,7 +10,7 @@ from nss.config import load as configuration
 from nss.config.toml import toml_text
 from nss.errors import NssError
 from nss.setup.effective import Tables, effective, toml
-from nss.setup.mcas import place_of
+from nss.setup.mcas import mcas_setup
 
 
 def dump(path: Path, *, as_json: bool) -> None:
@@ -30,12 +30,12 @@ def dump(path: Path, *, as_json: bool) -> None:
 def _credentials(path: Path) -> Tables:
     """Return what is stored for MCAS, secrets as `***`."""
     try:
-        stored = place_of(path).store.load()
+        stored = mcas_setup(path).store.load()
     except NssError as error:
         return {"error": str(error).partition("\n")[0]}
     if stored is None:
         return {}
-    told: Tables = {
+    facts: Tables = {
         "method": stored.method,
         "client_id": stored.client_id,
         "authentication_url": stored.authentication_url,
@@ -43,7 +43,7 @@ def _credentials(path: Path) -> Tables:
         "api_url": stored.api_url,
     }
     if stored.client_secret is not None:
-        told["client_secret"] = "***"  # noqa: S105 - no secret
+        facts["client_secret"] = "***"  # noqa: S105 - no secret
     if stored.certificate is not None:
-        told["certificate"] = str(stored.certificate)
-    return told
+        facts["certificate"] = str(stored.certificate)
+    return facts

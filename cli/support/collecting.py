@@ -1,17 +1,15 @@
-"""`nss collect-diagnostics`: one archive with what helps to find a fault, and no secret in it."""
+"""`nss collect-diagnostics`: one archive with what helps to find a fault, without secrets."""
 
 import io
 import os
 import platform
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable
-from contextlib import closing
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import orjson
 import typer
 import zstandard
 
+from cli.asking import show_json
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
 from nss.config import load as configuration
@@ -26,7 +25,8 @@ from nss.config.load import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
-from nss.spool.durable.inspect import read_only
+from nss.spool.durable.inspect import read_contents
+from nss.wording import error_text
 
 MAX_BYTES = 8 << 20
 """Of one part; of a log the end is kept."""
@@ -37,7 +37,7 @@ PART_SECS = 60
 Part = Callable[[], bytes]
 
 
-class _Missing(Exception):  # noqa: N818 - why a part is not there
+class _Missing(Exception):  # noqa: N818 - the reason that a part is missing
     """A part that can't be collected."""
 
 
@@ -50,22 +50,22 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     for name, part in _parts(path).items():
         try:
             parts[name] = redactor.clean(part())[-MAX_BYTES:]
-        except (_Missing, NssError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
-            missing[name] = redactor.clean(_why(error).encode()).decode()
+        except (_Missing, NssError, OSError, subprocess.SubprocessError) as error:
+            missing[name] = redactor.clean(_reason(error).encode()).decode()
     parts["MANIFEST.txt"] = _manifest(parts, missing)
     _write(archive, parts)
     if as_json:
-        told = {"file": str(archive), "parts": sorted(parts), "missing": missing}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        result = {"file": str(archive), "parts": sorted(parts), "missing": missing}
+        show_json(result)
         return
     typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
-    for name, why in missing.items():
-        typer.echo(f"  not in it: {name}: {why}")
+    for name, reason in missing.items():
+        typer.echo(f"  not in it: {name}: {reason}")
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()} ({error.filename})"
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error_text(error)} ({error.filename})"
     return f"{error}".partition("\n")[0]
 
 
@@ -134,19 +134,8 @@ def _spool(config: Config) -> bytes:
     """Return sizes and counts; records stay where they are."""
     if not isinstance(config.spool, DurableSpoolConfig):
         raise _Missing("the spool is in memory")
-    path = config.spool.path
-    files = {one.name: one.stat().st_size for one in path.parent.glob(f"{path.name}*")}
-    with closing(read_only(path)) as connection:
-        names = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        ]
-        counts = {
-            name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
-            for name in names
-        }
-        form = connection.execute("PRAGMA user_version").fetchone()[0]
-    return orjson.dumps({"files": files, "rows": counts, "form": form}, option=orjson.OPT_INDENT_2)
+    contents = read_contents(config.spool.path)
+    return orjson.dumps(contents, option=orjson.OPT_INDENT_2)
 
 
 def _machine() -> bytes:
@@ -159,7 +148,7 @@ def _machine() -> bytes:
 
 
 def _packages() -> bytes:
-    names = {f"{one.metadata['Name']}=={one.version}" for one in distributions()}
+    names = {f"{package.metadata['Name']}=={package.version}" for package in distributions()}
     return ("\n".join(sorted(names)) + "\n").encode()
 
 
@@ -184,7 +173,7 @@ def _output(*command: str) -> bytes:
 
 def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:
     lines = [f"{name}: {len(data)} bytes" for name, data in parts.items()]
-    lines += [f"{name}: NOT COLLECTED: {why}" for name, why in missing.items()]
+    lines += [f"{name}: NOT COLLECTED: {reason}" for name, reason in missing.items()]
     return ("\n".join(sorted(lines)) + "\n").encode()
 
 
@@ -204,7 +193,6 @@ def _write(archive: Path, parts: dict[str, bytes]) -> None:
                 tar.addfile(member, io.BytesIO(data))
     except OSError as error:
         raise ServiceError(
-            f"collect-diagnostics: can't be written: {(error.strerror or str(error)).lower()} "
-            f"({archive})",
+            f"collect-diagnostics: can't be written: {error_text(error)} ({archive})",
             tip="name another file with --output",
         ) from None

@@ -10,7 +10,7 @@ from nss.config import DEFAULT_CONFIG
 
 troubleshoot = typer.Typer(
     name="troubleshoot",
-    help="Look closer at the running service: its feeds, its connections, its sockets.\n\n"
+    help="Take a closer look at the running service: feeds, connections, sockets.\n\n"
     "Example: sudo nss troubleshoot feeds",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -35,7 +35,7 @@ def firewall(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Try every destination: name, connection, TLS, proxy, clock; and tell the ports to open.
+    """Try every destination (name, connection, TLS, proxy, clock) and list the ports to open.
 
     No record is sent, so UDP can't be confirmed. The exit code is 1 when something can't be
     reached.
@@ -48,7 +48,7 @@ def firewall(
 
 
 def feeds(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Tell of each feed whether it is stable, and whether its sink is too slow.
+    """Show for each feed whether it is stable, and whether its sink is too slow.
 
     The exit code is 1 when a feed is not stable, 69 when the service does not answer.
 
@@ -66,9 +66,9 @@ def connection(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Watch the connections of feeds and sources for a while: stable, or made again and again.
+    """Watch the connections of feeds and sources for a while: stable, or reconnecting.
 
-    The exit code is 1 when one was made again.
+    The exit code is 1 when something reconnected.
 
     Example: sudo nss troubleshoot connection --seconds 60
     """
@@ -78,7 +78,7 @@ def connection(
 
 
 def netstat(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show the sockets of the service alone, and which source or feed each belongs to.
+    """Show the service's own sockets, and which source or feed each belongs to.
 
     Example: sudo nss troubleshoot netstat
     """
@@ -97,7 +97,7 @@ def collect_diagnostics(
 ) -> None:
     """Pack what helps to find a fault into one tar.zst: no records, and secrets taken out.
 
-    The part that can't be collected is named in MANIFEST.txt with the reason.
+    MANIFEST.txt names each part that can't be collected, with the reason.
 
     Example: sudo nss collect-diagnostics
     """
@@ -109,7 +109,7 @@ def collect_diagnostics(
 def checkversion(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Compare the versions installed, running and on offer, and the form of the spool.
 
-    On offer is what apt's lists of this machine have. The exit code is 1 when a restart or an
+    What is on offer comes from apt's lists on this machine. The exit code is 1 when a restart or an
     upgrade is due.
 
     Example: nss checkversion

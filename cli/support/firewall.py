@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
 from nss.config.load import Config
 from nss.connectivity import Finding, Step
@@ -29,12 +28,12 @@ def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:
     ports = ports_of(config, routes)
     ok = all(finding.ok for finding in findings)
     if as_json:
-        told = {
+        result = {
             "ok": ok,
-            "findings": [asdict(one) | {"ok": one.ok} for one in findings],
-            "ports": [asdict(one) for one in ports],
+            "findings": [asdict(finding) | {"ok": finding.ok} for finding in findings],
+            "ports": [asdict(port) for port in ports],
         }
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        show_json(result)
     else:
         _print(findings, ports)
     return 0 if ok else 1
@@ -45,7 +44,9 @@ def _listening(config: Config, path: Path) -> list[Finding]:
     own: frozenset[int] | None = frozenset()
     if pid is not None:
         try:
-            own = frozenset(one.local_port for one in sockets_of(pid) if one.state == "listening")
+            own = frozenset(
+                found.local_port for found in sockets_of(pid) if found.state == "listening"
+            )
         except OSError:
             own = None
     return [
@@ -67,7 +68,7 @@ def _print(findings: list[Finding], ports: list[OpenPort]) -> None:
         mark = _MARKS[finding.ok]
         typer.echo(f"{mark:6}  {harmless(finding.component)}: {harmless(finding.place)}")
         for step in finding.steps:
-            for line in _told(step):
+            for line in _described(step):
                 typer.echo(f"        {line}")
     typer.echo("\nPorts to open:")
     for port in ports:
@@ -77,7 +78,7 @@ def _print(findings: list[Finding], ports: list[OpenPort]) -> None:
         )
 
 
-def _told(step: Step) -> list[str]:
+def _described(step: Step) -> list[str]:
     took = "" if step.took_ms is None else f" ({step.took_ms:.0f} ms)"
     mark = "" if step.ok and not step.warns else "! "
     lines = [f"{mark}{step.name}: {harmless(step.sentence)}{took}"]

@@ -2,21 +2,18 @@
 
 import platform
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
 from nss.config.load import DurableSpoolConfig
 from nss.errors import NssError
-from nss.spool.durable.inspect import read_only
+from nss.spool.durable.inspect import read_form
 from nss.spool.durable.schema import MIGRATIONS
+from nss.wording import own_version
 
 PACKAGE = "nss-streamer"
 
@@ -28,12 +25,12 @@ def compare(path: Path, *, as_json: bool) -> int:
     facts = versions(path)
     due = bool(facts["restart_due"] or facts["upgrade_due"])
     if as_json:
-        typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+        show_json(facts)
         return 1 if due else 0
     for name, value in facts.items():
         if not isinstance(value, bool):
-            told = "not known" if value is None else harmless(str(value))
-            typer.echo(f"{name.replace('_', ' '):22} {told}")
+            text = "not known" if value is None else harmless(str(value))
+            typer.echo(f"{name.replace('_', ' '):22} {text}")
     if facts["restart_due"]:
         typer.echo(
             "The running service is of another version than the one installed. "
@@ -48,7 +45,7 @@ def compare(path: Path, *, as_json: bool) -> int:
 
 def versions(path: Path) -> Facts:
     """Return what is known; `None` is what is not."""
-    installed = _installed()
+    installed = own_version()
     running = _running(path)
     package, offered = _package(), _offered()
     return {
@@ -62,13 +59,6 @@ def versions(path: Path) -> Facts:
         "restart_due": running is not None and installed is not None and running != installed,
         "upgrade_due": _is_newer(offered, package),
     }
-
-
-def _installed() -> str | None:
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return None
 
 
 def _running(path: Path) -> str | None:
@@ -103,9 +93,8 @@ def _form(path: Path) -> int | None:
         spool = configuration.load(path).spool
         if not isinstance(spool, DurableSpoolConfig) or not spool.path.exists():
             return None
-        with closing(read_only(spool.path)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except (NssError, OSError, sqlite3.Error):
+        return read_form(spool.path)
+    except (NssError, OSError):
         return None
 
 

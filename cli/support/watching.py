@@ -5,13 +5,12 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import typer
 
-from cli.asking import harmless, service_of, told_secs
+from cli.asking import harmless, secs_text, service_of, show_json
+from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable
 from nss.config import load as configuration
-from nss.connectivity import place
 from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NssError
@@ -32,19 +31,19 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
     found = {feed.name: _suspicions(feed) for feed in status.feeds}
     stable = not any(found.values())
     if as_json:
-        told = [
+        rows = [
             {"name": feed.name, "destination": feed.destination, "stable": not found[feed.name]}
             | {"suspicions": found[feed.name]}
             for feed in status.feeds
         ]
-        typer.echo(orjson.dumps({"stable": stable, "feeds": told}, option=orjson.OPT_INDENT_2))
+        show_json({"stable": stable, "feeds": rows})
         return 0 if stable else 1
     typer.echo("NSS is live")
     typer.echo(f"Currently active feeds: {len(status.feeds)}")
     for feed in status.feeds:
         state = "Stable"
         if feed.last_error is not None:
-            state = f"Failing for {told_secs(feed.failing_secs)}"
+            state = f"Failing for {secs_text(feed.failing_secs)}"
         typer.echo(f"Feed name: {feed.name}:")
         typer.echo("  Connection Status:")
         typer.echo(f"    [{harmless(feed.destination)}] : {state}")
@@ -65,7 +64,7 @@ def _suspicions(feed: FeedStatus) -> list[str]:
     if feed.last_error is None and lag_secs > SLOW_SECS:
         grows = "and more with time" if feed.lag_growth_secs > 0 else "and no more with time"
         found.append(
-            f"{feed.pending:,} records wait, the oldest for {told_secs(feed.lag_secs)}, {grows}: "
+            f"{feed.pending:,} records wait, the oldest for {secs_text(feed.lag_secs)}, {grows}: "
             "the destination takes them more slowly than they come."
         )
     if feed.rejected_lately:
@@ -87,14 +86,14 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     first = True
     while first or time.monotonic() < deadline:
         now = {}
-        for one in _sockets(status.pid):
-            if one.state == "established" and one.proto.startswith("tcp"):
-                now[_ends(one)] = one
+        for socket in _sockets(status.pid):
+            if socket.state == "established" and socket.proto.startswith("tcp"):
+                now[_ends(socket)] = socket
         for ends in now.keys() - last:
-            owners[ends] = owner(now[ends], config, status.feeds) or place(ends[2], ends[3])
+            owners[ends] = owner(now[ends], config, status.feeds) or host_port(ends[2], ends[3])
             made[owners[ends]] += not first
-        for ends, one in now.items():
-            waiting[owners[ends]] = max(waiting.get(owners[ends], 0), one.unsent_bytes)
+        for ends, socket in now.items():
+            waiting[owners[ends]] = max(waiting.get(owners[ends], 0), socket.unsent_bytes)
         last = set(now)
         first = False
         time.sleep(LOOK_SECS)
@@ -106,10 +105,10 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
         for name in sorted(waiting)
     ]
     if as_json:
-        told = {"stable": not flapping, "seconds": seconds, "connections": rows}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        result = {"stable": not flapping, "seconds": seconds, "connections": rows}
+        show_json(result)
         return 1 if flapping else 0
-    typer.echo(f"Watched for {told_secs(seconds)}.")
+    typer.echo(f"Watched for {secs_text(seconds)}.")
     if not rows:
         typer.echo("No TCP connection was open. UDP has none.")
     for name in sorted(waiting):
@@ -122,28 +121,28 @@ def show_sockets(path: Path, *, as_json: bool) -> None:
     """Print the sockets of the service. Raises `NssError`."""
     config = configuration.load(path)
     status = _status(path)
-    found = [(one, owner(one, config, status.feeds)) for one in _sockets(status.pid)]
+    found = [(socket, owner(socket, config, status.feeds)) for socket in _sockets(status.pid)]
     found.sort(key=lambda pair: (pair[0].state != "listening", _ends(pair[0])))
     if as_json:
-        told = [asdict(one) | {"owner": whose} for one, whose in found]
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        result = [asdict(socket) | {"owner": whose} for socket, whose in found]
+        show_json(result)
         return
     head = ("proto", "recv-q", "send-q", "local", "remote", "state", "of")
-    rows = [head, *(_row(one, whose) for one, whose in found)]
+    rows = [head, *(_row(socket, whose) for socket, whose in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
-def _row(one: Socket, whose: str) -> tuple[str, ...]:
-    remote = place(one.remote_host, one.remote_port) if one.remote_host else "*"
-    queues = (str(one.received_bytes), str(one.unsent_bytes))
-    local = place(one.local_host, one.local_port)
-    return (one.proto, *queues, local, remote, one.state, harmless(whose))
+def _row(socket: Socket, whose: str) -> tuple[str, ...]:
+    remote = host_port(socket.remote_host, socket.remote_port) if socket.remote_host else "*"
+    queues = (str(socket.received_bytes), str(socket.unsent_bytes))
+    local = host_port(socket.local_host, socket.local_port)
+    return (socket.proto, *queues, local, remote, socket.state, harmless(whose))
 
 
-def _ends(one: Socket) -> tuple[str, int, str, int]:
-    return one.local_host, one.local_port, one.remote_host, one.remote_port
+def _ends(socket: Socket) -> tuple[str, int, str, int]:
+    return socket.local_host, socket.local_port, socket.remote_host, socket.remote_port
 
 
 def _status(path: Path) -> Status:

@@ -1,14 +1,14 @@
 """A small HTTP server in the service's own event loop, on a socket that is already bound."""
 
 import json
-import logging
 import socket
 
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
-_NO_LOG = logging.CRITICAL + 1
+from nss.https.serving import server_config
+
 _CLOSE_SECS = 1
 
 
@@ -16,23 +16,7 @@ class LocalServer:
     """Serves an app. Signals, the choice of the loop and logging stay the service's own."""
 
     def __init__(self, app: Starlette, listener: socket.socket, *, max_connections: int) -> None:
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            loop="none",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level=_NO_LOG,
-            access_log=False,
-            workers=1,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            limit_concurrency=max_connections,
-            timeout_graceful_shutdown=_CLOSE_SECS,
-        )
-        config.load()
+        config = server_config(app, "h11", max_connections=max_connections, close_secs=_CLOSE_SECS)
         self._listener = listener
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)

@@ -7,7 +7,6 @@
 Read-only and without a password: the port belongs on loopback.
 """
 
-import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,12 +21,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nss.addresses import listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations
 from nss.config.load import Address
 from nss.errors import ServiceError
 from nss.status.summary import FeedStatus, SourceStatus, Status
 from nss.telemetry import events
+from nss.wording import error_text
 
 MAX_CONNECTIONS = 64
 
@@ -245,14 +246,10 @@ class MetricsServer:
 
 
 def _listener(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
+        return listener(*address, _BACKLOG)
     except OSError as error:
-        # `create_server` lengthens the text of what the system says, but not its number.
-        number = error.errno or 0
-        why = os.strerror(number) if number > 0 else str(error)
         raise ServiceError(
-            f"metrics: can't listen: {why} ({address})",
+            f"metrics: can't listen: {error_text(error)} ({address})",
             tip="set service.metrics_listen to a free address of this machine",
         ) from None

@@ -16,6 +16,7 @@ from logging import ERROR, WARNING
 
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import event
+from nss.wording import error_text
 
 USEC = 1_000_000
 
@@ -81,7 +82,7 @@ class Notifier:
         try:
             self._socket.sendto(message.encode(errors="replace"), self._address)
         except OSError as error:
-            _unheard(message.partition("\n")[0].partition("=")[0], error.strerror or str(error))
+            _unheard(message.partition("\n")[0].partition("=")[0], error_text(error))
 
 
 def _address(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A lock that tells who holds it.
+"""A lock that says who holds it.
 
 It is a record lock of fcntl(2): it ends with its process, however that ended, and the kernel names
 the holder, so that no number in a file can point at a stranger.
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nss.errors import ServiceError
+from nss.wording import error_text
 
 _FLOCK = "hhqqi4x"
 """`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
@@ -20,7 +21,7 @@ _MAX_BYTES = 64 * 1024
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What the holder leaves in the file for others to read."""
+    """Facts that the holder leaves in the file for others."""
 
     config: str
     """The path of the configuration file."""
@@ -47,7 +48,7 @@ class Lock:
             descriptor = os.open(self.path, flags, 0o640)
         except OSError as error:
             raise ServiceError(
-                f"start: no lock: {(error.strerror or str(error)).lower()} ({self.path})",
+                f"start: no lock: {error_text(error)} ({self.path})",
                 tip="run the command with sudo",
             ) from None
         try:
@@ -78,14 +79,14 @@ class Lock:
             return None
         except OSError as error:
             raise ServiceError(
-                f"the lock can't be read: {(error.strerror or str(error)).lower()} ({self.path})",
+                f"the lock can't be read: {error_text(error)} ({self.path})",
                 tip="run the command with sudo",
             ) from None
         kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
         return None if kind == fcntl.F_UNLCK else int(pid)
 
     def read(self) -> Note | None:
-        """Return what the holder, or the last one, left in the file."""
+        """Return what the present or last holder left in the file."""
         try:
             with self.path.open("rb") as file:
                 return msgspec.json.decode(file.read(_MAX_BYTES), type=Note)

@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from nss.background.lock import Lock
-from nss.background.supervisor import Report
+from nss.background.supervisor import StartReport
 from nss.errors import ServiceError
+from nss.wording import error_text
 
 USER = "nss"
-"""Whom the service runs as when root starts it, if there is such a user."""
+"""The user that the service runs as when root starts it, if there is such a user."""
 
 _POLL_SECS = 0.05
 _TOLD_LINES = 20
@@ -63,7 +64,7 @@ class Background:
             finally:
                 os.close(writing)
             line = ready.readline()
-        report = msgspec.json.decode(line, type=Report) if line else None
+        report = msgspec.json.decode(line, type=StartReport) if line else None
         if report is None:
             raise ServiceError(
                 f"start: the supervisor ended at once ({self.lock})", tip="nss status"
@@ -73,7 +74,7 @@ class Background:
         return report.pid
 
     def stop(self, timeout_secs: float) -> int | None:
-        """Have it deliver what is pending and end; return its exit code, `None` if none ran.
+        """Let the service deliver what is pending and end; return its exit code, `None`: none ran.
 
         Raises `ServiceError` when it has not ended in time, or belongs to another user.
         """
@@ -140,13 +141,13 @@ def _make_folder(folder: Path) -> None:
         pass
     except OSError as error:
         raise ServiceError(
-            f"start: no folder: {(error.strerror or str(error)).lower()} ({folder})",
+            f"start: no folder: {error_text(error)} ({folder})",
             tip="run the command with sudo",
         ) from None
 
 
 def _user() -> pwd.struct_passwd | None:
-    """Return whom root runs the service as; `None` without such a user, or without root."""
+    """Return the user that root runs the service as; `None` without that user, or without root."""
     try:
         return pwd.getpwnam(USER) if os.geteuid() == 0 else None
     except KeyError:

@@ -26,17 +26,17 @@ from nss.errors import NssError
 RESTART_SECS = 5.0
 MAX_STARTS = 60
 WITHIN_SECS = 600.0
-"""Given up when there were more starts within so long."""
+"""The supervisor gives up after too many starts within this time."""
 
 WATCHDOG_SECS = 30.0
 ABORT_SECS = 10.0
-"""How long a service that the watchdog bit may take to show where it stands."""
+"""How long a service that missed the watchdog may take to dump its stacks."""
 
 NEVER_AGAIN = frozenset({0, 64, 66, 75, 78, 143})
 """Exit codes after which another start would change nothing, or is not wanted."""
 
 TAKEN = 73
-"""Exit code of a supervisor that finds another one."""
+"""Exit code of a supervisor that finds another already running."""
 
 LOG_BYTES = 10 << 20
 LOGS_KEPT = 5
@@ -44,19 +44,20 @@ LOGS_KEPT = 5
 _CHUNK_BYTES = 64 * 1024
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What becomes of a start."""
+class StartReport(msgspec.Struct, frozen=True):
+    """The result of a start."""
 
     pid: int
-    """Of the supervisor."""
+    """The supervisor's."""
     exit_code: int | None
     """`None`: the service is ready. Otherwise it has ended, for good."""
 
 
 class Supervisor:
-    """Runs `command` until it is told to stop, and again when it fails.
+    """Runs `command` until it is asked to stop, and restarts it when it fails.
 
-    `ready` is a descriptor for the `Report`. Tests give shorter `restart_secs` and `watchdog_secs`.
+    `ready` is a descriptor for the `StartReport`. Tests give shorter `restart_secs` and
+    `watchdog_secs`.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Supervisor:
         return code
 
     async def _run_on(self) -> int:
-        """Start the service as often as it needs; return its last exit code."""
+        """Start the service, and restart it after failures; return its last exit code."""
         starts: deque[float] = deque()
         while True:
             starts.append(time.monotonic())
@@ -153,7 +154,7 @@ class Supervisor:
             self._write(rest.decode(errors="replace") + "\n")
 
     async def _watch(self, service: asyncio.subprocess.Process) -> None:
-        """End a service that has not fed the watchdog; it shows where it stands first."""
+        """End a service that missed the watchdog, after it has dumped its stacks."""
         while True:
             await asyncio.sleep(min(1.0, self._watchdog_secs / 3))
             if self._fed_at is not None and time.monotonic() - self._fed_at > self._watchdog_secs:
@@ -185,7 +186,7 @@ class Supervisor:
     def _report(self, code: int | None) -> None:
         if self._ready is not None:
             with contextlib.suppress(OSError):  # whoever asked is gone
-                os.write(self._ready, msgspec.json.encode(Report(os.getpid(), code)) + b"\n")
+                os.write(self._ready, msgspec.json.encode(StartReport(os.getpid(), code)) + b"\n")
             os.close(self._ready)
             self._ready = None
 
@@ -198,7 +199,7 @@ class Supervisor:
 
 
 class _NoticeSocket:
-    """Where the service tells how it is; an abstract address of this process alone."""
+    """Where the service reports how it is; an abstract address of this process alone."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -229,7 +230,7 @@ def _sender(credentials: bytes) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Supervise; returns the exit code."""
+    """Run until the service ends for good; return the exit code."""
     lock, log, config, ready, *command = arguments
     logging.raiseExceptions = False  # a full disk must not end the service
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,13 +1,12 @@
 """Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
-import os
-import stat
 from pathlib import Path
 
-from formats import language, presets
-from formats.language import FeedFormat
+from formats import FeedFormat, Input, input_of, json_names, parse, presets
 from nss.config.values import FormatChoice, format_fault
 from nss.errors import ConfigError
+from nss.files import private
+from nss.wording import error_text
 
 MAX_KEY_BYTES = 64 << 10
 MAX_CREDENTIAL_BYTES = 4 << 10
@@ -22,6 +21,7 @@ class UnfitFile(ConfigError):  # noqa: N818 - named as the sentence reads
 
     def __init__(self, what: str, reason: str, path: Path) -> None:
         self.reason = reason
+        self.path = path
         super().__init__(f"{what} {path}: {reason}")
 
 
@@ -36,10 +36,18 @@ def load_format(choice: FormatChoice) -> FeedFormat | None:
         case "preset":
             return presets.load(choice.value)
         case "string":
-            return language.parse(choice.value)
+            return parse(choice.value)
         case "file":
             path = Path(choice.value)
-            return language.parse(format_of_file(path, for_source=False), name=path.stem)
+            return parse(format_of_file(path, for_source=False), name=path.stem)
+
+
+def load_input(choice: FormatChoice) -> Input | None:
+    """Return how records of a choice are read, `None` for `auto`. Raises `UnfitFile`."""
+    if choice.kind == "json":
+        return json_names()
+    feed_format = load_format(choice)
+    return None if feed_format is None else input_of(feed_format)
 
 
 def read_obfuscation_key(path: Path) -> bytes:
@@ -104,21 +112,8 @@ def read_bounded(what: str, path: Path, max_bytes: int, *, secret: bool = False)
     Refuses more than `max_bytes`, and a `secret` that is open to everyone.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a FIFO would wait
-            raise UnfitFile(what, "is not a regular file", path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(max_bytes + 1)
+        return private.read_bounded(path, max_bytes, forbidden=private.EVERYONE if secret else 0)
     except OSError as error:
         raise UnfitFile(what, error_text(error), path) from None
-    if secret and mode & stat.S_IRWXO:
-        raise UnfitFile(what, "is open to everyone; chmod o= it", path)
-    if len(data) > max_bytes:
-        raise UnfitFile(what, f"has more than {max_bytes} bytes", path)
-    return data
-
-
-def error_text(error: OSError) -> str:
-    """Return the system's reason, in lower case as the rest of the sentence."""
-    reason = error.strerror or str(error)
-    return reason[:1].lower() + reason[1:]
+    except private.FileFault as fault:
+        raise UnfitFile(what, str(fault), path) from None

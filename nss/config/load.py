@@ -40,6 +40,7 @@ from nss.config.sources import (
 from nss.config.toml import printable, toml_text
 from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
+from nss.wording import error_text
 
 __all__ = [
     "Address",
@@ -115,7 +116,7 @@ def load(path: Path) -> Config:
         tip = "start from the commented sample nss.toml, or name your file with --config FILE"
         if isinstance(error, PermissionError):
             tip = "run it with sudo, or as the user nss"
-        raise InputMissing(f"configuration: {error.strerror} ({path})", tip=tip) from error
+        raise InputMissing(f"configuration: {error_text(error)} ({path})", tip=tip) from error
     except UnicodeDecodeError as error:
         problem = Problem(f"byte {error.start + 1}", None, "is not UTF-8")
         raise ConfigProblems([problem], str(path)) from None

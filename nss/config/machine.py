@@ -16,7 +16,6 @@ from formats.errors import Problem
 from nss.config.files import (
     MAX_PEM_BYTES,
     UnfitFile,
-    error_text,
     format_of_file,
     read_basic,
     read_bounded,
@@ -27,6 +26,7 @@ from nss.config.model import Config
 from nss.config.setting import Held, Role, held_by
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.config.sources import CommonSourceConfig
+from nss.wording import error_text
 
 _CREATE = "create it for the user that nss runs as, or set"
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from formats import language, presets, times
 from formats.errors import FeedFormatError, NotReadable, ZoneError
 from formats.reading import recognise
+from nss.addresses import host_port
 from nss.config.kinds import OFF, Kind, invalid, suggestion, texts, texts_that
 from nss.config.toml import toml_text
 
@@ -32,8 +33,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +271,6 @@ def proxy_url() -> Kind:
             return None
         if parts.path not in {"", "/"} or parts.query or parts.fragment:
             return None
-        return f"http://{Address(parts.hostname, port)}"
+        return f"http://{host_port(parts.hostname, port)}"
 
     return texts(takes, read)

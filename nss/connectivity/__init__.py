@@ -19,20 +19,20 @@ StepName = Literal["dns", "tcp", "udp", "proxy", "tls", "clock", "listen", "setu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was tried, as a sentence without a full stop."""
+    """One thing that was tried, described by a sentence without a full stop."""
 
     name: StepName
     ok: bool
     sentence: str
     tip: str | None = None
     warns: bool = False
-    """Whether it went well and should still be looked at."""
+    """Whether it succeeded and still deserves a look."""
     took_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What came of one place, step by step; the steps end at the first that fails."""
+    """The result for one place, step by step; the steps end at the first failure."""
 
     component: str
     """`feed siem`, `source web`, `MCAS sign-in`."""
@@ -46,14 +46,9 @@ class Finding:
         return all(step.ok for step in self.steps)
 
 
-class Failed(Exception):  # noqa: N818 - named as the sentence reads
-    """A step that went wrong; those after it are not tried."""
+class StepFailed(Exception):  # noqa: N818 - named as the sentence reads
+    """A step failed; those after it are not tried."""
 
     def __init__(self, step: Step) -> None:
         super().__init__(step.sentence)
         self.step = step
-
-
-def place(host: str, port: int) -> str:
-    """Return a host and a port as people write them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

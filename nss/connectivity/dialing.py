@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from nss.connectivity import Failed, Step, StepName, place
+from nss.addresses import host_port
+from nss.connectivity import Step, StepFailed, StepName
 from nss.secret import Secret
+from nss.wording import error_text
 
 RESOLVER = Path("/etc/resolv.conf")
 MAX_HEAD_BYTES = 64 * 1024
@@ -57,16 +59,16 @@ def millis(since: float) -> float:
 
 @contextlib.contextmanager
 def in_time(name: StepName, where: str, timeout_secs: float, tip: str) -> Iterator[None]:
-    """Turn a step that took too long into `Failed`."""
+    """Turn a step that took too long into `StepFailed`."""
     try:
         yield
     except TimeoutError:
         sentence = f"no answer within {timeout_secs:g} s ({where})"
-        raise Failed(Step(name=name, ok=False, sentence=sentence, tip=tip)) from None
+        raise StepFailed(Step(name=name, ok=False, sentence=sentence, tip=tip)) from None
 
 
 async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Step]:
-    """Return the addresses of a host. Raises `Failed`."""
+    """Return the addresses of a host. Raises `StepFailed`."""
     began = time.perf_counter()
     tip = f"ask the resolver for {host} ({_resolver()}); open port 53 to it, UDP and TCP"
     with in_time("dns", f"name {host}", timeout_secs, tip):
@@ -76,23 +78,27 @@ async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Ste
         except (OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            why = getattr(error, "strerror", None) or "no name can look like this"
-            sentence = f"the name has no address: {why.lower()} (name {host}, {_resolver()})"
+            reason = "no name can look like this"
+            if isinstance(error, OSError):
+                reason = error_text(error)
+            sentence = f"the name has no address: {reason} (name {host}, {_resolver()})"
             tip = "see that the name is right, and that the resolver knows it"
-            raise Failed(Step(name="dns", ok=False, sentence=sentence, tip=tip)) from None
-    told = ", ".join(address for _, (address, _) in found)
-    return found, Step(name="dns", ok=True, sentence=f"{host} is {told}", took_ms=millis(began))
+            raise StepFailed(Step(name="dns", ok=False, sentence=sentence, tip=tip)) from None
+    addresses = ", ".join(address for _, (address, _) in found)
+    return found, Step(
+        name="dns", ok=True, sentence=f"{host} is {addresses}", took_ms=millis(began)
+    )
 
 
 async def connect(found: Found, timeout_secs: float) -> tuple[socket.socket, Step]:
-    """Return a connection to the first address that takes one. Raises `Failed`."""
+    """Return a connection to the first address that takes one. Raises `StepFailed`."""
     failed: Step | None = None
     for family, (address, port) in found:
         try:
             return await _connect(family, address, port, timeout_secs / len(found))
-        except Failed as failure:
+        except StepFailed as failure:
             failed = failed or failure.step
-    raise Failed(failed or Step(name="tcp", ok=False, sentence="the name has no address"))
+    raise StepFailed(failed or Step(name="tcp", ok=False, sentence="the name has no address"))
 
 
 async def ask(connection: socket.socket, head: bytes) -> bytes:
@@ -111,9 +117,9 @@ async def ask(connection: socket.socket, head: bytes) -> bytes:
 async def tunnel(
     connection: socket.socket, proxy: Proxy, host: str, port: int, timeout_secs: float
 ) -> Step:
-    """Have a proxy connect to a host. Raises `Failed`."""
+    """Have a proxy connect to a host. Raises `StepFailed`."""
     began = time.perf_counter()
-    target, by = place(host, port), f"proxy {place(proxy.host, proxy.port)}"
+    target, by = host_port(host, port), f"proxy {host_port(proxy.host, proxy.port)}"
     head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
     if proxy.authorization is not None:
         head += f"Proxy-Authorization: Basic {proxy.authorization.reveal()}\r\n"
@@ -123,28 +129,28 @@ async def tunnel(
                 answer = await ask(connection, f"{head}\r\n".encode())
     except OSError as error:
         answer = b""
-        why = (error.strerror or "the connection broke off").lower()
+        reason = error_text(error) if error.strerror else "the connection broke off"
     else:
-        why = "it closed the connection" if not answer else "its answer is not HTTP"
+        reason = "it closed the connection" if not answer else "its answer is not HTTP"
     status = _STATUS.match(answer)
     code = 0 if status is None else int(status[1])
     if code == _HTTP_OK:
         sentence = f"the proxy lets it through to {target} ({by})"
         return Step(name="proxy", ok=True, sentence=sentence, took_ms=millis(began))
-    told = f"HTTP {code}" if code else why
-    sentence = f"the proxy does not let it through to {target}: {told} ({by})"
-    raise Failed(Step(name="proxy", ok=False, sentence=sentence, tip=_proxy_tip(code, target)))
+    reason = f"HTTP {code}" if code else reason
+    sentence = f"the proxy does not let it through to {target}: {reason} ({by})"
+    raise StepFailed(Step(name="proxy", ok=False, sentence=sentence, tip=_proxy_tip(code, target)))
 
 
 def route(found: Found) -> Step:
-    """Return what can be told of UDP without a record: whether there is a way. Raises `Failed`."""
-    why = "the name has no address"
+    """Return whether there is a route: UDP shows no more without a record. Raises `StepFailed`."""
+    reason = "the name has no address"
     for family, address in found:
         with socket.socket(family, socket.SOCK_DGRAM) as trial:
             try:
                 trial.connect(address)
             except OSError as error:
-                why = (error.strerror or str(error)).lower()
+                reason = error_text(error)
                 continue
             local = trial.getsockname()[0]
             sentence = (
@@ -153,16 +159,16 @@ def route(found: Found) -> Step:
             )
             return Step(name="udp", ok=True, sentence=sentence)
     tip = "see the routes of this machine: ip route"
-    raise Failed(Step(name="udp", ok=False, sentence=f"there is no way: {why}", tip=tip))
+    raise StepFailed(Step(name="udp", ok=False, sentence=f"there is no way: {reason}", tip=tip))
 
 
 async def _connect(
     family: int, address: str, port: int, timeout_secs: float
 ) -> tuple[socket.socket, Step]:
     began = time.perf_counter()
-    where = place(address, port)
+    where = host_port(address, port)
     drop = (
-        f"a firewall between drops it in silence: allow TCP from this machine to {where}; or the "
+        f"a firewall between drops it silently: allow TCP from this machine to {where}; or the "
         "host is down"
     )
     connection = socket.socket(family, socket.SOCK_STREAM)
@@ -173,7 +179,7 @@ async def _connect(
                 await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except OSError as error:
         connection.close()
-        raise Failed(_not_connected(error, where, drop)) from None
+        raise StepFailed(_not_connected(error, where, drop)) from None
     except BaseException:
         connection.close()
         raise
@@ -184,7 +190,7 @@ async def _connect(
 def _not_connected(error: OSError, where: str, drop: str) -> Step:
     match error.errno:
         case errno.ECONNREFUSED:
-            why, tip = (
+            reason, tip = (
                 "refused",
                 (
                     "the host answers, and nothing listens at this port (or a firewall refuses): "
@@ -192,14 +198,14 @@ def _not_connected(error: OSError, where: str, drop: str) -> Step:
                 ),
             )
         case errno.ETIMEDOUT:
-            why, tip = "no answer", drop
+            reason, tip = "no answer", drop
         case errno.ENETUNREACH | errno.EHOSTUNREACH:
-            why, tip = "no way there", "see the routes of this machine: ip route"
+            reason, tip = "no way there", "see the routes of this machine: ip route"
         case _:
             number = error.errno
-            why = (errno.errorcode.get(number, "") if number else "") or "it failed"
+            reason = (errno.errorcode.get(number, "") if number else "") or "it failed"
             tip = "see that this machine may connect there"
-    return Step(name="tcp", ok=False, sentence=f"no connection: {why} ({where})", tip=tip)
+    return Step(name="tcp", ok=False, sentence=f"no connection: {reason} ({where})", tip=tip)
 
 
 def _proxy_tip(code: int, target: str) -> str:

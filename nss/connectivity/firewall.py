@@ -8,30 +8,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nss.config.load import Address
-from nss.connectivity import Failed, Finding, Step
+from nss.connectivity import Finding, Step, StepFailed
 from nss.connectivity.dialing import connect, look_up, route, tunnel
 from nss.connectivity.plan import Route, Security
 from nss.connectivity.secured import secure, shown_certificate, untrusted
 
 CONCURRENT = 64
-"""So many places are tried at a time."""
+"""Places tried at a time."""
 
 
 async def try_routes(
     routes: Sequence[Route], timeout_secs: float, now: Callable[[], float] = time.time
 ) -> list[Finding]:
-    """Return what came of each place, in the order given; a step may take `timeout_secs`."""
+    """Return the result for each place, in the order given; a step may take `timeout_secs`."""
     turns = asyncio.Semaphore(CONCURRENT)
 
-    async def one(at: Route) -> Finding:
+    async def attempt(route: Route) -> Finding:
         async with turns:
-            return await _Trial(at, timeout_secs, now).run()
+            return await _Attempt(route, timeout_secs, now).run()
 
-    return list(await asyncio.gather(*map(one, routes)))
+    return list(await asyncio.gather(*map(attempt, routes)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Attempt:
     route: Route
     timeout_secs: float
     now: Callable[[], float]
@@ -41,7 +41,7 @@ class _Trial:
         try:
             if self.route.to is not None:
                 await self._try(self.route.to, steps)
-        except Failed as failure:
+        except StepFailed as failure:
             steps.append(failure.step)
         return Finding(component=self.route.component, place=self.route.place, steps=tuple(steps))
 
@@ -77,7 +77,7 @@ class _Trial:
             secured = await secure(connection, security.context, security.name, self.timeout_secs)
         except ssl.SSLCertVerificationError as error:
             data = await self._shown(to, security)
-            raise Failed(untrusted(error, data, security.authorities, security.tip)) from None
+            raise StepFailed(untrusted(error, data, security.authorities, security.tip)) from None
         try:
             steps.append(secured.step)
             if self.route.tells_time:
@@ -89,6 +89,6 @@ class _Trial:
         """Return the certificate that was not accepted: the first look does not keep it."""
         try:
             connection = await self._open(to, [])
-        except Failed:
+        except StepFailed:
             return None
         return await shown_certificate(connection, security.name, self.timeout_secs)

@@ -1,11 +1,11 @@
 """Whether a port that sources listen at can be had, or who has it."""
 
 import errno
-import os
 import socket
 
 from nss.config.load import Address
 from nss.connectivity import Finding, Step
+from nss.wording import error_text
 
 
 def check_listening(
@@ -59,8 +59,10 @@ def _judged(
             tip="run it with sudo",
         )
     if number == errno.EADDRNOTAVAIL:
-        why = "this machine does not have the address"
+        reason = "this machine does not have the address"
+    elif isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+        reason = error_text(error)
     else:
-        why = os.strerror(number).lower() if number and number > 0 else "the name has no address"
+        reason = "the name has no address"
     tip = "see the addresses of this machine: ip address"
-    return Step(name="listen", ok=False, sentence=f"can't listen: {why}", tip=tip)
+    return Step(name="listen", ok=False, sentence=f"can't listen: {reason}", tip=tip)

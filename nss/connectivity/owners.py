@@ -12,7 +12,7 @@ _PLACE = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\s]+)):(?P<port>\d+)(?:
 
 
 def owner(found: Socket, config: Config, feeds: tuple[FeedStatus, ...]) -> str:
-    """Return `source web`, `feed siem`, `metrics`, `MCAS`, or nothing when it can't be told."""
+    """Return `source web`, `feed siem`, `metrics`, `MCAS`, or nothing when that is unknown."""
     if found.proto.startswith("tcp"):
         for source in config.sources:
             if isinstance(source, ListeningSourceConfig) and (

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from nss.connectivity import Failed, Step
+from nss.connectivity import Step, StepFailed
 from nss.connectivity.dialing import MAX_HEAD_BYTES, in_time, millis
-from nss.tls import why
+from nss.tls import error_text
 
 WARN_OFFSET_SECS = 60
 MAX_OFFSET_SECS = 300
@@ -49,14 +49,14 @@ class Secured:
                 self._writer.write(f"{head}Connection: close\r\n\r\n".encode())
                 answer = await self._reader.readuntil(b"\r\n\r\n")
         except (OSError, EOFError, asyncio.LimitOverrunError):
-            return _untold("the server did not answer a request for its clock", tip)
+            return _no_clock("the server did not answer a request for its clock", tip)
         found = _DATE.search(answer)
         try:
             text = "" if found is None else found[1].decode("ascii")
-            told = email.utils.parsedate_to_datetime(text).timestamp()
+            server_time = email.utils.parsedate_to_datetime(text).timestamp()
         except (ValueError, OverflowError):
-            return _untold("the server does not tell its time", tip)
-        return judged_offset(now() - told)
+            return _no_clock("the server does not state its time", tip)
+        return judged_offset(now() - server_time)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -85,7 +85,7 @@ async def secure(
 ) -> Secured:
     """Speak TLS on a connection, which is then its own.
 
-    Raises `Failed`, and `ssl.SSLCertVerificationError`.
+    Raises `StepFailed`, and `ssl.SSLCertVerificationError`.
     """
     began = time.perf_counter()
     tip = "see that the port speaks TLS"
@@ -100,20 +100,20 @@ async def secure(
         raise
     except OSError as error:
         connection.close()
-        raise Failed(_no_tls(error, name, tip)) from None
+        raise StepFailed(_no_tls(error, name, tip)) from None
     except BaseException:
         connection.close()
         raise
     tls = writer.get_extra_info("ssl_object")
     data = tls.getpeercert(binary_form=True)
-    told, expires = certificate_facts(data)
+    description, expires = certificate_facts(data)
     days = None if expires is None else (expires - time.time()) / _DAY_SECS
     soon = days is not None and days < EXPIRES_SOON_DAYS
     step = Step(
         name="tls",
         ok=True,
         warns=soon,
-        sentence=f"{tls.version()}, {told}",
+        sentence=f"{tls.version()}, {description}",
         tip="have the certificate renewed" if soon else None,
         took_ms=millis(began),
     )
@@ -121,17 +121,19 @@ async def secure(
 
 
 def untrusted(error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, tip: str) -> Step:
-    """Return what it means that a certificate was not accepted; `data` is that certificate."""
+    """Return the step for a certificate that was not accepted, which is `data`."""
     shown = f"; it shows {certificate_facts(data)[0]}" if data else ""
     if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
         tip = "have the certificate renewed; and see that this machine's clock is right"
     elif error.verify_code in _WRONG_NAMES:
         tip = f"{tip}; or connect by a name that is in the certificate"
-    return Step(name="tls", ok=False, sentence=f"{why(error)} (trusting {ca}){shown}", tip=tip)
+    return Step(
+        name="tls", ok=False, sentence=f"{error_text(error)} (trusting {ca}){shown}", tip=tip
+    )
 
 
 def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
-    """Return a certificate in words, and when it expires in seconds since the epoch."""
+    """Describe a certificate, and when it expires in seconds since the epoch."""
     try:
         certificate = x509.load_der_x509_certificate(data or b"")
         expires = certificate.not_valid_after_utc
@@ -140,9 +142,9 @@ def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
     except ValueError:
         return "a certificate that can't be read", None
     names = _alternative_names(certificate)
-    told = f"{subject} ({names})" if names else subject
+    name = f"{subject} ({names})" if names else subject
     until = expires.astimezone(UTC).date().isoformat()
-    return f"certificate of {told}, by {issuer}, until {until}", _timestamp(expires)
+    return f"certificate of {name}, by {issuer}, until {until}", _timestamp(expires)
 
 
 def unverified_context() -> ssl.SSLContext:
@@ -176,7 +178,7 @@ def _alternative_names(certificate: x509.Certificate) -> str:
         found = certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return ""
-    return ", ".join(str(one.value) for one in list(found)[:5])
+    return ", ".join(str(name.value) for name in list(found)[:5])
 
 
 def _timestamp(at: datetime) -> float | None:
@@ -186,10 +188,10 @@ def _timestamp(at: datetime) -> float | None:
         return None
 
 
-def _untold(sentence: str, tip: str) -> Step:
+def _no_clock(sentence: str, tip: str) -> Step:
     return Step(name="clock", ok=True, warns=True, sentence=sentence, tip=tip)
 
 
 def _no_tls(error: OSError, name: str, tip: str) -> Step:
-    told = why(error) or "it closed the connection during the handshake"
-    return Step(name="tls", ok=False, sentence=f"no TLS: {told} (with {name})", tip=tip)
+    reason = error_text(error) or "it closed the connection during the handshake"
+    return Step(name="tls", ok=False, sentence=f"no TLS: {reason} (with {name})", tip=tip)

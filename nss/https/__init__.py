@@ -1,1 +1,1 @@
-"""What every HTTPS client here shares."""
+"""What HTTPS clients share, and what HTTP servers do."""

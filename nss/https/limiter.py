@@ -1,4 +1,4 @@
-"""So many requests a minute, whoever in the process asks: the tenant counts them all together."""
+"""At most so many requests a minute in the whole process: the tenant counts them together."""
 
 import asyncio
 import time

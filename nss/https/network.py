@@ -1,4 +1,4 @@
-"""How the way to Microsoft's services goes: certificates, proxy and patience, for both clients."""
+"""How Microsoft's services are reached: certificates, proxy and timeouts, for both clients."""
 
 import logging
 import ssl

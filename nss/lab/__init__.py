@@ -1,1 +1,1 @@
-"""Loopback stand-ins to try everything without an account: record generator and collector."""
+"""Stand-ins on loopback to try everything without an account: generator, collector, cloud."""

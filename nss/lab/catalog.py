@@ -13,7 +13,7 @@ class App(NamedTuple):
     super_category: str
     url_class: str
     traffic: str
-    """How people use it, a key of `TRAFFIC`."""
+    """The kind of use, a key of `TRAFFIC`."""
 
 
 _IT = "Information Technology"
@@ -138,9 +138,9 @@ APPS = (
         "Professional Services", _BIZ, _WORK, "office"),
     App("Zendesk", "Sales and Marketing", "contoso.zendesk.com",
         "Professional Services", _BIZ, _WORK, "api"),
-    App("npm", "System and Development", "registry.npmjs.org",
+    App("GitLab", "System and Development", "gitlab.com",
         "Computer Hacking and Development", _IT, _WORK, "share"),
-    App("PyPI", "System and Development", "files.pythonhosted.org",
+    App("JetBrains", "System and Development", "download.jetbrains.com",
         "Computer Hacking and Development", _IT, _WORK, "share"),
     App("Proton Mail", "Webmail", "mail.proton.me",
         "Web-based Email", _NET, _PRIV, "browse"),

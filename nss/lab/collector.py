@@ -56,7 +56,7 @@ class Collector:
 
     @property
     def kernel_drops(self) -> int | None:
-        """How many datagrams the kernel dropped, `None` where it doesn't tell."""
+        """How many datagrams the kernel dropped, `None` where the kernel doesn't say."""
         inode = str(os.fstat(self._burst_socket.fileno()).st_ino)
         # Columns of a row: Documentation/networking/proc_net_tcp.rst; drops is the last.
         name = "udp6" if self._burst_socket.family == socket.AF_INET6 else "udp"
@@ -102,7 +102,7 @@ class Collector:
             self._progress.set()
 
     def _take_burst(self) -> bool:
-        """Take what waits in the kernel, but not for long; return whether there may be more."""
+        """Receive what waits in the kernel, but not for long; return whether there may be more."""
         receive_into = self._burst_socket.recv_into
         view = memoryview(self._buffer)
         for _ in range(_BURST):
@@ -123,10 +123,10 @@ class Collector:
         except ValueError as error:
             self._complain(message, str(error))
 
-    def _complain(self, message: bytes | memoryview, why: str) -> None:
+    def _complain(self, message: bytes | memoryview, reason: str) -> None:
         self.malformed += 1
         if len(self.malformed_examples) < _KEPT_MALFORMED:
-            self.malformed_examples.append((bytes(message), why))
+            self.malformed_examples.append((bytes(message), reason))
 
 
 def _enlarge_receive_buffer(sock: socket.socket, wanted_bytes: int) -> int:

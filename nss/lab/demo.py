@@ -6,7 +6,6 @@ own: a TCP source, one MCAS feed, one UDP collector.
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
@@ -19,8 +18,9 @@ from typing import Self
 
 import orjson
 
-import nss
+from nss.config.sources import FileSourceConfig
 from nss.errors import ServiceError
+from nss.lab import commands
 from nss.lab.collector import Collector
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
@@ -30,7 +30,6 @@ HOST = "127.0.0.1"
 TICK_SECS = 0.02
 START_SECS = 10.0
 STOP_SECS = 20.0
-SAMPLE_MAX_RECORD_BYTES = 1 << 20
 
 _CONFIG = """\
 [service]
@@ -128,7 +127,7 @@ class Demo:
         self.progress.elapsed_secs = time.monotonic() - began
 
     async def _send(self, service: "_Service", began: float) -> None:
-        """Send records at the pace wanted until the time or the records are at an end."""
+        """Send records at the chosen rate until the time is up or the records have run out."""
         ended = False
         while not ended and (elapsed := time.monotonic() - began) < self._seconds:
             due = int((elapsed + TICK_SECS) * self._records_per_sec) - self.progress.sent
@@ -147,7 +146,7 @@ class Demo:
 
 def _sample_lines(path: Path) -> Iterator[bytes]:
     """Yield the records of a file, one a line, whatever it is laid out like."""
-    file = WholeFile("sample", path, max_record_bytes=SAMPLE_MAX_RECORD_BYTES)
+    file = WholeFile(FileSourceConfig(name="sample", path=path, follow=False))
     try:
         while (batch := file.read()) is not None:
             yield from batch.data.removesuffix(b"\n").split(b"\n")
@@ -173,14 +172,13 @@ class _Service:
             _CONFIG.format(host=HOST, tcp_port=port, udp_port=self._udp_port), encoding="utf-8"
         )
         self._log = self._folder / "nss.log"
-        # The packages that run here, never others of these names in the folder we are in.
-        packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
         with self._log.open("wb") as log:
-            command = (sys.executable, "-P", "-m", "cli.main", "run", "--config", str(config))
             # In a session of its own: Ctrl-C is ours to answer.
             self._process = await asyncio.create_subprocess_exec(
-                *command, stderr=log, env=env, start_new_session=True
+                *commands.command("run", config),
+                stderr=log,
+                env=commands.environ(),
+                start_new_session=True,
             )
         try:
             self._reader, self._writer = await self._connect(port)
@@ -217,11 +215,11 @@ class _Service:
         if code:
             raise self._failure(f"it ended with exit code {code}")
         for line in self._log.read_bytes().splitlines():
-            told = orjson.loads(line)
-            if told["event"] == "feed_totals":
-                self.delivered += told["delivered"]
-                self.rejected += told["rejected"]
-                self.shortened += told["shortened"]
+            event = orjson.loads(line)
+            if event["event"] == "feed_totals":
+                self.delivered += event["delivered"]
+                self.rejected += event["rejected"]
+                self.shortened += event["shortened"]
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         deadline = time.monotonic() + START_SECS
@@ -238,6 +236,6 @@ class _Service:
             self._process.kill()
             await self._process.wait()
 
-    def _failure(self, why: str) -> ServiceError:
+    def _failure(self, reason: str) -> ServiceError:
         log = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        return ServiceError(f"demo: the service failed: {why}\n{log}".rstrip())
+        return ServiceError(f"demo: the service failed: {reason}\n{log}".rstrip())

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_NAMES = 10_000
-"""Apps and users told apart; further ones are counted together under `OTHER`."""
+"""Apps and users counted by name; all others are counted together under `OTHER`."""
 
 OTHER = "(other)"
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What was seen of one cloud app or of one user."""
+    """The traffic of one cloud app or one user."""
 
     transactions: int = 0
     upload_bytes: int = 0

@@ -24,7 +24,7 @@ Fields = dict[str, str]
 
 
 class _Visit(NamedTuple):
-    """What one app is asked for: its fields and the sizes that go with it."""
+    """A typical request to one app: its fields and sizes."""
 
     fields: Fields
     url: str
@@ -33,7 +33,7 @@ class _Visit(NamedTuple):
 
 
 class RecordGenerator:
-    """Makes records without end; the same arguments make the same bytes.
+    """Makes endless records; the same arguments make the same bytes.
 
     `hostile_share` of the records carry text meant to break lines and parsers, `long_share` a URL,
     referrer or user agent of several KB, about 6 % are blocked. Record times start at

@@ -1,4 +1,4 @@
-"""The whole story of MCAS on this machine: configure, stream, upload, verify.
+"""The MCAS demonstration on this machine: configure, stream, upload, verify.
 
 Sign-in, API and storage are the lab's; the commands and the service are run as an administrator
 runs them, in processes of their own, with a configuration file of their own.
@@ -6,20 +6,19 @@ runs them, in processes of their own, with a configuration file of their own.
 
 import asyncio
 import contextlib
-import os
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import nss
-from nss.errors import ServiceError
+from nss.errors import InputMissing, ServiceError
+from nss.lab import commands
 from nss.lab.cloud import CloudLab
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
+from nss.spool.durable.inspect import read_totals
 
 TICK_SECS = 0.05
 COMMAND_SECS = 30.0
@@ -54,7 +53,7 @@ max_secs = {upload_secs}
 
 
 class McasDemo:
-    """One run: `async for line in demo.run()` tells what happens."""
+    """One run: `async for line in demo.run()` says what happens."""
 
     def __init__(self, seconds: float, records_per_sec: int, *, seed: int = 1) -> None:
         self.discovery = Discovery()
@@ -94,7 +93,10 @@ class McasDemo:
         (folder / "web.log").touch()
         with log.open("wb") as stream:
             process = await asyncio.create_subprocess_exec(
-                *_program("run", config), stderr=stream, env=_environ(), start_new_session=True
+                *commands.command("run", config),
+                stderr=stream,
+                env=commands.environ(),
+                start_new_session=True,
             )
         try:
             began = time.monotonic()
@@ -140,16 +142,16 @@ class McasDemo:
         self, config: Path, name: str, *arguments: str, environ: dict[str, str] | None = None
     ) -> list[str]:
         process = await asyncio.create_subprocess_exec(
-            *_program(name, config),
+            *commands.command(name, config),
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=_environ() | (environ or {}),
+            env=commands.environ() | (environ or {}),
         )
         async with asyncio.timeout(COMMAND_SECS):
-            told, _ = await process.communicate()
-        text = told.decode(errors="replace")
+            output, _ = await process.communicate()
+        text = output.decode(errors="replace")
         if process.returncode:
             raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
         return text.splitlines()
@@ -160,20 +162,7 @@ def _end_of(log: Path) -> str:
 
 
 def _accepted(spool: Path) -> int:
-    """Return how many records the service has taken, as its spool tells."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        connection = sqlite3.connect(f"{spool.as_uri()}?mode=ro", uri=True)
-        with contextlib.closing(connection):
-            (records,) = connection.execute("SELECT sum(accepted) FROM sources").fetchone()
-            return int(records or 0)
+    """Return how many records the service has taken so far, by its spool."""
+    with contextlib.suppress(InputMissing):  # not there yet
+        return read_totals(spool).accepted
     return 0
-
-
-def _program(name: str, config: Path) -> list[str]:
-    return [sys.executable, "-P", "-m", "cli.main", name, "--config", str(config)]
-
-
-def _environ() -> dict[str, str]:
-    """The packages that run here, never others of these names in the folder we are in."""
-    packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}

@@ -2,7 +2,7 @@
 
     McasError        69
     ├── SignInRefused      Entra, or the token it gave, says no; something must be changed
-    ├── Refused            MCAS says no; something must be changed
+    ├── RequestRefused     MCAS says no; something must be changed
     ├── UploadExpired      the storage takes nothing at this upload URL any more: ask for another
     ├── Throttled          MCAS says later
     └── Unreachable        no answer, or one that makes no sense: try again later
@@ -59,7 +59,7 @@ class SignInRefused(McasError):  # noqa: N818 - named as the sentence reads
     """Entra refuses these credentials, or gives a token that is no good for MCAS."""
 
 
-class Refused(McasError):  # noqa: N818 - named as the sentence reads
+class RequestRefused(McasError):  # noqa: N818 - named as the sentence reads
     """MCAS refuses the request, and would refuse it again. `status` is the HTTP status."""
 
     def __init__(

@@ -16,6 +16,7 @@ from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
 from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 if TYPE_CHECKING:
     from nss.https.network import Network
@@ -36,7 +37,7 @@ def audit_log(state_directory: Path) -> AuditLog:
 
 
 def network_of(mcas: McasConfig) -> "Network":
-    """Return how the way goes. Raises `nss.config.files.UnfitFile` for `proxy_auth_file`."""
+    """Return how MCAS is reached. Raises `nss.config.files.UnfitFile` for `proxy_auth_file`."""
     from nss.https.network import Network  # noqa: PLC0415 - see the module
 
     proxy = None if mcas.proxy is None else Secret(mcas.proxy)
@@ -55,14 +56,14 @@ def uploads_folder(state_directory: Path) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ServiceError(
-            f"uploads: no folder can be made: {(error.strerror or str(error)).lower()} ({folder})",
-            tip="run nss check: it tells what is wrong with service.state_directory",
+            f"uploads: no folder can be made: {error_text(error)} ({folder})",
+            tip="run nss check: it says what is wrong with service.state_directory",
         ) from None
     return folder
 
 
 class McasAccess:
-    """The ways to MCAS of one service: feeds with the same settings share one.
+    """The sessions of one service with MCAS; feeds with the same settings share one.
 
     The requests of all of them count together, as they do for the tenant.
     """
@@ -90,6 +91,6 @@ class McasAccess:
         return found
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         for session in self._sessions.values():
             await session.close()

@@ -34,7 +34,7 @@ PIECE_BYTES = 256 << 10
 MAX_ANSWER_BYTES = 4 << 20
 
 _MAX_MILLIS = 1e14
-"""No time after the year 5000 is meant to be one."""
+"""A time after the year 5000 is no time."""
 
 
 class Authorization(Protocol):
@@ -44,7 +44,7 @@ class Authorization(Protocol):
         """Return the header's value. Raises `McasError`."""
 
     def refused(self) -> None:
-        """MCAS did not take the last one (401)."""
+        """MCAS refused the last one (401)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class McasApi:
         self._client = network.client()
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def initiate(self, filename: str, source_type: str) -> UploadUrl:
-        """Ask for a place to put a file."""
+        """Ask for a URL to upload a file to."""
         answer = await self._object(
             "GET",
             "/api/v1/discovery/upload_url/",
@@ -116,7 +116,7 @@ class McasApi:
         single_put_bytes: int = SINGLE_PUT_BYTES,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        """Put the first `size_bytes` of a file there. Raises `UploadExpired` for an old URL."""
+        """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL."""
         url = httpx.URL(where.url.reveal())
         if size_bytes <= single_put_bytes:
             await self._store(url, _Part(file, 0, size_bytes), {"x-ms-blob-type": "BlockBlob"})
@@ -133,7 +133,7 @@ class McasApi:
         await self._store(blocks, text.encode(), {"content-type": "application/xml"})
 
     async def finalize(self, where: UploadUrl, data_source: str) -> None:
-        """Hand a file that was put over to Cloud Discovery."""
+        """Hand an uploaded file over to Cloud Discovery."""
         await self._object(
             "POST",
             "/api/v1/discovery/done_upload/",
@@ -143,12 +143,14 @@ class McasApi:
     async def streams(self) -> list[Stream]:
         """Return the data sources."""
         answer = await self._json("GET", "/api/discovery/streams/", {})
-        # Documented as one object, seen as a list of them under `streams`.
+        # Documented as one object, seen as a list of such objects under `streams`.
         if isinstance(answer, dict):
             answer = answer.get("streams", answer.get("data", [answer]))
         if not isinstance(answer, list):
             raise Unreachable(f"MCAS gave no list of data sources ({self.api_url})")
-        return [_stream(one) for one in answer if isinstance(one, dict) and "displayName" in one]
+        return [
+            _stream(entry) for entry in answer if isinstance(entry, dict) and "displayName" in entry
+        ]
 
     async def parse_failures(self, limit: int = 5) -> list[ParseFailure]:
         """Return files that could not be parsed, the latest first.
@@ -166,7 +168,7 @@ class McasApi:
         answer = await self._object("POST", "/api/v1/governance/", {"json": question})
         found = answer.get("data")
         found = found if isinstance(found, list) else []
-        return [_failure(one) for one in found if isinstance(one, dict)]
+        return [_failure(entry) for entry in found if isinstance(entry, dict)]
 
     # One request.
 

@@ -1,7 +1,7 @@
-"""What answers of MCAS and of its storage mean when they are not the ones hoped for.
+"""What answers of MCAS and of its storage mean when a request fails.
 
 Exact bodies of 401, 403 and 429 are not documented, so nothing here depends on one: the status
-decides, and a text that is known is told.
+decides, and only a known text is shown.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import orjson
 
-from nss.mcas import Field, McasError, Refused, Throttled, Unreachable, UploadExpired
+from nss.mcas import Field, McasError, RequestRefused, Throttled, Unreachable, UploadExpired
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
 
@@ -23,7 +23,7 @@ THROTTLED_SECS = 60.0
 
 _EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
 _NO_CONTENT = re.compile(r"[^\x20-\x7e]")
-_MAX_TOLD = 120
+_MAX_SHOWN = 120
 _SERVER_ERROR = 500
 
 _REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
@@ -51,7 +51,7 @@ _REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
         None,
     ),
 }
-"""What is wrong, what to do, and the field to change; redirects are told as a wrong API URL."""
+"""What is wrong, what to do, and the field to change; redirects count as a wrong API URL."""
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
@@ -66,7 +66,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
         return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
     code = _code(body)
     if code is not None and NO_DATA_SOURCE in code:
-        return Refused(
+        return RequestRefused(
             f"MCAS knows no data source of that name ({place})",
             tip='add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
             '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"',
@@ -74,42 +74,42 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
             field="data_source",
             code=NO_DATA_SOURCE,
         )
-    told = f", {code}" if code else ""
-    sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{told}", None, None))
+    suffix = f", {code}" if code else ""
+    sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{suffix}", None, None))
     if status < httpx.codes.BAD_REQUEST:
         sentence, tip, field = _REFUSALS[httpx.codes.NOT_FOUND]
-    return Refused(
+    return RequestRefused(
         f"{sentence}: HTTP {status} ({place})", status=status, tip=tip, field=field, code=code
     )
 
 
 def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
-    """Return what an answer of the storage other than 201 means; its URL is not told."""
+    """Return what an answer of the storage other than 201 means; its URL is never shown."""
     if status < httpx.codes.BAD_REQUEST:
         return Unreachable(
             f"something on the way answers instead of the storage: HTTP {status} ({place})",
             tip="see whether a proxy or a sign-in page stands between: proxy in [mcas]",
         )
     code = headers.get("x-ms-error-code") or _xml_code(body)
-    told = f", {_harmless(code)}" if code else ""
+    suffix = f", {_harmless(code)}" if code else ""
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
         secs = _after(headers, body)
         return Throttled(
-            f"the storage is busy: HTTP {status}{told} ({place})", retry_after_secs=secs
+            f"the storage is busy: HTTP {status}{suffix} ({place})", retry_after_secs=secs
         )
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-        return Unreachable(f"the storage has trouble of its own: HTTP {status}{told} ({place})")
+        return Unreachable(f"the storage has trouble of its own: HTTP {status}{suffix} ({place})")
     if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
         return UploadExpired(
-            f"the upload URL is not valid any more: HTTP {status}{told} ({place})", code=code
+            f"the upload URL is not valid any more: HTTP {status}{suffix} ({place})", code=code
         )
-    return Refused(
-        f"the storage refuses it: HTTP {status}{told} ({place})", status=status, code=code
+    return RequestRefused(
+        f"the storage refuses it: HTTP {status}{suffix} ({place})", status=status, code=code
     )
 
 
 def not_json(body: bytes, place: str) -> McasError:
-    """Return what a good status with a body that is no JSON means."""
+    """Return what a good status means whose body is not JSON."""
     if body.lstrip()[:1] == b"<":
         return Unreachable(
             f"something on the way answers with a web page instead of MCAS ({place})",
@@ -122,9 +122,9 @@ def no_answer(error: Exception, place: str) -> McasError:
     """Return what an error of the network means."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            why = cause.verify_message.rstrip(".").lower()
+            reason = cause.verify_message.rstrip(".").lower()
             return Unreachable(
-                f"the certificate is not trusted: {why} ({place})",
+                f"the certificate is not trusted: {reason} ({place})",
                 tip="name the authority's certificate as ca_file in [mcas], if a proxy inspects "
                 "what is sent; see that the machine's clock is right",
                 field="ca_file",
@@ -137,13 +137,13 @@ def no_answer(error: Exception, place: str) -> McasError:
                 field="proxy",
             )
         case httpx.ConnectTimeout() | httpx.ConnectError():
-            why = (
+            reason = (
                 "no answer in time"
                 if isinstance(error, httpx.TimeoutException)
                 else "no connection"
             )
             return Unreachable(
-                f"{why} ({place})",
+                f"{reason} ({place})",
                 tip="see that this machine may reach it on port 443, or set proxy in [mcas]",
             )
         case httpx.TimeoutException():
@@ -196,4 +196,4 @@ def _xml_code(body: bytes) -> str | None:
 
 
 def _harmless(text: str) -> str:
-    return _NO_CONTENT.sub("?", text)[:_MAX_TOLD]
+    return _NO_CONTENT.sub("?", text)[:_MAX_SHOWN]

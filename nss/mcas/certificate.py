@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
+from nss.files.private import FileFault, read_bounded
 from nss.mcas import SignInRefused
 from nss.mcas.credentials import McasCredentials
+from nss.wording import error_text
 
 MAX_BYTES = 1 << 20
 
@@ -55,16 +57,11 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
 
 def _read(path: Path) -> bytes:
     try:
-        if not path.is_file():  # before it is opened: a FIFO would wait
-            path.stat()
-            raise _unreadable(path, "is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_bounded(path, MAX_BYTES)
     except OSError as error:
-        raise _unreadable(path, (error.strerror or str(error)).lower()) from None
-    if len(data) > MAX_BYTES:
-        raise _unreadable(path, "has more than a megabyte")
-    return data
+        raise _unreadable(path, error_text(error)) from None
+    except FileFault as fault:
+        raise _unreadable(path, f"it {fault}") from None
 
 
 def _certificate(data: bytes, path: Path) -> Certificate:
@@ -108,9 +105,9 @@ def _from_pfx(data: bytes, phrase: bytes | None, path: Path) -> tuple[Certificat
     return certificate, key
 
 
-def _unreadable(path: Path, why: str) -> SignInRefused:
+def _unreadable(path: Path, reason: str) -> SignInRefused:
     return _refused(
-        f"the certificate can't be read: {why} ({path})",
+        f"the certificate can't be read: {reason} ({path})",
         "name files that are there and that the user nss runs as may read",
     )
 

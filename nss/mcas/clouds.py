@@ -38,7 +38,7 @@ _LOGINS_OF: Mapping[Cloud, frozenset[Cloud]] = {
     "GCC": frozenset({"commercial", "US Government"}),
     "US Government": frozenset({"US Government"}),
 }
-"""Where one signs in for MCAS of a cloud. GCC: the commercial cloud, but that is not documented."""
+"""The clouds in which to sign in for MCAS of a cloud. GCC: the commercial one, undocumented."""
 
 
 def is_this_machine(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Trying credentials out, as the portal's Test button would, and looking whether logs arrive."""
+"""The test of credentials, check by check, and of whether logs arrive."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Field, McasError, Refused
+from nss.mcas import Field, McasError, RequestRefused
 from nss.mcas.api import Authorization, McasApi, ParseFailure, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import AccessToken, SignIn, require_role
-from nss.mcas.session import SignInAuthorization
+from nss.mcas.session import SignInAuthorization, TokenAuthorization
+from nss.secret import Secret
 from nss.wording import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was tried. What is not `ok` says what to fix; `tip` is what to do."""
+class Check:
+    """One step of the test. If it is not `ok`, `sentence` says what to fix and `tip` how."""
 
     name: str
     ok: bool
@@ -27,10 +28,10 @@ class Step:
 
 
 @dataclass(slots=True)
-class Report:
-    """What was found out, step by step, and about the data source when it came so far."""
+class ConnectionReport:
+    """The checks made, and what is known of the data source if the test came that far."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Check] = field(default_factory=list)
     token_type: str | None = None
     expires_at: float | None = None
     """Seconds since the epoch."""
@@ -40,22 +41,22 @@ class Report:
     """The latest files that could not be parsed; `None` where that can't be asked for."""
 
     @property
-    def failed(self) -> Step | None:
-        """The first step that is not right."""
+    def failed(self) -> Check | None:
+        """The first check that failed."""
         return next((step for step in self.steps if not step.ok), None)
 
 
-async def try_out(
+async def check(
     credentials: McasCredentials, network: Network, data_source: str, limiter: Limiter
-) -> Report:
-    """Sign in, look for the role, ask the API, and find the data source; stop at what is wrong."""
-    report = Report()
+) -> ConnectionReport:
+    """Sign in, look for the role, ask the API, find the data source; stop at the first failure."""
+    report = ConnectionReport()
     sign_in = SignIn(credentials, network)
     try:
         token = await asyncio.to_thread(sign_in.token)
         _signed_in(report, token)
         require_role(token)
-        report.steps.append(Step("role", ok=True, sentence="the token has Discovery.manage"))
+        report.steps.append(Check("role", ok=True, sentence="the token has Discovery.manage"))
     except NssError as error:
         name = "role" if report.steps else "sign in"
         report.steps.append(_failure(name, error))
@@ -70,9 +71,9 @@ async def try_out(
 
 async def verify(
     credentials: McasCredentials, network: Network, data_source: str, limiter: Limiter
-) -> Report:
-    """Try the credentials out, and look at what arrived."""
-    report = await try_out(credentials, network, data_source, limiter)
+) -> ConnectionReport:
+    """Check the credentials, and look at what arrived."""
+    report = await check(credentials, network, data_source, limiter)
     if report.failed is None:
         sign_in = SignIn(credentials, network)
         api = McasApi(credentials.api_url, SignInAuthorization(sign_in), network, limiter)
@@ -82,25 +83,26 @@ async def verify(
 
 
 async def verify_token(
-    api_url: str, authorization: Authorization, network: Network, data_source: str, limiter: Limiter
-) -> Report:
+    api_url: str, token: Secret, network: Network, data_source: str, limiter: Limiter
+) -> ConnectionReport:
     """Look at what arrived, with a legacy token."""
-    report = Report(token_type="Token")  # noqa: S106 - a kind of token
+    authorization = TokenAuthorization(token)
+    report = ConnectionReport(token_type="Token")  # noqa: S106 - a kind of token
     await _ask(report, api_url, authorization, network, data_source, limiter)
     if report.failed is None:
         await _failures(report, McasApi(api_url, authorization, network, limiter))
     return report
 
 
-def _signed_in(report: Report, token: AccessToken) -> None:
+def _signed_in(report: ConnectionReport, token: AccessToken) -> None:
     report.token_type = token.token_type
     report.expires_at = token.expires_at
     report.roles = token.roles
-    report.steps.append(Step("sign in", ok=True, sentence="Entra gave a token"))
+    report.steps.append(Check("sign in", ok=True, sentence="Entra gave a token"))
 
 
 async def _ask(
-    report: Report,
+    report: ConnectionReport,
     api_url: str,
     authorization: Authorization,
     network: Network,
@@ -116,22 +118,22 @@ async def _ask(
         return
     except OSError:
         sentence = "the authorities in ca_file can't be used"
-        tip = "see ca_file in [mcas]: nss check tells what is wrong with it"
-        report.steps.append(Step("API", ok=False, sentence=sentence, field="ca_file", tip=tip))
+        tip = "see ca_file in [mcas]: nss check says what is wrong with it"
+        report.steps.append(Check("API", ok=False, sentence=sentence, field="ca_file", tip=tip))
         return
     finally:
         if api is not None:
             await api.close()
-    report.steps.append(Step("API", ok=True, sentence="MCAS answers"))
-    report.stream = next((one for one in streams if one.name == data_source), None)
+    report.steps.append(Check("API", ok=True, sentence="MCAS answers"))
+    report.stream = next((stream for stream in streams if stream.name == data_source), None)
     if report.stream is not None:
         sentence = f'the data source "{data_source}" is there'
-        report.steps.append(Step("data source", ok=True, sentence=sentence))
+        report.steps.append(Check("data source", ok=True, sentence=sentence))
         return
-    near = nearest(data_source, (one.name for one in streams))
+    near = nearest(data_source, (stream.name for stream in streams))
     there = f'; there is "{near}"' if near else ""
     report.steps.append(
-        Step(
+        Check(
             "data source",
             ok=False,
             sentence=f'MCAS has no data source "{data_source}"{there}',
@@ -142,11 +144,11 @@ async def _ask(
     )
 
 
-async def _failures(report: Report, api: McasApi) -> None:
+async def _failures(report: ConnectionReport, api: McasApi) -> None:
     """Where the governance log can't be read, nothing is wrong: that is not documented."""
     try:
         report.failures = await api.parse_failures()
-    except Refused:
+    except RequestRefused:
         report.failures = None
     except NssError as error:
         report.steps.append(_failure("governance log", error))
@@ -154,9 +156,9 @@ async def _failures(report: Report, api: McasApi) -> None:
         await api.close()
 
 
-def _failure(name: str, error: NssError) -> Step:
+def _failure(name: str, error: NssError) -> Check:
     if isinstance(error, McasError):
-        return Step(
+        return Check(
             name,
             ok=False,
             sentence=error.sentence,
@@ -164,4 +166,4 @@ def _failure(name: str, error: NssError) -> Step:
             code=error.code,
             tip=error.tip,
         )
-    return Step(name, ok=False, sentence=str(error).partition("\n")[0], tip=error.tip)
+    return Check(name, ok=False, sentence=str(error).partition("\n")[0], tip=error.tip)

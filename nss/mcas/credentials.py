@@ -11,7 +11,6 @@ and `tested_at` may be missing.
 import os
 import pwd
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,18 @@ from typing import Literal
 import msgspec
 
 from nss.errors import NssError
-from nss.files.private import sync_folder, write_private
+from nss.files.private import (
+    EVERYONE,
+    OTHERS,
+    FileFault,
+    OpenToOthers,
+    read_bounded,
+    sync_folder,
+    write_private,
+)
 from nss.mcas import fields
 from nss.secret import Secret
+from nss.wording import error_text
 
 DEFAULT_SCOPE = fields.DEFAULT_SCOPE
 
@@ -36,7 +44,6 @@ Method = Literal["secret", "certificate", "managed_identity"]
 _TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
 _FORM = 1
 
-_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CONFIGURE = "run: sudo nss configure-mcas2"
 
 
@@ -85,9 +92,9 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class CredentialsStore:
     """Keeps credentials in a folder, in a file that only its owner may read.
 
-    `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) goes before the
-    stored one. A file that root writes belongs to the folder's owner, the user that nss runs as.
-    `user` is who is at work, by number, if not the user of this process.
+    `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) takes precedence
+    over the stored one. A file that root writes belongs to the folder's owner, the user that nss
+    runs as. `user` is the number of the user at work, if not the one of this process.
     """
 
     def __init__(
@@ -113,7 +120,7 @@ class CredentialsStore:
     def load(self) -> McasCredentials | None:
         """Return the credentials, `None` if there are none. Raises `CredentialsError`."""
         path = Path(self.origin)
-        data = _read(path, forbidden=0 if path == self._given_path else _FOR_OTHERS)
+        data = _read(path, forbidden=0 if path == self._given_path else OTHERS)
         if data is None:
             return None
         try:
@@ -161,7 +168,7 @@ class CredentialsStore:
 
     def token(self) -> Secret | None:
         """Return the legacy token, `None` if there is none. Raises `CredentialsError`."""
-        data = _read(self.token_path, forbidden=stat.S_IRWXO)
+        data = _read(self.token_path, forbidden=EVERYONE)
         if data is None:
             return None
         text = data.decode("ascii", "replace").strip()
@@ -176,11 +183,11 @@ class CredentialsStore:
         return _remove(self.token_path)
 
     def stamp(self) -> tuple[object, ...]:
-        """Return something that changes when what `load` or `token` return may have changed."""
+        """Return a value that changes whenever `load` or `token` may return something else."""
         return tuple(map(_stamp, (self._given_path, self.path, self.token_path)))
 
     def check_writable(self) -> None:
-        """Raise `CredentialsError` when this user can't store anything here, or in vain."""
+        """Raise `CredentialsError` when storing would fail, or have no effect."""
         self._check_not_given()
         try:
             owner = self._folder.stat().st_uid
@@ -210,7 +217,7 @@ class CredentialsStore:
             )
 
     def _owner(self) -> tuple[int, int] | None:
-        """Return to whom a new file goes: for root, to the owner of the folder."""
+        """Return the owner of a new file, if it is not this user: for root, the folder's owner."""
         if os.geteuid() != 0:
             return None
         status = self._folder.stat()
@@ -261,27 +268,21 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
     `forbidden` are bits of a mode that would let others read it.
     """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait
-        with open(number, "rb") as file:  # noqa: PTH123 - a descriptor
-            mode = os.fstat(number).st_mode
-            data = file.read(MAX_BYTES + 1) if stat.S_ISREG(mode) else b""
+        return read_bounded(path, MAX_BYTES, forbidden=forbidden)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise CredentialsError(
-            f"credentials: can't be read: {(error.strerror or str(error)).lower()} ({path})",
+            f"credentials: can't be read: {error_text(error)} ({path})",
             tip="run the command with sudo",
         ) from None
-    if not stat.S_ISREG(mode):
-        raise CredentialsError(f"credentials: this is not a regular file ({path})")
-    if mode & forbidden:
+    except OpenToOthers:
         raise CredentialsError(
             f"credentials: others may read the file ({path})",
             tip=f"chmod 600 {path}, and renew the secret in it: others may have read it",
-        )
-    if len(data) > MAX_BYTES:
-        raise CredentialsError(f"credentials: the file is too long to be one ({path})")
-    return data
+        ) from None
+    except FileFault as fault:
+        raise _damaged(str(fault), path) from None
 
 
 def _remove(path: Path) -> bool:
@@ -292,7 +293,7 @@ def _remove(path: Path) -> bool:
         return False
     except OSError as error:
         raise CredentialsError(
-            f"credentials: can't be removed: {(error.strerror or str(error)).lower()} ({path})",
+            f"credentials: can't be removed: {error_text(error)} ({path})",
             tip="run the command with sudo",
         ) from None
     return True
@@ -318,14 +319,14 @@ def _fault(error: msgspec.DecodeError) -> str:
     return f"has a wrong value for {known[1]}"
 
 
-def _damaged(why: str, path: Path) -> CredentialsError:
-    return CredentialsError(f"credentials: the file {why} ({path})", tip=_CONFIGURE)
+def _damaged(reason: str, path: Path) -> CredentialsError:
+    return CredentialsError(f"credentials: the file {reason} ({path})", tip=_CONFIGURE)
 
 
 def _unwritable(path: Path, error: OSError) -> CredentialsError:
-    why = (error.strerror or str(error)).lower()
+    reason = error_text(error)
     return CredentialsError(
-        f"credentials: can't be stored: {why} ({path})",
+        f"credentials: can't be stored: {reason} ({path})",
         tip="run the command with sudo, and see that the disk has space",
     )
 

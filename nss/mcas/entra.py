@@ -36,7 +36,7 @@ MAX_SKEW_SECS = 300.0
 """A clock that is wrong by less does no harm."""
 
 _NONSENSE = (MsalError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
-"""What msal raises for answers that are not in their form."""
+"""What msal raises for answers that are malformed."""
 
 _WRONG_CLOCK = {"error": "invalid_client", "error_codes": [700024]}
 """What Entra means, whatever it says, when a signature bears a time that is far off."""
@@ -100,18 +100,18 @@ class SignIn:
             try:
                 return self._read(self._ask())
             except McasError:
-                self._client = None  # msal would go on giving the same answer for a while
+                self._client = None  # msal would repeat the same answer for a while
                 raise
             finally:
                 self._last = None
                 self._session.close()  # the next request is due in an hour
 
     def forget(self) -> None:
-        """The token was not taken: ask Entra for another next time. Never waits."""
+        """Ask Entra for a new token next time, since this one was refused. Never waits."""
         self._is_forgotten = True
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         self._session.close()
 
     def _ask(self) -> Mapping[str, Any]:
@@ -171,7 +171,7 @@ class SignIn:
         return urlsplit(self._credentials.authentication_url).netloc
 
     def _note(self, response: requests.Response, **_: object) -> None:
-        """Keep an answer: msal does not tell its status, nor when to come again."""
+        """Keep an answer: msal hides its status, and when to come again."""
         self._last = response
 
     def _last_object(self) -> object:
@@ -191,8 +191,8 @@ class SignIn:
                 return Unreachable(f"Entra has trouble of its own ({self._place})")
             is_signed = self._credentials.method == "certificate"
             if is_signed and abs(self._skew_secs()) > MAX_SKEW_SECS:
-                return entra_errors.told(_WRONG_CLOCK)
-            return entra_errors.told(answer, method=self._credentials.method)
+                return entra_errors.refusal(_WRONG_CLOCK)
+            return entra_errors.refusal(answer, method=self._credentials.method)
         if self._last is not None and self._last.content.lstrip()[:1] == b"<":
             return entra_unreachable.web_page(self._place)
         return self._makes_no_sense()
@@ -279,7 +279,7 @@ def require_role(token: AccessToken) -> None:
 
 
 def _claims(value: str) -> Mapping[str, object]:
-    """Return what is written in a token; nothing if it is not one to be read."""
+    """Return the claims of a token, none if it can't be read."""
     try:
         # Only to look at it: whether it is good is for MCAS to say.
         claims: dict[str, object] = jwt.decode(value, options={"verify_signature": False})

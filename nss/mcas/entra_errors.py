@@ -1,8 +1,8 @@
 """What Entra's refusals mean: the code in them, the field to change, and what to do.
 
 Microsoft advises against program logic on these codes: they choose the sentence here, and nothing
-else depends on them. The description that Entra sends is not told: it is long, and what is in it
-comes from outside.
+else depends on them. Entra's own description is never shown: it is long, and its
+content comes from outside.
 """
 
 import re
@@ -129,7 +129,7 @@ _PART = re.compile(r"parameter:? '([a-z_]{1,20})'")
 _MAX_LOOKED_AT = 1000
 
 
-def told(error: Mapping[str, object], *, method: Method = "secret") -> SignInRefused:
+def refusal(error: Mapping[str, object], *, method: Method = "secret") -> SignInRefused:
     """Return a refusal for the error object of the token endpoint, as msal hands it on."""
     number = _number(error)
     kind = _kind(error)

@@ -1,4 +1,4 @@
-"""Why there was no answer to a sign-in: errors of requests, as sentences that name what to fix.
+"""Sign-ins without an answer: errors of requests, as sentences that name what to fix.
 
 No sentence has the error's own text in it: that may quote a proxy's user and password.
 """
@@ -64,24 +64,24 @@ def web_page(place: str) -> Unreachable:
 
 def _stopped_by_proxy(causes: list[BaseException], place: str) -> Unreachable:
     found = next(filter(None, (_TUNNEL.search(str(cause)) for cause in causes)), None)
-    told = "the proxy can't be reached"
+    description = "the proxy can't be reached"
     if found is not None:
-        told = f"the proxy does not let it through: HTTP {found[1]}"
+        description = f"the proxy does not let it through: HTTP {found[1]}"
     return Unreachable(
-        f"{told} ({place})", tip="see proxy and proxy_auth_file in [mcas]", field="proxy"
+        f"{description} ({place})", tip="see proxy and proxy_auth_file in [mcas]", field="proxy"
     )
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, place: str) -> Unreachable:
-    why = error.verify_message.rstrip(".").lower()
+    reason = error.verify_message.rstrip(".").lower()
     if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
         return Unreachable(
-            f"by this machine's clock, the server's {why} ({place})",
+            f"by this machine's clock, the server's {reason} ({place})",
             tip="see that the clock is right, for example with timedatectl set-ntp true",
             field="clock",
         )
     return Unreachable(
-        f"the certificate is not trusted: {why} ({place})", tip=_ABOUT_CA, field="ca_file"
+        f"the certificate is not trusted: {reason} ({place})", tip=_ABOUT_CA, field="ca_file"
     )
 
 
@@ -97,13 +97,13 @@ def _unreached(error: OSError, causes: list[BaseException], place: str) -> Unrea
         return Unreachable(
             f"no TLS connection can be made ({place})", tip=_ABOUT_CA, field="ca_file"
         )
-    why = "the connection broke off"
+    reason = "the connection broke off"
     if isinstance(error, requests.exceptions.Timeout):
-        why = "no answer in time"
+        reason = "no answer in time"
     elif any(isinstance(cause, NewConnectionError) for cause in causes):
-        why = "no connection"
+        reason = "no connection"
     return Unreachable(
-        f"{why} ({place})",
+        f"{reason} ({place})",
         tip="see that this machine may reach it on port 443, or set proxy in [mcas]",
     )
 

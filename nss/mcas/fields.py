@@ -1,4 +1,4 @@
-"""What people type or paste when they configure MCAS: brought to its normal form, or refused.
+"""The fields of the MCAS configuration, as people type or paste them: normalised, or refused.
 
 Pure functions, one for each thing that is asked for. Blanks, quotes and line ends from copy and
 paste are taken off. A refusal is one sentence that names the field, and a tip; it quotes nothing of
@@ -8,6 +8,7 @@ what was typed but the host of a URL, since a secret is easily pasted into the w
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from nss.addresses import host_port
 from nss.mcas import Field
 from nss.mcas.clouds import (
     LOGIN_HOSTS,
@@ -24,6 +25,8 @@ MIN_SECRET_CHARS = 16
 """Entra's own secrets have 40; what is far shorter was cut off."""
 
 MAX_CHARS = 4096
+
+_HTTPS = 443
 
 _TOKEN_PATH = "/oauth2/v2.0/token"  # noqa: S105 - a path
 _TOKEN_PATHS = (_TOKEN_PATH, "/oauth2/token", "/oauth2/v2.0/authorize", "/oauth2/v2.0", "/v2.0")
@@ -82,9 +85,9 @@ class _Question:
         self.name = name
         self.tip = tip
 
-    def bad(self, why: str, tip: str | None = None) -> BadAnswer:
+    def bad(self, problem: str, tip: str | None = None) -> BadAnswer:
         return BadAnswer(
-            f"the {self.name} {why}", self.tip if tip is None else tip, field=self.field
+            f"the {self.name} {problem}", self.tip if tip is None else tip, field=self.field
         )
 
     def cleaned(self, text: str) -> str:
@@ -273,7 +276,7 @@ def _check_place(question: _Question, host: str, port: int | None) -> None:
         raise question.bad(_PLACEHOLDER)
     elif not _HOST.fullmatch(host):
         raise question.bad(_NO_URL)
-    elif port not in {None, 443}:
+    elif port not in {None, _HTTPS}:
         raise question.bad("has a port, and Microsoft's is always 443")
 
 
@@ -284,9 +287,7 @@ def _check_end(question: _Question, parts: SplitResult) -> None:
 
 def _place(parts: SplitResult) -> str:
     """Return host and port as they are written in a URL; the usual port is left out."""
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return host if parts.port in {None, 443} else f"{host}:{parts.port}"
+    return host_port(parts.hostname or "", parts.port or _HTTPS).removesuffix(f":{_HTTPS}")
 
 
 def _check_tenant(question: _Question, tenant: str, client_id: str) -> None:

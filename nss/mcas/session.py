@@ -1,4 +1,4 @@
-"""The one way of this process to MCAS: with the credentials that are stored now, and limited."""
+"""The sessions with MCAS: always with the credentials stored now, and rate-limited."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from nss.secret import Secret
 
 
 class SignInAuthorization:
-    """A bearer token of Entra, asked for when the last one is at its end."""
+    """A bearer token of Entra, renewed when it is about to expire."""
 
     def __init__(self, sign_in: SignIn) -> None:
         self._sign_in = sign_in
@@ -39,13 +39,13 @@ class TokenAuthorization:
         return Secret(f"Token {self._token.reveal()}")
 
     def refused(self) -> None:
-        """Nothing can be done about it here."""
+        """A legacy token can't be renewed here."""
 
 
 class McasSession:
     """Gives the API of the tenant in the stored credentials, and another when those change.
 
-    Feeds that go the same way share one. `token_api_url` is where a legacy token is good for.
+    Feeds with the same settings share one. `token_api_url` is the API that a legacy token is for.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class McasSession:
     ) -> None:
         self.limiter = limiter
         self.uses_token = False
-        """Whether it is a legacy token that opens the way."""
+        """Whether the session uses a legacy token."""
         self._store = store
         self._network = network
         self._token_api_url = token_api_url
@@ -68,7 +68,7 @@ class McasSession:
         self._stamp: object = None
 
     def stamp(self) -> object:
-        """Return something that is equal as long as the stored credentials stay the same."""
+        """Return a value that is equal as long as the stored credentials stay the same."""
         return self._store.stamp()
 
     async def api(self) -> McasApi:
@@ -82,7 +82,7 @@ class McasSession:
             return self._api
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await _close(self._api)
         await _close(self._before)
         self._api = self._before = None

@@ -1,11 +1,10 @@
-"""Configuration to parts: the one place that knows which class a kind is."""
+"""From configuration to parts: the only place that knows the class of each kind."""
 
-import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping
 
-from formats import FeedSettings, input_of, json_names, zone
-from nss.config.files import load_format, read_basic, read_obfuscation_key, read_token
+from formats import FeedSettings, zone
+from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -29,20 +28,20 @@ from nss.feeds.delivery import Delivery, LineDelivery
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.feeds.tap import Tap
-from nss.mcas.access import McasAccess, audit_log, uploads_folder
+from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
 from nss.sinks.file import FileSink
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.sources import Source
 from nss.sources.file.source import FileSource
+from nss.sources.http.auth import Credentials
 from nss.sources.http.source import HttpSource
 from nss.sources.stdin import StdinSource
 from nss.sources.tcp.source import TcpSource
 from nss.spool import Cursor, Spool
 from nss.spool.durable.schema import At
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
 from nss.spool.memory import MemorySpool
 from nss.tls import client_context, server_context
 
@@ -50,47 +49,32 @@ from nss.tls import client_context, server_context
 def build_source(
     settings: SourceConfig, position: str | None, is_full: Callable[[], bool]
 ) -> Source:
-    """Return the source of a kind; `is_full` tells whether the spool would make it wait."""
+    """Return the source that a section describes. Raises `NssError` if it can't be built.
+
+    `is_full` returns whether the spool would make it wait.
+    """
     match settings:
         case FileSourceConfig():
-            return FileSource(
-                settings.name,
-                settings.path,
-                follow=settings.follow,
-                max_record_bytes=settings.max_record_bytes,
-                poll_secs=settings.poll_secs,
-                position=position,
-            )
+            return FileSource(settings, position=position)
         case StdinSourceConfig():
-            return StdinSource(settings.name, max_record_bytes=settings.max_record_bytes)
+            return StdinSource(settings)
         case TcpSourceConfig():
-            return TcpSource(
-                settings.name,
-                settings.listen.host,
-                settings.listen.port,
-                framing=settings.framing,
-                ssl_context=_server_context(settings),
-                idle_secs=settings.idle_secs,
-                max_record_bytes=settings.max_record_bytes,
-                max_connections=settings.max_connections,
-            )
+            return TcpSource(settings, ssl_context=_server_context(settings))
         case HttpSourceConfig():
-            token_file, basic_file = settings.token_file, settings.basic_file
             return HttpSource(
-                settings.name,
-                settings.listen.host,
-                settings.listen.port,
-                path=settings.path,
-                token=None if token_file is None else read_token(token_file),
-                basic=None if basic_file is None else read_basic(basic_file),
-                max_record_bytes=settings.max_record_bytes,
-                max_body_bytes=settings.max_body_bytes,
-                max_decompressed_bytes=settings.max_decompressed_bytes,
-                max_connections=settings.max_connections,
-                body_secs=settings.body_secs,
-                ssl_context=_server_context(settings),
+                settings,
+                credentials=_credentials(settings),
                 is_full=is_full,
+                ssl_context=_server_context(settings),
             )
+
+
+def _credentials(settings: HttpSourceConfig) -> Credentials:
+    token_file, basic_file = settings.token_file, settings.basic_file
+    return Credentials(
+        token=None if token_file is None else read_token(token_file),
+        basic=None if basic_file is None else read_basic(basic_file),
+    )
 
 
 def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
@@ -100,66 +84,25 @@ def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
 
 
 def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink:
-    """Return the sink of a feed. Raises `NssError` for one that can't be built."""
+    """Return the sink of a feed. Raises `NssError` if it can't be built."""
+    name = settings.name
     match settings.sink:
         case CloudDiscoverySinkConfig() as upload:
-            # What uploads takes 30 MB, which a service without uploads does not need.
+            # Uploading takes 30 MB of imports, which a service without uploads does not need.
             from nss.sinks.cloud_discovery.sink import CloudDiscoverySink  # noqa: PLC0415
 
             return CloudDiscoverySink(
-                settings.name,
-                access.session(config),
-                uploads_folder(config.service.state_directory),
-                audit_log(config.service.state_directory),
-                source_type=config.mcas.source_type,
-                data_source=config.mcas.data_source,
-                max_records=upload.max_records,
-                max_bytes=upload.max_bytes,
-                max_secs=upload.max_secs,
-                gzip=upload.gzip,
+                name, upload, config.mcas, access.session(config), config.service.state_directory
             )
         case SyslogUdpSinkConfig() as udp:
-            return SyslogUdpSink(
-                settings.name,
-                udp.destinations,
-                pri=udp.pri,
-                rfc5424=udp.rfc5424,
-                hostname=udp.hostname or socket.gethostname(),
-                app_name=udp.app_name,
-                max_message_bytes=udp.max_message_bytes,
-                max_messages_per_sec=udp.max_messages_per_sec,
-                source_ports=udp.source_ports,
-                resolve_secs=udp.resolve_secs,
-                failback_secs=udp.failback_secs,
-            )
+            return SyslogUdpSink(name, udp)
         case SyslogTcpSinkConfig() as tcp:
             identity = (tcp.tls_ca, tcp.tls_certificate, tcp.tls_key)
             return SyslogTcpSink(
-                settings.name,
-                tcp.destinations,
-                framing=tcp.framing,
-                pri=tcp.pri,
-                rfc5424=tcp.rfc5424,
-                hostname=tcp.hostname or socket.gethostname(),
-                app_name=tcp.app_name,
-                max_message_bytes=tcp.max_message_bytes,
-                max_messages_per_sec=tcp.max_messages_per_sec,
-                ssl_context=client_context(*identity) if tcp.tls else None,
-                tls_server_name=tcp.tls_server_name,
-                connect_secs=tcp.connect_secs,
-                stall_secs=tcp.stall_secs,
-                resend_secs=tcp.resend_secs,
-                resolve_secs=tcp.resolve_secs,
-                failback_secs=tcp.failback_secs,
+                name, tcp, ssl_context=client_context(*identity) if tcp.tls else None
             )
         case FileSinkConfig() as file:
-            return FileSink(
-                settings.name,
-                "-" if file.path is None else file.path,
-                rotate_bytes=file.rotate_bytes,
-                rotate_keep=file.rotate_keep,
-                sync=file.sync,
-            )
+            return FileSink(name, file)
 
 
 def build_feed(
@@ -171,7 +114,7 @@ def build_feed(
     at: At,
     is_full: Callable[[], bool],
 ) -> Feed:
-    """Return a feed; `is_full` tells whether the spool waits for room."""
+    """Return a feed; `is_full` returns whether the spool waits for room."""
     delivery: Delivery = LineDelivery(sink)
     if isinstance(sink, CollectingSink):
         delivery = CollectedDelivery(sink, is_full)
@@ -189,10 +132,8 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
     for source in sources:
         if source.name not in settings.sources:
             continue
-        read_format = load_format(source.format)
-        known = json_names() if source.format.kind == "json" else None
         origins[source.name] = Origin(
-            known if read_format is None else input_of(read_format),
+            load_input(source.format),
             FeedSettings(
                 format=feed_format,
                 filter=settings.filter,
@@ -211,13 +152,6 @@ async def open_spool(settings: SpoolConfig, at: At) -> Spool:
     """Return the spool, opened. Raises `SpoolError`. `at` is a seam for crash tests."""
     match settings:
         case MemorySpoolConfig():
-            return MemorySpool(settings.max_bytes)
+            return MemorySpool(settings)
         case DurableSpoolConfig():
-            limits = Limits(
-                settings.max_bytes,
-                min_free_bytes=settings.min_free_bytes,
-                drop_oldest=settings.when_full == "drop_oldest",
-                replay_secs=settings.replay_minutes * 60,
-                rejects_max_bytes=settings.rejects_max_bytes,
-            )
-            return await DurableSpool.open(settings.path, limits, at=at)
+            return await DurableSpool.open(settings, at=at)

@@ -1,11 +1,11 @@
 """What a changed configuration means for the running parts: which of them it ends."""
 
-import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from nss.addresses import listener
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -17,7 +17,7 @@ from nss.config.load import (
 from nss.config.setting import held_by
 from nss.errors import SourceError
 from nss.service.running import RunningFeed, RunningSource
-from nss.sources.listening import reason
+from nss.wording import error_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,9 @@ def check_listens(
             continue
         if source.listen in listening or source.listen.port in freed:
             continue
-        host, port = source.listen
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            socket.create_server((host, port), family=family).close()
+            listener(*source.listen, 1).close()
         except OSError as error:
             raise SourceError(
-                f"source {source.name}: can't listen at {source.listen}: {reason(error)}"
+                f"source {source.name}: can't listen at {source.listen}: {error_text(error)}"
             ) from None

@@ -1,6 +1,10 @@
-"""Certificates and keys out of a file: a zip such as the NSS certificate bundle, PEM or PFX."""
+"""Certificates and keys: read from PEM, PFX or a zip such as the NSS certificate bundle, and stored
+where the service finds them.
+"""
 
 import io
+import os
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +17,38 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from nss.errors import DataError, InputMissing
+from nss.errors import ConfigError, DataError, InputMissing, UsageError
+from nss.files.private import FileFault, read_bounded, write_private
+from nss.mcas.access import audit_log
+from nss.setup.sections import read_sections
+from nss.wording import error_text
 
+FOLDER = "certificates"
 MAX_BYTES = 1 << 20
 MAX_MEMBERS = 32
 SOON = timedelta(days=30)
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TEXTS = (".pem", ".crt", ".cer", ".key", ".pfx", ".p12")
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A certificate with those above it, and its key; without a key it is one of authorities."""
+    """A certificate with those above it, and its key; without a key: authorities to trust."""
 
     chain: tuple[x509.Certificate, ...]
     key: PrivateKeyTypes | None
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The first one."""
+        """The first of the chain."""
         return self.chain[0]
 
     def chain_pem(self) -> bytes:
         """Return all certificates."""
-        return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self.chain)
+        return b"".join(
+            certificate.public_bytes(serialization.Encoding.PEM) for certificate in self.chain
+        )
 
     def key_pem(self) -> bytes:
         """Return the key, without a passphrase: the file's mode keeps it."""
@@ -49,7 +61,7 @@ class Bundle:
         )
 
     def facts(self) -> dict[str, object]:
-        """Return what people look at."""
+        """Return what identifies the certificate, for people."""
         first = self.certificate
         return {
             "subject": first.subject.rfc4514_string(),
@@ -67,12 +79,15 @@ class Bundle:
 
 
 def read_bundle(
-    path: Path, key: Path | None, passphrase: bytes | None, *, authorities: bool
+    path: Path, key: Path | None, passphrase_file: Path | None, *, authorities: bool
 ) -> Bundle:
     """Return what is in the files. Raises `NssError` for what can't be used.
 
     `authorities` asks for certificates alone.
     """
+    passphrase = None
+    if passphrase_file is not None:
+        passphrase = _read(passphrase_file, pipe=True).rstrip(b"\r\n")
     texts = [data for file in (path, key) if file is not None for data in _contents(file)]
     chain: list[x509.Certificate] = []
     keys: list[PrivateKeyTypes] = []
@@ -82,8 +97,8 @@ def read_bundle(
         keys += own
     if not chain:
         raise DataError(f"install-cert: there is no certificate in it ({path})")
-    for one in chain:
-        _check_time(one, path)
+    for certificate in chain:
+        _check_time(certificate, path)
     if authorities:
         return Bundle(tuple(chain), None)
     if not keys:
@@ -94,14 +109,53 @@ def read_bundle(
     return _matching(chain, keys, path)
 
 
+def check_name(name: str) -> None:
+    """Raise `UsageError` for a name that files can't have."""
+    if not _NAME.fullmatch(name):
+        raise UsageError("install-cert: a name is letters, digits, ., _ and -", tip="--name server")
+
+
+def store(config: Path, name: str, bundle: Bundle) -> list[Path]:
+    """Write a bundle for the service of a configuration file alone; return the paths.
+
+    The first is the certificates, the second the key, if there is one. They belong to the owner of
+    the state directory. Raises `NssError`.
+    """
+    state_directory = read_sections(
+        config, "service.state_directory", may_be_missing=True
+    ).service.state_directory
+    folder = state_directory / FOLDER
+    try:
+        status = state_directory.stat()
+        owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if owner is not None:
+            os.chown(folder, *owner)
+        # The key first: a service that reads between the two has the old pair or a key too many.
+        paths = [folder / f"{name}.pem"]
+        if bundle.key is not None:
+            paths.append(folder / f"{name}.key")
+            write_private(paths[1], bundle.key_pem(), owner=owner)
+        write_private(paths[0], bundle.chain_pem(), owner=owner)
+    except OSError as error:
+        raise ConfigError(
+            f"install-cert: can't be stored: {error_text(error)} ({folder})",
+            tip="run the command with sudo",
+        ) from None
+    audit_log(state_directory).write(
+        "install-cert", "stored", name=name, sha256=str(bundle.facts()["sha256"])
+    )
+    return paths
+
+
 def _matching(
     chain: Sequence[x509.Certificate], keys: Sequence[PrivateKeyTypes], path: Path
 ) -> Bundle:
     for key in keys:
-        for one in chain:
-            if _public(key.public_key()) == _public(one.public_key()):
-                rest = [other for other in chain if other is not one]
-                return Bundle((one, *rest), key)
+        for certificate in chain:
+            if _public(key.public_key()) == _public(certificate.public_key()):
+                rest = [other for other in chain if other is not certificate]
+                return Bundle((certificate, *rest), key)
     raise DataError(
         f"install-cert: the private key belongs to another certificate ({path})",
         tip="give the key that was made with the request for this certificate",
@@ -116,30 +170,34 @@ def _public(key: object) -> bytes:
 
 def _contents(path: Path) -> list[bytes]:
     """Return what a file holds; a zip holds several. Raises `NssError`."""
-    try:
-        if path.exists() and not path.is_file():  # a FIFO would wait
-            raise DataError(f"install-cert: this is not a regular file ({path})")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise InputMissing(f"install-cert: can't be read: {why} ({path})") from None
-    if len(data) > MAX_BYTES:
-        raise DataError(f"install-cert: the file is larger than {MAX_BYTES:,} bytes ({path})")
+    data = _read(path)
     return _unzipped(data, path) if data.startswith(b"PK\x03\x04") else [data]
+
+
+def _read(path: Path, *, pipe: bool = False) -> bytes:
+    try:
+        return read_bounded(path, MAX_BYTES, pipe=pipe)
+    except OSError as error:
+        reason = error_text(error)
+        raise InputMissing(f"install-cert: can't be read: {reason} ({path})") from None
+    except FileFault as fault:
+        raise DataError(f"install-cert: the file {fault} ({path})") from None
 
 
 def _unzipped(data: bytes, path: Path) -> list[bytes]:
     """Return the members that look like certificates and keys; their paths don't matter."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [one for one in archive.infolist() if one.filename.lower().endswith(_TEXTS)]
-            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_BYTES:
+            members = [
+                member for member in archive.infolist() if member.filename.lower().endswith(_TEXTS)
+            ]
+            size_bytes = sum(member.file_size for member in members)
+            if len(members) > MAX_MEMBERS or size_bytes > MAX_BYTES:
                 raise DataError(f"install-cert: the zip has too much in it ({path})")
             found = []
-            for one in members:
-                with archive.open(one) as member:
-                    found.append(member.read(MAX_BYTES))
+            for member in members:
+                with archive.open(member) as file:
+                    found.append(file.read(MAX_BYTES))
             return found
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError):
         raise DataError(f"install-cert: the zip can't be read ({path})") from None
@@ -162,7 +220,8 @@ def _parsed(
         raise DataError(
             f"install-cert: this is neither PEM nor PFX, or the passphrase is wrong ({path})"
         ) from None
-    return [one for one in (first, *others) if one is not None], [] if key is None else [key]
+    chain = [certificate for certificate in (first, *others) if certificate is not None]
+    return chain, [] if key is None else [key]
 
 
 def _of_pem(

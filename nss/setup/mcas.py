@@ -1,27 +1,125 @@
-"""What the commands need of the configuration file, which may be missing or wrong elsewhere."""
+"""Credentials for MCAS: put together from what is given, tested, and stored for the service."""
 
-import tomllib
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
-from nss.config import DEFAULT_CONFIG
-from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
-from nss.config.reading import Reading
-from nss.errors import ConfigError, InputMissing
 from nss.https.limiter import Limiter
 from nss.https.network import Network
+from nss.mcas import connection_test, fields
 from nss.mcas.access import audit_log, credentials_store, network_of
-from nss.mcas.credentials import CredentialsStore
+from nss.mcas.connection_test import ConnectionReport
+from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
+from nss.secret import Secret
+from nss.setup.sections import read_sections
 from nss.telemetry.audit import AuditLog
 
+Name = Literal["client_id", "client_secret", "scope", "authentication_url", "api_url"]
+
+_ACTION = "configure-mcas2"
 _UPLOAD = "cloud_discovery"
+_QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
+    "secret": ("client_id", "client_secret", "scope", "authentication_url", "api_url"),
+    "certificate": ("client_id", "scope", "authentication_url", "api_url"),
+    "managed_identity": ("scope", "api_url"),
+}
+_READ: Mapping[Name, Callable[[str], str]] = {
+    "client_id": fields.client_id,
+    "scope": fields.scope,
+    "authentication_url": fields.authentication_url,
+    "api_url": fields.api_url,
+}
+
+
+@dataclass(slots=True)
+class CredentialsDraft:
+    """Credentials as they come in, field by field."""
+
+    method: Method
+    values: dict[str, str] = field(default_factory=dict)
+    secret: Secret | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    passphrase: Secret | None = None
+
+    @classmethod
+    def of(cls, stored: McasCredentials | None, method: Method) -> "CredentialsDraft":
+        """Return a draft that begins with what is stored."""
+        draft = cls(method)
+        if stored is None:
+            return draft
+        # An application's client id is never that of a machine's identity, nor the reverse.
+        is_other = (stored.method == "managed_identity") != (method == "managed_identity")
+        for name in _READ:
+            value = getattr(stored, name)
+            if value and not (is_other and name == "client_id"):
+                draft.values[name] = value
+        draft.secret = stored.client_secret
+        draft.certificate, draft.private_key = stored.certificate, stored.private_key
+        draft.passphrase = stored.passphrase
+        return draft
+
+    @property
+    def questions(self) -> tuple[Name, ...]:
+        """The fields that this way of signing in needs, in the order to ask for them."""
+        return _QUESTIONS[self.method]
+
+    def has(self, name: Name) -> bool:
+        """Return whether a field has a value."""
+        return self.secret is not None if name == "client_secret" else name in self.values
+
+    def shown(self, name: Name) -> str:
+        """Return a value as it may be shown."""
+        if name == "client_secret":
+            return str(self.secret) if self.secret else ""
+        return self.values.get(name, "")
+
+    def take(self, name: Name, text: str) -> None:
+        """Take what was typed. Raises `BadAnswer`."""
+        if name == "client_secret":
+            self.secret = fields.client_secret(text, self.values.get("client_id", ""))
+            return
+        self.values[name] = _READ[name](text)
+
+    def check(self) -> None:
+        """Raise `BadAnswer` for values that do not go together."""
+        if self.method != "managed_identity":
+            values = self.values
+            fields.check_clouds(values["authentication_url"], values["api_url"], values["scope"])
+
+    def credentials(self) -> McasCredentials:
+        """Return the credentials; every one of `questions` has a value."""
+        by_certificate = self.method == "certificate"
+        return McasCredentials(
+            method=self.method,
+            client_id=self.values.get("client_id", ""),
+            authentication_url=self.values.get("authentication_url", ""),
+            scope=self.values["scope"],
+            api_url=self.values["api_url"],
+            client_secret=self.secret if self.method == "secret" else None,
+            certificate=self.certificate if by_certificate else None,
+            private_key=self.private_key if by_certificate else None,
+            passphrase=self.passphrase if by_certificate else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where credentials are kept, and how the way to MCAS goes."""
+class Stored:
+    """What storing credentials came to."""
 
-    mcas: McasConfig
+    path: Path
+    removed_token: bool
+    """Whether a legacy token was removed, whose place they take."""
+
+
+@dataclass(frozen=True, slots=True)
+class McasSetup:
+    """Where a configuration keeps credentials, and how it reaches MCAS."""
+
+    data_source: str
+    token_api_url: str | None
     store: CredentialsStore
     audit: AuditLog
     network: Network
@@ -29,54 +127,78 @@ class Place:
     has_upload: bool
     """Whether some feed uploads."""
 
+    async def test(self, credentials: McasCredentials) -> ConnectionReport:
+        """Try credentials out before they are stored; the audit log says with what result."""
+        report = await connection_test.check(
+            credentials, self.network, self.data_source, self.limiter
+        )
+        self._note(
+            _ACTION,
+            report,
+            client_id=credentials.client_id,
+            api_url=credentials.api_url,
+            field=None if report.failed is None else report.failed.field,
+        )
+        return report
 
-def place_of(path: Path) -> Place:
-    """Return the place that a configuration file states; the usual file may be missing.
+    async def verify(self) -> ConnectionReport | None:
+        """Test what is stored and look at what arrived; `None` when nothing is stored."""
+        way = (self.network, self.data_source, self.limiter)
+        stored = self.store.load()
+        if stored is not None:
+            report = await connection_test.verify(stored, *way)
+        else:
+            token = self.store.token()
+            if token is None or self.token_api_url is None:
+                return None
+            api_url = fields.api_url(self.token_api_url)
+            report = await connection_test.verify_token(api_url, token, *way)
+        self._note("verify-mcas2", report)
+        return report
 
-    What is wrong elsewhere in the file does not matter here. Raises `ConfigError`.
+    def keep(self, credentials: McasCredentials, *, is_tested: bool) -> Stored:
+        """Store credentials; those that passed a test replace a legacy token. Raises `NssError`."""
+        path = self.store.save(replace(credentials, tested_at=time.time() if is_tested else None))
+        self.audit.write(_ACTION, "stored" if is_tested else "stored untested", path=str(path))
+        removed_token = is_tested and self.store.remove_token()
+        if removed_token:
+            self.audit.write(_ACTION, "legacy token removed")
+        return Stored(path, removed_token)
+
+    def clear(self) -> bool:
+        """Remove credentials and legacy token; returns whether there were any."""
+        was_stored, was_legacy = self.store.clear(), self.store.remove_token()
+        if was_stored or was_legacy:
+            self.audit.write("clear-mcas2", "cleared", legacy_token=was_legacy)
+        return was_stored or was_legacy
+
+    def _note(self, action: str, report: ConnectionReport, **facts: str | None) -> None:
+        failed = report.failed
+        if failed is None:
+            self.audit.write(action, "passed", "", code=None, **facts)
+        else:
+            self.audit.write(action, "failed", failed.sentence, code=failed.code, **facts)
+
+
+def mcas_setup(path: Path) -> McasSetup:
+    """Return what a configuration file says about MCAS; the usual file may be missing.
+
+    What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
-    text = _text(path)
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        raise ConfigError(
-            f"configuration: the file is not TOML ({path})", tip="run: nss check"
-        ) from None
-    reading = Reading(path.absolute().parent)
-    service = ServiceConfig(
-        **reading.values(ServiceConfig, reading.table(tables, "", "service"), "service")
-    )
-    mcas = McasConfig(**reading.values(McasConfig, reading.table(tables, "", "mcas"), "mcas"))
-    problems = [
-        one
-        for one in reading.problems
-        if one.key == "service.state_directory" or one.key.split(".")[0] == "mcas"
-    ]
-    if problems:
-        raise ConfigProblems(problems, str(path))
-    return Place(
-        mcas,
-        credentials_store(service.state_directory, mcas),
-        audit_log(service.state_directory),
+    found = read_sections(path, "service.state_directory", "mcas", may_be_missing=True)
+    folder, mcas = found.service.state_directory, found.mcas
+    return McasSetup(
+        mcas.data_source,
+        mcas.token_api_url,
+        credentials_store(folder, mcas),
+        audit_log(folder),
         network_of(mcas),
         Limiter(mcas.requests_per_minute),
-        _has_upload(tables),
+        _has_upload(found.tables),
     )
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        if path == DEFAULT_CONFIG:  # it may come after the credentials
-            return ""
-        raise InputMissing(f"configuration: no such file ({path})") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputMissing(f"configuration: {why} ({path})") from None
-
-
-def _has_upload(tables: dict[str, object]) -> bool:
+def _has_upload(tables: Mapping[str, Any]) -> bool:
     feeds = tables.get("feeds")
     found = feeds.values() if isinstance(feeds, dict) else ()
     sinks = [feed.get("sink") for feed in found if isinstance(feed, dict)]

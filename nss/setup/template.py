@@ -1,10 +1,11 @@
-"""The answers of `nss configure`, and the commented configuration file they make."""
+"""The commented configuration file that is made of a few choices."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from nss.config.kinds import InvalidValue
 from nss.config.load import (
     CloudDiscoverySinkConfig,
     Config,
@@ -17,6 +18,8 @@ from nss.config.load import (
     TcpSourceConfig,
 )
 from nss.config.toml import toml_text
+from nss.config.values import destination
+from nss.errors import UsageError
 
 Way = Literal["udp", "tcp", "tls", "file", "mcas"]
 
@@ -35,6 +38,24 @@ class Target:
             self.way, "upload"
         )
 
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """Return the target that a text names. Raises `UsageError`."""
+        way, mark, place = text.partition("://")
+        if text == "mcas":
+            return cls("mcas")
+        if text.startswith("file:"):
+            return cls("file", text.removeprefix("file:"))
+        if mark and way in {"udp", "tcp", "tls"}:
+            try:
+                return cls(way, str(destination().read(place)))  # type: ignore[arg-type]
+            except InvalidValue as error:
+                raise UsageError(f"configure: {error.problems[0].reason}: {place}") from None
+        raise UsageError(
+            f"configure: this is no place for records: {text}",
+            tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
+        )
+
     def __str__(self) -> str:
         if self.way == "mcas":
             return "mcas"
@@ -42,8 +63,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What was answered; an empty text is a source that is not wanted."""
+class Choices:
+    """What a configuration is to have; an empty text is a source that is not wanted."""
 
     listen_tcp: str = "127.0.0.1:5514"
     listen_http: str = ""
@@ -54,8 +75,8 @@ class Plan:
     targets: tuple[Target, ...] = ()
 
 
-def plan_of(config: Config) -> Plan:
-    """Return the answers that come nearest to a configuration."""
+def choices_of(config: Config) -> Choices:
+    """Return the choices that come nearest to a configuration."""
     found = {"listen_tcp": "", "listen_http": "", "token_file": "", "file": ""}
     for source in config.sources:
         match source:
@@ -70,7 +91,7 @@ def plan_of(config: Config) -> Plan:
                 pass
     targets = tuple(target for feed in config.feeds for target in _targets(feed.sink))
     first = config.feeds[0]
-    return Plan(**found, format=first.format.value, zone=first.zone, targets=targets)
+    return Choices(**found, format=first.format.value, zone=first.zone, targets=targets)
 
 
 def _targets(sink: SinkConfig) -> Iterator[Target]:
@@ -85,14 +106,14 @@ def _targets(sink: SinkConfig) -> Iterator[Target]:
             yield Target("mcas")
 
 
-def text_of(plan: Plan) -> str:
+def text_of(choices: Choices) -> str:
     """Return the configuration file."""
-    return "\n".join([*_head(), *_sources(plan), *_feeds(plan)]) + "\n"
+    return "\n".join([*_head(), *_sources(choices), *_feeds(choices)]) + "\n"
 
 
 def _head() -> Iterator[str]:
     yield "# The configuration of NSS, written by nss configure, which may be run again."
-    yield "# nss check tells what is wrong with it, nss reload puts a change in force, and"
+    yield "# nss check says what is wrong with it, nss reload puts a change in force, and"
     yield "# /usr/share/doc/nss-streamer/docs/configuration.md has every key."
     yield ""
     yield "[service]"
@@ -106,52 +127,52 @@ def _head() -> Iterator[str]:
     yield "#replay_minutes = 60"
 
 
-def _sources(plan: Plan) -> Iterator[str]:
+def _sources(choices: Choices) -> Iterator[str]:
     yield ""
     yield ""
     yield "# Where records come from."
-    if plan.listen_tcp:
+    if choices.listen_tcp:
         yield ""
         yield "# Over TCP, which says nothing about who sends: keep the port behind a firewall, or"
         yield "# give a certificate (nss install-cert), and the authorities of the senders' own."
         yield "[sources.tcp]"
         yield 'kind = "tcp"'
-        yield f"listen = {toml_text(plan.listen_tcp)}"
+        yield f"listen = {toml_text(choices.listen_tcp)}"
         yield '#tls_certificate = "server.pem"'
         yield '#tls_key = "server.key"'
-    if plan.listen_http:
+    if choices.listen_http:
         yield ""
         yield "# Pushed over HTTP, as Cloud NSS does. Without TLS others can read the token."
         yield "[sources.push]"
         yield 'kind = "http"'
-        yield f"listen = {toml_text(plan.listen_http)}"
-        if plan.token_file:
-            yield f"token_file = {toml_text(plan.token_file)}"
+        yield f"listen = {toml_text(choices.listen_http)}"
+        if choices.token_file:
+            yield f"token_file = {toml_text(choices.token_file)}"
         yield '#tls_certificate = "server.pem"'
         yield '#tls_key = "server.key"'
-    if plan.file:
+    if choices.file:
         yield ""
         yield "# A file that grows, followed through its rotation."
         yield "[sources.web]"
         yield 'kind = "file"'
-        yield f"path = {toml_text(plan.file)}"
+        yield f"path = {toml_text(choices.file)}"
 
 
-def _feeds(plan: Plan) -> Iterator[str]:
+def _feeds(choices: Choices) -> Iterator[str]:
     yield ""
     yield ""
     yield "# Where records go."
     names: Counter[str] = Counter()
-    for target in plan.targets:
+    for target in choices.targets:
         names[target.feed] += 1
         number = names[target.feed]
         name = target.feed if number == 1 else f"{target.feed}-{number}"
         yield ""
         yield f"[feeds.{name}]"
         yield "# A preset (nss presets), the path of a .fof file, or format_string in its place."
-        yield f"format = {toml_text(plan.format)}"
+        yield f"format = {toml_text(choices.format)}"
         yield "# The zone of the times in a line."
-        yield f"zone = {toml_text(plan.zone)}"
+        yield f"zone = {toml_text(choices.zone)}"
         yield "# Only some records:"
         yield '#filter = { not_users = ["*@test.example.com"] }'
         yield f"[feeds.{name}.sink]"
@@ -162,7 +183,7 @@ def _sink(target: Target) -> Iterator[str]:
     match target.way:
         case "udp":
             yield 'kind = "syslog_udp"'
-            yield "# UDP tells nobody what a busy collector drops: a pace below its limit helps."
+            yield "# UDP does not report what a busy collector drops: a pace below its limit helps."
             yield f"destinations = [{toml_text(target.place)}]"
             yield "#max_messages_per_sec = 9000"
         case "tcp" | "tls":

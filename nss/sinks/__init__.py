@@ -1,4 +1,4 @@
-"""Where lines go: the contract of a sink and the outcomes of a send. One file each beside this."""
+"""Where lines go: the contract of a sink, and the outcomes of a send."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,34 +57,35 @@ class Sink(Protocol):
     wants_keys: bool
     """Whether `send` should get the keys that order must be kept for (the record's user)."""
 
-    last_error: str | None
-    """What is wrong now, as a sentence; `None` while all is well."""
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong now, as a sentence; `None` while all is well."""
 
     @property
     def destination(self) -> str:
         """Where lines go at the moment."""
 
     async def open(self) -> None:
-        """Get ready. A destination that is not there yet is no error: `send` will tell."""
+        """Get ready. A destination that is not there yet is no error: `send` reports it."""
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
-        """Hand over lines (without LF or other framing) and return what came of it.
+        """Hand over lines (without LF or other framing) and return the outcome.
 
-        Returns instead of raising for everything that the network or the disk may do. `keys`
-        is as long as `lines` when `wants_keys`. Cancelling is safe: the lines of this call
-        may then have been handed over or not.
+        Whatever the network or the disk does is an outcome, not an exception. `keys` is as long
+        as `lines` when `wants_keys`. Cancelling is safe: the lines of this call may then have
+        been handed over or not.
         """
 
     async def close(self) -> None:
-        """Flush and let go of sockets and files."""
+        """Flush, and close sockets and files."""
 
 
 @runtime_checkable
 class CollectingSink(Sink, Protocol):
     """A sink that collects lines of many batches and delivers them together.
 
-    `Delivered` of a `send` means that the lines are collected. They are delivered when a `flush`
-    returns that; until then they are nowhere but in the spool and in the sink's collection.
+    `Delivered` from a `send` means that the lines are collected. They are delivered when a `flush`
+    returns it; until then they are only in the spool and in the sink's collection.
     """
 
     max_secs: float
@@ -92,7 +93,7 @@ class CollectingSink(Sink, Protocol):
 
     @property
     def advice(self) -> str | None:
-        """What somebody should know though nothing is wrong, as a sentence."""
+        """Something worth knowing though nothing is wrong, as a sentence."""
 
     @property
     def collected(self) -> int:
@@ -101,16 +102,16 @@ class CollectingSink(Sink, Protocol):
     def begin(self, sequence: int, accepted_at: float) -> None:
         """The lines that follow are of this batch, as the spool names it.
 
-        Those of a batch that is known to be delivered, by an earlier process say, are not
-        collected again; all else about them is as ever.
+        Lines of a batch that is known to be delivered, by an earlier process for example, are not
+        collected again.
         """
 
     def due_secs(self) -> float | None:
         """Return in how many seconds to `flush`; `None` when nothing is collected."""
 
     async def flush(self) -> Delivered | RetryAfter:
-        """Deliver what was collected when it was called; lines that come meanwhile are the next.
+        """Deliver what was collected before the call; lines that come meanwhile are for the next.
 
         After a failure it is called again, for the same lines. With nothing to deliver it finishes
-        what an earlier process had begun. Never called twice at the same time.
+        what an earlier process began. Calls never overlap.
         """

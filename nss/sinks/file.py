@@ -1,9 +1,9 @@
 """Lines into a file, a named pipe or standard output, each ended by LF.
 
-Handed over means handed to the operating system, or on the disk if so configured. The file is set
-aside at a size if wanted, between two lines, and opened anew when somebody moved it away
-(logrotate). Everything that may block runs in one thread of the sink's own, so calls never
-overlap, not even after one was cancelled.
+Handed over means given to the operating system, or on the disk if so configured. The file can be
+set aside at a size, between two lines, and is reopened when it was moved away (logrotate).
+Everything that may block runs in the sink's own thread, so calls never overlap, not even after
+one was cancelled.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import TypeVar
 
+from nss.config.sinks import FileSinkConfig
 from nss.errors import SinkError
 from nss.files.set_aside import Rename, set_aside
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
-
-STDOUT = "-"
+from nss.wording import error_text
 
 T = TypeVar("T")
 
@@ -35,18 +35,18 @@ _PIPE_BYTES = 4096
 """What a pipe takes without blocking once it is writable (PIPE_BUF, pipe(7))."""
 
 _POLL_MILLIS = 100
-"""How often a wait for a full pipe looks whether the sink is being closed."""
+"""How often a wait for a full pipe checks whether the sink is being closed."""
 
 # O_NONBLOCK: opening a named pipe that nobody reads fails instead of waiting for a reader.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class FileSink:
-    """Appends the lines of a feed to `path`; `"-"` is standard output.
+    """Appends the lines of a feed to a file, or writes them to standard output.
 
     A new file gets mode 0640, less the umask. A file that a line would bring over `rotate_bytes`
     is set aside first, and `rotate_keep` of those are kept; what others append counts too. A file
-    that can't be set aside grows on. With `sync` lines count once fsync has returned.
+    that can't be set aside keeps growing. With `sync` lines count once fsync has returned.
 
     `stdout_fd`, `write`, `rename` and `fsync` are seams for tests.
     """
@@ -57,11 +57,8 @@ class FileSink:
     def __init__(
         self,
         name: str,
-        path: str | os.PathLike[str],
+        settings: FileSinkConfig,
         *,
-        rotate_bytes: int | None = None,
-        rotate_keep: int = 10,
-        sync: bool = False,
         stdout_fd: int = 1,
         write: Callable[[int, memoryview], int] = os.write,
         rename: Rename = os.rename,
@@ -69,12 +66,12 @@ class FileSink:
     ) -> None:
         self.name = name
         self.last_error: str | None = None
-        self._path = os.fspath(path)
-        self._is_stdout = self._path == STDOUT
+        self._path = "" if settings.path is None else str(settings.path)
+        self._is_stdout = settings.path is None
         self.destination = "standard output" if self._is_stdout else self._path
-        self._rotate_bytes = rotate_bytes
-        self._rotate_keep = rotate_keep
-        self._sync = sync
+        self._rotate_bytes = settings.rotate_bytes
+        self._rotate_keep = settings.rotate_keep
+        self._sync = settings.sync
         self._write = write
         self._rename = rename
         self._fsync = fsync
@@ -87,7 +84,7 @@ class FileSink:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sink-{name}")
 
     async def open(self) -> None:
-        """Open the file; if that can't be done now, `send` tries again and tells."""
+        """Open the file; if that fails, `send` tries again and reports it."""
         try:
             await self._in_thread(self._reopen_if_moved)
         except OSError as error:
@@ -115,7 +112,7 @@ class FileSink:
         return RetryAfter(sent, self._backoff.next_secs(), reason)
 
     async def close(self) -> None:
-        """Close the file; a write that waits for the reader of a pipe is given up."""
+        """Close the file; a write that waits for the reader of a pipe is abandoned."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -128,7 +125,7 @@ class FileSink:
     def _append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write the lines; return how many are handed over, and the error that stopped the others.
 
-        Only between the parts the file may be set aside.
+        The file may be set aside only between parts.
         """
         sent = 0
         may_rotate = True
@@ -180,8 +177,8 @@ class FileSink:
         try:
             aside = set_aside(self._path, self._rotate_keep, self._rename)
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            events.file_rotation_failed(self.name, self.destination, why)
+            reason = error_text(error)
+            events.file_rotation_failed(self.name, self.destination, reason)
             return False
         self._let_go()
         events.file_rotated(self.name, self.destination, aside)
@@ -190,7 +187,7 @@ class FileSink:
     def _make_durable(self, fd: int, written_bytes: int) -> None:
         """Have what was written, and the file's name, on the disk when this returns.
 
-        If that fails, the last `written_bytes` are taken back, unless others wrote behind them:
+        If that fails, the last `written_bytes` are taken back, unless others have appended since:
         they are sent again, and a second fsync may succeed without having written them.
         """
         if not self._is_regular:
@@ -213,7 +210,7 @@ class FileSink:
         self._folder_is_synced = True
 
     def _end_begun_line(self, fd: int) -> None:
-        """The call that began the last line was cancelled, and the line does not come again."""
+        """End the last line: the call that began it was cancelled, and it does not come again."""
         for _ in self._writes(fd, memoryview(b"\n")):
             self._begun = b""
 
@@ -236,7 +233,7 @@ class FileSink:
             data = data[count:]
 
     def _whole_lines(self, fd: int, lines: Sequence[bytes], written: int) -> int:
-        """Return how many lines are whole after `written` bytes; deal with the torn one."""
+        """Return how many lines are whole after `written` bytes; take back a torn line."""
         whole = whole_bytes = 0
         for line in lines:
             if whole_bytes + len(line) + 1 > written:
@@ -244,16 +241,16 @@ class FileSink:
             whole += 1
             whole_bytes += len(line) + 1
         torn_bytes = written - whole_bytes
-        # An earlier call's piece of the line may have another writer's behind it: it stays.
+        # Another writer may have appended since an earlier call wrote its piece: that stays.
         fresh_bytes = torn_bytes if whole else torn_bytes - len(self._begun)
         if fresh_bytes and self._is_regular and _take_back(fd, fresh_bytes):
             torn_bytes -= fresh_bytes
-        # What can't be taken back is left out when the line comes again.
+        # What can't be taken back is skipped when the line comes again.
         self._begun = lines[whole][:torn_bytes] if torn_bytes else b""
         return whole
 
     def _reopen_if_moved(self) -> int:
-        """Return the open file, a new one if `path` no longer names the one that was open."""
+        """Return the open file; reopen it if `path` names another file by now."""
         if self._fd is not None and not self._is_stdout and not self._is_in_place(self._fd):
             self._let_go()
             events.file_reopened(self.name, self.destination)
@@ -266,8 +263,8 @@ class FileSink:
     def _opened(self) -> int:
         """Return `path`, opened to append.
 
-        Half a line at its end, of a process that was killed as it wrote, is ended there: the line
-        comes again, whole.
+        Half a line at its end, left by a process that was killed while writing, is ended there: the
+        line comes again, whole.
         """
         fd = os.open(self._path, _FLAGS, _MODE)
         try:
@@ -293,7 +290,7 @@ class FileSink:
             os.close(fd)
 
     def _sentence(self, error: OSError) -> str:
-        return f"writing failed: {(error.strerror or str(error)).lower()} ({self.destination})"
+        return f"writing failed: {error_text(error)} ({self.destination})"
 
 
 def _last_byte(path: str, size_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Where records come from: the contract of a source. One file each beside this one."""
+"""Where records come from: the contract of a source. Each kind has its own file or folder."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,12 +26,12 @@ class Source(Protocol):
         """Read until there is nothing more to come (a whole file, stdin) or until `stop`.
 
         A batch goes out when it has about 1 MiB, or what has come in 200 ms. Returns after the
-        last batch was accepted. Raises `nss.errors.SourceError` for what will not heal by
-        waiting; everything else is retried inside, reported through telemetry.
+        last batch was accepted. Raises `nss.errors.SourceError` for what waiting does not cure;
+        everything else is retried inside and reported through telemetry.
         """
 
     async def stop(self) -> None:
-        """Stop reading; what was read whole is still handed on before `run` returns."""
+        """Stop reading; `run` returns once the complete records that were read are accepted."""
 
     @property
     def last_error(self) -> str | None:

@@ -1,13 +1,174 @@
-"""Listening at an address, and what holds for every connection that comes in there."""
+"""Listening at an address: the accept loop of every source that others connect to."""
 
 import asyncio
 import contextlib
-import os
 import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Generic, Protocol, TypeVar, cast
 
+from nss.addresses import host_port, listener
+from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
+from nss.sources import events
+from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
+
+TLS_CLOSE_SECS = 1.0
+"""How long a peer has to answer the end of a TLS connection."""
+
+_ACCEPT_AGAIN_SECS = 0.2
+
+
+class Served(Protocol):
+    """What an `Acceptor` needs of the asyncio protocol of a connection."""
+
+    connected: bool
+    """Whether the connection is there; with TLS, once the handshake is done."""
+
+    def shutdown(self) -> None:
+        """End the connection once what it has already received is dealt with."""
+
+
+C = TypeVar("C", bound=Served)
+
+
+class Acceptor(Generic[C]):
+    """Accepts the connections of a source, and has each of them served by a task of its own.
+
+    At most `max_connections` are open at once: one more is closed unread. The TLS handshake of a
+    connection must be done within `handshake_secs`. An error that serving a connection raises is
+    not the connection's own, and ends the source.
+    """
+
+    def __init__(
+        self,
+        settings: TcpSourceConfig | HttpSourceConfig,
+        ssl_context: ssl.SSLContext | None,
+        *,
+        max_connections: int,
+        handshake_secs: float,
+    ) -> None:
+        self.ready = asyncio.Event()
+        """Set once connections are accepted."""
+        self.bound_port: int | None = None
+        """The port in use: the configured one, unless that is 0."""
+        self.last_error: str | None = None
+        """Why no connection can be accepted now."""
+        self._settings = settings
+        self._ssl_context = ssl_context
+        self._max_connections = max_connections
+        self._handshake_secs = handshake_secs
+        self._serving: dict[asyncio.Task[None], C] = {}
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    async def run(
+        self,
+        connect: Callable[[tuple[str, int]], C],
+        serve: Callable[[C, str], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Accept until `stop`, then shut down what is open and wait for `drain`.
+
+        `connect` returns the asyncio protocol of a connection from an address; `serve` gets it and
+        the peer's name, and returns once it is closed. What is still open after `drain` is
+        cancelled. Raises `SourceError` when the port can't be had, and the error given to `fail`.
+        """
+        host, port = self._settings.listen
+        listeners = await listen(self._settings.kind, host, port)
+        self.bound_port = listeners[0].getsockname()[1]
+        accepting = [
+            asyncio.create_task(self._accept_from(opened, connect, serve)) for opened in listeners
+        ]
+        self.ready.set()
+        events.listening(self._settings.name, f"{host}:{self.bound_port}")
+        try:
+            await self._stopping.wait()
+            await _stop_accepting(accepting, listeners)
+            for task, served in self._serving.items():
+                if served.connected:
+                    served.shutdown()
+                else:
+                    task.cancel()
+            await drain()
+        finally:
+            await _stop_accepting(accepting, listeners)
+            await cancel(self._serving)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Accept no more connections, and shut down those that are open."""
+        self._stopping.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop, and have `run` raise this error, unless there was one before."""
+        self._failure = self._failure or error
+        self._stopping.set()
+
+    async def closed(self) -> None:
+        """Wait until every connection is closed."""
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _accept_from(
+        self,
+        opened: socket.socket,
+        connect: Callable[[tuple[str, int]], C],
+        serve: Callable[[C, str], Awaitable[None]],
+    ) -> None:
+        name, kind, host = self._settings.name, self._settings.kind, self._settings.listen.host
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(opened)
+            except OSError as error:  # out of descriptors, or the peer had gone already
+                self.last_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
+                events.source_waits(name, self.last_error)
+                await asyncio.sleep(_ACCEPT_AGAIN_SECS)
+                continue
+            self.last_error = None
+            peer = host_port(*address[:2])
+            if len(self._serving) >= self._max_connections:
+                events.connection_refused(name, peer, self._max_connections)
+                accepted.close()
+                continue
+            events.connection_opened(name)
+            served = connect(address[:2])
+            task = loop.create_task(self._serve(accepted, served, peer, serve))
+            self._serving[task] = served
+            task.add_done_callback(partial(self._forget, accepted))
+
+    async def _serve(
+        self,
+        accepted: socket.socket,
+        served: C,
+        peer: str,
+        serve: Callable[[C, str], Awaitable[None]],
+    ) -> None:
+        tls = self._ssl_context
+        _set_options(accepted)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: cast("asyncio.BaseProtocol", served),
+                accepted,
+                ssl=tls,
+                ssl_handshake_timeout=self._handshake_secs if tls else None,
+                ssl_shutdown_timeout=TLS_CLOSE_SECS if tls else None,
+            )
+        except OSError as error:
+            events.handshake_failed(self._settings.name, peer, str(error) or type(error).__name__)
+            return
+        await serve(served, peer)
+
+    def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        """Forget a connection that is closed."""
+        accepted.close()  # still open when the task was cancelled before it began
+        del self._serving[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
 
 
 async def listen(kind: str, host: str, port: int) -> list[socket.socket]:
@@ -20,40 +181,43 @@ async def listen(kind: str, host: str, port: int) -> list[socket.socket]:
         found = await asyncio.get_running_loop().getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        for family, _, _, _, address in dict.fromkeys(found):
-            listener = socket.create_server(
-                (address[0], port), family=family, backlog=BACKLOG_CONNECTIONS
-            )
-            listeners.append(listener)
-            listener.settimeout(0)
-            port = listener.getsockname()[1]
+        for address in dict.fromkeys(str(address[0]) for *_, address in found):
+            listeners.append(listener(address, port, BACKLOG_CONNECTIONS))
+            listeners[-1].settimeout(0)
+            port = listeners[-1].getsockname()[1]
     except OSError as error:
-        for listener in listeners:
-            listener.close()
+        for opened in listeners:
+            opened.close()
         raise SourceError(
-            f"{kind} source: can't listen: {reason(error)} ({host}:{port})",
+            f"{kind} source: can't listen: {error_text(error)} ({host}:{port})",
             tip="choose an address of this machine and a free port; below 1024 the user "
             "that nss runs as needs CAP_NET_BIND_SERVICE",
         ) from error
     return listeners
 
 
-def peer_name(address: tuple[str, int]) -> str:
-    """Return the address of a peer as people write it."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+async def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    cancelled = list(tasks)
+    for task in cancelled:
+        task.cancel()
+    await asyncio.gather(*cancelled, return_exceptions=True)
 
 
-def reason(error: OSError) -> str:
-    """Return the system's words alone; `create_server` adds some of its own."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
+async def _stop_accepting(
+    accepting: list[asyncio.Task[None]], listeners: list[socket.socket]
+) -> None:
+    await cancel(accepting)
+    for opened in listeners:
+        opened.close()
 
 
-def watch_peer(connection: socket.socket) -> None:
-    """Have the kernel find out about a peer that is gone without a word, in about two minutes."""
-    with contextlib.suppress(OSError):  # gone already
+def _set_options(connection: socket.socket) -> None:
+    """Send without delay, and have the kernel notice in about two minutes that a peer has gone."""
+    with contextlib.suppress(OSError):  # the peer has gone already
+        # asyncio does so only for sockets of its own. Head and body of an HTTP answer are two
+        # writes, and the second would wait until the peer acknowledges the first.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)

@@ -9,25 +9,27 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS, Batch
+from nss.config.sources import StdinSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 
 class StdinSource:
-    """Reads a descriptor to its end, in a thread that never waits where `stop` can't reach it.
+    """Reads a descriptor to its end, in a thread that `stop` can always interrupt.
 
     (The event loop can't watch a redirected regular file, and a read from a terminal that waits
-    for a key can't be called off. So the thread waits in `poll`, on the descriptor and on a pipe
-    of our own that `stop` writes to.)
+    for a key can't be interrupted. So the thread waits in `poll`, on the descriptor and on a pipe
+    of its own that `stop` writes to.)
     """
 
-    def __init__(self, name: str, *, max_record_bytes: int, fd: int = 0) -> None:
-        self.name = name
+    def __init__(self, settings: StdinSourceConfig, *, fd: int = 0) -> None:
+        self.name = settings.name
         self.last_error: str | None = None
         self.ready = asyncio.Event()
         self._fd = fd
-        self._framer = AutoFramer(max_record_bytes)
+        self._framer = AutoFramer(settings.max_record_bytes)
         self._stopping = asyncio.Event()
         self._wake: int | None = None
 
@@ -36,7 +38,7 @@ class StdinSource:
 
         Raises `SourceError` when the input can't be read.
         """
-        if self._fd == 0 and sys.stdin is None:  # something else may have got the number by now
+        if self._fd == 0 and sys.stdin is None:  # the number may belong to something else by now
             raise _unreadable("it was closed when the program started", self._fd)
         self.ready.set()
         woken, self._wake = os.pipe()
@@ -44,13 +46,13 @@ class StdinSource:
         try:
             await self._read_all(accept, thread, woken)
         finally:
-            os.close(self._wake)  # what is left of the pipe tells the thread that it is over
+            os.close(self._wake)  # the end of the pipe ends the thread's wait
             self._wake = None
             thread.submit(os.close, woken)
             thread.shutdown(wait=False)
 
     async def stop(self) -> None:
-        """Read no further; records read whole are still handed on."""
+        """Read no further; complete records that were read are still handed on."""
         self._stopping.set()
         if self._wake is not None:
             with contextlib.suppress(BlockingIOError):
@@ -72,7 +74,7 @@ class StdinSource:
             await accept(Batch(self.name, data, self._framer.records))
 
     def _read(self, woken: int) -> tuple[bytes, bool]:
-        """Return what came, once there is about 1 MiB or 200 ms went by, and whether it ended."""
+        """Return about 1 MiB, or what came in 200 ms, and whether the input has ended."""
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(woken, select.POLLIN)
@@ -87,9 +89,9 @@ class StdinSource:
             try:
                 block = os.read(self._fd, wanted_bytes)
             except OSError as error:
-                if blocks:  # they come first; the error will come again
+                if blocks:  # they go out first; the error will come again
                     break
-                raise _unreadable(error.strerror or str(error), self._fd) from error
+                raise _unreadable(error_text(error), self._fd) from error
             if not block:
                 return b"".join(blocks), True
             blocks.append(block)
@@ -98,8 +100,8 @@ class StdinSource:
         return b"".join(blocks), False
 
 
-def _unreadable(why: str, fd: int) -> SourceError:
+def _unreadable(reason: str, fd: int) -> SourceError:
     return SourceError(
-        f"stdin source: can't read: {why} (descriptor {fd})",
+        f"stdin source: can't read: {reason} (descriptor {fd})",
         tip="redirect a file or a pipe to nss",
     )

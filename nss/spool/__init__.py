@@ -1,8 +1,8 @@
 """The durable queue between sources and feeds: the contract, for every implementation.
 
-A batch that `append` returned for is accepted. Every feed follows the spool with a cursor of its
-own, in the order of acceptance; a batch may be dropped from the spool only when every cursor has
-passed it. The spool is bounded in bytes: full means that `append` waits, and so the source.
+A batch is accepted once `append` has returned. Every feed follows the spool with a cursor of its
+own, in the order of acceptance; a batch may be deleted only when every cursor has passed it. The
+spool is bounded in bytes: when it is full, `append` waits, and so does the source.
 """
 
 from collections.abc import Collection, Sequence
@@ -37,7 +37,7 @@ class Reject:
 
 
 REJECT_MAX_BYTES = 64 * 1024
-"""So much of a rejected record is kept; one that was cut can't be retried."""
+"""How much of a rejected record is kept; a record that was cut can't be retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Cursor(Protocol):
         """Everything up to and including `sequence` is delivered, filtered or rejected.
 
         `done` is what became of it, `rejects` the records it counts as rejected. With a durable
-        spool all of it is committed together, soon: after a crash the feed starts again behind
-        the last batch committed so. Waits only when too much is waiting to be committed.
+        spool all of it is committed together, soon: after a crash the feed resumes after the last
+        batch so committed. Waits only while too much is waiting to be committed.
         """
 
     @property
@@ -85,7 +85,7 @@ class Cursor(Protocol):
 
     @property
     def lag_secs(self) -> float:
-        """How long ago the oldest batch not yet passed was accepted; 0 when there is none."""
+        """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
 
 
 class Spool(Protocol):
@@ -110,14 +110,14 @@ class Spool(Protocol):
         """Return the position of the last batch accepted from `source`."""
 
     async def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
-        """Return the cursor of a feed over batches of `sources`; others pass it by.
+        """Return the cursor of a feed over batches of `sources`; it skips all others.
 
         A new feed starts with the oldest batch that some feed has yet to pass; a known one after
         the last batch passed.
         """
 
     async def forget(self, feed: str) -> None:
-        """A feed is gone from the configuration: it no longer holds batches back."""
+        """Remove a feed that is no longer configured: it holds back no batches from now on."""
 
     def feeds(self) -> dict[str, int]:
         """Return the feeds known, each with its pending records, also those without a cursor."""
@@ -125,8 +125,8 @@ class Spool(Protocol):
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have `feed` deliver again what was on its way between two times (seconds since epoch).
 
-        That is what was accepted before `until`, and has not been passed by all feeds longer than
-        since `since`. Returns how many records: they count as accepted once more, for this feed
+        That is what was accepted before `until` and not passed by all feeds before `since`.
+        Returns how many records: they count as accepted once more, for this feed
         alone. Raises `SpoolError` when the spool keeps nothing that was delivered.
         """
 
@@ -134,16 +134,16 @@ class Spool(Protocol):
         """Return the newest rejects, of one feed or of all, oldest first."""
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
-        """Have rejected records go through their feeds once more, as newly accepted ones.
+        """Have rejected records go through their feeds once more, as if newly accepted.
 
-        They leave the rejects. Returns how many, and how many could not since they were cut.
+        They leave the rejects. Returns how many, and how many could not because they were cut.
         """
 
     def seal(self) -> None:
-        """No more batches will come; cursors end after the last one."""
+        """Expect no more batches: cursors end after the last."""
 
     async def close(self) -> None:
-        """Commit what is left to commit and let go of the file."""
+        """Commit what is left to commit, and close the file."""
 
     @property
     def used_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""The spool in memory: fast, bounded, and gone with the process."""
+"""The spool in memory: fast, bounded, and lost when the process ends."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from nss.batch import Account, Batch
+from nss.config.model import MemorySpoolConfig
 from nss.spool import REJECT_MAX_BYTES, Entry, KeptReject, Reject, SpoolClosed, SpoolError
 
 REJECTS_MAX_BYTES = 4 << 20
@@ -20,12 +21,12 @@ class MemorySpool:
 
     def __init__(
         self,
-        max_bytes: int,
+        settings: MemorySpoolConfig,
         *,
         overhead_bytes: int = 256,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.max_bytes = max_bytes
+        self.max_bytes = settings.max_bytes
         self._overhead_bytes = overhead_bytes
         self.now = now
         self._entries: deque[Entry] = deque()
@@ -42,7 +43,7 @@ class MemorySpool:
         self._reject_number = 0
 
     async def append(self, batch: Batch) -> int:
-        """Accept a batch; wait while the spool is full. A batch larger than all fits alone."""
+        """Accept a batch; wait while the spool is full. One larger than the limit fits alone."""
         async with self._changed:
             await self._wait_for_room(self._size(batch))
             self._sequence += 1
@@ -71,11 +72,11 @@ class MemorySpool:
             if entry.sequence > after:
                 cursor.accept(entry)
         self._cursors[feed] = cursor
-        self.passed()  # the one before may have held batches that this one does not want
+        self.passed()  # its predecessor may have held batches that it does not want
         return cursor
 
     async def forget(self, feed: str) -> None:
-        """A feed is gone from the configuration: it no longer holds batches back."""
+        """Remove a feed that is no longer configured; see the contract."""
         self._cursors.pop(feed, None)
         self.passed()
 
@@ -92,37 +93,37 @@ class MemorySpool:
 
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
-        wanted = [one for one in self._rejects if feed in (None, one.feed)]
+        wanted = [kept for kept in self._rejects if feed in (None, kept.feed)]
         return wanted[-limit:] if limit else []
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""
-        wanted = [one for one in self._rejects if feed in (None, one.feed)]
-        again = [one for one in wanted if self._can_retry(one)]
-        for one in again:
-            if one not in self._rejects:
+        wanted = [kept for kept in self._rejects if feed in (None, kept.feed)]
+        retried = [kept for kept in wanted if self._can_retry(kept)]
+        for kept in retried:
+            if kept not in self._rejects:
                 continue  # another retry had it
-            self._rejects.remove(one)
-            self._rejects_bytes -= len(one.reject.data) + self._overhead_bytes
-            reject, data = one.reject, one.reject.data + b"\n"
+            self._rejects.remove(kept)
+            self._rejects_bytes -= len(kept.reject.data) + self._overhead_bytes
+            reject, data = kept.reject, kept.reject.data + b"\n"
             try:
-                await self.append(Batch(reject.source, data, 1, None, reject.connection, one.feed))
+                await self.append(Batch(reject.source, data, 1, None, reject.connection, kept.feed))
             except asyncio.CancelledError:
-                self.reject(one.feed, [reject])
+                self.reject(kept.feed, [reject])
                 raise
-        return len(again), len(wanted) - len(again)
+        return len(retried), len(wanted) - len(retried)
 
     def seal(self) -> None:
-        """No more batches will come; cursors end after the last one."""
+        """Expect no more batches: cursors end after the last."""
         self._sealed = True
         self._wake()
 
     async def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of the records held, and something for each batch."""
+        """Bytes of the records held, and the overhead of each batch."""
         return self._used_bytes
 
     @property
@@ -156,7 +157,7 @@ class MemorySpool:
         return None
 
     def reject(self, feed: str, rejects: Sequence[Reject]) -> None:
-        """Keep rejects; let the oldest go when there are too many."""
+        """Keep rejects; delete the oldest when there are too many."""
         for reject in rejects:
             self._reject_number += 1
             size, number = len(reject.data), self._reject_number
@@ -178,12 +179,12 @@ class MemorySpool:
         return len(batch.data) + self._overhead_bytes
 
     def passed(self) -> None:
-        """A cursor moved: let go of what no cursor needs."""
+        """Note that a cursor moved: drop what no cursor needs."""
         if self._drop_passed():
             self._wake()
 
     async def _wait_for_room(self, size_bytes: int) -> None:
-        """Wait in line: a large batch is not passed by small ones that would fit before it."""
+        """Wait in line: small batches that would fit do not overtake a large batch."""
         ticket = object()
         self._waiting.append(ticket)
         try:
@@ -208,7 +209,7 @@ class MemorySpool:
         return dropped
 
     def _wake(self) -> None:
-        """Wake everybody who waits; callable without awaiting."""
+        """Wake all waiters; callable without awaiting."""
         task = asyncio.ensure_future(self._notify())
         self._wakes.add(task)
         task.add_done_callback(self._wakes.discard)
@@ -268,7 +269,7 @@ class MemoryCursor:
         return max(0.0, self._spool.now() - self._oldest_at) if self.pending_records else 0.0
 
     def accept(self, entry: Entry) -> None:
-        """The spool accepted a batch."""
+        """Note that the spool accepted a batch."""
         if self.takes(entry.batch):
             if not self.pending_records:
                 self._oldest_at = entry.accepted_at

@@ -71,7 +71,7 @@ class Watch:
         self._clock = clock
         self._now = now
         self._started_at = now()
-        self._version = own_version()
+        self._version = own_version() or "not installed"
         self._looked_at: float | None = None
         self._sources: dict[str, _Trail] = {}
         self._feeds: dict[str, _Trail] = {}

@@ -22,6 +22,7 @@ import orjson
 from nss.files.set_aside import set_aside
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import event
+from nss.wording import error_text
 
 MAX_BYTES = 10 << 20
 """From this size on the file is set aside as `.1`, the one before as `.2` and so on."""
@@ -70,7 +71,7 @@ class AuditLog:
         try:
             self._append(_line(entry | found | entry))
         except OSError as error:
-            _unwritable(str(self.path), error.strerror or str(error))
+            _unwritable(str(self.path), error_text(error))
 
     def _append(self, line: bytes) -> None:
         for _ in range(_ATTEMPTS):

@@ -172,7 +172,7 @@ async def test_a_port_that_is_taken_is_reported_with_what_to_do(operations: Fake
             await server.start()
         await server.close()
     assert str(raised.value) == (
-        f"metrics: can't listen: Address already in use (127.0.0.1:{port})\n"
+        f"metrics: can't listen: address already in use (127.0.0.1:{port})\n"
         "Try: set service.metrics_listen to a free address of this machine"
     )
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from nss.background.lock import Lock
-from nss.background.supervisor import Report, Supervisor
+from nss.background.supervisor import StartReport, Supervisor
 
 TELL = """
 import os, socket, sys, time
@@ -39,9 +39,9 @@ class Supervised:
     def starts(self) -> str:
         return self.log.with_name("times").read_text()
 
-    def report(self) -> Report:
+    def report(self) -> StartReport:
         with open(self.reading, "rb") as file:  # noqa: PTH123 - a descriptor
-            return msgspec.json.decode(file.readline(), type=Report)
+            return msgspec.json.decode(file.readline(), type=StartReport)
 
 
 Supervise = Callable[..., Supervised]
@@ -74,7 +74,7 @@ async def test_a_service_that_ends_before_it_is_ready_is_told_and_not_tried_agai
 ) -> None:
     made = supervise('print("port in use"); times(); sys.exit(74)')
     assert await made.supervisor.run() == 74
-    assert made.report() == Report(os.getpid(), 74)
+    assert made.report() == StartReport(os.getpid(), 74)
     assert made.log.read_text().splitlines()[0] == "port in use"
     assert made.starts == "x"
 
@@ -82,7 +82,7 @@ async def test_a_service_that_ends_before_it_is_ready_is_told_and_not_tried_agai
 async def test_a_service_that_fails_later_is_started_again(supervise: Supervise) -> None:
     made = supervise('tell("READY=1"); sys.exit(1 if times() < 3 else 0)')
     assert await made.supervisor.run() == 0
-    assert made.report() == Report(os.getpid(), None)
+    assert made.report() == StartReport(os.getpid(), None)
     assert made.starts == "xxx"
 
 
@@ -115,7 +115,7 @@ async def test_a_signal_reaches_the_service(supervise: Supervise) -> None:
     )
     made = supervise(script)
     running = asyncio.create_task(made.supervisor.run())
-    assert await asyncio.to_thread(made.report) == Report(os.getpid(), None)
+    assert await asyncio.to_thread(made.report) == StartReport(os.getpid(), None)
     os.kill(os.getpid(), 15)
     assert await asyncio.wait_for(running, 20) == 75
     note = Lock(Path("nss.lock")).read()

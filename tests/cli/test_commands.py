@@ -226,7 +226,7 @@ def test_a_configuration_that_is_not_there_is_missing_input(nss: Nss, command: s
 
     assert (ran.returncode, ran.stdout) == (66, b"")
     assert ran.stderr.splitlines()[0] == (
-        b"nss: configuration: No such file or directory (gone.toml)"
+        b"nss: configuration: no such file or directory (gone.toml)"
     )
 
 

@@ -212,7 +212,7 @@ def test_records_in_no_known_format_are_an_error(nss: Nss) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("gone.json", "No such file or directory"), (".", "Is a directory")],
+    [("gone.json", "no such file or directory"), (".", "is a directory")],
 )
 def test_a_file_that_can_not_be_read_is_missing_input(nss: Nss, name: str, why: str) -> None:
     ran = nss("render", name)
@@ -305,7 +305,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
         )
 
     assert ran.returncode == 74
-    assert ran.stderr == (b"nss: render: can't write: No space left on device (standard output)\n")
+    assert ran.stderr == (b"nss: render: can't write: no space left on device (standard output)\n")
 
 
 def test_a_large_file_shows_how_far_it_is_on_a_terminal(tmp_path: Path) -> None:

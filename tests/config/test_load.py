@@ -74,6 +74,6 @@ def test_load_of_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputMissing) as caught:
         load(file)
     assert str(caught.value) == (
-        f"configuration: No such file or directory ({file})\n"
+        f"configuration: no such file or directory ({file})\n"
         "Try: start from the commented sample nss.toml, or name your file with --config FILE"
     )

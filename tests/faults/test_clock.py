@@ -7,7 +7,7 @@ import pytest
 
 from nss.batch import Account, Batch
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
+from tests.parts import durable_spool
 
 NOON = 1_800_000_000.0
 REPLAY_SECS = 60.0
@@ -28,8 +28,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def spool(tmp_path: Path, clock: Clock) -> AsyncIterator[DurableSpool]:
-    limits = Limits(1 << 30, replay_secs=REPLAY_SECS)
-    opened = await DurableSpool.open(tmp_path / "spool.db", limits, now=clock)
+    opened = await durable_spool(
+        tmp_path / "spool.db", min_free_bytes=0, replay_minutes=round(REPLAY_SECS / 60), now=clock
+    )
     yield opened
     await opened.close()
 

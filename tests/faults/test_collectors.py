@@ -15,12 +15,10 @@ from nss.feeds.delivery import LineDelivery
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.lab.generator import RecordGenerator
-from nss.sinks.syslog.udp import SyslogUdpSink
-from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
 from tests.crash.collectors import TcpCollector, UdpCollector, until
 from tests.crash.conftest import free_ports
 from tests.faults.conftest import Scene, settled, sink, web
+from tests.parts import durable_spool, udp_sink
 from tests.service.conftest import rendered
 
 
@@ -148,10 +146,10 @@ async def test_records_wait_while_the_name_is_gone_and_go_when_it_is_back(
             raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
         return ["127.0.0.1"]
 
-    spool = await DurableSpool.open(tmp_path / "spool.db", Limits(1 << 30))
+    spool = await durable_spool(tmp_path / "spool.db", min_free_bytes=0)
     cursor = await spool.cursor("out", ["web"])
     target = ("collector.example.com", udp.port)
-    destination = SyslogUdpSink("out", [target], resolve=resolve)
+    destination = udp_sink([target], resolve=resolve)
     origin = Origin(json_names(), FeedSettings(presets.load("QRADAR"), None))
     feed = Feed("out", cursor, {"web": origin}, LineDelivery(destination))
     running = asyncio.create_task(feed.run())

@@ -17,7 +17,7 @@ from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
+from tests.parts import durable_spool
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 DUE_RECORDS = 10
@@ -125,7 +125,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    spool = await DurableSpool.open(tmp_path / "spool.db", Limits(1 << 30))
+    spool = await durable_spool(tmp_path / "spool.db", min_free_bytes=0)
     settings = FeedSettings(FORMAT, filters.parse({"not_users": ["nobody"]}))
     sink = Collecting()
     sink.gate.set()

@@ -18,6 +18,7 @@ from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool
 from nss.telemetry import events
+from tests.parts import memory_spool
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 WAIT_SECS = 3600.0
@@ -77,7 +78,7 @@ class Bench:
         cls, sink: ScriptedSink, origins: Mapping[str, Origin], spool: MemorySpool | None = None
     ) -> "Bench":
         """Return a bench with a cursor of its own."""
-        spool = spool or MemorySpool(1 << 20)
+        spool = spool or memory_spool(1 << 20)
         return cls(sink, origins, await spool.cursor("mcas", origins), spool)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.files.private import write_private
+from nss.files.private import EVERYONE, OTHERS, FileFault, OpenToOthers, read_bounded, write_private
 
 
 def test_it_has_the_data_and_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -43,3 +43,36 @@ def test_root_gives_it_to_another(tmp_path: Path) -> None:
     write_private(path, b"data", owner=(12345, 23456))
     status = path.stat()
     assert (status.st_uid, status.st_gid) == (12345, 23456)
+
+
+def test_a_file_is_read_whole_up_to_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"12345")
+    assert read_bounded(path, 5) == b"12345"
+    with pytest.raises(FileFault, match="has more than 4 bytes"):
+        read_bounded(path, 4)
+
+
+def test_a_file_that_others_may_read_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"12345")
+    path.chmod(0o640)
+    assert read_bounded(path, 5, forbidden=EVERYONE) == b"12345"
+    with pytest.raises(OpenToOthers):
+        read_bounded(path, 5, forbidden=OTHERS)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, tmp_path, Path(os.devnull)):
+        with pytest.raises(FileFault, match="is not a regular file"):
+            read_bounded(path, 5)
+
+
+def test_a_pipe_is_read_where_it_may_be_one() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"12345")
+    os.close(writing)
+    assert read_bounded(Path(f"/dev/fd/{reading}"), 5, pipe=True) == b"12345"
+    os.close(reading)

@@ -10,7 +10,7 @@ import pytest
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
-from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.api import McasApi
 from nss.secret import Secret
 
@@ -85,16 +85,21 @@ async def test_a_401_is_tried_once_more_and_then_told(
 ) -> None:
     lab.faults.add(Fault("mcas", "streams", "status", 401, body=b"{}", times=2))
     error = await refusal(api)
-    assert isinstance(error, Refused)
+    assert isinstance(error, RequestRefused)
     assert (error.status, error.field, token.refusals) == (401, "api_url", 1)
 
 
 MEANINGS = [
-    (403, b'{"detail":"Insufficient role based permissions"}', Refused, "MCAS does not permit it"),
-    (404, b"", Refused, "there is no MCAS API at the API URL"),
-    (413, b"", Refused, "the file is too large for MCAS"),
-    (302, b"", Refused, "there is no MCAS API at the API URL"),
-    (400, b'{"code":"BAD"}', Refused, "MCAS refuses the request, BAD"),
+    (
+        403,
+        b'{"detail":"Insufficient role based permissions"}',
+        RequestRefused,
+        "MCAS does not permit it",
+    ),
+    (404, b"", RequestRefused, "there is no MCAS API at the API URL"),
+    (413, b"", RequestRefused, "the file is too large for MCAS"),
+    (302, b"", RequestRefused, "there is no MCAS API at the API URL"),
+    (400, b'{"code":"BAD"}', RequestRefused, "MCAS refuses the request, BAD"),
     (500, b"", Unreachable, "MCAS has trouble of its own"),
     (502, b"<html>", Unreachable, "MCAS has trouble of its own"),
     (503, b'{"detail":"Request was throttled."}', Throttled, "MCAS asks for fewer requests"),
@@ -150,8 +155,8 @@ def test_how_long_to_wait_is_read_in_all_forms(
         (403, UploadExpired),
         (404, UploadExpired),
         (410, UploadExpired),
-        (400, Refused),
-        (409, Refused),
+        (400, RequestRefused),
+        (409, RequestRefused),
         (429, Throttled),
         (503, Throttled),
         (500, Unreachable),

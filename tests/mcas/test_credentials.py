@@ -231,12 +231,13 @@ def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore)
     os.mkfifo(store.path, 0o600)
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error) == (f"credentials: this is not a regular file ({store.path})", None)
+    tip = "run: sudo nss configure-mcas2"
+    assert told(error) == (f"credentials: the file is not a regular file ({store.path})", tip)
     store.path.unlink()
     put(store.path, b" " * 70_000)
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error) == (f"credentials: the file is too long to be one ({store.path})", None)
+    assert told(error) == (f"credentials: the file has more than 65536 bytes ({store.path})", tip)
 
 
 def test_clearing_removes_the_credentials_and_nothing_else(

@@ -159,7 +159,7 @@ def parts(refused: McasError) -> tuple[str | None, str, str | None]:
 def test_every_known_code_has_its_sentence(
     number: int, error: str, field: str | None, sentence: str, tip: str
 ) -> None:
-    refused = entra_errors.told(answer(number, error))
+    refused = entra_errors.refusal(answer(number, error))
     assert parts(refused) == (field, sentence, tip)
     assert refused.code == f"AADSTS{number}"
     assert str(refused) == f"{sentence}\nTry: {tip}"
@@ -175,7 +175,7 @@ def test_the_code_is_found_in_the_description_too(
 ) -> None:
     found = answer(number, error)
     del found["error_codes"]
-    assert parts(entra_errors.told(found)) == (field, sentence, tip)
+    assert parts(entra_errors.refusal(found)) == (field, sentence, tip)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_the_code_is_found_in_the_description_too(
 )
 def test_a_missing_part_is_named(part: str, field: str, what: str) -> None:
     text = f"The request body must contain the following parameter: '{part}'."
-    refused = entra_errors.told(answer(900144, "invalid_request", text))
+    refused = entra_errors.refusal(answer(900144, "invalid_request", text))
     assert parts(refused) == (field, f"{what} is missing in the sign-in (AADSTS900144)", EVERYTHING)
 
 
@@ -221,11 +221,11 @@ def test_a_code_that_is_not_known_is_told_with_its_error(
     error: str, field: str | None, sentence: str
 ) -> None:
     tip = "look the code up at https://login.microsoftonline.com/error?code=7999999"
-    assert parts(entra_errors.told(answer(7999999, error))) == (field, sentence, tip)
+    assert parts(entra_errors.refusal(answer(7999999, error))) == (field, sentence, tip)
 
 
 def test_an_error_without_a_code_is_told_by_its_name() -> None:
-    refused = entra_errors.told({"error": "access_denied"})
+    refused = entra_errors.refusal({"error": "access_denied"})
     assert parts(refused) == (
         None,
         "Entra refuses the sign-in: access_denied",
@@ -235,7 +235,7 @@ def test_an_error_without_a_code_is_told_by_its_name() -> None:
 
 
 def test_with_a_certificate_no_secret_is_blamed() -> None:
-    refused = entra_errors.told(answer(7999999, "invalid_client"), method="certificate")
+    refused = entra_errors.refusal(answer(7999999, "invalid_client"), method="certificate")
     assert (refused.field, refused.sentence) == (
         "certificate",
         "Entra refuses the Client ID or the certificate: invalid_client (AADSTS7999999)",
@@ -244,7 +244,7 @@ def test_with_a_certificate_no_secret_is_blamed() -> None:
 
 def test_a_machine_without_an_identity_is_told() -> None:
     found = {"error": "invalid_request", "error_description": "Identity not found"}
-    refused = entra_errors.told(found, method="managed_identity")
+    refused = entra_errors.refusal(found, method="managed_identity")
     assert parts(refused) == (
         "managed_identity",
         "Azure gives this machine no token for a managed identity: invalid_request",
@@ -256,7 +256,7 @@ def test_a_machine_without_an_identity_is_told() -> None:
 
 
 def test_a_resource_that_azure_does_not_know_is_the_scope() -> None:
-    refused = entra_errors.told({"error": "invalid_resource"}, method="managed_identity")
+    refused = entra_errors.refusal({"error": "invalid_resource"}, method="managed_identity")
     assert (refused.field, refused.sentence) == (
         "scope",
         "the Scope names a service that this tenant does not have",
@@ -265,12 +265,12 @@ def test_a_resource_that_azure_does_not_know_is_the_scope() -> None:
 
 @pytest.mark.parametrize("error", ["x" * 41, "<b>", "a b", "", 7, None, ["invalid_client"]])
 def test_an_error_that_makes_no_sense_is_not_quoted(error: object) -> None:
-    assert entra_errors.told({"error": error}).sentence == "Entra refuses the sign-in: error"
+    assert entra_errors.refusal({"error": error}).sentence == "Entra refuses the sign-in: error"
 
 
 @pytest.mark.parametrize("codes", [[], ["7000215"], [True], [-7000215], [10**12], [None], 7000215])
 def test_codes_that_make_no_sense_are_not_quoted(codes: object) -> None:
-    refused = entra_errors.told({"error": "invalid_grant", "error_codes": codes})
+    refused = entra_errors.refusal({"error": "invalid_grant", "error_codes": codes})
     assert (refused.sentence, refused.code) == (
         "Entra refuses the sign-in: invalid_grant",
         "invalid_grant",
@@ -285,7 +285,7 @@ def test_codes_that_make_no_sense_are_not_quoted(codes: object) -> None:
 )
 def test_whatever_comes_is_one_printable_sentence(error: dict[str, object]) -> None:
     for method in ("secret", "certificate", "managed_identity"):
-        refused = entra_errors.told(error, method=method)
+        refused = entra_errors.refusal(error, method=method)
         assert refused.sentence.isascii()
         assert refused.sentence.isprintable()
         assert len(refused.sentence) < 150

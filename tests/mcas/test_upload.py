@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nss.config.model import McasConfig
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
@@ -18,7 +20,6 @@ from nss.secret import Secret
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
-from nss.telemetry.audit import AuditLog
 
 STEPS = {
     "sign-in": ("entra", "token"),
@@ -76,18 +77,11 @@ class Bench:
         return McasSession(self.store, network, Quick(10_000), token_api_url=self.token_api_url)
 
     async def sink(self, session: McasSession) -> CloudDiscoverySink:
+        settings = CloudDiscoverySinkConfig(
+            max_records=1000, max_bytes=10_000_000, max_secs=60, gzip=self.gzip
+        )
         sink = CloudDiscoverySink(
-            "up",
-            session,
-            self.folder,
-            AuditLog(self.folder / "audit.log"),
-            source_type="ZSCALER_QRADAR_SYSLOG",
-            data_source="NSS",
-            max_records=1000,
-            max_bytes=10_000_000,
-            max_secs=60,
-            gzip=self.gzip,
-            backoff=Backoff(lambda: 0.9),
+            "up", settings, McasConfig(), session, self.folder, backoff=Backoff(lambda: 0.9)
         )
         await sink.open()
         return sink

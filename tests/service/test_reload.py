@@ -111,7 +111,7 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
         assert why in str(refused["why"])
     bench.config.unlink()
     running.send_signal(signal.SIGHUP)
-    assert "No such file" in str((await running.told("reload_refused"))["why"])
+    assert "no such file" in str((await running.told("reload_refused"))["why"])
 
     web.write(10)
     await grown(bench.folder / "out", 10)

@@ -14,9 +14,7 @@ import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, RetryAfter, Sink
-from nss.sinks.file import FileSink
-from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.udp import SyslogUdpSink
+from tests.parts import file_sink, tcp_sink, udp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector, TcpCollector
@@ -66,7 +64,7 @@ def udp(
     **options: Any,  # noqa: ANN401 - the sink's own
 ) -> Rig:
     collector = hands.new_collector(host)
-    sink = SyslogUdpSink("feed", [collector.address], now=lambda: STAMP, probe_secs=0, **options)
+    sink = udp_sink([collector.address], now=lambda: STAMP, probe_secs=0, **options)
     received = lambda: without(header, collector.received())  # noqa: E731 - as short as the others
     return Rig(sink, received, collector.stop, collector.start)
 
@@ -84,8 +82,7 @@ def tcp(
         collector = hands.new_tcp_collector(tls=hands.tls)
     else:
         collector = hands.new_tcp_collector(host, octet=framing == "octet")
-    sink = SyslogTcpSink(
-        "feed",
+    sink = tcp_sink(
         [collector.address],
         framing=framing,
         ssl_context=hands.trust if tls else None,
@@ -108,7 +105,7 @@ def file(hands: Hands, **options: Any) -> Rig:  # noqa: ANN401 - the sink's own
         return b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]
 
     return Rig(
-        FileSink("feed", path, **options),
+        file_sink(path, **options),
         received,
         lambda: shutil.rmtree(path.parent),
         path.parent.mkdir,
@@ -127,7 +124,7 @@ def pipe(hands: Hands) -> Rig:
             return []
 
     return Rig(
-        FileSink("feed", path),
+        file_sink(path),
         received,
         lambda: os.close(readers.pop()),
         lambda: readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK)),

@@ -11,8 +11,8 @@ import pytest
 
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
-from nss.sinks.file import FileSink
 from nss.telemetry.events import counters
+from tests.parts import file_sink
 
 LINES = [b"first", b"second", b"third"]
 
@@ -46,14 +46,14 @@ def pipe() -> Iterator[tuple[int, int]]:
 async def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     path.write_bytes(b"before\n")
-    sink = FileSink("feed", path)
+    sink = file_sink(path)
     outcome = await sink.send(LINES)
     await sink.close()
     assert (outcome, path.read_bytes()) == (Delivered(), b"before\nfirst\nsecond\nthird\n")
 
 
 async def test_a_new_file_is_not_for_everybody(tmp_path: Path) -> None:
-    sink = FileSink("feed", tmp_path / "web.log")
+    sink = file_sink(tmp_path / "web.log")
     umask = os.umask(0)
     try:
         await sink.open()
@@ -68,7 +68,7 @@ async def test_a_file_that_was_moved_away_is_opened_anew(
     rotate: Callable[[Path], object], tmp_path: Path
 ) -> None:
     path = tmp_path / "web.log"
-    sink = FileSink("feed", path)
+    sink = file_sink(path)
     await sink.send(LINES[:1])
     rotate(path)
     outcome = await sink.send(LINES[1:])
@@ -82,7 +82,7 @@ async def test_a_file_that_was_moved_away_is_opened_anew(
 
 async def test_a_file_that_was_truncated_goes_on_at_its_start(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
-    sink = FileSink("feed", path)
+    sink = file_sink(path)
     await sink.send(LINES)
     os.truncate(path, 0)
     await sink.send(LINES[:1])
@@ -97,7 +97,7 @@ async def test_a_full_disk_holds_whole_lines_only(
 ) -> None:
     path = tmp_path / "web.log"
     disk = FullDisk(room_bytes, number)
-    sink = FileSink("feed", path, write=disk)
+    sink = file_sink(path, write=disk)
     outcome = await sink.send(LINES)
     whole = (room_bytes >= 6) + (room_bytes >= 13)
     assert isinstance(outcome, RetryAfter)
@@ -127,7 +127,7 @@ async def test_what_another_writer_added_is_never_cut_off(tmp_path: Path) -> Non
                     other.write(b"|other|")
             raise
 
-    sink = FileSink("feed", path, write=write)
+    sink = file_sink(path, write=write)
     outcomes = [await sink.send(LINES)]
     outcomes.append(await sink.send(LINES[1:]))
     disk.room_bytes = 1000
@@ -153,7 +153,7 @@ async def test_a_line_torn_twice_keeps_what_another_writer_added(tmp_path: Path)
                     other.write(b"|other|")
             raise
 
-    sink = FileSink("feed", path, write=write)
+    sink = file_sink(path, write=write)
     await sink.send(LINES)
     disk.room_bytes = 1
     await sink.send(LINES[1:])
@@ -170,7 +170,7 @@ async def test_a_line_torn_twice_keeps_what_another_writer_added(tmp_path: Path)
 async def test_a_line_torn_in_a_pipe_is_continued(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     disk = FullDisk(8, errno.EIO)
-    sink = FileSink("feed", "-", stdout_fd=writer, write=disk)
+    sink = file_sink(None, stdout_fd=writer, write=disk)
     torn = await sink.send(LINES)
     disk.room_bytes = 3
     torn_again = await sink.send(LINES[1:])
@@ -186,7 +186,7 @@ async def test_a_line_torn_in_a_pipe_is_continued(pipe: tuple[int, int]) -> None
 async def test_a_torn_line_that_does_not_come_again_is_ended(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     disk = FullDisk(8, errno.EIO)
-    sink = FileSink("feed", "-", stdout_fd=writer, write=disk)
+    sink = file_sink(None, stdout_fd=writer, write=disk)
     await sink.send(LINES)
     disk.room_bytes = 1000
     outcome = await sink.send([b"another"])
@@ -196,7 +196,7 @@ async def test_a_torn_line_that_does_not_come_again_is_ended(pipe: tuple[int, in
 
 async def test_standard_output_is_left_open(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
-    sink = FileSink("feed", "-", stdout_fd=writer)
+    sink = file_sink(None, stdout_fd=writer)
     await sink.open()
     await sink.send(LINES)
     await sink.close()
@@ -209,7 +209,7 @@ async def test_a_reader_of_standard_output_that_went_away_ends_the_sink(
 ) -> None:
     reader, writer = pipe
     os.close(reader)
-    sink = FileSink("feed", "-", stdout_fd=writer)
+    sink = file_sink(None, stdout_fd=writer)
     with pytest.raises(SinkError) as caught:
         await sink.send(LINES)
     await sink.close()
@@ -222,7 +222,7 @@ async def test_a_reader_of_standard_output_that_went_away_ends_the_sink(
 async def test_more_than_a_pipe_holds_waits_for_its_reader(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     lines = [b"%06d" % number + b"x" * 1000 for number in range(1000)]
-    sink = FileSink("feed", "-", stdout_fd=writer)
+    sink = file_sink(None, stdout_fd=writer)
     sending = asyncio.create_task(sink.send(lines))
     expected = b"\n".join(lines) + b"\n"
     received = b""
@@ -235,7 +235,7 @@ async def test_more_than_a_pipe_holds_waits_for_its_reader(pipe: tuple[int, int]
 
 async def test_closing_gives_up_on_a_pipe_that_nobody_reads(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
-    sink = FileSink("feed", "-", stdout_fd=writer)
+    sink = file_sink(None, stdout_fd=writer)
     sending = asyncio.create_task(sink.send([b"x" * 999] * 1000))
     await asyncio.to_thread(os.read, reader, 1)
     await sink.close()
@@ -247,7 +247,7 @@ async def test_closing_gives_up_on_a_pipe_that_nobody_reads(pipe: tuple[int, int
 
 async def test_a_cancelled_send_never_overlaps_the_next(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
-    sink = FileSink("feed", path)
+    sink = file_sink(path)
     lines = [b"a" * 1000] * 1000
     sending = asyncio.create_task(sink.send(lines))
     await asyncio.sleep(0)
@@ -266,7 +266,7 @@ async def test_half_a_line_that_a_killed_process_left_is_ended(
 ) -> None:
     path = tmp_path / "web.log"
     path.write_bytes(b"before\nfir")
-    sink = FileSink("feed", path)
+    sink = file_sink(path)
     await sink.open()
     outcome = await sink.send(LINES[:1])
     await sink.close()
@@ -280,7 +280,7 @@ async def test_half_a_line_is_ended_once_the_disk_has_space(tmp_path: Path) -> N
     path = tmp_path / "web.log"
     path.write_bytes(b"fir")
     disk = FullDisk(0)
-    sink = FileSink("feed", path, write=disk)
+    sink = file_sink(path, write=disk)
     await sink.open()
     before = await sink.send(LINES[:1])
     disk.room_bytes = 100

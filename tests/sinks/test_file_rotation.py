@@ -9,8 +9,8 @@ import pytest
 
 from nss.files.set_aside import set_aside
 from nss.sinks import Delivered, RetryAfter
-from nss.sinks.file import FileSink
 from nss.telemetry.events import counters
+from tests.parts import file_sink
 
 LINES = [b"%03d" % number for number in range(12)]
 """With its LF each is 4 bytes."""
@@ -40,7 +40,7 @@ class Faulty:
 async def test_a_file_is_set_aside_before_a_line_would_bring_it_over_its_size(
     tmp_path: Path,
 ) -> None:
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
     outcomes = [await sink.send(LINES[:2]), await sink.send(LINES[2:3])]
     full = contents(tmp_path)
     outcomes.append(await sink.send(LINES[3:]))
@@ -57,7 +57,7 @@ async def test_a_file_is_set_aside_before_a_line_would_bring_it_over_its_size(
 
 
 async def test_a_line_longer_than_the_size_has_a_file_of_its_own(tmp_path: Path) -> None:
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
     await sink.send([b"x" * 40, b"000", b"y" * 12, b"z" * 11])
     await sink.close()
     assert contents(tmp_path) == {
@@ -71,7 +71,7 @@ async def test_a_line_longer_than_the_size_has_a_file_of_its_own(tmp_path: Path)
 async def test_what_is_there_at_the_start_counts(tmp_path: Path) -> None:
     (tmp_path / "web.log").write_bytes(b"10 bytes.\n")
     (tmp_path / "web.log.1").write_bytes(b"older\n")
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
     await sink.send(LINES[:1])
     await sink.close()
     assert contents(tmp_path) == {
@@ -83,7 +83,7 @@ async def test_what_is_there_at_the_start_counts(tmp_path: Path) -> None:
 
 async def test_what_others_append_counts(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
-    sink = FileSink("feed", path, rotate_bytes=12)
+    sink = file_sink(path, rotate_bytes=12)
     await sink.send(LINES[:1])
     with path.open("ab") as other:
         other.write(b"other\n")
@@ -97,7 +97,7 @@ async def test_what_others_append_counts(tmp_path: Path) -> None:
     [(1, {"web.log.1": b"010"}), (2, {"web.log.1": b"010", "web.log.2": b"009"})],
 )
 async def test_only_so_many_are_kept(keep: int, kept: dict[str, bytes], tmp_path: Path) -> None:
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=4, rotate_keep=keep)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=4, rotate_keep=keep)
     await sink.send(LINES)
     await sink.close()
     assert contents(tmp_path) == {"web.log": b"011", **kept}
@@ -108,7 +108,7 @@ async def test_files_beyond_a_lower_number_are_removed_and_none_of_another_kind(
 ) -> None:
     for suffix in ("", ".1", ".2", ".3", ".4", ".20260101", ".1.gz", ".6"):
         (tmp_path / f"web.log{suffix}").write_bytes(f"old{suffix}\n".encode())
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=4, rotate_keep=2)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=4, rotate_keep=2)
     await sink.send(LINES[:1])
     await sink.close()
     assert contents(tmp_path) == {
@@ -126,7 +126,7 @@ async def test_a_file_that_cannot_be_set_aside_grows_on_until_it_can(
     fault: int, tmp_path: Path
 ) -> None:
     rename = Faulty(fault)
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12, rename=rename)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12, rename=rename)
     outcomes = [await sink.send([line]) for line in LINES]
     await sink.close()
     files = contents(tmp_path)
@@ -138,7 +138,7 @@ async def test_a_file_that_cannot_be_set_aside_grows_on_until_it_can(
 
 
 async def test_a_file_that_cannot_be_set_aside_takes_the_whole_send(tmp_path: Path) -> None:
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12, rename=Faulty(1))
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12, rename=Faulty(1))
     outcome = await sink.send(LINES)
     await sink.close()
     assert (outcome, contents(tmp_path)) == (Delivered(), {"web.log": b" ".join(LINES)})
@@ -151,7 +151,7 @@ async def test_lines_wait_when_no_new_file_can_be_begun(tmp_path: Path) -> None:
         os.rename(source, target)  # noqa: PTH104 - what it stands for
         path.mkdir()
 
-    sink = FileSink("feed", path, rotate_bytes=12, rename=rename)
+    sink = file_sink(path, rotate_bytes=12, rename=rename)
     away = await sink.send(LINES[:5])
     path.rmdir()
     back = await sink.send(LINES[3:5])
@@ -179,7 +179,7 @@ async def test_a_torn_line_is_completed_before_its_file_is_set_aside(tmp_path: P
         room_bytes -= written
         return written
 
-    sink = FileSink("feed", path, rotate_bytes=12, write=write)
+    sink = file_sink(path, rotate_bytes=12, write=write)
     torn = await sink.send(LINES[:4])
     rest = [await sink.send(LINES[2:3]), await sink.send(LINES[3:4])]
     await sink.close()
@@ -192,8 +192,8 @@ async def test_neither_pipes_nor_standard_output_are_set_aside(tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     stdout = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
-    for path in (tmp_path / "pipe", "-"):
-        sink = FileSink("feed", path, rotate_bytes=12, sync=True, stdout_fd=stdout)
+    for path in (tmp_path / "pipe", None):
+        sink = file_sink(path, rotate_bytes=12, sync=True, stdout_fd=stdout)
         assert await sink.send(LINES) == Delivered()
         await sink.close()
     written = b"\n".join(LINES) + b"\n"
@@ -224,7 +224,7 @@ async def test_lines_are_on_the_disk_and_their_file_in_its_folder_when_they_coun
     tmp_path: Path,
 ) -> None:
     syncs = Syncs()
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12, sync=True, fsync=syncs)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12, sync=True, fsync=syncs)
     steps = []
     for start, stop in ((0, 2), (2, 3), (3, 7)):
         await sink.send(LINES[start:stop])
@@ -236,7 +236,7 @@ async def test_lines_are_on_the_disk_and_their_file_in_its_folder_when_they_coun
 
 async def test_without_sync_nothing_is_synced(tmp_path: Path) -> None:
     syncs = Syncs()
-    sink = FileSink("feed", tmp_path / "web.log", rotate_bytes=12, fsync=syncs)
+    sink = file_sink(tmp_path / "web.log", rotate_bytes=12, fsync=syncs)
     await sink.send(LINES)
     await sink.close()
     assert syncs.calls == 0
@@ -247,7 +247,7 @@ async def test_what_could_not_be_synced_is_written_again_and_not_twice(
     fault: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "web.log"
-    sink = FileSink("feed", path, rotate_bytes=24, sync=True, fsync=Syncs(fault))
+    sink = file_sink(path, rotate_bytes=24, sync=True, fsync=Syncs(fault))
     failed = await sink.send(LINES)
     rest = await sink.send(LINES[0 if fault <= 2 else 6 :])
     await sink.close()
@@ -270,7 +270,7 @@ async def test_what_another_writer_added_is_not_taken_back(tmp_path: Path) -> No
             other.write(b"other\n")
         raise OSError(errno.EIO, "Input/output error")
 
-    sink = FileSink("feed", path, sync=True, fsync=fsync)
+    sink = file_sink(path, sync=True, fsync=fsync)
     failed = await sink.send(LINES[:1])
     await sink.close()
     assert isinstance(failed, RetryAfter)

@@ -15,6 +15,7 @@ import pytest
 from nss.errors import SourceError
 from nss.sources.stdin import StdinSource
 from nss.telemetry import events
+from tests.parts import stdin_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -32,7 +33,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def source(fd: int) -> StdinSource:
-    return StdinSource("stdin", max_record_bytes=MAX, fd=fd)
+    return stdin_source(max_record_bytes=MAX, fd=fd)
 
 
 async def test_a_pipe_is_read_to_its_end(accepted: "Accepted") -> None:
@@ -149,7 +150,7 @@ async def test_a_descriptor_that_cannot_be_read_is_an_error(
     finally:
         os.close(folder)
     assert str(error.value) == (
-        f"stdin source: can't read: Is a directory (descriptor {folder})\n"
+        f"stdin source: can't read: is a directory (descriptor {folder})\n"
         "Try: redirect a file or a pipe to nss"
     )
 
@@ -164,6 +165,7 @@ async def test_an_error_of_the_spool_ends_the_source(accepted: "Accepted") -> No
 
 PROGRAM = """
 import asyncio
+from nss.config.sources import StdinSourceConfig
 from nss.errors import SourceError
 from nss.sources.stdin import StdinSource
 
@@ -171,7 +173,7 @@ async def accept(batch):
     print(batch.data.decode(), end="")
 
 try:
-    asyncio.run(StdinSource("stdin", max_record_bytes=1000).run(accept))
+    asyncio.run(StdinSource(StdinSourceConfig(name="stdin")).run(accept))
 except SourceError as error:
     print(error)
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from nss.config.model import DurableSpoolConfig
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
 from nss.telemetry import events
 
 
@@ -45,17 +45,17 @@ async def open_spool(path: Path) -> AsyncIterator[Callable[..., Awaitable[Durabl
         replay_secs: float = 0.0,
         rejects_max_bytes: int = 1 << 20,
     ) -> DurableSpool:
-        limits = Limits(
-            max_bytes,
+        settings = DurableSpoolConfig(
+            path=path,
+            max_bytes=max_bytes,
             min_free_bytes=min_free_bytes,
-            drop_oldest=drop_oldest,
-            replay_secs=replay_secs,
+            when_full="drop_oldest" if drop_oldest else "wait",
+            replay_minutes=round(replay_secs / 60),
             rejects_max_bytes=rejects_max_bytes,
-            overhead_bytes=0,
         )
         made.append(
             await DurableSpool.open(
-                path, limits, now=now, free_bytes=free_bytes, at=at, again_secs=0.005
+                settings, now=now, free_bytes=free_bytes, overhead_bytes=0, at=at, again_secs=0.005
             )
         )
         return made[-1]

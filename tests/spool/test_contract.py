@@ -9,8 +9,7 @@ import pytest
 from nss.batch import Account, Batch
 from nss.spool import Cursor, Entry, Spool, SpoolClosed
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
-from nss.spool.memory import MemorySpool
+from tests.parts import durable_spool, memory_spool
 
 Later = Callable[[Coroutine[object, object, object]], Awaitable["asyncio.Task[object]"]]
 
@@ -26,11 +25,14 @@ class Spools:
     async def __call__(self, max_bytes: int) -> Spool:
         """Return a spool of so many bytes."""
         if self.kind == "memory":
-            self.made.append(MemorySpool(max_bytes, overhead_bytes=0))
+            self.made.append(memory_spool(max_bytes, overhead_bytes=0))
         else:
             path = self.folder / f"spool{len(self.made)}.db"
-            limits = Limits(max_bytes, overhead_bytes=0)
-            self.made.append(await DurableSpool.open(path, limits))
+            self.made.append(
+                await durable_spool(
+                    path, max_bytes=max_bytes, min_free_bytes=0, replay_minutes=0, overhead_bytes=0
+                )
+            )
         return self.made[-1]
 
     async def settled(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from nss.batch import Account, Batch
 from nss.spool import Cursor, Entry
-from nss.spool.memory import MemorySpool
+from tests.parts import memory_spool
 
 MAX_BYTES = 40
 FEEDS = {"web only": ("web",), "all": ("web", "dns")}
@@ -33,7 +33,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.spool = MemorySpool(MAX_BYTES, overhead_bytes=0)
+        self.spool = memory_spool(MAX_BYTES, overhead_bytes=0)
         self.kept: list[Entry] = []
         self.sequence = 0
         self.feeds: dict[str, Follower] = {}

@@ -153,14 +153,14 @@ def test_a_folder_that_is_not_there_is_told_and_never_raised(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     why = unwritable(tmp_path / "gone" / "audit.log", caplog)
-    assert why == ["No such file or directory"]
+    assert why == ["no such file or directory"]
 
 
 def test_a_link_is_not_followed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     target = path.with_name("passwd")
     target.write_bytes(b"")
     path.symlink_to(target)
-    assert unwritable(path, caplog) == ["Too many levels of symbolic links"]
+    assert unwritable(path, caplog) == ["too many levels of symbolic links"]
     assert target.read_bytes() == b""
 
 
@@ -172,4 +172,4 @@ def test_a_fifo_is_told_and_does_not_wait(path: Path, caplog: pytest.LogCaptureF
 def test_a_folder_in_its_place_is_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     folder = tmp_path / "audit.log"
     folder.mkdir()
-    assert unwritable(folder, caplog) == ["Is a directory"]
+    assert unwritable(folder, caplog) == ["is a directory"]

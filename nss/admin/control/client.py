@@ -16,6 +16,7 @@ from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.spool import KeptReject
 from nss.status.summary import Status
+from nss.wording import error_text
 
 ANSWER_SECS = 5.0
 """How long the service may take to answer what it knows without a look at the disk."""
@@ -140,7 +141,7 @@ class ControlClient:
             case FileNotFoundError():
                 why = "no such socket"
             case _:
-                why = error.strerror or str(error)
+                why = error_text(error)
         return ServiceUnavailable(
             f"the service is not running: {why} ({self._path})",
             tip="sudo nss start, or name its configuration file with --config",

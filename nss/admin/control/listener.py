@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from nss.errors import ConfigError, ServiceError
+from nss.wording import error_text
 
 PATH_MAX_BYTES = 107
 """What fits into `sun_path` of unix(7), with its NUL."""
@@ -47,7 +48,7 @@ class Listener:
             self._file = _identity(path)
         except OSError as error:
             self.socket.close()
-            why = error.strerror or str(error)
+            why = error_text(error)
             raise ConfigError(f"control socket: can't listen: {why} ({path})", tip=_TIP) from None
         except BaseException:
             self.socket.close()

@@ -188,7 +188,7 @@ def answer(
 
 
 class _Named(dict[str, str]):
-    """Leaves a place that has no value as it is: a code may be asked for where it makes none."""
+    """Leaves a placeholder without a value as it is: not every code has every value."""
 
     def __missing__(self, key: str) -> str:
         return f"{{{key}}}"

@@ -35,7 +35,7 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
 
 
 class BlobError(Exception):
-    """A request is refused with a code of the storage; `detail` is told where there is one."""
+    """A request is refused with a code of the storage; `detail` is sent where there is one."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code)

@@ -96,7 +96,7 @@ class Blobs:
         return found if found is not None and found.url == url else None
 
     def expire(self) -> None:
-        """Let all URLs issued so far be too old."""
+        """Expire all URLs issued so far."""
         for slot in list(self._slots.values()):
             slot.expires_at = 0.0
 

@@ -127,7 +127,7 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _fault(given: dict[str, Any]) -> Fault:
-    unknown = given.keys() - {one.name for one in fields(Fault)}
+    unknown = given.keys() - {field.name for field in fields(Fault)}
     if unknown:
         raise HTTPException(400, f"Object contains unknown field `{min(unknown)[:40]}`")
     if isinstance(given.get("body"), str):

@@ -48,11 +48,11 @@ const send = async (method, path, body) => {{
 }};
 const fields = form => {{
   const found = {{}};
-  for (const one of form.elements) {{
-    if (!one.name) continue;
-    if (one.type === "checkbox") found[one.name] = one.checked;
-    else if (one.value !== "")
-      found[one.name] = one.type === "number" ? Number(one.value) : one.value;
+  for (const field of form.elements) {{
+    if (!field.name) continue;
+    if (field.type === "checkbox") found[field.name] = field.checked;
+    else if (field.value !== "")
+      found[field.name] = field.type === "number" ? Number(field.value) : field.value;
   }}
   return found;
 }};
@@ -76,7 +76,7 @@ def page(seen: Mapping[str, int], faults: Sequence[Fault]) -> str:
     """Return the page for what came in and the faults that are switched on."""
     return _PAGE.format(
         seen="".join(f"<tr><td>{name}<td>{count:,}" for name, count in seen.items()),
-        faults="".join(f"<li>{escape(_told(fault))}" for fault in faults) or "<li>none",
+        faults="".join(f"<li>{escape(_described(fault))}" for fault in faults) or "<li>none",
         servers="".join(f"<option>{name}" for name in get_args(ServerName)),
         kinds="".join(
             f'<option value="{kind}">{kind}: {meaning}' for kind, meaning in KIND_MEANINGS.items()
@@ -85,7 +85,7 @@ def page(seen: Mapping[str, int], faults: Sequence[Fault]) -> str:
     )
 
 
-def _told(fault: Fault) -> str:
+def _described(fault: Fault) -> str:
     how_often = "always" if fault.times is None else f"times: {fault.times}"
     status = f" {fault.status}" if fault.kind == "status" else ""
     return f"{fault.server} {fault.path or 'all requests'}: {fault.kind}{status}, {how_often}"

@@ -37,10 +37,10 @@ class Entra:
         self.client_id = str(uuid.uuid4())
         self.secret = _new_secret()
         self.secret_id = str(uuid.uuid4())
-        """What is easily pasted instead of the secret."""
+        """The secret's ID, which is easily pasted instead of the secret."""
         self.base_url = ""
         self.roles: list[str] = ["Discovery.manage"]
-        """What an administrator has consented to; it is in the tokens issued from then on."""
+        """The roles that an administrator has consented to, for tokens issued from then on."""
         self.token_secs = 3599
         self.skew_secs = 0.0
         """How far the clock of all servers is ahead of this machine's."""
@@ -54,7 +54,7 @@ class Entra:
         return time.time() + self.skew_secs
 
     def refuse(self, code: str | None, times: int | None = None) -> None:
-        """Answer requests with an AADSTS code: so many, or all until `refuse(None)`.
+        """Answer requests with an AADSTS code: a number of them, or all until `refuse(None)`.
 
         Raises `KeyError` for a code that is not in `aadsts.REFUSALS`.
         """
@@ -67,7 +67,7 @@ class Entra:
         self._refused = int(found[1]), times
 
     def revoke_secret(self) -> None:
-        """Replace the application's secret, and revoke the tokens that the old one was good for."""
+        """Replace the application's secret, and revoke the tokens that the old one obtained."""
         self.secret = _new_secret()
         self.tokens.revoke()
 
@@ -91,7 +91,7 @@ class Entra:
 
     async def _discovery(self, request: Request) -> Response:
         tenant = request.path_params["tenant"]
-        code = self._told_to_refuse(at_discovery=True) or self._tenant_refusal(tenant)
+        code = self._ordered_refusal(at_discovery=True) or self._tenant_refusal(tenant)
         if code is not None:
             return aadsts.answer(
                 request, code, {"tenant": tenant}, now=self.now(), is_discovery=True
@@ -131,7 +131,7 @@ class Entra:
             "parameter": _missing(fields, is_v2=is_v2) or fields.get("grant_type", ""),
         }
         code = (
-            self._told_to_refuse()
+            self._ordered_refusal()
             or self._tenant_refusal(tenant)
             or _form_refusal(fields, scope, is_v2=is_v2)
             or self._client_refusal(fields, tenant)
@@ -156,7 +156,7 @@ class Entra:
             "resource": scope,
         }
 
-    def _told_to_refuse(self, *, at_discovery: bool = False) -> int | None:
+    def _ordered_refusal(self, *, at_discovery: bool = False) -> int | None:
         if self._refused is None:
             return None
         code, times = self._refused
@@ -216,5 +216,5 @@ def _form_refusal(fields: Mapping[str, str], scope: str, *, is_v2: bool) -> int 
 
 
 def _new_secret() -> str:
-    """Return a secret of the form that Entra's have."""
+    """Return a secret in the form of Entra's."""
     return f"{secrets.token_urlsafe(3)[:3]}8Q~{secrets.token_urlsafe(32)[:34]}"

@@ -21,7 +21,7 @@ KIND_MEANINGS: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong (see `KIND_MEANINGS`), and at which requests of a server.
+    """A fault (see `KIND_MEANINGS`), and the requests of a server that it concerns.
 
     Those are concerned that have `path` in `METHOD PATH?QUERY`, in any case: `upload_url`, `put`,
     `comp=blocklist`, or nothing for all. The first `skip` of them pass, then `times` of them fail
@@ -62,25 +62,25 @@ class Faults:
 
     @property
     def active(self) -> list[Fault]:
-        """Those that are still to happen."""
+        """The faults that are still to happen."""
         with self._lock:
-            return [one.fault for one in self._waiting]
+            return [waiting.fault for waiting in self._waiting]
 
     def take(self, server: ServerName, request: str) -> Fault | None:
         """Return the fault that happens to a request, `METHOD PATH?QUERY`."""
         request = request.lower()
         with self._lock:
-            for one in self._waiting:
-                if one.fault.server != server or one.fault.path.lower() not in request:
+            for waiting in self._waiting:
+                if waiting.fault.server != server or waiting.fault.path.lower() not in request:
                     continue
-                if one.skip:
-                    one.skip -= 1
+                if waiting.skip:
+                    waiting.skip -= 1
                     continue
-                if one.times is not None:
-                    one.times -= 1
-                    if one.times <= 0:
-                        self._waiting.remove(one)
-                return one.fault
+                if waiting.times is not None:
+                    waiting.times -= 1
+                    if waiting.times <= 0:
+                        self._waiting.remove(waiting)
+                return waiting.fault
         return None
 
 

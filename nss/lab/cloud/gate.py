@@ -68,13 +68,13 @@ class Gate:
         exchange.note(0)
 
     def note(self, scope: Scope, status: int) -> None:
-        """Note a request that has its answer; 0 is none."""
+        """Note a request and the status of its answer; 0: none was sent."""
         self._notes.requests.append(
             Request(time.time(), self._server, scope["method"], scope["path"], status)
         )
 
     def date(self) -> bytes:
-        """Return the time as the server has it, for a `Date` header."""
+        """Return the server's time, for a `Date` header."""
         return formatdate(self._clock(), usegmt=True).encode()
 
 
@@ -164,7 +164,7 @@ async def _truncate(app: App, exchange: _Exchange) -> None:
 
 
 async def _discard(_message: Message) -> None:
-    """Keep an answer from its client."""
+    """Withhold an answer from its client."""
 
 
 def _refusal(fault: Fault) -> Response:
@@ -185,7 +185,7 @@ def _refusal(fault: Fault) -> Response:
 
 
 def throttled(secs: int, headers: dict[str, str] | None = None) -> Response:
-    """Return what Django REST says to too many requests, which MCAS is thought to say."""
+    """Return Django REST's text for too many requests, which MCAS presumably sends."""
     text = f"Request was throttled. Expected available in {secs} seconds."
     return JSONResponse({"detail": text}, _THROTTLED, headers)
 

@@ -32,10 +32,10 @@ def matching(
     filters = filters if isinstance(filters, dict) else {}
     types, states = _wanted(filters, "type"), _wanted(filters, "status")
     found = [
-        one
-        for one in entries
-        if (types is None or one["taskName"] in types)
-        and (states is None or one["status"]["isSuccess"] in states)
+        entry
+        for entry in entries
+        if (types is None or entry["taskName"] in types)
+        and (states is None or entry["status"]["isSuccess"] in states)
     ]
     if question.get("sortDirection", "desc") == "desc":
         found.reverse()

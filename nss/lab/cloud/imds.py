@@ -20,7 +20,7 @@ class Identity:
 
     def __init__(self, entra: Entra) -> None:
         self.is_assigned = True
-        """Whether this machine has any."""
+        """Whether this machine has a managed identity."""
         self.system_client_id = str(uuid.uuid4())
         self.client_id = str(uuid.uuid4())
         """Of the identity that a user assigned."""

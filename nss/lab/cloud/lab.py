@@ -1,4 +1,4 @@
-"""Microsoft's cloud as one object: its servers, what they know, and what they saw."""
+"""Microsoft's cloud as one object: its servers, their state, and what they saw."""
 
 import secrets
 import ssl
@@ -56,7 +56,7 @@ class CloudLab:
         self.scope = f"{MCAS_APP_ID}{DEFAULT_SUFFIX}"
         letters = string.ascii_letters + string.digits
         self.legacy_token = "".join(secrets.choice(letters) for _ in range(_LEGACY_TOKEN_CHARS))
-        """An API token of the kind that is on its way out."""
+        """An API token of the legacy kind."""
         self.faults = Faults()
         self.entra_url = self.api_url = self.blob_url = self.control_url = ""
         self.managed_identity_url = ""
@@ -161,15 +161,15 @@ class CloudLab:
         self.mcas.parser.close()
 
     def expire_sas(self) -> None:
-        """Let all upload URLs issued so far be too old."""
+        """Expire all upload URLs issued so far."""
         self.blobs.expire()
 
     def revoke_secret(self) -> None:
-        """Take the application's secret no more, nor the tokens that it was good for."""
+        """Revoke the application's secret and the tokens that it obtained."""
         self.entra.revoke_secret()
 
     def revoke_tokens(self) -> None:
-        """Take no token issued so far any more."""
+        """Revoke every token issued so far."""
         self.entra.tokens.revoke()
 
     def issue_certificate(self, name: str, *, is_registered: bool) -> Path:

@@ -104,7 +104,7 @@ class Mcas:
         return list(self.parser.results)
 
     def wait_parsed(self, lines: int, timeout_secs: float = 10.0) -> bool:
-        """Wait until so many lines of uploads, good or not, were read; return whether they were."""
+        """Wait until `lines` lines of uploads, good or not, were read; return whether they were."""
         return self.parser.wait(lines, timeout_secs)
 
     def wait_idle(self, timeout_secs: float = 10.0) -> bool:

@@ -1,4 +1,4 @@
-"""What the servers of the lab saw: every request, and whatever broke the protocol."""
+"""What the lab's servers saw: every request and every violation of a protocol."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Parses finalized uploads one after the other, behind the servers' back."""
+"""Parses finalized uploads one after the other, in the background of the servers."""
 
 import queue
 import threading
@@ -11,7 +11,7 @@ from nss.lab.cloud.uploads import Parsed, Upload
 from nss.lab.discovery import Discovery
 
 SMALL_BYTES = 1 << 20
-"""Larger files are read by a process of their own, so that they take no time of the servers."""
+"""Larger files are read by a separate process, so that the servers stay responsive."""
 
 _GZIP_RATIO = 10
 
@@ -42,7 +42,7 @@ class Parser:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; what was not parsed by now is not."""
+        """Stop; what was not parsed by now stays unparsed."""
         self._is_closing.set()
         self._queue.put(None)
         if self._process is not None:
@@ -52,14 +52,14 @@ class Parser:
             self._process.close()
 
     def submit(self, upload: Upload) -> None:
-        """Parse a file when those before it are."""
+        """Parse a file after those before it."""
         with self._progress:
             self._submitted += 1
         self._queue.put(upload)
 
     @property
     def lines(self) -> int:
-        """All lines that were read, good or not."""
+        """The number of lines read, good or not."""
         return self.records + self.malformed + self.too_old
 
     def wait(self, lines: int, timeout_secs: float) -> bool:

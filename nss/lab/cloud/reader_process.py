@@ -17,7 +17,7 @@ _NICENESS = 10
 
 
 class ReaderProcess:
-    """The process, as the one that starts it sees it."""
+    """The process as seen by its parent."""
 
     # Not multiprocessing: it would run the main program once more to import it.
 
@@ -44,17 +44,17 @@ class ReaderProcess:
         return found
 
     def stop(self) -> None:
-        """End it at once, also from another thread while that waits for an answer."""
+        """End the process at once, even from another thread that waits for its answer."""
         self._process.kill()
 
     def close(self) -> None:
-        """Let go of it, after `stop`."""
+        """Close it, after `stop`."""
         with self._process:
             self._process.kill()
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until there are no more questions."""
+    """Answer questions until none is left."""
     while True:
         try:
             path, source_type, now = pickle.load(questions)  # noqa: S301 - from our own process
@@ -69,6 +69,6 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Be the process."""
+    """Run the process."""
     os.nice(_NICENESS)
     serve(sys.stdin.buffer, sys.stdout.buffer)

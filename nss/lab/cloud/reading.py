@@ -33,7 +33,7 @@ LEEF_TYPES = frozenset(
 )
 
 NO_APPS = frozenset({"", "None", "NA", "General Browsing"})
-"""Names that a record without a cloud app has."""
+"""The app names of records without a cloud app."""
 
 MAX_AGE_SECS = 90 * 86_400
 MAX_LINE_BYTES = 1 << 20
@@ -135,14 +135,14 @@ def _read_lines(file: IO[bytes], found: Reading, now: float) -> None:
             found.records += 1
 
 
-def _complain(found: Reading, line: bytes, why: str) -> None:
+def _complain(found: Reading, line: bytes, reason: str) -> None:
     found.malformed += 1
     if len(found.examples) < MAX_EXAMPLES:
-        found.examples.append((line[:_EXAMPLE_BYTES], why))
+        found.examples.append((line[:_EXAMPLE_BYTES], reason))
 
 
 def _failure(found: Reading) -> str | None:
-    """Return why nothing in a file counts; a good file may have some bad lines."""
+    """Return the reason that nothing in a file counts; a good file may have some bad lines."""
     if found.records:
         return NO_CLOUD_APPS if found.discovery.apps.keys() <= NO_APPS else None
     return TOO_OLD if found.too_old > found.malformed else NO_MATCH

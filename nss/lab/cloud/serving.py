@@ -14,6 +14,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from nss.https.serving import server_config
+
 HOST = "127.0.0.1"
 
 _TRANSPORT = "nss.transport"
@@ -24,7 +26,7 @@ _TURNS = 4
 """So many turns of the loop later, the protocol above TLS knows that a connection is aborted."""
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST, socket(7)
 
-# A client that breaks off is nothing to warn of here; what goes wrong in an app is told.
+# A client that breaks off is nothing to warn of here; an app's own errors are logged.
 _log = logging.getLogger("nss.lab")
 _log.setLevel(logging.ERROR)
 
@@ -52,7 +54,7 @@ class Site:
 
 def listener(host: str = HOST) -> socket.socket:
     """Return a socket on a free port of an address, to be given to a `Site`."""
-    # asyncio turns Nagle's algorithm off only where the protocol is told.
+    # asyncio turns Nagle's algorithm off only where the protocol is given.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.bind((host, 0))
     sock.listen(_BACKLOG)
@@ -123,21 +125,7 @@ class Servers:
         await asyncio.gather(*self._tasks)
 
     async def _open(self, site: Site) -> asyncio.Server:
-        config = uvicorn.Config(
-            site.app,
-            http=_HttpProtocol,
-            interface="asgi3",
-            loop="none",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECS,
-        )
-        config.load()
+        config = server_config(site.app, _HttpProtocol, keep_alive_secs=_KEEP_ALIVE_SECS)
         state = ServerState()
         state.connections, state.tasks = self._connections, self._tasks
         return await asyncio.get_running_loop().create_server(

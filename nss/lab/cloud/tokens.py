@@ -78,7 +78,7 @@ class Tokens:
         return claims
 
     def revoke(self) -> None:
-        """Make all tokens issued so far worthless."""
+        """Revoke all tokens issued so far."""
         self._valid.clear()
 
     @staticmethod

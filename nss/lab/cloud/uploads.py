@@ -36,5 +36,5 @@ class Parsed:
 
     @property
     def lines(self) -> int:
-        """All that were read, good or not."""
+        """The number of lines read, good or not."""
         return self.records + self.malformed + self.too_old

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery.journal import BatchKey
 
 _GZIP_LEVEL = 6
@@ -20,20 +21,18 @@ def _new_file(folder: Path) -> IO[bytes]:
 
 
 class Collection:
-    """Grows until it is due: before the batch that might not fit any more, or after `max_secs`.
+    """Grows until it is due: before a batch that might not fit, or after `max_secs`.
 
-    Batches stay whole. `max_bytes` counts lines with their LF. `clock` gives seconds.
-    `largest_batch` is what one of an earlier collection told. `new_file` is a seam for tests: it
-    makes a file without a name in a folder, unbuffered.
+    Batches stay whole. `max_bytes` counts lines with their LF. `clock` returns seconds.
+    `largest_batch` is that of the collection before. `new_file` is a seam for tests: it makes a
+    file without a name in a folder, unbuffered.
     """
 
     def __init__(
         self,
         folder: Path,
+        settings: CloudDiscoverySinkConfig,
         *,
-        max_records: int,
-        max_bytes: int,
-        max_secs: float,
         clock: Callable[[], float] = time.monotonic,
         largest_batch: tuple[int, int] = (0, 0),
         new_file: Callable[[Path], IO[bytes]] = _new_file,
@@ -43,9 +42,9 @@ class Collection:
         self.batches: list[BatchKey] = []
         self._folder = folder
         self._new_file = new_file
-        self._max_records = max_records
-        self._max_bytes = max_bytes
-        self._max_secs = max_secs
+        self._max_records = settings.max_records
+        self._max_bytes = settings.max_bytes
+        self._max_secs = settings.max_secs
         self._clock = clock
         self._file: IO[bytes] | None = None
         self._gzipped: IO[bytes] | None = None
@@ -61,7 +60,7 @@ class Collection:
         self.batches.append(batch)
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """Take lines. Raises `OSError`, and has taken none of them then."""
+        """Take lines. Raises `OSError`; then none of them is taken."""
         data = b"\n".join(lines) + b"\n"
         if self._file is None:
             self._file = self._new_file(self._folder)
@@ -86,7 +85,7 @@ class Collection:
         return self._largest_batch
 
     def due_secs(self) -> float | None:
-        """Return in how many seconds it should be uploaded; `None` when there is nothing."""
+        """Return in how many seconds to upload it; `None` when there is nothing to upload."""
         if not self.records:
             return None
         self._measure()
@@ -121,7 +120,7 @@ class Collection:
         return self._gzipped, self._gzipped.seek(0, 2)
 
     def close(self) -> None:
-        """Let go of the files, and of what is in them."""
+        """Close the files, which deletes what is in them."""
         for file in (self._file, self._gzipped):
             if file is not None:
                 file.close()

@@ -1,12 +1,12 @@
-"""What is known of uploads beyond the life of a process: a small JSON file for each feed.
+"""What is remembered of uploads when the process ends: a small JSON file for each feed.
 
     {"form": 1, "delivered": [[SEQUENCE, ACCEPTED_AT], ..],
      "unfinished": {"url": "https://..", "batches": [[SEQUENCE, ACCEPTED_AT], ..]} or null}
 
-`delivered` are batches whose upload was finalized, the last ones: the spool may not have committed
-yet that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized.
-A batch is known by its sequence and the moment it was accepted, so that those of another spool are
-others. The URL is a secret, so nobody else may read the file.
+`delivered` are the last batches whose upload was finalized: the spool may not have committed yet
+that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
+batch is identified by its sequence and the time it was accepted, which tells it from a batch of
+another spool. The URL is a secret, so nobody else may read the file.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from nss.files.private import write_private
 from nss.secret import Secret
 
 MAX_DELIVERED = 20_000
-"""So many batches are remembered: those of several uploads, and the spool commits within one."""
+"""How many batches are remembered: those of several uploads; the spool commits within one."""
 
 BatchKey = tuple[int, float]
 
@@ -31,7 +31,7 @@ class _StoredUpload(msgspec.Struct, frozen=True):
     batches: list[BatchKey]
 
 
-class _Stored(msgspec.Struct, frozen=True):
+class _StoredJournal(msgspec.Struct, frozen=True):
     form: int
     delivered: list[BatchKey]
     unfinished: _StoredUpload | None
@@ -46,7 +46,7 @@ class Unfinished:
 
 
 class UploadJournal:
-    """The journal of one feed. What could not be saved holds all the same, in this process."""
+    """The journal of one feed. What could not be saved still holds in this process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class UploadJournal:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return
-        stored = msgspec.json.decode(data, type=_Stored)
+        stored = msgspec.json.decode(data, type=_StoredJournal)
         if stored.form != _FORM:
             raise ValueError(f"form {stored.form} is not known")
         self._remember(stored.delivered)
@@ -72,19 +72,19 @@ class UploadJournal:
             self.unfinished = Unfinished(Secret(found.url), tuple(found.batches))
 
     def begin(self, url: Secret, batches: Sequence[BatchKey]) -> None:
-        """A file with these batches was put, and is to be finalized now. Raises `OSError`."""
+        """Note that a file with these batches was put and will be finalized. Raises `OSError`."""
         self.unfinished = Unfinished(url, tuple(batches))
         self._save()
 
     def finish(self) -> None:
-        """It was finalized. Raises `OSError`."""
+        """Note that it was finalized. Raises `OSError`."""
         if self.unfinished is not None:
             self._remember([*self._order, *self.unfinished.batches])
             self.unfinished = None
             self._save()
 
     def give_up(self) -> None:
-        """It can't be finalized any more. Raises `OSError`."""
+        """Note that it can no longer be finalized. Raises `OSError`."""
         self.unfinished = None
         self._save()
 
@@ -97,5 +97,5 @@ class UploadJournal:
         if self.unfinished is not None:
             url, batches = self.unfinished.url, self.unfinished.batches
             unfinished = _StoredUpload(url.reveal(), list(batches))
-        stored = _Stored(_FORM, list(self._order), unfinished)
+        stored = _StoredJournal(_FORM, list(self._order), unfinished)
         write_private(self._path, msgspec.json.encode(stored))

@@ -1,9 +1,8 @@
 """Lines into files that are uploaded to Cloud Discovery, which analyses them some hours later.
 
 `send` only collects; lines count as delivered when `flush` says so. An upload has three steps:
-initiate, put, finalize (see `nss.mcas.api`). Each is tried again where it failed, with the same
-upload URL as long as that is valid, also by the next process (see
-`nss.sinks.cloud_discovery.journal`).
+initiate, put, finalize (see `nss.mcas.api`). A step that failed is retried, with the same upload
+URL as long as that is valid, also by the next process (see `nss.sinks.cloud_discovery.journal`).
 """
 
 import asyncio
@@ -15,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from nss.config.model import McasConfig
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
 from nss.https.limiter import Limiter
-from nss.mcas import McasError, Refused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi, UploadUrl
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -25,22 +27,22 @@ from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
-from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 THROTTLED_SECS = 5.0
-"""How long to wait when the service asks for fewer requests and names no time."""
+"""How long to wait when MCAS asks for fewer requests and names no time."""
 
 LOOK_SECS = 1.0
-"""While an upload is stopped, how often it is looked whether the credentials have changed."""
+"""While an upload is stopped, how often to check whether the credentials have changed."""
 
 RECHECK_SECS = 900.0
-"""And how often it is tried although nothing has: what is wrong may be mended in a portal."""
+"""And how often to retry although they have not: the cause may be fixed in a portal."""
 
 _MAX_URLS = 3
-"""So many upload URLs may expire in one go."""
+"""How many upload URLs may expire in one upload."""
 
 _GONE = {400, 404, 409, 410, 422}
-"""What a finalize may be answered that has been carried out before, or whose URL is forgotten."""
+"""Answers to a finalize that has been carried out before, or whose URL is no longer known."""
 
 
 _CONVERT = (
@@ -54,23 +56,23 @@ class Session(Protocol):
 
     limiter: Limiter
     uses_token: bool
-    """Whether it is a legacy token that opens the way."""
+    """Whether requests are authorized by a legacy token."""
 
     async def api(self) -> McasApi:
-        """Return the API with the credentials that hold now. Raises `NssError`."""
+        """Return the API with the present credentials. Raises `NssError`."""
 
     def stamp(self) -> object:
-        """Return something that is equal as long as the stored credentials stay the same."""
+        """Return a value that changes when the stored credentials do."""
 
 
 class CloudDiscoverySink:
     """Collects lines for one data source, and uploads them as files.
 
-    Files being collected and the journal lie in `folder`. Transactions older than 90 days are
-    rejected. What only a person can mend stops the upload until the credentials change; that and
-    its end are told in the audit log.
+    Files being collected, the journal and the audit log are in the state directory. Transactions
+    older than 90 days are rejected. What only a person can fix stops the upload until the
+    credentials change; the audit log records both.
 
-    `clock` gives seconds that only grow, `now` seconds since the epoch.
+    `clock` returns monotonic seconds, `now` seconds since the epoch.
     """
 
     wants_keys = False
@@ -79,42 +81,31 @@ class CloudDiscoverySink:
     def __init__(
         self,
         name: str,
+        settings: CloudDiscoverySinkConfig,
+        mcas: McasConfig,
         session: Session,
-        folder: Path,
-        audit: AuditLog,
+        state_directory: Path,
         *,
-        source_type: str,
-        data_source: str,
-        max_records: int,
-        max_bytes: int,
-        max_secs: float,
-        gzip: bool,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
     ) -> None:
         self.name = name
         self.last_error: str | None = None
-        self.max_secs = max_secs
-        self.destination = f"Cloud Discovery, data source {data_source}"
+        self.max_secs = settings.max_secs
+        self.destination = f"Cloud Discovery, data source {mcas.data_source}"
         self._session = session
-        self._audit = audit
-        self._source_type = source_type
-        self._data_source = data_source
-        self._gzip = gzip
+        self._audit = audit_log(state_directory)
+        self._source_type = mcas.source_type
+        self._data_source = mcas.data_source
+        self._gzip = settings.gzip
         self._clock = clock
         self._now = now
         self._backoff = backoff or Backoff()
         self._age = AgeLimit(now)
+        folder = uploads_folder(state_directory)
         self._journal = UploadJournal(folder / f"{name}.json")
-        self._new_collection = partial(
-            Collection,
-            folder,
-            max_records=max_records,
-            max_bytes=max_bytes,
-            max_secs=max_secs,
-            clock=clock,
-        )
+        self._new_collection = partial(Collection, folder, settings, clock=clock)
         self._collection = self._new_collection()
         self._outgoing: Collection | None = None
         self._is_repeat = False
@@ -122,42 +113,16 @@ class CloudDiscoverySink:
         self._where: UploadUrl | None = None
         self._is_put = False
         self._was_finalized = False
-        """Whether a finalize at this URL may have been carried out, though nobody told."""
+        """Whether a finalize at this URL may have been carried out without an answer."""
         self._stopped: tuple[object, float] | None = None
-        """The stamp of the credentials that won't do, and when to try them again all the same."""
+        """The stamp of the credentials that were refused, and when to retry them anyway."""
 
     async def open(self) -> None:
-        """Find out what an earlier process had uploaded, or had begun to."""
+        """Load what an earlier process uploaded, or began to upload."""
         try:
             await asyncio.to_thread(self._journal.load)
         except (OSError, ValueError):
             events.journal_unreadable(self.name)
-
-    async def close(self) -> None:
-        """Let go of what was collected: the spool has it."""
-        self._collection.close()
-        if self._outgoing is not None:
-            self._outgoing.close()
-
-    @property
-    def advice(self) -> str | None:
-        """What somebody should know though nothing is wrong."""
-        return _CONVERT if self._session.uses_token else None
-
-    @property
-    def collected(self) -> int:
-        """How many lines wait for an upload that has not begun."""
-        return self._collection.records
-
-    def due_secs(self) -> float | None:
-        """Return in how many seconds to `flush`; `None` when there is nothing to upload."""
-        return self._collection.due_secs()
-
-    def begin(self, sequence: int, accepted_at: float) -> None:
-        """The lines that follow are of this batch, as the spool names it."""
-        self._is_repeat = (sequence, accepted_at) in self._journal.delivered
-        if not self._is_repeat:
-            self._collection.begin((sequence, accepted_at))
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""
@@ -166,14 +131,40 @@ class CloudDiscoverySink:
             try:
                 self._collection.add(lines if fresh == len(lines) else lines[:fresh])
             except OSError as error:
-                return self._later(f"lines can't be collected: {_why(error)}")
+                return self._later(f"lines can't be collected: {error_text(error)}")
         if fresh < len(lines):
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
         return Delivered()
 
+    async def close(self) -> None:
+        """Discard what was collected: the spool has it."""
+        self._collection.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
+
+    @property
+    def advice(self) -> str | None:
+        """Something worth knowing though nothing is wrong."""
+        return _CONVERT if self._session.uses_token else None
+
+    @property
+    def collected(self) -> int:
+        """How many lines wait for an upload that has not begun."""
+        return self._collection.records
+
+    def begin(self, sequence: int, accepted_at: float) -> None:
+        """The lines that follow are of this batch, as the spool names it."""
+        self._is_repeat = (sequence, accepted_at) in self._journal.delivered
+        if not self._is_repeat:
+            self._collection.begin((sequence, accepted_at))
+
+    def due_secs(self) -> float | None:
+        """Return in how many seconds to `flush`; `None` when there is nothing to upload."""
+        return self._collection.due_secs()
+
     async def flush(self) -> Delivered | RetryAfter:
-        """Upload what was collected, after what an earlier process had begun to upload."""
-        # At once, before anything is awaited: later, half a batch might have been collected.
+        """Upload what was collected, after what an earlier process began to upload."""
+        # Before anything is awaited: later, half a batch might have been collected.
         if self._outgoing is None and self._collection.records:
             self._outgoing = self._collection
             self._collection = self._new_collection(largest_batch=self._outgoing.largest_batch)
@@ -196,7 +187,7 @@ class CloudDiscoverySink:
         except (Unreachable, UploadExpired) as error:
             return self._later(error.sentence)
         except OSError as error:
-            return self._later(_why(error))
+            return self._later(error_text(error))
         except NssError as error:
             return self._stop(error, tried)
         self._went_well()
@@ -233,33 +224,33 @@ class CloudDiscoverySink:
         outgoing.close()
 
     async def _finalize(self, api: McasApi, where: UploadUrl) -> None:
-        """Raises `_NoMore` when it can't be done, and may have been done before."""
+        """Finalize. Raises `_NoMore` when it can't be done, and may have been done before."""
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
             await api.finalize(where, self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
                 events.upload_repeated(self.name, error.status)
                 raise _NoMore(error.sentence) from None
             if _is_gone(error):
-                self._where = None  # whatever was wrong with it, the next try has another
+                self._where = None  # the next attempt gets another
             raise
         except Throttled:
             self._was_finalized = was_finalized
             raise
 
     async def _settle(self, api: McasApi) -> None:
-        """Finalize what was put at a URL of earlier, or find that it has to be uploaded again.
+        """Finalize what was put at an earlier URL, or find that it has to be uploaded again.
 
-        It was put by an earlier process, or by this one with other credentials.
+        It was put by an earlier process, or by this process with other credentials.
         """
         unfinished = self._journal.unfinished
         if unfinished is None or self._where is not None:
             return
         try:
             await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
-        except Refused as error:
+        except RequestRefused as error:
             if not _is_gone(error):
                 raise
             events.upload_repeated(self.name, error.status)
@@ -275,8 +266,8 @@ class CloudDiscoverySink:
     async def _note_delivered(self) -> None:
         try:
             await asyncio.to_thread(self._journal.finish)
-        except OSError as error:  # what this process knows holds; the next one may upload it again
-            events.journal_unwritable(self.name, _why(error))
+        except OSError as error:  # the next process may upload it again
+            events.journal_unwritable(self.name, error_text(error))
 
     def _filename(self, outgoing: Collection) -> str:
         at = datetime.fromtimestamp(self._now(), UTC)
@@ -284,16 +275,16 @@ class CloudDiscoverySink:
         end = "log.gz" if self._gzip else "log"
         return f"{self.name}-{at:%Y%m%dT%H%M%S}-{sequence}.{end}"
 
-    # What came of it.
+    # Outcomes.
 
-    def _later(self, why: str, secs: float = 0.0) -> RetryAfter:
-        self.last_error = f"upload failed: {why}"
-        events.upload_failed(self.name, why)
+    def _later(self, reason: str, secs: float = 0.0) -> RetryAfter:
+        self.last_error = f"upload failed: {reason}"
+        events.upload_failed(self.name, reason)
         return RetryAfter(0, max(secs, self._backoff.next_secs()), self.last_error)
 
     def _stop(self, error: NssError, tried: object) -> RetryAfter:
-        told = str(error).replace("\nTry: ", ". Try: ")
-        reason = f"upload stopped: {told}"
+        description = str(error).replace("\nTry: ", ". Try: ")
+        reason = f"upload stopped: {description}"
         if reason != self.last_error:
             code = error.code if isinstance(error, McasError) else None
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
@@ -313,13 +304,9 @@ class CloudDiscoverySink:
 
 
 class _NoMore(Unreachable):
-    """A file that was put can't be finalized any more."""
+    """A file that was put can no longer be finalized."""
 
 
-def _is_gone(error: Refused) -> bool:
-    """Return whether a refused finalize says something about the URL, and nothing about us."""
+def _is_gone(error: RequestRefused) -> bool:
+    """Return whether a finalize was refused because of the URL, not because of us."""
     return error.status in _GONE and error.code != api_errors.NO_DATA_SOURCE
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -1,22 +1,23 @@
-"""Which address to send to: names resolved again and again, failover in order, failback."""
+"""Which address to send to: names resolved periodically, failover in order, failback."""
 
 import asyncio
 import math
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from nss.addresses import host_port
+from nss.config.sinks import SyslogSinkConfig
 from nss.sinks import events
 
 LOOKUP_SECS = 5.0
 """How long a send waits for a lookup when no address is known at all."""
 
 LOOKUP_AGAIN_SECS = 10.0
-"""How soon a lookup that failed is tried again."""
+"""How soon a failed lookup is retried."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(host, port) -> numeric addresses, the one to prefer first. Raises OSError."""
+"""(host, port) -> numeric addresses, the preferred first. Raises OSError."""
 
 
 async def resolve_name(host: str, port: int) -> list[str]:
@@ -29,7 +30,7 @@ async def resolve_name(host: str, port: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Endpoint:
     """One address of one destination."""
 
     host: str
@@ -37,8 +38,7 @@ class Target:
     address: str
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        place = f"{host}:{self.port}"
+        place = host_port(self.host, self.port)
         return place if self.address == self.host else f"{place} at {self.address}"
 
 
@@ -52,30 +52,28 @@ class _Destination:
 
 
 class Destinations:
-    """The destinations of one sink, in order of preference, and which of them is in use.
+    """The destinations of a sink, in order of preference, and which of them is in use.
 
-    Lookups run beside the sending; only a send without any known address waits for one. A
-    lookup that fails changes nothing. A target that failed is suspect until it has `worked`.
+    Lookups run in the background; a send waits for them only while no address is known. A lookup
+    that fails changes nothing. A endpoint that failed is suspect until it has `worked`.
     """
 
     def __init__(
         self,
         feed: str,
-        destinations: Sequence[tuple[str, int]],
+        settings: SyslogSinkConfig,
         *,
-        resolve: Resolve = resolve_name,
-        resolve_secs: float = 300.0,
-        failback_secs: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        resolve: Resolve,
+        clock: Callable[[], float],
     ) -> None:
         self._feed = feed
-        self._destinations = [_Destination(host, port) for host, port in destinations]
+        self._destinations = [_Destination(host, port) for host, port in settings.destinations]
         self._resolve = resolve
-        self._resolve_secs = resolve_secs
-        self._failback_secs = failback_secs
+        self._resolve_secs = settings.resolve_secs
+        self._failback_secs = settings.failback_secs
         self._clock = clock
-        self._in_use: Target | None = None
-        self._suspects: set[Target] = set()
+        self._in_use: Endpoint | None = None
+        self._suspects: set[Endpoint] = set()
         self._failback_at = -math.inf
         self.lookup_error = "no destination is configured"
 
@@ -83,79 +81,79 @@ class Destinations:
         """Return what is in use, or what would be tried first."""
         if self._in_use is not None:
             return str(self._in_use)
-        return ", ".join(str(Target(d.host, d.port, d.host)) for d in self._destinations[:1])
+        return ", ".join(str(Endpoint(d.host, d.port, d.host)) for d in self._destinations[:1])
 
-    async def current(self) -> Target | None:
-        """Return the target to send to now, `None` if no name has an address."""
+    async def current(self) -> Endpoint | None:
+        """Return the endpoint to send to now, `None` if no name has an address."""
         now = self._clock()
-        targets = self._targets()
+        endpoints = self._endpoints()
         for destination in self._destinations:
-            if not targets or now >= destination.look_up_at:
+            if not endpoints or now >= destination.look_up_at:
                 self._look_up(destination)
         lookups = {d.lookup for d in self._destinations if d.lookup is not None}
-        if not targets and lookups:
+        if not endpoints and lookups:
             await asyncio.wait(lookups, timeout=LOOKUP_SECS)
-            targets = self._targets()
-        self._in_use = self._choose(targets, now)
+            endpoints = self._endpoints()
+        self._in_use = self._choose(endpoints, now)
         return self._in_use
 
-    def is_suspect(self, target: Target) -> bool:
-        """Return whether the target has failed and has not worked since."""
-        return target in self._suspects
+    def is_suspect(self, endpoint: Endpoint) -> bool:
+        """Return whether the endpoint has failed and has not worked since."""
+        return endpoint in self._suspects
 
-    def worked(self, target: Target) -> None:
-        """The target takes messages."""
-        if target in self._suspects:
-            self._suspects.discard(target)
-            events.destination_recovered(self._feed, str(target))
+    def worked(self, endpoint: Endpoint) -> None:
+        """Note that the endpoint takes messages."""
+        if endpoint in self._suspects:
+            self._suspects.discard(endpoint)
+            events.destination_recovered(self._feed, str(endpoint))
 
-    def failed(self, target: Target, why: str) -> None:
-        """The target takes no messages: the one after it is next, then the first again."""
-        events.destination_failed(self._feed, str(target), why)
-        self._suspects.add(target)
+    def failed(self, endpoint: Endpoint, reason: str) -> None:
+        """Note that the endpoint takes no messages: the next follows, after the last the first."""
+        events.destination_failed(self._feed, str(endpoint), reason)
+        self._suspects.add(endpoint)
         for destination in self._destinations:
-            if (destination.host, destination.port) == (target.host, target.port):
+            if (destination.host, destination.port) == (endpoint.host, endpoint.port):
                 self._look_up(destination)
-        targets = self._targets()
-        if target not in targets:
+        endpoints = self._endpoints()
+        if endpoint not in endpoints:
             return
-        position = targets.index(target)
-        following = targets[(position + 1) % len(targets)]
+        position = endpoints.index(endpoint)
+        following = endpoints[(position + 1) % len(endpoints)]
         if position == 0:
             self._failback_at = self._clock() + self._failback_secs
-        if following != target:
-            events.failed_over(self._feed, str(target), str(following))
+        if following != endpoint:
+            events.failed_over(self._feed, str(endpoint), str(following))
         self._in_use = following
 
     async def close(self) -> None:
-        """End the lookups that are under way."""
+        """Cancel the lookups under way."""
         lookups = [d.lookup for d in self._destinations if d.lookup is not None]
         for lookup in lookups:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    def _targets(self) -> list[Target]:
+    def _endpoints(self) -> list[Endpoint]:
         return list(
             dict.fromkeys(
-                Target(destination.host, destination.port, address)
+                Endpoint(destination.host, destination.port, address)
                 for destination in self._destinations
                 for address in destination.addresses
             )
         )
 
-    def _choose(self, targets: list[Target], now: float) -> Target | None:
-        if not targets:
+    def _choose(self, endpoints: list[Endpoint], now: float) -> Endpoint | None:
+        if not endpoints:
             return None
         in_use = self._in_use
         if in_use is None:
-            return targets[0]
-        if in_use not in targets:
-            # Its name has other addresses now; a destination keeps its turn.
-            same = [t for t in targets if (t.host, t.port) == (in_use.host, in_use.port)]
-            return (same or targets)[0]
-        if in_use != targets[0] and now >= self._failback_at:
+            return endpoints[0]
+        if in_use not in endpoints:
+            # Its name has other addresses now: stay with the destination.
+            same = [t for t in endpoints if (t.host, t.port) == (in_use.host, in_use.port)]
+            return (same or endpoints)[0]
+        if in_use != endpoints[0] and now >= self._failback_at:
             self._failback_at = now + self._failback_secs
-            return targets[0]
+            return endpoints[0]
         return in_use
 
     def _look_up(self, destination: _Destination) -> None:
@@ -166,24 +164,24 @@ class Destinations:
         host = destination.host
         try:
             found = list(dict.fromkeys(await self._resolve(host, destination.port)))
-            why = "it has no address"
+            reason = "it has no address"
         except (OSError, ValueError) as error:  # ValueError: no name can look like this
-            found, why = [], str(error)
+            found, reason = [], str(error)
         if found:
             self._adopt(destination, found)
-            again_secs = self._resolve_secs
+            retry_secs = self._resolve_secs
         else:
-            self.lookup_error = f"name lookup failed: {why} ({host})"
-            events.lookup_failed(self._feed, host, why)
-            again_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
-        destination.look_up_at = self._clock() + again_secs
+            self.lookup_error = f"name lookup failed: {reason} ({host})"
+            events.lookup_failed(self._feed, host, reason)
+            retry_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
+        destination.look_up_at = self._clock() + retry_secs
 
     def _adopt(self, destination: _Destination, found: list[str]) -> None:
-        """Take over the addresses found, known ones first: servers rotate their answers."""
+        """Adopt the addresses found, known addresses first: servers rotate their answers."""
         known = destination.addresses
         kept = [address for address in known if address in found]
         destination.addresses = kept + [address for address in found if address not in kept]
-        gone = {Target(destination.host, destination.port, a) for a in known if a not in found}
+        gone = {Endpoint(destination.host, destination.port, a) for a in known if a not in found}
         self._suspects -= gone
         if known and (gone or len(found) != len(known)):
             events.addresses_changed(self._feed, destination.host, known, destination.addresses)

@@ -1,37 +1,36 @@
-"""What stands before the line in a syslog message: nothing, `<PRI>`, or an RFC 5424 header.
+"""What precedes the line in a syslog message: nothing, `<PRI>`, or an RFC 5424 header.
 
 The RFC 5424 header is `<PRI>1 TIMESTAMP HOST APP - - - `; the timestamp is UTC.
 """
 
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
+
+from nss.config.sinks import SyslogSinkConfig
 
 DEFAULT_PRI = 134
 """local0, informational: for RFC 5424, which requires a PRI."""
 
 Now = Callable[[], datetime]
-"""Returns the present, with a time zone."""
+"""Returns the current time, with a time zone."""
 
 
 def utc_now() -> datetime:
-    """Return the present in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Header:
-    """Makes headers of one length; `pri` is the priority, `None` for no header at all.
+    """Makes headers of one length, as the settings of the sink ask for."""
 
-    With `rfc5424` a `pri` of `None` is `DEFAULT_PRI`.
-    """
-
-    def __init__(
-        self, pri: int | None, *, rfc5424: bool, hostname: str, app_name: str, now: Now
-    ) -> None:
+    def __init__(self, settings: SyslogSinkConfig, now: Now) -> None:
+        pri, hostname = settings.pri, settings.hostname or socket.gethostname()
         self._plain = b"" if pri is None else b"<%d>" % pri
-        self._rfc5424 = rfc5424
+        self._rfc5424 = settings.rfc5424
         self._now = now
         self._pri = DEFAULT_PRI if pri is None else pri
-        self._tail = f"Z {_word(hostname, 255)} {_word(app_name, 48)} - - - "
+        self._tail = f"Z {_word(hostname, 255)} {_word(settings.app_name, 48)} - - - "
 
     def __call__(self) -> bytes:
         """Return the header of a message sent now."""

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from nss.config.sinks import SyslogSinkConfig
+
 SLICE_SECS = 0.005
-"""Messages leave in slices worth this much time, or one at a time where that is less than one."""
+"""Messages leave in slices of this much time, or one at a time at rates too low for that."""
 
 CATCH_UP_SECS = 2 * SLICE_SECS
-"""How much of a late wake-up is made up for. Timers are late by a millisecond or so all the
-time, which would otherwise lower the rate; a long pause must not turn into a burst."""
+"""How much of a late wake-up is made up for. Timers are always late by a millisecond or so, which
+would otherwise lower the rate; a long pause must not turn into a burst."""
 
 
 class Pace:
@@ -38,3 +40,9 @@ class Pace:
         start = max(self._free_at, now - CATCH_UP_SECS)
         self._free_at = start + granted * self._secs_per_message
         return granted
+
+
+def pace_of(settings: SyslogSinkConfig, clock: Callable[[], float]) -> Pace | None:
+    """Return the pace that the settings ask for, `None` for no limit."""
+    rate = settings.max_messages_per_sec
+    return None if rate is None else Pace(rate, clock=clock)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 RESEND_MAX_BYTES = 64 << 20
-"""So much of what the peer has confirmed is kept for `resend_secs`, the newest."""
+"""How much of what the peer has confirmed is kept for `resend_secs`: the newest."""
 
 
 @dataclass(slots=True)
@@ -19,14 +19,14 @@ class Chunk:
     """The position on the wire after it."""
     written_at: float = 0.0
     confirmed: bool = False
-    """Whether a peer's TCP has acknowledged all of it; it may be kept for `resend_secs` still."""
+    """Whether a peer's TCP has acknowledged all of it; it may still be kept for `resend_secs`."""
 
 
-class Kept:
+class ResendBuffer:
     """Chunks of the present connection, and those `owed` to the next, oldest first.
 
-    What no peer has confirmed is kept whatever its size: the kernel's send buffer bounds it.
-    Of the rest the last `resend_secs` are kept, at most `max_bytes`. `clock` returns seconds.
+    Everything unconfirmed is kept: the kernel's send buffer bounds it. Of the rest, the last
+    `resend_secs` are kept, at most `max_bytes`. `clock` returns seconds.
     """
 
     def __init__(
@@ -56,12 +56,15 @@ class Kept:
         return bool(self._unconfirmed or self._confirmed or self.owed)
 
     def written(self, chunk: Chunk, end: int) -> None:
-        """The chunk was written to the connection, up to position `end`."""
+        """Note that the chunk was written to the connection, up to position `end`."""
         chunk.end, chunk.written_at = end, self._clock()
         self._unconfirmed.append(chunk)
 
     def confirm(self, position: int) -> int:
-        """The peer has everything up to `position`; returns lines dropped for want of space."""
+        """Note that the peer has everything up to `position`.
+
+        Returns how many lines were dropped for lack of space.
+        """
         waiting = self._unconfirmed
         while waiting and waiting[0].end <= position:
             chunk = waiting.popleft()
@@ -71,16 +74,19 @@ class Kept:
         return self._forget()
 
     def lost(self, position: int) -> int:
-        """The connection was lost, all up to `position` confirmed: what is kept is owed now.
+        """Note that the connection was lost, confirmed up to `position`: what is kept is owed now.
 
-        Returns lines dropped for want of space.
+        Returns how many lines were dropped for lack of space.
         """
         dropped = self.confirm(position)
         self._owe([*self._confirmed, *self._unconfirmed])
         return dropped
 
     def parted(self, position: int) -> int:
-        """The connection was closed in good order; otherwise as `lost`, without `resend_secs`."""
+        """Note that the connection was closed in good order: only what is unconfirmed is owed now.
+
+        Returns how many lines were dropped for lack of space.
+        """
         dropped = self.confirm(position)
         self._owe(self._unconfirmed)
         return dropped
@@ -97,7 +103,7 @@ class Kept:
         self._confirmed_bytes = 0
 
     def _forget(self) -> int:
-        """Drop confirmed chunks that are too old or too many; returns lines of the latter."""
+        """Drop confirmed chunks that are too old or too many; return the lines of the latter."""
         dropped = 0
         oldest = self._clock() - self._resend_secs if self._resend_secs else math.inf
         kept = self._confirmed

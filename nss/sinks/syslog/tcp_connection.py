@@ -1,7 +1,7 @@
 """A TCP connection to one address, with or without TLS: what was written and what has arrived.
 
-The socket is ours, not a transport's: nothing is buffered before the kernel but the chunk that
-is being written, and SIOCOUTQ tells how much of it the peer's TCP has yet to acknowledge.
+It uses a plain socket, not a transport: nothing is buffered outside the kernel but the chunk being
+written, and SIOCOUTQ says how much the peer's TCP has yet to acknowledge.
 """
 
 import asyncio
@@ -16,18 +16,19 @@ import sys
 import termios
 from collections.abc import Callable
 
-from nss.sinks.syslog.destinations import Target
+from nss.addresses import address_family
+from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tls_stream import READ_BYTES, TlsStream
 
 VERDICT_SECS = 0.5
 """How long a TLS 1.3 peer is given to refuse our certificate before lines are sent.
 
-It does so only after our side of the handshake; most peers say something at once (a session
+It does so only after our side of the handshake; most peers send something at once (a session
 ticket), and then there is nothing to wait for.
 """
 
 _MAX_READS = 16
-"""So often a chatty peer is listened to at a time."""
+"""How many reads of a chatty peer are made in one go."""
 
 _PROBES = 3
 
@@ -35,19 +36,19 @@ _PROBES = 3
 class Connection:
     """One connection; positions count bytes on the wire from its beginning.
 
-    `on_lost` is called once, when it turns out that the peer has gone. `clock` returns seconds.
+    `on_lost` is called once, when the peer is found to have gone. `clock` returns seconds.
     """
 
     def __init__(
         self,
-        target: Target,
+        endpoint: Endpoint,
         tls: TlsStream | None,
         *,
         stall_secs: float,
         on_lost: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        self.target = target
+        self.endpoint = endpoint
         self.error: OSError | None = None
         self._tls = tls
         self._stall_secs = stall_secs
@@ -55,9 +56,7 @@ class Connection:
         self._clock = clock
         self._opened_at = math.inf
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(
-            socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM
-        )
+        self._socket = socket.socket(address_family(endpoint.address), socket.SOCK_STREAM)
         self._outgoing = memoryview(b"")
         self._handed = 0
         self._confirmed = 0
@@ -85,8 +84,8 @@ class Connection:
                 self._opened_at = self._clock()
         except TimeoutError as error:
             self.close()
-            told = f"no connection within {connect_secs:g} s"
-            raise (error if error.errno else TimeoutError(errno.ETIMEDOUT, told)) from None
+            description = f"no connection within {connect_secs:g} s"
+            raise (error if error.errno else TimeoutError(errno.ETIMEDOUT, description)) from None
         except BaseException:
             self.close()
             raise
@@ -104,7 +103,7 @@ class Connection:
         return end
 
     def check(self) -> None:
-        """Raise OSError if the peer has gone, even if that is news of this moment."""
+        """Raise OSError if the peer has gone, even if only just now."""
         if self.error is None:
             self._listen()
         if self.error is not None:
@@ -118,15 +117,15 @@ class Connection:
         return self._confirmed
 
     async def finish(self, finish_secs: float) -> bool:
-        """Part in good order: write what is left, then close once the peer has seen the end.
+        """Close in good order: write what is left, and close once the peer has seen the end.
 
-        Returns `False` when that takes longer; the kernel goes on delivering what it was given.
+        Returns `False` when that takes longer; the kernel still delivers what it was given.
         """
         try:
             async with asyncio.timeout(finish_secs):
                 await self._push()
                 if self._tls is not None:
-                    self._outgoing = memoryview(self._tls.farewell())
+                    self._outgoing = memoryview(self._tls.closing())
                     await self._push()
                 self._socket.shutdown(socket.SHUT_WR)
                 await self._gone.wait()
@@ -139,7 +138,7 @@ class Connection:
         return True
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._socket.fileno() < 0:
             return
         self.confirmed()
@@ -149,13 +148,13 @@ class Connection:
 
     async def _connect(self) -> None:
         try:
-            address = (self.target.address, self.target.port)
+            address = (self.endpoint.address, self.endpoint.port)
             await self._loop.sock_connect(self._socket, address)
         except OSError as error:
             number = error.errno
             if number is None or number not in errno.errorcode:
                 raise
-            # asyncio tells the address instead of the reason.
+            # asyncio gives the address instead of the reason.
             raise OSError(number, os.strerror(number)) from error
 
     async def _handshake(self, tls: TlsStream) -> None:
@@ -165,11 +164,11 @@ class Connection:
                 await self._push()
                 data = await self._loop.sock_recv(self._socket, READ_BYTES)
                 if not data:
-                    why = "it closed the connection during the handshake"
-                    raise ConnectionResetError(errno.ECONNRESET, why)
+                    reason = "it closed the connection during the handshake"
+                    raise ConnectionResetError(errno.ECONNRESET, reason)
                 tls.received(data)
         except ssl.SSLError:
-            # The peer's log says why it failed only if it is told.
+            # Only with our alert can the peer's log say why it failed.
             with contextlib.suppress(OSError):
                 self._socket.send(tls.to_send())
             raise
@@ -216,7 +215,7 @@ class Connection:
             self._waiter.set_result(None)
 
     def _listen(self) -> None:
-        """Notice that the peer has gone; drop what it says."""
+        """Notice when the peer has gone; discard what it sends."""
         try:
             for _ in range(_MAX_READS):
                 data = self._socket.recv(READ_BYTES)
@@ -232,8 +231,8 @@ class Connection:
 
     def _lose(self, error: OSError) -> None:
         if error.errno == errno.ETIMEDOUT:
-            told = f"it confirmed nothing for {self._stall_secs:g} s"
-            error = TimeoutError(errno.ETIMEDOUT, told)
+            description = f"it confirmed nothing for {self._stall_secs:g} s"
+            error = TimeoutError(errno.ETIMEDOUT, description)
         self.error = error
         self.close()
         self._heard.set()
@@ -243,7 +242,7 @@ class Connection:
 
 
 def _watch_over(connected: socket.socket, stall_secs: float) -> None:
-    """Have the kernel give up on a peer that confirms nothing, busy or idle, for `stall_secs`."""
+    """Have the kernel give up on a peer that confirms nothing for `stall_secs`, busy or idle."""
     tcp = socket.IPPROTO_TCP
     probe_secs = max(1, round(stall_secs / (_PROBES + 1)))
     connected.setsockopt(tcp, socket.TCP_NODELAY, 1)

@@ -1,7 +1,7 @@
 """TLS without a socket: lines in, bytes for the wire out.
 
-So each byte given to the kernel is counted by the connection, and TCP's acknowledgements tell
-which lines arrived just as they do without TLS.
+So the connection counts each byte given to the kernel, and TCP's acknowledgements show which lines
+arrived just as they do without TLS.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ class TlsStream:
         return self._tls.version() == "TLSv1.3"
 
     def handshake(self) -> bool:
-        """Go on with the handshake; returns whether it is complete, else more must be received."""
+        """Continue the handshake; return whether it is complete, else more must be received."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -32,24 +32,24 @@ class TlsStream:
         return True
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what to send for `data`, behind what TLS itself has to say."""
+        """Return what to send for `data`, after what TLS itself has to send."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._tls.write(rest) :]
         return self._outgoing.read()
 
     def to_send(self) -> bytes:
-        """Return what TLS itself has to say."""
+        """Return what TLS itself has to send."""
         return self._outgoing.read()
 
     def received(self, data: bytes) -> None:
-        """Take in bytes of the wire for the handshake."""
+        """Take bytes from the wire for the handshake."""
         self._incoming.write(data)
 
     def drop(self, data: bytes) -> None:
-        """Take in bytes of the wire; what the peer says in them is dropped.
+        """Take bytes from the wire and discard what the peer sends in them.
 
-        Raises ConnectionResetError when it says that it is leaving.
+        Raises ConnectionResetError when it closes the connection.
         """
         self._incoming.write(data)
         try:
@@ -59,8 +59,8 @@ class TlsStream:
             return
         raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
 
-    def farewell(self) -> bytes:
-        """Return what says that nothing more will come (close_notify)."""
-        with contextlib.suppress(ssl.SSLError):  # the peer has not taken its leave yet
+    def closing(self) -> bytes:
+        """Return what announces the end (close_notify)."""
+        with contextlib.suppress(ssl.SSLError):  # the peer has not sent its own yet
             self._tls.unwrap()
         return self._outgoing.read()

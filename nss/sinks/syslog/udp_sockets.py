@@ -1,11 +1,11 @@
-"""The sockets to one UDP address: bursts of datagrams, and what the network says about them.
+"""The sockets to one UDP address: bursts of datagrams, and the errors that come back.
 
 asyncio-dgram owns each socket: it opens it and reads what comes back. Bursts go through a second
-descriptor of the same socket with plain `send`, since an awaited send a datagram costs more than
-the kernel's own work. Error reporting (IP_RECVERR) is on while a burst runs: without it the
-kernel says of a datagram that it dropped for want of a buffer that it was sent, and keeps quiet
-about unreachable hosts. It is off whenever the event loop runs: switching it off empties the
-socket's error queue, which nobody reads; asyncio spins on a filled one and uvloop crashes.
+descriptor of the same socket with plain `send`, since an awaited send for each datagram costs more
+than the kernel's own work. Error reporting (IP_RECVERR) is on while a burst runs: without it the
+kernel claims to have sent a datagram that it dropped for lack of a buffer, and does not report
+unreachable hosts. It is off whenever the event loop runs: switching it off empties the socket's
+error queue, which nobody reads; asyncio spins on a filled queue, and uvloop crashes.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncio_dgram
 
-from nss.sinks.syslog.destinations import Target
+from nss.sinks.syslog.destinations import Endpoint
 
 SendOf = Callable[[socket.socket], Callable[[bytes], int]]
 
@@ -58,17 +58,17 @@ _FAMILIES = {
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """How far a burst came, and the error of the send after that, if there was one."""
+    """How far a burst came, and the error of the send after that, if any."""
 
     sent: int
     error: OSError | None = None
 
 
-class Path:
-    """The sockets to one target; each has a source port of its own."""
+class UdpPath:
+    """The sockets to one endpoint; each has a source port of its own."""
 
-    def __init__(self, target: Target, send_of: SendOf) -> None:
-        self.target = target
+    def __init__(self, endpoint: Endpoint, send_of: SendOf) -> None:
+        self.endpoint = endpoint
         self._send_of = send_of
         self._streams: list[Any] = []
         self._readers: list[asyncio.Task[None]] = []
@@ -79,7 +79,7 @@ class Path:
     async def open(self, source_ports: int, sndbuf_bytes: int | None) -> None:
         """Connect the sockets. Raises OSError, for example when there is no route."""
         for port in range(source_ports):
-            stream = await asyncio_dgram.connect((self.target.address, self.target.port))
+            stream = await asyncio_dgram.connect((self.endpoint.address, self.endpoint.port))
             self._streams.append(stream)
             self._readers.append(asyncio.create_task(self._read(port)))
             burst_socket = socket.socket(fileno=os.dup(stream.socket.fileno()))
@@ -112,9 +112,9 @@ class Path:
         return Burst(len(lines))
 
     def take_errors(self) -> dict[int, OSError]:
-        """Return what the network said since the last call, by index of the socket."""
-        # An ICMP error that another CPU was handling may have slipped into an error queue after
-        # the burst emptied it: uvloop's reader crashes on one, so they are emptied once more.
+        """Return the errors that came back since the last call, by index of the socket."""
+        # An ICMP error that another CPU was handling may have entered an error queue after the
+        # burst emptied it: uvloop's reader crashes on it, so the queues are emptied once more.
         self._report_errors(on=False)
         errors, self._errors = self._errors, {}
         for port, stream in enumerate(self._streams):
@@ -127,7 +127,7 @@ class Path:
         return errors
 
     async def answer(self, wait_secs: float) -> dict[int, OSError]:
-        """Return what the network says within `wait_secs`, as soon as it says something."""
+        """Return the errors that come back within `wait_secs`, as soon as there is one."""
         errors = self.take_errors()
         for _ in range(_ANSWER_STEPS):
             if errors or not wait_secs:
@@ -161,7 +161,7 @@ class Path:
             burst_socket.setsockopt(level, option, on)
 
     async def _read(self, port: int) -> None:
-        """Keep the errors that come back; drop answers, or they would pile up in the stream."""
+        """Keep the errors that come back; discard answers, which would pile up in the stream."""
         stream = self._streams[port]
         while True:
             try:

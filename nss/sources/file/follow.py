@@ -1,13 +1,13 @@
 """Follows a log file through rotation, truncation and replacement: every line once, in order.
 
-One step at a time and without waiting, so that a source decides when to look again:
+It takes one step at a time and never waits; the source decides when to look again:
 
 - While the name still leads to the open file, what was appended is read. Half a last line waits
   for its LF.
-- When the name leads elsewhere, the open file is read on until its end is settled: the file after
-  it has bytes, and this one has had none for `settle_secs`. Then half a last line counts as a
-  line, and the next file is read from its start. Files that were rotated away unread come before
-  the one that has the name now.
+- When the name leads elsewhere, the open file is read until its end is settled: the file after it
+  has bytes, and nothing was added to this one for `settle_secs`. Then half a last line counts as
+  a line, and the next file is read from its start. Files that were rotated away unread come before
+  the file that has the name now.
 - When the file shrinks, or the bytes before the position change, it was truncated or overwritten.
   A copy that copytruncate left is read to its end, if there is one; then the file from its start.
   What was written between copying and truncating is lost: copytruncate cannot do better.
@@ -22,17 +22,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nss.batch import BATCH_MAX_BYTES, Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources import events
 from nss.sources.file.logfile import LogFile, Position, kept_position
 from nss.sources.file.rotated import Rotation, renamed, rotations
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 _FINISHED_KEPT = 4
 
 
 class _Next(NamedTuple):
-    """The file to go on with."""
+    """The file to continue with."""
 
     path: Path
     inode: tuple[int, int]
@@ -41,39 +43,33 @@ class _Next(NamedTuple):
 class Follower:
     """Reads what was appended to a file, wherever rotation moves it.
 
-    `position` is the one of the last batch accepted. `settle_secs` is how long a rotated file is
-    left alone before it counts as complete.
+    `position` is that of the last batch accepted. `settle_secs` is how long nothing must be added
+    to a rotated file before it counts as complete.
     """
 
     def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        max_record_bytes: int,
-        position: str | None = None,
-        settle_secs: float = 1.0,
+        self, settings: FileSourceConfig, position: str | None, *, settle_secs: float
     ) -> None:
         self.last_error: str | None = None
         self.at_end = False
         """Whether the last read found the end, so that another makes sense only later."""
-        self._name = name
-        self._path = path
-        self._max_record_bytes = max_record_bytes
+        self._name = settings.name
+        self._path = settings.path
+        self._max_record_bytes = settings.max_record_bytes
         self._settle_secs = settle_secs
         self._file: LogFile | None = None
-        self._framer = AutoFramer(max_record_bytes)
-        self._position = kept_position(name, path, position)
+        self._framer = AutoFramer(settings.max_record_bytes)
+        self._position = kept_position(settings.name, settings.path, position)
         """Where the last batch ended."""
         self._finished = self._position.finished if self._position else ()
         self._next: _Next | None = None
-        """The file after this one, once it is there; nothing came from this one since then."""
+        """The next file, once it exists; nothing has come from the present one since."""
         self._quiet_since = 0.0
 
     def read_available(self) -> Batch | None:
         """Return the lines that came, up to about 1 MiB of them; never waits for more.
 
-        Trouble with the file is told by `last_error` and tried again by the next call. Raises
+        An error of the file is in `last_error`, and the next call tries again. Raises
         `SourceError` for a file that can't be followed.
         """
         try:
@@ -81,12 +77,12 @@ class Follower:
         except OSError as error:
             self.close()
             self.at_end = True
-            why = f"file source: can't read: {error.strerror or error} ({self._path})"
-            self._failed(why)
+            reason = f"file source: can't read: {error_text(error)} ({self._path})"
+            self._failed(reason)
             return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -113,14 +109,14 @@ class Follower:
         return Batch(self._name, data, framer.records, self._position.text(self._path))
 
     def _open(self) -> LogFile:
-        """Open the file to go on with."""
+        """Open the file to continue with."""
         position = self._position
         if position is None:
             return self._use(self._opened(self._path))
         file = self._find(position) or self._find_copy(position)
         if file is not None:
             return self._use(file, position)
-        # An empty one counts: its writer may not be through with it.
+        # An empty file counts: its writer may not have finished with it.
         unread = self._unread(rotations(self._path), position.mtime_ns)
         file = self._opened(next((rotation.path for rotation in unread), self._path))
         if position.file.head.size:
@@ -152,8 +148,8 @@ class Follower:
         return file
 
     def _find(self, position: Position) -> LogFile | None:
-        """Open the file that the position is in, by whatever name."""
-        if not position.file.head.size:  # of an empty file: any other may have its inode by now
+        """Open the file that the position is in, whatever its name."""
+        if not position.file.head.size:  # of an empty file, whose inode another may have by now
             return None
         inode = (position.file.device, position.file.inode)
         path = self._path if _inode(self._path) == inode else renamed(self._path, inode)
@@ -164,7 +160,7 @@ class Follower:
             if file.inode == inode and not file.compressed and file.resume(position):
                 return file
         file.close()
-        # Another file has got the name since it was looked up: look again.
+        # The name was given to another file after it was looked up: look again.
         return None if file.inode == inode else self._find(position)
 
     def _find_copy(self, position: Position) -> LogFile | None:
@@ -180,7 +176,7 @@ class Follower:
         return None
 
     def _truncated(self, file: LogFile) -> Batch | None:
-        """Go on in the copy, if there is one, or at the start of what is there now."""
+        """Continue in the copy, if there is one, or at the start of what is there now."""
         self.at_end = False
         copy = self._find_copy(self._position) if self._position else None
         if copy is not None:
@@ -208,7 +204,7 @@ class Follower:
         return None if self.at_end else self._move_on(file, following)
 
     def _following(self, file: LogFile) -> _Next | None:
-        """Return the file after this one, once it has bytes."""
+        """Return the next file, once it has bytes."""
         current = _inode(self._path)
         if current == file.inode:
             return None
@@ -235,7 +231,7 @@ class Follower:
                 yield rotation
 
     def _move_on(self, file: LogFile, following: _Next) -> Batch | None:
-        """Let go of a file read to its end and take the next one."""
+        """Close a file read to its end and open the next."""
         next_file = self._opened(following.path)
         if next_file.inode != following.inode:  # rotated again since
             next_file.close()
@@ -252,10 +248,10 @@ class Follower:
         self._position = start
         return batch
 
-    def _failed(self, why: str) -> None:
-        if self.last_error != why:
-            self.last_error = why
-            events.source_waits(self._name, why)
+    def _failed(self, reason: str) -> None:
+        if self.last_error != reason:
+            self.last_error = reason
+            events.source_waits(self._name, reason)
 
     def _recovered(self) -> None:
         if self.last_error is not None:

@@ -1,8 +1,8 @@
 """A file being read: which file it is, how far it was read, and whether it is still the same.
 
 A name says little about a log file, because rotation moves names around, and an inode number is
-used again once its file is gone. So a file is known by device, inode and checksums of bytes that
-were seen: the first ones (up to 1,024) and the last ones before the position (up to 256).
+reused once its file is deleted. So a file is identified by device, inode and checksums of bytes
+that were seen: the first (up to 1,024) and the last before the position (up to 256).
 """
 
 import os
@@ -21,38 +21,38 @@ TAIL_BYTES = 256
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
-    """So many bytes at some place, and their checksum (BLAKE2b, 16 bytes, hex)."""
+class Fingerprint(msgspec.Struct, frozen=True, array_like=True):
+    """How many bytes were seen at some place, and their checksum (BLAKE2b, 16 bytes, hex)."""
 
     size: int
     checksum: str
 
     @classmethod
-    def of(cls, data: bytes) -> "Seen":
-        """Return what `data` looks like when seen again."""
+    def of(cls, data: bytes) -> "Fingerprint":
+        """Return the fingerprint of `data`."""
         return cls(len(data), blake2b(data, digest_size=16).hexdigest())
 
 
 class FileId(msgspec.Struct, frozen=True, array_like=True):
-    """What tells one file from another."""
+    """What identifies a file."""
 
     device: int
     inode: int
-    head: Seen
+    head: Fingerprint
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where reading goes on: the position of a file source, as JSON in a batch.
+    """Where reading continues: the position of a file source, as JSON in a batch.
 
     `offset` is the first byte not handed on (of the uncompressed bytes with `gzip`), `tail` what
     stood before it, `mtime_ns` when the file was last written, `spans_lines` how its records are
-    framed, and `finished` the files read to their end just before this one. `path` is the one
-    that the source was configured with.
+    framed, and `finished` the files read to their end just before this one. `path` is the
+    configured path of the source.
     """
 
     file: FileId
     offset: int
-    tail: Seen
+    tail: Fingerprint
     mtime_ns: int
     spans_lines: bool | None = None
     finished: tuple[FileId, ...] = ()
@@ -60,7 +60,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str = ""
 
     def text(self, path: Path) -> str:
-        """Return the position as it is kept, of a source that has this path."""
+        """Return the position as text, for a source that has this path."""
         return msgspec.json.encode(msgspec.structs.replace(self, path=str(path))).decode()
 
     @classmethod
@@ -75,7 +75,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def kept_position(source: str, path: Path, text: str | None) -> Position | None:
-    """Return where a source goes on; `None` when that can't be understood, or was another path."""
+    """Return where a source continues; `None` if it can't be parsed or is of another path."""
     position = Position.parsed(text)
     if text is not None and position is None:
         events.position_unreadable(source, str(path))
@@ -93,7 +93,7 @@ class LogFile:
         self.path = path
         self.offset = 0
         self._tail = b""
-        self._head: Seen | None = None
+        self._head: Fingerprint | None = None
         # Without O_NONBLOCK, opening a named pipe would wait for its writer.
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         found = os.fstat(self._fd)
@@ -118,26 +118,26 @@ class LogFile:
         return os.fdopen(os.dup(self._fd), "rb", buffering=0)
 
     def resume(self, position: Position) -> bool:
-        """Go on at a position, if its bytes are the ones here; by content alone, not by inode."""
+        """Continue at a position if its bytes are here: by content alone, not by inode."""
         size, checksum = position.file.head.size, position.file.head.checksum
         start = position.offset - position.tail.size
         tail = os.pread(self._fd, position.tail.size, start)
-        if Seen.of(os.pread(self._fd, size, 0)) != Seen(size, checksum):
+        if Fingerprint.of(os.pread(self._fd, size, 0)) != Fingerprint(size, checksum):
             return False
-        if Seen.of(tail) != position.tail:
+        if Fingerprint.of(tail) != position.tail:
             return False
         self.offset = position.offset
         self._tail = tail
         return True
 
     def rewind(self) -> None:
-        """Go back to the start of a file that is another one now."""
+        """Go back to the start of a file whose content is another now."""
         self.offset = 0
         self._tail = b""
         self._head = None
 
     def changed(self) -> bool:
-        """Tell whether the file was truncated or overwritten where it had been read."""
+        """Return whether the file was truncated or overwritten where it had been read."""
         if self.size_bytes < self.offset:
             return True
         return os.pread(self._fd, len(self._tail), self.offset - len(self._tail)) != self._tail
@@ -145,13 +145,13 @@ class LogFile:
     def position(
         self, held_bytes: int, *, spans_lines: bool | None, finished: tuple[FileId, ...] = ()
     ) -> Position:
-        """Return where reading goes on when the last `held_bytes` that were read don't count."""
+        """Return where reading continues, leaving out the last `held_bytes` that were read."""
         offset = self.offset - held_bytes
         start = max(0, offset - TAIL_BYTES)
         return Position(
             self.id,
             offset,
-            Seen.of(os.pread(self._fd, offset - start, start)),
+            Fingerprint.of(os.pread(self._fd, offset - start, start)),
             self.mtime_ns,
             spans_lines,
             finished,
@@ -159,15 +159,18 @@ class LogFile:
 
     @property
     def id(self) -> FileId:
-        """What this file is known by, as long as it is."""
+        """What identifies this file."""
         if self._head is None or self._head.size < HEAD_BYTES:
-            self._head = Seen.of(os.pread(self._fd, HEAD_BYTES, 0))
+            self._head = Fingerprint.of(os.pread(self._fd, HEAD_BYTES, 0))
         return FileId(*self.inode, self._head)
 
     def has(self, file: FileId) -> bool:
-        """Tell whether this is that file, perhaps grown since."""
+        """Return whether this is that file, perhaps grown since."""
         inode = (file.device, file.inode)
-        return inode == self.inode and Seen.of(os.pread(self._fd, file.head.size, 0)) == file.head
+        return (
+            inode == self.inode
+            and Fingerprint.of(os.pread(self._fd, file.head.size, 0)) == file.head
+        )
 
     @property
     def compressed(self) -> bool:
@@ -185,7 +188,7 @@ class LogFile:
         return os.fstat(self._fd).st_mtime_ns
 
     def close(self) -> None:
-        """Let go of the file; reading it again raises OSError."""
+        """Close the file; reading it again raises OSError."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,6 +1,6 @@
-"""Finds the files that log rotation left beside a log file.
+"""Finds the files that log rotation left next to a log file.
 
-Taken for rotations of `access.log` are uncompressed files whose name adds a number or a date to
+Rotations of `access.log` are uncompressed files whose name adds a number or a date to
 it, before or after the suffix: `access.log.1`, `access.log-20231006`, `access-2023-10-06.log`;
 and `access.log.old`.
 """
@@ -24,7 +24,7 @@ class Rotation:
     size_bytes: int
     mtime_ns: int
     age: tuple[int, ...]
-    """What its name tells of its age: less is older."""
+    """Its age by its name: less is older."""
 
 
 def rotations(path: Path) -> list[Rotation]:
@@ -57,7 +57,7 @@ def renamed(path: Path, inode: tuple[int, int]) -> Path | None:
 def _rotation(path: Path, mark: str) -> Rotation | None:
     try:
         found = path.stat()
-    except FileNotFoundError:  # rotation went on meanwhile
+    except FileNotFoundError:  # rotated again meanwhile
         return None
     if _NUMBER.fullmatch(mark):
         age: tuple[int, ...] = (-int(mark),)

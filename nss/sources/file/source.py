@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from nss.batch import Batch
+from nss.config.sources import FileSourceConfig
 from nss.sources import Accept
 from nss.sources.file.follow import Follower
 from nss.sources.file.whole import WholeFile
@@ -15,45 +15,29 @@ from nss.sources.file.whole import WholeFile
 class FileSource:
     """Reads `path` to its end, or with `follow` for as long as the service runs.
 
-    `position` is the one of the last batch accepted; reading goes on there if the file is still
-    the same, whatever its name is by now. A followed file is looked at every `poll_secs`, and
-    what came is handed on at once. Reading is done in a thread, so a slow disk holds up nothing.
+    `position` is that of the last batch accepted; reading continues there if the file is still the
+    same, whatever its name is by now. A followed file is looked at every `poll_secs`, and what came
+    is handed on at once. Reading is done in a thread, so a slow disk holds up nothing else.
     """
 
     def __init__(
-        self,
-        name: str,
-        path: Path,
-        *,
-        follow: bool,
-        max_record_bytes: int,
-        poll_secs: float = 0.25,
-        settle_secs: float = 1.0,
-        position: str | None = None,
+        self, settings: FileSourceConfig, *, position: str | None = None, settle_secs: float = 1.0
     ) -> None:
-        self.name = name
+        self.name = settings.name
         self.ready = asyncio.Event()
-        self._poll_secs = poll_secs
+        self._poll_secs = settings.poll_secs
         self._stopping = asyncio.Event()
         self._reader: Follower | WholeFile
-        if follow:
-            self._reader = Follower(
-                name,
-                path,
-                max_record_bytes=max_record_bytes,
-                position=position,
-                settle_secs=settle_secs,
-            )
+        if settings.follow:
+            self._reader = Follower(settings, position, settle_secs=settle_secs)
         else:
-            self._reader = WholeFile(
-                name, path, max_record_bytes=max_record_bytes, position=position
-            )
+            self._reader = WholeFile(settings, position)
 
     async def run(self, accept: Accept) -> None:
         """Hand on the records until the end of the file, or until `stop` when it is followed.
 
-        Raises `SourceError` for a file that can't be followed, and for any trouble when it is
-        read as a whole.
+        Raises `SourceError` for a file that can't be followed, and for any error when it is read
+        as a whole.
         """
         self.ready.set()
         # One thread does everything, so the file is closed after the read that is under way.
@@ -104,11 +88,11 @@ def _submit(
     thread: ThreadPoolExecutor, read: Callable[[], Batch | None]
 ) -> asyncio.Future[Batch | None]:
     reading = asyncio.get_running_loop().run_in_executor(thread, read)
-    reading.add_done_callback(_look_at)
+    reading.add_done_callback(_retrieve)
     return reading
 
 
-def _look_at(reading: asyncio.Future[Batch | None]) -> None:
-    """Keep asyncio from logging the error of a read ahead that nobody waits for any more."""
+def _retrieve(reading: asyncio.Future[Batch | None]) -> None:
+    """Keep asyncio from logging the error of a read ahead that is no longer awaited."""
     if not reading.cancelled():
         reading.exception()

@@ -1,32 +1,31 @@
-"""Reads a file once from start to end, unpacked when it is gzip (told by its first bytes)."""
+"""Reads a file once from start to end, unpacked when its first bytes say gzip."""
 
 import gzip
 import zlib
-from pathlib import Path
 
 from nss.batch import BATCH_MAX_BYTES, Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources import events
-from nss.sources.file.logfile import LogFile, Position, Seen, kept_position
+from nss.sources.file.logfile import Fingerprint, LogFile, Position, kept_position
 from nss.sources.framing.json import AutoFramer
+from nss.wording import error_text
 
 
 class WholeFile:
     """The records of a file as it is now, about 1 MiB at a time.
 
-    With the position of a batch accepted before, reading goes on there if the file is still the
+    With the position of a batch accepted before, reading continues there if the file is still the
     same, grown or not.
     """
 
-    def __init__(
-        self, name: str, path: Path, *, max_record_bytes: int, position: str | None = None
-    ) -> None:
-        self._name = name
-        self._path = path
-        self._max_record_bytes = max_record_bytes
-        self._position = kept_position(name, path, position)
+    def __init__(self, settings: FileSourceConfig, position: str | None = None) -> None:
+        self._name = settings.name
+        self._path = settings.path
+        self._max_record_bytes = settings.max_record_bytes
+        self._position = kept_position(settings.name, settings.path, position)
         self._file: LogFile | None = None
-        self._framer = AutoFramer(max_record_bytes)
+        self._framer = AutoFramer(settings.max_record_bytes)
         self._unpacked: _Unpacked | None = None
         self._ended = False
 
@@ -48,7 +47,7 @@ class WholeFile:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._ended = True
         if self._unpacked is not None:
             self._unpacked.close()
@@ -70,7 +69,9 @@ class WholeFile:
         if self._unpacked is None:
             return file.position(framer.held_bytes, spans_lines=framer.spans_lines)
         offset = self._unpacked.offset - framer.held_bytes
-        return Position(file.id, offset, Seen.of(b""), file.mtime_ns, framer.spans_lines, gzip=True)
+        return Position(
+            file.id, offset, Fingerprint.of(b""), file.mtime_ns, framer.spans_lines, gzip=True
+        )
 
     def _open(self) -> LogFile:
         file = LogFile(self._path)
@@ -93,7 +94,7 @@ class WholeFile:
 
 
 def _is_here(file: LogFile, position: Position) -> bool:
-    """Tell whether a position is in this file; a plain one is gone to."""
+    """Return whether a position is in this file; in a plain file, go to it."""
     if not file.has(position.file) or position.gzip != file.compressed:
         return False
     return position.gzip or file.resume(position)
@@ -129,15 +130,13 @@ class _Unpacked:
         return bytes(block)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._stream.close()
         self._packed.close()
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)
+    return error_text(error) if isinstance(error, OSError) else str(error)
 
 
 def _tip(error: Exception) -> str:

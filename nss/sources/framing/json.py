@@ -1,15 +1,15 @@
 """Turns JSON values that span lines, or share one, into records, one a line.
 
-Pretty-printed objects, objects written one behind the other, and arrays of objects over any
-number of lines all come out as one object a line. One-line-a-record JSON needs none of this:
-`AutoFramer` tells the two apart and gives it to `nss.sources.framing.lines.LineFramer`.
+Pretty-printed objects, several objects on a line, and arrays of objects over any number of lines
+all become one object a line. JSON with one record a line needs none of this: `AutoFramer` tells
+the two apart and leaves the latter to `nss.sources.framing.lines.LineFramer`.
 """
 
 import re
 
 import msgspec
 
-from nss.sources.framing.lines import BOM, Framer, LineFramer, joined
+from nss.sources.framing.lines import BOM, DecidingFramer, Framer, LineFramer, joined
 
 DECIDE_BYTES = 64 << 10
 """`AutoFramer` decides after this much at the latest."""
@@ -30,11 +30,11 @@ _JSON_STARTS = {b"{": {b"", b'"', b"}"}, b"[": {b"", b"{", b"[", b"]"}}
 class JsonFramer:
     """Finds where JSON objects begin and end by their brackets, strings respected.
 
-    Arrays around objects are taken off. What is no object at all comes out as the line it stands
-    on, and an object that is broken (a line feed inside a string, a bracket that closes another
-    kind, an object where none can be) as what there is of it; the next line that begins like an
-    object, not deeper than the broken one, is where records begin again. So broken input always
-    leaves a record that tells of it.
+    Arrays around objects are removed. Text that is no object becomes a record line by line. Of a
+    broken object (a line feed inside a string, a bracket that closes another kind, an object where
+    none may be) the beginning becomes a record, and the next line that begins like an object, not
+    deeper than the broken object, is where records begin again. So broken input always leaves a
+    record that shows it.
     """
 
     def __init__(self, max_record_bytes: int) -> None:
@@ -166,7 +166,7 @@ class JsonFramer:
         return self._break(self._max_bytes + 1, whole_lines=False)
 
     def _break(self, end: int, *, whole_lines: bool = True) -> bool:
-        """Set the bytes up to `end` apart, or the lines before the one that shows the fault."""
+        """Set the bytes up to `end` apart, or the lines before the line that shows the fault."""
         line_end = self._buffer.rfind(b"\n", 0, end + 1) if whole_lines else -1
         end = line_end if line_end > 0 else end
         self._broken = self._one_line(self._buffer[:end])
@@ -198,67 +198,35 @@ class JsonFramer:
         return bytes(value[: self._max_bytes + 1]).replace(b"\n", b" ")
 
 
-class AutoFramer:
-    """Decides by the beginning of the stream whether JSON spans lines; until then, it waits.
+class AutoFramer(DecidingFramer):
+    """Decides whether JSON spans lines.
 
-    `spans_lines` tells what was decided, `None` before. Given by the caller, nothing is decided:
-    a stream that goes on in the middle is framed as it was from its start.
+    `spans_lines` is the decision, `None` before it. A caller that continues in the middle of a
+    stream gives the decision of its start.
     """
 
     def __init__(
         self, max_record_bytes: int, *, spans_lines: bool | None = None, at_start: bool = True
     ) -> None:
+        super().__init__(max_record_bytes)
         self.spans_lines = spans_lines
-        self.records = 0
-        self._max_bytes = max_record_bytes
         self._at_start = at_start
-        self._start = b""
-        self._framer: Framer | None = None
-        if spans_lines is not None:
-            self._framer = self._build(spans_lines=spans_lines)
+        self._framer = self._chosen()
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes fed that belong to no record returned so far."""
-        return len(self._start) if self._framer is None else self._framer.held_bytes
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        self.spans_lines = spans_lines(start, ended=ended)
+        return self._chosen()
 
-    def feed(self, block: bytes) -> bytes:
-        """Return the records that `block` completes."""
-        if self._framer is None:
-            block = self._start + block
-            self.spans_lines = spans_lines(block)
-            if self.spans_lines is None:
-                self._start = block
-                self.records = 0
-                return b""
-            self._start = b""
-            self._framer = self._build(spans_lines=self.spans_lines)
-        data = self._framer.feed(block)
-        self.records = self._framer.records
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is left as the last record, or records if nothing was decided before."""
-        data = b""
-        records = 0
-        if self._framer is None:
-            self.spans_lines = bool(spans_lines(self._start, ended=True))
-            self._framer = self._build(spans_lines=self.spans_lines)
-            data = self._framer.feed(self._start)
-            records = self._framer.records
-            self._start = b""
-        data += self._framer.flush()
-        self.records = records + self._framer.records
-        return data
-
-    def _build(self, *, spans_lines: bool) -> Framer:
-        if spans_lines:
+    def _chosen(self) -> Framer | None:
+        if self.spans_lines is None:
+            return None
+        if self.spans_lines:
             return JsonFramer(self._max_bytes)
         return LineFramer(self._max_bytes, at_start=self._at_start)
 
 
 def spans_lines(start: bytes, *, ended: bool = False) -> bool | None:
-    """Tell whether a stream that begins with `start` holds JSON that isn't one value a line.
+    """Return whether a stream that begins with `start` holds JSON that isn't one value a line.
 
     An array does, even on a line of its own: it may be longer than any record may be. `None`
     means that more bytes are needed; with `ended`, or 64 KiB, there are enough.
@@ -276,11 +244,11 @@ def spans_lines(start: bytes, *, ended: bool = False) -> bool | None:
         return False
     if line.strip() in {b"{", b"["} or _holds_object(line):
         return True
-    return _goes_on(rest.lstrip(_BLANKS), ended=ended, enough=enough)
+    return _continues(rest.lstrip(_BLANKS), ended=ended, enough=enough)
 
 
-def _goes_on(following: bytes, *, ended: bool, enough: bool) -> bool | None:
-    """Tell whether what follows a first line that is no whole value goes on with that value."""
+def _continues(following: bytes, *, ended: bool, enough: bool) -> bool | None:
+    """Return whether what follows an incomplete first line continues its value."""
     if not following and ended:
         return False
     line, line_feed, _ = following.partition(b"\n")

@@ -2,11 +2,12 @@
 
 Every framer takes blocks as they were read, cut anywhere, and returns batch data: records each
 ended by LF, no blank lines. Memory is bounded whatever the input: a record longer than
-`max_record_bytes` comes out cut to one byte more than that, so that the reader can tell, and the
-rest of it is skipped. JSON that isn't one value a line is the matter of `nss.sources.framing.json`.
+`max_record_bytes` is cut to one byte more than that, by which the reader recognises it, and the
+rest of it is skipped. `nss.sources.framing.json` handles JSON that isn't one value a line.
 """
 
 import re
+from abc import ABC, abstractmethod
 from typing import Literal, Protocol
 
 import msgspec
@@ -83,7 +84,7 @@ class LineFramer:
             data = b"".join((self._half, memoryview(block)[:end]))
         else:
             data = block[:end]
-        self._let_go()
+        self._clear()
         data, self.records = self._clean(data)
         if end < len(block):
             self._hold(block[end:])
@@ -99,7 +100,7 @@ class LineFramer:
             self.records = 1
         else:
             data, self.records = self._clean(data)
-        self._let_go()
+        self._clear()
         return data
 
     def _hold(self, half: bytes) -> None:
@@ -111,7 +112,7 @@ class LineFramer:
             del self._half[self._max_bytes + 1 :]
             self._cut = True
 
-    def _let_go(self) -> None:
+    def _clear(self) -> None:
         self.held_bytes = 0
         self._half.clear()
         self._cut = False
@@ -151,7 +152,7 @@ class OctetFramer:
     """Records that are preceded by their length in bytes: `LEN SP MSG` (RFC 6587, 3.4.1).
 
     A line feed inside a message becomes a space. Line feeds between messages, which some senders
-    add and do not count, are passed over.
+    add and do not count, are skipped.
     """
 
     def __init__(self, max_record_bytes: int) -> None:
@@ -192,7 +193,7 @@ class OctetFramer:
         return b""
 
     def _skip(self, at: int) -> int:
-        """Pass over the rest of a message that was cut and over line feeds between messages."""
+        """Skip the rest of a message that was cut, and line feeds between messages."""
         skipped = min(self._skip_bytes, len(self._held) - at)
         self._skip_bytes -= skipped
         at += skipped
@@ -205,14 +206,18 @@ class OctetFramer:
         return _records(line, self._max_bytes)
 
 
-class StreamFramer:
-    """Decides by the beginning of a connection how it is framed; until then, it waits."""
+class DecidingFramer(ABC):
+    """Decides by the beginning of a stream how it is framed, and waits until it can."""
 
     def __init__(self, max_record_bytes: int) -> None:
         self.records = 0
         self._max_bytes = max_record_bytes
         self._start = b""
         self._framer: Framer | None = None
+
+    @abstractmethod
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        """Return the framer of a stream that begins so; `None` if it takes more bytes to decide."""
 
     @property
     def held_bytes(self) -> int:
@@ -223,29 +228,43 @@ class StreamFramer:
         """Return the records that `block` completes; raise `FramingError` on a bad length."""
         if self._framer is None:
             block = self._start + block
-            framing = detect_framing(block, self._max_bytes)
-            if framing is None:
+            self._framer = self._choose(block, ended=False)
+            if self._framer is None:
                 self._start = block
                 return b""
             self._start = b""
-            octet = framing == "octet"
-            self._framer = OctetFramer(self._max_bytes) if octet else LineFramer(self._max_bytes)
         data = self._framer.feed(block)
         self.records = self._framer.records
         return data
 
     def flush(self) -> bytes:
-        """Return what is left as the last record."""
-        if self._framer is None:  # no octet counting, or it would have shown
-            self._framer = LineFramer(self._max_bytes)
-            self._framer.feed(self._start)
-        data = self._framer.flush()
-        self.records = self._framer.records
+        """Return what is left as the last record, or records if nothing was decided before."""
+        data, records = b"", 0
+        if self._framer is None:
+            self._framer = self._choose(self._start, ended=True) or LineFramer(self._max_bytes)
+            data, self._start = self._framer.feed(self._start), b""
+            records = self._framer.records
+        data += self._framer.flush()
+        self.records = records + self._framer.records
         return data
 
 
+class StreamFramer(DecidingFramer):
+    """Decides between octet counting and newline framing."""
+
+    def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
+        if ended:  # octet counting would have been recognised
+            return LineFramer(self._max_bytes)
+        match detect_framing(start, self._max_bytes):
+            case "octet":
+                return OctetFramer(self._max_bytes)
+            case "newline":
+                return LineFramer(self._max_bytes)
+        return None
+
+
 def detect_framing(start: bytes, max_record_bytes: int, *, ended: bool = False) -> Framing | None:
-    """Tell octet counting from newline framing by how a connection begins.
+    """Return the framing of a connection by how it begins.
 
     `None` means that more bytes are needed; with `ended` there are none and it is not returned.
     A number and a space make octet counting only when the number may be a length and the message
@@ -262,7 +281,7 @@ def detect_framing(start: bytes, max_record_bytes: int, *, ended: bool = False) 
 
 
 def _fits(start: bytes, at: int, message_bytes: int, *, ended: bool) -> Framing | None:
-    """Tell whether a message of that length may begin at `at`."""
+    """Return the framing by whether a message of that length may begin at `at`."""
     end = at + message_bytes
     if len(start) > end:
         after = start[end:].lstrip(b"\r\n")[:12]
@@ -279,7 +298,7 @@ def _bad_length(found: bytes) -> str:
 
 
 def _records(line: bytes, max_bytes: int) -> list[bytes]:
-    """Return the records of one line: none when it is blank, several when it is an array."""
+    """Return the records of a line: none when it is blank, several when it is an array."""
     if not line:
         return []
     if line[0] == _ARRAY and len(line) <= max_bytes:
@@ -288,7 +307,7 @@ def _records(line: bytes, max_bytes: int) -> list[bytes]:
 
 
 def _elements(line: bytes) -> list[bytes]:
-    """Return the elements of a JSON array of objects, or the line itself when it is none."""
+    """Return the elements of a JSON array of objects; the line itself when it is something else."""
     try:
         elements = [bytes(raw) for raw in msgspec.json.decode(line, type=list[msgspec.Raw])]
     except (msgspec.DecodeError, RecursionError):

@@ -1,8 +1,8 @@
 """The ASGI application that takes records pushed as Cloud NSS does, and how it answers.
 
-Cloud NSS takes 200 and 204 for accepted, drops a batch on 400, and repeats it on anything else
-for up to an hour. So 400 is only for what can never be unpacked or is no HTTP, and bad records
-in a body that can be are accepted: feeds reject them, each with its reason.
+Cloud NSS takes 200 and 204 as accepted, drops a batch on 400, and repeats it on anything else for
+up to an hour. So 400 is only for what can never be unpacked or is no HTTP. Bad records in a body
+that can be unpacked are accepted: feeds reject them, each with its reason.
 """
 
 import asyncio
@@ -15,57 +15,51 @@ from typing import Any
 
 import orjson
 
+from nss.addresses import host_port
 from nss.batch import Batch
+from nss.config.sources import HttpSourceConfig
 from nss.sources import Accept, events
 from nss.sources.http.auth import Credentials
-from nss.sources.http.batching import Intake, Turn
-from nss.sources.http.body import Body, GoneError, Receive, Refusal
-from nss.sources.http.protocol import MAX_HEAD_BYTES
+from nss.sources.http.batching import BodyBatcher, Turn
+from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive
+from nss.sources.http.connection import MAX_HEAD_BYTES
 from nss.sources.http.unpack import BrokenBodyError, Unpacker, unpacker
-from nss.sources.listening import peer_name
 
 FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
 _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 
-Header = tuple[bytes, bytes]
+HttpHeader = tuple[bytes, bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 """ASGI's way to answer."""
 
 HELD_UP_SECS = 60.0
-"""So long after a request that the spool did not take, the source counts as failing."""
+"""How long after a request that the spool did not take the source counts as failing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushRules:
     """What is asked of a request."""
 
-    path: str
+    settings: HttpSourceConfig
     credentials: Credentials
-    max_record_bytes: int
-    max_body_bytes: int
-    max_decompressed_bytes: int
-    max_requests: int
-    body_secs: float
     accept_secs: float
+    """How long the spool may take to accept a batch."""
     is_full: Callable[[], bool]
     """Whether the spool takes nothing now."""
 
 
 class PushApp:
-    """Answers requests. `fail` is told of an error of the spool, which ends the source."""
+    """Answers requests. An error of the spool is given to `fail`, which ends the source."""
 
     def __init__(
-        self,
-        name: str,
-        rules: PushRules,
-        accept: Accept,
-        fail: Callable[[BaseException], None],
+        self, rules: PushRules, accept: Accept, fail: Callable[[BaseException], None]
     ) -> None:
         self._held_up = ""
         self._held_up_until = 0.0
-        self._name = name
+        self._name = rules.settings.name
         self._rules = rules
+        self._settings = rules.settings
         self._accept = accept
         self._fail = fail
         self._requests = 0
@@ -73,44 +67,44 @@ class PushApp:
 
     @property
     def held_up(self) -> str | None:
-        """Why a request of late was not accepted by the spool, unless one was since then."""
+        """Why the spool did not accept a recent request; `None` once it has accepted another."""
         return self._held_up if time.monotonic() < self._held_up_until else None
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive, self._rules)
+        request = PushRequest(scope, receive, self._rules)
         try:
             await self._answer(request, send)
         except GoneError:
             events.request_broken_off(
                 self._name, request.peer, request.body.received_bytes, request.accepted
             )
-        except asyncio.CancelledError:  # the source is being stopped, whoever waits
+        except asyncio.CancelledError:  # the source is being stopped
             await request.answer(send, HTTPStatus.SERVICE_UNAVAILABLE, {"error": "stopped"})
 
-    async def _answer(self, request: "Request", send: Send) -> None:
+    async def _answer(self, request: "PushRequest", send: Send) -> None:
         try:
             records = await self._take(request)
-        except Refusal as refusal:
+        except HttpRefusal as refusal:
             await self._refuse(request, send, refusal)
             return
         events.request_accepted(self._name)
         self._held_up_until = 0.0
         await request.answer(send, HTTPStatus.OK, {"records": records})
 
-    async def _refuse(self, request: "Request", send: Send, refusal: Refusal) -> None:
+    async def _refuse(self, request: "PushRequest", send: Send, refusal: HttpRefusal) -> None:
         status = refusal.status
         events.request_refused(
-            self._name, request.peer, status.value, refusal.why, request.accepted
+            self._name, request.peer, status.value, refusal.reason, request.accepted
         )
         if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
             await request.body.discard()
-        await request.answer(send, status, {"error": refusal.why}, refusal.headers)
+        await request.answer(send, status, {"error": refusal.reason}, refusal.headers)
 
-    async def _take(self, request: "Request") -> int:
-        """Hand on the records of a request; return how many. Raises `Refusal`, `GoneError`."""
+    async def _take(self, request: "PushRequest") -> int:
+        """Hand on the records of a request; return how many. Raises `HttpRefusal`, `GoneError`."""
         unpack = request.check()
-        if self._requests >= self._rules.max_requests:
+        if self._requests >= self._settings.max_connections:
             raise _busy("too many requests at once")
         if self._rules.is_full():
             raise _busy(FULL)
@@ -120,27 +114,27 @@ class PushApp:
         finally:
             self._requests -= 1
 
-    async def _take_in(self, request: "Request", unpack: Unpacker) -> int:
+    async def _take_in(self, request: "PushRequest", unpack: Unpacker) -> int:
         async def hand_on(data: bytes, records: int) -> None:
             await self._hand_on(Batch(self._name, data, records, connection=request.peer))
             request.accepted += records
 
         turn = Turn(self._queue)
-        intake = Intake(self._rules.max_record_bytes, hand_on, turn)
-        left_bytes = self._rules.max_decompressed_bytes
+        batcher = BodyBatcher(self._settings.max_record_bytes, hand_on, turn)
+        left_bytes = self._settings.max_decompressed_bytes
         try:
             while not request.body.ended:
                 for piece in unpack.unpack(await request.body.read()):
                     left_bytes -= len(piece)
                     if left_bytes < 0:
-                        raise _too_long(self._rules.max_decompressed_bytes, "unpacked")
-                    await intake.take(piece)
+                        raise _too_long(self._settings.max_decompressed_bytes, "unpacked")
+                    await batcher.take(piece)
                     await turn.pause()
             unpack.end()
         except BrokenBodyError:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "the body can't be unpacked") from None
-        await intake.end()
-        return intake.records
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the body can't be unpacked") from None
+        await batcher.end()
+        return batcher.records
 
     async def _hand_on(self, batch: Batch) -> None:
         limit = asyncio.timeout(self._rules.accept_secs)
@@ -156,35 +150,39 @@ class PushApp:
             raise _busy(self._held_up) from None
 
 
-class Request:
+class PushRequest:
     """One request: what its head says, and its body."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive, rules: PushRules) -> None:
-        self.peer = peer_name(scope["client"])
+        self.peer = host_port(*scope["client"][:2])
         self.accepted = 0
-        """Records that are accepted already, so that they come twice if it is repeated."""
-        self.body = Body(receive, max_bytes=rules.max_body_bytes, secs=rules.body_secs)
+        """Records that are accepted already: they come twice if the request is repeated."""
+        self.body = Body(
+            receive, max_bytes=rules.settings.max_body_bytes, secs=rules.settings.body_secs
+        )
         self._rules = rules
         self._scope = scope
 
     def check(self) -> Unpacker:
-        """Return what unpacks the body. Raises `Refusal` for what the head tells already."""
+        """Return what unpacks the body. Raises `HttpRefusal` if the head is reason enough."""
         if sum(len(name) + len(value) for name, value in self._scope["headers"]) > MAX_HEAD_BYTES:
-            raise Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
-        if self._scope["path"] != self._rules.path:
-            raise Refusal(HTTPStatus.NOT_FOUND, "records are taken at another path")
+            raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
+        if self._scope["path"] != self._rules.settings.path:
+            raise HttpRefusal(HTTPStatus.NOT_FOUND, "records are taken at another path")
         if self._scope["method"] != "POST":
-            raise Refusal(
+            raise HttpRefusal(
                 HTTPStatus.METHOD_NOT_ALLOWED, "records are taken by POST", [(b"allow", b"POST")]
             )
         credentials = self._rules.credentials
         if not credentials.admit(self._values(b"authorization")):
             asked = [(b"www-authenticate", challenge) for challenge in credentials.challenges]
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "the credentials are missing or wrong", asked)
+            raise HttpRefusal(
+                HTTPStatus.UNAUTHORIZED, "the credentials are missing or wrong", asked
+            )
         self._check_length()
         unpack = unpacker(b",".join(self._values(b"content-encoding")))
         if unpack is None:
-            raise Refusal(
+            raise HttpRefusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "the content encoding is none of gzip, deflate, zstd and identity, or several",
                 [_ENCODINGS],
@@ -193,27 +191,27 @@ class Request:
 
     @property
     def worth_discarding(self) -> bool:
-        """Whether the body should be read though nobody wants it."""
-        # A sender that asked before sending the body has not sent it, and must not be told to.
+        """Whether to read the body though it is not wanted."""
+        # A sender that asks before it sends the body must not be asked for it now.
         return not self.body.ended and not self._values(b"expect")
 
     async def answer(
         self,
         send: Send,
         status: HTTPStatus,
-        told: dict[str, object],
-        headers: list[Header] | None = None,
+        description: dict[str, object],
+        headers: list[HttpHeader] | None = None,
     ) -> None:
-        """Answer; the connection goes on after a request that was well-formed and read whole."""
-        content = orjson.dumps(told)
+        """Answer; the connection stays open after a well-formed request, read to its end."""
+        content = orjson.dumps(description)
         head = [
             (b"date", email.utils.formatdate(usegmt=True).encode()),
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),
             *(headers or []),
         ]
-        goes_on = status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
-        if not goes_on or not self.body.ended:
+        stays_open = status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+        if not stays_open or not self.body.ended:
             head.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status.value, "headers": head})
         await send({"type": "http.response.body", "body": content})
@@ -222,24 +220,24 @@ class Request:
         codings = self._values(b"transfer-encoding")
         if codings:
             if [coding.strip().lower() for coding in codings] != [b"chunked"]:
-                raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "only chunked is known here")
+                raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, "only chunked is known here")
             return
         lengths = self._values(b"content-length")
         if not lengths:
-            # HTTP/1.0 would take the body to go on to the end of the connection, and lose it.
-            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing")
-        if int(lengths[0]) > self._rules.max_body_bytes:
-            raise _too_long(self._rules.max_body_bytes, "as sent")
+            # In HTTP/1.0 such a body extends to the end of the connection; here it would be lost.
+            raise HttpRefusal(HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing")
+        if int(lengths[0]) > self._rules.settings.max_body_bytes:
+            raise _too_long(self._rules.settings.max_body_bytes, "as sent")
 
     def _values(self, name: bytes) -> list[bytes]:
         return [value for header, value in self._scope["headers"] if header == name]
 
 
-def _too_long(max_bytes: int, form: str) -> Refusal:
-    return Refusal(
+def _too_long(max_bytes: int, form: str) -> HttpRefusal:
+    return HttpRefusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {max_bytes} bytes {form}"
     )
 
 
-def _busy(why: str) -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, why, [_RETRY_AFTER])
+def _busy(reason: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, [_RETRY_AFTER])

@@ -9,7 +9,7 @@ import hmac
 class Credentials:
     """A bearer token, a `USER:PASSWORD`, or both, either of which then admits.
 
-    Only digests are kept, so that no dump shows the secrets and that a comparison takes as long
+    Only digests are kept, so that no dump shows the secrets and a comparison takes the same time
     whatever the lengths are.
     """
 
@@ -21,7 +21,7 @@ class Credentials:
         return "***"
 
     def admit(self, authorizations: list[bytes]) -> bool:
-        """Tell whether the values of a request's `Authorization` headers admit it."""
+        """Return whether the values of a request's `Authorization` headers admit it."""
         if self._token is None and self._basic is None:
             return True
         if len(authorizations) != 1:

@@ -9,9 +9,9 @@ from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
 from nss.sources.framing.lines import Framer, LineFramer
 
 HOLD_BYTES = 2 << 20
-"""So much of a body is held back until its end has come; a longer one goes on as it comes."""
+"""How much of a body is held back until its end has come; a longer body is not held back."""
 
-# Framing so much takes 20 ms at worst, when all of it is tiny arrays or broken objects.
+# Framing this much takes at most 20 ms, when all of it is tiny arrays or broken objects.
 _LINES_STEP_BYTES = 64 << 10
 _JSON_STEP_BYTES = 16 << 10
 _TURN_SECS = 0.005
@@ -23,7 +23,7 @@ HandOn = Callable[[bytes, int], Awaitable[None]]
 class Turn:
     """Interrupts long work so that the event loop can serve the others.
 
-    Works that share `queue` go on one at a time: many at once delay the others no more than one.
+    Work that shares `queue` resumes one at a time: many at once delay the others no more than one.
     """
 
     def __init__(self, queue: asyncio.Lock) -> None:
@@ -31,7 +31,7 @@ class Turn:
         self._since = time.monotonic()
 
     async def pause(self) -> None:
-        """Let the others have their turn if this one has taken some milliseconds."""
+        """Let others have their turn if this one has taken some milliseconds."""
         if time.monotonic() - self._since < _TURN_SECS:
             return
         async with self._queue:
@@ -39,18 +39,17 @@ class Turn:
         self._since = time.monotonic()
 
 
-class Intake:
+class BodyBatcher:
     """Cuts a body into batches of about 1 MiB, in order.
 
-    What the body begins with tells one record a line from JSON that spans lines, for each body
-    anew.
+    The beginning of each body decides whether it has one record a line or JSON that spans lines.
     """
 
     def __init__(self, max_record_bytes: int, hand_on: HandOn, turn: Turn) -> None:
         self.records = 0
         """Records found so far."""
         self.accepted = 0
-        """Records of them that were handed on."""
+        """How many of them were handed on."""
         self._max_record_bytes = max_record_bytes
         self._hand_on = hand_on
         self._turn = turn
@@ -73,7 +72,7 @@ class Intake:
         await self._let_go()
 
     async def _frame(self, *, ended: bool) -> None:
-        block = _one(self._pieces)
+        block = _concatenated(self._pieces)
         self._pieces.clear()
         self._pieces_bytes = 0
         framer = self._framer
@@ -90,7 +89,7 @@ class Intake:
             framed.append(framer.flush())
             records += framer.records
         if records:
-            await self._hold(_one(framed), records)
+            await self._hold(_concatenated(framed), records)
 
     def _choose(self, block: bytes, *, ended: bool) -> Framer:
         whole = ended and len(block) <= DECIDE_BYTES
@@ -106,13 +105,13 @@ class Intake:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        """Hand on what was held back; beyond the limit, nothing is held back any more."""
+        """Hand on what was held back."""
         held, self._held = self._held, []
         for data, records in held:
             await self._hand_on(data, records)
             self.accepted += records
 
 
-def _one(parts: list[bytes]) -> bytes:
+def _concatenated(parts: list[bytes]) -> bytes:
     parts = [part for part in parts if part]
     return parts[0] if len(parts) == 1 else b"".join(parts)

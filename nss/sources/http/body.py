@@ -14,24 +14,24 @@ _DISCARD_BYTES = 16 << 20
 _DISCARD_SECS = 2.0
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer
-    """The request is answered with `status`; `why` is a sentence, made of nothing it brought."""
+class HttpRefusal(Exception):  # noqa: N818 - it is an answer
+    """The request is answered with `status`; `reason` is a sentence that quotes nothing of it."""
 
     def __init__(
-        self, status: HTTPStatus, why: str, headers: list[tuple[bytes, bytes]] | None = None
+        self, status: HTTPStatus, reason: str, headers: list[tuple[bytes, bytes]] | None = None
     ) -> None:
-        super().__init__(why)
+        super().__init__(reason)
         self.status = status
-        self.why = why
+        self.reason = reason
         self.headers = headers or []
 
 
 class GoneError(Exception):
-    """The sender is gone before its request was whole."""
+    """The sender disconnected before its request was complete."""
 
 
 class Body:
-    """What comes in. `secs` is how long it may take, the time not counted in which nobody reads."""
+    """What comes in. `secs` is how long it may take, counted only while it is being read."""
 
     def __init__(self, receive: Receive, *, max_bytes: int, secs: float) -> None:
         self.ended = False
@@ -41,16 +41,16 @@ class Body:
         self._left_secs = secs
 
     async def read(self) -> bytes:
-        """Return what came, waiting for some. Raises `Refusal` and `GoneError`."""
+        """Return what came, waiting for some. Raises `HttpRefusal` and `GoneError`."""
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._left_secs):
                 part = await self._next()
         except TimeoutError:
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body takes too long") from None
+            raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, "the body takes too long") from None
         self._left_secs -= time.monotonic() - begun
         if self.received_bytes > self._max_bytes:
-            raise Refusal(
+            raise HttpRefusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body is longer than {self._max_bytes} bytes as sent",
             )

@@ -14,7 +14,7 @@ PIECE_BYTES = 2 << 20
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 # zstandard has no limit on what one call unpacks. 4 bytes can stand for a block of 128 KiB (RFC
-# 8878, 3.1.1.2), so this many give at most 2 MiB. It costs 0.2 ms for 1 MB of records.
+# 8878, 3.1.1.2), so a slice gives at most 2 MiB. It costs 0.2 ms for 1 MB of records.
 _ZSTD_SLICE_BYTES = 60
 
 _ZSTD_WINDOW_BYTES = 8 << 20
@@ -22,7 +22,7 @@ _ZSTD_WINDOW_BYTES = 8 << 20
 
 
 class BrokenBodyError(Exception):
-    """The body can't be unpacked, and never will be."""
+    """The body can't be unpacked, however often it is sent."""
 
 
 class Unpacker(Protocol):
@@ -38,7 +38,7 @@ class Unpacker(Protocol):
 def unpacker(encoding: bytes) -> Unpacker | None:
     """Return what unpacks a `Content-Encoding`, `None` if nothing does.
 
-    One that was applied on top of another is refused: nobody needs it, and bombs grow by it.
+    Encodings on top of each other are refused: nobody needs them, and bombs grow by them.
     """
     codings = {each.strip().lower() for each in encoding.split(b",")} - {b"", b"identity"}
     if not codings:
@@ -67,7 +67,7 @@ class Plain:
 
 
 class Gzip:
-    """One gzip member or several, one behind the other, with zeros after any of them."""
+    """One gzip member or several in a row, with zeros after any of them."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
@@ -98,7 +98,7 @@ class Gzip:
 
 
 class Deflate:
-    """A zlib stream, as `deflate` means (RFC 9110, 8.4.1.2), or the raw one that some send."""
+    """A zlib stream, as `deflate` means (RFC 9110, 8.4.1.2), or the raw stream that some send."""
 
     def __init__(self) -> None:
         self._start = b""
@@ -124,7 +124,7 @@ class Deflate:
 
 
 class Zstd:
-    """One zstd frame or several, one behind the other."""
+    """One zstd frame or several in a row."""
 
     def __init__(self) -> None:
         self._frames = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
@@ -152,7 +152,7 @@ class Zstd:
 
 
 def _is_zlib(start: bytes) -> bool:
-    """Tell a zlib header by its method, window and check bits (RFC 1950, 2.2)."""
+    """Return whether it is a zlib header, by method, window and check bits (RFC 1950, 2.2)."""
     return start[0] & 0x8F == zlib.DEFLATED and int.from_bytes(start[:2]) % 31 == 0
 
 

@@ -1,13 +1,11 @@
-"""What comes in over one connection, read when wanted: nothing is read ahead of need."""
+"""The receiving side of one connection, read on demand: nothing is read ahead."""
 
 import asyncio
 from enum import Enum
 from typing import cast
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS
-
-CLOSE_SECS = 1.0
-"""How long the peer has to answer the end of a TLS connection."""
+from nss.sources.listening import TLS_CLOSE_SECS
 
 
 class End(Enum):
@@ -19,16 +17,16 @@ class End(Enum):
     STOPPED = "the source was stopped"
 
 
-class Inflow(asyncio.Protocol):
-    """The receiving side of a connection.
+class TcpConnection(asyncio.Protocol):
+    """One connection.
 
-    Only while `read` waits does the socket get read; a peer that sends faster than its records
-    are accepted is held back by TCP itself.
+    The socket is read only while `read` waits; a peer that sends faster than its records are
+    accepted is held back by TCP itself.
     """
 
     def __init__(self) -> None:
         self.end: End | None = None
-        self.why = ""
+        self.reason = ""
         """What broke the connection."""
         self.connected = False
         self._transport: asyncio.Transport | None = None
@@ -41,7 +39,7 @@ class Inflow(asyncio.Protocol):
     async def read(self, idle_secs: float) -> bytes:
         """Return about 1 MiB, or what came in 200 ms; nothing at the end.
 
-        It is an end too when nothing comes for `idle_secs`.
+        When nothing comes for `idle_secs`, that is an end too.
         """
         if not await self._receive(1, idle_secs):
             self._ended(End.SILENT)
@@ -51,8 +49,8 @@ class Inflow(asyncio.Protocol):
         self._size_bytes = 0
         return b"".join(blocks)
 
-    def stop(self) -> None:
-        """Read no further; what came is still returned by `read`."""
+    def shutdown(self) -> None:
+        """Read no further; `read` still returns what has come."""
         self._ended(End.STOPPED)
 
     async def close(self) -> None:
@@ -61,7 +59,7 @@ class Inflow(asyncio.Protocol):
             return
         self._transport.close()
         try:
-            async with asyncio.timeout(CLOSE_SECS):
+            async with asyncio.timeout(TLS_CLOSE_SECS):
                 await self._lost.wait()
         except TimeoutError:
             pass
@@ -69,7 +67,7 @@ class Inflow(asyncio.Protocol):
             self._transport.abort()
 
     async def _receive(self, wanted_bytes: int, wait_secs: float) -> bool:
-        """Wait until so much is there, or the end; return False after `wait_secs`."""
+        """Wait for this many bytes or the end of the input; return False after `wait_secs`."""
         if self._size_bytes >= wanted_bytes or self.end is not None:
             return True
         self._wanted_bytes = wanted_bytes
@@ -104,7 +102,7 @@ class Inflow(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; with TLS, hands have been shaken."""
+        """Take the transport; with TLS, the handshake is done."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.connected = True
 
@@ -122,8 +120,8 @@ class Inflow(asyncio.Protocol):
         self._ended(End.CLOSED)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take it as the end, if it is not known yet."""
+        """Take it as the end, unless there was one before."""
         if exc is not None:
-            self.why = str(exc)
+            self.reason = str(exc)
         self._ended(End.CLOSED if exc is None else End.BROKEN)
         self._lost.set()

@@ -1,4 +1,4 @@
-"""What the spool's writing thread knows beside the tables, to be undone with a transaction."""
+"""What the spool's writing thread knows in addition to the tables; undone with a transaction."""
 
 from dataclasses import dataclass, field, replace
 
@@ -15,9 +15,9 @@ class FeedRow:
     pending: int = 0
     """Records accepted and not passed."""
     oldest_at: float = 0.0
-    """When the first of them was accepted, as far as it was looked up."""
+    """When the first of them was accepted, if that was looked up."""
     registration: int = 0
-    """Which cursor may move it: that of the last registration."""
+    """Which cursor may move it: the last that registered."""
 
     def copy(self) -> "FeedRow":
         """Return a row of the same numbers."""
@@ -26,21 +26,21 @@ class FeedRow:
 
 @dataclass(slots=True)
 class State:
-    """What the store knows beside the tables."""
+    """What the store knows in addition to the tables."""
 
     last_sequence: int = 0
     passed: int = 0
-    """Up to here no feed waits for anything, and the rows say since when."""
+    """Up to here no feed waits for a batch, and the rows say since when."""
     used_bytes: int = 0
     feeds: dict[str, FeedRow] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     """Feeds whose rows differ from the table's."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Records dropped for room in this transaction, by feed."""
+    """Records dropped to make room in this transaction, by feed."""
     registrations: int = 0
     unclaimed: int | None = None
     """The first batch that some feed had yet to pass when the rows of all feeds were lost: the
-    feeds start there. Holds until something new is accepted, since then all feeds are back."""
+    feeds start there. Valid until something new is accepted: by then all feeds are back."""
 
     def copy(self) -> "State":
         """Return a state that does not change with this one."""

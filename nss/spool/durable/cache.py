@@ -8,7 +8,7 @@ from itertools import islice
 from nss.spool import Entry
 
 CACHE_BYTES = 16 << 20
-"""The newest records are kept in memory: a feed that keeps up reads nothing from the disk."""
+"""How many of the newest records stay in memory: a feed that keeps up never reads the disk."""
 
 
 class Cache:
@@ -20,7 +20,7 @@ class Cache:
 
     @property
     def first(self) -> int:
-        """The sequence of the first entry; without any, one that no entry has."""
+        """The sequence of the first entry; without entries, a sequence that none has."""
         return self._entries[0].sequence if self._entries else sys.maxsize
 
     @property
@@ -29,7 +29,7 @@ class Cache:
         return self._entries[-1].sequence if self._entries else 0
 
     def add(self, entry: Entry) -> None:
-        """Add the entry that was accepted last."""
+        """Add the entry accepted last."""
         if self._entries and entry.sequence != self._entries[-1].sequence + 1:
             self._entries.clear()
             self._size_bytes = 0

@@ -1,7 +1,7 @@
-"""The thread that writes: it commits together what waits, and tries again what failed.
+"""The thread that writes: it commits what waits in one transaction, and retries what failed.
 
-Everything is done in the order it was asked for, except that a batch without room lets advances
-and questions pass, since only they make room. What was done is reported once it is committed.
+Everything is done in the order it was asked for, except that a batch without room lets all other
+work pass, since only that makes room. What was done is reported once it is committed.
 """
 
 import sqlite3
@@ -24,24 +24,24 @@ from nss.spool.durable.store import Appended, Store
 from nss.wording import size_text
 
 AGAIN_SECS = 0.5
-"""After an error of the disk, and while space is missing, how soon it is tried again."""
+"""How soon to retry after an error of the disk, and while there is no space."""
 
 IDLE_SECS = 5.0
-"""How often old batches are looked for while nothing else happens."""
+"""How often to look for old batches while nothing else happens."""
 
 CHECKPOINT_BYTES = 32 << 20
-"""When the write-ahead log has grown by so much, it is carried over into the file."""
+"""When the write-ahead log has grown by this much, it is checkpointed."""
 
 COMMIT_BYTES = 128 << 10
-"""Beside its blobs, a transaction is taken to write so much to the write-ahead log."""
+"""What a transaction is assumed to write to the write-ahead log in addition to its blobs."""
 
-PURGE_AGAIN_SECS = 0.02
+PURGE_PAUSE_SECS = 0.02
 """The pause between transactions while there are many old batches to delete."""
 
 _BROKEN = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_CONSTRAINT,  # a number is there twice: the file contradicts itself
+    sqlite3.SQLITE_CONSTRAINT,  # a number occurs twice: the file contradicts itself
 }
 
 _UNSTORABLE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """A batch that wants to be accepted."""
+    """A batch to be accepted."""
 
     batch: Batch
     accepted: Callable[[Appended], None]
@@ -71,8 +71,8 @@ class Work:
 
 
 @dataclass(slots=True)
-class Report:
-    """What came of one transaction; the callbacks are for the thread that asked."""
+class CommitReport:
+    """The result of one transaction; the callbacks are for the thread that asked."""
 
     callbacks: list[Callable[[], None]] = field(default_factory=list)
     last_sequence: int = 0
@@ -88,13 +88,17 @@ class Report:
 
 
 class Committer:
-    """Runs the store in a thread of its own. `tell` gets reports there, and must not block."""
+    """Runs the store in a thread of its own. `report` is called there, and must not block."""
 
     def __init__(
-        self, store: Store, tell: Callable[[Report], None], at: At, again_secs: float = AGAIN_SECS
+        self,
+        store: Store,
+        report: Callable[[CommitReport], None],
+        at: At,
+        again_secs: float = AGAIN_SECS,
     ) -> None:
         self._store = store
-        self._tell = tell
+        self._report = report
         self._at = at
         self._again_secs = again_secs
         self._asked: deque[Append | Work] = deque()
@@ -108,7 +112,7 @@ class Committer:
         self._ended: SpoolError | None = None
         self._last_error: str | None = None
         self._pausing = False
-        """After an error of the disk; without one, whoever asks wakes the thread."""
+        """Whether to wait after an error of the disk; otherwise `ask` wakes the thread."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     def start(self) -> None:
@@ -116,7 +120,7 @@ class Committer:
         self._thread.start()
 
     def ask(self, what: Append | Work) -> None:
-        """Have something done; any thread may ask. When the thread has ended it fails at once."""
+        """Have something done, from any thread. When the committer has ended, it fails at once."""
         with self._changed:
             ended = self._ended
             if ended is None:
@@ -126,7 +130,7 @@ class Committer:
             what.failed(ended)
 
     def stop(self) -> None:
-        """Do what was asked for, if the disk lets it, and end; returns when it has."""
+        """Do what was asked for, if the disk allows it, and end; return once that is done."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -141,7 +145,7 @@ class Committer:
             if self._works:
                 events.stopped_uncommitted(str(self._store.path), str(self._last_error))
             self._checkpoint("TRUNCATE")
-        except BaseException as error:  # noqa: BLE001 - nobody else would hear of it
+        except BaseException as error:  # noqa: BLE001 - nothing else would report it
             ended = self._gave_up(error)
         finally:
             self._end(ended)
@@ -149,23 +153,23 @@ class Committer:
                 self._store.connection.close()
 
     def _gave_up(self, error: BaseException) -> SpoolError:
-        """Let it be known that nothing is written any more. The error's text may quote a record."""
-        why = unplanned(error)
-        events.gave_up(str(self._store.path), why)
+        """Report that nothing is written any more. The error's text may quote a record."""
+        reason = unplanned(error)
+        events.gave_up(str(self._store.path), reason)
         if self._store.connection.in_transaction:
             self._undo(self._saved)
-        self._last_error = f"spool: nothing is written any more: {why} ({self._store.path})"
+        self._last_error = f"spool: nothing is written any more: {reason} ({self._store.path})"
         return SpoolError(self._last_error, tip="start NSS again, and report this as a bug")
 
     def _end(self, ended: SpoolError) -> None:
-        """Fail what was not done; from now on `ask` does."""
+        """Fail what was not done, and whatever is asked for from now on."""
         with self._changed:
             self._ended = ended
             left = [*self._works, *self._appends, *self._asked]
             self._works.clear()
             self._appends.clear()
             self._asked.clear()
-        self._tell(self._report([partial(one.failed, ended) for one in left]))
+        self._report(self._result([partial(request.failed, ended) for request in left]))
 
     def _take(self) -> bool:
         """Wait for something to do; return False to end."""
@@ -173,40 +177,40 @@ class Committer:
             if self._pausing:
                 self._changed.wait_for(lambda: self._stopping, self._again_secs)
             elif not self._asked and not self._stopping:
-                self._changed.wait(self._patience_secs)
+                self._changed.wait(self._wait_secs)
             while self._asked:
-                one = self._asked.popleft()
-                if isinstance(one, Append):
-                    self._appends.append(one)
+                request = self._asked.popleft()
+                if isinstance(request, Append):
+                    self._appends.append(request)
                 else:
-                    self._works.append(one)
+                    self._works.append(request)
             return not self._stopping
 
     @property
-    def _patience_secs(self) -> float:
+    def _wait_secs(self) -> float:
         if self._purging:
-            return PURGE_AGAIN_SECS
+            return PURGE_PAUSE_SECS
         return self._again_secs if self._appends or self._last_error else IDLE_SECS
 
     def _commit(self) -> None:
         """Do what can be done now, and report it."""
-        for one in self._appends:
-            if one.packed is None:
-                one.packed = self._store.pack(one.batch.data)
+        for append in self._appends:
+            if append.packed is None:
+                append.packed = self._store.pack(append.batch.data)
         while not self._finished():
-            continue  # without what was refused
+            continue  # without what failed
 
     def _finished(self, *, accepting: bool = True) -> bool:
         """Do all of it in one transaction; return whether there is nothing more to do now.
 
-        If the disk does not take it, all but new batches: a feed that moves on may make room.
+        If the disk refuses, all but new batches: a feed that advances may make room.
         """
         self._saved = self._store.save()
         try:
             report, left = self._transaction(accepting=accepting)
-        except _Refused as refused:
+        except _WorkFailed as failure:
             self._undo(self._saved)
-            self._refuse(refused)
+            self._remove(failure)
             return False
         except sqlite3.Error as error:
             self._undo(self._saved)
@@ -214,15 +218,15 @@ class Committer:
             return not self._appends or not accepting or self._finished(accepting=False)
         self._appends = left
         self._works.clear()
-        self._tell(report)
+        self._report(report)
         if self._unsaved_bytes > CHECKPOINT_BYTES:
             self._checkpoint("PASSIVE")
         return True
 
-    def _transaction(self, *, accepting: bool) -> tuple[Report, deque[Append]]:
-        """Return what came of it, and the batches that are left.
+    def _transaction(self, *, accepting: bool) -> tuple[CommitReport, deque[Append]]:
+        """Return the result, and the batches that are left.
 
-        Raises `sqlite3.Error` or `_Refused`, after which nothing of it holds.
+        Raises `sqlite3.Error` or `_WorkFailed`; then nothing of it holds.
         """
         store, callbacks = self._store, list[Callable[[], None]]()
         store.connection.execute("BEGIN IMMEDIATE")
@@ -239,7 +243,7 @@ class Committer:
         self._unsaved_bytes += COMMIT_BYTES
         if accepting:
             self._healthy(problem)
-        report = self._report(callbacks)
+        report = self._result(callbacks)
         report.waiting = len(left)
         report.dropped, store.state.dropped = store.state.dropped, {}
         report.passed = {feed: store.state.feeds[feed].passed for feed in report.dropped}
@@ -247,24 +251,24 @@ class Committer:
 
     def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
         """Write the batches that there is room for; return the others, and what is wrong."""
-        left = deque(one for one in self._appends if not one.cancelled)
-        # What was wrong is looked at even when nothing waits: a sender may have given up by now.
+        left = deque(append for append in self._appends if not append.cancelled)
+        # Check for the problem even when nothing waits: a sender may have given up by now.
         if (left or self._last_error is not None) and self._store.lacks_space():
-            least = size_text(self._store.limits.min_free_bytes)
+            least = size_text(self._store.settings.min_free_bytes)
             return left, f"the file system has less than {least} free (spool.min_free_bytes)"
         while left and left[0].packed is not None:
-            one, packed = left[0], left[0].packed
+            append, packed = left[0], left[0].packed
             if not self._store.make_room(len(packed.data)):
                 break
             left.popleft()
             self._unsaved_bytes += len(packed.data)
-            appended = _attempt(one, partial(self._store.append, one.batch, packed))
-            callbacks.append(partial(one.accepted, appended))
+            appended = _attempt(append, partial(self._store.append, append.batch, packed))
+            callbacks.append(partial(append.accepted, appended))
         return left, None
 
-    def _report(self, callbacks: list[Callable[[], None]]) -> Report:
+    def _result(self, callbacks: list[Callable[[], None]]) -> CommitReport:
         state = self._store.state
-        return Report(
+        return CommitReport(
             callbacks,
             last_sequence=state.last_sequence,
             used_bytes=state.used_bytes,
@@ -273,13 +277,13 @@ class Committer:
             last_error=self._last_error,
         )
 
-    def _refuse(self, refused: "_Refused") -> None:
-        """Take out what can't be done, whatever the disk does."""
-        if isinstance(refused.what, Append):
-            self._appends.remove(refused.what)
+    def _remove(self, failure: "_WorkFailed") -> None:
+        """Remove what can't be done, whatever the disk does."""
+        if isinstance(failure.what, Append):
+            self._appends.remove(failure.what)
         else:
-            self._works.remove(refused.what)
-        self._tell(self._report([partial(refused.what.failed, refused.error)]))
+            self._works.remove(failure.what)
+        self._report(self._result([partial(failure.what.failed, failure.error)]))
 
     def _undo(self, saved: Saved) -> None:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
@@ -288,24 +292,24 @@ class Committer:
 
     def _failed(self, error: sqlite3.Error) -> None:
         """Keep everything for another try, unless the file itself is broken."""
-        why = str(error)
+        reason = str(error)
         callbacks = list[Callable[[], None]]()
-        self._last_error = f"spool: can't write: {why} ({self._store.path})"
+        self._last_error = f"spool: can't write: {reason} ({self._store.path})"
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
             schema.suspect(self._store.path)
             broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
-            events.broken(str(self._store.path), why)
-            callbacks += [partial(one.failed, broken) for one in self._works]
-            callbacks += [partial(one.failed, broken) for one in self._appends]
+            events.broken(str(self._store.path), reason)
+            callbacks += [partial(work.failed, broken) for work in self._works]
+            callbacks += [partial(append.failed, broken) for append in self._appends]
             self._works.clear()
             self._appends.clear()
         else:
             self._pausing = True
-            events.cannot_write(str(self._store.path), why)
-        self._tell(self._report(callbacks))
+            events.cannot_write(str(self._store.path), reason)
+        self._report(self._result(callbacks))
 
     def _healthy(self, problem: str | None) -> None:
-        """Tell when writing works again, or why nothing is accepted though it works."""
+        """Report when writing works again, or why nothing is accepted although it works."""
         path = self._store.path
         self._pausing = False
         if problem is not None:
@@ -316,7 +320,7 @@ class Committer:
             events.writes_again(str(path))
 
     def _checkpoint(self, kind: str) -> None:
-        """Carry the log over into the file; if it can't be done now, it is later."""
+        """Checkpoint the write-ahead log; if that fails, a later checkpoint does it."""
         self._at("before checkpoint")
         with suppress(sqlite3.Error):
             self._store.connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
@@ -324,8 +328,8 @@ class Committer:
         self._at("after checkpoint")
 
 
-class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
-    """Something can't be done, which is not the disk's fault."""
+class _WorkFailed(Exception):  # noqa: N818 - it ends a single request
+    """A request can't be carried out, and the disk is not the reason."""
 
     def __init__(self, what: Append | Work, error: Exception) -> None:
         self.what = what
@@ -333,12 +337,12 @@ class _Refused(Exception):  # noqa: N818 - it ends one thing that was asked for
 
 
 def _attempt(what: Append | Work, run: Callable[[], T]) -> T:
-    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_Refused`."""
+    """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_WorkFailed`."""
     try:
         return run()
     except _UNSTORABLE as error:
-        raise _Refused(what, error) from error
+        raise _WorkFailed(what, error) from error
     except sqlite3.Error:
         raise
     except Exception as error:
-        raise _Refused(what, error) from error
+        raise _WorkFailed(what, error) from error

@@ -39,14 +39,14 @@ class Backing(Protocol):
         move: Move,
         undropped: int,
     ) -> None:
-        """Have a move of a cursor committed, of which it knows so many records as dropped."""
+        """Have a move of a cursor committed; it counts `undropped` of its records as dropped."""
 
     def set_aside(self, feed: str, lost: Lost) -> None:
-        """Keep a damaged batch where it holds up nobody."""
+        """Move a damaged batch to where it holds up no feed."""
 
 
 class _Unpassed(NamedTuple):
-    """A batch that was returned and not passed; its records are not held: there may be many."""
+    """A batch that was returned and not passed; without its records, as there may be many."""
 
     sequence: int
     records: int
@@ -55,7 +55,7 @@ class _Unpassed(NamedTuple):
 
 
 class DurableCursor:
-    """Follows the spool from memory while it keeps up, and reads ahead from the file if not."""
+    """Follows the spool from memory while it keeps up, and otherwise reads ahead from the file."""
 
     def __init__(self, spool: Backing, feed: str, sources: frozenset[str], row: FeedRow) -> None:
         self.feed = feed
@@ -63,7 +63,7 @@ class DurableCursor:
         self.accepted_records = row.accepted
         self.pending_records = row.pending
         self.failure: BaseException | None = None
-        """Why nothing can be committed any more."""
+        """What has gone wrong for good; `next` raises it."""
         self._spool = spool
         self._sources = sources
         self._registration = row.registration
@@ -100,7 +100,7 @@ class DurableCursor:
             await self._pass_lost()
 
     async def advance(self, sequence: int, done: Account, rejects: Sequence[Reject] = ()) -> None:
-        """Everything up to and including `sequence` is done with; see the contract."""
+        """Note that everything up to and including `sequence` is done; see the contract."""
         if sequence <= self._passed:
             return
         await self._advance(sequence, done, rejects)
@@ -115,34 +115,34 @@ class DurableCursor:
         """Return whether a batch is for this feed."""
         return entry.batch.source in self._sources and entry.batch.feed in ("", self.feed)
 
-    # What the spool tells.
+    # What the spool reports.
 
     def accept(self, entry: Entry) -> None:
-        """A batch was accepted that this feed takes."""
+        """Note that a batch was accepted that this feed takes."""
         if not self.pending_records:
             self._oldest_at = entry.accepted_at
         self.accepted_records += entry.batch.records
         self.pending_records += entry.batch.records
 
     def accept_again(self, records: int) -> None:
-        """Records were accepted once more, for this feed alone."""
+        """Note that records were accepted once more, for this feed alone."""
         if not self.pending_records:
             self._oldest_at = time.time()
         self.accepted_records += records
         self.pending_records += records
 
     def dropped(self, records: int, passed: int) -> None:
-        """Records up to a sequence were dropped for room."""
+        """Note that records up to a sequence were dropped to make room."""
         self.account.dropped += records
         self.pending_records -= records
         self._dropped = passed
-        for one in self._unpassed:
-            if one.sequence > passed:
-                self._oldest_at = one.accepted_at
+        for batch in self._unpassed:
+            if batch.sequence > passed:
+                self._oldest_at = batch.accepted_at
                 return
 
     def undropped(self, records: int) -> None:
-        """Records that were dropped when they were on their way have come to their end."""
+        """Note that records which were dropped on their way were dealt with after all."""
         self.account.dropped -= records
         self.pending_records += records
 
@@ -165,11 +165,11 @@ class DurableCursor:
                 raise self.failure
         found = self._ahead.popleft()
         if not self._ahead and not spool.holds(self._looked_at + 1):
-            self._start_reading()  # while the batch at hand is worked on
+            self._start_reading()  # while this batch is being worked on
         return found
 
     async def _read(self) -> None:
-        """Wait until something was read, which goes on if the waiting is cancelled."""
+        """Wait until something was read; the reading continues if the wait is cancelled."""
         if self._reading is None:
             self._start_reading()
         reading = self._reading
@@ -186,7 +186,7 @@ class DurableCursor:
                 self._looked_at, self.feed, self._sources
             )
             self._ahead.extend(found)
-        except Exception as error:  # noqa: BLE001 - `next` raises it: nobody may wait for this task
+        except Exception as error:  # noqa: BLE001 - `next` raises it: perhaps nothing awaits this task
             self.failure = error
         finally:
             self._reading = None
@@ -196,9 +196,9 @@ class DurableCursor:
     async def _advance(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
         passed: list[tuple[int, int]] = []
         while self._unpassed and self._unpassed[0].sequence <= sequence:
-            one = self._unpassed.popleft()
-            passed.append((one.sequence, one.records))
-            self._oldest_at = one.accepted_at
+            batch = self._unpassed.popleft()
+            passed.append((batch.sequence, batch.records))
+            self._oldest_at = batch.accepted_at
         if self._unpassed:
             self._oldest_at = self._unpassed[0].accepted_at
         self._passed = sequence
@@ -213,6 +213,6 @@ class DurableCursor:
         """Pass batches that can't be read back, once everything before them is passed."""
         while self._unpassed and (lost := self._unpassed[0].lost) is not None:
             records, batch = lost.batch.records, lost.batch
-            reason = f"batch {lost.sequence} of {records} records is damaged: {lost.why}"
+            reason = f"batch {lost.sequence} of {records} records is damaged: {lost.reason}"
             reject = Reject(batch.source, batch.connection, reason, b"")
             await self._advance(lost.sequence, Account(rejected=records), [reject])

@@ -1,4 +1,4 @@
-"""The rows of feeds: how far each has come, and what became of its records."""
+"""The rows of feeds: how far each feed has come, and what became of its records."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Move:
 
 
 def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
-    """A feed has a cursor at work from now on. Returns its row."""
+    """Note that a feed has a cursor from now on; return its row."""
     state = store.state
     row = state.feeds.get(feed)
     if row is None:
         row = FeedRow(state.horizon - 1)
         state.feeds[feed] = row
-    # Nothing before that was for it, though a source that is new to it may have brought some.
+    # Nothing before that was for it, even if a source that is new to it brought batches.
     row.passed = max(row.passed, state.passed)
     state.registrations += 1
     row.registration = state.registrations
@@ -46,7 +46,7 @@ def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
 
 
 def forget(store: Store, feed: str) -> None:
-    """A feed is gone."""
+    """Delete a feed."""
     store.state.feeds.pop(feed, None)
     store.wanted.pop(feed, None)
     store.state.changed.discard(feed)
@@ -54,10 +54,10 @@ def forget(store: Store, feed: str) -> None:
 
 
 def advance(store: Store, move: Move) -> int | None:
-    """Move a cursor; return how many records of it count as dropped no longer.
+    """Move a cursor; return how many records no longer count as dropped.
 
-    That is those which were let go for room on their way. Returns `None` for a cursor that
-    another one of its feed has taken the place of: what it did counts no more.
+    Those are the records that were dropped to make room while they were on their way. Returns
+    `None` for a cursor that another has replaced: what it did no longer counts.
     """
     row = store.state.feeds.get(move.feed)
     if row is None or row.registration != move.registration:

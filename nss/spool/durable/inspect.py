@@ -1,16 +1,78 @@
-"""The spool's file, looked at from outside without leaving anything beside it."""
+"""A spool's file looked at from outside, whether a service has it open or not."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from nss.errors import InputMissing
 
-def read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that only reads. Raises `sqlite3.Error`.
 
-    Without a write-ahead log nobody has the file open, and SQLite would make one to read it: of
-    root, when root looks, and the service could not open its spool any more.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Sizes and counts; no record."""
+
+    files: dict[str, int]
+    """Bytes of the spool's file and of those beside it, by name."""
+    rows: dict[str, int]
+    """Rows of every table."""
+    form: int
+    """How many migrations the file has seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Records since the spool was made."""
+
+    accepted: int
+    delivered: int
+    """Of all feeds."""
+
+
+def read_contents(path: Path) -> Contents:
+    """Return what a spool holds; every row is counted, which may take long."""
+    files = {file.name: file.stat().st_size for file in path.parent.glob(f"{path.name}*")}
+    with _opened(path) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        rows = {
+            name: _number(connection, f'SELECT count(*) FROM "{name}"')  # noqa: S608 - its own
+            for (name,) in tables.fetchall()
+        }
+        return Contents(files, rows, _number(connection, "PRAGMA user_version"))
+
+
+def read_form(path: Path) -> int:
+    """Return how many migrations a spool has seen."""
+    with _opened(path) as connection:
+        return _number(connection, "PRAGMA user_version")
+
+
+def read_totals(path: Path) -> Totals:
+    """Return how many records a spool has taken and its feeds have delivered."""
+    with _opened(path) as connection:
+        return Totals(
+            _number(connection, "SELECT sum(accepted) FROM sources"),
+            _number(connection, "SELECT sum(delivered) FROM cursors"),
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection that only reads. Raises `InputMissing` for what SQLite refuses.
+
+    Without a write-ahead log nobody has the file open, and SQLite would make one to read it: owned
+    by root, when root looks, and the service could not open its spool any more.
     """
     wal = path.with_name(f"{path.name}-wal")
     mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
-    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise InputMissing(f"spool: can't be read: {error} ({path})") from None
+
+
+def _number(connection: sqlite3.Connection, statement: str) -> int:
+    return int(connection.execute(statement).fetchone()[0] or 0)

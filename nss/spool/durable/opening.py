@@ -1,4 +1,4 @@
-"""Opens the spool's file: one process at a time, whole or mended, in the newest form."""
+"""Opens the spool's file: one process at a time, repaired if need be, in the newest form."""
 
 import fcntl
 import sqlite3
@@ -12,10 +12,11 @@ from nss.spool.durable import schema
 from nss.spool.durable.salvage import finish_salvage, salvage
 from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
+from nss.wording import error_text
 
 CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
-"""Checked at the start; the blobs have checksums of their own and are checked when read, so that
-a large backlog does not hold up the start."""
+"""Checked at the start. The blobs have checksums of their own and are checked when read, so that a
+large backlog does not delay the start."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -24,7 +25,6 @@ _MAGIC = b"SQLite format 3\0"
 class Opened:
     """A file that is open and locked."""
 
-    path: Path
     store: Store
     lock: IO[bytes]
 
@@ -50,18 +50,18 @@ def open_file(store: Store, at: At) -> Opened:
     if not whole:
         lock.close()
         raise _unusable(path, "it is damaged, and so is what was saved of it")
-    return Opened(path, store, lock)
+    return Opened(store, lock)
 
 
 def _lock(path: Path) -> IO[bytes]:
-    """Take the file for this process alone; SQLite would let a second writer in."""
+    """Lock the file for this process; SQLite would let a second writer in."""
     lock_path = path.with_name(f"{path.name}.lock")
     try:
         if not lock_path.exists():
             _check_foreign(path)
         lock = lock_path.open("ab")
     except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
+        raise _unusable(path, error_text(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -74,7 +74,7 @@ def _lock(path: Path) -> IO[bytes]:
 
 
 def _check_foreign(path: Path) -> None:
-    """Refuse a file that no spool ever was: it must not be set aside as a damaged one."""
+    """Refuse a file that never was a spool: it must not be set aside as damaged."""
     if not path.is_file():
         return
     with path.open("rb") as file:
@@ -87,7 +87,7 @@ def _check_foreign(path: Path) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether the tables that everything depends on are sound.
+    """Return whether the tables that everything depends on are intact.
 
     Raises `SpoolError` for a file that is not to be touched.
     """
@@ -99,7 +99,7 @@ def _is_whole(path: Path) -> bool:
         return not is_suspect and (not log.exists() or not log.stat().st_size)
     try:
         with closing(schema.connect_reader(path)) as connection:
-            form = schema.check_form(connection, path)  # a newer one is not ours to mend
+            form = schema.check_form(connection, path)  # a newer form is not ours to repair
             if is_suspect:
                 return False
             if not form:
@@ -118,7 +118,7 @@ def _is_whole(path: Path) -> bool:
 def _load(store: Store, at: At) -> bool:
     """Bring the file to its newest form and have the store take it; return False for a damaged one.
 
-    The file is for nobody else to read.
+    Other users can't read the file.
     """
     path = store.path
     if not path.exists():
@@ -138,8 +138,8 @@ def _load(store: Store, at: At) -> bool:
     return True
 
 
-def _unusable(path: Path, why: str) -> SpoolError:
+def _unusable(path: Path, reason: str) -> SpoolError:
     return SpoolError(
-        f"spool: can't be opened: {why} ({path})",
+        f"spool: can't be opened: {reason} ({path})",
         tip="see that its folder is there, writable for this user and has space",
     )

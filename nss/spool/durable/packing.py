@@ -9,7 +9,7 @@ RAW = 0
 ZSTD = 1
 
 LEVEL = 1
-"""Of all levels the one that costs least; see docs/decisions/spool.md."""
+"""Of all levels the one that costs least; see docs/decisions/2026-11-23-durable-spool.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Batches read back from the spool's file, in a thread beside the one that writes."""
+"""Reads batches back from the spool's file, in a thread next to the writing thread."""
 
 import json
 import sqlite3
@@ -12,10 +12,10 @@ from nss.spool.durable.packing import Damaged, Packed, Packer
 from nss.spool.durable.schema import connect_reader
 
 READ_BYTES = 4 << 20
-"""A read returns about so many bytes of records."""
+"""About how many bytes of records a read returns at most."""
 
 READ_ROWS = 256
-"""And no more batches than this."""
+"""And how many batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Lost:
 
     sequence: int
     batch: Batch
-    """With its records left out."""
+    """Without its records."""
     accepted_at: float
-    why: str
+    reason: str
 
 
-class Reader:
+class BatchReader:
     """Reads for all cursors, one call at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class Reader:
         return found, rows[-1][0] if len(rows) == READ_ROWS else upto
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def _data(self, body: int, data_bytes: int) -> bytes:

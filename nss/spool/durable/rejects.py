@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from nss.spool import REJECT_MAX_BYTES, KeptReject, Reject
 
 OVERHEAD_BYTES = 256
-"""What a reject is charged beside its record."""
+"""What a reject is charged in addition to its record."""
 
 _PAGE_ROWS = 100
 
@@ -30,7 +30,7 @@ class RejectsTable:
         ).fetchone()
 
     def keep(self, feed: str, rejects: Sequence[Reject]) -> None:
-        """Keep rejects; let the oldest go when there are too many."""
+        """Keep rejects; delete the oldest when there are too many."""
         if not rejects:
             return
         now = self._now()
@@ -39,20 +39,20 @@ class RejectsTable:
             "data) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(feed, one.source, one.connection, _storable(one.reason), now),
-                    *(len(one.data), one.data[:REJECT_MAX_BYTES]),
+                    *(feed, reject.source, reject.connection, _storable(reject.reason), now),
+                    *(len(reject.data), reject.data[:REJECT_MAX_BYTES]),
                 )
-                for one in rejects
+                for reject in rejects
             ],
         )
         number, used = self.size
-        used += sum(min(len(one.data), REJECT_MAX_BYTES) + OVERHEAD_BYTES for one in rejects)
+        used += sum(min(len(reject.data), REJECT_MAX_BYTES) + OVERHEAD_BYTES for reject in rejects)
         self.size = (number + len(rejects), used)
         while self.size[0] and self.size[1] > self._max_bytes:
             self._delete_oldest()
 
     def last_number(self) -> int:
-        """Return the number of the newest."""
+        """Return the number of the newest reject."""
         (number,) = self._connection.execute(
             "SELECT coalesce(max(number), 0) FROM rejects"
         ).fetchone()
@@ -77,7 +77,7 @@ class RejectsTable:
         return [_kept(row) for row in rows]
 
     def delete(self, number: int, data_bytes: int) -> None:
-        """Delete one."""
+        """Delete a reject."""
         self._connection.execute("DELETE FROM rejects WHERE number = ?", (number,))
         self.size = (self.size[0] - 1, self.size[1] - data_bytes - OVERHEAD_BYTES)
 
@@ -92,7 +92,7 @@ class RejectsTable:
 
 
 def _storable(reason: str) -> str:
-    """Return a reason without what UTF-8 can't say: it may quote the record."""
+    """Return a reason without what UTF-8 can't encode: it may quote the record."""
     return reason.encode("utf-8", "backslashreplace").decode()
 
 

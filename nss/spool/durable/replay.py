@@ -10,7 +10,7 @@ from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.store import WANTED, Appended, Store, wanted
 
 RETRY_BYTES = 4 * BATCH_MAX_BYTES
-"""About so many bytes of rejects are retried in one transaction, so that none takes long."""
+"""About how many bytes of rejects are retried in a transaction, so that none takes long."""
 
 
 @dataclass(slots=True)
@@ -21,16 +21,16 @@ class Retried:
     last: int = 0
     """The last reject looked at."""
     stay: int = 0
-    """How many could not be retried: they were cut, or nobody takes them now."""
+    """How many could not be retried: they were cut, or no feed takes them now."""
     appended: list[Appended] = field(default_factory=list)
     """What the last step appended."""
     finished: bool = False
 
 
 def replay(store: Store, feed: str, since: float, until: float) -> int:
-    """Write batches that were on their way in a time once more, if a feed has passed them.
+    """Write batches once more that were on their way between two times, if the feed passed them.
 
-    That is, accepted before its end, and not passed by all feeds before it began.
+    They were accepted before `until` and not passed by all feeds before `since`.
 
     Returns how many records. Raises `SpoolError` when the feed is gone.
     """
@@ -62,28 +62,28 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
     )
     store.take(feed, state.last_sequence + 1, records)
     state.last_sequence += batches
-    state.used_bytes += batches * store.limits.overhead_bytes
+    state.used_bytes += batches * store.overhead_bytes
     return int(records)
 
 
 def retry_rejects(store: Store, retried: Retried, upto: int) -> Retried:
-    """Append some rejected records anew, each for its feed alone; those up to a number.
+    """Append some rejected records up to a number again, each for its feed alone.
 
     Returns how far it came, for the next step.
     """
     step = Retried(retried.feed, retried.last, retried.stay)
     size = 0
     while size < RETRY_BYTES:
-        rows = [one for one in store.rejects.after(step.last, step.feed) if one.number <= upto]
+        rows = [kept for kept in store.rejects.after(step.last, step.feed) if kept.number <= upto]
         if not rows:
             step.finished = True
             break
         step.last = rows[-1].number
-        again = [one for one in rows if _can_retry(store, one)]
+        again = [kept for kept in rows if _can_retry(store, kept)]
         step.stay += len(rows) - len(again)
-        size += sum(len(one.reject.data) + OVERHEAD_BYTES for one in rows)
-        for place, ones in groupby(again, _place):
-            step.appended.append(_append_again(store, *place, list(ones)))
+        size += sum(len(kept.reject.data) + OVERHEAD_BYTES for kept in rows)
+        for place, group in groupby(again, _place):
+            step.appended.append(_append_again(store, *place, list(group)))
     return step
 
 
@@ -97,10 +97,10 @@ def _can_retry(store: Store, kept: KeptReject) -> bool:
 
 
 def _append_again(
-    store: Store, feed: str, source: str, connection: str, kept: Sequence[KeptReject]
+    store: Store, feed: str, source: str, connection: str, rejects: Sequence[KeptReject]
 ) -> Appended:
-    data = b"".join(one.reject.data + b"\n" for one in kept)
-    for one in kept:
-        store.rejects.delete(one.number, len(one.reject.data))
-    batch = Batch(source, data, len(kept), connection=connection, feed=feed)
+    data = b"".join(kept.reject.data + b"\n" for kept in rejects)
+    for kept in rejects:
+        store.rejects.delete(kept.number, len(kept.reject.data))
+    batch = Batch(source, data, len(rejects), connection=connection, feed=feed)
     return store.append(batch, store.pack(data))

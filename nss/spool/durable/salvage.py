@@ -1,8 +1,8 @@
 """Saves what is readable out of a damaged spool file into a new one.
 
 The new file is written as `NAME.salvaging` and called `NAME.salvaged` once it is complete; then
-the damaged one is moved to `NAME.damaged-TIME`, for people to look at, and the new one takes its
-place. Killed anywhere, the next start begins anew or finishes.
+the damaged file is moved to `NAME.damaged-TIME`, for people to look at, and the new file takes its
+place. If the process is killed anywhere, the next start begins anew or finishes.
 """
 
 import os
@@ -18,10 +18,10 @@ from typing import Any
 from nss.spool.durable import events, schema
 
 MAX_FAILURES = 20_000
-"""So many reads may fail before the rest of a table is given up."""
+"""How many reads may fail before the rest of a table is given up."""
 
 GAP = 1 << 40
-"""When it can't be known how far the sequences had come, they go on so much later."""
+"""How far sequences jump ahead when the last one is unknown."""
 
 _SUFFIXES = ("", "-wal", "-shm")
 _LAST_NUMBER = (1 << 63) - 1
@@ -29,17 +29,17 @@ _BATCHES_BETWEEN_COMMITS = 100
 
 
 @dataclass(slots=True)
-class Saved:
-    """What came of a salvage."""
+class Salvaged:
+    """The result of a salvage."""
 
     records: dict[int, int] = field(default_factory=dict)
-    """Those of each batch whose row could be read."""
+    """The records of each batch whose row could be read."""
     lost: set[int] = field(default_factory=set)
     """Sequences whose records are known to be lost, or have no row."""
 
 
 def salvage(path: Path) -> None:
-    """Put a new file in the place of a damaged one, with all that can be read of it."""
+    """Replace a damaged file by a new one, with all that can be read of it."""
     new_path = path.with_name(f"{path.name}.salvaging")
     for suffix in _SUFFIXES:
         new_path.with_name(new_path.name + suffix).unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def salvage(path: Path) -> None:
 
 
 def finish_salvage(path: Path) -> Path | None:
-    """Put a file that was salvaged in its place, if there is one; return where the old one is."""
+    """Put a salvaged file in place, if there is one; return where the damaged file is now."""
     complete = _complete(path)
     if not complete.exists():
         return None
@@ -96,9 +96,9 @@ class _Salvage:
     def __init__(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         self._old = old
         self._new = new
-        self._saved = Saved()
+        self._saved = Salvaged()
 
-    def run(self) -> Saved:
+    def run(self) -> Salvaged:
         """Copy what can be read."""
         self._new.execute("BEGIN IMMEDIATE")
         for table in ("sources", "cursors"):
@@ -110,7 +110,7 @@ class _Salvage:
                 self._insert(table, row)
         bodies = self._copy_batches()
         self._keep_strays(bodies)
-        self._go_on()
+        self._continue_sequences()
         self._new.execute("COMMIT")
         return self._saved
 
@@ -133,7 +133,7 @@ class _Salvage:
         return bodies
 
     def _copy_body(self, body: int) -> bool:
-        """Copy the records of a batch if they are sound."""
+        """Copy the records of a batch if they are intact."""
         row = self._body(body)
         sound = row is not None and isinstance(row[3], bytes) and zlib.crc32(row[3]) == row[2]
         return row is not None and sound and self._insert("bodies", row)
@@ -145,18 +145,18 @@ class _Salvage:
         return None
 
     def _keep_strays(self, bodies: set[int]) -> None:
-        """Keep records whose row is lost with the damaged ones: nobody knows whose they are."""
+        """Keep records whose row is lost among the damaged: their source is unknown."""
         for (body,) in self._scan("bodies", "body"):
             if body in bodies:
                 continue
             self._saved.lost.add(int(body))
             row = self._body(body)
             data = row[3] if row is not None and isinstance(row[3], bytes) else None
-            why = "its row in batches can't be read"
-            self._insert("damaged", (body, "", "", 0, time.time(), why, data))
+            reason = "its row in batches can't be read"
+            self._insert("damaged", (body, "", "", 0, time.time(), reason, data))
 
-    def _go_on(self) -> None:
-        """No sequence is ever used again: cursors have passed those up to theirs."""
+    def _continue_sequences(self) -> None:
+        """Make sure that no sequence is reused: cursors would take it for passed."""
         known = [*self._saved.records, *self._saved.lost]
         (passed,) = self._new.execute("SELECT max(passed) FROM cursors").fetchone()
         last = max(*known, passed or 0, 0)
@@ -173,7 +173,7 @@ class _Salvage:
     def _scan(self, table: str, columns: str = "*") -> Iterator["_Row"]:
         """Yield all rows that can be read, in the order of their number, the first column.
 
-        Where reading fails, the rest is halved until what can't be read is told from the rest.
+        Where reading fails, the range is halved until the unreadable rows are isolated.
         """
         number = {"batches": "sequence", "damaged": "sequence", "bodies": "body"}.get(
             table, "number"
@@ -205,7 +205,7 @@ class _Salvage:
         return True
 
 
-# SQLite's own types, but which one of them a damaged row has in a column is anybody's guess.
+# SQLite's own types; a damaged row may have any of them in any column.
 _Row = tuple[Any, ...]
 
 

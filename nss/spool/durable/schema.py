@@ -19,18 +19,18 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   passed_at       time when no feed waited for it any more; NULL until then
 
 `sources`  one row a source that ever had a batch accepted
-  position        where it goes on, in its own words; NULL if it can't go back
+  position        where it continues, in its own format; NULL if it can't go back
   accepted        records accepted, ever
 
 `cursors`  one row a feed
-  passed          everything up to this sequence is done with
+  passed          everything up to this sequence is done
   accepted        records accepted for the feed, ever
   delivered, filtered, rejected, dropped, shortened, unpacked    what became of them
 
   accepted + unpacked = delivered + filtered + rejected + dropped + the records of the batches
-  behind `passed` that the feed takes
+  after `passed` that the feed takes
 
-`rejects`  one row a record that a feed will never deliver as it is, the oldest deleted first
+`rejects`  one row for each record that a feed will never deliver as it is; the oldest go first
   number          1, 2, 3, ...
   feed, source, connection, reason, rejected_at
   record_bytes    its size
@@ -40,7 +40,7 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   sequence, source, connection, records, found_at, why
   data            the blob, if it could be read at all
 
-Types are checked: the check at the start then also finds rows that make no sense.
+Types are checked, so that the check at the start also finds rows that make no sense.
 
 `PRAGMA user_version` is the number of migrations the file has been through, and
 `PRAGMA application_id` is "NSSq". A batch, its source's position and the accepted count of every
@@ -60,7 +60,7 @@ PAGE_BYTES = 16 * 1024
 """A batch of 1 MiB shrinks to about 80 KiB, which are few pages of this size."""
 
 MAX_WAL_PAGES = 4096
-"""The write-ahead log is carried over at so many pages, unless that was done before."""
+"""At how many pages SQLite itself checkpoints the write-ahead log."""
 
 MIGRATIONS: Sequence[str] = (
     """
@@ -137,7 +137,7 @@ _NOT_THE_FILE = {
 }
 
 At = Callable[[str], None]
-"""Called at points where a crash would be interesting, with the point's name (tests)."""
+"""Called at points where tests crash the process, with the point's name."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -149,7 +149,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is a table
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # The committer chooses the moment; this is for logs that grow faster than it thinks.
+        # The committer chooses the moment; this is for logs that grow faster than it assumes.
         connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_WAL_PAGES}")
         connection.execute("PRAGMA secure_delete = OFF")  # on in Debian: it writes zeros
         connection.execute("PRAGMA cache_size = -8192")
@@ -160,7 +160,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Return a connection that only reads, beside the one that writes."""
+    """Return a connection that only reads, next to the one that writes."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.text_factory = _text
@@ -170,19 +170,19 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error at the start says that the file is damaged.
 
-    All but what the system or another process can be at fault for: the statements are ours.
+    That is any error that neither the system nor another process can cause.
     """
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF not in _NOT_THE_FILE
 
 
 def suspect(path: Path) -> None:
-    """Remember beside the file that it is broken: the next start saves what is readable."""
+    """Leave a mark that the file is broken: the next start saves what is readable."""
     with contextlib.suppress(OSError):
         suspect_mark(path).touch()
 
 
 def suspect_mark(path: Path) -> Path:
-    """Return the file that is there when a spool is known to be broken."""
+    """Return the file that marks a spool as broken."""
     return path.with_name(f"{path.name}.suspect")
 
 
@@ -226,5 +226,5 @@ def check_form(connection: sqlite3.Connection, path: Path, known: int = len(MIGR
 
 
 def _text(data: bytes) -> str:
-    """Text as it is in the file; damaged text must not stop anybody from reading on."""
+    """Return text as it is in the file; damaged text must not stop the reading."""
     return data.decode("utf-8", "replace")

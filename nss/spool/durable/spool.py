@@ -1,7 +1,7 @@
 """The spool on disk, as the event loop sees it; `nss.spool.durable.schema` describes the file.
 
-All writing is done by one thread (`Committer`), which groups what waits into one transaction; all
-reading of what is not in memory any more by another (`Reader`). What the thread has committed is
+All writing is done by one thread (`Committer`), which groups what waits into one transaction; what
+is no longer in memory is read by another (`BatchReader`). What the committer has committed is
 reported back in order, and only the event loop's thread touches what is kept here.
 """
 
@@ -16,25 +16,26 @@ from pathlib import Path
 from typing import Self, TypeVar, cast
 
 from nss.batch import Batch
+from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry, KeptReject, SpoolError
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
-from nss.spool.durable.committer import AGAIN_SECS, Append, Committer, Report, Work
+from nss.spool.durable.committer import AGAIN_SECS, Append, CommitReport, Committer, Work
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.opening import Opened, open_file
-from nss.spool.durable.reader import Lost, Reader
+from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.schema import At, suspect
-from nss.spool.durable.store import Appended, Limits, Store, free_bytes
+from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
-"""So many bytes of records wait for the committer; beyond, `append` waits before it asks."""
+"""How many bytes of records may wait for the committer; beyond, `append` waits before it asks."""
 
 UNSAVED_BYTES = 8 << 20
-"""So many bytes of rejects wait for the committer; beyond, `advance` waits."""
+"""How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
 
 T = TypeVar("T")
 
@@ -44,17 +45,19 @@ class DurableSpool:
 
     durable = True
 
-    def __init__(self, opened: Opened, limits: Limits, at: At, again_secs: float) -> None:
-        self.path = opened.path
-        self.max_bytes = limits.max_bytes
+    def __init__(
+        self, settings: DurableSpoolConfig, opened: Opened, at: At, again_secs: float
+    ) -> None:
+        self.path = settings.path
+        self.max_bytes = settings.max_bytes
         self.last_error: str | None = None
         self.used_bytes = opened.store.state.used_bytes
         self.kept_rejects = opened.store.rejects.size[0]
         self.last_sequence = opened.store.state.last_sequence
         self.sealed = False
-        self._replays = limits.replay_secs > 0
+        self._replays = settings.replay_minutes > 0
         self._closed = asyncio.Event()
-        self._changed = Bell()
+        self._changed = Signal()
         self._lock = opened.lock
         self._again_secs = again_secs
         self._loop = asyncio.get_running_loop()
@@ -65,33 +68,35 @@ class DurableSpool:
         self._turn = asyncio.Lock()
         self._inflight_bytes = 0
         self._unsaved_bytes = 0
-        self._settled = Bell()
+        self._settled = Signal()
         self._waiting = 0
-        self._reader = Reader(opened.path)
+        self._reader = BatchReader(settings.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
-        self._committer = Committer(opened.store, self._tell, at, again_secs)
+        self._committer = Committer(opened.store, self._deliver, at, again_secs)
         self._committer.start()
 
     @classmethod
     async def open(
         cls,
-        path: Path,
-        limits: Limits,
+        settings: DurableSpoolConfig,
         *,
         now: Callable[[], float] = time.time,
         free_bytes: Callable[[Path], int] = free_bytes,
+        overhead_bytes: int = 256,
         at: At = lambda _point: None,
         again_secs: float = AGAIN_SECS,
     ) -> Self:
         """Open or make the file. Raises `SpoolError`.
 
-        `now` gives seconds since the epoch, `free_bytes` what the file system of a folder has,
-        `again_secs` is how soon what failed is tried again, and `at` is a seam for crash tests.
+        `now` returns seconds since the epoch, `free_bytes` what the file system of a folder has
+        free. A batch is charged `overhead_bytes` in addition to its blob. What failed is tried
+        again after `again_secs`. `at` is a seam for crash tests.
         """
+        store = Store(settings, now=now, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
         opened = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: open_file(Store(path, limits, now, free_bytes), at)
+            None, lambda: open_file(store, at)
         )
-        return cls(opened, limits, at, again_secs)
+        return cls(settings, opened, at, again_secs)
 
     # The contract of a spool.
 
@@ -100,7 +105,7 @@ class DurableSpool:
         size = len(batch.data)
         async with self._turn:
             while self._inflight_bytes and self._inflight_bytes + size > INFLIGHT_BYTES:
-                await self._settled.rung()
+                await self._settled.wait()
             self._inflight_bytes += size
         future: asyncio.Future[int] = self._loop.create_future()
         future.add_done_callback(partial(self._landed, size))
@@ -129,7 +134,7 @@ class DurableSpool:
         return taken[0]
 
     async def forget(self, feed: str) -> None:
-        """A feed is gone from the configuration: it no longer holds batches back."""
+        """Remove a feed that is no longer configured; see the contract."""
 
         def gone(_: None) -> None:
             self._cursors.pop(feed, None)
@@ -139,7 +144,9 @@ class DurableSpool:
 
     def feeds(self) -> dict[str, int]:
         """Return the feeds known, each with its pending records."""
-        return self._known | {name: one.pending_records for name, one in self._cursors.items()}
+        return self._known | {
+            name: cursor.pending_records for name, cursor in self._cursors.items()
+        }
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have `feed` deliver again what was accepted between two times; see the contract."""
@@ -163,38 +170,38 @@ class DurableSpool:
         """Have rejected records go through their feeds once more; see the contract."""
 
         def appended(step: Retried) -> None:
-            for one in step.appended:
-                self._take_over(one)
+            for batch in step.appended:
+                self._take_over(batch)
 
         upto = await self._do(lambda store: store.rejects.last_number())
         records, step = 0, Retried(feed)
         while not step.finished:
             work = partial(replay.retry_rejects, retried=step, upto=upto)
             step = await self._do(work, appended)
-            records += sum(one.entry.batch.records for one in step.appended)
+            records += sum(batch.entry.batch.records for batch in step.appended)
         return records, step.stay
 
     def seal(self) -> None:
-        """No more batches will come; cursors end after the last one."""
+        """Expect no more batches: cursors end after the last."""
         self.sealed = True
-        self._changed.ring()
+        self._changed.notify()
 
     async def close(self) -> None:
-        """Commit what is left to commit and let go of the file.
+        """Commit what is left to commit, and close the file.
 
-        Whoever still waits for something gets a `SpoolError`.
+        What still waits for something gets a `SpoolError`.
         """
         if self._closed.is_set():
             return
         self._closed.set()
         await self._loop.run_in_executor(self._reading, self._reader.close)
-        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it tidies up
+        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it cleans up
         self._reading.shutdown(wait=False)
         self._lock.close()
         self._broken(self._closed_error())
 
     async def settle(self) -> None:
-        """Wait until all that was asked for is committed and told."""
+        """Wait until all that was asked for is committed and reported."""
         await self._do(lambda _: None)
 
     @property
@@ -206,7 +213,7 @@ class DurableSpool:
 
     async def accepted_more(self) -> None:
         """Wait until something was accepted, dropped or sealed."""
-        await self._changed.rung()
+        await self._changed.wait()
 
     def cached(self, after: int, cursor: DurableCursor) -> Entry | None:
         """Return the first entry after a sequence that a cursor wants, if it is in memory."""
@@ -240,13 +247,13 @@ class DurableSpool:
         raise self._closed_error()
 
     async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
-        """Have a move of a cursor committed; waits only while too much waits for that."""
-        size = sum(len(one.data) + OVERHEAD_BYTES for one in move.rejects)
+        """Have a move of a cursor committed; wait only while too much waits for that."""
+        size = sum(len(reject.data) + OVERHEAD_BYTES for reject in move.rejects)
         self._unsaved_bytes += size
 
         def settled() -> None:
             self._unsaved_bytes -= size
-            self._settled.ring()
+            self._settled.notify()
 
         def advanced(counted: object) -> None:
             settled()
@@ -259,23 +266,23 @@ class DurableSpool:
 
         self._committer.ask(Work(lambda store: feed_rows.advance(store, move), advanced, failed))
         while self._unsaved_bytes > UNSAVED_BYTES:
-            await self._settled.rung()
+            await self._settled.wait()
 
     def set_aside(self, feed: str, lost: Lost) -> None:
-        """Keep a damaged batch where it holds up nobody."""
-        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.why)
+        """Move a damaged batch to where it holds up no feed."""
+        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.reason)
         self._committer.ask(
-            Work(lambda store: store.set_aside(lost.sequence, lost.why), _nothing, self._broken)
+            Work(lambda store: store.set_aside(lost.sequence, lost.reason), _nothing, self._broken)
         )
 
     # What the committer reports.
 
-    def _tell(self, report: Report) -> None:
+    def _deliver(self, report: CommitReport) -> None:
         """Hand a report to the event loop; called by the committer's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._heard, report)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits any more
+            self._loop.call_soon_threadsafe(self._received, report)
 
-    def _heard(self, report: Report) -> None:
+    def _received(self, report: CommitReport) -> None:
         for callback in report.callbacks:
             callback()
         self.last_sequence = report.last_sequence
@@ -288,7 +295,7 @@ class DurableSpool:
             if feed in self._cursors:
                 self._cursors[feed].dropped(records, report.passed[feed])
         if report.callbacks or report.dropped:
-            self._changed.ring()
+            self._changed.notify()
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
         self._take_over(appended)
@@ -305,13 +312,13 @@ class DurableSpool:
 
     def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
         self._inflight_bytes -= data_bytes
-        self._settled.ring()
+        self._settled.notify()
 
     def _broken(self, error: BaseException) -> None:
-        """Work that nobody waits for could not be done: the next to ask is told."""
+        """Note that work which nobody awaits has failed: the cursors raise it from now on."""
         for cursor in self._cursors.values():
             cursor.failure = error
-        self._changed.ring()
+        self._changed.notify()
 
     def _closed_error(self) -> SpoolError:
         return SpoolError(f"spool: it is closed ({self.path})")
@@ -332,19 +339,19 @@ class DurableSpool:
         return await future
 
 
-class Bell:
-    """Wakes everybody who waits for it."""
+class Signal:
+    """Wakes all that wait for it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
-        """Wake them."""
+    def notify(self) -> None:
+        """Wake all that wait now."""
         event, self._event = self._event, asyncio.Event()
         event.set()
 
-    async def rung(self) -> None:
-        """Wait for the next ring."""
+    async def wait(self) -> None:
+        """Wait for the next `notify`."""
         await self._event.wait()
 
 

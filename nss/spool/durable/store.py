@@ -1,6 +1,6 @@
 """The spool's tables and what is done with them; for one thread, inside of transactions.
 
-What the store knows beside the tables is put back with `restore` when a transaction fails.
+What the store knows in addition to the tables is reset with `restore` when a transaction fails.
 """
 
 import json
@@ -11,37 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nss.batch import Account, Batch
+from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
 from nss.spool.durable.packing import Packed, Packer
 from nss.spool.durable.rejects import RejectsTable
 
 PURGE_ROWS = 64
-"""So many batches are deleted in one transaction, so that none takes long."""
+"""How many batches are deleted in a transaction, so that none takes long."""
 
 MAX_DAMAGED = 100
-"""So many damaged batches are kept, the newest."""
+"""How many damaged batches are kept: the newest."""
 
 VACUUM_PAGES = 256
-"""So many free pages are given back in one transaction."""
+"""How many free pages are given back in a transaction."""
 
 VACUUM_MIN_BYTES = 64 << 20
 
 WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
 """The batches that a feed takes; with what `wanted` returns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the spool may hold, and for how long."""
-
-    max_bytes: int
-    min_free_bytes: int = 0
-    drop_oldest: bool = False
-    replay_secs: float = 0.0
-    rejects_max_bytes: int = 64 << 20
-    overhead_bytes: int = 256
-    """What a batch is charged beside its blob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +41,28 @@ class Appended:
 
 
 class Store:
-    """The tables. `now` gives seconds since the epoch; `free_bytes` what the file system has."""
+    """The tables.
+
+    `now` returns seconds since the epoch, `free_bytes` what the file system of a folder has free.
+    A batch is charged `overhead_bytes` in addition to its blob.
+    """
 
     def __init__(
         self,
-        path: Path,
-        limits: Limits,
+        settings: DurableSpoolConfig,
+        *,
         now: Callable[[], float],
         free_bytes: Callable[[Path], int],
+        overhead_bytes: int,
     ) -> None:
-        self.path = path
-        self.limits = limits
+        self.path = settings.path
+        self.settings = settings
+        self.overhead_bytes = overhead_bytes
         self.state = State()
         self.connection: sqlite3.Connection
         self.rejects: RejectsTable
         self.wanted: dict[str, frozenset[str]] = {}
-        """The sources of each feed that has a cursor at work."""
+        """The sources of each feed that has a cursor."""
         self.now = now
         self._free_bytes = free_bytes
         self._packer = Packer()
@@ -87,13 +81,12 @@ class Store:
         (state.passed,) = connection.execute(
             "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
         ).fetchone()
-        overhead = self.limits.overhead_bytes
         (state.used_bytes,) = connection.execute(
             "SELECT coalesce(sum(size), 0) + (SELECT count(*) FROM batches) * ? "
             "FROM (SELECT max(stored_bytes) AS size FROM batches GROUP BY body)",
-            (overhead,),
+            (self.overhead_bytes,),
         ).fetchone()
-        self.rejects = RejectsTable(connection, self.limits.rejects_max_bytes, self.now)
+        self.rejects = RejectsTable(connection, self.settings.rejects_max_bytes, self.now)
         for feed, passed, accepted, *numbers in connection.execute(
             "SELECT feed, passed, accepted, delivered, filtered, rejected, dropped, shortened, "
             "unpacked FROM cursors"
@@ -108,7 +101,7 @@ class Store:
         self.state = state
 
     def positions(self) -> dict[str, str]:
-        """Return where each source goes on."""
+        """Return where each source continues."""
         return dict(
             self.connection.execute(
                 "SELECT name, position FROM sources WHERE position IS NOT NULL"
@@ -122,28 +115,28 @@ class Store:
         return self._packer.pack(data)
 
     def make_room(self, stored_bytes: int) -> bool:
-        """Delete what nobody waits for, as far as needed; return whether there is room.
+        """Delete what no feed waits for, as far as needed; return whether there is room.
 
-        A batch larger than all fits alone. With `drop_oldest` there always is room.
+        A batch larger than the limit fits alone. With `drop_oldest` there always is room.
         """
-        need = stored_bytes + self.limits.overhead_bytes
+        need = stored_bytes + self.overhead_bytes
         while not self._fits(need):
             if not self._delete_oldest() and not self._drop_oldest():
                 return False
         return True
 
     def lacks_space(self) -> bool:
-        """Return whether the file system has less free than it should have left.
+        """Return whether the file system has less free than it must have.
 
-        As with `make_room`, what nobody waits for goes first, and more with `drop_oldest`.
+        As with `make_room`, what no feed waits for is deleted first, and more with `drop_oldest`.
         """
-        if not self.limits.min_free_bytes:
+        if not self.settings.min_free_bytes:
             return False
         outside = self._free_bytes(self.path.parent)
-        if outside + self._free_inside() + self.state.used_bytes < self.limits.min_free_bytes:
-            return True  # it is others who fill the disk: nothing of ours could make up for it
-        # Pages that are free inside of the file can be written without growing it.
-        while outside + self._free_inside() < self.limits.min_free_bytes:
+        if outside + self._free_inside() + self.state.used_bytes < self.settings.min_free_bytes:
+            return True  # others fill the disk: deleting all of ours would not help
+        # Free pages inside of the file can be written without growing it.
+        while outside + self._free_inside() < self.settings.min_free_bytes:
             if not self._delete_oldest() and not self._drop_oldest():
                 return True
         return False
@@ -169,7 +162,7 @@ class Store:
                 *(len(batch.data), size, accepted_at, sequence),
             ),
         )
-        state.used_bytes += size + self.limits.overhead_bytes
+        state.used_bytes += size + self.overhead_bytes
         state.unclaimed = None
         if not batch.feed:
             self._note_source(batch)
@@ -183,10 +176,10 @@ class Store:
         return Appended(Entry(sequence, batch, accepted_at), takers)
 
     def take(self, feed: str, sequence: int, records: int) -> None:
-        """Records were accepted for a feed, the first of them with this sequence."""
+        """Note that records were accepted for a feed, the first of them with this sequence."""
         row = self.state.feeds[feed]
         if not row.pending:
-            row.passed = sequence - 1  # it takes nothing of what lies between
+            row.passed = sequence - 1  # it takes nothing in between
         row.accepted += records
         row.pending += records
         self.state.changed.add(feed)
@@ -200,7 +193,7 @@ class Store:
         )
 
     def purge(self) -> bool:
-        """Delete batches that no feed has waited for since longer than replays may reach.
+        """Delete batches that all feeds passed before the time that replays may reach back to.
 
         Returns whether there may be more of them.
         """
@@ -212,7 +205,7 @@ class Store:
                 (self.now(), self.state.passed, passed),
             )
             self.state.passed = passed
-        before = self.now() - self.limits.replay_secs
+        before = self.now() - self.settings.replay_minutes * 60
         return all(self._delete_oldest(passed_before=before) for _ in range(PURGE_ROWS))
 
     def give_back_pages(self) -> None:
@@ -226,10 +219,10 @@ class Store:
 
     def _fits(self, need_bytes: int) -> bool:
         used = self.state.used_bytes
-        return not used or used + need_bytes <= self.limits.max_bytes
+        return not used or used + need_bytes <= self.settings.max_bytes
 
     def _delete_oldest(self, passed_before: float | None = None) -> bool:
-        """Delete the oldest batch that nobody waits for; return whether there was one."""
+        """Delete the oldest batch that no feed waits for; return whether there was one."""
         found = self.connection.execute(
             "SELECT sequence, body, stored_bytes, passed_at FROM batches "
             "WHERE sequence < ? ORDER BY sequence LIMIT 1",
@@ -239,15 +232,15 @@ class Store:
             return False
         sequence, body, stored_bytes, passed_at = found
         if passed_before is not None and (passed_at is None or passed_at > passed_before):
-            self._mend_times(passed_at)
+            self._fix_times(passed_at)
             return False
         self._delete(sequence, body, stored_bytes)
         return True
 
-    def _mend_times(self, passed_at: float | None) -> None:
-        """Have what was passed at a time that is yet to come, as the clock was set back, pass now.
+    def _fix_times(self, passed_at: float | None) -> None:
+        """Date what was passed in the future, because the clock was set back, to the present.
 
-        Otherwise it and all behind it would stay until that time.
+        Otherwise it and all that follows would stay until then.
         """
         now = self.now()
         if passed_at is not None and passed_at > now:
@@ -257,7 +250,7 @@ class Store:
 
     def _delete(self, sequence: int, body: int, stored_bytes: int) -> None:
         self.connection.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
-        self.state.used_bytes -= self.limits.overhead_bytes
+        self.state.used_bytes -= self.overhead_bytes
         others = self.connection.execute(
             "SELECT 1 FROM batches WHERE sequence = :body AND body = :body "
             "UNION ALL SELECT 1 FROM batches WHERE body = :body AND body <> sequence LIMIT 1",
@@ -268,8 +261,8 @@ class Store:
             self.state.used_bytes -= stored_bytes
 
     def _drop_oldest(self) -> bool:
-        """Let go of the oldest batch, though feeds wait for it; return whether there was one."""
-        if not self.limits.drop_oldest:
+        """Drop the oldest batch, though feeds wait for it; return whether there was one."""
+        if self.settings.when_full != "drop_oldest":
             return False
         found = self.connection.execute(
             "SELECT sequence, source, feed, records, body, stored_bytes FROM batches "
@@ -292,7 +285,7 @@ class Store:
         return True
 
     def skip(self, feed: str, row: FeedRow) -> None:
-        """Go to before the first batch that a feed waits for: it holds up nothing else."""
+        """Advance a feed to the first batch it waits for: it holds up nothing before that."""
         if row.pending:
             found = self.connection.execute(
                 f"SELECT sequence - 1 FROM batches WHERE sequence > :passed AND {WANTED} "  # noqa: S608 - a constant
@@ -301,8 +294,8 @@ class Store:
             ).fetchone()
             row.passed = found[0] if found else row.passed
 
-    def set_aside(self, sequence: int, why: str) -> None:
-        """Keep a batch that can't be read back where it holds up nobody."""
+    def set_aside(self, sequence: int, reason: str) -> None:
+        """Move a batch that can't be read back to where it holds up no feed."""
         row = self.connection.execute(
             "SELECT source, connection, records, body FROM batches WHERE sequence = ?", (sequence,)
         ).fetchone()
@@ -317,7 +310,7 @@ class Store:
             found = None
         self.connection.execute(
             "INSERT OR IGNORE INTO damaged VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sequence, *place, self.now(), why, found and found[0]),
+            (sequence, *place, self.now(), reason, found and found[0]),
         )
         self.connection.execute(
             "DELETE FROM damaged WHERE sequence NOT IN "
@@ -326,11 +319,11 @@ class Store:
         )
 
     def save(self) -> Saved:
-        """Return what `restore` needs to undo all that is done from now on."""
+        """Return what `restore` needs to undo what is done from now on."""
         return self.state.copy(), self.rejects.size
 
     def restore(self, saved: Saved) -> None:
-        """The transaction was rolled back: know again what was known before it."""
+        """Reset to what was known before the transaction, which was rolled back."""
         self.state, self.rejects.size = saved[0].copy(), saved[1]
 
 
@@ -340,6 +333,6 @@ def wanted(feed: str, sources: Collection[str]) -> dict[str, object]:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how many bytes the file system of a folder has free for us."""
+    """Return how many bytes the file system of a folder has free for this user."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize

@@ -134,6 +134,6 @@ def test_a_folder_that_is_not_there_is_reported(folder: Path) -> None:
     with pytest.raises(NssError) as refused:
         Listener(path)
     assert str(refused.value) == (
-        f"control socket: can't listen: No such file or directory ({path})\n"
+        f"control socket: can't listen: no such file or directory ({path})\n"
         "Try: set service.control_socket to another path, or to off"
     )

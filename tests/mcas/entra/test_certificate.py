@@ -123,8 +123,8 @@ def test_a_certificate_that_can_not_be_read_is_told(
     ] == [
         ("the certificate is missing", "run: sudo nss configure-mcas2"),
         (f"the certificate can't be read: no such file or directory ({gone})", tip),
-        (f"the certificate can't be read: is not a regular file ({tmp_path})", tip),
-        (f"the certificate can't be read: has more than a megabyte ({long})", tip),
+        (f"the certificate can't be read: it is not a regular file ({tmp_path})", tip),
+        (f"the certificate can't be read: it has more than 1048576 bytes ({long})", tip),
         (f"the certificate can't be read: no such file or directory ({gone})", tip),
     ]
 

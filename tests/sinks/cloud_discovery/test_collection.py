@@ -10,6 +10,7 @@ from typing import IO
 
 import pytest
 
+from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery.collection import Collection
 
 LINE = b"x" * 99
@@ -30,9 +31,8 @@ def collection(
     max_records: int = 1000,
     max_bytes: int = 1_000_000,
 ) -> Collection:
-    return Collection(
-        folder, max_records=max_records, max_bytes=max_bytes, max_secs=300.0, clock=clock
-    )
+    settings = CloudDiscoverySinkConfig(max_records=max_records, max_bytes=max_bytes)
+    return Collection(folder, settings, clock=clock)
 
 
 def content(found: Collection) -> bytes:
@@ -76,8 +76,8 @@ def test_the_largest_batch_is_remembered_for_the_next_file(tmp_path: Path) -> No
     first = collection(tmp_path, max_records=25)
     first.begin((1, 1.0))
     first.add([LINE] * 20)
-    limits = {"max_records": 25, "max_bytes": 10_000, "max_secs": 300.0}
-    second = Collection(tmp_path, **limits, largest_batch=first.largest_batch)  # type: ignore[arg-type]
+    settings = CloudDiscoverySinkConfig(max_records=25, max_bytes=10_000)
+    second = Collection(tmp_path, settings, largest_batch=first.largest_batch)
     second.begin((2, 1.0))
     second.add([LINE] * 6)
     told = second.due_secs()
@@ -137,8 +137,8 @@ def test_lines_that_find_no_room_are_not_in_it(tmp_path: Path) -> None:
     def new_file(folder: Path) -> IO[bytes]:
         return FullDisk(folder / "file", "w+b")
 
-    limits = {"max_records": 1000, "max_bytes": 100_000, "max_secs": 300.0}
-    found = Collection(tmp_path, **limits, new_file=new_file)  # type: ignore[arg-type]
+    settings = CloudDiscoverySinkConfig(max_records=1000, max_bytes=100_000)
+    found = Collection(tmp_path, settings, new_file=new_file)
     found.begin((1, 1.0))
     found.add([LINE] * 5)
     with pytest.raises(OSError, match="No space left"):

@@ -16,20 +16,31 @@ import pytest
 
 from nss.errors import NssError
 from nss.https.limiter import Limiter
-from nss.mcas import Refused, SignInRefused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import (
+    RequestRefused,
+    SignInRefused,
+    Throttled,
+    Unreachable,
+    UploadExpired,
+    api_errors,
+)
+from nss.mcas.access import UPLOADS_NAME, uploads_folder
 from nss.mcas.api import UploadUrl
 from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery.sink import RECHECK_SECS, CloudDiscoverySink
 from nss.telemetry.audit import AuditLog
+from tests.parts import cloud_discovery_sink
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STEPS = ("initiate", "put", "finalize")
 DOWN = Unreachable("the connection broke off (https://mcas.example)")
-GONE = Refused("MCAS refuses the request: HTTP 400", status=400)
-NO_ROLE = Refused("MCAS does not permit it: HTTP 403", status=403, field="role", tip="consent")
-NO_SOURCE = Refused(
+GONE = RequestRefused("MCAS refuses the request: HTTP 400", status=400)
+NO_ROLE = RequestRefused(
+    "MCAS does not permit it: HTTP 403", status=403, field="role", tip="consent"
+)
+NO_SOURCE = RequestRefused(
     "MCAS knows no data source of that name",
     status=400,
     field="data_source",
@@ -132,17 +143,13 @@ class Bench:
 
     def sink(self) -> CloudDiscoverySink:
         options = {"max_records": 1000, "max_bytes": 1_000_000, "max_secs": 300.0, "gzip": False}
-        return CloudDiscoverySink(
-            "mcas",
-            self,  # type: ignore[arg-type]
+        return cloud_discovery_sink(
+            self,
             self.folder,
-            self.audit,
-            source_type="ZSCALER_QRADAR_SYSLOG",
-            data_source="NSS",
             clock=lambda: self.at,
             now=NOW.timestamp,
             backoff=Backoff(lambda: 0.0),
-            **(options | self.options),  # type: ignore[arg-type]
+            **(options | self.options),
         )
 
     async def opened(self) -> CloudDiscoverySink:
@@ -482,7 +489,7 @@ async def test_an_upload_that_nobody_knows_any_more_is_made_again(bench: Bench) 
 
 
 async def test_a_journal_that_makes_no_sense_stops_nothing(bench: Bench) -> None:
-    (bench.folder / "mcas.json").write_bytes(b"nonsense")
+    (uploads_folder(bench.folder) / "mcas.json").write_bytes(b"nonsense")
     sink = await bench.opened()
     await collect(sink, lines(3))
     assert await sink.flush() == Delivered()
@@ -503,18 +510,8 @@ async def test_old_transactions_are_refused_and_their_neighbours_collected(bench
 
 
 async def test_no_room_for_the_file_keeps_the_lines_waiting(bench: Bench) -> None:
-    sink = CloudDiscoverySink(
-        "mcas",
-        bench,  # type: ignore[arg-type]
-        bench.folder / "missing",
-        bench.audit,
-        source_type="X",
-        data_source="NSS",
-        max_records=10,
-        max_bytes=1000,
-        max_secs=1,
-        gzip=False,
-    )
+    sink = cloud_discovery_sink(bench, bench.folder, max_records=10, max_bytes=1000, max_secs=1)
+    (bench.folder / UPLOADS_NAME).rmdir()
     sink.begin(1, 0.5)
     outcome = await sink.send(lines(1))
     await sink.close()

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss.sinks.syslog.destinations import Destinations, Target, resolve_name
+from nss.config.sinks import SyslogSinkConfig
+from nss.config.values import Address
+from nss.sinks.syslog.destinations import Destinations, Endpoint, resolve_name
 from nss.telemetry.events import counters
 
 if TYPE_CHECKING:
@@ -29,11 +31,11 @@ class Names:
 
 
 def destinations(names: Names, clock: "Clock", *hosts: str) -> Destinations:
-    configured = [(host, 514) for host in hosts]
+    configured = SyslogSinkConfig(destinations=tuple(Address(host, 514) for host in hosts))
     return Destinations("feed", configured, resolve=names, clock=clock)
 
 
-async def settle(chosen: Destinations) -> Target | None:
+async def settle(chosen: Destinations) -> Endpoint | None:
     """Return the target in use once the lookups that are due have been answered."""
     await chosen.current()
     await asyncio.sleep(0)
@@ -53,9 +55,9 @@ async def test_a_name_is_looked_up_again_on_the_interval_and_its_new_address_use
     clock.secs += 1
     after = await settle(chosen)
     assert [before, still, after, names.asked, counters["sink_address_changes", "feed"]] == [
-        Target("siem", 514, "192.0.2.1"),
-        Target("siem", 514, "192.0.2.1"),
-        Target("siem", 514, "192.0.2.2"),
+        Endpoint("siem", 514, "192.0.2.1"),
+        Endpoint("siem", 514, "192.0.2.1"),
+        Endpoint("siem", 514, "192.0.2.2"),
         ["siem", "siem"],
         1,
     ]
@@ -69,7 +71,7 @@ async def test_a_failed_lookup_keeps_the_last_good_address(clock: "Clock") -> No
     clock.secs += 300
     kept = await settle(chosen)
     assert (kept, counters["sink_lookup_failures", "feed"]) == (
-        Target("siem", 514, "192.0.2.1"),
+        Endpoint("siem", 514, "192.0.2.1"),
         1,
     )
 
@@ -84,7 +86,7 @@ async def test_a_name_without_any_address_is_told_and_asked_for_again(
     assert await chosen.current() is None
     assert chosen.lookup_error == f"name lookup failed: {why} (siem)"
     names.answers["siem"] = ["192.0.2.1"]
-    assert await chosen.current() == Target("siem", 514, "192.0.2.1")
+    assert await chosen.current() == Endpoint("siem", 514, "192.0.2.1")
 
 
 async def test_a_failure_has_the_name_looked_up_at_once(clock: "Clock") -> None:
@@ -94,7 +96,7 @@ async def test_a_failure_has_the_name_looked_up_at_once(clock: "Clock") -> None:
     assert first is not None
     names.answers["siem"] = ["192.0.2.2"]
     chosen.failed(first, "refused")
-    assert await settle(chosen) == Target("siem", 514, "192.0.2.2")
+    assert await settle(chosen) == Endpoint("siem", 514, "192.0.2.2")
 
 
 async def test_addresses_in_another_order_are_no_change(clock: "Clock") -> None:
@@ -166,7 +168,8 @@ async def test_lookups_under_way_end_with_close(clock: "Clock") -> None:
         await asyncio.Event().wait()
         return []
 
-    chosen = Destinations("feed", [("siem", 514)], resolve=never, clock=clock)
+    configured = SyslogSinkConfig(destinations=(Address("siem", 514),))
+    chosen = Destinations("feed", configured, resolve=never, clock=clock)
     waiting = asyncio.create_task(chosen.current())
     await started.wait()
     await chosen.close()
@@ -181,5 +184,5 @@ async def test_the_system_resolves_addresses_of_both_families() -> None:
 
 
 def test_a_target_is_told_by_name_and_address() -> None:
-    targets = [Target("siem", 514, "192.0.2.1"), Target("::1", 514, "::1")]
+    targets = [Endpoint("siem", 514, "192.0.2.1"), Endpoint("::1", 514, "::1")]
     assert [str(target) for target in targets] == ["siem:514 at 192.0.2.1", "[::1]:514"]

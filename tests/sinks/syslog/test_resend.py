@@ -2,22 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from nss.sinks.syslog.resend import Chunk, Kept
+from nss.sinks.syslog.resend import Chunk, ResendBuffer
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock
 
 
-def kept_with(clock: "Clock", resend_secs: float = 0.0, max_bytes: int = 1000) -> Kept:
+def kept_with(clock: "Clock", resend_secs: float = 0.0, max_bytes: int = 1000) -> ResendBuffer:
     """Return three chunks of 10 bytes and one line each, written a second apart."""
-    kept = Kept(resend_secs, clock, max_bytes)
+    kept = ResendBuffer(resend_secs, clock, max_bytes)
     for number in range(3):
         kept.written(Chunk(b"%d" % number * 10, 1), 10 * (number + 1))
         clock.secs += 1
     return kept
 
 
-def owed(kept: Kept) -> list[bytes]:
+def owed(kept: ResendBuffer) -> list[bytes]:
     return [chunk.data[:1] for chunk in kept.owed]
 
 

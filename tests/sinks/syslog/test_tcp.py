@@ -11,6 +11,7 @@ import pytest_asyncio
 from nss.sinks import Delivered, Rejected
 from nss.sinks.syslog.tcp import CHUNK_BYTES, SyslogTcpSink
 from nss.telemetry.events import counters
+from tests.parts import tcp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector
@@ -27,7 +28,7 @@ async def new_sink() -> AsyncIterator[NewSink]:
 
     def make(collector: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
         usual: dict[str, Any] = {"finish_secs": 0.05}
-        made.append(SyslogTcpSink("feed", [collector.address], **usual | options))
+        made.append(tcp_sink([collector.address], **usual | options))
         return made[-1]
 
     yield make
@@ -132,7 +133,7 @@ async def test_chunks_are_whole_lines_of_a_bounded_size(
     long = [b"x" * CHUNK_BYTES, b"y", b"z" * (CHUNK_BYTES + 1), b"", b"v" * CHUNK_BYTES, b"w"]
     sending = asyncio.ensure_future(sink.send(long))
     received = await received_while(tcp_collector, sending, len(long))
-    chunks = [*sink._kept._confirmed, *sink._kept._unconfirmed]
+    chunks = [*sink._resend._confirmed, *sink._resend._unconfirmed]
     assert received == long
     assert [(len(chunk.data) - CHUNK_BYTES, chunk.lines) for chunk in chunks] == [
         (1, 1),
@@ -220,7 +221,7 @@ async def test_lines_that_nobody_confirmed_at_the_end_are_counted(
     new_tcp_collector: NewCollector,
 ) -> None:
     collector = new_tcp_collector(rcvbuf_bytes=4096)
-    sink = SyslogTcpSink("feed", [collector.address], finish_secs=0.01)
+    sink = tcp_sink([collector.address], finish_secs=0.01)
     outcome = await sink.send([b"x" * 100_000] * 4)
     await sink.close()
     assert (outcome, counters["sink_never_confirmed", "feed"]) == (Delivered(), 4)

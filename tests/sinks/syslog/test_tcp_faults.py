@@ -14,6 +14,7 @@ import pytest_asyncio
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.telemetry.events import counters
+from tests.parts import tcp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock, TcpCollector
@@ -32,7 +33,7 @@ async def sink_to() -> AsyncIterator[SinkTo]:
     def make(*collectors: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
         usual: dict[str, Any] = {"jitter": lambda: 0.0, "finish_secs": 0.05}
         addresses = [collector.address for collector in collectors]
-        made.append(SyslogTcpSink("feed", addresses, **usual | options))
+        made.append(tcp_sink(addresses, **usual | options))
         return made[-1]
 
     yield make

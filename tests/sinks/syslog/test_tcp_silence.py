@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.sinks import Delivered
-from nss.sinks.syslog.tcp import SyslogTcpSink
+from tests.parts import tcp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector
@@ -104,7 +104,7 @@ async def test_the_next_destination_gets_what_the_silent_one_did_not(
 ) -> None:
     near = tcp_collector
     addresses = [far.collector.address, near.address]
-    sink = SyslogTcpSink("feed", addresses, stall_secs=0.5, finish_secs=0.05)
+    sink = tcp_sink(addresses, stall_secs=0.5, finish_secs=0.05)
     outcomes = [await sink.send(LINES[:10])]
     received = await arrived(far.collector, 10)
     far.cut()
@@ -116,7 +116,7 @@ async def test_the_next_destination_gets_what_the_silent_one_did_not(
 
 
 async def test_a_silence_shorter_than_the_limit_loses_and_repeats_nothing(far: Far) -> None:
-    sink = SyslogTcpSink("feed", [far.collector.address], stall_secs=10, finish_secs=0.05)
+    sink = tcp_sink([far.collector.address], stall_secs=10, finish_secs=0.05)
     outcomes = [await sink.send(LINES[:10])]
     far.cut()
     outcomes.append(await sink.send(LINES[10:]))

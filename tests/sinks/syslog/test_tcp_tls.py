@@ -17,6 +17,7 @@ from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.telemetry.events import counters
 from nss.tls import client_context
+from tests.parts import tcp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import TcpCollector, TlsCollector
@@ -35,7 +36,7 @@ async def sink_to() -> AsyncIterator[SinkTo]:
 
     def make(collector: "TcpCollector", **options: Any) -> SyslogTcpSink:  # noqa: ANN401 - the sink's own
         usual: dict[str, Any] = {"jitter": lambda: 0.0, "finish_secs": 0.05}
-        made.append(SyslogTcpSink("feed", [collector.address], **usual | options))
+        made.append(tcp_sink([collector.address], **usual | options))
         return made[-1]
 
     yield make
@@ -268,7 +269,7 @@ def test_files_that_cannot_be_used_are_named(
     missing = tmp_path / "missing.pem"
     other_key = tmp_path / "other.key"
     authority.issue_cert("other.example.com").private_key_pem.write_to_path(other_key)
-    tip = "\nTry: run nss check: it tells what is wrong with each file"
+    tip = "\nTry: run nss check: it says what is wrong with each file"
     errors = []
     for files in ((missing,), (ca_file, missing, key), (ca_file, certificate, other_key)):
         with pytest.raises(SinkError) as caught:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from nss.sinks import Delivered, Rejected, RetryAfter, TooLong
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.telemetry.events import counters
+from tests.parts import udp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector
@@ -26,7 +27,7 @@ async def new_sink(collector: "Collector") -> AsyncIterator[NewSink]:
     made: list[SyslogUdpSink] = []
 
     def make(**options: Any) -> SyslogUdpSink:  # noqa: ANN401 - the sink's own
-        made.append(SyslogUdpSink("feed", [collector.address], **options))
+        made.append(udp_sink([collector.address], **options))
         return made[-1]
 
     yield make
@@ -106,12 +107,23 @@ async def test_the_rfc_5424_header_is_exact_and_in_utc(
     )
 
 
-async def test_rfc_5424_has_a_priority_and_a_nil_host_unless_told(
+async def test_rfc_5424_has_a_priority_and_may_have_a_nil_host(
+    new_sink: NewSink, collector: "Collector"
+) -> None:
+    stamp = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    await new_sink(rfc5424=True, hostname="-", now=lambda: stamp).send([b"x"])
+    assert collector.received() == [b"<134>1 2026-01-02T03:04:05.000Z - zscaler-nss - - - x"]
+
+
+async def test_rfc_5424_has_the_name_of_the_machine_by_default(
     new_sink: NewSink, collector: "Collector"
 ) -> None:
     stamp = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     await new_sink(rfc5424=True, now=lambda: stamp).send([b"x"])
-    assert collector.received() == [b"<134>1 2026-01-02T03:04:05.000Z - zscaler-nss - - - x"]
+    host = socket.gethostname().encode()
+    assert collector.received() == [
+        b"<134>1 2026-01-02T03:04:05.000Z %b zscaler-nss - - - x" % host
+    ]
 
 
 async def test_a_line_no_datagram_can_hold_lowers_the_limit_and_keeps_the_socket(
@@ -129,7 +141,7 @@ async def test_a_line_no_datagram_can_hold_lowers_the_limit_and_keeps_the_socket
 async def test_a_line_no_ipv6_datagram_can_hold_lowers_the_limit(
     new_collector: Callable[[str], "Collector"],
 ) -> None:
-    sink = SyslogUdpSink("feed", [new_collector("::1").address], max_message_bytes=100_000)
+    sink = udp_sink([new_collector("::1").address], max_message_bytes=100_000)
     outcome = await sink.send([b"x" * 65_528])
     await sink.close()
     assert outcome == TooLong(0, 65_527)
@@ -145,7 +157,7 @@ async def test_a_path_that_must_not_fragment_has_the_limit_of_its_mtu(
         return sender.send
 
     collector = new_collector("::1")
-    sink = SyslogUdpSink("feed", [collector.address], max_message_bytes=100_000, send_of=send_of)
+    sink = udp_sink([collector.address], max_message_bytes=100_000, send_of=send_of)
     limit = loopback_mtu - 48
     outcomes = [await sink.send([b"x" * (limit + 1)]), await sink.send([b"x" * limit])]
     await sink.close()

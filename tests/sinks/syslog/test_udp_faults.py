@@ -11,6 +11,7 @@ import pytest
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.telemetry.events import counters
+from tests.parts import udp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock, Collector
@@ -22,7 +23,7 @@ KEYS = [f"user{number}" for number in range(30)]
 
 def sink_to(*collectors: "Collector", **options: Any) -> SyslogUdpSink:  # noqa: ANN401
     usual: dict[str, Any] = {"jitter": lambda: 0.0, "probe_secs": 0}
-    return SyslogUdpSink("feed", [collector.address for collector in collectors], **usual | options)
+    return udp_sink([collector.address for collector in collectors], **usual | options)
 
 
 def refusal(collector: "Collector") -> str:
@@ -288,7 +289,7 @@ async def test_a_name_that_moves_is_followed(
     async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
         return list(addresses)
 
-    sink = SyslogUdpSink("feed", [("siem", old.address[1])], resolve=resolve, clock=clock)
+    sink = udp_sink([("siem", old.address[1])], resolve=resolve, clock=clock)
     await sink.send(LINES[:10])
     addresses[:] = ["127.0.0.2"]
     clock.secs += 300
@@ -306,7 +307,7 @@ async def test_every_address_of_a_name_is_tried(collector: "Collector") -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
         return ["::1", "127.0.0.1"]
 
-    sink = SyslogUdpSink("feed", [("siem", collector.address[1])], resolve=resolve)
+    sink = udp_sink([("siem", collector.address[1])], resolve=resolve)
     outcome = await sink.send(LINES)
     await sink.close()
     assert (outcome, collector.received()) == (Delivered(), LINES)
@@ -316,7 +317,7 @@ async def test_a_name_nobody_knows_waits() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
         raise OSError(-2, "Name or service not known")
 
-    sink = SyslogUdpSink("feed", [("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
+    sink = udp_sink([("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
     await sink.open()
     outcome = await sink.send(LINES)
     await sink.close()
@@ -336,7 +337,7 @@ async def test_an_address_without_a_route_is_unreachable() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
         return ["255.255.255.255"]  # connecting to it needs a permission the socket lacks
 
-    sink = SyslogUdpSink("feed", [("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
+    sink = udp_sink([("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
     await sink.open()
     outcome = await sink.send(LINES)
     await sink.close()

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from nss.config.sources import FileSourceConfig
 from nss.sources.file.follow import Follower
 from nss.telemetry import events
 
@@ -207,13 +208,8 @@ class FollowedFile(RuleBasedStateMachine):
             self.half = ""
 
     def _new_follower(self) -> Follower:
-        return Follower(
-            "web",
-            self.path,
-            max_record_bytes=1 << 20,
-            position=self.position,
-            settle_secs=0,
-        )
+        settings = FileSourceConfig(name="web", path=self.path)
+        return Follower(settings, self.position, settle_secs=0)
 
     def _poll(self) -> bool:
         """Read once; return whether there was nothing to do."""

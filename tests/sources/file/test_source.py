@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.batch import Batch
+from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources.file.follow import Follower
 from nss.sources.file.logfile import Position
 from nss.sources.file.source import FileSource
 from nss.telemetry import events
+from tests.parts import file_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -38,8 +40,7 @@ def lines(first: int, end: int, width: int = 20) -> bytes:
 
 
 def source(path: Path, *, follow: bool = False, position: str | None = None) -> FileSource:
-    return FileSource(
-        "web",
+    return file_source(
         path,
         follow=follow,
         max_record_bytes=MAX,
@@ -50,7 +51,8 @@ def source(path: Path, *, follow: bool = False, position: str | None = None) -> 
 
 
 def follower(path: Path, position: str | None = None, settle_secs: float = 0) -> Follower:
-    return Follower("web", path, max_record_bytes=MAX, position=position, settle_secs=settle_secs)
+    settings = FileSourceConfig(name="web", path=path, max_record_bytes=MAX)
+    return Follower(settings, position, settle_secs=settle_secs)
 
 
 def read_all(follower: Follower) -> bytes:
@@ -194,7 +196,7 @@ async def test_a_missing_file_is_an_error_with_a_tip(path: Path, accepted: "Acce
     with pytest.raises(SourceError) as error:
         await source(path).run(accepted.accept)
     assert str(error.value) == (
-        f"file source: can't read: No such file or directory ({path})\n"
+        f"file source: can't read: no such file or directory ({path})\n"
         "Try: check the path, or set follow = true to wait for the file"
     )
 
@@ -474,7 +476,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
     path.chmod(0)
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: Permission denied ({path})"
+    assert trouble(reading) == f"file source: can't read: permission denied ({path})"
     path.chmod(0o600)
     assert read_all(reading) == b"one\n"
     reading.close()
@@ -483,7 +485,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
 def test_a_file_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: No such file or directory ({path})"
+    assert trouble(reading) == f"file source: can't read: no such file or directory ({path})"
     path.write_bytes(b"one\n")
     assert read_all(reading) == b"one\n"
     assert trouble(reading) is None
@@ -496,7 +498,7 @@ def test_a_path_through_a_file_is_tried_again(tmp_path: Path) -> None:
     folder.write_bytes(b"")
     reading = follower(folder / "web.log")
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: Not a directory ({folder}/web.log)"
+    assert trouble(reading) == f"file source: can't read: not a directory ({folder}/web.log)"
     folder.unlink()
     folder.mkdir()
     (folder / "web.log").write_bytes(b"one\n")

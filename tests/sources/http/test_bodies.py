@@ -17,9 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nss.batch import Batch
-from nss.sources.http.batching import HOLD_BYTES, Intake, Turn
-from nss.sources.http.source import HttpSource
+from nss.sources.http.batching import HOLD_BYTES, BodyBatcher, Turn
 from nss.sources.http.unpack import PIECE_BYTES, BrokenBodyError, unpacker
+from tests.parts import http_source
 
 Pack = Callable[[bytes], bytes]
 
@@ -149,7 +149,7 @@ class Taken:
 
 async def taken_from(body: bytes, cuts: list[int], max_record_bytes: int = 10_000) -> Taken:
     taken = Taken()
-    intake = Intake(max_record_bytes, taken.hand_on, Turn(asyncio.Lock()))
+    intake = BodyBatcher(max_record_bytes, taken.hand_on, Turn(asyncio.Lock()))
     ends = sorted({cut % (len(body) + 1) for cut in cuts} | {len(body)})
     for start, end in zip([0, *ends], ends, strict=False):
         await intake.take(body[start:end])
@@ -228,7 +228,7 @@ async def test_long_bodies_lose_nothing(form: str) -> None:
 
 async def test_nothing_goes_on_before_the_end_of_a_short_body() -> None:
     taken = Taken()
-    intake = Intake(1000, taken.hand_on, Turn(asyncio.Lock()))
+    intake = BodyBatcher(1000, taken.hand_on, Turn(asyncio.Lock()))
     line = b"x" * 999 + b"\n"
     for _ in range(HOLD_BYTES // 1000):
         await intake.take(line)
@@ -253,7 +253,7 @@ async def test_memory_is_bounded_whatever_a_body_unpacks_to() -> None:
     }
     for encoding, data in packed.items():
         tracemalloc.start()
-        intake = Intake(65_536, forget, Turn(asyncio.Lock()))
+        intake = BodyBatcher(65_536, forget, Turn(asyncio.Lock()))
         for piece in unpacked(encoding, data, 1 << 16):
             await intake.take(piece)
         await intake.end()
@@ -308,7 +308,7 @@ async def push_all(requests: list[tuple[str, str, list[bytes], bool]]) -> None:
         for piece in pieces:
             yield piece
 
-    source = HttpSource("push", "127.0.0.1", 0, max_record_bytes=500, max_decompressed_bytes=5000)
+    source = http_source(max_record_bytes=500, max_decompressed_bytes=5000)
     running = asyncio.create_task(source.run(accept))
     await source.ready.wait()
     url = f"http://127.0.0.1:{source.bound_port}/"

@@ -16,6 +16,7 @@ import zstandard
 
 from nss.sources.http.source import HttpSource
 from nss.telemetry import events
+from tests.parts import http_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -31,7 +32,7 @@ async def serving(
 ) -> AsyncIterator[HttpSource]:
     """A source that listens, stopped in the end."""
     settings = {"max_record_bytes": 10_000, "stop_secs": 0.1, **settings}
-    source = HttpSource("push", "127.0.0.1", 0, **settings)
+    source = http_source(**settings)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     try:
@@ -256,7 +257,7 @@ async def test_twenty_hostile_neighbours_do_not_hold_up_a_good_sender(
         for each in hostile:
             each.cancel()
         await asyncio.gather(*hostile, return_exceptions=True)
-        connections = len(source._serving)
+        connections = len(source._acceptor._serving)
     assert accepted.lines.count(b"good") == 20
     assert slowest_secs < 1
     assert connections <= 256

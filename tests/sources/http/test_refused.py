@@ -14,6 +14,7 @@ import pytest
 
 from nss.sources.http.source import HttpSource
 from nss.telemetry import events
+from tests.parts import http_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -29,7 +30,7 @@ async def serving(
 ) -> AsyncIterator[HttpSource]:
     """A source that listens, stopped in the end."""
     settings = {"max_record_bytes": 10_000, "stop_secs": 1.0, **settings}
-    source = HttpSource("push", "127.0.0.1", 0, **settings)
+    source = http_source(**settings)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     try:

@@ -16,6 +16,7 @@ from nss.batch import Batch
 from nss.errors import SourceError
 from nss.sources.http.source import HttpSource
 from nss.telemetry import events
+from tests.parts import http_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -31,7 +32,7 @@ async def serving(
 ) -> AsyncIterator[HttpSource]:
     """A source that listens, stopped in the end."""
     settings = {"max_record_bytes": 10_000, "stop_secs": 1.0, **settings}
-    source = HttpSource("push", "127.0.0.1", 0, **settings)
+    source = http_source(**settings)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     try:
@@ -224,7 +225,7 @@ async def test_connections_beyond_the_limit_are_closed_unread(accepted: "Accepte
 
 
 async def test_an_error_of_the_spool_ends_the_source(accepted: "Accepted") -> None:
-    source = HttpSource("push", "127.0.0.1", 0, max_record_bytes=1000)
+    source = http_source(max_record_bytes=1000)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     accepted.failure = TimeoutError("the disk is gone")
@@ -241,11 +242,11 @@ async def test_an_error_of_the_spool_ends_the_source(accepted: "Accepted") -> No
 async def test_a_port_that_is_taken_is_an_error_with_a_tip(accepted: "Accepted") -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        source = HttpSource("push", "127.0.0.1", port, max_record_bytes=1000)
+        source = http_source(port=port, max_record_bytes=1000)
         with pytest.raises(SourceError) as error:
             await source.run(accepted.accept)
     assert str(error.value) == (
-        f"http source: can't listen: Address already in use (127.0.0.1:{port})\n"
+        f"http source: can't listen: address already in use (127.0.0.1:{port})\n"
         "Try: choose an address of this machine and a free port; below 1024 the user that nss "
         "runs as needs CAP_NET_BIND_SERVICE"
     )
@@ -253,7 +254,7 @@ async def test_a_port_that_is_taken_is_an_error_with_a_tip(accepted: "Accepted")
 
 async def test_stop_finishes_requests_under_way_and_takes_no_more(accepted: "Accepted") -> None:
     accepted.open.clear()
-    source = HttpSource("push", "127.0.0.1", 0, max_record_bytes=1000)
+    source = http_source(max_record_bytes=1000)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     async with raw(source) as (idle, _), client_of(source) as client:
@@ -286,7 +287,7 @@ async def test_a_source_can_be_cancelled_while_a_batch_waits(
     accepted: "Accepted", caplog: pytest.LogCaptureFixture
 ) -> None:
     accepted.open.clear()
-    source = HttpSource("push", "127.0.0.1", 0, max_record_bytes=1000)
+    source = http_source(max_record_bytes=1000)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     async with client_of(source) as client:

@@ -16,6 +16,7 @@ import trustme
 from nss.errors import SourceError
 from nss.sources.tcp.source import TcpSource
 from nss.telemetry import events
+from tests.parts import tcp_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -30,7 +31,7 @@ async def serving(
 ) -> AsyncIterator[TcpSource]:
     """A source that listens, stopped in the end."""
     settings = {"max_record_bytes": MAX, **settings}
-    source = TcpSource("tcp", "127.0.0.1", 0, **settings)
+    source = tcp_source(**settings)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     try:
@@ -281,7 +282,7 @@ async def test_a_message_that_ends_early_is_dropped_and_counted(accepted: "Accep
 
 
 async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Accepted") -> None:
-    source = TcpSource("tcp", "127.0.0.1", 0, max_record_bytes=MAX)
+    source = tcp_source(max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     client = await Client.to(source)
@@ -298,7 +299,7 @@ async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Acce
 
 
 async def test_an_error_of_the_spool_ends_the_source(accepted: "Accepted") -> None:
-    source = TcpSource("tcp", "127.0.0.1", 0, max_record_bytes=MAX)
+    source = tcp_source(max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     accepted.failure = OSError("the spool is broken")
@@ -312,7 +313,7 @@ async def test_an_error_of_the_spool_ends_the_source(accepted: "Accepted") -> No
 
 
 async def test_a_source_can_be_cancelled_while_a_batch_waits(accepted: "Accepted") -> None:
-    source = TcpSource("tcp", "127.0.0.1", 0, max_record_bytes=MAX)
+    source = tcp_source(max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     accepted.open.clear()
@@ -329,18 +330,18 @@ async def test_a_source_can_be_cancelled_while_a_batch_waits(accepted: "Accepted
 async def test_a_port_that_is_taken_is_an_error_with_a_tip(accepted: "Accepted") -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        source = TcpSource("tcp", "127.0.0.1", port, max_record_bytes=MAX)
+        source = tcp_source(port=port, max_record_bytes=MAX)
         with pytest.raises(SourceError) as error:
             await source.run(accepted.accept)
     assert str(error.value) == (
-        f"tcp source: can't listen: Address already in use (127.0.0.1:{port})\n"
+        f"tcp source: can't listen: address already in use (127.0.0.1:{port})\n"
         "Try: choose an address of this machine and a free port; below 1024 the user that nss "
         "runs as needs CAP_NET_BIND_SERVICE"
     )
 
 
 async def test_ipv6_peers_are_named_in_brackets(accepted: "Accepted") -> None:
-    source = TcpSource("tcp", "::1", 0, max_record_bytes=MAX)
+    source = tcp_source("::1", max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
     try:
         async with asyncio.timeout(5):

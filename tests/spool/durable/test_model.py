@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nss.batch import Account, Batch
+from nss.config.model import DurableSpoolConfig
 from nss.spool import Reject
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.spool import DurableSpool
-from nss.spool.durable.store import Limits
 
 SOURCES = {"web only": ("web",), "all": ("web", "dns")}
 NAMES = st.sampled_from(sorted(SOURCES))
@@ -96,15 +96,15 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         self.feeds: dict[str, Follower] = {}
         self.waiting: list[tuple[Batch, asyncio.Task[int]]] = []
 
-    @initialize(replay_secs=st.sampled_from([0.0, 100.0]), max_bytes=st.integers(1000, 9000))
-    def open(self, replay_secs: float, max_bytes: int) -> None:
-        self.limits = Limits(
-            max_bytes,
+    @initialize(replay_minutes=st.sampled_from([0, 2]), max_bytes=st.integers(1000, 9000))
+    def open(self, replay_minutes: int, max_bytes: int) -> None:
+        self.settings = DurableSpoolConfig(
+            path=self.path,
+            max_bytes=max_bytes,
             min_free_bytes=MIN_FREE_BYTES,
-            drop_oldest=self.drop_oldest,
-            replay_secs=replay_secs,
+            when_full="drop_oldest" if self.drop_oldest else "wait",
+            replay_minutes=replay_minutes,
             rejects_max_bytes=2000,
-            overhead_bytes=OVERHEAD_BYTES,
         )
         self._open()
         for name, sources in SOURCES.items():
@@ -177,7 +177,7 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         feed.accepted = feed.pending
         self.feeds[name] = feed
 
-    @precondition(lambda self: self.limits.replay_secs)
+    @precondition(lambda self: self.settings.replay_minutes)
     @rule(name=NAMES)
     def replay(self, name: str) -> None:
         pending = {one.sequence for one in self.feeds[name].unpassed}
@@ -423,10 +423,10 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
 
     def _open(self) -> None:
         opening = DurableSpool.open(
-            self.path,
-            self.limits,
+            replace(self.settings, path=self.path),
             now=lambda: self.time,
             free_bytes=lambda _: self.free_bytes,
+            overhead_bytes=OVERHEAD_BYTES,
             at=self._at,
             again_secs=0.002,
         )

@@ -97,7 +97,7 @@ async def test_no_service_ends_with_69_and_says_what_to_do(nss: Nss, socket_path
         ("service = 3", 78, "service = 3: must be a table"),
         ("[service", 78, "not TOML"),
         (f'[service]\ncontrol_socket = "{"x" * 200}"', 78, "a unix socket's at most 107"),
-        (None, 66, "No such file or directory"),
+        (None, 66, "no such file or directory"),
     ],
 )
 async def test_a_configuration_that_names_no_socket_is_reported(

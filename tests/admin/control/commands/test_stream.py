@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.asking import harmless, harmless_bytes, told_secs
+from cli.asking import harmless, harmless_bytes, secs_text
 from cli.replaying import moment
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded
@@ -284,7 +284,7 @@ def test_numbers_are_reported_for_people() -> None:
     assert [size_text(n) for n in (0, 1023, 1024, 1536 * 1024, 8 << 30)] == [
         *("0 B", "1023 B", "1.0 KiB", "1.5 MiB", "8.0 GiB")
     ]
-    assert [told_secs(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
+    assert [secs_text(n) for n in (-1, 59.9, 60, 3700, 90_000)] == [
         *("0 s", "59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h")
     ]
 

@@ -1,9 +1,9 @@
 """uvicorn's HTTP/1.1 protocol, bounded where uvicorn is not: heads, trailers and silence.
 
-What uvicorn and llhttp below it see to themselves, so that nothing here does: heads that can be
-read in two ways (`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before
-the colon) are refused with 400, which is what request smuggling needs; a body is not read faster
-than it is taken; pipelined requests are worked on one after the other.
+uvicorn and llhttp below it already do the following: heads that can be read in two ways
+(`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before the colon), which
+request smuggling needs, are refused with 400; a body is not read faster than it is taken;
+pipelined requests are answered in sequence.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from nss.sources.listening import peer_name
+from nss.addresses import host_port
+from nss.https.serving import server_config
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -27,38 +28,24 @@ would otherwise send one into a connection that is being closed."""
 
 _CLOSE_SECS = 1.0
 
-# uvicorn warns for every bad request; those are told as events, which are held back.
+# uvicorn warns for every bad request; events report those, at a limited rate.
 _log = logging.getLogger("nss.uvicorn")
 _log.setLevel(logging.ERROR)
 
-App = Callable[..., Any]
-Refused = Callable[[str, int, str], None]
-"""Is told of a peer's request that was refused before it became one: peer, status, reason."""
+AsgiApp = Callable[..., Any]
+OnRefused = Callable[[str, int, str], None]
+"""Called for a request that was refused before it was complete: peer, status, reason."""
 
 
-def server_config(app: App) -> uvicorn.Config:
-    """Return what the protocol needs of uvicorn's configuration."""
-    config = uvicorn.Config(
-        app,
-        http=HttpProtocol,
-        interface="asgi3",
-        # Nothing of these is wanted: no other loop, logging, addresses as headers claim them.
-        loop="none",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        # The source counts on its own: uvicorn's 503 has no Retry-After.
-        limit_concurrency=None,
-        timeout_keep_alive=KEEP_ALIVE_SECS,
-    )
-    config.load()
-    return config
+def connection_config(app: AsgiApp) -> uvicorn.Config:
+    """Return what the connection needs of uvicorn's configuration.
+
+    The source counts connections on its own: uvicorn's 503 has no Retry-After.
+    """
+    return server_config(app, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS)
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """One connection. A head must come within `head_secs` and `MAX_HEAD_BYTES`."""
 
     def __init__(
@@ -68,7 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
         *,
         peer: tuple[str, int],
         head_secs: float,
-        refused: Refused,
+        refused: OnRefused,
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self.logger = _log
@@ -81,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._overhead_bytes = 0
         """Bytes since the last that were body or ended a head or a message."""
         self._over = False
-        """Whether the connection was refused: what still comes is not looked at."""
+        """Whether the connection was refused: what still comes is ignored."""
         self.connected = False
         self.lost = asyncio.Event()
         """Set once the connection is closed."""
@@ -133,7 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers, which come after the body, are of no use."""
+        """Keep a header; trailers, which come after the body, are ignored."""
         if self._in_head:
             super().on_header(name, value)
 
@@ -155,7 +142,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; a request that came whole before it is still answered."""
+        """Refuse what is no HTTP; a complete request before it is still answered."""
         del msg
         if self.pipeline or (self._busy and not self.cycle.more_body):
             self.cycle.keep_alive = False
@@ -182,7 +169,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer, and close a moment later.
 
         Closed at once, with bytes unread, the kernel would reset the connection, and the peer
@@ -194,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._busy:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        body = b'{"error":"request refused: %s"}' % why.encode()
+        body = b'{"error":"request refused: %s"}' % reason.encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
@@ -204,4 +191,4 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         self._stop_timer()
         self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
-        self._refused(peer_name(self._peer), status.value, why)
+        self._refused(host_port(*self._peer[:2]), status.value, reason)

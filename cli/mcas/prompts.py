@@ -1,0 +1,157 @@
+"""The input of `configure-mcas2`: by options, by the environment, and by a person."""
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from nss.errors import UsageError
+from nss.files.private import EVERYONE, FileFault, OpenToOthers, read_bounded
+from nss.mcas import fields
+from nss.mcas.credentials import McasCredentials, Method
+from nss.mcas.fields import BadAnswer
+from nss.secret import Secret
+from nss.setup.mcas import CredentialsDraft, Name
+from nss.wording import error_text
+
+SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
+PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
+MAX_FILE_BYTES = 64 << 10
+
+LABELS: Mapping[str, str] = {
+    "client_id": "Client ID",
+    "client_secret": "Client Secret",
+    "scope": "Scope",
+    "authentication_url": "Authentication URL",
+    "api_url": "API URL",
+}
+OPTIONS: Mapping[str, str] = {
+    "client_id": "--client-id",
+    "client_secret": f"--client-secret-file (or the variable {SECRET_VARIABLE})",
+    "scope": "--scope",
+    "authentication_url": "--authentication-url",
+    "api_url": "--api-url",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialOptions:
+    """What the command line says; `None` is what it does not."""
+
+    client_id: str | None = None
+    client_secret_file: str | None = None
+    scope: str | None = None
+    authentication_url: str | None = None
+    api_url: str | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    passphrase_file: str | None = None
+    managed_identity: bool = False
+
+
+def draft_of(
+    stored: McasCredentials | None,
+    given: CredentialOptions,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[CredentialsDraft, set[str]]:
+    """Return what is known before anything is asked, and the fields that options gave.
+
+    What is stored fills the rest. Raises `UsageError`.
+    """
+    if given.managed_identity and given.certificate is not None:
+        raise UsageError("configure-mcas2: --certificate and --managed-identity exclude each other")
+    draft = CredentialsDraft.of(stored, _method(stored, given, environ))
+    texts: dict[Name, str | None] = {
+        "client_id": given.client_id,
+        "client_secret": _secret_text(given.client_secret_file, environ.get(SECRET_VARIABLE)),
+        "scope": given.scope,
+        "authentication_url": given.authentication_url,
+        "api_url": given.api_url,
+    }
+    for name, text in texts.items():
+        if text is None:
+            continue
+        try:
+            draft.take(name, text)
+        except BadAnswer as bad:
+            raise UsageError(f"configure-mcas2: {bad.sentence}", tip=bad.tip or None) from None
+    if given.certificate is not None:
+        draft.certificate = given.certificate.absolute()
+        draft.private_key = given.private_key and given.private_key.absolute()
+        phrase = _secret_text(given.passphrase_file, environ.get(PASSPHRASE_VARIABLE))
+        draft.passphrase = None if phrase is None else Secret(phrase)
+    return draft, {name for name, text in texts.items() if text is not None}
+
+
+def _method(
+    stored: McasCredentials | None, given: CredentialOptions, environ: Mapping[str, str]
+) -> Method:
+    if given.managed_identity:
+        return "managed_identity"
+    if given.certificate is not None:
+        return "certificate"
+    gives_secret = given.client_secret_file is not None or SECRET_VARIABLE in environ
+    return "secret" if stored is None or gives_secret else stored.method
+
+
+def ask(draft: CredentialsDraft, name: Name) -> None:
+    """Ask a person until the answer can be right; Enter keeps what is there."""
+    kept = draft.shown(name) or (fields.DEFAULT_SCOPE if name == "scope" else "")
+    while True:
+        text = typer.prompt(
+            LABELS[name],
+            default=kept,
+            show_default=bool(kept),
+            hide_input=name == "client_secret",
+        )
+        if text == kept and draft.has(name):
+            return
+        before = draft.values.get("client_id")
+        try:
+            draft.take(name, text)
+        except BadAnswer as bad:
+            show_problem(bad)
+        else:
+            if name == "client_id" and draft.values["client_id"] != before:
+                draft.secret = None  # it was another application's
+            return
+
+
+def show_problem(bad: BadAnswer) -> None:
+    """Show what is wrong with an answer."""
+    typer.echo(f"  {bad.sentence}" + (f"\n  Try: {bad.tip}" if bad.tip else ""))
+
+
+def ask_method(draft: CredentialsDraft) -> None:
+    """Ask how to sign in, where something else than a secret is stored."""
+    known = get_args(Method)
+    while (text := typer.prompt("Sign in by", default=draft.method).strip()) not in known:
+        typer.echo(f"  it must be one of {', '.join(known)}")
+    draft.method = text
+
+
+def _secret_text(name: str | None, variable: str | None) -> str | None:
+    """Return a secret from a file, from standard input (`-`), or from the environment."""
+    if name is None:
+        return variable
+    if name == "-":
+        if sys.stdin.isatty():
+            return getpass.getpass("Secret: ")  # which is not shown
+        return sys.stdin.readline(MAX_FILE_BYTES).rstrip("\r\n")
+    path = Path(name)
+    try:
+        data = read_bounded(path, MAX_FILE_BYTES, forbidden=EVERYONE, pipe=True)
+    except OSError as error:
+        raise UsageError(f"configure-mcas2: {error_text(error)} ({path})") from None
+    except OpenToOthers:
+        raise UsageError(
+            f"configure-mcas2: everybody may read the secret ({path})", tip=f"chmod o= {path}"
+        ) from None
+    except FileFault as fault:
+        raise UsageError(f"configure-mcas2: the file {fault} ({path})") from None
+    return data.decode("utf-8", "replace").rstrip("\r\n")

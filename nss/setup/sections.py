@@ -1,0 +1,52 @@
+"""Single sections of a configuration file that may be wrong elsewhere, or not written yet."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nss.config import DEFAULT_CONFIG, load
+from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
+from nss.config.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What needs neither sources nor feeds."""
+
+    service: ServiceConfig
+    mcas: McasConfig
+    tables: Mapping[str, Any]
+    """The whole file, as it is written."""
+
+
+def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Sections:
+    """Return sections of which `keys` are right: `service.control_socket`, or `mcas` for all of it.
+
+    So commands work while the rest of the file is being changed. With `may_be_missing`, the usual
+    file that is not there has every default. Raises `InputMissing`, and `ConfigError` when the file
+    is not TOML or a key is wrong.
+    """
+    tables: Mapping[str, Any] = {}
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        if not (is_missing and may_be_missing and path == DEFAULT_CONFIG):
+            load.load(path)  # raises what is wrong, with all of it
+            raise
+    reading = Reading(path.absolute().parent)
+    service = ServiceConfig(
+        **reading.values(ServiceConfig, reading.table(tables, "", "service"), "service")
+    )
+    mcas = McasConfig(**reading.values(McasConfig, reading.table(tables, "", "mcas"), "mcas"))
+    known = {*keys, *(key.partition(".")[0] for key in keys)}
+    problems = [
+        problem
+        for problem in reading.problems
+        if problem.key in known or problem.key.rpartition(".")[0] in keys
+    ]
+    if problems:
+        raise ConfigProblems(problems, str(path))
+    return Sections(service, mcas, tables)
