@@ -16,31 +16,40 @@ from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
 
-TLS_CLOSE_SECS = 1.0
+_TLS_CLOSE_SECS = 1.0
 """How long a peer has to answer the end of a TLS connection."""
 
 _ACCEPT_AGAIN_SECS = 0.2
 
 
-class Served(Protocol):
+class AcceptedConnection(Protocol):
     """What an `Acceptor` needs of the asyncio protocol of a connection."""
 
     connected: bool
-    """Whether the connection is there; with TLS, once the handshake is done."""
+    """Whether `transport` is set; with TLS, once the handshake is done."""
+    transport: asyncio.Transport
+    lost: asyncio.Event
+    """Set once the connection is closed."""
 
     def shutdown(self) -> None:
         """End the connection once what it has already received is dealt with."""
 
 
-C = TypeVar("C", bound=Served)
+C = TypeVar("C", bound=AcceptedConnection)
+
+Connect = Callable[[tuple[str, int]], C]
+"""Returns the asyncio protocol of a connection from an address."""
+
+Serve = Callable[[C, str], Awaitable[None]]
+"""Gets a connection and the peer's name; the connection is closed when it returns."""
 
 
 class Acceptor(Generic[C]):
     """Accepts the connections of a source, and has each of them served by a task of its own.
 
-    At most `max_connections` are open at once: one more is closed unread. The TLS handshake of a
-    connection must be done within `handshake_secs`. An error that serving a connection raises is
-    not the connection's own, and ends the source.
+    At most `max_connections` are open at once: further connections are closed unread. The TLS
+    handshake of a connection must be done within `handshake_secs`. An error that serving a
+    connection raises is not the connection's own, and ends the source.
     """
 
     def __init__(
@@ -66,36 +75,35 @@ class Acceptor(Generic[C]):
         self._failure: BaseException | None = None
 
     async def run(
-        self,
-        connect: Callable[[tuple[str, int]], C],
-        serve: Callable[[C, str], Awaitable[None]],
-        drain: Callable[[], Awaitable[None]],
+        self, connect: Connect[C], serve: Serve[C], drain: Callable[[], Awaitable[None]]
     ) -> None:
         """Accept until `stop`, then shut down what is open and wait for `drain`.
 
-        `connect` returns the asyncio protocol of a connection from an address; `serve` gets it and
-        the peer's name, and returns once it is closed. What is still open after `drain` is
-        cancelled. Raises `SourceError` when the port can't be had, and the error given to `fail`.
+        What is still open after that is cancelled. Raises `SourceError` when the port can't be
+        had, and the error given to `fail`.
         """
-        host, port = self._settings.listen
-        listeners = await listen(self._settings.kind, host, port)
+        listeners = await self._listen()
         self.bound_port = listeners[0].getsockname()[1]
         accepting = [
-            asyncio.create_task(self._accept_from(opened, connect, serve)) for opened in listeners
+            asyncio.create_task(self._accept_from(listening, connect, serve))
+            for listening in listeners
         ]
         self.ready.set()
-        events.listening(self._settings.name, f"{host}:{self.bound_port}")
+        events.listening(self._settings.name, f"{self._settings.listen.host}:{self.bound_port}")
         try:
-            await self._stopping.wait()
-            await _stop_accepting(accepting, listeners)
-            for task, served in self._serving.items():
-                if served.connected:
-                    served.shutdown()
+            try:
+                await self._stopping.wait()
+            finally:
+                await cancel(accepting)
+                for listening in listeners:
+                    listening.close()
+            for task, connection in self._serving.items():
+                if connection.connected:
+                    connection.shutdown()
                 else:
                     task.cancel()
             await drain()
         finally:
-            await _stop_accepting(accepting, listeners)
             await cancel(self._serving)
         if self._failure is not None:
             raise self._failure
@@ -113,17 +121,36 @@ class Acceptor(Generic[C]):
         """Wait until every connection is closed."""
         await asyncio.gather(*self._serving, return_exceptions=True)
 
+    async def _listen(self) -> list[socket.socket]:
+        """Return sockets that listen, one for each address of the host, all at one port."""
+        host, port = self._settings.listen
+        listeners: list[socket.socket] = []
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            for address in dict.fromkeys(str(address[0]) for *_, address in found):
+                listeners.append(listener(address, port, BACKLOG_CONNECTIONS))
+                listeners[-1].settimeout(0)
+                port = listeners[-1].getsockname()[1]
+        except OSError as error:
+            for listening in listeners:
+                listening.close()
+            raise SourceError(
+                f"{self._settings.kind} source: can't listen: {error_text(error)} ({host}:{port})",
+                tip="choose an address of this machine and a free port; below 1024 the user "
+                "that nss runs as needs CAP_NET_BIND_SERVICE",
+            ) from error
+        return listeners
+
     async def _accept_from(
-        self,
-        opened: socket.socket,
-        connect: Callable[[tuple[str, int]], C],
-        serve: Callable[[C, str], Awaitable[None]],
+        self, listening: socket.socket, connect: Connect[C], serve: Serve[C]
     ) -> None:
         name, kind, host = self._settings.name, self._settings.kind, self._settings.listen.host
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, address = await loop.sock_accept(opened)
+                accepted, address = await loop.sock_accept(listening)
             except OSError as error:  # out of descriptors, or the peer had gone already
                 self.last_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
                 events.source_waits(name, self.last_error)
@@ -136,32 +163,31 @@ class Acceptor(Generic[C]):
                 accepted.close()
                 continue
             events.connection_opened(name)
-            served = connect(address[:2])
-            task = loop.create_task(self._serve(accepted, served, peer, serve))
-            self._serving[task] = served
+            connection = connect(address[:2])
+            task = loop.create_task(self._serve(accepted, connection, peer, serve))
+            self._serving[task] = connection
             task.add_done_callback(partial(self._forget, accepted))
 
     async def _serve(
-        self,
-        accepted: socket.socket,
-        served: C,
-        peer: str,
-        serve: Callable[[C, str], Awaitable[None]],
+        self, accepted: socket.socket, connection: C, peer: str, serve: Serve[C]
     ) -> None:
         tls = self._ssl_context
         _set_options(accepted)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: cast("asyncio.BaseProtocol", served),
+                lambda: cast("asyncio.BaseProtocol", connection),
                 accepted,
                 ssl=tls,
                 ssl_handshake_timeout=self._handshake_secs if tls else None,
-                ssl_shutdown_timeout=TLS_CLOSE_SECS if tls else None,
+                ssl_shutdown_timeout=_TLS_CLOSE_SECS if tls else None,
             )
         except OSError as error:
             events.handshake_failed(self._settings.name, peer, str(error) or type(error).__name__)
             return
-        await serve(served, peer)
+        try:
+            await serve(connection, peer)
+        finally:
+            await _close(connection)
 
     def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a connection that is closed."""
@@ -169,31 +195,6 @@ class Acceptor(Generic[C]):
         del self._serving[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
-
-
-async def listen(kind: str, host: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen, one for each address of `host`, all at one port.
-
-    Port 0 is any that is free. Raises `SourceError`, which calls the source `kind`.
-    """
-    listeners: list[socket.socket] = []
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        for address in dict.fromkeys(str(address[0]) for *_, address in found):
-            listeners.append(listener(address, port, BACKLOG_CONNECTIONS))
-            listeners[-1].settimeout(0)
-            port = listeners[-1].getsockname()[1]
-    except OSError as error:
-        for opened in listeners:
-            opened.close()
-        raise SourceError(
-            f"{kind} source: can't listen: {error_text(error)} ({host}:{port})",
-            tip="choose an address of this machine and a free port; below 1024 the user "
-            "that nss runs as needs CAP_NET_BIND_SERVICE",
-        ) from error
-    return listeners
 
 
 async def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -204,12 +205,18 @@ async def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*cancelled, return_exceptions=True)
 
 
-async def _stop_accepting(
-    accepting: list[asyncio.Task[None]], listeners: list[socket.socket]
-) -> None:
-    await cancel(accepting)
-    for opened in listeners:
-        opened.close()
+async def _close(connection: AcceptedConnection) -> None:
+    """Close a connection, with whatever is under way on it."""
+    if not connection.connected:
+        return
+    connection.transport.close()
+    try:
+        async with asyncio.timeout(_TLS_CLOSE_SECS):
+            await connection.lost.wait()
+    except TimeoutError:
+        pass
+    finally:
+        connection.transport.abort()
 
 
 def _set_options(connection: socket.socket) -> None:

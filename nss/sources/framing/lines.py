@@ -253,9 +253,7 @@ class StreamFramer(DecidingFramer):
     """Decides between octet counting and newline framing."""
 
     def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
-        if ended:  # octet counting would have been recognised
-            return LineFramer(self._max_bytes)
-        match detect_framing(start, self._max_bytes):
+        match detect_framing(start, self._max_bytes, ended=ended):
             case "octet":
                 return OctetFramer(self._max_bytes)
             case "newline":

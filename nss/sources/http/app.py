@@ -1,4 +1,4 @@
-"""The ASGI application that takes records pushed as Cloud NSS does, and how it answers.
+"""The ASGI application that accepts records pushed as Cloud NSS does, and how it answers.
 
 Cloud NSS takes 200 and 204 as accepted, drops a batch on 400, and repeats it on anything else for
 up to an hour. So 400 is only for what can never be unpacked or is no HTTP. Bad records in a body
@@ -8,8 +8,7 @@ that can be unpacked are accepted: feeds reject them, each with its reason.
 import asyncio
 import email.utils
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +20,7 @@ from nss.config.sources import HttpSourceConfig
 from nss.sources import Accept, events
 from nss.sources.http.auth import Credentials
 from nss.sources.http.batching import BodyBatcher, Turn
-from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive
+from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive, too_long
 from nss.sources.http.connection import MAX_HEAD_BYTES
 from nss.sources.http.unpack import BrokenBodyError, Unpacker, unpacker
 
@@ -29,39 +28,37 @@ FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
 _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 
-HttpHeader = tuple[bytes, bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 """ASGI's way to answer."""
 
 HELD_UP_SECS = 60.0
-"""How long after a request that the spool did not take the source counts as failing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushRules:
-    """What is asked of a request."""
-
-    settings: HttpSourceConfig
-    credentials: Credentials
-    accept_secs: float
-    """How long the spool may take to accept a batch."""
-    is_full: Callable[[], bool]
-    """Whether the spool takes nothing now."""
+"""How long the source counts as failing after a request that the spool did not accept."""
 
 
 class PushApp:
-    """Answers requests. An error of the spool is given to `fail`, which ends the source."""
+    """Answers requests. An error of the spool is given to `fail`, which ends the source.
+
+    The spool has `accept_secs` to accept a batch; `is_full` returns whether it accepts nothing now.
+    """
 
     def __init__(
-        self, rules: PushRules, accept: Accept, fail: Callable[[BaseException], None]
+        self,
+        settings: HttpSourceConfig,
+        credentials: Credentials,
+        accept: Accept,
+        *,
+        accept_secs: float,
+        is_full: Callable[[], bool],
+        fail: Callable[[BaseException], None],
     ) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._accept = accept
+        self._accept_secs = accept_secs
+        self._is_full = is_full
+        self._fail = fail
         self._held_up = ""
         self._held_up_until = 0.0
-        self._name = rules.settings.name
-        self._rules = rules
-        self._settings = rules.settings
-        self._accept = accept
-        self._fail = fail
         self._requests = 0
         self._queue = asyncio.Lock()
 
@@ -72,51 +69,47 @@ class PushApp:
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = PushRequest(scope, receive, self._rules)
+        request = PushRequest(scope, receive, self._settings)
+        name = self._settings.name
         try:
-            await self._answer(request, send)
+            try:
+                records = await self._accept_request(request)
+            except HttpRefusal as refusal:
+                status = refusal.status
+                events.request_refused(
+                    name, request.peer, status.value, refusal.reason, request.accepted
+                )
+                if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
+                    await request.body.discard()
+                await request.answer(send, status, {"error": refusal.reason}, refusal.headers)
+                return
+            events.request_accepted(name)
+            self._held_up_until = 0.0
+            await request.answer(send, HTTPStatus.OK, {"records": records})
         except GoneError:
             events.request_broken_off(
-                self._name, request.peer, request.body.received_bytes, request.accepted
+                name, request.peer, request.body.received_bytes, request.accepted
             )
         except asyncio.CancelledError:  # the source is being stopped
             await request.answer(send, HTTPStatus.SERVICE_UNAVAILABLE, {"error": "stopped"})
 
-    async def _answer(self, request: "PushRequest", send: Send) -> None:
-        try:
-            records = await self._take(request)
-        except HttpRefusal as refusal:
-            await self._refuse(request, send, refusal)
-            return
-        events.request_accepted(self._name)
-        self._held_up_until = 0.0
-        await request.answer(send, HTTPStatus.OK, {"records": records})
-
-    async def _refuse(self, request: "PushRequest", send: Send, refusal: HttpRefusal) -> None:
-        status = refusal.status
-        events.request_refused(
-            self._name, request.peer, status.value, refusal.reason, request.accepted
-        )
-        if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
-            await request.body.discard()
-        await request.answer(send, status, {"error": refusal.reason}, refusal.headers)
-
-    async def _take(self, request: "PushRequest") -> int:
+    async def _accept_request(self, request: "PushRequest") -> int:
         """Hand on the records of a request; return how many. Raises `HttpRefusal`, `GoneError`."""
-        unpack = request.check()
+        unpack = request.check(self._credentials)
         if self._requests >= self._settings.max_connections:
             raise _busy("too many requests at once")
-        if self._rules.is_full():
+        if self._is_full():
             raise _busy(FULL)
         self._requests += 1
         try:
-            return await self._take_in(request, unpack)
+            return await self._hand_on_body(request, unpack)
         finally:
             self._requests -= 1
 
-    async def _take_in(self, request: "PushRequest", unpack: Unpacker) -> int:
+    async def _hand_on_body(self, request: "PushRequest", unpack: Unpacker) -> int:
         async def hand_on(data: bytes, records: int) -> None:
-            await self._hand_on(Batch(self._name, data, records, connection=request.peer))
+            batch = Batch(self._settings.name, data, records, connection=request.peer)
+            await self._hand_on(batch)
             request.accepted += records
 
         turn = Turn(self._queue)
@@ -127,8 +120,8 @@ class PushApp:
                 for piece in unpack.unpack(await request.body.read()):
                     left_bytes -= len(piece)
                     if left_bytes < 0:
-                        raise _too_long(self._settings.max_decompressed_bytes, "unpacked")
-                    await batcher.take(piece)
+                        raise too_long(self._settings.max_decompressed_bytes, "unpacked")
+                    await batcher.add(piece)
                     await turn.pause()
             unpack.end()
         except BrokenBodyError:
@@ -137,7 +130,7 @@ class PushApp:
         return batcher.records
 
     async def _hand_on(self, batch: Batch) -> None:
-        limit = asyncio.timeout(self._rules.accept_secs)
+        limit = asyncio.timeout(self._accept_secs)
         try:
             async with limit:
                 await self._accept(batch)
@@ -145,7 +138,7 @@ class PushApp:
             if not limit.expired():
                 self._fail(error)
                 raise _busy("the spool is broken") from error
-            self._held_up = f"the spool took nothing for {self._rules.accept_secs:g} s"
+            self._held_up = f"the spool took nothing for {self._accept_secs:g} s"
             self._held_up_until = time.monotonic() + HELD_UP_SECS
             raise _busy(self._held_up) from None
 
@@ -153,27 +146,24 @@ class PushApp:
 class PushRequest:
     """One request: what its head says, and its body."""
 
-    def __init__(self, scope: dict[str, Any], receive: Receive, rules: PushRules) -> None:
+    def __init__(self, scope: dict[str, Any], receive: Receive, settings: HttpSourceConfig) -> None:
         self.peer = host_port(*scope["client"][:2])
         self.accepted = 0
         """Records that are accepted already: they come twice if the request is repeated."""
-        self.body = Body(
-            receive, max_bytes=rules.settings.max_body_bytes, secs=rules.settings.body_secs
-        )
-        self._rules = rules
+        self.body = Body(receive, max_bytes=settings.max_body_bytes, secs=settings.body_secs)
+        self._settings = settings
         self._scope = scope
 
-    def check(self) -> Unpacker:
+    def check(self, credentials: Credentials) -> Unpacker:
         """Return what unpacks the body. Raises `HttpRefusal` if the head is reason enough."""
         if sum(len(name) + len(value) for name, value in self._scope["headers"]) > MAX_HEAD_BYTES:
             raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
-        if self._scope["path"] != self._rules.settings.path:
+        if self._scope["path"] != self._settings.path:
             raise HttpRefusal(HTTPStatus.NOT_FOUND, "records are taken at another path")
         if self._scope["method"] != "POST":
             raise HttpRefusal(
                 HTTPStatus.METHOD_NOT_ALLOWED, "records are taken by POST", [(b"allow", b"POST")]
             )
-        credentials = self._rules.credentials
         if not credentials.admit(self._values(b"authorization")):
             asked = [(b"www-authenticate", challenge) for challenge in credentials.challenges]
             raise HttpRefusal(
@@ -200,7 +190,7 @@ class PushRequest:
         send: Send,
         status: HTTPStatus,
         description: dict[str, object],
-        headers: list[HttpHeader] | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         """Answer; the connection stays open after a well-formed request, read to its end."""
         content = orjson.dumps(description)
@@ -208,7 +198,7 @@ class PushRequest:
             (b"date", email.utils.formatdate(usegmt=True).encode()),
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),
-            *(headers or []),
+            *headers,
         ]
         stays_open = status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
         if not stays_open or not self.body.ended:
@@ -226,17 +216,11 @@ class PushRequest:
         if not lengths:
             # In HTTP/1.0 such a body extends to the end of the connection; here it would be lost.
             raise HttpRefusal(HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing")
-        if int(lengths[0]) > self._rules.settings.max_body_bytes:
-            raise _too_long(self._rules.settings.max_body_bytes, "as sent")
+        if int(lengths[0]) > self._settings.max_body_bytes:
+            raise too_long(self._settings.max_body_bytes, "as sent")
 
     def _values(self, name: bytes) -> list[bytes]:
         return [value for header, value in self._scope["headers"] if header == name]
-
-
-def _too_long(max_bytes: int, form: str) -> HttpRefusal:
-    return HttpRefusal(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {max_bytes} bytes {form}"
-    )
 
 
 def _busy(reason: str) -> HttpRefusal:

@@ -17,7 +17,7 @@ _JSON_STEP_BYTES = 16 << 10
 _TURN_SECS = 0.005
 
 HandOn = Callable[[bytes, int], Awaitable[None]]
-"""Takes batch data and the number of its records; returns once they are accepted."""
+"""Gets batch data and the number of its records; returns once they are accepted."""
 
 
 class Turn:
@@ -31,7 +31,7 @@ class Turn:
         self._since = time.monotonic()
 
     async def pause(self) -> None:
-        """Let others have their turn if this one has taken some milliseconds."""
+        """Let others have their turn if this one has lasted some milliseconds."""
         if time.monotonic() - self._since < _TURN_SECS:
             return
         async with self._queue:
@@ -59,8 +59,8 @@ class BodyBatcher:
         self._held: list[tuple[bytes, int]] = []
         self._held_bytes = 0
 
-    async def take(self, piece: bytes) -> None:
-        """Take the next part of the body."""
+    async def add(self, piece: bytes) -> None:
+        """Add the next part of the body."""
         self._pieces.append(piece)
         self._pieces_bytes += len(piece)
         if self._pieces_bytes >= BATCH_MAX_BYTES:
@@ -69,15 +69,13 @@ class BodyBatcher:
     async def end(self) -> None:
         """Hand on everything that is left; returns once all of the body is accepted."""
         await self._frame(ended=True)
-        await self._let_go()
+        await self._hand_on_held()
 
     async def _frame(self, *, ended: bool) -> None:
         block = _concatenated(self._pieces)
         self._pieces.clear()
         self._pieces_bytes = 0
-        framer = self._framer
-        if framer is None:
-            framer = self._framer = self._choose(block, ended=ended)
+        framer = self._framer = self._framer or self._choose(block, ended=ended)
         framed: list[bytes] = []
         records = 0
         step_bytes = _LINES_STEP_BYTES if isinstance(framer, LineFramer) else _JSON_STEP_BYTES
@@ -102,9 +100,9 @@ class BodyBatcher:
         self._held.append((data, records))
         self._held_bytes += len(data)
         if self._held_bytes > HOLD_BYTES:
-            await self._let_go()
+            await self._hand_on_held()
 
-    async def _let_go(self) -> None:
+    async def _hand_on_held(self) -> None:
         """Hand on what was held back."""
         held, self._held = self._held, []
         for data, records in held:

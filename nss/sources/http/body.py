@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,12 +18,19 @@ class HttpRefusal(Exception):  # noqa: N818 - it is an answer
     """The request is answered with `status`; `reason` is a sentence that quotes nothing of it."""
 
     def __init__(
-        self, status: HTTPStatus, reason: str, headers: list[tuple[bytes, bytes]] | None = None
+        self, status: HTTPStatus, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
-        self.headers = headers or []
+        self.headers = headers
+
+
+def too_long(max_bytes: int, form: str) -> HttpRefusal:
+    """Return the refusal of a body that is longer than `max_bytes` in a form."""
+    return HttpRefusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {max_bytes} bytes {form}"
+    )
 
 
 class GoneError(Exception):
@@ -50,10 +57,7 @@ class Body:
             raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, "the body takes too long") from None
         self._left_secs -= time.monotonic() - begun
         if self.received_bytes > self._max_bytes:
-            raise HttpRefusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the body is longer than {self._max_bytes} bytes as sent",
-            )
+            raise too_long(self._max_bytes, "as sent")
         return part
 
     async def discard(self) -> None:

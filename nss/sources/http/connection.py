@@ -71,25 +71,11 @@ class HttpConnection(HttpToolsProtocol):
         """Whether the connection was refused: what still comes is ignored."""
         self.connected = False
         self.lost = asyncio.Event()
-        """Set once the connection is closed."""
-
-    async def close(self) -> None:
-        """Close the connection, with whatever is under way on it."""
-        if not self.connected:
-            return
-        self.transport.close()
-        try:
-            async with asyncio.timeout(_CLOSE_SECS):
-                await self.lost.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self.transport.abort()
 
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport, and wait for a head."""
+        """Keep the transport, and wait for a head."""
         super().connection_made(cast("asyncio.Transport", transport))
         self.client = self._peer
         self.connected = True

@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from nss.config.sources import HttpSourceConfig
 from nss.sources import Accept, events
-from nss.sources.http.app import FULL, PushApp, PushRules
+from nss.sources.http.app import FULL, PushApp
 from nss.sources.http.auth import Credentials
 from nss.sources.http.connection import HttpConnection, connection_config
 from nss.sources.listening import Acceptor, cancel
@@ -50,11 +50,11 @@ class HttpSource:
         stop_secs: float = 5.0,
     ) -> None:
         self.name = settings.name
-        self._host = settings.listen.host
-        self._rules = PushRules(
-            settings=settings, credentials=credentials, accept_secs=accept_secs, is_full=is_full
-        )
+        self._settings = settings
+        self._credentials = credentials
+        self._is_full = is_full
         self._head_secs = head_secs
+        self._accept_secs = accept_secs
         self._stop_secs = stop_secs
         self._acceptor = Acceptor[HttpConnection](
             settings,
@@ -68,7 +68,14 @@ class HttpSource:
 
     async def run(self, accept: Accept) -> None:
         """Serve requests until `stop`. Raises `SourceError` when the port can't be had."""
-        self._app = PushApp(self._rules, accept, self._acceptor.fail)
+        self._app = PushApp(
+            self._settings,
+            self._credentials,
+            accept,
+            accept_secs=self._accept_secs,
+            is_full=self._is_full,
+            fail=self._acceptor.fail,
+        )
         config = connection_config(self._app.serve)
         try:
             await self._acceptor.run(partial(self._connection, config), _serve, self._drain)
@@ -87,8 +94,9 @@ class HttpSource:
         """Why requests can't be accepted now."""
         if self._acceptor.last_error is not None:
             return self._acceptor.last_error
-        reason = FULL if self._rules.is_full() else self._app and self._app.held_up
-        return None if reason is None else f"http source: requests get 503: {reason} ({self._host})"
+        reason = FULL if self._is_full() else self._app and self._app.held_up
+        host = self._settings.listen.host
+        return None if reason is None else f"http source: requests get 503: {reason} ({host})"
 
     @property
     def bound_port(self) -> int | None:
@@ -113,7 +121,4 @@ class HttpSource:
 
 
 async def _serve(connection: HttpConnection, _peer: str) -> None:
-    try:
-        await connection.lost.wait()
-    finally:
-        await connection.close()
+    await connection.lost.wait()

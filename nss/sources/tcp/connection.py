@@ -5,7 +5,6 @@ from enum import Enum
 from typing import cast
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS
-from nss.sources.listening import TLS_CLOSE_SECS
 
 
 class End(Enum):
@@ -29,12 +28,12 @@ class TcpConnection(asyncio.Protocol):
         self.reason = ""
         """What broke the connection."""
         self.connected = False
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport
+        self.lost = asyncio.Event()
         self._blocks: list[bytes] = []
         self._size_bytes = 0
         self._wanted_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._lost = asyncio.Event()
 
     async def read(self, idle_secs: float) -> bytes:
         """Return about 1 MiB, or what came in 200 ms; nothing at the end.
@@ -53,26 +52,14 @@ class TcpConnection(asyncio.Protocol):
         """Read no further; `read` still returns what has come."""
         self._ended(End.STOPPED)
 
-    async def close(self) -> None:
-        """Close the connection."""
-        if self._transport is None:
-            return
-        self._transport.close()
-        try:
-            async with asyncio.timeout(TLS_CLOSE_SECS):
-                await self._lost.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._transport.abort()
-
     async def _receive(self, wanted_bytes: int, wait_secs: float) -> bool:
         """Wait for this many bytes or the end of the input; return False after `wait_secs`."""
         if self._size_bytes >= wanted_bytes or self.end is not None:
             return True
         self._wanted_bytes = wanted_bytes
         self._waiter = asyncio.get_running_loop().create_future()
-        self._resume()
+        if self.connected and not self.transport.is_closing():
+            self.transport.resume_reading()
         try:
             async with asyncio.timeout(wait_secs):
                 await self._waiter
@@ -83,12 +70,8 @@ class TcpConnection(asyncio.Protocol):
         return True
 
     def _pause(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if self.connected and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -102,8 +85,8 @@ class TcpConnection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; with TLS, the handshake is done."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        """Keep the transport; with TLS, the handshake is done."""
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.connected = True
 
     def data_received(self, data: bytes) -> None:
@@ -116,12 +99,12 @@ class TcpConnection(asyncio.Protocol):
             self._wake()
 
     def eof_received(self) -> None:
-        """Take it as the end; the transport closes itself."""
+        """Note the end of the input; the transport closes itself."""
         self._ended(End.CLOSED)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take it as the end, unless there was one before."""
+        """Note how the connection ended, unless that is known already."""
         if exc is not None:
             self.reason = str(exc)
         self._ended(End.CLOSED if exc is None else End.BROKEN)
-        self._lost.set()
+        self.lost.set()

@@ -62,12 +62,7 @@ class TcpSource:
         return self._acceptor.bound_port
 
     async def _serve(self, accept: Accept, connection: TcpConnection, peer: str) -> None:
-        try:
-            await self._hand_on_all(connection, peer, accept)
-        finally:
-            await connection.close()
-
-    async def _hand_on_all(self, connection: TcpConnection, peer: str, accept: Accept) -> None:
+        """Hand on the records of a connection, until its end."""
         framer = self._framer()
 
         async def hand_on(data: bytes, records: int) -> None:

@@ -132,7 +132,7 @@ def test_anything_unpacks_to_bounded_pieces_or_is_broken(
 
 
 class Taken:
-    """What an intake handed on."""
+    """What an batcher handed on."""
 
     def __init__(self) -> None:
         self.batches: list[tuple[bytes, int]] = []
@@ -149,12 +149,12 @@ class Taken:
 
 async def taken_from(body: bytes, cuts: list[int], max_record_bytes: int = 10_000) -> Taken:
     taken = Taken()
-    intake = BodyBatcher(max_record_bytes, taken.hand_on, Turn(asyncio.Lock()))
+    batcher = BodyBatcher(max_record_bytes, taken.hand_on, Turn(asyncio.Lock()))
     ends = sorted({cut % (len(body) + 1) for cut in cuts} | {len(body)})
     for start, end in zip([0, *ends], ends, strict=False):
-        await intake.take(body[start:end])
-    await intake.end()
-    assert intake.records == intake.accepted == len(taken.lines)
+        await batcher.add(body[start:end])
+    await batcher.end()
+    assert batcher.records == batcher.accepted == len(taken.lines)
     return taken
 
 
@@ -228,16 +228,16 @@ async def test_long_bodies_lose_nothing(form: str) -> None:
 
 async def test_nothing_goes_on_before_the_end_of_a_short_body() -> None:
     taken = Taken()
-    intake = BodyBatcher(1000, taken.hand_on, Turn(asyncio.Lock()))
+    batcher = BodyBatcher(1000, taken.hand_on, Turn(asyncio.Lock()))
     line = b"x" * 999 + b"\n"
     for _ in range(HOLD_BYTES // 1000):
-        await intake.take(line)
+        await batcher.add(line)
     assert taken.batches == []
     for _ in range(2000):
-        await intake.take(line)
-    assert intake.accepted == sum(records for _, records in taken.batches) > 2000
-    await intake.end()
-    assert intake.accepted == HOLD_BYTES // 1000 + 2000
+        await batcher.add(line)
+    assert batcher.accepted == sum(records for _, records in taken.batches) > 2000
+    await batcher.end()
+    assert batcher.accepted == HOLD_BYTES // 1000 + 2000
 
 
 async def test_memory_is_bounded_whatever_a_body_unpacks_to() -> None:
@@ -253,10 +253,10 @@ async def test_memory_is_bounded_whatever_a_body_unpacks_to() -> None:
     }
     for encoding, data in packed.items():
         tracemalloc.start()
-        intake = BodyBatcher(65_536, forget, Turn(asyncio.Lock()))
+        batcher = BodyBatcher(65_536, forget, Turn(asyncio.Lock()))
         for piece in unpacked(encoding, data, 1 << 16):
-            await intake.take(piece)
-        await intake.end()
+            await batcher.add(piece)
+        await batcher.end()
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak_bytes < 12 << 20

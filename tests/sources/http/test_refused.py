@@ -156,8 +156,8 @@ async def test_secrets_and_records_are_in_no_log_and_no_answer(
                 answer = await client.post("/?canary", content=b"canary", headers=headers)
                 assert "canary" not in answer.text + str(answer.headers)
         assert b"canary" not in await answer_to(source, b"canary\r\n\r\n")
-        assert repr(source._rules.credentials) == "***"
-        assert "canary" not in repr(source._rules)
+        assert repr(source._credentials) == "***"
+        assert "canary" not in repr(vars(source))
     told = [str(record.__dict__) for record in caplog.records if record.name.startswith("nss")]
     assert len(told) > 3
     assert [text for text in told if "canary" in text] == []
