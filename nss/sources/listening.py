@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import partial
 from typing import Generic, Protocol, TypeVar, cast
 
 from nss.addresses import host_port, listener
 from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
-from nss.sources import events
+from nss.sources import Accept, events
 from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
@@ -23,7 +24,7 @@ _ACCEPT_AGAIN_SECS = 0.2
 
 
 class AcceptedConnection(Protocol):
-    """What an `Acceptor` needs of the asyncio protocol of a connection."""
+    """What a `ListeningSource` needs of the asyncio protocol of a connection."""
 
     connected: bool
     """Whether `transport` is set; with TLS, once the handshake is done."""
@@ -37,15 +38,9 @@ class AcceptedConnection(Protocol):
 
 C = TypeVar("C", bound=AcceptedConnection)
 
-Connect = Callable[[tuple[str, int]], C]
-"""Returns the asyncio protocol of a connection from an address."""
 
-Serve = Callable[[C, str], Awaitable[None]]
-"""Gets a connection and the peer's name; the connection is closed when it returns."""
-
-
-class Acceptor(Generic[C]):
-    """Accepts the connections of a source, and has each of them served by a task of its own.
+class ListeningSource(ABC, Generic[C]):
+    """A source that others connect to; each connection is served by a task of its own.
 
     At most `max_connections` are open at once: further connections are closed unread. The TLS
     handshake of a connection must be done within `handshake_secs`. An error that serving a
@@ -60,12 +55,10 @@ class Acceptor(Generic[C]):
         max_connections: int,
         handshake_secs: float,
     ) -> None:
+        self.name = settings.name
         self.ready = asyncio.Event()
-        """Set once connections are accepted."""
         self.bound_port: int | None = None
         """The port in use: the configured one, unless that is 0."""
-        self.last_error: str | None = None
-        """Why no connection can be accepted now."""
         self._settings = settings
         self._ssl_context = ssl_context
         self._max_connections = max_connections
@@ -73,23 +66,29 @@ class Acceptor(Generic[C]):
         self._serving: dict[asyncio.Task[None], C] = {}
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
+        self._accept_error: str | None = None
 
-    async def run(
-        self, connect: Connect[C], serve: Serve[C], drain: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Accept until `stop`, then shut down what is open and wait for `drain`.
+    @abstractmethod
+    def _connect(self, address: tuple[str, int]) -> C:
+        """Return the asyncio protocol of a connection from an address."""
 
-        What is still open after that is cancelled. Raises `SourceError` when the port can't be
-        had, and the error given to `fail`.
+    @abstractmethod
+    async def _serve(self, connection: C, peer: str, accept: Accept) -> None:
+        """Hand on the records of a connection; it is closed when this returns."""
+
+    async def run(self, accept: Accept) -> None:
+        """Serve connections until `stop`; see `Source.run`.
+
+        Then those that are open are shut down. What is still open after `_drain` is cancelled.
+        Raises `SourceError` when the port can't be had, and the error given to `_fail`.
         """
         listeners = await self._listen()
         self.bound_port = listeners[0].getsockname()[1]
         accepting = [
-            asyncio.create_task(self._accept_from(listening, connect, serve))
-            for listening in listeners
+            asyncio.create_task(self._accept_from(listening, accept)) for listening in listeners
         ]
         self.ready.set()
-        events.listening(self._settings.name, f"{self._settings.listen.host}:{self.bound_port}")
+        events.listening(self.name, f"{self._settings.listen.host}:{self.bound_port}")
         try:
             try:
                 await self._stopping.wait()
@@ -102,22 +101,27 @@ class Acceptor(Generic[C]):
                     connection.shutdown()
                 else:
                     task.cancel()
-            await drain()
+            await self._drain()
         finally:
             await cancel(self._serving)
         if self._failure is not None:
             raise self._failure
 
-    def stop(self) -> None:
-        """Accept no more connections, and shut down those that are open."""
+    async def stop(self) -> None:
+        """Accept no more connections and read no further; complete records are still handed on."""
         self._stopping.set()
 
-    def fail(self, error: BaseException) -> None:
+    @property
+    def last_error(self) -> str | None:
+        """Why no connection can be accepted now."""
+        return self._accept_error
+
+    def _fail(self, error: BaseException) -> None:
         """Stop, and have `run` raise this error, unless there was one before."""
         self._failure = self._failure or error
         self._stopping.set()
 
-    async def closed(self) -> None:
+    async def _drain(self) -> None:
         """Wait until every connection is closed."""
         await asyncio.gather(*self._serving, return_exceptions=True)
 
@@ -143,33 +147,31 @@ class Acceptor(Generic[C]):
             ) from error
         return listeners
 
-    async def _accept_from(
-        self, listening: socket.socket, connect: Connect[C], serve: Serve[C]
-    ) -> None:
-        name, kind, host = self._settings.name, self._settings.kind, self._settings.listen.host
+    async def _accept_from(self, listening: socket.socket, accept: Accept) -> None:
+        name, kind, host = self.name, self._settings.kind, self._settings.listen.host
         loop = asyncio.get_running_loop()
         while True:
             try:
                 accepted, address = await loop.sock_accept(listening)
             except OSError as error:  # out of descriptors, or the peer had gone already
-                self.last_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
-                events.source_waits(name, self.last_error)
+                self._accept_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
+                events.source_waits(name, self._accept_error)
                 await asyncio.sleep(_ACCEPT_AGAIN_SECS)
                 continue
-            self.last_error = None
+            self._accept_error = None
             peer = host_port(*address[:2])
             if len(self._serving) >= self._max_connections:
                 events.connection_refused(name, peer, self._max_connections)
                 accepted.close()
                 continue
             events.connection_opened(name)
-            connection = connect(address[:2])
-            task = loop.create_task(self._serve(accepted, connection, peer, serve))
+            connection = self._connect(address[:2])
+            task = loop.create_task(self._open(accepted, connection, peer, accept))
             self._serving[task] = connection
             task.add_done_callback(partial(self._forget, accepted))
 
-    async def _serve(
-        self, accepted: socket.socket, connection: C, peer: str, serve: Serve[C]
+    async def _open(
+        self, accepted: socket.socket, connection: C, peer: str, accept: Accept
     ) -> None:
         tls = self._ssl_context
         _set_options(accepted)
@@ -182,10 +184,10 @@ class Acceptor(Generic[C]):
                 ssl_shutdown_timeout=_TLS_CLOSE_SECS if tls else None,
             )
         except OSError as error:
-            events.handshake_failed(self._settings.name, peer, str(error) or type(error).__name__)
+            events.handshake_failed(self.name, peer, str(error) or type(error).__name__)
             return
         try:
-            await serve(connection, peer)
+            await self._serve(connection, peer, accept)
         finally:
             await _close(connection)
 
@@ -194,7 +196,7 @@ class Acceptor(Generic[C]):
         accepted.close()  # still open when the task was cancelled before it began
         del self._serving[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
+            self._fail(error)
 
 
 async def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

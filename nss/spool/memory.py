@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from nss.batch import Account, Batch
 from nss.config.model import MemorySpoolConfig
 from nss.spool import REJECT_MAX_BYTES, Entry, KeptReject, Reject, SpoolClosed, SpoolError
+from nss.spool.cursors import CursorCounts, Signal
 
 REJECTS_MAX_BYTES = 4 << 20
 
@@ -36,27 +39,25 @@ class MemorySpool:
         self._sealed = False
         self._cursors: dict[str, MemoryCursor] = {}
         self._positions: dict[str, str] = {}
-        self._changed = asyncio.Condition()
-        self._wakes: set[asyncio.Task[None]] = set()
+        self._changed = Signal()
         self._rejects: deque[KeptReject] = deque()
         self._rejects_bytes = 0
         self._reject_number = 0
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. One larger than the limit fits alone."""
-        async with self._changed:
-            await self._wait_for_room(self._size(batch))
-            self._sequence += 1
-            self._used_bytes += self._size(batch)
-            entry = Entry(self._sequence, batch, self.now())
-            self._entries.append(entry)
-            if batch.position is not None:
-                self._positions[batch.source] = batch.position
-            for cursor in self._cursors.values():
-                cursor.accept(entry)
-            self._drop_passed()
-            self._changed.notify_all()
-            return self._sequence
+        await self._wait_for_room(self._size(batch))
+        self._sequence += 1
+        self._used_bytes += self._size(batch)
+        entry = Entry(self._sequence, batch, self.now())
+        self._entries.append(entry)
+        if batch.position is not None:
+            self._positions[batch.source] = batch.position
+        for cursor in self._cursors.values():
+            cursor.accept_wanted(entry)
+        self.passed()
+        self._changed.notify()
+        return entry.sequence
 
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
@@ -67,10 +68,10 @@ class MemorySpool:
         known = self._cursors.get(feed)
         after = known.passed if known is not None else self._sequence - len(self._entries)
         account = known.account if known is not None else Account()
-        cursor = MemoryCursor(self, feed, frozenset(sources), after, account)
+        cursor = MemoryCursor(self, feed, sources, after, account)
         for entry in self._entries:
             if entry.sequence > after:
-                cursor.accept(entry)
+                cursor.accept_wanted(entry)
         self._cursors[feed] = cursor
         self.passed()  # its predecessor may have held batches that it does not want
         return cursor
@@ -98,7 +99,7 @@ class MemorySpool:
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""
-        wanted = [kept for kept in self._rejects if feed in (None, kept.feed)]
+        wanted = await self.rejects(feed, len(self._rejects))
         retried = [kept for kept in wanted if self._can_retry(kept)]
         for kept in retried:
             if kept not in self._rejects:
@@ -116,7 +117,7 @@ class MemorySpool:
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""
         self._sealed = True
-        self._wake()
+        self._changed.notify()
 
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
@@ -138,33 +139,22 @@ class MemorySpool:
 
     async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
         """Return the first batch for a cursor after `sequence`; wait until there is one."""
-        async with self._changed:
-            while True:
-                entry = self._find(cursor, sequence)
-                if entry is not None:
+        while True:
+            skipped = max(0, sequence + 1 - self._entries[0].sequence) if self._entries else 0
+            for entry in islice(self._entries, skipped, None):
+                if cursor.wants(entry.batch):
                     return entry
-                if self._sealed:
-                    raise SpoolClosed
-                await self._changed.wait()
-
-    def _find(self, cursor: "MemoryCursor", sequence: int) -> Entry | None:
-        if not self._entries:
-            return None
-        first = self._entries[0].sequence
-        for index in range(max(0, sequence + 1 - first), len(self._entries)):
-            if cursor.takes(self._entries[index].batch):
-                return self._entries[index]
-        return None
+            if self._sealed:
+                raise SpoolClosed
+            await self._changed.wait()
 
     def reject(self, feed: str, rejects: Sequence[Reject]) -> None:
         """Keep rejects; delete the oldest when there are too many."""
         for reject in rejects:
             self._reject_number += 1
-            size, number = len(reject.data), self._reject_number
-            cut = Reject(
-                reject.source, reject.connection, reject.reason, reject.data[:REJECT_MAX_BYTES]
-            )
-            self._rejects.append(KeptReject(number, feed, self.now(), cut, size))
+            cut = replace(reject, data=reject.data[:REJECT_MAX_BYTES])
+            kept = KeptReject(self._reject_number, feed, self.now(), cut, len(reject.data))
+            self._rejects.append(kept)
             self._rejects_bytes += len(cut.data) + self._overhead_bytes
         while self._rejects_bytes > REJECTS_MAX_BYTES:
             oldest = self._rejects.popleft()
@@ -173,73 +163,52 @@ class MemorySpool:
     def _can_retry(self, kept: KeptReject) -> bool:
         cursor = self._cursors.get(kept.feed)
         whole = len(kept.reject.data) == kept.record_bytes
-        return whole and cursor is not None and cursor.takes(Batch(kept.reject.source, b"", 1))
+        return whole and cursor is not None and cursor.wants(Batch(kept.reject.source, b"", 1))
 
     def _size(self, batch: Batch) -> int:
         return len(batch.data) + self._overhead_bytes
 
     def passed(self) -> None:
-        """Note that a cursor moved: drop what no cursor needs."""
-        if self._drop_passed():
-            self._wake()
+        """Note that a cursor moved: drop what every cursor has passed or never wanted."""
+        held = len(self._entries)
+        while self._entries and not any(
+            cursor.passed < self._entries[0].sequence and cursor.wants(self._entries[0].batch)
+            for cursor in self._cursors.values()
+        ):
+            self._used_bytes -= self._size(self._entries.popleft().batch)
+        if len(self._entries) < held:
+            self._changed.notify()
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait in line: small batches that would fit do not overtake a large batch."""
         ticket = object()
         self._waiting.append(ticket)
         try:
-            await self._changed.wait_for(
-                lambda: self._waiting[0] is ticket and self._has_room(size_bytes)
-            )
+            while self._waiting[0] is not ticket or (
+                self._used_bytes and self._used_bytes + size_bytes > self.max_bytes
+            ):
+                await self._changed.wait()
         finally:
             self._waiting.remove(ticket)
-            self._changed.notify_all()
-
-    def _has_room(self, size_bytes: int) -> bool:
-        return not self._used_bytes or self._used_bytes + size_bytes <= self.max_bytes
-
-    def _drop_passed(self) -> bool:
-        """Drop batches that every cursor has passed or never wanted."""
-        dropped = False
-        while self._entries and not any(
-            cursor.wants(self._entries[0]) for cursor in self._cursors.values()
-        ):
-            self._used_bytes -= self._size(self._entries.popleft().batch)
-            dropped = True
-        return dropped
-
-    def _wake(self) -> None:
-        """Wake all waiters; callable without awaiting."""
-        task = asyncio.ensure_future(self._notify())
-        self._wakes.add(task)
-        task.add_done_callback(self._wakes.discard)
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+            self._changed.notify()
 
 
-class MemoryCursor:
+class MemoryCursor(CursorCounts):
     """How far one feed has come in a `MemorySpool`."""
 
     def __init__(
         self,
         spool: MemorySpool,
         feed: str,
-        sources: frozenset[str],
+        sources: Collection[str],
         after: int,
         account: Account,
     ) -> None:
+        super().__init__(feed, sources, account, spool.now)
+        self.passed = after
         self._spool = spool
-        self._feed = feed
-        self._sources = sources
         self._returned = after
         self._unpassed: deque[Entry] = deque()
-        self._oldest_at = 0.0
-        self.passed = after
-        self.account = account
-        self.accepted_records = account.done - account.unpacked
-        self.pending_records = 0
 
     async def next(self) -> Entry:
         """Return the first batch after the last one returned; wait until there is one."""
@@ -260,26 +229,10 @@ class MemoryCursor:
             self._oldest_at = self._unpassed[0].accepted_at
         self.passed = sequence
         self.account.add(done)
-        self._spool.reject(self._feed, rejects)
+        self._spool.reject(self.feed, rejects)
         self._spool.passed()
 
-    @property
-    def lag_secs(self) -> float:
-        """How long ago the oldest batch not yet passed was accepted; 0 when there is none."""
-        return max(0.0, self._spool.now() - self._oldest_at) if self.pending_records else 0.0
-
-    def accept(self, entry: Entry) -> None:
+    def accept_wanted(self, entry: Entry) -> None:
         """Note that the spool accepted a batch."""
-        if self.takes(entry.batch):
-            if not self.pending_records:
-                self._oldest_at = entry.accepted_at
-            self.accepted_records += entry.batch.records
-            self.pending_records += entry.batch.records
-
-    def takes(self, batch: Batch) -> bool:
-        """Return whether a batch is for this feed."""
-        return batch.source in self._sources and batch.feed in ("", self._feed)
-
-    def wants(self, entry: Entry) -> bool:
-        """Return whether the cursor has yet to pass this batch."""
-        return entry.sequence > self.passed and self.takes(entry.batch)
+        if self.wants(entry.batch):
+            self.accept(entry.batch.records, entry.accepted_at)

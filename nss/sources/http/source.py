@@ -13,13 +13,13 @@ from nss.sources import Accept, events
 from nss.sources.http.app import FULL, PushApp
 from nss.sources.http.auth import Credentials
 from nss.sources.http.connection import HttpConnection, connection_config
-from nss.sources.listening import Acceptor, cancel
+from nss.sources.listening import ListeningSource, cancel
 
 _CONNECTIONS_A_REQUEST = 4
 """How many connections may be open, busy or not, for each request that may be under way."""
 
 
-class HttpSource:
+class HttpSource(ListeningSource[HttpConnection]):
     """Listens, and answers 200 to a request once every record of its body is accepted.
 
     A body is handed on in batches of about 1 MiB, in order; `connection` of a batch is the peer's
@@ -38,6 +38,8 @@ class HttpSource:
     # uvicorn.Server is not used: it accepts without limit, does not count connections whose TLS
     # handshake takes up to a minute, and waits in steps of 100 ms. Its protocol does all the HTTP.
 
+    _settings: HttpSourceConfig
+
     def __init__(
         self,
         settings: HttpSourceConfig,
@@ -49,68 +51,61 @@ class HttpSource:
         accept_secs: float = 5.0,
         stop_secs: float = 5.0,
     ) -> None:
-        self.name = settings.name
-        self._settings = settings
-        self._credentials = credentials
-        self._is_full = is_full
-        self._head_secs = head_secs
-        self._accept_secs = accept_secs
-        self._stop_secs = stop_secs
-        self._acceptor = Acceptor[HttpConnection](
+        super().__init__(
             settings,
             ssl_context,
             max_connections=settings.max_connections * _CONNECTIONS_A_REQUEST,
             handshake_secs=head_secs,
         )
-        self.ready = self._acceptor.ready
+        self._credentials = credentials
+        self._is_full = is_full
+        self._head_secs = head_secs
+        self._accept_secs = accept_secs
+        self._stop_secs = stop_secs
         self._state = ServerState()
         self._app: PushApp | None = None
+        self._config: Config
 
     async def run(self, accept: Accept) -> None:
-        """Serve requests until `stop`. Raises `SourceError` when the port can't be had."""
+        """Serve requests until `stop`, and finish those under way.
+
+        A body that has not come `stop_secs` later is given up; its sender will repeat it.
+        """
         self._app = PushApp(
             self._settings,
             self._credentials,
             accept,
             accept_secs=self._accept_secs,
             is_full=self._is_full,
-            fail=self._acceptor.fail,
+            fail=self._fail,
         )
-        config = connection_config(self._app.serve)
+        self._config = connection_config(self._app.serve)
         try:
-            await self._acceptor.run(partial(self._connection, config), _serve, self._drain)
+            await super().run(accept)
         finally:
             await cancel(self._state.tasks)
-
-    async def stop(self) -> None:
-        """Accept no more requests, and finish those under way.
-
-        A body that has not come after `stop_secs` is given up; its sender will repeat it.
-        """
-        self._acceptor.stop()
 
     @property
     def last_error(self) -> str | None:
         """Why requests can't be accepted now."""
-        if self._acceptor.last_error is not None:
-            return self._acceptor.last_error
+        if self._accept_error is not None:
+            return self._accept_error
         reason = FULL if self._is_full() else self._app and self._app.held_up
         host = self._settings.listen.host
         return None if reason is None else f"http source: requests get 503: {reason} ({host})"
 
-    @property
-    def bound_port(self) -> int | None:
-        """The port listened at, once it is known."""
-        return self._acceptor.bound_port
-
-    def _connection(self, config: Config, address: tuple[str, int]) -> HttpConnection:
+    def _connect(self, address: tuple[str, int]) -> HttpConnection:
         return HttpConnection(
-            config,
+            self._config,
             self._state,
             peer=address,
             head_secs=self._head_secs,
             refused=partial(events.request_refused, self.name),
         )
+
+    async def _serve(self, connection: HttpConnection, peer: str, accept: Accept) -> None:
+        del peer, accept  # the application has the requests
+        await connection.lost.wait()
 
     async def _drain(self) -> None:
         """Wait until the requests under way are answered, but at most `stop_secs`."""
@@ -118,7 +113,3 @@ class HttpSource:
         deadline = loop.time() + self._stop_secs
         while self._state.tasks and (left_secs := deadline - loop.time()) > 0:
             await asyncio.wait(set(self._state.tasks), timeout=left_secs)
-
-
-async def _serve(connection: HttpConnection, _peer: str) -> None:
-    await connection.lost.wait()

@@ -1,17 +1,16 @@
 """Records from TCP connections, plain or TLS, framed by line feeds or octet counts."""
 
 import ssl
-from functools import partial
 
 from nss.batch import Batch
 from nss.config.sources import TcpSourceConfig
 from nss.sources import Accept, events
 from nss.sources.framing.lines import Framer, FramingError, LineFramer, OctetFramer, StreamFramer
-from nss.sources.listening import Acceptor
+from nss.sources.listening import ListeningSource
 from nss.sources.tcp.connection import End, TcpConnection
 
 
-class TcpSource:
+class TcpSource(ListeningSource[TcpConnection]):
     """Listens, and hands on the records of each connection in the order they came.
 
     A connection is read only once its last batch is accepted. It costs at most about 1 MiB of
@@ -20,6 +19,8 @@ class TcpSource:
     connection broke, fell silent or the source stopped, it is dropped and counted.
     """
 
+    _settings: TcpSourceConfig
+
     def __init__(
         self,
         settings: TcpSourceConfig,
@@ -27,42 +28,22 @@ class TcpSource:
         ssl_context: ssl.SSLContext | None = None,
         handshake_secs: float = 10.0,
     ) -> None:
-        self.name = settings.name
-        self._settings = settings
         if ssl_context is not None:
             # A sender that never reads would close with the tickets unread, which makes its
             # kernel reset the connection, and records on the way are lost.
             ssl_context.num_tickets = 0
-        self._acceptor = Acceptor[TcpConnection](
+        super().__init__(
             settings,
             ssl_context,
             max_connections=settings.max_connections,
             handshake_secs=handshake_secs,
         )
-        self.ready = self._acceptor.ready
 
-    async def run(self, accept: Accept) -> None:
-        """Serve connections until `stop`. Raises `SourceError` when the port can't be had."""
-        await self._acceptor.run(
-            lambda _: TcpConnection(), partial(self._serve, accept), self._acceptor.closed
-        )
+    def _connect(self, address: tuple[str, int]) -> TcpConnection:
+        del address
+        return TcpConnection()
 
-    async def stop(self) -> None:
-        """Accept no more connections and read no further; complete records are still handed on."""
-        self._acceptor.stop()
-
-    @property
-    def last_error(self) -> str | None:
-        """Why no connection can be accepted now."""
-        return self._acceptor.last_error
-
-    @property
-    def bound_port(self) -> int | None:
-        """The port listened at, once it is known."""
-        return self._acceptor.bound_port
-
-    async def _serve(self, accept: Accept, connection: TcpConnection, peer: str) -> None:
-        """Hand on the records of a connection, until its end."""
+    async def _serve(self, connection: TcpConnection, peer: str, accept: Accept) -> None:
         framer = self._framer()
 
         async def hand_on(data: bytes, records: int) -> None:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
+from nss.batch import Batch
 from nss.spool import Entry
 
 CACHE_BYTES = 16 << 20
@@ -38,7 +39,7 @@ class Cache:
         while self._size_bytes > CACHE_BYTES and len(self._entries) > 1:
             self._size_bytes -= len(self._entries.popleft().batch.data)
 
-    def find(self, after: int, wanted: Callable[[Entry], bool]) -> Entry | None:
+    def find(self, after: int, wanted: Callable[[Batch], bool]) -> Entry | None:
         """Return the first wanted entry after a sequence."""
-        start = max(0, after + 1 - self.first)
-        return next(filter(wanted, islice(self._entries, start, None)), None)
+        entries = islice(self._entries, max(0, after + 1 - self.first), None)
+        return next((entry for entry in entries if wanted(entry.batch)), None)

@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 
 from nss.batch import Account
 from nss.spool import Entry, Reject, SpoolClosed
+from nss.spool.cursors import CursorCounts, Signal
 from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.cache import Cache
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.reader import Lost
 
@@ -16,29 +18,18 @@ from nss.spool.durable.reader import Lost
 class Backing(Protocol):
     """What a cursor needs of its spool."""
 
+    cache: Cache
     last_sequence: int
     sealed: bool
-
-    async def accepted_more(self) -> None:
-        """Wait until something was accepted, dropped or sealed."""
-
-    def cached(self, after: int, cursor: "DurableCursor") -> Entry | None:
-        """Return the first entry after a sequence that a cursor wants, if it is in memory."""
-
-    def holds(self, sequence: int) -> bool:
-        """Return whether a sequence is in memory, with all that came after it."""
+    changed: Signal
+    """Given when something was accepted, dropped or sealed."""
 
     async def read(
         self, after: int, feed: str, sources: Collection[str]
     ) -> tuple[list[Entry | Lost], int]:
         """Read batches for a feed from the file, and up to where that was."""
 
-    async def advance(
-        self,
-        cursor: "DurableCursor",
-        move: Move,
-        undropped: int,
-    ) -> None:
+    async def advance(self, cursor: "DurableCursor", move: Move, undropped: int) -> None:
         """Have a move of a cursor committed; it counts `undropped` of its records as dropped."""
 
     def set_aside(self, feed: str, lost: Lost) -> None:
@@ -54,23 +45,20 @@ class _Unpassed(NamedTuple):
     lost: Lost | None = None
 
 
-class DurableCursor:
+class DurableCursor(CursorCounts):
     """Follows the spool from memory while it keeps up, and otherwise reads ahead from the file."""
 
-    def __init__(self, spool: Backing, feed: str, sources: frozenset[str], row: FeedRow) -> None:
-        self.feed = feed
-        self.account = row.account
-        self.accepted_records = row.accepted
-        self.pending_records = row.pending
+    def __init__(self, spool: Backing, feed: str, sources: Collection[str], row: FeedRow) -> None:
+        super().__init__(feed, sources, row.account, time.time)
+        self.accept(row.pending, row.oldest_at)
         self.failure: BaseException | None = None
         """What has gone wrong for good; `next` raises it."""
         self._spool = spool
-        self._sources = sources
         self._registration = row.registration
         self._passed = row.passed
         self._dropped = 0
-        self._looked_at = row.passed
-        self._oldest_at = row.oldest_at
+        self._searched = row.passed
+        """Up to here there is nothing more for this feed than `_ahead`."""
         self._unpassed: deque[_Unpassed] = deque()
         self._ahead: deque[Entry | Lost] = deque()
         self._reading: asyncio.Task[None] | None = None
@@ -80,22 +68,20 @@ class DurableCursor:
         while True:
             found = await self._following()
             if found is None:
-                if self._spool.sealed and self._looked_at >= self._spool.last_sequence:
+                if self._spool.sealed and self._searched >= self._spool.last_sequence:
                     raise SpoolClosed
-                await self._spool.accepted_more()
+                await self._spool.changed.wait()
                 continue
             if found.sequence <= self._dropped:
                 continue
             if not self._unpassed:
                 self._oldest_at = found.accepted_at
-            if isinstance(found, Entry):
-                self._unpassed.append(
-                    _Unpassed(found.sequence, found.batch.records, found.accepted_at)
-                )
-                return found
+            lost = found if isinstance(found, Lost) else None
             self._unpassed.append(
-                _Unpassed(found.sequence, found.batch.records, found.accepted_at, found)
+                _Unpassed(found.sequence, found.batch.records, found.accepted_at, lost)
             )
+            if isinstance(found, Entry):
+                return found
             self._spool.set_aside(self.feed, found)
             await self._pass_lost()
 
@@ -106,30 +92,7 @@ class DurableCursor:
         await self._advance(sequence, done, rejects)
         await self._pass_lost()
 
-    @property
-    def lag_secs(self) -> float:
-        """How long ago the oldest batch not yet passed was accepted; 0 when there is none."""
-        return max(0.0, time.time() - self._oldest_at) if self.pending_records else 0.0
-
-    def wants(self, entry: Entry) -> bool:
-        """Return whether a batch is for this feed."""
-        return entry.batch.source in self._sources and entry.batch.feed in ("", self.feed)
-
     # What the spool reports.
-
-    def accept(self, entry: Entry) -> None:
-        """Note that a batch was accepted that this feed takes."""
-        if not self.pending_records:
-            self._oldest_at = entry.accepted_at
-        self.accepted_records += entry.batch.records
-        self.pending_records += entry.batch.records
-
-    def accept_again(self, records: int) -> None:
-        """Note that records were accepted once more, for this feed alone."""
-        if not self.pending_records:
-            self._oldest_at = time.time()
-        self.accepted_records += records
-        self.pending_records += records
 
     def dropped(self, records: int, passed: int) -> None:
         """Note that records up to a sequence were dropped to make room."""
@@ -154,19 +117,24 @@ class DurableCursor:
         if self.failure is not None:
             raise self.failure
         while not self._ahead:
-            if self._reading is None and self._looked_at >= spool.last_sequence:
+            if self._reading is None and self._searched >= spool.last_sequence:
                 return None
-            if self._reading is None and spool.holds(self._looked_at + 1):
-                entry = spool.cached(self._looked_at, self)
-                self._looked_at = spool.last_sequence if entry is None else entry.sequence
+            if self._reading is None and self._in_memory():
+                entry = spool.cache.find(self._searched, self.wants)
+                self._searched = spool.last_sequence if entry is None else entry.sequence
                 return entry
             await self._read()
             if self.failure is not None:
                 raise self.failure
         found = self._ahead.popleft()
-        if not self._ahead and not spool.holds(self._looked_at + 1):
+        if not self._ahead and not self._in_memory():
             self._start_reading()  # while this batch is being worked on
         return found
+
+    def _in_memory(self) -> bool:
+        """Return whether all that comes next is in memory."""
+        cache = self._spool.cache
+        return cache.first <= self._searched + 1 and cache.last == self._spool.last_sequence
 
     async def _read(self) -> None:
         """Wait until something was read; the reading continues if the wait is cancelled."""
@@ -177,14 +145,12 @@ class DurableCursor:
             await asyncio.shield(reading)
 
     def _start_reading(self) -> None:
-        if self._reading is None and self._looked_at < self._spool.last_sequence:
+        if self._reading is None and self._searched < self._spool.last_sequence:
             self._reading = asyncio.create_task(self._read_ahead())
 
     async def _read_ahead(self) -> None:
         try:
-            found, self._looked_at = await self._spool.read(
-                self._looked_at, self.feed, self._sources
-            )
+            found, self._searched = await self._spool.read(self._searched, self.feed, self._sources)
             self._ahead.extend(found)
         except Exception as error:  # noqa: BLE001 - `next` raises it: perhaps nothing awaits this task
             self.failure = error

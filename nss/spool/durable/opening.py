@@ -2,14 +2,13 @@
 
 import fcntl
 import sqlite3
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO
 
 from nss.spool import SpoolError
 from nss.spool.durable import schema
-from nss.spool.durable.salvage import finish_salvage, salvage
+from nss.spool.durable.salvage import finish_salvage, replace_damaged
 from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
 from nss.wording import error_text
@@ -21,36 +20,24 @@ large backlog does not delay the start."""
 _MAGIC = b"SQLite format 3\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A file that is open and locked."""
-
-    store: Store
-    lock: IO[bytes]
-
-
-def open_file(store: Store, at: At) -> Opened:
-    """Open the file of a store, or make it. Raises `SpoolError`."""
+def open_file(store: Store, at: At) -> IO[bytes]:
+    """Open the file of a store, or make it; return its lock. Raises `SpoolError`."""
     path = store.path
-    lock = _lock(path)
-    try:
-        finish_salvage(path)
-        whole = _is_whole(path) and _load(store, at)
+    with ExitStack() as stack:
+        lock = stack.enter_context(_lock(path))
+        try:
+            finish_salvage(path)
+            whole = _is_whole(path) and _load(store, at)
+            if not whole:
+                replace_damaged(path)
+                whole = _load(store, at)
+            schema.suspect_mark(path).unlink(missing_ok=True)
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, str(error)) from error
         if not whole:
-            salvage(path)
-            whole = _load(store, at)
-        with suppress(FileNotFoundError):
-            schema.suspect_mark(path).unlink()
-    except (sqlite3.Error, OSError) as error:
-        lock.close()
-        raise _unusable(path, str(error)) from error
-    except BaseException:
-        lock.close()
-        raise
-    if not whole:
-        lock.close()
-        raise _unusable(path, "it is damaged, and so is what was saved of it")
-    return Opened(store, lock)
+            raise _unusable(path, "it is damaged, and so is what was saved of it")
+        stack.pop_all()  # all is well: the lock stays
+        return lock
 
 
 def _lock(path: Path) -> IO[bytes]:
@@ -116,7 +103,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _load(store: Store, at: At) -> bool:
-    """Bring the file to its newest form and have the store take it; return False for a damaged one.
+    """Bring the file to its newest form and have the store load it; return False if damaged.
 
     Other users can't read the file.
     """

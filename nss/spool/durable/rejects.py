@@ -10,10 +10,6 @@ OVERHEAD_BYTES = 256
 
 _PAGE_ROWS = 100
 
-_COLUMNS = "number, feed, rejected_at, source, connection, reason, data, record_bytes"
-
-_Row = tuple[int, str, float, str, str, str, bytes, int]
-
 
 class RejectsTable:
     """The rows of `rejects`; `size` is how many there are and the bytes they are charged."""
@@ -39,8 +35,10 @@ class RejectsTable:
             "data) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(feed, reject.source, reject.connection, _storable(reject.reason), now),
-                    *(len(reject.data), reject.data[:REJECT_MAX_BYTES]),
+                    *(feed, reject.source, reject.connection),
+                    # A reason may quote from the record what UTF-8 can't encode.
+                    reject.reason.encode("utf-8", "backslashreplace").decode(),
+                    *(now, len(reject.data), reject.data[:REJECT_MAX_BYTES]),
                 )
                 for reject in rejects
             ],
@@ -60,21 +58,23 @@ class RejectsTable:
 
     def newest(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects of a feed, or of all, oldest first."""
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM rejects WHERE :feed IS NULL OR feed = :feed "  # noqa: S608 - constants
-            "ORDER BY number DESC LIMIT :limit",
-            {"feed": feed, "limit": limit},
-        ).fetchall()
-        return [_kept(row) for row in reversed(rows)]
+        return self._select(feed, 0, "number DESC", limit)[::-1]
 
     def after(self, number: int, feed: str | None) -> list[KeptReject]:
         """Return some of the rejects after `number`, in order."""
+        return self._select(feed, number, "number", _PAGE_ROWS)
+
+    def _select(self, feed: str | None, after: int, order: str, limit: int) -> list[KeptReject]:
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM rejects WHERE number > :number "  # noqa: S608 - constants
-            "AND (:feed IS NULL OR feed = :feed) ORDER BY number LIMIT :limit",
-            {"number": number, "feed": feed, "limit": _PAGE_ROWS},
-        ).fetchall()
-        return [_kept(row) for row in rows]
+            "SELECT number, feed, rejected_at, source, connection, reason, data, record_bytes "  # noqa: S608 - constants
+            "FROM rejects WHERE number > :after AND (:feed IS NULL OR feed = :feed) "
+            f"ORDER BY {order} LIMIT :limit",
+            {"feed": feed, "after": after, "limit": limit},
+        )
+        return [
+            KeptReject(number, feed, rejected_at, Reject(*reject), record_bytes)
+            for number, feed, rejected_at, *reject, record_bytes in rows
+        ]
 
     def delete(self, number: int, data_bytes: int) -> None:
         """Delete a reject."""
@@ -89,15 +89,3 @@ class RejectsTable:
             if self.size[1] <= self._max_bytes:
                 return
             self.delete(number, data_bytes)
-
-
-def _storable(reason: str) -> str:
-    """Return a reason without what UTF-8 can't encode: it may quote the record."""
-    return reason.encode("utf-8", "backslashreplace").decode()
-
-
-def _kept(row: _Row) -> KeptReject:
-    number, feed, rejected_at, source, connection, reason, data, record_bytes = row
-    return KeptReject(
-        number, feed, rejected_at, Reject(source, connection, reason, data), record_bytes
-    )

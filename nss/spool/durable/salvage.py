@@ -2,7 +2,7 @@
 
 The new file is written as `NAME.salvaging` and called `NAME.salvaged` once it is complete; then
 the damaged file is moved to `NAME.damaged-TIME`, for people to look at, and the new file takes its
-place. If the process is killed anywhere, the next start begins anew or finishes.
+place. If the process is killed anywhere, the next start begins again or finishes.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,7 @@ _LAST_NUMBER = (1 << 63) - 1
 _BATCHES_BETWEEN_COMMITS = 100
 
 
-@dataclass(slots=True)
-class Salvaged:
-    """The result of a salvage."""
-
-    records: dict[int, int] = field(default_factory=dict)
-    """The records of each batch whose row could be read."""
-    lost: set[int] = field(default_factory=set)
-    """Sequences whose records are known to be lost, or have no row."""
-
-
-def salvage(path: Path) -> None:
+def replace_damaged(path: Path) -> None:
     """Replace a damaged file by a new one, with all that can be read of it."""
     new_path = path.with_name(f"{path.name}.salvaging")
     for suffix in _SUFFIXES:
@@ -46,16 +36,17 @@ def salvage(path: Path) -> None:
     new_path.touch(mode=0o600)
     with closing(schema.connect(new_path)) as new, closing(schema.connect_reader(path)) as old:
         schema.migrate(new, new_path, lambda _point: None, schema.MIGRATIONS[: _form(old)])
-        saved = _Salvage(old, new).run()
+        salvage = _Salvage(old, new)
+        salvage.run()
     new_path.rename(_complete(path))
     aside = finish_salvage(path)
-    records = sum(saved.records.values())
-    lost = list(_ranges(sorted(saved.lost)))
-    events.salvaged(str(path), str(aside), len(saved.records), records, lost)
+    records = sum(salvage.records.values())
+    lost = list(_ranges(sorted(salvage.lost)))
+    events.salvaged(str(path), str(aside), len(salvage.records), records, lost)
 
 
 def finish_salvage(path: Path) -> Path | None:
-    """Put a salvaged file in place, if there is one; return where the damaged file is now."""
+    """Put a salvaged file in place, if there is any; return where the damaged file is now."""
     complete = _complete(path)
     if not complete.exists():
         return None
@@ -96,9 +87,12 @@ class _Salvage:
     def __init__(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         self._old = old
         self._new = new
-        self._saved = Salvaged()
+        self.records: dict[int, int] = {}
+        """The records of each batch whose row could be read."""
+        self.lost: set[int] = set()
+        """Sequences whose records are known to be lost, or have no row."""
 
-    def run(self) -> Salvaged:
+    def run(self) -> None:
         """Copy what can be read."""
         self._new.execute("BEGIN IMMEDIATE")
         for table in ("sources", "cursors"):
@@ -112,7 +106,6 @@ class _Salvage:
         self._keep_strays(bodies)
         self._continue_sequences()
         self._new.execute("COMMIT")
-        return self._saved
 
     def _copy_batches(self) -> set[int]:
         """Copy batches with their records; return the bodies that they need."""
@@ -121,13 +114,13 @@ class _Salvage:
             if not self._insert("batches", row):
                 continue
             sequence, records, body = int(row[0]), int(row[4]), int(row[8])
-            self._saved.records[sequence] = records
+            self.records[sequence] = records
             if body in bodies:
                 continue
             bodies.add(body)
             if not self._copy_body(body):
-                self._saved.lost.add(body)
-            if len(self._saved.records) % _BATCHES_BETWEEN_COMMITS == 0:
+                self.lost.add(body)
+            if len(self.records) % _BATCHES_BETWEEN_COMMITS == 0:
                 self._new.execute("COMMIT")
                 self._new.execute("BEGIN IMMEDIATE")
         return bodies
@@ -149,7 +142,7 @@ class _Salvage:
         for (body,) in self._scan("bodies", "body"):
             if body in bodies:
                 continue
-            self._saved.lost.add(int(body))
+            self.lost.add(int(body))
             row = self._body(body)
             data = row[3] if row is not None and isinstance(row[3], bytes) else None
             reason = "its row in batches can't be read"
@@ -157,7 +150,7 @@ class _Salvage:
 
     def _continue_sequences(self) -> None:
         """Make sure that no sequence is reused: cursors would take it for passed."""
-        known = [*self._saved.records, *self._saved.lost]
+        known = [*self.records, *self.lost]
         (passed,) = self._new.execute("SELECT max(passed) FROM cursors").fetchone()
         last = max(*known, passed or 0, 0)
         try:
@@ -211,13 +204,6 @@ _Row = tuple[Any, ...]
 
 def _ranges(numbers: Iterable[int]) -> Iterator[str]:
     """Yield runs of numbers as people write them: 3, 5-9."""
-    first = last = None
-    for number in numbers:
-        if last is not None and number == last + 1:
-            last = number
-            continue
-        if last is not None:
-            yield f"{first}" if first == last else f"{first}-{last}"
-        first = last = number
-    if last is not None:
-        yield f"{first}" if first == last else f"{first}-{last}"
+    for _, run in groupby(enumerate(numbers), lambda place: place[1] - place[0]):
+        first, *others = [number for _, number in run]
+        yield f"{first}-{others[-1]}" if others else f"{first}"

@@ -13,18 +13,19 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar, cast
+from typing import IO, Self, TypeVar, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry, KeptReject, SpoolError
+from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
 from nss.spool.durable.committer import AGAIN_SECS, Append, CommitReport, Committer, Work
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
-from nss.spool.durable.opening import Opened, open_file
+from nss.spool.durable.opening import open_file
 from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
@@ -45,34 +46,32 @@ class DurableSpool:
 
     durable = True
 
-    def __init__(
-        self, settings: DurableSpoolConfig, opened: Opened, at: At, again_secs: float
-    ) -> None:
-        self.path = settings.path
-        self.max_bytes = settings.max_bytes
+    def __init__(self, store: Store, lock: IO[bytes], at: At, again_secs: float) -> None:
+        self.path = store.path
+        self.max_bytes = store.settings.max_bytes
         self.last_error: str | None = None
-        self.used_bytes = opened.store.state.used_bytes
-        self.kept_rejects = opened.store.rejects.size[0]
-        self.last_sequence = opened.store.state.last_sequence
+        self.used_bytes = store.state.used_bytes
+        self.kept_rejects = store.rejects.size[0]
+        self.last_sequence = store.state.last_sequence
         self.sealed = False
-        self._replays = settings.replay_minutes > 0
+        self.changed = Signal()
+        self.cache = Cache()
+        self._replays = store.settings.replay_minutes > 0
         self._closed = asyncio.Event()
-        self._changed = Signal()
-        self._lock = opened.lock
+        self._lock = lock
         self._again_secs = again_secs
         self._loop = asyncio.get_running_loop()
-        self._positions = opened.store.positions()
-        self._known = {name: row.pending for name, row in opened.store.state.feeds.items()}
+        self._positions = store.positions()
+        self._known = {name: row.pending for name, row in store.state.feeds.items()}
         self._cursors: dict[str, DurableCursor] = {}
-        self._cache = Cache()
         self._turn = asyncio.Lock()
         self._inflight_bytes = 0
         self._unsaved_bytes = 0
         self._settled = Signal()
         self._waiting = 0
-        self._reader = BatchReader(settings.path)
+        self._reader = BatchReader(store.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
-        self._committer = Committer(opened.store, self._deliver, at, again_secs)
+        self._committer = Committer(store, self._deliver, at, again_secs)
         self._committer.start()
 
     @classmethod
@@ -93,10 +92,8 @@ class DurableSpool:
         again after `again_secs`. `at` is a seam for crash tests.
         """
         store = Store(settings, now=now, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
-        opened = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: open_file(store, at)
-        )
-        return cls(settings, opened, at, again_secs)
+        lock = await asyncio.get_running_loop().run_in_executor(None, open_file, store, at)
+        return cls(store, lock, at, again_secs)
 
     # The contract of a spool.
 
@@ -126,7 +123,7 @@ class DurableSpool:
         taken: list[DurableCursor] = []
 
         def take(row: FeedRow) -> None:
-            cursor = DurableCursor(self, feed, frozenset(sources), row)
+            cursor = DurableCursor(self, feed, sources, row)
             self._cursors[feed] = cursor
             taken.append(cursor)
 
@@ -158,7 +155,7 @@ class DurableSpool:
 
         def replayed(records: int) -> None:
             if records:
-                self._cursors[feed].accept_again(records)
+                self._cursors[feed].accept(records, time.time())
 
         return await self._do(lambda store: replay.replay(store, feed, since, until), replayed)
 
@@ -184,7 +181,7 @@ class DurableSpool:
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""
         self.sealed = True
-        self._changed.notify()
+        self.changed.notify()
 
     async def close(self) -> None:
         """Commit what is left to commit, and close the file.
@@ -210,18 +207,6 @@ class DurableSpool:
         return self._waiting > 0
 
     # What cursors ask for.
-
-    async def accepted_more(self) -> None:
-        """Wait until something was accepted, dropped or sealed."""
-        await self._changed.wait()
-
-    def cached(self, after: int, cursor: DurableCursor) -> Entry | None:
-        """Return the first entry after a sequence that a cursor wants, if it is in memory."""
-        return self._cache.find(after, cursor.wants)
-
-    def holds(self, sequence: int) -> bool:
-        """Return whether a sequence is in memory, with all that came after it."""
-        return self._cache.first <= sequence and self._cache.last == self.last_sequence
 
     async def read(
         self, after: int, feed: str, sources: Collection[str]
@@ -295,7 +280,7 @@ class DurableSpool:
             if feed in self._cursors:
                 self._cursors[feed].dropped(records, report.passed[feed])
         if report.callbacks or report.dropped:
-            self._changed.notify()
+            self.changed.notify()
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
         self._take_over(appended)
@@ -306,9 +291,9 @@ class DurableSpool:
         entry = appended.entry
         if entry.batch.position is not None:
             self._positions[entry.batch.source] = entry.batch.position
-        self._cache.add(entry)
+        self.cache.add(entry)
         for feed in appended.takers:
-            self._cursors[feed].accept(entry)
+            self._cursors[feed].accept(entry.batch.records, entry.accepted_at)
 
     def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
         self._inflight_bytes -= data_bytes
@@ -318,7 +303,7 @@ class DurableSpool:
         """Note that work which nobody awaits has failed: the cursors raise it from now on."""
         for cursor in self._cursors.values():
             cursor.failure = error
-        self._changed.notify()
+        self.changed.notify()
 
     def _closed_error(self) -> SpoolError:
         return SpoolError(f"spool: it is closed ({self.path})")
@@ -337,22 +322,6 @@ class DurableSpool:
             Work(work, cast("Callable[[object], None]", finished), partial(_fail, future))
         )
         return await future
-
-
-class Signal:
-    """Wakes all that wait for it."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def notify(self) -> None:
-        """Wake all that wait now."""
-        event, self._event = self._event, asyncio.Event()
-        event.set()
-
-    async def wait(self) -> None:
-        """Wait for the next `notify`."""
-        await self._event.wait()
 
 
 def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:

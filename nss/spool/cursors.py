@@ -1,0 +1,57 @@
+"""What the cursors of every kind of spool have in common."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from nss.batch import Account, Batch
+
+
+class CursorCounts:
+    """Which batches are for a feed, and how many of their records it has yet to pass.
+
+    See `nss.spool.Cursor` for what is public. `now` returns seconds since the epoch.
+    """
+
+    def __init__(
+        self, feed: str, sources: Collection[str], account: Account, now: Callable[[], float]
+    ) -> None:
+        self.feed = feed
+        self.account = account
+        self.accepted_records = account.done - account.unpacked
+        self.pending_records = 0
+        self._sources = frozenset(sources)
+        self._now = now
+        self._oldest_at = 0.0
+        """When the oldest batch not yet passed was accepted, if there is one."""
+
+    @property
+    def lag_secs(self) -> float:
+        """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
+        return max(0.0, self._now() - self._oldest_at) if self.pending_records else 0.0
+
+    def wants(self, batch: Batch) -> bool:
+        """Return whether a batch is for this feed."""
+        return batch.source in self._sources and batch.feed in ("", self.feed)
+
+    def accept(self, records: int, accepted_at: float) -> None:
+        """Note that records for this feed were accepted."""
+        if not self.pending_records:
+            self._oldest_at = accepted_at
+        self.accepted_records += records
+        self.pending_records += records
+
+
+class Signal:
+    """Wakes all that wait for it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        """Wake all that wait now."""
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def wait(self) -> None:
+        """Wait for the next `notify`."""
+        await self._event.wait()
