@@ -1,6 +1,6 @@
 """The batch: records that travel together; and the account of what became of them."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 BATCH_MAX_BYTES = 1 << 20
 """A source closes a batch at about this many bytes (one larger record still makes a batch)."""
@@ -15,10 +15,10 @@ class Batch:
 
     `data` holds one record a line, each line ended by LF, no blank lines. A record too long to
     keep is cut by the source to one byte more than its limit, so that the reader can tell.
-    `records` is the number of lines. `position` is where the source goes on after this batch
-    (opaque JSON-able text of the source's own, `None` for sources that cannot go back), and
-    `connection` tells records of one sender from another's (order is kept inside one). `feed` is
-    empty except for a batch that goes to one feed alone, because it went to the others before.
+    `records` is the number of lines. `position` is where the source continues after this batch
+    (opaque text of the source's own, `None` for sources that can't go back), and `connection` says
+    which sender the records are from (order is kept within it). `feed` is empty except for a batch
+    that goes to one feed alone, because it went to the others before.
     """
 
     source: str
@@ -43,7 +43,7 @@ class Account:
     filtered: int = 0
     rejected: int = 0
     dropped: int = 0
-    """Let go of undelivered, because the spool was full and `when_full` says so."""
+    """Deleted undelivered, because the spool was full and `when_full` says so."""
     shortened: int = 0
     unpacked: int = 0
     """Records beyond one a line: JSON arrays that no framing took apart. They count as accepted
@@ -56,14 +56,9 @@ class Account:
 
     def add(self, other: "Account") -> None:
         """Count what `other` counted."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-    def subtract(self, other: "Account") -> None:
-        """Take back what `other` counted."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) - getattr(other, one.name))
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
     def copy(self) -> "Account":
         """Return an account of the same numbers."""
-        return Account(*astuple(self))
+        return replace(self)

@@ -4,14 +4,14 @@
     ├── UsageError         64  the command line makes no sense
     ├── DataError          65  the records or lines given are bad
     ├── InputMissing       66  a file that should be read is not there
-    ├── SourceError        74  a source can't go on
-    ├── SinkError          74  a sink can't go on
+    ├── SourceError        74  a source can't continue
+    ├── SinkError          74  a sink can't continue
     ├── SpoolError         74  the spool can't be used (in nss.spool)
     ├── ServiceUnavailable 69  the service does not answer (in nss.admin.control.client)
     ├── ServiceError       70  a part of the service ended that should not have
     └── ConfigError        78  the configuration is wrong
 
-An error's text is `<what failed>: <why> (<where>)`, and `tip` is what the person can do.
+An error's text is `<what failed>: <reason> (<where>)`, and `tip` is what the person can do.
 """
 
 import traceback
@@ -58,13 +58,13 @@ class ServiceError(NssError):
 
 
 class SourceError(NssError):
-    """A source can't go on."""
+    """A source can't continue."""
 
     exit_code = 74
 
 
 class SinkError(NssError):
-    """A sink can't go on."""
+    """A sink can't continue."""
 
     exit_code = 74
 

@@ -5,14 +5,6 @@ from logging import ERROR, INFO, WARNING
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import count, event
 
-_REFUSED = "source_requests_refused_"
-_REFUSED_WITH = {
-    int(counter.removeprefix(_REFUSED)): counter
-    for counter in Counter
-    if counter.startswith(_REFUSED)
-}
-"""The counter of each status that requests are refused with."""
-
 
 @event(WARNING, Counter.SOURCE_WAITS)
 def source_waits(source: str, why: str) -> None:
@@ -38,7 +30,7 @@ def file_truncated(source: str, path: str) -> None:
 
 @event(WARNING, Counter.SOURCE_POSITIONS_LOST)
 def position_lost(source: str, path: str) -> None:
-    """The file that was read last is gone or is another one now;
+    """The file that was read last is gone or is a different file now;
     reading continues with the first file after it.
     """
 
@@ -106,7 +98,7 @@ def request_refused(source: str, peer: str, status: int, why: str, accepted: int
 
     `accepted` of its records were accepted all the same, and come twice when it is repeated.
     """
-    count(_REFUSED_WITH[status], source)
+    count(Counter[f"SOURCE_REQUESTS_REFUSED_{status}"], source)
     return f"{status} {why}"
 
 

@@ -82,8 +82,8 @@ class StdinSource:
         wanted_bytes = BATCH_MAX_BYTES
         deadline: float | None = None
         while wanted_bytes > 0:
-            wait_secs = None if deadline is None else max(0.0, deadline - time.monotonic())
-            ready = poll.poll(None if wait_secs is None else wait_secs * 1000)
+            wait_ms = deadline and max(0.0, deadline - time.monotonic()) * 1000
+            ready = poll.poll(wait_ms)
             if not ready or any(fd == woken for fd, _ in ready):
                 break
             try:

@@ -119,12 +119,8 @@ class LogFile:
 
     def resume(self, position: Position) -> bool:
         """Continue at a position if its bytes are here: by content alone, not by inode."""
-        size, checksum = position.file.head.size, position.file.head.checksum
-        start = position.offset - position.tail.size
-        tail = os.pread(self._fd, position.tail.size, start)
-        if Fingerprint.of(os.pread(self._fd, size, 0)) != Fingerprint(size, checksum):
-            return False
-        if Fingerprint.of(tail) != position.tail:
+        tail = os.pread(self._fd, position.tail.size, position.offset - position.tail.size)
+        if not self._begins_with(position.file.head) or Fingerprint.of(tail) != position.tail:
             return False
         self.offset = position.offset
         self._tail = tail
@@ -166,11 +162,10 @@ class LogFile:
 
     def has(self, file: FileId) -> bool:
         """Return whether this is that file, perhaps grown since."""
-        inode = (file.device, file.inode)
-        return (
-            inode == self.inode
-            and Fingerprint.of(os.pread(self._fd, file.head.size, 0)) == file.head
-        )
+        return (file.device, file.inode) == self.inode and self._begins_with(file.head)
+
+    def _begins_with(self, head: Fingerprint) -> bool:
+        return Fingerprint.of(os.pread(self._fd, head.size, 0)) == head
 
     @property
     def compressed(self) -> bool:

@@ -16,8 +16,8 @@ class FileSource:
     """Reads `path` to its end, or with `follow` for as long as the service runs.
 
     `position` is that of the last batch accepted; reading continues there if the file is still the
-    same, whatever its name is by now. A followed file is looked at every `poll_secs`, and what came
-    is handed on at once. Reading is done in a thread, so a slow disk holds up nothing else.
+    same, whatever its name is by now. A followed file is checked every `poll_secs`, and what
+    came is handed on at once. Reading is done in a thread, so a slow disk holds up nothing else.
     """
 
     def __init__(
@@ -88,11 +88,6 @@ def _submit(
     thread: ThreadPoolExecutor, read: Callable[[], Batch | None]
 ) -> asyncio.Future[Batch | None]:
     reading = asyncio.get_running_loop().run_in_executor(thread, read)
-    reading.add_done_callback(_retrieve)
+    # Keeps asyncio from logging the error of a read ahead that is no longer awaited.
+    reading.add_done_callback(lambda done: done.cancelled() or done.exception())
     return reading
-
-
-def _retrieve(reading: asyncio.Future[Batch | None]) -> None:
-    """Keep asyncio from logging the error of a read ahead that is no longer awaited."""
-    if not reading.cancelled():
-        reading.exception()

@@ -41,8 +41,9 @@ class WholeFile:
                 if batch is not None:
                     return batch
         except (OSError, EOFError, zlib.error) as error:
+            reason = error_text(error) if isinstance(error, OSError) else str(error)
             raise SourceError(
-                f"file source: can't read: {_reason(error)} ({self._path})", tip=_tip(error)
+                f"file source: can't read: {reason} ({self._path})", tip=_tip(error)
             ) from error
         return None
 
@@ -74,16 +75,12 @@ class WholeFile:
         )
 
     def _open(self) -> LogFile:
-        file = LogFile(self._path)
-        self._file = file
-        position = self._position
-        offset = 0
-        if position is not None:
-            if _is_here(file, position):
-                offset = position.offset
-            else:
-                events.position_lost(self._name, str(self._path))
-        if position is not None and offset:
+        file = self._file = LogFile(self._path)
+        offset, position = 0, self._position
+        if position is not None and not _is_here(file, position):
+            events.position_lost(self._name, str(self._path))
+        elif position is not None and position.offset:
+            offset = position.offset
             self._framer = AutoFramer(
                 self._max_record_bytes, spans_lines=position.spans_lines, at_start=False
             )
@@ -133,10 +130,6 @@ class _Unpacked:
         """Close the file."""
         self._stream.close()
         self._packed.close()
-
-
-def _reason(error: Exception) -> str:
-    return error_text(error) if isinstance(error, OSError) else str(error)
 
 
 def _tip(error: Exception) -> str:

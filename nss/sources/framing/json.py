@@ -80,7 +80,7 @@ class JsonFramer:
         return joined(records)
 
     def _advance(self, records: list[bytes]) -> bool:
-        """Take one step through the buffer; return False when it needs more bytes."""
+        """Advance one step in the buffer; return False when it needs more bytes."""
         if self._broken is not None:
             return self._find_resume(records)
         if not self._open:

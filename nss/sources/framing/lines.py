@@ -133,7 +133,7 @@ class LineFramer:
     def _count_plain(self, data: bytes) -> int:
         """Return the number of lines, or -1 when one is blank, too long or may be an array.
 
-        Every record of the hot path comes through here. Hopping with memchr looks at all three
+        Every record of the hot path comes through here. Hopping with memchr checks all three
         in a sixth of the time of one search for two bytes (0.13 against 0.78 us a line of 1 KB).
         """
         find = data.find
@@ -217,7 +217,7 @@ class DecidingFramer(ABC):
 
     @abstractmethod
     def _choose(self, start: bytes, *, ended: bool) -> Framer | None:
-        """Return the framer of a stream that begins so; `None` if it takes more bytes to decide."""
+        """Return the framer of a stream that begins so; `None` if more bytes are needed."""
 
     @property
     def held_bytes(self) -> int:

@@ -2,7 +2,7 @@
 
 uvicorn and llhttp below it already do the following: heads that can be read in two ways
 (`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before the colon), which
-request smuggling needs, are refused with 400; a body is not read faster than it is taken;
+request smuggling needs, are refused with 400; a body is not read faster than it is used;
 pipelined requests are answered in sequence.
 """
 
@@ -10,14 +10,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from nss.addresses import host_port
-from nss.https.serving import server_config
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -32,17 +31,8 @@ _CLOSE_SECS = 1.0
 _log = logging.getLogger("nss.uvicorn")
 _log.setLevel(logging.ERROR)
 
-AsgiApp = Callable[..., Any]
 OnRefused = Callable[[str, int, str], None]
 """Called for a request that was refused before it was complete: peer, status, reason."""
-
-
-def connection_config(app: AsgiApp) -> uvicorn.Config:
-    """Return what the connection needs of uvicorn's configuration.
-
-    The source counts connections on its own: uvicorn's 503 has no Retry-After.
-    """
-    return server_config(app, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -118,7 +108,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a part of the body until the request takes it."""
+        """Keep a part of the body until the request reads it."""
         self._overhead_bytes = 0
         super().on_body(body)
 

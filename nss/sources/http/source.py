@@ -9,10 +9,11 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from nss.config.sources import HttpSourceConfig
+from nss.https.serving import server_config
 from nss.sources import Accept, events
 from nss.sources.http.app import FULL, PushApp
 from nss.sources.http.auth import Credentials
-from nss.sources.http.connection import HttpConnection, connection_config
+from nss.sources.http.connection import KEEP_ALIVE_SECS, HttpConnection
 from nss.sources.listening import ListeningSource, cancel
 
 _CONNECTIONS_A_REQUEST = 4
@@ -25,7 +26,7 @@ class HttpSource(ListeningSource[HttpConnection]):
     A body is handed on in batches of about 1 MiB, in order; `connection` of a batch is the peer's
     address. Up to 2 MiB unpacked are held back until the end of the body has come: if it is
     broken, too long, too slow or cut off, nothing of it is accepted. A longer body is handed on as
-    it comes. If it then fails, or the spool takes only some of the batches in time, those stay
+    it comes. If it then fails, or the spool accepts only some of the batches in time, those stay
     accepted, and come twice when the sender repeats the request; the log says how many records
     these are. Every answer but 200 and 400 makes Cloud NSS repeat it.
 
@@ -59,7 +60,6 @@ class HttpSource(ListeningSource[HttpConnection]):
         )
         self._credentials = credentials
         self._is_full = is_full
-        self._head_secs = head_secs
         self._accept_secs = accept_secs
         self._stop_secs = stop_secs
         self._state = ServerState()
@@ -79,7 +79,10 @@ class HttpSource(ListeningSource[HttpConnection]):
             is_full=self._is_full,
             fail=self._fail,
         )
-        self._config = connection_config(self._app.serve)
+        # uvicorn has no limit of its own here: its 503 has no Retry-After.
+        self._config = server_config(
+            self._app.serve, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS
+        )
         try:
             await super().run(accept)
         finally:
@@ -99,7 +102,7 @@ class HttpSource(ListeningSource[HttpConnection]):
             self._config,
             self._state,
             peer=address,
-            head_secs=self._head_secs,
+            head_secs=self._handshake_secs,
             refused=partial(events.request_refused, self.name),
         )
 

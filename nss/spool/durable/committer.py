@@ -17,7 +17,6 @@ from nss.batch import Batch
 from nss.errors import unplanned
 from nss.spool import SpoolError
 from nss.spool.durable import events, feed_rows, schema
-from nss.spool.durable.bookkeeping import Saved
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.schema import At
 from nss.spool.durable.store import Appended, Store
@@ -45,7 +44,7 @@ _BROKEN = {
 }
 
 _UNSTORABLE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
-"""SQLite does not take such a value."""
+"""SQLite does not store such a value."""
 
 T = TypeVar("T")
 
@@ -114,9 +113,6 @@ class Committer:
         self._pausing = False
         """Whether to wait after an error of the disk; otherwise `ask` wakes the thread."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def ask(self, what: Append | Work) -> None:
@@ -157,7 +153,7 @@ class Committer:
         reason = unplanned(error)
         events.gave_up(str(self._store.path), reason)
         if self._store.connection.in_transaction:
-            self._undo(self._saved)
+            self._undo()
         self._last_error = f"spool: nothing is written any more: {reason} ({self._store.path})"
         return SpoolError(self._last_error, tip="start NSS again, and report this as a bug")
 
@@ -209,11 +205,11 @@ class Committer:
         try:
             report, left = self._transaction(accepting=accepting)
         except _WorkFailed as failure:
-            self._undo(self._saved)
+            self._undo()
             self._remove(failure)
             return False
         except sqlite3.Error as error:
-            self._undo(self._saved)
+            self._undo()
             self._failed(error)
             return not self._appends or not accepting or self._finished(accepting=False)
         self._appends = left
@@ -285,27 +281,27 @@ class Committer:
             self._works.remove(failure.what)
         self._report(self._result([partial(failure.what.failed, failure.error)]))
 
-    def _undo(self, saved: Saved) -> None:
+    def _undo(self) -> None:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._store.connection.execute("ROLLBACK")
-        self._store.restore(saved)
+        self._store.restore(self._saved)
 
     def _failed(self, error: sqlite3.Error) -> None:
         """Keep everything for another try, unless the file itself is broken."""
-        reason = str(error)
+        path, reason = str(self._store.path), str(error)
         callbacks = list[Callable[[], None]]()
-        self._last_error = f"spool: can't write: {reason} ({self._store.path})"
+        self._last_error = f"spool: can't write: {reason} ({path})"
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
             schema.suspect(self._store.path)
             broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
-            events.broken(str(self._store.path), reason)
+            events.broken(path, reason)
             callbacks += [partial(work.failed, broken) for work in self._works]
             callbacks += [partial(append.failed, broken) for append in self._appends]
             self._works.clear()
             self._appends.clear()
         else:
             self._pausing = True
-            events.cannot_write(str(self._store.path), reason)
+            events.cannot_write(path, reason)
         self._report(self._result(callbacks))
 
     def _healthy(self, problem: str | None) -> None:
@@ -340,9 +336,7 @@ def _attempt(what: Append | Work, run: Callable[[], T]) -> T:
     """Return what `run` returns. Raises `sqlite3.Error` for the disk, else `_WorkFailed`."""
     try:
         return run()
-    except _UNSTORABLE as error:
-        raise _WorkFailed(what, error) from error
-    except sqlite3.Error:
-        raise
     except Exception as error:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, _UNSTORABLE):
+            raise
         raise _WorkFailed(what, error) from error

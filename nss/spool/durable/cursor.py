@@ -114,20 +114,22 @@ class DurableCursor(CursorCounts):
     async def _following(self) -> Entry | Lost | None:
         """Return the next batch for this feed, `None` if there is none yet."""
         spool = self._spool
-        if self.failure is not None:
-            raise self.failure
-        while not self._ahead:
-            if self._reading is None and self._searched >= spool.last_sequence:
-                return None
-            if self._reading is None and self._in_memory():
-                entry = spool.cache.find(self._searched, self.wants)
-                self._searched = spool.last_sequence if entry is None else entry.sequence
-                return entry
-            await self._read()
+        while True:
             if self.failure is not None:
                 raise self.failure
+            if self._ahead:
+                break
+            if self._reading is None:
+                if self._searched >= spool.last_sequence:
+                    return None
+                if self._in_memory():
+                    entry = spool.cache.find(self._searched, self.wants)
+                    self._searched = spool.last_sequence if entry is None else entry.sequence
+                    return entry
+            # The reading continues if the wait for it is cancelled.
+            await asyncio.shield(self._start_reading())
         found = self._ahead.popleft()
-        if not self._ahead and not self._in_memory():
+        if not self._ahead and self._searched < spool.last_sequence and not self._in_memory():
             self._start_reading()  # while this batch is being worked on
         return found
 
@@ -136,17 +138,9 @@ class DurableCursor(CursorCounts):
         cache = self._spool.cache
         return cache.first <= self._searched + 1 and cache.last == self._spool.last_sequence
 
-    async def _read(self) -> None:
-        """Wait until something was read; the reading continues if the wait is cancelled."""
-        if self._reading is None:
-            self._start_reading()
-        reading = self._reading
-        if reading is not None:
-            await asyncio.shield(reading)
-
-    def _start_reading(self) -> None:
-        if self._reading is None and self._searched < self._spool.last_sequence:
-            self._reading = asyncio.create_task(self._read_ahead())
+    def _start_reading(self) -> asyncio.Task[None]:
+        self._reading = self._reading or asyncio.create_task(self._read_ahead())
+        return self._reading
 
     async def _read_ahead(self) -> None:
         try:

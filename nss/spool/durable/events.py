@@ -33,7 +33,7 @@ def broken(path: str, why: str) -> None:
 
 @event(ERROR, Counter.SPOOL_BREAKS, name="spool_gave_up", component=_SPOOL, always=True)
 def gave_up(path: str, why: str) -> None:
-    """The spool has stopped writing, for a reason that nobody planned."""
+    """The spool has stopped writing, for an unplanned reason."""
 
 
 @event(ERROR, Counter.BATCHES_DAMAGED)

@@ -1,7 +1,7 @@
 """The rows of feeds: how far each feed has come, and what became of its records."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from nss.batch import Account
 from nss.spool import Reject
@@ -78,12 +78,8 @@ def save(store: Store) -> None:
     """Write the rows that have changed."""
     for feed in store.state.changed:
         row = store.state.feeds[feed]
-        account = row.account
         store.connection.execute(
             "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(feed, row.passed, row.accepted, account.delivered, account.filtered),
-                *(account.rejected, account.dropped, account.shortened, account.unpacked),
-            ),
+            (feed, row.passed, row.accepted, *astuple(row.account)),
         )
     store.state.changed.clear()

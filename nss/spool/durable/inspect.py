@@ -1,4 +1,4 @@
-"""A spool's file looked at from outside, whether a service has it open or not."""
+"""A spool's file read from outside, whether a service has it open or not."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def read_form(path: Path) -> int:
 
 
 def read_totals(path: Path) -> Totals:
-    """Return how many records a spool has taken and its feeds have delivered."""
+    """Return how many records a spool has accepted and its feeds have delivered."""
     with _opened(path) as connection:
         return Totals(
             _number(connection, "SELECT sum(accepted) FROM sources"),

@@ -19,9 +19,9 @@ class Retried:
 
     feed: str | None
     last: int = 0
-    """The last reject looked at."""
+    """The last reject considered."""
     stay: int = 0
-    """How many could not be retried: they were cut, or no feed takes them now."""
+    """How many could not be retried: they were cut, or no feed wants them now."""
     appended: list[Appended] = field(default_factory=list)
     """What the last step appended."""
     finished: bool = False
@@ -60,7 +60,7 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
         f"FROM batches WHERE {where} ORDER BY sequence",
         {**values, "last": state.last_sequence, "now": store.now()},
     )
-    store.take(feed, state.last_sequence + 1, records)
+    store.note_accepted(feed, state.last_sequence + 1, records)
     state.last_sequence += batches
     state.used_bytes += batches * store.overhead_bytes
     return int(records)

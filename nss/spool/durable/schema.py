@@ -28,7 +28,7 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   delivered, filtered, rejected, dropped, shortened, unpacked    what became of them
 
   accepted + unpacked = delivered + filtered + rejected + dropped + the records of the batches
-  after `passed` that the feed takes
+  after `passed` that are for the feed
 
 `rejects`  one row for each record that a feed will never deliver as it is; the oldest go first
   number          1, 2, 3, ...
@@ -44,7 +44,7 @@ Types are checked, so that the check at the start also finds rows that make no s
 
 `PRAGMA user_version` is the number of migrations the file has been through, and
 `PRAGMA application_id` is "NSSq". A batch, its source's position and the accepted count of every
-feed that takes it change in one transaction; so do a cursor, its counts and its rejects.
+feed that it is for change in one transaction; so do a cursor, its counts and its rejects.
 """
 
 import contextlib

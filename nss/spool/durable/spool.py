@@ -72,7 +72,6 @@ class DurableSpool:
         self._reader = BatchReader(store.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._committer = Committer(store, self._deliver, at, again_secs)
-        self._committer.start()
 
     @classmethod
     async def open(
@@ -120,15 +119,14 @@ class DurableSpool:
 
     async def cursor(self, feed: str, sources: Collection[str]) -> DurableCursor:
         """Return the cursor of a feed; see the contract."""
-        taken: list[DurableCursor] = []
+        made: list[DurableCursor] = []
 
-        def take(row: FeedRow) -> None:
-            cursor = DurableCursor(self, feed, sources, row)
-            self._cursors[feed] = cursor
-            taken.append(cursor)
+        def registered(row: FeedRow) -> None:
+            made.append(DurableCursor(self, feed, sources, row))
+            self._cursors[feed] = made[0]
 
-        await self._do(lambda store: feed_rows.register(store, feed, sources), take)
-        return taken[0]
+        await self._do(lambda store: feed_rows.register(store, feed, sources), registered)
+        return made[0]
 
     async def forget(self, feed: str) -> None:
         """Remove a feed that is no longer configured; see the contract."""
@@ -168,7 +166,7 @@ class DurableSpool:
 
         def appended(step: Retried) -> None:
             for batch in step.appended:
-                self._take_over(batch)
+                self._note_appended(batch)
 
         upto = await self._do(lambda store: store.rejects.last_number())
         records, step = 0, Retried(feed)
@@ -257,7 +255,11 @@ class DurableSpool:
         """Move a damaged batch to where it holds up no feed."""
         events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.reason)
         self._committer.ask(
-            Work(lambda store: store.set_aside(lost.sequence, lost.reason), _nothing, self._broken)
+            Work(
+                lambda store: store.set_aside(lost.sequence, lost.reason),
+                lambda _: None,
+                self._broken,
+            )
         )
 
     # What the committer reports.
@@ -283,16 +285,16 @@ class DurableSpool:
             self.changed.notify()
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
-        self._take_over(appended)
+        self._note_appended(appended)
         if not future.done():
             future.set_result(appended.entry.sequence)
 
-    def _take_over(self, appended: Appended) -> None:
+    def _note_appended(self, appended: Appended) -> None:
         entry = appended.entry
         if entry.batch.position is not None:
             self._positions[entry.batch.source] = entry.batch.position
         self.cache.add(entry)
-        for feed in appended.takers:
+        for feed in appended.feeds:
             self._cursors[feed].accept(entry.batch.records, entry.accepted_at)
 
     def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
@@ -309,7 +311,7 @@ class DurableSpool:
         return SpoolError(f"spool: it is closed ({self.path})")
 
     async def _do(self, work: Callable[[Store], T], done: Callable[[T], None] | None = None) -> T:
-        """Have the committer do something; `done` takes the result in the order of commits."""
+        """Have the committer do something; `done` gets the result in the order of commits."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def finished(result: T) -> None:
@@ -327,7 +329,3 @@ class DurableSpool:
 def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
-
-
-def _nothing(_: object) -> None:
-    pass

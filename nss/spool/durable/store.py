@@ -1,4 +1,4 @@
-"""The spool's tables and what is done with them; for one thread, inside of transactions.
+"""The spool's tables and what is done with them; for one thread, inside transactions.
 
 What the store knows in addition to the tables is reset with `restore` when a transaction fails.
 """
@@ -29,15 +29,15 @@ VACUUM_PAGES = 256
 VACUUM_MIN_BYTES = 64 << 20
 
 WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
-"""The batches that a feed takes; with what `wanted` returns."""
+"""The batches that are for a feed; with what `wanted` returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """A batch that was written, and the feeds that take it."""
+    """A batch that was written, and the feeds that it is for."""
 
     entry: Entry
-    takers: Sequence[str]
+    feeds: Sequence[str]
 
 
 class Store:
@@ -69,7 +69,7 @@ class Store:
         self._page_bytes = 0
 
     def load(self, connection: sqlite3.Connection) -> None:
-        """Take a connection, and read the state from the tables."""
+        """Use a connection from now on, and read the state from its tables."""
         self.connection = connection
         (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         state = State()
@@ -119,8 +119,8 @@ class Store:
 
         A batch larger than the limit fits alone. With `drop_oldest` there always is room.
         """
-        need = stored_bytes + self.overhead_bytes
-        while not self._fits(need):
+        most = self.settings.max_bytes - stored_bytes - self.overhead_bytes
+        while self.state.used_bytes and self.state.used_bytes > most:
             if not self._delete_oldest() and not self._drop_oldest():
                 return False
         return True
@@ -165,32 +165,29 @@ class Store:
         state.used_bytes += size + self.overhead_bytes
         state.unclaimed = None
         if not batch.feed:
-            self._note_source(batch)
-        takers = [
+            self.connection.execute(
+                "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "position = coalesce(excluded.position, position), "
+                "accepted = accepted + excluded.accepted",
+                (batch.source, batch.position, batch.records),
+            )
+        feeds = [
             feed
             for feed, sources in self.wanted.items()
             if batch.source in sources and batch.feed in ("", feed)
         ]
-        for feed in takers:
-            self.take(feed, sequence, batch.records)
-        return Appended(Entry(sequence, batch, accepted_at), takers)
+        for feed in feeds:
+            self.note_accepted(feed, sequence, batch.records)
+        return Appended(Entry(sequence, batch, accepted_at), feeds)
 
-    def take(self, feed: str, sequence: int, records: int) -> None:
+    def note_accepted(self, feed: str, sequence: int, records: int) -> None:
         """Note that records were accepted for a feed, the first of them with this sequence."""
         row = self.state.feeds[feed]
         if not row.pending:
-            row.passed = sequence - 1  # it takes nothing in between
+            row.passed = sequence - 1  # nothing in between is for it
         row.accepted += records
         row.pending += records
         self.state.changed.add(feed)
-
-    def _note_source(self, batch: Batch) -> None:
-        self.connection.execute(
-            "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-            "position = coalesce(excluded.position, position), "
-            "accepted = accepted + excluded.accepted",
-            (batch.source, batch.position, batch.records),
-        )
 
     def purge(self) -> bool:
         """Delete batches that all feeds passed before the time that replays may reach back to.
@@ -216,10 +213,6 @@ class Store:
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
         if free * 4 > pages * self._page_bytes:
             self.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-
-    def _fits(self, need_bytes: int) -> bool:
-        used = self.state.used_bytes
-        return not used or used + need_bytes <= self.settings.max_bytes
 
     def _delete_oldest(self, passed_before: float | None = None) -> bool:
         """Delete the oldest batch that no feed waits for; return whether there was one."""
