@@ -58,7 +58,7 @@ class Accepted:
             await self._changed.wait_for(lambda: self.waiting > 0)
 
     async def until(self, records: int) -> None:
-        """Wait until so many records were accepted."""
+        """Wait until this many records were accepted."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.records >= records)
 

@@ -39,7 +39,7 @@ class Rig:
     returns = False
     """Whether `run` returns when the input has ended."""
     resumes: Callable[[str], Source] | None = None
-    """Returns a source that goes on at a position, where the kind has positions."""
+    """Returns a source that continues at a position, where the kind has positions."""
 
     async def feed(self, data: bytes) -> None:
         """Let data come in; returns without waiting until it is read."""

@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture(autouse=True)
 def quiet() -> None:
-    """Each test tells its events anew."""
+    """Each test reports its events for the first time."""
     events.clear()
 
 

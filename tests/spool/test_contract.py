@@ -23,7 +23,7 @@ class Spools:
         self.made: list[Spool] = []
 
     async def __call__(self, max_bytes: int) -> Spool:
-        """Return a spool of so many bytes."""
+        """Return a spool of this many bytes."""
         if self.kind == "memory":
             self.made.append(memory_spool(max_bytes, overhead_bytes=0))
         else:
@@ -36,7 +36,7 @@ class Spools:
         return self.made[-1]
 
     async def settled(self) -> None:
-        """Give every task that can go on what it needs to."""
+        """Let every task that can continue do so."""
         for _ in range(3):
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -52,7 +52,7 @@ class Spools:
 
 @pytest.fixture(params=["memory", "durable"])
 async def new_spool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spools]:
-    """Return what makes a spool of so many bytes."""
+    """Return what makes a spool of this many bytes."""
     spools = Spools(request.param, tmp_path)
     yield spools
     await spools.close()
@@ -77,8 +77,8 @@ async def later(new_spool: Spools) -> AsyncIterator[Later]:
 async def passed(cursor: Cursor, sequence: int) -> None:
     """Deliver the batches returned, up to a sequence."""
     unpassed = cursor._unpassed  # type: ignore[attr-defined]
-    batches = [getattr(one, "batch", one) for one in unpassed if one.sequence <= sequence]
-    records = sum(one.records for one in batches)
+    batches = [getattr(entry, "batch", entry) for entry in unpassed if entry.sequence <= sequence]
+    records = sum(batch.records for batch in batches)
     await cursor.advance(sequence, Account(delivered=records))
 
 
@@ -102,10 +102,10 @@ async def test_batches_come_out_in_the_order_they_were_accepted(new_spool: Spool
     cursor = await spool.cursor("mcas", ["web"])
     batches = [batch("a"), batch("bc"), batch("d")]
 
-    sequences = [await spool.append(one) for one in batches]
+    sequences = [await spool.append(each) for each in batches]
 
     assert sequences == [1, 2, 3]
-    expected = [Entry(number, one) for number, one in enumerate(batches, 1)]
+    expected = [Entry(number, each) for number, each in enumerate(batches, 1)]
     assert [await cursor.next() for _ in batches] == expected
 
 

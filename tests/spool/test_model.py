@@ -28,7 +28,7 @@ class Follower:
 
 
 class SpoolAgainstModel(RuleBasedStateMachine):
-    """A spool beside a list of the entries it has accepted and not yet let go."""
+    """A spool beside a list of the entries it has accepted and not yet dropped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             entry = data.draw(st.sampled_from(read))
             self.loop.run_until_complete(self._advance(feed.cursor, entry.sequence))
             feed.passed = entry.sequence
-            feed.unpassed = [one for one in feed.unpassed if one.sequence > entry.sequence]
+            feed.unpassed = [later for later in feed.unpassed if later.sequence > entry.sequence]
 
     @precondition(lambda self: self.feeds)
     @rule(data=st.data())

@@ -32,7 +32,7 @@ def batch(text: str, source: str = "web") -> Batch:
 
 
 async def delivered(cursor: Cursor, count: int) -> list[str]:
-    """Deliver so many batches; return their records."""
+    """Deliver this many batches; return their records."""
     texts = []
     for _ in range(count):
         entry = await cursor.next()

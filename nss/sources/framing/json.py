@@ -1,8 +1,8 @@
 """Turns JSON values that span lines, or share one, into records, one a line.
 
 Pretty-printed objects, several objects on a line, and arrays of objects over any number of lines
-all become one object a line. JSON with one record a line needs none of this: `AutoFramer` tells
-the two apart and leaves the latter to `nss.sources.framing.lines.LineFramer`.
+all become one object a line. JSON with one record a line needs none of this: `AutoFramer`
+recognises that and leaves the latter to `nss.sources.framing.lines.LineFramer`.
 """
 
 import re

@@ -38,7 +38,7 @@ class FollowedFile(RuleBasedStateMachine):
         self.received: list[str] = []
         self.position: str | None = None
         self.follower: Follower | None = None
-        # Without a position there is nothing to tell a file by that was rotated unread.
+        # Without a position nothing identifies a file that was rotated unread.
         self.write(1)
         self._catch_up()
 

@@ -355,7 +355,7 @@ def test_several_rotations_between_two_looks_lose_nothing(
         file.write(b"two\n")
     for number, name in enumerate(reversed(names)):
         rotated = path.rename(path.with_name(name))
-        os.utime(rotated, (1e9, 1e9))  # all in the same tick: their names tell the order
+        os.utime(rotated, (1e9, 1e9))  # all in the same tick: their names give the order
         path.write_bytes(b"in file %d\n" % number)
     path.with_name("web.log.9.gz").write_bytes(gzip.compress(b"not again\n"))
     path.with_name("webmail.log.1").write_bytes(b"another log\n")
@@ -385,7 +385,7 @@ def test_a_truncated_file_is_read_from_its_start(path: Path) -> None:
     assert read_all(reading) == lines(0, 10)
     path.write_bytes(lines(10, 12))
     assert read_all(reading) == lines(10, 12)
-    path.write_bytes(lines(20, 200))  # larger than before when it is looked at
+    path.write_bytes(lines(20, 200))  # larger than before when it is checked
     assert read_all(reading) == lines(20, 200)
     assert events.counters["source_truncations", "web"] == 2
     reading.close()

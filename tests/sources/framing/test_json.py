@@ -1,4 +1,4 @@
-"""JSON over many lines comes out as one value a line, broken JSON as records that tell of it."""
+"""JSON over many lines comes out as one value a line, broken JSON as records that show it."""
 
 import json
 import random

@@ -209,9 +209,9 @@ def until_fault(blocks: tuple[bytes, ...]) -> tuple[bytes, str]:
 @pytest.mark.parametrize("bad", [b"x", b"0 a", b"03 abc", b"-1 a", b"12345678901 a", b"3abc", b"{"])
 def test_a_bad_length_is_an_error_that_keeps_what_was_whole(bad: bytes) -> None:
     for blocks in every_split(b"3 abc1 d" + bad + b" and more"):
-        data, why = until_fault(blocks)
+        data, reason = until_fault(blocks)
         assert data == b"abc\nd\n"
-        assert why == "octet counting: a length and a space should be here, not "
+        assert reason == "octet counting: a length and a space should be here, not "
 
 
 def test_random_bytes_never_break_octet_counting_otherwise() -> None:

@@ -312,14 +312,17 @@ async def push_all(requests: list[tuple[str, str, list[bytes], bool]]) -> None:
     running = asyncio.create_task(source.run(accept))
     await source.ready.wait()
     url = f"http://127.0.0.1:{source.bound_port}/"
-    async with httpx.AsyncClient(trust_env=False) as one, httpx.AsyncClient(trust_env=False) as two:
+    async with (
+        httpx.AsyncClient(trust_env=False) as first,
+        httpx.AsyncClient(trust_env=False) as second,
+    ):
         for encoding, pack, given_pieces, whole in requests:
             pieces = given_pieces
             if pack != "as it is":
                 pieces = [PACKS[pack][1](b"".join(pieces))]
             body = b"".join(pieces) if whole else chunked(pieces)
             before = sum(batch.records for batch in batches)
-            answer = await one.post(url, content=body, headers={"Content-Encoding": encoding})
+            answer = await first.post(url, content=body, headers={"Content-Encoding": encoding})
             accepted = sum(batch.records for batch in batches) - before
             if answer.status_code == 200:
                 assert answer.json() == {"records": accepted}
@@ -327,7 +330,7 @@ async def push_all(requests: list[tuple[str, str, list[bytes], bool]]) -> None:
                 assert answer.status_code in {400, 413, 415}
                 assert set(answer.json()) == {"error"}
                 assert accepted == 0
-            neighbour = await two.post(url, content=b"a\nb")
+            neighbour = await second.post(url, content=b"a\nb")
             assert (neighbour.status_code, neighbour.json()) == (200, {"records": 2})
     await source.stop()
     await asyncio.wait_for(running, 5)

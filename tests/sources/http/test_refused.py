@@ -158,9 +158,9 @@ async def test_secrets_and_records_are_in_no_log_and_no_answer(
         assert b"canary" not in await answer_to(source, b"canary\r\n\r\n")
         assert repr(source._credentials) == "***"
         assert "canary" not in repr(vars(source))
-    told = [str(record.__dict__) for record in caplog.records if record.name.startswith("nss")]
-    assert len(told) > 3
-    assert [text for text in told if "canary" in text] == []
+    logged = [str(record.__dict__) for record in caplog.records if record.name.startswith("nss")]
+    assert len(logged) > 3
+    assert [text for text in logged if "canary" in text] == []
 
 
 async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
@@ -192,10 +192,10 @@ async def test_a_body_that_is_too_long_is_refused_whole(accepted: "Accepted") ->
     too_long = (413, {"error": "the body is longer than 2000 bytes as sent"})
     async with serving(accepted, max_body_bytes=2000) as source, client_of(source) as client:
         fits = await client.post("/", content=LINE * 2)
-        told = await client.post("/", content=LINE * 2 + b"x")
+        announced = await client.post("/", content=LINE * 2 + b"x")
         chunked = await client.post("/", content=in_chunks(LINE * 2 + b"x", 700))
     assert whole(fits) == (200, {"records": 2})
-    assert [whole(told), whole(chunked)] == [too_long, too_long]
+    assert [whole(announced), whole(chunked)] == [too_long, too_long]
     assert accepted.data == LINE * 2
 
 

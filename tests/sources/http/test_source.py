@@ -80,7 +80,7 @@ async def answer_to(source: HttpSource, request: bytes) -> bytes:
 async def counted(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
     async with asyncio.timeout(5):
-        while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - it tells nobody
+        while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.005)
     assert events.counters[counter, "push"] == expected
 
@@ -203,7 +203,7 @@ async def test_too_many_requests_at_once_are_told(accepted: "Accepted") -> None:
         accepted.open.clear()
         waiting = [asyncio.create_task(client.post("/", content=BODY)) for _ in range(2)]
         async with asyncio.timeout(5):
-            while accepted.waiting < 2:  # noqa: ASYNC110 - it tells of the first alone
+            while accepted.waiting < 2:  # noqa: ASYNC110 - it signals the first alone
                 await asyncio.sleep(0.005)
         refused = await client.post("/", content=BODY)
         accepted.open.set()

@@ -80,7 +80,7 @@ class Client:
 async def count(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
     async with asyncio.timeout(5):
-        while events.counters[counter, "tcp"] < expected:  # noqa: ASYNC110 - it tells nobody
+        while events.counters[counter, "tcp"] < expected:  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.005)
     assert events.counters[counter, "tcp"] == expected
 

@@ -35,9 +35,9 @@ async def test_closing_while_reading_ahead_leaves_a_sound_file(
 
     await again.close()
 
-    told = await asyncio.gather(*reading, return_exceptions=True)
-    assert all(isinstance(one, Entry | SpoolError) for one in told), told
+    results = await asyncio.gather(*reading, return_exceptions=True)
+    assert all(isinstance(result, Entry | SpoolError) for result in results), results
     assert not suspect_mark(path).exists()
-    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     last = await (await open_spool()).cursor("a", ["web"])
     assert (last.pending_records, (await last.next()).sequence) == (20, 1)

@@ -18,7 +18,7 @@ Open = Callable[..., Awaitable[DurableSpool]]
 
 
 class Gate:
-    """Holds the committer before a commit until it may go on, and counts commits."""
+    """Holds the committer before a commit until it may continue, and counts commits."""
 
     def __init__(self) -> None:
         self.commits = 0
@@ -69,7 +69,7 @@ async def until(reached: Callable[[], bool]) -> None:
 
 
 async def limit_pages(spool: DurableSpool, pages: int) -> None:
-    """Let the file grow to so many pages, at least to what it has."""
+    """Let the file grow to this many pages, at least to what it has."""
     await spool._do(lambda store: store.connection.execute(f"PRAGMA max_page_count = {pages}"))
 
 
@@ -147,7 +147,7 @@ async def test_after_an_error_of_the_disk_everything_is_done_in_order(open_spool
     waiting = [asyncio.ensure_future(spool.append(batch(text))) for text in "bcd"]
     await until(lambda: disk.failures > 3)
     assert spool.last_error == f"spool: can't write: disk I/O error ({spool.path})"
-    assert (spool.full, [one.done() for one in waiting]) == (True, [False] * 3)
+    assert (spool.full, [append.done() for append in waiting]) == (True, [False] * 3)
     disk.code = sqlite3.SQLITE_OK
 
     assert await asyncio.gather(*waiting) == [2, 3, 4]
@@ -218,8 +218,8 @@ async def test_close_does_not_wait_for_a_full_disk_and_tells_who_waits(open_spoo
 
     await asyncio.wait_for(spool.close(), 5)
 
-    told = await asyncio.gather(appending, asking, reading, return_exceptions=True)
-    assert [str(one) for one in told] == [f"spool: it is closed ({spool.path})"] * 3
+    results = await asyncio.gather(appending, asking, reading, return_exceptions=True)
+    assert [str(result) for result in results] == [f"spool: it is closed ({spool.path})"] * 3
 
 
 async def test_a_batch_without_room_is_told_when_the_spool_is_closed(open_spool: Open) -> None:
@@ -269,10 +269,10 @@ async def test_what_nobody_planned_is_told_to_everybody(open_spool: Open) -> Non
     wrong.append(KeyError("secret of a record"))
     waiting = [asyncio.ensure_future(spool.append(batch(text))) for text in "ab"]
 
-    for one in waiting:
-        with pytest.raises(SpoolError, match="unplanned KeyError") as told:
-            await one
-        assert "secret" not in str(told.value)
+    for append in waiting:
+        with pytest.raises(SpoolError, match="unplanned KeyError") as raised:
+            await append
+        assert "secret" not in str(raised.value)
     assert "unplanned KeyError" in str(spool.last_error)
     with pytest.raises(SpoolError, match="unplanned KeyError"):
         await spool.append(batch("c"))
@@ -289,13 +289,13 @@ async def test_what_cannot_be_stored_is_refused_alone(open_spool: Open) -> None:
     held = asyncio.ensure_future(spool.settle())
     await until(gate.reached.is_set)
 
-    waiting = [asyncio.ensure_future(spool.append(one)) for one in (batch("a"), bad, batch("c"))]
-    asking = [asyncio.ensure_future(one) for one in (spool._do(_fails), spool.rejects())]
+    waiting = [asyncio.ensure_future(spool.append(each)) for each in (batch("a"), bad, batch("c"))]
+    asking = [asyncio.ensure_future(each) for each in (spool._do(_fails), spool.rejects())]
     await asyncio.sleep(0)
     gate.release()
 
-    told = await asyncio.gather(*waiting, *asking, held, return_exceptions=True)
-    assert [type(one) for one in told] == [
+    results = await asyncio.gather(*waiting, *asking, held, return_exceptions=True)
+    assert [type(result) for result in results] == [
         *(int, UnicodeEncodeError, int, ZeroDivisionError, list, type(None)),
     ]
     assert [(await cursor.next()).batch for _ in range(2)] == [batch("a"), batch("c")]
@@ -336,7 +336,7 @@ async def test_cancelled_appends_leave_no_hole_and_no_debt(open_spool: Open) -> 
     while (entry := await cursor.next()).sequence != last:
         accepted.append(entry.batch.data)
 
-    assert [one for one in accepted if one != b"b\n"] == [b"a\n", b"c\n"] * 12
+    assert [each for each in accepted if each != b"b\n"] == [b"a\n", b"c\n"] * 12
     assert cursor.pending_records == len(accepted) + 1 == last
     assert spool._inflight_bytes == 0
 

@@ -47,7 +47,7 @@ class Kept:
 
 
 def part(share: int, low: int, high: int) -> int:
-    """Return a number from `low` to `high`, as a share tells."""
+    """Return a number from `low` to `high`, by a share."""
     return low + (high - low) * share // WHOLE
 
 
@@ -63,7 +63,7 @@ class Follower:
 
     @property
     def pending(self) -> int:
-        return sum(one.batch.records for one in self.unpassed if not one.dropped)
+        return sum(batch.batch.records for batch in self.unpassed if not batch.dropped)
 
 
 @dataclass
@@ -180,7 +180,7 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
     @precondition(lambda self: self.settings.replay_minutes)
     @rule(name=NAMES)
     def replay(self, name: str) -> None:
-        pending = {one.sequence for one in self.feeds[name].unpassed}
+        pending = {batch.sequence for batch in self.feeds[name].unpassed}
         kept = [
             self.accepted[sequence]
             for sequence, body, only in self._rows("sequence, body, feed FROM batches")
@@ -202,9 +202,11 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         rows = self._rows(query, "sequence")
         left = iter(kept)
         for source, connection, records in rows:
-            ones = [next(left).reject for _ in range(records)]
-            assert {(one.source, one.connection) for one in ones} == {(source, connection)}
-            data = b"".join(one.data + b"\n" for one in ones)
+            rejects = [next(left).reject for _ in range(records)]
+            assert {(reject.source, reject.connection) for reject in rejects} == {
+                (source, connection)
+            }
+            data = b"".join(reject.data + b"\n" for reject in rejects)
             self._accepted(Batch(source, data, records, None, connection), name)
         assert list(left) == []
         assert self._run(self.spool.rejects(name)) == []
@@ -251,8 +253,8 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         log.write_bytes(written[:cut] + torn)
         self._open()
         self._find_out([batch for batch, _ in asked], step)
-        for one in self.feeds:
-            self._take_cursor(one)
+        for feed in self.feeds:
+            self._take_cursor(feed)
 
     @rule(sources=st.lists(st.sampled_from(["web", "dns"]), min_size=1, max_size=3))
     def disk_fills_and_space_returns(self, sources: list[str]) -> None:
@@ -340,24 +342,26 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
     def _drop(self) -> None:
         there = {sequence for (sequence,) in self._rows("sequence FROM batches")}
         for feed in self.feeds.values():
-            for one in feed.unpassed:
-                if one.sequence not in there and not one.dropped:
+            for batch in feed.unpassed:
+                if batch.sequence not in there and not batch.dropped:
                     assert self.drop_oldest
-                    one.dropped = True
-                    feed.account.dropped += one.batch.records
+                    batch.dropped = True
+                    feed.account.dropped += batch.batch.records
             feed.unpassed = [
-                one for one in feed.unpassed if not one.dropped or one.sequence <= feed.returned
+                batch
+                for batch in feed.unpassed
+                if not batch.dropped or batch.sequence <= feed.returned
             ]
 
     def _begin_step(self, name: str, shares: Shares) -> Step | None:
         """Advance a cursor over some of what it has returned."""
         feed = self.feeds[name]
-        read = [one for one in feed.unpassed if one.sequence <= feed.returned]
+        read = [batch for batch in feed.unpassed if batch.sequence <= feed.returned]
         if not read:
             return None
         of_read, of_bad, of_filtered, unpacked = shares
         passed = read[: part(of_read, 1, len(read))]
-        lines = [(one.batch, line) for one in passed for line in one.batch.data.splitlines()]
+        lines = [(batch.batch, line) for batch in passed for line in batch.batch.data.splitlines()]
         bad = lines[: part(of_bad, 0, min(3, len(lines)))]
         filtered = part(of_filtered, 0, len(lines) - len(bad))
         delivered = len(lines) - len(bad) - filtered + unpacked
@@ -369,16 +373,16 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
 
     def _finish_step(self, step: Step) -> None:
         feed = self.feeds[step.name]
-        passed = [one for one in feed.unpassed if one.sequence <= step.sequence]
+        passed = [batch for batch in feed.unpassed if batch.sequence <= step.sequence]
         feed.unpassed = feed.unpassed[len(passed) :]
         feed.account.add(step.done)
-        feed.account.dropped -= sum(one.batch.records for one in passed if one.dropped)
+        feed.account.dropped -= sum(batch.batch.records for batch in passed if batch.dropped)
 
     def _take_cursor(self, name: str) -> None:
         feed = self.feeds[name]
         feed.cursor = self._run(self.spool.cursor(name, SOURCES[name]))
         self._catch_up()
-        feed.unpassed = [one for one in feed.unpassed if not one.dropped]
+        feed.unpassed = [batch for batch in feed.unpassed if not batch.dropped]
         feed.returned = 0
 
     def _find_out(self, asked: Sequence[Batch], step: Step | None) -> None:
@@ -476,7 +480,7 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
 
 
 class DroppingSpoolAgainstModel(DurableSpoolAgainstModel):
-    """The same of a spool that lets go of the oldest when it is full."""
+    """The same of a spool that drops the oldest when it is full."""
 
     drop_oldest = True
 

@@ -13,15 +13,15 @@ Open = Callable[..., Awaitable[DurableSpool]]
 
 
 def batch(number: int, size: int = 10, source: str = "web") -> Batch:
-    """Return a batch of one record that tells its number."""
+    """Return a batch of one record that contains its number."""
     return Batch(source, b"%d".ljust(size, b" ") % number + b"\n", 1)
 
 
 async def filled(spool: DurableSpool, count: int, size: int = 10) -> None:
-    """Append so many batches."""
+    """Append this many batches."""
     for number in range(0, count, 50):
         few = range(number, min(number + 50, count))
-        await asyncio.gather(*(spool.append(batch(one, size)) for one in few))
+        await asyncio.gather(*(spool.append(batch(number, size)) for number in few))
 
 
 async def all_of(cursor: DurableCursor) -> list[Entry]:

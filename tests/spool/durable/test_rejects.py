@@ -28,12 +28,12 @@ async def test_rejects_are_listed_oldest_first_and_by_feed(open_spool: Open) -> 
     await rejected(spool, [reject(b"a"), reject(b"b")])
     await rejected(spool, [reject(b"c")], "other")
 
-    assert [(one.feed, one.reject.data) for one in await spool.rejects()] == [
+    assert [(kept.feed, kept.reject.data) for kept in await spool.rejects()] == [
         ("mcas", b"a"),
         ("mcas", b"b"),
         ("other", b"c"),
     ]
-    assert [one.reject.data for one in await spool.rejects("mcas", 1)] == [b"b"]
+    assert [kept.reject.data for kept in await spool.rejects("mcas", 1)] == [b"b"]
     assert await spool.rejects("nobody") == []
     (kept,) = await spool.rejects("other")
     assert (kept.number, kept.rejected_at, kept.record_bytes) == (3, 12.5, 1)
@@ -51,13 +51,13 @@ async def test_rejects_survive_a_restart_and_their_numbers_go_on(open_spool: Ope
     await again.cursor("mcas", ["web"])
     assert await again.retry_rejects() == (2, 0)
     await rejected(again, [reject(b"c")], "other")
-    assert [one.number for one in await again.rejects()] == [3]
+    assert [kept.number for kept in await again.rejects()] == [3]
 
 
 async def test_the_oldest_rejects_go_when_there_are_too_many(open_spool: Open) -> None:
     spool = await open_spool(rejects_max_bytes=3 * (256 + 10))
     await rejected(spool, [reject(b"%010d" % number) for number in range(10)])
-    assert [one.reject.data for one in await spool.rejects()] == [
+    assert [kept.reject.data for kept in await spool.rejects()] == [
         b"0000000007",
         b"0000000008",
         b"0000000009",
@@ -73,14 +73,14 @@ async def test_a_long_reject_is_cut_and_can_not_be_retried(open_spool: Open) -> 
     await rejected(spool, [reject(long), reject(b""), reject(b"a"), reject(b"b", "gone")])
 
     kept = await spool.rejects()
-    assert [(len(one.reject.data), one.record_bytes) for one in kept] == [
+    assert [(len(each.reject.data), each.record_bytes) for each in kept] == [
         (REJECT_MAX_BYTES, REJECT_MAX_BYTES + 1),
         (0, 0),
         (1, 1),
         (1, 1),
     ]
     assert await spool.retry_rejects() == (1, 3)
-    assert [one.number for one in await spool.rejects()] == [1, 2, 4]
+    assert [kept.number for kept in await spool.rejects()] == [1, 2, 4]
 
 
 async def test_retried_rejects_go_through_their_own_feed_as_new_records(open_spool: Open) -> None:
@@ -117,7 +117,7 @@ async def test_very_many_rejects_are_retried_in_steps_and_in_order(open_spool: O
     commits: list[str] = []
     spool = await open_spool(rejects_max_bytes=64 << 20, at=commits.append)
     data = [b"%06d" % number for number in range(40_000)]
-    await rejected(spool, [reject(one) for one in data])
+    await rejected(spool, [reject(record) for record in data])
     cursor = spool._cursors["mcas"]
     commits.clear()
 
