@@ -12,10 +12,10 @@ it is the structure: the pipe of a header, the quote of CSV.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -24,15 +24,18 @@ from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
 from formats.leef import HEADER, leef_delimiter
 
-# One character of a supplementary private use area stands for each slot while the static text
-# is taken apart with ordinary string functions.
-_FIRST_MARK = 0xF0000
-_MARKS = "[\U000f0000-\U000ffffd]"
+# One private character stands for each slot while the static text is taken apart with ordinary
+# string functions; those of time fields are of another plane.
+_FIRST_MARK, _FIRST_TIME_MARK = 0xF0000, 0x100000
+_MARK = "[\U000f0000-\U0010fffd]"
+_TIME_MARK = "[\U00100000-\U0010fffd]"
+_STATIC = "[^\U000f0000-\U0010fffd]+"
+_CELL = rf"{_TIME_MARK}(?:[ :,./T\-]+{_TIME_MARK})*|{_MARK}"
+"""A field, or time fields that nothing but glue stands between."""
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
 # QRadar takes a 2.0 header without a delimiter field for TAB.
-_DELIMITER = re.compile(r"(?P<delimiter>[^|=\U000f0000-\U000ffffd]{1,6})\|")
+_DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]{1,6})\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
-_TIME_GLUE = re.compile(r"[ :,./T\-]*")
 
 SYSLOG, EVENT_ID = "#syslog", "#event_id"
 """Keys of the two cells of a LEEF line that are no attributes."""
@@ -50,14 +53,15 @@ class LineKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value place: an attribute with its `key`, a column or piece with its `position`, or a
-    string in a JSON object with the `path` of keys that leads to it.
+    """One value place of a line, or static text beside value places.
+
+    `key` is that of an attribute; a column or a piece without a key has `#` and its number, from 0.
+    A string in a JSON object has the `path` of keys that leads to it.
     """
 
     parts: tuple[Part, ...]
     key: str = ""
     path: tuple[str, ...] = ()
-    position: int = -1
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -107,15 +111,13 @@ def structure_of(feed_format: FeedFormat) -> Structure:
     header = HEADER.search(text)
     if header is not None:
         return _leef(template, header)
-    if text.lstrip().startswith("{"):
-        structure = _json(template)
-        if structure is not None:
-            return structure
+    if text.lstrip().startswith("{") and (structure := _json(template)) is not None:
+        return structure
     separator = "" if _CEF.search(text) else "\t" if "\t" in text else _keyed_separator(template)
     if separator:
         return _separated(template, separator)
-    quoted = re.fullmatch(rf'"{_MARKS}"(,"{_MARKS}")*', text) is not None
-    if quoted or re.fullmatch(rf"{_MARKS}(,{_MARKS})+", text):
+    quoted = re.fullmatch(rf'"{_MARK}"(,"{_MARK}")*', text) is not None
+    if quoted or re.fullmatch(rf"{_MARK}(,{_MARK})+", text):
         return _csv(template, quoted=quoted)
     return _sequence(template)
 
@@ -125,35 +127,37 @@ class _Template:
 
     def __init__(self, feed_format: FeedFormat) -> None:
         self.slots = feed_format.slots
-        pieces, index = [], 0
-        for part in feed_format.parts:
-            if isinstance(part, Slot):
-                pieces.append(chr(_FIRST_MARK + index))
-                index += 1
-            else:
-                pieces.append(part.text)
-        self.text = "".join(pieces)
+        marks = (
+            chr(number + (_FIRST_TIME_MARK if slot.field.name in TIME_FIELDS else _FIRST_MARK))
+            for number, slot in enumerate(self.slots)
+        )
+        self.text = "".join(
+            part.text if isinstance(part, Literal) else next(marks) for part in feed_format.parts
+        )
 
     def parts(self, piece: str) -> tuple[Part, ...]:
         """Turn a piece of the text back into literals and slots."""
         return tuple(
-            self.slots[ord(token) - _FIRST_MARK] if ord(token[0]) >= _FIRST_MARK else Literal(token)
-            for token in re.findall(f"{_MARKS}|[^\U000f0000-\U000ffffd]+", piece)
+            self.slots[_number(token)] if re.match(_MARK, token) else Literal(token)
+            for token in re.findall(f"{_MARK}|{_STATIC}", piece)
         )
 
     @staticmethod
     def indices(piece: str) -> list[int]:
         """Return the numbers of the slots in a piece."""
-        return [ord(mark) - _FIRST_MARK for mark in re.findall(_MARKS, piece)]
+        return [_number(mark) for mark in re.findall(_MARK, piece)]
 
     def before(self, following: str, start: int = 0, end: int | None = None) -> frozenset[int]:
         """Return the slots directly before the text `following`, or the end of the piece."""
-        piece = self.text[start:end]
-        found = re.finditer(rf"({_MARKS})(?={re.escape(following)}|\Z)", piece)
-        return frozenset(ord(match[1]) - _FIRST_MARK for match in found)
+        found = re.findall(rf"({_MARK})(?={re.escape(following)}|\Z)", self.text[start:end])
+        return frozenset(map(_number, found))
 
     def same_guard(self, guard: str) -> tuple[str, ...]:
         return (guard,) * len(self.slots)
+
+
+def _number(mark: str) -> int:
+    return ord(mark) & 0xFFFF
 
 
 def _leef(template: _Template, header: re.Match[str]) -> Structure:
@@ -163,13 +167,13 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
     end = named.end() if named is not None else header.end()
     in_header = frozenset(template.indices(text[:end]))
     cells = [
-        Cell(template.parts(text[: header.start()]), key=SYSLOG),
-        Cell(template.parts(header["event_id"]), key=EVENT_ID),
+        Cell(template.parts(text[: header.start()]), SYSLOG),
+        Cell(template.parts(header["event_id"]), EVENT_ID),
     ]
     body = text[end:]
     for piece in body.split(separator):
         key, _, value = piece.partition("=")
-        cells.append(Cell(template.parts(value), key=key))
+        cells.append(Cell(template.parts(value), key))
     closing = template.before("|", end=end) | template.before(separator, end)
     guard = "" if separator == "\t" else separator
     guards = tuple("|" if index in in_header else guard for index in range(len(template.slots)))
@@ -185,26 +189,25 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
 def _json(template: _Template) -> Structure | None:
     pieces = []
     quoted = False
-    for piece in re.findall(rf'\\.|"|{_MARKS}|[^\\"\U000f0000-\U000ffffd]+', template.text):
+    for piece in re.findall(rf'\\.|"|{_MARK}|[^\\"\U000f0000-\U0010fffd]+', template.text):
         if piece == '"':
             quoted = not quoted
-        bare_slot = not quoted and ord(piece[0]) >= _FIRST_MARK
+        bare_slot = not quoted and re.match(_MARK, piece)
         pieces.append(f'"{piece}"' if bare_slot else piece)
     try:
         tree = msgspec.json.decode("".join(pieces))
     except msgspec.DecodeError:
         return None
-    cells: list[Cell] = []
-    _walk(tree, (), cells, template)
-    return Structure(LineKind.JSON, tuple(cells), template.same_guard('"\\'), quoted=True)
+    cells = tuple(_json_cells(tree, (), template))
+    return Structure(LineKind.JSON, cells, template.same_guard('"\\'), quoted=True)
 
 
-def _walk(tree: Any, path: tuple[str, ...], cells: list[Cell], template: _Template) -> None:  # noqa: ANN401 - any JSON
+def _json_cells(tree: Any, path: tuple[str, ...], template: _Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
     if isinstance(tree, dict):
         for key, value in tree.items():
-            _walk(value, (*path, key), cells, template)
+            yield from _json_cells(value, (*path, key), template)
     elif isinstance(tree, str) and template.indices(tree):
-        cells.append(Cell(template.parts(tree), key=path[-1], path=path))
+        yield Cell(template.parts(tree), path=path)
 
 
 def _separated(template: _Template, separator: str) -> Structure:
@@ -215,8 +218,8 @@ def _separated(template: _Template, separator: str) -> Structure:
     for position, piece in enumerate(pieces):
         found = _KEY.match(piece) if keyed else None
         value = piece if found is None else piece[found.end() :]
-        key = "" if found is None else found[1]
-        cells.append(Cell(template.parts(value), key=key, position=position))
+        key = f"#{position}" if found is None else found[1]
+        cells.append(Cell(template.parts(value), key))
     return Structure(
         LineKind.KEYED if keyed else LineKind.COLUMNS,
         tuple(cell for cell in cells if cell.slots or not keyed),
@@ -228,20 +231,18 @@ def _separated(template: _Template, separator: str) -> Structure:
 def _csv(template: _Template, *, quoted: bool) -> Structure:
     separator = '","' if quoted else ","
     pieces = template.text.strip('"').split(separator)
-    cells = [Cell(template.parts(piece), position=place) for place, piece in enumerate(pieces)]
     guards = template.same_guard('"' if quoted else ",")
-    return Structure(LineKind.COLUMNS, tuple(cells), guards, separator, quoted=quoted)
+    cells = _numbered(template, pieces)
+    return Structure(LineKind.COLUMNS, cells, guards, separator, quoted=quoted)
+
+
+def _numbered(template: _Template, pieces: Iterable[str]) -> tuple[Cell, ...]:
+    return tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces))
 
 
 def _between(template: _Template) -> list[str]:
     """Return the static texts between slots, those inside a time left out."""
-    texts = re.split(_MARKS, template.text)[1:-1]
-    in_time = [slot.field.name in TIME_FIELDS for slot in template.slots]
-    return [
-        text
-        for text, inside in zip(texts, map(all, pairwise(in_time)), strict=True)
-        if text and not (inside and _TIME_GLUE.fullmatch(text))
-    ]
+    return list(filter(None, re.split(_CELL, template.text)[1:-1]))
 
 
 def _keyed_separator(template: _Template) -> str:
@@ -253,15 +254,14 @@ def _keyed_separator(template: _Template) -> str:
 
 
 def _sequence(template: _Template) -> Structure:
-    cells, readable = _sequence_cells(template)
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
     return Structure(
         LineKind.SEQUENCE,
-        cells,
+        _numbered(template, re.findall(f"{_CELL}|{_STATIC}", template.text)),
         _sequence_guards(template, end),
         closing=template.before("|", end=end),
-        readable=readable,
+        readable=re.search(_MARK * 2, template.text) is None,
     )
 
 
@@ -277,9 +277,8 @@ def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
     pairs = header_end or (any("=" in text for text in between) and common in {" ", ""})
     header = template.indices(template.text[:header_end])
     guards = []
-    for index, (slot, after) in enumerate(
-        zip(template.slots, re.split(_MARKS, template.text)[1:], strict=True)
-    ):
+    texts = re.split(_MARK, template.text)
+    for index, (slot, after) in enumerate(zip(template.slots, texts[1:], strict=True)):
         if index in header:
             guards.append("|")
         elif pairs:
@@ -289,34 +288,3 @@ def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
             guard = "" if first.isalnum() or first.isspace() else first
             guards.append('"\\' if guard == '"' else guard)
     return tuple(guards)
-
-
-def _sequence_cells(template: _Template) -> tuple[tuple[Cell, ...], bool]:
-    """Return static texts and cells in turn; time fields that only glue parts make one cell."""
-    runs: list[list[Part]] = []
-    readable = True
-    for part in template.parts(template.text):
-        last = runs[-1] if runs else None
-        if isinstance(part, Literal) or last is None:
-            runs.append([part])
-        elif _extends_time(runs, part):
-            glue = runs.pop()
-            runs[-1] += [*glue, part]
-        else:
-            readable = readable and isinstance(last[0], Literal) and len(last) == 1
-            runs.append([part])
-    return tuple(Cell(tuple(run)) for run in runs), readable
-
-
-def _extends_time(runs: list[list[Part]], part: Slot) -> bool:
-    if len(runs) < 2 or part.field.name not in TIME_FIELDS:  # noqa: PLR2004 - a run and its glue
-        return False
-    glue, before = runs[-1], runs[-2]
-    ends = before[-1]
-    return (
-        len(glue) == 1
-        and isinstance(glue[0], Literal)
-        and _TIME_GLUE.fullmatch(glue[0].text) is not None
-        and isinstance(ends, Slot)
-        and ends.field.name in TIME_FIELDS
-    )

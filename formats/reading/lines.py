@@ -41,13 +41,12 @@ def line_format(feed_format: FeedFormat) -> Input:
         raise NotReadable(
             f"feed format {feed_format.name}: its fields can't be told apart in a line"
         )
-    named = _named(structure)
     clocks = time_cells(structure.cells)
     time_key = cells_key(clocks)
     available = readable_fields(structure.cells)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        return _LineReader(structure, named, attributes, time_key, clocks, max_record_bytes)
+        return _LineReader(structure, attributes, time_key, clocks, max_record_bytes)
 
     return Input(feed_format.name, available, time_key, reader)
 
@@ -62,36 +61,24 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     return FeedFormat(feed_format.name, kept)
 
 
-def _named(structure: Structure) -> dict[Cell, str]:
-    """Return the name under which the split of a line puts each cell with fields."""
-    if structure.kind is LineKind.LEEF:
-        return {cell: cell.key for cell in structure.cells}
-    if structure.kind is LineKind.KEYED:
-        return {cell: cell.key or f"#{cell.position}" for cell in structure.cells}
-    if structure.kind is LineKind.COLUMNS:
-        return {cell: f"#{cell.position}" for cell in structure.cells if cell.slots}
-    return {cell: f"#{order}" for order, cell in enumerate(structure.cells) if cell.slots}
-
-
 class _LineReader:
     def __init__(
         self,
         structure: Structure,
-        named: Mapping[Cell, str],
         attributes: Sequence[Attribute],
         time_key: TimeKey,
         clocks: Sequence[Cell],
         max_record_bytes: int,
     ) -> None:
-        self._split = _split_of(structure, named)
+        self._split = _split_of(structure)
         self._attributes = tuple(attributes)
         self._struct = struct_of(attributes, time_key)
         self._max_record_bytes = max_record_bytes
         self._clocks = [
-            (name, named[cell]) for name, cell in zip(time_key.attributes, clocks, strict=True)
+            (name, cell.key) for name, cell in zip(time_key.attributes, clocks, strict=True)
         ]
-        cells = cells_by_field(named)
-        self._places = [(a, *_place(cells[a.name], named)) for a in attributes]
+        cells = cells_by_field(structure.cells)
+        self._places = [(a, *_place(cells[a.name])) for a in attributes]
 
     def read(self, data: bytes) -> Decoded:
         return decode_lines(data, self._max_record_bytes, self._records)
@@ -119,18 +106,19 @@ class _LineReader:
         return self._struct(**stated)
 
 
-def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
+def _place(cell: Cell) -> tuple[str, Match | None]:
     """Return where the split puts a cell, and how its field is taken out if it has more."""
-    return named[cell], None if own_text(cell) else matcher(cell.parts)
+    return cell.key, None if own_text(cell) else matcher(cell.parts)
 
 
-def _split_of(structure: Structure, named: Mapping[Cell, str]) -> Split:
-    if structure.kind is LineKind.LEEF:
-        return _leef_split(frozenset(named.values()))
-    if structure.kind is LineKind.KEYED:
-        return _keyed_split(structure, named)
-    if structure.kind is LineKind.COLUMNS:
-        return _column_split(structure)
+def _split_of(structure: Structure) -> Split:
+    match structure.kind:
+        case LineKind.LEEF:
+            return _leef_split(structure)
+        case LineKind.KEYED:
+            return _keyed_split(structure)
+        case LineKind.COLUMNS:
+            return _column_split(structure)
     return _sequence_split(structure)
 
 
@@ -144,7 +132,9 @@ def _pairs(pieces: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _leef_split(known: frozenset[str]) -> Split:
+def _leef_split(structure: Structure) -> Split:
+    known = frozenset(cell.key for cell in structure.cells)
+
     def split(line: str) -> Values:
         header = HEADER.search(line)
         if header is None:
@@ -160,10 +150,10 @@ def _leef_split(known: frozenset[str]) -> Split:
     return split
 
 
-def _keyed_split(structure: Structure, named: Mapping[Cell, str]) -> Split:
+def _keyed_split(structure: Structure) -> Split:
     separator = structure.separator
-    positions = {cell.position: name for cell, name in named.items() if name.startswith("#")}
-    known = frozenset(named.values())
+    known = frozenset(cell.key for cell in structure.cells)
+    positions = {int(key[1:]): key for key in known if key.startswith("#")}
 
     def split(line: str) -> Values:
         pieces = line.split(separator)
