@@ -73,7 +73,8 @@ class Pipeline:
             escape_characters=settings.escape_characters,
             protect_separators=settings.protect_separators,
         )
-        self._reader = source.reader(access.attributes, settings.max_record_bytes)
+        self.decode = source.reader(access.attributes, settings.max_record_bytes)
+        """Returns the records of a batch, unfiltered."""
         self.renderer = Renderer(
             plan,
             fields,
@@ -86,13 +87,9 @@ class Pipeline:
             self._passes = compile_predicate(kept.predicate, fields.expression, fields.names)
         self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
-    def decode(self, data: bytes) -> Decoded:
-        """Return the records of a batch, unfiltered."""
-        return self._reader.read(data)
-
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
-        decoded = self._reader.read(data)
+        decoded = self.decode(data)
         records, suspects, filtered = decoded.records, decoded.suspects, 0
         if self._passes is not None:
             records, suspects, filtered = _filtered(decoded, self._passes)

@@ -74,10 +74,10 @@ class Cell:
         return frozenset(slot.field.name for slot in self.slots)
 
     @property
-    def single(self) -> Slot | None:
-        """The slot, when the cell is nothing but one slot."""
+    def is_text(self) -> bool:
+        """Whether the text of the cell is that of its one field, so that nothing needs matching."""
         first = self.parts[0] if len(self.parts) == 1 else None
-        return first if isinstance(first, Slot) else None
+        return isinstance(first, Slot) and first.conversion != "x"
 
     @property
     def is_time(self) -> bool:

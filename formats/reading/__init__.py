@@ -7,7 +7,7 @@ that can't be read is set apart with its reason and offset; its neighbours are n
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from formats.plan import Attribute, TimeKey
 
@@ -44,11 +44,8 @@ class Decoded:
     bad: list[BadRecord] = field(default_factory=list)
 
 
-class Reader(Protocol):
-    """Reads batches of one input into records with the attributes it was made for."""
-
-    def read(self, data: bytes) -> Decoded:
-        """Return the records of a batch in order, and those set apart. Never raises."""
+Reader = Callable[[bytes], Decoded]
+"""Reads a batch into its records, in order, and those set apart. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)

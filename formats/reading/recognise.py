@@ -58,7 +58,7 @@ def _candidates(*, json: bool) -> list[Input]:
 def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
     """Return how many records a candidate reads, of how many the time, and how many fields."""
     access = field_access(candidate.available, candidate.available)
-    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES).read(sample)
+    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES)(sample)
     key, statement = key_of(candidate.time_key), statement_of(candidate.time_key)
     timed = sum(_is_time(statement(key(record))) for record in decoded.records)
     defaults = {attribute.name: attribute.default for attribute in access.attributes}

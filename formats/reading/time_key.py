@@ -1,4 +1,4 @@
-"""How records state their time: the cells to look at, the key of a record, what a key states."""
+"""How records state their time: the key of a record, and what a key states."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, assert_never
@@ -6,44 +6,7 @@ from typing import Any, assert_never
 from formats.language import Part
 from formats.plan import TimeCells, TimeFields, TimeKey
 from formats.reading.cells import matcher
-from formats.structure import Cell
 from formats.times import ABSENT, Stated
-
-_COMPLETE = 50
-"""Completeness of a cell that needs no other beside it, but for a zone."""
-
-
-def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells that state a record's time: one if one is enough, and its zone's."""
-    candidates = [cell for cell in cells if cell.is_time]
-    if not candidates:
-        return ()
-    best = max(candidates, key=_completeness)
-    if _completeness(best) < _COMPLETE:
-        return tuple(candidates)
-    if best.fields & {"tz", "epochtime"}:
-        return (best,)
-    zones = [cell for cell in candidates if "tz" in cell.fields]
-    return (best, *zones[:1])
-
-
-def _completeness(cell: Cell) -> int:
-    names = cell.fields
-    if "epochtime" in names:
-        return 100
-    if "time" in names:
-        return 90
-    dated = bool(names & {"yy", "yyyy"}) and bool(names & {"mon", "mth"}) and "dd" in names
-    return len(names) + (_COMPLETE if dated and {"hh", "mm", "ss"} <= names else 0)
-
-
-def cells_key(cells: Sequence[Cell]) -> TimeCells:
-    """Return how records of a format state their time; `cells` come from `time_cells`.
-
-    Their texts go to attributes `clock0`, `clock1`, ...
-    """
-    names = tuple(f"clock{index}" for index in range(len(cells)))
-    return TimeCells(names, tuple(cell.parts for cell in cells))
 
 
 def key_of(time_key: TimeKey) -> Callable[[Any], object]:
