@@ -6,13 +6,12 @@ Weekdays are ignored: real records carry wrong ones. A distinct second is worked
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from formats.errors import ZoneError
-from formats.values import Remembered
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -57,7 +56,7 @@ _ABBREVIATIONS = {
 }  # fmt: skip
 
 _MAX_CHARS = 80
-"""No statement of a time is longer; a bound keeps what `TimeTable` remembers small."""
+"""No statement of a time is longer; a bound keeps what renderers remember small."""
 
 
 class BadTime(ValueError):  # noqa: N818 - its text is the reason of a reject
@@ -229,12 +228,3 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         return parts_of(moment.astimezone(target))
     except (OverflowError, ValueError):
         raise BadTime("time is out of range") from None
-
-
-class TimeTable(Remembered[Hashable, tuple[str, ...]]):
-    """What a format prints for each distinct time of the records, by time key.
-
-    `table[key]` returns the texts, or raises `BadTime`, which is not remembered.
-    """
-
-    MAX_ENTRIES = 20_000

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable
 
 from formats.filters.predicate import Reading
-from formats.values import Remembered
 
 MEMO_MAX_ENTRIES = 32_768
 """This many distinct values are remembered per comparison, then all are forgotten."""
@@ -15,13 +14,6 @@ MEMO_MAX_CHARS = 128
 
 IPV6_OFFSET = 1 << 32
 """IPv6 addresses stand behind all of IPv4 on the line of numbers."""
-
-
-class Answers(Remembered[str, bool]):
-    """Whether a value passes a comparison, for the values seen."""
-
-    MAX_ENTRIES = MEMO_MAX_ENTRIES
-    MAX_CHARS = MEMO_MAX_CHARS
 
 
 def address_number(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:

@@ -26,7 +26,7 @@ from formats.filters.predicate import (
     Reading,
     TextTest,
 )
-from formats.filters.readings import Answers, readings_of
+from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, readings_of
 from formats.language import Literal, Slot
 from formats.plan import (
     BackslashBefore,
@@ -46,6 +46,7 @@ from formats.plan import (
 )
 from formats.reading.time_key import stated_pairs
 from formats.times import ABSENT, BadTime
+from formats.values import Remembered
 
 _MAX_PIECES = 29
 """CPython builds an f-string of up to 30 pieces on the stack, a longer one through a list."""
@@ -128,44 +129,34 @@ def compile_values(plan: RenderPlan, fields: Fields) -> Callable[[Record], tuple
 # Lines
 
 
-def batch_source(plan: RenderPlan) -> str:
-    """Return the source of `batch(records, bad)`, which returns lines.
+def compile_batch(
+    plan: RenderPlan, fields: Fields, names: Mapping[str, object], title: str
+) -> Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]]:
+    """Return the function `batch(records, bad)`, which returns lines.
 
     A record without a usable time gets an empty line, and its index and reason go to `bad`. The
-    source names, beside the derivations of `Fields`: `times`, the texts of the time pieces by time
-    key; `encoded`, what `e*` fields print of a text; `reference`, which renders a record slowly.
+    function uses these `names`: `times`, the texts of the time pieces by time key; `encoded`, what
+    `e*` fields print of a text; `reference`, which renders a record slowly.
     """
+    known = {"BadTime": BadTime, "absent": ABSENT, "stated_pairs": stated_pairs}
+    return compile_function("batch", _batch_source(plan), fields.names | known | dict(names), title)
+
+
+def _batch_source(plan: RenderPlan) -> str:
     local = _locals(plan)
-    body = [*_assignments(plan, local), *_line(list(_pieces(plan, local)))]
-    condition = " or ".join(map(_check, plan.checks))
-    if condition:
+    body = [*_time_lookup(plan), *_assignments(plan, local), *_line(list(_pieces(plan, local)))]
+    if plan.checks:
         body += [
-            f"if {condition}:",
+            f"if {' or '.join(map(_check, plan.checks))}:",
             "    append(reference(r))",
             "else:",
             "    append(line.encode())",
         ]
     else:
         body.append("append(line.encode())")
-    return "\n".join(
-        [
-            "def batch(records, bad):",
-            "    lines = []",
-            "    append = lines.append",
-            "    for r in records:",
-            *(f"        {row}" for row in [*_time_lookup(plan), *body]),
-            "    return lines",
-            "",
-        ]
-    )
-
-
-def compile_batch(
-    source: str, fields: Fields, names: Mapping[str, object], title: str
-) -> Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]]:
-    """Return the function that `batch_source` wrote; `names` are the objects it asks for."""
-    known = {"BadTime": BadTime, "absent": ABSENT, "stated_pairs": stated_pairs}
-    return compile_function("batch", source, fields.names | known | dict(names), title)
+    head = ["def batch(records, bad):", "    lines = []", "    append = lines.append"]
+    loop = ["    for r in records:", *(f"        {row}" for row in body)]
+    return "\n".join([*head, *loop, "    return lines", ""])
 
 
 def _time_lookup(plan: RenderPlan) -> list[str]:
@@ -321,7 +312,8 @@ def _predicate(predicate: Predicate, expression: Expression, bind: Bind) -> str:
         case Comparison(field, test, Reading.VALUE):
             return _test(test, expression(field), bind)
         case Comparison(field, test, reading):
-            answers = Answers(partial(_any_passes, _compile_test(test), readings_of(reading)))
+            passes = partial(_any_passes, _compile_test(test), readings_of(reading))
+            answers = Remembered(passes, MEMO_MAX_ENTRIES, MEMO_MAX_CHARS)
             return f"{bind(answers)}[{expression(field)}]"
     assert_never(predicate)
 

@@ -15,11 +15,12 @@ from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
 from formats.rendering.fit import shorten
-from formats.rendering.generate import Fields, batch_source, compile_batch, compile_values
-from formats.times import BadTime, Parts, TimeTable, resolve
+from formats.rendering.generate import Fields, compile_batch, compile_values
+from formats.times import BadTime, Parts, resolve
 from formats.values import Remembered, cleaner, encoder
 
 Record = Any
+_MAX_TIMES = 20_000
 SHORTENED_FIELDS = frozenset(
     {"url", "eurl", "eurlpath", "referer", "ereferer", "erefererpath", "ua", "eua"}
 )
@@ -55,17 +56,14 @@ class Renderer:
         self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
         self._key = key_of(plan.time_key)
         self._statement = statement_of(plan.time_key)
-        self._last_key: object = None
-        self._last_texts: tuple[str, ...] = ()
-        self.times = TimeTable(self._time_texts)
-        self.source = batch_source(plan)
-        """The generated code, for people and profilers."""
+        self.times = Remembered(self._time_texts, _MAX_TIMES)
+        """The texts of the time pieces by time key. A `BadTime` is raised, and not remembered."""
         names = {
             "times": self.times,
             "encoded": Remembered(self._encode),
             "reference": self.line,
         }
-        self._batch = compile_batch(self.source, fields, names, name)
+        self._batch = compile_batch(plan, fields, names, name)
         self._values = compile_values(plan, fields)
 
     def render(
@@ -114,7 +112,7 @@ class Renderer:
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
-        times = iter(self._recent_time_texts(record))
+        times = iter(self.times[self._key(record)] if self._has_time else ())
         texts: list[str] = []
         for index, piece in enumerate(self._plan.pieces):
             if isinstance(piece, Literal):
@@ -133,16 +131,6 @@ class Renderer:
         if piece.slot.field.encoded:
             value = self._encode(value)
         return self._clean[index](value)
-
-    def _recent_time_texts(self, record: Record) -> tuple[str, ...]:
-        """Return the texts of the time pieces; neighbouring records often share their second."""
-        if not self._has_time:
-            return ()
-        key = self._key(record)
-        if key is None or key != self._last_key:
-            self._last_texts = self._time_texts(key)
-            self._last_key = key
-        return self._last_texts
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
         parts = resolve(self._statement(key), *self._zones)
