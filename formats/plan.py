@@ -28,6 +28,9 @@ from dataclasses import dataclass
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
 
+UNSTATED = -1
+"""Default of a number that can be derived; sizes and ids are never negative."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -40,10 +43,6 @@ class Attribute:
     name: str
     number: bool
     default: str | int | None
-
-
-UNSTATED = -1
-"""Default of a number that can be derived; sizes and ids are never negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +147,11 @@ class ValuePiece:
     value: Value
     guard: str
     closes: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the field."""
+        return self.slot.field.name
 
     @property
     def variable_text(self) -> bool:

@@ -26,23 +26,16 @@ ABSENT = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
 
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
-_PATTERNS = (
-    re.compile(
-        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) {_CLOCK}"
-        r" (?P<yy>\d{4})(?: (?P<tz>\S+))?",
-        re.ASCII,
-    ),
-    re.compile(
-        rf"(?P<yy>\d{{4}})[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK}"
-        r" ?(?P<tz>\S+)?",
-        re.ASCII,
-    ),
-    re.compile(
-        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) (?P<yy>\d{{4}})"
-        rf" {_CLOCK}(?: (?P<tz>\S+))?",
-        re.ASCII,
-    ),
-)
+_DAY = r"(?:[A-Za-z]{3},? +)?(?P<mon>[A-Za-z]{3}) +(?P<dd>\d{1,2})"
+_YEAR, _TZ = r"(?P<yy>\d{4})", r"(?P<tz>\S+)"
+_PATTERNS = [
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        rf"{_DAY} {_CLOCK} {_YEAR}(?: {_TZ})?",
+        rf"{_YEAR}[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK} ?{_TZ}?",
+        rf"{_DAY} {_YEAR} {_CLOCK}(?: {_TZ})?",
+    )
+]
 _EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})", re.ASCII)
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,9 +110,8 @@ def zone_text(moment: datetime) -> str:
 def parts_of(moment: datetime) -> dict[str, str | int]:
     """Return all twelve time fields of an aware moment, in the moment's own zone."""
     mon, day = MONTHS[moment.month - 1], DAYS[moment.weekday()]
-    clock = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
     return {
-        "time": f"{day} {mon} {moment.day:2d} {clock} {moment.year:04d}",
+        "time": f"{day} {mon} {moment.day:2d} {moment:%H:%M:%S} {moment.year:04d}",
         "yy": moment.year,
         "yyyy": moment.year,
         "mon": mon,

@@ -32,6 +32,7 @@ from formats.plan import (
     BackslashBefore,
     Check,
     Constant,
+    Derived,
     FieldAccess,
     LineHolds,
     Own,
@@ -99,20 +100,17 @@ class Fields:
 
 def _value(field: str, value: Value) -> str:
     match value:
-        case Constant():
-            return repr(value.value)
-        case Own():
-            return f"r.{value.attribute}"
+        case Constant(constant):
+            return repr(constant)
+        case Own(attribute):
+            return f"r.{attribute}"
         case Total(own, summands):
-            total = " + ".join(f"r.{name}" for name in summands)
-            return f"({total})" if own is None else f"(r.{own} if r.{own} >= 0 else {total})"
-    derived = f"derive_{field}(r)"
-    if value.own is None:
-        return derived
-    own = f"r.{value.own}"
-    if isinstance(value.placeholder, int):
-        return f"({own} if {own} >= 0 else {derived})"
-    return f"({own} or {derived})"
+            otherwise, number = " + ".join(f"r.{name}" for name in summands), True
+        case Derived(own, _, placeholder):
+            otherwise, number = f"derive_{field}(r)", isinstance(placeholder, int)
+    if own is None:
+        return f"({otherwise})"
+    return f"(r.{own} if r.{own} >= 0 else {otherwise})" if number else f"(r.{own} or {otherwise})"
 
 
 def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
@@ -122,7 +120,7 @@ def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
 
 def compile_values(plan: RenderPlan, fields: Fields) -> Callable[[Record], tuple[str | int, ...]]:
     """Return the function from a record to the values of the value pieces of a line, in order."""
-    values = "".join(f"{_value(p.slot.field.name, p.value)}, " for p in _values_in(plan))
+    values = "".join(f"{_value(p.name, p.value)}, " for p in _values_in(plan))
     return _compile_expression("values", "r", f"({values})", fields.names)
 
 
@@ -192,11 +190,9 @@ def _values_in(plan: RenderPlan) -> list[ValuePiece]:
 
 def _locals(plan: RenderPlan) -> set[str]:
     """Return the fields whose text the loop needs more than once."""
-    counts = Counter(p.slot.field.name for p in _values_in(plan) if p.variable_text)
-    names = {field for field, count in counts.items() if count > 1}
-    names |= {
-        p.slot.field.name for p in _values_in(plan) if p.variable_text and p.slot.field.encoded
-    }
+    texts = [piece for piece in _values_in(plan) if piece.variable_text]
+    counts = Counter(piece.name for piece in texts)
+    names = {p.name for p in texts if p.slot.field.encoded or counts[p.name] > 1}
     for check in plan.checks:
         if isinstance(check, ValueHolds):
             names.add(check.field)
@@ -206,7 +202,7 @@ def _locals(plan: RenderPlan) -> set[str]:
 
 
 def _assignments(plan: RenderPlan, local: set[str]) -> Iterator[str]:
-    pieces = {piece.slot.field.name: piece for piece in _values_in(plan)}
+    pieces = {piece.name: piece for piece in _values_in(plan)}
     for name in sorted(local):
         yield f"v_{name} = {_value(name, pieces[name].value)}"
         if pieces[name].slot.field.encoded:
@@ -237,7 +233,7 @@ def _pieces(plan: RenderPlan, local: set[str]) -> Iterator[str]:
             case ValuePiece(slot, Constant(constant)):
                 yield _escaped(slot.text(constant))
             case ValuePiece(slot, value):
-                name = slot.field.name
+                name = piece.name
                 yield _replacement(slot, f"v_{name}" if name in local else _value(name, value))
 
 

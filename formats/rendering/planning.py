@@ -72,11 +72,11 @@ def _checks(pieces: Sequence[Piece], structure: Structure) -> Iterator[Check]:
     values = [piece for piece in pieces if isinstance(piece, ValuePiece)]
     texts = [piece for piece in values if piece.variable_text]
     for character in sorted({character for piece in texts for character in piece.guard}):
-        guarded = sorted({p.slot.field.name for p in texts if character in p.guard})
+        guarded = sorted({p.name for p in texts if character in p.guard})
         if sum(character in piece.guard for piece in texts) <= _FEW:
             yield from (ValueHolds(character, field) for field in guarded)
             continue
-        unguarded = tuple(p.slot.field.name for p in texts if character not in p.guard)
+        unguarded = tuple(p.name for p in texts if character not in p.guard)
         expected = sum(_static_text(piece).count(character) for piece in pieces)
         yield LineHolds(character, expected, unguarded)
     if structure.closing:

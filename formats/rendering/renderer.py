@@ -106,7 +106,7 @@ class Renderer:
         cuttable = [
             index
             for index, piece in enumerate(self._plan.pieces)
-            if isinstance(piece, ValuePiece) and piece.slot.field.name in SHORTENED_FIELDS
+            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
         ]
         return shorten(pieces, cuttable, max_bytes)
 
