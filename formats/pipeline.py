@@ -90,45 +90,38 @@ class Pipeline:
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
         decoded = self.decode(data)
-        records, suspects, filtered = decoded.records, decoded.suspects, 0
+        records, suspects, bad = decoded.records, decoded.suspects, decoded.bad
+        places: Sequence[int] = range(len(records))
         if self._passes is not None:
-            records, suspects, filtered = _filtered(decoded, self._passes)
+            places = list(compress(places, map(self._passes, records)))
+            records = [records[place] for place in places]
+            if suspects:
+                suspicious = set(suspects)
+                suspects = [index for index, place in enumerate(places) if place in suspicious]
         lines, unrendered = self.renderer.render(records, suspects)
-        bad = decoded.bad
         if unrendered:
-            bad = bad + _bad_records(data, decoded, records, unrendered)
-            bad.sort(key=lambda record: record.line)
+            bad = sorted(
+                bad + _bad_records(data, decoded, places, unrendered),
+                key=lambda record: record.line,
+            )
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, filtered, bad)
+        return Rendered(lines, records, len(decoded.records) - len(places), bad)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""
         return [self._order_key(record) for record in records]
 
 
-def _filtered(decoded: Decoded, passes: Callable[[Any], bool]) -> tuple[list[Any], list[int], int]:
-    """Return the records that pass, the suspects among them, and how many did not pass."""
-    passed = [passes(record) for record in decoded.records]
-    records = list(compress(decoded.records, passed))
-    suspects = []
-    if decoded.suspects:
-        suspicious = set(decoded.suspects)
-        kept = compress(range(len(passed)), passed)
-        suspects = [place for place, index in enumerate(kept) if index in suspicious]
-    return records, suspects, len(passed) - len(records)
-
-
 def _bad_records(
-    data: bytes, decoded: Decoded, records: Sequence[Any], unrendered: Sequence[Unrendered]
+    data: bytes, decoded: Decoded, places: Sequence[int], unrendered: Sequence[Unrendered]
 ) -> list[BadRecord]:
     """Find the lines that records which could not be rendered came from."""
     lines = split_lines(data)
-    order_of = {id(record): order for order, record in enumerate(decoded.records)}
     found = []
     for record in unrendered:
-        order = order_of[id(records[record.index])]
-        line = decoded.line_of[order] if decoded.line_of else order
+        place = places[record.index]
+        line = decoded.line_of[place] if decoded.line_of else place
         offset, text = lines[line]
         found.append(BadRecord(line, offset, record.reason, text))
     return found

@@ -21,39 +21,36 @@ _COMPLETE = 50
 def matcher(parts: Sequence[Part]) -> Match:
     """Return a function from text to field texts; it returns `None` when the text doesn't fit.
 
-    A field ends where the static text after it first occurs, found in one pass over the text:
-    hostile text cannot make it slow. Fields with nothing between them are told apart by their
-    width; raises `NotReadable` when they have none. What `%x` wrote comes back as decimal text.
+    A field ends where the static text after it first occurs, and nothing is tried twice: hostile
+    text cannot make it slow. Fields with nothing between them are told apart by their width; raises
+    `NotReadable` when they have none. What `%x` wrote comes back as decimal text.
     """
-    steps: list[tuple[Slot, str, int]] = []  # field, static text that ends it, its width
-    lead = ""
-    for index, part in enumerate(parts):
+    slots: list[Slot] = []
+    pattern = ""
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
         if isinstance(part, Literal):
-            if index == 0:
-                lead = part.text
+            pattern += "" if slots else re.escape(part.text)  # else it stands behind its field
             continue
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        until = following.text if isinstance(following, Literal) else ""
-        width = 0 if until or following is None else part.width
-        if following is not None and not until and not width:
+        slots.append(part)
+        if isinstance(following, Literal):
+            pattern += f"(?>(.*?){re.escape(following.text)})"
+        elif following is None:
+            pattern += "(.*)"
+        elif part.width:
+            pattern += f"(.{{{part.width}}})"
+        else:
             raise NotReadable(f"nothing between {part.spec} and the field after it")
-        steps.append((part, until, width))
+    fullmatch = re.compile(pattern, re.DOTALL).fullmatch
 
     def match(text: str) -> dict[str, str] | None:
-        if not text.startswith(lead):
-            return None
-        at = len(lead)
+        found = fullmatch(text)
         values: dict[str, str] = {}
-        for slot, until, width in steps:
-            end = at + width if width else text.find(until, at) if until else len(text)
-            if end < 0 or end > len(text):
-                return None
-            value = _decimal(text[at:end]) if slot.conversion == "x" else text[at:end]
+        for slot, written in zip(slots, found.groups() if found else (), strict=False):
+            value = _decimal(written) if slot.conversion == "x" else written
             if value is None:
                 return None
             values.setdefault(slot.field.name, value)
-            at = end + len(until)
-        return values if at == len(text) else None
+        return values if found else None
 
     return match
 

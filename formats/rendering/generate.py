@@ -262,11 +262,8 @@ def _check(check: Check) -> str:
 
 def _escaped(text: str) -> str:
     """Return `text` for the inside of a double-quoted f-string."""
-    named = {"\t": "\\t", "\n": "\\n", '"': '\\"', "\\": "\\\\"}
-    body = "".join(
-        named.get(char, char if char.isprintable() else f"\\U{ord(char):08x}") for char in text
-    )
-    return body.replace("{", "{{").replace("}", "}}")
+    body = text.encode("unicode_escape").decode()
+    return body.replace('"', '\\"').replace("{", "{{").replace("}", "}}")
 
 
 # Filters
@@ -335,13 +332,8 @@ def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
 
 def _text_test(test: TextTest, value: str, bind: Bind) -> str:
     folded = chain([f"(_fv := ({value}).casefold())"], repeat("_fv"))
-    tests = []
-    if test.equal:
-        tests.append(f"{next(folded)} in {bind(test.equal)}")
-    if test.starts:
-        tests.append(f"{next(folded)}.startswith({bind(test.starts)})")
-    if test.ends:
-        tests.append(f"{next(folded)}.endswith({bind(test.ends)})")
+    words = ((" in ", test.equal), (".startswith", test.starts), (".endswith", test.ends))
+    tests = [f"{next(folded)}{way}({bind(among)})" for way, among in words if among]
     tests.extend(f"{part!r} in {next(folded)}" for part in test.parts)
     return " or ".join(tests)
 
