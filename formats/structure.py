@@ -12,7 +12,7 @@ it is the structure: the pipe of a header, the quote of CSV.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
@@ -113,13 +113,11 @@ def structure_of(feed_format: FeedFormat) -> Structure:
         return _leef(template, header)
     if text.lstrip().startswith("{") and (structure := _json(template)) is not None:
         return structure
-    separator = "" if _CEF.search(text) else "\t" if "\t" in text else _keyed_separator(template)
-    if separator:
-        return _separated(template, separator)
     quoted = re.fullmatch(rf'"{_MARK}"(,"{_MARK}")*', text) is not None
     if quoted or re.fullmatch(rf"{_MARK}(,{_MARK})+", text):
-        return _csv(template, quoted=quoted)
-    return _sequence(template)
+        return _separated(template, '","' if quoted else ",", quoted=quoted)
+    separator = "" if _CEF.search(text) else "\t" if "\t" in text else _keyed_separator(template)
+    return _separated(template, separator) if separator else _sequence(template)
 
 
 class _Template:
@@ -138,26 +136,19 @@ class _Template:
     def parts(self, piece: str) -> tuple[Part, ...]:
         """Turn a piece of the text back into literals and slots."""
         return tuple(
-            self.slots[_number(token)] if re.match(_MARK, token) else Literal(token)
+            self.slots[_numbers(token)[0]] if re.match(_MARK, token) else Literal(token)
             for token in re.findall(f"{_MARK}|{_STATIC}", piece)
         )
-
-    @staticmethod
-    def indices(piece: str) -> list[int]:
-        """Return the numbers of the slots in a piece."""
-        return [_number(mark) for mark in re.findall(_MARK, piece)]
 
     def before(self, following: str, start: int = 0, end: int | None = None) -> frozenset[int]:
         """Return the slots directly before the text `following`, or the end of the piece."""
         found = re.findall(rf"({_MARK})(?={re.escape(following)}|\Z)", self.text[start:end])
-        return frozenset(map(_number, found))
-
-    def same_guard(self, guard: str) -> tuple[str, ...]:
-        return (guard,) * len(self.slots)
+        return frozenset(_numbers("".join(found)))
 
 
-def _number(mark: str) -> int:
-    return ord(mark) & 0xFFFF
+def _numbers(piece: str) -> list[int]:
+    """Return the numbers of the slots in a piece."""
+    return [ord(mark) & 0xFFFF for mark in re.findall(_MARK, piece)]
 
 
 def _leef(template: _Template, header: re.Match[str]) -> Structure:
@@ -165,54 +156,44 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
     named = _DELIMITER.match(text, header.end()) if header["version"] == "2.0" else None
     separator = leef_delimiter(named["delimiter"] if named is not None else "")
     end = named.end() if named is not None else header.end()
-    in_header = frozenset(template.indices(text[:end]))
+    in_header = frozenset(_numbers(text[:end]))
     cells = [
         Cell(template.parts(text[: header.start()]), SYSLOG),
         Cell(template.parts(header["event_id"]), EVENT_ID),
     ]
-    body = text[end:]
-    for piece in body.split(separator):
+    for piece in text[end:].split(separator):
         key, _, value = piece.partition("=")
         cells.append(Cell(template.parts(value), key))
+    filled = tuple(cell for cell in cells if cell.slots)
     closing = template.before("|", end=end) | template.before(separator, end)
     guard = "" if separator == "\t" else separator
     guards = tuple("|" if index in in_header else guard for index in range(len(template.slots)))
-    return Structure(
-        LineKind.LEEF,
-        tuple(cell for cell in cells if cell.slots),
-        guards,
-        separator,
-        closing=closing,
-    )
+    return Structure(LineKind.LEEF, filled, guards, separator, closing=closing)
 
 
 def _json(template: _Template) -> Structure | None:
-    pieces = []
-    quoted = False
-    for piece in re.findall(rf'\\.|"|{_MARK}|[^\\"\U000f0000-\U0010fffd]+', template.text):
-        if piece == '"':
-            quoted = not quoted
-        bare_slot = not quoted and re.match(_MARK, piece)
-        pieces.append(f'"{piece}"' if bare_slot else piece)
+    def quote(found: re.Match[str]) -> str:
+        return found[0] if found[0].startswith('"') else f'"{found[0]}"'
+
     try:
-        tree = msgspec.json.decode("".join(pieces))
+        tree = msgspec.json.decode(re.sub(rf'"(?:\\.|[^"\\])*"|{_MARK}', quote, template.text))
     except msgspec.DecodeError:
         return None
     cells = tuple(_json_cells(tree, (), template))
-    return Structure(LineKind.JSON, cells, template.same_guard('"\\'), quoted=True)
+    return Structure(LineKind.JSON, cells, ('"\\',) * len(template.slots), quoted=True)
 
 
 def _json_cells(tree: Any, path: tuple[str, ...], template: _Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield from _json_cells(value, (*path, key), template)
-    elif isinstance(tree, str) and template.indices(tree):
+    elif isinstance(tree, str) and re.search(_MARK, tree):
         yield Cell(template.parts(tree), path=path)
 
 
-def _separated(template: _Template, separator: str) -> Structure:
-    """Take apart a TAB-separated or key=value format."""
-    pieces = template.text.split(separator)
+def _separated(template: _Template, separator: str, *, quoted: bool = False) -> Structure:
+    """Take apart a CSV, TAB-separated or key=value format."""
+    pieces = (template.text.strip('"') if quoted else template.text).split(separator)
     keyed = sum(_KEY.match(piece) is not None for piece in pieces) * 2 > len(pieces)
     cells = []
     for position, piece in enumerate(pieces):
@@ -220,24 +201,10 @@ def _separated(template: _Template, separator: str) -> Structure:
         value = piece if found is None else piece[found.end() :]
         key = f"#{position}" if found is None else found[1]
         cells.append(Cell(template.parts(value), key))
-    return Structure(
-        LineKind.KEYED if keyed else LineKind.COLUMNS,
-        tuple(cell for cell in cells if cell.slots or not keyed),
-        template.same_guard("" if separator == "\t" else separator[0]),
-        separator,
-    )
-
-
-def _csv(template: _Template, *, quoted: bool) -> Structure:
-    separator = '","' if quoted else ","
-    pieces = template.text.strip('"').split(separator)
-    guards = template.same_guard('"' if quoted else ",")
-    cells = _numbered(template, pieces)
-    return Structure(LineKind.COLUMNS, cells, guards, separator, quoted=quoted)
-
-
-def _numbered(template: _Template, pieces: Iterable[str]) -> tuple[Cell, ...]:
-    return tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces))
+    kind = LineKind.KEYED if keyed else LineKind.COLUMNS
+    kept = tuple(cell for cell in cells if cell.slots or not keyed)
+    guards = ("" if separator == "\t" else separator[0],) * len(template.slots)
+    return Structure(kind, kept, guards, separator, quoted=quoted)
 
 
 def _between(template: _Template) -> list[str]:
@@ -256,9 +223,10 @@ def _keyed_separator(template: _Template) -> str:
 def _sequence(template: _Template) -> Structure:
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
+    pieces = re.findall(f"{_CELL}|{_STATIC}", template.text)
     return Structure(
         LineKind.SEQUENCE,
-        _numbered(template, re.findall(f"{_CELL}|{_STATIC}", template.text)),
+        tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces)),
         _sequence_guards(template, end),
         closing=template.before("|", end=end),
         readable=re.search(_MARK * 2, template.text) is None,
@@ -275,7 +243,7 @@ def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
     firsts = {text[0] for text in between}
     common = firsts.pop() if len(firsts) == 1 else ""
     pairs = header_end or (any("=" in text for text in between) and common in {" ", ""})
-    header = template.indices(template.text[:header_end])
+    header = _numbers(template.text[:header_end])
     guards = []
     texts = re.split(_MARK, template.text)
     for index, (slot, after) in enumerate(zip(template.slots, texts[1:], strict=True)):

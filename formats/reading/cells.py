@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
@@ -27,7 +28,7 @@ def matcher(parts: Sequence[Part]) -> Match:
     """
     slots: list[Slot] = []
     pattern = ""
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
+    for part, following in zip_longest(parts, parts[1:]):
         if isinstance(part, Literal):
             pattern += "" if slots else re.escape(part.text)  # else it stands behind its field
             continue

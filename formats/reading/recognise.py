@@ -1,5 +1,6 @@
 """Recognition: which format a sample of records is in."""
 
+from contextlib import suppress
 from datetime import UTC
 
 from formats import presets
@@ -11,7 +12,7 @@ from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
 from formats.record import field_access
 from formats.structure import LineKind, structure_of
-from formats.times import BadTime, Stated, resolve
+from formats.times import BadTime, resolve
 
 SAMPLE_RECORDS = 16
 """This many records of a sample are looked at to recognise their form."""
@@ -48,10 +49,8 @@ def _candidates(*, json: bool) -> list[Input]:
         feed_format = presets.load(name)
         if not json and structure_of(feed_format).kind is LineKind.JSON:
             continue
-        try:
+        with suppress(NotReadable):
             inputs.append(input_of(feed_format))
-        except NotReadable:
-            continue
     return inputs
 
 
@@ -60,7 +59,11 @@ def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
     access = field_access(candidate.available, candidate.available)
     decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES)(sample)
     key, statement = key_of(candidate.time_key), statement_of(candidate.time_key)
-    timed = sum(_is_time(statement(key(record))) for record in decoded.records)
+    timed = 0
+    for record in decoded.records:
+        with suppress(BadTime):
+            resolve(statement(key(record)), UTC, UTC)
+            timed += 1
     defaults = {attribute.name: attribute.default for attribute in access.attributes}
     defaults |= dict.fromkeys(candidate.time_key.attributes)
     stated = sum(
@@ -69,11 +72,3 @@ def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
         for name, default in defaults.items()
     )
     return len(decoded.records), timed, stated
-
-
-def _is_time(stated: Stated) -> bool:
-    try:
-        resolve(stated, UTC, UTC)
-    except BadTime:
-        return False
-    return True

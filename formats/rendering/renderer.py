@@ -48,21 +48,15 @@ class Renderer:
         self._plan = plan
         self._zones = source_zone, zone
         self._encode = encoder(plan.escape_characters)
-        self._clean = {
-            index: cleaner(piece.guard)
-            for index, piece in enumerate(plan.pieces)
-            if isinstance(piece, ValuePiece)
-        }
+        values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
+        self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
         self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
         self._key = key_of(plan.time_key)
         self._statement = statement_of(plan.time_key)
         self.times = Remembered(self._time_texts, _MAX_TIMES)
         """The texts of the time pieces by time key. A `BadTime` is raised, and not remembered."""
-        names = {
-            "times": self.times,
-            "encoded": Remembered(self._encode),
-            "reference": self.line,
-        }
+        encoded = Remembered(self._encode)
+        names = {"times": self.times, "encoded": encoded, "reference": self.line}
         self._batch = compile_batch(plan, fields, names, name)
         self._values = compile_values(plan, fields)
 
@@ -102,35 +96,32 @@ class Renderer:
 
         Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
         """
-        pieces = self._pieces(record)
-        cuttable = [
-            index
-            for index, piece in enumerate(self._plan.pieces)
-            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
-        ]
-        return shorten(pieces, cuttable, max_bytes)
+        pieces = enumerate(self._plan.pieces)
+        values = {index: piece.name for index, piece in pieces if isinstance(piece, ValuePiece)}
+        cuttable = [index for index, name in values.items() if name in SHORTENED_FIELDS]
+        return shorten(self._pieces(record), cuttable, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
         times = iter(self.times[self._key(record)] if self._has_time else ())
         texts: list[str] = []
-        for index, piece in enumerate(self._plan.pieces):
+        for piece in self._plan.pieces:
             if isinstance(piece, Literal):
                 texts.append(piece.text)
             elif isinstance(piece, TimePiece):
                 texts.append(next(times))
             else:
-                texts.append(self._value_text(index, piece, next(values)))
+                texts.append(self._value_text(piece, next(values)))
                 if piece.closes:
                     _close(texts)
         return texts
 
-    def _value_text(self, index: int, piece: ValuePiece, value: str | int) -> str:
+    def _value_text(self, piece: ValuePiece, value: str | int) -> str:
         if isinstance(value, int):
             return piece.slot.text(value)
         if piece.slot.field.encoded:
             value = self._encode(value)
-        return self._clean[index](value)
+        return self._clean[piece.guard](value)
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
         parts = resolve(self._statement(key), *self._zones)
