@@ -58,30 +58,19 @@ class Pipeline:
         kept = settings.filter or Filter(frozenset())
         wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
         access = field_access(wanted, source.available)
-        fields = Fields(
-            access,
-            derivers(
-                access,
-                escape_characters=settings.escape_characters,
-                obfuscation_key=settings.obfuscation_key,
-            ),
-        )
+        escaped = settings.escape_characters
+        fields = Fields(access, derivers(access, escaped, settings.obfuscation_key))
         plan = render_plan(
             settings.format,
             access,
             source.time_key,
-            escape_characters=settings.escape_characters,
+            escape_characters=escaped,
             protect_separators=settings.protect_separators,
         )
         self.decode = source.reader(access.attributes, settings.max_record_bytes)
         """Returns the records of a batch, unfiltered."""
-        self.renderer = Renderer(
-            plan,
-            fields,
-            zone=settings.zone,
-            source_zone=settings.source_zone,
-            name=settings.format.name,
-        )
+        zones = settings.source_zone, settings.zone
+        self.renderer = Renderer(plan, fields, zones, settings.format.name)
         self._passes: Callable[[Any], bool] | None = None
         if not kept.passes_all:
             self._passes = compile_predicate(kept.predicate, fields.expression, fields.names)

@@ -101,14 +101,13 @@ Deriver = Callable[[Any], str | int]
 """The slow way from a record to a field: own value, then each derivation, then placeholder."""
 
 
-def derivers(
-    access: FieldAccess, *, escape_characters: str = "", obfuscation_key: bytes = b""
-) -> dict[str, Deriver]:
+def derivers(access: FieldAccess, escape_characters: str, key: bytes) -> dict[str, Deriver]:
     """Return the functions that work out the `Derived` values of a pipeline, by field.
 
-    `escape_characters` are encoded beyond what `e*` fields always encode.
+    `escape_characters` are encoded beyond what `e*` fields always encode; `key` is that of the
+    obfuscation.
     """
-    steps = _steps(escape_characters, obfuscation_key)
+    steps = _steps(escape_characters, key)
     return {
         field: _deriver(value, [(way.source, steps[way.how]) for way in value.derivations])
         for field, value in access.values.items()

@@ -140,15 +140,10 @@ def number(attribute: Attribute, value: object) -> int:
 
 def describe(value: object) -> str:
     """Return what a JSON value is, for people."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, bool):
-        return "a boolean"
     if isinstance(value, str):
         return f"text {value[:40]!r}"
-    return "null" if value is None else f"number {value!r:.40}"
+    kinds = {dict: "an object", list: "an array", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value)) or f"number {value!r:.40}"
 
 
 def _integer(value: object) -> int | None:

@@ -8,7 +8,6 @@ their static text.
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -17,8 +16,8 @@ from formats.errors import NotReadable
 from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
-from formats.reading import BadLine, Decoded, Input, Reader, decode_lines, field_in, number
-from formats.reading.cells import Match, Places, cells_input
+from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
+from formats.reading.cells import Places, cells_input
 from formats.record import struct_of
 from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
 from formats.values import find_unsafe
@@ -51,9 +50,29 @@ def line_format(feed_format: FeedFormat) -> Input:
         parts = [
             (name, cell.key, match, numbers.get(name)) for name, (cell, match) in places.items()
         ]
-        return partial(_read, split, struct, parts, max_record_bytes)
+
+        def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
+            values = split(_text(line))
+            stated: dict[str, str | int] = {}
+            for name, key, match, attribute in parts:
+                value = values.get(key)
+                if value is None:
+                    continue
+                if match is not None:
+                    value = field_in(value, name, match)
+                stated[name] = value if attribute is None else number(attribute, value)
+            return (struct(**stated),), find_unsafe(" ".join(values.values())) is not None
+
+        return lambda data: decode_lines(data, max_record_bytes, records_of)
 
     return cells_input(feed_format.name, structure.cells, reader)
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode().removeprefix("\ufeff").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
@@ -64,34 +83,6 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     rest = last.text.rstrip("\r")
     kept = (*feed_format.parts[:-1], Literal(rest)) if rest else feed_format.parts[:-1]
     return FeedFormat(feed_format.name, kept)
-
-
-def _read(
-    split: Split,
-    struct: type[msgspec.Struct],
-    parts: Sequence[tuple[str, str, Match | None, Attribute | None]],
-    max_record_bytes: int,
-    data: bytes,
-) -> Decoded:
-    """Decode a batch. `parts` are, by attribute: where the split puts it, its match, its number."""
-
-    def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
-        try:
-            text = line.decode().removeprefix("\ufeff").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
-        values = split(text)
-        stated: dict[str, str | int] = {}
-        for name, key, match, attribute in parts:
-            value = values.get(key)
-            if value is None:
-                continue
-            if match is not None:
-                value = field_in(value, name, match)
-            stated[name] = value if attribute is None else number(attribute, value)
-        return (struct(**stated),), find_unsafe(" ".join(values.values())) is not None
-
-    return decode_lines(data, max_record_bytes, records_of)
 
 
 def _pairs(pieces: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ distinct value.
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
 from typing import Any, assert_never, cast
@@ -305,46 +305,31 @@ def _predicate(predicate: Predicate, expression: Expression, bind: Bind) -> str:
         case Comparison(field, test, Reading.VALUE):
             return _test(test, expression(field), bind)
         case Comparison(field, test, reading):
-            passes = partial(_any_passes, _compile_test(test), readings_of(reading))
-            answers = Remembered(passes, MEMO_MAX_ENTRIES, MEMO_MAX_CHARS)
+            answers = Remembered(_compile_test(test, reading), MEMO_MAX_ENTRIES, MEMO_MAX_CHARS)
             return f"{bind(answers)}[{expression(field)}]"
     assert_never(predicate)
 
 
-def _any_passes(
-    passes: Callable[[object], bool], readings: Callable[[str], Iterable[object]], text: str
-) -> bool:
-    return any(map(passes, readings(text)))
-
-
-def _compile_test(test: TextTest | NumberTest) -> Callable[[object], bool]:
-    """Return the function that decides whether one reading of a value passes."""
+def _compile_test(test: TextTest | NumberTest, reading: Reading) -> Callable[[str], bool]:
+    """Return the function that decides whether one of the readings of a value passes."""
     names: dict[str, object] = {}
     source = _test(test, "value", partial(_bind, names))
-    return _compile_expression("passes", "value", source, names)
+    passes, readings = _compile_expression("passes", "value", source, names), readings_of(reading)
+    return lambda text: any(map(passes, readings(text)))
 
 
 def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
+    text = f"({value}).casefold()" if isinstance(test, TextTest) else f"({value})"
+    tested = chain([f"(_fv := {text})"], repeat("_fv"))
     if isinstance(test, TextTest):
-        return _text_test(test, value, bind)
-    return _number_test(test, value, bind)
-
-
-def _text_test(test: TextTest, value: str, bind: Bind) -> str:
-    folded = chain([f"(_fv := ({value}).casefold())"], repeat("_fv"))
-    words = ((" in ", test.equal), (".startswith", test.starts), (".endswith", test.ends))
-    tests = [f"{next(folded)}{way}({bind(among)})" for way, among in words if among]
-    tests.extend(f"{part!r} in {next(folded)}" for part in test.parts)
-    return " or ".join(tests)
-
-
-def _number_test(test: NumberTest, value: str, bind: Bind) -> str:
+        words = ((" in ", test.equal), (".startswith", test.starts), (".endswith", test.ends))
+        tests = [f"{next(tested)}{way}({bind(among)})" for way, among in words if among]
+        return " or ".join([*tests, *(f"{part!r} in {next(tested)}" for part in test.parts)])
     if len(test.ranges) > _INLINE_RANGES:
         firsts, lasts = zip(*test.ranges, strict=True)
-        return f"{bind(partial(_is_within, firsts, lasts))}({value})"
-    number = chain([f"(_fv := ({value}))"], repeat("_fv"))
+        return f"{bind(partial(_is_within, firsts, lasts))}{text}"
     return " or ".join(
-        f"{next(number)} >= {first}" if last == math.inf else f"{first} <= {next(number)} <= {last}"
+        f"{next(tested)} >= {first}" if last == math.inf else f"{first} <= {next(tested)} <= {last}"
         for first, last in test.ranges
     )
 

@@ -38,15 +38,15 @@ class Unrendered:
 class Renderer:
     """Renders records of one input in one feed format.
 
-    `zone` is the zone of what is printed, `source_zone` that of times that carry none. `name`
-    stands for the feed format in tracebacks and profiles.
+    `zones` are that of times that carry none, and that of what is printed. `name` stands for the
+    feed format in tracebacks and profiles.
     """
 
     def __init__(
-        self, plan: RenderPlan, fields: Fields, *, zone: tzinfo, source_zone: tzinfo, name: str
+        self, plan: RenderPlan, fields: Fields, zones: tuple[tzinfo, tzinfo], name: str
     ) -> None:
         self._plan = plan
-        self._zones = source_zone, zone
+        self._zones = zones
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
         self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
