@@ -13,8 +13,7 @@ always ends with one LF, which the writer of the line adds.
 What no vendor page defines is refused, and the error says where it stands: an unknown field, `%s`
 with a width, `%d` of a text field, an unescaped brace, a lone `%`, a backslash before another
 character, and any control or private character, which would break lines or mean something to one
-reader only. So is a LEEF 2.0 header with a delimiter that can't be kept out of values by encoding
-it as `%HH`: `%` and the hexadecimal digits are part of that, and `=` separates keys from values.
+reader only.
 """
 
 import re
@@ -189,7 +188,10 @@ def _wrong_slot(token: re.Match[str]) -> FeedFormatError:
 
 
 def _check_delimiter(text: str, parts: Sequence[Part], offsets: Sequence[int]) -> None:
-    """Refuse a LEEF delimiter that no encoding keeps out of the values."""
+    """Refuse a LEEF 2.0 delimiter that encoding as `%HH` does not keep out of the values.
+
+    `%` and the hexadecimal digits are part of `%HH`, and `=` separates keys from values.
+    """
     line = "".join(part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts)
     at = 0
     while (header := HEADER.search(line, at)) is not None:

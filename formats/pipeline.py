@@ -71,9 +71,8 @@ class Pipeline:
         """Returns the records of a batch, unfiltered."""
         zones = settings.source_zone, settings.zone
         self.renderer = Renderer(plan, fields, zones, settings.format.name)
-        self._passes: Callable[[Any], bool] | None = None
-        if not kept.passes_all:
-            self._passes = compile_predicate(kept.predicate, fields.expression, fields.names)
+        passes = compile_predicate(kept.predicate, fields.expression, fields.names)
+        self._passes = None if kept.passes_all else passes
         self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
     def run(self, data: bytes) -> Rendered:

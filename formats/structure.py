@@ -33,7 +33,6 @@ _STATIC = "[^\U000f0000-\U0010fffd]+"
 _CELL = rf"{_TIME_MARK}(?:[ :,./T\-]+{_TIME_MARK})*|{_MARK}"
 """A field, or time fields that nothing but glue stands between."""
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
-# QRadar takes a 2.0 header without a delimiter field for TAB.
 _DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]{1,6})\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 

@@ -132,21 +132,18 @@ def parse_text(text: str, default: tzinfo) -> datetime:
     Raises `BadTime`.
     """
     text = text.strip()
-    found = _EPOCH.fullmatch(text)
-    if found is not None:
-        return _from_epoch(int(found[1]) if found[1] else int(found[2]) // 1000)
+    epoch = _EPOCH.fullmatch(text)
+    if epoch is not None:
+        seconds = int(epoch[1] or epoch[2][:-3])
+        try:
+            return _EPOCH_START + timedelta(seconds=seconds)
+        except OverflowError:
+            raise BadTime(f"epoch time {seconds} is out of range") from None
     for pattern in _PATTERNS:
         found = pattern.fullmatch(text)
         if found is not None:
             return _assemble(found.groupdict(), default)
     raise BadTime(f"time {text[:60]!r} is in no known form")
-
-
-def _from_epoch(seconds: int) -> datetime:
-    try:
-        return _EPOCH_START + timedelta(seconds=seconds)
-    except OverflowError:
-        raise BadTime(f"epoch time {seconds} is out of range") from None
 
 
 def _assemble(stated: Stated, default: tzinfo) -> datetime:
@@ -187,9 +184,6 @@ def _number(stated: Stated, name: str) -> int:
     return 59 if name == "ss" and number == 60 else number  # noqa: PLR2004 - a leap second
 
 
-_DATE = frozenset({"dd", "hh", "mm", "ss"})
-
-
 def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
     """Return the parts of the time that a record states, shifted from zone `source` to `target`.
 
@@ -210,7 +204,7 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         moment = parse_text(str(known.get("time", known.get("datetime"))), default)
     elif known.keys() & {"yy", "yyyy"}:
         moment = _assemble(known, source)
-    elif known.keys() >= _DATE and known.keys() & {"mon", "mth"}:
+    elif known.keys() >= {"dd", "hh", "mm", "ss"} and known.keys() & {"mon", "mth"}:
         # 2000 is a leap year, so that 29 February passes.
         parts = parts_of(_assemble({**known, "yy": 2000, "tz": None}, source))
         return {name: parts[name] for name in ("mon", "mth", "dd", "hh", "mm", "ss")}

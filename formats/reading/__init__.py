@@ -129,10 +129,8 @@ def number(attribute: Attribute, value: object) -> int:
     Raises `BadLine` for anything else.
     """
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
-    if isinstance(value, str):
-        found = _number_in(value.strip(), attribute.default)
-    else:
-        found = _integer(value)
+    text = value.strip() if isinstance(value, str) else None
+    found = _integer(value) if text is None else _number_in(text, attribute.default)
     if found is None:
         raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found

@@ -82,13 +82,14 @@ def cells_input(
     for cell in sorted(cells, key=lambda cell: cell.is_text, reverse=True):
         homes |= dict.fromkeys(cell.fields - homes.keys(), cell)
 
+    fields: Places = {
+        name: (cell, None if cell.is_text else matches[cell]) for name, cell in homes.items()
+    }
+    times: Places = {clock: (cell, None) for clock, cell in clocks.items()}
+
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        places: dict[str, tuple[Cell, Match | None]] = {}
-        for attribute in attributes:
-            cell = homes[attribute.name]
-            places[attribute.name] = cell, None if cell.is_text else matches[cell]
-        places |= {clock: (cell, None) for clock, cell in clocks.items()}
-        return reader_of(attributes, time_key, places, max_record_bytes)
+        places = {attribute.name: fields[attribute.name] for attribute in attributes}
+        return reader_of(attributes, time_key, {**places, **times}, max_record_bytes)
 
     return Input(name, frozenset(homes) - TIME_FIELDS, time_key, reader)
 

@@ -169,9 +169,8 @@ class _ObjectReader(_TreeReader):
         self._struct = struct_of(self._attributes, self._time_key, self._keys, traps, order)
         nested = self._struct
         for key in reversed(self._path):
-            nested = msgspec.defstruct(
-                "Envelope", [("event", nested)], rename={"event": key}, gc=False
-            )
+            fields = [("event", nested)]
+            nested = msgspec.defstruct("Envelope", fields, rename={"event": key}, gc=False)
         self._decoders = {
             True: msgspec.json.Decoder(nested, strict=False),
             False: msgspec.json.Decoder(self._struct, strict=False),

@@ -77,12 +77,11 @@ def _text(line: bytes) -> str:
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     """Return a format without CR at its end: CR before LF belongs to the line break when read."""
-    last = feed_format.parts[-1] if feed_format.parts else None
-    if not isinstance(last, Literal) or not last.text.endswith("\r"):
-        return feed_format
-    rest = last.text.rstrip("\r")
-    kept = (*feed_format.parts[:-1], Literal(rest)) if rest else feed_format.parts[:-1]
-    return FeedFormat(feed_format.name, kept)
+    parts = feed_format.parts
+    if parts and isinstance(last := parts[-1], Literal):
+        rest = last.text.rstrip("\r")
+        parts = (*parts[:-1], Literal(rest)) if rest else parts[:-1]
+    return FeedFormat(feed_format.name, parts)
 
 
 def _pairs(pieces: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
+from operator import itemgetter
 
 from formats import presets
 from formats.errors import NotReadable
@@ -31,19 +32,17 @@ def recognise(sample: bytes) -> Input:
     The input that reads most records wins, then the one that knows the time of most, then the one
     that finds most fields in them. Raises `NotReadable` when none reads any.
     """
-    best: tuple[tuple[int, int, int], Input] | None = None
     sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
-    for candidate in _candidates(json=b"{" in sample):
-        score = _score(candidate, sample)
-        if score[0] and score[2] and (best is None or score > best[0]):
-            best = (score, candidate)
-    if best is None:
+    scored = [(_score(candidate, sample), candidate) for candidate in _candidates(sample)]
+    readable = [(score, candidate) for score, candidate in scored if score[0] and score[2]]
+    if not readable:
         raise NotReadable("the records are in no known format")
-    return best[1]
+    return max(readable, key=itemgetter(0))[1]
 
 
-def _candidates(*, json: bool) -> list[Input]:
+def _candidates(sample: bytes) -> list[Input]:
     """Return what a sample may be in; without a brace it can't be JSON."""
+    json = b"{" in sample
     inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)

@@ -26,7 +26,7 @@ from formats.filters.predicate import (
     Reading,
     TextTest,
 )
-from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, readings_of
+from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS
 from formats.language import Literal, Slot
 from formats.plan import (
     BackslashBefore,
@@ -46,6 +46,7 @@ from formats.plan import (
     ValuePiece,
 )
 from formats.reading.time_key import stated_pairs
+from formats.record import Deriver
 from formats.times import ABSENT, BadTime
 from formats.values import Remembered
 
@@ -87,9 +88,7 @@ def _compile_expression(
 class Fields:
     """The Python of fields: the expression of each over the record `r`, and the names in them."""
 
-    def __init__(
-        self, access: FieldAccess, derivers: Mapping[str, Callable[[Record], str | int]]
-    ) -> None:
+    def __init__(self, access: FieldAccess, derivers: Mapping[str, Deriver]) -> None:
         self._values = access.values
         self.names = {f"derive_{field}": derive for field, derive in derivers.items()}
 
@@ -314,7 +313,7 @@ def _compile_test(test: TextTest | NumberTest, reading: Reading) -> Callable[[st
     """Return the function that decides whether one of the readings of a value passes."""
     names: dict[str, object] = {}
     source = _test(test, "value", partial(_bind, names))
-    passes, readings = _compile_expression("passes", "value", source, names), readings_of(reading)
+    passes, readings = _compile_expression("passes", "value", source, names), READINGS[reading]
     return lambda text: any(map(passes, readings(text)))
 
 

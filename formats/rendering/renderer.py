@@ -14,10 +14,9 @@ from typing import Any
 from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
-from formats.rendering.fit import shorten
 from formats.rendering.generate import Fields, compile_batch, compile_values
 from formats.times import BadTime, Parts, resolve
-from formats.values import Remembered, cleaner, encoder
+from formats.values import Remembered, cleaner, cut, encoder
 
 Record = Any
 _MAX_TIMES = 20_000
@@ -25,6 +24,9 @@ SHORTENED_FIELDS = frozenset(
     {"url", "eurl", "eurlpath", "referer", "ereferer", "erefererpath", "ua", "eua"}
 )
 """What is cut when a line is too long for its way: URL, referrer and user agent."""
+
+MARK = "[...]"
+"""Stands at the end of a value that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +153,37 @@ def _time_text(part: Part, parts: Parts) -> str:
     if name not in parts:
         raise BadTime(f"the time has no {name}")
     return part.text(parts[name])
+
+
+def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> bytes | None:
+    """Join the pieces of a line into at most `max_bytes`, cutting some of its values.
+
+    `pieces` are static texts and values in order; only those at the indices `cuttable` are cut:
+    always the longest, down to the next longest or as far as needed, ending in `MARK`. Works for
+    any format, because the structure is never touched. Returns `None` when cutting all of them
+    is not enough.
+    """
+    sizes = [len(piece.encode()) for piece in pieces]
+    excess = sum(sizes) - max_bytes
+    if excess <= 0:
+        return "".join(pieces).encode()
+    most = _level(sorted((sizes[index] for index in cuttable), reverse=True), excess)
+    if most < len(MARK):
+        return None
+    shortened = {index: cut(pieces[index], most, MARK) for index in cuttable}
+    return "".join(shortened.get(index, piece) for index, piece in enumerate(pieces)).encode()
+
+
+def _level(sizes: Sequence[int], excess: int) -> int:
+    """Return the most that each of the `sizes` (largest first) may keep to lose `excess` in all.
+
+    Negative when all of them together are less than that.
+    """
+    together = 0
+    level = -1
+    for count, size in enumerate(sizes, 1):
+        if size <= level:
+            break
+        together += size
+        level = (together - excess) // count
+    return level
