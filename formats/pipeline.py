@@ -88,10 +88,8 @@ class Pipeline:
                 suspects = [index for index, place in enumerate(places) if place in suspicious]
         lines, unrendered = self.renderer.render(records, suspects)
         if unrendered:
-            bad = sorted(
-                bad + _bad_records(data, decoded, places, unrendered),
-                key=lambda record: record.line,
-            )
+            bad = [*bad, *_bad_records(data, decoded, places, unrendered)]
+            bad.sort(key=lambda record: record.line)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
         return Rendered(lines, records, len(decoded.records) - len(places), bad)

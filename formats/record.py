@@ -28,7 +28,7 @@ from formats.values import Remembered, clean, encoder, from_base64, obfuscator, 
 _TOTAL, _SUMMANDS = "totalsize", ("reqsize", "respsize")
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What is decoded at once; a larger number is looked at alone, see `formats.reading.number`."""
+"""What is decoded at once; a larger number is read alone, see `formats.reading.number`."""
 
 
 def struct_of(
@@ -104,8 +104,7 @@ Deriver = Callable[[Any], str | int]
 def derivers(access: FieldAccess, escape_characters: str, key: bytes) -> dict[str, Deriver]:
     """Return the functions that work out the `Derived` values of a pipeline, by field.
 
-    `escape_characters` are encoded beyond what `e*` fields always encode; `key` is that of the
-    obfuscation.
+    `escape_characters` are encoded in `e*` fields beyond what always is; `key` is for `o*` fields.
     """
     steps = _steps(escape_characters, key)
     return {

@@ -1,10 +1,10 @@
 """The NSS feed filters: configuration keys become one predicate over a record.
 
-All keys of a table must hold; of the values of one key, one is enough. `not_` before a key negates
-it. A key that looks at several fields holds if one of them fits. Text is compared without regard
-to case. Missing values take part as their placeholders: `not_threats = "None"` passes the records
-that carry a threat. Text is found in its `%HH` form as well, because a record may have only the
-`e*` twin of a field; a feed's own escape characters must be written as `%HH`.
+All keys of a table must hold, and any of the values of a key. `not_` before a key negates it. A key
+for several fields holds if any of them fits. Text is compared without regard to case. Missing
+values take part as their placeholders: `not_threats = "None"` passes the records that carry a
+threat. Text is found in its `%HH` form as well, because a record may have only the `e*` twin of a
+field; a feed's own escape characters must be written as `%HH`.
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ Range = tuple[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Decides which records a feed carries. `fields` are the record fields it looks at."""
+    """Decides which records a feed carries. `fields` are the record fields that it reads."""
 
     fields: frozenset[str]
     predicate: Predicate = EVERYTHING
@@ -95,7 +95,7 @@ def _read_values(
     read_range = _RANGES.get(key.kind)
     for item in values:
         number = isinstance(item, int) and not isinstance(item, bool)
-        if not isinstance(item, str) and not (number and key.kind in _NUMBER_KINDS):
+        if not isinstance(item, str) and not (number and key.kind in {"code", "size", "score"}):
             right = "text, or a list of texts" if read_range is None else KINDS[key.kind]
             problems.append(Problem(name, item, f"must be {right}"))
             continue
@@ -194,7 +194,6 @@ def _merged(ranges: list[Range]) -> tuple[Range, ...]:
     return tuple(merged)
 
 
-_NUMBER_KINDS = {"code", "size", "score"}
 _RANGES: Mapping[str, Callable[[str], Range]] = {
     "address": _addresses,
     "code": _codes,

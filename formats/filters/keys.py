@@ -1,4 +1,4 @@
-"""The keys of the NSS feed filters: what each looks at, and how its values are written."""
+"""The keys of the NSS feed filters: which fields each reads, and how its values are written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -95,16 +95,15 @@ def cells_input(
 
 
 def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells that state a record's time: one if one is enough, and its zone's."""
+    """Return the cells that state a record's time: a single cell if enough, and its zone's."""
     candidates = [cell for cell in cells if cell.is_time]
     if not candidates:
         return ()
     best = max(candidates, key=_completeness)
     if _completeness(best) < _COMPLETE:
         return tuple(candidates)
-    if best.fields & {"tz", "epochtime"}:
-        return (best,)
-    zones = [cell for cell in candidates if "tz" in cell.fields]
+    zoned = best.fields & {"tz", "epochtime"}
+    zones = [] if zoned else [cell for cell in candidates if "tz" in cell.fields]
     return (best, *zones[:1])
 
 

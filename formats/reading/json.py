@@ -1,12 +1,12 @@
 """JSON records: NSS field names, the Cloud NSS envelope, and any JSON that a feed format describes.
 
 The batch is decoded in one call into structs with only the wanted attributes. When that fails,
-each line is decoded alone, and a line that fails is looked at without a type: numbers may stand
+each line is decoded alone, and a line that fails is read without a type: numbers may stand
 as strings and strings as numbers, `null` is a missing field, arrays hold several records.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -66,20 +66,18 @@ def json_format(feed_format: FeedFormat) -> Input:
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
     ) -> Reader:
         paths = {name: (cell.path, match) for name, (cell, match) in places.items()}
-        if not _all_in_one_object(paths.values()):
+        parents = {path[:-1] for path, _ in paths.values()}
+        plain = all(
+            match is None and not any(map(_UNFIT_FOR_KEY.search, path))
+            for path, match in paths.values()
+        )
+        if len(parents) > 1 or not plain:
             return _TreeReader(attributes, time_key, paths, max_record_bytes).read
         keys = {name: path[-1] for name, (path, _) in paths.items()}
-        path = next((path[:-1] for path, _ in paths.values()), ())
+        path = parents.pop() if parents else ()
         return _ObjectReader(attributes, time_key, keys, path, max_record_bytes).read
 
     return cells_input(feed_format.name, structure_of(feed_format).cells, reader)
-
-
-def _all_in_one_object(paths: Collection[tuple[Path, Match | None]]) -> bool:
-    """Whether all values are strings of their own in one object, under keys a struct can have."""
-    return len({path[:-1] for path, _ in paths}) <= 1 and all(
-        match is None and not any(map(_UNFIT_FOR_KEY.search, path)) for path, match in paths
-    )
 
 
 class _TreeReader:
@@ -125,12 +123,14 @@ class _TreeReader:
         for name, value in self._values(tree).items():
             if value is None:
                 continue
+            timed = name in self._times
             if name in self._numbers:
                 stated[name] = number(self._numbers[name], value)
-            elif name in self._times:
-                stated[name] = _scalar(name, value, "a time")
+            elif isinstance(value, str | int | float) and not isinstance(value, bool):
+                stated[name] = value if timed else str(value)
             else:
-                stated[name] = str(_scalar(name, value, "text"))
+                expected = "a time" if timed else "text"
+                raise BadLine(f"{name}: {describe(value)}, expected {expected}")
         return self._struct(**stated)
 
     def _values(self, tree: object) -> Mapping[str, Any]:
@@ -233,12 +233,6 @@ def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
-
-
-def _scalar(name: str, value: object, expected: str) -> str | float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise BadLine(f"{name}: {describe(value)}, expected {expected}")
-    return value
 
 
 def _bare(line: bytes) -> bytes:

@@ -19,7 +19,7 @@ from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
 from formats.reading.cells import Places, cells_input
 from formats.record import struct_of
-from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
+from formats.structure import EVENT_ID, SYSLOG, LineKind, Structure, structure_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]
@@ -156,14 +156,10 @@ def _csv_columns(line: str) -> list[str]:
         return []
 
 
-def _static(cell: Cell) -> str | None:
-    first = cell.parts[0]
-    return first.text if isinstance(first, Literal) else None
-
-
 def _sequence_split(structure: Structure) -> Split:
     # Each cell with its static text, if it is one, and the static text that ends it.
-    texts = [_static(cell) for cell in structure.cells]
+    firsts = [cell.parts[0] for cell in structure.cells]
+    texts = [first.text if isinstance(first, Literal) else None for first in firsts]
     steps = [
         (cell.key, *pair)
         for cell, pair in zip(structure.cells, pairwise([*texts, None]), strict=True)

@@ -16,7 +16,7 @@ from formats.structure import LineKind, structure_of
 from formats.times import BadTime, resolve
 
 SAMPLE_RECORDS = 16
-"""This many records of a sample are looked at to recognise their form."""
+"""This many records of a sample are read to recognise their form."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:

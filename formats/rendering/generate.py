@@ -1,8 +1,8 @@
 """Plans become Python: the only place that writes source text, and the only one that runs it.
 
-The loop over a batch trusts nothing that it has not looked at, but looks in the cheapest way there
+The loop over a batch trusts nothing that it has not checked, but checks in the cheapest way there
 is: one f-string builds a line, and the checks of the plan run over it. Whatever looks odd goes to
-the reference. Control characters are not looked for here: whoever read the records knows where
+the reference. Control characters are not sought here: whoever read the records knows where
 they may be. A filter is one expression. Case folding and set look-ups are as cheap as remembering
 their answers; what must be parsed first (addresses, codes, lists) is parsed once for each
 distinct value.
@@ -214,9 +214,8 @@ def _line(pieces: Sequence[str]) -> list[str]:
     chunks = [pieces[at : at + _MAX_PIECES] for at in range(0, len(pieces), _MAX_PIECES)]
     if len(chunks) <= 1:
         return [f'line = f"{"".join(pieces)}"']
-    names = [f"part{number}" for number in range(len(chunks))]
-    rows = [f'{name} = f"{"".join(chunk)}"' for name, chunk in zip(names, chunks, strict=True)]
-    whole = "".join(f"{{{name}}}" for name in names)
+    rows = [f'part{number} = f"{"".join(chunk)}"' for number, chunk in enumerate(chunks)]
+    whole = "".join(f"{{part{number}}}" for number in range(len(chunks)))
     return [*rows, f'line = f"{whole}"']
 
 
@@ -296,9 +295,11 @@ def _predicate(predicate: Predicate, expression: Expression, bind: Bind) -> str:
         case AllOf(()):
             return "True"
         case AllOf(members):
-            return " and ".join(f"({_predicate(each, expression, bind)})" for each in members)
+            return " and ".join(f"({_predicate(member, expression, bind)})" for member in members)
         case AnyOf(members):
-            return " or ".join(_predicate(each, expression, bind) for each in members) or "False"
+            return (
+                " or ".join(_predicate(member, expression, bind) for member in members) or "False"
+            )
         case Not(negated):
             return f"not ({_predicate(negated, expression, bind)})"
         case Comparison(field, test, Reading.VALUE):

@@ -87,7 +87,7 @@ class Renderer:
         return whole, [Unrendered(*reason) for reason in sorted(reasons.items())]
 
     def line(self, record: Record) -> bytes:
-        """Render one record the slow way, looking at every value: the reference.
+        """Render one record the slow way, checking every value: the reference.
 
         Raises `BadTime` when the record has no time that the format could print.
         """
