@@ -12,7 +12,7 @@ from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
-from nss.config.load import ServiceConfig
+from nss.config.model import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
 from nss.setup.sections import read_sections
 

@@ -21,7 +21,7 @@ from cli.asking import show_json
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
 from nss.config import load as configuration
-from nss.config.load import Config, DurableSpoolConfig
+from nss.config.model import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of

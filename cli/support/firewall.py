@@ -8,7 +8,7 @@ import typer
 
 from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
-from nss.config.load import Config
+from nss.config.model import Config
 from nss.connectivity import Finding, Step
 from nss.connectivity.firewall import try_routes
 from nss.connectivity.listening import check_listening

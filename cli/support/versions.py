@@ -9,7 +9,7 @@ import typer
 
 from cli.asking import harmless, service_of, show_json
 from nss.config import load as configuration
-from nss.config.load import DurableSpoolConfig
+from nss.config.model import DurableSpoolConfig
 from nss.errors import NssError
 from nss.spool.durable.inspect import read_form
 from nss.spool.durable.schema import MIGRATIONS

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from nss.addresses import listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.errors import ServiceError
 from nss.status.summary import FeedStatus, SourceStatus, Status
 from nss.telemetry import events

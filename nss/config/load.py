@@ -11,67 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from formats.errors import Problem
-from nss.config.model import (
-    Config,
-    DurableSpoolConfig,
-    FeedConfig,
-    McasConfig,
-    MemorySpoolConfig,
-    ServiceConfig,
-    SpoolConfig,
-)
+from nss.config.model import Config
 from nss.config.reading import Reading
-from nss.config.sinks import (
-    CloudDiscoverySinkConfig,
-    FileSinkConfig,
-    SinkConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-)
-from nss.config.sources import (
-    CommonSourceConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    SourceConfig,
-    StdinSourceConfig,
-    TcpSourceConfig,
-)
 from nss.config.toml import printable, toml_text
-from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
 from nss.wording import error_text
-
-__all__ = [
-    "Address",
-    "CloudDiscoverySinkConfig",
-    "CommonSourceConfig",
-    "Config",
-    "ConfigProblems",
-    "DurableSpoolConfig",
-    "FeedConfig",
-    "FileSinkConfig",
-    "FileSourceConfig",
-    "FormatChoice",
-    "HttpSourceConfig",
-    "ListeningSourceConfig",
-    "McasConfig",
-    "MemorySpoolConfig",
-    "Problem",
-    "ServiceConfig",
-    "SinkConfig",
-    "SourceConfig",
-    "SpoolConfig",
-    "StdinSourceConfig",
-    "SyslogTcpSinkConfig",
-    "SyslogUdpSinkConfig",
-    "TcpSourceConfig",
-    "load",
-    "parse",
-    "validate",
-]
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
 
 MAX_DEPTH = 16
 """Tables and lists nested deeper than this are refused; no valid configuration comes near."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.connectivity import Finding, Step, StepFailed
 from nss.connectivity.dialing import connect, look_up, route, tunnel
 from nss.connectivity.plan import Route, Security

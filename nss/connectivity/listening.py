@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.connectivity import Finding, Step
 from nss.wording import error_text
 

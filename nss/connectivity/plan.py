@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from nss.config.load import (
-    Address,
-    CloudDiscoverySinkConfig,
-    Config,
-    ListeningSourceConfig,
-    McasConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-)
+from nss.config.model import Config, McasConfig
+from nss.config.sinks import CloudDiscoverySinkConfig, SyslogTcpSinkConfig, SyslogUdpSinkConfig
+from nss.config.sources import ListeningSourceConfig
+from nss.config.values import Address
 from nss.connectivity import Step
 from nss.connectivity.dialing import Proxy
 from nss.errors import NssError

@@ -5,21 +5,19 @@ from collections.abc import Callable, Collection, Mapping
 
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
-from nss.config.load import (
+from nss.config.model import Config, DurableSpoolConfig, FeedConfig, MemorySpoolConfig, SpoolConfig
+from nss.config.sinks import (
     CloudDiscoverySinkConfig,
-    Config,
-    DurableSpoolConfig,
-    FeedConfig,
     FileSinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
+from nss.config.sources import (
     FileSourceConfig,
     HttpSourceConfig,
     ListeningSourceConfig,
-    MemorySpoolConfig,
     SourceConfig,
-    SpoolConfig,
     StdinSourceConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
     TcpSourceConfig,
 )
 from nss.errors import ServiceError

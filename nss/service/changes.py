@@ -6,15 +6,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from nss.addresses import listener
-from nss.config.load import (
-    CloudDiscoverySinkConfig,
-    Config,
-    FeedConfig,
-    ListeningSourceConfig,
-    McasConfig,
-    SourceConfig,
-)
+from nss.config.model import Config, FeedConfig, McasConfig
 from nss.config.setting import held_by
+from nss.config.sinks import CloudDiscoverySinkConfig
+from nss.config.sources import ListeningSourceConfig, SourceConfig
 from nss.errors import SourceError
 from nss.service.running import RunningFeed, RunningSource
 from nss.wording import error_text

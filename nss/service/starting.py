@@ -4,7 +4,8 @@ from collections.abc import Collection
 from functools import partial
 
 from nss.batch import Batch
-from nss.config.load import Config, FeedConfig, SourceConfig
+from nss.config.model import Config, FeedConfig
+from nss.config.sources import SourceConfig
 from nss.feeds.delivery import wait_first
 from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess

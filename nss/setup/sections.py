@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nss.config import DEFAULT_CONFIG, load
-from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
+from nss.config.load import ConfigProblems
+from nss.config.model import McasConfig, ServiceConfig
 from nss.config.reading import Reading
 
 

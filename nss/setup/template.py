@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.config.kinds import InvalidValue
-from nss.config.load import (
+from nss.config.model import Config
+from nss.config.sinks import (
     CloudDiscoverySinkConfig,
-    Config,
     FileSinkConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
     SinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
-    TcpSourceConfig,
 )
+from nss.config.sources import FileSourceConfig, HttpSourceConfig, TcpSourceConfig
 from nss.config.toml import toml_text
 from nss.config.values import destination
 from nss.errors import UsageError

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nss.config.load import ConfigProblems, Problem, parse
+from formats.errors import Problem
+from nss.config.load import ConfigProblems, parse
 
 BASE = Path("/etc/nss")
 

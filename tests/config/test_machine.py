@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from formats import presets
+from formats.errors import Problem
 from nss.config.files import UnfitFile, load_format, read_obfuscation_key
-from nss.config.load import FormatChoice, Problem, parse
+from nss.config.load import parse
 from nss.config.machine import check_environment
+from nss.config.values import FormatChoice
 
 SERVICE = """
 [service]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from formats.errors import Problem
 from nss.config.files import UnfitFile, read_basic, read_token
-from nss.config.load import ConfigProblems, Problem, parse
+from nss.config.load import ConfigProblems, parse
 from nss.config.machine import check_environment
 
 SOURCE = "kind = 'stdin'"

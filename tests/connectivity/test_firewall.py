@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from nss.config import load as configuration
+from nss.config.model import Config
 from nss.connectivity import Finding
 from nss.connectivity.firewall import try_routes
 from nss.connectivity.plan import ports_of, routes_of
@@ -30,7 +31,7 @@ format = "QRADAR"
 """
 
 
-def configured(folder: Path, *, sink: str, mcas: str = "") -> configuration.Config:
+def configured(folder: Path, *, sink: str, mcas: str = "") -> Config:
     return configuration.parse(f"{mcas}{BASE}{sink}", folder)
 
 
@@ -64,7 +65,7 @@ def stored(folder: Path, lab: CloudLab) -> CredentialsStore:
 
 
 async def tried(
-    config: configuration.Config, store: CredentialsStore, *, ahead_secs: float = 0
+    config: Config, store: CredentialsStore, *, ahead_secs: float = 0
 ) -> dict[str, Finding]:
     found = await try_routes(routes_of(config, store), 5, now=lambda: time.time() + ahead_secs)
     return {one.component: one for one in found}

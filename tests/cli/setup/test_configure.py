@@ -8,7 +8,8 @@ import pexpect
 import pytest
 
 from nss.config import load as configuration
-from nss.config.load import SyslogTcpSinkConfig, SyslogUdpSinkConfig, TcpSourceConfig
+from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
+from nss.config.sources import TcpSourceConfig
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 TO = "udp://collector.example.com:514"
