@@ -139,12 +139,11 @@ def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
     """Return which of a certificate and its key is wrong, and how; neither if one is unread."""
     try:
         _read_pem(certificate)
-        _read_pem(key, secret=True)
-        _context().load_cert_chain(certificate, key, password=_refuse_password)
+        if b"ENCRYPTED" in _read_pem(key, secret=True):
+            return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
+        _context().load_cert_chain(certificate, key, password="")  # so that OpenSSL never asks
     except UnfitFile:
         return None, ""
-    except _EncryptedKey:
-        return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
     except OSError as error:  # ssl.SSLError is one
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
             return Role.PRIVATE_KEY, f"is not the key of {certificate}"
@@ -152,21 +151,12 @@ def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
     return None, ""
 
 
-def _read_pem(path: Path, *, secret: bool = False) -> None:
-    read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
+def _read_pem(path: Path, *, secret: bool = False) -> bytes:
+    return read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
 
 
 def _context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-class _EncryptedKey(Exception):  # noqa: N818 - it is a fact about the key
-    """The private key asks for a password."""
-
-
-def _refuse_password() -> str:
-    """Keep OpenSSL from asking at the terminal."""
-    raise _EncryptedKey
 
 
 _CHECKS: tuple[tuple[Callable[[Path, Held], object], frozenset[Role]], ...] = (

@@ -1,6 +1,5 @@
 """What sections must be to each other, and values of one section that are each right."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from nss.config.model import FeedConfig, SpoolConfig
 from nss.config.setting import Held, Role, held_by
 from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
 from nss.config.toml import key_path
-from nss.config.values import Address
+from nss.config.values import Address, ip_address
 
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes, one of them for the NUL at the end (unix(7))."""
@@ -161,16 +160,11 @@ def _same_port(first: Address, second: Address) -> bool:
 
 
 def _on_loopback(address: Address) -> bool:
-    try:
-        return ipaddress.ip_address(_canonical(address.host)).is_loopback
-    except ValueError:
-        return False
+    ip = ip_address(_canonical(address.host))
+    return ip is not None and ip.is_loopback
 
 
 def _canonical(host: str) -> str:
     """Return a host in the form in which hosts are compared."""
     name = host.lower().removesuffix(".")
-    try:
-        return str(ipaddress.ip_address("127.0.0.1" if name == "localhost" else name))
-    except ValueError:
-        return name
+    return str(ip_address("127.0.0.1" if name == "localhost" else name) or name)

@@ -109,25 +109,22 @@ def _split(text: str) -> tuple[str, str | None]:
 
 def _check_host(text: str, host: str, takes: str) -> None:
     if text.startswith("["):
-        if not _is_ipv6(host):
+        if not isinstance(ip_address(host), ipaddress.IPv6Address):
             raise invalid(text, "between the brackets must be an IPv6 address")
         return
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):  # noqa: PLR2004 - RFC 1035, 2.3.4
         raise invalid(text, f"has no valid host; must be {takes}")
-    if labels[-1].isdigit():
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError:
-            raise invalid(text, "the host is neither a name nor an IPv4 address") from None
+    if labels[-1].isdigit() and ip_address(host) is None:
+        raise invalid(text, "the host is neither a name nor an IPv4 address")
 
 
-def _is_ipv6(host: str) -> bool:
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address that a host is written as, `None` for a name."""
     try:
-        ipaddress.IPv6Address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _port(text: str, port: str, *, lowest: int) -> int:
@@ -144,7 +141,7 @@ def host_name() -> Kind:
         if ":" not in text:
             _check_host(text, text, takes)
             return text
-        return text if _is_ipv6(text) else None
+        return text if ip_address(text) else None
 
     return texts(takes, read)
 
