@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import typer
 
@@ -111,7 +111,7 @@ def tap(
         str, typer.Option("--filter", metavar="TEXT", help="Only those that contain TEXT.")
     ] = "",
     limit: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads it at run time
+        int | None,
         typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -152,7 +152,7 @@ def replay(
         ),
     ],
     until: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
+        str | None,
         typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -171,7 +171,7 @@ def replay(
 @app.command()
 def rejects(
     action: Annotated[
-        Optional[Literal["retry"]],  # noqa: UP045 - typer reads it at run time
+        Literal["retry"] | None,
         typer.Argument(metavar="retry", help="Send them through their feeds again."),
     ] = None,
     feed: FeedOption = None,
@@ -196,7 +196,7 @@ def rejects(
 @app.command()
 def render(
     files: Annotated[
-        Optional[list[Path]],  # noqa: UP045 - typer reads it at run time
+        list[Path] | None,
         typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
     ] = None,
     to: Annotated[
@@ -238,7 +238,7 @@ def demo(
         int, typer.Option(min=1, metavar="N", help="Records a second that are generated.")
     ] = 5000,
     sample: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        Path | None,
         typer.Option(
             metavar="FILE", help="Play your own records, once, instead of generated ones."
         ),
@@ -269,8 +269,7 @@ def demo(
 @app.command()
 def presets(
     name: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(help="Print this preset's feed output format string."),
+        str | None, typer.Argument(help="Print this preset's feed output format string.")
     ] = None,
 ) -> None:
     """List the vendor's feed formats, or print one.
@@ -288,7 +287,7 @@ def presets(
 @app.command()
 def fields(
     search: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
+        str | None,
         typer.Argument(help="Only fields whose name, group or description has this text."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -10,7 +10,7 @@ ConfigOption = Annotated[
 ]
 
 FeedOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it at run time
+    str | None,
     typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
 ]
 

@@ -1,15 +1,12 @@
 """The command lines of the MCAS commands; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from cli.options import ConfigOption, JsonOption
 from nss.config import DEFAULT_CONFIG
-
-_Text = Optional[str]  # noqa: UP045 - typer reads it at run time
-_File = Optional[Path]  # noqa: UP045 - typer reads it at run time
 
 
 def register(app: typer.Typer) -> None:
@@ -19,29 +16,32 @@ def register(app: typer.Typer) -> None:
 
 
 def configure_mcas2(
-    client_id: Annotated[_Text, typer.Option(metavar="GUID", help="The Client ID.")] = None,
+    client_id: Annotated[str | None, typer.Option(metavar="GUID", help="The Client ID.")] = None,
     client_secret_file: Annotated[
-        _Text,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="A file with the Client Secret, - for standard input; or set the variable "
             "NSS_MCAS_CLIENT_SECRET. Never an argument: anybody on the machine can read those.",
         ),
     ] = None,
-    scope: Annotated[_Text, typer.Option(help="The Scope.", show_default="the usual one")] = None,
-    authentication_url: Annotated[
-        _Text, typer.Option(metavar="URL", help="The Authentication URL.")
+    scope: Annotated[
+        str | None, typer.Option(help="The Scope.", show_default="the usual one")
     ] = None,
-    api_url: Annotated[_Text, typer.Option(metavar="URL", help="The API URL.")] = None,
+    authentication_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The Authentication URL.")
+    ] = None,
+    api_url: Annotated[str | None, typer.Option(metavar="URL", help="The API URL.")] = None,
     certificate: Annotated[
-        _File,
+        Path | None,
         typer.Option(metavar="FILE", help="Sign in by this certificate, PEM or PFX, instead."),
     ] = None,
     private_key: Annotated[
-        _File, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
+        Path | None, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
     ] = None,
     passphrase_file: Annotated[
-        _Text, typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE.")
+        str | None,
+        typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE."),
     ] = None,
     managed_identity: Annotated[
         bool,
