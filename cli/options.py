@@ -14,4 +14,6 @@ FeedOption = Annotated[
     typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
 ]
 
+NoInputOption = Annotated[bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")]
+
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]

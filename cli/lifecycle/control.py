@@ -7,7 +7,7 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, service_of
+from cli.asking import harmless, status_if_running
 from cli.lifecycle import systemd
 from cli.lifecycle.systemd import Unit, unit_of_machine
 from nss.background.process import Background, NotStarted
@@ -160,11 +160,10 @@ def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -
 
 def _refuse_foreign(config: Path, command: str) -> None:
     """Raise `ForeignService` when somebody else's process has the control socket."""
-    try:
-        with service_of(config) as client:
-            pid = client.status().pid
-    except NssError:
+    status = status_if_running(config)
+    if status is None:
         return
+    pid = status.pid
     raise ForeignService(
         f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
         tip=f"end it where it was started, or: kill -TERM {pid}",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
 
 
@@ -48,9 +48,7 @@ def configure_mcas2(
         typer.Option("--managed-identity", help="Sign in as this Azure virtual machine instead."),
     ] = False,
     skip_test: Annotated[bool, typer.Option("--skip-test", help="Store without testing.")] = False,
-    no_input: Annotated[
-        bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
-    ] = False,
+    no_input: NoInputOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -64,17 +62,8 @@ def configure_mcas2(
     from cli.mcas.configuring import configure
     from cli.mcas.prompts import CredentialOptions
 
-    given = CredentialOptions(
-        client_id=client_id,
-        client_secret_file=client_secret_file,
-        scope=scope,
-        authentication_url=authentication_url,
-        api_url=api_url,
-        certificate=certificate,
-        private_key=private_key,
-        passphrase_file=passphrase_file,
-        managed_identity=managed_identity,
-    )
+    texts = (client_id, client_secret_file, scope, authentication_url, api_url)
+    given = CredentialOptions(*texts, certificate, private_key, passphrase_file, managed_identity)
     code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
     raise typer.Exit(code)
 

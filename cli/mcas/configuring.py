@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, show_json
+from cli.asking import show_json
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,
@@ -17,7 +17,7 @@ from cli.mcas.prompts import (
     draft_of,
     show_problem,
 )
-from cli.mcas.showing import stored_lines
+from cli.mcas.showing import show_checks, stored_lines
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
@@ -108,7 +108,7 @@ def _test_and_store(
             typer.echo("Testing ...")
         report = asyncio.run(setup.test(credentials))
         if not as_json:
-            _show_checks(report)
+            show_checks(report, "  ")
         if report.failed is None:
             _store(setup, credentials, report, as_json=as_json)
             return 0
@@ -133,13 +133,6 @@ def _corrected(draft: CredentialsDraft, failed: Check) -> bool:
     ask(draft, name)
     _settle(draft, name)
     return True
-
-
-def _show_checks(report: ConnectionReport) -> None:
-    for check in report.steps:
-        typer.echo(f"  {'ok   ' if check.ok else 'wrong'} {check.name}: {harmless(check.sentence)}")
-        if check.tip and not check.ok:
-            typer.echo(f"        Try: {harmless(check.tip)}")
 
 
 def _store(
@@ -169,5 +162,4 @@ def _store(
 
 def _print_json(report: ConnectionReport | None, *, stored: bool) -> None:
     steps = [] if report is None else [asdict(check) for check in report.steps]
-    result = {"stored": stored, "tested": report is not None, "steps": steps}
-    show_json(result)
+    show_json({"stored": stored, "tested": report is not None, "steps": steps})

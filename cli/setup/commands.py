@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
 
 
@@ -41,9 +41,7 @@ def configure(
             "or mcas; may be repeated.",
         ),
     ] = None,
-    no_input: Annotated[
-        bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
-    ] = False,
+    no_input: NoInputOption = False,
     force: Annotated[
         bool,
         typer.Option(
@@ -59,13 +57,12 @@ def configure(
 
     Example: sudo nss configure
     """
-    from cli.setup.configuring import ConfigureOptions
     from cli.setup.configuring import configure as configure_file
 
-    given = ConfigureOptions(
-        listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ())
-    )
-    configure_file(config, given, ask_nobody=no_input, force=force)
+    options = {"listen_tcp": listen_tcp, "listen_http": listen_http, "token_file": token_file}
+    options |= {"file": file, "format": feed_format, "zone": zone}
+    given = {name: value for name, value in options.items() if value is not None}
+    configure_file(config, given, to or [], ask_nobody=no_input, force=force)
 
 
 def dump_config(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

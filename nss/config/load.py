@@ -23,7 +23,7 @@ MAX_DEPTH = 16
 MAX_INT_BITS = 63
 """TOML promises whole numbers of 64 bits with sign, and no more."""
 
-_MAX_SHOWN = 60
+_MAX_SHOWN = len(" = ") + 60
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -43,13 +43,11 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
 
 
 def _line(problem: Problem) -> str:
-    value = "" if problem.value is None else f" = {_shortened(toml_text(problem.value))}"
+    value = "" if problem.value is None else f" = {toml_text(problem.value)}"
+    if len(value) > _MAX_SHOWN:
+        value = f"{value[: _MAX_SHOWN - 3]}..."
     reason = printable(problem.reason).replace("\n", "\n    ")
     return f"{problem.key}{value}: {reason}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def load(path: Path) -> Config:
@@ -109,14 +107,11 @@ def _excess(tables: Mapping[str, object]) -> str | None:
     inside: list[tuple[object, int]] = [(tables, 1)]
     while inside:
         value, depth = inside.pop()
-        match value:
-            case Mapping() | list() if depth > MAX_DEPTH:
+        if isinstance(value, Mapping | list):
+            if depth > MAX_DEPTH:
                 return f"is nested deeper than {MAX_DEPTH} levels"
-            case Mapping() | list():
-                items = value if isinstance(value, list) else value.values()
-                inside += ((item, depth + 1) for item in items)
-            case int() if value.bit_length() > MAX_INT_BITS:
-                return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
-            case _:
-                pass
+            items = value if isinstance(value, list) else value.values()
+            inside += ((item, depth + 1) for item in items)
+        elif isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
+            return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
     return None

@@ -36,10 +36,12 @@ def section_problems(
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
-    if spool is not None:
-        for where, section in sections:
-            if isinstance(section, CommonSourceConfig):
-                yield from _spool_problems(section, where, spool)
+    for where, section in sections:
+        if spool is None or not isinstance(section, CommonSourceConfig):
+            continue
+        if section.max_record_bytes > spool.max_bytes:
+            reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
+            yield Problem(f"{where}.max_record_bytes", section.max_record_bytes, reason)
 
 
 def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
@@ -54,11 +56,8 @@ def _socket_problems(held: Held) -> Iterator[Problem]:
     path = str(held.value or "")
     size = len(path.encode())
     if size > MAX_SOCKET_PATH_BYTES:
-        reason = (
-            f"has {size} bytes; the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted "
-            "from the root"
-        )
-        yield Problem(held.key, path, reason)
+        most = f"the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted from the root"
+        yield Problem(held.key, path, f"has {size} bytes; {most}")
 
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
@@ -72,14 +71,6 @@ def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.max_decompressed_bytes", unpacked, reason)
     if unpacked < source.max_record_bytes:
         reason = f"one record must fit into a body, which has max_decompressed_bytes = {unpacked}"
-        yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
-
-
-def _spool_problems(
-    source: CommonSourceConfig, where: str, spool: SpoolConfig
-) -> Iterator[Problem]:
-    if source.max_record_bytes > spool.max_bytes:
-        reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
         yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
 
 
