@@ -147,8 +147,7 @@ def replay(
     since: Annotated[
         str,
         typer.Option(
-            metavar="TIME",
-            help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00.",
+            metavar="TIME", help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00."
         ),
     ],
     until: Annotated[

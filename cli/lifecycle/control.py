@@ -8,8 +8,7 @@ from typing import Literal
 import typer
 
 from cli.asking import harmless, status_if_running
-from cli.lifecycle import systemd
-from cli.lifecycle.systemd import Unit, unit_of_machine
+from cli.lifecycle.systemd import Unit, UnitNotStarted, unit_of_machine
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.model import ServiceConfig
@@ -149,11 +148,12 @@ def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -
     """Start the service; return its process. A service that ended instead lends its exit code."""
     try:
         if unit:
-            return unit.restart() if verb == "restart" else unit.start()
+            return unit.begin(verb)
         background = background_of(config)
         pid = background.start()
-    except (systemd.NotStarted, NotStarted) as error:
-        typer.echo(f"nss: {_harmless_lines(str(error))}", err=True)
+    except (UnitNotStarted, NotStarted) as error:
+        lines = "\n".join(map(harmless, str(error).splitlines()))
+        typer.echo(f"nss: {lines}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
 
@@ -168,10 +168,6 @@ def _refuse_foreign(config: Path, command: str) -> None:
         f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
         tip=f"end it where it was started, or: kill -TERM {pid}",
     )
-
-
-def _harmless_lines(text: str) -> str:
-    return "\n".join(map(harmless, text.splitlines()))
 
 
 def _report(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on

@@ -99,10 +99,7 @@ def ask(draft: CredentialsDraft, name: Name) -> None:
     kept = draft.shown(name) or (fields.DEFAULT_SCOPE if name == "scope" else "")
     while True:
         text = typer.prompt(
-            LABELS[name],
-            default=kept,
-            show_default=bool(kept),
-            hide_input=name == "client_secret",
+            LABELS[name], default=kept, show_default=bool(kept), hide_input=name == "client_secret"
         )
         if text == kept and draft.has(name):
             return

@@ -155,8 +155,7 @@ class FeedConfig:
         Role.FORMAT,
         Example('"MCAS"', "required, or `format_string`"),
         format_string(
-            "The feed output format string to render, instead of `format`.",
-            for_source=False,
+            "The feed output format string to render, instead of `format`.", for_source=False
         ),
     ]
     """The feed format to render."""

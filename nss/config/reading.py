@@ -168,11 +168,7 @@ class Reading:
         return found
 
     def _kind(
-        self,
-        kinds: Sequence[type[T]],
-        table: Mapping[str, object],
-        key: str,
-        default: str | None,
+        self, kinds: Sequence[type[T]], table: Mapping[str, object], key: str, default: str | None
     ) -> type[T] | None:
         """Return the member of a closed set that the key `kind` names."""
         by_name = {str(getattr(kind, "kind", "")): kind for kind in kinds}

@@ -132,12 +132,7 @@ def _row(entry: Declared) -> tuple[str, ...]:
         text.append("Must not be open to everyone.")
     if entry.example.text:
         text.append(f"Example: `{entry.example.text}`")
-    return (
-        f"`{entry.key}`",
-        entry.kind.takes,
-        _default(entry),
-        " ".join(text),
-    )
+    return (f"`{entry.key}`", entry.kind.takes, _default(entry), " ".join(text))
 
 
 def _default(entry: Declared) -> str:
@@ -147,8 +142,7 @@ def _default(entry: Declared) -> str:
 
 
 def _table(
-    rows: Iterable[Sequence[str]],
-    head: Sequence[str] = ("Key", "Takes", "Default", "What it is"),
+    rows: Iterable[Sequence[str]], head: Sequence[str] = ("Key", "Takes", "Default", "What it is")
 ) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)

@@ -108,7 +108,7 @@ def test_an_expired_certificate_is_refused(nss: Nss, state: Path, tmp_path: Path
     made.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "old.pem"))
     ran = install(nss, "old.pem")
     assert ran.returncode == 65
-    assert b"was good until 2020-01-01" in ran.stderr
+    assert b"was valid until 2020-01-01" in ran.stderr
     assert list(state.iterdir()) == []
 
 
