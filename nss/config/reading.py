@@ -192,7 +192,7 @@ class Reading:
             try:
                 kind.read(name)
             except InvalidValue:
-                self._note(key_path(section, name), None, f"must be {kind.takes}")
+                self._note(key_path(section, name), None, f"must be {kind.expected}")
         return {name: self._table(named, section, name) for name in named}
 
     def _feed(

@@ -112,7 +112,7 @@ def _filter() -> Iterator[str]:
         )
         for key in FILTER_KEYS.values()
     ]
-    yield _table(rows, ("Key", "Kind", "Fields", "What it looks at", "Example"))
+    yield _table(rows, ("Key", "Kind", "Fields", "What it checks", "Example"))
     yield "The kinds of values:\n"
     yield _table([(kind, text) for kind, text in KINDS.items()], ("Kind", "How it is written"))
 
@@ -132,7 +132,7 @@ def _row(entry: Declared) -> tuple[str, ...]:
         text.append("Must not be open to everyone.")
     if entry.example.text:
         text.append(f"Example: `{entry.example.text}`")
-    return (f"`{entry.key}`", entry.kind.takes, _default(entry), " ".join(text))
+    return (f"`{entry.key}`", entry.kind.expected, _default(entry), " ".join(text))
 
 
 def _default(entry: Declared) -> str:
@@ -142,7 +142,7 @@ def _default(entry: Declared) -> str:
 
 
 def _table(
-    rows: Iterable[Sequence[str]], head: Sequence[str] = ("Key", "Takes", "Default", "What it is")
+    rows: Iterable[Sequence[str]], head: Sequence[str] = ("Key", "Accepts", "Default", "What it is")
 ) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)

@@ -7,7 +7,7 @@ A section of the configuration is a frozen dataclass. Each of its fields declare
 
 Reading, error messages, the reference page, the checks of the machine, the files that a reload
 watches and what diagnostics leave out all come from that. Beside the type stand, in any order,
-what the key takes (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
+what the key accepts (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
 type), its `Role`, each `Rule` and an `Example`. `Also` is a second key of the field; at most one of
 the two may be given. A field without a kind is no setting.
 """

@@ -118,7 +118,7 @@ class HttpSourceConfig(ListeningSourceConfig):
     listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:8088"')]
     """The address to accept requests at."""
     path: Annotated[str, url_path()] = "/"
-    """The path that takes POST requests."""
+    """The path that accepts POST requests."""
     token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', "no token")] = None
     """The file with the token that requests must carry as `Authorization: Bearer`."""
     basic_file: Annotated[

@@ -142,7 +142,7 @@ class McasSetup:
         return report
 
     async def verify(self) -> ConnectionReport | None:
-        """Test what is stored and look at what arrived; `None` when nothing is stored."""
+        """Test what is stored and check what arrived; `None` when nothing is stored."""
         way = (self.network, self.data_source, self.limiter)
         stored = self.store.load()
         if stored is not None:

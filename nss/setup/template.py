@@ -115,7 +115,7 @@ def _head() -> Iterator[str]:
     yield "\n[service]"
     yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'
-    yield "\n# The queue between sources and feeds, on disk: what was accepted outlives a crash."
+    yield "\n# The queue between sources and feeds, on disk: what was accepted survives a crash."
     yield "[spool]"
     yield '#max_bytes = "8GiB"'
     yield "# How long records stay for nss replay, while there is room."

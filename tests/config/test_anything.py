@@ -100,7 +100,7 @@ def test_any_text_gives_problems(text: str) -> None:
     try:
         parse(text, BASE)
     except ConfigProblems as problems:
-        told = problems.problems
+        shown = problems.problems
     else:
-        told = ()
-    assert told
+        shown = ()
+    assert shown
