@@ -143,12 +143,12 @@ def _store(
     as_json: bool,
 ) -> None:
     """Store credentials that passed the test of `report`, or were not tested."""
-    stored = setup.keep(credentials, is_tested=report is not None)
+    removed_token = setup.keep(credentials, is_tested=report is not None)
     if as_json:
         _print_json(report, stored=True)
         return
-    typer.echo(f"Stored in {stored.path}." + ("" if report else " It was NOT tested."))
-    if stored.removed_token:
+    typer.echo(f"Stored in {setup.store.path}." + ("" if report else " It was NOT tested."))
+    if removed_token:
         typer.echo("The legacy token was removed: OAuth 2.0 takes its place.")
     typer.echo("A running service uses it from now on, without a restart.")
     if report is None and setup.store.token_path.exists():

@@ -86,10 +86,11 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     deadline = time.monotonic() + seconds
     first = True
     while first or time.monotonic() < deadline:
-        now = {}
-        for socket in _sockets(status.pid):
-            if socket.state == "established" and socket.proto.startswith("tcp"):
-                now[_ends(socket)] = socket
+        now = {
+            _ends(socket): socket
+            for socket in _sockets(status.pid)
+            if socket.state == "established" and socket.proto.startswith("tcp")
+        }
         for ends in now.keys() - last:
             owners[ends] = owner(now[ends], config, status.feeds) or host_port(ends[2], ends[3])
             made[owners[ends]] += not first

@@ -191,8 +191,8 @@ class Reading:
         for name in named:
             try:
                 kind.read(name)
-            except InvalidValue:
-                self._note(key_path(section, name), None, f"must be {kind.expected}")
+            except InvalidValue as error:
+                self._note(key_path(section, name), None, error.problems[0].reason)
         return {name: self._table(named, section, name) for name in named}
 
     def _feed(
@@ -209,13 +209,11 @@ class Reading:
                 reason = f"there is no such source; {suggestion(source, sources)}"
                 self._note(f"{where}.sources[{at}]", source, reason)
         keep = self._filter(self._table(table, where, "filter"), f"{where}.filter")
+        sink = None
         if "sink" not in table:
             self._note(f"{where}.sink", None, f"missing; must be a table, [{where}.sink]")
-            return None
-        sink_table = self._table(table, where, "sink")
-        if sink_table is not table["sink"]:
-            return None
-        sink = self._of_kind(SINK_KINDS, sink_table, f"{where}.sink")
+        elif (sink_table := self._table(table, where, "sink")) is table["sink"]:
+            sink = self._of_kind(SINK_KINDS, sink_table, f"{where}.sink")
         if len(self.problems) > before or keep is None or sink is None:
             return None
         feed = FeedConfig(name=name, filter=keep, sink=sink, **values)

@@ -168,14 +168,14 @@ def _is_zone(name: str) -> bool:
 
 def format_name(*, for_source: bool = False) -> Kind:
     """Return the kind of presets and of paths of `.fof` files; for sources also `auto`, `json`."""
-    others: tuple[Literal["auto", "json"], ...] = ("auto", "json") if for_source else ()
+    others = ("auto", "json") if for_source else ()
 
     def read(text: str) -> FormatChoice | None:
         if not text.isprintable():
             return None
-        for other in others:
-            if text == other:
-                return FormatChoice(other)
+        match text:
+            case "auto" | "json" if for_source:
+                return FormatChoice(text)
         if text.endswith(".fof") or "/" in text:
             return FormatChoice("file", text)
         known = (*others, *presets.names())
