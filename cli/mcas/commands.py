@@ -8,6 +8,8 @@ import typer
 from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
 
+_Text = str | None
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
@@ -16,22 +18,20 @@ def register(app: typer.Typer) -> None:
 
 
 def configure_mcas2(
-    client_id: Annotated[str | None, typer.Option(metavar="GUID", help="The Client ID.")] = None,
+    client_id: Annotated[_Text, typer.Option(metavar="GUID", help="The Client ID.")] = None,
     client_secret_file: Annotated[
-        str | None,
+        _Text,
         typer.Option(
             metavar="FILE",
             help="A file with the Client Secret, - for standard input; or set the variable "
             "NSS_MCAS_CLIENT_SECRET. Never an argument: anybody on the machine can read those.",
         ),
     ] = None,
-    scope: Annotated[
-        str | None, typer.Option(help="The Scope.", show_default="the usual one")
-    ] = None,
+    scope: Annotated[_Text, typer.Option(help="The Scope.", show_default="the usual one")] = None,
     authentication_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="The Authentication URL.")
+        _Text, typer.Option(metavar="URL", help="The Authentication URL.")
     ] = None,
-    api_url: Annotated[str | None, typer.Option(metavar="URL", help="The API URL.")] = None,
+    api_url: Annotated[_Text, typer.Option(metavar="URL", help="The API URL.")] = None,
     certificate: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Sign in by this certificate, PEM or PFX, instead."),
@@ -40,8 +40,7 @@ def configure_mcas2(
         Path | None, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
     ] = None,
     passphrase_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE."),
+        _Text, typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE.")
     ] = None,
     managed_identity: Annotated[
         bool,
