@@ -178,8 +178,8 @@ def test_what_is_stored_is_shown_without_the_secret(office: Office) -> None:
     assert shown.returncode == 0
     assert f"Client ID:          {stored.client_id}" in shown.stdout
     assert "Client Secret:      ***" in shown.stdout
-    shown = orjson.loads(as_json.stdout)["stored"]
-    assert (shown["client_secret"], shown["client_id"]) == ("***", stored.client_id)
+    facts = orjson.loads(as_json.stdout)["stored"]
+    assert (facts["client_secret"], facts["client_id"]) == ("***", stored.client_id)
     assert office.lab.client_secret not in shown.stdout + as_json.stdout
 
 
@@ -258,6 +258,14 @@ def test_a_fault_in_its_own_section_is_reported(office: Office) -> None:
     ran = office.run("show-mcas2")
     assert ran.returncode == 78
     assert "mcas.data_sauce" in ran.stderr
+
+
+def test_a_key_of_its_section_that_lacks_another_is_reported(office: Office) -> None:
+    office.extra = "proxy_auth_file = 'auth'\n"
+    ran = office.run("show-mcas2")
+    assert ran.returncode == 78
+    assert "mcas.proxy_auth_file" in ran.stderr
+    assert "needs proxy as well" in ran.stderr
 
 
 def test_a_missing_state_directory_is_reported(office: Office) -> None:
