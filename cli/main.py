@@ -69,9 +69,16 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     Example: nss check --config nss.toml
     """
-    from cli.checking import check as check_config
+    from nss.config import load as configuration
+    from nss.config.machine import check_environment
 
-    check_config(config)
+    checked = configuration.load(config)
+    problems = check_environment(checked)
+    if problems:
+        raise configuration.ConfigProblems(problems, str(config))
+    sources = ", ".join(source.name for source in checked.sources)
+    feeds = ", ".join(feed.name for feed in checked.feeds)
+    typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
 
 
 @app.command()

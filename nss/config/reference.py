@@ -107,7 +107,7 @@ def _filter() -> Iterator[str]:
             f"`{key.name}`",
             key.kind,
             ", ".join(f"`{field}`" for field in key.fields),
-            f"{key.description}{_choices(key.choices)}",
+            key.description + (f": {choice_of(key.choices)}" if key.choices else ""),
             f"`{key.name} = {key.example}`",
         )
         for key in FILTER_KEYS.values()
@@ -115,10 +115,6 @@ def _filter() -> Iterator[str]:
     yield _table(rows, ("Key", "Kind", "Fields", "What it checks", "Example"))
     yield "The kinds of values:\n"
     yield _table([(kind, text) for kind, text in KINDS.items()], ("Kind", "How it is written"))
-
-
-def _choices(choices: Sequence[str]) -> str:
-    return f": {choice_of(choices)}" if choices else ""
 
 
 def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
@@ -132,13 +128,9 @@ def _row(entry: Declared) -> tuple[str, ...]:
         text.append("Must not be open to everyone.")
     if entry.example.text:
         text.append(f"Example: `{entry.example.text}`")
-    return (f"`{entry.key}`", entry.kind.expected, _default(entry), " ".join(text))
-
-
-def _default(entry: Declared) -> str:
-    if entry.example.absent:
-        return entry.example.absent
-    return "required" if entry.default is MISSING else f"`{entry.shown_default}`"
+    default = "required" if entry.default is MISSING else f"`{entry.shown_default}`"
+    default = entry.example.absent or default
+    return (f"`{entry.key}`", entry.kind.expected, default, " ".join(text))
 
 
 def _table(
