@@ -3,7 +3,6 @@
 import getpass
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -23,14 +22,14 @@ SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
 PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
 MAX_FILE_BYTES = 64 << 10
 
-LABELS: Mapping[str, str] = {
+LABELS = {
     "client_id": "Client ID",
     "client_secret": "Client Secret",
     "scope": "Scope",
     "authentication_url": "Authentication URL",
     "api_url": "API URL",
 }
-OPTIONS: Mapping[str, str] = {
+OPTIONS = {
     "client_id": "--client-id",
     "client_secret": f"--client-secret-file (or the variable {SECRET_VARIABLE})",
     "scope": "--scope",

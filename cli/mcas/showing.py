@@ -19,7 +19,7 @@ _METHODS = {
     "certificate": "client certificate",
     "managed_identity": "managed identity of this machine",
 }
-_CERTIFICATE_LABELS = {
+_LABELS = LABELS | {
     "certificate": "Certificate",
     "private_key": "Private key",
     "passphrase": "Passphrase",
@@ -29,7 +29,7 @@ _CERTIFICATE_LABELS = {
 def stored_lines(stored: McasCredentials) -> Iterator[str]:
     """Yield what is stored, a line each; secrets show as ***."""
     facts = [("Signs in by", _METHODS[stored.method])]
-    for name, label in (*LABELS.items(), *_CERTIFICATE_LABELS.items()):
+    for name, label in _LABELS.items():
         value = getattr(stored, name)
         if value:
             facts.append((label, str(value)))

@@ -55,7 +55,7 @@ def _with_options(choices: Choices, given: Mapping[str, str], to: Sequence[str])
 
 
 def _interview(choices: Choices) -> Choices:
-    typer.echo("NSS: where records come from and where they go. Enter takes what is in brackets.")
+    typer.echo("NSS: where records come from and where they go. Enter keeps what is in brackets.")
     listen = listen_address().read
     while True:
         tcp = _ask("Listen for records over TCP at", choices.listen_tcp, listen)

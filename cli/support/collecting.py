@@ -130,11 +130,8 @@ def _spool(config: Config) -> bytes:
 
 def _machine() -> bytes:
     release = Path("/etc/os-release")
-    texts = [
-        f"{platform.platform()}\nPython {platform.python_version()}\n{os.cpu_count()} CPUs\n",
-        release.read_text(encoding="utf-8", errors="replace") if release.exists() else "",
-    ]
-    return "".join(texts).encode()
+    text = f"{platform.platform()}\nPython {platform.python_version()}\n{os.cpu_count()} CPUs\n"
+    return text.encode() + (release.read_bytes() if release.exists() else b"")
 
 
 def _packages() -> bytes:
@@ -168,7 +165,7 @@ def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:
 
 
 def _write(archive: Path, parts: dict[str, bytes]) -> None:
-    """Write a new file that only this user may read; one that is there is never replaced."""
+    """Write a new file that only this user may read; an existing file is never replaced."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         number = os.open(archive, flags, 0o600)

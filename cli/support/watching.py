@@ -39,16 +39,13 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
         ]
         show_json({"stable": stable, "feeds": rows})
         return 0 if stable else 1
-    typer.echo("NSS is live")
-    typer.echo(f"Currently active feeds: {len(status.feeds)}")
+    typer.echo(f"NSS is live\nCurrently active feeds: {len(status.feeds)}")
     for feed in status.feeds:
         state = "Stable"
         if feed.last_error is not None:
             state = f"Failing for {secs_text(feed.failing_secs)}"
-        typer.echo(f"Feed name: {feed.name}:")
-        typer.echo("  Connection Status:")
-        typer.echo(f"    [{harmless(feed.destination)}] : {state}")
-        typer.echo("  Other health checks:")
+        typer.echo(f"Feed name: {feed.name}:\n  Connection Status:")
+        typer.echo(f"    [{harmless(feed.destination)}] : {state}\n  Other health checks:")
         for sentence in found[feed.name] or [_NONE]:
             typer.echo(f"    {harmless(sentence)}")
         if feed.advice is not None:

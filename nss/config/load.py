@@ -83,7 +83,7 @@ def _syntax_problem(text: str, error: Exception) -> Problem:
     if not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit for converting digits
         return Problem("TOML", None, "has a number with too many digits")
     found = _PLACE.fullmatch(str(error))
-    reason, line, column = found.groups() if found is not None else (str(error), None, None)
+    reason, line, column = found.groups() if found else (str(error), None, None)
     if line is None:
         line = text.count("\n") + 1
         column = len(text) - text.rfind("\n")
