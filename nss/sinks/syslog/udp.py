@@ -19,9 +19,7 @@ from operator import attrgetter
 from nss.config.sinks import SyslogUdpSinkConfig
 from nss.sinks import Delivered, Outcome, Rejected, TooLong, events
 from nss.sinks.syslog.destinations import Endpoint
-from nss.sinks.syslog.failover import SYSTEM, EndpointFailed, Environment, Failover, Sending
-from nss.sinks.syslog.header import Header
-from nss.sinks.syslog.pacing import pace_of
+from nss.sinks.syslog.sink import SYSTEM, EndpointFailed, Environment, Sending, SyslogSink
 from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
 from nss.wording import error_text
 
@@ -82,8 +80,8 @@ class _Datagrams(Sending):
         return 0 if self.ports is None else self.ports[index]
 
 
-class SyslogUdpSink:
-    """Sends the lines of a feed to the first of several collectors that takes them.
+class SyslogUdpSink(SyslogSink[_Datagrams]):
+    """Sends each line as one datagram.
 
     With `source_ports` over 1 the sink wants keys, and lines with the same key leave through the
     same port, in order. `sndbuf_bytes` is left to the system by default: about 100 datagrams, less
@@ -103,11 +101,7 @@ class SyslogUdpSink:
         send_of: SendOf = attrgetter("send"),
         environment: Environment = SYSTEM,
     ) -> None:
-        self.name = name
-        self._failover = Failover(name, settings, environment)
-        self._header = Header(settings, environment.now)
-        self._pace = pace_of(settings, environment.clock)
-        self.max_line_bytes = settings.max_message_bytes - len(self._header())
+        super().__init__(name, settings, environment)
         self.wants_keys = settings.source_ports > 1
         self._source_ports = settings.source_ports
         self._sndbuf_bytes = sndbuf_bytes
@@ -116,31 +110,16 @@ class SyslogUdpSink:
         self._send_of = send_of
         self._path: UdpPath | None = None
 
-    @property
-    def last_error(self) -> str | None:
-        """Why lines can't be delivered now."""
-        return self._failover.last_error
-
-    @property
-    def destination(self) -> str:
-        """Where lines go at the moment."""
-        return str(self._failover.destinations)
-
-    async def open(self) -> None:
-        """Start the name lookups and connect, if the destination can be reached already."""
-        await self._failover.open(self._connect)
-
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
         """Send each line as one datagram; see `Sink.send`."""
         if not lines:
             return Delivered()
-        datagrams = _Datagrams(lines, self._header(), ports=self._ports(keys))
-        return await self._failover.send(datagrams, self._attempt)
+        return await self._fail_over(_Datagrams(lines, self._header(), ports=self._ports(keys)))
 
     async def close(self) -> None:
         """Close the sockets and end lookups; the kernel still sends what it was given."""
         await self._close_path()
-        await self._failover.destinations.close()
+        await self._destinations.close()
 
     async def _connect(self, endpoint: Endpoint) -> None:
         try:
@@ -148,16 +127,16 @@ class SyslogUdpSink:
         except OSError as error:
             raise EndpointFailed(_sentence(endpoint, error)) from error
 
-    async def _attempt(self, datagrams: _Datagrams, endpoint: Endpoint) -> Outcome:
+    async def _attempt(self, sending: _Datagrams, endpoint: Endpoint) -> Outcome:
         try:
             path = await self._path_to(endpoint)
-            outcome = await self._hand_over(datagrams, path)
+            outcome = await self._hand_over(sending, path)
         except OSError as error:
             if error.errno != errno.ECONNREFUSED:
-                # The route or the machine's own address may have changed: connect anew.
+                # The route or the machine's own address may have changed: connect again.
                 await self._close_path()
             raise EndpointFailed(_sentence(endpoint, error)) from error
-        self._failover.backoff.reset()
+        self._backoff.reset()
         return outcome
 
     def _ports(self, keys: Sequence[str] | None) -> list[int] | None:
@@ -188,7 +167,7 @@ class SyslogUdpSink:
     async def _hand_over(self, datagrams: _Datagrams, path: UdpPath) -> Outcome:
         """Send what is left to one endpoint. Raises OSError when it takes no more."""
         datagrams.first = datagrams.sent
-        probing = self._refused_late(path) or self._failover.destinations.is_suspect(path.endpoint)
+        probing = self._refused_late(path) or self._destinations.is_suspect(path.endpoint)
         while datagrams.left:
             size = 1 if probing else min(datagrams.left, BURST_LINES)
             if self._pace is not None:
@@ -198,7 +177,7 @@ class SyslogUdpSink:
                 return outcome
             if probing and datagrams.sent > datagrams.first:
                 probing = False
-                self._failover.destinations.worked(path.endpoint)
+                self._destinations.worked(path.endpoint)
             await asyncio.sleep(0)
         return Delivered()
 

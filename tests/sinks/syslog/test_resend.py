@@ -53,7 +53,7 @@ def test_confirmed_chunks_beyond_the_space_are_dropped_and_counted(clock: "Clock
 
 def test_a_connection_closed_in_good_order_owes_only_what_is_unconfirmed(clock: "Clock") -> None:
     kept = kept_with(clock, resend_secs=100)
-    assert (kept.parted(20), owed(kept)) == (0, [b"2"])
+    assert (kept.lost(20, in_good_order=True), owed(kept)) == (0, [b"2"])
 
 
 def test_chunks_of_a_connection_lost_while_resending_come_before_the_rest(

@@ -1,4 +1,4 @@
-"""The loop that the syslog sinks share: one destination after the other, until one takes the lines.
+"""What the syslog sinks share: one destination after the other, until one takes the lines.
 
 A sink brings the attempt at one endpoint. What a failed attempt means is decided here: which
 endpoint is next, when all of them have failed, and how long to wait then.
@@ -6,15 +6,17 @@ endpoint is next, when all of them have failed, and how long to wait then.
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from nss.config.sinks import SyslogSinkConfig
+from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import Outcome, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.syslog.destinations import Destinations, Endpoint, Resolve, resolve_name
-from nss.sinks.syslog.header import Now, utc_now
+from nss.sinks.syslog.header import Header, Now, utc_now
+from nss.sinks.syslog.pacing import Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,48 +63,67 @@ class EndpointFailed(Exception):  # noqa: N818 - named as the sentence reads
         self.reconnect = reconnect
 
 
-class Failover:
-    """Chooses the endpoint of each attempt, and remembers how the attempts went."""
+class SyslogSink(ABC, Generic[S]):
+    """Sends the lines of a feed to the first of several collectors that takes them."""
 
-    def __init__(self, feed: str, settings: SyslogSinkConfig, environment: Environment) -> None:
-        self.destinations = Destinations(
-            feed, settings, resolve=environment.resolve, clock=environment.clock
-        )
-        self.backoff = Backoff(environment.jitter)
+    wants_keys = False
+
+    def __init__(
+        self,
+        name: str,
+        settings: SyslogTcpSinkConfig | SyslogUdpSinkConfig,
+        environment: Environment,
+    ) -> None:
+        self.name = name
         self.last_error: str | None = None
+        self._destinations = Destinations(
+            name, settings, resolve=environment.resolve, clock=environment.clock
+        )
+        self._backoff = Backoff(environment.jitter)
+        self._header = Header(settings, environment.now)
+        rate = settings.max_messages_per_sec
+        self._pace = None if rate is None else Pace(rate, clock=environment.clock)
+        self.max_line_bytes = settings.max_message_bytes - len(self._header())
 
-    async def open(self, connect: Callable[[Endpoint], Awaitable[object]]) -> None:
+    @property
+    def destination(self) -> str:
+        """See `Sink.destination`."""
+        return str(self._destinations)
+
+    async def open(self) -> None:
         """Start the name lookups and connect, if the destination can be reached already."""
-        endpoint = await self.destinations.current()
+        endpoint = await self._destinations.current()
         if endpoint is not None:
             try:
-                await connect(endpoint)
+                await self._connect(endpoint)
             except EndpointFailed as failure:
                 self.last_error = str(failure)
 
-    async def send(
-        self, sending: S, attempt: Callable[[S, Endpoint], Awaitable[Outcome]]
-    ) -> Outcome:
-        """Attempt each endpoint at most once, but for reconnects, until one has an outcome.
+    @abstractmethod
+    async def _connect(self, endpoint: Endpoint) -> object:
+        """Get ready to send to an endpoint. Raises `EndpointFailed`."""
 
-        `attempt` sends what is left of `sending` and raises `EndpointFailed` when the endpoint
-        takes no more of it.
-        """
+    @abstractmethod
+    async def _attempt(self, sending: S, endpoint: Endpoint) -> Outcome:
+        """Send what is left. Raises `EndpointFailed` when the endpoint takes no more of it."""
+
+    async def _fail_over(self, sending: S) -> Outcome:
+        """Attempt each endpoint at most once, but for reconnects, until one has an outcome."""
         tried: set[Endpoint] = set()
         reason = ""
         while True:
-            endpoint = await self.destinations.current()
+            endpoint = await self._destinations.current()
             if endpoint is None:
-                reason = self.destinations.lookup_error
+                reason = self._destinations.lookup_error
             if endpoint is None or endpoint in tried:
                 self.last_error = reason
-                return RetryAfter(sending.sent, self.backoff.next_secs(), reason)
+                return RetryAfter(sending.sent, self._backoff.next_secs(), reason)
             try:
-                outcome = await attempt(sending, endpoint)
+                outcome = await self._attempt(sending, endpoint)
             except EndpointFailed as failure:
                 reason = str(failure)
                 if not failure.reconnect:
-                    self.destinations.failed(endpoint, reason)
+                    self._destinations.failed(endpoint, reason)
                     tried.add(endpoint)
                 continue
             self.last_error = None
