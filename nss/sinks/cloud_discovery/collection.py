@@ -90,10 +90,8 @@ class Collection:
             return None
         self._measure()
         records, size_bytes = self._largest_batch
-        if (
-            self.records + records > self._max_records
-            or self.size_bytes + size_bytes > self._max_bytes
-        ):
+        has_room = self.records + records <= self._max_records
+        if not has_room or self.size_bytes + size_bytes > self._max_bytes:
             return 0.0
         return max(0.0, self._since + self._max_secs - self._clock())
 

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
-from nss.https.limiter import Limiter
 from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi, UploadUrl
+from nss.mcas.session import McasSession
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery import events
@@ -44,25 +43,10 @@ _MAX_URLS = 3
 _GONE = {400, 404, 409, 410, 422}
 """Answers to a finalize that has been carried out before, or whose URL is no longer known."""
 
-
 _CONVERT = (
     "uploads use a legacy token, which goes with its owner's account; "
     "sudo nss configure-mcas2 takes its place"
 )
-
-
-class Session(Protocol):
-    """What the sink needs of `nss.mcas.session`."""
-
-    limiter: Limiter
-    uses_token: bool
-    """Whether requests are authorized by a legacy token."""
-
-    async def api(self) -> McasApi:
-        """Return the API with the present credentials. Raises `NssError`."""
-
-    def stamp(self) -> object:
-        """Return a value that changes when the stored credentials do."""
 
 
 class CloudDiscoverySink:
@@ -83,7 +67,7 @@ class CloudDiscoverySink:
         name: str,
         settings: CloudDiscoverySinkConfig,
         mcas: McasConfig,
-        session: Session,
+        session: McasSession,
         state_directory: Path,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -144,22 +128,22 @@ class CloudDiscoverySink:
 
     @property
     def advice(self) -> str | None:
-        """Something worth knowing though nothing is wrong."""
+        """See `CollectingSink.advice`."""
         return _CONVERT if self._session.uses_token else None
 
     @property
     def collected(self) -> int:
-        """How many lines wait for an upload that has not begun."""
+        """See `CollectingSink.collected`."""
         return self._collection.records
 
     def begin(self, sequence: int, accepted_at: float) -> None:
-        """The lines that follow are of this batch, as the spool names it."""
+        """See `CollectingSink.begin`."""
         self._is_repeat = (sequence, accepted_at) in self._journal.delivered
         if not self._is_repeat:
             self._collection.begin((sequence, accepted_at))
 
     def due_secs(self) -> float | None:
-        """Return in how many seconds to `flush`; `None` when there is nothing to upload."""
+        """See `CollectingSink.due_secs`."""
         return self._collection.due_secs()
 
     async def flush(self) -> Delivered | RetryAfter:
@@ -283,8 +267,7 @@ class CloudDiscoverySink:
         return RetryAfter(0, max(secs, self._backoff.next_secs()), self.last_error)
 
     def _stop(self, error: NssError, tried: object) -> RetryAfter:
-        description = str(error).replace("\nTry: ", ". Try: ")
-        reason = f"upload stopped: {description}"
+        reason = f"upload stopped: {error}".replace("\nTry: ", ". Try: ")
         if reason != self.last_error:
             code = error.code if isinstance(error, McasError) else None
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
