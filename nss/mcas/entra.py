@@ -16,14 +16,8 @@ import requests
 from msal.exceptions import MsalError
 
 from nss.https.network import Network
-from nss.mcas import (
-    McasError,
-    SignInRefused,
-    Throttled,
-    Unreachable,
-    entra_errors,
-    entra_unreachable,
-)
+from nss.mcas import McasError, SignInRefused, Throttled, Unreachable, entra_errors, unreachable
+from nss.mcas.api_errors import retry_after_secs
 from nss.mcas.certificate import certificate_credential
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.fields import authority_of
@@ -121,8 +115,8 @@ class SignIn:
             answer = self._acquire()
         except OSError as error:
             if self._is_identity:
-                raise entra_unreachable.no_identity_service(self._place) from None
-            raise entra_unreachable.no_answer(error, self._place) from None
+                raise unreachable.no_identity_service(self._place) from None
+            raise unreachable.no_sign_in(error, self._place) from None
         except _NONSENSE:
             raise self._refusal(self._last_object()) from None
         if not isinstance(answer, dict) or "access_token" not in answer:
@@ -194,7 +188,7 @@ class SignIn:
                 return entra_errors.refusal(_WRONG_CLOCK)
             return entra_errors.refusal(answer, method=self._credentials.method)
         if self._last is not None and self._last.content.lstrip()[:1] == b"<":
-            return entra_unreachable.web_page(self._place)
+            return unreachable.web_page("Entra", self._place, field="proxy")
         return self._makes_no_sense()
 
     def _passing(self, last: requests.Response) -> McasError | None:
@@ -203,7 +197,7 @@ class SignIn:
         if status == requests.codes.too_many_requests:
             return Throttled(
                 f"Entra asks for fewer requests ({self._place})",
-                retry_after_secs=_retry_after_secs(last),
+                retry_after_secs=retry_after_secs(last.headers),
             )
         if status >= requests.codes.server_error:
             return Unreachable(f"Entra has trouble of its own: HTTP {status} ({self._place})")
@@ -290,8 +284,3 @@ def _claims(value: str) -> Mapping[str, object]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def _retry_after_secs(response: requests.Response) -> float | None:
-    value = response.headers.get("retry-after", "")[:6]
-    return float(value) if value.isascii() and value.isdigit() else None

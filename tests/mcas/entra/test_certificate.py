@@ -187,7 +187,7 @@ def test_a_key_that_does_not_go_with_the_certificate_is_told(
         ),
         (
             f"the certificate can't be used: its key is not an RSA key ({curve})",
-            "make a certificate with an RSA key of 2048 bits or more: Entra takes no other",
+            "make a certificate with an RSA key of 2048 bits or more: Entra accepts no other",
         ),
     ]
 
