@@ -71,11 +71,9 @@ async def check(
         report.steps.append(Check("role", ok=True, sentence="the token has Discovery.manage"))
     except NssError as error:
         report.steps.append(_failure("role" if report.steps else "sign in", error))
-    else:
-        api = partial(McasApi, credentials.api_url, SignInAuthorization(sign_in), network, limiter)
-        await _ask(report, api, data_source, failures=failures)
-    finally:
-        sign_in.close()
+        return report
+    api = partial(McasApi, credentials.api_url, SignInAuthorization(sign_in), network, limiter)
+    await _ask(report, api, data_source, failures=failures)
     return report
 
 

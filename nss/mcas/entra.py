@@ -60,10 +60,10 @@ class AccessToken:
 
 
 class SignIn:
-    """Signs in with one set of credentials, and keeps the token while it is good.
+    """Signs in with one set of credentials, and keeps the token while it is valid.
 
     Blocking, and safe to be called from several threads. Nothing is read or sent before the first
-    `token`. What is refused is asked anew the next time.
+    `token`. What is refused is asked again the next time.
     """
 
     def __init__(
@@ -104,10 +104,6 @@ class SignIn:
         """Ask Entra for a new token next time, since this one was refused. Never waits."""
         self._is_forgotten = True
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
     def _ask(self) -> Mapping[str, Any]:
         try:
             if self._client is None:
@@ -143,7 +139,7 @@ class SignIn:
         if self._is_identity:
             resource = scope.removesuffix("/.default")
             return self._client.acquire_token_for_client(resource=resource)
-        # With these, a token that is still good is kept when there is no new one to be had.
+        # With these, a token that is still valid is kept when no new token can be had.
         faults = (requests.RequestException, *_NONSENSE)
         return self._client.acquire_token_for_client([scope], http_exceptions=faults)
 
@@ -275,7 +271,7 @@ def require_role(token: AccessToken) -> None:
 def _claims(value: str) -> Mapping[str, object]:
     """Return the claims of a token, none if it can't be read."""
     try:
-        # Only to look at it: whether it is good is for MCAS to say.
+        # Only to read it: whether it is valid is for MCAS to decide.
         claims: dict[str, object] = jwt.decode(value, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         return {}

@@ -195,7 +195,7 @@ def authentication_url(text: str, client_id: str = "") -> str:
     _check_tenant(question, tenant, client_id)
     right = f"https://{_place(parts)}/{tenant}{_TOKEN_PATH}"
     if slash:
-        raise question.bad("goes on after the tenant in a way that is not known", f"use {right}")
+        raise question.bad("has an unknown path after the tenant", f"use {right}")
     return right
 
 
@@ -206,7 +206,7 @@ def api_url(text: str) -> str:
     if host in _PORTALS:
         raise _API_URL.bad(f"leads to {host}, a portal for people, not to the API")
     if host in LOGIN_HOSTS:
-        raise _API_URL.bad(f"leads to {host}, where one signs in, not to the API")
+        raise _API_URL.bad(f"leads to {host}, a sign-in page, not to the API")
     if api_cloud(host) is None and not is_this_machine(host):
         raise _API_URL.bad(f"leads to {host}, which is not MCAS")
     if _is_placeholder(host.partition(".")[0]):
@@ -237,13 +237,8 @@ def check_clouds(authentication_url: str, api_url: str, scope: str) -> None:
 
 
 def authority_of(authentication_url: str) -> str:
-    """Return what msal wants to have: `https://HOST/TENANT`."""
+    """Return what msal asks for: `https://HOST/TENANT`."""
     return authentication_url.removesuffix(_TOKEN_PATH)
-
-
-def tenant_of(authentication_url: str) -> str:
-    """Return the tenant in an authentication URL."""
-    return authority_of(authentication_url).rpartition("/")[2]
 
 
 def _is_placeholder(text: str) -> bool:
@@ -282,7 +277,7 @@ def _check_place(question: _Question, host: str, port: int | None) -> None:
 
 def _check_end(question: _Question, parts: SplitResult) -> None:
     if parts.query or parts.fragment:
-        raise question.bad("goes on after the path")
+        raise question.bad("has something after the path")
 
 
 def _place(parts: SplitResult) -> str:

@@ -109,7 +109,7 @@ ROWS = [
         700027,
         "invalid_client",
         "certificate",
-        "the certificate is not one of the Client ID's application (AADSTS700027)",
+        "the certificate does not belong to the Client ID's application (AADSTS700027)",
         UPLOAD,
     ),
     (

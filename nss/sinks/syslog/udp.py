@@ -121,15 +121,9 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         await self._close_path()
         await self._destinations.close()
 
-    async def _connect(self, endpoint: Endpoint) -> None:
-        try:
-            await self._path_to(endpoint)
-        except OSError as error:
-            raise EndpointFailed(_sentence(endpoint, error)) from error
-
     async def _attempt(self, sending: _Datagrams, endpoint: Endpoint) -> Outcome:
+        path = await self._connect(endpoint)
         try:
-            path = await self._path_to(endpoint)
             outcome = await self._hand_over(sending, path)
         except OSError as error:
             if error.errno != errno.ECONNREFUSED:
@@ -145,7 +139,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         ports, crc32 = self._source_ports, zlib.crc32
         return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
 
-    async def _path_to(self, endpoint: Endpoint) -> UdpPath:
+    async def _connect(self, endpoint: Endpoint) -> UdpPath:
         """Return the open path to `endpoint`, after closing a path to another."""
         if self._path is not None and self._path.endpoint == endpoint:
             return self._path
@@ -153,6 +147,9 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         path = UdpPath(endpoint, self._send_of)
         try:
             await path.open(self._source_ports, self._sndbuf_bytes)
+        except OSError as error:
+            await path.close()
+            raise EndpointFailed(_sentence(endpoint, error)) from error
         except BaseException:
             await path.close()
             raise

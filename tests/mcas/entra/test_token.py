@@ -46,7 +46,7 @@ def test_a_secret_is_good_for_a_token(entra: "Entra", network: Network) -> None:
 
 
 def test_nothing_is_sent_before_a_token_is_asked_for(entra: "Entra", network: Network) -> None:
-    SignIn(entra.by_secret, network).close()
+    SignIn(entra.by_secret, network)
     assert entra.requests == []
 
 

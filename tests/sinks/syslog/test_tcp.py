@@ -165,7 +165,7 @@ async def test_a_cancelled_send_tears_no_line(
     long = [b"a" * (8 << 20), b"b"]
     sending = asyncio.ensure_future(sink.send(long))
     assert sink._connection is not None
-    while sink._connection._waiter is None:  # noqa: ASYNC110 - nothing tells of it
+    while not sink._connection._outgoing:  # noqa: ASYNC110 - nothing reports it
         await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
