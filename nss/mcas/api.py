@@ -42,15 +42,7 @@ class Authorization(Protocol):
         """Return the header's value. Raises `McasError`."""
 
     def refused(self) -> None:
-        """MCAS refused the last one (401)."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadUrl:
-    """Where a file is to be put."""
-
-    url: Secret
-    provider: str
+        """MCAS refused the last header (401)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +53,6 @@ class Stream:
     last_received: str | None
     """As the service writes it (ISO 8601, UTC)."""
     failed_files: int
-    log_type: int | None
-    receiver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +83,21 @@ class McasApi:
         """Close the connections."""
         await self._client.aclose()
 
-    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
-        """Ask for a URL to upload a file to."""
+    async def initiate(self, filename: str, source_type: str) -> Secret:
+        """Return a URL to upload a file to."""
         answer = await self._object(
             "GET",
             "/api/v1/discovery/upload_url/",
             {"params": {"filename": filename, "source": source_type}},
         )
-        url, provider = answer.get("url"), answer.get("provider", "")
+        url = answer.get("url")
         if not isinstance(url, str) or not url.startswith("https://"):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
-        return UploadUrl(Secret(url), str(provider))
+        return Secret(url)
 
     async def put(
         self,
-        where: UploadUrl,
+        upload_url: Secret,
         file: IO[bytes],
         size_bytes: int,
         *,
@@ -115,7 +105,7 @@ class McasApi:
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL."""
-        url = httpx.URL(where.url.reveal())
+        url = httpx.URL(upload_url.reveal())
         if size_bytes <= single_put_bytes:
             kind = {"x-ms-blob-type": "BlockBlob"}
             await self._store(url, _pieces(file, 0, size_bytes), size_bytes, kind)
@@ -132,12 +122,12 @@ class McasApi:
         blocks = url.copy_merge_params({"comp": "blocklist"})
         await self._store(blocks, text, len(text), {"content-type": "application/xml"})
 
-    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+    async def finalize(self, upload_url: Secret, data_source: str) -> None:
         """Hand an uploaded file over to Cloud Discovery."""
         await self._object(
             "POST",
             "/api/v1/discovery/done_upload/",
-            {"json": {"uploadUrl": where.url.reveal(), "inputStreamName": data_source}},
+            {"json": {"uploadUrl": upload_url.reveal(), "inputStreamName": data_source}},
         )
 
     async def streams(self) -> list[Stream]:
@@ -249,15 +239,11 @@ async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[by
 
 
 def _stream(found: Mapping[str, Any]) -> Stream:
-    failed, log_type = found.get("logFilesFailsCount"), found.get("logType")
-    received = found.get("lastDataReceived")
-    kind, protocol = found.get("receiverType"), found.get("protocol")
+    received, failed = found.get("lastDataReceived"), found.get("logFilesFailsCount")
     return Stream(
         str(found["displayName"]),
         str(received) if received else None,
         failed if isinstance(failed, int) else 0,
-        log_type if isinstance(log_type, int) else None,
-        " ".join(str(word) for word in (kind, protocol) if word),
     )
 
 

@@ -12,7 +12,7 @@ from nss.mcas import Field, McasError, RequestRefused
 from nss.mcas.api import McasApi, ParseFailure, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn, require_role
-from nss.mcas.session import SignInAuthorization, TokenAuthorization
+from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
 from nss.wording import nearest
 
@@ -72,7 +72,7 @@ async def check(
     except NssError as error:
         report.steps.append(_failure("role" if report.steps else "sign in", error))
         return report
-    api = partial(McasApi, credentials.api_url, SignInAuthorization(sign_in), network, limiter)
+    api = partial(McasApi, credentials.api_url, sign_in, network, limiter)
     await _ask(report, api, data_source, failures=failures)
     return report
 

@@ -1,5 +1,6 @@
 """Signing in at Entra with msal: by secret, by certificate, or as the machine itself."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -62,7 +63,7 @@ class AccessToken:
 class SignIn:
     """Signs in with one set of credentials, and keeps the token while it is valid.
 
-    Blocking, and safe to be called from several threads. Nothing is read or sent before the first
+    `token` blocks, and may be called from several threads. Nothing is read or sent before the first
     `token`. What is refused is asked again the next time.
     """
 
@@ -84,13 +85,13 @@ class SignIn:
         self._lock = threading.Lock()
         self._client: Any = None
         self._last: requests.Response | None = None
-        self._is_forgotten = False
+        self._is_refused = False
 
     def token(self) -> AccessToken:
         """Return a token that is good for some minutes. Raises `McasError`."""
         with self._lock:
-            if self._is_forgotten:
-                self._is_forgotten, self._client = False, None
+            if self._is_refused:
+                self._is_refused, self._client = False, None
             try:
                 return self._read(self._ask())
             except McasError:
@@ -100,9 +101,15 @@ class SignIn:
                 self._last = None
                 self._session.close()  # the next request is due in an hour
 
-    def forget(self) -> None:
-        """Ask Entra for a new token next time, since this one was refused. Never waits."""
-        self._is_forgotten = True
+    async def header(self) -> Secret:
+        """Return `Bearer TOKEN`. Raises `McasError`; a token without the role is refused here."""
+        token = await asyncio.to_thread(self.token)
+        require_role(token)
+        return Secret(f"Bearer {token.value.reveal()}")
+
+    def refused(self) -> None:
+        """Ask Entra for a new token next time. Never waits."""
+        self._is_refused = True
 
     def _ask(self) -> Mapping[str, Any]:
         try:

@@ -18,8 +18,9 @@ from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
 from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.access import audit_log, uploads_folder
-from nss.mcas.api import McasApi, UploadUrl
+from nss.mcas.api import McasApi
 from nss.mcas.session import McasSession
+from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery import events
@@ -94,7 +95,7 @@ class CloudDiscoverySink:
         self._outgoing: Collection | None = None
         self._is_repeat = False
         self._api: McasApi | None = None
-        self._where: UploadUrl | None = None
+        self._url: Secret | None = None
         self._is_put = False
         self._was_finalized = False
         """Whether a finalize at this URL may have been carried out without an answer."""
@@ -160,7 +161,7 @@ class CloudDiscoverySink:
         try:
             api = await self._session.api()
             if api is not self._api:
-                self._api, self._where = api, None
+                self._api, self._url = api, None
             await self._settle(api)
             if self._outgoing is not None:
                 await self._upload(api, self._outgoing)
@@ -185,40 +186,39 @@ class CloudDiscoverySink:
         file, size_bytes = await asyncio.to_thread(pack)
         for attempt in range(_MAX_URLS):
             try:
-                where = self._where
-                if where is None:
-                    where = self._where = await api.initiate(
-                        self._filename(outgoing), self._source_type
-                    )
+                url = self._url
+                if url is None:
+                    filename = self._filename(outgoing)
+                    url = self._url = await api.initiate(filename, self._source_type)
                     self._is_put = self._was_finalized = False
                 if not self._is_put:
-                    await api.put(where, file, size_bytes)
+                    await api.put(url, file, size_bytes)
                     self._is_put = True
-                    await asyncio.to_thread(self._journal.begin, where.url, outgoing.batches)
-                await self._finalize(api, where)
+                    await asyncio.to_thread(self._journal.begin, url, outgoing.batches)
+                await self._finalize(api, url)
                 break
             except (UploadExpired, _NoMore):
-                self._where = None
+                self._url = None
                 if attempt == _MAX_URLS - 1:
                     raise
-        self._where = self._outgoing = None
+        self._url = self._outgoing = None
         await self._note_delivered()
         secs = round(self._clock() - began_at, 3)
         events.uploaded(self.name, outgoing.records, size_bytes, secs)
         outgoing.close()
 
-    async def _finalize(self, api: McasApi, where: UploadUrl) -> None:
+    async def _finalize(self, api: McasApi, url: Secret) -> None:
         """Finalize. Raises `_NoMore` when it can't be done, and may have been done before."""
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
-            await api.finalize(where, self._data_source)
+            await api.finalize(url, self._data_source)
         except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
                 events.upload_repeated(self.name, error.status)
                 raise _NoMore(error.sentence) from None
             if _is_gone(error):
-                self._where = None  # the next attempt gets another
+                self._url = None  # the next attempt gets another
             raise
         except Throttled:
             self._was_finalized = was_finalized
@@ -230,10 +230,10 @@ class CloudDiscoverySink:
         It was put by an earlier process, or by this process with other credentials.
         """
         unfinished = self._journal.unfinished
-        if unfinished is None or self._where is not None:
+        if unfinished is None or self._url is not None:
             return
         try:
-            await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
+            await api.finalize(unfinished.url, self._data_source)
         except RequestRefused as error:
             if not _is_gone(error):
                 raise

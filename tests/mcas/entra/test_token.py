@@ -66,7 +66,7 @@ def test_a_token_near_its_end_is_renewed(entra: "Entra", network: Network) -> No
 def test_a_token_that_was_forgotten_is_not_given_again(entra: "Entra", network: Network) -> None:
     sign_in = SignIn(entra.by_secret, network)
     first = sign_in.token()
-    sign_in.forget()
+    sign_in.refused()
     assert sign_in.token().value != first.value
 
 
@@ -81,7 +81,7 @@ def test_forgetting_does_not_wait_for_a_sign_in_under_way(
     while "POST token" not in entra.requests:
         time.sleep(0.001)
     began_at = time.monotonic()
-    sign_in.forget()
+    sign_in.refused()
     assert time.monotonic() - began_at < 0.5
     entra.hold.set()
     thread.join()

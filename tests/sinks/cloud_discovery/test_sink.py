@@ -25,7 +25,6 @@ from nss.mcas import (
     api_errors,
 )
 from nss.mcas.access import UPLOADS_NAME, uploads_folder
-from nss.mcas.api import UploadUrl
 from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -85,22 +84,22 @@ class Service:
         if self.fail_after.get(step):
             raise self.fail_after[step].pop(0)
 
-    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
+    async def initiate(self, filename: str, source_type: str) -> Secret:
         self._fails("initiate")
         self.names.append((filename, source_type))
         self._fails_after("initiate")
-        return UploadUrl(Secret(f"https://storage.example/{len(self.names)}?sig=private"), "azure")
+        return Secret(f"https://storage.example/{len(self.names)}?sig=private")
 
-    async def put(self, where: UploadUrl, file: IO[bytes], size_bytes: int) -> None:
+    async def put(self, url: Secret, file: IO[bytes], size_bytes: int) -> None:
         self._fails("put")
         file.seek(0)
-        self.put_at[where.url.reveal()] = file.read(size_bytes)
+        self.put_at[url.reveal()] = file.read(size_bytes)
         self._fails_after("put")
 
-    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+    async def finalize(self, url: Secret, data_source: str) -> None:
         self._fails("finalize")
-        assert where.url.reveal() in self.put_at
-        self.finalized[where.url.reveal()] = data_source
+        assert url.reveal() in self.put_at
+        self.finalized[url.reveal()] = data_source
         self._fails_after("finalize")
 
 
