@@ -24,8 +24,6 @@ from nss.mcas import fields
 from nss.secret import Secret
 from nss.wording import error_text
 
-DEFAULT_SCOPE = fields.DEFAULT_SCOPE
-
 FILE_NAME = "mcas.json"
 TOKEN_NAME = "mcas-token"  # noqa: S105 - a file's name
 
@@ -49,7 +47,7 @@ class McasCredentials:
     """A GUID in lower case; empty for the identity that a machine has of its own."""
     authentication_url: str
     """`https://HOST/TENANT/oauth2/v2.0/token`; empty for a managed identity."""
-    scope: str = DEFAULT_SCOPE
+    scope: str = fields.DEFAULT_SCOPE
     api_url: str
     """`https://TENANT.REGION.portal.cloudappsecurity.com`, without a path."""
     client_secret: Secret | None = None
@@ -73,7 +71,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     method: Method
     client_id: str = ""
     authentication_url: str = ""
-    scope: str = DEFAULT_SCOPE
+    scope: str = fields.DEFAULT_SCOPE
     api_url: str
     client_secret: str | None = None
     certificate: str | None = None
@@ -86,8 +84,8 @@ class CredentialsStore:
     """Keeps credentials in a folder, in a file that only its owner may read.
 
     `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) takes precedence
-    over the stored one. A file that root writes belongs to the folder's owner, the user that nss
-    runs as. `user` is the number of the user at work, if not the one of this process.
+    over what is stored. A file that root writes belongs to the folder's owner, the user that nss
+    runs as. `user` is the number of the user at work, by default that of this process.
     """
 
     def __init__(
@@ -164,18 +162,14 @@ class CredentialsStore:
     def check_writable(self) -> None:
         """Raise `CredentialsError` when storing would fail, or have no effect."""
         self._check_not_given()
-        try:
-            owner = self._folder.stat().st_uid
-            is_folder = self._folder.is_dir()
-        except OSError:
-            owner, is_folder = 0, False
-        if not is_folder:
+        if not os.path.isdir(self._folder):  # noqa: PTH112 - False also where it can't be reached
             raise _error(
                 "there is no folder to keep them in",
                 self._folder,
                 "create it for the user that nss runs as, for example: sudo install -d -o nss "
                 f"-m 0750 {self._folder}; or set state_directory in [service]",
             )
+        owner = self._folder.stat().st_uid
         if self._user not in {0, owner}:
             needed = f"this needs root or the user {_user_name(owner)}"
             raise _error(needed, self._folder, _SUDO)

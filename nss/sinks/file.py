@@ -3,7 +3,7 @@
 Handed over means given to the operating system, or on the disk if so configured. The file can be
 set aside at a size, between two lines, and is reopened when it was moved away (logrotate).
 Everything that may block runs in the sink's own thread, so calls never overlap, not even after
-one was cancelled.
+a cancelled call.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ T = TypeVar("T")
 _MODE = 0o640
 
 _PIPE_BYTES = 4096
-"""What a pipe takes without blocking once it is writable (PIPE_BUF, pipe(7))."""
+"""What a pipe accepts without blocking once it is writable (PIPE_BUF, pipe(7))."""
 
 _POLL_MILLIS = 100
 """How often a wait for a full pipe checks whether the sink is being closed."""

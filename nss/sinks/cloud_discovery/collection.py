@@ -60,7 +60,7 @@ class Collection:
         self.batches.append(batch)
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """Take lines. Raises `OSError`; then none of them is taken."""
+        """Add lines. Raises `OSError`; then none of them is added."""
         data = b"\n".join(lines) + b"\n"
         if self._file is None:
             self._file = self._new_file(self._folder)

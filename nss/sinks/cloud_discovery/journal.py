@@ -5,8 +5,8 @@
 
 `delivered` are the last batches whose upload was finalized: the spool may not have committed yet
 that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
-batch is identified by its sequence and the time it was accepted, which tells it from a batch of
-another spool. The URL is a secret, so nobody else may read the file.
+batch is identified by its sequence and, since spools may change, the time it was accepted. The URL
+is a secret, so nobody else may read the file.
 """
 
 from collections.abc import Sequence

@@ -43,12 +43,8 @@ class ResendBuffer:
     @property
     def unconfirmed_lines(self) -> int:
         """Lines that no peer has confirmed."""
-        return sum(
-            chunk.lines
-            for chunks in (self._unconfirmed, self.owed)
-            for chunk in chunks
-            if not chunk.confirmed
-        )
+        kept = (*self._unconfirmed, *self.owed)
+        return sum(chunk.lines for chunk in kept if not chunk.confirmed)
 
     def __bool__(self) -> bool:
         """Return whether there is something that a lost connection would have sent again."""

@@ -1,4 +1,4 @@
-"""What the syslog sinks share: one destination after the other, until one takes the lines.
+"""What the syslog sinks share: each destination is tried in turn, until the lines are handed over.
 
 A sink brings the attempt at one endpoint. What a failed attempt means is decided here: which
 endpoint is next, when all of them have failed, and how long to wait then.
@@ -9,24 +9,28 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import Outcome, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.syslog.destinations import Destinations, Endpoint, Resolve, resolve_name
-from nss.sinks.syslog.header import Header, Now, utc_now
+from nss.sinks.syslog.header import Header
 from nss.sinks.syslog.pacing import Pace
+
+_utc_now = partial(datetime.now, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a syslog sink takes from the machine it runs on: a seam for tests."""
+    """What a syslog sink uses of the machine it runs on: a seam for tests."""
 
     resolve: Resolve = resolve_name
     clock: Callable[[], float] = time.monotonic
     """Seconds."""
-    now: Now = utc_now
+    now: Callable[[], datetime] = _utc_now
     """The time in headers."""
     jitter: Callable[[], float] = random.random
 
@@ -53,7 +57,7 @@ S = TypeVar("S", bound=Sending)
 
 
 class EndpointFailed(Exception):  # noqa: N818 - named as the sentence reads
-    """An endpoint takes no lines now; its text is the reason, as a sentence for people.
+    """An endpoint accepts no lines now; its text is the reason, as a sentence for people.
 
     With `reconnect` it was working until now, and is worth another attempt at once.
     """
@@ -64,7 +68,7 @@ class EndpointFailed(Exception):  # noqa: N818 - named as the sentence reads
 
 
 class SyslogSink(ABC, Generic[S]):
-    """Sends the lines of a feed to the first of several collectors that takes them."""
+    """Sends the lines of a feed to the first of several collectors that accepts them."""
 
     wants_keys = False
 
@@ -105,7 +109,7 @@ class SyslogSink(ABC, Generic[S]):
 
     @abstractmethod
     async def _attempt(self, sending: S, endpoint: Endpoint) -> Outcome:
-        """Send what is left. Raises `EndpointFailed` when the endpoint takes no more of it."""
+        """Send what is left. Raises `EndpointFailed` when the endpoint accepts no more of it."""
 
     async def _fail_over(self, sending: S) -> Outcome:
         """Attempt each endpoint at most once, but for reconnects, until one has an outcome."""

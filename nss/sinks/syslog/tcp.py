@@ -31,11 +31,11 @@ from nss.sinks.syslog.tls_stream import TlsStream
 from nss.tls import error_text
 
 CHUNK_BYTES = 128 * 1024
-"""Lines are written in chunks of about this size, or one at a time where one is longer."""
+"""Lines are written in chunks of about this size, or singly where a line is longer."""
 
 STEADY_SECS = 1.0
-"""A connection that lasted this long and was then closed is made anew at once; a shorter one counts
-as a failure of its destination."""
+"""A connection that lasted this long and was then closed is made again at once; a shorter
+connection counts as a failure of its destination."""
 
 _BREAKS = re.compile(rb"[\n\r\0]")
 """What ends or splits a message in receivers of newline framing."""

@@ -28,7 +28,7 @@ ticket), and then there is nothing to wait for.
 """
 
 _MAX_READS = 16
-"""How many reads of a chatty peer are made in one go."""
+"""How many reads of a chatty peer are made in a row."""
 
 _PROBES = 3
 
@@ -202,7 +202,7 @@ class Connection:
             async with asyncio.timeout(self._stall_secs):
                 await self._may_write.wait()
         except TimeoutError:
-            description = f"it took nothing for {self._stall_secs:g} s"
+            description = f"it accepted nothing for {self._stall_secs:g} s"
             raise TimeoutError(errno.ETIMEDOUT, description) from None
         finally:
             if self._socket.fileno() >= 0:

@@ -24,7 +24,7 @@ from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
 from nss.wording import error_text
 
 MIN_MESSAGE_BYTES = 480
-"""What every syslog receiver must take (RFC 5424 6.1): the limit never falls below this."""
+"""What every syslog receiver must accept (RFC 5424 6.1): the limit never falls below this."""
 
 BURST_LINES = 1024
 """After this many datagrams, about 2 ms, the event loop gets its turn."""
@@ -51,7 +51,7 @@ _ABOUT_EARLIER = {
 
 @dataclass(slots=True)
 class _Datagrams(Sending):
-    """One call of `send`; those of the lines that were sent count that are not in doubt."""
+    """One call of `send`; of the lines that were sent, those count that are not in doubt."""
 
     ports: Sequence[int] | None = None
     """The index of the source port of each line; `None` is the first for all."""
@@ -85,7 +85,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
 
     With `source_ports` over 1 the sink wants keys, and lines with the same key leave through the
     same port, in order. `sndbuf_bytes` is left to the system by default: about 100 datagrams, less
-    than the network card's queue takes. `probe_secs` is how long a destination that refused is
+    than the network card's queue holds. `probe_secs` is how long a destination that refused is
     given to refuse again; `stall_secs` how long to wait for full send buffers without a single
     datagram sent. `send_of` (what sends on a socket) and `environment` are seams for tests.
     """
@@ -162,7 +162,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
             await path.close()
 
     async def _hand_over(self, datagrams: _Datagrams, path: UdpPath) -> Outcome:
-        """Send what is left to one endpoint. Raises OSError when it takes no more."""
+        """Send what is left to one endpoint. Raises OSError when it accepts no more."""
         datagrams.first = datagrams.sent
         probing = self._refused_late(path) or self._destinations.is_suspect(path.endpoint)
         while datagrams.left:
@@ -182,7 +182,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         """Return whether messages of earlier sends were refused meanwhile."""
         errors = path.take_errors()
         for error in errors.values():
-            events.refused_late(self.name, str(path.endpoint), _why(error))
+            events.refused_late(self.name, str(path.endpoint), _reason(error))
         return any(error.errno != errno.EMSGSIZE for error in errors.values())
 
     async def _burst(
@@ -239,13 +239,13 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         """Give full send buffers time to drain; raise `error` when they do not."""
         if datagrams.waited_secs >= self._stall_secs:
             raise error
-        events.send_waited(self.name, str(path.endpoint), _why(error))
+        events.send_waited(self.name, str(path.endpoint), _reason(error))
         delay_secs = min(max(datagrams.waited_secs, _WAIT_FIRST_SECS), _WAIT_MAX_SECS)
         datagrams.waited_secs += delay_secs
         await asyncio.sleep(delay_secs)
 
     def _too_long(self, datagrams: _Datagrams, path: UdpPath) -> TooLong | Rejected:
-        """Lower the limit to what the path is known to take, or to half of the message's size."""
+        """Lower the limit to what the path is known to carry, or to half of the message's size."""
         size_bytes, limit_bytes = datagrams.message_bytes, path.max_datagram_bytes()
         max_bytes = limit_bytes if size_bytes > limit_bytes else size_bytes // 2
         max_bytes = max(max_bytes, MIN_MESSAGE_BYTES)
@@ -257,11 +257,11 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         return TooLong(datagrams.sent, self.max_line_bytes)
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if error.errno in _BUFFERS_FULL:
         return "the send buffers are full"
     return error_text(error)
 
 
 def _sentence(endpoint: Endpoint, error: OSError) -> str:
-    return f"sending failed: {_why(error)} ({endpoint})"
+    return f"sending failed: {_reason(error)} ({endpoint})"

@@ -129,7 +129,7 @@ class UdpPath:
         return errors
 
     def max_datagram_bytes(self) -> int:
-        """Return the longest datagram that the kernel takes for this path.
+        """Return the longest datagram that the kernel accepts for this path.
 
         That is the path's MTU if the socket must not fragment, else what IP can carry.
         """

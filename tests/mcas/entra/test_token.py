@@ -70,7 +70,7 @@ def test_a_token_that_was_forgotten_is_not_given_again(entra: "Entra", network: 
     assert sign_in.token().value != first.value
 
 
-def test_forgetting_does_not_wait_for_a_sign_in_under_way(
+def test_a_refusal_does_not_wait_for_a_sign_in_under_way(
     entra: "Entra", network: Network, failure: "Failure"
 ) -> None:
     entra.next("token", None, status=5)
@@ -135,7 +135,7 @@ def test_the_role_is_there_in_any_casing(entra: "Entra", network: Network, role:
 
 
 @pytest.mark.parametrize("roles", [None, [], ["Discovery.read"]])
-def test_a_token_without_the_role_is_told(
+def test_a_token_without_the_role_is_reported(
     entra: "Entra", network: Network, roles: list[str] | None
 ) -> None:
     entra.claims = {"roles": roles}
