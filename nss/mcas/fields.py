@@ -10,13 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from nss.addresses import host_port
 from nss.mcas import Field
-from nss.mcas.clouds import (
-    LOGIN_HOSTS,
-    MCAS_APP_ID,
-    api_cloud,
-    go_together,
-    is_this_machine,
-)
+from nss.mcas.clouds import LOGIN_HOSTS, LOGINS_OF, MCAS_APP_ID, api_cloud, is_this_machine
 from nss.secret import Secret
 
 DEFAULT_SCOPE = f"{MCAS_APP_ID}/.default"
@@ -224,7 +218,7 @@ def check_clouds(authentication_url: str, api_url: str, scope: str) -> None:
     """
     cloud = api_cloud(urlsplit(api_url).hostname or "")
     login = LOGIN_HOSTS.get(urlsplit(authentication_url).hostname or "")
-    if cloud is not None and login is not None and not go_together(login, cloud):
+    if cloud is not None and login is not None and login not in LOGINS_OF[cloud]:
         raise _AUTHENTICATION_URL.bad(
             f"is of the {login} cloud, and the API URL of the {cloud} cloud",
             "GCC High and DoD sign in at login.microsoftonline.us and have "

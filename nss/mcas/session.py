@@ -72,11 +72,11 @@ class McasSession:
 
     def _connect(self) -> McasApi:
         credentials = self._store.load()
-        self.uses_token = credentials is None and self._store.token() is not None
+        token = self._store.token() if credentials is None else None
+        self.uses_token = token is not None
         if credentials is not None:
             sign_in = SignIn(credentials, self._network)
             return McasApi(credentials.api_url, sign_in, self._network, self.limiter)
-        token = self._store.token()
         if token is None:
             raise SignInRefused(
                 "there are no credentials for MCAS", tip="run: sudo nss configure-mcas2"

@@ -70,9 +70,7 @@ class FileSink:
         self._path = "" if settings.path is None else str(settings.path)
         self._is_stdout = settings.path is None
         self.destination = "standard output" if self._is_stdout else self._path
-        self._rotate_bytes = settings.rotate_bytes
-        self._rotate_keep = settings.rotate_keep
-        self._sync = settings.sync
+        self._settings = settings
         self._write = write
         self._rename = rename
         self._fsync = fsync
@@ -141,7 +139,7 @@ class FileSink:
                         continue
                 is_torn = bool(self._begun)
                 whole, error = self._append_part(fd, rest)
-                if self._sync and whole:
+                if self._settings.sync and whole:
                     self._make_durable(fd, 0 if is_torn else sum(map(len, rest[:whole])) + whole)
             except OSError as failed:
                 return sent, failed
@@ -166,17 +164,18 @@ class FileSink:
 
     def _fitting(self, fd: int, lines: Sequence[bytes]) -> int:
         """Return how many of the lines go into the file as it is; 0: it must be set aside first."""
-        if self._rotate_bytes is None or self._is_stdout or not self._is_regular or self._begun:
+        max_bytes = self._settings.rotate_bytes
+        if max_bytes is None or self._is_stdout or not self._is_regular or self._begun:
             return len(lines)
         size_bytes = os.fstat(fd).st_size
         ends = list(accumulate(len(line) + 1 for line in lines))
-        fitting = bisect_right(ends, self._rotate_bytes - size_bytes)
+        fitting = bisect_right(ends, max_bytes - size_bytes)
         return fitting if size_bytes else max(1, fitting)
 
     def _rotate(self) -> bool:
         """Set the file aside; returns whether that worked."""
         try:
-            aside = set_aside(self._path, self._rotate_keep, self._rename)
+            aside = set_aside(self._path, self._settings.rotate_keep, self._rename)
         except OSError as error:
             events.file_rotation_failed(self.name, self.destination, error_text(error))
             return False

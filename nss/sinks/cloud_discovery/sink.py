@@ -81,8 +81,7 @@ class CloudDiscoverySink:
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
         self._session = session
         self._audit = audit_log(state_directory)
-        self._source_type = mcas.source_type
-        self._data_source = mcas.data_source
+        self._mcas = mcas
         self._gzip = settings.gzip
         self._clock = clock
         self._now = now
@@ -189,7 +188,7 @@ class CloudDiscoverySink:
                 url = self._url
                 if url is None:
                     filename = self._filename(outgoing)
-                    url = self._url = await api.initiate(filename, self._source_type)
+                    url = self._url = await api.initiate(filename, self._mcas.source_type)
                     self._is_put = self._was_finalized = False
                 if not self._is_put:
                     await api.put(url, file, size_bytes)
@@ -211,7 +210,7 @@ class CloudDiscoverySink:
         """Finalize. Raises `_NoMore` when it can't be done, and may have been done before."""
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
-            await api.finalize(url, self._data_source)
+            await api.finalize(url, self._mcas.data_source)
         except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
@@ -233,7 +232,7 @@ class CloudDiscoverySink:
         if unfinished is None or self._url is not None:
             return
         try:
-            await api.finalize(unfinished.url, self._data_source)
+            await api.finalize(unfinished.url, self._mcas.data_source)
         except RequestRefused as error:
             if not _is_gone(error):
                 raise

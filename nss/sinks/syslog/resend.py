@@ -69,15 +69,15 @@ class ResendBuffer:
             self._confirmed_bytes += len(chunk.data)
         return self._forget()
 
-    def lost(self, position: int, *, in_good_order: bool = False) -> int:
+    def ended(self, position: int, *, graceful: bool = False) -> int:
         """Note that the connection has ended, confirmed up to `position`: what is kept is owed now.
 
-        Of one that was closed `in_good_order` only what is unconfirmed. Returns how many lines were
-        dropped for lack of space.
+        After a `graceful` end that is only what is unconfirmed. Returns how many lines were dropped
+        for lack of space.
         """
         dropped = self.confirm(position)
         self.owed.extendleft(reversed(self._unconfirmed))
-        if not in_good_order:
+        if not graceful:
             self.owed.extendleft(reversed(self._confirmed))
         self._forget_connection()
         return dropped

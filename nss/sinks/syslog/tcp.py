@@ -46,7 +46,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
 
     With an `ssl_context` (see `nss.tls.client_context`) the connection is TLS. At most
     `resend_max_bytes` are kept for `resend_secs` of the settings. A connection is given
-    `finish_secs` to end in good order. `environment` is a seam for tests.
+    `finish_secs` to end gracefully. `environment` is a seam for tests.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class SyslogTcpSink(SyslogSink[Sending]):
         """Give what was written about `finish_secs` to arrive, and close the connection."""
         await self._stop_restoring()
         self._busy = True
-        ended = await self._part()
+        ended = await self._disconnect()
         if ended and self._resend.owed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._finish_secs):
                     await self._send_owed()
-            await self._part()
+            await self._disconnect()
         if self._resend.unconfirmed_lines:
             events.never_confirmed(self.name, self.destination, self._resend.unconfirmed_lines)
         self._resend.clear()
@@ -143,7 +143,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
             reason = f"connecting failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason) from error
         try:
-            await self._part()
+            await self._disconnect()
         finally:
             self._connection = connection
         return connection
@@ -155,8 +155,8 @@ class SyslogTcpSink(SyslogSink[Sending]):
         name = self._settings.tls_server_name or endpoint.host.partition("%")[0]
         return TlsStream(self._ssl_context, name)
 
-    async def _part(self) -> bool:
-        """Close the connection in good order; return whether it ended in time."""
+    async def _disconnect(self) -> bool:
+        """Close the connection gracefully; return whether it ended in time."""
         connection, self._connection = self._connection, None
         if connection is None:
             return True
@@ -164,7 +164,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         try:
             return await connection.finish(self._finish_secs)
         finally:
-            self._cut(self._resend.lost(connection.confirmed(), in_good_order=not broken))
+            self._cut(self._resend.ended(connection.confirmed(), graceful=not broken))
 
     async def _hand_over(self, sending: Sending, connection: Connection) -> Rejected | None:
         """Write what is owed and what is left. Raises OSError when the connection breaks."""
@@ -208,7 +208,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         """Give up a connection; return whether it is worth reconnecting at once."""
         self._connection = None
         connection.close()
-        self._cut(self._resend.lost(connection.confirmed()))
+        self._cut(self._resend.ended(connection.confirmed()))
         lines = sum(chunk.lines for chunk in self._resend.owed)
         events.connection_lost(self.name, str(connection.endpoint), error_text(error), lines)
         return isinstance(error, ConnectionError) and connection.age_secs >= STEADY_SECS

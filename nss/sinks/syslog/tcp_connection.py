@@ -117,7 +117,7 @@ class Connection:
         return self._confirmed
 
     async def finish(self, finish_secs: float) -> bool:
-        """Close in good order: write what is left, and close once the peer has seen the end.
+        """Close gracefully: write what is left, and close once the peer has seen the end.
 
         Returns `False` when that takes longer; the kernel still delivers what it was given.
         """
