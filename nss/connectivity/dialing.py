@@ -79,8 +79,9 @@ async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Ste
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:
-            is_name = isinstance(error, OSError)
-            reason = error_text(error) if is_name else "no name can look like this"
+            reason = "no name can look like this"
+            if isinstance(error, OSError):
+                reason = error_text(error)
             sentence = f"the name has no address: {reason} (name {host}, {_resolver()})"
             tip = "see that the name is right, and that the resolver knows it"
             raise StepFailed("dns", sentence, tip) from None

@@ -109,9 +109,9 @@ async def secure(
     description, expires = certificate_facts(data)
     days = None if expires is None else (expires - time.time()) / _DAY_SECS
     soon = days is not None and days < EXPIRES_SOON_DAYS
-    tip = "have the certificate renewed" if soon else None
+    renew = "have the certificate renewed" if soon else None
     sentence = f"{tls.version()}, {description}"
-    step = Step("tls", sentence, tip, warns=soon, took_ms=millis(began))
+    step = Step("tls", sentence, renew, warns=soon, took_ms=millis(began))
     return Secured(reader, writer, step)
 
 

@@ -115,8 +115,8 @@ class McasDemo:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        lab.mcas.wait_parsed(self.sent, STOP_SECS)
-        self.uploads, self.arrived = len(lab.mcas.uploads), lab.mcas.records
+        lab.parser.wait_parsed(self.sent, STOP_SECS)
+        self.uploads, self.arrived = len(lab.mcas.uploads), lab.parser.records
         self.discovery, self.complaints = lab.discovery, lab.complaints
         yield f"  {self.sent:,} records sent, {self.arrived:,} arrived in {self.uploads} files"
         yield "$ nss verify-mcas2"

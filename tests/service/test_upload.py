@@ -109,8 +109,8 @@ async def test_records_arrive_in_cloud_discovery_and_at_the_collector(
     totals = running.totals()["up"]
     assert [totals[name] for name in ("accepted", "delivered", "pending")] == [500, 500, 0]
     assert uploaded(lab) == lines(data)
-    assert lab.mcas.wait_parsed(500)
-    assert (lab.mcas.records, lab.complaints) == (500, [])
+    assert lab.parser.wait_parsed(500)
+    assert (lab.parser.records, lab.complaints) == (500, [])
     written = running.raw_log + told_to_others(bench.folder, lab.folder)
     for secret in (lab.client_secret, "sig=", "eyJ", "Bearer "):
         assert secret.encode() not in written

@@ -138,8 +138,8 @@ def test_an_unknown_source_type_is_complained_of_and_parsed_by_nobody(
     put(url, line())
     finish(url)
     assert lab.complaints == ["unknown source type 'NSS_9'"]
-    assert lab.mcas.wait_idle()
-    assert [result.failure for result in lab.mcas.results] == ["Unsupported log type"]
+    assert lab.parser.wait_idle()
+    assert [result.failure for result in lab.parser.results] == ["Unsupported log type"]
 
 
 def test_data_sources_tell_what_came_in(
@@ -153,7 +153,7 @@ def test_data_sources_tell_what_came_in(
     assert seen() == ["NSS", 0, 0, None]
     upload(line())
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     *counts, received = seen()
     assert counts == ["NSS", 2, 1]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(received))
@@ -175,7 +175,7 @@ def test_results_show_after_their_delay(
 ) -> None:
     lab.mcas.results_delay_secs = 3600
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     assert api.get(STREAMS).json()["streams"][0]["logFilesHistoryCount"] == 0
     assert api.post(GOVERNANCE, json={}).json()["total"] == 0
     lab.mcas.results_delay_secs = 0
@@ -199,7 +199,7 @@ def test_the_governance_log_tells_each_upload_and_why_it_failed(
 ) -> None:
     for data in (b"no LEEF\n", line(days=91), b"\0", line(app="General Browsing"), line()):
         upload(data)
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
 
     def told(question: dict[str, object]) -> list[object]:
         found = api.post(GOVERNANCE, json=question).json()["data"]
@@ -223,7 +223,7 @@ def test_an_entry_of_the_governance_log_can_be_had_alone(
     lab: CloudLab, api: httpx.Client, upload: Callable[..., str]
 ) -> None:
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     (found,) = api.post(GOVERNANCE, json=governance()).json()["data"]
     assert api.get(f"{GOVERNANCE}{found['_id']}/").json() == found
     assert (found["taskName"], found["status"]["isSuccess"]) == ("DiscoveryParseLogTask", False)
@@ -283,7 +283,7 @@ def test_what_a_token_permits_is_in_its_roles(
 def test_what_is_no_good_token_is_not_authorised(lab: CloudLab, api: httpx.Client) -> None:
     other = Tokens(lab.tenant_id, lab.entra.now).issue(lab.client_id, ["Discovery.manage"], 60)
     revoked = bearer(lab, "Discovery.manage")
-    lab.revoke_tokens()
+    lab.entra.tokens.revoke()
     headers: list[dict[str, str]] = [
         {"authorization": ""},
         {"authorization": "Bearer"},
@@ -352,8 +352,6 @@ def test_uploads_are_deleted_when_they_are_not_to_be_kept(tmp_path: Path) -> Non
     with CloudLab(tmp_path, keep_uploads=False) as lab:
         path = tmp_path / "uploads" / "x"
         path.write_bytes(b"no LEEF\n")
-        lab.mcas.parser.submit(
-            Upload("x", "GENERIC_LEEF", "NSS", 8, path, gzip=False, snapshot=False)
-        )
-        assert lab.mcas.wait_idle()
+        lab.parser.submit(Upload("x", "GENERIC_LEEF", "NSS", 8, path, gzip=False, snapshot=False))
+        assert lab.parser.wait_idle()
     assert not path.exists()

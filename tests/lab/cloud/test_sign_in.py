@@ -328,7 +328,7 @@ def test_a_revoked_secret_is_wrong_and_the_new_one_right(
     lab: CloudLab, client: httpx.Client
 ) -> None:
     form = fields(lab)
-    lab.revoke_secret()
+    lab.entra.revoke_secret()
     assert refusal(client.post(lab.authentication_url, data=form)) == (401, 7000215)
     assert client.post(lab.authentication_url, data=fields(lab)).status_code == 200
 
