@@ -27,7 +27,7 @@ class _Held:
     reject_bytes: int = 0
 
     def add(self, sequence: int, processed: Processed) -> None:
-        """Hold one more."""
+        """Hold another batch."""
         self.sequence = sequence
         self.done.add(processed.done)
         self.rejects += processed.rejects

@@ -71,7 +71,7 @@ class FeedStatus:
     dropped: int
     pending: int
     shortened: int
-    """Delivered ones that were too long and were cut."""
+    """Delivered records that were too long and were cut."""
     records_per_sec: float
     """Delivered, filtered and rejected a second."""
     rejected_lately: int

@@ -36,7 +36,7 @@ class _Trail:
     still_secs: float = 0.0
 
     def add(self, at: float, numbers: tuple[float, ...]) -> None:
-        """Remember numbers; when the first of them falls, the part was started anew."""
+        """Remember numbers; when the first of them falls, the part was restarted."""
         if self.samples and numbers[0] < self.samples[-1][1][0]:
             self.samples.clear()
         if not self.samples or at - self.samples[-1][0] >= _MIN_STEP_SECS:

@@ -235,4 +235,4 @@ def test_a_file_put_again_after_its_upload_leaves_the_upload_alone(
     data = line()
     url = upload(data)
     assert put(url, b"another").status_code == 201
-    assert [one.path.read_bytes() for one in lab.mcas.uploads] == [data]
+    assert [upload.path.read_bytes() for upload in lab.mcas.uploads] == [data]

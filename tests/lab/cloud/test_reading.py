@@ -129,8 +129,8 @@ def test_a_large_upload_is_read_by_a_process_of_its_own(lab: CloudLab, line: Lin
     path.write_bytes(data + b"no LEEF\n")
     upload = Upload("x", "GENERIC_LEEF", "NSS", len(data), path, gzip=False, snapshot=False)
     gone = Upload("x", "GENERIC_LEEF", "NSS", len(data), path / "no", gzip=False, snapshot=False)
-    for one in (upload, gone, upload):
-        lab.parser.submit(one)
+    for each_upload in (upload, gone, upload):
+        lab.parser.submit(each_upload)
     lines = data.count(b"\n") + 1
     assert lab.parser.wait_parsed(2 * lines)
     assert (lab.parser.records, lab.parser.malformed) == (2 * (lines - 1), 2)

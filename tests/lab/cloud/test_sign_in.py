@@ -74,8 +74,8 @@ def test_a_token_is_signed_with_the_published_key_and_says_whose_it_is(
     found = jwt.decode(token, jwt.PyJWK(key, "RS256"), ["RS256"], audience=MCAS)
     assert found["exp"] - found["iat"] == 3599
     assert found["iat"] == found["nbf"]
-    told = ("tid", "appid", "appidacr", "roles", "iss", "ver")
-    assert [found[name] for name in told] == [
+    shown = ("tid", "appid", "appidacr", "roles", "iss", "ver")
+    assert [found[name] for name in shown] == [
         lab.tenant_id,
         lab.client_id,
         "1",
