@@ -24,12 +24,7 @@ TOO_OLD = "Transactions are more than 90 days old"
 NO_CLOUD_APPS = "No transactions to cataloged cloud apps"
 
 LEEF_TYPES = frozenset(
-    {
-        "ZSCALER_QRADAR",
-        "ZSCALER_QRADAR_SYSLOG",
-        "GENERIC_LEEF",
-        "GENERIC_LEEF_SYSLOG",
-    }
+    {"ZSCALER_QRADAR", "ZSCALER_QRADAR_SYSLOG", "GENERIC_LEEF", "GENERIC_LEEF_SYSLOG"}
 )
 
 NO_APPS = frozenset({"", "None", "NA", "General Browsing"})
