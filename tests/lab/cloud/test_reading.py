@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nss.lab.cloud import CloudLab, Upload, parsing, reading
+from nss.lab.cloud.reader_process import ReaderProcess
 from nss.lab.cloud.reading import Reading
 from nss.lab.discovery import MAX_NAMES, OTHER, Discovery, Traffic
 
@@ -154,3 +155,12 @@ def test_the_lab_ends_without_waiting_for_what_is_not_parsed(tmp_path: Path, lin
         assert not lab.parser.wait_parsed(1, 0.0)
         assert not lab.parser.wait_idle(0.0)
     assert len(lab.parser.results) < 20
+
+
+def test_a_reader_that_died_before_it_took_a_question_can_be_closed(tmp_path: Path) -> None:
+    process = ReaderProcess()
+    process.stop()
+    for _ in range(2):  # the first finds out that it is gone, the second leaves a question unsent
+        with pytest.raises(BrokenPipeError):
+            process.read(tmp_path, "GENERIC_LEEF", 0.0)
+    process.close()
