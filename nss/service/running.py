@@ -5,11 +5,7 @@ import time
 from dataclasses import dataclass
 
 from nss.batch import Batch
-from nss.config.load import (
-    FeedConfig,
-    McasConfig,
-    SourceConfig,
-)
+from nss.config.load import FeedConfig, McasConfig, SourceConfig
 from nss.errors import ServiceError
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap

@@ -191,7 +191,7 @@ async def test_an_expired_upload_url_is_replaced(bench: Bench) -> None:
     sink.begin(1, 0.5)
     await sink.send(batch := lines(100))
     await sink.flush()
-    bench.lab.expire_sas()
+    bench.lab.blobs.expire()
     reasons = await upload(sink, 2, more := lines(10, 100))
     await sink.flush()
     await sink.close()
@@ -204,7 +204,7 @@ async def test_a_token_that_was_revoked_is_renewed_once(bench: Bench) -> None:
     session = bench.session()
     sink = await bench.sink(session)
     await upload(sink, 1, lines(10))
-    bench.lab.revoke_tokens()
+    bench.lab.entra.tokens.revoke()
     reasons = await upload(sink, 2, lines(10, 10))
     await sink.close()
     await session.close()
@@ -216,7 +216,7 @@ async def test_new_credentials_are_taken_without_a_restart(bench: Bench) -> None
     session = bench.session()
     sink = await bench.sink(session)
     await upload(sink, 1, lines(10))
-    bench.lab.revoke_secret()
+    bench.lab.entra.revoke_secret()
     sink.begin(2, 0.5)
     await sink.send(lines(10, 10))
     outcome = await sink.flush()
@@ -276,8 +276,8 @@ async def test_gzip_is_what_the_service_reads(bench: Bench) -> None:
     assert found.gzip
     assert found.size_bytes < sum(map(len, batch)) / 5
     assert bench.finalized() == Counter(batch)
-    assert bench.lab.mcas.wait_parsed(500, 10)
-    assert bench.lab.mcas.records == 500
+    assert bench.lab.parser.wait_parsed(500, 10)
+    assert bench.lab.parser.records == 500
 
 
 async def test_a_large_file_goes_up_in_blocks(bench: Bench) -> None:
