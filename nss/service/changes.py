@@ -54,7 +54,7 @@ def retired_by(
 
 
 def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConfig, ...]:
-    """Return what else a feed is built from: when something differs, it is built anew."""
+    """Return what else a feed is built from: it is rebuilt when something differs."""
     sources = tuple(source for source in config.sources if source.name in feed.sources)
     if isinstance(feed.sink, CloudDiscoverySinkConfig):
         return (*sources, config.mcas)

@@ -128,13 +128,13 @@ class McasSetup:
         way = (self.network, self.data_source, self.limiter)
         stored = self.store.load()
         if stored is not None:
-            report = await connection_test.verify(stored, *way)
+            report = await connection_test.check(stored, *way, failures=True)
         else:
             token = self.store.token()
             if token is None or self.token_api_url is None:
                 return None
             api_url = fields.api_url(self.token_api_url)
-            report = await connection_test.verify_token(api_url, token, *way)
+            report = await connection_test.check_token(api_url, token, *way)
         self._note("verify-mcas2", report)
         return report
 
