@@ -85,8 +85,8 @@ def measure_case(name: str, data: Path, chosen: argparse.Namespace) -> Result:
             secs = time.monotonic() - began
         uploads = len(lab.mcas.uploads)
         uploaded_bytes = sum(one.size_bytes for one in lab.mcas.uploads)
-        if not lab.mcas.wait_parsed(chosen.records, chosen.limit_secs) or lab.complaints:
-            raise RuntimeError(f"{name}: {lab.mcas.records} arrived; {lab.complaints[:3]}")
+        if not lab.parser.wait_parsed(chosen.records, chosen.limit_secs) or lab.complaints:
+            raise RuntimeError(f"{name}: {lab.parser.records} arrived; {lab.complaints[:3]}")
     return Result(name, chosen.records, secs, cpu_secs, peak_bytes, uploads, uploaded_bytes)
 
 

@@ -1,7 +1,6 @@
 """How commands reach the running service, and how they show its answers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,38 +8,39 @@ import orjson
 import typer
 
 from nss.admin.control.client import ControlClient
-from nss.errors import ConfigError
+from nss.errors import ConfigError, NssError
 from nss.setup.sections import read_sections
+from nss.status.summary import Status
 
-_KEY = "service.control_socket"
-
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
+_SOCKET = "service.control_socket"
+_TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
 
-@contextmanager
-def service_of(path: Path) -> Iterator[ControlClient]:
-    """Yield a client of the service that runs with a configuration file. Raises `NssError`."""
-    client = ControlClient(control_socket(path))
-    try:
-        yield client
-    finally:
-        client.close()
+def service_of(path: Path) -> closing[ControlClient]:
+    """Return a client of the service that runs with a configuration file, for `with`.
 
-
-def control_socket(path: Path) -> Path:
-    """Return the control socket that a configuration file names.
-
-    Raises as `read_sections` does, and `ConfigError` when there is to be none.
+    Raises as `read_sections` does, and `ConfigError` when there is to be no control socket.
     """
-    service = read_sections(path, "service.control_socket").service
-    if service.control_socket is None:
+    socket = read_sections(path, _SOCKET).service.control_socket
+    if socket is None:
         raise ConfigError(
-            f'the service can\'t be asked: {_KEY} is "off" ({path})',
-            tip=f"give {_KEY} a path and restart the service",
+            f'the service can\'t be asked: {_SOCKET} is "off" ({path})',
+            tip=f"give {_SOCKET} a path and restart the service",
         )
-    return service.control_socket
+    return closing(ControlClient(socket))
+
+
+def status_of(path: Path) -> Status:
+    """Return the status of the service that runs with a configuration file. Raises `NssError`."""
+    with service_of(path) as service:
+        return service.status()
+
+
+def status_if_running(path: Path) -> Status | None:
+    """Return the status of the service, `None` when it does not answer."""
+    with suppress(NssError):
+        return status_of(path)
+    return None
 
 
 def show_json(value: object) -> None:
@@ -50,8 +50,6 @@ def show_json(value: object) -> None:
 
 def harmless(text: str) -> str:
     """Return text that fits on a line and that no terminal obeys."""
-    if text.isprintable():
-        return text
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
@@ -66,12 +64,9 @@ def harmless_bytes(data: bytes) -> str:
 def secs_text(secs: float) -> str:
     """Return a duration for people, in its two largest units."""
     whole = max(0, int(secs))
-    if whole >= _DAY:
-        return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
-    if whole >= _HOUR:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    if whole >= _MINUTE:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    for unit, unit_secs, smaller, smaller_secs in _TWO_UNITS:
+        if whole >= unit_secs:
+            return f"{whole // unit_secs} {unit} {whole % unit_secs // smaller_secs} {smaller}"
     return f"{whole} s"
 
 
@@ -84,10 +79,7 @@ def time_text(at: float) -> str:
 
 
 def iso_time(at: float | None) -> str | None:
-    """Return a time, seconds since the epoch, for programs; `None` for one that can't be."""
-    if at is None:
-        return None
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return None
+    """Return a time, seconds since the epoch, for programs; `None` for an impossible time."""
+    with suppress(OverflowError, ValueError, OSError):
+        return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+    return None

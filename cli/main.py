@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import typer
 
@@ -69,9 +69,16 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     Example: nss check --config nss.toml
     """
-    from cli.checking import check as check_config
+    from nss.config import load as configuration
+    from nss.config.machine import check_environment
 
-    check_config(config)
+    checked = configuration.load(config)
+    problems = check_environment(checked)
+    if problems:
+        raise configuration.ConfigProblems(problems, str(config))
+    sources = ", ".join(source.name for source in checked.sources)
+    feeds = ", ".join(feed.name for feed in checked.feeds)
+    typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
 
 
 @app.command()
@@ -111,7 +118,7 @@ def tap(
         str, typer.Option("--filter", metavar="TEXT", help="Only those that contain TEXT.")
     ] = "",
     limit: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads it at run time
+        int | None,
         typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -147,12 +154,11 @@ def replay(
     since: Annotated[
         str,
         typer.Option(
-            metavar="TIME",
-            help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00.",
+            metavar="TIME", help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00."
         ),
     ],
     until: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
+        str | None,
         typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -171,7 +177,7 @@ def replay(
 @app.command()
 def rejects(
     action: Annotated[
-        Optional[Literal["retry"]],  # noqa: UP045 - typer reads it at run time
+        Literal["retry"] | None,
         typer.Argument(metavar="retry", help="Send them through their feeds again."),
     ] = None,
     feed: FeedOption = None,
@@ -196,7 +202,7 @@ def rejects(
 @app.command()
 def render(
     files: Annotated[
-        Optional[list[Path]],  # noqa: UP045 - typer reads it at run time
+        list[Path] | None,
         typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
     ] = None,
     to: Annotated[
@@ -238,7 +244,7 @@ def demo(
         int, typer.Option(min=1, metavar="N", help="Records a second that are generated.")
     ] = 5000,
     sample: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        Path | None,
         typer.Option(
             metavar="FILE", help="Play your own records, once, instead of generated ones."
         ),
@@ -269,8 +275,7 @@ def demo(
 @app.command()
 def presets(
     name: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
-        typer.Argument(help="Print this preset's feed output format string."),
+        str | None, typer.Argument(help="Print this preset's feed output format string.")
     ] = None,
 ) -> None:
     """List the vendor's feed formats, or print one.
@@ -288,7 +293,7 @@ def presets(
 @app.command()
 def fields(
     search: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it at run time
+        str | None,
         typer.Argument(help="Only fields whose name, group or description has this text."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,

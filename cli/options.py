@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -10,8 +10,10 @@ ConfigOption = Annotated[
 ]
 
 FeedOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it at run time
+    str | None,
     typer.Option("--feed", metavar="NAME", help="This feed alone.", show_default="all feeds"),
 ]
+
+NoInputOption = Annotated[bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]

@@ -65,17 +65,15 @@ def pages() -> list[Page]:
 
 def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
     below: dict[str, Any] = getattr(command, "commands", {})
-    paragraphs = cleandoc(command.help or "").split("\n\n")
-    texts = [" ".join(text.split()) for text in paragraphs if not text.startswith(_EXAMPLE)]
-    examples = [text.removeprefix(_EXAMPLE) for text in paragraphs if text.startswith(_EXAMPLE)]
+    texts = _paragraphs(command)
     shown = [param for param in command.params if not getattr(param, "hidden", False)]
     yield Page(
         name=name,
-        paragraphs=texts,
-        examples=examples,
+        paragraphs=[text for text in texts if not text.startswith(_EXAMPLE)],
+        examples=[text.removeprefix(_EXAMPLE) for text in texts if text.startswith(_EXAMPLE)],
         arguments=[_option(param) for param in shown if param.param_type_name == "argument"],
         options=[_option(param) for param in shown if param.param_type_name == "option"],
-        commands=[(name, _first_sentence(each.help or "")) for name, each in below.items()],
+        commands=[(word, _paragraphs(each)[0]) for word, each in below.items()],
     )
     for word, each in below.items():
         yield from _walk(each, f"{name} {word}")
@@ -105,8 +103,8 @@ def _default(declared: Any) -> str | None:  # noqa: ANN401 - click's, vendored b
     return str(value)
 
 
-def _first_sentence(text: str) -> str:
-    return " ".join(cleandoc(text).split("\n\n")[0].split())
+def _paragraphs(command: Any) -> list[str]:  # noqa: ANN401 - click's, vendored by typer
+    return [" ".join(text.split()) for text in cleandoc(command.help or "").split("\n\n")]
 
 
 def man(page: Page) -> str:
@@ -182,22 +180,23 @@ def _roff(text: str) -> str:
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 def main(arguments: list[str]) -> None:
     """Write what is asked for."""
     match arguments:
         case ["man", folder]:
             for page in pages():
-                path = Path(folder) / f"{page.name.replace(' ', '-')}.1"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(man(page), encoding="utf-8")
+                _write(Path(folder) / f"{page.name.replace(' ', '-')}.1", man(page))
         case ["completions", folder]:
             for shell, place in _COMPLETIONS.items():
-                path = Path(folder) / place
-                path.parent.mkdir(parents=True, exist_ok=True)
                 script = get_completion_script(
                     prog_name="nss", complete_var="_NSS_COMPLETE", shell=shell
                 )
-                path.write_text(f"{script}\n", encoding="utf-8")
+                _write(Path(folder) / place, f"{script}\n")
         case ["markdown"]:
             sys.stdout.write(markdown())
         case _:

@@ -34,8 +34,6 @@ from nss.wording import error_text, nearest
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _PROGRESS_FROM_BYTES = 64 << 20
-
-
 _SPEC = re.compile(r"%[0-9a-z]*\{")
 
 
@@ -72,9 +70,8 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
     Raises `nss.errors.NssError` when a format, a zone or a file can't be used.
     """
     settings, known = _loaded(conversion)
-    bad = 0
-    for path in files or [Path("-")]:
-        bad += _render_file(path, known, settings, conversion.max_bytes)
+    paths = files or [Path("-")]
+    bad = sum(_render_file(path, known, settings, conversion.max_bytes) for path in paths)
     return DataError.exit_code if bad else 0
 
 
@@ -96,19 +93,18 @@ def _chosen(name: str) -> FormatChoice:
 
 def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
     """Return what renders, and how records are read; `None`: that is to be recognised."""
-    output, source = conversion.to, conversion.from_
     words = {"auto": FormatChoice("auto"), "json": FormatChoice("json")}
     try:
-        feed_format = load_format(_chosen(output))
+        feed_format = load_format(_chosen(conversion.to))
         if feed_format is None:
-            raise UsageError(f"format {output!r} is none to render")
+            raise UsageError(f"format {conversion.to!r} is none to render")
         settings = FeedSettings(
             format=feed_format,
             zone=zone(conversion.zone),
             source_zone=zone(conversion.source_zone),
             escape_characters=further_escapes().read(conversion.escape),
         )
-        return settings, load_input(words.get(source) or _chosen(source))
+        return settings, load_input(words.get(conversion.from_) or _chosen(conversion.from_))
     except UnfitFile as unfit:
         raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
     except InvalidValue as error:
@@ -129,7 +125,8 @@ def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_by
             found = _recognised(piece.data)
             if found is None:
                 bad += len(piece.data.splitlines())
-                _unreadable(name)
+                typer.echo(f"nss: render: the records are in no known format ({name})", err=True)
+                typer.echo("Try: name their format with --from", err=True)
                 continue
             converter = Pipeline(found, settings)
         bad += _render_piece(piece, converter, name, max_bytes)
@@ -156,11 +153,6 @@ def _recognised(data: bytes) -> Input | None:
         return recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
     except FormatsError:
         return None
-
-
-def _unreadable(name: str) -> None:
-    typer.echo(f"nss: render: the records are in no known format ({name})", err=True)
-    typer.echo("Try: name their format with --from", err=True)
 
 
 def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int) -> int:
@@ -218,21 +210,17 @@ def _values(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
     framer = JsonFramer(MAX_RECORD_BYTES)
     first, block = 1, start
     while block:
-        data = framer.feed(block)
-        if data:
+        if data := framer.feed(block):
             yield _Piece(data, first, by_line=False)
             first += framer.records
         block = stream.read(_BLOCK_BYTES)
-    data = framer.flush()
-    if data:
+    if data := framer.flush():
         yield _Piece(data, first, by_line=False)
 
 
 def _lines(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
     """Yield whole lines, ended by LF alone. One too long is cut to a byte more than is allowed."""
-    first = 1
-    block = start.removeprefix(BOM)
-    half = b""
+    first, half, block = 1, b"", start.removeprefix(BOM)
     while block:
         end = block.rfind(b"\n") + 1
         if end:

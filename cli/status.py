@@ -9,12 +9,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.asking import harmless, secs_text, service_of, show_json, time_text
+from cli.asking import harmless, secs_text, show_json, status_of, time_text
 from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
-
-EXIT_HEALTHY = 0
-EXIT_DEGRADED = 1
 
 _GAP = "  "
 _STATES = {"failing": "red", "stuck": "red", "degraded": "red", "healthy": "green"}
@@ -31,8 +28,7 @@ class Sheet:
 
 def show_status(config: Path, *, as_json: bool) -> int:
     """Print the status; the exit code is 0 when healthy, 1 when degraded."""
-    with service_of(config) as service:
-        status = service.status()
+    status = status_of(config)
     if as_json:
         show_json(status)
     else:
@@ -41,7 +37,7 @@ def show_status(config: Path, *, as_json: bool) -> int:
             console.print(picture(status))
         else:
             typer.echo(plain(status))
-    return EXIT_HEALTHY if status.health.ok else EXIT_DEGRADED
+    return 0 if status.health.ok else 1
 
 
 def picture(status: Status) -> Group:

@@ -11,13 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same names as in _MODULES
-    from formats.errors import FeedFormatError as FeedFormatError
-    from formats.errors import FilterError as FilterError
     from formats.errors import FormatsError as FormatsError
     from formats.errors import NotReadable as NotReadable
-    from formats.errors import Problem as Problem
-    from formats.errors import ZoneError as ZoneError
-    from formats.filters import Filter as Filter
     from formats.language import FeedFormat as FeedFormat
     from formats.language import parse as parse
     from formats.pipeline import FeedSettings as FeedSettings
@@ -32,8 +27,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES
     from formats.times import zone as zone
 else:
     _MODULES = {
-        "errors": "FeedFormatError FilterError FormatsError NotReadable Problem ZoneError",
-        "filters": "Filter",
+        "errors": "FormatsError NotReadable",
         "language": "FeedFormat parse",
         "pipeline": "FeedSettings Pipeline Rendered",
         "reading": "MAX_RECORD_BYTES BadRecord Input",

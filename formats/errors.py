@@ -17,31 +17,23 @@ class FormatsError(ValueError):
 class FeedFormatError(FormatsError):
     """A feed output format string can't be compiled.
 
-    `line` and `column` count from 1 and say where in `text`; `tip` is what would be right, for an
-    unknown field the nearest known one.
+    `offset` says where in `text`; `tip` is what would be right, for an unknown field the nearest
+    known one.
     """
 
     def __init__(self, reason: str, text: str, offset: int, tip: str | None = None) -> None:
-        before = text[:offset]
-        self.reason = reason
-        self.line = before.count("\n") + 1
-        self.column = offset - (before.rfind("\n") + 1) + 1
-        self.tip = tip
-        self.excerpt = _excerpt(text, self.line, self.column)
-        where = f"column {self.column}"
-        if self.line > 1:
-            where = f"line {self.line}, {where}"
-        message = f"feed format: {reason} ({where})\n{self.excerpt}"
-        if tip is not None:
-            message += f"\nTry: {tip}"
-        super().__init__(message)
+        line = text.count("\n", 0, offset) + 1
+        column = offset - text.rfind("\n", 0, offset)
+        where = f"line {line}, column {column}" if line > 1 else f"column {column}"
+        excerpt = _excerpt(text.split("\n")[line - 1], column)
+        message = f"feed format: {reason} ({where})\n{excerpt}"
+        super().__init__(message if tip is None else f"{message}\nTry: {tip}")
 
 
-def _excerpt(text: str, line: int, column: int, width: int = 72) -> str:
-    """Return the place in `text` with a caret under it, cut to a terminal's width."""
-    row = text.split("\n")[line - 1].replace("\t", " ")
+def _excerpt(row: str, column: int, width: int = 72) -> str:
+    """Return the place in a line of text with a caret under it, cut to a terminal's width."""
     start = max(0, column - 1 - width // 2)
-    piece = row[start : start + width]
+    piece = row[start : start + width].replace("\t", " ")
     lead = "..." if start else ""
     trail = "..." if start + width < len(row) else ""
     return f"  {lead}{piece}{trail}\n  {' ' * (len(lead) + column - 1 - start)}^"

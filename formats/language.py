@@ -13,8 +13,7 @@ always ends with one LF, which the writer of the line adds.
 What no vendor page defines is refused, and the error says where it stands: an unknown field, `%s`
 with a width, `%d` of a text field, an unescaped brace, a lone `%`, a backslash before another
 character, and any control or private character, which would break lines or mean something to one
-reader only. So is a LEEF 2.0 header with a delimiter that can't be kept out of values by encoding
-it as `%HH`: `%` and the hexadecimal digits are part of that, and `=` separates keys from values.
+reader only.
 """
 
 import re
@@ -31,10 +30,17 @@ MAX_FIELDS = 1000
 """Far beyond what any feed prints (the vendor advises 50), and small enough to compile at once."""
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "{": "{", "}": "}", "\\": "\\"}
-_SPEC = re.compile(r"%(0?)([0-9]*)(s|d|x|ld|lu|llu|lld)\{([^{}\r\n]*)\}")
-_SPEC_START = re.compile(r"%0?[0-9]*([A-Za-z]*)(\{?)")
-_BREAK = re.compile(r"(?:\r?\n[ \t]*|\r[ \t]*)+")
-_STATIC = re.compile(r"[^%\\{}\r\n]+")
+_TOKEN = re.compile(
+    r"""(?P<line_break>(?:\r?\n[ \t]*|\r[ \t]*)+)
+    | (?P<percent>%%)
+    | (?P<slot>%(?P<zero>0?)(?P<width>[0-9]*)(?P<as>s|d|x|ld|lu|llu|lld)\{(?P<name>[^{}\r\n]*)\})
+    | (?P<wrong_slot>%0?[0-9]*(?P<letters>[A-Za-z]*)(?P<opened>\{?))
+    | (?P<escape>\\[tnr{}\\])
+    | (?P<wrong_escape>\\)
+    | (?P<brace>[{}])
+    | (?P<static>[^%\\{}\r\n]+)""",
+    re.VERBOSE,
+)
 # Everything that never leaves a value raw, but TAB; and the private planes.
 _MISPLACED = re.compile(f"(?!\t)[{UNSAFE}\U000f0000-\U0010ffff]")
 _SLOT_MARK = "\U000f0000"
@@ -101,147 +107,100 @@ def parse(text: str, *, name: str = "custom") -> FeedFormat:
 
     Raises `FeedFormatError` with line, column, a caret and the nearest known field name.
     """
-    parser = _Parser(text)
-    parts = parser.parts()
-    _check_delimiter(text, parts, parser.starts)
+    parts: list[Part] = []
+    offsets: list[int] = []  # of each character of static text, and of each slot
+    end, fields, after_control = len(text.rstrip("\r\n")), 0, True
+    for token in _TOKEN.finditer(text, 0, end):
+        start, part = token.start(), _part(token)
+        if token.lastgroup == "line_break":
+            if after_control or token.end() == end:
+                continue
+            start = token.end() - 1
+        elif isinstance(part, Slot):
+            fields += 1
+            if fields > MAX_FIELDS:
+                raise _error(token, f"more than {MAX_FIELDS} fields")
+        after_control = isinstance(part, Literal) and part.text[-1] in "\t\n\r"
+        offsets += range(start, start + len(part.text)) if isinstance(part, Literal) else [start]
+        parts.append(part)
+    _check_delimiter(text, parts, offsets)
     return FeedFormat(name, tuple(_merge(parts)))
 
 
-class _Parser:
-    """Walks over the string once; `at` is the offset of the next character.
+def _error(
+    token: re.Match[str], reason: str, tip: str | None = None, at: int | None = None
+) -> FeedFormatError:
+    return FeedFormatError(reason, token.string, token.start() if at is None else at, tip)
 
-    `starts` are the offsets of the parts.
-    """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.end = len(text.rstrip("\r\n"))
-        self.at = 0
-        self.starts: list[int] = []
-        self._fields = 0
-
-    def parts(self) -> list[Part]:
-        parts: list[Part] = []
-        after_control = True
-        while self.at < self.end:
-            char = self.text[self.at]
-            if char in "\r\n":
-                found = _BREAK.match(self.text, self.at)
-                self.at = found.end() if found is not None else self.end
-                if not after_control and self.at < self.end:
-                    self.starts.append(self.at - 1)
-                    parts.append(Literal(" "))
-                continue
-            start = self.at
-            self.starts.append(start)
-            if char == "%":
-                parts.append(self._percent())
-                after_control = False
-            elif char == "\\":
-                parts.append(self._escape())
-                after_control = self.text[start + 1] in "tnr"
-            elif char in "{}":
-                raise FeedFormatError(
-                    f"unescaped {char}", self.text, start, f"write \\{char} for a brace"
-                )
-            else:
-                static = self._static()
-                parts.append(static)
-                after_control = static.text[-1] == "\t"
-        return parts
-
-    def _static(self) -> Literal:
-        start = self.at
-        found = _STATIC.match(self.text, start, self.end)
-        assert found is not None  # noqa: S101 - the caller looked at the first character
-        misplaced = _MISPLACED.search(found[0])
-        if misplaced is not None:
-            raise FeedFormatError(
-                f"character U+{ord(misplaced[0]):04X} is not allowed in a line",
-                self.text,
-                start + misplaced.start(),
-                r"leave it out; TAB is written \t",
-            )
-        self.at = found.end()
-        return Literal(found[0])
-
-    def _escape(self) -> Literal:
-        following = self.text[self.at + 1 : self.at + 2]
-        if following not in _ESCAPES or not following:
-            raise FeedFormatError(
-                f"backslash before {following!r}" if following else "backslash at the end",
-                self.text,
-                self.at,
-                r"write \\ for a backslash",
-            )
-        self.at += 2
-        return Literal(_ESCAPES[following])
-
-    def _percent(self) -> Part:
-        start = self.at
-        if self.text.startswith("%%", start):
-            self.at += 2
+def _part(token: re.Match[str]) -> Part:
+    """Return what a token of the string means. Raises `FeedFormatError`."""
+    text = token[0]
+    match token.lastgroup:
+        case "line_break":
+            return Literal(" ")
+        case "percent":
             return Literal("%")
-        found = _SPEC.match(self.text, start)
-        if found is None:
-            raise self._spec_error(start)
-        zero, digits, letters, name = found.groups()
-        field = catalogue().get(name)
-        if field is None:
-            near = nearest(name)
-            raise FeedFormatError(
-                f"unknown field {name!r}",
-                self.text,
-                found.start(4),
-                None if near is None else f"%{catalogue()[near].conversion}{{{near}}}",
-            )
-        width = int(digits[:9] or 0)
-        if width > MAX_WIDTH:
-            raise FeedFormatError(f"width {width} is over {MAX_WIDTH}", self.text, start)
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            raise FeedFormatError(f"more than {MAX_FIELDS} fields", self.text, start)
-        conversion = "d" if letters[0] == "l" else letters
-        if conversion == "s" and (zero or digits):
-            raise FeedFormatError("%s takes no width", self.text, start, f"%s{{{name}}}")
-        if conversion != "s" and field.conversion == "s":
-            raise FeedFormatError(
-                f"{name} is text, %{conversion} wants a number", self.text, start, f"%s{{{name}}}"
-            )
-        self.at = found.end()
-        return Slot(field, conversion, width, "0" if zero else " ")
-
-    def _spec_error(self, start: int) -> FeedFormatError:
-        found = _SPEC_START.match(self.text, start)
-        letters, brace = found.groups() if found is not None else ("", "")
-        if brace and letters in {"s", "d", "x", "ld", "lu", "llu", "lld"}:
-            return FeedFormatError("unclosed brace", self.text, start, "end the field with }")
-        if brace and letters:
-            return FeedFormatError(
-                f"unknown conversion %{letters}", self.text, start, "%s, %d or %x"
-            )
-        return FeedFormatError("lone %", self.text, start, "write %% for a percent sign")
+        case "slot":
+            return _slot(token, *token.group("zero", "width", "as", "name"))
+        case "escape":
+            return Literal(_ESCAPES[text[1]])
+        case "brace":
+            raise _error(token, f"unescaped {text}", f"write \\{text} for a brace")
+        case "wrong_escape":
+            following = token.string[token.end() :][:1]
+            reason = f"before {following!r}" if following else "at the end"
+            raise _error(token, f"backslash {reason}", r"write \\ for a backslash")
+        case "wrong_slot":
+            raise _wrong_slot(token)
+    misplaced = _MISPLACED.search(text)
+    if misplaced is not None:
+        reason = f"character U+{ord(misplaced[0]):04X} is not allowed in a line"
+        tip = r"leave it out; TAB is written \t"
+        raise _error(token, reason, tip, token.start() + misplaced.start())
+    return Literal(text)
 
 
-def _check_delimiter(text: str, parts: Sequence[Part], starts: Sequence[int]) -> None:
-    """Refuse a LEEF delimiter that no encoding keeps out of the values."""
-    static = [part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts]
-    line, at = "".join(static), 0
+def _slot(token: re.Match[str], zero: str, digits: str, letters: str, name: str) -> Slot:
+    field = catalogue().get(name)
+    if field is None:
+        near = nearest(name)
+        tip = None if near is None else f"%{catalogue()[near].conversion}{{{near}}}"
+        raise _error(token, f"unknown field {name!r}", tip, token.end() - 1 - len(name))
+    width = int(digits[:9] or 0)
+    if width > MAX_WIDTH:
+        raise _error(token, f"width {width} is over {MAX_WIDTH}")
+    conversion = "d" if letters[0] == "l" else letters
+    if conversion == "s" and (zero or digits):
+        raise _error(token, "%s takes no width", f"%s{{{name}}}")
+    if conversion != "s" and field.conversion == "s":
+        raise _error(token, f"{name} is text, %{conversion} wants a number", f"%s{{{name}}}")
+    return Slot(field, conversion, width, "0" if zero else " ")
+
+
+def _wrong_slot(token: re.Match[str]) -> FeedFormatError:
+    letters, opened = token.group("letters", "opened")
+    if opened and letters in {"s", "d", "x", "ld", "lu", "llu", "lld"}:
+        return _error(token, "unclosed brace", "end the field with }")
+    if opened and letters:
+        return _error(token, f"unknown conversion %{letters}", "%s, %d or %x")
+    return _error(token, "lone %", "write %% for a percent sign")
+
+
+def _check_delimiter(text: str, parts: Sequence[Part], offsets: Sequence[int]) -> None:
+    """Refuse a LEEF 2.0 delimiter that encoding as `%HH` does not keep out of the values.
+
+    `%` and the hexadecimal digits are part of `%HH`, and `=` separates keys from values.
+    """
+    line = "".join(part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts)
+    at = 0
     while (header := HEADER.search(line, at)) is not None:
         at = header.start() + 1
         unsafe = _UNSAFE_DELIMITER.match(line, header.end())
         if unsafe is not None and header["version"] == "2.0":
-            offsets = [
-                start + place
-                for start, piece in zip(starts, static, strict=True)
-                for place in range(len(piece))
-            ]
-            raise FeedFormatError(
-                f"values can't be kept free of the LEEF delimiter {unsafe[0]}",
-                text,
-                offsets[unsafe.start()],
-                "another, like ^, or x09 for TAB",
-            )
+            reason = f"values can't be kept free of the LEEF delimiter {unsafe[0]}"
+            tip = "another, like ^, or x09 for TAB"
+            raise FeedFormatError(reason, text, offsets[unsafe.start()], tip)
 
 
 def _merge(parts: list[Part]) -> list[Part]:
@@ -252,10 +211,6 @@ def _merge(parts: list[Part]) -> list[Part]:
             merged[-1] = Literal(merged[-1].text + part.text)
         else:
             merged.append(part)
-    last = merged[-1] if merged else None
-    if isinstance(last, Literal):
-        merged.pop()
-        rest = last.text.rstrip("\n")
-        if rest:
-            merged.append(Literal(rest))
+    if merged and isinstance(last := merged[-1], Literal):
+        merged[-1:] = [Literal(rest)] if (rest := last.text.rstrip("\n")) else []
     return merged

@@ -49,10 +49,9 @@ def parse(line: str) -> LeefEvent:
         if not piece:
             continue
         key, equals, value = piece.partition("=")
-        if not equals:
-            raise LeefError(f"no = in attribute {piece[:40]!r}")
-        if not key:
-            raise LeefError(f"no key before = in attribute {piece[:40]!r}")
+        if not key or not equals:
+            missing = "key before =" if equals else "="
+            raise LeefError(f"no {missing} in attribute {piece[:40]!r}")
         if key in attributes:
             raise LeefError(f"key {key[:40]!r} comes twice")
         attributes[key] = value
@@ -65,7 +64,7 @@ def split_body(line: str, header: re.Match[str]) -> tuple[str, str]:
     body = line[header.end() :]
     if header["version"] == "2.0":
         delimiter, pipe, rest = body.partition("|")
-        # QRadar takes a 2.0 header without a delimiter field for TAB.
+        # QRadar reads a 2.0 header without a delimiter field as one with TAB.
         if pipe and "=" not in delimiter:
             return leef_delimiter(delimiter), rest
     return "\t", body

@@ -58,80 +58,56 @@ class Pipeline:
         kept = settings.filter or Filter(frozenset())
         wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
         access = field_access(wanted, source.available)
-        fields = Fields(
-            access,
-            derivers(
-                access,
-                escape_characters=settings.escape_characters,
-                obfuscation_key=settings.obfuscation_key,
-            ),
-        )
+        escaped = settings.escape_characters
+        fields = Fields(access, derivers(access, escaped, settings.obfuscation_key))
         plan = render_plan(
             settings.format,
             access,
             source.time_key,
-            escape_characters=settings.escape_characters,
+            escape_characters=escaped,
             protect_separators=settings.protect_separators,
         )
-        self._reader = source.reader(access.attributes, settings.max_record_bytes)
-        self.renderer = Renderer(
-            plan,
-            fields,
-            zone=settings.zone,
-            source_zone=settings.source_zone,
-            name=settings.format.name,
-        )
-        self._passes: Callable[[Any], bool] | None = None
-        if not kept.passes_all:
-            self._passes = compile_predicate(kept.predicate, fields.expression, fields.names)
+        self.decode = source.reader(access.attributes, settings.max_record_bytes)
+        """Returns the records of a batch, unfiltered."""
+        zones = settings.source_zone, settings.zone
+        self.renderer = Renderer(plan, fields, zones, settings.format.name)
+        passes = compile_predicate(kept.predicate, fields.expression, fields.names)
+        self._passes = None if kept.passes_all else passes
         self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
-
-    def decode(self, data: bytes) -> Decoded:
-        """Return the records of a batch, unfiltered."""
-        return self._reader.read(data)
 
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
-        decoded = self._reader.read(data)
-        records, suspects, filtered = decoded.records, decoded.suspects, 0
+        decoded = self.decode(data)
+        records, suspects, bad = decoded.records, decoded.suspects, decoded.bad
+        places: Sequence[int] = range(len(records))
         if self._passes is not None:
-            records, suspects, filtered = _filtered(decoded, self._passes)
+            places = list(compress(places, map(self._passes, records)))
+            records = [records[place] for place in places]
+            if suspects:
+                suspicious = set(suspects)
+                suspects = [index for index, place in enumerate(places) if place in suspicious]
         lines, unrendered = self.renderer.render(records, suspects)
-        bad = decoded.bad
         if unrendered:
-            bad = bad + _bad_records(data, decoded, records, unrendered)
+            bad = [*bad, *_bad_records(data, decoded, places, unrendered)]
             bad.sort(key=lambda record: record.line)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, filtered, bad)
+        return Rendered(lines, records, len(decoded.records) - len(places), bad)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""
         return [self._order_key(record) for record in records]
 
 
-def _filtered(decoded: Decoded, passes: Callable[[Any], bool]) -> tuple[list[Any], list[int], int]:
-    """Return the records that pass, the suspects among them, and how many did not pass."""
-    passed = [passes(record) for record in decoded.records]
-    records = list(compress(decoded.records, passed))
-    suspects = []
-    if decoded.suspects:
-        suspicious = set(decoded.suspects)
-        kept = compress(range(len(passed)), passed)
-        suspects = [place for place, index in enumerate(kept) if index in suspicious]
-    return records, suspects, len(passed) - len(records)
-
-
 def _bad_records(
-    data: bytes, decoded: Decoded, records: Sequence[Any], unrendered: Sequence[Unrendered]
+    data: bytes, decoded: Decoded, places: Sequence[int], unrendered: Sequence[Unrendered]
 ) -> list[BadRecord]:
     """Find the lines that records which could not be rendered came from."""
     lines = split_lines(data)
-    order_of = {id(record): order for order, record in enumerate(decoded.records)}
     found = []
     for record in unrendered:
-        order = order_of[id(records[record.index])]
-        line = decoded.line_of[order] if decoded.line_of else order
+        place = places[record.index]
+        line = decoded.line_of[place] if decoded.line_of else place
         offset, text = lines[line]
         found.append(BadRecord(line, offset, record.reason, text))
     return found

@@ -19,7 +19,7 @@ To run a plan over a batch:
    `times.resolve`; if that fails, the record has no line and is set apart with the reason.
 4. Join the texts of the pieces. Values of `e*` fields are encoded first (`values.encoder`).
 5. If any check fires, or if the reader has seen control characters in the record, throw the line
-   away and build it again, looking at every character of every value as `ValuePiece` says.
+   away and build it again, checking every character of every value as `ValuePiece` says.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,9 @@ from dataclasses import dataclass
 
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
+
+UNSTATED = -1
+"""Default of a number that can be derived; sizes and ids are never negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,6 @@ class Attribute:
     name: str
     number: bool
     default: str | int | None
-
-
-UNSTATED = -1
-"""Default of a number that can be derived; sizes and ids are never negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class TimeFields:
 
 
 TimeKey = TimeCells | TimeFields
-"""Where a record states its time. Its attributes hold text or a number, `None` if it has none.
+"""Where a record states its time. Its attributes hold text or a number, `None` for what it lacks.
 
 Records with equal keys print equal times, so that a distinct time is worked out once.
 """
@@ -148,6 +147,11 @@ class ValuePiece:
     value: Value
     guard: str
     closes: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the field."""
+        return self.slot.field.name
 
     @property
     def variable_text(self) -> bool:
@@ -188,7 +192,7 @@ class BackslashBefore:
 
 
 Check = ValueHolds | LineHolds | BackslashBefore
-"""What is looked at in a finished line. One that fires sends its record to the reference.
+"""What is checked in a finished line. A check that fires sends its record to the reference.
 
 Checks may fire for a line that is in order, never the other way round.
 """

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from formats.fields import TIME_FIELDS, Derivation, Field, How, catalogue
+from formats.fields import TIME_FIELDS, Field, How, catalogue
 from formats.plan import (
     UNSTATED,
     Attribute,
@@ -27,14 +27,8 @@ from formats.values import Remembered, clean, encoder, from_base64, obfuscator, 
 
 _TOTAL, _SUMMANDS = "totalsize", ("reqsize", "respsize")
 
-_VALUES_ONLY = frozenset({"unbase64", "unbase64-encode", "path"})
-"""Derivations that would make something else of the placeholder `None` (it is valid base64)."""
-
-_UNCHANGED = frozenset({"same", "unbase64"})
-"""Derivations whose text comes out as it went in, or out of base64: it may hold anything."""
-
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What is decoded at once; a larger number is looked at alone, see `formats.reading.number`."""
+"""What is decoded at once; a larger number is read alone, see `formats.reading.number`."""
 
 
 def struct_of(
@@ -107,16 +101,14 @@ Deriver = Callable[[Any], str | int]
 """The slow way from a record to a field: own value, then each derivation, then placeholder."""
 
 
-def derivers(
-    access: FieldAccess, *, escape_characters: str = "", obfuscation_key: bytes = b""
-) -> dict[str, Deriver]:
+def derivers(access: FieldAccess, escape_characters: str, key: bytes) -> dict[str, Deriver]:
     """Return the functions that work out the `Derived` values of a pipeline, by field.
 
-    `escape_characters` are encoded beyond what `e*` fields always encode.
+    `escape_characters` are encoded in `e*` fields beyond what always is; `key` is for `o*` fields.
     """
-    steps = _steps(escape_characters, obfuscation_key)
+    steps = _steps(escape_characters, key)
     return {
-        field: _deriver(value, steps)
+        field: _deriver(value, [(way.source, steps[way.how]) for way in value.derivations])
         for field, value in access.values.items()
         if isinstance(value, Derived)
     }
@@ -126,48 +118,38 @@ Step = Callable[[str], str | None]
 
 
 def _steps(escape_characters: str, obfuscation_key: bytes) -> Mapping[How, Step]:
-    """Return what each way of derivation does with the source's text; `None` when it fails."""
+    """Return what each way of derivation does with the source's text; `None` when it fails.
+
+    The placeholder `None` is valid base64, and would pass for a URL. Text that comes out as it went
+    in, or out of base64, may hold anything.
+    """
     encode = Remembered(encoder(escape_characters)).__getitem__
 
-    def decode_and_encode(text: str) -> str | None:
-        plain = from_base64(text)
-        return None if plain is None else encode(plain)
+    def decoded(text: str) -> str | None:
+        return None if text == "None" else from_base64(text)
 
     return {
-        "same": str,
+        "same": clean,
         "encode": encode,
-        "unbase64": from_base64,
-        "unbase64-encode": decode_and_encode,
+        "unbase64": lambda text: (plain := decoded(text)) and clean(plain),
+        "unbase64-encode": lambda text: (plain := decoded(text)) and encode(plain),
         "base64": to_base64,
         "obfuscate": obfuscator(obfuscation_key),
-        "path": lambda url: encode(url_path(url)),
+        "path": lambda url: None if url == "None" else encode(url_path(url)),
     }
 
 
-def _deriver(value: Derived, steps: Mapping[How, Step]) -> Deriver:
+def _deriver(value: Derived, ways: Sequence[tuple[str, Step]]) -> Deriver:
     own, number = value.own, isinstance(value.placeholder, int)
-    ways = [
-        (way.source, _step(way, steps), clean if way.how in _UNCHANGED else str)
-        for way in value.derivations
-    ]
 
     def derive(record: Any) -> str | int:  # noqa: ANN401 - a struct made at run time
-        if own is not None and not number:
-            text = getattr(record, own)
-            if text is not None:
-                return str(text)
-        for source, step, finish in ways:
+        if own is not None and not number and (text := getattr(record, own)) is not None:
+            return str(text)
+        for source, step in ways:
             text = getattr(record, source)
             derived = None if text is None else step(str(text))
             if derived is not None:
-                return int(derived) if number else finish(derived)
+                return int(derived) if number else derived
         return value.placeholder
 
     return derive
-
-
-def _step(way: Derivation, steps: Mapping[How, Step]) -> Step:
-    step = steps[way.how]
-    if way.how in _VALUES_ONLY:
-        return lambda text: None if text == "None" else step(text)
-    return step

@@ -12,10 +12,10 @@ it is the structure: the pipe of a header, the quote of CSV.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -24,15 +24,17 @@ from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
 from formats.leef import HEADER, leef_delimiter
 
-# One character of a supplementary private use area stands for each slot while the static text
-# is taken apart with ordinary string functions.
-_FIRST_MARK = 0xF0000
-_MARKS = "[\U000f0000-\U000ffffd]"
+# One private character stands for each slot while the static text is taken apart with ordinary
+# string functions; those of time fields are of another plane.
+_FIRST_MARK, _FIRST_TIME_MARK = 0xF0000, 0x100000
+_MARK = "[\U000f0000-\U0010fffd]"
+_TIME_MARK = "[\U00100000-\U0010fffd]"
+_STATIC = "[^\U000f0000-\U0010fffd]+"
+_CELL = rf"{_TIME_MARK}(?:[ :,./T\-]+{_TIME_MARK})*|{_MARK}"
+"""A field, or time fields that nothing but glue stands between."""
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
-# QRadar takes a 2.0 header without a delimiter field for TAB.
-_DELIMITER = re.compile(r"(?P<delimiter>[^|=\U000f0000-\U000ffffd]{1,6})\|")
+_DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]{1,6})\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
-_TIME_GLUE = re.compile(r"[ :,./T\-]*")
 
 SYSLOG, EVENT_ID = "#syslog", "#event_id"
 """Keys of the two cells of a LEEF line that are no attributes."""
@@ -50,14 +52,15 @@ class LineKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value place: an attribute with its `key`, a column or piece with its `position`, or a
-    string in a JSON object with the `path` of keys that leads to it.
+    """One value place of a line, or static text beside value places.
+
+    `key` is that of an attribute; a column or a piece without a key has `#` and its number, from 0.
+    A string in a JSON object has the `path` of keys that leads to it.
     """
 
     parts: tuple[Part, ...]
     key: str = ""
     path: tuple[str, ...] = ()
-    position: int = -1
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -70,10 +73,10 @@ class Cell:
         return frozenset(slot.field.name for slot in self.slots)
 
     @property
-    def single(self) -> Slot | None:
-        """The slot, when the cell is nothing but one slot."""
+    def is_text(self) -> bool:
+        """Whether the text of the cell is that of its one field, so that nothing needs matching."""
         first = self.parts[0] if len(self.parts) == 1 else None
-        return first if isinstance(first, Slot) else None
+        return isinstance(first, Slot) and first.conversion != "x"
 
     @property
     def is_time(self) -> bool:
@@ -107,17 +110,13 @@ def structure_of(feed_format: FeedFormat) -> Structure:
     header = HEADER.search(text)
     if header is not None:
         return _leef(template, header)
-    if text.lstrip().startswith("{"):
-        structure = _json(template)
-        if structure is not None:
-            return structure
+    if text.lstrip().startswith("{") and (structure := _json(template)) is not None:
+        return structure
+    quoted = re.fullmatch(rf'"{_MARK}"(,"{_MARK}")*', text) is not None
+    if quoted or re.fullmatch(rf"{_MARK}(,{_MARK})+", text):
+        return _separated(template, '","' if quoted else ",", quoted=quoted)
     separator = "" if _CEF.search(text) else "\t" if "\t" in text else _keyed_separator(template)
-    if separator:
-        return _separated(template, separator)
-    quoted = re.fullmatch(rf'"{_MARKS}"(,"{_MARKS}")*', text) is not None
-    if quoted or re.fullmatch(rf"{_MARKS}(,{_MARKS})+", text):
-        return _csv(template, quoted=quoted)
-    return _sequence(template)
+    return _separated(template, separator) if separator else _sequence(template)
 
 
 class _Template:
@@ -125,35 +124,30 @@ class _Template:
 
     def __init__(self, feed_format: FeedFormat) -> None:
         self.slots = feed_format.slots
-        pieces, index = [], 0
-        for part in feed_format.parts:
-            if isinstance(part, Slot):
-                pieces.append(chr(_FIRST_MARK + index))
-                index += 1
-            else:
-                pieces.append(part.text)
-        self.text = "".join(pieces)
+        marks = (
+            chr(number + (_FIRST_TIME_MARK if slot.field.name in TIME_FIELDS else _FIRST_MARK))
+            for number, slot in enumerate(self.slots)
+        )
+        self.text = "".join(
+            part.text if isinstance(part, Literal) else next(marks) for part in feed_format.parts
+        )
 
     def parts(self, piece: str) -> tuple[Part, ...]:
         """Turn a piece of the text back into literals and slots."""
         return tuple(
-            self.slots[ord(token) - _FIRST_MARK] if ord(token[0]) >= _FIRST_MARK else Literal(token)
-            for token in re.findall(f"{_MARKS}|[^\U000f0000-\U000ffffd]+", piece)
+            self.slots[_numbers(token)[0]] if re.match(_MARK, token) else Literal(token)
+            for token in re.findall(f"{_MARK}|{_STATIC}", piece)
         )
-
-    @staticmethod
-    def indices(piece: str) -> list[int]:
-        """Return the numbers of the slots in a piece."""
-        return [ord(mark) - _FIRST_MARK for mark in re.findall(_MARKS, piece)]
 
     def before(self, following: str, start: int = 0, end: int | None = None) -> frozenset[int]:
         """Return the slots directly before the text `following`, or the end of the piece."""
-        piece = self.text[start:end]
-        found = re.finditer(rf"({_MARKS})(?={re.escape(following)}|\Z)", piece)
-        return frozenset(ord(match[1]) - _FIRST_MARK for match in found)
+        found = re.findall(rf"({_MARK})(?={re.escape(following)}|\Z)", self.text[start:end])
+        return frozenset(_numbers("".join(found)))
 
-    def same_guard(self, guard: str) -> tuple[str, ...]:
-        return (guard,) * len(self.slots)
+
+def _numbers(piece: str) -> list[int]:
+    """Return the numbers of the slots in a piece."""
+    return [ord(mark) & 0xFFFF for mark in re.findall(_MARK, piece)]
 
 
 def _leef(template: _Template, header: re.Match[str]) -> Structure:
@@ -161,87 +155,60 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
     named = _DELIMITER.match(text, header.end()) if header["version"] == "2.0" else None
     separator = leef_delimiter(named["delimiter"] if named is not None else "")
     end = named.end() if named is not None else header.end()
-    in_header = frozenset(template.indices(text[:end]))
+    in_header = frozenset(_numbers(text[:end]))
     cells = [
-        Cell(template.parts(text[: header.start()]), key=SYSLOG),
-        Cell(template.parts(header["event_id"]), key=EVENT_ID),
+        Cell(template.parts(text[: header.start()]), SYSLOG),
+        Cell(template.parts(header["event_id"]), EVENT_ID),
     ]
-    body = text[end:]
-    for piece in body.split(separator):
+    for piece in text[end:].split(separator):
         key, _, value = piece.partition("=")
-        cells.append(Cell(template.parts(value), key=key))
+        cells.append(Cell(template.parts(value), key))
+    filled = tuple(cell for cell in cells if cell.slots)
     closing = template.before("|", end=end) | template.before(separator, end)
     guard = "" if separator == "\t" else separator
     guards = tuple("|" if index in in_header else guard for index in range(len(template.slots)))
-    return Structure(
-        LineKind.LEEF,
-        tuple(cell for cell in cells if cell.slots),
-        guards,
-        separator,
-        closing=closing,
-    )
+    return Structure(LineKind.LEEF, filled, guards, separator, closing=closing)
 
 
 def _json(template: _Template) -> Structure | None:
-    pieces = []
-    quoted = False
-    for piece in re.findall(rf'\\.|"|{_MARKS}|[^\\"\U000f0000-\U000ffffd]+', template.text):
-        if piece == '"':
-            quoted = not quoted
-        bare_slot = not quoted and ord(piece[0]) >= _FIRST_MARK
-        pieces.append(f'"{piece}"' if bare_slot else piece)
+    def quote(found: re.Match[str]) -> str:
+        return found[0] if found[0].startswith('"') else f'"{found[0]}"'
+
     try:
-        tree = msgspec.json.decode("".join(pieces))
+        tree = msgspec.json.decode(re.sub(rf'"(?:\\.|[^"\\])*"|{_MARK}', quote, template.text))
     except msgspec.DecodeError:
         return None
-    cells: list[Cell] = []
-    _walk(tree, (), cells, template)
-    return Structure(LineKind.JSON, tuple(cells), template.same_guard('"\\'), quoted=True)
+    cells = tuple(_json_cells(tree, (), template))
+    return Structure(LineKind.JSON, cells, ('"\\',) * len(template.slots), quoted=True)
 
 
-def _walk(tree: Any, path: tuple[str, ...], cells: list[Cell], template: _Template) -> None:  # noqa: ANN401 - any JSON
+def _json_cells(tree: Any, path: tuple[str, ...], template: _Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
     if isinstance(tree, dict):
         for key, value in tree.items():
-            _walk(value, (*path, key), cells, template)
-    elif isinstance(tree, str) and template.indices(tree):
-        cells.append(Cell(template.parts(tree), key=path[-1], path=path))
+            yield from _json_cells(value, (*path, key), template)
+    elif isinstance(tree, str) and re.search(_MARK, tree):
+        yield Cell(template.parts(tree), path=path)
 
 
-def _separated(template: _Template, separator: str) -> Structure:
-    """Take apart a TAB-separated or key=value format."""
-    pieces = template.text.split(separator)
+def _separated(template: _Template, separator: str, *, quoted: bool = False) -> Structure:
+    """Take apart a CSV, TAB-separated or key=value format."""
+    pieces = (template.text.strip('"') if quoted else template.text).split(separator)
     keyed = sum(_KEY.match(piece) is not None for piece in pieces) * 2 > len(pieces)
     cells = []
     for position, piece in enumerate(pieces):
         found = _KEY.match(piece) if keyed else None
         value = piece if found is None else piece[found.end() :]
-        key = "" if found is None else found[1]
-        cells.append(Cell(template.parts(value), key=key, position=position))
-    return Structure(
-        LineKind.KEYED if keyed else LineKind.COLUMNS,
-        tuple(cell for cell in cells if cell.slots or not keyed),
-        template.same_guard("" if separator == "\t" else separator[0]),
-        separator,
-    )
-
-
-def _csv(template: _Template, *, quoted: bool) -> Structure:
-    separator = '","' if quoted else ","
-    pieces = template.text.strip('"').split(separator)
-    cells = [Cell(template.parts(piece), position=place) for place, piece in enumerate(pieces)]
-    guards = template.same_guard('"' if quoted else ",")
-    return Structure(LineKind.COLUMNS, tuple(cells), guards, separator, quoted=quoted)
+        key = f"#{position}" if found is None else found[1]
+        cells.append(Cell(template.parts(value), key))
+    kind = LineKind.KEYED if keyed else LineKind.COLUMNS
+    kept = tuple(cell for cell in cells if cell.slots or not keyed)
+    guards = ("" if separator == "\t" else separator[0],) * len(template.slots)
+    return Structure(kind, kept, guards, separator, quoted=quoted)
 
 
 def _between(template: _Template) -> list[str]:
     """Return the static texts between slots, those inside a time left out."""
-    texts = re.split(_MARKS, template.text)[1:-1]
-    in_time = [slot.field.name in TIME_FIELDS for slot in template.slots]
-    return [
-        text
-        for text, inside in zip(texts, map(all, pairwise(in_time)), strict=True)
-        if text and not (inside and _TIME_GLUE.fullmatch(text))
-    ]
+    return list(filter(None, re.split(_CELL, template.text)[1:-1]))
 
 
 def _keyed_separator(template: _Template) -> str:
@@ -253,15 +220,15 @@ def _keyed_separator(template: _Template) -> str:
 
 
 def _sequence(template: _Template) -> Structure:
-    cells, readable = _sequence_cells(template)
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
+    pieces = re.findall(f"{_CELL}|{_STATIC}", template.text)
     return Structure(
         LineKind.SEQUENCE,
-        cells,
+        tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces)),
         _sequence_guards(template, end),
         closing=template.before("|", end=end),
-        readable=readable,
+        readable=re.search(_MARK * 2, template.text) is None,
     )
 
 
@@ -275,11 +242,10 @@ def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
     firsts = {text[0] for text in between}
     common = firsts.pop() if len(firsts) == 1 else ""
     pairs = header_end or (any("=" in text for text in between) and common in {" ", ""})
-    header = template.indices(template.text[:header_end])
+    header = _numbers(template.text[:header_end])
     guards = []
-    for index, (slot, after) in enumerate(
-        zip(template.slots, re.split(_MARKS, template.text)[1:], strict=True)
-    ):
+    texts = re.split(_MARK, template.text)
+    for index, (slot, after) in enumerate(zip(template.slots, texts[1:], strict=True)):
         if index in header:
             guards.append("|")
         elif pairs:
@@ -289,34 +255,3 @@ def _sequence_guards(template: _Template, header_end: int) -> tuple[str, ...]:
             guard = "" if first.isalnum() or first.isspace() else first
             guards.append('"\\' if guard == '"' else guard)
     return tuple(guards)
-
-
-def _sequence_cells(template: _Template) -> tuple[tuple[Cell, ...], bool]:
-    """Return static texts and cells in turn; time fields that only glue parts make one cell."""
-    runs: list[list[Part]] = []
-    readable = True
-    for part in template.parts(template.text):
-        last = runs[-1] if runs else None
-        if isinstance(part, Literal) or last is None:
-            runs.append([part])
-        elif _extends_time(runs, part):
-            glue = runs.pop()
-            runs[-1] += [*glue, part]
-        else:
-            readable = readable and isinstance(last[0], Literal) and len(last) == 1
-            runs.append([part])
-    return tuple(Cell(tuple(run)) for run in runs), readable
-
-
-def _extends_time(runs: list[list[Part]], part: Slot) -> bool:
-    if len(runs) < 2 or part.field.name not in TIME_FIELDS:  # noqa: PLR2004 - a run and its glue
-        return False
-    glue, before = runs[-1], runs[-2]
-    ends = before[-1]
-    return (
-        len(glue) == 1
-        and isinstance(glue[0], Literal)
-        and _TIME_GLUE.fullmatch(glue[0].text) is not None
-        and isinstance(ends, Slot)
-        and ends.field.name in TIME_FIELDS
-    )

@@ -6,13 +6,12 @@ Weekdays are ignored: real records carry wrong ones. A distinct second is worked
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from formats.errors import ZoneError
-from formats.values import Remembered
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -27,23 +26,16 @@ ABSENT = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
 
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
-_PATTERNS = (
-    re.compile(
-        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) {_CLOCK}"
-        r" (?P<yy>\d{4})(?: (?P<tz>\S+))?",
-        re.ASCII,
-    ),
-    re.compile(
-        rf"(?P<yy>\d{{4}})[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK}"
-        r" ?(?P<tz>\S+)?",
-        re.ASCII,
-    ),
-    re.compile(
-        rf"(?:[A-Za-z]{{3}},? +)?(?P<mon>[A-Za-z]{{3}}) +(?P<dd>\d{{1,2}}) (?P<yy>\d{{4}})"
-        rf" {_CLOCK}(?: (?P<tz>\S+))?",
-        re.ASCII,
-    ),
-)
+_DAY = r"(?:[A-Za-z]{3},? +)?(?P<mon>[A-Za-z]{3}) +(?P<dd>\d{1,2})"
+_YEAR, _TZ = r"(?P<yy>\d{4})", r"(?P<tz>\S+)"
+_PATTERNS = [
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        rf"{_DAY} {_CLOCK} {_YEAR}(?: {_TZ})?",
+        rf"{_YEAR}[-/](?P<mth>\d{{1,2}})[-/](?P<dd>\d{{1,2}})[T ]+{_CLOCK} ?{_TZ}?",
+        rf"{_DAY} {_YEAR} {_CLOCK}(?: {_TZ})?",
+    )
+]
 _EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})", re.ASCII)
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +49,7 @@ _ABBREVIATIONS = {
 }  # fmt: skip
 
 _MAX_CHARS = 80
-"""No statement of a time is longer; a bound keeps what `TimeTable` remembers small."""
+"""No statement of a time is longer; a bound keeps what renderers remember small."""
 
 
 class BadTime(ValueError):  # noqa: N818 - its text is the reason of a reject
@@ -118,9 +110,8 @@ def zone_text(moment: datetime) -> str:
 def parts_of(moment: datetime) -> dict[str, str | int]:
     """Return all twelve time fields of an aware moment, in the moment's own zone."""
     mon, day = MONTHS[moment.month - 1], DAYS[moment.weekday()]
-    clock = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
     return {
-        "time": f"{day} {mon} {moment.day:2d} {clock} {moment.year:04d}",
+        "time": f"{day} {mon} {moment.day:2d} {moment:%H:%M:%S} {moment.year:04d}",
         "yy": moment.year,
         "yyyy": moment.year,
         "mon": mon,
@@ -141,21 +132,18 @@ def parse_text(text: str, default: tzinfo) -> datetime:
     Raises `BadTime`.
     """
     text = text.strip()
-    found = _EPOCH.fullmatch(text)
-    if found is not None:
-        return _from_epoch(int(found[1]) if found[1] else int(found[2]) // 1000)
+    epoch = _EPOCH.fullmatch(text)
+    if epoch is not None:
+        seconds = int(epoch[1] or epoch[2][:-3])
+        try:
+            return _EPOCH_START + timedelta(seconds=seconds)
+        except OverflowError:
+            raise BadTime(f"epoch time {seconds} is out of range") from None
     for pattern in _PATTERNS:
         found = pattern.fullmatch(text)
         if found is not None:
             return _assemble(found.groupdict(), default)
     raise BadTime(f"time {text[:60]!r} is in no known form")
-
-
-def _from_epoch(seconds: int) -> datetime:
-    try:
-        return _EPOCH_START + timedelta(seconds=seconds)
-    except OverflowError:
-        raise BadTime(f"epoch time {seconds} is out of range") from None
 
 
 def _assemble(stated: Stated, default: tzinfo) -> datetime:
@@ -196,9 +184,6 @@ def _number(stated: Stated, name: str) -> int:
     return 59 if name == "ss" and number == 60 else number  # noqa: PLR2004 - a leap second
 
 
-_DATE = frozenset({"dd", "hh", "mm", "ss"})
-
-
 def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
     """Return the parts of the time that a record states, shifted from zone `source` to `target`.
 
@@ -219,7 +204,7 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         moment = parse_text(str(known.get("time", known.get("datetime"))), default)
     elif known.keys() & {"yy", "yyyy"}:
         moment = _assemble(known, source)
-    elif known.keys() >= _DATE and known.keys() & {"mon", "mth"}:
+    elif known.keys() >= {"dd", "hh", "mm", "ss"} and known.keys() & {"mon", "mth"}:
         # 2000 is a leap year, so that 29 February passes.
         parts = parts_of(_assemble({**known, "yy": 2000, "tz": None}, source))
         return {name: parts[name] for name in ("mon", "mth", "dd", "hh", "mm", "ss")}
@@ -229,12 +214,3 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         return parts_of(moment.astimezone(target))
     except (OverflowError, ValueError):
         raise BadTime("time is out of range") from None
-
-
-class TimeTable(Remembered[Hashable, tuple[str, ...]]):
-    """What a format prints for each distinct time of the records, by time key.
-
-    `table[key]` returns the texts, or raises `BadTime`, which is not remembered.
-    """
-
-    MAX_ENTRIES = 20_000

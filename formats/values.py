@@ -66,20 +66,21 @@ class Remembered(dict[Key, Answer]):
     """The answers of a function, worked out once for each key: `remembered[key]`.
 
     User agents, departments and the like come again and again. Bounded, so that hostile values
-    cannot fill the memory: a full table starts anew, and long texts are not kept.
+    cannot fill the memory: a full table is emptied, and texts over `max_chars` are not kept.
     """
 
-    MAX_ENTRIES = 4096
-    MAX_CHARS = 512
-
-    def __init__(self, function: Callable[[Key], Answer]) -> None:
+    def __init__(
+        self, function: Callable[[Key], Answer], max_entries: int = 4096, max_chars: int = 512
+    ) -> None:
         super().__init__()
         self._function = function
+        self._max_entries = max_entries
+        self._max_chars = max_chars
 
     def __missing__(self, key: Key) -> Answer:
         answer = self._function(key)
-        if not isinstance(key, str) or len(key) <= self.MAX_CHARS:
-            if len(self) >= self.MAX_ENTRIES:
+        if not isinstance(key, str) or len(key) <= self._max_chars:
+            if len(self) >= self._max_entries:
                 self.clear()
             self[key] = answer
         return answer

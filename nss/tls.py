@@ -6,6 +6,8 @@ from pathlib import Path
 from nss import wording
 from nss.errors import SinkError, SourceError
 
+_TIP = "run nss check: it says what is wrong with each file"
+
 
 def client_context(
     ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
@@ -15,11 +17,12 @@ def client_context(
     `ca` holds the authorities, those of the system if `None`; `certificate` and `key` are what is
     shown to a peer that asks. All are PEM. Raises `SinkError` when a file can't be used.
     """
-    tip = "run nss check: it says what is wrong with each file"
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
     except OSError as error:  # ssl.SSLError is one
-        raise SinkError(f"using authorities failed: {error_text(error)} ({ca})", tip=tip) from error
+        raise SinkError(
+            f"using authorities failed: {error_text(error)} ({ca})", tip=_TIP
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     if certificate is not None:
@@ -27,10 +30,8 @@ def client_context(
             # Without an empty password OpenSSL would ask for a password at the terminal.
             context.load_cert_chain(certificate, key, password="")
         except OSError as error:
-            where = f"{certificate}, {key}"
-            raise SinkError(
-                f"using a certificate failed: {error_text(error)} ({where})", tip=tip
-            ) from error
+            reason = f"{error_text(error)} ({certificate}, {key})"
+            raise SinkError(f"using a certificate failed: {reason}", tip=_TIP) from error
     return context
 
 
@@ -57,10 +58,8 @@ def server_context(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
         context.load_cert_chain(certificate, key)
     except OSError as error:  # ssl.SSLError is one
-        raise SourceError(
-            f"source {name}: TLS can't be set up: {error_text(error)}",
-            tip="run nss check: it says what is wrong with each file",
-        ) from None
+        reason = error_text(error)
+        raise SourceError(f"source {name}: TLS can't be set up: {reason}", tip=_TIP) from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

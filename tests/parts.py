@@ -21,7 +21,7 @@ from nss.config.sources import (
 from nss.config.values import Address
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
 from nss.sinks.file import FileSink
-from nss.sinks.syslog.failover import Environment
+from nss.sinks.syslog.sink import Environment
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.sources.file.source import FileSource
@@ -33,7 +33,7 @@ from nss.spool.durable.spool import DurableSpool
 from nss.spool.memory import MemorySpool
 
 if TYPE_CHECKING:
-    from nss.sinks.cloud_discovery.sink import Session
+    from nss.mcas.session import McasSession
 
 S = TypeVar("S")
 
@@ -106,8 +106,8 @@ def cloud_discovery_sink(
 ) -> CloudDiscoverySink:
     """Return the sink of a feed called `mcas`."""
     settings, seams = section(CloudDiscoverySinkConfig, options)
-    way = cast("Session", session)
-    return CloudDiscoverySink("mcas", settings, McasConfig(), way, state_directory, **seams)
+    mcas = cast("McasSession", session)
+    return CloudDiscoverySink("mcas", settings, McasConfig(), mcas, state_directory, **seams)
 
 
 def _with_environment(seams: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, service_of
-from cli.lifecycle import systemd
-from cli.lifecycle.systemd import Unit, unit_of_machine
+from cli.asking import harmless, status_if_running
+from cli.lifecycle.systemd import Unit, UnitNotStarted, unit_of_machine
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
-from nss.config.load import ServiceConfig
+from nss.config.model import ServiceConfig
 from nss.errors import NssError, ServiceError, UsageError
 from nss.setup.sections import read_sections
 
@@ -149,30 +148,26 @@ def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -
     """Start the service; return its process. A service that ended instead lends its exit code."""
     try:
         if unit:
-            return unit.restart() if verb == "restart" else unit.start()
+            return unit.begin(verb)
         background = background_of(config)
         pid = background.start()
-    except (systemd.NotStarted, NotStarted) as error:
-        typer.echo(f"nss: {_harmless_lines(str(error))}", err=True)
+    except (UnitNotStarted, NotStarted) as error:
+        lines = "\n".join(map(harmless, str(error).splitlines()))
+        typer.echo(f"nss: {lines}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
 
 
 def _refuse_foreign(config: Path, command: str) -> None:
     """Raise `ForeignService` when somebody else's process has the control socket."""
-    try:
-        with service_of(config) as client:
-            pid = client.status().pid
-    except NssError:
+    status = status_if_running(config)
+    if status is None:
         return
+    pid = status.pid
     raise ForeignService(
         f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
         tip=f"end it where it was started, or: kill -TERM {pid}",
     )
-
-
-def _harmless_lines(text: str) -> str:
-    return "\n".join(map(harmless, text.splitlines()))
 
 
 def _report(facts: Facts, sentence: str, as_json: bool) -> None:  # noqa: FBT001 - passed on

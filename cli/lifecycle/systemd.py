@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cli.asking import harmless
 from nss.errors import ServiceError
@@ -13,7 +14,7 @@ UNIT = "nss-streamer.service"
 BOOTED = Path("/run/systemd/system")
 """There exactly when systemd runs the machine (sd_booted(3))."""
 
-_TOLD_LINES = 20
+_SHOWN_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,52 +30,45 @@ class Unit:
         running = facts.get("ActiveState") in {"active", "reloading"}
         return int(pid) if running and pid.isdecimal() and pid != "0" else None
 
-    def start(self) -> int | None:
-        """Start it; returns when it is ready."""
-        return self._begin("start")
-
-    def restart(self) -> int | None:
-        """Stop and start it; returns when it is ready."""
-        return self._begin("restart")
-
-    def stop(self) -> None:
-        """Stop it; what is pending is delivered first."""
-        self._obeyed("stop", UNIT)
-
-    def enable(self, *, wanted: bool) -> None:
-        """Have it start with the machine, or no longer."""
-        self._obeyed("enable" if wanted else "disable", UNIT, ours="-autostart")
-
-    def _begin(self, verb: str) -> int | None:
+    def begin(self, verb: Literal["start", "restart"]) -> int | None:
+        """Start it, after a stop or not; returns its process when it is ready."""
         self._run("reset-failed", UNIT)  # the limit on restarts is for those without a person
         ran = self._run(verb, UNIT)
         if ran.returncode:
             facts = self._facts("ExecMainPID", "ExecMainStatus", "InvocationID")
-            raise NotStarted(
-                f"{verb}: systemd refuses: {_first(ran)}{_said(facts)}",
+            raise UnitNotStarted(
+                f"{verb}: systemd refuses: {_first(ran)}{_last_lines(facts)}",
                 tip=f"sudo nss check; journalctl -u {UNIT}",
                 code=int(facts.get("ExecMainStatus", "0")) or ServiceError.exit_code,
             )
         return self.pid()
 
+    def stop(self) -> None:
+        """Stop it; what is pending is delivered first."""
+        self._obey("stop")
+
+    def enable(self, *, wanted: bool) -> None:
+        """Have it start with the machine, or no longer."""
+        self._obey("enable" if wanted else "disable", ours="-autostart")
+
     def _facts(self, *names: str) -> dict[str, str]:
         shown = self._run("show", f"--property={','.join(names)}", UNIT).stdout
         return dict(line.partition("=")[::2] for line in shown.splitlines())
 
-    def _obeyed(self, *command: str, ours: str = "") -> None:
-        """Run a command; `ours` is what our own name for it adds."""
-        ran = self._run(*command)
+    def _obey(self, verb: str, *, ours: str = "") -> None:
+        """Run a command on the unit; `ours` is what our own name for it adds."""
+        ran = self._run(verb, UNIT)
         if ran.returncode:
             raise ServiceError(
-                f"{command[0]}: systemd refuses: {_first(ran)}",
-                tip=f"sudo nss {command[0]}{ours}; journalctl -u {UNIT}",
+                f"{verb}: systemd refuses: {_first(ran)}",
+                tip=f"sudo nss {verb}{ours}; journalctl -u {UNIT}",
             )
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return _output(self.systemctl, "--no-ask-password", *command)
 
 
-class NotStarted(ServiceError):  # noqa: N818 - it is what happened
+class UnitNotStarted(ServiceError):  # noqa: N818 - it is what happened
     """The service ended before it was ready, with the exit code `code`."""
 
     def __init__(self, message: str, *, tip: str, code: int) -> None:
@@ -91,13 +85,13 @@ def unit_of_machine(booted: Path = BOOTED) -> Unit | None:
     return unit if _output(systemctl, "cat", UNIT).returncode == 0 else None
 
 
-def _said(facts: Mapping[str, str]) -> str:
+def _last_lines(facts: Mapping[str, str]) -> str:
     """Return what the main process of an invocation said last, as further lines."""
     journalctl = shutil.which("journalctl")
     if journalctl is None or not facts.get("InvocationID"):
         return ""
     ran = _output(
-        *(journalctl, "--no-pager", "--output=cat", f"--lines={_TOLD_LINES}"),
+        *(journalctl, "--no-pager", "--output=cat", f"--lines={_SHOWN_LINES}"),
         f"_SYSTEMD_INVOCATION_ID={facts['InvocationID']}",
         f"_PID={facts.get('ExecMainPID', '0')}",
     )

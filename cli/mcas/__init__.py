@@ -1,1 +1,1 @@
-"""The commands that configure MCAS and look at it."""
+"""The commands that configure MCAS and show its state."""

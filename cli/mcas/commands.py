@@ -1,15 +1,14 @@
 """The command lines of the MCAS commands; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
 
-_Text = Optional[str]  # noqa: UP045 - typer reads it at run time
-_File = Optional[Path]  # noqa: UP045 - typer reads it at run time
+_Text = str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +33,11 @@ def configure_mcas2(
     ] = None,
     api_url: Annotated[_Text, typer.Option(metavar="URL", help="The API URL.")] = None,
     certificate: Annotated[
-        _File,
+        Path | None,
         typer.Option(metavar="FILE", help="Sign in by this certificate, PEM or PFX, instead."),
     ] = None,
     private_key: Annotated[
-        _File, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
+        Path | None, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
     ] = None,
     passphrase_file: Annotated[
         _Text, typer.Option(metavar="FILE", help="The key's passphrase; or NSS_MCAS_PASSPHRASE.")
@@ -48,9 +47,7 @@ def configure_mcas2(
         typer.Option("--managed-identity", help="Sign in as this Azure virtual machine instead."),
     ] = False,
     skip_test: Annotated[bool, typer.Option("--skip-test", help="Store without testing.")] = False,
-    no_input: Annotated[
-        bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
-    ] = False,
+    no_input: NoInputOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -64,17 +61,8 @@ def configure_mcas2(
     from cli.mcas.configuring import configure
     from cli.mcas.prompts import CredentialOptions
 
-    given = CredentialOptions(
-        client_id=client_id,
-        client_secret_file=client_secret_file,
-        scope=scope,
-        authentication_url=authentication_url,
-        api_url=api_url,
-        certificate=certificate,
-        private_key=private_key,
-        passphrase_file=passphrase_file,
-        managed_identity=managed_identity,
-    )
+    texts = (client_id, client_secret_file, scope, authentication_url, api_url)
+    given = CredentialOptions(*texts, certificate, private_key, passphrase_file, managed_identity)
     code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
     raise typer.Exit(code)
 

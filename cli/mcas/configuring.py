@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, show_json
+from cli.asking import show_json
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,
@@ -17,7 +17,7 @@ from cli.mcas.prompts import (
     draft_of,
     show_problem,
 )
-from cli.mcas.showing import stored_lines
+from cli.mcas.showing import show_checks, stored_lines
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
@@ -108,7 +108,7 @@ def _test_and_store(
             typer.echo("Testing ...")
         report = asyncio.run(setup.test(credentials))
         if not as_json:
-            _show_checks(report)
+            show_checks(report, "  ")
         if report.failed is None:
             _store(setup, credentials, report, as_json=as_json)
             return 0
@@ -135,13 +135,6 @@ def _corrected(draft: CredentialsDraft, failed: Check) -> bool:
     return True
 
 
-def _show_checks(report: ConnectionReport) -> None:
-    for check in report.steps:
-        typer.echo(f"  {'ok   ' if check.ok else 'wrong'} {check.name}: {harmless(check.sentence)}")
-        if check.tip and not check.ok:
-            typer.echo(f"        Try: {harmless(check.tip)}")
-
-
 def _store(
     setup: McasSetup,
     credentials: McasCredentials,
@@ -150,12 +143,12 @@ def _store(
     as_json: bool,
 ) -> None:
     """Store credentials that passed the test of `report`, or were not tested."""
-    stored = setup.keep(credentials, is_tested=report is not None)
+    removed_token = setup.keep(credentials, is_tested=report is not None)
     if as_json:
         _print_json(report, stored=True)
         return
-    typer.echo(f"Stored in {stored.path}." + ("" if report else " It was NOT tested."))
-    if stored.removed_token:
+    typer.echo(f"Stored in {setup.store.path}." + ("" if report else " It was NOT tested."))
+    if removed_token:
         typer.echo("The legacy token was removed: OAuth 2.0 takes its place.")
     typer.echo("A running service uses it from now on, without a restart.")
     if report is None and setup.store.token_path.exists():
@@ -169,5 +162,4 @@ def _store(
 
 def _print_json(report: ConnectionReport | None, *, stored: bool) -> None:
     steps = [] if report is None else [asdict(check) for check in report.steps]
-    result = {"stored": stored, "tested": report is not None, "steps": steps}
-    show_json(result)
+    show_json({"stored": stored, "tested": report is not None, "steps": steps})

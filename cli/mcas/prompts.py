@@ -3,7 +3,6 @@
 import getpass
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -23,14 +22,14 @@ SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
 PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
 MAX_FILE_BYTES = 64 << 10
 
-LABELS: Mapping[str, str] = {
+LABELS = {
     "client_id": "Client ID",
     "client_secret": "Client Secret",
     "scope": "Scope",
     "authentication_url": "Authentication URL",
     "api_url": "API URL",
 }
-OPTIONS: Mapping[str, str] = {
+OPTIONS = {
     "client_id": "--client-id",
     "client_secret": f"--client-secret-file (or the variable {SECRET_VARIABLE})",
     "scope": "--scope",
@@ -39,25 +38,23 @@ OPTIONS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CredentialOptions:
     """What the command line says; `None` is what it does not."""
 
-    client_id: str | None = None
-    client_secret_file: str | None = None
-    scope: str | None = None
-    authentication_url: str | None = None
-    api_url: str | None = None
-    certificate: Path | None = None
-    private_key: Path | None = None
-    passphrase_file: str | None = None
-    managed_identity: bool = False
+    client_id: str | None
+    client_secret_file: str | None
+    scope: str | None
+    authentication_url: str | None
+    api_url: str | None
+    certificate: Path | None
+    private_key: Path | None
+    passphrase_file: str | None
+    managed_identity: bool
 
 
 def draft_of(
-    stored: McasCredentials | None,
-    given: CredentialOptions,
-    environ: Mapping[str, str] = os.environ,
+    stored: McasCredentials | None, given: CredentialOptions
 ) -> tuple[CredentialsDraft, set[str]]:
     """Return what is known before anything is asked, and the fields that options gave.
 
@@ -65,17 +62,16 @@ def draft_of(
     """
     if given.managed_identity and given.certificate is not None:
         raise UsageError("configure-mcas2: --certificate and --managed-identity exclude each other")
-    draft = CredentialsDraft.of(stored, _method(stored, given, environ))
+    draft = CredentialsDraft.of(stored, _method(stored, given))
     texts: dict[Name, str | None] = {
         "client_id": given.client_id,
-        "client_secret": _secret_text(given.client_secret_file, environ.get(SECRET_VARIABLE)),
+        "client_secret": _secret_text(given.client_secret_file, SECRET_VARIABLE),
         "scope": given.scope,
         "authentication_url": given.authentication_url,
         "api_url": given.api_url,
     }
-    for name, text in texts.items():
-        if text is None:
-            continue
+    said = {name: text for name, text in texts.items() if text is not None}
+    for name, text in said.items():
         try:
             draft.take(name, text)
         except BadAnswer as bad:
@@ -83,19 +79,17 @@ def draft_of(
     if given.certificate is not None:
         draft.certificate = given.certificate.absolute()
         draft.private_key = given.private_key and given.private_key.absolute()
-        phrase = _secret_text(given.passphrase_file, environ.get(PASSPHRASE_VARIABLE))
+        phrase = _secret_text(given.passphrase_file, PASSPHRASE_VARIABLE)
         draft.passphrase = None if phrase is None else Secret(phrase)
-    return draft, {name for name, text in texts.items() if text is not None}
+    return draft, set(said)
 
 
-def _method(
-    stored: McasCredentials | None, given: CredentialOptions, environ: Mapping[str, str]
-) -> Method:
+def _method(stored: McasCredentials | None, given: CredentialOptions) -> Method:
     if given.managed_identity:
         return "managed_identity"
     if given.certificate is not None:
         return "certificate"
-    gives_secret = given.client_secret_file is not None or SECRET_VARIABLE in environ
+    gives_secret = given.client_secret_file is not None or SECRET_VARIABLE in os.environ
     return "secret" if stored is None or gives_secret else stored.method
 
 
@@ -104,10 +98,7 @@ def ask(draft: CredentialsDraft, name: Name) -> None:
     kept = draft.shown(name) or (fields.DEFAULT_SCOPE if name == "scope" else "")
     while True:
         text = typer.prompt(
-            LABELS[name],
-            default=kept,
-            show_default=bool(kept),
-            hide_input=name == "client_secret",
+            LABELS[name], default=kept, show_default=bool(kept), hide_input=name == "client_secret"
         )
         if text == kept and draft.has(name):
             return
@@ -135,10 +126,10 @@ def ask_method(draft: CredentialsDraft) -> None:
     draft.method = text
 
 
-def _secret_text(name: str | None, variable: str | None) -> str | None:
-    """Return a secret from a file, from standard input (`-`), or from the environment."""
+def _secret_text(name: str | None, variable: str) -> str | None:
+    """Return a secret from a file, from standard input (`-`), or from a variable."""
     if name is None:
-        return variable
+        return os.environ.get(variable)
     if name == "-":
         if sys.stdin.isatty():
             return getpass.getpass("Secret: ")  # which is not shown

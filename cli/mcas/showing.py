@@ -6,9 +6,10 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import iso_time, show_json, time_text
+from cli.asking import harmless, iso_time, show_json, time_text
 from cli.mcas.prompts import LABELS
 from nss.errors import UsageError
+from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials
 from nss.secret import Secret
 from nss.setup.mcas import McasSetup, mcas_setup
@@ -18,21 +19,20 @@ _METHODS = {
     "certificate": "client certificate",
     "managed_identity": "managed identity of this machine",
 }
+_LABELS = LABELS | {
+    "certificate": "Certificate",
+    "private_key": "Private key",
+    "passphrase": "Passphrase",
+}
 
 
 def stored_lines(stored: McasCredentials) -> Iterator[str]:
     """Yield what is stored, a line each; secrets show as ***."""
     facts = [("Signs in by", _METHODS[stored.method])]
-    for name, label in LABELS.items():
+    for name, label in _LABELS.items():
         value = getattr(stored, name)
         if value:
             facts.append((label, str(value)))
-    if stored.certificate is not None:
-        facts.append(("Certificate", str(stored.certificate)))
-    if stored.private_key is not None:
-        facts.append(("Private key", str(stored.private_key)))
-    if stored.passphrase is not None:
-        facts.append(("Passphrase", str(stored.passphrase)))
     tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
     facts.append(("Tested", tested))
     for label, value in facts:
@@ -43,6 +43,7 @@ def show(path: Path, *, as_json: bool) -> int:
     """Show what is stored; the exit code is 1 when there is nothing."""
     setup = mcas_setup(path)
     stored, token = setup.store.load(), _legacy_token(setup)
+    code = 0 if stored is not None or token is not None else 1
     if as_json:
         result: dict[str, object] = {"stored": None, "legacy_token": token is not None}
         if stored is not None:
@@ -52,7 +53,7 @@ def show(path: Path, *, as_json: bool) -> int:
                 "origin": str(setup.store.origin),
             }
         show_json(result)
-        return 0 if stored is not None or token is not None else 1
+        return code
     if stored is None:
         typer.echo(f"Nothing is stored ({setup.store.origin}).")
     else:
@@ -63,7 +64,7 @@ def show(path: Path, *, as_json: bool) -> int:
         typer.echo("There is a legacy token. Try: sudo nss configure-mcas2, which takes its place")
     elif stored is None:
         typer.echo("Try: sudo nss configure-mcas2")
-    return 0 if stored is not None or token is not None else 1
+    return code
 
 
 def clear(path: Path, *, yes: bool) -> int:
@@ -91,6 +92,15 @@ def explain_legacy(path: Path) -> int:
         f"configure-mcas: legacy tokens can't be created or changed any more. {kept}".rstrip(),
         tip="sudo nss configure-mcas2, which signs in with OAuth 2.0",
     )
+
+
+def show_checks(report: ConnectionReport, indent: str = "") -> None:
+    """Print the steps of a connection test."""
+    for check in report.steps:
+        mark = "ok   " if check.ok else "wrong"
+        typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
+        if check.tip and not check.ok:
+            typer.echo(f"{indent}      Try: {harmless(check.tip)}")
 
 
 def _legacy_token(setup: McasSetup) -> Secret | None:

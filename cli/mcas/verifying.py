@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import harmless, iso_time, secs_text, show_json, time_text
+from cli.mcas.showing import show_checks
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.setup.mcas import mcas_setup
@@ -30,10 +31,7 @@ def verify_arrival(path: Path, *, as_json: bool) -> int:
 
 
 def _show(report: ConnectionReport, data_source: str) -> None:
-    for check in report.steps:
-        typer.echo(f"{'ok   ' if check.ok else 'wrong'} {check.name}: {harmless(check.sentence)}")
-        if check.tip and not check.ok:
-            typer.echo(f"      Try: {check.tip}")
+    show_checks(report)
     if report.expires_at is not None:
         left = secs_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")

@@ -1,15 +1,12 @@
 """The command lines that set the appliance up; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
-
-_File = Optional[Path]  # noqa: UP045 - typer reads it at run time
-_Text = Optional[str]  # noqa: UP045 - typer reads it at run time
 
 
 def register(app: typer.Typer) -> None:
@@ -20,30 +17,31 @@ def register(app: typer.Typer) -> None:
 
 def configure(
     listen_tcp: Annotated[
-        _Text, typer.Option(metavar="ADDRESS", help="Take records over TCP at HOST:PORT.")
+        str | None, typer.Option(metavar="ADDRESS", help="Take records over TCP at HOST:PORT.")
     ] = None,
     listen_http: Annotated[
-        _Text, typer.Option(metavar="ADDRESS", help="Take records pushed over HTTP at HOST:PORT.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Take records pushed over HTTP at HOST:PORT."),
     ] = None,
     token_file: Annotated[
-        _Text, typer.Option(metavar="FILE", help="A file with the token that pushing clients send.")
+        str | None,
+        typer.Option(metavar="FILE", help="A file with the token that pushing clients send."),
     ] = None,
-    file: Annotated[_Text, typer.Option(metavar="FILE", help="Follow this file.")] = None,
+    file: Annotated[str | None, typer.Option(metavar="FILE", help="Follow this file.")] = None,
     feed_format: Annotated[
-        _Text, typer.Option("--format", metavar="PRESET|FILE", help="The feed format to render.")
+        str | None,
+        typer.Option("--format", metavar="PRESET|FILE", help="The feed format to render."),
     ] = None,
-    zone: Annotated[_Text, typer.Option(help="The time zone of the lines.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The time zone of the lines.")] = None,
     to: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads it at run time
+        list[str] | None,
         typer.Option(
             metavar="PLACE",
             help="Where records go: udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH "
             "or mcas; may be repeated.",
         ),
     ] = None,
-    no_input: Annotated[
-        bool, typer.Option("--no-input", help="Ask nothing, even at a terminal.")
-    ] = False,
+    no_input: NoInputOption = False,
     force: Annotated[
         bool,
         typer.Option(
@@ -59,13 +57,12 @@ def configure(
 
     Example: sudo nss configure
     """
-    from cli.setup.configuring import ConfigureOptions
     from cli.setup.configuring import configure as configure_file
 
-    given = ConfigureOptions(
-        listen_tcp, listen_http, token_file, file, feed_format, zone, tuple(to or ())
-    )
-    configure_file(config, given, ask_nobody=no_input, force=force)
+    options = {"listen_tcp": listen_tcp, "listen_http": listen_http, "token_file": token_file}
+    options |= {"file": file, "format": feed_format, "zone": zone}
+    given = {name: value for name, value in options.items() if value is not None}
+    configure_file(config, given, to or [], ask_nobody=no_input, force=force)
 
 
 def dump_config(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -84,11 +81,11 @@ def dump_config(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONF
 def install_cert(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip, PEM or PFX.")],
     key: Annotated[
-        _File, typer.Option(metavar="FILE", help="The private key, if not in the same file.")
+        Path | None, typer.Option(metavar="FILE", help="The private key, if not in the same file.")
     ] = None,
     name: Annotated[str, typer.Option(help="The name of the stored files.")] = "server",
     passphrase_file: Annotated[
-        _File, typer.Option(metavar="FILE", help="A file with the passphrase of key or PFX.")
+        Path | None, typer.Option(metavar="FILE", help="A file with the passphrase of key or PFX.")
     ] = None,
     authorities: Annotated[
         bool, typer.Option("--ca", help="These are authorities to trust: no key is wanted.")

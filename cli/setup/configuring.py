@@ -1,8 +1,8 @@
 """`nss configure`: ask what is needed, show the file that comes of it, write it."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +17,21 @@ from nss.setup.template import Choices, Target, choices_of
 _NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigureOptions:
-    """What options say; `None` where nothing was said."""
+def configure(
+    path: Path, given: Mapping[str, str], to: Sequence[str], *, ask_nobody: bool, force: bool
+) -> None:
+    """Write the configuration file of the answers. Raises `NssError`.
 
-    listen_tcp: str | None = None
-    listen_http: str | None = None
-    token_file: str | None = None
-    file: str | None = None
-    format: str | None = None
-    zone: str | None = None
-    to: tuple[str, ...] = ()
-
-
-def configure(path: Path, given: ConfigureOptions, *, ask_nobody: bool, force: bool) -> None:
-    """Write the configuration file of the answers. Raises `NssError`."""
+    `given` are the options that name a field of `Choices`, `to` the targets.
+    """
     before = written(path)
-    choices = _with_options(Choices() if before is None else choices_of(before), given)
+    choices = _with_options(Choices() if before is None else choices_of(before), given, to)
     is_person = sys.stdin.isatty() and not ask_nobody
     if before is not None and not force:
         check_kept(path, before)
     if is_person:
         choices = _interview(choices)
-    elif given == ConfigureOptions():
+    elif not given and not to:
         raise UsageError(
             "configure: nobody to ask, and no options",
             tip="give options, for example: nss configure --listen-tcp 0.0.0.0:5514 "
@@ -55,18 +47,15 @@ def configure(path: Path, given: ConfigureOptions, *, ask_nobody: bool, force: b
     _show_next(path, choices)
 
 
-def _with_options(choices: Choices, given: ConfigureOptions) -> Choices:
-    said: dict[str, Any] = {
-        key: "" if value == _NONE else value
-        for key in ("listen_tcp", "listen_http", "token_file", "file", "format", "zone")
-        if (value := getattr(given, key)) is not None
-    }
-    choices = replace(choices, **said)
-    return replace(choices, targets=tuple(map(Target.parse, given.to))) if given.to else choices
+def _with_options(choices: Choices, given: Mapping[str, str], to: Sequence[str]) -> Choices:
+    said: dict[str, Any] = {key: "" if value == _NONE else value for key, value in given.items()}
+    if to:
+        said["targets"] = tuple(map(Target.parse, to))
+    return replace(choices, **said)
 
 
 def _interview(choices: Choices) -> Choices:
-    typer.echo("NSS: where records come from and where they go. Enter takes what is in brackets.")
+    typer.echo("NSS: where records come from and where they go. Enter keeps what is in brackets.")
     listen = listen_address().read
     while True:
         tcp = _ask("Listen for records over TCP at", choices.listen_tcp, listen)

@@ -12,6 +12,16 @@ from nss.errors import NssError
 from nss.setup.effective import Tables, effective, toml
 from nss.setup.mcas import mcas_setup
 
+_SHOWN = [
+    "method",
+    "client_id",
+    "authentication_url",
+    "scope",
+    "api_url",
+    "client_secret",
+    "certificate",
+]
+
 
 def dump(path: Path, *, as_json: bool) -> None:
     """Print it as TOML, which says the same when it is read again, or as JSON."""
@@ -33,17 +43,5 @@ def _credentials(path: Path) -> Tables:
         stored = mcas_setup(path).store.load()
     except NssError as error:
         return {"error": str(error).partition("\n")[0]}
-    if stored is None:
-        return {}
-    facts: Tables = {
-        "method": stored.method,
-        "client_id": stored.client_id,
-        "authentication_url": stored.authentication_url,
-        "scope": stored.scope,
-        "api_url": stored.api_url,
-    }
-    if stored.client_secret is not None:
-        facts["client_secret"] = "***"  # noqa: S105 - no secret
-    if stored.certificate is not None:
-        facts["certificate"] = str(stored.certificate)
-    return facts
+    values = {} if stored is None else {name: getattr(stored, name) for name in _SHOWN}
+    return {name: str(value) for name, value in values.items() if value is not None}

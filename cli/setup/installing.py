@@ -32,14 +32,7 @@ def install(
         typer.echo(f"{what.replace('_', ' '):12}  {harmless(text)}")
     if bundle.ends_soon:
         typer.echo("It ends within 30 days.", err=True)
-    _show_use(paths)
-
-
-def _show_use(paths: list[Path]) -> None:
     typer.echo("For a source or sink that speaks TLS, then nss reload:")
-    if len(paths) == 1:
-        for name in ("tls_client_ca", "tls_ca", "ca_file"):
-            typer.echo(f'  {name} = "{paths[0]}"')
-        return
-    typer.echo(f'  tls_certificate = "{paths[0]}"')
-    typer.echo(f'  tls_key = "{paths[1]}"')
+    keys = ("tls_client_ca", "tls_ca", "ca_file") if authorities else ("tls_certificate", "tls_key")
+    for number, setting in enumerate(keys):
+        typer.echo(f'  {setting} = "{paths[0 if authorities else number]}"')

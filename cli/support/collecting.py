@@ -10,6 +10,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cli.asking import show_json
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
 from nss.config import load as configuration
-from nss.config.load import Config, DurableSpoolConfig
+from nss.config.model import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
@@ -43,7 +44,8 @@ class _Missing(Exception):  # noqa: N818 - the reason that a part is missing
 
 def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     """Write the archive. Raises `ServiceError` when it can't be written."""
-    archive = output or Path(_name())
+    at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    archive = output or Path(f"nss-diagnostics-{socket.gethostname()}-{at}.tar.zst")
     redactor = redactor_of(path)
     parts: dict[str, bytes] = {}
     missing: dict[str, str] = {}
@@ -55,8 +57,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     parts["MANIFEST.txt"] = _manifest(parts, missing)
     _write(archive, parts)
     if as_json:
-        result = {"file": str(archive), "parts": sorted(parts), "missing": missing}
-        show_json(result)
+        show_json({"file": str(archive), "parts": sorted(parts), "missing": missing})
         return
     typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
     for name, reason in missing.items():
@@ -67,11 +68,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error_text(error)} ({error.filename})"
     return f"{error}".partition("\n")[0]
-
-
-def _name() -> str:
-    at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return f"nss-diagnostics-{socket.gethostname()}-{at}.tar.zst"
 
 
 def _parts(path: Path) -> dict[str, Part]:
@@ -87,24 +83,19 @@ def _parts(path: Path) -> dict[str, Part]:
         "sockets.txt": ["troubleshoot", "netstat"],
     }
     parts: dict[str, Part] = {
-        name: lambda command=command: _nss(*command, config=path)  # type: ignore[misc]
-        for name, command in said.items()
+        name: partial(_nss, *command, config=path) for name, command in said.items()
     }
     return parts | {
         "log.txt": lambda: _log(path),
-        "unit.txt": lambda: _ran("systemctl", "cat", "--no-pager", UNIT),
-        "unit-state.txt": lambda: _ran("systemctl", "show", "--no-pager", UNIT),
-        "audit.log": lambda: _end_of(_config(path).service.state_directory / AUDIT_NAME),
-        "spool.json": lambda: _spool(_config(path)),
-        "disk.txt": lambda: _ran("df", "-h"),
-        "memory.txt": lambda: Path("/proc/meminfo").read_bytes(),
+        "unit.txt": partial(_ran, "systemctl", "cat", "--no-pager", UNIT),
+        "unit-state.txt": partial(_ran, "systemctl", "show", "--no-pager", UNIT),
+        "audit.log": lambda: _end_of(configuration.load(path).service.state_directory / AUDIT_NAME),
+        "spool.json": lambda: _spool(configuration.load(path)),
+        "disk.txt": partial(_ran, "df", "-h"),
+        "memory.txt": Path("/proc/meminfo").read_bytes,
         "machine.txt": _machine,
         "packages.txt": _packages,
     }
-
-
-def _config(path: Path) -> Config:
-    return configuration.load(path)
 
 
 def _nss(*command: str, config: Path) -> bytes:
@@ -134,17 +125,13 @@ def _spool(config: Config) -> bytes:
     """Return sizes and counts; records stay where they are."""
     if not isinstance(config.spool, DurableSpoolConfig):
         raise _Missing("the spool is in memory")
-    contents = read_contents(config.spool.path)
-    return orjson.dumps(contents, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(read_contents(config.spool.path), option=orjson.OPT_INDENT_2)
 
 
 def _machine() -> bytes:
     release = Path("/etc/os-release")
-    texts = [
-        f"{platform.platform()}\nPython {platform.python_version()}\n{os.cpu_count()} CPUs\n",
-        release.read_text(encoding="utf-8", errors="replace") if release.exists() else "",
-    ]
-    return "".join(texts).encode()
+    text = f"{platform.platform()}\nPython {platform.python_version()}\n{os.cpu_count()} CPUs\n"
+    return text.encode() + (release.read_bytes() if release.exists() else b"")
 
 
 def _packages() -> bytes:
@@ -178,7 +165,7 @@ def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:
 
 
 def _write(archive: Path, parts: dict[str, bytes]) -> None:
-    """Write a new file that only this user may read; one that is there is never replaced."""
+    """Write a new file that only this user may read; an existing file is never replaced."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         number = os.open(archive, flags, 0o600)

@@ -1,7 +1,7 @@
 """The command lines for when something is wrong; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -89,7 +89,7 @@ def netstat(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) 
 
 def collect_diagnostics(
     output: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        Path | None,
         typer.Option(metavar="FILE", help="The archive.", show_default="one here, named by time"),
     ] = None,
     as_json: JsonOption = False,

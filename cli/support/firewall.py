@@ -6,18 +6,15 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, service_of, show_json
+from cli.asking import harmless, show_json, status_if_running
 from nss.config import load as configuration
-from nss.config.load import Config
+from nss.config.model import Config
 from nss.connectivity import Finding, Step
 from nss.connectivity.firewall import try_routes
 from nss.connectivity.listening import check_listening
 from nss.connectivity.plan import OpenPort, listeners_of, ports_of, routes_of
 from nss.connectivity.sockets import sockets_of
-from nss.errors import NssError
 from nss.mcas.access import credentials_store
-
-_MARKS = {True: "ok", False: "FAILED"}
 
 
 def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:
@@ -40,33 +37,24 @@ def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:
 
 
 def _listening(config: Config, path: Path) -> list[Finding]:
-    pid = _running(path)
+    status = status_if_running(path)
     own: frozenset[int] | None = frozenset()
-    if pid is not None:
+    if status is not None:
         try:
-            own = frozenset(
-                found.local_port for found in sockets_of(pid) if found.state == "listening"
-            )
+            sockets = sockets_of(status.pid)
+            own = frozenset(found.local_port for found in sockets if found.state == "listening")
         except OSError:
             own = None
     return [
-        check_listening(component, address, own, is_running=pid is not None)
+        check_listening(component, address, own, is_running=status is not None)
         for component, address in listeners_of(config)
     ]
 
 
-def _running(path: Path) -> int | None:
-    try:
-        with service_of(path) as service:
-            return service.status().pid
-    except NssError:
-        return None
-
-
 def _print(findings: list[Finding], ports: list[OpenPort]) -> None:
     for finding in findings:
-        mark = _MARKS[finding.ok]
-        typer.echo(f"{mark:6}  {harmless(finding.component)}: {harmless(finding.place)}")
+        mark = "ok    " if finding.ok else "FAILED"
+        typer.echo(f"{mark}  {harmless(finding.component)}: {harmless(finding.place)}")
         for step in finding.steps:
             for line in _described(step):
                 typer.echo(f"        {line}")

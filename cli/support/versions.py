@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, service_of, show_json
+from cli.asking import harmless, show_json, status_if_running
 from nss.config import load as configuration
-from nss.config.load import DurableSpoolConfig
+from nss.config.model import DurableSpoolConfig
 from nss.errors import NssError
 from nss.spool.durable.inspect import read_form
 from nss.spool.durable.schema import MIGRATIONS
@@ -46,8 +46,10 @@ def compare(path: Path, *, as_json: bool) -> int:
 def versions(path: Path) -> Facts:
     """Return what is known; `None` is what is not."""
     installed = own_version()
-    running = _running(path)
-    package, offered = _package(), _offered()
+    status = status_if_running(path)
+    running = None if status is None else status.version
+    package = _output("dpkg-query", "--show", "--showformat=${Version}", PACKAGE)
+    offered = _offered()
     return {
         "installed": installed,
         "running": running,
@@ -61,20 +63,8 @@ def versions(path: Path) -> Facts:
     }
 
 
-def _running(path: Path) -> str | None:
-    try:
-        with service_of(path) as service:
-            return service.status().version
-    except NssError:
-        return None
-
-
-def _package() -> str | None:
-    return _said("dpkg-query", "--show", "--showformat=${Version}", PACKAGE)
-
-
 def _offered() -> str | None:
-    for line in (_said("apt-cache", "policy", PACKAGE) or "").splitlines():
+    for line in (_output("apt-cache", "policy", PACKAGE) or "").splitlines():
         name, _, value = line.strip().partition(": ")
         if name == "Candidate" and value != "(none)":
             return value
@@ -84,7 +74,7 @@ def _offered() -> str | None:
 def _is_newer(offered: str | None, package: str | None) -> bool:
     if offered is None or package is None:
         return False
-    return _said("dpkg", "--compare-versions", offered, "gt", package) is not None
+    return _output("dpkg", "--compare-versions", offered, "gt", package) is not None
 
 
 def _form(path: Path) -> int | None:
@@ -98,7 +88,7 @@ def _form(path: Path) -> int | None:
         return None
 
 
-def _said(program: str, *arguments: str) -> str | None:
+def _output(program: str, *arguments: str) -> str | None:
     """Return what a program of this machine prints; `None` when it is missing or says no."""
     found = shutil.which(program)
     if found is None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, secs_text, service_of, show_json
+from cli.asking import harmless, secs_text, show_json, status_of
+from cli.status import Sheet, aligned
 from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable
 from nss.config import load as configuration
 from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NssError
-from nss.status.summary import FeedStatus, Status
+from nss.status.summary import FeedStatus
 
 LOOK_SECS = 0.25
 """Connections that live shorter than this may not be seen."""
@@ -27,7 +28,7 @@ _NONE = "Feed is stable. No suspicious events detected."
 
 def show_feeds(path: Path, *, as_json: bool) -> int:
     """Print how each feed is; returns the exit code. Raises `NssError`."""
-    status = _status(path)
+    status = status_of(path)
     found = {feed.name: _suspicions(feed) for feed in status.feeds}
     stable = not any(found.values())
     if as_json:
@@ -38,16 +39,13 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
         ]
         show_json({"stable": stable, "feeds": rows})
         return 0 if stable else 1
-    typer.echo("NSS is live")
-    typer.echo(f"Currently active feeds: {len(status.feeds)}")
+    typer.echo(f"NSS is live\nCurrently active feeds: {len(status.feeds)}")
     for feed in status.feeds:
         state = "Stable"
         if feed.last_error is not None:
             state = f"Failing for {secs_text(feed.failing_secs)}"
-        typer.echo(f"Feed name: {feed.name}:")
-        typer.echo("  Connection Status:")
-        typer.echo(f"    [{harmless(feed.destination)}] : {state}")
-        typer.echo("  Other health checks:")
+        typer.echo(f"Feed name: {feed.name}:\n  Connection Status:")
+        typer.echo(f"    [{harmless(feed.destination)}] : {state}\n  Other health checks:")
         for sentence in found[feed.name] or [_NONE]:
             typer.echo(f"    {harmless(sentence)}")
         if feed.advice is not None:
@@ -77,7 +75,7 @@ def _suspicions(feed: FeedStatus) -> list[str]:
 def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     """Watch connections and print what became of them; returns the exit code."""
     config = configuration.load(path)
-    status = _status(path)
+    status = status_of(path)
     made: Counter[str] = Counter()
     waiting: dict[str, int] = {}
     last: set[tuple[str, int, str, int]] = set()
@@ -85,10 +83,11 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     deadline = time.monotonic() + seconds
     first = True
     while first or time.monotonic() < deadline:
-        now = {}
-        for socket in _sockets(status.pid):
-            if socket.state == "established" and socket.proto.startswith("tcp"):
-                now[_ends(socket)] = socket
+        now = {
+            _ends(socket): socket
+            for socket in _sockets(status.pid)
+            if socket.state == "established" and socket.proto.startswith("tcp")
+        }
         for ends in now.keys() - last:
             owners[ends] = owner(now[ends], config, status.feeds) or host_port(ends[2], ends[3])
             made[owners[ends]] += not first
@@ -105,8 +104,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
         for name in sorted(waiting)
     ]
     if as_json:
-        result = {"stable": not flapping, "seconds": seconds, "connections": rows}
-        show_json(result)
+        show_json({"stable": not flapping, "seconds": seconds, "connections": rows})
         return 1 if flapping else 0
     typer.echo(f"Watched for {secs_text(seconds)}.")
     if not rows:
@@ -120,18 +118,15 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
 def show_sockets(path: Path, *, as_json: bool) -> None:
     """Print the sockets of the service. Raises `NssError`."""
     config = configuration.load(path)
-    status = _status(path)
+    status = status_of(path)
     found = [(socket, owner(socket, config, status.feeds)) for socket in _sockets(status.pid)]
     found.sort(key=lambda pair: (pair[0].state != "listening", _ends(pair[0])))
     if as_json:
-        result = [asdict(socket) | {"owner": whose} for socket, whose in found]
-        show_json(result)
+        show_json([asdict(socket) | {"owner": whose} for socket, whose in found])
         return
-    head = ("proto", "recv-q", "send-q", "local", "remote", "state", "of")
-    rows = [head, *(_row(socket, whose) for socket, whose in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    columns = ("proto", "recv-q", "send-q", "local", "remote", "state", "of")
+    rows = tuple(_row(socket, whose) for socket, whose in found)
+    typer.echo("\n".join(aligned(Sheet(columns, rows, frozenset()))))
 
 
 def _row(socket: Socket, whose: str) -> tuple[str, ...]:
@@ -143,11 +138,6 @@ def _row(socket: Socket, whose: str) -> tuple[str, ...]:
 
 def _ends(socket: Socket) -> tuple[str, int, str, int]:
     return socket.local_host, socket.local_port, socket.remote_host, socket.remote_port
-
-
-def _status(path: Path) -> Status:
-    with service_of(path) as service:
-        return service.status()
 
 
 def _sockets(pid: int) -> list[Socket]:

@@ -1,10 +1,10 @@
 """The NSS feed filters: configuration keys become one predicate over a record.
 
-All keys of a table must hold; of the values of one key, one is enough. `not_` before a key negates
-it. A key that looks at several fields holds if one of them fits. Text is compared without regard
-to case. Missing values take part as their placeholders: `not_threats = "None"` passes the records
-that carry a threat. Text is found in its `%HH` form as well, because a record may have only the
-`e*` twin of a field; a feed's own escape characters must be written as `%HH`.
+All keys of a table must hold, and any of the values of a key. `not_` before a key negates it. A key
+for several fields holds if any of them fits. Text is compared without regard to case. Missing
+values take part as their placeholders: `not_threats = "None"` passes the records that carry a
+threat. Text is found in its `%HH` form as well, because a record may have only the `e*` twin of a
+field; a feed's own escape characters must be written as `%HH`.
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ Range = tuple[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Decides which records a feed carries. `fields` are the record fields it looks at."""
+    """Decides which records a feed carries. `fields` are the record fields that it reads."""
 
     fields: frozenset[str]
     predicate: Predicate = EVERYTHING
@@ -95,7 +95,7 @@ def _read_values(
     read_range = _RANGES.get(key.kind)
     for item in values:
         number = isinstance(item, int) and not isinstance(item, bool)
-        if not isinstance(item, str) and not (number and key.kind in _NUMBER_KINDS):
+        if not isinstance(item, str) and not (number and key.kind in {"code", "size", "score"}):
             right = "text, or a list of texts" if read_range is None else KINDS[key.kind]
             problems.append(Problem(name, item, f"must be {right}"))
             continue
@@ -106,7 +106,8 @@ def _read_values(
                 else:
                     ranges.append(read_range(text))
             except ValueError as error:
-                problems.append(Problem(name, text, str(error)))
+                reason = str(error) or f"must be {KINDS[key.kind]}"
+                problems.append(Problem(name, text, reason))
     return _text_test(patterns) if read_range is None else NumberTest(_merged(ranges))
 
 
@@ -144,7 +145,7 @@ def _addresses(text: str) -> Range:
             network = ipaddress.ip_network(first, strict=False)
             ends = network[0], network[-1]
     except ValueError:
-        raise ValueError(f"must be {KINDS['address']}") from None
+        raise ValueError from None  # see `_read_values`
     if "/" in first and ends[0] != ipaddress.ip_interface(first).ip:
         raise ValueError(f"is not a network address; write {network} or a single address")
     begin, end = map(address_number, ends)
@@ -160,19 +161,19 @@ def _codes(text: str) -> Range:
         return _in_order(int(bounds[1]), int(bounds[2]))
     if code := re.fullmatch("([0-9]{3})(?: - [A-Za-z].*)?", text):
         return int(code[1]), int(code[1])
-    raise ValueError(f"must be {KINDS['code']}")
+    raise ValueError
 
 
-def _amounts(kind: str, unit: str, most: float, text: str) -> Range:
+def _amounts(unit: str, most: float, text: str) -> Range:
     amount = f"([0-9]{{1,18}}) *({unit})?"
     match = re.fullmatch(f"{amount}(?: *(-) *(?:{amount})?)?", text, re.IGNORECASE)
     if match is None:
-        raise ValueError(f"must be {KINDS[kind]}")
+        raise ValueError
     first, first_unit, dash, last, last_unit = match.groups(default="")
     begin = int(first) * _UNITS[first_unit.lower()]
     end = int(last) * _UNITS[last_unit.lower()] if last else most if dash else begin
     if max(begin, end) > most:
-        raise ValueError(f"must be {KINDS[kind]}")
+        raise ValueError
     return _in_order(begin, end)
 
 
@@ -193,12 +194,11 @@ def _merged(ranges: list[Range]) -> tuple[Range, ...]:
     return tuple(merged)
 
 
-_NUMBER_KINDS = {"code", "size", "score"}
 _RANGES: Mapping[str, Callable[[str], Range]] = {
     "address": _addresses,
     "code": _codes,
-    "size": partial(_amounts, "size", "[KMG]?B", math.inf),
-    "score": partial(_amounts, "score", "(?!)", 100),
+    "size": partial(_amounts, "[KMG]?B", math.inf),
+    "score": partial(_amounts, "(?!)", 100),
 }
 _READINGS = {
     "address": Reading.ADDRESS,

@@ -1,4 +1,4 @@
-"""The keys of the NSS feed filters: what each looks at, and how its values are written."""
+"""The keys of the NSS feed filters: which fields each reads, and how its values are written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,13 +73,7 @@ _KEYS = (
     ("score", "page_risk", "riskscore", "Risk index of the page", '"75-100"'),
     ("text", "file_types", "filetype upload_filetype", "File type, up or down", '["ZIP"]'),
     ("text", "file_classes", "fileclass upload_fileclass", "File class, up or down", '["Audio"]'),
-    (
-        "text",
-        "unscannable_types",
-        "unscannabletype",
-        "Why a file was not scanned",
-        '["Encrypted*"]',
-    ),
+    ("text", "unscannable_types", "unscannabletype", "Why a file was not scanned", '"Encrypted*"'),
     ("text", "dlp_engines", "dlpeng", "DLP engine that matched", '["HIPAA"]'),
     ("list", "dlp_dictionaries", "dlpdict", "DLP dictionaries that matched", '["Gambling"]'),
     ("text", "rule_labels", "rulelabel", "Rule that blocked", '["URL_Filtering_1"]'),

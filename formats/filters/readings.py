@@ -2,10 +2,10 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from formats.filters.predicate import Reading
-from formats.values import Remembered
 
 MEMO_MAX_ENTRIES = 32_768
 """This many distinct values are remembered per comparison, then all are forgotten."""
@@ -17,34 +17,12 @@ IPV6_OFFSET = 1 << 32
 """IPv6 addresses stand behind all of IPv4 on the line of numbers."""
 
 
-class Answers(Remembered[str, bool]):
-    """Whether a value passes a comparison, for the values seen."""
-
-    MAX_ENTRIES = MEMO_MAX_ENTRIES
-    MAX_CHARS = MEMO_MAX_CHARS
-
-
 def address_number(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     """Place an address on one line for both kinds: IPv4 first, IPv4-mapped IPv6 as its IPv4."""
     if isinstance(address, ipaddress.IPv4Address):
         return int(address)
     mapped = address.ipv4_mapped
     return IPV6_OFFSET + int(address) if mapped is None else int(mapped)
-
-
-def readings_of(reading: Reading) -> Callable[[str], Iterable[object]]:
-    """Return the function from a value to what of it is tested."""
-    match reading:
-        case Reading.VALUE:
-            return lambda value: (value,)
-        case Reading.HOST:
-            return lambda host: (host, re.sub(":[0-9]+$", "", host))
-        case Reading.MEMBERS:
-            return lambda joined: map(str.strip, joined.split("|"))
-        case Reading.ADDRESS:
-            return _addresses
-        case Reading.CODE:
-            return _codes
 
 
 def _addresses(value: str) -> Iterable[int]:
@@ -60,3 +38,15 @@ def _codes(value: str) -> Iterable[int]:
     # Longer digit runs are no status, and int() refuses the longest.
     code = re.match("[0-9]{1,9}(?![0-9])", value)
     return () if code is None else (int(code[0]),)
+
+
+READINGS: Mapping[Reading, Callable[[str], Iterable[object]]] = MappingProxyType(
+    {
+        Reading.VALUE: lambda value: (value,),
+        Reading.HOST: lambda host: (host, re.sub(":[0-9]+$", "", host)),
+        Reading.MEMBERS: lambda joined: map(str.strip, joined.split("|")),
+        Reading.ADDRESS: _addresses,
+        Reading.CODE: _codes,
+    }
+)
+"""From a value to what of it is tested."""

@@ -7,7 +7,7 @@ that can't be read is set apart with its reason and offset; its neighbours are n
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from formats.plan import Attribute, TimeKey
 
@@ -44,11 +44,8 @@ class Decoded:
     bad: list[BadRecord] = field(default_factory=list)
 
 
-class Reader(Protocol):
-    """Reads batches of one input into records with the attributes it was made for."""
-
-    def read(self, data: bytes) -> Decoded:
-        """Return the records of a batch in order, and those set apart. Never raises."""
+Reader = Callable[[bytes], Decoded]
+"""Reads a batch into its records, in order, and those set apart. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +129,8 @@ def number(attribute: Attribute, value: object) -> int:
     Raises `BadLine` for anything else.
     """
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
-    if isinstance(value, str):
-        found = _number_in(value.strip(), attribute.default)
-    else:
-        found = _integer(value)
+    text = value.strip() if isinstance(value, str) else None
+    found = _integer(value) if text is None else _number_in(text, attribute.default)
     if found is None:
         raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found
@@ -143,15 +138,10 @@ def number(attribute: Attribute, value: object) -> int:
 
 def describe(value: object) -> str:
     """Return what a JSON value is, for people."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, bool):
-        return "a boolean"
     if isinstance(value, str):
         return f"text {value[:40]!r}"
-    return "null" if value is None else f"number {value!r:.40}"
+    kinds = {dict: "an object", list: "an array", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value)) or f"number {value!r:.40}"
 
 
 def _integer(value: object) -> int | None:

@@ -1,7 +1,7 @@
 """JSON records: NSS field names, the Cloud NSS envelope, and any JSON that a feed format describes.
 
 The batch is decoded in one call into structs with only the wanted attributes. When that fails,
-each line is decoded alone, and a line that fails is looked at without a type: numbers may stand
+each line is decoded alone, and a line that fails is read without a type: numbers may stand
 as strings and strings as numbers, `null` is a missing field, arrays hold several records.
 """
 
@@ -25,11 +25,13 @@ from formats.reading import (
     field_in,
     number,
 )
-from formats.reading.cells import cells_by_field, matcher, own_text, readable_fields
+from formats.reading.cells import Match, Places, cells_input
 from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
-from formats.reading.time_key import cells_key, time_cells
 from formats.record import struct_of
-from formats.structure import Cell, structure_of
+from formats.structure import structure_of
+
+Path = tuple[str, ...]
+"""The keys that lead from the top of a record to a value."""
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
@@ -44,13 +46,14 @@ _TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth",
 
 def json_names() -> Input:
     """Return the input of JSON objects with NSS field names, flat or in the Cloud NSS envelope."""
-    available = frozenset(catalogue()) - TIME_FIELDS
     time_key = TimeFields(_TIME_KEYS)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        return _JsonReader(attributes, time_key, {}, (), max_record_bytes)
+        names = [attribute.name for attribute in attributes] + list(_TIME_KEYS)
+        keys = {name: name for name in names}
+        return _ObjectReader(attributes, time_key, keys, (), max_record_bytes).read
 
-    return Input("json", available, time_key, reader)
+    return Input("json", frozenset(catalogue()) - TIME_FIELDS, time_key, reader)
 
 
 def json_format(feed_format: FeedFormat) -> Input:
@@ -58,50 +61,46 @@ def json_format(feed_format: FeedFormat) -> Input:
 
     Raises `NotReadable` when a string holds several fields that can't be told apart.
     """
-    structure = structure_of(feed_format)
-    clocks = time_cells(structure.cells)
-    time_key = cells_key(clocks)
-    available = readable_fields(structure.cells)
-    cells = cells_by_field(structure.cells)
 
-    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        places = dict(zip(time_key.attributes, clocks, strict=True))
-        places |= {a.name: cells[a.name] for a in attributes}
-        if _all_in_one_object(places, time_key):
-            keys = {name: cell.path[-1] for name, cell in places.items()}
-            path = next((cell.path[:-1] for cell in places.values()), ())
-            return _JsonReader(attributes, time_key, keys, path, max_record_bytes)
-        return _TreeReader(attributes, time_key, places, max_record_bytes)
+    def reader(
+        attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
+    ) -> Reader:
+        paths = {name: (cell.path, match) for name, (cell, match) in places.items()}
+        parents = {path[:-1] for path, _ in paths.values()}
+        plain = all(
+            match is None and not any(map(_UNFIT_FOR_KEY.search, path))
+            for path, match in paths.values()
+        )
+        if len(parents) > 1 or not plain:
+            return _TreeReader(attributes, time_key, paths, max_record_bytes).read
+        keys = {name: path[-1] for name, (path, _) in paths.items()}
+        path = parents.pop() if parents else ()
+        return _ObjectReader(attributes, time_key, keys, path, max_record_bytes).read
 
-    return Input(feed_format.name, available, time_key, reader)
-
-
-def _all_in_one_object(places: Mapping[str, Cell], time_key: TimeKey) -> bool:
-    """Whether all values are strings of their own in one object, under keys a struct can have."""
-    return len({cell.path[:-1] for cell in places.values()}) <= 1 and all(
-        (own_text(cell) or name in time_key.attributes)
-        and not any(map(_UNFIT_FOR_KEY.search, cell.path))
-        for name, cell in places.items()
-    )
+    return cells_input(feed_format.name, structure_of(feed_format).cells, reader)
 
 
-class _TypelessReader:
+class _TreeReader:
     """Reads line by line without a type, and gives the reason when a line is not a record.
 
-    `_values` takes a record apart: what it returns stands for the attributes by name.
+    `paths` lead to the values of all attributes, those of the time among them; a match takes out
+    one field of several that share a string.
     """
 
-    _struct: type[msgspec.Struct]
-
     def __init__(
-        self, attributes: Sequence[Attribute], time_key: TimeKey, max_record_bytes: int
+        self,
+        attributes: Sequence[Attribute],
+        time_key: TimeKey,
+        paths: Mapping[str, tuple[Path, Match | None]],
+        max_record_bytes: int,
     ) -> None:
         self._attributes = tuple(attributes)
+        self._numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
         self._time_key = time_key
+        self._times = frozenset(time_key.attributes)
+        self._paths = paths
         self._max_record_bytes = max_record_bytes
-
-    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise NotImplementedError
+        self._struct = struct_of(attributes, time_key)
 
     def read(self, data: bytes) -> Decoded:
         """Decode line by line."""
@@ -120,50 +119,58 @@ class _TypelessReader:
     def _record(self, tree: object) -> msgspec.Struct:
         if not isinstance(tree, dict):
             raise BadLine(f"not a JSON object but {describe(tree)}")
-        values = self._values(tree)
         stated: dict[str, Any] = {}
-        for attribute in self._attributes:
-            name, value = attribute.name, values.get(attribute.name)
+        for name, value in self._values(tree).items():
             if value is None:
                 continue
-            if attribute.number:
-                stated[name] = number(attribute, value)
+            timed = name in self._times
+            if name in self._numbers:
+                stated[name] = number(self._numbers[name], value)
+            elif isinstance(value, str | int | float) and not isinstance(value, bool):
+                stated[name] = value if timed else str(value)
             else:
-                stated[name] = str(_scalar(name, value, "text"))
-        for name in self._time_key.attributes:
-            value = values.get(name)
-            stated[name] = None if value is None else _scalar(name, value, "a time")
+                expected = "a time" if timed else "text"
+                raise BadLine(f"{name}: {describe(value)}, expected {expected}")
         return self._struct(**stated)
 
+    def _values(self, tree: object) -> Mapping[str, Any]:
+        values: dict[str, Any] = {}
+        for name, (path, match) in self._paths.items():
+            value = _value_at(tree, path)
+            if match is not None and isinstance(value, str):
+                value = field_in(value, name, match)
+            values[name] = value
+        return values
 
-class _JsonReader(_TypelessReader):
-    """Reads objects whose wanted keys all lie in one object, at the top or in an envelope."""
+
+class _ObjectReader(_TreeReader):
+    """Reads objects whose wanted keys all lie in one object: at the top, or at the end of `path`.
+
+    Without a path, the object may lie in the envelope.
+    """
 
     def __init__(
         self,
         attributes: Sequence[Attribute],
         time_key: TimeKey,
         keys: Mapping[str, str],
-        path: tuple[str, ...],
+        path: Path,
         max_record_bytes: int,
     ) -> None:
-        super().__init__(attributes, time_key, max_record_bytes)
-        names = [attribute.name for attribute in attributes] + list(time_key.attributes)
-        self._keys = {name: keys.get(name, name) for name in names}
+        super().__init__(attributes, time_key, {}, max_record_bytes)
+        self._keys = keys
         self._path = path or (ENVELOPE,)
-        self._depth = len(self._path)
         self._nested = bool(path)
         self._ordered = False
-        self._build_decoders(())
+        self._decoders: dict[bool, msgspec.json.Decoder[Any]] = {}
 
     def _build_decoders(self, order: Sequence[str]) -> None:
         traps = () if self._path[0] in self._keys.values() else self._path[:1]
         self._struct = struct_of(self._attributes, self._time_key, self._keys, traps, order)
         nested = self._struct
         for key in reversed(self._path):
-            nested = msgspec.defstruct(
-                "Envelope", [("event", nested)], rename={"event": key}, gc=False
-            )
+            fields = [("event", nested)]
+            nested = msgspec.defstruct("Envelope", fields, rename={"event": key}, gc=False)
         self._decoders = {
             True: msgspec.json.Decoder(nested, strict=False),
             False: msgspec.json.Decoder(self._struct, strict=False),
@@ -176,12 +183,12 @@ class _JsonReader(_TypelessReader):
         next, which makes decoding half as expensive. Any other order is read as well.
         """
         try:
-            tree = _untyped(data[: data.find(b"\n")])
+            order = list(self._inner(_untyped(data[: data.find(b"\n")])))
         except BadLine:
-            return
-        if isinstance(tree, dict):
-            self._build_decoders(list(self._inner(tree)))
-            self._ordered = True
+            order = []
+        self._ordered = bool(order)
+        if order or not self._decoders:
+            self._build_decoders(order)
 
     def read(self, data: bytes) -> Decoded:
         """Decode the batch in one call; line by line when that does not work out."""
@@ -205,58 +212,27 @@ class _JsonReader(_TypelessReader):
                 records: list[Any] = self._decoders[nested].decode_lines(lines)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
-            for _ in range(self._depth if nested else 0):
+            for _ in range(len(self._path) if nested else 0):
                 records = [record.event for record in records]
             return records, nested
         return None
 
-    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = self._inner(tree)
-        return {name: found.get(key) for name, key in self._keys.items()}
+    def _values(self, tree: object) -> Mapping[str, Any]:
+        inner = self._inner(tree)
+        return {name: inner.get(key) for name, key in self._keys.items()}
 
-    def _inner(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the object that holds the fields: in the envelope, or the record itself."""
-        inner: Any = tree
-        for key in self._path:
-            inner = inner.get(key) if isinstance(inner, dict) else None
-        return inner if isinstance(inner, dict) else tree
-
-
-class _TreeReader(_TypelessReader):
-    """Reads objects whose wanted values lie in several objects, or share a string."""
-
-    def __init__(
-        self,
-        attributes: Sequence[Attribute],
-        time_key: TimeKey,
-        places: Mapping[str, Cell],
-        max_record_bytes: int,
-    ) -> None:
-        super().__init__(attributes, time_key, max_record_bytes)
-        self._struct = struct_of(attributes, time_key)
-        self._places = places
-        self._matches = {
-            name: matcher(cell.parts)
-            for name, cell in places.items()
-            if not own_text(cell) and name not in time_key.attributes
-        }
-
-    def _values(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        values: dict[str, Any] = {}
-        for name, cell in self._places.items():
-            value: Any = tree
-            for key in cell.path:
-                value = value.get(key) if isinstance(value, dict) else None
-            if name in self._matches and isinstance(value, str):
-                value = field_in(value, name, self._matches[name])
-            values[name] = value
-        return values
+    def _inner(self, tree: object) -> Mapping[str, Any]:
+        """Return the object that holds the fields: at the end of the path, or the record itself."""
+        for found in (_value_at(tree, self._path), tree):
+            if isinstance(found, dict):
+                return found
+        return {}
 
 
-def _scalar(name: str, value: object, expected: str) -> str | float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise BadLine(f"{name}: {describe(value)}, expected {expected}")
-    return value
+def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
 
 
 def _bare(line: bytes) -> bytes:

@@ -8,6 +8,7 @@ their static text.
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -15,11 +16,10 @@ from formats.errors import NotReadable
 from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
-from formats.reading import BadLine, Decoded, Input, Reader, decode_lines, field_in, number
-from formats.reading.cells import Match, cells_by_field, matcher, own_text, readable_fields
-from formats.reading.time_key import cells_key, time_cells
+from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
+from formats.reading.cells import Places, cells_input
 from formats.record import struct_of
-from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
+from formats.structure import EVENT_ID, SYSLOG, LineKind, Structure, structure_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]
@@ -35,103 +35,53 @@ def line_format(feed_format: FeedFormat) -> Input:
     Raises `NotReadable` when the format's fields cannot be told apart in a line.
     """
     structure = structure_of(_without_final_cr(feed_format))
-    if not structure.readable or any(
-        "\n" in part.text for part in feed_format.parts if isinstance(part, Literal)
-    ):
+    texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
+    if not structure.readable or any("\n" in text for text in texts):
         raise NotReadable(
             f"feed format {feed_format.name}: its fields can't be told apart in a line"
         )
-    named = _named(structure)
-    clocks = time_cells(structure.cells)
-    time_key = cells_key(clocks)
-    available = readable_fields(structure.cells)
+    split = _SPLITS[structure.kind](structure)
 
-    def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        return _LineReader(structure, named, attributes, time_key, clocks, max_record_bytes)
+    def reader(
+        attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
+    ) -> Reader:
+        struct = struct_of(attributes, time_key)
+        numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
+        parts = [
+            (name, cell.key, match, numbers.get(name)) for name, (cell, match) in places.items()
+        ]
 
-    return Input(feed_format.name, available, time_key, reader)
+        def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
+            values = split(_text(line))
+            stated: dict[str, str | int] = {}
+            for name, key, match, attribute in parts:
+                value = values.get(key)
+                if value is None:
+                    continue
+                if match is not None:
+                    value = field_in(value, name, match)
+                stated[name] = value if attribute is None else number(attribute, value)
+            return (struct(**stated),), find_unsafe(" ".join(values.values())) is not None
+
+        return lambda data: decode_lines(data, max_record_bytes, records_of)
+
+    return cells_input(feed_format.name, structure.cells, reader)
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode().removeprefix("\ufeff").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     """Return a format without CR at its end: CR before LF belongs to the line break when read."""
-    last = feed_format.parts[-1] if feed_format.parts else None
-    if not isinstance(last, Literal) or not last.text.endswith("\r"):
-        return feed_format
-    rest = last.text.rstrip("\r")
-    kept = (*feed_format.parts[:-1], Literal(rest)) if rest else feed_format.parts[:-1]
-    return FeedFormat(feed_format.name, kept)
-
-
-def _named(structure: Structure) -> dict[Cell, str]:
-    """Return the name under which the split of a line puts each cell with fields."""
-    if structure.kind is LineKind.LEEF:
-        return {cell: cell.key for cell in structure.cells}
-    if structure.kind is LineKind.KEYED:
-        return {cell: cell.key or f"#{cell.position}" for cell in structure.cells}
-    if structure.kind is LineKind.COLUMNS:
-        return {cell: f"#{cell.position}" for cell in structure.cells if cell.slots}
-    return {cell: f"#{order}" for order, cell in enumerate(structure.cells) if cell.slots}
-
-
-class _LineReader:
-    def __init__(
-        self,
-        structure: Structure,
-        named: Mapping[Cell, str],
-        attributes: Sequence[Attribute],
-        time_key: TimeKey,
-        clocks: Sequence[Cell],
-        max_record_bytes: int,
-    ) -> None:
-        self._split = _split_of(structure, named)
-        self._attributes = tuple(attributes)
-        self._struct = struct_of(attributes, time_key)
-        self._max_record_bytes = max_record_bytes
-        self._clocks = [
-            (name, named[cell]) for name, cell in zip(time_key.attributes, clocks, strict=True)
-        ]
-        cells = cells_by_field(named)
-        self._places = [(a, *_place(cells[a.name], named)) for a in attributes]
-
-    def read(self, data: bytes) -> Decoded:
-        return decode_lines(data, self._max_record_bytes, self._records)
-
-    def _records(self, line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
-        try:
-            text = line.decode().removeprefix("\ufeff").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
-        values = self._split(text)
-        return (self._record(values),), find_unsafe(" ".join(values.values())) is not None
-
-    def _record(self, values: Values) -> msgspec.Struct:
-        stated: dict[str, str | int] = {}
-        for attribute, name, match in self._places:
-            text = values.get(name)
-            if text is None:
-                continue
-            if match is not None:
-                text = field_in(text, attribute.name, match)
-            stated[attribute.name] = number(attribute, text) if attribute.number else text
-        for attribute_name, name in self._clocks:
-            if name in values:
-                stated[attribute_name] = values[name]
-        return self._struct(**stated)
-
-
-def _place(cell: Cell, named: Mapping[Cell, str]) -> tuple[str, Match | None]:
-    """Return where the split puts a cell, and how its field is taken out if it has more."""
-    return named[cell], None if own_text(cell) else matcher(cell.parts)
-
-
-def _split_of(structure: Structure, named: Mapping[Cell, str]) -> Split:
-    if structure.kind is LineKind.LEEF:
-        return _leef_split(frozenset(named.values()))
-    if structure.kind is LineKind.KEYED:
-        return _keyed_split(structure, named)
-    if structure.kind is LineKind.COLUMNS:
-        return _column_split(structure)
-    return _sequence_split(structure)
+    parts = feed_format.parts
+    if parts and isinstance(last := parts[-1], Literal):
+        rest = last.text.rstrip("\r")
+        parts = (*parts[:-1], Literal(rest)) if rest else parts[:-1]
+    return FeedFormat(feed_format.name, parts)
 
 
 def _pairs(pieces: Sequence[str]) -> dict[str, str]:
@@ -144,7 +94,9 @@ def _pairs(pieces: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _leef_split(known: frozenset[str]) -> Split:
+def _leef_split(structure: Structure) -> Split:
+    known = frozenset(cell.key for cell in structure.cells)
+
     def split(line: str) -> Values:
         header = HEADER.search(line)
         if header is None:
@@ -160,10 +112,10 @@ def _leef_split(known: frozenset[str]) -> Split:
     return split
 
 
-def _keyed_split(structure: Structure, named: Mapping[Cell, str]) -> Split:
+def _keyed_split(structure: Structure) -> Split:
     separator = structure.separator
-    positions = {cell.position: name for cell, name in named.items() if name.startswith("#")}
-    known = frozenset(named.values())
+    known = frozenset(cell.key for cell in structure.cells)
+    positions = {int(key[1:]): key for key in known if key.startswith("#")}
 
     def split(line: str) -> Values:
         pieces = line.split(separator)
@@ -205,29 +157,36 @@ def _csv_columns(line: str) -> list[str]:
 
 
 def _sequence_split(structure: Structure) -> Split:
-    cells = structure.cells
-    texts = [_static(cell) for cell in cells]
+    # Each cell with its static text, if it is one, and the static text that ends it.
+    firsts = [cell.parts[0] for cell in structure.cells]
+    texts = [first.text if isinstance(first, Literal) else None for first in firsts]
+    steps = [
+        (cell.key, *pair)
+        for cell, pair in zip(structure.cells, pairwise([*texts, None]), strict=True)
+    ]
 
     def split(line: str) -> Values:
         values: dict[str, str] = {}
         at = 0
-        for order, text in enumerate(texts):
+        for key, text, following in steps:
             if text is not None:
                 if not line.startswith(text, at):
                     raise BadLine(f"no {text[:40]!r} at character {at + 1}")
                 at += len(text)
                 continue
-            following = texts[order + 1] if order + 1 < len(texts) else None
             end = len(line) if following is None else line.find(following, at)
             if end < 0:
                 raise BadLine(f"no {following!r:.60} after character {at + 1}")
-            values[f"#{order}"] = line[at:end]
+            values[key] = line[at:end]
             at = end
         return values
 
     return split
 
 
-def _static(cell: Cell) -> str | None:
-    part = cell.parts[0] if len(cell.parts) == 1 else None
-    return part.text if isinstance(part, Literal) else None
+_SPLITS: Mapping[LineKind, Callable[[Structure], Split]] = {
+    LineKind.LEEF: _leef_split,
+    LineKind.KEYED: _keyed_split,
+    LineKind.COLUMNS: _column_split,
+    LineKind.SEQUENCE: _sequence_split,
+}

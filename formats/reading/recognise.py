@@ -1,6 +1,8 @@
 """Recognition: which format a sample of records is in."""
 
+from contextlib import suppress
 from datetime import UTC
+from operator import itemgetter
 
 from formats import presets
 from formats.errors import NotReadable
@@ -11,10 +13,10 @@ from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
 from formats.record import field_access
 from formats.structure import LineKind, structure_of
-from formats.times import BadTime, Stated, resolve
+from formats.times import BadTime, resolve
 
 SAMPLE_RECORDS = 16
-"""This many records of a sample are looked at to recognise their form."""
+"""This many records of a sample are read to recognise their form."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:
@@ -30,37 +32,37 @@ def recognise(sample: bytes) -> Input:
     The input that reads most records wins, then the one that knows the time of most, then the one
     that finds most fields in them. Raises `NotReadable` when none reads any.
     """
-    best: tuple[tuple[int, int, int], Input] | None = None
     sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
-    for candidate in _candidates(json=b"{" in sample):
-        score = _score(candidate, sample)
-        if score[0] and score[2] and (best is None or score > best[0]):
-            best = (score, candidate)
-    if best is None:
+    scored = [(_score(candidate, sample), candidate) for candidate in _candidates(sample)]
+    readable = [(score, candidate) for score, candidate in scored if score[0] and score[2]]
+    if not readable:
         raise NotReadable("the records are in no known format")
-    return best[1]
+    return max(readable, key=itemgetter(0))[1]
 
 
-def _candidates(*, json: bool) -> list[Input]:
+def _candidates(sample: bytes) -> list[Input]:
     """Return what a sample may be in; without a brace it can't be JSON."""
+    json = b"{" in sample
     inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)
         if not json and structure_of(feed_format).kind is LineKind.JSON:
             continue
-        try:
+        with suppress(NotReadable):
             inputs.append(input_of(feed_format))
-        except NotReadable:
-            continue
     return inputs
 
 
 def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
     """Return how many records a candidate reads, of how many the time, and how many fields."""
     access = field_access(candidate.available, candidate.available)
-    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES).read(sample)
+    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES)(sample)
     key, statement = key_of(candidate.time_key), statement_of(candidate.time_key)
-    timed = sum(_is_time(statement(key(record))) for record in decoded.records)
+    timed = 0
+    for record in decoded.records:
+        with suppress(BadTime):
+            resolve(statement(key(record)), UTC, UTC)
+            timed += 1
     defaults = {attribute.name: attribute.default for attribute in access.attributes}
     defaults |= dict.fromkeys(candidate.time_key.attributes)
     stated = sum(
@@ -69,11 +71,3 @@ def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
         for name, default in defaults.items()
     )
     return len(decoded.records), timed, stated
-
-
-def _is_time(stated: Stated) -> bool:
-    try:
-        resolve(stated, UTC, UTC)
-    except BadTime:
-        return False
-    return True

@@ -1,70 +1,26 @@
-"""How records state their time: the cells to look at, the key of a record, what a key states."""
+"""How records state their time: the key of a record, and what a key states."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from operator import attrgetter
+from typing import Any
 
-from formats.language import Part
-from formats.plan import TimeCells, TimeFields, TimeKey
+from formats.plan import TimeCells, TimeKey
 from formats.reading.cells import matcher
-from formats.structure import Cell
 from formats.times import ABSENT, Stated
-
-_COMPLETE = 50
-"""Completeness of a cell that needs no other beside it, but for a zone."""
-
-
-def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells that state a record's time: one if one is enough, and its zone's."""
-    candidates = [cell for cell in cells if cell.is_time]
-    if not candidates:
-        return ()
-    best = max(candidates, key=_completeness)
-    if _completeness(best) < _COMPLETE:
-        return tuple(candidates)
-    if best.fields & {"tz", "epochtime"}:
-        return (best,)
-    zones = [cell for cell in candidates if "tz" in cell.fields]
-    return (best, *zones[:1])
-
-
-def _completeness(cell: Cell) -> int:
-    names = cell.fields
-    if "epochtime" in names:
-        return 100
-    if "time" in names:
-        return 90
-    dated = bool(names & {"yy", "yyyy"}) and bool(names & {"mon", "mth"}) and "dd" in names
-    return len(names) + (_COMPLETE if dated and {"hh", "mm", "ss"} <= names else 0)
-
-
-def cells_key(cells: Sequence[Cell]) -> TimeCells:
-    """Return how records of a format state their time; `cells` come from `time_cells`.
-
-    Their texts go to attributes `clock0`, `clock1`, ...
-    """
-    names = tuple(f"clock{index}" for index in range(len(cells)))
-    return TimeCells(names, tuple(cell.parts for cell in cells))
 
 
 def key_of(time_key: TimeKey) -> Callable[[Any], object]:
     """Return the function from a record to the key under which equal times are equal."""
     names = time_key.attributes
-    match time_key:
-        case TimeCells():
-            return lambda record: (
-                getattr(record, names[0])
-                if len(names) == 1
-                else tuple(getattr(record, name) for name in names) or None
-            )
-        case TimeFields():
-            return lambda record: _fields_key(record, names)
-    assert_never(time_key)
+    if isinstance(time_key, TimeCells):
+        return attrgetter(*names) if names else lambda _: None
 
+    def key(record: Any) -> object:  # noqa: ANN401 - made at run time
+        if record.epochtime is not None or record.time in ABSENT:
+            return stated_pairs(record, names)
+        return record.time if record.tz is None else (record.time, record.tz)
 
-def _fields_key(record: Any, names: Sequence[str]) -> object:  # noqa: ANN401 - made at run time
-    if record.epochtime is not None or record.time in ABSENT:
-        return stated_pairs(record, names)
-    return record.time if record.tz is None else (record.time, record.tz)
+    return key
 
 
 def stated_pairs(record: Any, names: Sequence[str]) -> tuple[tuple[str, object], ...]:  # noqa: ANN401 - made at run time
@@ -75,12 +31,7 @@ def stated_pairs(record: Any, names: Sequence[str]) -> tuple[tuple[str, object],
 
 def statement_of(time_key: TimeKey) -> Callable[[object], Stated]:
     """Return the function from a key to the time fields that it states."""
-    match time_key:
-        case TimeCells(_, cells):
-            return _cells_statement(cells)
-        case TimeFields():
-            return _fields_statement
-    assert_never(time_key)
+    return _cells_statement(time_key) if isinstance(time_key, TimeCells) else _fields_statement
 
 
 def _fields_statement(key: object) -> Stated:
@@ -91,8 +42,8 @@ def _fields_statement(key: object) -> Stated:
     return {name: str(value) for name, value in key}
 
 
-def _cells_statement(cells: Sequence[Sequence[Part]]) -> Callable[[object], Stated]:
-    matches = [matcher(parts) for parts in cells]
+def _cells_statement(time_key: TimeCells) -> Callable[[object], Stated]:
+    matches = [matcher(parts) for parts in time_key.cells]
 
     def statement(key: object) -> Stated:
         texts = key if isinstance(key, tuple) else (key,)

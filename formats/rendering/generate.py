@@ -1,8 +1,8 @@
 """Plans become Python: the only place that writes source text, and the only one that runs it.
 
-The loop over a batch trusts nothing that it has not looked at, but looks in the cheapest way there
+The loop over a batch trusts nothing that it has not checked, but checks in the cheapest way there
 is: one f-string builds a line, and the checks of the plan run over it. Whatever looks odd goes to
-the reference. Control characters are not looked for here: whoever read the records knows where
+the reference. Control characters are not sought here: whoever read the records knows where
 they may be. A filter is one expression. Case folding and set look-ups are as cheap as remembering
 their answers; what must be parsed first (addresses, codes, lists) is parsed once for each
 distinct value.
@@ -11,7 +11,7 @@ distinct value.
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
 from typing import Any, assert_never, cast
@@ -26,12 +26,13 @@ from formats.filters.predicate import (
     Reading,
     TextTest,
 )
-from formats.filters.readings import Answers, readings_of
+from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS
 from formats.language import Literal, Slot
 from formats.plan import (
     BackslashBefore,
     Check,
     Constant,
+    Derived,
     FieldAccess,
     LineHolds,
     Own,
@@ -45,7 +46,9 @@ from formats.plan import (
     ValuePiece,
 )
 from formats.reading.time_key import stated_pairs
+from formats.record import Deriver
 from formats.times import ABSENT, BadTime
+from formats.values import Remembered
 
 _MAX_PIECES = 29
 """CPython builds an f-string of up to 30 pieces on the stack, a longer one through a list."""
@@ -85,9 +88,7 @@ def _compile_expression(
 class Fields:
     """The Python of fields: the expression of each over the record `r`, and the names in them."""
 
-    def __init__(
-        self, access: FieldAccess, derivers: Mapping[str, Callable[[Record], str | int]]
-    ) -> None:
+    def __init__(self, access: FieldAccess, derivers: Mapping[str, Deriver]) -> None:
         self._values = access.values
         self.names = {f"derive_{field}": derive for field, derive in derivers.items()}
 
@@ -98,20 +99,17 @@ class Fields:
 
 def _value(field: str, value: Value) -> str:
     match value:
-        case Constant():
-            return repr(value.value)
-        case Own():
-            return f"r.{value.attribute}"
+        case Constant(constant):
+            return repr(constant)
+        case Own(attribute):
+            return f"r.{attribute}"
         case Total(own, summands):
-            total = " + ".join(f"r.{name}" for name in summands)
-            return f"({total})" if own is None else f"(r.{own} if r.{own} >= 0 else {total})"
-    derived = f"derive_{field}(r)"
-    if value.own is None:
-        return derived
-    own = f"r.{value.own}"
-    if isinstance(value.placeholder, int):
-        return f"({own} if {own} >= 0 else {derived})"
-    return f"({own} or {derived})"
+            otherwise, number = " + ".join(f"r.{name}" for name in summands), True
+        case Derived(own, _, placeholder):
+            otherwise, number = f"derive_{field}(r)", isinstance(placeholder, int)
+    if own is None:
+        return f"({otherwise})"
+    return f"(r.{own} if r.{own} >= 0 else {otherwise})" if number else f"(r.{own} or {otherwise})"
 
 
 def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
@@ -121,51 +119,41 @@ def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
 
 def compile_values(plan: RenderPlan, fields: Fields) -> Callable[[Record], tuple[str | int, ...]]:
     """Return the function from a record to the values of the value pieces of a line, in order."""
-    values = "".join(f"{_value(p.slot.field.name, p.value)}, " for p in _values_in(plan))
+    values = "".join(f"{_value(p.name, p.value)}, " for p in _values_in(plan))
     return _compile_expression("values", "r", f"({values})", fields.names)
 
 
 # Lines
 
 
-def batch_source(plan: RenderPlan) -> str:
-    """Return the source of `batch(records, bad)`, which returns lines.
+def compile_batch(
+    plan: RenderPlan, fields: Fields, names: Mapping[str, object], title: str
+) -> Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]]:
+    """Return the function `batch(records, bad)`, which returns lines.
 
     A record without a usable time gets an empty line, and its index and reason go to `bad`. The
-    source names, beside the derivations of `Fields`: `times`, the texts of the time pieces by time
-    key; `encoded`, what `e*` fields print of a text; `reference`, which renders a record slowly.
+    function uses these `names`: `times`, the texts of the time pieces by time key; `encoded`, what
+    `e*` fields print of a text; `reference`, which renders a record slowly.
     """
+    known = {"BadTime": BadTime, "absent": ABSENT, "stated_pairs": stated_pairs}
+    return compile_function("batch", _batch_source(plan), fields.names | known | dict(names), title)
+
+
+def _batch_source(plan: RenderPlan) -> str:
     local = _locals(plan)
-    body = [*_assignments(plan, local), *_line(list(_pieces(plan, local)))]
-    condition = " or ".join(map(_check, plan.checks))
-    if condition:
+    body = [*_time_lookup(plan), *_assignments(plan, local), *_line(list(_pieces(plan, local)))]
+    if plan.checks:
         body += [
-            f"if {condition}:",
+            f"if {' or '.join(map(_check, plan.checks))}:",
             "    append(reference(r))",
             "else:",
             "    append(line.encode())",
         ]
     else:
         body.append("append(line.encode())")
-    return "\n".join(
-        [
-            "def batch(records, bad):",
-            "    lines = []",
-            "    append = lines.append",
-            "    for r in records:",
-            *(f"        {row}" for row in [*_time_lookup(plan), *body]),
-            "    return lines",
-            "",
-        ]
-    )
-
-
-def compile_batch(
-    source: str, fields: Fields, names: Mapping[str, object], title: str
-) -> Callable[[Sequence[Record], list[tuple[int, str]]], list[bytes]]:
-    """Return the function that `batch_source` wrote; `names` are the objects it asks for."""
-    known = {"BadTime": BadTime, "absent": ABSENT, "stated_pairs": stated_pairs}
-    return compile_function("batch", source, fields.names | known | dict(names), title)
+    head = ["def batch(records, bad):", "    lines = []", "    append = lines.append"]
+    loop = ["    for r in records:", *(f"        {row}" for row in body)]
+    return "\n".join([*head, *loop, "    return lines", ""])
 
 
 def _time_lookup(plan: RenderPlan) -> list[str]:
@@ -201,11 +189,9 @@ def _values_in(plan: RenderPlan) -> list[ValuePiece]:
 
 def _locals(plan: RenderPlan) -> set[str]:
     """Return the fields whose text the loop needs more than once."""
-    counts = Counter(p.slot.field.name for p in _values_in(plan) if p.variable_text)
-    names = {field for field, count in counts.items() if count > 1}
-    names |= {
-        p.slot.field.name for p in _values_in(plan) if p.variable_text and p.slot.field.encoded
-    }
+    texts = [piece for piece in _values_in(plan) if piece.variable_text]
+    counts = Counter(piece.name for piece in texts)
+    names = {p.name for p in texts if p.slot.field.encoded or counts[p.name] > 1}
     for check in plan.checks:
         if isinstance(check, ValueHolds):
             names.add(check.field)
@@ -215,7 +201,7 @@ def _locals(plan: RenderPlan) -> set[str]:
 
 
 def _assignments(plan: RenderPlan, local: set[str]) -> Iterator[str]:
-    pieces = {piece.slot.field.name: piece for piece in _values_in(plan)}
+    pieces = {piece.name: piece for piece in _values_in(plan)}
     for name in sorted(local):
         yield f"v_{name} = {_value(name, pieces[name].value)}"
         if pieces[name].slot.field.encoded:
@@ -228,9 +214,8 @@ def _line(pieces: Sequence[str]) -> list[str]:
     chunks = [pieces[at : at + _MAX_PIECES] for at in range(0, len(pieces), _MAX_PIECES)]
     if len(chunks) <= 1:
         return [f'line = f"{"".join(pieces)}"']
-    names = [f"part{number}" for number in range(len(chunks))]
-    rows = [f'{name} = f"{"".join(chunk)}"' for name, chunk in zip(names, chunks, strict=True)]
-    whole = "".join(f"{{{name}}}" for name in names)
+    rows = [f'part{number} = f"{"".join(chunk)}"' for number, chunk in enumerate(chunks)]
+    whole = "".join(f"{{part{number}}}" for number in range(len(chunks)))
     return [*rows, f'line = f"{whole}"']
 
 
@@ -246,7 +231,7 @@ def _pieces(plan: RenderPlan, local: set[str]) -> Iterator[str]:
             case ValuePiece(slot, Constant(constant)):
                 yield _escaped(slot.text(constant))
             case ValuePiece(slot, value):
-                name = slot.field.name
+                name = piece.name
                 yield _replacement(slot, f"v_{name}" if name in local else _value(name, value))
 
 
@@ -275,11 +260,8 @@ def _check(check: Check) -> str:
 
 def _escaped(text: str) -> str:
     """Return `text` for the inside of a double-quoted f-string."""
-    named = {"\t": "\\t", "\n": "\\n", '"': '\\"', "\\": "\\\\"}
-    body = "".join(
-        named.get(char, char if char.isprintable() else f"\\U{ord(char):08x}") for char in text
-    )
-    return body.replace("{", "{{").replace("}", "}}")
+    body = text.encode("unicode_escape").decode()
+    return body.replace('"', '\\"').replace("{", "{{").replace("}", "}}")
 
 
 # Filters
@@ -313,58 +295,41 @@ def _predicate(predicate: Predicate, expression: Expression, bind: Bind) -> str:
         case AllOf(()):
             return "True"
         case AllOf(members):
-            return " and ".join(f"({_predicate(each, expression, bind)})" for each in members)
+            return " and ".join(f"({_predicate(member, expression, bind)})" for member in members)
         case AnyOf(members):
-            return " or ".join(_predicate(each, expression, bind) for each in members) or "False"
+            return (
+                " or ".join(_predicate(member, expression, bind) for member in members) or "False"
+            )
         case Not(negated):
             return f"not ({_predicate(negated, expression, bind)})"
         case Comparison(field, test, Reading.VALUE):
             return _test(test, expression(field), bind)
         case Comparison(field, test, reading):
-            answers = Answers(partial(_any_passes, _compile_test(test), readings_of(reading)))
+            answers = Remembered(_compile_test(test, reading), MEMO_MAX_ENTRIES, MEMO_MAX_CHARS)
             return f"{bind(answers)}[{expression(field)}]"
     assert_never(predicate)
 
 
-def _any_passes(
-    passes: Callable[[object], bool], readings: Callable[[str], Iterable[object]], text: str
-) -> bool:
-    return any(map(passes, readings(text)))
-
-
-def _compile_test(test: TextTest | NumberTest) -> Callable[[object], bool]:
-    """Return the function that decides whether one reading of a value passes."""
+def _compile_test(test: TextTest | NumberTest, reading: Reading) -> Callable[[str], bool]:
+    """Return the function that decides whether one of the readings of a value passes."""
     names: dict[str, object] = {}
     source = _test(test, "value", partial(_bind, names))
-    return _compile_expression("passes", "value", source, names)
+    passes, readings = _compile_expression("passes", "value", source, names), READINGS[reading]
+    return lambda text: any(map(passes, readings(text)))
 
 
 def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
+    text = f"({value}).casefold()" if isinstance(test, TextTest) else f"({value})"
+    tested = chain([f"(_fv := {text})"], repeat("_fv"))
     if isinstance(test, TextTest):
-        return _text_test(test, value, bind)
-    return _number_test(test, value, bind)
-
-
-def _text_test(test: TextTest, value: str, bind: Bind) -> str:
-    folded = chain([f"(_fv := ({value}).casefold())"], repeat("_fv"))
-    tests = []
-    if test.equal:
-        tests.append(f"{next(folded)} in {bind(test.equal)}")
-    if test.starts:
-        tests.append(f"{next(folded)}.startswith({bind(test.starts)})")
-    if test.ends:
-        tests.append(f"{next(folded)}.endswith({bind(test.ends)})")
-    tests.extend(f"{part!r} in {next(folded)}" for part in test.parts)
-    return " or ".join(tests)
-
-
-def _number_test(test: NumberTest, value: str, bind: Bind) -> str:
+        words = ((" in ", test.equal), (".startswith", test.starts), (".endswith", test.ends))
+        tests = [f"{next(tested)}{way}({bind(among)})" for way, among in words if among]
+        return " or ".join([*tests, *(f"{part!r} in {next(tested)}" for part in test.parts)])
     if len(test.ranges) > _INLINE_RANGES:
         firsts, lasts = zip(*test.ranges, strict=True)
-        return f"{bind(partial(_is_within, firsts, lasts))}({value})"
-    number = chain([f"(_fv := ({value}))"], repeat("_fv"))
+        return f"{bind(partial(_is_within, firsts, lasts))}{text}"
     return " or ".join(
-        f"{next(number)} >= {first}" if last == math.inf else f"{first} <= {next(number)} <= {last}"
+        f"{next(tested)} >= {first}" if last == math.inf else f"{first} <= {next(tested)} <= {last}"
         for first, last in test.ranges
     )
 

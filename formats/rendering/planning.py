@@ -1,6 +1,7 @@
 """A feed format and the access to its fields become the plan that renders lines."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
@@ -47,31 +48,23 @@ def render_plan(
 def _pieces(
     feed_format: FeedFormat, access: FieldAccess, structure: Structure, guards: Sequence[str]
 ) -> Iterator[Piece]:
-    numbers = iter(range(len(guards)))
-    for run in _runs(feed_format.parts):
-        slots = [(next(numbers), part) for part in run if isinstance(part, Slot)]
-        if not slots:
+    guarded = iter(enumerate(guards))
+    for fixed, group in groupby(feed_format.parts, _is_fixed):
+        run = tuple(group)
+        slots = [(part, *next(guarded)) for part in run if isinstance(part, Slot)]
+        if not fixed:
+            for slot, number, guard in slots:
+                value = access.values[slot.field.name]
+                yield ValuePiece(slot, value, guard, number in structure.closing)
+        elif slots:
+            yield TimePiece(run)
+        else:
             yield from (part for part in run if isinstance(part, Literal))
-        elif slots[0][1].field.name in TIME_FIELDS:
-            yield TimePiece(tuple(run))
-        else:
-            ((number, slot),) = slots
-            value = access.values[slot.field.name]
-            yield ValuePiece(slot, value, guards[number], number in structure.closing)
 
 
-def _runs(parts: Sequence[Part]) -> list[list[Part]]:
-    """Group static text and time fields that stand together; other slots stand alone."""
-    runs: list[list[Part]] = []
-    joinable = False
-    for part in parts:
-        fixed = isinstance(part, Literal) or part.field.name in TIME_FIELDS
-        if fixed and joinable:
-            runs[-1].append(part)
-        else:
-            runs.append([part])
-        joinable = fixed
-    return runs
+def _is_fixed(part: Part) -> bool:
+    """Whether a part is static text or a time field: what stands together becomes one piece."""
+    return isinstance(part, Literal) or part.field.name in TIME_FIELDS
 
 
 def _checks(pieces: Sequence[Piece], structure: Structure) -> Iterator[Check]:
@@ -79,11 +72,11 @@ def _checks(pieces: Sequence[Piece], structure: Structure) -> Iterator[Check]:
     values = [piece for piece in pieces if isinstance(piece, ValuePiece)]
     texts = [piece for piece in values if piece.variable_text]
     for character in sorted({character for piece in texts for character in piece.guard}):
-        guarded = sorted({p.slot.field.name for p in texts if character in p.guard})
+        guarded = sorted({p.name for p in texts if character in p.guard})
         if sum(character in piece.guard for piece in texts) <= _FEW:
             yield from (ValueHolds(character, field) for field in guarded)
             continue
-        unguarded = tuple(p.slot.field.name for p in texts if character not in p.guard)
+        unguarded = tuple(p.name for p in texts if character not in p.guard)
         expected = sum(_static_text(piece).count(character) for piece in pieces)
         yield LineHolds(character, expected, unguarded)
     if structure.closing:

@@ -14,16 +14,19 @@ from typing import Any
 from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
-from formats.rendering.fit import shorten
-from formats.rendering.generate import Fields, batch_source, compile_batch, compile_values
-from formats.times import BadTime, Parts, TimeTable, resolve
-from formats.values import Remembered, cleaner, encoder
+from formats.rendering.generate import Fields, compile_batch, compile_values
+from formats.times import BadTime, Parts, resolve
+from formats.values import Remembered, cleaner, cut, encoder
 
 Record = Any
+_MAX_TIMES = 20_000
 SHORTENED_FIELDS = frozenset(
     {"url", "eurl", "eurlpath", "referer", "ereferer", "erefererpath", "ua", "eua"}
 )
 """What is cut when a line is too long for its way: URL, referrer and user agent."""
+
+MARK = "[...]"
+"""Stands at the end of a value that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +40,26 @@ class Unrendered:
 class Renderer:
     """Renders records of one input in one feed format.
 
-    `zone` is the zone of what is printed, `source_zone` that of times that carry none. `name`
-    stands for the feed format in tracebacks and profiles.
+    `zones` are that of times that carry none, and that of what is printed. `name` stands for the
+    feed format in tracebacks and profiles.
     """
 
     def __init__(
-        self, plan: RenderPlan, fields: Fields, *, zone: tzinfo, source_zone: tzinfo, name: str
+        self, plan: RenderPlan, fields: Fields, zones: tuple[tzinfo, tzinfo], name: str
     ) -> None:
         self._plan = plan
-        self._zones = source_zone, zone
+        self._zones = zones
         self._encode = encoder(plan.escape_characters)
-        self._clean = {
-            index: cleaner(piece.guard)
-            for index, piece in enumerate(plan.pieces)
-            if isinstance(piece, ValuePiece)
-        }
+        values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
+        self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
         self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
         self._key = key_of(plan.time_key)
         self._statement = statement_of(plan.time_key)
-        self._last_key: object = None
-        self._last_texts: tuple[str, ...] = ()
-        self.times = TimeTable(self._time_texts)
-        self.source = batch_source(plan)
-        """The generated code, for people and profilers."""
-        names = {
-            "times": self.times,
-            "encoded": Remembered(self._encode),
-            "reference": self.line,
-        }
-        self._batch = compile_batch(self.source, fields, names, name)
+        self.times = Remembered(self._time_texts, _MAX_TIMES)
+        """The texts of the time pieces by time key. A `BadTime` is raised, and not remembered."""
+        encoded = Remembered(self._encode)
+        names = {"times": self.times, "encoded": encoded, "reference": self.line}
+        self._batch = compile_batch(plan, fields, names, name)
         self._values = compile_values(plan, fields)
 
     def render(
@@ -93,7 +87,7 @@ class Renderer:
         return whole, [Unrendered(*reason) for reason in sorted(reasons.items())]
 
     def line(self, record: Record) -> bytes:
-        """Render one record the slow way, looking at every value: the reference.
+        """Render one record the slow way, checking every value: the reference.
 
         Raises `BadTime` when the record has no time that the format could print.
         """
@@ -104,45 +98,32 @@ class Renderer:
 
         Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
         """
-        pieces = self._pieces(record)
-        cuttable = [
-            index
-            for index, piece in enumerate(self._plan.pieces)
-            if isinstance(piece, ValuePiece) and piece.slot.field.name in SHORTENED_FIELDS
-        ]
-        return shorten(pieces, cuttable, max_bytes)
+        pieces = enumerate(self._plan.pieces)
+        values = {index: piece.name for index, piece in pieces if isinstance(piece, ValuePiece)}
+        cuttable = [index for index, name in values.items() if name in SHORTENED_FIELDS]
+        return shorten(self._pieces(record), cuttable, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
-        times = iter(self._recent_time_texts(record))
+        times = iter(self.times[self._key(record)] if self._has_time else ())
         texts: list[str] = []
-        for index, piece in enumerate(self._plan.pieces):
+        for piece in self._plan.pieces:
             if isinstance(piece, Literal):
                 texts.append(piece.text)
             elif isinstance(piece, TimePiece):
                 texts.append(next(times))
             else:
-                texts.append(self._value_text(index, piece, next(values)))
+                texts.append(self._value_text(piece, next(values)))
                 if piece.closes:
                     _close(texts)
         return texts
 
-    def _value_text(self, index: int, piece: ValuePiece, value: str | int) -> str:
+    def _value_text(self, piece: ValuePiece, value: str | int) -> str:
         if isinstance(value, int):
             return piece.slot.text(value)
         if piece.slot.field.encoded:
             value = self._encode(value)
-        return self._clean[index](value)
-
-    def _recent_time_texts(self, record: Record) -> tuple[str, ...]:
-        """Return the texts of the time pieces; neighbouring records often share their second."""
-        if not self._has_time:
-            return ()
-        key = self._key(record)
-        if key is None or key != self._last_key:
-            self._last_texts = self._time_texts(key)
-            self._last_key = key
-        return self._last_texts
+        return self._clean[piece.guard](value)
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
         parts = resolve(self._statement(key), *self._zones)
@@ -172,3 +153,37 @@ def _time_text(part: Part, parts: Parts) -> str:
     if name not in parts:
         raise BadTime(f"the time has no {name}")
     return part.text(parts[name])
+
+
+def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> bytes | None:
+    """Join the pieces of a line into at most `max_bytes`, cutting some of its values.
+
+    `pieces` are static texts and values in order; only those at the indices `cuttable` are cut:
+    always the longest, down to the next longest or as far as needed, ending in `MARK`. Works for
+    any format, because the structure is never touched. Returns `None` when cutting all of them
+    is not enough.
+    """
+    sizes = [len(piece.encode()) for piece in pieces]
+    excess = sum(sizes) - max_bytes
+    if excess <= 0:
+        return "".join(pieces).encode()
+    most = _level(sorted((sizes[index] for index in cuttable), reverse=True), excess)
+    if most < len(MARK):
+        return None
+    shortened = {index: cut(pieces[index], most, MARK) for index in cuttable}
+    return "".join(shortened.get(index, piece) for index, piece in enumerate(pieces)).encode()
+
+
+def _level(sizes: Sequence[int], excess: int) -> int:
+    """Return the most that each of the `sizes` (largest first) may keep to lose `excess` in all.
+
+    Negative when all of them together are less than that.
+    """
+    together = 0
+    level = -1
+    for count, size in enumerate(sizes, 1):
+        if size <= level:
+            break
+        together += size
+        level = (together - excess) // count
+    return level

@@ -8,9 +8,10 @@ Read-only and without a password: the port belongs on loopback.
 """
 
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from operator import attrgetter as of
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,9 +25,9 @@ from starlette.routing import Route
 from nss.addresses import listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.errors import ServiceError
-from nss.status.summary import FeedStatus, SourceStatus, Status
+from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.telemetry import events
 from nss.wording import error_text
 
@@ -34,159 +35,136 @@ MAX_CONNECTIONS = 64
 
 _BACKLOG = 64
 
-_Sample = tuple[tuple[str, ...], float]
+_Samples = Iterable[tuple[tuple[str, ...], float]]
+"""Label values and a number each."""
+
+_Read = Callable[[Any], float]
+"""Reads a number of a part of the status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric family: its name as it is scraped, its help text, and its labels."""
+    """A metric family: its name as it is scraped, its help text, its labels and its samples."""
 
     name: str
-    kind: Literal["counter", "gauge"]
     text: str
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...]
+    samples: Callable[[Status], _Samples]
 
-    def filled(self, samples: Iterable[_Sample]) -> Metric:
-        """Return the family with its samples, each the label values and the number."""
+    @property
+    def kind(self) -> Literal["counter", "gauge"]:
+        """The type of metric, which its name shows."""
+        return "counter" if self.name.endswith("_total") else "gauge"
+
+    def filled(self, status: Status) -> Metric:
+        """Return the family with its samples in a status."""
         kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         family = kind(self.name, self.text, labels=self.labels)
-        for values, number in samples:
+        for values, number in self.samples(status):
             family.add_metric(values, number)
         return family
 
 
-OUTCOMES = ("delivered", "filtered", "rejected", "dropped")
+def _overall(name: str, text: str, read: _Read) -> Family:
+    return Family(f"nss_{name}", text, (), lambda status: [((), float(read(status)))])
 
-BUILD = Family("nss_build_info", "gauge", "Always 1, with the version as a label.", ("version",))
-STARTED = Family(
-    "nss_start_time_seconds", "gauge", "When the service started, seconds since the epoch."
-)
-HEALTH = Family("nss_health", "gauge", "1 when healthy, 0 when degraded, as /healthz tells.")
-ALIVE = Family("nss_alive", "gauge", "0 when the service itself hangs and a restart may help.")
 
-_SOURCE = ("source",)
-SOURCE_RECORDS = Family(
-    "nss_source_records_total", "counter", "Records accepted from the source.", _SOURCE
-)
-SOURCE_BYTES = Family(
-    "nss_source_bytes_total", "counter", "Bytes of the records accepted from the source.", _SOURCE
-)
-SOURCE_LAST = Family(
-    "nss_source_last_record_timestamp_seconds",
-    "gauge",
-    "When the last record was accepted, seconds since the epoch; absent before the first.",
-    _SOURCE,
-)
-SOURCE_FAILING = Family(
-    "nss_source_failing", "gauge", "1 while the source tells an error.", _SOURCE
-)
+def _spool(name: str, text: str, read: _Read) -> Family:
+    return _overall(f"spool_{name}", text, lambda status: read(status.spool))
 
-_FEED = ("feed",)
-FEED_ACCEPTED = Family(
-    "nss_feed_accepted_records_total",
-    "counter",
-    "Records accepted for the feed: those of all outcomes, and those pending.",
-    _FEED,
-)
-FEED_RECORDS = Family(
-    "nss_feed_records_total",
-    "counter",
-    f"What became of the feed's records; outcome is {', '.join(OUTCOMES[:-1])} or {OUTCOMES[-1]}.",
-    ("feed", "outcome"),
-)
-FEED_SHORTENED = Family(
-    "nss_feed_shortened_records_total",
-    "counter",
-    "Delivered records whose line was too long and was cut.",
-    _FEED,
-)
-FEED_PENDING = Family(
-    "nss_feed_pending_records", "gauge", "Records accepted for the feed and still waiting.", _FEED
-)
-FEED_LAG = Family(
-    "nss_feed_lag_seconds", "gauge", "How long ago the oldest pending record was accepted.", _FEED
-)
-FEED_STILL = Family(
-    "nss_feed_still_seconds",
-    "gauge",
-    "How long records have been pending while none of them moved.",
-    _FEED,
-)
-FEED_FAILING = Family(
-    "nss_feed_failing", "gauge", "1 while the feed's destination takes no lines.", _FEED
-)
 
-SPOOL_USED = Family(
-    "nss_spool_used_bytes", "gauge", "Bytes held, as nss_spool_max_bytes limits them."
-)
-SPOOL_MAX = Family("nss_spool_max_bytes", "gauge", "Bytes that may be held.")
-SPOOL_FULL = Family("nss_spool_full", "gauge", "1 while something waits for room.")
-SPOOL_FAILING = Family("nss_spool_failing", "gauge", "1 while nothing can be accepted.")
-SPOOL_DURABLE = Family(
-    "nss_spool_durable", "gauge", "1 when what was accepted outlives the process."
-)
-REJECTS = Family("nss_rejects_kept", "gauge", "Rejected records that are kept for a look.")
+def _source(name: str, text: str, read: _Read) -> Family:
+    def samples(status: Status) -> _Samples:
+        numbers = [(source.name, read(source)) for source in status.sources]
+        return [((source,), number) for source, number in numbers if number is not None]
+
+    return Family(f"nss_source_{name}", text, ("source",), samples)
+
+
+def _feed(name: str, text: str, read: _Read) -> Family:
+    def samples(status: Status) -> _Samples:
+        return [((feed.name,), read(feed)) for feed in status.feeds]
+
+    return Family(f"nss_feed_{name}", text, ("feed",), samples)
+
+
+def _outcomes(status: Status) -> _Samples:
+    return [
+        ((feed.name, outcome), getattr(feed, outcome))
+        for feed in status.feeds
+        for outcome in ("delivered", "filtered", "rejected", "dropped")
+    ]
+
+
+def _is_failing(part: SourceStatus | FeedStatus | SpoolStatus) -> bool:
+    return part.last_error is not None
+
 
 EVENTS = Family(
     "nss_events_total",
-    "counter",
     "What happened, by cause: event is the counter of the log's events, component the part.",
     ("event", "component"),
+    lambda _status: sorted(events.counters.items()),
 )
 
 METRICS = (
-    *(BUILD, STARTED, HEALTH, ALIVE),
-    *(SOURCE_RECORDS, SOURCE_BYTES, SOURCE_LAST, SOURCE_FAILING),
-    *(FEED_ACCEPTED, FEED_RECORDS, FEED_SHORTENED, FEED_PENDING, FEED_LAG, FEED_STILL),
-    *(FEED_FAILING, SPOOL_USED, SPOOL_MAX, SPOOL_FULL, SPOOL_FAILING, SPOOL_DURABLE),
-    *(REJECTS, EVENTS),
+    Family(
+        "nss_build_info",
+        "Always 1, with the version as a label.",
+        ("version",),
+        lambda status: [((status.version,), 1)],
+    ),
+    _overall(
+        "start_time_seconds",
+        "When the service started, seconds since the epoch.",
+        of("started_at"),
+    ),
+    _overall("health", "1 when healthy, 0 when degraded, as /healthz reports.", of("health.ok")),
+    _overall(
+        "alive", "0 when the service itself hangs and a restart may help.", of("health.alive")
+    ),
+    _source("records_total", "Records accepted from the source.", of("records")),
+    _source("bytes_total", "Bytes of the records accepted from the source.", of("data_bytes")),
+    _source(
+        "last_record_timestamp_seconds",
+        "When the last record was accepted, seconds since the epoch; absent before the first.",
+        of("last_at"),
+    ),
+    _source("failing", "1 while the source reports an error.", _is_failing),
+    _feed(
+        "accepted_records_total",
+        "Records accepted for the feed: those of all outcomes, and those pending.",
+        of("accepted"),
+    ),
+    Family(
+        "nss_feed_records_total",
+        "What became of the feed's records; outcome is delivered, filtered, rejected or dropped.",
+        ("feed", "outcome"),
+        _outcomes,
+    ),
+    _feed(
+        "shortened_records_total",
+        "Delivered records whose line was too long and was cut.",
+        of("shortened"),
+    ),
+    _feed("pending_records", "Records accepted for the feed and still waiting.", of("pending")),
+    _feed("lag_seconds", "How long ago the oldest pending record was accepted.", of("lag_secs")),
+    _feed(
+        "still_seconds",
+        "How long records have been pending while none of them moved.",
+        of("still_secs"),
+    ),
+    _feed("failing", "1 while the feed's destination accepts no lines.", _is_failing),
+    _spool("used_bytes", "Bytes held, as nss_spool_max_bytes limits them.", of("used_bytes")),
+    _spool("max_bytes", "Bytes that may be held.", of("max_bytes")),
+    _spool("full", "1 while something waits for room.", of("full")),
+    _spool("failing", "1 while nothing can be accepted.", _is_failing),
+    _spool("durable", "1 when what was accepted outlives the process.", of("durable")),
+    _overall(
+        "rejects_kept", "Rejected records that are kept for a look.", of("spool.kept_rejects")
+    ),
+    EVENTS,
 )
-
-
-def families(status: Status, counters: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
-    """Yield every metric of a status; `counters` is (counter, component) -> count."""
-    health, spool = status.health, status.spool
-    yield BUILD.filled([((status.version,), 1)])
-    for family, number in (
-        (STARTED, status.started_at),
-        (HEALTH, health.ok),
-        (ALIVE, health.alive),
-        (SPOOL_USED, spool.used_bytes),
-        (SPOOL_MAX, spool.max_bytes),
-        (SPOOL_FULL, spool.full),
-        (SPOOL_FAILING, spool.last_error is not None),
-        (SPOOL_DURABLE, spool.durable),
-        (REJECTS, spool.kept_rejects),
-    ):
-        yield family.filled([((), float(number))])
-    yield from _of_sources(status.sources)
-    yield from _of_feeds(status.feeds)
-    yield EVENTS.filled(sorted(counters.items()))
-
-
-def _of_sources(sources: Iterable[SourceStatus]) -> Iterator[Metric]:
-    sources = tuple(sources)
-    yield SOURCE_RECORDS.filled(((source.name,), source.records) for source in sources)
-    yield SOURCE_BYTES.filled(((source.name,), source.data_bytes) for source in sources)
-    yield SOURCE_LAST.filled(
-        ((source.name,), source.last_at) for source in sources if source.last_at is not None
-    )
-    yield SOURCE_FAILING.filled(
-        ((source.name,), source.last_error is not None) for source in sources
-    )
-
-
-def _of_feeds(feeds: Iterable[FeedStatus]) -> Iterator[Metric]:
-    feeds = tuple(feeds)
-    yield FEED_ACCEPTED.filled(((feed.name,), feed.accepted) for feed in feeds)
-    yield FEED_RECORDS.filled(
-        ((feed.name, outcome), getattr(feed, outcome)) for feed in feeds for outcome in OUTCOMES
-    )
-    yield FEED_SHORTENED.filled(((feed.name,), feed.shortened) for feed in feeds)
-    yield FEED_PENDING.filled(((feed.name,), feed.pending) for feed in feeds)
-    yield FEED_LAG.filled(((feed.name,), feed.lag_secs) for feed in feeds)
-    yield FEED_STILL.filled(((feed.name,), feed.still_secs) for feed in feeds)
-    yield FEED_FAILING.filled(((feed.name,), feed.last_error is not None) for feed in feeds)
 
 
 class _Scraped(Collector):
@@ -196,7 +174,8 @@ class _Scraped(Collector):
         self._operations = operations
 
     def collect(self) -> Iterable[Metric]:
-        return families(self._operations.status(), events.counters)
+        status = self._operations.status()
+        return [family.filled(status) for family in METRICS]
 
     def describe(self) -> Iterable[Metric]:
         """Describe nothing in advance: there may be no status yet."""

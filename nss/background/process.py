@@ -21,7 +21,7 @@ USER = "nss"
 """The user that the service runs as when root starts it, if there is such a user."""
 
 _POLL_SECS = 0.05
-_TOLD_LINES = 20
+_SHOWN_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class NotStarted(ServiceError):  # noqa: N818 - it is what happened
     """
 
     def __init__(self, code: int, said: str) -> None:
-        lines = "".join(f"\n  {line}" for line in said.splitlines()[-_TOLD_LINES:])
+        lines = "".join(f"\n  {line}" for line in said.splitlines()[-_SHOWN_LINES:])
         super().__init__(f"start: the service ended with {code}{lines}", tip="nss check")
         self.code = code
 

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
-"""Where commands look for it unless told otherwise; here, since the command line needs it early."""
+"""Where commands look for it without `--config`; here, since the command line needs it early."""

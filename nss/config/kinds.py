@@ -1,4 +1,4 @@
-"""What settings take: flags, words, numbers, durations, sizes, paths and lists of them."""
+"""what settings accept: flags, words, numbers, durations, sizes, paths and lists of them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from nss.wording import nearest
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
 OFF = "off"
-"""What an optional setting takes for not having it at all; it is read as `None`."""
+"""What an optional setting accepts for not having it at all; it is read as `None`."""
 
 _SIZE = re.compile(r"([0-9]{1,15}) ?([KMGT]i?B)?")
 _DECIMAL_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -22,7 +22,7 @@ _UNITS = _DECIMAL_UNITS | {"KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB}
 
 
 class InvalidValue(ValueError):  # noqa: N818 - named as the sentence reads
-    """A value is not what its setting takes.
+    """A value is not what its setting accepts.
 
     The keys of `problems` continue the setting's own key: empty, or the place in a list (`[1]`).
     """
@@ -34,9 +34,9 @@ class InvalidValue(ValueError):  # noqa: N818 - named as the sentence reads
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a setting takes."""
+    """What a setting accepts."""
 
-    takes: str
+    expected: str
     """What is right, as it reads after "must be": type, unit and range."""
     read: Callable[[object], Any]
     """Returns the value to work with. Raises `InvalidValue`."""
@@ -52,40 +52,40 @@ def invalid(value: object, reason: str) -> InvalidValue:
 
 
 def values(
-    takes: str,
+    expected: str,
     read: Callable[[Any], object],
     *,
     of: type = object,
     show: Callable[[Any], str] = toml_text,
     none: str = "",
 ) -> Kind:
-    """Return the kind of the values of a type that `read` takes, and of the word `none` if given.
+    """Return the kind of the values of a type that `read` accepts, and the word `none` if given.
 
-    `read` returns `None` for what is not `takes`; it raises `InvalidValue` to say more.
+    `read` returns `None` for what is not `expected`; it raises `InvalidValue` to say more.
     """
     if none:
-        takes = f'{takes}, or "{none}"'
+        expected = f'{expected}, or "{none}"'
 
     def read_it(value: object) -> object:
         if none and value == none:
             return None
         found = read(value) if isinstance(value, of) else None
         if found is None:
-            raise invalid(value, f"must be {takes}")
+            raise invalid(value, f"must be {expected}")
         return found
 
     def show_it(value: object) -> str:
         return toml_text(none) if value is None else show(value)
 
-    return Kind(takes, read_it, show_it, none)
+    return Kind(expected, read_it, show_it, none)
 
 
 texts = partial(values, of=str)
 
 
-def texts_that(takes: str, is_right: Callable[[str], object]) -> Kind:
+def texts_that(expected: str, is_right: Callable[[str], object]) -> Kind:
     """Return the kind of the texts that pass a test."""
-    return texts(takes, lambda text: text if is_right(text) else None)
+    return texts(expected, lambda text: text if is_right(text) else None)
 
 
 def flag() -> Kind:
@@ -166,7 +166,7 @@ def _path(text: str) -> Path | None:
 def list_of(item: Kind) -> Kind:
     """Return the kind of lists without repetitions, at least one entry long."""
     return values(
-        f"a list of at least one, each {item.takes}",
+        f"a list of at least one, each {item.expected}",
         lambda entries: _entries(item, entries) or None,
         of=list,
         show=lambda entries: f"[{', '.join(map(item.show, entries))}]",

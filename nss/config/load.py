@@ -11,67 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from formats.errors import Problem
-from nss.config.model import (
-    Config,
-    DurableSpoolConfig,
-    FeedConfig,
-    McasConfig,
-    MemorySpoolConfig,
-    ServiceConfig,
-    SpoolConfig,
-)
+from nss.config.model import Config
 from nss.config.reading import Reading
-from nss.config.sinks import (
-    CloudDiscoverySinkConfig,
-    FileSinkConfig,
-    SinkConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-)
-from nss.config.sources import (
-    CommonSourceConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
-    ListeningSourceConfig,
-    SourceConfig,
-    StdinSourceConfig,
-    TcpSourceConfig,
-)
 from nss.config.toml import printable, toml_text
-from nss.config.values import Address, FormatChoice
 from nss.errors import ConfigError, InputMissing
 from nss.wording import error_text
-
-__all__ = [
-    "Address",
-    "CloudDiscoverySinkConfig",
-    "CommonSourceConfig",
-    "Config",
-    "ConfigProblems",
-    "DurableSpoolConfig",
-    "FeedConfig",
-    "FileSinkConfig",
-    "FileSourceConfig",
-    "FormatChoice",
-    "HttpSourceConfig",
-    "ListeningSourceConfig",
-    "McasConfig",
-    "MemorySpoolConfig",
-    "Problem",
-    "ServiceConfig",
-    "SinkConfig",
-    "SourceConfig",
-    "SpoolConfig",
-    "StdinSourceConfig",
-    "SyslogTcpSinkConfig",
-    "SyslogUdpSinkConfig",
-    "TcpSourceConfig",
-    "load",
-    "parse",
-    "validate",
-]
-
-DEFAULT_CONFIG = Path("/etc/nss/nss.toml")
 
 MAX_DEPTH = 16
 """Tables and lists nested deeper than this are refused; no valid configuration comes near."""
@@ -79,7 +23,7 @@ MAX_DEPTH = 16
 MAX_INT_BITS = 63
 """TOML promises whole numbers of 64 bits with sign, and no more."""
 
-_MAX_SHOWN = 60
+_MAX_SHOWN = len(" = ") + 60
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -99,13 +43,11 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
 
 
 def _line(problem: Problem) -> str:
-    value = "" if problem.value is None else f" = {_shortened(toml_text(problem.value))}"
+    value = "" if problem.value is None else f" = {toml_text(problem.value)}"
+    if len(value) > _MAX_SHOWN:
+        value = f"{value[: _MAX_SHOWN - 3]}..."
     reason = printable(problem.reason).replace("\n", "\n    ")
     return f"{problem.key}{value}: {reason}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def load(path: Path) -> Config:
@@ -141,7 +83,7 @@ def _syntax_problem(text: str, error: Exception) -> Problem:
     if not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit for converting digits
         return Problem("TOML", None, "has a number with too many digits")
     found = _PLACE.fullmatch(str(error))
-    reason, line, column = found.groups() if found is not None else (str(error), None, None)
+    reason, line, column = found.groups() if found else (str(error), None, None)
     if line is None:
         line = text.count("\n") + 1
         column = len(text) - text.rfind("\n")
@@ -165,14 +107,11 @@ def _excess(tables: Mapping[str, object]) -> str | None:
     inside: list[tuple[object, int]] = [(tables, 1)]
     while inside:
         value, depth = inside.pop()
-        match value:
-            case Mapping() | list() if depth > MAX_DEPTH:
+        if isinstance(value, Mapping | list):
+            if depth > MAX_DEPTH:
                 return f"is nested deeper than {MAX_DEPTH} levels"
-            case Mapping() | list():
-                items = value if isinstance(value, list) else value.values()
-                inside += ((item, depth + 1) for item in items)
-            case int() if value.bit_length() > MAX_INT_BITS:
-                return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
-            case _:
-                pass
+            items = value if isinstance(value, list) else value.values()
+            inside += ((item, depth + 1) for item in items)
+        elif isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
+            return f"has a whole number of more than {MAX_INT_BITS + 1} bits"
     return None

@@ -8,9 +8,8 @@ from the role that each setting declares.
 import os
 import ssl
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from formats.errors import Problem
 from nss.config.files import (
@@ -36,27 +35,24 @@ def check_environment(config: Config) -> list[Problem]:
     uploads = any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds)
     problems: list[Problem] = []
     for where, section in config.sections():
-        named = [held for held in held_by(section, where) if held.file is not None]
-        if not uploads:
-            named = [held for held in named if held.role is not Role.STATE_FOLDER]
         for check, roles in _CHECKS:
-            for held in named:
-                if held.role in roles:
-                    problems += _problems(held, check)
+            for held in held_by(section, where):
+                path = held.file if uploads or held.role is not Role.STATE_FOLDER else None
+                if path is not None and held.role in roles:
+                    fault = _fault(check, path, held)
+                    problems += [Problem(held.key, str(path), fault)] if fault else []
     return problems
 
 
-def _problems(held: Held, check: Callable[[Path, Held], object]) -> Iterator[Problem]:
+def _fault(check: Callable[[Path, Held], object], path: Path, held: Held) -> str | None:
     """Run a check, which returns or raises what is wrong."""
-    path: Any = held.file
     try:
         fault = check(path, held)
     except UnfitFile as error:
-        fault = error.reason
+        return error.reason
     except OSError as error:
-        fault = error_text(error)
-    if isinstance(fault, str):
-        yield Problem(held.key, str(path), fault)
+        return error_text(error)
+    return fault if isinstance(fault, str) else None
 
 
 def _socket_fault(path: Path, held: Held) -> str | None:
@@ -68,11 +64,8 @@ def _socket_fault(path: Path, held: Held) -> str | None:
 
 def _spool_fault(path: Path, held: Held) -> str | None:
     """SQLite needs the folder too: it makes and removes files beside the spool."""
-    fault = _folder_fault(
-        path.parent,
-        f'{_CREATE} {held.key}, or spool.kind = "memory" if losing records in a crash does not '
-        "matter",
-    )
+    memory = 'spool.kind = "memory" if losing records in a crash does not matter'
+    fault = _folder_fault(path.parent, f"{_CREATE} {held.key}, or {memory}")
     if fault or not path.exists():
         return fault
     if not path.is_file():
@@ -139,12 +132,11 @@ def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
     """Return which of a certificate and its key is wrong, and how; neither if one is unread."""
     try:
         _read_pem(certificate)
-        _read_pem(key, secret=True)
-        _context().load_cert_chain(certificate, key, password=_refuse_password)
+        if b"ENCRYPTED" in _read_pem(key, secret=True):
+            return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
+        _context().load_cert_chain(certificate, key, password="")  # so that OpenSSL never asks
     except UnfitFile:
         return None, ""
-    except _EncryptedKey:
-        return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
     except OSError as error:  # ssl.SSLError is one
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
             return Role.PRIVATE_KEY, f"is not the key of {certificate}"
@@ -152,21 +144,12 @@ def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
     return None, ""
 
 
-def _read_pem(path: Path, *, secret: bool = False) -> None:
-    read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
+def _read_pem(path: Path, *, secret: bool = False) -> bytes:
+    return read_bounded("TLS", path, MAX_PEM_BYTES, secret=secret)
 
 
 def _context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-class _EncryptedKey(Exception):  # noqa: N818 - it is a fact about the key
-    """The private key asks for a password."""
-
-
-def _refuse_password() -> str:
-    """Keep OpenSSL from asking at the terminal."""
-    raise _EncryptedKey
 
 
 _CHECKS: tuple[tuple[Callable[[Path, Held], object], frozenset[Role]], ...] = (

@@ -81,27 +81,27 @@ class McasConfig:
     timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0
     """How long to wait for a response."""
     proxy: Annotated[
-        str | None, proxy_url(), Example('"http://proxy.example.com:3128"', absent="none")
+        str | None, proxy_url(), Example('"http://proxy.example.com:3128"', "none")
     ] = None
     """The HTTP proxy to connect through. Proxy settings in the environment are ignored."""
     proxy_auth_file: Annotated[
-        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"', absent="none")
+        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"', "none")
     ] = None
     """The file with `USER:PASSWORD` for the proxy."""
     ca_file: Annotated[
-        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"', absent="the system's")
+        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"', "the system's")
     ] = None
     """PEM with the authorities to trust, for example that of a proxy that inspects traffic."""
     token_file: Annotated[
         Path | None,
         Role.STORED_TOKEN,
-        Example('"mcas-token"', absent="`mcas-token` in the state directory"),
+        Example('"mcas-token"', "`mcas-token` in the state directory"),
     ] = None
     """The file with a legacy API token, which is used until OAuth 2.0 is configured."""
     token_api_url: Annotated[
         str | None,
         header_text(300),
-        Example('"https://contoso.us3.portal.cloudappsecurity.com"', absent="none"),
+        Example('"https://contoso.us3.portal.cloudappsecurity.com"', "none"),
     ] = None
     """The API URL for the legacy token; with OAuth 2.0 the credentials include it."""
 
@@ -146,17 +146,16 @@ class FeedConfig:
 
     name: str
     sources: Annotated[
-        tuple[str, ...], list_of(component_name()), Example('["web"]', absent="all sources")
+        tuple[str, ...], list_of(component_name()), Example('["web"]', "all sources")
     ]
     """The sources whose records the feed takes."""
     format: Annotated[
         FormatChoice,
         format_name(),
         Role.FORMAT,
-        Example('"MCAS"', absent="required, or `format_string`"),
+        Example('"MCAS"', "required, or `format_string`"),
         format_string(
-            "The feed output format string to render, instead of `format`.",
-            for_source=False,
+            "The feed output format string to render, instead of `format`.", for_source=False
         ),
     ]
     """The feed format to render."""
@@ -171,7 +170,7 @@ class FeedConfig:
     obfuscation_key_file: Annotated[
         Path | None,
         Role.OBFUSCATION_KEY,
-        Example('"obfuscation.key"', absent="no key: `o*` values of known texts can be guessed"),
+        Example('"obfuscation.key"', "no key: `o*` values of known texts can be guessed"),
     ] = None
     """The file with the key of the `o*` fields."""
     filter: Filter

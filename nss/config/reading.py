@@ -39,12 +39,11 @@ class Reading:
 
     def config(self, tables: Mapping[str, object]) -> Config | None:
         """Return the configuration, or `None` when there are problems."""
-        self.unknown(tables, "", _SECTIONS)
-        service = self._always(ServiceConfig, tables, "service")
-        mcas = self._always(McasConfig, tables, "mcas")
-        spool_table = self.table(tables, "", "spool")
-        spool = self._of_kind(SPOOL_KINDS, spool_table, "spool", DurableSpoolConfig)
-        self._sections = [("service", service), *self._sections, ("mcas", mcas)]
+        self._unknown(tables, "", _SECTIONS)
+        service = self.section(ServiceConfig, tables, "service")
+        spool_table = self._table(tables, "", "spool")
+        spool = self._of_kind(SPOOL_KINDS, spool_table, "spool", DurableSpoolConfig.kind)
+        mcas = self.section(McasConfig, tables, "mcas")
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
@@ -62,14 +61,20 @@ class Reading:
             return None
         return Config(service=service, spool=spool, mcas=mcas, sources=sources, feeds=feeds)
 
-    def unknown(self, table: Mapping[str, object], where: str, known: Sequence[str]) -> None:
+    def section(self, section: type[T], tables: Mapping[str, object], key: str) -> T:
+        """Return a section that needs no key, with the defaults for what is wrong."""
+        found = section(**self._values(section, self._table(tables, "", key), key))
+        self._sections.append((key, found))
+        return found
+
+    def _unknown(self, table: Mapping[str, object], where: str, known: Sequence[str]) -> None:
         """Note the keys that are not known."""
         for key in table:
             if key not in known:
                 reason = f"unknown key; {suggestion(key, known)}"
                 self._note(key_path(where, key), table[key], reason)
 
-    def table(self, parent: Mapping[str, object], where: str, key: str) -> Mapping[str, object]:
+    def _table(self, parent: Mapping[str, object], where: str, key: str) -> Mapping[str, object]:
         """Return the table at `key`, empty when it is not there or not a table."""
         value = parent.get(key, {})
         if isinstance(value, Mapping):
@@ -78,7 +83,7 @@ class Reading:
         self._note(path, value, f"must be a table, [{path}]")
         return {}
 
-    def values(
+    def _values(
         self,
         section: type,
         table: Mapping[str, object],
@@ -92,10 +97,14 @@ class Reading:
         `beside` are keys that the caller reads, `defaults` fill in for fields without a key.
         """
         settings = declared(section)
-        self.unknown(table, where, [*(entry.key for entry in settings), *beside])
+        self._unknown(table, where, [*(entry.key for entry in settings), *beside])
         found = dict(defaults or {})
         for field, group in groupby(settings, lambda entry: entry.field):
             self._field(field, tuple(group), table, where, found)
+        for entry in settings:
+            for rule in entry.broken_rules(table):
+                shown = table[entry.key] if rule.shows_value else None
+                self._note(f"{where}.{entry.key}", shown, rule.reason.format(key=entry.key))
         return found
 
     def _note(self, key: str, value: object, reason: str) -> None:
@@ -138,26 +147,12 @@ class Reading:
             case _:
                 return value
 
-    def _rules(self, section: type, table: Mapping[str, object], where: str) -> None:
-        """Note the keys of a table that don't go together."""
-        for entry in declared(section):
-            for rule in entry.broken_rules(table):
-                shown = table[entry.key] if rule.shows_value else None
-                self._note(f"{where}.{entry.key}", shown, rule.reason.format(key=entry.key))
-
-    def _always(self, section: type[T], tables: Mapping[str, object], key: str) -> T:
-        """Return a section that needs no key, with the defaults for what is wrong."""
-        table = self.table(tables, "", key)
-        found = section(**self.values(section, table, key))
-        self._rules(section, table, key)
-        return found
-
     def _of_kind(
         self,
         kinds: Sequence[type[T]],
         table: Mapping[str, object],
         where: str,
-        default: type[T] | None = None,
+        default: str | None = None,
         **named: str,
     ) -> T | None:
         """Return the section whose kind the table names, or `None` when it has a problem."""
@@ -165,8 +160,7 @@ class Reading:
         kind = self._kind(kinds, table, key_path(where, "kind"), default)
         if kind is None:
             return None
-        values = self.values(kind, table, where, beside=("kind",))
-        self._rules(kind, table, where)
+        values = self._values(kind, table, where, beside=("kind",))
         if len(self.problems) > before:
             return None
         found = kind(**named, **values)
@@ -174,23 +168,15 @@ class Reading:
         return found
 
     def _kind(
-        self,
-        kinds: Sequence[type[T]],
-        table: Mapping[str, object],
-        key: str,
-        default: type[T] | None,
+        self, kinds: Sequence[type[T]], table: Mapping[str, object], key: str, default: str | None
     ) -> type[T] | None:
         """Return the member of a closed set that the key `kind` names."""
         by_name = {str(getattr(kind, "kind", "")): kind for kind in kinds}
-        words = choice_of(tuple(by_name))
-        if "kind" not in table:
-            if default is None:
-                self._note(key, None, f"missing; must be {words}")
-            return default
-        value = table["kind"]
+        value = table.get("kind", default)
         if isinstance(value, str) and value in by_name:
             return by_name[value]
-        self._note(key, value, f"must be {words}")
+        missing = "" if "kind" in table else "missing; "
+        self._note(key, value, f"{missing}must be {choice_of(tuple(by_name))}")
         return None
 
     def _components(
@@ -198,16 +184,16 @@ class Reading:
     ) -> dict[str, Mapping[str, object]]:
         """Return the tables of all sources or all feeds, by name."""
         before = len(self.problems)
-        named = self.table(tables, "", section)
+        named = self._table(tables, "", section)
         if not named and len(self.problems) == before:
             self._note(section, None, f"missing; at least one is needed, like [{section}.web]")
         kind = component_name()
         for name in named:
             try:
                 kind.read(name)
-            except InvalidValue:
-                self._note(key_path(section, name), None, f"must be {kind.takes}")
-        return {name: self.table(named, section, name) for name in named}
+            except InvalidValue as error:
+                self._note(key_path(section, name), None, error.problems[0].reason)
+        return {name: self._table(named, section, name) for name in named}
 
     def _feed(
         self, name: str, table: Mapping[str, object], sources: tuple[str, ...]
@@ -215,21 +201,19 @@ class Reading:
         """Return a feed, or `None` when its table has a problem; `sources` are all there are."""
         before = len(self.problems)
         where = key_path("feeds", name)
-        values = self.values(
+        values = self._values(
             FeedConfig, table, where, beside=("filter", "sink"), defaults={"sources": sources}
         )
         for at, source in enumerate(values["sources"]):
             if sources and source not in sources:
                 reason = f"there is no such source; {suggestion(source, sources)}"
                 self._note(f"{where}.sources[{at}]", source, reason)
-        keep = self._filter(self.table(table, where, "filter"), f"{where}.filter")
+        keep = self._filter(self._table(table, where, "filter"), f"{where}.filter")
+        sink = None
         if "sink" not in table:
             self._note(f"{where}.sink", None, f"missing; must be a table, [{where}.sink]")
-            return None
-        sink_table = self.table(table, where, "sink")
-        if sink_table is not table["sink"]:
-            return None
-        sink = self._of_kind(SINK_KINDS, sink_table, f"{where}.sink")
+        elif (sink_table := self._table(table, where, "sink")) is table["sink"]:
+            sink = self._of_kind(SINK_KINDS, sink_table, f"{where}.sink")
         if len(self.problems) > before or keep is None or sink is None:
             return None
         feed = FeedConfig(name=name, filter=keep, sink=sink, **values)

@@ -107,18 +107,14 @@ def _filter() -> Iterator[str]:
             f"`{key.name}`",
             key.kind,
             ", ".join(f"`{field}`" for field in key.fields),
-            f"{key.description}{_choices(key.choices)}",
+            key.description + (f": {choice_of(key.choices)}" if key.choices else ""),
             f"`{key.name} = {key.example}`",
         )
         for key in FILTER_KEYS.values()
     ]
-    yield _table(rows, ("Key", "Kind", "Fields", "What it looks at", "Example"))
+    yield _table(rows, ("Key", "Kind", "Fields", "What it checks", "Example"))
     yield "The kinds of values:\n"
     yield _table([(kind, text) for kind, text in KINDS.items()], ("Kind", "How it is written"))
-
-
-def _choices(choices: Sequence[str]) -> str:
-    return f": {choice_of(choices)}" if choices else ""
 
 
 def _settings_table(settings: Sequence[Declared]) -> Iterator[str]:
@@ -132,23 +128,13 @@ def _row(entry: Declared) -> tuple[str, ...]:
         text.append("Must not be open to everyone.")
     if entry.example.text:
         text.append(f"Example: `{entry.example.text}`")
-    return (
-        f"`{entry.key}`",
-        entry.kind.takes,
-        _default(entry),
-        " ".join(text),
-    )
-
-
-def _default(entry: Declared) -> str:
-    if entry.example.absent:
-        return entry.example.absent
-    return "required" if entry.default is MISSING else f"`{entry.shown_default}`"
+    default = "required" if entry.default is MISSING else f"`{entry.shown_default}`"
+    default = entry.example.absent or default
+    return (f"`{entry.key}`", entry.kind.expected, default, " ".join(text))
 
 
 def _table(
-    rows: Iterable[Sequence[str]],
-    head: Sequence[str] = ("Key", "Takes", "Default", "What it is"),
+    rows: Iterable[Sequence[str]], head: Sequence[str] = ("Key", "Accepts", "Default", "What it is")
 ) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)

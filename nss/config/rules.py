@@ -1,6 +1,5 @@
 """What sections must be to each other, and values of one section that are each right."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from nss.config.model import FeedConfig, SpoolConfig
 from nss.config.setting import Held, Role, held_by
 from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
 from nss.config.toml import key_path
-from nss.config.values import Address
+from nss.config.values import Address, ip_address
 
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes, one of them for the NUL at the end (unix(7))."""
@@ -37,10 +36,12 @@ def section_problems(
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
-    if spool is not None:
-        for where, section in sections:
-            if isinstance(section, CommonSourceConfig):
-                yield from _spool_problems(section, where, spool)
+    for where, section in sections:
+        if spool is None or not isinstance(section, CommonSourceConfig):
+            continue
+        if section.max_record_bytes > spool.max_bytes:
+            reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
+            yield Problem(f"{where}.max_record_bytes", section.max_record_bytes, reason)
 
 
 def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
@@ -55,11 +56,8 @@ def _socket_problems(held: Held) -> Iterator[Problem]:
     path = str(held.value or "")
     size = len(path.encode())
     if size > MAX_SOCKET_PATH_BYTES:
-        reason = (
-            f"has {size} bytes; the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted "
-            "from the root"
-        )
-        yield Problem(held.key, path, reason)
+        most = f"the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted from the root"
+        yield Problem(held.key, path, f"has {size} bytes; {most}")
 
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
@@ -73,14 +71,6 @@ def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.max_decompressed_bytes", unpacked, reason)
     if unpacked < source.max_record_bytes:
         reason = f"one record must fit into a body, which has max_decompressed_bytes = {unpacked}"
-        yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
-
-
-def _spool_problems(
-    source: CommonSourceConfig, where: str, spool: SpoolConfig
-) -> Iterator[Problem]:
-    if source.max_record_bytes > spool.max_bytes:
-        reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
         yield Problem(f"{where}.max_record_bytes", source.max_record_bytes, reason)
 
 
@@ -161,16 +151,11 @@ def _same_port(first: Address, second: Address) -> bool:
 
 
 def _on_loopback(address: Address) -> bool:
-    try:
-        return ipaddress.ip_address(_canonical(address.host)).is_loopback
-    except ValueError:
-        return False
+    ip = ip_address(_canonical(address.host))
+    return ip is not None and ip.is_loopback
 
 
 def _canonical(host: str) -> str:
     """Return a host in the form in which hosts are compared."""
     name = host.lower().removesuffix(".")
-    try:
-        return str(ipaddress.ip_address("127.0.0.1" if name == "localhost" else name))
-    except ValueError:
-        return name
+    return str(ip_address("127.0.0.1" if name == "localhost" else name) or name)

@@ -7,14 +7,14 @@ A section of the configuration is a frozen dataclass. Each of its fields declare
 
 Reading, error messages, the reference page, the checks of the machine, the files that a reload
 watches and what diagnostics leave out all come from that. Beside the type stand, in any order,
-what the key takes (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
+what the key accepts (a `Kind`; for a `bool`, a `Literal` of words and a `Path` it follows from the
 type), its `Role`, each `Rule` and an `Example`. `Also` is a second key of the field; at most one of
 the two may be given. A field without a kind is no setting.
 """
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
@@ -106,7 +106,7 @@ def not_beside(other: str, value: str, reason: str) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A TOML value that a key takes, and what holds if it is absent and the default is `None`."""
+    """A TOML value that a key accepts, and what holds if it is absent and the default is `None`."""
 
     text: str = ""
     absent: str = ""
@@ -118,7 +118,7 @@ class Also:
 
     key: str
     description: str
-    notes: tuple[object, ...]
+    notes: Sequence[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def declared(section: type) -> tuple[Declared, ...]:
     found: list[Declared] = []
     for field in fields(section):
         base, notes = _annotation(field.type)
-        keys = [(field.name, field.default, notes)]
+        keys: list[tuple[str, Any, Sequence[object]]] = [(field.name, field.default, notes)]
         keys += [(also.key, None, also.notes) for also in _of(Also, notes)]
         for key, default, own in keys:
             kind = next(_of(Kind, own), None) or _inferred(base)
@@ -175,12 +175,11 @@ def declared(section: type) -> tuple[Declared, ...]:
     return tuple(found)
 
 
-def _annotation(annotation: object) -> tuple[object, tuple[object, ...]]:
+def _annotation(annotation: object) -> tuple[object, list[object]]:
     """Return a type and what stands beside it."""
-    if get_origin(annotation) is not Annotated:
-        return annotation, ()
-    base, *notes = get_args(annotation)
-    return base, tuple(notes)
+    is_noted = get_origin(annotation) is Annotated
+    base, *notes = get_args(annotation) if is_noted else (annotation,)
+    return base, notes
 
 
 def _of(kind: type[T], notes: Iterable[object]) -> Iterator[T]:

@@ -8,7 +8,7 @@ from nss.config.kinds import KIB, MIB, TIB, byte_size, list_of, output_path, sec
 from nss.config.setting import Example, Role, Rule, needs, needs_flag, not_beside
 from nss.config.values import Address, destination, header_text, host_name
 
-_NEEDS_TLS = needs_flag("tls")
+_TLS = needs_flag("tls")
 
 
 def _not_of_stdout(done: str) -> Rule:
@@ -27,19 +27,19 @@ class SyslogSinkConfig:
     ]
     """The collectors. The first is used; the next takes over while the ones before it fail."""
     pri: Annotated[
-        int | None, whole_number(0, 191), Example("134", absent="no `<PRI>`; 134 with `rfc5424`")
+        int | None, whole_number(0, 191), Example("134", "no `<PRI>`; 134 with `rfc5424`")
     ] = None
     """The priority `<PRI>` before the line: 8 times the facility, plus the severity."""
     rfc5424: bool = False
     """Whether the line is wrapped in an RFC 5424 header."""
     hostname: Annotated[
-        str | None, header_text(255), Example('"nss1.example.com"', absent="the machine's name")
+        str | None, header_text(255), Example('"nss1.example.com"', "the machine's name")
     ] = None
     """The host name in the RFC 5424 header."""
     app_name: Annotated[str, header_text(48)] = "zscaler-nss"
     """The application name in the RFC 5424 header."""
     max_messages_per_sec: Annotated[
-        int | None, whole_number(1, 10_000_000, "messages"), Example("9000", absent="no limit")
+        int | None, whole_number(1, 10_000_000, "messages"), Example("9000", "no limit")
     ] = None
     """The rate at which messages are sent, evenly, without bursts."""
     resolve_secs: Annotated[float, seconds(1, 86_400)] = 300.0
@@ -78,33 +78,19 @@ class SyslogTcpSinkConfig(SyslogSinkConfig):
     tls: bool = False
     """Whether to use TLS; the collector's certificate and name are verified."""
     tls_ca: Annotated[
-        Path | None,
-        Role.AUTHORITIES,
-        _NEEDS_TLS,
-        Example('"collectors-ca.pem"', absent="those of the system"),
+        Path | None, Role.AUTHORITIES, _TLS, Example('"collectors-ca.pem"', "those of the system")
     ] = None
     """The authorities, PEM, one of which must have signed the collector's certificate."""
     tls_certificate: Annotated[
-        Path | None,
-        Role.CERTIFICATE,
-        needs("tls_key"),
-        _NEEDS_TLS,
-        Example('"nss.pem"', absent="none"),
+        Path | None, Role.CERTIFICATE, needs("tls_key"), _TLS, Example('"nss.pem"', "none")
     ] = None
     """The certificate chain that NSS presents, PEM."""
     tls_key: Annotated[
-        Path | None,
-        Role.PRIVATE_KEY,
-        needs("tls_certificate"),
-        _NEEDS_TLS,
-        Example('"nss.key"', absent="none"),
+        Path | None, Role.PRIVATE_KEY, needs("tls_certificate"), _TLS, Example('"nss.key"', "none")
     ] = None
     """The private key of `tls_certificate`, PEM, not encrypted."""
     tls_server_name: Annotated[
-        str | None,
-        host_name(),
-        _NEEDS_TLS,
-        Example('"collector.example.com"', absent="the destination's host"),
+        str | None, host_name(), _TLS, Example('"collector.example.com"', "the destination's host")
     ] = None
     """The name that the collector's certificate must have."""
     connect_secs: Annotated[float, seconds(0.1, 300)] = 10.0
@@ -126,10 +112,7 @@ class FileSinkConfig:
     path: Annotated[Path | None, output_path(), Role.OUTPUT, Example('"/var/lib/nss/web.jsonl"')]
     """The file to append to, or "-" for standard output."""
     rotate_bytes: Annotated[
-        int | None,
-        byte_size(KIB, TIB),
-        _not_of_stdout("rotated"),
-        Example('"1GiB"', absent="never"),
+        int | None, byte_size(KIB, TIB), _not_of_stdout("rotated"), Example('"1GiB"', "never")
     ] = None
     """At this size the file is set aside as `NAME.1`, `NAME.2` and so on, and a new one started."""
     rotate_keep: Annotated[int, whole_number(1, 10_000, "files"), needs("rotate_bytes")] = 10

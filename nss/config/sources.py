@@ -20,7 +20,7 @@ from nss.config.values import (
 
 def format_string(description: str, *, for_source: bool) -> Also:
     """Return the key that gives a feed output format string instead of a format's name."""
-    example = Example("'%d{epochtime} %s{elogin} %s{eurl}'", absent="`format` holds")
+    example = Example("'%d{epochtime} %s{elogin} %s{eurl}'", "`format` holds")
     return Also("format_string", description, (format_text(for_source=for_source), example))
 
 
@@ -74,21 +74,18 @@ class ListeningSourceConfig(CommonSourceConfig):
     listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:5514"')]
     """The address to listen at."""
     tls_certificate: Annotated[
-        Path | None, Role.CERTIFICATE, needs("tls_key"), Example('"server.pem"', absent="no TLS")
+        Path | None, Role.CERTIFICATE, needs("tls_key"), Example('"server.pem"', "no TLS")
     ] = None
     """The certificate chain of the listener, PEM."""
     tls_key: Annotated[
-        Path | None,
-        Role.PRIVATE_KEY,
-        needs("tls_certificate"),
-        Example('"server.key"', absent="no TLS"),
+        Path | None, Role.PRIVATE_KEY, needs("tls_certificate"), Example('"server.key"', "no TLS")
     ] = None
     """The private key of `tls_certificate`, PEM, not encrypted."""
     tls_client_ca: Annotated[
         Path | None,
         Role.AUTHORITIES,
         needs("tls_certificate"),
-        Example('"clients-ca.pem"', absent="no client certificates"),
+        Example('"clients-ca.pem"', "no client certificates"),
     ] = None
     """The authorities, PEM, one of which must have signed each client's certificate."""
 
@@ -121,16 +118,14 @@ class HttpSourceConfig(ListeningSourceConfig):
     listen: Annotated[Address, listen_address(), Role.LISTENER, Example('"127.0.0.1:8088"')]
     """The address to accept requests at."""
     path: Annotated[str, url_path()] = "/"
-    """The path that takes POST requests."""
-    token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', absent="no token")] = (
-        None
-    )
+    """The path that accepts POST requests."""
+    token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', "no token")] = None
     """The file with the token that requests must carry as `Authorization: Bearer`."""
     basic_file: Annotated[
         Path | None,
         Role.USER_PASSWORD,
         excludes("token_file"),
-        Example('"push.password"', absent="no password"),
+        Example('"push.password"', "no password"),
     ] = None
     """The file with `USER:PASSWORD` that requests must carry as `Authorization: Basic`."""
     max_body_bytes: Annotated[int, byte_size(KIB, GIB)] = 32 * MIB

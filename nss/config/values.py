@@ -1,4 +1,4 @@
-"""What settings take that has a meaning of its own: addresses, zones, feed formats, names."""
+"""What settings accept that has a meaning of its own: addresses, zones, feed formats, names."""
 
 import ipaddress
 import re
@@ -70,26 +70,26 @@ def listen_address(*, off: bool = False) -> Kind:
     def read(text: str) -> Address:
         host, port = _split(text)
         if port is None:
-            raise invalid(text, f"has no port; must be {kind.takes}")
+            raise invalid(text, f"has no port; must be {kind.expected}")
         if host or text.startswith("["):
-            _check_host(text, host, kind.takes)
+            _check_host(text, host, kind.expected)
         return Address(host, _port(text, port, lowest=0))
 
-    takes = '"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface'
-    kind = texts(takes, read, show=_shown, none=OFF if off else "")
+    expected = '"HOST:PORT", "[IPV6]:PORT" or ":PORT" for every interface'
+    kind = texts(expected, read, show=_shown, none=OFF if off else "")
     return kind
 
 
 def destination() -> Kind:
     """Return the kind of addresses to send to: a port left out is the one of syslog."""
-    takes = f'"HOST", "HOST:PORT" or "[IPV6]:PORT" (port {SYSLOG_PORT} when left out)'
+    expected = f'"HOST", "HOST:PORT" or "[IPV6]:PORT" (port {SYSLOG_PORT} when left out)'
 
     def read(text: str) -> Address:
         host, port = _split(text)
-        _check_host(text, host, takes)
+        _check_host(text, host, expected)
         return Address(host, SYSLOG_PORT if port is None else _port(text, port, lowest=1))
 
-    return texts(takes, read, show=_shown)
+    return texts(expected, read, show=_shown)
 
 
 def _shown(value: object) -> str:
@@ -107,27 +107,24 @@ def _split(text: str) -> tuple[str, str | None]:
     return host, port if colon else None
 
 
-def _check_host(text: str, host: str, takes: str) -> None:
+def _check_host(text: str, host: str, expected: str) -> None:
     if text.startswith("["):
-        if not _is_ipv6(host):
+        if not isinstance(ip_address(host), ipaddress.IPv6Address):
             raise invalid(text, "between the brackets must be an IPv6 address")
         return
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):  # noqa: PLR2004 - RFC 1035, 2.3.4
-        raise invalid(text, f"has no valid host; must be {takes}")
-    if labels[-1].isdigit():
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError:
-            raise invalid(text, "the host is neither a name nor an IPv4 address") from None
+        raise invalid(text, f"has no valid host; must be {expected}")
+    if labels[-1].isdigit() and ip_address(host) is None:
+        raise invalid(text, "the host is neither a name nor an IPv4 address")
 
 
-def _is_ipv6(host: str) -> bool:
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address that a host is written as, `None` for a name."""
     try:
-        ipaddress.IPv6Address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _port(text: str, port: str, *, lowest: int) -> int:
@@ -138,15 +135,15 @@ def _port(text: str, port: str, *, lowest: int) -> int:
 
 def host_name() -> Kind:
     """Return the kind of names and addresses of a host, as a certificate has them."""
-    takes = "a host name or an IP address, without port"
+    expected = "a host name or an IP address, without port"
 
     def read(text: str) -> str | None:
         if ":" not in text:
-            _check_host(text, text, takes)
+            _check_host(text, text, expected)
             return text
-        return text if _is_ipv6(text) else None
+        return text if ip_address(text) else None
 
-    return texts(takes, read)
+    return texts(expected, read)
 
 
 def url_path() -> Kind:
@@ -171,14 +168,14 @@ def _is_zone(name: str) -> bool:
 
 def format_name(*, for_source: bool = False) -> Kind:
     """Return the kind of presets and of paths of `.fof` files; for sources also `auto`, `json`."""
-    others: tuple[Literal["auto", "json"], ...] = ("auto", "json") if for_source else ()
+    others = ("auto", "json") if for_source else ()
 
     def read(text: str) -> FormatChoice | None:
         if not text.isprintable():
             return None
-        for other in others:
-            if text == other:
-                return FormatChoice(other)
+        match text:
+            case "auto" | "json" if for_source:
+                return FormatChoice(text)
         if text.endswith(".fof") or "/" in text:
             return FormatChoice("file", text)
         known = (*others, *presets.names())
@@ -186,9 +183,9 @@ def format_name(*, for_source: bool = False) -> Kind:
             raise invalid(text, f"there is no such preset; {suggestion(text, known)}")
         return FormatChoice("preset", text)
 
-    takes = "".join(f"{toml_text(other)}, " for other in others)
-    takes += "the name of a preset, or the path of a .fof file"
-    return texts(takes, read, show=lambda choice: toml_text(choice.value or choice.kind))
+    expected = "".join(f"{toml_text(other)}, " for other in others)
+    expected += "the name of a preset, or the path of a .fof file"
+    return texts(expected, read, show=lambda choice: toml_text(choice.value or choice.kind))
 
 
 def format_text(*, for_source: bool = False) -> Kind:
@@ -223,16 +220,16 @@ def further_escapes() -> Kind:
 
     `%` and hex digits are refused: an encoded character would itself have to be encoded.
     """
-    takes = "printable ASCII characters, without %, 0-9, a-f and A-F"
+    expected = "printable ASCII characters, without %, 0-9, a-f and A-F"
 
     def read(text: str) -> str:
         wrong = [c for c in text if not "!" <= c <= "~" or c == "%" or c in _HEX_DIGITS]
         if wrong:
             listed = " ".join(dict.fromkeys(map(toml_text, wrong)))
-            raise invalid(text, f"must be {takes}; wrong here: {listed}")
+            raise invalid(text, f"must be {expected}; wrong here: {listed}")
         return text
 
-    return texts(takes, read)
+    return texts(expected, read)
 
 
 def header_text(max_length: int) -> Kind:
@@ -255,13 +252,13 @@ def line_text(min_length: int, max_length: int) -> Kind:
 
 def proxy_url() -> Kind:
     """Return the kind of URLs of an HTTP proxy, read without what may follow the port."""
-    takes = "http://HOST:PORT, without a user"
+    expected = "http://HOST:PORT, without a user"
 
     def read(text: str) -> str | None:
         if not text.isprintable():
             return None
         if "@" in text:
-            raise invalid("***", f"must be {takes}; the file in proxy_auth_file has that")
+            raise invalid("***", f"must be {expected}; the file in proxy_auth_file has that")
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -273,4 +270,4 @@ def proxy_url() -> Kind:
             return None
         return f"http://{host_port(parts.hostname, port)}"
 
-    return texts(takes, read)
+    return texts(expected, read)

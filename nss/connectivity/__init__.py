@@ -11,23 +11,23 @@
 Nothing here sends a record, and nothing that is received is believed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 StepName = Literal["dns", "tcp", "udp", "proxy", "tls", "clock", "listen", "setup"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was tried, described by a sentence without a full stop."""
 
     name: StepName
-    ok: bool
+    ok: bool = field(default=True, kw_only=True)
     sentence: str
     tip: str | None = None
-    warns: bool = False
+    warns: bool = field(default=False, kw_only=True)
     """Whether it succeeded and still deserves a look."""
-    took_ms: float | None = None
+    took_ms: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,6 @@ class Finding:
 class StepFailed(Exception):  # noqa: N818 - named as the sentence reads
     """A step failed; those after it are not tried."""
 
-    def __init__(self, step: Step) -> None:
-        super().__init__(step.sentence)
-        self.step = step
+    def __init__(self, name: StepName, sentence: str, tip: str | None = None) -> None:
+        super().__init__(sentence)
+        self.step = Step(name, sentence, tip, ok=False)

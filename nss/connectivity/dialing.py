@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 _HTTP_OK = 200
 _HTTP_AUTH = 407
 _HTTP_FORBIDDEN = 403
+_SEE_ROUTES = "see the routes of this machine: ip route"
 
 Found = list[tuple[socket.AddressFamily, tuple[str, int]]]
 
@@ -63,8 +65,7 @@ def in_time(name: StepName, where: str, timeout_secs: float, tip: str) -> Iterat
     try:
         yield
     except TimeoutError:
-        sentence = f"no answer within {timeout_secs:g} s ({where})"
-        raise StepFailed(Step(name=name, ok=False, sentence=sentence, tip=tip)) from None
+        raise StepFailed(name, f"no answer within {timeout_secs:g} s ({where})", tip) from None
 
 
 async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Step]:
@@ -75,30 +76,28 @@ async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Ste
         try:
             async with asyncio.timeout(timeout_secs):
                 found = await _addresses(host, port)
+        except TimeoutError:
+            raise
         except (OSError, ValueError) as error:
-            if isinstance(error, TimeoutError):
-                raise
             reason = "no name can look like this"
             if isinstance(error, OSError):
                 reason = error_text(error)
             sentence = f"the name has no address: {reason} (name {host}, {_resolver()})"
             tip = "see that the name is right, and that the resolver knows it"
-            raise StepFailed(Step(name="dns", ok=False, sentence=sentence, tip=tip)) from None
+            raise StepFailed("dns", sentence, tip) from None
     addresses = ", ".join(address for _, (address, _) in found)
-    return found, Step(
-        name="dns", ok=True, sentence=f"{host} is {addresses}", took_ms=millis(began)
-    )
+    return found, Step("dns", f"{host} is {addresses}", took_ms=millis(began))
 
 
 async def connect(found: Found, timeout_secs: float) -> tuple[socket.socket, Step]:
-    """Return a connection to the first address that takes one. Raises `StepFailed`."""
-    failed: Step | None = None
+    """Return a connection to the first address that accepts one. Raises `StepFailed`."""
+    failed: StepFailed | None = None
     for family, (address, port) in found:
         try:
             return await _connect(family, address, port, timeout_secs / len(found))
         except StepFailed as failure:
-            failed = failed or failure.step
-    raise StepFailed(failed or Step(name="tcp", ok=False, sentence="the name has no address"))
+            failed = failed or failure
+    raise failed or StepFailed("tcp", "the name has no address")
 
 
 async def ask(connection: socket.socket, head: bytes) -> bytes:
@@ -136,10 +135,10 @@ async def tunnel(
     code = 0 if status is None else int(status[1])
     if code == _HTTP_OK:
         sentence = f"the proxy lets it through to {target} ({by})"
-        return Step(name="proxy", ok=True, sentence=sentence, took_ms=millis(began))
+        return Step("proxy", sentence, took_ms=millis(began))
     reason = f"HTTP {code}" if code else reason
     sentence = f"the proxy does not let it through to {target}: {reason} ({by})"
-    raise StepFailed(Step(name="proxy", ok=False, sentence=sentence, tip=_proxy_tip(code, target)))
+    raise StepFailed("proxy", sentence, _proxy_tip(code, target))
 
 
 def route(found: Found) -> Step:
@@ -153,13 +152,9 @@ def route(found: Found) -> Step:
                 reason = error_text(error)
                 continue
             local = trial.getsockname()[0]
-            sentence = (
-                f"there is a way from {local}; nothing was sent, and UDP can't be confirmed "
-                "without a record"
-            )
-            return Step(name="udp", ok=True, sentence=sentence)
-    tip = "see the routes of this machine: ip route"
-    raise StepFailed(Step(name="udp", ok=False, sentence=f"there is no way: {reason}", tip=tip))
+            unproven = "nothing was sent, and UDP can't be confirmed without a record"
+            return Step("udp", f"there is a way from {local}; {unproven}")
+    raise StepFailed("udp", f"there is no way: {reason}", _SEE_ROUTES)
 
 
 async def _connect(
@@ -179,33 +174,29 @@ async def _connect(
                 await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except OSError as error:
         connection.close()
-        raise StepFailed(_not_connected(error, where, drop)) from None
+        raise _not_connected(error, where, drop) from None
     except BaseException:
         connection.close()
         raise
-    sentence = f"connected to {where}"
-    return connection, Step(name="tcp", ok=True, sentence=sentence, took_ms=millis(began))
+    return connection, Step("tcp", f"connected to {where}", took_ms=millis(began))
 
 
-def _not_connected(error: OSError, where: str, drop: str) -> Step:
+def _not_connected(error: OSError, where: str, drop: str) -> StepFailed:
     match error.errno:
         case errno.ECONNREFUSED:
-            reason, tip = (
-                "refused",
-                (
-                    "the host answers, and nothing listens at this port (or a firewall refuses): "
-                    "see that the receiver runs, and the port"
-                ),
+            reason = "refused"
+            tip = (
+                "the host answers, and nothing listens at this port (or a firewall refuses): "
+                "see that the receiver runs, and the port"
             )
         case errno.ETIMEDOUT:
             reason, tip = "no answer", drop
         case errno.ENETUNREACH | errno.EHOSTUNREACH:
-            reason, tip = "no way there", "see the routes of this machine: ip route"
-        case _:
-            number = error.errno
-            reason = (errno.errorcode.get(number, "") if number else "") or "it failed"
+            reason, tip = "no way there", _SEE_ROUTES
+        case number:
+            reason = errno.errorcode.get(number or 0, "it failed")
             tip = "see that this machine may connect there"
-    return Step(name="tcp", ok=False, sentence=f"no connection: {reason} ({where})", tip=tip)
+    return StepFailed("tcp", f"no connection: {reason} ({where})", tip)
 
 
 def _proxy_tip(code: int, target: str) -> str:
@@ -229,27 +220,15 @@ def _resolver() -> str:
 
 async def _addresses(host: str, port: int) -> Found:
     """Look a name up in a thread that nobody waits for: no time limit ends a lookup."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Found] = loop.create_future()
-
-    def settle(found: Found, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(found)
-        else:
-            answer.set_exception(error)
+    answer: Future[Found] = Future()
+    answer.set_running_or_notify_cancel()  # whoever waits may give up before the thread has ended
 
     def work() -> None:
-        found: Found = []
-        failure: BaseException | None = None
         try:
-            listed = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = [(family, (str(at[0]), port)) for family, _, _, _, at in dict.fromkeys(listed)]
+            listed = dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            answer.set_result([(family, (str(at[0]), port)) for family, _, _, _, at in listed])
         except (OSError, ValueError) as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, found, failure)
+            answer.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
-    return await answer
+    return await asyncio.wrap_future(answer)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.connectivity import Finding, Step, StepFailed
 from nss.connectivity.dialing import connect, look_up, route, tunnel
 from nss.connectivity.plan import Route, Security
@@ -77,10 +77,10 @@ class _Attempt:
             secured = await secure(connection, security.context, security.name, self.timeout_secs)
         except ssl.SSLCertVerificationError as error:
             data = await self._shown(to, security)
-            raise StepFailed(untrusted(error, data, security.authorities, security.tip)) from None
+            raise untrusted(error, data, security.authorities, security.tip) from None
         try:
             steps.append(secured.step)
-            if self.route.tells_time:
+            if self.route.has_clock:
                 steps.append(await secured.clock(security.name, self.timeout_secs, self.now))
         finally:
             await secured.close()

@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.connectivity import Finding, Step
 from nss.wording import error_text
 
@@ -22,7 +22,7 @@ def check_listening(
         with socket.socket(family, socket.SOCK_STREAM) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(at)
-        step = Step(name="listen", ok=True, sentence="the port is free")
+        step = Step("listen", "the port is free")
     except (OSError, ValueError) as error:
         step = _judged(error, address, own_ports, is_running=is_running)
     return Finding(component=component, place=str(address), steps=(step,))
@@ -37,27 +37,17 @@ def _judged(
 ) -> Step:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE and own_ports is not None and address.port in own_ports:
-        return Step(name="listen", ok=True, sentence="the NSS service listens here")
+        return Step("listen", "the NSS service listens here")
     if number == errno.EADDRINUSE and own_ports is None and is_running:
-        return Step(
-            name="listen",
-            ok=True,
-            warns=True,
-            sentence="the port is in use, by the NSS service or another program",
-            tip="run it with sudo to see which: it then looks at the service's sockets",
-        )
+        sentence = "the port is in use, by the NSS service or another program"
+        tip = "run it with sudo to see which: it then checks the service's sockets"
+        return Step("listen", sentence, tip, warns=True)
     if number == errno.EADDRINUSE:
         tip = f"see which: sudo ss -ltnp 'sport = :{address.port}'"
-        sentence = "another program has the port"
-        return Step(name="listen", ok=False, sentence=sentence, tip=tip)
+        return Step("listen", "another program has the port", tip, ok=False)
     if number == errno.EACCES:
-        return Step(
-            name="listen",
-            ok=True,
-            warns=True,
-            sentence="this user may not try a port below 1024; the service may",
-            tip="run it with sudo",
-        )
+        sentence = "this user may not try a port below 1024; the service may"
+        return Step("listen", sentence, "run it with sudo", warns=True)
     if number == errno.EADDRNOTAVAIL:
         reason = "this machine does not have the address"
     elif isinstance(error, OSError) and not isinstance(error, socket.gaierror):
@@ -65,4 +55,4 @@ def _judged(
     else:
         reason = "the name has no address"
     tip = "see the addresses of this machine: ip address"
-    return Step(name="listen", ok=False, sentence=f"can't listen: {reason}", tip=tip)
+    return Step("listen", f"can't listen: {reason}", tip, ok=False)

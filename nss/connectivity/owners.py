@@ -3,7 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
-from nss.config.load import Config, ListeningSourceConfig
+from nss.config.model import Config
+from nss.config.sources import ListeningSourceConfig
 from nss.connectivity.sockets import Socket
 from nss.status.summary import FeedStatus
 

@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from nss.config.load import (
-    Address,
-    CloudDiscoverySinkConfig,
-    Config,
-    ListeningSourceConfig,
-    McasConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
-)
+from nss.config.model import Config, McasConfig
+from nss.config.sinks import CloudDiscoverySinkConfig, SyslogTcpSinkConfig, SyslogUdpSinkConfig
+from nss.config.sources import ListeningSourceConfig
+from nss.config.values import Address
 from nss.connectivity import Step
 from nss.connectivity.dialing import Proxy
 from nss.errors import NssError
@@ -46,23 +41,23 @@ class Security:
     """What to do when the certificate is not trusted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """A place to try, or a problem that is known without."""
 
     component: str
     place: str
-    protocol: Literal["tcp", "udp"] = "tcp"
     to: Address | None = None
+    protocol: Literal["tcp", "udp"] = "tcp"
     security: Security | None = None
     proxy: Proxy | None = None
-    tells_time: bool = False
+    has_clock: bool = False
     """Whether an HTTP server is there, whose clock matters."""
     known: tuple[Step, ...] = ()
     """What is known before anything is tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class OpenPort:
     """A line of the table for whoever looks after the firewall."""
 
@@ -82,10 +77,8 @@ def routes_of(config: Config, store: CredentialsStore) -> list[Route]:
             case SyslogTcpSinkConfig() as sink:
                 found += (_tcp(f"feed {feed.name}", sink, at) for at in sink.destinations)
             case SyslogUdpSinkConfig() as sink:
-                found += (
-                    Route(component=f"feed {feed.name}", place=str(at), protocol="udp", to=at)
-                    for at in sink.destinations
-                )
+                name = f"feed {feed.name}"
+                found += (Route(name, str(at), at, "udp") for at in sink.destinations)
             case _:
                 pass
     return [*found, *_mcas(config, store)]
@@ -95,10 +88,7 @@ def ports_of(config: Config, routes: list[Route]) -> list[OpenPort]:
     """Return the ports to open: outbound, then inbound, each once."""
     found = list(_outbound(routes))
     for component, address in listeners_of(config):
-        host = address.host or "*"
-        found.append(
-            OpenPort(direction="in", protocol="TCP", host=host, port=address.port, why=component)
-        )
+        found.append(OpenPort("in", "TCP", address.host or "*", address.port, component))
     return list(dict.fromkeys(found))
 
 
@@ -113,26 +103,22 @@ def listeners_of(config: Config) -> Iterator[tuple[str, Address]]:
 
 def _outbound(routes: list[Route]) -> Iterator[OpenPort]:
     for route in routes:
-        open_to = partial(OpenPort, direction="out", why=route.component)
         if route.proxy is not None:
-            proxy = route.proxy
-            yield OpenPort(
-                direction="out", protocol="TCP", host=proxy.host, port=proxy.port, why="proxy"
-            )
+            yield OpenPort("out", "TCP", route.proxy.host, route.proxy.port, "proxy")
         elif route.to is not None:
             protocol: Literal["TCP", "UDP"] = "UDP" if route.protocol == "udp" else "TCP"
-            yield open_to(protocol=protocol, host=route.to.host, port=route.to.port)
+            yield OpenPort("out", protocol, *route.to, route.component)
         elif route.place.startswith("*."):
-            yield open_to(protocol="TCP", host=route.place.rpartition(":")[0], port=_HTTPS)
+            yield OpenPort("out", "TCP", route.place.rpartition(":")[0], _HTTPS, route.component)
 
 
 def _tcp(component: str, sink: SyslogTcpSinkConfig, at: Address) -> Route:
-    security, known = None, ()
+    security = None
     if sink.tls:
         try:
             context = client_context(sink.tls_ca, sink.tls_certificate, sink.tls_key)
         except NssError as error:
-            return _hopeless(component, str(at), error)
+            return _unusable(component, str(at), error)
         security = Security(
             context=context,
             name=sink.tls_server_name or at.host,
@@ -140,7 +126,7 @@ def _tcp(component: str, sink: SyslogTcpSinkConfig, at: Address) -> Route:
             tip="name the authority of the collector's certificate as tls_ca, and its name as "
             "tls_server_name",
         )
-    return Route(component=component, place=str(at), to=at, security=security, known=known)
+    return Route(component, str(at), at, security=security)
 
 
 def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
@@ -149,7 +135,7 @@ def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
         stored = store.load()
         has_token = store.token() is not None
     except NssError as error:
-        yield _hopeless("MCAS credentials", store.origin, error)
+        yield _unusable("MCAS credentials", store.origin, error)
         return
     if not uploads and stored is None and not has_token and config.mcas == McasConfig():
         return
@@ -157,12 +143,11 @@ def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
         network = network_of(config.mcas)
         context = ssl.create_default_context(cafile=config.mcas.ca_file)
     except NssError as error:
-        yield _hopeless("MCAS", "proxy_auth_file", error)
+        yield _unusable("MCAS", "proxy_auth_file", error)
         return
     except OSError:
         sentence = f"ca_file in [mcas] can't be used ({config.mcas.ca_file})"
-        step = Step(name="setup", ok=False, sentence=sentence, tip="name a PEM file of authorities")
-        yield Route(component="MCAS", place=str(config.mcas.ca_file), known=(step,))
+        yield _failed("MCAS", str(config.mcas.ca_file), sentence, "name a PEM file of authorities")
         return
     proxy = None if network.proxy is None else Proxy.of(network.proxy)
     through = partial(_https, context=context, ca_file=config.mcas.ca_file, proxy=proxy)
@@ -171,14 +156,11 @@ def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
     if api_url:
         yield through("MCAS API", api_url)
     else:
-        step = Step(
-            name="setup",
-            ok=False,
-            sentence="the API host is not known: there are no credentials for MCAS",
-            tip="run: sudo nss configure-mcas2",
-        )
-        yield Route(component="MCAS API", place=f"{API_HOSTS}:{_HTTPS}", known=(step,))
-    yield _storage()
+        sentence = "the API host is not known: there are no credentials for MCAS"
+        tip = "run: sudo nss configure-mcas2"
+        yield _failed("MCAS API", f"{API_HOSTS}:{_HTTPS}", sentence, tip)
+    untried = Step("setup", "not tried: the name of the storage is only known at an upload")
+    yield Route("MCAS upload", f"{BLOB_HOSTS}:{_HTTPS}", known=(untried,))
 
 
 def _sign_in(
@@ -187,19 +169,10 @@ def _sign_in(
     if stored is None and has_token:
         return
     if stored is not None and stored.method == "managed_identity":
-        yield Route(component="managed identity", place=str(_IDENTITY), to=_IDENTITY)
+        yield Route("managed identity", str(_IDENTITY), _IDENTITY)
     else:
         url = f"https://{LOGIN_HOST}" if stored is None else stored.authentication_url
         yield through("MCAS sign-in", url)
-
-
-def _storage() -> Route:
-    step = Step(
-        name="setup",
-        ok=True,
-        sentence="not tried: the name of the storage is only known at an upload",
-    )
-    return Route(component="MCAS upload", place=f"{BLOB_HOSTS}:{_HTTPS}", known=(step,))
 
 
 def _https(
@@ -216,16 +189,15 @@ def _https(
     except ValueError:
         to = Address("", _HTTPS)
     if not to.host:
-        step = Step(name="setup", ok=False, sentence="the URL has no host", tip="nss show-mcas2")
-        return Route(component=component, place="no host", known=(step,))
+        return _failed(component, "no host", "the URL has no host", "nss show-mcas2")
     tip = "if a proxy inspects what is sent, name its authority as ca_file in [mcas]"
     security = Security(context=context, name=to.host, authorities=str(ca_file or _SYSTEM), tip=tip)
-    return Route(
-        component=component, place=str(to), to=to, security=security, proxy=proxy, tells_time=True
-    )
+    return Route(component, str(to), to, security=security, proxy=proxy, has_clock=True)
 
 
-def _hopeless(component: str, place: str, error: NssError) -> Route:
-    sentence = str(error.args[0]) if error.args else "it can't be used"
-    step = Step(name="setup", ok=False, sentence=sentence, tip=error.tip)
-    return Route(component=component, place=place, known=(step,))
+def _unusable(component: str, place: str, error: NssError) -> Route:
+    return _failed(component, place, str(error.args[0]), error.tip)
+
+
+def _failed(component: str, place: str, sentence: str, tip: str | None) -> Route:
+    return Route(component, place, known=(Step("setup", sentence, tip, ok=False),))

@@ -49,13 +49,14 @@ class Secured:
                 self._writer.write(f"{head}Connection: close\r\n\r\n".encode())
                 answer = await self._reader.readuntil(b"\r\n\r\n")
         except (OSError, EOFError, asyncio.LimitOverrunError):
-            return _no_clock("the server did not answer a request for its clock", tip)
+            sentence = "the server did not answer a request for its clock"
+            return Step("clock", sentence, tip, warns=True)
         found = _DATE.search(answer)
         try:
             text = "" if found is None else found[1].decode("ascii")
             server_time = email.utils.parsedate_to_datetime(text).timestamp()
         except (ValueError, OverflowError):
-            return _no_clock("the server does not state its time", tip)
+            return Step("clock", "the server does not state its time", tip, warns=True)
         return judged_offset(now() - server_time)
 
     async def close(self) -> None:
@@ -69,15 +70,13 @@ def judged_offset(offset_secs: float) -> Step:
     """Return what an offset means: this machine's clock less the server's, in seconds."""
     ahead = "ahead of" if offset_secs > 0 else "behind"
     size = abs(offset_secs)
-    tip = "set the clock by NTP: timedatectl set-ntp true; open UDP 123 to the time server"
     if size <= WARN_OFFSET_SECS:
-        return Step(
-            name="clock", ok=True, sentence=f"the clocks agree within {max(1, round(size))} s"
-        )
+        return Step("clock", f"the clocks agree within {max(1, round(size))} s")
     sentence = f"this machine's clock is {round(size)} s {ahead} the server's"
+    tip = "set the clock by NTP: timedatectl set-ntp true; open UDP 123 to the time server"
     if size <= MAX_OFFSET_SECS:
-        return Step(name="clock", ok=True, warns=True, sentence=sentence, tip=tip)
-    return Step(name="clock", ok=False, sentence=f"{sentence}: tokens are refused", tip=tip)
+        return Step("clock", sentence, tip, warns=True)
+    return Step("clock", f"{sentence}: tokens are refused", tip, ok=False)
 
 
 async def secure(
@@ -100,7 +99,8 @@ async def secure(
         raise
     except OSError as error:
         connection.close()
-        raise StepFailed(_no_tls(error, name, tip)) from None
+        reason = error_text(error) or "it closed the connection during the handshake"
+        raise StepFailed("tls", f"no TLS: {reason} (with {name})", tip) from None
     except BaseException:
         connection.close()
         raise
@@ -109,27 +109,22 @@ async def secure(
     description, expires = certificate_facts(data)
     days = None if expires is None else (expires - time.time()) / _DAY_SECS
     soon = days is not None and days < EXPIRES_SOON_DAYS
-    step = Step(
-        name="tls",
-        ok=True,
-        warns=soon,
-        sentence=f"{tls.version()}, {description}",
-        tip="have the certificate renewed" if soon else None,
-        took_ms=millis(began),
-    )
+    renew = "have the certificate renewed" if soon else None
+    sentence = f"{tls.version()}, {description}"
+    step = Step("tls", sentence, renew, warns=soon, took_ms=millis(began))
     return Secured(reader, writer, step)
 
 
-def untrusted(error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, tip: str) -> Step:
-    """Return the step for a certificate that was not accepted, which is `data`."""
+def untrusted(
+    error: ssl.SSLCertVerificationError, data: bytes | None, ca: str, tip: str
+) -> StepFailed:
+    """Return the failure for a certificate that was not accepted, which is `data`."""
     shown = f"; it shows {certificate_facts(data)[0]}" if data else ""
     if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
         tip = "have the certificate renewed; and see that this machine's clock is right"
     elif error.verify_code in _WRONG_NAMES:
         tip = f"{tip}; or connect by a name that is in the certificate"
-    return Step(
-        name="tls", ok=False, sentence=f"{error_text(error)} (trusting {ca}){shown}", tip=tip
-    )
+    return StepFailed("tls", f"{error_text(error)} (trusting {ca}){shown}", tip)
 
 
 def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
@@ -147,22 +142,17 @@ def certificate_facts(data: bytes | None) -> tuple[str, float | None]:
     return f"certificate of {name}, by {issuer}, until {until}", _timestamp(expires)
 
 
-def unverified_context() -> ssl.SSLContext:
-    """Return a context that looks at any certificate; no byte of ours goes over it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 async def shown_certificate(
     connection: socket.socket, name: str, timeout_secs: float
 ) -> bytes | None:
     """Return the certificate that a server shows, whatever it is; the connection is closed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # no byte of ours goes over it
     try:
         async with asyncio.timeout(timeout_secs):
             _, writer = await asyncio.open_connection(
-                sock=connection, ssl=unverified_context(), server_hostname=name
+                sock=connection, ssl=context, server_hostname=name
             )
     except OSError:
         connection.close()
@@ -186,12 +176,3 @@ def _timestamp(at: datetime) -> float | None:
         return at.timestamp()
     except (OverflowError, ValueError):
         return None
-
-
-def _no_clock(sentence: str, tip: str) -> Step:
-    return Step(name="clock", ok=True, warns=True, sentence=sentence, tip=tip)
-
-
-def _no_tls(error: OSError, name: str, tip: str) -> Step:
-    reason = error_text(error) or "it closed the connection during the handshake"
-    return Step(name="tls", ok=False, sentence=f"no TLS: {reason} (with {name})", tip=tip)

@@ -10,7 +10,7 @@ from nss.sinks import CollectingSink, Delivered, RetryAfter
 from nss.spool import Cursor, Entry, Reject, SpoolClosed
 
 MAX_HELD_REJECT_BYTES = 8 << 20
-"""Rejects are kept by the spool when their batch is passed; with so many it is passed early."""
+"""The spool stores rejects when their batch is passed; beyond this size it is passed early."""
 
 FULL_LOOK_SECS = 0.1
 """How often, while no batch comes, to check whether the spool is full: then it waits for us."""
@@ -27,7 +27,7 @@ class _Held:
     reject_bytes: int = 0
 
     def add(self, sequence: int, processed: Processed) -> None:
-        """Hold one more."""
+        """Hold another batch."""
         self.sequence = sequence
         self.done.add(processed.done)
         self.rejects += processed.rejects
@@ -37,55 +37,35 @@ class _Held:
 class CollectedDelivery:
     """Holds batches whose lines the sink collects, and passes them when those were delivered.
 
-    `is_full` tells whether the spool waits for room, which is a reason to deliver early.
+    One collection is delivered while the next one grows. `is_full` returns whether the spool waits
+    for room, which is a reason to deliver early.
     """
+
+    _cursor: Cursor
+    _process: Process
+    _stop: asyncio.Event
 
     def __init__(self, sink: CollectingSink, is_full: Callable[[], bool]) -> None:
         self.sink = sink
         self.flushing = False
-        self.is_full = is_full
-
-    @property
-    def patience_secs(self) -> float:
-        """How long records may wait without anything being wrong."""
-        return self.sink.max_secs
-
-    @property
-    def advice(self) -> str | None:
-        """What somebody should know of the destination though nothing is wrong."""
-        return self.sink.advice
-
-    async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
-        """Collect batches and deliver them together, beginning with what an earlier process had
-        begun to deliver.
-        """
-        await _Collecting(self, cursor, process, stop).run()
-
-    async def flush(self) -> Delivered | RetryAfter:
-        """Have the sink deliver what it collected."""
-        self.flushing = True
-        try:
-            return await self.sink.flush()
-        finally:
-            self.flushing = False
-
-
-class _Collecting:
-    """The batches between cursor and sink. One collection is delivered while the next one grows."""
-
-    def __init__(
-        self, delivery: CollectedDelivery, cursor: Cursor, process: Process, stop: asyncio.Event
-    ) -> None:
-        self._delivery = delivery
-        self._sink = delivery.sink
-        self._cursor = cursor
-        self._process = process
-        self._stop = stop
+        self._is_full = is_full
         self._held = _Held()
         self._following: asyncio.Task[Entry] | None = None
         self._delivering: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    @property
+    def patience_secs(self) -> float:
+        """See `Delivery.patience_secs`."""
+        return self.sink.max_secs
+
+    @property
+    def advice(self) -> str | None:
+        """See `Delivery.advice`."""
+        return self.sink.advice
+
+    async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
+        """Collect batches and deliver them together, see `Delivery.follow`."""
+        self._cursor, self._process, self._stop = cursor, process, stop
         try:
             self._deliver()  # what an earlier process had begun
             if not await self._delivered():
@@ -105,14 +85,14 @@ class _Collecting:
 
     async def _step(self) -> bool:
         """Collect one batch, or begin to deliver; return whether to continue."""
-        due_secs = self._sink.due_secs()
+        due_secs = self.sink.due_secs()
         too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
         entry = await self._next_within(due_secs)
         if entry is None:
-            return not self._delivery.is_full() or await self._deliver_next()
-        self._sink.begin(entry.sequence, entry.accepted_at)
+            return not self._is_full() or await self._deliver_next()
+        self.sink.begin(entry.sequence, entry.accepted_at)
         processed = await self._process(entry.batch)
         if processed is None:
             return False
@@ -136,12 +116,10 @@ class _Collecting:
         return following.result()
 
     async def _deliver_next(self) -> bool:
-        """Begin to deliver what is collected, after what is on its way; return whether to
-        continue.
-        """
+        """Begin to deliver what is collected, after what is on its way; `False`: stopped."""
         if not await self._delivered():
             return False
-        if self._sink.collected:
+        if self.sink.collected:
             self._deliver()
             await asyncio.sleep(0)  # the sink takes the collection before the next batch comes
         return True
@@ -163,15 +141,22 @@ class _Collecting:
 
     async def _deliver_all(self, held: _Held) -> None:
         """Have the sink deliver until it has, then pass the batches."""
-        while not isinstance(outcome := await self._delivery.flush(), Delivered):  # noqa: ASYNC110 - a delay
+        while not isinstance(outcome := await self._flush(), Delivered):  # noqa: ASYNC110 - a delay
             await asyncio.sleep(outcome.delay_secs)
         await self._advance(held)
         self._delivering = None
         await self._pass_uncollected()
 
+    async def _flush(self) -> Delivered | RetryAfter:
+        self.flushing = True
+        try:
+            return await self.sink.flush()
+        finally:
+            self.flushing = False
+
     async def _pass_uncollected(self) -> None:
         """Pass batches that left nothing to deliver, in their order: behind what is on its way."""
-        if self._delivering is None and not self._sink.collected:
+        if self._delivering is None and not self.sink.collected:
             held, self._held = self._held, _Held()
             await self._advance(held)
 

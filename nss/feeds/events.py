@@ -3,7 +3,6 @@
 import re
 from logging import ERROR, INFO, WARNING
 
-from nss.batch import Account
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import count, event
 
@@ -11,23 +10,10 @@ _QUOTED = re.compile(r"'.*'|\".*\"")
 _NUMBER = re.compile(r"\d+")
 
 
-def feed_totals(feed: str, accepted: int, account: Account, pending: int) -> None:
-    """Report the account of a feed that ended: its numbers add up to `accepted`."""
-    _feed_totals(
-        feed,
-        accepted,
-        account.delivered,
-        account.filtered,
-        account.rejected,
-        account.dropped,
-        pending,
-        account.shortened,
-    )
-
-
-@event(INFO, name="feed_totals", always=True)
-def _feed_totals(
+@event(INFO, always=True)
+def feed_totals(
     feed: str,
+    *,
     accepted: int,
     delivered: int,
     filtered: int,
@@ -36,7 +22,10 @@ def _feed_totals(
     pending: int,
     shortened: int,
 ) -> None:
-    """The feed ended."""
+    """The feed ended.
+
+    All but `shortened` add up to `accepted`.
+    """
 
 
 @event(INFO)

@@ -68,7 +68,7 @@ class Feed:
 
     @property
     def handed_over(self) -> int:
-        """Lines that the sink took; moves inside of a batch, the account only at its end."""
+        """Lines that the sink accepted; moves inside of a batch, the account only at its end."""
         return self._sender.handed_over
 
     @property

@@ -71,9 +71,9 @@ class LineSender:
         self.sending = False
         """Whether the sink is at work on lines now."""
         self.handed_over = 0
-        """Lines that the sink took; moves inside of a batch, the account only at its end."""
+        """Lines that the sink accepted; moves inside of a batch, the account only at its end."""
         self.last_error: str | None = None
-        """Why the sink took no lines the last time."""
+        """Why the sink accepted no lines the last time."""
         self._sink = sink
         self._at = at
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 MODE = 0o600
@@ -67,10 +68,10 @@ def write_private(path: Path, data: bytes, *, owner: tuple[int, int] | None = No
     sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path, fsync: Callable[[int], None] = os.fsync) -> None:
     """Have the names in a folder on the disk when this returns."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(number)
+        fsync(number)
     finally:
         os.close(number)

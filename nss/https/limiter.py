@@ -1,4 +1,4 @@
-"""At most so many requests a minute in the whole process: the tenant counts them together."""
+"""A limit on requests a minute in the whole process: the tenant counts them together."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ class Limiter:
         self._not_before = 0.0
 
     async def turn(self) -> None:
-        """Wait for a turn, and take it."""
+        """Wait for a turn and use it up."""
         async with self._lock:
             while (wait_secs := self._wait_secs()) > 0:
                 await self._sleep(wait_secs)

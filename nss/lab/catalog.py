@@ -1,10 +1,12 @@
 """Who and what the record generator draws from: cloud apps, people, browsers, policy reasons."""
 
+import csv
+from importlib.resources import files
 from typing import NamedTuple
 
 
 class App(NamedTuple):
-    """A cloud app as its records show it."""
+    """A cloud app as its records show it, a row of `apps.csv`."""
 
     name: str
     app_class: str
@@ -14,153 +16,16 @@ class App(NamedTuple):
     url_class: str
     traffic: str
     """The kind of use, a key of `TRAFFIC`."""
+    status: str
 
 
-_IT = "Information Technology"
-_BIZ = "Business and Economy"
-_NET = "Internet Communication"
-_FUN = "Entertainment/Recreation"
-_SOCIAL = "Society and Lifestyle"
-_WORK = "Business Use"
-_PROD = "Productivity Loss"
-_BAND = "Bandwidth Loss"
-_PRIV = "Privacy Risk"
+def _apps() -> tuple[App, ...]:
+    text = files("nss.lab").joinpath("apps.csv").read_text(encoding="utf-8")
+    return tuple(App(**row) for row in csv.DictReader(text.splitlines()))
 
-# Most used first: the generator gives them a Zipf-like popularity in this order.
-APPS = (
-    App("SharePoint Online", "Collaboration", "contoso.sharepoint.com",
-        "Professional Services", _BIZ, _WORK, "office"),
-    App("Microsoft Teams", "Collaboration", "teams.microsoft.com",
-        "Online Chat", _NET, _WORK, "office"),
-    App("Exchange Online", "Webmail", "outlook.office365.com",
-        "Web-based Email", _NET, _WORK, "office"),
-    App("Google Search", "Web Search", "www.google.com",
-        "Web Search", _IT, _WORK, "browse"),
-    App("OneDrive", "File Share", "contoso-my.sharepoint.com",
-        "File Host", _IT, _WORK, "share"),
-    App("YouTube", "Streaming Media", "www.youtube.com",
-        "Streaming Media", _FUN, _BAND, "stream"),
-    App("General Browsing", "General Browsing", "www.example.com",
-        "Corporate Marketing", _BIZ, _WORK, "browse"),
-    App("Gmail", "Webmail", "mail.google.com",
-        "Web-based Email", _NET, _PROD, "browse"),
-    App("ChatGPT", "AI & ML Apps", "chatgpt.com",
-        "AI & ML Applications", _IT, _PRIV, "api"),
-    App("Salesforce", "Sales and Marketing", "contoso.my.salesforce.com",
-        "Professional Services", _BIZ, _WORK, "api"),
-    App("Slack", "Instant Messaging", "app.slack.com",
-        "Online Chat", _NET, _WORK, "api"),
-    App("Zoom", "Collaboration", "us02web.zoom.us",
-        "Internet Services", _NET, _WORK, "api"),
-    App("GitHub", "System and Development", "github.com",
-        "Computer Hacking and Development", _IT, _WORK, "share"),
-    App("LinkedIn", "Social Networking", "www.linkedin.com",
-        "Professional Networking", _SOCIAL, _PROD, "browse"),
-    App("Google Drive", "File Share", "drive.google.com",
-        "File Host", _IT, _PRIV, "share"),
-    App("Facebook", "Social Networking", "www.facebook.com",
-        "Social Networking", _SOCIAL, _PROD, "browse"),
-    App("Jira", "IT Services", "contoso.atlassian.net",
-        "Professional Services", _BIZ, _WORK, "api"),
-    App("Dropbox", "File Share", "www.dropbox.com",
-        "File Host", _IT, _PRIV, "share"),
-    App("Amazon Web Services", "Hosting Providers", "s3.amazonaws.com",
-        "Web Host", _IT, _WORK, "share"),
-    App("Spotify", "Streaming Media", "open.spotify.com",
-        "Music", _FUN, _BAND, "stream"),
-    App("WhatsApp", "Instant Messaging", "web.whatsapp.com",
-        "Online Chat", _NET, _PROD, "api"),
-    App("Reddit", "Social Networking", "www.reddit.com",
-        "Discussion Forums", _SOCIAL, _PROD, "browse"),
-    App("Adobe Creative Cloud", "Productivity and CRM Tools", "assets.adobe.com",
-        "Professional Services", _BIZ, _WORK, "share"),
-    App("Netflix", "Streaming Media", "www.netflix.com",
-        "Streaming Media", _FUN, _BAND, "stream"),
-    App("ServiceNow", "IT Services", "contoso.service-now.com",
-        "Professional Services", _BIZ, _WORK, "api"),
-    App("Workday", "Human Resources", "wd5.myworkday.com",
-        "Professional Services", _BIZ, _WORK, "office"),
-    App("Bing", "Web Search", "www.bing.com",
-        "Web Search", _IT, _WORK, "browse"),
-    App("Box", "File Share", "app.box.com",
-        "File Host", _IT, _WORK, "share"),
-    App("Instagram", "Social Networking", "www.instagram.com",
-        "Social Networking", _SOCIAL, _PROD, "browse"),
-    App("Notion", "Productivity and CRM Tools", "www.notion.so",
-        "Internet Services", _NET, _WORK, "api"),
-    App("Wikipedia", "General Browsing", "en.wikipedia.org",
-        "Reference Sites", _SOCIAL, _WORK, "browse"),
-    App("Stack Overflow", "System and Development", "stackoverflow.com",
-        "Discussion Forums", _IT, _WORK, "browse"),
-    App("X", "Social Networking", "x.com",
-        "Social Networking", _SOCIAL, _PROD, "browse"),
-    App("WeTransfer", "File Share", "wetransfer.com",
-        "File Host", _IT, _PRIV, "share"),
-    App("DeepL", "AI & ML Apps", "www.deepl.com",
-        "Translators", _IT, _PRIV, "api"),
-    App("Canva", "Productivity and CRM Tools", "www.canva.com",
-        "Internet Services", _NET, _WORK, "office"),
-    App("Claude", "AI & ML Apps", "claude.ai",
-        "AI & ML Applications", _IT, _PRIV, "api"),
-    App("Trello", "Productivity and CRM Tools", "trello.com",
-        "Internet Services", _NET, _WORK, "api"),
-    App("Okta", "Security and Identity", "contoso.okta.com",
-        "Computer Security", _IT, _WORK, "office"),
-    App("Miro", "Collaboration", "miro.com",
-        "Internet Services", _NET, _WORK, "api"),
-    App("HubSpot", "Sales and Marketing", "app.hubspot.com",
-        "Corporate Marketing", _BIZ, _WORK, "api"),
-    App("TikTok", "Social Networking", "www.tiktok.com",
-        "Social Networking", _SOCIAL, _BAND, "stream"),
-    App("Yahoo Mail", "Webmail", "mail.yahoo.com",
-        "Web-based Email", _NET, _PROD, "browse"),
-    App("Grammarly", "AI & ML Apps", "app.grammarly.com",
-        "Internet Services", _NET, _PRIV, "api"),
-    App("DocuSign", "Legal", "eu.docusign.net",
-        "Professional Services", _BIZ, _WORK, "office"),
-    App("Webex", "Collaboration", "contoso.webex.com",
-        "Internet Services", _NET, _WORK, "api"),
-    App("MEGA", "File Share", "mega.nz",
-        "File Host", _IT, _PRIV, "share"),
-    App("Perplexity", "AI & ML Apps", "www.perplexity.ai",
-        "AI & ML Applications", _IT, _PRIV, "api"),
-    App("Figma", "Productivity and CRM Tools", "www.figma.com",
-        "Internet Services", _NET, _WORK, "api"),
-    App("Twitch", "Streaming Media", "www.twitch.tv",
-        "Streaming Media", _FUN, _BAND, "stream"),
-    App("Pastebin", "File Share", "pastebin.com",
-        "Online Storage", _IT, _PRIV, "share"),
-    App("Discord", "Instant Messaging", "discord.com",
-        "Online Chat", _NET, _PROD, "api"),
-    App("Telegram", "Instant Messaging", "web.telegram.org",
-        "Online Chat", _NET, _PRIV, "api"),
-    App("SurveyMonkey", "Sales and Marketing", "www.surveymonkey.com",
-        "Professional Services", _BIZ, _WORK, "office"),
-    App("Zendesk", "Sales and Marketing", "contoso.zendesk.com",
-        "Professional Services", _BIZ, _WORK, "api"),
-    App("GitLab", "System and Development", "gitlab.com",
-        "Computer Hacking and Development", _IT, _WORK, "share"),
-    App("JetBrains", "System and Development", "download.jetbrains.com",
-        "Computer Hacking and Development", _IT, _WORK, "share"),
-    App("Proton Mail", "Webmail", "mail.proton.me",
-        "Web-based Email", _NET, _PRIV, "browse"),
-    App("SAP SuccessFactors", "Human Resources", "hcm12.example.net",
-        "Professional Services", _BIZ, _WORK, "office"),
-    App("Smartsheet", "Productivity and CRM Tools", "app.smartsheet.com",
-        "Internet Services", _NET, _WORK, "office"),
-    App("Internal Wiki", "Collaboration", "wiki.example.org",
-        "Reference Sites", _SOCIAL, _WORK, "browse"),
-    App("Online Casino", "Consumer", "play.example.net",
-        "Gambling", "Gambling", "Legal Liability", "browse"),
-)  # fmt: skip
 
-UNSANCTIONED = frozenset(
-    {"Dropbox", "WeTransfer", "MEGA", "Pastebin", "Telegram", "TikTok", "Proton Mail", "Twitch"}
-)
-SANCTIONED = frozenset(
-    {"SharePoint Online", "Microsoft Teams", "Exchange Online", "OneDrive", "Salesforce", "Jira"}
-    | {"GitHub", "ServiceNow", "Workday", "Okta", "Zoom", "Internal Wiki"}
-)
+APPS = _apps()
+"""Most used first: the generator gives them a Zipf-like popularity in this order."""
 
 
 class Traffic(NamedTuple):

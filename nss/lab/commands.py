@@ -1,5 +1,6 @@
 """The `nss` commands that a demonstration runs, as processes of their own."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -16,3 +17,23 @@ def environ() -> dict[str, str]:
     """Return an environment with the packages that run here, never namesakes in this folder."""
     packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
+
+
+async def start_service(config: Path, log: Path) -> asyncio.subprocess.Process:
+    """Start `nss run` in a session of its own: Ctrl-C is for the demonstration to handle."""
+    with log.open("wb") as stream:
+        return await asyncio.create_subprocess_exec(
+            *command("run", config), stderr=stream, env=environ(), start_new_session=True
+        )
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process unless it has ended."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+def end_of(log: Path) -> str:
+    """Return the last lines of a log."""
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -128,24 +129,19 @@ class Demo:
 
     async def _send(self, service: "_Service", began: float) -> None:
         """Send records at the chosen rate until the time is up or the records have run out."""
-        ended = False
-        while not ended and (elapsed := time.monotonic() - began) < self._seconds:
+        while (elapsed := time.monotonic() - began) < self._seconds:
             due = int((elapsed + TICK_SECS) * self._records_per_sec) - self.progress.sent
-            block = []
-            for _ in range(due):
-                line = next(self._lines, None)
-                if line is None:
-                    ended = True
-                    break
-                block.append(line)
+            block = list(islice(self._lines, max(due, 0)))
             if block:
                 await service.send(b"\n".join(block) + b"\n")
                 self.progress.sent += len(block)
             await asyncio.sleep(TICK_SECS)
+            if len(block) < due:
+                return  # the records have run out
 
 
 def _sample_lines(path: Path) -> Iterator[bytes]:
-    """Yield the records of a file, one a line, whatever it is laid out like."""
+    """Yield the records of a file, one a line, whatever its layout."""
     file = WholeFile(FileSourceConfig(name="sample", path=path, follow=False))
     try:
         while (batch := file.read()) is not None:
@@ -172,24 +168,17 @@ class _Service:
             _CONFIG.format(host=HOST, tcp_port=port, udp_port=self._udp_port), encoding="utf-8"
         )
         self._log = self._folder / "nss.log"
-        with self._log.open("wb") as log:
-            # In a session of its own: Ctrl-C is ours to answer.
-            self._process = await asyncio.create_subprocess_exec(
-                *commands.command("run", config),
-                stderr=log,
-                env=commands.environ(),
-                start_new_session=True,
-            )
+        self._process = await commands.start_service(config, self._log)
         try:
             self._reader, self._writer = await self._connect(port)
         except BaseException:
-            await self._end()
+            await commands.kill(self._process)
             raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         self._writer.close()
-        await self._end()
+        await commands.kill(self._process)
 
     async def send(self, data: bytes) -> None:
         """Send records; waits while the service does. Raises `ServiceError` when it is gone."""
@@ -231,11 +220,6 @@ class _Service:
                     raise self._failure("it does not listen") from None
                 await asyncio.sleep(0.05)
 
-    async def _end(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
     def _failure(self, reason: str) -> ServiceError:
-        log = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        return ServiceError(f"demo: the service failed: {reason}\n{log}".rstrip())
+        text = f"demo: the service failed: {reason}\n{commands.end_of(self._log)}"
+        return ServiceError(text.rstrip())

@@ -40,16 +40,11 @@ class Discovery:
         Raises `KeyError` when an attribute is missing and `ValueError` when a size is no number;
         nothing is counted then.
         """
-        action, app_name, user_name = (
-            attributes["cat"],
-            attributes["appname"],
-            attributes["usrName"],
-        )
+        action, app_name = attributes["cat"], attributes["appname"]
+        user_name = attributes["usrName"]
         upload_bytes = int(attributes["srcBytes"])
         download_bytes = int(attributes["dstBytes"])
-        if action not in self.actions and len(self.actions) >= MAX_NAMES:
-            action = OTHER
-        self.actions[action] += 1
+        self._count(action, 1)
         app_name, app = _entry(self.apps, app_name)
         user_name, user = _entry(self.users, user_name)
         for traffic, partner in ((app, user_name), (user, app_name)):
@@ -58,6 +53,18 @@ class Discovery:
             traffic.download_bytes += download_bytes
             traffic.partners.add(partner)
 
+    def merge(self, found: "Discovery") -> None:
+        """Add what was found elsewhere."""
+        for action, transactions in found.actions.items():
+            self._count(action, transactions)
+        for entries, others in ((self.apps, found.apps), (self.users, found.users)):
+            for name, more in others.items():
+                _, traffic = _entry(entries, name)
+                traffic.transactions += more.transactions
+                traffic.upload_bytes += more.upload_bytes
+                traffic.download_bytes += more.download_bytes
+                traffic.partners |= more.partners
+
     def top_apps(self, limit: int = 10) -> list[tuple[str, Traffic]]:
         """Return the apps with the most bytes, most first."""
         return _top(self.apps, limit)
@@ -65,6 +72,10 @@ class Discovery:
     def top_users(self, limit: int = 10) -> list[tuple[str, Traffic]]:
         """Return the users with the most bytes, most first."""
         return _top(self.users, limit)
+
+    def _count(self, action: str, transactions: int) -> None:
+        known = action in self.actions or len(self.actions) < MAX_NAMES
+        self.actions[action if known else OTHER] += transactions
 
 
 def _entry(entries: dict[str, Traffic], name: str) -> tuple[str, Traffic]:

@@ -191,7 +191,7 @@ class RecordGenerator:
             "appclass": app.app_class,
             "appname": app.name,
             "appnameid": str(10_000 + number),
-            "app_status": _status(app.name),
+            "app_status": app.status,
             "malwarecat": "None",
             "malwareclass": "None",
             "threatname": "None",
@@ -205,12 +205,6 @@ class RecordGenerator:
         }
         join = "&s=" if "?" in path else "?s="
         return _Visit(fields, f"{app.host}{path}{join}" if path else "", requests, responses)
-
-
-def _status(app_name: str) -> str:
-    if app_name in catalog.UNSANCTIONED:
-        return "Unsanctioned"
-    return "Sanctioned" if app_name in catalog.SANCTIONED else "N/A"
 
 
 def _severity(risk: int) -> str:

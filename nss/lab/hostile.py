@@ -34,19 +34,7 @@ VALUES = (
 )
 
 FIELDS = (
-    "reason",
-    "ua",
-    "eurl",
-    "ereferer",
-    "ehost",
-    "login",
-    "dept",
-    "location",
-    "deviceowner",
-    "devicehostname",
-    "appname",
-    "threatname",
-    "dlpdict",
-    "contenttype",
-)
+    "reason", "ua", "eurl", "ereferer", "ehost", "login", "dept", "location", "deviceowner",
+    "devicehostname", "appname", "threatname", "dlpdict", "contenttype",
+)  # fmt: skip
 """The fields they turn up in: free text of the client, the server or an administrator."""

@@ -91,13 +91,7 @@ class McasDemo:
         yield "$ nss run"
         log = folder / "nss.log"
         (folder / "web.log").touch()
-        with log.open("wb") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *commands.command("run", config),
-                stderr=stream,
-                env=commands.environ(),
-                start_new_session=True,
-            )
+        process = await commands.start_service(config, log)
         try:
             began = time.monotonic()
             with (folder / "web.log").open("ab") as web:
@@ -112,11 +106,9 @@ class McasDemo:
                     await asyncio.sleep(TICK_SECS)
             await self._finish(process, log)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        lab.mcas.wait_parsed(self.sent, STOP_SECS)
-        self.uploads, self.arrived = len(lab.mcas.uploads), lab.mcas.records
+            await commands.kill(process)
+        lab.parser.wait_parsed(self.sent, STOP_SECS)
+        self.uploads, self.arrived = len(lab.mcas.uploads), lab.parser.records
         self.discovery, self.complaints = lab.discovery, lab.complaints
         yield f"  {self.sent:,} records sent, {self.arrived:,} arrived in {self.uploads} files"
         yield "$ nss verify-mcas2"
@@ -136,7 +128,8 @@ class McasDemo:
         except TimeoutError:
             code = -1
         if code:
-            raise ServiceError(f"demo: the service ended with exit code {code}\n{_end_of(log)}")
+            end = commands.end_of(log)
+            raise ServiceError(f"demo: the service ended with exit code {code}\n{end}")
 
     async def _command(
         self, config: Path, name: str, *arguments: str, environ: dict[str, str] | None = None
@@ -155,10 +148,6 @@ class McasDemo:
         if process.returncode:
             raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
         return text.splitlines()
-
-
-def _end_of(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
 def _accepted(spool: Path) -> int:

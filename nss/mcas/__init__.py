@@ -36,7 +36,8 @@ class McasError(NssError):
     """Something between NSS and MCAS went wrong.
 
     The message is one sentence for people that names what to fix. `field` is the same for
-    programs, `code` the error code of Entra or MCAS, as `AADSTS7000215`.
+    programs, `code` the error code of Entra or MCAS, as `AADSTS7000215`, `status` that of the HTTP
+    answer, 0 if none is known. `retry_after_secs` is what the service asks for, if anything.
     """
 
     exit_code: ClassVar[int] = 69
@@ -48,11 +49,15 @@ class McasError(NssError):
         tip: str | None = None,
         field: Field | None = None,
         code: str | None = None,
+        status: int = 0,
+        retry_after_secs: float | None = None,
     ) -> None:
         super().__init__(message, tip=tip)
         self.sentence = message
         self.field = field
         self.code = code
+        self.status = status
+        self.retry_after_secs = retry_after_secs
 
 
 class SignInRefused(McasError):  # noqa: N818 - named as the sentence reads
@@ -60,19 +65,7 @@ class SignInRefused(McasError):  # noqa: N818 - named as the sentence reads
 
 
 class RequestRefused(McasError):  # noqa: N818 - named as the sentence reads
-    """MCAS refuses the request, and would refuse it again. `status` is the HTTP status."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        tip: str | None = None,
-        field: Field | None = None,
-        code: str | None = None,
-    ) -> None:
-        super().__init__(message, tip=tip, field=field, code=code)
-        self.status = status
+    """MCAS refuses the request, and would refuse it again."""
 
 
 class UploadExpired(McasError):  # noqa: N818 - named as the sentence reads
@@ -80,11 +73,7 @@ class UploadExpired(McasError):  # noqa: N818 - named as the sentence reads
 
 
 class Throttled(McasError):  # noqa: N818 - named as the sentence reads
-    """Too many requests. `retry_after_secs` is what the service asks for, `None` if nothing."""
-
-    def __init__(self, message: str, *, retry_after_secs: float | None) -> None:
-        super().__init__(message)
-        self.retry_after_secs = retry_after_secs
+    """Too many requests."""
 
 
 class Unreachable(McasError):  # noqa: N818 - named as the sentence reads

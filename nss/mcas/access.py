@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from nss.config.files import read_basic
-from nss.config.load import Config, McasConfig
+from nss.config.model import Config, McasConfig
 from nss.errors import ServiceError
 from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore

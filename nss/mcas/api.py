@@ -11,17 +11,15 @@ An upload URL is a secret: whoever has it may write there.
 
 import base64
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
-from xml.sax.saxutils import escape
 
 import httpx
 import orjson
 
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Unreachable, api_errors
+from nss.mcas import Unreachable, api_errors, unreachable
 from nss.secret import Secret
 
 SINGLE_PUT_BYTES = 64 << 20
@@ -44,15 +42,7 @@ class Authorization(Protocol):
         """Return the header's value. Raises `McasError`."""
 
     def refused(self) -> None:
-        """MCAS refused the last one (401)."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadUrl:
-    """Where a file is to be put."""
-
-    url: Secret
-    provider: str
+        """MCAS refused the last header (401)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +53,6 @@ class Stream:
     last_received: str | None
     """As the service writes it (ISO 8601, UTC)."""
     failed_files: int
-    log_type: int | None
-    receiver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +83,21 @@ class McasApi:
         """Close the connections."""
         await self._client.aclose()
 
-    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
-        """Ask for a URL to upload a file to."""
+    async def initiate(self, filename: str, source_type: str) -> Secret:
+        """Return a URL to upload a file to."""
         answer = await self._object(
             "GET",
             "/api/v1/discovery/upload_url/",
             {"params": {"filename": filename, "source": source_type}},
         )
-        url, provider = answer.get("url"), answer.get("provider", "")
+        url = answer.get("url")
         if not isinstance(url, str) or not url.startswith("https://"):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
-        return UploadUrl(Secret(url), str(provider))
+        return Secret(url)
 
     async def put(
         self,
-        where: UploadUrl,
+        upload_url: Secret,
         file: IO[bytes],
         size_bytes: int,
         *,
@@ -117,27 +105,29 @@ class McasApi:
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL."""
-        url = httpx.URL(where.url.reveal())
+        url = httpx.URL(upload_url.reveal())
         if size_bytes <= single_put_bytes:
-            await self._store(url, _Part(file, 0, size_bytes), {"x-ms-blob-type": "BlockBlob"})
+            kind = {"x-ms-blob-type": "BlockBlob"}
+            await self._store(url, _pieces(file, 0, size_bytes), size_bytes, kind)
             return
         names: list[str] = []
         for at in range(0, size_bytes, block_bytes):
             name = base64.b64encode(f"{len(names):08d}".encode()).decode()
             block = url.copy_merge_params({"comp": "block", "blockid": name})
-            await self._store(block, _Part(file, at, min(block_bytes, size_bytes - at)), {})
+            length = min(block_bytes, size_bytes - at)
+            await self._store(block, _pieces(file, at, length), length, {})
             names.append(name)
-        latest = "".join(f"<Latest>{escape(name)}</Latest>" for name in names)
-        text = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{latest}</BlockList>'
+        latest = "".join(f"<Latest>{name}</Latest>" for name in names)
+        text = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{latest}</BlockList>'.encode()
         blocks = url.copy_merge_params({"comp": "blocklist"})
-        await self._store(blocks, text.encode(), {"content-type": "application/xml"})
+        await self._store(blocks, text, len(text), {"content-type": "application/xml"})
 
-    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+    async def finalize(self, upload_url: Secret, data_source: str) -> None:
         """Hand an uploaded file over to Cloud Discovery."""
         await self._object(
             "POST",
             "/api/v1/discovery/done_upload/",
-            {"json": {"uploadUrl": where.url.reveal(), "inputStreamName": data_source}},
+            {"json": {"uploadUrl": upload_url.reveal(), "inputStreamName": data_source}},
         )
 
     async def streams(self) -> list[Stream]:
@@ -177,8 +167,11 @@ class McasApi:
     ) -> dict[str, object]:
         answer = await self._json(method, path, request)
         if not isinstance(answer, dict):
-            raise Unreachable(f"MCAS gave an answer that makes no sense ({self.api_url})")
+            raise self._makes_no_sense()
         return answer
+
+    def _makes_no_sense(self) -> Unreachable:
+        return Unreachable(f"MCAS gave an answer that makes no sense ({self.api_url})")
 
     async def _json(self, method: str, path: str, request: Mapping[str, object]) -> object:
         status, headers, body = await self._ask(method, path, request)
@@ -190,7 +183,9 @@ class McasApi:
         try:
             found: object = orjson.loads(body) if body.strip() else {}
         except orjson.JSONDecodeError:
-            raise api_errors.not_json(body, self.api_url) from None
+            if body.lstrip()[:1] == b"<":
+                raise unreachable.web_page("MCAS", self.api_url) from None
+            raise self._makes_no_sense() from None
         return found
 
     async def _ask(
@@ -198,84 +193,57 @@ class McasApi:
     ) -> tuple[int, httpx.Headers, bytes]:
         header = await self._authorization.header()
         await self._limiter.turn()
-        async with self._answer(
-            method,
-            f"{self.api_url}{path}",
-            {"headers": {"authorization": header.reveal(), "accept": "application/json"}}
-            | dict(request),
-        ) as response:
-            return response.status_code, response.headers, await _body(response, self.api_url)
+        headers = {"authorization": header.reveal(), "accept": "application/json"}
+        return await self._answer(method, f"{self.api_url}{path}", {"headers": headers, **request})
 
     async def _store(
-        self, url: httpx.URL, content: "_Part | bytes", headers: dict[str, str]
+        self,
+        url: httpx.URL,
+        content: bytes | AsyncIterator[bytes],
+        size_bytes: int,
+        headers: dict[str, str],
     ) -> None:
         """Send something to the storage; the URL's query is what authorises it."""
-        place = f"https://{url.host}"
-        headers = headers | {"content-length": str(len(content))}
-        sent = content if isinstance(content, bytes) else content.pieces()
-        async with self._answer("PUT", url, {"headers": headers, "content": sent}) as response:
-            body = await _body(response, place)
-            if response.status_code != httpx.codes.CREATED:
-                raise api_errors.storage_refusal(
-                    response.status_code, response.headers, body, place
-                )
+        request = {"headers": headers | {"content-length": str(size_bytes)}, "content": content}
+        status, answered, body = await self._answer("PUT", url, request)
+        if status != httpx.codes.CREATED:
+            raise api_errors.storage_refusal(status, answered, body, f"https://{url.host}")
 
-    @asynccontextmanager
     async def _answer(
         self, method: str, url: httpx.URL | str, request: dict[str, Any]
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> tuple[int, httpx.Headers, bytes]:
         """Send a request; all that the network does to it becomes an `McasError`."""
         place = f"https://{httpx.URL(url).netloc.decode()}"
+        body = bytearray()
         try:
             async with self._client.stream(method, url, **request) as response:
-                yield response
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise Unreachable(f"the answer is too long to be one ({place})")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Without its text: httpx quotes URLs.
-            raise api_errors.no_answer(error, place) from None
+            raise unreachable.no_answer(error, place) from None
+        return response.status_code, response.headers, bytes(body)
 
 
-class _Part:
-    """Some bytes of a file."""
-
-    def __init__(self, file: IO[bytes], at: int, size_bytes: int) -> None:
-        self._file = file
-        self._at = at
-        self._size_bytes = size_bytes
-
-    def __len__(self) -> int:
-        return self._size_bytes
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield them; the file was written just now, so that no disk is waited for."""
-        self._file.seek(self._at)
-        left = self._size_bytes
-        while left:
-            piece = self._file.read(min(left, PIECE_BYTES))
-            if not piece:
-                raise OSError("the file is shorter than it was")
-            left -= len(piece)
-            yield piece
-
-
-async def _body(response: httpx.Response, place: str) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            raise Unreachable(f"the answer is too long to be one ({place})")
-    return bytes(body)
+async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[bytes]:
+    """Yield some bytes of a file; it was written just now, so that no disk is waited for."""
+    file.seek(at)
+    while size_bytes:
+        piece = file.read(min(size_bytes, PIECE_BYTES))
+        if not piece:
+            raise OSError("the file is shorter than it was")
+        size_bytes -= len(piece)
+        yield piece
 
 
 def _stream(found: Mapping[str, Any]) -> Stream:
-    failed, log_type = found.get("logFilesFailsCount"), found.get("logType")
-    received = found.get("lastDataReceived")
-    kind, protocol = found.get("receiverType"), found.get("protocol")
+    received, failed = found.get("lastDataReceived"), found.get("logFilesFailsCount")
     return Stream(
         str(found["displayName"]),
         str(received) if received else None,
         failed if isinstance(failed, int) else 0,
-        log_type if isinstance(log_type, int) else None,
-        " ".join(str(word) for word in (kind, protocol) if word),
     )
 
 

@@ -5,7 +5,6 @@ decides, and only a known text is shown.
 """
 
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -15,6 +14,7 @@ import httpx
 import orjson
 
 from nss.mcas import Field, McasError, RequestRefused, Throttled, Unreachable, UploadExpired
+from nss.mcas.unreachable import ABOUT_PAGE
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
 
@@ -59,9 +59,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
     if status == httpx.codes.TOO_MANY_REQUESTS or (
         status == httpx.codes.SERVICE_UNAVAILABLE and b"throttled" in body
     ):
-        return Throttled(
-            f"MCAS asks for fewer requests ({place})", retry_after_secs=_after(headers, body)
-        )
+        secs = retry_after_secs(headers, body)
+        return Throttled(f"MCAS asks for fewer requests ({place})", retry_after_secs=secs)
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
     code = _code(body)
@@ -88,79 +87,21 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
     if status < httpx.codes.BAD_REQUEST:
         return Unreachable(
             f"something on the way answers instead of the storage: HTTP {status} ({place})",
-            tip="see whether a proxy or a sign-in page stands between: proxy in [mcas]",
+            tip=ABOUT_PAGE,
         )
     code = headers.get("x-ms-error-code") or _xml_code(body)
-    suffix = f", {_harmless(code)}" if code else ""
+    answer = f"HTTP {status}{f', {_harmless(code)}' if code else ''} ({place})"
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
-        secs = _after(headers, body)
-        return Throttled(
-            f"the storage is busy: HTTP {status}{suffix} ({place})", retry_after_secs=secs
-        )
+        secs = retry_after_secs(headers, body)
+        return Throttled(f"the storage is busy: {answer}", retry_after_secs=secs)
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-        return Unreachable(f"the storage has trouble of its own: HTTP {status}{suffix} ({place})")
+        return Unreachable(f"the storage has trouble of its own: {answer}")
     if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
-        return UploadExpired(
-            f"the upload URL is not valid any more: HTTP {status}{suffix} ({place})", code=code
-        )
-    return RequestRefused(
-        f"the storage refuses it: HTTP {status}{suffix} ({place})", status=status, code=code
-    )
+        return UploadExpired(f"the upload URL is not valid any more: {answer}", code=code)
+    return RequestRefused(f"the storage refuses it: {answer}", status=status, code=code)
 
 
-def not_json(body: bytes, place: str) -> McasError:
-    """Return what a good status means whose body is not JSON."""
-    if body.lstrip()[:1] == b"<":
-        return Unreachable(
-            f"something on the way answers with a web page instead of MCAS ({place})",
-            tip="see whether a proxy or a sign-in page stands between: proxy in [mcas]",
-        )
-    return Unreachable(f"MCAS gave an answer that makes no sense ({place})")
-
-
-def no_answer(error: Exception, place: str) -> McasError:
-    """Return what an error of the network means."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = cause.verify_message.rstrip(".").lower()
-            return Unreachable(
-                f"the certificate is not trusted: {reason} ({place})",
-                tip="name the authority's certificate as ca_file in [mcas], if a proxy inspects "
-                "what is sent; see that the machine's clock is right",
-                field="ca_file",
-            )
-    match error:
-        case httpx.ProxyError():
-            return Unreachable(
-                f"the proxy does not let it through ({place})",
-                tip="see proxy and proxy_auth_file in [mcas]",
-                field="proxy",
-            )
-        case httpx.ConnectTimeout() | httpx.ConnectError():
-            reason = (
-                "no answer in time"
-                if isinstance(error, httpx.TimeoutException)
-                else "no connection"
-            )
-            return Unreachable(
-                f"{reason} ({place})",
-                tip="see that this machine may reach it on port 443, or set proxy in [mcas]",
-            )
-        case httpx.TimeoutException():
-            return Unreachable(f"no answer in time ({place})")
-    return Unreachable(f"the connection broke off ({place})")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    causes: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in causes:
-        causes.append(at)
-        at = at.__cause__ or at.__context__
-    return causes
-
-
-def _after(headers: Mapping[str, str], body: bytes) -> float | None:
+def retry_after_secs(headers: Mapping[str, str], body: bytes = b"") -> float | None:
     """Return how long to wait: a number, a date, the text of Django REST, or nothing known."""
     value = headers.get("retry-after", "").strip().removesuffix("s").strip()
     if value.isascii() and value.isdigit():

@@ -29,7 +29,9 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
     """Return what msal takes as `client_credential`. Raises `SignInRefused`; reads the files."""
     path = credentials.certificate
     if path is None:
-        raise _refused("the certificate is missing", "run: sudo nss configure-mcas2")
+        raise SignInRefused(
+            "the certificate is missing", tip="run: sudo nss configure-mcas2", field="certificate"
+        )
     phrase = credentials.passphrase.reveal().encode() if credentials.passphrase else None
     data = _read(path)
     if b"-----BEGIN " in data:
@@ -39,15 +41,11 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
     else:
         certificate, key = _from_pfx(data, phrase, path)
     if not isinstance(key, RSAPrivateKey):
-        raise _refused(
-            f"the certificate can't be used: its key is not an RSA key ({path})",
-            "make a certificate with an RSA key of 2048 bits or more: Entra takes no other",
-        )
+        tip = "make a certificate with an RSA key of 2048 bits or more: Entra accepts no other"
+        raise _unusable("its key is not an RSA key", path, tip)
     if certificate.public_key() != key.public_key():
-        raise _refused(
-            f"the certificate can't be used: the private key is that of another ({path})",
-            "give the key that the certificate was made with",
-        )
+        tip = "give the key that the certificate was made with"
+        raise _unusable("the private key is that of another", path, tip)
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return {
         "private_key": text.decode(),
@@ -58,24 +56,25 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
 def _read(path: Path) -> bytes:
     try:
         return read_bounded(path, MAX_BYTES)
-    except OSError as error:
-        raise _unreadable(path, error_text(error)) from None
-    except FileFault as fault:
-        raise _unreadable(path, f"it {fault}") from None
+    except (OSError, FileFault) as error:
+        reason = error_text(error) if isinstance(error, OSError) else f"it {error}"
+        raise SignInRefused(
+            f"the certificate can't be read: {reason} ({path})",
+            tip="name files that are there and that the user nss runs as may read",
+            field="certificate",
+        ) from None
 
 
 def _certificate(data: bytes, path: Path) -> Certificate:
     try:
         return load_pem_x509_certificate(data)
     except ValueError:
-        raise _refused(
-            f"the certificate can't be used: there is none in the file ({path})", _FORMS
-        ) from None
+        raise _unusable("there is none in the file", path) from None
 
 
 def _pem_key(data: bytes, phrase: bytes | None, path: Path) -> object:
     if phrase is not None and b"ENCRYPTED" not in data:
-        phrase = None  # it has none: a passphrase too many does no harm
+        phrase = None  # it has none: a superfluous passphrase does no harm
     try:
         return load_pem_private_key(data, phrase)
     except TypeError:
@@ -83,41 +82,26 @@ def _pem_key(data: bytes, phrase: bytes | None, path: Path) -> object:
     except (ValueError, UnsupportedAlgorithm):
         if phrase is not None:
             raise _locked(path) from None
-        raise _refused(
-            f"the certificate can't be used: there is no private key in the file ({path})", _FORMS
-        ) from None
+        raise _unusable("there is no private key in the file", path) from None
 
 
 def _from_pfx(data: bytes, phrase: bytes | None, path: Path) -> tuple[Certificate, object]:
     try:
         key, certificate, _ = pkcs12.load_key_and_certificates(data, phrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _refused(
-            f"the certificate can't be used: the file is neither PEM nor a PFX file that this "
-            f"passphrase opens ({path})",
-            _FORMS + ", and its passphrase",
-        ) from None
+        reason = "the file is neither PEM nor a PFX file that this passphrase opens"
+        raise _unusable(reason, path, f"{_FORMS}, and its passphrase") from None
     if key is None or certificate is None:
-        what = "private key" if key is None else "certificate"
-        raise _refused(
-            f"the certificate can't be used: there is no {what} in the file ({path})", _FORMS
-        )
+        missing = "private key" if key is None else "certificate"
+        raise _unusable(f"there is no {missing} in the file", path)
     return certificate, key
 
 
-def _unreadable(path: Path, reason: str) -> SignInRefused:
-    return _refused(
-        f"the certificate can't be read: {reason} ({path})",
-        "name files that are there and that the user nss runs as may read",
-    )
-
-
 def _locked(path: Path) -> SignInRefused:
-    return _refused(
-        f"the certificate can't be used: its passphrase is missing or wrong ({path})",
-        "give the passphrase of the private key",
-    )
+    reason = "its passphrase is missing or wrong"
+    return _unusable(reason, path, "give the passphrase of the private key")
 
 
-def _refused(sentence: str, tip: str) -> SignInRefused:
+def _unusable(reason: str, path: Path, tip: str = _FORMS) -> SignInRefused:
+    sentence = f"the certificate can't be used: {reason} ({path})"
     return SignInRefused(sentence, tip=tip, field="certificate")

@@ -33,12 +33,12 @@ API_DOMAINS: Mapping[str, Cloud] = {
     "portal.cloudappsecurity.us": "US Government",
 }
 
-_LOGINS_OF: Mapping[Cloud, frozenset[Cloud]] = {
+LOGINS_OF: Mapping[Cloud, frozenset[Cloud]] = {
     "commercial": frozenset({"commercial"}),
     "GCC": frozenset({"commercial", "US Government"}),
     "US Government": frozenset({"US Government"}),
 }
-"""The clouds in which to sign in for MCAS of a cloud. GCC: the commercial one, undocumented."""
+"""The clouds in which to sign in for MCAS of a cloud. For GCC, commercial is undocumented."""
 
 
 def is_this_machine(host: str) -> bool:
@@ -57,8 +57,3 @@ def api_cloud(host: str) -> Cloud | None:
         if host == domain or host.endswith(f".{domain}"):
             return cloud
     return None
-
-
-def go_together(login: Cloud, api: Cloud) -> bool:
-    """Return whether tokens of one cloud are for MCAS of another."""
-    return login in _LOGINS_OF[api]

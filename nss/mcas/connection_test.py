@@ -1,16 +1,18 @@
 """The test of credentials, check by check, and of whether logs arrive."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import Field, McasError, RequestRefused
-from nss.mcas.api import Authorization, McasApi, ParseFailure, Stream
+from nss.mcas.api import McasApi, ParseFailure, Stream
 from nss.mcas.credentials import McasCredentials
-from nss.mcas.entra import AccessToken, SignIn, require_role
-from nss.mcas.session import SignInAuthorization, TokenAuthorization
+from nss.mcas.entra import SignIn, require_role
+from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
 from nss.wording import nearest
 
@@ -47,83 +49,65 @@ class ConnectionReport:
 
 
 async def check(
-    credentials: McasCredentials, network: Network, data_source: str, limiter: Limiter
+    credentials: McasCredentials,
+    network: Network,
+    data_source: str,
+    limiter: Limiter,
+    *,
+    failures: bool = False,
 ) -> ConnectionReport:
-    """Sign in, look for the role, ask the API, find the data source; stop at the first failure."""
+    """Sign in, look for the role, ask the API, find the data source; stop at the first failure.
+
+    With `failures`, ask for the files that could not be parsed as well.
+    """
     report = ConnectionReport()
     sign_in = SignIn(credentials, network)
     try:
         token = await asyncio.to_thread(sign_in.token)
-        _signed_in(report, token)
+        report.token_type, report.expires_at = token.token_type, token.expires_at
+        report.roles = token.roles
+        report.steps.append(Check("sign in", ok=True, sentence="Entra gave a token"))
         require_role(token)
         report.steps.append(Check("role", ok=True, sentence="the token has Discovery.manage"))
     except NssError as error:
-        name = "role" if report.steps else "sign in"
-        report.steps.append(_failure(name, error))
-        sign_in.close()
+        report.steps.append(_failure("role" if report.steps else "sign in", error))
         return report
-    await _ask(
-        report, credentials.api_url, SignInAuthorization(sign_in), network, data_source, limiter
-    )
-    sign_in.close()
+    api = partial(McasApi, credentials.api_url, sign_in, network, limiter)
+    await _ask(report, api, data_source, failures=failures)
     return report
 
 
-async def verify(
-    credentials: McasCredentials, network: Network, data_source: str, limiter: Limiter
-) -> ConnectionReport:
-    """Check the credentials, and look at what arrived."""
-    report = await check(credentials, network, data_source, limiter)
-    if report.failed is None:
-        sign_in = SignIn(credentials, network)
-        api = McasApi(credentials.api_url, SignInAuthorization(sign_in), network, limiter)
-        await _failures(report, api)
-        sign_in.close()
-    return report
-
-
-async def verify_token(
+async def check_token(
     api_url: str, token: Secret, network: Network, data_source: str, limiter: Limiter
 ) -> ConnectionReport:
-    """Look at what arrived, with a legacy token."""
-    authorization = TokenAuthorization(token)
+    """As `check` with `failures`, with a legacy token, which needs no sign-in."""
     report = ConnectionReport(token_type="Token")  # noqa: S106 - a kind of token
-    await _ask(report, api_url, authorization, network, data_source, limiter)
-    if report.failed is None:
-        await _failures(report, McasApi(api_url, authorization, network, limiter))
+    api = partial(McasApi, api_url, TokenAuthorization(token), network, limiter)
+    await _ask(report, api, data_source, failures=True)
     return report
-
-
-def _signed_in(report: ConnectionReport, token: AccessToken) -> None:
-    report.token_type = token.token_type
-    report.expires_at = token.expires_at
-    report.roles = token.roles
-    report.steps.append(Check("sign in", ok=True, sentence="Entra gave a token"))
 
 
 async def _ask(
-    report: ConnectionReport,
-    api_url: str,
-    authorization: Authorization,
-    network: Network,
-    data_source: str,
-    limiter: Limiter,
+    report: ConnectionReport, connect: Callable[[], McasApi], data_source: str, *, failures: bool
 ) -> None:
-    api: McasApi | None = None
     try:
-        api = McasApi(api_url, authorization, network, limiter)
-        streams = await api.streams()
-    except NssError as error:
-        report.steps.append(_failure("API", error))
-        return
+        api = connect()
     except OSError:
         sentence = "the authorities in ca_file can't be used"
         tip = "see ca_file in [mcas]: nss check says what is wrong with it"
         report.steps.append(Check("API", ok=False, sentence=sentence, field="ca_file", tip=tip))
         return
+    try:
+        _find(report, await api.streams(), data_source)
+        if failures and report.failed is None:
+            await _ask_for_failures(report, api)
+    except NssError as error:
+        report.steps.append(_failure("API", error))
     finally:
-        if api is not None:
-            await api.close()
+        await api.close()
+
+
+def _find(report: ConnectionReport, streams: list[Stream], data_source: str) -> None:
     report.steps.append(Check("API", ok=True, sentence="MCAS answers"))
     report.stream = next((stream for stream in streams if stream.name == data_source), None)
     if report.stream is not None:
@@ -144,7 +128,7 @@ async def _ask(
     )
 
 
-async def _failures(report: ConnectionReport, api: McasApi) -> None:
+async def _ask_for_failures(report: ConnectionReport, api: McasApi) -> None:
     """Where the governance log can't be read, nothing is wrong: that is not documented."""
     try:
         report.failures = await api.parse_failures()
@@ -152,18 +136,8 @@ async def _failures(report: ConnectionReport, api: McasApi) -> None:
         report.failures = None
     except NssError as error:
         report.steps.append(_failure("governance log", error))
-    finally:
-        await api.close()
 
 
 def _failure(name: str, error: NssError) -> Check:
-    if isinstance(error, McasError):
-        return Check(
-            name,
-            ok=False,
-            sentence=error.sentence,
-            field=error.field,
-            code=error.code,
-            tip=error.tip,
-        )
-    return Check(name, ok=False, sentence=str(error).partition("\n")[0], tip=error.tip)
+    field, code = (error.field, error.code) if isinstance(error, McasError) else (None, None)
+    return Check(name, ok=False, sentence=error.args[0], field=field, code=code, tip=error.tip)

@@ -19,20 +19,10 @@ from typing import Literal
 import msgspec
 
 from nss.errors import NssError
-from nss.files.private import (
-    EVERYONE,
-    OTHERS,
-    FileFault,
-    OpenToOthers,
-    read_bounded,
-    sync_folder,
-    write_private,
-)
+from nss.files import private
 from nss.mcas import fields
 from nss.secret import Secret
 from nss.wording import error_text
-
-DEFAULT_SCOPE = fields.DEFAULT_SCOPE
 
 FILE_NAME = "mcas.json"
 TOKEN_NAME = "mcas-token"  # noqa: S105 - a file's name
@@ -45,6 +35,7 @@ _TOKEN = re.compile(r"[0-9a-zA-Z=]{64,192}")
 _FORM = 1
 
 _CONFIGURE = "run: sudo nss configure-mcas2"
+_SUDO = "run the command with sudo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +47,7 @@ class McasCredentials:
     """A GUID in lower case; empty for the identity that a machine has of its own."""
     authentication_url: str
     """`https://HOST/TENANT/oauth2/v2.0/token`; empty for a managed identity."""
-    scope: str = DEFAULT_SCOPE
+    scope: str = fields.DEFAULT_SCOPE
     api_url: str
     """`https://TENANT.REGION.portal.cloudappsecurity.com`, without a path."""
     client_secret: Secret | None = None
@@ -80,7 +71,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     method: Method
     client_id: str = ""
     authentication_url: str = ""
-    scope: str = DEFAULT_SCOPE
+    scope: str = fields.DEFAULT_SCOPE
     api_url: str
     client_secret: str | None = None
     certificate: str | None = None
@@ -93,8 +84,8 @@ class CredentialsStore:
     """Keeps credentials in a folder, in a file that only its owner may read.
 
     `mcas.json` in `$CREDENTIALS_DIRECTORY` of `environ` (systemd's LoadCredential) takes precedence
-    over the stored one. A file that root writes belongs to the folder's owner, the user that nss
-    runs as. `user` is the number of the user at work, if not the one of this process.
+    over what is stored. A file that root writes belongs to the folder's owner, the user that nss
+    runs as. `user` is the number of the user at work, by default that of this process.
     """
 
     def __init__(
@@ -120,7 +111,7 @@ class CredentialsStore:
     def load(self) -> McasCredentials | None:
         """Return the credentials, `None` if there are none. Raises `CredentialsError`."""
         path = Path(self.origin)
-        data = _read(path, forbidden=0 if path == self._given_path else OTHERS)
+        data = _read(path, forbidden=0 if path == self._given_path else private.OTHERS)
         if data is None:
             return None
         try:
@@ -132,33 +123,17 @@ class CredentialsStore:
         try:
             return _normal(stored)
         except fields.BadAnswer as bad:
-            raise CredentialsError(
-                f"credentials: {bad.sentence} ({path})", tip=bad.tip or _CONFIGURE
-            ) from None
+            raise _error(bad.sentence, path, bad.tip or _CONFIGURE) from None
 
     def save(self, credentials: McasCredentials) -> Path:
-        """Store credentials in the place of those before. Raises `CredentialsError`.
-
-        Whoever reads meanwhile sees those before or these, whole; they are on the disk when this
-        returns.
-        """
+        """Replace the stored credentials, atomically. Raises `CredentialsError`."""
         self.check_writable()
-        stored = _Stored(
-            method=credentials.method,
-            client_id=credentials.client_id,
-            authentication_url=credentials.authentication_url,
-            scope=credentials.scope,
-            api_url=credentials.api_url,
-            client_secret=_revealed(credentials.client_secret),
-            certificate=_absolute(credentials.certificate),
-            private_key=_absolute(credentials.private_key),
-            passphrase=_revealed(credentials.passphrase),
-            tested_at=credentials.tested_at,
-        )
+        stored = {"form": _FORM, **msgspec.to_builtins(credentials, enc_hook=_plain)}
         try:
-            write_private(self.path, msgspec.json.encode(stored), owner=self._owner())
+            private.write_private(self.path, msgspec.json.encode(stored), owner=self._owner())
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            tip = f"{_SUDO}, and see that the disk has space"
+            raise _error(f"can't be stored: {error_text(error)}", self.path, tip) from None
         return self.path
 
     def clear(self) -> bool:
@@ -168,14 +143,12 @@ class CredentialsStore:
 
     def token(self) -> Secret | None:
         """Return the legacy token, `None` if there is none. Raises `CredentialsError`."""
-        data = _read(self.token_path, forbidden=EVERYONE)
+        data = _read(self.token_path, forbidden=private.EVERYONE)
         if data is None:
             return None
         text = data.decode("ascii", "replace").strip()
         if not _TOKEN.fullmatch(text):
-            raise CredentialsError(
-                f"credentials: this is no legacy token of MCAS ({self.token_path})", tip=_CONFIGURE
-            )
+            raise _error("this is no legacy token of MCAS", self.token_path)
         return Secret(text)
 
     def remove_token(self) -> bool:
@@ -189,31 +162,27 @@ class CredentialsStore:
     def check_writable(self) -> None:
         """Raise `CredentialsError` when storing would fail, or have no effect."""
         self._check_not_given()
-        try:
-            owner = self._folder.stat().st_uid
-            is_folder = self._folder.is_dir()
-        except OSError:
-            owner, is_folder = 0, False
-        if not is_folder:
-            raise CredentialsError(
-                f"credentials: there is no folder to keep them in ({self._folder})",
-                tip="create it for the user that nss runs as, for example: sudo install -d -o nss "
+        if not os.path.isdir(self._folder):  # noqa: PTH112 - False also where it can't be reached
+            raise _error(
+                "there is no folder to keep them in",
+                self._folder,
+                "create it for the user that nss runs as, for example: sudo install -d -o nss "
                 f"-m 0750 {self._folder}; or set state_directory in [service]",
             )
+        owner = self._folder.stat().st_uid
         if self._user not in {0, owner}:
-            raise CredentialsError(
-                f"credentials: this needs root or the user {_user_name(owner)} ({self._folder})",
-                tip="run the command with sudo",
-            )
+            needed = f"this needs root or the user {_user_name(owner)}"
+            raise _error(needed, self._folder, _SUDO)
 
     def _is_given(self) -> bool:
         return self._given_path is not None and os.path.lexists(self._given_path)
 
     def _check_not_given(self) -> None:
         if self._is_given():
-            raise CredentialsError(
-                f"credentials: systemd gives them, what is stored is not used ({self.origin})",
-                tip="change what LoadCredential= of the unit names, or take that line away",
+            raise _error(
+                "systemd gives them, what is stored is not used",
+                self.origin,
+                "change what LoadCredential= of the unit names, or take that line away",
             )
 
     def _owner(self) -> tuple[int, int] | None:
@@ -268,43 +237,35 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
     `forbidden` are bits of a mode that would let others read it.
     """
     try:
-        return read_bounded(path, MAX_BYTES, forbidden=forbidden)
+        return private.read_bounded(path, MAX_BYTES, forbidden=forbidden)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CredentialsError(
-            f"credentials: can't be read: {error_text(error)} ({path})",
-            tip="run the command with sudo",
-        ) from None
-    except OpenToOthers:
-        raise CredentialsError(
-            f"credentials: others may read the file ({path})",
-            tip=f"chmod 600 {path}, and renew the secret in it: others may have read it",
-        ) from None
-    except FileFault as fault:
+        raise _error(f"can't be read: {error_text(error)}", path, _SUDO) from None
+    except private.OpenToOthers:
+        tip = f"chmod 600 {path}, and renew the secret in it: others may have read it"
+        raise _error("others may read the file", path, tip) from None
+    except private.FileFault as fault:
         raise _damaged(str(fault), path) from None
 
 
 def _remove(path: Path) -> bool:
     try:
         path.unlink()
-        sync_folder(path.parent)
+        private.sync_folder(path.parent)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise CredentialsError(
-            f"credentials: can't be removed: {error_text(error)} ({path})",
-            tip="run the command with sudo",
-        ) from None
+        raise _error(f"can't be removed: {error_text(error)}", path, _SUDO) from None
     return True
 
 
 def _stamp(path: Path | None) -> object:
-    try:
-        status = None if path is None else path.stat()
-    except OSError:
+    if path is None:
         return None
-    if status is None:
+    try:
+        status = path.stat()
+    except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -320,15 +281,11 @@ def _fault(error: msgspec.DecodeError) -> str:
 
 
 def _damaged(reason: str, path: Path) -> CredentialsError:
-    return CredentialsError(f"credentials: the file {reason} ({path})", tip=_CONFIGURE)
+    return _error(f"the file {reason}", path)
 
 
-def _unwritable(path: Path, error: OSError) -> CredentialsError:
-    reason = error_text(error)
-    return CredentialsError(
-        f"credentials: can't be stored: {reason} ({path})",
-        tip="run the command with sudo, and see that the disk has space",
-    )
+def _error(problem: str, path: Path | str, tip: str = _CONFIGURE) -> CredentialsError:
+    return CredentialsError(f"credentials: {problem} ({path})", tip=tip)
 
 
 def _user_name(uid: int) -> str:
@@ -338,9 +295,6 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def _revealed(secret: Secret | None) -> str | None:
-    return None if secret is None else secret.reveal()
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())
+def _plain(value: Secret | Path) -> str:
+    """Return what is stored of a value that is no JSON."""
+    return value.reveal() if isinstance(value, Secret) else str(value.absolute())

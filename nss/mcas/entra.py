@@ -1,5 +1,6 @@
 """Signing in at Entra with msal: by secret, by certificate, or as the machine itself."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -16,14 +17,8 @@ import requests
 from msal.exceptions import MsalError
 
 from nss.https.network import Network
-from nss.mcas import (
-    McasError,
-    SignInRefused,
-    Throttled,
-    Unreachable,
-    entra_errors,
-    entra_unreachable,
-)
+from nss.mcas import McasError, SignInRefused, Throttled, Unreachable, entra_errors, unreachable
+from nss.mcas.api_errors import retry_after_secs
 from nss.mcas.certificate import certificate_credential
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.fields import authority_of
@@ -66,10 +61,10 @@ class AccessToken:
 
 
 class SignIn:
-    """Signs in with one set of credentials, and keeps the token while it is good.
+    """Signs in with one set of credentials, and keeps the token while it is valid.
 
-    Blocking, and safe to be called from several threads. Nothing is read or sent before the first
-    `token`. What is refused is asked anew the next time.
+    `token` blocks, and may be called from several threads. Nothing is read or sent before the first
+    `token`. What is refused is asked again the next time.
     """
 
     def __init__(
@@ -90,13 +85,13 @@ class SignIn:
         self._lock = threading.Lock()
         self._client: Any = None
         self._last: requests.Response | None = None
-        self._is_forgotten = False
+        self._is_refused = False
 
     def token(self) -> AccessToken:
         """Return a token that is good for some minutes. Raises `McasError`."""
         with self._lock:
-            if self._is_forgotten:
-                self._is_forgotten, self._client = False, None
+            if self._is_refused:
+                self._is_refused, self._client = False, None
             try:
                 return self._read(self._ask())
             except McasError:
@@ -106,13 +101,15 @@ class SignIn:
                 self._last = None
                 self._session.close()  # the next request is due in an hour
 
-    def forget(self) -> None:
-        """Ask Entra for a new token next time, since this one was refused. Never waits."""
-        self._is_forgotten = True
+    async def header(self) -> Secret:
+        """Return `Bearer TOKEN`. Raises `McasError`; a token without the role is refused here."""
+        token = await asyncio.to_thread(self.token)
+        require_role(token)
+        return Secret(f"Bearer {token.value.reveal()}")
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+    def refused(self) -> None:
+        """Ask Entra for a new token next time. Never waits."""
+        self._is_refused = True
 
     def _ask(self) -> Mapping[str, Any]:
         try:
@@ -121,8 +118,8 @@ class SignIn:
             answer = self._acquire()
         except OSError as error:
             if self._is_identity:
-                raise entra_unreachable.no_identity_service(self._place) from None
-            raise entra_unreachable.no_answer(error, self._place) from None
+                raise unreachable.no_identity_service(self._place) from None
+            raise unreachable.no_sign_in(error, self._place) from None
         except _NONSENSE:
             raise self._refusal(self._last_object()) from None
         if not isinstance(answer, dict) or "access_token" not in answer:
@@ -149,7 +146,7 @@ class SignIn:
         if self._is_identity:
             resource = scope.removesuffix("/.default")
             return self._client.acquire_token_for_client(resource=resource)
-        # With these, a token that is still good is kept when there is no new one to be had.
+        # With these, a token that is still valid is kept when no new token can be had.
         faults = (requests.RequestException, *_NONSENSE)
         return self._client.acquire_token_for_client([scope], http_exceptions=faults)
 
@@ -194,7 +191,7 @@ class SignIn:
                 return entra_errors.refusal(_WRONG_CLOCK)
             return entra_errors.refusal(answer, method=self._credentials.method)
         if self._last is not None and self._last.content.lstrip()[:1] == b"<":
-            return entra_unreachable.web_page(self._place)
+            return unreachable.web_page("Entra", self._place, field="proxy")
         return self._makes_no_sense()
 
     def _passing(self, last: requests.Response) -> McasError | None:
@@ -203,7 +200,7 @@ class SignIn:
         if status == requests.codes.too_many_requests:
             return Throttled(
                 f"Entra asks for fewer requests ({self._place})",
-                retry_after_secs=_retry_after_secs(last),
+                retry_after_secs=retry_after_secs(last.headers),
             )
         if status >= requests.codes.server_error:
             return Unreachable(f"Entra has trouble of its own: HTTP {status} ({self._place})")
@@ -281,7 +278,7 @@ def require_role(token: AccessToken) -> None:
 def _claims(value: str) -> Mapping[str, object]:
     """Return the claims of a token, none if it can't be read."""
     try:
-        # Only to look at it: whether it is good is for MCAS to say.
+        # Only to read it: whether it is valid is for MCAS to decide.
         claims: dict[str, object] = jwt.decode(value, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         return {}
@@ -290,8 +287,3 @@ def _claims(value: str) -> Mapping[str, object]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def _retry_after_secs(response: requests.Response) -> float | None:
-    value = response.headers.get("retry-after", "")[:6]
-    return float(value) if value.isascii() and value.isdigit() else None

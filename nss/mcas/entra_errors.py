@@ -84,7 +84,7 @@ MEANINGS: Mapping[int, Meaning] = {
         "a part of the sign-in is missing", None, "run nss configure-mcas2 and answer everything"
     ),
     700027: Meaning(
-        "the certificate is not one of the Client ID's application", "certificate", _UPLOAD
+        "the certificate does not belong to the Client ID's application", "certificate", _UPLOAD
     ),
     700213: Meaning(
         "the certificate matches no federated identity of the Client ID's application",
@@ -126,15 +126,13 @@ _KINDS: Mapping[str, tuple[Field, str]] = {
 _CODE = re.compile(r"AADSTS(\d{4,9})(?!\d)")
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _PART = re.compile(r"parameter:? '([a-z_]{1,20})'")
-_MAX_LOOKED_AT = 1000
+_MAX_SEARCHED = 1000
 
 
 def refusal(error: Mapping[str, object], *, method: Method = "secret") -> SignInRefused:
     """Return a refusal for the error object of the token endpoint, as msal hands it on."""
     number = _number(error)
     kind = _kind(error)
-    if number is None and method == "managed_identity":
-        return _identity_refused(kind)
     meaning = _meaning(error, number, kind, method)
     code = kind if number is None else f"AADSTS{number}"
     sentence = meaning.sentence if number is None else f"{meaning.sentence} ({code})"
@@ -142,6 +140,15 @@ def refusal(error: Mapping[str, object], *, method: Method = "secret") -> SignIn
 
 
 def _meaning(error: Mapping[str, object], number: int | None, kind: str, method: Method) -> Meaning:
+    if number is None and method == "managed_identity":  # Azure's metadata service has no codes
+        if kind == "invalid_resource":
+            return MEANINGS[500011]
+        return Meaning(
+            f"Azure gives this machine no token for a managed identity: {kind}",
+            "managed_identity",
+            "assign an identity to the virtual machine; with a Client ID, see that it is that of "
+            "an identity assigned to it",
+        )
     if number == _MISSING_PART:
         found = _PART.search(_description(error))
         field, what = _PARTS.get(found[1] if found is not None else "", (None, ""))
@@ -158,20 +165,6 @@ def _meaning(error: Mapping[str, object], number: int | None, kind: str, method:
     return Meaning(f"Entra refuses {what}: {kind}", field, tip)
 
 
-def _identity_refused(kind: str) -> SignInRefused:
-    """Return what Azure's metadata service means, which has no codes."""
-    if kind == "invalid_resource":
-        meaning = MEANINGS[500011]
-        return SignInRefused(meaning.sentence, tip=meaning.tip, field=meaning.field, code=kind)
-    return SignInRefused(
-        f"Azure gives this machine no token for a managed identity: {kind}",
-        tip="assign an identity to the virtual machine; with a Client ID, see that it is that of "
-        "an identity assigned to it",
-        field="managed_identity",
-        code=kind,
-    )
-
-
 def _number(error: Mapping[str, object]) -> int | None:
     codes = error.get("error_codes")
     text = _description(error)
@@ -183,7 +176,7 @@ def _number(error: Mapping[str, object]) -> int | None:
 
 def _description(error: Mapping[str, object]) -> str:
     text = error.get("error_description")
-    return text[:_MAX_LOOKED_AT] if isinstance(text, str) else ""
+    return text[:_MAX_SEARCHED] if isinstance(text, str) else ""
 
 
 def _kind(error: Mapping[str, object]) -> str:

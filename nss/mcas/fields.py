@@ -10,13 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from nss.addresses import host_port
 from nss.mcas import Field
-from nss.mcas.clouds import (
-    LOGIN_HOSTS,
-    MCAS_APP_ID,
-    api_cloud,
-    go_together,
-    is_this_machine,
-)
+from nss.mcas.clouds import LOGIN_HOSTS, LOGINS_OF, MCAS_APP_ID, api_cloud, is_this_machine
 from nss.secret import Secret
 
 DEFAULT_SCOPE = f"{MCAS_APP_ID}/.default"
@@ -195,7 +189,7 @@ def authentication_url(text: str, client_id: str = "") -> str:
     _check_tenant(question, tenant, client_id)
     right = f"https://{_place(parts)}/{tenant}{_TOKEN_PATH}"
     if slash:
-        raise question.bad("goes on after the tenant in a way that is not known", f"use {right}")
+        raise question.bad("has an unknown path after the tenant", f"use {right}")
     return right
 
 
@@ -206,7 +200,7 @@ def api_url(text: str) -> str:
     if host in _PORTALS:
         raise _API_URL.bad(f"leads to {host}, a portal for people, not to the API")
     if host in LOGIN_HOSTS:
-        raise _API_URL.bad(f"leads to {host}, where one signs in, not to the API")
+        raise _API_URL.bad(f"leads to {host}, a sign-in page, not to the API")
     if api_cloud(host) is None and not is_this_machine(host):
         raise _API_URL.bad(f"leads to {host}, which is not MCAS")
     if _is_placeholder(host.partition(".")[0]):
@@ -224,7 +218,7 @@ def check_clouds(authentication_url: str, api_url: str, scope: str) -> None:
     """
     cloud = api_cloud(urlsplit(api_url).hostname or "")
     login = LOGIN_HOSTS.get(urlsplit(authentication_url).hostname or "")
-    if cloud is not None and login is not None and not go_together(login, cloud):
+    if cloud is not None and login is not None and login not in LOGINS_OF[cloud]:
         raise _AUTHENTICATION_URL.bad(
             f"is of the {login} cloud, and the API URL of the {cloud} cloud",
             "GCC High and DoD sign in at login.microsoftonline.us and have "
@@ -237,13 +231,8 @@ def check_clouds(authentication_url: str, api_url: str, scope: str) -> None:
 
 
 def authority_of(authentication_url: str) -> str:
-    """Return what msal wants to have: `https://HOST/TENANT`."""
+    """Return what msal asks for: `https://HOST/TENANT`."""
     return authentication_url.removesuffix(_TOKEN_PATH)
-
-
-def tenant_of(authentication_url: str) -> str:
-    """Return the tenant in an authentication URL."""
-    return authority_of(authentication_url).rpartition("/")[2]
 
 
 def _is_placeholder(text: str) -> bool:
@@ -282,7 +271,7 @@ def _check_place(question: _Question, host: str, port: int | None) -> None:
 
 def _check_end(question: _Question, parts: SplitResult) -> None:
     if parts.query or parts.fragment:
-        raise question.bad("goes on after the path")
+        raise question.bad("has something after the path")
 
 
 def _place(parts: SplitResult) -> str:

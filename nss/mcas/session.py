@@ -7,29 +7,12 @@ from nss.https.network import Network
 from nss.mcas import SignInRefused, fields
 from nss.mcas.api import McasApi
 from nss.mcas.credentials import CredentialsStore
-from nss.mcas.entra import SignIn, require_role
+from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 
-class SignInAuthorization:
-    """A bearer token of Entra, renewed when it is about to expire."""
-
-    def __init__(self, sign_in: SignIn) -> None:
-        self._sign_in = sign_in
-
-    async def header(self) -> Secret:
-        """Return `Bearer TOKEN`. Raises `McasError`; a token without the role is refused here."""
-        token = await asyncio.to_thread(self._sign_in.token)
-        require_role(token)
-        return Secret(f"Bearer {token.value.reveal()}")
-
-    def refused(self) -> None:
-        """Ask Entra for another token next time."""
-        self._sign_in.forget()
-
-
 class TokenAuthorization:
-    """A legacy API token, which nobody can renew."""
+    """A legacy API token."""
 
     def __init__(self, token: Secret) -> None:
         self._token = token
@@ -89,11 +72,11 @@ class McasSession:
 
     def _connect(self) -> McasApi:
         credentials = self._store.load()
-        self.uses_token = credentials is None and self._store.token() is not None
+        token = self._store.token() if credentials is None else None
+        self.uses_token = token is not None
         if credentials is not None:
-            sign_in = SignInAuthorization(SignIn(credentials, self._network))
+            sign_in = SignIn(credentials, self._network)
             return McasApi(credentials.api_url, sign_in, self._network, self.limiter)
-        token = self._store.token()
         if token is None:
             raise SignInRefused(
                 "there are no credentials for MCAS", tip="run: sudo nss configure-mcas2"

@@ -1,33 +1,29 @@
 """From configuration to parts: the only place that knows the class of each kind."""
 
 import ssl
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
-from nss.config.load import (
+from nss.config.model import Config, DurableSpoolConfig, FeedConfig, MemorySpoolConfig, SpoolConfig
+from nss.config.sinks import (
     CloudDiscoverySinkConfig,
-    Config,
-    DurableSpoolConfig,
-    FeedConfig,
     FileSinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
+from nss.config.sources import (
     FileSourceConfig,
     HttpSourceConfig,
     ListeningSourceConfig,
-    MemorySpoolConfig,
     SourceConfig,
-    SpoolConfig,
     StdinSourceConfig,
-    SyslogTcpSinkConfig,
-    SyslogUdpSinkConfig,
     TcpSourceConfig,
 )
 from nss.errors import ServiceError
 from nss.feeds.collecting import CollectedDelivery
 from nss.feeds.delivery import Delivery, LineDelivery
-from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
-from nss.feeds.tap import Tap
 from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
 from nss.sinks.file import FileSink
@@ -39,7 +35,7 @@ from nss.sources.http.auth import Credentials
 from nss.sources.http.source import HttpSource
 from nss.sources.stdin import StdinSource
 from nss.sources.tcp.source import TcpSource
-from nss.spool import Cursor, Spool
+from nss.spool import Spool
 from nss.spool.durable.schema import At
 from nss.spool.durable.spool import DurableSpool
 from nss.spool.memory import MemorySpool
@@ -105,20 +101,11 @@ def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink
             return FileSink(name, file)
 
 
-def build_feed(
-    name: str,
-    cursor: Cursor,
-    sink: Sink,
-    origins: Mapping[str, Origin],
-    taps: Collection[Tap],
-    at: At,
-    is_full: Callable[[], bool],
-) -> Feed:
-    """Return a feed; `is_full` returns whether the spool waits for room."""
-    delivery: Delivery = LineDelivery(sink)
+def build_delivery(sink: Sink, is_full: Callable[[], bool]) -> Delivery:
+    """Return how a feed delivers to its sink. `is_full`: whether the spool waits for room."""
     if isinstance(sink, CollectingSink):
-        delivery = CollectedDelivery(sink, is_full)
-    return Feed(name, cursor, origins, delivery, taps, at)
+        return CollectedDelivery(sink, is_full)
+    return LineDelivery(sink)
 
 
 def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:

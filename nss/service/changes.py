@@ -6,15 +6,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from nss.addresses import listener
-from nss.config.load import (
-    CloudDiscoverySinkConfig,
-    Config,
-    FeedConfig,
-    ListeningSourceConfig,
-    McasConfig,
-    SourceConfig,
-)
+from nss.config.model import Config, FeedConfig, McasConfig
 from nss.config.setting import held_by
+from nss.config.sinks import CloudDiscoverySinkConfig
+from nss.config.sources import ListeningSourceConfig, SourceConfig
 from nss.errors import SourceError
 from nss.service.running import RunningFeed, RunningSource
 from nss.wording import error_text
@@ -59,7 +54,7 @@ def retired_by(
 
 
 def inputs_of(feed: FeedConfig, config: Config) -> tuple[SourceConfig | McasConfig, ...]:
-    """Return what else a feed is built from: when something differs, it is built anew."""
+    """Return what else a feed is built from: it is rebuilt when something differs."""
     sources = tuple(source for source in config.sources if source.name in feed.sources)
     if isinstance(feed.sink, CloudDiscoverySinkConfig):
         return (*sources, config.mcas)

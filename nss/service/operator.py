@@ -8,7 +8,7 @@ from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
 from nss.admin.operations import Reloaded, unknown_feed
 from nss.admin.systemd import Notifier
-from nss.config.load import ServiceConfig
+from nss.config.model import ServiceConfig
 from nss.feeds.tap import Tap
 from nss.service.running import Running
 from nss.spool import KeptReject

@@ -5,11 +5,8 @@ import time
 from dataclasses import dataclass
 
 from nss.batch import Batch
-from nss.config.load import (
-    FeedConfig,
-    McasConfig,
-    SourceConfig,
-)
+from nss.config.model import FeedConfig, McasConfig
+from nss.config.sources import SourceConfig
 from nss.errors import ServiceError
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap

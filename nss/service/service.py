@@ -18,8 +18,8 @@ import uvloop
 from nss.admin.operations import Reloaded
 from nss.admin.systemd import Notifier
 from nss.config import load as configuration
-from nss.config.load import Config
 from nss.config.machine import check_environment
+from nss.config.model import Config
 from nss.errors import NssError, ServiceError
 from nss.service import build, events
 from nss.service.changes import check_listens, retired_by

@@ -4,8 +4,10 @@ from collections.abc import Collection
 from functools import partial
 
 from nss.batch import Batch
-from nss.config.load import Config, FeedConfig, SourceConfig
+from nss.config.model import Config, FeedConfig
+from nss.config.sources import SourceConfig
 from nss.feeds.delivery import wait_first
+from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess
 from nss.service import build, events
@@ -72,9 +74,8 @@ class Starter:
     ) -> None:
         running, name = self._running, settings.name
         cursor = await running.spool.cursor(name, settings.sources)
-        feed = build.build_feed(
-            name, cursor, sink, origins, running.taps, self._at, self._spool_is_full
-        )
+        delivery = build.build_delivery(sink, lambda: running.spool.full)
+        feed = Feed(name, cursor, origins, delivery, running.taps, self._at)
         taken_over = cursor.pending_records
         task = self._workers.start("feed", name, feed.run)
         inputs = inputs_of(settings, config)
@@ -96,9 +97,6 @@ class Starter:
 
         await source.run(accept)
         events.source_finished(source.name)
-
-    def _spool_is_full(self) -> bool:
-        return self._running.spool.full
 
     def _source_must_wait(self) -> bool:
         return self._running.spool.full or self._running.spool.last_error is not None

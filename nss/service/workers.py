@@ -140,7 +140,14 @@ async def _end(tasks: Collection[asyncio.Future[Any]]) -> None:
 
 
 def _report_totals(feed: Feed) -> None:
-    cursor = feed.cursor
+    account = feed.cursor.account
     feed_events.feed_totals(
-        feed.name, feed.accepted_records, cursor.account, cursor.pending_records
+        feed.name,
+        accepted=feed.accepted_records,
+        delivered=account.delivered,
+        filtered=account.filtered,
+        rejected=account.rejected,
+        dropped=account.dropped,
+        pending=feed.cursor.pending_records,
+        shortened=account.shortened,
     )

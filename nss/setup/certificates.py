@@ -88,13 +88,13 @@ def read_bundle(
     passphrase = None
     if passphrase_file is not None:
         passphrase = _read(passphrase_file, pipe=True).rstrip(b"\r\n")
-    texts = [data for file in (path, key) if file is not None for data in _contents(file)]
     chain: list[x509.Certificate] = []
     keys: list[PrivateKeyTypes] = []
-    for data in texts:
-        found, own = _parsed(data, passphrase, path)
-        chain += found
-        keys += own
+    for file in (path, key):
+        for data in [] if file is None else _contents(file):
+            found, own = _parsed(data, passphrase, path)
+            chain += found
+            keys += own
     if not chain:
         raise DataError(f"install-cert: there is no certificate in it ({path})")
     for certificate in chain:
@@ -188,14 +188,12 @@ def _unzipped(data: bytes, path: Path) -> list[bytes]:
     """Return the members that look like certificates and keys; their paths don't matter."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [
-                member for member in archive.infolist() if member.filename.lower().endswith(_TEXTS)
-            ]
+            members = [at for at in archive.infolist() if at.filename.lower().endswith(_TEXTS)]
             size_bytes = sum(member.file_size for member in members)
             if len(members) > MAX_MEMBERS or size_bytes > MAX_BYTES:
                 raise DataError(f"install-cert: the zip has too much in it ({path})")
             found = []
-            for member in members:
+            for member in members:  # whatever size the zip claims for it
                 with archive.open(member) as file:
                     found.append(file.read(MAX_BYTES))
             return found
@@ -236,16 +234,16 @@ def _of_pem(
 
 
 def _check_time(certificate: x509.Certificate, path: Path) -> None:
-    now = datetime.now(UTC)
-    name = certificate.subject.rfc4514_string()
-    if certificate.not_valid_after_utc < now:
-        until = certificate.not_valid_after_utc.date()
-        raise DataError(f"install-cert: the certificate {name} was good until {until} ({path})")
-    if certificate.not_valid_before_utc > now:
-        since = certificate.not_valid_before_utc.date()
+    now, name = datetime.now(UTC), certificate.subject.rfc4514_string()
+    since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if until < now:
         raise DataError(
-            f"install-cert: the certificate {name} is good from {since} on ({path})",
-            tip="look at the clock of this machine",
+            f"install-cert: the certificate {name} was valid until {until.date()} ({path})"
+        )
+    if since > now:
+        raise DataError(
+            f"install-cert: the certificate {name} is valid from {since.date()} on ({path})",
+            tip="check the clock of this machine",
         )
 
 

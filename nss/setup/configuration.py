@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 from nss.config import load as configuration
-from nss.config.load import Config, ConfigProblems
+from nss.config.load import ConfigProblems
+from nss.config.model import Config
 from nss.errors import ConfigError, InputMissing, UsageError
 from nss.files.private import write_private
 from nss.mcas.access import audit_log

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nss.config.load import Config
+from nss.config.model import Config
 from nss.config.setting import held_by
 from nss.config.toml import key_path, toml_text, written_key
 from nss.config.values import FormatChoice

@@ -47,19 +47,14 @@ class CredentialsDraft:
     @classmethod
     def of(cls, stored: McasCredentials | None, method: Method) -> "CredentialsDraft":
         """Return a draft that begins with what is stored."""
-        draft = cls(method)
         if stored is None:
-            return draft
-        # An application's client id is never that of a machine's identity, nor the reverse.
-        is_other = (stored.method == "managed_identity") != (method == "managed_identity")
-        for name in _READ:
-            value = getattr(stored, name)
-            if value and not (is_other and name == "client_id"):
-                draft.values[name] = value
-        draft.secret = stored.client_secret
-        draft.certificate, draft.private_key = stored.certificate, stored.private_key
-        draft.passphrase = stored.passphrase
-        return draft
+            return cls(method)
+        values: dict[str, str] = {name: text for name in _READ if (text := getattr(stored, name))}
+        if (stored.method == "managed_identity") != (method == "managed_identity"):
+            # An application's client id is never that of a machine's identity, nor the reverse.
+            values.pop("client_id", None)
+        files = (stored.certificate, stored.private_key)
+        return cls(method, values, stored.client_secret, *files, stored.passphrase)
 
     @property
     def questions(self) -> tuple[Name, ...]:
@@ -80,8 +75,8 @@ class CredentialsDraft:
         """Take what was typed. Raises `BadAnswer`."""
         if name == "client_secret":
             self.secret = fields.client_secret(text, self.values.get("client_id", ""))
-            return
-        self.values[name] = _READ[name](text)
+        else:
+            self.values[name] = _READ[name](text)
 
     def check(self) -> None:
         """Raise `BadAnswer` for values that do not go together."""
@@ -106,15 +101,6 @@ class CredentialsDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What storing credentials came to."""
-
-    path: Path
-    removed_token: bool
-    """Whether a legacy token was removed, whose place they take."""
-
-
-@dataclass(frozen=True, slots=True)
 class McasSetup:
     """Where a configuration keeps credentials, and how it reaches MCAS."""
 
@@ -132,38 +118,37 @@ class McasSetup:
         report = await connection_test.check(
             credentials, self.network, self.data_source, self.limiter
         )
-        self._note(
-            _ACTION,
-            report,
-            client_id=credentials.client_id,
-            api_url=credentials.api_url,
-            field=None if report.failed is None else report.failed.field,
-        )
+        facts = {"client_id": credentials.client_id, "api_url": credentials.api_url}
+        field = None if report.failed is None else report.failed.field
+        self._note(_ACTION, report, **facts, field=field)
         return report
 
     async def verify(self) -> ConnectionReport | None:
-        """Test what is stored and look at what arrived; `None` when nothing is stored."""
+        """Test what is stored and check what arrived; `None` when nothing is stored."""
         way = (self.network, self.data_source, self.limiter)
         stored = self.store.load()
         if stored is not None:
-            report = await connection_test.verify(stored, *way)
+            report = await connection_test.check(stored, *way, failures=True)
         else:
             token = self.store.token()
             if token is None or self.token_api_url is None:
                 return None
             api_url = fields.api_url(self.token_api_url)
-            report = await connection_test.verify_token(api_url, token, *way)
+            report = await connection_test.check_token(api_url, token, *way)
         self._note("verify-mcas2", report)
         return report
 
-    def keep(self, credentials: McasCredentials, *, is_tested: bool) -> Stored:
-        """Store credentials; those that passed a test replace a legacy token. Raises `NssError`."""
+    def keep(self, credentials: McasCredentials, *, is_tested: bool) -> bool:
+        """Store credentials; returns whether those that passed a test replaced a legacy token.
+
+        Raises `NssError`.
+        """
         path = self.store.save(replace(credentials, tested_at=time.time() if is_tested else None))
         self.audit.write(_ACTION, "stored" if is_tested else "stored untested", path=str(path))
         removed_token = is_tested and self.store.remove_token()
         if removed_token:
             self.audit.write(_ACTION, "legacy token removed")
-        return Stored(path, removed_token)
+        return removed_token
 
     def clear(self) -> bool:
         """Remove credentials and legacy token; returns whether there were any."""
@@ -173,11 +158,10 @@ class McasSetup:
         return was_stored or was_legacy
 
     def _note(self, action: str, report: ConnectionReport, **facts: str | None) -> None:
-        failed = report.failed
-        if failed is None:
-            self.audit.write(action, "passed", "", code=None, **facts)
-        else:
+        if failed := report.failed:
             self.audit.write(action, "failed", failed.sentence, code=failed.code, **facts)
+        else:
+            self.audit.write(action, "passed", "", code=None, **facts)
 
 
 def mcas_setup(path: Path) -> McasSetup:

@@ -13,7 +13,8 @@ from nss.config.model import SECTION_TYPES, ServiceConfig
 from nss.config.setting import Role, declared
 from nss.errors import NssError
 from nss.mcas.access import credentials_store
-from nss.mcas.credentials import CredentialsStore, McasCredentials
+from nss.mcas.credentials import CredentialsStore
+from nss.secret import Secret
 
 STARS = b"***"
 
@@ -21,44 +22,37 @@ _SHORTEST = 6
 """Anything shorter is no secret, and removing it would remove ordinary words."""
 
 _MAX_BYTES = 64 << 10
+_VARIABLES = ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE")
 
 _SETTINGS = [entry for section in SECTION_TYPES for entry in declared(section)]
 _SECRET_KEYS = "|".join({entry.key for entry in _SETTINGS if entry.role.is_secret})
 _STATE_KEY = next(entry.key for entry in _SETTINGS if entry.role is Role.STATE_FOLDER)
 # The misspelled key of a file counts too.
-_NAMED = re.compile(
-    rf"""({_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY})["']?\s*=\s*["']([^"'\n]+)["']"""
-)
+_KEYS = f"{_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY}"
+_NAMED = re.compile(rf"""({_KEYS})["']?\s*=\s*["']([^"'\n]+)["']""")
 
-_PATTERNS = (
-    (
-        re.compile(
-            rb"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',]+"
-        ),
-        rb"\1***",
-    ),
-    (re.compile(rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}"), rb"\1***"),
-    (
-        re.compile(rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+"),
-        rb"\1***",
-    ),
-    (re.compile(rb"(://)[^/\s:@\"']*:[^/\s@\"']+@"), rb"\1***@"),
-    (re.compile(rb"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_.-]+"), STARS),
-    (
-        re.compile(
-            rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token)[\"']?\s*[:=]\s*)"
-            rb"([\"'])(?!/)[^\"'\n]{6,}\2"
-        ),
-        rb"\1\2***\2",
-    ),
-    (
-        re.compile(
-            rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-            re.DOTALL,
-        ),
-        STARS,
-    ),
+_ASSIGNED = (
+    rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token)[\"']?\s*[:=]\s*)"
+    rb"([\"'])(?!/)[^\"'\n]{6,}\2"
 )
+_PATTERNS = [
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (
+            rb"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',]+",
+            rb"\1***",
+        ),
+        (rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}", rb"\1***"),
+        (rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+", rb"\1***"),
+        (rb"(://)[^/\s:@\"']*:[^/\s@\"']+@", rb"\1***@"),
+        (rb"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_.-]+", STARS),
+        (_ASSIGNED, rb"\1\2***\2"),
+        (
+            rb"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            STARS,
+        ),
+    )
+]
 
 
 class Redactor:
@@ -85,10 +79,7 @@ class Redactor:
 
 def redactor_of(path: Path) -> Redactor:
     """Return a redactor that knows every secret of a configuration; never raises."""
-    found = [
-        os.environ.get(variable, "").encode()
-        for variable in ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE")
-    ]
+    found = [os.environ.get(variable, "").encode() for variable in _VARIABLES]
     state_directory = ServiceConfig().state_directory
     for key, name in _named(path):
         if key == _STATE_KEY:
@@ -128,16 +119,11 @@ def _texts(file: Path) -> Iterable[bytes]:
 
 
 def _stored(store: CredentialsStore) -> Iterable[bytes]:
+    secrets: list[Secret | None] = []
     with contextlib.suppress(NssError):
-        token = store.token()
-        if token is not None:
-            yield token.reveal().encode()
+        secrets.append(store.token())
     with contextlib.suppress(NssError):
-        yield from _of(store.load())
-
-
-def _of(credentials: McasCredentials | None) -> Iterable[bytes]:
-    if credentials is not None:
-        for secret in (credentials.client_secret, credentials.passphrase):
-            if secret is not None:
-                yield secret.reveal().encode()
+        stored = store.load()
+        if stored is not None:
+            secrets += (stored.client_secret, stored.passphrase)
+    return [secret.reveal().encode() for secret in secrets if secret is not None]

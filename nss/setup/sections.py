@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nss.config import DEFAULT_CONFIG, load
-from nss.config.load import ConfigProblems, McasConfig, ServiceConfig
+from nss.config.load import ConfigProblems
+from nss.config.model import McasConfig, ServiceConfig
 from nss.config.reading import Reading
 
 
@@ -37,10 +38,8 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
             load.load(path)  # raises what is wrong, with all of it
             raise
     reading = Reading(path.absolute().parent)
-    service = ServiceConfig(
-        **reading.values(ServiceConfig, reading.table(tables, "", "service"), "service")
-    )
-    mcas = McasConfig(**reading.values(McasConfig, reading.table(tables, "", "mcas"), "mcas"))
+    service = reading.section(ServiceConfig, tables, "service")
+    mcas = reading.section(McasConfig, tables, "mcas")
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     problems = [
         problem

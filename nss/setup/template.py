@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.config.kinds import InvalidValue
-from nss.config.load import (
+from nss.config.model import Config
+from nss.config.sinks import (
     CloudDiscoverySinkConfig,
-    Config,
     FileSinkConfig,
-    FileSourceConfig,
-    HttpSourceConfig,
     SinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
-    TcpSourceConfig,
 )
+from nss.config.sources import FileSourceConfig, HttpSourceConfig, TcpSourceConfig
 from nss.config.toml import toml_text
 from nss.config.values import destination
 from nss.errors import UsageError
 
 Way = Literal["udp", "tcp", "tls", "file", "mcas"]
+
+_FEEDS = {"udp": "mcas", "tcp": "siem", "tls": "siem-tls", "file": "archive", "mcas": "upload"}
+_MARKS = {"file": ":", "mcas": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,7 @@ class Target:
     @property
     def feed(self) -> str:
         """The name of the feed that goes there, the first of its kind."""
-        return {"udp": "mcas", "tcp": "siem", "tls": "siem-tls", "file": "archive"}.get(
-            self.way, "upload"
-        )
+        return _FEEDS[self.way]
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -57,9 +56,7 @@ class Target:
         )
 
     def __str__(self) -> str:
-        if self.way == "mcas":
-            return "mcas"
-        return f"file:{self.place}" if self.way == "file" else f"{self.way}://{self.place}"
+        return f"{self.way}{_MARKS.get(self.way, '://')}{self.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +86,21 @@ def choices_of(config: Config) -> Choices:
                 found["file"] = str(source.path)
             case _:
                 pass
-    targets = tuple(target for feed in config.feeds for target in _targets(feed.sink))
+    targets = tuple(_target(feed.sink) for feed in config.feeds)
     first = config.feeds[0]
     return Choices(**found, format=first.format.value, zone=first.zone, targets=targets)
 
 
-def _targets(sink: SinkConfig) -> Iterator[Target]:
+def _target(sink: SinkConfig) -> Target:
     match sink:
         case SyslogUdpSinkConfig():
-            yield Target("udp", str(sink.destinations[0]))
+            return Target("udp", str(sink.destinations[0]))
         case SyslogTcpSinkConfig():
-            yield Target("tls" if sink.tls else "tcp", str(sink.destinations[0]))
+            return Target("tls" if sink.tls else "tcp", str(sink.destinations[0]))
         case FileSinkConfig():
-            yield Target("file", str(sink.path or "-"))
+            return Target("file", str(sink.path or "-"))
         case CloudDiscoverySinkConfig():
-            yield Target("mcas")
+            return Target("mcas")
 
 
 def text_of(choices: Choices) -> str:
@@ -115,12 +112,10 @@ def _head() -> Iterator[str]:
     yield "# The configuration of NSS, written by nss configure, which may be run again."
     yield "# nss check says what is wrong with it, nss reload puts a change in force, and"
     yield "# /usr/share/doc/nss-streamer/docs/configuration.md has every key."
-    yield ""
-    yield "[service]"
+    yield "\n[service]"
     yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'
-    yield ""
-    yield "# The queue between sources and feeds, on disk: what was accepted outlives a crash."
+    yield "\n# The queue between sources and feeds, on disk: what was accepted survives a crash."
     yield "[spool]"
     yield '#max_bytes = "8GiB"'
     yield "# How long records stay for nss replay, while there is room."
@@ -128,9 +123,7 @@ def _head() -> Iterator[str]:
 
 
 def _sources(choices: Choices) -> Iterator[str]:
-    yield ""
-    yield ""
-    yield "# Where records come from."
+    yield "\n\n# Where records come from."
     if choices.listen_tcp:
         yield ""
         yield "# Over TCP, which says nothing about who sends: keep the port behind a firewall, or"
@@ -141,8 +134,7 @@ def _sources(choices: Choices) -> Iterator[str]:
         yield '#tls_certificate = "server.pem"'
         yield '#tls_key = "server.key"'
     if choices.listen_http:
-        yield ""
-        yield "# Pushed over HTTP, as Cloud NSS does. Without TLS others can read the token."
+        yield "\n# Pushed over HTTP, as Cloud NSS does. Without TLS others can read the token."
         yield "[sources.push]"
         yield 'kind = "http"'
         yield f"listen = {toml_text(choices.listen_http)}"
@@ -151,24 +143,20 @@ def _sources(choices: Choices) -> Iterator[str]:
         yield '#tls_certificate = "server.pem"'
         yield '#tls_key = "server.key"'
     if choices.file:
-        yield ""
-        yield "# A file that grows, followed through its rotation."
+        yield "\n# A file that grows, followed through its rotation."
         yield "[sources.web]"
         yield 'kind = "file"'
         yield f"path = {toml_text(choices.file)}"
 
 
 def _feeds(choices: Choices) -> Iterator[str]:
-    yield ""
-    yield ""
-    yield "# Where records go."
+    yield "\n\n# Where records go."
     names: Counter[str] = Counter()
     for target in choices.targets:
         names[target.feed] += 1
         number = names[target.feed]
         name = target.feed if number == 1 else f"{target.feed}-{number}"
-        yield ""
-        yield f"[feeds.{name}]"
+        yield f"\n[feeds.{name}]"
         yield "# A preset (nss presets), the path of a .fof file, or format_string in its place."
         yield f"format = {toml_text(choices.format)}"
         yield "# The zone of the times in a line."

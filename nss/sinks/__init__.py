@@ -25,7 +25,7 @@ class RetryAfter:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """The line at index `sent` is longer than the path takes; those before it were handed over.
+    """The line at index `sent` is longer than the path carries; those before it were handed over.
 
     From now on a line must have at most `max_bytes` bytes. Shorten and send the rest again.
     """
@@ -46,7 +46,7 @@ Outcome = Delivered | RetryAfter | TooLong | Rejected
 
 
 class Sink(Protocol):
-    """Takes lines of one feed, in order, and says what became of them."""
+    """Accepts lines of one feed, in order, and reports what became of them."""
 
     name: str
     """The name of the feed it belongs to, for telemetry."""

@@ -8,12 +8,12 @@ from nss.telemetry.events import event
 
 @event(WARNING, Counter.SINK_FAILURES, name="sink_failed")
 def destination_failed(feed: str, destination: str, why: str) -> None:
-    """The destination takes no lines now; they wait and are sent again."""
+    """The destination accepts no lines now; they wait and are sent again."""
 
 
 @event(INFO, Counter.SINK_RECOVERIES, name="sink_recovered")
 def destination_recovered(feed: str, destination: str) -> None:
-    """The destination takes lines again."""
+    """The destination accepts lines again."""
 
 
 @event(WARNING, Counter.SINK_FAILOVERS, name="sink_failed_over")

@@ -3,7 +3,7 @@
 Handed over means given to the operating system, or on the disk if so configured. The file can be
 set aside at a size, between two lines, and is reopened when it was moved away (logrotate).
 Everything that may block runs in the sink's own thread, so calls never overlap, not even after
-one was cancelled.
+a cancelled call.
 """
 
 import asyncio
@@ -18,10 +18,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
+from pathlib import Path
 from typing import TypeVar
 
 from nss.config.sinks import FileSinkConfig
 from nss.errors import SinkError
+from nss.files.private import sync_folder
 from nss.files.set_aside import Rename, set_aside
 from nss.sinks import Delivered, Outcome, RetryAfter, events
 from nss.sinks.backoff import Backoff
@@ -32,7 +34,7 @@ T = TypeVar("T")
 _MODE = 0o640
 
 _PIPE_BYTES = 4096
-"""What a pipe takes without blocking once it is writable (PIPE_BUF, pipe(7))."""
+"""What a pipe accepts without blocking once it is writable (PIPE_BUF, pipe(7))."""
 
 _POLL_MILLIS = 100
 """How often a wait for a full pipe checks whether the sink is being closed."""
@@ -44,9 +46,8 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
 class FileSink:
     """Appends the lines of a feed to a file, or writes them to standard output.
 
-    A new file gets mode 0640, less the umask. A file that a line would bring over `rotate_bytes`
-    is set aside first, and `rotate_keep` of those are kept; what others append counts too. A file
-    that can't be set aside keeps growing. With `sync` lines count once fsync has returned.
+    A new file gets mode 0640, less the umask. What others append counts for `rotate_bytes` too. A
+    file that can't be set aside keeps growing.
 
     `stdout_fd`, `write`, `rename` and `fsync` are seams for tests.
     """
@@ -69,9 +70,7 @@ class FileSink:
         self._path = "" if settings.path is None else str(settings.path)
         self._is_stdout = settings.path is None
         self.destination = "standard output" if self._is_stdout else self._path
-        self._rotate_bytes = settings.rotate_bytes
-        self._rotate_keep = settings.rotate_keep
-        self._sync = settings.sync
+        self._settings = settings
         self._write = write
         self._rename = rename
         self._fsync = fsync
@@ -116,7 +115,7 @@ class FileSink:
         if self._closing.is_set():
             return
         self._closing.set()
-        await self._in_thread(self._let_go)
+        await self._in_thread(self._close_file)
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -140,7 +139,7 @@ class FileSink:
                         continue
                 is_torn = bool(self._begun)
                 whole, error = self._append_part(fd, rest)
-                if self._sync and whole:
+                if self._settings.sync and whole:
                     self._make_durable(fd, 0 if is_torn else sum(map(len, rest[:whole])) + whole)
             except OSError as failed:
                 return sent, failed
@@ -165,22 +164,22 @@ class FileSink:
 
     def _fitting(self, fd: int, lines: Sequence[bytes]) -> int:
         """Return how many of the lines go into the file as it is; 0: it must be set aside first."""
-        if self._rotate_bytes is None or self._is_stdout or not self._is_regular or self._begun:
+        max_bytes = self._settings.rotate_bytes
+        if max_bytes is None or self._is_stdout or not self._is_regular or self._begun:
             return len(lines)
         size_bytes = os.fstat(fd).st_size
         ends = list(accumulate(len(line) + 1 for line in lines))
-        fitting = bisect_right(ends, self._rotate_bytes - size_bytes)
+        fitting = bisect_right(ends, max_bytes - size_bytes)
         return fitting if size_bytes else max(1, fitting)
 
     def _rotate(self) -> bool:
         """Set the file aside; returns whether that worked."""
         try:
-            aside = set_aside(self._path, self._rotate_keep, self._rename)
+            aside = set_aside(self._path, self._settings.rotate_keep, self._rename)
         except OSError as error:
-            reason = error_text(error)
-            events.file_rotation_failed(self.name, self.destination, reason)
+            events.file_rotation_failed(self.name, self.destination, error_text(error))
             return False
-        self._let_go()
+        self._close_file()
         events.file_rotated(self.name, self.destination, aside)
         return True
 
@@ -195,19 +194,12 @@ class FileSink:
         try:
             self._fsync(fd)
             if not self._folder_is_synced:
-                self._sync_folder()
+                sync_folder(Path(self._path).parent, self._fsync)
+                self._folder_is_synced = True
         except OSError:
             with contextlib.suppress(OSError):
                 _take_back(fd, written_bytes)
             raise
-
-    def _sync_folder(self) -> None:
-        folder = os.open(os.path.dirname(self._path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 - a str
-        try:
-            self._fsync(folder)
-        finally:
-            os.close(folder)
-        self._folder_is_synced = True
 
     def _end_begun_line(self, fd: int) -> None:
         """End the last line: the call that began it was cancelled, and it does not come again."""
@@ -252,7 +244,7 @@ class FileSink:
     def _reopen_if_moved(self) -> int:
         """Return the open file; reopen it if `path` names another file by now."""
         if self._fd is not None and not self._is_stdout and not self._is_in_place(self._fd):
-            self._let_go()
+            self._close_file()
             events.file_reopened(self.name, self.destination)
         if self._fd is None:
             self._fd = self._opened()
@@ -283,7 +275,7 @@ class FileSink:
         except FileNotFoundError:
             return False
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         fd, self._begun = self._fd, b""
         if fd is not None and not self._is_stdout:
             self._fd = None

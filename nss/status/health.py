@@ -51,7 +51,7 @@ def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
     """Yield why records don't get through, as near to the cause as is known; then what else is."""
     component, pending = f"feed {feed.name}", _records(feed.pending)
     if feed.last_error is not None:
-        text = f"the destination takes no lines, {pending} waiting: {feed.last_error}"
+        text = f"the destination accepts no lines, {pending} waiting: {feed.last_error}"
         yield Reason(component=component, why=text, since=now - feed.failing_secs)
     elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
         text = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"

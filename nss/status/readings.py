@@ -36,7 +36,7 @@ class FeedReading:
     pending: int
     lag_secs: float
     handed_over: int
-    """Lines that its sink took; moves inside of batches, the account only at their end."""
+    """Lines that its sink accepted; moves inside of batches, the account only at their end."""
     patience_secs: float
     sending: bool
     last_error: str | None

@@ -7,6 +7,8 @@ epoch and are for people. Everything here can be written as JSON by orjson and m
 from dataclasses import dataclass
 from typing import Literal
 
+from nss.status.readings import SpoolReading
+
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
 
@@ -71,7 +73,7 @@ class FeedStatus:
     dropped: int
     pending: int
     shortened: int
-    """Delivered ones that were too long and were cut."""
+    """Delivered records that were too long and were cut."""
     records_per_sec: float
     """Delivered, filtered and rejected a second."""
     rejected_lately: int
@@ -100,19 +102,13 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolStatus:
+class SpoolStatus(SpoolReading):
     """The queue between sources and feeds."""
 
-    durable: bool
-    used_bytes: int
-    max_bytes: int
-    full: bool
     full_secs: float
     """How long it has been full, without a break."""
-    last_error: str | None
     failing_secs: float
     """How long there has been an error, without a break."""
-    kept_rejects: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

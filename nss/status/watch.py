@@ -8,7 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
@@ -36,7 +36,7 @@ class _Trail:
     still_secs: float = 0.0
 
     def add(self, at: float, numbers: tuple[float, ...]) -> None:
-        """Remember numbers; when the first of them falls, the part was started anew."""
+        """Remember numbers; when the first of them falls, the part was restarted."""
         if self.samples and numbers[0] < self.samples[-1][1][0]:
             self.samples.clear()
         if not self.samples or at - self.samples[-1][0] >= _MIN_STEP_SECS:
@@ -167,14 +167,7 @@ class Watch:
         self._full_secs = _held(self._full_secs, gap, spool.full)
         self._spool_failing_secs = _held(self._spool_failing_secs, gap, failing)
         return SpoolStatus(
-            durable=spool.durable,
-            used_bytes=spool.used_bytes,
-            max_bytes=spool.max_bytes,
-            full=spool.full,
-            full_secs=self._full_secs,
-            last_error=spool.last_error,
-            failing_secs=self._spool_failing_secs,
-            kept_rejects=spool.kept_rejects,
+            **asdict(spool), full_secs=self._full_secs, failing_secs=self._spool_failing_secs
         )
 
 

@@ -16,7 +16,9 @@ from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded, unknown_feed
 from nss.batch import Account
-from nss.config.load import FeedConfig, SourceConfig, parse
+from nss.config.load import parse
+from nss.config.model import FeedConfig
+from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject
 from nss.status.readings import FeedReading, SourceReading, SpoolReading

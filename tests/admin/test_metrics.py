@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nss.admin import metrics
 from nss.admin.metrics import METRICS, MetricsServer
-from nss.config.load import Address
+from nss.config.values import Address
 from nss.errors import ServiceError
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events

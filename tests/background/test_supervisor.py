@@ -15,7 +15,7 @@ from nss.background.supervisor import StartReport, Supervisor
 
 TELL = """
 import os, socket, sys, time
-def tell(text):
+def notify(text):
     name = "\\0" + os.environ["NOTIFY_SOCKET"][1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         out.sendto(text.encode(), name)
@@ -80,20 +80,20 @@ async def test_a_service_that_ends_before_it_is_ready_is_told_and_not_tried_agai
 
 
 async def test_a_service_that_fails_later_is_started_again(supervise: Supervise) -> None:
-    made = supervise('tell("READY=1"); sys.exit(1 if times() < 3 else 0)')
+    made = supervise('notify("READY=1"); sys.exit(1 if times() < 3 else 0)')
     assert await made.supervisor.run() == 0
     assert made.report() == StartReport(os.getpid(), None)
     assert made.starts == "xxx"
 
 
 async def test_a_wrong_configuration_ends_the_restarts(supervise: Supervise) -> None:
-    made = supervise('tell("READY=1"); sys.exit(1 if times() < 2 else 78)')
+    made = supervise('notify("READY=1"); sys.exit(1 if times() < 2 else 78)')
     assert await made.supervisor.run() == 78
     assert made.starts == "xx"
 
 
 async def test_a_service_that_hangs_is_ended_and_started_again(supervise: Supervise) -> None:
-    script = 'tell("READY=1")\nif times() < 2: time.sleep(60)\n'
+    script = 'notify("READY=1")\nif times() < 2: time.sleep(60)\n'
     made = supervise(script, watchdog_secs=0.3)
     assert await asyncio.wait_for(made.supervisor.run(), 20) == 0
     assert "has not fed the watchdog" in made.log.read_text()
@@ -111,7 +111,7 @@ async def test_a_signal_reaches_the_service(supervise: Supervise) -> None:
     script = (
         "import signal\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
-        'tell("READY=1")\ntime.sleep(60)\n'
+        'notify("READY=1")\ntime.sleep(60)\n'
     )
     made = supervise(script)
     running = asyncio.create_task(made.supervisor.run())

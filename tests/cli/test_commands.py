@@ -182,7 +182,7 @@ def test_fields_can_be_searched(nss: Nss) -> None:
     assert ran.stderr == b"nss: no field has 'no such thing'\nTry: nss fields lists all of them\n"
 
 
-def test_a_good_configuration_is_told_to_be_good(nss: Nss, tmp_path: Path) -> None:
+def test_a_good_configuration_is_reported_to_be_good(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text(CONFIG)
     (tmp_path / "web.log").touch()
 
@@ -193,7 +193,7 @@ def test_a_good_configuration_is_told_to_be_good(nss: Nss, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_all_problems_of_a_bad_configuration_are_told_at_once(
+def test_all_problems_of_a_bad_configuration_are_reported_at_once(
     nss: Nss, tmp_path: Path, command: str
 ) -> None:
     bad = CONFIG.replace("follow = false", 'folow = false\nzone = "Mars"')
@@ -202,11 +202,11 @@ def test_all_problems_of_a_bad_configuration_are_told_at_once(
     ran = nss(command, "--config", "nss.toml")
 
     assert (ran.returncode, ran.stdout) == (78, b"")
-    told = ran.stderr.decode().splitlines()
-    assert told[0] == "nss: configuration: 3 problems (nss.toml)"
-    keys = [line.split()[0].rstrip(":") for line in told if re.match(r"  \S", line)]
+    shown = ran.stderr.decode().splitlines()
+    assert shown[0] == "nss: configuration: 3 problems (nss.toml)"
+    keys = [line.split()[0].rstrip(":") for line in shown if re.match(r"  \S", line)]
     assert sorted(keys) == ["feeds.out.format", "sources.web.folow", "sources.web.zone"]
-    assert told[-1] == "Try: docs/configuration.md describes every key"
+    assert shown[-1] == "Try: docs/configuration.md describes every key"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -239,11 +239,11 @@ def test_run_ends_by_itself_and_its_log_is_text_a_line_an_event(nss: Nss, tmp_pa
     assert (ran.returncode, ran.stdout) == (0, b"")
     assert len((tmp_path / "lines").read_bytes().splitlines()) == 5
     line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|error) (\w+): (.+)")
-    told = [line.fullmatch(text) for text in ran.stderr.decode().splitlines()]
-    levels = [one and one[1] for one in told]
+    shown = [line.fullmatch(text) for text in ran.stderr.decode().splitlines()]
+    levels = [match and match[1] for match in shown]
     assert (levels.count("error"), None in levels) == (1, False)
-    assert told[-1] is not None
-    assert told[-1].group(2, 3) == (
+    assert shown[-1] is not None
+    assert shown[-1].group(2, 3) == (
         "service",
         "The service stopped; everything accepted was delivered.",
     )

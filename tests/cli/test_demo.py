@@ -25,13 +25,13 @@ def counts(output: str) -> dict[str, int]:
     return dict(zip(NAMES, numbers, strict=True))
 
 
-def test_everything_sent_arrives_and_the_summary_tells_it(nss: Nss) -> None:
+def test_everything_sent_arrives_and_the_summary_says_so(nss: Nss) -> None:
     ran = nss("demo", "--seconds", "2", "--rate", "500")
 
     assert (ran.returncode, ran.stderr) == (0, b"")
-    told = counts(ran.stdout.decode())
-    assert 900 <= told["sent"] == told["received"] <= 1100
-    assert (told["lost"], told["rejected"], told["malformed"]) == (0, 0, 0)
+    shown = counts(ran.stdout.decode())
+    assert 900 <= shown["sent"] == shown["received"] <= 1100
+    assert (shown["lost"], shown["rejected"], shown["malformed"]) == (0, 0, 0)
     assert b"Cloud apps" in ran.stdout
     assert b"\x1b" not in ran.stdout
 
@@ -59,8 +59,8 @@ def test_your_own_records_are_played_once(nss: Nss, tmp_path: Path) -> None:
     ran = nss("demo", "--seconds", "20", "--sample", "sample.json")
 
     assert ran.returncode == 0
-    told = counts(ran.stdout.decode())
-    assert told | {"records/s": 0, "shortened": 0} == {
+    shown = counts(ran.stdout.decode())
+    assert shown | {"records/s": 0, "shortened": 0} == {
         "records/s": 0,
         "sent": 32,
         "received": 30,
@@ -111,7 +111,7 @@ def read(ours: int, until: bytes = b"") -> str:
     while not until or until not in shown:
         try:
             block = os.read(ours, 65536)
-        except OSError:  # how Linux tells that nobody writes any more
+        except OSError:  # how Linux says that nobody writes any more
             break
         if not block:
             break

@@ -13,20 +13,20 @@ PROJECT = Path(__file__).parent.parent.parent
 
 def test_the_page_of_commands_is_up_to_date() -> None:
     written = (PROJECT / "docs" / "commands.md").read_text(encoding="utf-8")
-    assert written == markdown(), "make docs writes it anew"
+    assert written == markdown(), "make docs writes it again"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_command_has_a_sentence_an_example_and_help_for_each_option(page: Page) -> None:
     assert page.paragraphs[0].endswith(".")
-    assert [one.names for one in page.options if not one.help] == []
+    assert [option.names for option in page.options if not option.help] == []
     if not page.commands:
         assert page.examples
         assert all(page.name in example for example in page.examples)
 
 
 def test_a_man_page_has_all_of_a_command() -> None:
-    page = next(one for one in pages() if one.name == "nss start")
+    page = next(page for page in pages() if page.name == "nss start")
     text = man(page)
     sections = [line for line in text.splitlines() if line.startswith(".SH")]
     assert sections == [

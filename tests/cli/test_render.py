@@ -97,7 +97,7 @@ def test_every_option_reaches_the_renderer(nss: Nss, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
-def test_bad_records_are_told_with_file_and_line_and_their_neighbours_come_out(
+def test_bad_records_are_reported_with_file_and_line_and_their_neighbours_come_out(
     nss: Nss, tmp_path: Path, short: Path
 ) -> None:
     lines = [b"\xef\xbb\xbf" + record("ann"), b"", record("bob")[:-1], record("cid"), b"", b"{}x"]
@@ -151,7 +151,9 @@ def test_a_record_too_long_is_bad_and_the_next_one_is_not(nss: Nss, short: Path)
         ),
         pytest.param(orjson.dumps, id="array on one line"),
         pytest.param(
-            lambda many: b"\n".join(orjson.dumps(one, option=orjson.OPT_INDENT_2) for one in many),
+            lambda many: b"\n".join(
+                orjson.dumps(record, option=orjson.OPT_INDENT_2) for record in many
+            ),
             id="pretty objects",
         ),
         pytest.param(
@@ -173,7 +175,9 @@ def test_json_may_be_laid_out_in_any_way(nss: Nss, short: Path, layout) -> None:
     assert ran.stdout == b"ann e.com/\nbob e.com/\ncid e.com/\ndan e.com/\n"
 
 
-def test_a_bad_one_of_values_that_span_lines_is_told_by_its_number(nss: Nss, short: Path) -> None:
+def test_a_bad_one_of_values_that_span_lines_is_reported_by_its_number(
+    nss: Nss, short: Path
+) -> None:
     many = [{"login": user, "eurl": "e.com/"} for user in ("ann", "bob", "cid")]
     many[1]["login"] = ["not text"]  # type: ignore[assignment] # the fault
 
@@ -183,7 +187,7 @@ def test_a_bad_one_of_values_that_span_lines_is_told_by_its_number(nss: Nss, sho
     assert ran.stderr == b"stdin: record 2: login: an array, expected text\n"
 
 
-def test_a_line_that_can_not_be_shortened_is_told_and_left_out(nss: Nss, short: Path) -> None:
+def test_a_line_that_can_not_be_shortened_is_reported_and_left_out(nss: Nss, short: Path) -> None:
     data = record("ann") + b"\n" + record(80 * "b") + b"\n" + record("cid", eurl=80 * "u")
 
     ran = nss("render", "--to", short, "--max-bytes", "40", data=data)
@@ -211,17 +215,17 @@ def test_records_in_no_known_format_are_an_error(nss: Nss) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [("gone.json", "no such file or directory"), (".", "is a directory")],
 )
-def test_a_file_that_can_not_be_read_is_missing_input(nss: Nss, name: str, why: str) -> None:
+def test_a_file_that_can_not_be_read_is_missing_input(nss: Nss, name: str, reason: str) -> None:
     ran = nss("render", name)
 
     assert (ran.returncode, ran.stdout) == (66, b"")
-    assert ran.stderr.decode() == f"nss: render: {why} ({name})\n"
+    assert ran.stderr.decode() == f"nss: render: {reason} ({name})\n"
 
 
-def test_a_damaged_gzip_file_is_told_after_what_could_be_read(
+def test_a_damaged_gzip_file_is_reported_after_what_could_be_read(
     nss: Nss, tmp_path: Path, short: Path
 ) -> None:
     data = b"\n".join(record(f"u{number}", ua=str(number**9)) for number in range(9000))
@@ -245,7 +249,7 @@ def test_an_unknown_preset_is_answered_with_the_nearest(nss: Nss) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "why"),
+    ("arguments", "reason"),
     [
         (("--to", "bad.fof"), "unknown field 'loginn'"),
         (("--to", "binary.fof"), "format: byte 1 is not UTF-8 (binary.fof)"),
@@ -259,7 +263,7 @@ def test_an_unknown_preset_is_answered_with_the_nearest(nss: Nss) -> None:
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(
-    nss: Nss, tmp_path: Path, arguments: tuple[str, ...], why: str
+    nss: Nss, tmp_path: Path, arguments: tuple[str, ...], reason: str
 ) -> None:
     (tmp_path / "bad.fof").write_text("%s{loginn}\\n")
     (tmp_path / "binary.fof").write_bytes(b"\xff%s{login}")
@@ -268,7 +272,7 @@ def test_what_makes_no_sense_is_a_usage_error(
     ran = nss("render", *arguments, data=record("ann"))
 
     assert (ran.returncode, ran.stdout) == (64, b"")
-    assert why in ran.stderr.decode()
+    assert reason in ran.stderr.decode()
     assert b"Traceback" not in ran.stderr
 
 
@@ -291,7 +295,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(  # noqa: S603 - ours
             [*COMMAND, "render"],

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from formats.filters.keys import FILTER_KEYS
-from nss.config.load import Config, ConfigProblems, parse, validate
-from nss.config.model import SPOOL_KINDS, FeedConfig, ServiceConfig
+from nss.config.load import ConfigProblems, parse, validate
+from nss.config.model import SPOOL_KINDS, Config, FeedConfig, ServiceConfig
 from nss.config.setting import declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS
@@ -100,7 +100,7 @@ def test_any_text_gives_problems(text: str) -> None:
     try:
         parse(text, BASE)
     except ConfigProblems as problems:
-        told = problems.problems
+        shown = problems.problems
     else:
-        told = ()
-    assert told
+        shown = ()
+    assert shown

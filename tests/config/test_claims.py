@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nss.config.load import ConfigProblems, Problem, parse
+from formats.errors import Problem
+from nss.config.load import ConfigProblems, parse
 
 BASE = Path("/etc/nss")
 
@@ -52,8 +53,8 @@ def test_metrics_and_a_source_may_not_listen_at_the_same_address(
     source = f"kind = '{kind}'; listen = '{listen}'; {token}"
     text = config(service=f"metrics_listen = '{metrics}'", source=source)
     if clash:
-        why = "is taken by service.metrics_listen"
-        assert problems(text) == [Problem("sources.web.listen", listen, why)]
+        reason = "is taken by service.metrics_listen"
+        assert problems(text) == [Problem("sources.web.listen", listen, reason)]
     else:
         assert parse(text, BASE)
 
@@ -62,14 +63,14 @@ def test_metrics_and_a_source_may_not_listen_at_the_same_address(
     "name", ["spool.db-wal", "spool.db-shm", "spool.db-journal", "spool.db.lock"]
 )
 def test_a_file_beside_the_spool_is_the_spools(name: str) -> None:
-    why = "is taken by spool.path, which needs more files beside /etc/nss/spool.db"
+    reason = "is taken by spool.path, which needs more files beside /etc/nss/spool.db"
     for source, sink, key in (
         (f"kind = 'file'; path = '{name}'", "", "sources.web.path"),
         ("", f"kind = 'file'; path = 'x/../{name}'", "feeds.out.sink.path"),
         (f"kind = 'stdin'; format = './{name}'", "", "sources.web.format"),
     ):
         text = config(spool="path = 'spool.db'", source=source, sink=sink)
-        assert problems(text) == [Problem(key, f"/etc/nss/{name}", why)]
+        assert problems(text) == [Problem(key, f"/etc/nss/{name}", reason)]
 
 
 def test_a_file_whose_name_only_begins_like_the_spools_is_free() -> None:

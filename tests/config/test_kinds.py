@@ -40,7 +40,7 @@ from nss.wording import nearest
 
 ARABIC_FIVE = "\N{ARABIC-INDIC DIGIT FIVE}"
 BYTES = byte_size(480, 64 << 30)
-NO_VALID_HOST = f"has no valid host; must be {destination().takes}"
+NO_VALID_HOST = f"has no valid host; must be {destination().expected}"
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(
     for value in values:
         with pytest.raises(InvalidValue) as caught:
             kind.read(value)
-        assert caught.value.problems == (Problem("", value, f"must be {kind.takes}"),)
+        assert caught.value.problems == (Problem("", value, f"must be {kind.expected}"),)
         assert caught.value.problems[0].value is value
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "why"),
+    ("kind", "value", "reason"),
     [
-        (listen_address(), "127.0.0.1", f"has no port; must be {listen_address().takes}"),
+        (listen_address(), "127.0.0.1", f"has no port; must be {listen_address().expected}"),
         (listen_address(), "[]:1", "between the brackets must be an IPv6 address"),
         (listen_address(), ":65536", "the port must be from 0 to 65535"),
         (listen_address(), ":", "the port must be from 0 to 65535"),
@@ -158,13 +158,13 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(
         (destination(), "a b", NO_VALID_HOST),
         (destination(), "bücher.example", NO_VALID_HOST),
         (destination(), "[::1", "an IPv6 address needs brackets, like [2001:db8::1]:514"),
-        (listen_address(), "off", f"has no port; must be {listen_address().takes}"),
-        (host_name(), "a:1", f"must be {host_name().takes}"),
-        (host_name(), "[::1]", f"must be {host_name().takes}"),
+        (listen_address(), "off", f"has no port; must be {listen_address().expected}"),
+        (host_name(), "a:1", f"must be {host_name().expected}"),
+        (host_name(), "[::1]", f"must be {host_name().expected}"),
         (host_name(), "192.0.2.256", "the host is neither a name nor an IPv4 address"),
-        (host_name(), "", f"has no valid host; must be {host_name().takes}"),
-        (host_name(), "a b", f"has no valid host; must be {host_name().takes}"),
-        (output_path(), "", f"must be {file_path().takes}"),
+        (host_name(), "", f"has no valid host; must be {host_name().expected}"),
+        (host_name(), "a b", f"has no valid host; must be {host_name().expected}"),
+        (output_path(), "", f"must be {file_path().expected}"),
         (destination(), ".".join(["a" * 63] * 4), NO_VALID_HOST),
         (format_name(), "auto", f"there is no such preset; known are {', '.join(presets.names())}"),
         (format_name(), "qradar", "there is no such preset; the nearest is QRADAR"),
@@ -182,21 +182,21 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(
         (
             further_escapes(),
             "a, %é",
-            f'must be {further_escapes().takes}; wrong here: "a" " " "%" "é"',
+            f'must be {further_escapes().expected}; wrong here: "a" " " "%" "é"',
         ),
     ],
 )
-def test_a_near_miss_is_explained(kind: Kind, value: str, why: str) -> None:
+def test_a_near_miss_is_explained(kind: Kind, value: str, reason: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         kind.read(value)
-    assert caught.value.problems == (Problem("", value, why),)
+    assert caught.value.problems == (Problem("", value, reason),)
 
 
 def test_a_list_tells_each_wrong_entry_and_each_repetition() -> None:
     with pytest.raises(InvalidValue) as caught:
         list_of(destination()).read(["a", 1, "a:514", "b:x"])
     assert caught.value.problems == (
-        Problem("[1]", 1, f"must be {destination().takes}"),
+        Problem("[1]", 1, f"must be {destination().expected}"),
         Problem("[2]", "a:514", "is in the list before"),
         Problem("[3]", "b:x", "the port must be from 1 to 65535"),
     )

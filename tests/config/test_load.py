@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nss.config.load import ConfigProblems, Problem, load, parse
+from formats.errors import Problem
+from nss.config.load import ConfigProblems, load, parse
 from nss.errors import InputMissing
 
 SMALLEST = """
@@ -22,7 +23,7 @@ destinations = ["collector.example.com"]
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "why"),
+    ("text", "where", "reason"),
     [
         ("a = ", "line 1, column 5", "not TOML: Invalid value"),
         (
@@ -37,10 +38,10 @@ destinations = ["collector.example.com"]
         ("x." * 5000 + "x = 1", "TOML", "is nested deeper than 16 levels"),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_place(text: str, where: str, why: str) -> None:
+def test_what_is_no_toml_is_reported_with_its_place(text: str, where: str, reason: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
         parse(text, Path("/etc/nss"))
-    assert caught.value.problems == (Problem(where, None, why),)
+    assert caught.value.problems == (Problem(where, None, reason),)
 
 
 def test_load_reads_a_file_and_takes_relative_paths_from_its_folder(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_load_names_the_file_in_its_problems(tmp_path: Path) -> None:
     )
 
 
-def test_load_tells_where_a_file_is_not_utf8(tmp_path: Path) -> None:
+def test_load_reports_where_a_file_is_not_utf8(tmp_path: Path) -> None:
     file = tmp_path / "nss.toml"
     file.write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigProblems) as caught:

@@ -1,4 +1,4 @@
-"""What a configuration needs of the machine, told before anything is started."""
+"""What a configuration needs of the machine, shown before anything is started."""
 
 import os
 from collections.abc import Callable
@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from formats import presets
+from formats.errors import Problem
 from nss.config.files import UnfitFile, load_format, read_obfuscation_key
-from nss.config.load import FormatChoice, Problem, parse
+from nss.config.load import parse
 from nss.config.machine import check_environment
+from nss.config.values import FormatChoice
 
 SERVICE = """
 [service]
@@ -85,7 +87,7 @@ def test_a_folder_is_no_file_to_read_or_write(tmp_path: Path) -> None:
     ]
 
 
-def test_a_path_that_no_file_system_takes_is_told(tmp_path: Path) -> None:
+def test_a_path_that_no_file_system_takes_is_reported(tmp_path: Path) -> None:
     name = "x" * 300
     text = source(f"kind = 'file'\npath = '{name}'")
     assert problems(text, tmp_path) == [
@@ -94,7 +96,7 @@ def test_a_path_that_no_file_system_takes_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "web.log").touch(mode=0o000)
     assert problems(source("kind = 'file'\npath = 'web.log'"), tmp_path) == [
         Problem("sources.web.path", f"{tmp_path}/web.log", "permission denied")
@@ -115,7 +117,7 @@ def test_format_files_that_compile_are_no_problem(tmp_path: Path) -> None:
     assert problems(text, tmp_path) == []
 
 
-def test_format_files_that_are_unfit_are_told(tmp_path: Path) -> None:
+def test_format_files_that_are_unfit_are_reported(tmp_path: Path) -> None:
     (tmp_path / "typo.fof").write_text("%s{urll}\n")
     (tmp_path / "latin.fof").write_bytes(b"%s{url} caf\xe9")
     (tmp_path / "static.fof").write_text("nothing\n")
@@ -123,7 +125,7 @@ def test_format_files_that_are_unfit_are_told(tmp_path: Path) -> None:
     (tmp_path / "huge.fof").write_bytes(b"x" * ((1 << 20) + 1))
     (tmp_path / "folder.fof").mkdir()
     names = ["typo", "latin", "static", "glued", "huge", "folder", "absent"]
-    why = {
+    reason = {
         "typo": "unknown field 'urll' (column 4)\n  %s{urll}\n     ^\nTry: %s{url}",
         "latin": "byte 12 is not UTF-8",
         "static": "prints no field",
@@ -131,10 +133,10 @@ def test_format_files_that_are_unfit_are_told(tmp_path: Path) -> None:
         "folder": "is not a regular file",
         "absent": "no such file or directory",
     }
-    told = {name: problems(feed(f"format = '{name}.fof'"), tmp_path) for name in names}
-    assert told == {
-        name: [Problem("feeds.mcas.format", f"{tmp_path}/{name}.fof", why[name])]
-        if name in why
+    shown = {name: problems(feed(f"format = '{name}.fof'"), tmp_path) for name in names}
+    assert shown == {
+        name: [Problem("feeds.mcas.format", f"{tmp_path}/{name}.fof", reason[name])]
+        if name in reason
         else []
         for name in names
     }
@@ -157,7 +159,7 @@ def test_a_tls_listener_with_all_its_files_is_no_problem(
     assert problems(source(TLS), tmp_path) == []
 
 
-def test_missing_tls_files_are_told_each(tmp_path: Path) -> None:
+def test_missing_tls_files_are_reported_each(tmp_path: Path) -> None:
     missing = "no such file or directory"
     assert problems(source(TLS), tmp_path) == [
         Problem("sources.web.tls_certificate", f"{tmp_path}/server.pem", missing),
@@ -166,7 +168,7 @@ def test_missing_tls_files_are_told_each(tmp_path: Path) -> None:
     ]
 
 
-def test_a_key_of_another_certificate_is_told(
+def test_a_key_of_another_certificate_is_reported(
     tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
     write_pair("server")
@@ -181,7 +183,7 @@ def test_a_key_of_another_certificate_is_told(
     ]
 
 
-def test_tls_files_that_are_no_pem_are_told(
+def test_tls_files_that_are_no_pem_are_reported(
     tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
     write_pair("server")
@@ -197,7 +199,7 @@ def test_tls_files_that_are_no_pem_are_told(
     ]
 
 
-def test_an_encrypted_key_is_told_and_nobody_is_asked(
+def test_an_encrypted_key_is_reported_and_nobody_is_asked(
     tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
     write_pair("server")
@@ -210,7 +212,7 @@ def test_an_encrypted_key_is_told_and_nobody_is_asked(
     ]
 
 
-def test_a_tls_key_that_everyone_may_read_is_told(
+def test_a_tls_key_that_everyone_may_read_is_reported(
     tmp_path: Path, write_pair: Callable[[str], None]
 ) -> None:
     write_pair("server")
@@ -234,7 +236,7 @@ def test_one_line_end_is_not_part_of_the_obfuscation_key(
 
 
 @pytest.mark.parametrize(
-    ("data", "mode", "why"),
+    ("data", "mode", "reason"),
     [
         (b"", 0o600, "is empty"),
         (b"\n", 0o600, "is empty"),
@@ -243,18 +245,18 @@ def test_one_line_end_is_not_part_of_the_obfuscation_key(
         (b"x" * 65_537, 0o600, "has more than 65536 bytes"),
     ],
 )
-def test_an_unfit_obfuscation_key_is_told_without_its_text(
-    tmp_path: Path, data: bytes, mode: int, why: str
+def test_an_unfit_obfuscation_key_is_reported_without_its_text(
+    tmp_path: Path, data: bytes, mode: int, reason: str
 ) -> None:
     file = tmp_path / "key"
     file.write_bytes(data)
     file.chmod(mode)
     assert problems(feed("obfuscation_key_file = 'key'"), tmp_path) == [
-        Problem("feeds.mcas.obfuscation_key_file", str(file), why)
+        Problem("feeds.mcas.obfuscation_key_file", str(file), reason)
     ]
     with pytest.raises(UnfitFile) as caught:
         read_obfuscation_key(file)
-    assert str(caught.value) == f"obfuscation key {file}: {why}"
+    assert str(caught.value) == f"obfuscation key {file}: {reason}"
 
 
 def test_a_format_is_loaded_by_whichever_way_it_was_chosen(tmp_path: Path) -> None:
@@ -312,8 +314,11 @@ def test_what_the_way_to_mcas_needs_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "auth").write_text("nocolon")
     (tmp_path / "auth").chmod(0o600)
     (tmp_path / "ca.pem").write_text("nothing")
-    told = [(one.key, one.reason) for one in problems(source("kind = 'stdin'") + mcas, tmp_path)]
-    assert told == [
+    shown = [
+        (problem.key, problem.reason)
+        for problem in problems(source("kind = 'stdin'") + mcas, tmp_path)
+    ]
+    assert shown == [
         ("mcas.ca_file", "has no certificate in PEM"),
         ("mcas.proxy_auth_file", "must be USER:PASSWORD, both not empty"),
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from formats.errors import Problem
 from nss.config.files import UnfitFile, read_basic, read_token
-from nss.config.load import ConfigProblems, Problem, parse
+from nss.config.load import ConfigProblems, parse
 from nss.config.machine import check_environment
 
 SOURCE = "kind = 'stdin'"
@@ -46,7 +47,7 @@ def secret(file: Path, data: bytes, mode: int = 0o640) -> Path:
     return file
 
 
-def test_a_spool_and_a_socket_need_their_folders_and_the_person_is_told_what_to_do() -> None:
+def test_a_spool_and_a_socket_need_their_folders_and_the_person_learns_what_to_do() -> None:
     found = problems(
         Path("/absent"), service="control_socket = 'run/nss.sock'", spool="path = 'lib/spool.db'"
     )
@@ -78,7 +79,7 @@ def test_a_spool_is_a_regular_file(tmp_path: Path) -> None:
         ]
 
 
-def test_paths_that_no_file_system_takes_are_told(tmp_path: Path) -> None:
+def test_paths_that_no_file_system_takes_are_reported(tmp_path: Path) -> None:
     name = "x" * 300
     assert problems(
         tmp_path, spool=f"path = '{name}'", sink=f"kind = 'file'\npath = '{name}.jsonl'"
@@ -105,7 +106,7 @@ def test_a_control_socket_may_be_there_already_but_nothing_else_of_its_name(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folders_and_files_that_may_not_be_written_are_told(tmp_path: Path) -> None:
+def test_folders_and_files_that_may_not_be_written_are_reported(tmp_path: Path) -> None:
     (tmp_path / "lines").touch()
     (tmp_path / "spool.db").touch(mode=0o400)
     (tmp_path / "shut").mkdir(mode=0o500)
@@ -168,7 +169,7 @@ OPEN = "is open to everyone; chmod o= it"
 
 
 @pytest.mark.parametrize(
-    ("data", "mode", "why"),
+    ("data", "mode", "reason"),
     [
         (b"", 0o600, "is empty"),
         (b"\n", 0o600, "is empty"),
@@ -182,16 +183,16 @@ OPEN = "is open to everyone; chmod o= it"
         (b"x" * 4097, 0o600, LARGE),
     ],
 )
-def test_an_unfit_token_is_told_without_its_text(
-    tmp_path: Path, data: bytes, mode: int, why: str
+def test_an_unfit_token_is_reported_without_its_text(
+    tmp_path: Path, data: bytes, mode: int, reason: str
 ) -> None:
     file = secret(tmp_path / "token", data, mode)
     assert problems(tmp_path, source=f"{HTTP}token_file = 'token'") == [
-        Problem("sources.web.token_file", str(file), why)
+        Problem("sources.web.token_file", str(file), reason)
     ]
     with pytest.raises(UnfitFile) as caught:
         read_token(file)
-    assert str(caught.value) == f"token {file}: {why}"
+    assert str(caught.value) == f"token {file}: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ ONE_LINE = "must be one line, without control characters"
 
 
 @pytest.mark.parametrize(
-    ("data", "mode", "why"),
+    ("data", "mode", "reason"),
     [
         (b"\r\n", 0o600, "is empty"),
         (b"s3cret\n", 0o600, PAIR),
@@ -227,19 +228,19 @@ ONE_LINE = "must be one line, without control characters"
         (b"n:" + b"x" * 4096, 0o600, LARGE),
     ],
 )
-def test_unfit_user_and_password_are_told_without_their_text(
-    tmp_path: Path, data: bytes, mode: int, why: str
+def test_unfit_user_and_password_are_reported_without_their_text(
+    tmp_path: Path, data: bytes, mode: int, reason: str
 ) -> None:
     file = secret(tmp_path / "password", data, mode)
     assert problems(tmp_path, source=f"{HTTP}basic_file = 'password'") == [
-        Problem("sources.web.basic_file", str(file), why)
+        Problem("sources.web.basic_file", str(file), reason)
     ]
     with pytest.raises(UnfitFile) as caught:
         read_basic(file)
-    assert str(caught.value) == f"user and password {file}: {why}"
+    assert str(caught.value) == f"user and password {file}: {reason}"
 
 
-def test_files_of_an_http_listener_that_are_missing_are_told_each(tmp_path: Path) -> None:
+def test_files_of_an_http_listener_that_are_missing_are_reported_each(tmp_path: Path) -> None:
     keys = ("token_file", "tls_certificate", "tls_key", "tls_client_ca")
     source = HTTP + "".join(f"{key} = '{key}'\n" for key in keys)
     assert problems(tmp_path, source=source) == [
@@ -276,7 +277,7 @@ def test_a_sink_with_all_its_tls_files_or_none_is_no_problem(
     assert problems(tmp_path, sink=TCP) == []
 
 
-def test_tls_files_of_a_sink_that_are_missing_are_told_each(tmp_path: Path) -> None:
+def test_tls_files_of_a_sink_that_are_missing_are_reported_each(tmp_path: Path) -> None:
     assert problems(tmp_path, sink=TLS) == [
         Problem("feeds.out.sink.tls_ca", f"{tmp_path}/ca.pem", ABSENT),
         Problem("feeds.out.sink.tls_certificate", f"{tmp_path}/nss.pem", ABSENT),
@@ -284,7 +285,7 @@ def test_tls_files_of_a_sink_that_are_missing_are_told_each(tmp_path: Path) -> N
     ]
 
 
-def test_tls_files_of_a_sink_that_are_unfit_are_told_each(
+def test_tls_files_of_a_sink_that_are_unfit_are_reported_each(
     tmp_path: Path, write_pair: Callable[[str], None], authority: trustme.CA
 ) -> None:
     write_pair("nss")

@@ -3,25 +3,28 @@
 from pathlib import Path
 
 from formats import filters
-from nss.config.load import (
-    Address,
-    CloudDiscoverySinkConfig,
+from nss.config.load import parse
+from nss.config.model import (
     Config,
     DurableSpoolConfig,
     FeedConfig,
-    FileSinkConfig,
-    FileSourceConfig,
-    FormatChoice,
-    HttpSourceConfig,
     McasConfig,
     MemorySpoolConfig,
     ServiceConfig,
-    StdinSourceConfig,
+)
+from nss.config.sinks import (
+    CloudDiscoverySinkConfig,
+    FileSinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
-    TcpSourceConfig,
-    parse,
 )
+from nss.config.sources import (
+    FileSourceConfig,
+    HttpSourceConfig,
+    StdinSourceConfig,
+    TcpSourceConfig,
+)
+from nss.config.values import Address, FormatChoice
 
 BASE = Path("/etc/nss")
 

@@ -1,10 +1,11 @@
-"""Everything that is wrong with tables is told at once, each with its key."""
+"""Everything that is wrong with tables is shown at once, each with its key."""
 
 from pathlib import Path
 
 import pytest
 
-from nss.config.load import ConfigProblems, Problem, parse
+from formats.errors import Problem
+from nss.config.load import ConfigProblems, parse
 
 BASE = Path("/etc/nss")
 
@@ -28,7 +29,7 @@ def problems(text: str) -> list[Problem]:
     return list(caught.value.problems)
 
 
-def test_all_problems_are_told_in_one_message() -> None:
+def test_all_problems_are_reported_in_one_message() -> None:
     text = """
     servise = 1
     [service]
@@ -138,7 +139,7 @@ def test_an_odd_key_is_quoted_in_its_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         ("service = 3", Problem("service", 3, "must be a table, [service]")),
         ("sources = []", Problem("sources", [], "must be a table, [sources]")),
@@ -172,8 +173,8 @@ def test_an_odd_key_is_quoted_in_its_path() -> None:
         ("spool.kind = 'disk'", Problem("spool.kind", "disk", 'must be "durable" or "memory"')),
     ],
 )
-def test_what_has_the_wrong_shape_is_told(text: str, told: Problem) -> None:
-    assert told in problems(text)
+def test_what_has_the_wrong_shape_is_reported(text: str, shown: Problem) -> None:
+    assert shown in problems(text)
 
 
 def test_a_source_format_string_must_be_readable_back() -> None:

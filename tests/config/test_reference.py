@@ -39,15 +39,15 @@ def toml_value(text: str) -> object:
 
 
 @pytest.mark.parametrize("entry", SETTINGS)
-def test_a_default_is_a_value_that_its_setting_takes(entry: Declared) -> None:
+def test_a_default_is_a_value_that_its_setting_accepts(entry: Declared) -> None:
     if entry.default is MISSING or entry.default is None:
         assert entry.example.text or entry.example.absent
     else:
         assert entry.kind.read(toml_value(entry.shown_default)) == entry.default
 
 
-@pytest.mark.parametrize("entry", [one for one in SETTINGS if one.values[0].example.text])  # type: ignore[union-attr]
-def test_an_example_is_a_value_that_its_setting_takes(entry: Declared) -> None:
+@pytest.mark.parametrize("entry", [entry for entry in SETTINGS if entry.values[0].example.text])  # type: ignore[union-attr]
+def test_an_example_is_a_value_that_its_setting_accepts(entry: Declared) -> None:
     entry.kind.read(toml_value(entry.example.text))
 
 

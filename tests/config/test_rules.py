@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nss.config.load import ConfigProblems, Problem, parse
+from formats.errors import Problem
+from nss.config.load import ConfigProblems, parse
 
 BASE = Path("/etc/nss")
 
@@ -114,20 +115,20 @@ def given(keys: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "http"])
-@pytest.mark.parametrize(("keys", "told"), LISTENER_TLS)
+@pytest.mark.parametrize(("keys", "shown"), LISTENER_TLS)
 def test_tls_keys_of_a_listener_need_each_other(
-    kind: str, keys: str, told: list[tuple[str, str]]
+    kind: str, keys: str, shown: list[tuple[str, str]]
 ) -> None:
     text = source(f"kind = '{kind}'\nlisten = '127.0.0.1:1'\n{given(keys)}")
     assert problems(text) == [
-        Problem(f"sources.in.{key}", "x", f"needs {needs} as well") for key, needs in told
+        Problem(f"sources.in.{key}", "x", f"needs {needs} as well") for key, needs in shown
     ]
 
 
-@pytest.mark.parametrize(("keys", "told"), COLLECTOR_TLS)
-def test_tls_keys_of_a_sink_need_each_other(keys: str, told: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize(("keys", "shown"), COLLECTOR_TLS)
+def test_tls_keys_of_a_sink_need_each_other(keys: str, shown: list[tuple[str, str]]) -> None:
     text = sink(f"kind = 'syslog_tcp'\ndestinations = ['c']\ntls = true\n{given(keys)}")
-    wrong = [Problem(f"{SINK}.{key}", "x", f"needs {needs} as well") for key, needs in told]
+    wrong = [Problem(f"{SINK}.{key}", "x", f"needs {needs} as well") for key, needs in shown]
     if wrong:
         assert problems(text) == wrong
     else:
@@ -143,7 +144,7 @@ def test_tls_keys_of_a_sink_need_tls(off: str) -> None:
     ]
 
 
-def test_a_wrong_tls_is_told_without_what_would_follow() -> None:
+def test_a_wrong_tls_is_reported_without_what_would_follow() -> None:
     text = sink("kind = 'syslog_tcp'\ndestinations = ['c']\ntls = 'yes'\ntls_ca = 'x'")
     assert problems(text) == [Problem(f"{SINK}.tls", "yes", "must be true or false")]
 

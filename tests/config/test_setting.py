@@ -70,8 +70,8 @@ def test_every_path_address_and_format_has_a_role(entry: Declared) -> None:
 def test_kinds_follow_from_types_and_descriptions_stand_below() -> None:
     entries = {entry.key: entry for entry in declared(MadeUp)}
     assert list(entries) == ["level", "is_on", "secret_file", "number", "digits"]
-    assert entries["level"].kind.takes == '"low" or "high"'
-    assert entries["is_on"].kind.takes == "true or false"
+    assert entries["level"].kind.expected == '"low" or "high"'
+    assert entries["is_on"].kind.expected == "true or false"
     assert entries["secret_file"].kind.read("a") == Path("a")
     assert entries["secret_file"].description == "The file with a secret."
     assert (entries["digits"].field, entries["digits"].default) == ("number", None)

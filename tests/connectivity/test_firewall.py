@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from nss.config import load as configuration
+from nss.config.model import Config
 from nss.connectivity import Finding
 from nss.connectivity.firewall import try_routes
 from nss.connectivity.plan import ports_of, routes_of
@@ -30,7 +31,7 @@ format = "QRADAR"
 """
 
 
-def configured(folder: Path, *, sink: str, mcas: str = "") -> configuration.Config:
+def configured(folder: Path, *, sink: str, mcas: str = "") -> Config:
     return configuration.parse(f"{mcas}{BASE}{sink}", folder)
 
 
@@ -64,10 +65,10 @@ def stored(folder: Path, lab: CloudLab) -> CredentialsStore:
 
 
 async def tried(
-    config: configuration.Config, store: CredentialsStore, *, ahead_secs: float = 0
+    config: Config, store: CredentialsStore, *, ahead_secs: float = 0
 ) -> dict[str, Finding]:
     found = await try_routes(routes_of(config, store), 5, now=lambda: time.time() + ahead_secs)
-    return {one.component: one for one in found}
+    return {finding.component: finding for finding in found}
 
 
 def steps(finding: Finding) -> list[tuple[str, bool]]:
@@ -81,7 +82,7 @@ async def test_sign_in_and_api_are_reached_and_their_clock_is_read(
     config = configured(tmp_path, sink=to_file(), mcas=mcas)
     found = await tried(config, stored(tmp_path, lab))
     well = [("dns", True), ("tcp", True), ("tls", True), ("clock", True)]
-    assert {name: steps(one) for name, one in found.items()} == {
+    assert {name: steps(finding) for name, finding in found.items()} == {
         "MCAS sign-in": well,
         "MCAS API": well,
         "MCAS upload": [("setup", True)],
@@ -152,7 +153,9 @@ async def test_a_proxy_that_refuses_is_told_and_its_password_is_not(
     assert PASSWORD not in repr(found)
     assert asked[0].startswith(b"CONNECT localhost:")
     assert b"Proxy-Authorization: Basic " in asked[0]
-    outward = [(one.host, one.port) for one in ports_of(config, routes) if one.direction == "out"]
+    outward = [
+        (port.host, port.port) for port in ports_of(config, routes) if port.direction == "out"
+    ]
     assert ("127.0.0.1", port) in outward
 
 

@@ -49,7 +49,7 @@ def test_tables_of_the_kernel_are_read(tmp_path: Path) -> None:
 def test_own_sockets_are_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = [one for one in sockets_of(os.getpid()) if one.local_port == port]
-    assert [(one.proto, one.local_host, one.state) for one in found] == [
+        found = [sock for sock in sockets_of(os.getpid()) if sock.local_port == port]
+    assert [(sock.proto, sock.local_host, sock.state) for sock in found] == [
         ("tcp", "127.0.0.1", "listening")
     ]

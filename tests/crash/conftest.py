@@ -147,7 +147,7 @@ class Ground:
         """Start the service once more, see that records make the way, and stop it in order."""
         running = await self.spawn()
         for _ in (self.stream, self.push):
-            await running.told("listening")
+            await running.reported("listening")
         await self.stop_sending()
         await self.stream.close()  # a connection to a dead process takes records all the same
         await self._see_fresh_records_arrive()

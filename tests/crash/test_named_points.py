@@ -55,11 +55,11 @@ async def test_kills_while_the_service_recovers_from_a_kill_lose_nothing(ground:
 async def test_a_kill_during_an_orderly_stop_loses_nothing(ground: Ground, moment: str) -> None:
     ground.start_sending()
     running = await ground.spawn()
-    await running.told("service_started")
+    await running.reported("service_started")
     await asyncio.sleep(0.3)
 
     running.send_signal(signal.SIGTERM)
-    await running.told(moment)
+    await running.reported(moment)
     await running.kill()
     await ground.judge()
 

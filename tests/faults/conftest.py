@@ -49,7 +49,7 @@ class Scene:
         """Write the configuration, start the service and wait until it runs."""
         self.write(*sections, drain_secs=drain_secs, **spool)
         running = await self.run()
-        await running.told("service_started")
+        await running.reported("service_started")
         return running
 
     async def status(self) -> Status:

@@ -119,7 +119,7 @@ async def test_a_tcp_peer_that_never_reads_is_told_of_and_left_for_the_next(
         (scene.folder / "web.log").write_bytes(data)
         settings = (f"destinations = [{ports}]", "stall_secs = 0.4")
         running = await scene.start(web(), sink("syslog_tcp", *settings))
-        failed = await running.told("sink_failed")
+        failed = await running.reported("sink_failed")
         expected = rendered(data, "QRADAR")
         await arrived(tcp, len(expected))
         await scene.until(settled)

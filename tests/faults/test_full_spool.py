@@ -72,7 +72,7 @@ async def test_a_full_spool_drops_the_oldest_if_told_to_and_every_record_is_coun
     running = await scene.start(web(), out, max_bytes=LIMIT_BYTES, when_full="drop_oldest")
 
     down = await scene.until(lambda status: status.feeds[0].accepted == RECORDS)
-    told = await running.told("records_dropped")
+    told = await running.reported("records_dropped")
     await collector.open(port)
     up = await scene.until(settled)
     assert await scene.stop(running) == 0

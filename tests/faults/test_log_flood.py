@@ -35,7 +35,7 @@ async def test_a_dead_collector_and_thousands_of_bad_records_give_few_lines_that
     )
 
     await scene.until(lambda status: status.feeds[0].delivered == 100)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
     assert await scene.stop(running) == 75
 
     assert told_of(running, "record_rejected", "out") == BROKEN

@@ -73,7 +73,7 @@ async def test_a_stop_with_a_dead_collector_ends_in_time_and_the_next_start_deli
     (scene.folder / "web.log").write_bytes(data)
     dead = sink("syslog_tcp", f'destinations = ["127.0.0.1:{port}"]')
     running = await scene.start(web(), dead, drain_secs=0.3)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
     began = time.monotonic()
     assert await scene.stop(running) == 75
     assert time.monotonic() - began < 3
@@ -92,9 +92,9 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_delivers(scene
     (scene.folder / "web.log").write_bytes(data)
     dead = sink("syslog_tcp", f'destinations = ["127.0.0.1:{port}"]')
     running = await scene.start(web(), dead, drain_secs=3600)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
     running.send_signal(signal.SIGTERM)
-    await running.told("service_stopping")
+    await running.reported("service_stopping")
 
     running.send_signal(signal.SIGTERM)
     began = time.monotonic()

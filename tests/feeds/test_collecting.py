@@ -198,7 +198,7 @@ async def test_filtered_and_rejected_ones_count_with_their_batch(bench: Bench) -
     kept = await bench.spool.rejects()
     assert before == (4, Account(), [])
     assert bench.account == Account(delivered=2, filtered=1, rejected=1)
-    assert [(one.reject.reason, one.reject.data) for one in kept] == [
+    assert [(kept_reject.reject.reason, kept_reject.reject.data) for kept_reject in kept] == [
         ("not wanted", b'{"login":"bad","url":"u"}')
     ]
 

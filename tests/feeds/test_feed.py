@@ -93,7 +93,7 @@ class Bench:
 
     async def rejects(self) -> list[tuple[bytes, str]]:
         """Return the records that were rejected, and why."""
-        return [(one.reject.data, one.reject.reason) for one in await self.spool.rejects()]
+        return [(kept.reject.data, kept.reject.reason) for kept in await self.spool.rejects()]
 
     async def run(self) -> Account:
         """Run the feed until everything in the spool is done with."""
@@ -132,7 +132,7 @@ def record(user: str, url: str = "example.com/") -> bytes:
 
 
 def batch(*records: bytes, source: str = "web") -> Batch:
-    return Batch(source, b"".join(one + b"\n" for one in records), len(records))
+    return Batch(source, b"".join(record + b"\n" for record in records), len(records))
 
 
 async def test_batches_are_rendered_and_sent_in_order() -> None:
@@ -295,8 +295,8 @@ async def test_a_sender_may_change_the_form_of_its_records() -> None:
     bench = await Bench.of(
         ScriptedSink(), {"web": Origin(None, FeedSettings(language.parse("%s{login}")))}
     )
-    for one in (record("bob"), line, b"neither", record("cid")):
-        await bench.spool.append(batch(one))
+    for data in (record("bob"), line, b"neither", record("cid")):
+        await bench.spool.append(batch(data))
 
     counts = await bench.run()
 
@@ -430,8 +430,8 @@ async def test_each_connection_of_a_source_is_read_in_its_own_form() -> None:
         }
     )
     plain = orjson.dumps({"time": "2023-10-06 09:05:08", "login": "ann", "eurl": "a.example/"})
-    for connection, one in (("1", plain), ("2", preset), ("1", plain), ("2", preset)):
-        await bench.spool.append(Batch("web", one + b"\n", 1, connection=connection))
+    for connection, data in (("1", plain), ("2", preset), ("1", plain), ("2", preset)):
+        await bench.spool.append(Batch("web", data + b"\n", 1, connection=connection))
 
     await bench.run()
 

@@ -12,11 +12,15 @@ from tests.admin.conftest import Clock
 async def seen(tap: Tap) -> list[Seen]:
     """Return all that waits, and end the tap."""
     tap.close()
-    return [one async for one in tap]
+    return [sample async for sample in tap]
 
 
 def show(tap: Tap, *records: bytes, feed: str = "mcas") -> None:
-    tap.show(feed, b"".join(one + b"\n" for one in records), [b"<" + one + b">" for one in records])
+    tap.show(
+        feed,
+        b"".join(record + b"\n" for record in records),
+        [b"<" + record + b">" for record in records],
+    )
 
 
 async def test_lines_are_shown_as_they_are_sent() -> None:
@@ -34,7 +38,7 @@ async def test_records_are_shown_as_they_came() -> None:
 async def test_a_last_record_without_a_line_feed_is_shown_too() -> None:
     tap = Tap(kind="records")
     tap.show("mcas", b"one\ntwo", [])
-    assert [one.data for one in await seen(tap)] == [b"one", b"two"]
+    assert [sample.data for sample in await seen(tap)] == [b"one", b"two"]
 
 
 async def test_a_tap_at_one_feed_does_not_show_others() -> None:
@@ -60,7 +64,7 @@ async def test_a_text_chooses_those_that_contain_it(
 ) -> None:
     tap = Tap(kind=kind, text=text)
     show(tap, b"abc", b"xyz", b"b", "é".encode(), b"\xff\x00", b"zb")
-    assert [one.data for one in await seen(tap)] == shown
+    assert [sample.data for sample in await seen(tap)] == shown
     assert tap.left_out == 0
 
 
@@ -73,7 +77,7 @@ async def test_at_most_so_many_a_second_are_shown_and_the_rest_is_counted(kind: 
     clock.secs += 0.5
     show(tap, *([b"z"] * 100))
 
-    left = [(one.data.strip(b"<>"), one.left_out) for one in await seen(tap)]
+    left = [(sample.data.strip(b"<>"), sample.left_out) for sample in await seen(tap)]
 
     assert left == [(b"x", 0)] * 10 + [(b"z", 190)] * 5
     assert tap.left_out == 285

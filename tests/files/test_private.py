@@ -1,4 +1,4 @@
-"""Files for one user alone, whole or not there at all."""
+"""Files for one user alone, written atomically."""
 
 import os
 import stat

@@ -60,8 +60,8 @@ def assert_separates(
 ) -> None:
     """Check that a key passes what fits of one field, and its twin all the others."""
     offered = [*fitting, *others]
-    assert [each for each in offered if passes({name: value}, **{field: each})] == fitting
-    assert [each for each in offered if passes({f"not_{name}": value}, **{field: each})] == others
+    assert [item for item in offered if passes({name: value}, **{field: item})] == fitting
+    assert [item for item in offered if passes({f"not_{name}": value}, **{field: item})] == others
 
 
 def problems_of(table: dict[str, object]) -> tuple[Problem, ...]:
@@ -77,7 +77,7 @@ def test_an_empty_table_passes_every_record() -> None:
     assert compiled(everything)(record())
 
 
-def test_a_filter_names_the_fields_it_looks_at() -> None:
+def test_a_filter_names_the_fields_it_reads() -> None:
     kept = parse({"users": "ana@example.com", "not_public_ips": "192.0.2.1", "file_types": "ZIP"})
     assert kept.fields == {"login", "cintip", "cpubip", "filetype", "upload_filetype"}
     assert not kept.passes_all
@@ -89,7 +89,7 @@ def test_equal_tables_give_equal_filters() -> None:
     assert parse(table) != parse(table | {"request_size": "2KB-"})
 
 
-def test_every_key_looks_at_fields_of_the_catalogue_in_their_conversion() -> None:
+def test_every_key_reads_fields_of_the_catalogue_in_their_conversion() -> None:
     text = files("formats").joinpath("catalogue.csv").read_text(encoding="utf-8")
     conversions = {row["name"]: row["conversion"] for row in csv.DictReader(text.splitlines())}
     of_catalogue = {field: conversions.get(field) for field in FIELDS}
@@ -235,7 +235,7 @@ def test_thousands_of_values_compile_and_pass() -> None:
     assert not predicate(record(**fitting | {"cip": "10.19.135.128"}))
 
 
-def test_answers_are_remembered_for_so_many_short_values_only() -> None:
+def test_answers_are_remembered_for_a_bounded_number_of_short_values() -> None:
     kept = parse({"client_ips": "10.0.0.0/8"})
     predicate = compile_predicate(kept.predicate, lambda _: "r", {})
     memo = next(v for name, v in predicate.__globals__.items() if name.startswith("_f"))
@@ -247,7 +247,7 @@ def test_answers_are_remembered_for_so_many_short_values_only() -> None:
     assert len(memo) == 11
 
 
-def test_all_problems_of_a_table_are_told_at_once() -> None:
+def test_all_problems_of_a_table_are_reported_at_once() -> None:
     text = "must be text, or a list of texts"
     code, size, score = (f"must be {KINDS[kind]}" for kind in ("code", "size", "score"))
     order = "ends before it begins; write the smaller value first"

@@ -1,6 +1,6 @@
 """Golden files: each preset over the same records, compared whole, byte for byte.
 
-After a wanted change: `PYTHONPATH=. python tests/formats/test_golden.py` writes them anew. Read the
+After a wanted change: `PYTHONPATH=. python tests/formats/test_golden.py` rewrites them. Read the
 difference line by line against the feed format's documentation before it is committed.
 """
 
@@ -41,7 +41,7 @@ def test_every_record_is_one_line_without_control_characters(name: str) -> None:
 
 
 def main() -> None:
-    """Write every golden file anew."""
+    """Rewrite every golden file."""
     for name in presets.names():
         (GOLDEN / f"{name}.txt").write_bytes(rendered(name))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats.leef import LeefError, LeefEvent, parse
-from formats.rendering.fit import MARK, shorten
+from formats.rendering.renderer import MARK, shorten
 
 HEADER = "Oct 06 09:05:08 zscaler-nss: LEEF:1.0|Zscaler|NSS|4.1|"
 
@@ -40,7 +40,7 @@ def test_leef_2_names_its_delimiter(line: str) -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["", "|", "x09|", "\t|"])
-def test_the_delimiter_of_leef_2_is_tab_unless_told_otherwise(delimiter: str) -> None:
+def test_the_delimiter_of_leef_2_is_tab_unless_the_header_names_another(delimiter: str) -> None:
     assert parse(f"LEEF:2.0|V|P|1|ID|{delimiter}a=1|2\tb=3").attributes == {"a": "1|2", "b": "3"}
 
 

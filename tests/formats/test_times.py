@@ -13,7 +13,8 @@ from formats.errors import ZoneError
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
-from formats.times import BadTime, TimeTable, parse_text, parts_of, resolve, zone, zone_text
+from formats.times import BadTime, parse_text, parts_of, resolve, zone, zone_text
+from formats.values import Remembered
 
 OCTOBER = datetime(2023, 10, 6, 9, 5, 8, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -289,7 +290,7 @@ def test_a_distinct_second_is_worked_out_once() -> None:
         asked.append(key)
         return (f"text of {key}",)
 
-    table = TimeTable(work_out)
+    table = Remembered(work_out)
     assert [table[key] for key in (1, 2, 1, 1, 2)] == [
         ("text of 1",), ("text of 2",), ("text of 1",), ("text of 1",), ("text of 2",),
     ]  # fmt: skip
@@ -304,11 +305,8 @@ def test_a_renderer_works_each_second_of_a_batch_out_once() -> None:
     assert list(pipeline.renderer.times) == times
 
 
-def test_a_table_that_is_full_starts_anew() -> None:
-    class Small(TimeTable):
-        MAX_ENTRIES = 3
-
-    table = Small(lambda key: (str(key),))
+def test_a_table_that_is_full_is_emptied() -> None:
+    table: Remembered[int, tuple[str, ...]] = Remembered(lambda key: (str(key),), max_entries=3)
     assert [table[n] for n in range(10)] == [(str(n),) for n in range(10)]
     assert len(table) <= 3
 

@@ -37,7 +37,7 @@ def test_only_what_breaks_a_line_is_cleaned(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
-def test_a_cleaner_takes_further_characters_literally() -> None:
+def test_a_cleaner_reads_further_characters_literally() -> None:
     assert cleaner("|]^-\\[")("a|b]c^d-e\\f[g\nh") == "a%7Cb%5Dc%5Ed%2De%5Cf%5Bg%0Ah"
 
 

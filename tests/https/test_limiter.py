@@ -17,7 +17,7 @@ class Clock:
 
 
 async def turns(limiter: Limiter, clock: Clock, number: int) -> list[float]:
-    """Return when each of so many turns was had, in seconds after the first."""
+    """Return when each of the turns was had, in seconds after the first."""
     began_at, found = clock.at, []
     for _ in range(number):
         await limiter.turn()

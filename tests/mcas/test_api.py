@@ -62,9 +62,13 @@ async def test_data_sources_are_read_in_both_forms(api: McasApi, lab: CloudLab) 
         b'{"displayName":"NSS","lastDataReceived":"2026-01-02T03:04:05Z","logFilesFailsCount":2}'
     )
     lab.faults.add(Fault("mcas", "streams", "status", 200, body=single))
-    (one,) = await api.streams()
+    (stream,) = await api.streams()
     (other,) = await api.streams()
-    assert (one.name, one.last_received, one.failed_files) == ("NSS", "2026-01-02T03:04:05Z", 2)
+    assert (stream.name, stream.last_received, stream.failed_files) == (
+        "NSS",
+        "2026-01-02T03:04:05Z",
+        2,
+    )
     assert other.name == "NSS"
 
 
@@ -80,7 +84,7 @@ async def test_data_sources_of_another_shape_are_none_or_an_error(
     assert found == []
 
 
-async def test_a_401_is_tried_once_more_and_then_told(
+async def test_a_401_is_tried_once_more_and_then_reported(
     api: McasApi, lab: CloudLab, token: Token
 ) -> None:
     lab.faults.add(Fault("mcas", "streams", "status", 401, body=b"{}", times=2))
@@ -171,7 +175,7 @@ def test_what_the_storage_answers_has_its_meaning(status: int, kind: type[McasEr
     assert "storage.example" in error.sentence
 
 
-def test_what_comes_from_outside_is_told_short_and_printable() -> None:
+def test_what_comes_from_outside_is_shown_short_and_printable() -> None:
     body = b'{"code":"\\u001b[31m' + b"x" * 1000 + b'"}'
     error = api_errors.refusal(400, httpx.Headers(), body, PLACE)
     assert error.sentence.isprintable()

@@ -59,7 +59,7 @@ def put(path: Path, data: bytes, mode: int = 0o600) -> None:
     path.chmod(mode)
 
 
-def told(error: pytest.ExceptionInfo[CredentialsError]) -> tuple[str, str | None]:
+def description(error: pytest.ExceptionInfo[CredentialsError]) -> tuple[str, str | None]:
     """Return the sentence and the tip; what is secret is in neither."""
     text = str(error.value)
     assert SECRET_TEXT not in text
@@ -143,7 +143,7 @@ def test_nothing_is_stored_or_cleared_in_vain_beside_what_systemd_gives(tmp_path
     for change in (lambda: store.save(CREDENTIALS), store.clear, store.check_writable):
         with pytest.raises(CredentialsError) as error:
             change()
-        assert told(error) == (
+        assert description(error) == (
             f"credentials: systemd gives them, what is stored is not used ({given / 'mcas.json'})",
             "change what LoadCredential= of the unit names, or take that line away",
         )
@@ -159,14 +159,14 @@ def test_a_file_that_others_may_read_is_refused(store: CredentialsStore, mode: i
     store.save(CREDENTIALS).chmod(mode)
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: others may read the file ({store.path})",
         f"chmod 600 {store.path}, and renew the secret in it: others may have read it",
     )
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("data", "reason"),
     [
         (b"", "is damaged"),
         (b"{", "is damaged"),
@@ -180,17 +180,17 @@ def test_a_file_that_others_may_read_is_refused(store: CredentialsStore, mode: i
         (orjson.dumps({"method": "secret"}), "has no api_url"),
     ],
 )
-def test_a_damaged_file_is_told_and_not_quoted(
-    store: CredentialsStore, data: bytes, why: str
+def test_a_damaged_file_is_reported_and_not_quoted(
+    store: CredentialsStore, data: bytes, reason: str
 ) -> None:
     put(store.path, data)
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error) == (f"credentials: the file {why} ({store.path})", CONFIGURE)
+    assert description(error) == (f"credentials: the file {reason} ({store.path})", CONFIGURE)
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "reason"),
     [
         ({"client_secret": None}, "the Client Secret is empty"),
         ({"client_secret": CLIENT}, "the Client Secret is the same as the Client ID"),
@@ -219,12 +219,12 @@ def test_a_damaged_file_is_told_and_not_quoted(
     ],
 )
 def test_a_file_with_an_answer_that_can_not_be_right_is_refused(
-    store: CredentialsStore, change: dict[str, object], why: str
+    store: CredentialsStore, change: dict[str, object], reason: str
 ) -> None:
     put(store.path, orjson.dumps(WRITTEN | change))
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error)[0] == f"credentials: {why} ({store.path})"
+    assert description(error)[0] == f"credentials: {reason} ({store.path})"
 
 
 def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore) -> None:
@@ -232,12 +232,18 @@ def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore)
     with pytest.raises(CredentialsError) as error:
         store.load()
     tip = "run: sudo nss configure-mcas2"
-    assert told(error) == (f"credentials: the file is not a regular file ({store.path})", tip)
+    assert description(error) == (
+        f"credentials: the file is not a regular file ({store.path})",
+        tip,
+    )
     store.path.unlink()
     put(store.path, b" " * 70_000)
     with pytest.raises(CredentialsError) as error:
         store.load()
-    assert told(error) == (f"credentials: the file has more than 65536 bytes ({store.path})", tip)
+    assert description(error) == (
+        f"credentials: the file has more than 65536 bytes ({store.path})",
+        tip,
+    )
 
 
 def test_clearing_removes_the_credentials_and_nothing_else(
@@ -273,13 +279,13 @@ def test_a_legacy_token_may_be_elsewhere(tmp_path: Path) -> None:
         TOKEN_TEXT.encode() + b"\xff",
     ],
 )
-def test_what_is_no_legacy_token_is_told_and_not_quoted(
+def test_what_is_no_legacy_token_is_reported_and_not_quoted(
     store: CredentialsStore, data: bytes
 ) -> None:
     put(store.token_path, data)
     with pytest.raises(CredentialsError) as error:
         store.token()
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: this is no legacy token of MCAS ({store.token_path})",
         CONFIGURE,
     )
@@ -289,7 +295,7 @@ def test_a_legacy_token_that_everyone_may_read_is_refused(store: CredentialsStor
     put(store.token_path, TOKEN_TEXT.encode(), 0o644)
     with pytest.raises(CredentialsError) as error:
         store.token()
-    assert told(error)[0] == f"credentials: others may read the file ({store.token_path})"
+    assert description(error)[0] == f"credentials: others may read the file ({store.token_path})"
 
 
 def test_a_legacy_token_is_removed(store: CredentialsStore) -> None:
@@ -327,24 +333,24 @@ def test_root_and_the_owner_of_the_folder_may_store(tmp_path: Path) -> None:
         CredentialsStore(tmp_path, {}, user=user).check_writable()
 
 
-def test_another_user_is_told_who_may_store(tmp_path: Path) -> None:
+def test_another_user_learns_who_may_store(tmp_path: Path) -> None:
     owner = tmp_path.stat().st_uid
     store = CredentialsStore(tmp_path, {}, user=owner + 1)
     with pytest.raises(CredentialsError) as error:
         store.save(CREDENTIALS)
     name = pwd.getpwuid(owner).pw_name
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: this needs root or the user {name} ({tmp_path})",
         "run the command with sudo",
     )
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     store = CredentialsStore(folder, {})
     with pytest.raises(CredentialsError) as error:
         store.check_writable()
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: there is no folder to keep them in ({folder})",
         (
             "create it for the user that nss runs as, for example: sudo install -d -o nss -m 0750 "
@@ -353,17 +359,17 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_what_can_not_be_stored_or_removed_is_told(store: CredentialsStore) -> None:
+def test_what_can_not_be_stored_or_removed_is_reported(store: CredentialsStore) -> None:
     store.path.mkdir()
     with pytest.raises(CredentialsError) as error:
         store.save(CREDENTIALS)
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: can't be stored: is a directory ({store.path})",
         "run the command with sudo, and see that the disk has space",
     )
     with pytest.raises(CredentialsError) as error:
         store.clear()
-    assert told(error) == (
+    assert description(error) == (
         f"credentials: can't be removed: is a directory ({store.path})",
         "run the command with sudo",
     )

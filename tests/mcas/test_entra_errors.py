@@ -109,7 +109,7 @@ ROWS = [
         700027,
         "invalid_client",
         "certificate",
-        "the certificate is not one of the Client ID's application (AADSTS700027)",
+        "the certificate does not belong to the Client ID's application (AADSTS700027)",
         UPLOAD,
     ),
     (
@@ -217,14 +217,14 @@ def test_a_missing_part_is_named(part: str, field: str, what: str) -> None:
         ("invalid_grant", None, "Entra refuses the sign-in: invalid_grant (AADSTS7999999)"),
     ],
 )
-def test_a_code_that_is_not_known_is_told_with_its_error(
+def test_an_unknown_code_is_shown_with_its_error(
     error: str, field: str | None, sentence: str
 ) -> None:
     tip = "look the code up at https://login.microsoftonline.com/error?code=7999999"
     assert parts(entra_errors.refusal(answer(7999999, error))) == (field, sentence, tip)
 
 
-def test_an_error_without_a_code_is_told_by_its_name() -> None:
+def test_an_error_without_a_code_is_shown_by_its_name() -> None:
     refused = entra_errors.refusal({"error": "access_denied"})
     assert parts(refused) == (
         None,
@@ -242,7 +242,7 @@ def test_with_a_certificate_no_secret_is_blamed() -> None:
     )
 
 
-def test_a_machine_without_an_identity_is_told() -> None:
+def test_a_machine_without_an_identity_is_reported() -> None:
     found = {"error": "invalid_request", "error_description": "Identity not found"}
     refused = entra_errors.refusal(found, method="managed_identity")
     assert parts(refused) == (

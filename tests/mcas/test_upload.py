@@ -121,16 +121,16 @@ def lines(count: int, start: int = 0) -> list[bytes]:
 
 
 async def upload(sink: CloudDiscoverySink, sequence: int, batch: list[bytes]) -> list[str]:
-    """Collect and flush until it is delivered, without waiting; return what was told meanwhile."""
+    """Collect and flush until it is delivered, without waiting; return the reasons not to."""
     sink.begin(sequence, 0.5)
     await sink.send(batch)
-    told: list[str] = []
+    reasons: list[str] = []
     for _ in range(10):
         outcome = await sink.flush()
         if isinstance(outcome, Delivered):
-            return told
-        told.append(outcome.reason)
-    raise AssertionError(told)
+            return reasons
+        reasons.append(outcome.reason)
+    raise AssertionError(reasons)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -191,12 +191,12 @@ async def test_an_expired_upload_url_is_replaced(bench: Bench) -> None:
     sink.begin(1, 0.5)
     await sink.send(batch := lines(100))
     await sink.flush()
-    bench.lab.expire_sas()
-    told = await upload(sink, 2, more := lines(10, 100))
+    bench.lab.blobs.expire()
+    reasons = await upload(sink, 2, more := lines(10, 100))
     await sink.flush()
     await sink.close()
     await session.close()
-    assert told == []
+    assert reasons == []
     assert bench.finalized() == Counter(batch + more)
 
 
@@ -204,11 +204,11 @@ async def test_a_token_that_was_revoked_is_renewed_once(bench: Bench) -> None:
     session = bench.session()
     sink = await bench.sink(session)
     await upload(sink, 1, lines(10))
-    bench.lab.revoke_tokens()
-    told = await upload(sink, 2, lines(10, 10))
+    bench.lab.entra.tokens.revoke()
+    reasons = await upload(sink, 2, lines(10, 10))
     await sink.close()
     await session.close()
-    assert told == []
+    assert reasons == []
     assert bench.finalized() == Counter(lines(20))
 
 
@@ -216,7 +216,7 @@ async def test_new_credentials_are_taken_without_a_restart(bench: Bench) -> None
     session = bench.session()
     sink = await bench.sink(session)
     await upload(sink, 1, lines(10))
-    bench.lab.revoke_secret()
+    bench.lab.entra.revoke_secret()
     sink.begin(2, 0.5)
     await sink.send(lines(10, 10))
     outcome = await sink.flush()
@@ -256,11 +256,11 @@ async def test_a_legacy_token_still_uploads(bench: Bench) -> None:
     bench.token_api_url = bench.lab.api_url
     session = bench.session()
     sink = await bench.sink(session)
-    told = await upload(sink, 1, batch := lines(10))
+    reasons = await upload(sink, 1, batch := lines(10))
     advice = sink.advice
     await sink.close()
     await session.close()
-    assert told == []
+    assert reasons == []
     assert bench.finalized() == Counter(batch)
     assert advice is not None
 
@@ -276,8 +276,8 @@ async def test_gzip_is_what_the_service_reads(bench: Bench) -> None:
     assert found.gzip
     assert found.size_bytes < sum(map(len, batch)) / 5
     assert bench.finalized() == Counter(batch)
-    assert bench.lab.mcas.wait_parsed(500, 10)
-    assert bench.lab.mcas.records == 500
+    assert bench.lab.parser.wait_parsed(500, 10)
+    assert bench.lab.parser.records == 500
 
 
 async def test_a_large_file_goes_up_in_blocks(bench: Bench) -> None:
@@ -291,11 +291,11 @@ async def test_a_large_file_goes_up_in_blocks(bench: Bench) -> None:
         await api.put(where, file, len(data), single_put_bytes=1 << 20, block_bytes=1 << 20)
     await api.finalize(where, "NSS")
     await session.close()
-    assert [one.path.read_bytes() == data for one in bench.lab.mcas.uploads] == [True]
+    assert [upload.path.read_bytes() == data for upload in bench.lab.mcas.uploads] == [True]
     assert bench.lab.complaints == []
 
 
-async def test_an_unknown_data_source_is_told_and_not_dropped(bench: Bench) -> None:
+async def test_an_unknown_data_source_is_reported_and_not_dropped(bench: Bench) -> None:
     bench.lab.mcas.data_sources.clear()
     session = bench.session()
     sink = await bench.sink(session)
@@ -325,8 +325,8 @@ async def test_nothing_secret_is_in_what_it_writes(
         await sink.flush()
         await sink.close()
         await session.close()
-    told = "".join(tokens) + "".join(capfd.readouterr())
-    told += str([vars(record) for record in caplog.records])
-    told += (bench.folder / "audit.log").read_text()
+    shown = "".join(tokens) + "".join(capfd.readouterr())
+    shown += str([vars(record) for record in caplog.records])
+    shown += (bench.folder / "audit.log").read_text()
     for secret in (bench.lab.client_secret, "sig=", "eyJ", "Bearer "):
-        assert secret not in told
+        assert secret not in shown

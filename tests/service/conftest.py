@@ -54,22 +54,28 @@ class Running:
         )
         return cls(process)
 
-    async def told(self, event: str, **facts: object) -> Event:
+    async def reported(self, event: str, **facts: object) -> Event:
         """Return the next event of that kind and with those facts; later ones come after it."""
         async with asyncio.timeout(TOLD_SECS):
             while True:
                 while self._taken < len(self.events):
                     self._taken += 1
-                    one = self.events[self._taken - 1]
-                    if one["event"] == event and facts.items() <= one.items():
-                        return one
-                assert not self._reading.done(), f"{event} was never told:\n{self.raw_log.decode()}"
+                    found = self.events[self._taken - 1]
+                    if found["event"] == event and facts.items() <= found.items():
+                        return found
+                assert not self._reading.done(), (
+                    f"{event} was never reported:\n{self.raw_log.decode()}"
+                )
                 self._more.clear()
                 await self._more.wait()
 
     def totals(self) -> dict[str, Event]:
         """Return the last account of each feed."""
-        return {str(one["component"]): one for one in self.events if one["event"] == "feed_totals"}
+        return {
+            str(event["component"]): event
+            for event in self.events
+            if event["event"] == "feed_totals"
+        }
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -127,7 +133,7 @@ class Bench:
         """Write the configuration and start the service with it; it takes signals then."""
         self.write(*sections, drain_secs=drain_secs, log_level=log_level, state=state)
         self.started.append(await Running.start(self.config))
-        await self.started[-1].told("service_started")
+        await self.started[-1].reported("service_started")
         return self.started[-1]
 
     async def clear(self) -> None:
@@ -189,7 +195,7 @@ class Collector:
         return self._inbox.messages
 
     async def arrived(self, count: int) -> None:
-        """Wait until so many messages have come."""
+        """Wait until this many messages have come."""
         async with asyncio.timeout(TOLD_SECS):
             while len(self.messages) < count:
                 self._inbox.arrived.clear()

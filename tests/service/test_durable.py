@@ -26,9 +26,9 @@ async def test_what_a_dead_collector_left_is_delivered_by_the_next_start(
     data = RecordGenerator(1).batch(200)
     (bench.folder / "web.log").write_bytes(data)
     running = await bench.start(SPOOL, file_source("web"), udp_feed(dead_port), drain_secs=0.3)
-    await running.told("source_finished")
+    await running.reported("source_finished")
     running.send_signal(signal.SIGTERM)
-    stopped = await running.told("service_stopped")
+    stopped = await running.reported("service_stopped")
     assert (await running.ended(), stopped["level"], stopped["pending"]) == (75, "warning", 200)
 
     again = await bench.start(SPOOL, file_source("web"), udp_feed(collector.port))
@@ -61,16 +61,16 @@ async def test_a_feed_that_is_gone_at_the_start_is_reported_and_its_records_stay
 ) -> None:
     (bench.folder / "web.log").write_bytes(RecordGenerator(1).batch(20))
     running = await bench.start(SPOOL, file_source("web"), udp_feed(dead_port), drain_secs=0.1)
-    await running.told("source_finished")
+    await running.reported("source_finished")
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 75
 
     again = await bench.start(SPOOL, file_source("web", follow=True), file_feed("out"))
-    logged = [one for one in again.events if one["event"] == "records_left_behind"]
+    logged = [event for event in again.events if event["event"] == "records_left_behind"]
     again.send_signal(signal.SIGTERM)
     assert await again.ended() == 0
 
-    assert [(one["component"], one["pending"]) for one in logged] == [("mcas", 20)]
+    assert [(event["component"], event["pending"]) for event in logged] == [("mcas", 20)]
     assert row(bench.folder, "SELECT sum(records), count(passed_at) FROM batches") == (20, 1)
     assert row(bench.folder, "SELECT feed FROM cursors") == ("out",)
 

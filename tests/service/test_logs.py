@@ -42,17 +42,17 @@ def test_hostile_facts_stay_on_their_line_of_text() -> None:
     )
 
 
-@pytest.mark.parametrize("why", [HOSTILE, "plain", "größer"])
-def test_hostile_facts_stay_on_their_line_of_json(why: str) -> None:
+@pytest.mark.parametrize("reason", [HOSTILE, "plain", "größer"])
+def test_hostile_facts_stay_on_their_line_of_json(reason: str) -> None:
     stream = io.StringIO()
     logs.configure("json", "info", stream)
 
-    events.reload_refused("/etc/nss/nss.toml", why)
+    events.reload_refused("/etc/nss/nss.toml", reason)
 
     assert stream.getvalue().count("\n") == 1
     entry = orjson.loads(stream.getvalue())
     assert (entry["level"], entry["event"]) == ("warning", "reload_refused")
-    assert entry["why"] == (ascii(why) if why == HOSTILE else why)
+    assert entry["why"] == (ascii(reason) if reason == HOSTILE else reason)
 
 
 def test_a_level_keeps_what_is_below_it_out() -> None:

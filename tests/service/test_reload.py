@@ -38,7 +38,7 @@ class Writer:
 
 
 async def grown(path: Path, lines: int) -> None:
-    """Wait until a file has so many lines."""
+    """Wait until a file has this many lines."""
 
     def wait() -> None:
         deadline = time.monotonic() + 10
@@ -51,7 +51,7 @@ async def grown(path: Path, lines: int) -> None:
 
 async def reloaded(running: Running) -> Event:
     running.send_signal(signal.SIGHUP)
-    return await running.told("configuration_reloaded")
+    return await running.reported("configuration_reloaded")
 
 
 async def drained(running: Running) -> None:
@@ -90,7 +90,7 @@ def dns_lines(dns: Writer) -> list[bytes]:
     return rendered(dns.data, "QRADAR")[:10]
 
 
-async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_goes_on(
+async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_stays_in_force(
     bench: Bench,
 ) -> None:
     web = Writer(bench.folder / "web.log")
@@ -102,23 +102,23 @@ async def test_a_bad_configuration_is_refused_with_its_reason_and_the_old_one_go
         "[feeds.out.filter]": "needs a restart",
         "format = ": "not TOML",
     }
-    for text, why in bad.items():
+    for text, reason in bad.items():
         feed = file_feed("out").replace('format = "QRADAR"', text)
         bench.write(good[0], feed)
         running.send_signal(signal.SIGHUP)
-        refused = await running.told("reload_refused")
+        refused = await running.reported("reload_refused")
         assert (refused["level"], refused["path"]) == ("warning", str(bench.config))
-        assert why in str(refused["why"])
+        assert reason in str(refused["why"])
     bench.config.unlink()
     running.send_signal(signal.SIGHUP)
-    assert "no such file" in str((await running.told("reload_refused"))["why"])
+    assert "no such file" in str((await running.reported("reload_refused"))["why"])
 
     web.write(10)
     await grown(bench.folder / "out", 10)
     await drained(running)
 
     assert bench.lines("out") == rendered(web.data, "QRADAR")
-    assert [one["event"] for one in running.events].count("configuration_reloaded") == 0
+    assert [event["event"] for event in running.events].count("configuration_reloaded") == 0
 
 
 async def test_a_source_whose_port_is_taken_is_refused_and_the_others_go_on(bench: Bench) -> None:
@@ -130,7 +130,7 @@ async def test_a_source_whose_port_is_taken_is_refused_and_the_others_go_on(benc
         tcp = f'[sources.tcp]\nkind = "tcp"\nlisten = "127.0.0.1:{port}"\n'
         bench.write(*good, tcp)
         running.send_signal(signal.SIGHUP)
-        refused = await running.told("reload_refused")
+        refused = await running.reported("reload_refused")
 
     assert f"source tcp: can't listen at 127.0.0.1:{port}" in str(refused["why"])
     web.write(10)
@@ -168,7 +168,7 @@ async def test_an_unchanged_feed_neither_loses_nor_repeats_a_record_under_load(
     assert running.totals()["same"]["delivered"] == web.data.count(b"\n")
 
 
-async def test_a_changed_feed_goes_on_where_the_old_one_was(
+async def test_a_changed_feed_continues_where_the_old_one_was(
     bench: Bench, collector: Collector
 ) -> None:
     web = Writer(bench.folder / "web.log")
@@ -191,7 +191,7 @@ async def test_a_dead_collector_is_exchanged_for_one_that_lives(
     web.write(50)
     source = file_source("web", follow=True)
     running = await bench.start(source, udp_feed(dead_port))
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
 
     bench.write(source, udp_feed(collector.port))
     await reloaded(running)
@@ -228,12 +228,12 @@ async def test_what_a_feed_that_is_taken_away_can_not_deliver_is_reported(
     web.write(50)
     source, other = file_source("web", follow=True), file_feed("other")
     running = await bench.start(source, other, udp_feed(dead_port), drain_secs=0.2)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
 
     bench.write(source, other, drain_secs=0.2)
     running.send_signal(signal.SIGHUP)
-    left = await running.told("records_left_behind")
-    await running.told("configuration_reloaded", ended=["feed mcas"], started=[])
+    left = await running.reported("records_left_behind")
+    await running.reported("configuration_reloaded", ended=["feed mcas"], started=[])
     await drained(running)
 
     assert (left["component"], left["level"], left["pending"]) == ("mcas", "error", 50)
@@ -249,7 +249,7 @@ async def test_a_full_spool_does_not_hold_up_a_reload(
     slow = "poll_secs = 0.02"
     source = file_source("web", follow=True)
     running = await bench.start(spool, source, udp_feed(dead_port), drain_secs=0.5)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
 
     # The source is another one now, and the old one waits for room.
     bench.write(
@@ -269,7 +269,7 @@ async def test_a_stop_during_a_reload_is_not_held_up_by_it(bench: Bench, dead_po
     web.write(50)
     source, other = file_source("web", follow=True), file_feed("other")
     running = await bench.start(source, other, udp_feed(dead_port), drain_secs=1)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
     bench.write(source, other, drain_secs=3600)
     running.send_signal(signal.SIGHUP)
 
@@ -293,7 +293,7 @@ async def test_the_log_follows_the_configuration(bench: Bench) -> None:
     await grown(bench.folder / "added", 0)
     await drained(running)
 
-    assert [one["event"] for one in running.events if one["event"] != "file_opened"] == [
+    assert [event["event"] for event in running.events if event["event"] != "file_opened"] == [
         "service_started",
         "format_recognised",
     ]

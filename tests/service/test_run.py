@@ -1,4 +1,4 @@
-"""`nss run` from its start to its end: what goes in comes out, and its end tells how it went."""
+"""`nss run` from its start to its end: what goes in comes out, and its end shows how it went."""
 
 import asyncio
 import gzip
@@ -69,7 +69,7 @@ async def test_sigterm_delivers_what_is_pending_before_it_ends(
 
     running.send_signal(signal.SIGTERM)
 
-    assert (await running.told("service_stopping"))["reason"] == "SIGTERM"
+    assert (await running.reported("service_stopping"))["reason"] == "SIGTERM"
     assert len(collector.messages) < 300
     assert await running.ended() == 0
     await collector.arrived(300)
@@ -85,7 +85,7 @@ async def test_sigterm_with_a_dead_collector_ends_in_time_and_says_what_is_pendi
     running = await bench.start(
         file_source("web", follow=True), udp_feed(dead_port), drain_secs=0.3
     )
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
 
     running.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -100,9 +100,9 @@ async def test_sigterm_with_a_dead_collector_ends_in_time_and_says_what_is_pendi
 async def test_a_second_signal_ends_it_at_once(bench: Bench, dead_port: int) -> None:
     (bench.folder / "web.log").write_bytes(records(50))
     running = await bench.start(file_source("web"), udp_feed(dead_port), drain_secs=3600)
-    await running.told("sink_failed")
+    await running.reported("sink_failed")
     running.send_signal(signal.SIGINT)
-    await running.told("service_stopping", reason="SIGINT")
+    await running.reported("service_stopping", reason="SIGINT")
 
     running.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -136,7 +136,7 @@ async def test_records_over_tcp_keep_their_order_within_a_connection(bench: Benc
     running = await bench.start(
         '[sources.gateway]\nkind = "tcp"\nlisten = "127.0.0.1:0"\n', file_feed("lines")
     )
-    (listening,) = (one for one in running.events if one["event"] == "listening")  # by now
+    (listening,) = (event for event in running.events if event["event"] == "listening")  # by now
     host, _, port = str(listening["address"]).rpartition(":")
 
     async def send(data: bytes) -> None:
@@ -166,7 +166,7 @@ async def test_what_can_be_read_of_a_damaged_file_is_delivered_and_the_exit_code
 
     running = await bench.start(file_source("web"), file_feed("lines"))
 
-    failure = await running.told("part_ended")
+    failure = await running.reported("part_ended")
     assert (failure["component"], failure["level"]) == ("web", "error")
     assert await running.ended() == 74
     lines = bench.lines("lines")
@@ -209,7 +209,7 @@ async def test_nothing_of_a_record_is_in_the_log(bench: Bench, collector: Collec
     assert await running.ended() == 0
     accounts = [account(running, f"f{number}") for number in range(len(lines))]
     assert accounts == [[2, 2, 0, 0, 0], *([[2, 1, 0, 1, 0]] * (len(lines) - 1))]
-    logged = [one["event"] for one in running.events]
+    logged = [event["event"] for event in running.events]
     assert logged.count("line_shortened") == len(lines)
     assert logged.count("record_rejected") == len(lines) - 1
     assert private.encode() not in running.raw_log

@@ -79,8 +79,8 @@ def lines(data: bytes) -> Counter[bytes]:
 
 def uploaded(lab: CloudLab) -> Counter[bytes]:
     found: Counter[bytes] = Counter()
-    for one in lab.mcas.uploads:
-        found.update(one.path.read_bytes().splitlines())
+    for upload in lab.mcas.uploads:
+        found.update(upload.path.read_bytes().splitlines())
     return found
 
 
@@ -109,8 +109,8 @@ async def test_records_arrive_in_cloud_discovery_and_at_the_collector(
     totals = running.totals()["up"]
     assert [totals[name] for name in ("accepted", "delivered", "pending")] == [500, 500, 0]
     assert uploaded(lab) == lines(data)
-    assert lab.mcas.wait_parsed(500)
-    assert (lab.mcas.records, lab.complaints) == (500, [])
+    assert lab.parser.wait_parsed(500)
+    assert (lab.parser.records, lab.complaints) == (500, [])
     written = running.raw_log + told_to_others(bench.folder, lab.folder)
     for secret in (lab.client_secret, "sig=", "eyJ", "Bearer "):
         assert secret.encode() not in written
@@ -120,10 +120,10 @@ async def test_credentials_that_come_later_are_noticed(bench: Bench, lab: CloudL
     (bench.folder / "state").mkdir()
     (bench.folder / "web.log").write_bytes(data := records(50))
     running = await bench.start(sections(lab, secs=1), state="state")
-    await running.told("upload_stopped")
+    await running.reported("upload_stopped")
     store(bench, lab)
     await until(lambda: len(lab.mcas.uploads) == 1)
-    await running.told("upload_recovered")
+    await running.reported("upload_recovered")
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 0
     assert uploaded(lab) == lines(data)
@@ -137,15 +137,15 @@ async def test_a_reload_changes_the_data_source_and_loses_nothing(
     lab.mcas.data_sources.clear()
     lab.mcas.data_sources.add("Ours")
     running = await bench.start(sections(lab, secs=1), state="state")
-    await running.told("upload_stopped")
+    await running.reported("upload_stopped")
     text = sections(lab, secs=1).replace("[mcas]\n", '[mcas]\ndata_source = "Ours"\n')
     bench.write(text, state="state")
     running.send_signal(signal.SIGHUP)
-    await running.told("configuration_reloaded")
+    await running.reported("configuration_reloaded")
     await until(lambda: len(lab.mcas.uploads) == 1)
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 0
-    assert [one.data_source for one in lab.mcas.uploads] == ["Ours"]
+    assert [upload.data_source for upload in lab.mcas.uploads] == ["Ours"]
     assert uploaded(lab) == lines(data)
 
 

@@ -30,7 +30,7 @@ class Collector:
         self.start()
 
     def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the same port as before if there was any."""
         self._socket = socket.socket(self.family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
         self._socket.bind(self.address)
@@ -76,7 +76,7 @@ class TcpCollector:
         self.start()
 
     def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the same port as before if there was any."""
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         self._listener = socket.socket(family)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,7 +93,7 @@ class TcpCollector:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close all connections, reading no further; go on listening."""
+        """Close all connections, reading no further; keep listening."""
         self._accept()
         for connection in self.connections:
             self._part(connection)
@@ -177,7 +177,7 @@ class TlsCollector(TcpCollector):
         super().__init__(rcvbuf_bytes=rcvbuf_bytes)
 
     def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the same port as before if there was any."""
         super().start()
         self._listener.settimeout(None)
         self._thread = threading.Thread(target=self._shake_hands, args=(self._listener,))
@@ -210,7 +210,7 @@ class TlsCollector(TcpCollector):
                 self._shaken.notify_all()
 
     def _accept(self) -> None:
-        """Wait for handshakes: one that the client is done with may not be here yet."""
+        """Wait for handshakes: when the client is done, this side may not be."""
         with self._shaken:
             assert self._shaken.wait_for(lambda: self._pending == 0, timeout=5)
 

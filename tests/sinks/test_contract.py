@@ -32,7 +32,7 @@ class Rig:
     sink: Sink
     received: Callable[[], list[bytes]]
     break_down: Callable[[], None]
-    mend: Callable[[], None]
+    repair: Callable[[], None]
     cannot_carry: bytes = b"\n"
     """Bytes that a line must not have."""
 
@@ -200,7 +200,7 @@ async def test_bytes_arrive_as_they_are(rig: Rig) -> None:
 async def test_lines_wait_for_a_destination_that_is_away(rig: Rig) -> None:
     rig.break_down()
     away = await rig.send(LINES)
-    rig.mend()
+    rig.repair()
     assert isinstance(away, RetryAfter)
     assert (away.sent, 0 < away.delay_secs <= 0.25, len(away.reason) > 0) == (0, True, True)
     assert (await rig.send(LINES[away.sent :]), rig.received()) == (Delivered(), LINES)
@@ -209,7 +209,7 @@ async def test_lines_wait_for_a_destination_that_is_away(rig: Rig) -> None:
 async def test_delays_grow_while_a_destination_stays_away(rig: Rig) -> None:
     rig.break_down()
     delays = [(await rig.send(LINES)).delay_secs for _ in range(12)]
-    rig.mend()
+    rig.repair()
     assert delays[0] < delays[2] < delays[4] < delays[6]
     assert max(delays) <= 30
 
@@ -217,18 +217,18 @@ async def test_delays_grow_while_a_destination_stays_away(rig: Rig) -> None:
 async def test_a_destination_may_come_back_and_go_again(rig: Rig) -> None:
     rig.break_down()
     outcomes = [type(await rig.send(LINES))]
-    rig.mend()
+    rig.repair()
     outcomes.append(type(await rig.send(LINES)))
     rig.break_down()
     outcomes.append(type(await rig.send(LINES)))
-    rig.mend()
+    rig.repair()
     assert outcomes == [RetryAfter, Delivered, RetryAfter]
 
 
 async def test_a_destination_that_is_away_when_opened_is_no_error(unopened: Rig) -> None:
     unopened.break_down()
     await unopened.sink.open()
-    unopened.mend()
+    unopened.repair()
     assert (await unopened.send(LINES), unopened.received()) == (Delivered(), LINES)
 
 

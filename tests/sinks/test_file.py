@@ -80,7 +80,7 @@ async def test_a_file_that_was_moved_away_is_opened_anew(
     )
 
 
-async def test_a_file_that_was_truncated_goes_on_at_its_start(tmp_path: Path) -> None:
+async def test_a_truncated_file_continues_at_its_start(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path)
     await sink.send(LINES)

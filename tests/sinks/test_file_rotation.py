@@ -96,7 +96,9 @@ async def test_what_others_append_counts(tmp_path: Path) -> None:
     ("keep", "kept"),
     [(1, {"web.log.1": b"010"}), (2, {"web.log.1": b"010", "web.log.2": b"009"})],
 )
-async def test_only_so_many_are_kept(keep: int, kept: dict[str, bytes], tmp_path: Path) -> None:
+async def test_at_most_rotate_keep_files_are_kept(
+    keep: int, kept: dict[str, bytes], tmp_path: Path
+) -> None:
     sink = file_sink(tmp_path / "web.log", rotate_bytes=4, rotate_keep=keep)
     await sink.send(LINES)
     await sink.close()

@@ -58,7 +58,7 @@ def test_a_dead_collector_degrades_and_is_no_reason_for_a_restart() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="the destination takes no lines, 10 records waiting: Connection refused",
+                why="the destination accepts no lines, 10 records waiting: Connection refused",
                 since=NOW - 501,
             ),
         ),

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nss.config.load import FeedConfig, SourceConfig
+from nss.config.model import FeedConfig
+from nss.config.sources import SourceConfig
 from nss.status.readings import ServiceReading
 from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.status.watch import Watch

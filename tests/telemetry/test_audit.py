@@ -140,7 +140,7 @@ def test_no_line_is_lost_or_torn_when_many_write_and_set_aside(path: Path) -> No
 
 
 def unwritable(path: Path, caplog: pytest.LogCaptureFixture) -> list[object]:
-    """Return what the ordinary log tells of a line that can't be written."""
+    """Return what the ordinary log says of a line that can't be written."""
     with caplog.at_level(logging.WARNING, "nss"):
         new_log(path).write("test", "failed", "x")
     facts = [record.__dict__["facts"] for record in caplog.records]
@@ -152,8 +152,8 @@ def unwritable(path: Path, caplog: pytest.LogCaptureFixture) -> list[object]:
 def test_a_folder_that_is_not_there_is_told_and_never_raised(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    why = unwritable(tmp_path / "gone" / "audit.log", caplog)
-    assert why == ["no such file or directory"]
+    reasons = unwritable(tmp_path / "gone" / "audit.log", caplog)
+    assert reasons == ["no such file or directory"]
 
 
 def test_a_link_is_not_followed(path: Path, caplog: pytest.LogCaptureFixture) -> None:

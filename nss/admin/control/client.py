@@ -23,7 +23,7 @@ ANSWER_SECS = 5.0
 
 T = TypeVar("T")
 
-_LOG = "look at its log: journalctl -u nss-streamer"
+_LOG = "see its log: journalctl -u nss-streamer"
 _OTHER_VERSION = "are this nss and the running one of the same version? nss --version"
 _NO_LIMIT = httpx.Timeout(ANSWER_SECS, read=None)
 """For what takes as long as it takes: a reload drains feeds, a replay reads the spool."""
@@ -137,13 +137,13 @@ class ControlClient:
                     tip="ask as root or as the user it runs as: sudo nss ...",
                 )
             case ConnectionRefusedError():
-                why = "nobody listens"
+                reason = "nobody listens"
             case FileNotFoundError():
-                why = "no such socket"
+                reason = "no such socket"
             case _:
-                why = error_text(error)
+                reason = error_text(error)
         return ServiceUnavailable(
-            f"the service is not running: {why} ({self._path})",
+            f"the service is not running: {reason} ({self._path})",
             tip="sudo nss start, or name its configuration file with --config",
         )
 

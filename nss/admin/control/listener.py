@@ -48,8 +48,10 @@ class Listener:
             self._file = _identity(path)
         except OSError as error:
             self.socket.close()
-            why = error_text(error)
-            raise ConfigError(f"control socket: can't listen: {why} ({path})", tip=_TIP) from None
+            reason = error_text(error)
+            raise ConfigError(
+                f"control socket: can't listen: {reason} ({path})", tip=_TIP
+            ) from None
         except BaseException:
             self.socket.close()
             raise

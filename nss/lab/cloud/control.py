@@ -24,6 +24,7 @@ from nss.lab.cloud.entra import Entra
 from nss.lab.cloud.faults import Fault, Faults
 from nss.lab.cloud.mcas import Mcas
 from nss.lab.cloud.notes import Notes
+from nss.lab.cloud.parsing import Parser
 
 _Kind = TypeVar("_Kind")
 
@@ -36,7 +37,7 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     roles: list[str] | msgspec.UnsetType = msgspec.UNSET
     token_secs: int | msgspec.UnsetType = msgspec.UNSET
     skew_secs: float | msgspec.UnsetType = msgspec.UNSET
-    data_sources: list[str] | msgspec.UnsetType = msgspec.UNSET
+    data_sources: set[str] | msgspec.UnsetType = msgspec.UNSET
     silent_drop: bool | msgspec.UnsetType = msgspec.UNSET
     expire_sas: bool = False
     revoke_secret: bool = False
@@ -44,14 +45,15 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Control:
-    """Serves the page. Only JSON is taken, which no other site's page can send by a form."""
+    """Serves the page. Only JSON is accepted, which no other site's page can send by a form."""
 
     def __init__(
-        self, entra: Entra, mcas: Mcas, blobs: Blobs, faults: Faults, notes: Notes
+        self, entra: Entra, mcas: Mcas, blobs: Blobs, parser: Parser, faults: Faults, notes: Notes
     ) -> None:
         self._entra = entra
         self._mcas = mcas
         self._blobs = blobs
+        self._parser = parser
         self._faults = faults
         self._notes = notes
 
@@ -89,16 +91,13 @@ class Control:
                 self._entra.refuse(wanted.refuse)
             except KeyError:
                 raise HTTPException(400, "refuse: not a code that the lab knows") from None
-        if wanted.roles is not msgspec.UNSET:
-            self._entra.roles = wanted.roles
-        if wanted.token_secs is not msgspec.UNSET:
-            self._entra.token_secs = wanted.token_secs
-        if wanted.skew_secs is not msgspec.UNSET:
-            self._entra.skew_secs = wanted.skew_secs
-        if wanted.data_sources is not msgspec.UNSET:
-            self._mcas.data_sources = set(wanted.data_sources)
-        if wanted.silent_drop is not msgspec.UNSET:
-            self._mcas.silent_drop = wanted.silent_drop
+        for server, name in (
+            *((self._entra, name) for name in ("roles", "token_secs", "skew_secs")),
+            *((self._mcas, name) for name in ("data_sources", "silent_drop")),
+        ):
+            value = getattr(wanted, name)
+            if value is not msgspec.UNSET:
+                setattr(server, name, value)
         for is_wanted, act in (
             (wanted.expire_sas, self._blobs.expire),
             (wanted.revoke_secret, self._entra.revoke_secret),
@@ -109,14 +108,13 @@ class Control:
         return Response(status_code=204)
 
     def _seen(self) -> dict[str, int]:
-        mcas = self._mcas
         return {
             "requests": len(self._notes.requests),
             "complaints": len(self._notes.complaints),
-            "uploads": len(mcas.uploads),
-            "records": mcas.records,
-            "malformed": mcas.malformed,
-            "too_old": mcas.too_old,
+            "uploads": len(self._mcas.uploads),
+            "records": self._parser.records,
+            "malformed": self._parser.malformed,
+            "too_old": self._parser.too_old,
         }
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from nss.lab.cloud import aadsts, assertions
 from nss.lab.cloud.bodies import form
-from nss.lab.cloud.tokens import MCAS_APP_ID, SignedInBy, Tokens
+from nss.lab.cloud.tokens import MCAS_APP_ID, SignedInBy, Tokens, v1_facts
 
 DEFAULT_SUFFIX = "/.default"
 
@@ -147,14 +147,7 @@ class Entra:
         answer: dict[str, object] = {"token_type": "Bearer", "access_token": token}
         if is_v2:
             return answer | {"expires_in": secs, "ext_expires_in": secs}
-        now = int(self.now())
-        return answer | {
-            "expires_in": str(secs),
-            "ext_expires_in": str(secs),
-            "expires_on": str(now + secs),
-            "not_before": str(now),
-            "resource": scope,
-        }
+        return answer | v1_facts(secs, int(self.now()), scope)
 
     def _ordered_refusal(self, *, at_discovery: bool = False) -> int | None:
         if self._refused is None:

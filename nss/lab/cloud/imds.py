@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nss.lab.cloud.entra import Entra
-from nss.lab.cloud.tokens import MCAS_APP_ID
+from nss.lab.cloud.tokens import MCAS_APP_ID, v1_facts
 
 TOKEN_PATH = "/metadata/identity/oauth2/token"  # noqa: S105 - a path
 
@@ -49,21 +49,11 @@ class Identity:
                 f"AADSTS500011: The resource principal named {resource} was not found in the "
                 f"tenant named {self._entra.tenant_id}.",
             )
-        now = int(self._entra.now())
-        secs = self.token_secs
-        token = self._entra.tokens.issue(client_id, self._entra.roles, secs, "certificate")
-        return JSONResponse(
-            {
-                "access_token": token,
-                "client_id": client_id,
-                "expires_in": str(secs),
-                "expires_on": str(now + secs),
-                "ext_expires_in": str(secs),
-                "not_before": str(now),
-                "resource": resource,
-                "token_type": "Bearer",
-            }
-        )
+        entra, secs = self._entra, self.token_secs
+        token = entra.tokens.issue(client_id, entra.roles, secs, "certificate")
+        facts = v1_facts(secs, int(entra.now()), resource)
+        answer = {"access_token": token, "client_id": client_id, "token_type": "Bearer"}
+        return JSONResponse(answer | facts)
 
 
 def _refused(error: str, description: str) -> JSONResponse:

@@ -3,7 +3,7 @@
 import secrets
 import ssl
 import string
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +18,10 @@ from nss.lab.cloud.faults import Faults
 from nss.lab.cloud.gate import Gate
 from nss.lab.cloud.imds import Identity
 from nss.lab.cloud.mcas import Mcas
-from nss.lab.cloud.notes import Notes, Request
+from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
-from nss.lab.cloud.serving import HOST, Servers, Site, listener
+from nss.lab.cloud.serving import HOST, App, Servers, Site, listener
 from nss.lab.cloud.tokens import MCAS_APP_ID
-from nss.lab.discovery import Discovery
 
 _LEGACY_TOKEN_CHARS = 64
 
@@ -61,16 +60,25 @@ class CloudLab:
         self.entra_url = self.api_url = self.blob_url = self.control_url = ""
         self.managed_identity_url = ""
         """Of the metadata service: `AZURE_POD_IDENTITY_AUTHORITY_HOST`."""
-        self._notes = Notes()
+        self._notes = notes = Notes()
+        self.requests = notes.requests
+        """Every request so far, in the order of the answers, without queries."""
+        self.complaints = notes.complaints
+        """Each violation of a protocol, as one sentence."""
         self.entra = Entra()
+        self.tenant_id, self.client_id = self.entra.tenant_id, self.entra.client_id
+        self.secret_id = self.entra.secret_id
         self.identity = Identity(self.entra)
-        self.blobs = Blobs(folder / "uploads", self._notes, self.entra.now)
+        self.blobs = Blobs(folder / "uploads", notes, self.entra.now)
         self.blobs.sas_secs = sas_secs
+        self.parser = Parser(self.entra.now, keeps_files=keep_uploads)
+        self.discovery = self.parser.discovery
+        """What Cloud Discovery sees in the uploads parsed so far."""
         self.mcas = Mcas(
             self.entra.tokens,
             self.blobs,
-            Parser(self.entra.now, keeps_files=keep_uploads),
-            self._notes,
+            self.parser,
+            notes,
             self.entra.now,
             legacy_token=self.legacy_token,
             requests_per_minute=requests_per_minute,
@@ -80,24 +88,9 @@ class CloudLab:
         self._servers: Servers | None = None
 
     @property
-    def tenant_id(self) -> str:
-        """The tenant, a GUID."""
-        return self.entra.tenant_id
-
-    @property
-    def client_id(self) -> str:
-        """The application, a GUID."""
-        return self.entra.client_id
-
-    @property
     def client_secret(self) -> str:
         """The application's secret."""
         return self.entra.secret
-
-    @property
-    def secret_id(self) -> str:
-        """The GUID that is easily pasted instead of the secret."""
-        return self.entra.secret_id
 
     @property
     def authentication_url(self) -> str:
@@ -109,48 +102,24 @@ class CloudLab:
         """A file with a certificate that is registered for the application, and its key; PEM."""
         return self.issue_certificate("client.pem", is_registered=True)
 
-    @property
-    def discovery(self) -> Discovery:
-        """What Cloud Discovery sees in the uploads parsed so far."""
-        return self.mcas.parser.discovery
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request so far, in the order of the answers, without queries."""
-        return self._notes.requests
-
-    @property
-    def complaints(self) -> list[str]:
-        """Each violation of a protocol, as one sentence."""
-        return self._notes.complaints
-
     def __enter__(self) -> Self:
         (self.folder / "uploads").mkdir(parents=True, exist_ok=True)
         self._authority.cert_pem.write_to_path(str(self.ca_file))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._authority.issue_cert(self._name, self._address, "::1").configure_cert(tls)
-        clock, notes, faults = self.entra.now, self._notes, self.faults
-        entra = Site(
-            Gate("entra", self.entra.app(), notes, faults, clock=clock),
-            listener(self._address),
-            tls,
-        )
-        mcas_gate = Gate("mcas", self.mcas.app(), notes, faults, admit=self.mcas.admit, clock=clock)
-        mcas = Site(mcas_gate, listener(self._address), tls)
-        blob = Site(
-            Gate("blob", self.blobs.app(), notes, faults, clock=clock), listener(self._address), tls
-        )
-        imds = Site(
-            Gate("imds", self.identity.app(), notes, faults, clock=clock), listener(self._address)
-        )
-        page = Control(self.entra, self.mcas, self.blobs, faults, notes)
-        control = Site(page.app(), listener(self._address))
+        gate = partial(Gate, notes=self._notes, faults=self.faults, clock=self.entra.now)
+        entra = self._site(gate("entra", self.entra.app()), tls)
+        mcas = self._site(gate("mcas", self.mcas.app(), admit=self.mcas.admit), tls)
+        blob = self._site(gate("blob", self.blobs.app()), tls)
+        imds = self._site(gate("imds", self.identity.app()))
+        page = Control(self.entra, self.mcas, self.blobs, self.parser, self.faults, self._notes)
+        control = self._site(page.app())
         self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
         self.api_url = f"https://{self._name}:{mcas.port}"
         self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
         self.managed_identity_url = f"http://{self._address}:{imds.port}"
         self.control_url = f"http://{self._address}:{control.port}"
-        self.mcas.parser.start()
+        self.parser.start()
         self._servers = Servers([entra, mcas, blob, imds, control])
         self._servers.start()
         return self
@@ -158,19 +127,10 @@ class CloudLab:
     def __exit__(self, *_exc: object) -> None:
         if self._servers is not None:
             self._servers.stop()
-        self.mcas.parser.close()
+        self.parser.close()
 
-    def expire_sas(self) -> None:
-        """Expire all upload URLs issued so far."""
-        self.blobs.expire()
-
-    def revoke_secret(self) -> None:
-        """Revoke the application's secret and the tokens that it obtained."""
-        self.entra.revoke_secret()
-
-    def revoke_tokens(self) -> None:
-        """Revoke every token issued so far."""
-        self.entra.tokens.revoke()
+    def _site(self, app: App, tls: ssl.SSLContext | None = None) -> Site:
+        return Site(app, listener(self._address), tls)
 
     def issue_certificate(self, name: str, *, is_registered: bool) -> Path:
         """Write a new client certificate and its key to a file in `folder`, PEM."""

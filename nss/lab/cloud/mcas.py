@@ -74,7 +74,7 @@ class Mcas:
         self.results_delay_secs = results_delay_secs
         self.uploads: list[Upload] = []
         """Those that were finalized, in that order."""
-        self.parser = parser
+        self._parser = parser
         self._tokens = tokens
         self._blobs = blobs
         self._notes = notes
@@ -82,34 +82,6 @@ class Mcas:
         self._legacy_token = legacy_token
         self._created = _iso(clock())
         self._recent: deque[float] = deque()
-
-    @property
-    def records(self) -> int:
-        """How many records were found in the uploads so far."""
-        return self.parser.records
-
-    @property
-    def malformed(self) -> int:
-        """How many lines were found that are no records."""
-        return self.parser.malformed
-
-    @property
-    def too_old(self) -> int:
-        """How many records were found that are older than 90 days, which don't count."""
-        return self.parser.too_old
-
-    @property
-    def results(self) -> list[Parsed]:
-        """What was found in each upload, also as long as the service does not show it."""
-        return list(self.parser.results)
-
-    def wait_parsed(self, lines: int, timeout_secs: float = 10.0) -> bool:
-        """Wait until `lines` lines of uploads, good or not, were read; return whether they were."""
-        return self.parser.wait(lines, timeout_secs)
-
-    def wait_idle(self, timeout_secs: float = 10.0) -> bool:
-        """Wait until every upload so far is parsed; return whether it was."""
-        return self.parser.wait_idle(timeout_secs)
 
     def admit(self) -> Response | None:
         """Count a request; beyond the limit it is answered with 429."""
@@ -180,7 +152,7 @@ class Mcas:
             slot.name, slot.source_type, stream, slot.size_bytes, path, is_gzip, is_snapshot
         )
         self.uploads.append(upload)
-        self.parser.submit(upload)
+        self._parser.submit(upload)
 
     async def _streams(self, request: Request) -> Response:
         self._authorise(request, _MANAGE, _READ)
@@ -212,7 +184,7 @@ class Mcas:
     def _shown(self) -> list[Parsed]:
         """Return the results that the service shows by now."""
         shown_until = time.time() - self.results_delay_secs
-        return [result for result in self.results if result.at <= shown_until]
+        return [result for result in list(self._parser.results) if result.at <= shown_until]
 
     def _stream(self, name: str) -> dict[str, object]:
         results = [

@@ -17,7 +17,7 @@ _GZIP_RATIO = 10
 
 
 class Parser:
-    """Takes uploads with `submit` and adds up their lines, in the same order.
+    """Accepts uploads with `submit` and adds up their lines, in the same order.
 
     `clock` is the servers' time. Files are deleted after that unless they are kept.
     """
@@ -25,9 +25,12 @@ class Parser:
     def __init__(self, clock: Callable[[], float], *, keeps_files: bool = True) -> None:
         self.discovery = Discovery()
         self.results: list[Parsed] = []
+        """What was found in each upload, also as long as the service does not show it."""
         self.records = 0
         self.malformed = 0
+        """Lines that are no records."""
         self.too_old = 0
+        """Records older than 90 days, which don't count."""
         self._clock = clock
         self._keeps_files = keeps_files
         self._progress = threading.Condition()
@@ -38,7 +41,7 @@ class Parser:
         self._thread = threading.Thread(target=self._run, name="cloud-lab-parser", daemon=True)
 
     def start(self) -> None:
-        """Begin to take uploads."""
+        """Begin to parse."""
         self._thread.start()
 
     def close(self) -> None:
@@ -62,12 +65,12 @@ class Parser:
         """The number of lines read, good or not."""
         return self.records + self.malformed + self.too_old
 
-    def wait(self, lines: int, timeout_secs: float) -> bool:
-        """Wait until so many lines were read; return whether they were."""
+    def wait_parsed(self, lines: int, timeout_secs: float = 10.0) -> bool:
+        """Wait until this many lines were read, good or not; return whether they were."""
         with self._progress:
             return self._progress.wait_for(lambda: self.lines >= lines, timeout_secs)
 
-    def wait_idle(self, timeout_secs: float) -> bool:
+    def wait_idle(self, timeout_secs: float = 10.0) -> bool:
         """Wait until all uploads so far are parsed; return whether they were."""
         with self._progress:
             return self._progress.wait_for(
@@ -99,7 +102,7 @@ class Parser:
         return self._process.read(upload.path, upload.source_type, now)
 
     def _add(self, upload: Upload, found: reading.Reading) -> None:
-        reading.merge(self.discovery, found.discovery)
+        self.discovery.merge(found.discovery)
         self.records += found.records
         self.malformed += found.malformed
         self.too_old += found.too_old

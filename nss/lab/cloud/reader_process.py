@@ -4,6 +4,7 @@ Questions (the arguments of `reading.read`) come by standard input and answers g
 output, both pickled; it ends with its input. Of an `OSError` it answers `None`.
 """
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -49,7 +50,8 @@ class ReaderProcess:
 
     def close(self) -> None:
         """Close it, after `stop`."""
-        with self._process:
+        # A question that it died before may still be buffered, and closing the pipe would send it.
+        with contextlib.suppress(BrokenPipeError), self._process:
             self._process.kill()
 
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import lru_cache, partial
@@ -14,7 +14,7 @@ from typing import IO
 
 from formats import leef
 from formats.times import parse_text
-from nss.lab.discovery import MAX_NAMES, OTHER, Discovery, Traffic
+from nss.lab.discovery import Discovery
 
 # What the governance log calls them.
 UNSUPPORTED_FILE = "Unsupported file type"
@@ -24,12 +24,7 @@ TOO_OLD = "Transactions are more than 90 days old"
 NO_CLOUD_APPS = "No transactions to cataloged cloud apps"
 
 LEEF_TYPES = frozenset(
-    {
-        "ZSCALER_QRADAR",
-        "ZSCALER_QRADAR_SYSLOG",
-        "GENERIC_LEEF",
-        "GENERIC_LEEF_SYSLOG",
-    }
+    {"ZSCALER_QRADAR", "ZSCALER_QRADAR_SYSLOG", "GENERIC_LEEF", "GENERIC_LEEF_SYSLOG"}
 )
 
 NO_APPS = frozenset({"", "None", "NA", "General Browsing"})
@@ -75,25 +70,6 @@ def read(path: Path, source_type: str, now: float) -> Reading:
     else:
         found.failure = _failure(found)
     return found
-
-
-def merge(discovery: Discovery, found: Discovery) -> None:
-    """Add what was found in one file to all that was found, with the bounds of `Discovery`."""
-    for action, count in found.actions.items():
-        known = action in discovery.actions or len(discovery.actions) < MAX_NAMES
-        discovery.actions[action if known else OTHER] += count
-    _merge_traffic(discovery.apps, found.apps)
-    _merge_traffic(discovery.users, found.users)
-
-
-def _merge_traffic(into: dict[str, Traffic], found: Mapping[str, Traffic]) -> None:
-    for name, more in found.items():
-        known = name in into or len(into) < MAX_NAMES
-        traffic = into.setdefault(name if known else OTHER, Traffic())
-        traffic.transactions += more.transactions
-        traffic.upload_bytes += more.upload_bytes
-        traffic.download_bytes += more.download_bytes
-        traffic.partners |= more.partners
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ _BACKLOG = 512
 _KEEP_ALIVE_SECS = 75
 _START_SECS = 10.0
 _TURNS = 4
-"""So many turns of the loop later, the protocol above TLS knows that a connection is aborted."""
+"""After this many turns of the loop the protocol above TLS knows that a connection is aborted."""
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST, socket(7)
 
 # A client that breaks off is nothing to warn of here; an app's own errors are logged.

@@ -90,6 +90,17 @@ class Tokens:
         return {"keys": [key | {"n": found["n"], "e": found["e"]}]}
 
 
+def v1_facts(secs: int, now: int, resource: str) -> dict[str, str]:
+    """Return what is sent with a token that is valid for `secs`, in version 1.0: all as text."""
+    return {
+        "expires_in": str(secs),
+        "ext_expires_in": str(secs),
+        "expires_on": str(now + secs),
+        "not_before": str(now),
+        "resource": resource,
+    }
+
+
 @cache
 def _key() -> rsa.RSAPrivateKey:
     """Return the key of all labs in this process: to make one takes long."""

@@ -42,9 +42,7 @@ class Collection:
         self.batches: list[BatchKey] = []
         self._folder = folder
         self._new_file = new_file
-        self._max_records = settings.max_records
-        self._max_bytes = settings.max_bytes
-        self._max_secs = settings.max_secs
+        self._settings = settings
         self._clock = clock
         self._file: IO[bytes] | None = None
         self._gzipped: IO[bytes] | None = None
@@ -60,7 +58,7 @@ class Collection:
         self.batches.append(batch)
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """Take lines. Raises `OSError`; then none of them is taken."""
+        """Add lines. Raises `OSError`; then none of them is added."""
         data = b"\n".join(lines) + b"\n"
         if self._file is None:
             self._file = self._new_file(self._folder)
@@ -90,12 +88,11 @@ class Collection:
             return None
         self._measure()
         records, size_bytes = self._largest_batch
-        if (
-            self.records + records > self._max_records
-            or self.size_bytes + size_bytes > self._max_bytes
-        ):
+        limits = self._settings
+        has_room = self.records + records <= limits.max_records
+        if not has_room or self.size_bytes + size_bytes > limits.max_bytes:
             return 0.0
-        return max(0.0, self._since + self._max_secs - self._clock())
+        return max(0.0, self._since + limits.max_secs - self._clock())
 
     def plain(self) -> tuple[IO[bytes], int]:
         """Return the file and its size in bytes."""

@@ -5,12 +5,11 @@
 
 `delivered` are the last batches whose upload was finalized: the spool may not have committed yet
 that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
-batch is identified by its sequence and the time it was accepted, which tells it from a batch of
-another spool. The URL is a secret, so nobody else may read the file.
+batch is identified by its sequence and, since spools may change, the time it was accepted. The URL
+is a secret, so nobody else may read the file.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,23 +25,17 @@ BatchKey = tuple[int, float]
 _FORM = 1
 
 
-class _StoredUpload(msgspec.Struct, frozen=True):
-    url: str
-    batches: list[BatchKey]
-
-
-class _StoredJournal(msgspec.Struct, frozen=True):
-    form: int
-    delivered: list[BatchKey]
-    unfinished: _StoredUpload | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(msgspec.Struct, frozen=True):
     """A file that was put at a URL and perhaps not finalized, and the batches in it."""
 
     url: Secret
     batches: tuple[BatchKey, ...]
+
+
+class _StoredJournal(msgspec.Struct, frozen=True):
+    form: int
+    delivered: tuple[BatchKey, ...]
+    unfinished: Unfinished | None
 
 
 class UploadJournal:
@@ -63,13 +56,11 @@ class UploadJournal:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return
-        stored = msgspec.json.decode(data, type=_StoredJournal)
+        stored = msgspec.json.decode(data, type=_StoredJournal, dec_hook=_secret)
         if stored.form != _FORM:
             raise ValueError(f"form {stored.form} is not known")
         self._remember(stored.delivered)
-        if stored.unfinished is not None:
-            found = stored.unfinished
-            self.unfinished = Unfinished(Secret(found.url), tuple(found.batches))
+        self.unfinished = stored.unfinished
 
     def begin(self, url: Secret, batches: Sequence[BatchKey]) -> None:
         """Note that a file with these batches was put and will be finalized. Raises `OSError`."""
@@ -79,7 +70,7 @@ class UploadJournal:
     def finish(self) -> None:
         """Note that it was finalized. Raises `OSError`."""
         if self.unfinished is not None:
-            self._remember([*self._order, *self.unfinished.batches])
+            self._remember((*self._order, *self.unfinished.batches))
             self.unfinished = None
             self._save()
 
@@ -88,14 +79,16 @@ class UploadJournal:
         self.unfinished = None
         self._save()
 
-    def _remember(self, delivered: Sequence[BatchKey]) -> None:
-        self._order = tuple(delivered[-MAX_DELIVERED:])
+    def _remember(self, delivered: tuple[BatchKey, ...]) -> None:
+        self._order = delivered[-MAX_DELIVERED:]
         self.delivered = frozenset(self._order)
 
     def _save(self) -> None:
-        unfinished = None
-        if self.unfinished is not None:
-            url, batches = self.unfinished.url, self.unfinished.batches
-            unfinished = _StoredUpload(url.reveal(), list(batches))
-        stored = _StoredJournal(_FORM, list(self._order), unfinished)
-        write_private(self._path, msgspec.json.encode(stored))
+        stored = _StoredJournal(_FORM, self._order, self.unfinished)
+        write_private(self._path, msgspec.json.encode(stored, enc_hook=Secret.reveal))
+
+
+def _secret(_: type, value: object) -> Secret:
+    if not isinstance(value, str):
+        raise TypeError("a URL is text")
+    return Secret(value)

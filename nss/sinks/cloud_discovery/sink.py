@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
-from nss.https.limiter import Limiter
 from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.access import audit_log, uploads_folder
-from nss.mcas.api import McasApi, UploadUrl
+from nss.mcas.api import McasApi
+from nss.mcas.session import McasSession
+from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery import events
@@ -44,25 +44,10 @@ _MAX_URLS = 3
 _GONE = {400, 404, 409, 410, 422}
 """Answers to a finalize that has been carried out before, or whose URL is no longer known."""
 
-
 _CONVERT = (
     "uploads use a legacy token, which goes with its owner's account; "
     "sudo nss configure-mcas2 takes its place"
 )
-
-
-class Session(Protocol):
-    """What the sink needs of `nss.mcas.session`."""
-
-    limiter: Limiter
-    uses_token: bool
-    """Whether requests are authorized by a legacy token."""
-
-    async def api(self) -> McasApi:
-        """Return the API with the present credentials. Raises `NssError`."""
-
-    def stamp(self) -> object:
-        """Return a value that changes when the stored credentials do."""
 
 
 class CloudDiscoverySink:
@@ -83,7 +68,7 @@ class CloudDiscoverySink:
         name: str,
         settings: CloudDiscoverySinkConfig,
         mcas: McasConfig,
-        session: Session,
+        session: McasSession,
         state_directory: Path,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -96,8 +81,7 @@ class CloudDiscoverySink:
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
         self._session = session
         self._audit = audit_log(state_directory)
-        self._source_type = mcas.source_type
-        self._data_source = mcas.data_source
+        self._mcas = mcas
         self._gzip = settings.gzip
         self._clock = clock
         self._now = now
@@ -110,7 +94,7 @@ class CloudDiscoverySink:
         self._outgoing: Collection | None = None
         self._is_repeat = False
         self._api: McasApi | None = None
-        self._where: UploadUrl | None = None
+        self._url: Secret | None = None
         self._is_put = False
         self._was_finalized = False
         """Whether a finalize at this URL may have been carried out without an answer."""
@@ -144,22 +128,22 @@ class CloudDiscoverySink:
 
     @property
     def advice(self) -> str | None:
-        """Something worth knowing though nothing is wrong."""
+        """See `CollectingSink.advice`."""
         return _CONVERT if self._session.uses_token else None
 
     @property
     def collected(self) -> int:
-        """How many lines wait for an upload that has not begun."""
+        """See `CollectingSink.collected`."""
         return self._collection.records
 
     def begin(self, sequence: int, accepted_at: float) -> None:
-        """The lines that follow are of this batch, as the spool names it."""
+        """See `CollectingSink.begin`."""
         self._is_repeat = (sequence, accepted_at) in self._journal.delivered
         if not self._is_repeat:
             self._collection.begin((sequence, accepted_at))
 
     def due_secs(self) -> float | None:
-        """Return in how many seconds to `flush`; `None` when there is nothing to upload."""
+        """See `CollectingSink.due_secs`."""
         return self._collection.due_secs()
 
     async def flush(self) -> Delivered | RetryAfter:
@@ -176,7 +160,7 @@ class CloudDiscoverySink:
         try:
             api = await self._session.api()
             if api is not self._api:
-                self._api, self._where = api, None
+                self._api, self._url = api, None
             await self._settle(api)
             if self._outgoing is not None:
                 await self._upload(api, self._outgoing)
@@ -201,40 +185,39 @@ class CloudDiscoverySink:
         file, size_bytes = await asyncio.to_thread(pack)
         for attempt in range(_MAX_URLS):
             try:
-                where = self._where
-                if where is None:
-                    where = self._where = await api.initiate(
-                        self._filename(outgoing), self._source_type
-                    )
+                url = self._url
+                if url is None:
+                    filename = self._filename(outgoing)
+                    url = self._url = await api.initiate(filename, self._mcas.source_type)
                     self._is_put = self._was_finalized = False
                 if not self._is_put:
-                    await api.put(where, file, size_bytes)
+                    await api.put(url, file, size_bytes)
                     self._is_put = True
-                    await asyncio.to_thread(self._journal.begin, where.url, outgoing.batches)
-                await self._finalize(api, where)
+                    await asyncio.to_thread(self._journal.begin, url, outgoing.batches)
+                await self._finalize(api, url)
                 break
             except (UploadExpired, _NoMore):
-                self._where = None
+                self._url = None
                 if attempt == _MAX_URLS - 1:
                     raise
-        self._where = self._outgoing = None
+        self._url = self._outgoing = None
         await self._note_delivered()
         secs = round(self._clock() - began_at, 3)
         events.uploaded(self.name, outgoing.records, size_bytes, secs)
         outgoing.close()
 
-    async def _finalize(self, api: McasApi, where: UploadUrl) -> None:
+    async def _finalize(self, api: McasApi, url: Secret) -> None:
         """Finalize. Raises `_NoMore` when it can't be done, and may have been done before."""
         was_finalized, self._was_finalized = self._was_finalized, True
         try:
-            await api.finalize(where, self._data_source)
+            await api.finalize(url, self._mcas.data_source)
         except RequestRefused as error:
             self._was_finalized = was_finalized
             if was_finalized and _is_gone(error):
                 events.upload_repeated(self.name, error.status)
                 raise _NoMore(error.sentence) from None
             if _is_gone(error):
-                self._where = None  # the next attempt gets another
+                self._url = None  # the next attempt gets another
             raise
         except Throttled:
             self._was_finalized = was_finalized
@@ -246,10 +229,10 @@ class CloudDiscoverySink:
         It was put by an earlier process, or by this process with other credentials.
         """
         unfinished = self._journal.unfinished
-        if unfinished is None or self._where is not None:
+        if unfinished is None or self._url is not None:
             return
         try:
-            await api.finalize(UploadUrl(unfinished.url, ""), self._data_source)
+            await api.finalize(unfinished.url, self._mcas.data_source)
         except RequestRefused as error:
             if not _is_gone(error):
                 raise
@@ -283,8 +266,7 @@ class CloudDiscoverySink:
         return RetryAfter(0, max(secs, self._backoff.next_secs()), self.last_error)
 
     def _stop(self, error: NssError, tried: object) -> RetryAfter:
-        description = str(error).replace("\nTry: ", ". Try: ")
-        reason = f"upload stopped: {description}"
+        reason = f"upload stopped: {error}".replace("\nTry: ", ". Try: ")
         if reason != self.last_error:
             code = error.code if isinstance(error, McasError) else None
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)

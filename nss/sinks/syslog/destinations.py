@@ -55,7 +55,7 @@ class Destinations:
     """The destinations of a sink, in order of preference, and which of them is in use.
 
     Lookups run in the background; a send waits for them only while no address is known. A lookup
-    that fails changes nothing. A endpoint that failed is suspect until it has `worked`.
+    that fails changes nothing. An endpoint that failed is suspect until it has `worked`.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class Destinations:
         return endpoint in self._suspects
 
     def worked(self, endpoint: Endpoint) -> None:
-        """Note that the endpoint takes messages."""
+        """Note that the endpoint accepts messages."""
         if endpoint in self._suspects:
             self._suspects.discard(endpoint)
             events.destination_recovered(self._feed, str(endpoint))
 
     def failed(self, endpoint: Endpoint, reason: str) -> None:
-        """Note that the endpoint takes no messages: the next follows, after the last the first."""
+        """Note that the endpoint accepts no messages: the next follows, in a circle."""
         events.destination_failed(self._feed, str(endpoint), reason)
         self._suspects.add(endpoint)
         for destination in self._destinations:

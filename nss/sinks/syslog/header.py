@@ -12,19 +12,14 @@ from nss.config.sinks import SyslogSinkConfig
 DEFAULT_PRI = 134
 """local0, informational: for RFC 5424, which requires a PRI."""
 
-Now = Callable[[], datetime]
-"""Returns the current time, with a time zone."""
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
 
 class Header:
-    """Makes headers of one length, as the settings of the sink ask for."""
+    """Makes headers of one length, as the settings of the sink ask for.
 
-    def __init__(self, settings: SyslogSinkConfig, now: Now) -> None:
+    `now` returns the current time, with a time zone.
+    """
+
+    def __init__(self, settings: SyslogSinkConfig, now: Callable[[], datetime]) -> None:
         pri, hostname = settings.pri, settings.hostname or socket.gethostname()
         self._plain = b"" if pri is None else b"<%d>" % pri
         self._rfc5424 = settings.rfc5424

@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from nss.config.sinks import SyslogSinkConfig
-
 SLICE_SECS = 0.005
 """Messages leave in slices of this much time, or one at a time at rates too low for that."""
 
@@ -40,9 +38,3 @@ class Pace:
         start = max(self._free_at, now - CATCH_UP_SECS)
         self._free_at = start + granted * self._secs_per_message
         return granted
-
-
-def pace_of(settings: SyslogSinkConfig, clock: Callable[[], float]) -> Pace | None:
-    """Return the pace that the settings ask for, `None` for no limit."""
-    rate = settings.max_messages_per_sec
-    return None if rate is None else Pace(rate, clock=clock)

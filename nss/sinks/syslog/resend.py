@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 RESEND_MAX_BYTES = 64 << 20
@@ -43,12 +43,8 @@ class ResendBuffer:
     @property
     def unconfirmed_lines(self) -> int:
         """Lines that no peer has confirmed."""
-        return sum(
-            chunk.lines
-            for chunks in (self._unconfirmed, self.owed)
-            for chunk in chunks
-            if not chunk.confirmed
-        )
+        kept = (*self._unconfirmed, *self.owed)
+        return sum(chunk.lines for chunk in kept if not chunk.confirmed)
 
     def __bool__(self) -> bool:
         """Return whether there is something that a lost connection would have sent again."""
@@ -73,31 +69,25 @@ class ResendBuffer:
             self._confirmed_bytes += len(chunk.data)
         return self._forget()
 
-    def lost(self, position: int) -> int:
-        """Note that the connection was lost, confirmed up to `position`: what is kept is owed now.
+    def ended(self, position: int, *, graceful: bool = False) -> int:
+        """Note that the connection has ended, confirmed up to `position`: what is kept is owed now.
 
-        Returns how many lines were dropped for lack of space.
+        After a `graceful` end that is only what is unconfirmed. Returns how many lines were dropped
+        for lack of space.
         """
         dropped = self.confirm(position)
-        self._owe([*self._confirmed, *self._unconfirmed])
-        return dropped
-
-    def parted(self, position: int) -> int:
-        """Note that the connection was closed in good order: only what is unconfirmed is owed now.
-
-        Returns how many lines were dropped for lack of space.
-        """
-        dropped = self.confirm(position)
-        self._owe(self._unconfirmed)
+        self.owed.extendleft(reversed(self._unconfirmed))
+        if not graceful:
+            self.owed.extendleft(reversed(self._confirmed))
+        self._forget_connection()
         return dropped
 
     def clear(self) -> None:
         """Forget everything."""
         self.owed.clear()
-        self._owe([])
+        self._forget_connection()
 
-    def _owe(self, chunks: Iterable[Chunk]) -> None:
-        self.owed.extendleft(reversed(list(chunks)))
+    def _forget_connection(self) -> None:
         self._unconfirmed.clear()
         self._confirmed.clear()
         self._confirmed_bytes = 0

@@ -24,34 +24,30 @@ from itertools import accumulate
 from nss.config.sinks import SyslogTcpSinkConfig
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, events
 from nss.sinks.syslog.destinations import Endpoint
-from nss.sinks.syslog.failover import SYSTEM, EndpointFailed, Environment, Failover, Sending
-from nss.sinks.syslog.header import Header
-from nss.sinks.syslog.pacing import pace_of
 from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, ResendBuffer
+from nss.sinks.syslog.sink import SYSTEM, EndpointFailed, Environment, Sending, SyslogSink
 from nss.sinks.syslog.tcp_connection import Connection
 from nss.sinks.syslog.tls_stream import TlsStream
 from nss.tls import error_text
 
 CHUNK_BYTES = 128 * 1024
-"""Lines are written in chunks of about this size, or one at a time where one is longer."""
+"""Lines are written in chunks of about this size, or singly where a line is longer."""
 
 STEADY_SECS = 1.0
-"""A connection that lasted this long and was then closed is made anew at once; a shorter one counts
-as a failure of its destination."""
+"""A connection that lasted this long and was then closed is made again at once; a shorter
+connection counts as a failure of its destination."""
 
 _BREAKS = re.compile(rb"[\n\r\0]")
 """What ends or splits a message in receivers of newline framing."""
 
 
-class SyslogTcpSink:
-    """Sends the lines of a feed to the first of several collectors that takes them.
+class SyslogTcpSink(SyslogSink[Sending]):
+    """Sends each line as one message over a connection.
 
     With an `ssl_context` (see `nss.tls.client_context`) the connection is TLS. At most
     `resend_max_bytes` are kept for `resend_secs` of the settings. A connection is given
-    `finish_secs` to end in good order. `environment` is a seam for tests.
+    `finish_secs` to end gracefully. `environment` is a seam for tests.
     """
-
-    wants_keys = False
 
     def __init__(
         self,
@@ -63,12 +59,8 @@ class SyslogTcpSink:
         finish_secs: float = 5.0,
         environment: Environment = SYSTEM,
     ) -> None:
-        self.name = name
+        super().__init__(name, settings, environment)
         self._settings = settings
-        self._failover = Failover(name, settings, environment)
-        self._header = Header(settings, environment.now)
-        self._pace = pace_of(settings, environment.clock)
-        self.max_line_bytes = settings.max_message_bytes - len(self._header())
         self._frame = _counted if settings.framing == "octet" else _ended
         self._ssl_context = ssl_context
         self._finish_secs = finish_secs
@@ -77,20 +69,6 @@ class SyslogTcpSink:
         self._connection: Connection | None = None
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
-
-    @property
-    def last_error(self) -> str | None:
-        """Why lines can't be delivered now."""
-        return self._failover.last_error
-
-    @property
-    def destination(self) -> str:
-        """Where lines go at the moment."""
-        return str(self._failover.destinations)
-
-    async def open(self) -> None:
-        """Start the name lookups and connect, if the destination can be reached already."""
-        await self._failover.open(self._connection_to)
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Write each line as one message; see `Sink.send`."""
@@ -110,16 +88,16 @@ class SyslogTcpSink:
         """Give what was written about `finish_secs` to arrive, and close the connection."""
         await self._stop_restoring()
         self._busy = True
-        ended = await self._part()
+        ended = await self._disconnect()
         if ended and self._resend.owed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._finish_secs):
                     await self._send_owed()
-            await self._part()
+            await self._disconnect()
         if self._resend.unconfirmed_lines:
             events.never_confirmed(self.name, self.destination, self._resend.unconfirmed_lines)
         self._resend.clear()
-        await self._failover.destinations.close()
+        await self._destinations.close()
 
     async def _send_owed(self) -> None:
         """Send what is owed, with as many attempts as it takes."""
@@ -130,21 +108,21 @@ class SyslogTcpSink:
 
     async def _send(self, lines: Sequence[bytes]) -> Outcome:
         """Send what is owed from earlier connections, then the lines."""
-        return await self._failover.send(Sending(lines, self._header()), self._attempt)
+        return await self._fail_over(Sending(lines, self._header()))
 
     async def _attempt(self, sending: Sending, endpoint: Endpoint) -> Outcome:
-        connection = await self._connection_to(endpoint)
+        connection = await self._connect(endpoint)
         try:
             rejected = await self._hand_over(sending, connection)
         except OSError as error:
             reason = f"sending failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason, reconnect=self._lose(connection, error)) from error
         if connection.age_secs >= STEADY_SECS:
-            self._failover.backoff.reset()
-        self._failover.destinations.worked(endpoint)
+            self._backoff.reset()
+        self._destinations.worked(endpoint)
         return rejected or Delivered()
 
-    async def _connection_to(self, endpoint: Endpoint) -> Connection:
+    async def _connect(self, endpoint: Endpoint) -> Connection:
         """Return the connection to `endpoint`; close one to another endpoint once this is made.
 
         Raises `EndpointFailed`.
@@ -165,7 +143,7 @@ class SyslogTcpSink:
             reason = f"connecting failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason) from error
         try:
-            await self._part()
+            await self._disconnect()
         finally:
             self._connection = connection
         return connection
@@ -177,8 +155,8 @@ class SyslogTcpSink:
         name = self._settings.tls_server_name or endpoint.host.partition("%")[0]
         return TlsStream(self._ssl_context, name)
 
-    async def _part(self) -> bool:
-        """Close the connection in good order; return whether it ended in time."""
+    async def _disconnect(self) -> bool:
+        """Close the connection gracefully; return whether it ended in time."""
         connection, self._connection = self._connection, None
         if connection is None:
             return True
@@ -186,8 +164,7 @@ class SyslogTcpSink:
         try:
             return await connection.finish(self._finish_secs)
         finally:
-            end = self._resend.lost if broken else self._resend.parted
-            self._cut(end(connection.confirmed()))
+            self._cut(self._resend.ended(connection.confirmed(), graceful=not broken))
 
     async def _hand_over(self, sending: Sending, connection: Connection) -> Rejected | None:
         """Write what is owed and what is left. Raises OSError when the connection breaks."""
@@ -231,7 +208,7 @@ class SyslogTcpSink:
         """Give up a connection; return whether it is worth reconnecting at once."""
         self._connection = None
         connection.close()
-        self._cut(self._resend.lost(connection.confirmed()))
+        self._cut(self._resend.ended(connection.confirmed()))
         lines = sum(chunk.lines for chunk in self._resend.owed)
         events.connection_lost(self.name, str(connection.endpoint), error_text(error), lines)
         return isinstance(error, ConnectionError) and connection.age_secs >= STEADY_SECS
@@ -251,11 +228,7 @@ class SyslogTcpSink:
 
     async def _restore(self) -> None:
         self._busy = True
-        while True:
-            outcome = await self._send(())
-            if not isinstance(outcome, RetryAfter):
-                break
-            await asyncio.sleep(outcome.delay_secs)
+        await self._send_owed()
         self._busy = False
         self._restore_if_lost()
 

@@ -28,7 +28,7 @@ ticket), and then there is nothing to wait for.
 """
 
 _MAX_READS = 16
-"""How many reads of a chatty peer are made in one go."""
+"""How many reads of a chatty peer are made in a row."""
 
 _PROBES = 3
 
@@ -62,7 +62,7 @@ class Connection:
         self._confirmed = 0
         self._heard = asyncio.Event()
         self._gone = asyncio.Event()
-        self._waiter: asyncio.Future[None] | None = None
+        self._may_write = asyncio.Event()
 
     @property
     def age_secs(self) -> float:
@@ -117,7 +117,7 @@ class Connection:
         return self._confirmed
 
     async def finish(self, finish_secs: float) -> bool:
-        """Close in good order: write what is left, and close once the peer has seen the end.
+        """Close gracefully: write what is left, and close once the peer has seen the end.
 
         Returns `False` when that takes longer; the kernel still delivers what it was given.
         """
@@ -196,23 +196,17 @@ class Connection:
                 self._outgoing = self._outgoing[count:]
 
     async def _wait_for_room(self) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        self._loop.add_writer(self._socket.fileno(), self._wake)
+        self._may_write.clear()
+        self._loop.add_writer(self._socket.fileno(), self._may_write.set)
         try:
             async with asyncio.timeout(self._stall_secs):
-                await waiter
+                await self._may_write.wait()
         except TimeoutError:
-            raise TimeoutError(
-                errno.ETIMEDOUT, f"it took nothing for {self._stall_secs:g} s"
-            ) from None
+            description = f"it accepted nothing for {self._stall_secs:g} s"
+            raise TimeoutError(errno.ETIMEDOUT, description) from None
         finally:
-            self._waiter = None
             if self._socket.fileno() >= 0:
                 self._loop.remove_writer(self._socket.fileno())
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _listen(self) -> None:
         """Notice when the peer has gone; discard what it sends."""
@@ -237,7 +231,7 @@ class Connection:
         self.close()
         self._heard.set()
         self._gone.set()
-        self._wake()
+        self._may_write.set()
         self._on_lost()
 
 

@@ -43,11 +43,11 @@ class TlsStream:
         return self._outgoing.read()
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the wire for the handshake."""
+        """Accept bytes from the wire for the handshake."""
         self._incoming.write(data)
 
     def drop(self, data: bytes) -> None:
-        """Take bytes from the wire and discard what the peer sends in them.
+        """Accept bytes from the wire and discard what the peer sends in them.
 
         Raises ConnectionResetError when it closes the connection.
         """

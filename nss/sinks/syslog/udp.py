@@ -19,14 +19,12 @@ from operator import attrgetter
 from nss.config.sinks import SyslogUdpSinkConfig
 from nss.sinks import Delivered, Outcome, Rejected, TooLong, events
 from nss.sinks.syslog.destinations import Endpoint
-from nss.sinks.syslog.failover import SYSTEM, EndpointFailed, Environment, Failover, Sending
-from nss.sinks.syslog.header import Header
-from nss.sinks.syslog.pacing import pace_of
+from nss.sinks.syslog.sink import SYSTEM, EndpointFailed, Environment, Sending, SyslogSink
 from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
 from nss.wording import error_text
 
 MIN_MESSAGE_BYTES = 480
-"""What every syslog receiver must take (RFC 5424 6.1): the limit never falls below this."""
+"""What every syslog receiver must accept (RFC 5424 6.1): the limit never falls below this."""
 
 BURST_LINES = 1024
 """After this many datagrams, about 2 ms, the event loop gets its turn."""
@@ -53,7 +51,7 @@ _ABOUT_EARLIER = {
 
 @dataclass(slots=True)
 class _Datagrams(Sending):
-    """One call of `send`; those of the lines that were sent count that are not in doubt."""
+    """One call of `send`; of the lines that were sent, those count that are not in doubt."""
 
     ports: Sequence[int] | None = None
     """The index of the source port of each line; `None` is the first for all."""
@@ -82,12 +80,12 @@ class _Datagrams(Sending):
         return 0 if self.ports is None else self.ports[index]
 
 
-class SyslogUdpSink:
-    """Sends the lines of a feed to the first of several collectors that takes them.
+class SyslogUdpSink(SyslogSink[_Datagrams]):
+    """Sends each line as one datagram.
 
     With `source_ports` over 1 the sink wants keys, and lines with the same key leave through the
     same port, in order. `sndbuf_bytes` is left to the system by default: about 100 datagrams, less
-    than the network card's queue takes. `probe_secs` is how long a destination that refused is
+    than the network card's queue holds. `probe_secs` is how long a destination that refused is
     given to refuse again; `stall_secs` how long to wait for full send buffers without a single
     datagram sent. `send_of` (what sends on a socket) and `environment` are seams for tests.
     """
@@ -103,11 +101,7 @@ class SyslogUdpSink:
         send_of: SendOf = attrgetter("send"),
         environment: Environment = SYSTEM,
     ) -> None:
-        self.name = name
-        self._failover = Failover(name, settings, environment)
-        self._header = Header(settings, environment.now)
-        self._pace = pace_of(settings, environment.clock)
-        self.max_line_bytes = settings.max_message_bytes - len(self._header())
+        super().__init__(name, settings, environment)
         self.wants_keys = settings.source_ports > 1
         self._source_ports = settings.source_ports
         self._sndbuf_bytes = sndbuf_bytes
@@ -116,48 +110,27 @@ class SyslogUdpSink:
         self._send_of = send_of
         self._path: UdpPath | None = None
 
-    @property
-    def last_error(self) -> str | None:
-        """Why lines can't be delivered now."""
-        return self._failover.last_error
-
-    @property
-    def destination(self) -> str:
-        """Where lines go at the moment."""
-        return str(self._failover.destinations)
-
-    async def open(self) -> None:
-        """Start the name lookups and connect, if the destination can be reached already."""
-        await self._failover.open(self._connect)
-
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
         """Send each line as one datagram; see `Sink.send`."""
         if not lines:
             return Delivered()
-        datagrams = _Datagrams(lines, self._header(), ports=self._ports(keys))
-        return await self._failover.send(datagrams, self._attempt)
+        return await self._fail_over(_Datagrams(lines, self._header(), ports=self._ports(keys)))
 
     async def close(self) -> None:
         """Close the sockets and end lookups; the kernel still sends what it was given."""
         await self._close_path()
-        await self._failover.destinations.close()
+        await self._destinations.close()
 
-    async def _connect(self, endpoint: Endpoint) -> None:
+    async def _attempt(self, sending: _Datagrams, endpoint: Endpoint) -> Outcome:
+        path = await self._connect(endpoint)
         try:
-            await self._path_to(endpoint)
-        except OSError as error:
-            raise EndpointFailed(_sentence(endpoint, error)) from error
-
-    async def _attempt(self, datagrams: _Datagrams, endpoint: Endpoint) -> Outcome:
-        try:
-            path = await self._path_to(endpoint)
-            outcome = await self._hand_over(datagrams, path)
+            outcome = await self._hand_over(sending, path)
         except OSError as error:
             if error.errno != errno.ECONNREFUSED:
-                # The route or the machine's own address may have changed: connect anew.
+                # The route or the machine's own address may have changed: connect again.
                 await self._close_path()
             raise EndpointFailed(_sentence(endpoint, error)) from error
-        self._failover.backoff.reset()
+        self._backoff.reset()
         return outcome
 
     def _ports(self, keys: Sequence[str] | None) -> list[int] | None:
@@ -166,7 +139,7 @@ class SyslogUdpSink:
         ports, crc32 = self._source_ports, zlib.crc32
         return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
 
-    async def _path_to(self, endpoint: Endpoint) -> UdpPath:
+    async def _connect(self, endpoint: Endpoint) -> UdpPath:
         """Return the open path to `endpoint`, after closing a path to another."""
         if self._path is not None and self._path.endpoint == endpoint:
             return self._path
@@ -174,6 +147,9 @@ class SyslogUdpSink:
         path = UdpPath(endpoint, self._send_of)
         try:
             await path.open(self._source_ports, self._sndbuf_bytes)
+        except OSError as error:
+            await path.close()
+            raise EndpointFailed(_sentence(endpoint, error)) from error
         except BaseException:
             await path.close()
             raise
@@ -186,9 +162,9 @@ class SyslogUdpSink:
             await path.close()
 
     async def _hand_over(self, datagrams: _Datagrams, path: UdpPath) -> Outcome:
-        """Send what is left to one endpoint. Raises OSError when it takes no more."""
+        """Send what is left to one endpoint. Raises OSError when it accepts no more."""
         datagrams.first = datagrams.sent
-        probing = self._refused_late(path) or self._failover.destinations.is_suspect(path.endpoint)
+        probing = self._refused_late(path) or self._destinations.is_suspect(path.endpoint)
         while datagrams.left:
             size = 1 if probing else min(datagrams.left, BURST_LINES)
             if self._pace is not None:
@@ -198,7 +174,7 @@ class SyslogUdpSink:
                 return outcome
             if probing and datagrams.sent > datagrams.first:
                 probing = False
-                self._failover.destinations.worked(path.endpoint)
+                self._destinations.worked(path.endpoint)
             await asyncio.sleep(0)
         return Delivered()
 
@@ -206,7 +182,7 @@ class SyslogUdpSink:
         """Return whether messages of earlier sends were refused meanwhile."""
         errors = path.take_errors()
         for error in errors.values():
-            events.refused_late(self.name, str(path.endpoint), _why(error))
+            events.refused_late(self.name, str(path.endpoint), _reason(error))
         return any(error.errno != errno.EMSGSIZE for error in errors.values())
 
     async def _burst(
@@ -263,13 +239,13 @@ class SyslogUdpSink:
         """Give full send buffers time to drain; raise `error` when they do not."""
         if datagrams.waited_secs >= self._stall_secs:
             raise error
-        events.send_waited(self.name, str(path.endpoint), _why(error))
+        events.send_waited(self.name, str(path.endpoint), _reason(error))
         delay_secs = min(max(datagrams.waited_secs, _WAIT_FIRST_SECS), _WAIT_MAX_SECS)
         datagrams.waited_secs += delay_secs
         await asyncio.sleep(delay_secs)
 
     def _too_long(self, datagrams: _Datagrams, path: UdpPath) -> TooLong | Rejected:
-        """Lower the limit to what the path is known to take, or to half of the message's size."""
+        """Lower the limit to what the path is known to carry, or to half of the message's size."""
         size_bytes, limit_bytes = datagrams.message_bytes, path.max_datagram_bytes()
         max_bytes = limit_bytes if size_bytes > limit_bytes else size_bytes // 2
         max_bytes = max(max_bytes, MIN_MESSAGE_BYTES)
@@ -281,11 +257,11 @@ class SyslogUdpSink:
         return TooLong(datagrams.sent, self.max_line_bytes)
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if error.errno in _BUFFERS_FULL:
         return "the send buffers are full"
     return error_text(error)
 
 
 def _sentence(endpoint: Endpoint, error: OSError) -> str:
-    return f"sending failed: {_why(error)} ({endpoint})"
+    return f"sending failed: {_reason(error)} ({endpoint})"

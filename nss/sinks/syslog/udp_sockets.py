@@ -23,36 +23,28 @@ from nss.sinks.syslog.destinations import Endpoint
 
 SendOf = Callable[[socket.socket], Callable[[bytes], int]]
 
-MAX_IPV4_BYTES = 65_507
-MAX_IPV6_BYTES = 65_527
-
 _ANSWER_STEPS = 10
-
-# linux/in.h and linux/in6.h; the socket module of Python 3.11 lacks them.
-_IP_MTU_DISCOVER, _IP_RECVERR, _IP_MTU = 10, 11, 14
-_IPV6_MTU_DISCOVER, _IPV6_MTU, _IPV6_RECVERR = 23, 24, 25
 _PMTUDISC_DO, _PMTUDISC_PROBE = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """The socket options and sizes of one IP version."""
+    """The socket options and sizes of one IP version.
+
+    The options are those of linux/in.h and linux/in6.h, which Python 3.11 lacks.
+    """
 
     level: int
-    report_errors: int
     mtu_discover: int
+    report_errors: int
     mtu: int
     header_bytes: int
     max_bytes: int
 
 
 _FAMILIES = {
-    socket.AF_INET: _Family(
-        socket.IPPROTO_IP, _IP_RECVERR, _IP_MTU_DISCOVER, _IP_MTU, 28, MAX_IPV4_BYTES
-    ),
-    socket.AF_INET6: _Family(
-        socket.IPPROTO_IPV6, _IPV6_RECVERR, _IPV6_MTU_DISCOVER, _IPV6_MTU, 48, MAX_IPV6_BYTES
-    ),
+    socket.AF_INET: _Family(socket.IPPROTO_IP, 10, 11, 14, 28, 65_507),
+    socket.AF_INET6: _Family(socket.IPPROTO_IPV6, 23, 25, 24, 48, 65_527),
 }
 
 
@@ -137,7 +129,7 @@ class UdpPath:
         return errors
 
     def max_datagram_bytes(self) -> int:
-        """Return the longest datagram that the kernel takes for this path.
+        """Return the longest datagram that the kernel accepts for this path.
 
         That is the path's MTU if the socket must not fragment, else what IP can carry.
         """

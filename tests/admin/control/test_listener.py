@@ -46,7 +46,7 @@ calls = []
 sys.addaudithook(lambda event, _: calls.append(event))
 os.umask(0)
 Listener(Path(sys.argv[1])).close()
-print([one for one in calls if one in ("socket.bind", "os.chmod", "os.rename")])
+print([call for call in calls if call in ("socket.bind", "os.chmod", "os.rename")])
 """
     ran = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-c", script, str(socket_path)],

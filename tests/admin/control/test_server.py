@@ -10,10 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from formats.errors import Problem
 from nss.admin.control.client import ControlClient, ServiceUnavailable
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded, unknown_feed
-from nss.config.load import ConfigProblems, Problem
+from nss.config.load import ConfigProblems
 from nss.errors import (
     ConfigError,
     DataError,

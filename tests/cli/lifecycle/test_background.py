@@ -45,7 +45,7 @@ def config(tmp_path: Path, nss: Nss) -> Iterator[Path]:
     nss("stop", "--config", path)
 
 
-def told(nss: Nss, command: str, config: Path) -> dict[str, object]:
+def facts(nss: Nss, command: str, config: Path) -> dict[str, object]:
     ran = nss(command, "--json", "--config", config)
     assert ran.returncode == 0, ran.stderr
     found: dict[str, object] = json.loads(ran.stdout)
@@ -53,22 +53,22 @@ def told(nss: Nss, command: str, config: Path) -> dict[str, object]:
 
 
 def test_it_starts_once_and_stops_once(nss: Nss, config: Path) -> None:
-    first = told(nss, "start", config)
+    first = facts(nss, "start", config)
     assert first == {"running": True, "pid": first["pid"], "by": "nss start", "changed": True}
-    assert told(nss, "start", config) == first | {"changed": False}
+    assert facts(nss, "start", config) == first | {"changed": False}
     assert json.loads(nss("status", "--json", "--config", config).stdout)["pid"] == first["pid"]
     stopped = {"running": False, "pid": None, "by": "nss start", "changed": True}
-    assert told(nss, "stop", config) == stopped
-    assert told(nss, "stop", config) == stopped | {"changed": False}
+    assert facts(nss, "stop", config) == stopped
+    assert facts(nss, "stop", config) == stopped | {"changed": False}
     assert nss("stop", "--if-running", "--config", config).returncode == 1
 
 
 def test_a_restart_is_another_process(nss: Nss, config: Path) -> None:
-    first = told(nss, "start", config)["pid"]
-    assert told(nss, "restart", config)["pid"] != first
+    first = facts(nss, "start", config)["pid"]
+    assert facts(nss, "restart", config)["pid"] != first
 
 
-def test_a_service_that_does_not_come_up_says_why(nss: Nss, config: Path) -> None:
+def test_a_service_that_does_not_come_up_says_the_reason(nss: Nss, config: Path) -> None:
     config.write_text(config.read_text().replace('"JSON"', '"JSN"'))
     ran = nss("start", "--config", config)
     assert ran.returncode == 78
@@ -76,10 +76,10 @@ def test_a_service_that_does_not_come_up_says_why(nss: Nss, config: Path) -> Non
     assert nss("stop", "--if-running", "--config", config).returncode == 1
 
 
-def test_a_supervisor_that_was_killed_leaves_a_service_that_is_told_as_foreign(
+def test_a_supervisor_that_was_killed_leaves_a_service_that_is_reported_as_foreign(
     nss: Nss, config: Path
 ) -> None:
-    pid = told(nss, "start", config)["pid"]
+    pid = facts(nss, "start", config)["pid"]
     assert isinstance(pid, int)
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(parent, signal.SIGKILL)

@@ -102,7 +102,7 @@ class Office:
         path = self.state / "audit.log"
         lines = path.read_bytes().splitlines() if path.exists() else []
         found = [orjson.loads(line) for line in lines]
-        return [(one["action"], one["outcome"], one.get("reason", "")) for one in found]
+        return [(entry["action"], entry["outcome"], entry.get("reason", "")) for entry in found]
 
     def everything_written(self) -> str:
         """All text of files that others may read."""

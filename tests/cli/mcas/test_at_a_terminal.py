@@ -97,7 +97,7 @@ def test_what_copy_and_paste_add_is_taken_off(office: Office) -> None:
         ("API URL", "https://security.microsoft.com", "portal"),
     ],
 )
-def test_a_wrong_answer_is_told_at_once_and_asked_again(
+def test_a_wrong_answer_is_reported_at_once_and_asked_again(
     office: Office, field: str, wrong: str, sentence: str
 ) -> None:
     wrong = office.lab.secret_id if wrong == "SECRET_ID" else wrong
@@ -107,16 +107,16 @@ def test_a_wrong_answer_is_told_at_once_and_asked_again(
     for prompt, text in zip(FIELDS, right, strict=True):
         if prompt == field:
             terminal.answer(prompt, wrong)
-            told = terminal.answer(prompt, text)
-            assert sentence in told, told
-            assert "Try: " in told
+            shown = terminal.answer(prompt, text)
+            assert sentence in shown, shown
+            assert "Try: " in shown
         else:
             terminal.answer(prompt, text)
     code, last = terminal.ended()
     assert code == 0, last
 
 
-def test_clouds_that_differ_are_told_and_both_asked_again(office: Office) -> None:
+def test_clouds_that_differ_are_reported_and_both_asked_again(office: Office) -> None:
     terminal = office.terminal("configure-mcas2")
     answer_all(
         terminal,
@@ -124,20 +124,20 @@ def test_clouds_that_differ_are_told_and_both_asked_again(office: Office) -> Non
         authentication_url=f"https://login.microsoftonline.us/{office.lab.tenant_id}",
         api_url="https://fabrikam.us2.portal.cloudappsecurity.com",
     )
-    told = terminal.answer("Authentication URL", office.lab.authentication_url)
+    shown = terminal.answer("Authentication URL", office.lab.authentication_url)
     terminal.answer("API URL", office.lab.api_url)
     code, last = terminal.ended()
-    assert "cloud" in told
+    assert "cloud" in shown
     assert code == 0, last
 
 
 def test_a_secret_that_entra_refuses_is_corrected_alone(office: Office) -> None:
     terminal = office.terminal("configure-mcas2")
     answer_all(terminal, office, client_secret=WRONG)
-    told = terminal.confirm("Correct the Client Secret and test again?", "y")
+    shown = terminal.confirm("Correct the Client Secret and test again?", "y")
     terminal.answer("Client Secret", office.lab.client_secret)
     code, last = terminal.ended()
-    assert "AADSTS7000215" in told
+    assert "AADSTS7000215" in shown
     assert code == 0, last
     (first, *_) = office.audited()
     assert first[:2] == ("configure-mcas2", "failed")
@@ -148,9 +148,9 @@ def test_nothing_is_stored_when_the_correction_is_declined(office: Office) -> No
     office.lab.entra.refuse("AADSTS700016")
     terminal = office.terminal("configure-mcas2")
     answer_all(terminal, office)
-    told = terminal.confirm("Correct the Client ID and test again?", "n")
+    shown = terminal.confirm("Correct the Client ID and test again?", "n")
     code, last = terminal.ended()
-    assert "AADSTS700016" in told
+    assert "AADSTS700016" in shown
     assert (code, last.splitlines()[-1]) == (69, "Nothing was stored.")
     assert office.store.load() is None
 
@@ -166,12 +166,12 @@ def test_what_is_mended_in_the_portal_is_tested_again(office: Office) -> None:
     assert code == 0, last
 
 
-def test_a_missing_role_is_told(office: Office) -> None:
+def test_a_missing_role_is_reported(office: Office) -> None:
     office.lab.entra.roles = []
     terminal = office.terminal("configure-mcas2")
     answer_all(terminal, office)
-    told = terminal.confirm("Test again?", "n")
-    assert "Discovery.manage" in told
+    shown = terminal.confirm("Test again?", "n")
+    assert "Discovery.manage" in shown
     assert terminal.ended()[0] == 69
 
 
@@ -215,13 +215,13 @@ def test_the_end_of_input_stores_nothing(office: Office) -> None:
     assert list(office.state.iterdir()) == []
 
 
-def test_a_service_that_is_down_is_told_and_can_be_tried_again(office: Office) -> None:
+def test_a_service_that_is_down_is_reported_and_can_be_tried_again(office: Office) -> None:
     office.lab.faults.add(Fault("mcas", "streams", "status", 503))
     terminal = office.terminal("configure-mcas2")
     answer_all(terminal, office)
-    told = terminal.confirm("Test again?", "y")
+    shown = terminal.confirm("Test again?", "y")
     code, last = terminal.ended()
-    assert "MCAS has trouble of its own" in told
+    assert "MCAS has trouble of its own" in shown
     assert code == 0, last
 
 

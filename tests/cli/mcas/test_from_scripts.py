@@ -49,7 +49,7 @@ def test_a_secret_file_that_everybody_may_read_is_refused(office: Office) -> Non
     )
 
 
-def test_what_is_missing_is_told_by_its_options(office: Office) -> None:
+def test_what_is_missing_is_reported_by_its_options(office: Office) -> None:
     ran = office.run("configure-mcas2", "--client-id", office.lab.client_id)
     assert ran.returncode == 64
     assert ran.stderr == (
@@ -93,12 +93,12 @@ def test_a_failed_test_leaves_what_was_stored(office: Office) -> None:
     assert office.store.load() == before
 
 
-def test_json_tells_the_steps(office: Office) -> None:
+def test_json_has_the_steps(office: Office) -> None:
     environ = {VARIABLE: office.lab.client_secret}
     ran = office.run("configure-mcas2", *office.good, "--json", environ=environ)
-    told = orjson.loads(ran.stdout)
-    assert (told["stored"], told["tested"]) == (True, True)
-    assert [(step["name"], step["ok"]) for step in told["steps"]] == [
+    shown = orjson.loads(ran.stdout)
+    assert (shown["stored"], shown["tested"]) == (True, True)
+    assert [(step["name"], step["ok"]) for step in shown["steps"]] == [
         ("sign in", True),
         ("role", True),
         ("API", True),
@@ -178,8 +178,8 @@ def test_what_is_stored_is_shown_without_the_secret(office: Office) -> None:
     assert shown.returncode == 0
     assert f"Client ID:          {stored.client_id}" in shown.stdout
     assert "Client Secret:      ***" in shown.stdout
-    told = orjson.loads(as_json.stdout)["stored"]
-    assert (told["client_secret"], told["client_id"]) == ("***", stored.client_id)
+    facts = orjson.loads(as_json.stdout)["stored"]
+    assert (facts["client_secret"], facts["client_id"]) == ("***", stored.client_id)
     assert office.lab.client_secret not in shown.stdout + as_json.stdout
 
 
@@ -219,7 +219,7 @@ def test_two_ways_to_sign_in_exclude_each_other(office: Office) -> None:
     assert "exclude each other" in ran.stderr
 
 
-def test_authorities_that_are_none_are_told_and_not_thrown(office: Office) -> None:
+def test_authorities_that_are_none_are_reported_and_not_thrown(office: Office) -> None:
     office.store_good()
     office.lab.ca_file.write_text("nothing")
     ran = office.run("verify-mcas2")
@@ -237,7 +237,7 @@ def test_a_time_that_can_not_be_is_none(office: Office) -> None:
     assert orjson.loads(as_json.stdout)["parse_failures"] == [{"at": None, "text": "odd"}]
 
 
-def test_a_legacy_token_that_is_none_is_told_beside_the_rest(office: Office) -> None:
+def test_a_legacy_token_that_is_none_is_reported_beside_the_rest(office: Office) -> None:
     office.store_good()
     office.store.token_path.write_text("nonsense")
     office.store.token_path.chmod(0o600)
@@ -253,14 +253,22 @@ def test_a_fault_elsewhere_in_the_file_is_no_obstacle(office: Office) -> None:
     assert office.run("show-mcas2").returncode == 0
 
 
-def test_a_fault_in_its_own_section_is_told(office: Office) -> None:
+def test_a_fault_in_its_own_section_is_reported(office: Office) -> None:
     office.extra = "data_sauce = 'NSS'\n"
     ran = office.run("show-mcas2")
     assert ran.returncode == 78
     assert "mcas.data_sauce" in ran.stderr
 
 
-def test_a_missing_state_directory_is_told(office: Office) -> None:
+def test_a_key_of_its_section_that_lacks_another_is_reported(office: Office) -> None:
+    office.extra = "proxy_auth_file = 'auth'\n"
+    ran = office.run("show-mcas2")
+    assert ran.returncode == 78
+    assert "mcas.proxy_auth_file" in ran.stderr
+    assert "needs proxy as well" in ran.stderr
+
+
+def test_a_missing_state_directory_is_reported(office: Office) -> None:
     office.state.rmdir()
     ran = office.run("configure-mcas2", *office.good)
     assert ran.returncode == 78
@@ -268,7 +276,7 @@ def test_a_missing_state_directory_is_told(office: Office) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_is_told_who_may(office: Office) -> None:
+def test_another_user_learns_who_may(office: Office) -> None:
     code = (
         "import os, sys; os.setgid(65534); os.setuid(65534); "
         f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'cli.main', "
@@ -292,7 +300,7 @@ def test_another_user_is_told_who_may(office: Office) -> None:
     assert "needs root or the user root" in ran.stderr
 
 
-def test_verify_tells_what_arrived(office: Office) -> None:
+def test_verify_shows_what_arrived(office: Office) -> None:
     office.store_good()
     ran = office.run("verify-mcas2")
     assert ran.returncode == 0, ran.stdout
@@ -311,9 +319,13 @@ def test_verify_tells_what_arrived(office: Office) -> None:
 def test_verify_as_json(office: Office) -> None:
     office.store_good()
     ran = office.run("verify-mcas2", "--json")
-    told = orjson.loads(ran.stdout)
-    assert (told["ok"], told["token_type"], told["data_source"]["name"]) == (True, "Bearer", "NSS")
-    assert (told["parse_failures"], "eyJ" in ran.stdout) == ([], False)
+    shown = orjson.loads(ran.stdout)
+    assert (shown["ok"], shown["token_type"], shown["data_source"]["name"]) == (
+        True,
+        "Bearer",
+        "NSS",
+    )
+    assert (shown["parse_failures"], "eyJ" in ran.stdout) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -331,9 +343,9 @@ def test_verify_names_what_is_wrong(
     office.store_good()
     office.lab.faults.add(fault)
     ran = office.run("verify-mcas2", "--json")
-    told = orjson.loads(ran.stdout)
-    (wrong,) = (one for one in told["steps"] if not one["ok"])
-    assert (ran.returncode, told["ok"]) == (1, False)
+    shown = orjson.loads(ran.stdout)
+    (wrong,) = (step for step in shown["steps"] if not step["ok"])
+    assert (ran.returncode, shown["ok"]) == (1, False)
     assert (wrong["name"], wrong["field"]) == (step, field)
     assert [outcome for _, outcome, _ in office.audited()] == ["failed"]
 
@@ -349,8 +361,12 @@ def test_verify_with_a_legacy_token(office: Office) -> None:
     office.store.token_path.chmod(0o600)
     office.extra = f'token_api_url = "{office.lab.api_url}"\n'
     ran = office.run("verify-mcas2", "--json")
-    told = orjson.loads(ran.stdout)
-    assert (ran.returncode, told["token_type"], told["data_source"]["name"]) == (0, "Token", "NSS")
+    shown = orjson.loads(ran.stdout)
+    assert (ran.returncode, shown["token_type"], shown["data_source"]["name"]) == (
+        0,
+        "Token",
+        "NSS",
+    )
 
 
 def test_clearing_without_a_question(office: Office) -> None:

@@ -8,7 +8,8 @@ import pexpect
 import pytest
 
 from nss.config import load as configuration
-from nss.config.load import SyslogTcpSinkConfig, SyslogUdpSinkConfig, TcpSourceConfig
+from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
+from nss.config.sources import TcpSourceConfig
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 TO = "udp://collector.example.com:514"
@@ -80,7 +81,7 @@ def test_a_person_is_asked_and_sees_what_is_written(ask: Ask, tmp_path: Path) ->
     assert 'kind = "syslog_tcp"' in seen
 
 
-def test_a_wrong_answer_is_told_and_asked_again(ask: Ask, tmp_path: Path) -> None:
+def test_a_wrong_answer_is_reported_and_asked_again(ask: Ask, tmp_path: Path) -> None:
     answers = ("5514", ":5514", "", "", "MCSA", "MCAS", "", "collector", TO, "")
     code, seen = answered(ask(), *answers, "y")
     assert code == 0, seen
@@ -129,7 +130,7 @@ def test_what_the_questions_do_not_cover_is_not_lost(nss: Nss, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "why"),
+    ("options", "code", "reason"),
     [
         ((), 64, b"nobody to ask"),
         (("--listen-tcp", ":514"), 64, b"have to go somewhere"),
@@ -138,10 +139,10 @@ def test_what_the_questions_do_not_cover_is_not_lost(nss: Nss, tmp_path: Path) -
         (("--to", TO, "--listen-tcp", "none"), 78, b"sources"),
     ],
 )
-def test_what_makes_no_sense_is_told_and_writes_nothing(
-    nss: Nss, tmp_path: Path, options: tuple[str, ...], code: int, why: bytes
+def test_what_makes_no_sense_is_reported_and_writes_nothing(
+    nss: Nss, tmp_path: Path, options: tuple[str, ...], code: int, reason: bytes
 ) -> None:
     ran = nss("configure", "--config", tmp_path / "nss.toml", *options)
     assert ran.returncode == code, ran.stderr
-    assert why in ran.stderr
+    assert reason in ran.stderr
     assert not (tmp_path / "nss.toml").exists()

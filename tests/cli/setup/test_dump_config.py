@@ -79,16 +79,16 @@ def test_what_is_printed_says_the_same(nss: Nss, tmp_path: Path, text: str) -> N
 
 def test_every_key_is_there_as_json(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text(SAMPLE.read_text())
-    told = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
-    assert list(told) == ["service", "spool", "mcas", "sources", "feeds", "credentials"]
-    assert told["spool"]["replay_minutes"] == 60
-    assert told["feeds"]["mcas"]["sink"]["destinations"] == ["collector.example.com:514"]
+    shown = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
+    assert list(shown) == ["service", "spool", "mcas", "sources", "feeds", "credentials"]
+    assert shown["spool"]["replay_minutes"] == 60
+    assert shown["feeds"]["mcas"]["sink"]["destinations"] == ["collector.example.com:514"]
 
 
 def test_a_default_that_may_not_stand_alone_is_left_out(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text(EVERYTHING.replace('rotate_bytes = "off"\n', ""))
-    told = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
-    assert told["feeds"]["archive"]["sink"] == {"kind": "file", "path": "-", "sync": False}
+    shown = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
+    assert shown["feeds"]["archive"]["sink"] == {"kind": "file", "path": "-", "sync": False}
 
 
 def test_secrets_are_stars(nss: Nss, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_secrets_are_stars(nss: Nss, tmp_path: Path) -> None:
     assert b'# stored for MCAS: client_secret = "***"' in ran.stdout
 
 
-def test_a_wrong_file_is_told(nss: Nss, tmp_path: Path) -> None:
+def test_a_wrong_file_is_reported(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text("[sources.a]\n")
     ran = nss("dump-config", "--config", "nss.toml")
     assert (ran.returncode, ran.stdout) == (78, b"")

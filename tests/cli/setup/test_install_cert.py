@@ -30,8 +30,8 @@ def state(tmp_path: Path) -> Path:
 def issued(tmp_path: Path) -> trustme.LeafCert:
     made = trustme.CA().issue_cert("nss.example.com")
     made.private_key_pem.write_to_path(str(tmp_path / "own.key"))
-    for one in made.cert_chain_pems:
-        one.write_to_path(str(tmp_path / "own.pem"), append=True)
+    for blob in made.cert_chain_pems:
+        blob.write_to_path(str(tmp_path / "own.pem"), append=True)
     return made
 
 
@@ -43,9 +43,9 @@ def install(nss: Nss, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 def test_pem_and_its_key_are_stored_for_the_service_alone(nss: Nss, state: Path) -> None:
     ran = install(nss, "own.pem", "--key", "own.key", "--json")
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    shown = json.loads(ran.stdout)
     files = [state / "certificates" / name for name in ("server.pem", "server.key")]
-    assert (told["names"], told["files"]) == (["nss.example.com"], [str(path) for path in files])
+    assert (shown["names"], shown["files"]) == (["nss.example.com"], [str(path) for path in files])
     assert [stat.S_IMODE(path.stat().st_mode) for path in files] == [0o600, 0o600]
     assert stat.S_IMODE(files[0].parent.stat().st_mode) == 0o700
     assert b"PRIVATE KEY" in files[1].read_bytes()
@@ -108,7 +108,7 @@ def test_an_expired_certificate_is_refused(nss: Nss, state: Path, tmp_path: Path
     made.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "old.pem"))
     ran = install(nss, "old.pem")
     assert ran.returncode == 65
-    assert b"was good until 2020-01-01" in ran.stderr
+    assert b"was valid until 2020-01-01" in ran.stderr
     assert list(state.iterdir()) == []
 
 

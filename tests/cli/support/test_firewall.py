@@ -15,21 +15,24 @@ def without_mcas(site: Site) -> None:
     site.config.write_text(head + rest[rest.index("[sources") :])
 
 
-def test_what_listens_is_reached_and_ports_are_told(nss: Nss, site: Site) -> None:
+def test_what_listens_is_reached_and_ports_are_reported(nss: Nss, site: Site) -> None:
     without_mcas(site)
     ran = nss("test-firewall", "--json", "--config", site.config)
-    told = json.loads(ran.stdout)
-    assert (ran.returncode, told["ok"]) == (0, True), told
-    found = {one["component"]: [step["name"] for step in one["steps"]] for one in told["findings"]}
+    shown = json.loads(ran.stdout)
+    assert (ran.returncode, shown["ok"]) == (0, True), shown
+    found = {
+        finding["component"]: [step["name"] for step in finding["steps"]]
+        for finding in shown["findings"]
+    }
     assert found == {"feed siem": ["dns", "tcp"], "source push": ["listen"]}
-    ports = [(one["direction"], one["host"], one["port"]) for one in told["ports"]]
+    ports = [(port["direction"], port["host"], port["port"]) for port in shown["ports"]]
     assert ports == [
         ("out", "127.0.0.1", site.collector_port),
         ("in", "127.0.0.1", site.source_port),
     ]
 
 
-def test_a_closed_port_is_told_from_an_unknown_name(nss: Nss, site: Site) -> None:
+def test_a_closed_port_is_distinguished_from_an_unknown_name(nss: Nss, site: Site) -> None:
     without_mcas(site)
     site.collector.close()
     ran = nss("test-firewall", "--config", site.config)
@@ -43,14 +46,14 @@ def test_a_closed_port_is_told_from_an_unknown_name(nss: Nss, site: Site) -> Non
     assert b"! dns: " in ran.stdout
 
 
-def test_a_proxy_that_is_away_is_told_and_its_password_is_not(nss: Nss, site: Site) -> None:
+def test_a_proxy_that_is_away_is_reported_and_its_password_is_not(nss: Nss, site: Site) -> None:
     ran = nss("test-firewall", "--config", site.config)
     assert ran.returncode == 1
     assert b"127.0.0.1:1" in ran.stdout
     assert secrets_in(ran.stdout + ran.stderr) == []
 
 
-def test_a_port_of_another_program_is_told(nss: Nss, site: Site) -> None:
+def test_a_port_of_another_program_is_reported(nss: Nss, site: Site) -> None:
     without_mcas(site)
     text = site.config.read_text()
     taken = text.replace(f"127.0.0.1:{site.source_port}", f"127.0.0.1:{site.collector_port}")
@@ -61,11 +64,11 @@ def test_a_port_of_another_program_is_told(nss: Nss, site: Site) -> None:
 
 
 def test_a_port_of_the_service_itself_is_fine(nss: Nss, running: Site) -> None:
-    told = json.loads(nss("test-firewall", "--json", "--config", running.config).stdout)
-    own = next(one for one in told["findings"] if one["component"] == "source push")
+    shown = json.loads(nss("test-firewall", "--json", "--config", running.config).stdout)
+    own = next(finding for finding in shown["findings"] if finding["component"] == "source push")
     assert [step["sentence"] for step in own["steps"]] == ["the NSS service listens here"]
 
 
-def test_a_wrong_configuration_is_told(nss: Nss, tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_reported(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text("[sources.a]\n")
     assert nss("test-firewall", "--config", "nss.toml").returncode == 78

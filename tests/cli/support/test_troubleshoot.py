@@ -22,7 +22,7 @@ def push(site: Site) -> int:
         connection.close()
 
 
-def test_a_stable_feed_is_told_as_the_appliance_does(nss: Nss, running: Site) -> None:
+def test_a_stable_feed_is_reported_as_by_the_appliance(nss: Nss, running: Site) -> None:
     ran = nss("troubleshoot", "feeds", "--config", running.config)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.decode().splitlines() == [
@@ -36,7 +36,7 @@ def test_a_stable_feed_is_told_as_the_appliance_does(nss: Nss, running: Site) ->
     ]
 
 
-def test_a_dead_collector_is_told(nss: Nss, running: Site) -> None:
+def test_a_dead_collector_is_reported(nss: Nss, running: Site) -> None:
     running.collector.close()
     assert push(running) == 200
     found: dict[str, object] = {"stable": True}
@@ -52,11 +52,11 @@ def test_a_dead_collector_is_told(nss: Nss, running: Site) -> None:
 def test_the_sockets_of_the_service_are_shown_with_their_owners(nss: Nss, running: Site) -> None:
     assert push(running) == 200
     running.collector.accept()[0].close()
-    told = json.loads(nss("troubleshoot", "netstat", "--json", "--config", running.config).stdout)
+    shown = json.loads(nss("troubleshoot", "netstat", "--json", "--config", running.config).stdout)
     listening = [
-        (one["local_host"], one["local_port"], one["owner"])
-        for one in told
-        if one["state"] == "listening"
+        (row["local_host"], row["local_port"], row["owner"])
+        for row in shown
+        if row["state"] == "listening"
     ]
     assert listening == [("127.0.0.1", running.source_port, "source push")]
 
@@ -88,9 +88,9 @@ def test_a_connection_that_is_made_again_is_flapping(nss: Nss, running: Site) ->
         stop.set()
         for thread in threads:
             thread.join()
-    told = json.loads(ran.stdout)
-    feed = next(one for one in told["connections"] if one["name"] == "feed siem")
-    assert (ran.returncode, told["stable"], feed["stable"]) == (1, False, False)
+    shown = json.loads(ran.stdout)
+    feed = next(row for row in shown["connections"] if row["name"] == "feed siem")
+    assert (ran.returncode, shown["stable"], feed["stable"]) == (1, False, False)
     assert feed["made_again"] > 0
 
 

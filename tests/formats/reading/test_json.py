@@ -190,7 +190,7 @@ def test_a_control_character_is_found_wherever_its_record_stands(
     neighbours: list[bytes], control: str
 ) -> None:
     encoded = "".join(f"%{byte:02X}" for byte in control.encode())
-    raw = {control} - {chr(code) for code in range(32)}  # JSON takes no raw C0
+    raw = {control} - {chr(code) for code in range(32)}  # JSON allows no raw C0
     short = {json.dumps(control)[1:-1]}
     for text in {f"\\u{ord(control):04x}", f"\\u{ord(control):04X}"} | raw | short:
         record = f'{{"epochtime":1696583108,"login":"a{text}"}}'.encode()
@@ -204,7 +204,7 @@ def test_a_batch_without_lines_has_no_records(data: bytes) -> None:
     assert read(data) == ([], [])
 
 
-def test_a_time_may_be_told_in_any_known_key() -> None:
+def test_a_time_may_be_stated_in_any_known_key() -> None:
     stated = [
         b'{"time":"Fri Oct  6 09:05:08 2023"}',
         b'{"time":1696583108}',

@@ -218,3 +218,10 @@ def test_a_format_whose_fields_can_not_be_told_apart_is_not_readable(
     with pytest.raises(NotReadable) as caught:
         input_of(parse(text))
     assert str(caught.value) == reason
+
+
+def test_a_column_may_be_empty_in_the_format() -> None:
+    pipeline = Pipeline(
+        input_of(parse(r"%s{login}\t\t%s{url}")), FeedSettings(parse("%s{login} %s{url}"))
+    )
+    assert pipeline.run(b"ana\t\th/x\nbo\tmore\th/y\n").lines == [b"ana h/x", b"bo h/y"]

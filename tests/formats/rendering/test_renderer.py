@@ -14,7 +14,7 @@ from formats.language import FeedFormat, parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
-from formats.rendering import fit
+from formats.rendering.renderer import MARK
 from formats.times import zone
 
 MOMENT = "Fri Oct  6 09:05:08 2023"
@@ -190,7 +190,7 @@ def test_a_line_is_fitted_by_cutting_url_referer_and_user_agent_only(max_bytes: 
     before, after = leef.parse(whole.decode()), leef.parse(fitted.decode())
     changed = {k for k, v in before.attributes.items() if after.attributes[k] != v}
     assert changed <= {"url", "useragent", "referer"}
-    assert {after.attributes[key][-5:] for key in changed} == {fit.MARK}
+    assert {after.attributes[key][-5:] for key in changed} == {MARK}
     assert list(before.attributes) == list(after.attributes)
 
 

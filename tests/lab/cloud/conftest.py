@@ -78,13 +78,13 @@ def put(lab: CloudLab) -> Iterator[Callable[..., httpx.Response]]:
 def finish(api: httpx.Client) -> Callable[..., httpx.Response]:
     """Finalizes an upload."""
 
-    def tell(url: str, stream: str = "NSS", **more: object) -> httpx.Response:
+    def finish(url: str, stream: str = "NSS", **more: object) -> httpx.Response:
         return api.post(
             "/api/v1/discovery/done_upload/",
             json={"uploadUrl": url, "inputStreamName": stream} | more,
         )
 
-    return tell
+    return finish
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_an_expired_url_is_refused_with_the_documented_xml(
     lab: CloudLab, begin: Callable[..., str], put: Put
 ) -> None:
     url = begin()
-    lab.expire_sas()
+    lab.blobs.expire()
     answer = put(url, b"late")
     assert error(answer) == (403, "AuthenticationFailed")
     assert re.fullmatch(
@@ -80,7 +80,7 @@ def test_a_url_that_expires_while_the_file_comes_is_refused(
 ) -> None:
     def data() -> Iterator[bytes]:
         yield b"early"
-        lab.expire_sas()
+        lab.blobs.expire()
         yield b"late!"
 
     url = begin()
@@ -235,4 +235,4 @@ def test_a_file_put_again_after_its_upload_leaves_the_upload_alone(
     data = line()
     url = upload(data)
     assert put(url, b"another").status_code == 201
-    assert [one.path.read_bytes() for one in lab.mcas.uploads] == [data]
+    assert [upload.path.read_bytes() for upload in lab.mcas.uploads] == [data]

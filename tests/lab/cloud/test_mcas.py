@@ -42,7 +42,7 @@ def test_an_upload_is_noted_with_all_that_was_said_of_it(
 ) -> None:
     upload(b"text")
     upload(b"\x1f\x8bzipped", "Report", uploadAsSnapshot=True)
-    paths = [one.path for one in lab.mcas.uploads]
+    paths = [upload.path for upload in lab.mcas.uploads]
     kind = "ZSCALER_QRADAR_SYSLOG"
     assert lab.mcas.uploads == [
         Upload("a.log", kind, "NSS", 4, paths[0], gzip=False, snapshot=False),
@@ -71,7 +71,7 @@ def test_an_unknown_data_source_is_refused_with_its_code(
     )
     lab.mcas.data_sources.add("Nobody")
     assert finish(url, "Nobody").status_code == 200
-    assert [one.data_source for one in lab.mcas.uploads] == ["Nobody"]
+    assert [upload.data_source for upload in lab.mcas.uploads] == ["Nobody"]
 
 
 def test_an_unknown_data_source_may_be_dropped_silently(
@@ -138,11 +138,11 @@ def test_an_unknown_source_type_is_complained_of_and_parsed_by_nobody(
     put(url, line())
     finish(url)
     assert lab.complaints == ["unknown source type 'NSS_9'"]
-    assert lab.mcas.wait_idle()
-    assert [result.failure for result in lab.mcas.results] == ["Unsupported log type"]
+    assert lab.parser.wait_idle()
+    assert [result.failure for result in lab.parser.results] == ["Unsupported log type"]
 
 
-def test_data_sources_tell_what_came_in(
+def test_data_sources_show_what_came_in(
     lab: CloudLab, api: httpx.Client, upload: Callable[..., str], line: Callable[..., bytes]
 ) -> None:
     def seen() -> list[object]:
@@ -153,7 +153,7 @@ def test_data_sources_tell_what_came_in(
     assert seen() == ["NSS", 0, 0, None]
     upload(line())
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     *counts, received = seen()
     assert counts == ["NSS", 2, 1]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(received))
@@ -163,7 +163,7 @@ def test_data_sources_come_as_one_object_where_that_is_wanted(
     lab: CloudLab, api: httpx.Client
 ) -> None:
     lab.mcas.data_sources = {"NSS", "Other"}
-    names = [one["displayName"] for one in api.get(STREAMS).json()["streams"]]
+    names = [stream["displayName"] for stream in api.get(STREAMS).json()["streams"]]
     lab.mcas.streams_form = "object"
     assert (names, api.get(STREAMS).json()["displayName"]) == (["NSS", "Other"], "NSS")
     lab.mcas.data_sources.clear()
@@ -175,7 +175,7 @@ def test_results_show_after_their_delay(
 ) -> None:
     lab.mcas.results_delay_secs = 3600
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     assert api.get(STREAMS).json()["streams"][0]["logFilesHistoryCount"] == 0
     assert api.post(GOVERNANCE, json={}).json()["total"] == 0
     lab.mcas.results_delay_secs = 0
@@ -194,16 +194,16 @@ def governance(is_success: bool | None = None, **more: object) -> dict[str, obje
     } | more
 
 
-def test_the_governance_log_tells_each_upload_and_why_it_failed(
+def test_the_governance_log_lists_each_upload_and_the_reason_of_its_failure(
     lab: CloudLab, api: httpx.Client, upload: Callable[..., str], line: Callable[..., bytes]
 ) -> None:
     for data in (b"no LEEF\n", line(days=91), b"\0", line(app="General Browsing"), line()):
         upload(data)
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
 
-    def told(question: dict[str, object]) -> list[object]:
+    def messages(question: dict[str, object]) -> list[object]:
         found = api.post(GOVERNANCE, json=question).json()["data"]
-        return [one["status"].get("errorMessage") for one in found]
+        return [entry["status"].get("errorMessage") for entry in found]
 
     failures = [
         "No transactions to cataloged cloud apps",
@@ -211,19 +211,19 @@ def test_the_governance_log_tells_each_upload_and_why_it_failed(
         "Transactions are more than 90 days old",
         "The log format doesn't match",
     ]
-    assert told(governance()) == [None, *failures]
-    assert told(governance(is_success=False)) == failures
-    assert told(governance(is_success=True)) == [None]
-    assert told(governance(sortDirection="asc", skip=1, limit=2)) == failures[2:0:-1]
-    assert told({"filters": {"type": {"eq": ["Another"]}}}) == []
-    assert told({"filters": {"status": {"eq": [None]}}}) == []
+    assert messages(governance()) == [None, *failures]
+    assert messages(governance(is_success=False)) == failures
+    assert messages(governance(is_success=True)) == [None]
+    assert messages(governance(sortDirection="asc", skip=1, limit=2)) == failures[2:0:-1]
+    assert messages({"filters": {"type": {"eq": ["Another"]}}}) == []
+    assert messages({"filters": {"status": {"eq": [None]}}}) == []
 
 
 def test_an_entry_of_the_governance_log_can_be_had_alone(
     lab: CloudLab, api: httpx.Client, upload: Callable[..., str]
 ) -> None:
     upload(b"no LEEF\n")
-    assert lab.mcas.wait_idle()
+    assert lab.parser.wait_idle()
     (found,) = api.post(GOVERNANCE, json=governance()).json()["data"]
     assert api.get(f"{GOVERNANCE}{found['_id']}/").json() == found
     assert (found["taskName"], found["status"]["isSuccess"]) == ("DiscoveryParseLogTask", False)
@@ -283,7 +283,7 @@ def test_what_a_token_permits_is_in_its_roles(
 def test_what_is_no_good_token_is_not_authorised(lab: CloudLab, api: httpx.Client) -> None:
     other = Tokens(lab.tenant_id, lab.entra.now).issue(lab.client_id, ["Discovery.manage"], 60)
     revoked = bearer(lab, "Discovery.manage")
-    lab.revoke_tokens()
+    lab.entra.tokens.revoke()
     headers: list[dict[str, str]] = [
         {"authorization": ""},
         {"authorization": "Bearer"},
@@ -294,7 +294,7 @@ def test_what_is_no_good_token_is_not_authorised(lab: CloudLab, api: httpx.Clien
         bearer(lab, "Discovery.manage", secs=-1),
         revoked,
     ]
-    statuses = [api.get(STREAMS, headers=one).status_code for one in headers]
+    statuses = [api.get(STREAMS, headers=header).status_code for header in headers]
     assert statuses == [401] * len(headers)
     assert api.get(STREAMS, headers=bearer(lab, "Discovery.manage")).status_code == 200
 
@@ -339,7 +339,9 @@ def test_requests_are_noted_without_what_authorises_them(
 ) -> None:
     url = upload(b"x")
     api.get("/nowhere", params={"token": lab.legacy_token})
-    noted = [(one.server, one.method, one.path, one.status) for one in lab.requests]
+    noted = [
+        (request.server, request.method, request.path, request.status) for request in lab.requests
+    ]
     assert noted == [
         ("mcas", "GET", UPLOAD_URL.rstrip("/"), 200),
         ("blob", "PUT", httpx.URL(url).path, 201),
@@ -352,8 +354,6 @@ def test_uploads_are_deleted_when_they_are_not_to_be_kept(tmp_path: Path) -> Non
     with CloudLab(tmp_path, keep_uploads=False) as lab:
         path = tmp_path / "uploads" / "x"
         path.write_bytes(b"no LEEF\n")
-        lab.mcas.parser.submit(
-            Upload("x", "GENERIC_LEEF", "NSS", 8, path, gzip=False, snapshot=False)
-        )
-        assert lab.mcas.wait_idle()
+        lab.parser.submit(Upload("x", "GENERIC_LEEF", "NSS", 8, path, gzip=False, snapshot=False))
+        assert lab.parser.wait_idle()
     assert not path.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nss.lab.cloud import CloudLab, Upload, parsing, reading
+from nss.lab.cloud.reader_process import ReaderProcess
 from nss.lab.cloud.reading import Reading
 from nss.lab.discovery import MAX_NAMES, OTHER, Discovery, Traffic
 
@@ -111,14 +112,14 @@ def test_what_was_found_is_merged_within_the_bounds() -> None:
     whole.add(attributes)
     part.add(attributes)
     part.add(attributes | {"cat": "B", "usrName": "ben"})
-    reading.merge(whole, part)
+    whole.merge(part)
     assert whole.actions == Counter({"A": 2, "B": 1})
     assert whole.apps == {"Box": Traffic(3, 3, 6, {"ana", "ben"})}
     assert whole.users == {"ana": Traffic(2, 2, 4, {"Box"}), "ben": Traffic(1, 1, 2, {"Box"})}
     full = Discovery()
     for number in range(MAX_NAMES):
         full.add(attributes | {"cat": str(number), "appname": str(number)})
-    reading.merge(full, part)
+    full.merge(part)
     assert (full.actions[OTHER], full.apps[OTHER].transactions) == (2, 2)
     assert "Box" not in full.apps
 
@@ -129,13 +130,13 @@ def test_a_large_upload_is_read_by_a_process_of_its_own(lab: CloudLab, line: Lin
     path.write_bytes(data + b"no LEEF\n")
     upload = Upload("x", "GENERIC_LEEF", "NSS", len(data), path, gzip=False, snapshot=False)
     gone = Upload("x", "GENERIC_LEEF", "NSS", len(data), path / "no", gzip=False, snapshot=False)
-    for one in (upload, gone, upload):
-        lab.mcas.parser.submit(one)
+    for each_upload in (upload, gone, upload):
+        lab.parser.submit(each_upload)
     lines = data.count(b"\n") + 1
-    assert lab.mcas.wait_parsed(2 * lines)
-    assert (lab.mcas.records, lab.mcas.malformed) == (2 * (lines - 1), 2)
+    assert lab.parser.wait_parsed(2 * lines)
+    assert (lab.parser.records, lab.parser.malformed) == (2 * (lines - 1), 2)
     assert lab.discovery.apps["Box"].transactions == 2 * (lines - 1)
-    assert [result.failure for result in lab.mcas.results] == [
+    assert [result.failure for result in lab.parser.results] == [
         None,
         "Unsupported file type",
         None,
@@ -148,9 +149,18 @@ def test_the_lab_ends_without_waiting_for_what_is_not_parsed(tmp_path: Path, lin
     with CloudLab(tmp_path) as lab:
         size = path.stat().st_size
         for _ in range(20):
-            lab.mcas.parser.submit(
+            lab.parser.submit(
                 Upload("x", "GENERIC_LEEF", "NSS", size, path, gzip=False, snapshot=False)
             )
-        assert not lab.mcas.wait_parsed(1, 0.0)
-        assert not lab.mcas.wait_idle(0.0)
-    assert len(lab.mcas.results) < 20
+        assert not lab.parser.wait_parsed(1, 0.0)
+        assert not lab.parser.wait_idle(0.0)
+    assert len(lab.parser.results) < 20
+
+
+def test_a_reader_that_died_before_it_took_a_question_can_be_closed(tmp_path: Path) -> None:
+    process = ReaderProcess()
+    process.stop()
+    for _ in range(2):  # the first finds out that it is gone, the second leaves a question unsent
+        with pytest.raises(BrokenPipeError):
+            process.read(tmp_path, "GENERIC_LEEF", 0.0)
+    process.close()

@@ -74,8 +74,8 @@ def test_a_token_is_signed_with_the_published_key_and_says_whose_it_is(
     found = jwt.decode(token, jwt.PyJWK(key, "RS256"), ["RS256"], audience=MCAS)
     assert found["exp"] - found["iat"] == 3599
     assert found["iat"] == found["nbf"]
-    told = ("tid", "appid", "appidacr", "roles", "iss", "ver")
-    assert [found[name] for name in told] == [
+    shown = ("tid", "appid", "appidacr", "roles", "iss", "ver")
+    assert [found[name] for name in shown] == [
         lab.tenant_id,
         lab.client_id,
         "1",
@@ -328,7 +328,7 @@ def test_a_revoked_secret_is_wrong_and_the_new_one_right(
     lab: CloudLab, client: httpx.Client
 ) -> None:
     form = fields(lab)
-    lab.revoke_secret()
+    lab.entra.revoke_secret()
     assert refusal(client.post(lab.authentication_url, data=form)) == (401, 7000215)
     assert client.post(lab.authentication_url, data=fields(lab)).status_code == 200
 

@@ -27,7 +27,7 @@ CLIENT = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
 RESOURCE = "05a65629-4c1b-48c1-a78b-804c4abdd4af"
 CLIENT_SECRET = "Abc8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"  # noqa: S105 - made up
-NEVER_TOLD = (CLIENT_SECRET, "sesame", "eyJ")
+NEVER_SHOWN = (CLIENT_SECRET, "sesame", "eyJ")
 """The client secret, the passwords of proxies and keys here, and how each JWT begins."""
 
 PATHS = {
@@ -37,8 +37,8 @@ PATHS = {
 }
 """What tests call the paths."""
 
-Told = Callable[[SignIn], tuple[type[McasError], str | None, str, str | None]]
-"""Returns why there is no token: the kind of error, its field, its sentence and its tip."""
+Description = Callable[[SignIn], tuple[type[McasError], str | None, str, str | None]]
+"""Returns kind, field, sentence and tip of the error of a sign-in."""
 
 Failure = Callable[[SignIn], McasError]
 
@@ -246,14 +246,14 @@ def network(ca_file: Path) -> Network:
 
 @pytest.fixture
 def failure() -> Failure:
-    """Return what returns why there is no token; nothing about that shows a secret."""
+    """Return what returns the error of a sign-in; nothing about it shows a secret."""
 
     def find(sign_in: SignIn) -> McasError:
         with pytest.raises(McasError) as caught:
             sign_in.token()
         error = caught.value
         shown = f"{error}{error!r}{error.args}{vars(error)}"
-        assert not any(text in shown for text in NEVER_TOLD)
+        assert not any(text in shown for text in NEVER_SHOWN)
         assert error.__suppress_context__ or error.__context__ is None
         return error
 
@@ -261,7 +261,7 @@ def failure() -> Failure:
 
 
 @pytest.fixture
-def told(failure: Failure) -> Told:
+def description(failure: Failure) -> Description:
     def find(sign_in: SignIn) -> tuple[type[McasError], str | None, str, str | None]:
         error = failure(sign_in)
         return type(error), error.field, error.sentence, error.tip
@@ -277,4 +277,4 @@ def _nothing_secret_is_logged(
     yield
     logged = [record.getMessage() for record in caplog.get_records("call")]
     written = "".join([*logged, *capfd.readouterr()])
-    assert not any(text in written for text in NEVER_TOLD)
+    assert not any(text in written for text in NEVER_SHOWN)

@@ -26,7 +26,7 @@ from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Description, Entra, Failure
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
@@ -79,7 +79,7 @@ def test_every_form_of_a_certificate_signs_in(
     public = load_pem_x509_certificate(certificates.certificate.read_bytes()).public_key()
     for credentials in (
         both,
-        replace(both, passphrase=phrase),  # one too many
+        replace(both, passphrase=phrase),  # superfluous
         replace(apart, private_key=certificates.key),
         replace(apart, private_key=certificates.locked, passphrase=phrase),
         replace(both, certificate=certificates.pfx, passphrase=phrase),
@@ -108,7 +108,7 @@ def bad(entra: "Entra", network: Network, failure: "Failure") -> Bad:
     return find
 
 
-def test_a_certificate_that_can_not_be_read_is_told(
+def test_a_certificate_that_can_not_be_read_is_reported(
     bad: Bad, tmp_path: Path, certificates: Certificates
 ) -> None:
     tip = "name files that are there and that the user nss runs as may read"
@@ -129,7 +129,7 @@ def test_a_certificate_that_can_not_be_read_is_told(
     ]
 
 
-def test_a_certificate_that_can_not_be_used_is_told(
+def test_a_certificate_that_can_not_be_used_is_reported(
     bad: Bad, tmp_path: Path, certificates: Certificates
 ) -> None:
     alone, key, locked, pfx = (
@@ -143,7 +143,7 @@ def test_a_certificate_that_can_not_be_used_is_told(
     text.write_bytes(b"no certificate")
     damaged = tmp_path / "damaged.pem"
     damaged.write_bytes(key.read_bytes().replace(b"A", b"B"))
-    why = "the certificate can't be used:"
+    reason = "the certificate can't be used:"
     lock_tip = "give the passphrase of the private key"
     neither = "the file is neither PEM nor a PFX file that this passphrase opens"
     assert [
@@ -157,19 +157,19 @@ def test_a_certificate_that_can_not_be_used_is_told(
         bad(certificate=pfx, passphrase=wrong),
         bad(certificate=text),
     ] == [
-        (f"{why} there is no private key in the file ({alone})", FORMS_TIP),
-        (f"{why} there is none in the file ({key})", FORMS_TIP),
-        (f"{why} there is no private key in the file ({text})", FORMS_TIP),
-        (f"{why} there is no private key in the file ({damaged})", FORMS_TIP),
-        (f"{why} its passphrase is missing or wrong ({locked})", lock_tip),
-        (f"{why} its passphrase is missing or wrong ({locked})", lock_tip),
-        (f"{why} {neither} ({pfx})", f"{FORMS_TIP}, and its passphrase"),
-        (f"{why} {neither} ({pfx})", f"{FORMS_TIP}, and its passphrase"),
-        (f"{why} {neither} ({text})", f"{FORMS_TIP}, and its passphrase"),
+        (f"{reason} there is no private key in the file ({alone})", FORMS_TIP),
+        (f"{reason} there is none in the file ({key})", FORMS_TIP),
+        (f"{reason} there is no private key in the file ({text})", FORMS_TIP),
+        (f"{reason} there is no private key in the file ({damaged})", FORMS_TIP),
+        (f"{reason} its passphrase is missing or wrong ({locked})", lock_tip),
+        (f"{reason} its passphrase is missing or wrong ({locked})", lock_tip),
+        (f"{reason} {neither} ({pfx})", f"{FORMS_TIP}, and its passphrase"),
+        (f"{reason} {neither} ({pfx})", f"{FORMS_TIP}, and its passphrase"),
+        (f"{reason} {neither} ({text})", f"{FORMS_TIP}, and its passphrase"),
     ]
 
 
-def test_a_key_that_does_not_go_with_the_certificate_is_told(
+def test_a_key_that_does_not_go_with_the_certificate_is_reported(
     bad: Bad, tmp_path: Path, certificates: Certificates
 ) -> None:
     other, curve = tmp_path / "other.key", tmp_path / "curve.pem"
@@ -187,12 +187,12 @@ def test_a_key_that_does_not_go_with_the_certificate_is_told(
         ),
         (
             f"the certificate can't be used: its key is not an RSA key ({curve})",
-            "make a certificate with an RSA key of 2048 bits or more: Entra takes no other",
+            "make a certificate with an RSA key of 2048 bits or more: Entra accepts no other",
         ),
     ]
 
 
-def test_a_pfx_file_without_a_key_is_told(
+def test_a_pfx_file_without_a_key_is_reported(
     bad: Bad, tmp_path: Path, certificates: Certificates
 ) -> None:
     path = tmp_path / "nokey.pfx"
@@ -201,16 +201,16 @@ def test_a_pfx_file_without_a_key_is_told(
         pkcs12.serialize_key_and_certificates(None, None, certificate, None, NoEncryption())
     )
     sentence, _ = bad(certificate=path)
-    why = "there is no private key in the file"
-    assert sentence == f"the certificate can't be used: {why} ({path})"
+    reason = "there is no private key in the file"
+    assert sentence == f"the certificate can't be used: {reason} ({path})"
 
 
 def test_a_signature_refused_at_a_wrong_time_is_the_clock(
-    entra: "Entra", network: Network, certificates: Certificates, told: "Told"
+    entra: "Entra", network: Network, certificates: Certificates, description: "Description"
 ) -> None:
     entra.refuse("token", 700027)
     credentials = entra.by_certificate(certificates.both)
-    assert told(SignIn(credentials, network, now=lambda: time.time() + 900)) == (
+    assert description(SignIn(credentials, network, now=lambda: time.time() + 900)) == (
         SignInRefused,
         "clock",
         "the clock of this machine is wrong, so that the sign-in is not valid now (AADSTS700024)",

@@ -50,12 +50,12 @@ def test_every_code_comes_through_as_its_sentence(
         found = code(lab, credentials)
     finally:
         lab.entra.refuse(None)
-    told = f"AADSTS{number}"
-    assert found == (told, f"{entra_errors.MEANINGS[number].sentence} ({told})")
+    code_text = f"AADSTS{number}"
+    assert found == (code_text, f"{entra_errors.MEANINGS[number].sentence} ({code_text})")
 
 
 @pytest.mark.parametrize(
-    ("mistake", "told"),
+    ("mistake", "sentence"),
     [
         (
             lambda lab: {"client_secret": Secret(lab.secret_id)},
@@ -77,14 +77,14 @@ def test_every_code_comes_through_as_its_sentence(
         ),
     ],
 )
-def test_a_mistake_is_told(
+def test_a_mistake_is_reported(
     lab: CloudLab,
     credentials: McasCredentials,
     mistake: Callable[[CloudLab], dict[str, object]],
-    told: str,
+    sentence: str,
 ) -> None:
     changed = replace(credentials, **mistake(lab))  # type: ignore[arg-type]
-    assert code(lab, changed)[1] == told
+    assert code(lab, changed)[1] == sentence
 
 
 def test_right_credentials_are_good_for_uploads(

@@ -13,7 +13,7 @@ from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Entra, Told
+    from tests.mcas.entra.conftest import Description, Entra
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
@@ -41,15 +41,15 @@ def test_a_machine_asks_its_identity_service_past_the_proxy(ca_file: Path) -> No
     assert SignIn(AS_MACHINE, network).token().tenant == TENANT
 
 
-def test_a_machine_without_an_identity_is_told(
-    machine: "Entra", network: Network, told: "Told"
+def test_a_machine_without_an_identity_is_reported(
+    machine: "Entra", network: Network, description: "Description"
 ) -> None:
     body: dict[str, object] = {
         "error": "invalid_request",
         "error_description": "Identity not found",
     }
     machine.next("machine", body, 400)
-    assert told(SignIn(AS_MACHINE, network)) == (
+    assert description(SignIn(AS_MACHINE, network)) == (
         SignInRefused,
         "managed_identity",
         "Azure gives this machine no token for a managed identity: invalid_request",
@@ -62,11 +62,11 @@ def test_a_machine_without_an_identity_is_told(
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_an_identity_service_that_is_not_ready_is_worth_another_try(
-    machine: "Entra", network: Network, status: int, told: "Told"
+    machine: "Entra", network: Network, status: int, description: "Description"
 ) -> None:
     machine.next("machine", b"", status)
     sign_in = SignIn(AS_MACHINE, network)
-    assert told(sign_in) == (
+    assert description(sign_in) == (
         Unreachable,
         None,
         f"no managed identity yet: HTTP {status} (the identity service of this machine)",
@@ -75,11 +75,11 @@ def test_an_identity_service_that_is_not_ready_is_worth_another_try(
     assert sign_in.token().tenant == TENANT
 
 
-def test_a_machine_without_an_identity_service_is_told(
-    machine: "Entra", network: Network, told: "Told"
+def test_a_machine_without_an_identity_service_is_reported(
+    machine: "Entra", network: Network, description: "Description"
 ) -> None:
     machine.close()
-    assert told(SignIn(AS_MACHINE, network)) == (
+    assert description(SignIn(AS_MACHINE, network)) == (
         Unreachable,
         "managed_identity",
         "no managed identity can be had: there is no answer (the identity service of this machine)",

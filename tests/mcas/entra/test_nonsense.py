@@ -10,18 +10,18 @@ from nss.mcas import Unreachable
 from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Entra, Told
+    from tests.mcas.entra.conftest import Description, Entra
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
 
 
 @pytest.mark.parametrize("path", ["discovery", "token"])
 @pytest.mark.parametrize("status", [200, 400, 403])
-def test_a_web_page_instead_of_an_answer_is_told(
-    entra: "Entra", network: Network, path: str, status: int, told: "Told"
+def test_a_web_page_instead_of_an_answer_is_reported(
+    entra: "Entra", network: Network, path: str, status: int, description: "Description"
 ) -> None:
     entra.next(path, b"\n<!DOCTYPE html><title>Sign in to the network", status)
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         "proxy",
         (f"something on the way answers with a web page instead of Entra (localhost:{entra.port})"),
@@ -37,11 +37,11 @@ def test_a_redirect_is_not_followed_with_the_secret(
     network: Network,
     path: str,
     status: int,
-    told: "Told",
+    description: "Description",
 ) -> None:
     other = new_entra()
     entra.next(path, b"", status, {"Location": f"{other.url}{path}"})
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         "proxy",
         (f"something on the way answers with a web page instead of Entra (localhost:{entra.port})"),
@@ -74,11 +74,11 @@ def test_a_redirect_is_not_followed_with_the_secret(
         ("token", b'{"access_token":"x","expires_in":1e999}'),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_told(
-    entra: "Entra", network: Network, path: str, body: bytes, told: "Told"
+def test_an_answer_that_makes_no_sense_is_reported(
+    entra: "Entra", network: Network, path: str, body: bytes, description: "Description"
 ) -> None:
     entra.next(path, body)
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
         f"Entra gave an answer that makes no sense (localhost:{entra.port})",

@@ -11,14 +11,14 @@ from nss.mcas import SignInRefused, Throttled, Unreachable
 from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Description, Entra, Failure
 
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
 
 CLOCK_TIP = "set the clock, for example with timedatectl set-ntp true"
 
 
-def test_a_refusal_is_told_and_asked_anew_the_next_time(
+def test_a_refusal_is_reported_and_asked_again_the_next_time(
     entra: "Entra", network: Network, failure: "Failure"
 ) -> None:
     entra.refuse("token", 7000222)
@@ -28,11 +28,11 @@ def test_a_refusal_is_told_and_asked_anew_the_next_time(
     assert sign_in.token().tenant == TENANT
 
 
-def test_a_tenant_that_is_not_there_is_told_by_its_discovery(
-    entra: "Entra", network: Network, told: "Told"
+def test_an_unknown_tenant_is_reported_from_its_discovery(
+    entra: "Entra", network: Network, description: "Description"
 ) -> None:
     entra.refuse("discovery", 90002, 400, "invalid_tenant")
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         SignInRefused,
         "authentication_url",
         "the tenant in the Authentication URL does not exist (AADSTS90002)",
@@ -40,11 +40,11 @@ def test_a_tenant_that_is_not_there_is_told_by_its_discovery(
     )
 
 
-def test_credentials_without_their_secret_are_told(
-    entra: "Entra", network: Network, told: "Told"
+def test_credentials_without_their_secret_are_reported(
+    entra: "Entra", network: Network, description: "Description"
 ) -> None:
     credentials = replace(entra.by_secret, client_secret=None)
-    assert told(SignIn(credentials, network)) == (
+    assert description(SignIn(credentials, network)) == (
         SignInRefused,
         "client_secret",
         "the Client Secret is missing",
@@ -56,7 +56,7 @@ def test_credentials_without_their_secret_are_told(
 @pytest.mark.parametrize(
     ("retry_after", "secs"), [("7", 7.0), (None, None), ("soon", None), ("-1", None)]
 )
-def test_too_many_requests_are_told_with_the_time_to_wait(
+def test_too_many_requests_are_reported_with_the_time_to_wait(
     entra: "Entra",
     network: Network,
     path: str,
@@ -79,11 +79,11 @@ def test_too_many_requests_are_told_with_the_time_to_wait(
 @pytest.mark.parametrize("path", ["discovery", "token"])
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_trouble_at_entra_is_worth_another_try(
-    entra: "Entra", network: Network, path: str, status: int, told: "Told"
+    entra: "Entra", network: Network, path: str, status: int, description: "Description"
 ) -> None:
     entra.next(path, b"<html>", status)
     sign_in = SignIn(entra.by_secret, network)
-    assert told(sign_in) == (
+    assert description(sign_in) == (
         Unreachable,
         None,
         f"Entra has trouble of its own: HTTP {status} (localhost:{entra.port})",
@@ -94,10 +94,10 @@ def test_trouble_at_entra_is_worth_another_try(
 
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error"])
 def test_an_error_that_passes_is_worth_another_try(
-    entra: "Entra", network: Network, error: str, told: "Told"
+    entra: "Entra", network: Network, error: str, description: "Description"
 ) -> None:
     entra.next("token", {"error": error}, 400)
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
         f"Entra has trouble of its own (localhost:{entra.port})",
@@ -108,11 +108,11 @@ def test_an_error_that_passes_is_worth_another_try(
 @pytest.mark.parametrize(
     ("wrong_secs", "way"), [(7200, "120 minutes ahead"), (-7200, "120 minutes behind")]
 )
-def test_a_clock_by_which_the_token_is_not_good_is_told(
-    entra: "Entra", network: Network, wrong_secs: float, way: str, told: "Told"
+def test_a_clock_by_which_the_token_is_not_good_is_reported(
+    entra: "Entra", network: Network, wrong_secs: float, way: str, description: "Description"
 ) -> None:
     sign_in = SignIn(entra.by_secret, network, now=lambda: time.time() + wrong_secs)
-    assert told(sign_in) == (
+    assert description(sign_in) == (
         SignInRefused,
         "clock",
         f"the clock of this machine is {way}: by it, the token is not valid now",

@@ -46,7 +46,7 @@ def test_a_secret_is_good_for_a_token(entra: "Entra", network: Network) -> None:
 
 
 def test_nothing_is_sent_before_a_token_is_asked_for(entra: "Entra", network: Network) -> None:
-    SignIn(entra.by_secret, network).close()
+    SignIn(entra.by_secret, network)
     assert entra.requests == []
 
 
@@ -66,11 +66,11 @@ def test_a_token_near_its_end_is_renewed(entra: "Entra", network: Network) -> No
 def test_a_token_that_was_forgotten_is_not_given_again(entra: "Entra", network: Network) -> None:
     sign_in = SignIn(entra.by_secret, network)
     first = sign_in.token()
-    sign_in.forget()
+    sign_in.refused()
     assert sign_in.token().value != first.value
 
 
-def test_forgetting_does_not_wait_for_a_sign_in_under_way(
+def test_a_refusal_does_not_wait_for_a_sign_in_under_way(
     entra: "Entra", network: Network, failure: "Failure"
 ) -> None:
     entra.next("token", None, status=5)
@@ -81,7 +81,7 @@ def test_forgetting_does_not_wait_for_a_sign_in_under_way(
     while "POST token" not in entra.requests:
         time.sleep(0.001)
     began_at = time.monotonic()
-    sign_in.forget()
+    sign_in.refused()
     assert time.monotonic() - began_at < 0.5
     entra.hold.set()
     thread.join()
@@ -135,7 +135,7 @@ def test_the_role_is_there_in_any_casing(entra: "Entra", network: Network, role:
 
 
 @pytest.mark.parametrize("roles", [None, [], ["Discovery.read"]])
-def test_a_token_without_the_role_is_told(
+def test_a_token_without_the_role_is_reported(
     entra: "Entra", network: Network, roles: list[str] | None
 ) -> None:
     entra.claims = {"roles": roles}

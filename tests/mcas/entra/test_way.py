@@ -14,7 +14,7 @@ from nss.mcas.entra import SignIn
 from nss.secret import Secret
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Entra, Failure, Told
+    from tests.mcas.entra.conftest import Description, Entra, Failure
 
 CA_TIP = (
     "name the authority's certificate as ca_file in [mcas], if a proxy inspects what is sent; see "
@@ -24,8 +24,10 @@ PORT_TIP = "see that this machine may reach it on port 443, or set proxy in [mca
 PROXY_TIP = "see proxy and proxy_auth_file in [mcas]"
 
 
-def test_an_authority_that_is_not_trusted_is_told(entra: "Entra", told: "Told") -> None:
-    assert told(SignIn(entra.by_secret, Network())) == (
+def test_an_authority_that_is_not_trusted_is_reported(
+    entra: "Entra", description: "Description"
+) -> None:
+    assert description(SignIn(entra.by_secret, Network())) == (
         Unreachable,
         "ca_file",
         (
@@ -36,11 +38,11 @@ def test_an_authority_that_is_not_trusted_is_told(entra: "Entra", told: "Told") 
     )
 
 
-def test_the_certificate_of_another_host_is_told(
-    new_entra: Callable[..., "Entra"], network: Network, told: "Told"
+def test_the_certificate_of_another_host_is_reported(
+    new_entra: Callable[..., "Entra"], network: Network, description: "Description"
 ) -> None:
     entra = new_entra("login.example")
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         "ca_file",
         (
@@ -52,7 +54,7 @@ def test_the_certificate_of_another_host_is_told(
 
 
 @pytest.mark.parametrize(
-    ("begins_days", "ends_days", "why"),
+    ("begins_days", "ends_days", "reason"),
     [(1, 2, "certificate is not yet valid"), (-2, -1, "certificate has expired")],
 )
 def test_a_certificate_out_of_its_time_may_be_the_clock(
@@ -60,23 +62,23 @@ def test_a_certificate_out_of_its_time_may_be_the_clock(
     network: Network,
     begins_days: int,
     ends_days: int,
-    why: str,
-    told: "Told",
+    reason: str,
+    description: "Description",
 ) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     entra = new_entra(
         not_before=now + timedelta(days=begins_days), not_after=now + timedelta(days=ends_days)
     )
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         "clock",
-        f"by this machine's clock, the server's {why} (localhost:{entra.port})",
+        f"by this machine's clock, the server's {reason} (localhost:{entra.port})",
         "see that the clock is right, for example with timedatectl set-ntp true",
     )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_ca_file_that_is_none_is_told(
+def test_a_ca_file_that_is_none_is_reported(
     entra: "Entra", tmp_path: Path, content: bytes | None, failure: "Failure"
 ) -> None:
     path = tmp_path / "ca.pem"
@@ -86,9 +88,11 @@ def test_a_ca_file_that_is_none_is_told(
     assert (type(error), error.field) == (Unreachable, "ca_file")
 
 
-def test_no_connection_is_told(entra: "Entra", network: Network, told: "Told") -> None:
+def test_no_connection_is_reported(
+    entra: "Entra", network: Network, description: "Description"
+) -> None:
     entra.close()
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
         f"no connection (localhost:{entra.port})",
@@ -97,10 +101,12 @@ def test_no_connection_is_told(entra: "Entra", network: Network, told: "Told") -
 
 
 @pytest.mark.parametrize("path", ["discovery", "token"])
-def test_no_answer_in_time_is_told(entra: "Entra", ca_file: Path, path: str, told: "Told") -> None:
+def test_no_answer_in_time_is_reported(
+    entra: "Entra", ca_file: Path, path: str, description: "Description"
+) -> None:
     entra.next(path, None, status=5)
     network = Network(ca_file=ca_file, timeout_secs=0.2)
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
         f"no answer in time (localhost:{entra.port})",
@@ -113,17 +119,17 @@ def test_no_answer_in_time_is_told(entra: "Entra", ca_file: Path, path: str, tol
     ("body", "status", "headers"),
     [(None, 0, {}), (b'{"access_token":', 200, {"Content-Length": "999"})],
 )
-def test_a_connection_that_breaks_off_is_told(
+def test_a_connection_that_breaks_off_is_reported(
     entra: "Entra",
     network: Network,
     path: str,
     body: bytes | None,
     status: int,
     headers: dict[str, str],
-    told: "Told",
+    description: "Description",
 ) -> None:
     entra.next(path, body, status, headers)
-    assert told(SignIn(entra.by_secret, network)) == (
+    assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
         f"the connection broke off (localhost:{entra.port})",
@@ -131,9 +137,11 @@ def test_a_connection_that_breaks_off_is_told(
     )
 
 
-def test_a_host_without_an_address_is_told(entra: "Entra", network: Network, told: "Told") -> None:
+def test_a_host_without_an_address_is_reported(
+    entra: "Entra", network: Network, description: "Description"
+) -> None:
     url = "https://login.invalid/x.example/oauth2/v2.0/token"
-    assert told(SignIn(replace(entra.by_secret, authentication_url=url), network)) == (
+    assert description(SignIn(replace(entra.by_secret, authentication_url=url), network)) == (
         Unreachable,
         "authentication_url",
         "the host in the Authentication URL has no address (login.invalid)",
@@ -141,12 +149,12 @@ def test_a_host_without_an_address_is_told(entra: "Entra", network: Network, tol
     )
 
 
-def test_a_proxy_that_is_not_there_is_told_without_its_password(
-    entra: "Entra", plain: "Entra", ca_file: Path, told: "Told"
+def test_a_proxy_that_is_not_there_is_reported_without_its_password(
+    entra: "Entra", plain: "Entra", ca_file: Path, description: "Description"
 ) -> None:
     plain.close()
     way = Network(ca_file=ca_file, proxy=Secret(f"http://u:sesame@localhost:{plain.port}"))
-    assert told(SignIn(entra.by_secret, way)) == (
+    assert description(SignIn(entra.by_secret, way)) == (
         Unreachable,
         "proxy",
         f"the proxy can't be reached (localhost:{entra.port})",
@@ -154,11 +162,13 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(
     )
 
 
-def test_a_proxy_that_refuses_is_told_with_its_status(
-    entra: "Entra", plain: "Entra", ca_file: Path, told: "Told"
+def test_a_proxy_that_refuses_is_reported_with_its_status(
+    entra: "Entra", plain: "Entra", ca_file: Path, description: "Description"
 ) -> None:
     way = Network(ca_file=ca_file, proxy=Secret(f"http://u:sesame@localhost:{plain.port}"))
-    assert told(SignIn(entra.by_secret, way)) == (  # the server knows no CONNECT, and says so
+    assert description(
+        SignIn(entra.by_secret, way)
+    ) == (  # the server knows no CONNECT, and says so
         Unreachable,
         "proxy",
         f"the proxy does not let it through: HTTP 501 (localhost:{entra.port})",

@@ -44,18 +44,18 @@ def content(found: Collection) -> bytes:
 def test_it_is_due_after_its_time_from_the_first_line_on(tmp_path: Path) -> None:
     clock = Clock()
     found = collection(tmp_path, clock)
-    told = [found.due_secs()]
+    due = [found.due_secs()]
     clock.at += 1000
     found.begin((1, 1.0))
     found.add([LINE])
-    told.append(found.due_secs())
+    due.append(found.due_secs())
     clock.at += 299
     found.add([LINE])
-    told.append(found.due_secs())
+    due.append(found.due_secs())
     clock.at += 5
-    told.append(found.due_secs())
+    due.append(found.due_secs())
     found.close()
-    assert told == [None, 300, 1, 0]
+    assert due == [None, 300, 1, 0]
 
 
 @pytest.mark.parametrize(("max_records", "max_bytes"), [(35, 10_000), (1000, 3500)])
@@ -63,13 +63,13 @@ def test_it_is_due_before_the_batch_that_might_not_fit(
     tmp_path: Path, max_records: int, max_bytes: int
 ) -> None:
     found = collection(tmp_path, max_records=max_records, max_bytes=max_bytes)
-    told = []
+    due = []
     for sequence in (1, 2, 3):
         found.begin((sequence, 1.0))
         found.add([LINE] * 10)
-        told.append(found.due_secs())
+        due.append(found.due_secs())
     found.close()
-    assert told == [300, 300, 0]
+    assert due == [300, 300, 0]
 
 
 def test_the_largest_batch_is_remembered_for_the_next_file(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_the_largest_batch_is_remembered_for_the_next_file(tmp_path: Path) -> No
     second = Collection(tmp_path, settings, largest_batch=first.largest_batch)
     second.begin((2, 1.0))
     second.add([LINE] * 6)
-    told = second.due_secs()
+    due = second.due_secs()
     first.close()
     second.close()
-    assert told == 0
+    assert due == 0
 
 
 def test_it_has_the_lines_and_the_batches(tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ def test_it_has_the_lines_and_the_batches(tmp_path: Path) -> None:
     found.add([b"a", b"b"])
     found.begin((3, 2.0))
     found.add([b"c"])
-    told = (content(found), list(found.batches), found.records, found.size_bytes)
+    due = (content(found), list(found.batches), found.records, found.size_bytes)
     found.close()
-    assert told == (b"a\nb\nc\n", [(2, 1.5), (3, 2.0)], 3, 6)
+    assert due == (b"a\nb\nc\n", [(2, 1.5), (3, 2.0)], 3, 6)
 
 
 def test_it_can_be_had_as_gzip_again_and_again(tmp_path: Path) -> None:

@@ -70,9 +70,17 @@ def test_the_oldest_batches_are_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"form":2,"delivered":[],"unfinished":null}', b'{"form":1}']
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"form":2,"delivered":[],"unfinished":null}',
+        b'{"form":1}',
+        b'{"form":1,"delivered":[],"unfinished":{"url":5,"batches":[]}}',
+    ],
 )
-def test_a_file_that_makes_no_sense_is_told(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_makes_no_sense_is_reported(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "mcas.json"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"."):

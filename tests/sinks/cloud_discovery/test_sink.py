@@ -25,7 +25,6 @@ from nss.mcas import (
     api_errors,
 )
 from nss.mcas.access import UPLOADS_NAME, uploads_folder
-from nss.mcas.api import UploadUrl
 from nss.secret import Secret
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -85,27 +84,27 @@ class Service:
         if self.fail_after.get(step):
             raise self.fail_after[step].pop(0)
 
-    async def initiate(self, filename: str, source_type: str) -> UploadUrl:
+    async def initiate(self, filename: str, source_type: str) -> Secret:
         self._fails("initiate")
         self.names.append((filename, source_type))
         self._fails_after("initiate")
-        return UploadUrl(Secret(f"https://storage.example/{len(self.names)}?sig=private"), "azure")
+        return Secret(f"https://storage.example/{len(self.names)}?sig=private")
 
-    async def put(self, where: UploadUrl, file: IO[bytes], size_bytes: int) -> None:
+    async def put(self, url: Secret, file: IO[bytes], size_bytes: int) -> None:
         self._fails("put")
         file.seek(0)
-        self.put_at[where.url.reveal()] = file.read(size_bytes)
+        self.put_at[url.reveal()] = file.read(size_bytes)
         self._fails_after("put")
 
-    async def finalize(self, where: UploadUrl, data_source: str) -> None:
+    async def finalize(self, url: Secret, data_source: str) -> None:
         self._fails("finalize")
-        assert where.url.reveal() in self.put_at
-        self.finalized[where.url.reveal()] = data_source
+        assert url.reveal() in self.put_at
+        self.finalized[url.reveal()] = data_source
         self._fails_after("finalize")
 
 
 class HeldLimiter(Limiter):
-    """Writes down what it is told, and lets everything pass."""
+    """Notes how long to hold, and lets everything pass."""
 
     def __init__(self, held: list[float]) -> None:
         super().__init__(1000)
@@ -160,7 +159,7 @@ class Bench:
     def audited(self) -> list[tuple[str, str, str]]:
         text = self.audit.path.read_bytes() if self.audit.path.exists() else b""
         found = [orjson.loads(line) for line in text.splitlines()]
-        return [(one["action"], one["outcome"], one["reason"]) for one in found]
+        return [(entry["action"], entry["outcome"], entry["reason"]) for entry in found]
 
 
 @pytest.fixture
@@ -256,7 +255,7 @@ async def test_a_step_that_fails_is_tried_again_at_the_same_url(
     outcomes = await flushed(sink, bench)
     error_after = sink.last_error
     await sink.close()
-    assert [type(one) for one in outcomes] == [RetryAfter, RetryAfter, Delivered]
+    assert [type(outcome) for outcome in outcomes] == [RetryAfter, RetryAfter, Delivered]
     assert bench.service.asked == [
         *STEPS[: STEPS.index(step)],
         *(step, step),
@@ -276,14 +275,14 @@ async def test_an_answer_that_is_lost_doubles_nothing(bench: Bench, step: str) -
     assert bench.service.received == [file_of(lines(3))]
 
 
-async def test_delays_grow_while_it_fails_and_the_reason_is_told(bench: Bench) -> None:
+async def test_delays_grow_while_it_fails_and_the_reason_is_reported(bench: Bench) -> None:
     bench.service.fail["put"] = [DOWN] * 4
     sink = await bench.opened()
     await collect(sink, lines(3))
     outcomes = await flushed(sink, bench)
     await sink.close()
-    why = "upload failed: the connection broke off (https://mcas.example)"
-    assert outcomes == [*(RetryAfter(0, secs, why) for secs in (0.25, 0.5, 1, 2)), Delivered()]
+    reason = "upload failed: the connection broke off (https://mcas.example)"
+    assert outcomes == [*(RetryAfter(0, secs, reason) for secs in (0.25, 0.5, 1, 2)), Delivered()]
 
 
 async def test_an_upload_url_that_expired_is_asked_for_anew(bench: Bench) -> None:
@@ -327,7 +326,7 @@ REFUSALS = [NO_ROLE, NO_SOURCE, SignInRefused("the Client Secret has expired (AA
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: str(one.field))
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: str(refusal.field))
 async def test_what_a_person_must_mend_stops_it_until_the_credentials_change(
     bench: Bench, step: str, refusal: NssError
 ) -> None:
@@ -342,13 +341,13 @@ async def test_what_a_person_must_mend_stops_it_until_the_credentials_change(
     bench.credentials += 1
     last = await sink.flush()
     await sink.close()
-    told = str(refusal).replace("\nTry: ", ". Try: ")
-    assert first == again == RetryAfter(0, 1.0, f"upload stopped: {told}")
+    sentence = str(refusal).replace("\nTry: ", ". Try: ")
+    assert first == again == RetryAfter(0, 1.0, f"upload stopped: {sentence}")
     assert asked_meanwhile == 0
     assert last == Delivered()
     assert bench.service.received == [file_of(lines(3))]
     assert bench.audited() == [
-        ("upload", "stopped", f"upload stopped: {told}"),
+        ("upload", "stopped", f"upload stopped: {sentence}"),
         ("upload", "resumed", ""),
     ]
 
@@ -377,7 +376,7 @@ async def test_a_finalize_that_may_have_been_done_and_is_refused_is_made_again(
     outcome = await sink.flush()
     await sink.close()
     assert outcome == Delivered()
-    assert bench.service.received == [file_of(lines(3))] * 2  # nobody can tell
+    assert bench.service.received == [file_of(lines(3))] * 2  # nobody can know
 
 
 async def test_a_finalize_that_is_refused_at_once_is_not_repeated(bench: Bench) -> None:
@@ -416,7 +415,7 @@ async def test_another_sign_in_does_not_upload_a_finalized_file_again(bench: Ben
 
 @pytest.mark.parametrize("point", [*STEPS, "finalize carried out"])
 async def test_the_next_process_neither_loses_nor_doubles(bench: Bench, point: str) -> None:
-    """The first one is killed as a step fails; the second gets the same batches from the spool."""
+    """A process is killed as a step fails; the next gets the same batches from the spool."""
     step = point.split(maxsplit=1)[0]
     (bench.service.fail_after if " " in point else bench.service.fail)[step] = [DOWN]
     killed = await bench.opened()
@@ -519,7 +518,7 @@ async def test_no_room_for_the_file_keeps_the_lines_waiting(bench: Bench) -> Non
     assert outcome.reason == ("upload failed: lines can't be collected: no such file or directory")
 
 
-async def test_no_upload_url_is_told_anywhere(
+async def test_no_upload_url_is_shown_anywhere(
     bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for fail in ({"put": [DOWN]}, {"finalize": [NO_ROLE]}, {"finalize": [GONE]}):
@@ -531,16 +530,16 @@ async def test_no_upload_url_is_told_anywhere(
         inside = {
             name: value for name, value in vars(sink).items() if name not in {"_session", "_api"}
         }
-        told = f"{outcome} {sink.last_error} {sink.destination} {inside}"
+        shown = f"{outcome} {sink.last_error} {sink.destination} {inside}"
         await sink.close()
-        assert "private" not in told
+        assert "private" not in shown
     out = "".join(capfd.readouterr())
     logged = str([vars(record) for record in caplog.records])
     assert "private" not in out + logged + bench.audit.path.read_text()
 
 
 def test_it_is_cancelled_in_any_step_without_harm(bench: Bench) -> None:
-    """A stop cuts a flush short; the journal tells the next process how far it had come."""
+    """A stop cuts a flush short; the next process learns from the journal how far it had come."""
 
     async def cut(step: str, hang: Callable[..., object]) -> None:
         sink = await bench.opened()

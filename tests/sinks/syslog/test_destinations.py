@@ -77,14 +77,14 @@ async def test_a_failed_lookup_keeps_the_last_good_address(clock: "Clock") -> No
 
 
 @pytest.mark.parametrize("answer", [OSError("no answer"), UnicodeError("label too long"), []])
-async def test_a_name_without_any_address_is_told_and_asked_for_again(
+async def test_a_name_without_any_address_is_reported_and_resolved_again(
     answer: list[str] | Exception, clock: "Clock"
 ) -> None:
     names = Names(siem=answer)
     chosen = destinations(names, clock, "siem")
-    why = str(answer) if isinstance(answer, Exception) else "it has no address"
+    reason = str(answer) if isinstance(answer, Exception) else "it has no address"
     assert await chosen.current() is None
-    assert chosen.lookup_error == f"name lookup failed: {why} (siem)"
+    assert chosen.lookup_error == f"name lookup failed: {reason} (siem)"
     names.answers["siem"] = ["192.0.2.1"]
     assert await chosen.current() == Endpoint("siem", 514, "192.0.2.1")
 
@@ -183,6 +183,6 @@ async def test_the_system_resolves_addresses_of_both_families() -> None:
     ]
 
 
-def test_a_target_is_told_by_name_and_address() -> None:
+def test_an_endpoint_is_shown_by_name_and_address() -> None:
     targets = [Endpoint("siem", 514, "192.0.2.1"), Endpoint("::1", 514, "::1")]
     assert [str(target) for target in targets] == ["siem:514 at 192.0.2.1", "[::1]:514"]

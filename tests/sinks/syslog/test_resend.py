@@ -25,7 +25,7 @@ def test_only_what_was_confirmed_to_its_last_byte_is_not_owed(clock: "Clock") ->
     found = []
     for position in (0, 9, 10, 29, 30):
         kept = kept_with(clock)
-        found.append((kept.lost(position), owed(kept), kept.unconfirmed_lines))
+        found.append((kept.ended(position), owed(kept), kept.unconfirmed_lines))
     assert found == [
         (0, [b"0", b"1", b"2"], 3),
         (0, [b"0", b"1", b"2"], 3),
@@ -37,32 +37,32 @@ def test_only_what_was_confirmed_to_its_last_byte_is_not_owed(clock: "Clock") ->
 
 def test_the_last_seconds_are_owed_though_confirmed(clock: "Clock") -> None:
     kept = kept_with(clock, resend_secs=2)
-    assert (kept.lost(30), owed(kept), kept.unconfirmed_lines) == (0, [b"1", b"2"], 0)
+    assert (kept.ended(30), owed(kept), kept.unconfirmed_lines) == (0, [b"1", b"2"], 0)
 
 
 def test_what_was_never_confirmed_is_owed_whatever_its_age_and_size(clock: "Clock") -> None:
     kept = kept_with(clock, resend_secs=2, max_bytes=5)
     clock.secs += 100
-    assert (kept.lost(10), owed(kept)) == (0, [b"1", b"2"])
+    assert (kept.ended(10), owed(kept)) == (0, [b"1", b"2"])
 
 
 def test_confirmed_chunks_beyond_the_space_are_dropped_and_counted(clock: "Clock") -> None:
     kept = kept_with(clock, resend_secs=100, max_bytes=15)
-    assert (kept.confirm(30), kept.lost(30), owed(kept)) == (2, 0, [b"2"])
+    assert (kept.confirm(30), kept.ended(30), owed(kept)) == (2, 0, [b"2"])
 
 
-def test_a_connection_closed_in_good_order_owes_only_what_is_unconfirmed(clock: "Clock") -> None:
+def test_a_connection_closed_gracefully_owes_only_what_is_unconfirmed(clock: "Clock") -> None:
     kept = kept_with(clock, resend_secs=100)
-    assert (kept.parted(20), owed(kept)) == (0, [b"2"])
+    assert (kept.ended(20, graceful=True), owed(kept)) == (0, [b"2"])
 
 
 def test_chunks_of_a_connection_lost_while_resending_come_before_the_rest(
     clock: "Clock",
 ) -> None:
     kept = kept_with(clock)
-    kept.lost(0)
+    kept.ended(0)
     kept.written(kept.owed.popleft(), 10)
-    kept.lost(0)
+    kept.ended(0)
     assert owed(kept) == [b"0", b"1", b"2"]
 
 

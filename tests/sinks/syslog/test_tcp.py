@@ -46,7 +46,7 @@ def wire(collector: "TcpCollector") -> bytes:
 async def received_while(
     collector: "TcpCollector", sending: "asyncio.Future[Any]", count: int
 ) -> list[bytes]:
-    """Read while a send is under way, until it is done and so many messages are there."""
+    """Read while a send is under way, until it is done and `count` messages are there."""
     received: list[bytes] = []
     async with asyncio.timeout(10):
         while not sending.done() or len(received) < count:
@@ -95,9 +95,12 @@ async def test_a_line_that_would_break_the_framing_is_rejected_and_those_before_
 ) -> None:
     sink = new_sink(tcp_collector)
     lines = [b"first", b"sec" + byte + b"ond", b"third"]
-    why = "the line has a control character that ends a message (LF, CR, NUL)"
+    reason = "the line has a control character that ends a message (LF, CR, NUL)"
     outcomes = [await sink.send(lines), await sink.send(lines[2:])]
-    assert (outcomes, wire(tcp_collector)) == ([Rejected(1, why), Delivered()], b"first\nthird\n")
+    assert (outcomes, wire(tcp_collector)) == (
+        [Rejected(1, reason), Delivered()],
+        b"first\nthird\n",
+    )
 
 
 async def test_an_empty_line_has_no_octet_count(
@@ -165,7 +168,7 @@ async def test_a_cancelled_send_tears_no_line(
     long = [b"a" * (8 << 20), b"b"]
     sending = asyncio.ensure_future(sink.send(long))
     assert sink._connection is not None
-    while sink._connection._waiter is None:  # noqa: ASYNC110 - nothing tells of it
+    while not sink._connection._outgoing:  # noqa: ASYNC110 - nothing reports it
         await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -32,7 +32,7 @@ class Far:
 
     collector: "TcpCollector"
     cut: Callable[[], None]
-    mend: Callable[[], None]
+    repair: Callable[[], None]
 
 
 def ip(*words: str) -> None:
@@ -63,7 +63,7 @@ def far(new_tcp_collector: NewCollector) -> Iterator[Far]:
         made = within(name, lambda: new_tcp_collector(f"{address}.2"))
         yield Far(
             made,
-            # What is not addressed to the machine is dropped there without a word.
+            # What is not addressed to the machine is dropped there silently.
             lambda: ip("-n", name, "addr", "del", f"{address}.2/30", "dev", there),
             lambda: ip("-n", name, "addr", "add", f"{address}.2/30", "dev", there),
         )
@@ -90,7 +90,7 @@ def within(namespace: str, make: Callable[[], "TcpCollector"]) -> "TcpCollector"
 
 
 async def arrived(collector: "TcpCollector", count: int) -> list[bytes]:
-    """Return what a collector gets, once it is so many messages."""
+    """Return what a collector gets, once it is `count` messages."""
     messages: list[bytes] = []
     async with asyncio.timeout(10):
         while len(messages) < count:
@@ -120,7 +120,7 @@ async def test_a_silence_shorter_than_the_limit_loses_and_repeats_nothing(far: F
     outcomes = [await sink.send(LINES[:10])]
     far.cut()
     outcomes.append(await sink.send(LINES[10:]))
-    far.mend()
+    far.repair()
     received = await arrived(far.collector, 30)
     await sink.close()
     assert (outcomes, received) == ([Delivered()] * 2, LINES)

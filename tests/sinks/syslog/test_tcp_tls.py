@@ -1,4 +1,4 @@
-"""Syslog over TLS: who is trusted, who is refused, and what of that a sink tells."""
+"""Syslog over TLS: who is trusted, who is refused, and what of that a sink reports."""
 
 import asyncio
 import ssl
@@ -74,12 +74,12 @@ def server(
     return context
 
 
-def failure(collector: "TcpCollector", why: str) -> RetryAfter:
-    return RetryAfter(0, 0.25, "connecting failed: {} ({}:{})".format(why, *collector.address))
+def failure(collector: "TcpCollector", reason: str) -> RetryAfter:
+    return RetryAfter(0, 0.25, "connecting failed: {} ({}:{})".format(reason, *collector.address))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_lines_arrive_and_the_end_is_told(
+async def test_lines_arrive_and_the_end_is_reported(
     version: ssl.TLSVersion,
     sink_to: SinkTo,
     new_tcp_collector: NewCollector,
@@ -121,8 +121,8 @@ async def test_a_collector_of_an_unknown_authority_gets_nothing(
     collector = new_tcp_collector(tls=tls)
     sink = sink_to(collector, ssl_context=client_context())
     outcome = await sink.send(LINES)
-    why = "its certificate is not trusted: unable to get local issuer certificate"
-    assert (outcome, collector.received()) == (failure(collector, why), [])
+    reason = "its certificate is not trusted: unable to get local issuer certificate"
+    assert (outcome, collector.received()) == (failure(collector, reason), [])
     assert collector.errors == ["TLSV1_ALERT_UNKNOWN_CA"]
 
 
@@ -132,11 +132,11 @@ async def test_a_collector_of_another_name_gets_nothing(
     collector = new_tcp_collector(tls=tls)
     sink = sink_to(collector, ssl_context=trust, tls_server_name="siem.example.com")
     outcome = await sink.send(LINES)
-    why = (
+    reason = (
         "its certificate is not trusted: "
         "hostname mismatch, certificate is not valid for 'siem.example.com'"
     )
-    assert (outcome, collector.received()) == (failure(collector, why), [])
+    assert (outcome, collector.received()) == (failure(collector, reason), [])
 
 
 async def test_the_name_to_verify_may_be_another_than_the_destinations(
@@ -150,11 +150,11 @@ async def test_the_name_to_verify_may_be_another_than_the_destinations(
         await sink_to(collector, ssl_context=trust, tls_server_name=name).send(LINES)
         for name in (None, "siem.example.com")
     ]
-    why = (
+    reason = (
         "its certificate is not trusted: "
         "ip address mismatch, certificate is not valid for '127.0.0.1'"
     )
-    assert (outcomes, collector.received()) == ([failure(collector, why), Delivered()], LINES)
+    assert (outcomes, collector.received()) == ([failure(collector, reason), Delivered()], LINES)
 
 
 async def test_a_collector_whose_certificate_has_expired_gets_nothing(
@@ -166,12 +166,12 @@ async def test_a_collector_whose_certificate_has_expired_gets_nothing(
     leaf = authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     collector = new_tcp_collector(tls=server(leaf))
     outcome = await sink_to(collector, ssl_context=trust).send(LINES)
-    why = "its certificate is not trusted: certificate has expired"
-    assert (outcome, collector.received()) == (failure(collector, why), [])
+    reason = "its certificate is not trusted: certificate has expired"
+    assert (outcome, collector.received()) == (failure(collector, reason), [])
 
 
 @pytest.mark.parametrize(
-    ("version", "why"),
+    ("version", "reason"),
     [
         (ssl.TLSVersion.TLSv1_2, "TLS: sslv3 alert handshake failure"),
         (ssl.TLSVersion.TLSv1_3, "TLS: tlsv13 alert certificate required"),
@@ -179,7 +179,7 @@ async def test_a_collector_whose_certificate_has_expired_gets_nothing(
 )
 async def test_a_collector_that_requires_a_certificate_swallows_nothing_without_one(
     version: ssl.TLSVersion,
-    why: str,
+    reason: str,
     sink_to: SinkTo,
     new_tcp_collector: NewCollector,
     authority: trustme.CA,
@@ -191,7 +191,7 @@ async def test_a_collector_that_requires_a_certificate_swallows_nothing_without_
     anonymous = sink_to(collector, ssl_context=client_context(ca_file))
     known = sink_to(collector, ssl_context=client_context(ca_file, *identity(authority, tmp_path)))
     assert (await anonymous.send(LINES), await known.send(LINES)) == (
-        failure(collector, why),
+        failure(collector, reason),
         Delivered(),
     )
     assert (collector.received(), collector.errors) == (
@@ -239,8 +239,8 @@ async def test_a_collector_that_hangs_up_during_the_handshake_is_given_up(
         hello = tcp_collector.received()
         await asyncio.sleep(0)
     tcp_collector.hang_up()
-    why = "it closed the connection during the handshake"
-    assert await sending == failure(tcp_collector, why)
+    reason = "it closed the connection during the handshake"
+    assert await sending == failure(tcp_collector, reason)
 
 
 async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(

@@ -223,8 +223,8 @@ async def test_a_send_buffer_that_stays_full_gives_the_lines_back(
     )
     outcome = await sink.send(LINES)
     host, port = collector.address
-    why = f"sending failed: the send buffers are full ({host}:{port})"
-    assert (outcome, sink.last_error) == (RetryAfter(5, 0.25, why), why)
+    reason = f"sending failed: the send buffers are full ({host}:{port})"
+    assert (outcome, sink.last_error) == (RetryAfter(5, 0.25, reason), reason)
     assert collector.received() == LINES[:5]
 
 
@@ -316,7 +316,7 @@ async def test_answers_of_a_collector_are_dropped(
     assert (await sink.send([b"second"]), collector.received()) == (Delivered(), [b"second"])
     assert sink._path is not None
     (stream,) = sink._path._streams
-    # It never empties without a reader; nothing tells of it that could be awaited.
+    # It never empties without a reader; nothing reports it that could be awaited.
     while stream._recvq.qsize():  # noqa: ASYNC110 - see above
         await asyncio.sleep(0)
 

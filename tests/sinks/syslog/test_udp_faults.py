@@ -152,7 +152,7 @@ async def test_a_refusal_that_comes_late_stops_the_send_after_one_message(
     collector.stop()
     assert sink._path is not None
     sink._path._sends[0](b"refused after it counted as handed over")
-    # Nothing tells of it that could be awaited.
+    # Nothing reports it that could be awaited.
     while not any(stream._excq.qsize() for stream in sink._path._streams):  # noqa: ASYNC110 - see above
         await asyncio.sleep(0)
     collector.start()
@@ -166,7 +166,7 @@ async def test_a_refusal_that_comes_late_stops_the_send_after_one_message(
 
 
 async def test_a_probe_waits_for_the_answer(collector: "Collector") -> None:
-    """The probe's refusal is hidden from the send, as one that takes a while on the network."""
+    """The probe's refusal is hidden from the send, as when it takes a while on the network."""
     collector.stop()
     sink = sink_to(collector, probe_secs=2.0)
     await sink.send(LINES)
@@ -293,7 +293,7 @@ async def test_a_name_that_moves_is_followed(
     await sink.send(LINES[:10])
     addresses[:] = ["127.0.0.2"]
     clock.secs += 300
-    await sink.send(LINES[10:20])  # the lookup runs beside this one
+    await sink.send(LINES[10:20])  # the lookup runs beside this send
     await asyncio.sleep(0)
     await sink.send(LINES[20:])
     destination = sink.destination
@@ -321,10 +321,10 @@ async def test_a_name_nobody_knows_waits() -> None:
     await sink.open()
     outcome = await sink.send(LINES)
     await sink.close()
-    why = "name lookup failed: [Errno -2] Name or service not known (siem)"
+    reason = "name lookup failed: [Errno -2] Name or service not known (siem)"
     assert (outcome, sink.last_error, sink.destination) == (
-        RetryAfter(0, 0.25, why),
-        why,
+        RetryAfter(0, 0.25, reason),
+        reason,
         "siem:514",
     )
 
@@ -341,5 +341,5 @@ async def test_an_address_without_a_route_is_unreachable() -> None:
     await sink.open()
     outcome = await sink.send(LINES)
     await sink.close()
-    why = "sending failed: permission denied (siem:514 at 255.255.255.255)"
-    assert outcome == RetryAfter(0, 0.25, why)
+    reason = "sending failed: permission denied (siem:514 at 255.255.255.255)"
+    assert outcome == RetryAfter(0, 0.25, reason)
