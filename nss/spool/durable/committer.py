@@ -56,7 +56,8 @@ class Append:
     batch: Batch
     accepted: Callable[[Appended], None]
     failed: Callable[[BaseException], None]
-    cancelled: bool = False
+    is_cancelled: Callable[[], bool]
+    """Called in the committer's thread."""
     packed: Packed | None = None
 
 
@@ -247,7 +248,7 @@ class Committer:
 
     def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
         """Write the batches that there is room for; return the others, and what is wrong."""
-        left = deque(append for append in self._appends if not append.cancelled)
+        left = deque(append for append in self._appends if not append.is_cancelled())
         # Check for the problem even when nothing waits: a sender may have given up by now.
         if (left or self._last_error is not None) and self._store.lacks_space():
             least = size_text(self._store.settings.min_free_bytes)

@@ -105,13 +105,10 @@ class DurableSpool:
             self._inflight_bytes += size
         future: asyncio.Future[int] = self._loop.create_future()
         future.add_done_callback(partial(self._landed, size))
-        what = Append(batch, partial(self._accepted, future), partial(_fail, future))
-        self._committer.ask(what)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            what.cancelled = True
-            raise
+        accepted, failed = partial(self._accepted, future), partial(_fail, future)
+        # The future is cancelled at once, long before the task that awaits it runs again.
+        self._committer.ask(Append(batch, accepted, failed, future.cancelled))
+        return await future
 
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
