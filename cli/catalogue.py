@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.asking import show_json
+from cli.output import show_json
 from formats import presets
 from formats.fields import Field, catalogue
 from formats.structure import structure_of

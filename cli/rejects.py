@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, harmless_bytes, service_of, show_json, time_text
+from cli.asking import service_of
+from cli.output import harmless, harmless_bytes, show_json, time_text
 from nss.spool import KeptReject
 
 _SHOWN_CHARACTERS = 200

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import service_of, time_text
+from cli.asking import service_of
+from cli.output import time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
 

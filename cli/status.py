@@ -9,7 +9,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.asking import harmless, secs_text, show_json, status_of, time_text
+from cli.asking import status_of
+from cli.output import harmless, secs_text, show_json, time_text
 from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
 

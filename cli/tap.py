@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless_bytes, service_of
+from cli.asking import service_of
+from cli.output import harmless_bytes
 from nss.feeds.tap import Seen, TapKind
 
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 import typer
 
-from cli.asking import harmless, status_if_running
+from cli.asking import status_if_running
 from cli.lifecycle.systemd import Unit, UnitNotStarted, unit_of_machine
+from cli.output import harmless
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.model import ServiceConfig

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cli.asking import harmless
+from cli.output import harmless
 from nss.errors import ServiceError
 
 UNIT = "nss-streamer.service"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import show_json
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,
@@ -18,6 +17,7 @@ from cli.mcas.prompts import (
     show_problem,
 )
 from cli.mcas.showing import show_checks, stored_lines
+from cli.output import show_json
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, iso_time, show_json, time_text
 from cli.mcas.prompts import LABELS
+from cli.output import harmless, iso_time, show_json, time_text
 from nss.errors import UsageError
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials

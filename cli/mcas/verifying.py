@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, iso_time, secs_text, show_json, time_text
 from cli.mcas.showing import show_checks
+from cli.output import harmless, iso_time, secs_text, show_json, time_text
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.setup.mcas import mcas_setup

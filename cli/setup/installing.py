@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless
+from cli.output import harmless
 from nss.setup.certificates import check_name, read_bundle, store
 
 

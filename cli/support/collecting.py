@@ -18,9 +18,9 @@ import orjson
 import typer
 import zstandard
 
-from cli.asking import show_json
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
+from cli.output import show_json
 from nss.config import load as configuration
 from nss.config.model import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError

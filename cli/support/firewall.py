@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, show_json, status_if_running
+from cli.asking import status_if_running
+from cli.output import harmless, show_json
 from nss.config import load as configuration
 from nss.config.model import Config
 from nss.connectivity import Finding, Step

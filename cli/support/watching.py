@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import harmless, secs_text, show_json, status_of
+from cli.asking import status_of
+from cli.output import harmless, secs_text, show_json
 from cli.status import Sheet, aligned
 from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable

@@ -148,8 +148,8 @@ class Declared:
         return self.kind.show(self.default)
 
     def broken_rules(self, table: Mapping[str, object]) -> Iterator[Rule]:
-        """Yield the rules that a table breaks, if it has the key, and not as a flag that is off."""
-        is_off = table.get(self.key) is self.default is False
+        """Yield the rules that a table breaks, if it has the key, and as a flag that is on."""
+        is_off = self.default is False and table.get(self.key) is not True
         if self.key in table and not is_off:
             yield from (rule for rule in self.rules if rule.is_broken(table))
 

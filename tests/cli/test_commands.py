@@ -70,21 +70,31 @@ def test_every_command_has_help_with_an_example(nss: Nss, command: str) -> None:
     assert re.search(f"Example: (sudo )?nss {command}", ran.stdout.decode()) is not None
 
 
-def test_help_is_instant() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def imported_by(*arguments: str) -> set[str]:
+    """Return the modules that a command imports."""
     ran = subprocess.run(  # noqa: S603 - ours
-        [COMMAND[0], "-X", "importtime", *COMMAND[1:], "--help"],
+        [COMMAND[0], "-X", "importtime", *COMMAND[1:], *arguments],
         capture_output=True,
         text=True,
         env=ENV,
         timeout=30,
         check=True,
     )
+    return {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("command", ["presets", "fields"])
+def test_a_catalogue_needs_no_service(command: str) -> None:
+    assert imported_by(command).isdisjoint({"httpx", "asyncio", "nss.config.load"})
+
+
+def test_help_is_instant() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    imported = imported_by("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_secs = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"nss --help: {cpu_secs:.2f} s of CPU, imports timed")  # noqa: T201 - the measurement
 
-    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert "typer" in imported
     assert imported.isdisjoint(HEAVY)
     assert cpu_secs < 1

@@ -165,6 +165,12 @@ def test_standard_output_can_be_neither_rotated_nor_synced() -> None:
     assert parse(sink("kind = 'file'\npath = '-'\nsync = false"), BASE)
 
 
+def test_a_wrong_sync_of_standard_output_is_reported_without_what_would_follow() -> None:
+    assert problems(sink("kind = 'file'\npath = '-'\nsync = 1")) == [
+        Problem(f"{SINK}.sync", 1, "must be true or false")
+    ]
+
+
 OPEN = "is not on loopback, so it needs token_file or basic_file as well"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.asking import harmless, harmless_bytes, secs_text
+from cli.output import harmless, harmless_bytes, secs_text
 from cli.replaying import moment
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded

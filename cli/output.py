@@ -1,0 +1,51 @@
+"""How commands print what they found: JSON, harmless text, times and durations."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import orjson
+import typer
+
+_TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
+
+
+def show_json(value: object) -> None:
+    """Print a value for programs."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def harmless(text: str) -> str:
+    """Return text that fits on a line and that no terminal obeys."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def harmless_bytes(data: bytes) -> str:
+    """Return bytes of a record as harmless text; what is not UTF-8 shows as hexadecimal."""
+    return harmless(data.decode(errors="backslashreplace"))
+
+
+def secs_text(secs: float) -> str:
+    """Return a duration for people, in its two largest units."""
+    whole = max(0, int(secs))
+    for unit, unit_secs, smaller, smaller_secs in _TWO_UNITS:
+        if whole >= unit_secs:
+            return f"{whole // unit_secs} {unit} {whole % unit_secs // smaller_secs} {smaller}"
+    return f"{whole} s"
+
+
+def time_text(at: float) -> str:
+    """Return a time, seconds since the epoch, in the zone of this machine."""
+    try:
+        return datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return "at no possible time"
+
+
+def iso_time(at: float | None) -> str | None:
+    """Return a time, seconds since the epoch, for programs; `None` for an impossible time."""
+    with suppress(OverflowError, ValueError, OSError):
+        return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+    return None
