@@ -65,7 +65,10 @@ def line_format(feed_format: FeedFormat) -> Input:
 
         return lambda data: decode_lines(data, max_record_bytes, records_of)
 
-    return cells_input(feed_format.name, structure.cells, reader)
+    cells = structure.cells
+    if structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
+        cells = tuple({cell.parts: cell for cell in cells}.values())
+    return cells_input(feed_format.name, cells, reader)
 
 
 def _text(line: bytes) -> str:

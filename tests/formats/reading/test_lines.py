@@ -225,3 +225,14 @@ def test_a_column_may_be_empty_in_the_format() -> None:
         input_of(parse(r"%s{login}\t\t%s{url}")), FeedSettings(parse("%s{login} %s{url}"))
     )
     assert pipeline.run(b"ana\t\th/x\nbo\tmore\th/y\n").lines == [b"ana h/x", b"bo h/y"]
+
+
+def test_of_a_field_that_stands_twice_in_static_text_the_last_counts() -> None:
+    # As in CEF, whose header has a name that an attribute states again, with less escaped.
+    source = input_of(parse("%s{login}|%s{reason}|3|reason=%s{reason} dept=%s{dept}"))
+    line = b"ana|Header name|3|reason=From attribute dept=d"
+
+    assert read(line + b"\n", source, "%s{login} %s{reason} %s{dept}") == (
+        [b"ana From attribute d"],
+        [],
+    )
