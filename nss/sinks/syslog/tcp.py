@@ -130,14 +130,14 @@ class SyslogTcpSink(SyslogSink[Sending]):
         present = self._connection
         if present is not None and present.endpoint == endpoint:
             return present
-        connection = Connection(
-            endpoint,
-            self._tls_to(endpoint),
-            stall_secs=self._settings.stall_secs,
-            on_lost=self._restore_if_lost,
-            clock=self._clock,
-        )
         try:
+            connection = Connection(
+                endpoint,
+                self._tls_to(endpoint),
+                stall_secs=self._settings.stall_secs,
+                on_lost=self._restore_if_lost,
+                clock=self._clock,
+            )
             await connection.open(self._settings.connect_secs)
         except OSError as error:
             reason = f"connecting failed: {error_text(error)} ({endpoint})"

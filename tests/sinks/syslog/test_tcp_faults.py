@@ -1,11 +1,14 @@
 """What happens to TCP collectors, one sentence each: refusals, restarts, stalls, silence."""
 
 import asyncio
+import contextlib
 import fcntl
+import os
+import resource
 import socket
 import struct
 import termios
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,6 +76,35 @@ async def stop_with_lines_on_their_way(sink: SyslogTcpSink, collector: "TcpColle
     assert outcome == Delivered()
     assert 0 < whole < 10
     return whole
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Have the system refuse this process any further socket or file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_a_free_descriptor_lines_wait_for_one(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector)
+
+    with no_descriptor_left():
+        outcome = await sink.send(LINES)
+
+    reason = f"connecting failed: too many open files ({place(tcp_collector)})"
+    assert isinstance(outcome, RetryAfter)
+    assert (outcome.sent, outcome.reason) == (0, reason)
+    assert sink.last_error == reason
+    assert await sink.send(LINES) == Delivered()
+    assert await arrived(tcp_collector, len(LINES)) == LINES
 
 
 async def test_nothing_is_lost_while_the_port_is_closed(
