@@ -53,6 +53,9 @@ class Stream:
     last_received: str | None
     """As the service writes it (ISO 8601, UTC)."""
     failed_files: int
+    log_type: int | None
+    receiver: str
+    """The receiver's type and protocol, as the service names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +243,13 @@ async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[by
 
 def _stream(found: Mapping[str, Any]) -> Stream:
     received, failed = found.get("lastDataReceived"), found.get("logFilesFailsCount")
+    log_type, receiver = found.get("logType"), (found.get("receiverType"), found.get("protocol"))
     return Stream(
         str(found["displayName"]),
         str(received) if received else None,
         failed if isinstance(failed, int) else 0,
+        log_type if isinstance(log_type, int) else None,
+        " ".join(str(word) for word in receiver if word),
     )
 
 

@@ -69,7 +69,8 @@ async def test_data_sources_are_read_in_both_forms(api: McasApi, lab: CloudLab) 
         "2026-01-02T03:04:05Z",
         2,
     )
-    assert other.name == "NSS"
+    assert (stream.log_type, stream.receiver) == (None, "")
+    assert (other.name, other.log_type, other.receiver) == ("NSS", 170, "syslog udp")
 
 
 @pytest.mark.parametrize("body", [b"[1, 2]", b'{"streams": 5}', b'"text"', b"null", b"{}"])
