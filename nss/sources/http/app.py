@@ -22,7 +22,7 @@ from nss.sources.http.auth import Credentials
 from nss.sources.http.batching import BodyBatcher, Turn
 from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive, too_long
 from nss.sources.http.connection import MAX_HEAD_BYTES
-from nss.sources.http.unpack import BrokenBodyError, Unpacker, unpacker
+from nss.sources.http.unpack import BrokenBodyError, Recognised, unpacker
 
 FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
@@ -106,7 +106,7 @@ class PushApp:
         finally:
             self._requests -= 1
 
-    async def _hand_on_body(self, request: "PushRequest", unpack: Unpacker) -> int:
+    async def _hand_on_body(self, request: "PushRequest", unpack: Recognised) -> int:
         async def hand_on(data: bytes, records: int) -> None:
             batch = Batch(self._settings.name, data, records, connection=request.peer)
             await self._hand_on(batch)
@@ -123,7 +123,7 @@ class PushApp:
                         raise too_long(self._settings.max_decompressed_bytes, "unpacked")
                     await batcher.add(piece)
                     await turn.pause()
-            unpack.end()
+            await batcher.add(unpack.end())
         except BrokenBodyError:
             raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the body can't be unpacked") from None
         await batcher.end()
@@ -154,7 +154,7 @@ class PushRequest:
         self._settings = settings
         self._scope = scope
 
-    def check(self, credentials: Credentials) -> Unpacker:
+    def check(self, credentials: Credentials) -> Recognised:
         """Return what unpacks the body. Raises `HttpRefusal` if the head is reason enough."""
         if sum(len(name) + len(value) for name, value in self._scope["headers"]) > MAX_HEAD_BYTES:
             raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")

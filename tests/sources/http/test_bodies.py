@@ -69,7 +69,7 @@ def unpacked(encoding: str, packed: bytes, chunk: int) -> Iterator[bytes]:
     assert unpack is not None
     for at in range(0, len(packed), chunk):
         yield from unpack.unpack(packed[at : at + chunk])
-    unpack.end()
+    yield unpack.end()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100_000_000])
@@ -78,6 +78,24 @@ def test_what_was_packed_is_unpacked(name: str, chunk: int) -> None:
     data = b"".join(b"%d %x\n" % (number, number**20) for number in range(3000))
     encoding, pack = PACKS[name]
     assert b"".join(unpacked(encoding, pack(data), chunk)) == data
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 100_000_000])
+@pytest.mark.parametrize("header", ["", "identity", "gzip", "deflate", "zstd"])
+@pytest.mark.parametrize("name", ["gzip", "two gzip members", "zstd", "zstd stream"])
+def test_the_first_bytes_tell_gzip_and_zstd_whatever_the_header_says(
+    name: str, header: str, chunk: int
+) -> None:
+    data = b"".join(b"%d %x\n" % (number, number**20) for number in range(300))
+    _, pack = PACKS[name]
+    assert b"".join(unpacked(header, pack(data), chunk)) == data
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"(", b"\x1f", b"\x1f\x8b", b"(\xb5/", b"(a)\n", b"\x1f\x8b,"]
+)
+def test_what_only_begins_like_a_packed_body_stays_as_it_is(data: bytes) -> None:
+    assert b"".join(unpacked("", data, 1)) == data
 
 
 def test_large_data_comes_in_pieces() -> None:

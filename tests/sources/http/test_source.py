@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
+import zstandard
 
 from nss.batch import Batch
 from nss.errors import SourceError
@@ -106,6 +108,17 @@ async def test_a_batch_tells_source_and_peer(accepted: "Accepted") -> None:
         await reader.readuntil(b"}")
         host, port = writer.get_extra_info("sockname")[:2]
     assert accepted.batches == [Batch("push", b"a\n", 1, None, f"{host}:{port}")]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("declared", [{}, {"Content-Encoding": "identity"}])
+async def test_a_packed_body_is_unpacked_also_if_nothing_declares_it(
+    accepted: "Accepted", pack: Callable[[bytes], bytes], declared: dict[str, str]
+) -> None:
+    async with serving(accepted) as source, client_of(source) as client:
+        answer = await client.post("/", content=pack(BODY * 500), headers=declared)
+    assert whole(answer) == (200, {"records": 1000})
+    assert accepted.data == BODY * 500
 
 
 async def test_an_empty_body_is_accepted(accepted: "Accepted") -> None:
