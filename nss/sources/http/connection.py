@@ -105,6 +105,11 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head = False
         self._overhead_bytes = 0
         self._stop_timer()
+        if self.parser.should_upgrade():
+            # The parser would skip the body, or take it for the next request.
+            reason = "records are taken over HTTP/1.1: send the request without Upgrade"
+            self._refuse_in_turn(HTTPStatus.NOT_IMPLEMENTED, reason)
+            return
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -115,16 +120,22 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the body."""
         self._overhead_bytes = 0
-        super().on_message_complete()
+        if not self.parser.should_upgrade():  # else it is of a request that was refused
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; a complete request before it is still answered."""
+        """Refuse what is no HTTP."""
         del msg
+        self._refuse_in_turn(HTTPStatus.BAD_REQUEST, "it is no valid HTTP/1.1")
+
+    def _refuse_in_turn(self, status: HTTPStatus, reason: str) -> None:
+        """Refuse what comes now, if need be silently: a complete request before it is answered."""
         if self.pipeline or (self._busy and not self.cycle.more_body):
             self.cycle.keep_alive = False
             self.flow.pause_reading()
+            self._over = True
         else:
-            self._refuse(HTTPStatus.BAD_REQUEST, "it is no valid HTTP/1.1")
+            self._refuse(status, reason)
 
     @property
     def _busy(self) -> bool:

@@ -291,3 +291,40 @@ async def test_a_sender_that_asks_first_is_told_before_it_sends(accepted: "Accep
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")
     assert refused.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
     assert accepted.lines == [b"a"]
+
+
+UPGRADE = (
+    b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABk\r\nContent-Length: %d\r\n\r\n"
+)
+"""As `curl --http2` and Java's HttpClient begin."""
+
+
+@pytest.mark.parametrize("in_one_piece", [True, False])
+async def test_a_request_that_wants_another_protocol_is_refused(
+    accepted: "Accepted", *, in_one_piece: bool
+) -> None:
+    hidden = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nhidden\n"
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(UPGRADE % len(hidden))
+        if not in_one_piece:
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        writer.write(hidden)
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 501 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"without Upgrade" in answer
+    assert accepted.batches == []
+    assert events.counters["source_requests_refused_501", "push"] == 1
+
+
+async def test_a_request_before_one_that_wants_another_protocol_is_answered(
+    accepted: "Accepted",
+) -> None:
+    good = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\ngood\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, good + UPGRADE % 5 + b"bad.\n" + good)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert [batch.data for batch in accepted.batches] == [b"good\n"]
