@@ -110,8 +110,11 @@ class Running:
 
     @property
     def pending_records(self) -> int:
-        """Records accepted and not delivered, counted for each feed."""
-        return sum(feed.part.cursor.pending_records for feed in self.feeds.values())
+        """Records accepted and not delivered, counted for each feed that the spool knows.
+
+        A feed that could not be started has some, too.
+        """
+        return 0 if self.opened_spool is None else sum(self.opened_spool.feeds().values())
 
     def reading(self) -> ServiceReading:
         """Return the readings of all parts now."""

@@ -98,6 +98,24 @@ async def test_a_full_disk_at_the_stop_loses_nothing_for_the_next_start(
     assert await scene.stop(again) == 0
 
 
+async def test_a_stop_during_a_start_that_cannot_write_reports_what_is_pending(
+    scene: Scene, small_disk: Path
+) -> None:
+    (port,) = free_ports(1)
+    (scene.folder / "web.log").write_bytes(RecordGenerator(1).batch(100))
+    nowhere = sink("syslog_tcp", f'destinations = ["127.0.0.1:{port}"]')
+    running = await scene.start(web(), nowhere, path="disk/spool.db", drain_secs=0.3)
+    await scene.until(lambda status: status.feeds[0].pending == 100)
+    assert await scene.stop(running) == 75
+
+    fill(small_disk / "hog", leave_bytes=64 << 10)
+    again = await scene.run()
+    await again.reported("spool_cannot_write")
+    assert await scene.stop(again) == 75
+    stopped = await again.reported("service_stopped")
+    assert (stopped["level"], stopped["pending"]) == ("warning", 100)
+
+
 async def test_nothing_is_accepted_while_less_than_min_free_bytes_is_free(
     scene: Scene, small_disk: Path
 ) -> None:
