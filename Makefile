@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-package deb lint bench soak fmt docs clean
+.PHONY: run test test-package deb lint bench soak mutations fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -37,6 +37,11 @@ bench: $(VENV)/tested .peers/fetched
 MINUTES ?= 10
 soak: $(VENV)/tested
 	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES)
+
+# Damaged spool files by the thousand: each must end correct, reported or refused.
+MUTATIONS ?= 10000
+mutations: $(VENV)/tested
+	$(BIN)/python -m tests.spool.durable.mutations --count $(MUTATIONS)
 
 fmt: $(VENV)/tested
 	$(BIN)/ruff check --fix .

@@ -35,7 +35,9 @@ def retry(config: Path, feed: str | None) -> None:
     typer.echo(f"{retried:,} {'record goes' if retried == 1 else 'records go'} through again.")
     if cut:
         typer.echo(
-            f"{cut:,} could not: they were too long to be kept whole, and stay rejected.", err=True
+            f"{cut:,} could not, and stay rejected: they were too long to be kept whole, or still "
+            "can't be read.",
+            err=True,
         )
 
 
@@ -49,6 +51,7 @@ def _row(kept: KeptReject) -> dict[str, object]:
         "rejected_at": kept.rejected_at,
         "reason": kept.reject.reason,
         "record_bytes": kept.record_bytes,
+        "records": kept.records,
         "text": kept.reject.data.decode(errors="backslashreplace"),
         "data": b64encode(kept.reject.data).decode(),
     }

@@ -51,6 +51,8 @@ class KeptReject:
     reject: Reject
     record_bytes: int
     """How long the record was before it was cut."""
+    records: int = 1
+    """How many records it stands for: a batch that could not be read back is one reject."""
 
 
 class Cursor(Protocol):

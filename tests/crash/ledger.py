@@ -68,7 +68,7 @@ class Ledger:
         assert known.items() <= found.items(), "a batch that was committed is gone"
         packer = Packer()
         for sequence, source, records, size, codec, crc32, data in connection.execute(
-            "SELECT sequence, source, records, data_bytes, codec, crc32, data FROM batches "
+            "SELECT sequence, source, records, data_bytes, codec, bodies.crc32, data FROM batches "
             "JOIN bodies USING (body) WHERE sequence > ? ORDER BY sequence",
             (max(known, default=0),),
         ):

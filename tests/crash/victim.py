@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from nss.service import service
-from nss.spool.durable import committer
+from nss.spool.durable import store
 
 CHECKPOINT_BYTES = 64 << 10
 
@@ -42,7 +42,7 @@ class Killer:
 
 
 def main(config: str, point: str = "", nth: str = "0", delay_millis: str = "") -> int:
-    committer.CHECKPOINT_BYTES = CHECKPOINT_BYTES
+    store.LOG_BYTES = CHECKPOINT_BYTES
     delay_secs = float(delay_millis) / 1000 if delay_millis else None
     return service.run(Path(config), at=Killer(point, int(nth), delay_secs))
 

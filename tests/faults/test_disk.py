@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import httpx
+import pytest
 
 from nss.lab.generator import RecordGenerator
 from nss.status.summary import Status
@@ -46,7 +47,7 @@ async def test_a_full_disk_makes_sources_wait_and_nothing_is_lost_when_it_has_sp
     data = generator.batch(20_000)
     log.write_bytes(data)
 
-    down = await scene.until(in_trouble)
+    down = await scene.until(lambda status: "is accepted" in (status.spool.last_error or ""))
     refused = await post(port, generator.batch(1))
     exit_code, told = await scene.command("status")
     logged = await running.reported("spool_cannot_write")
@@ -59,11 +60,11 @@ async def test_a_full_disk_makes_sources_wait_and_nothing_is_lost_when_it_has_sp
     await scene.until(lambda status: status.feeds[0].delivered == 20_010)
 
     assert down.spool.last_error == (
-        f"spool: can't write: database or disk is full ({scene.folder / 'disk/spool.db'})"
+        f"spool: nothing is accepted: the file system is full ({scene.folder / 'disk/spool.db'})"
     )
     assert (logged["level"], logged["why"]) == ("error", "database or disk is full")
     assert (exit_code, told.splitlines()[0].split()[0]) == (1, "degraded")
-    assert "database or disk is full" in told
+    assert "the file system is full" in told
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert answered.status_code == 200
     assert up.health.ok
@@ -98,7 +99,35 @@ async def test_a_full_disk_at_the_stop_loses_nothing_for_the_next_start(
     assert await scene.stop(again) == 0
 
 
-async def test_a_stop_during_a_start_that_cannot_write_reports_what_is_pending(
+@pytest.mark.parametrize("has_reserve", [True, False])
+async def test_a_start_on_a_full_disk_delivers_what_is_pending_and_continues_with_space(
+    scene: Scene, small_disk: Path, *, has_reserve: bool
+) -> None:
+    (port,) = free_ports(1)
+    generator = RecordGenerator(1)
+    (scene.folder / "web.log").write_bytes(data := generator.batch(20_000))
+    nowhere = sink("syslog_tcp", f'destinations = ["127.0.0.1:{port}"]')
+    running = await scene.start(web(), nowhere, path="disk/spool.db", drain_secs=0.3)
+    await scene.until(lambda status: status.feeds[0].pending == 20_000)
+    await running.kill()
+    if not has_reserve:
+        (small_disk / "spool.db.reserve").unlink()
+    fill(small_disk / "hog", leave_bytes=64 << 10 if has_reserve else 128 << 10)
+    with (scene.folder / "web.log").open("ab") as log:
+        log.write(more := generator.batch(10))
+
+    again = await scene.start(web(), LINES, path="disk/spool.db", drain_secs=0.3)
+    full = await scene.until(lambda status: status.feeds[0].delivered >= 20_000)
+    assert full.feeds[0].delivered == 20_000
+    assert await scene.until(in_trouble)
+    (small_disk / "hog").unlink()
+    await scene.until(lambda status: status.feeds[0].delivered == 20_010 and status.health.ok)
+
+    assert scene.lines() == rendered(data + more, "QRADAR")
+    assert await scene.stop(again) == 0
+
+
+async def test_a_stop_on_a_disk_that_takes_nothing_reports_what_is_pending(
     scene: Scene, small_disk: Path
 ) -> None:
     (port,) = free_ports(1)
@@ -108,6 +137,7 @@ async def test_a_stop_during_a_start_that_cannot_write_reports_what_is_pending(
     await scene.until(lambda status: status.feeds[0].pending == 100)
     assert await scene.stop(running) == 75
 
+    (small_disk / "spool.db.reserve").unlink()
     fill(small_disk / "hog", leave_bytes=64 << 10)
     again = await scene.run()
     await again.reported("spool_cannot_write")

@@ -58,7 +58,8 @@ async def test_a_full_spool_makes_the_source_wait_until_the_collector_is_back(
     assert adds_up(up.feeds[0])
     assert collector.lines == rendered(data, "QRADAR")
     assert await scene.stop(running) == 0
-    taken = sum(path.stat().st_size for path in scene.folder.glob("spool.db*"))
+    files = [path for path in scene.folder.glob("spool.db*") if path.suffix != ".reserve"]
+    taken = sum(path.stat().st_size for path in files)
     assert taken < LIMIT_BYTES * 5 // 4  # with what SQLite needs beside it
 
 

@@ -18,6 +18,18 @@ class FeedRow:
     """When the first of them was accepted, if that was looked up."""
     registration: int = 0
     """Which cursor may move it: the last that registered."""
+    sources: tuple[str, ...] = ()
+    """The sources that it follows; empty in files that did not know yet."""
+    written: int = 0
+    """The number of the commit that wrote it."""
+
+    @classmethod
+    def of(
+        cls, passed: int, accepted: int, account: Account, sources: tuple[str, ...], written: int
+    ) -> "FeedRow":
+        """Return the row of these numbers; what is pending follows from them."""
+        pending = accepted - account.done + account.unpacked
+        return cls(passed, accepted, account, pending, sources=sources, written=written)
 
     def copy(self) -> "FeedRow":
         """Return a row of the same numbers."""
@@ -35,17 +47,29 @@ class State:
     feeds: dict[str, FeedRow] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     """Feeds whose rows differ from the table's."""
+    forgotten: set[str] = field(default_factory=set)
+    """Feeds whose rows are still in the table, and not to be."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Records dropped to make room in this transaction, by feed."""
     registrations: int = 0
+    commits: int = 0
+    """The number of the last commit that wrote rows of feeds."""
+    cursors_lost: bool = False
+    """Whether a salvage lost rows of feeds, and nothing was accepted since."""
     unclaimed: int | None = None
-    """The first batch that some feed had yet to pass when the rows of all feeds were lost: the
-    feeds start there. Valid until something new is accepted: by then all feeds are back."""
+    """The first batch that some feed had yet to pass when rows of feeds were lost: the feeds start
+    there. Valid until something new is accepted: by then all feeds are back."""
 
     def copy(self) -> "State":
         """Return a state that does not change with this one."""
         feeds = {name: row.copy() for name, row in self.feeds.items()}
-        return replace(self, feeds=feeds, changed=set(self.changed), dropped=dict(self.dropped))
+        return replace(
+            self,
+            feeds=feeds,
+            changed=set(self.changed),
+            forgotten=set(self.forgotten),
+            dropped=dict(self.dropped),
+        )
 
     @property
     def horizon(self) -> int:

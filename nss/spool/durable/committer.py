@@ -6,30 +6,30 @@ work pass, since only that makes room. What was done is reported once it is comm
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from nss.batch import Batch
 from nss.errors import unplanned
 from nss.spool import SpoolError
-from nss.spool.durable import events, feed_rows, schema
-from nss.spool.durable.packing import Packed
+from nss.spool.durable import events, feed_rows, schema, suspicion
+from nss.spool.durable.files import Files
+from nss.spool.durable.requests import Append, CommitReport, Work
 from nss.spool.durable.schema import At
-from nss.spool.durable.store import Appended, Store
-from nss.wording import size_text
+from nss.spool.durable.store import Store
 
 AGAIN_SECS = 0.5
 """How soon to retry after an error of the disk, and while there is no space."""
 
-IDLE_SECS = 5.0
-"""How often to look for old batches while nothing else happens."""
+BROKEN_LOOKS = 8
+"""How often in a row the file must look broken, each time to a new connection."""
 
-CHECKPOINT_BYTES = 32 << 20
-"""When the write-ahead log has grown by this much, it is checkpointed."""
+FILES_SECS = 1.0
+"""How often to see whether the files are still those in the folder."""
 
 COMMIT_BYTES = 128 << 10
 """What a transaction is assumed to write to the write-ahead log in addition to its blobs."""
@@ -37,54 +37,10 @@ COMMIT_BYTES = 128 << 10
 PURGE_PAUSE_SECS = 0.02
 """The pause between transactions while there are many old batches to delete."""
 
-_BROKEN = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_CONSTRAINT,  # a number occurs twice: the file contradicts itself
-}
-
 _UNSTORABLE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """SQLite does not store such a value."""
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True, eq=False)
-class Append:
-    """A batch to be accepted."""
-
-    batch: Batch
-    accepted: Callable[[Appended], None]
-    failed: Callable[[BaseException], None]
-    is_cancelled: Callable[[], bool]
-    """Called in the committer's thread."""
-    packed: Packed | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """Anything else: `run` in a transaction, then `done` with what it returned."""
-
-    run: Callable[[Store], object]
-    done: Callable[[object], None]
-    failed: Callable[[BaseException], None]
-
-
-@dataclass(slots=True)
-class CommitReport:
-    """The result of one transaction; the callbacks are for the thread that asked."""
-
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
-    last_sequence: int = 0
-    used_bytes: int = 0
-    rejects: int = 0
-    waiting: int = 0
-    """Batches that wait for room."""
-    dropped: dict[str, int] = field(default_factory=dict)
-    """Records dropped for room, by feed."""
-    passed: dict[str, int] = field(default_factory=dict)
-    """Where the cursors of these feeds are now."""
-    last_error: str | None = None
 
 
 class Committer:
@@ -110,6 +66,11 @@ class Committer:
         self._unsaved_bytes = 0
         self._purging = False
         self._ended: SpoolError | None = None
+        self._looks = 0
+        """How often in a row the file has looked broken."""
+        self._files = Files(store)
+        self._files_at = 0.0
+        """When they were looked at, by the clock of `time.monotonic`."""
         self._last_error: str | None = None
         self._pausing = False
         """Whether to wait after an error of the disk; otherwise `ask` wakes the thread."""
@@ -141,6 +102,8 @@ class Committer:
             self._commit()
             if self._works:
                 events.stopped_uncommitted(str(self._store.path), str(self._last_error))
+            elif not suspicion.is_suspect(self._store.path):
+                suspicion.forget(self._store.path)
             self._checkpoint("TRUNCATE")
         except BaseException as error:  # noqa: BLE001 - nothing else would report it
             ended = self._gave_up(error)
@@ -148,6 +111,8 @@ class Committer:
             self._end(ended)
             with suppress(sqlite3.Error):
                 self._store.connection.close()
+            self._store.ledger.close()
+            self._files.close()
 
     def _gave_up(self, error: BaseException) -> SpoolError:
         """Report that nothing is written any more. The error's text may quote a record."""
@@ -185,12 +150,13 @@ class Committer:
 
     @property
     def _wait_secs(self) -> float:
-        if self._purging:
+        if self._purging or self._store.shrinking:
             return PURGE_PAUSE_SECS
-        return self._again_secs if self._appends or self._last_error else IDLE_SECS
+        return self._again_secs if self._appends or self._last_error else FILES_SECS
 
     def _commit(self) -> None:
         """Do what can be done now, and report it."""
+        self._keep_files()
         for append in self._appends:
             if append.packed is None:
                 append.packed = self._store.pack(append.batch.data)
@@ -211,12 +177,17 @@ class Committer:
             return False
         except sqlite3.Error as error:
             self._undo()
-            self._failed(error)
-            return not self._appends or not accepting or self._finished(accepting=False)
+            has_space = self._failed(error)
+            if not accepting or not (self._appends or has_space):
+                return True
+            return self._finished(accepting=False)
         self._appends = left
         self._works.clear()
+        self._looks = 0 if accepting else self._looks
         self._report(report)
-        if self._unsaved_bytes > CHECKPOINT_BYTES:
+        if self._last_error is not None or self._store.shrinking:
+            self._checkpoint("TRUNCATE")  # the log's space is worth more outside
+        elif self._unsaved_bytes > self._store.log_bytes:
             self._checkpoint("PASSIVE")
         return True
 
@@ -237,6 +208,7 @@ class Committer:
         self._at("before commit")
         store.connection.execute("COMMIT")
         self._at("after commit")
+        store.ledger.write(store.state.last_sequence, store.state.feeds)
         self._unsaved_bytes += COMMIT_BYTES
         if accepting:
             self._healthy(problem)
@@ -250,9 +222,13 @@ class Committer:
         """Write the batches that there is room for; return the others, and what is wrong."""
         left = deque(append for append in self._appends if not append.is_cancelled())
         # Check for the problem even when nothing waits: a sender may have given up by now.
-        if (left or self._last_error is not None) and self._store.lacks_space():
-            least = size_text(self._store.settings.min_free_bytes)
-            return left, f"the file system has less than {least} free (spool.min_free_bytes)"
+        if self._files.problem is not None:
+            return left, self._files.problem
+        if left or self._last_error is not None:
+            incoming_bytes = sum(len(append.packed.data) for append in left if append.packed)
+            problem = self._store.lacks_space(incoming_bytes)
+            if problem is not None:
+                return left, None if self._store.shrinking and not self._last_error else problem
         while left and left[0].packed is not None:
             append, packed = left[0], left[0].packed
             if not self._store.make_room(len(packed.data)):
@@ -287,13 +263,18 @@ class Committer:
             self._store.connection.execute("ROLLBACK")
         self._store.restore(self._saved)
 
-    def _failed(self, error: sqlite3.Error) -> None:
-        """Keep everything for another try, unless the file itself is broken."""
+    def _failed(self, error: sqlite3.Error) -> bool:
+        """Keep everything for another try, unless the file itself is broken.
+
+        Returns whether there is space now that was not there before.
+        """
         path, reason = str(self._store.path), str(error)
-        callbacks = list[Callable[[], None]]()
+        is_broken = schema.is_damage(error)  # or it was read wrongly, once
         self._last_error = f"spool: can't write: {reason} ({path})"
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
-            schema.suspect(self._store.path)
+        callbacks = list[Callable[[], None]]()
+        self._looks = self._looks + 1 if is_broken else 0
+        if self._looks == BROKEN_LOOKS:
+            suspicion.suspect(self._store.path)
             broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
             events.broken(path, reason)
             callbacks += [partial(work.failed, broken) for work in self._works]
@@ -303,7 +284,49 @@ class Committer:
         else:
             self._pausing = True
             events.cannot_write(path, reason)
+            if is_broken:
+                self._reconnect()
+            callbacks += self._without_writing()
         self._report(self._result(callbacks))
+        is_full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        return is_full and self._store.reserve.spend()
+
+    def _reconnect(self) -> None:
+        with suppress(sqlite3.Error):  # the next transaction fails, and it is tried again
+            self._store.connection.close()
+            self._store.use(schema.connect(self._store.path))
+            self._files.note()
+
+    def _without_writing(self) -> list[Callable[[], None]]:
+        """Do what is first in line and writes nothing; return its callbacks.
+
+        A feed that starts needs no commit: what it does is written as soon as that is possible.
+        """
+        callbacks, connection = list[Callable[[], None]](), self._store.connection
+        with suppress(sqlite3.Error):
+            connection.execute("BEGIN")
+            while self._works and not self._works[0].writes:
+                saved = self._store.save()
+                try:
+                    result = self._works[0].run(self._store)
+                except sqlite3.Error:
+                    self._store.restore(saved)
+                    break
+                callbacks.append(partial(self._works.popleft().done, result))
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        return callbacks
+
+    def _keep_files(self) -> None:
+        """See whether the files are still those in the folder; write them again if they can be."""
+        now = time.monotonic()
+        if now < self._files_at + FILES_SECS:
+            return
+        self._files_at = now
+        if self._files.are_in_place():
+            return
+        if self._files.restore():
+            self._report(replace(self._result([]), reopened=True))
 
     def _healthy(self, problem: str | None) -> None:
         """Report when writing works again, or why nothing is accepted although it works."""
@@ -314,7 +337,8 @@ class Committer:
             self._last_error = f"spool: nothing is accepted: {problem} ({path})"
         elif self._last_error is not None:
             self._last_error = None
-            events.writes_again(str(path))
+            if not self._stopping:
+                events.writes_again(str(path))
 
     def _checkpoint(self, kind: str) -> None:
         """Checkpoint the write-ahead log; if that fails, a later checkpoint does it."""

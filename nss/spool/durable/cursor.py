@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from nss.batch import Account
 from nss.spool import Entry, Reject, SpoolClosed
 from nss.spool.cursors import CursorCounts, Signal
+from nss.spool.durable import events
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
 from nss.spool.durable.feed_rows import Move
@@ -31,9 +32,6 @@ class Backing(Protocol):
 
     async def advance(self, cursor: "DurableCursor", move: Move, undropped: int) -> None:
         """Have a move of a cursor committed; it counts `undropped` of its records as dropped."""
-
-    def set_aside(self, feed: str, lost: Lost) -> None:
-        """Move a damaged batch to where it holds up no feed."""
 
 
 class _Unpassed(NamedTuple):
@@ -82,14 +80,14 @@ class DurableCursor(CursorCounts):
             )
             if isinstance(found, Entry):
                 return found
-            self._spool.set_aside(self.feed, found)
+            events.batch_damaged(self.feed, found.sequence, found.batch.records, found.reason)
             await self._pass_lost()
 
     async def advance(self, sequence: int, done: Account, rejects: Sequence[Reject] = ()) -> None:
         """Note that everything up to and including `sequence` is done; see the contract."""
         if sequence <= self._passed:
             return
-        await self._advance(sequence, done, rejects)
+        await self._advance(sequence, done, rejects, is_lost=False)
         await self._pass_lost()
 
     # What the spool reports.
@@ -153,7 +151,9 @@ class DurableCursor(CursorCounts):
 
     # Passing.
 
-    async def _advance(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
+    async def _advance(
+        self, sequence: int, done: Account, rejects: Sequence[Reject], *, is_lost: bool
+    ) -> None:
         passed: list[tuple[int, int]] = []
         while self._unpassed and self._unpassed[0].sequence <= sequence:
             batch = self._unpassed.popleft()
@@ -166,13 +166,13 @@ class DurableCursor(CursorCounts):
         self.pending_records -= sum(records for _, records in passed)
         undropped = sum(records for number, records in passed if number <= self._dropped)
         self.undropped(undropped)
-        move = Move(self.feed, self._registration, sequence, passed, done, rejects)
+        move = Move(self.feed, self._registration, sequence, passed, done, rejects, is_lost)
         await self._spool.advance(self, move, undropped)
 
     async def _pass_lost(self) -> None:
         """Pass batches that can't be read back, once everything before them is passed."""
         while self._unpassed and (lost := self._unpassed[0].lost) is not None:
             records, batch = lost.batch.records, lost.batch
-            reason = f"batch {lost.sequence} of {records} records is damaged: {lost.reason}"
+            reason = f"batch {lost.sequence} of {records} records can't be read: {lost.reason}"
             reject = Reject(batch.source, batch.connection, reason, b"")
-            await self._advance(lost.sequence, Account(rejected=records), [reject])
+            await self._advance(lost.sequence, Account(rejected=records), [reject], is_lost=True)

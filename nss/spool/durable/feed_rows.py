@@ -1,12 +1,15 @@
 """The rows of feeds: how far each feed has come, and what became of its records."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 
 from nss.batch import Account
 from nss.spool import Reject
+from nss.spool.durable.accounts import WANTED, wanted
 from nss.spool.durable.bookkeeping import FeedRow
-from nss.spool.durable.store import WANTED, Store, wanted
+from nss.spool.durable.schema import row_crc32
+from nss.spool.durable.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +23,21 @@ class Move:
     """The batches passed: sequence and records of each."""
     done: Account
     rejects: Sequence[Reject]
+    is_lost: bool = False
+    """Whether the batch could not be read back: the only reject stands for all of it."""
 
 
 def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
-    """Note that a feed has a cursor from now on; return its row."""
+    """Note that a feed has a cursor from now on; return its row. Writes nothing: `save` does."""
     state = store.state
     row = state.feeds.get(feed)
     if row is None:
         row = FeedRow(state.horizon - 1)
         state.feeds[feed] = row
+        state.forgotten.discard(feed)
     # Nothing before that was for it, even if a source that is new to it brought batches.
     row.passed = max(row.passed, state.passed)
+    row.sources = tuple(sorted(sources))
     state.registrations += 1
     row.registration = state.registrations
     row.pending, row.oldest_at = store.connection.execute(
@@ -46,11 +53,11 @@ def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
 
 
 def forget(store: Store, feed: str) -> None:
-    """Delete a feed."""
+    """Delete a feed. Writes nothing: `save` does."""
     store.state.feeds.pop(feed, None)
     store.wanted.pop(feed, None)
     store.state.changed.discard(feed)
-    store.connection.execute("DELETE FROM cursors WHERE feed = ?", (feed,))
+    store.state.forgotten.add(feed)
 
 
 def advance(store: Store, move: Move) -> int | None:
@@ -70,16 +77,29 @@ def advance(store: Store, move: Move) -> int | None:
     row.account.add(move.done)
     row.account.dropped -= undropped
     store.state.changed.add(move.feed)
-    store.rejects.keep(move.feed, move.rejects)
+    if move.is_lost:
+        store.set_aside(move.feed, move.sequence, move.rejects[0])
+    else:
+        store.rejects.keep(move.feed, move.rejects)
     return undropped
 
 
 def save(store: Store) -> None:
     """Write the rows that have changed."""
-    for feed in store.state.changed:
-        row = store.state.feeds[feed]
-        store.connection.execute(
-            "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (feed, row.passed, row.accepted, *astuple(row.account)),
+    state = store.state
+    for feed in state.forgotten:
+        store.connection.execute("DELETE FROM cursors WHERE feed = ?", (feed,))
+    state.forgotten.clear()
+    state.commits += bool(state.changed)
+    for feed in state.changed:
+        row = state.feeds[feed]
+        row.written = state.commits
+        values = (
+            *(feed, row.passed, row.accepted, *astuple(row.account)),
+            *(json.dumps(row.sources), row.written),
         )
-    store.state.changed.clear()
+        store.connection.execute(
+            "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, row_crc32("cursors", *values)),
+        )
+    state.changed.clear()

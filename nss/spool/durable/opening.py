@@ -1,52 +1,125 @@
 """Opens the spool's file: one process at a time, repaired if need be, in the newest form."""
 
 import fcntl
+import os
 import sqlite3
-from contextlib import ExitStack, closing
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from nss.files.private import MODE
 from nss.spool import SpoolError
-from nss.spool.durable import schema
-from nss.spool.durable.salvage import finish_salvage, replace_damaged
+from nss.spool.durable import events, ledger, schema, suspicion
+from nss.spool.durable.checking import find_damage, read_through
+from nss.spool.durable.ledger import LedgerEntry
+from nss.spool.durable.salvage import finish_salvage, replace_damaged, report_salvages
 from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
 from nss.wording import error_text
 
-CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
-"""Checked at the start. The blobs have checksums of their own and are checked when read, so that a
-large backlog does not delay the start."""
+OPINIONS = 5
+"""How often a file is looked at before damage is believed, each time after a longer pause."""
 
 _MAGIC = b"SQLite format 3\0"
 
 
-def open_file(store: Store, at: At) -> IO[bytes]:
-    """Open the file of a store, or make it; return its lock. Raises `SpoolError`."""
+def open_file(store: Store, at: At, again_secs: float) -> IO[bytes]:
+    """Open the file of a store, or make it; return its lock. Raises `SpoolError`.
+
+    A file that can't be used is looked at again, first after `again_secs`.
+    """
     path = store.path
     with ExitStack() as stack:
         lock = stack.enter_context(_lock(path))
         try:
+            store.reserve.spend_if_needed()
             finish_salvage(path)
-            whole = _is_whole(path) and _load(store, at)
-            if not whole:
-                replace_damaged(path)
-                whole = _load(store, at)
-            schema.suspect_mark(path).unlink(missing_ok=True)
+            noted = ledger.read(path)
+            if not suspicion.is_confirmed(path) and _is_open(store, at, noted, again_secs):
+                suspicion.found_whole(path)
+            else:
+                read_through(path)
+                replace_damaged(path, noted)
+                if (reason := _load(store, at, noted)) is not None:
+                    store.connection.close()
+                    raise _unusable(path, f"it is damaged, and so is what was saved: {reason}")
+                suspicion.forget(path)
+            report_salvages(store.connection, path)
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, str(error)) from error
-        if not whole:
-            raise _unusable(path, "it is damaged, and so is what was saved of it")
+        store.ledger.open()
+        store.reserve.restore()
+        events.report_missing(str(path), store.missing)
         stack.pop_all()  # all is well: the lock stays
         return lock
+
+
+def _is_open(store: Store, at: At, noted: LedgerEntry | None, again_secs: float) -> bool:
+    """Have the store load its file; return False for one that stays damaged.
+
+    Raises `sqlite3.Error` for one that stays unreadable, and `SpoolError`.
+    """
+    path, trouble = store.path, None
+    for pause_secs in _pauses(again_secs):
+        try:
+            reason = find_damage(path, noted, thorough=suspicion.is_suspect(path))
+            reason = _load(store, at, noted) if reason is None else reason
+            trouble = None
+        except sqlite3.Error as error:
+            if not schema.is_read_error(error):
+                raise
+            reason, trouble = str(error), error
+        if reason is None:
+            return True
+        events.looked_damaged(str(path), reason)
+        time.sleep(pause_secs)
+    if trouble is not None:
+        raise trouble
+    return False
+
+
+def _pauses(again_secs: float) -> Iterator[float]:
+    """Yield how long to wait after each look that found damage."""
+    yield from (again_secs * 2**number for number in range(OPINIONS - 1))
+    yield 0.0
+
+
+def _load(store: Store, at: At, noted: LedgerEntry | None) -> str | None:
+    """Bring the file to its newest form and have the store load it; return what is damaged.
+
+    Other users can't read the file.
+    """
+    path = store.path
+    if not path.exists():
+        path.touch(mode=MODE)
+    try:
+        connection = schema.connect(path)
+        try:
+            if schema.check_form(connection, path) < len(schema.MIGRATIONS):
+                # It would be the ledger of another form, if this process were killed behind it.
+                ledger.ledger_path(path).unlink(missing_ok=True)
+            schema.migrate(connection, path, at)
+            store.load(connection, noted)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        if not schema.is_damage(error):
+            raise
+        return str(error)
+    return None
 
 
 def _lock(path: Path) -> IO[bytes]:
     """Lock the file for this process; SQLite would let a second writer in."""
     lock_path = path.with_name(f"{path.name}.lock")
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         if not lock_path.exists():
             _check_foreign(path)
-        lock = lock_path.open("ab")
+        lock = os.fdopen(os.open(lock_path, flags, MODE), "r+b", buffering=0)
     except OSError as error:
         raise _unusable(path, error_text(error)) from error
     try:
@@ -71,58 +144,6 @@ def _check_foreign(path: Path) -> None:
             f"spool: the file is something else ({path})",
             tip="name another file as path in [spool]",
         )
-
-
-def _is_whole(path: Path) -> bool:
-    """Return whether the tables that everything depends on are intact.
-
-    Raises `SpoolError` for a file that is not to be touched.
-    """
-    if not path.exists():
-        return True
-    is_suspect = schema.suspect_mark(path).exists()
-    if not path.stat().st_size:
-        log = path.with_name(f"{path.name}-wal")
-        return not is_suspect and (not log.exists() or not log.stat().st_size)
-    try:
-        with closing(schema.connect_reader(path)) as connection:
-            form = schema.check_form(connection, path)  # a newer form is not ours to repair
-            if is_suspect:
-                return False
-            if not form:
-                return True
-            found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-            return found.issuperset(CHECKED_TABLES) and all(
-                connection.execute(f"PRAGMA quick_check({table})").fetchone() == ("ok",)
-                for table in CHECKED_TABLES
-            )
-    except sqlite3.Error as error:
-        if not schema.is_damage(error):
-            raise
-        return False
-
-
-def _load(store: Store, at: At) -> bool:
-    """Bring the file to its newest form and have the store load it; return False if damaged.
-
-    Other users can't read the file.
-    """
-    path = store.path
-    if not path.exists():
-        path.touch(mode=0o600)
-    try:
-        connection = schema.connect(path)
-        try:
-            schema.migrate(connection, path, at)
-            store.load(connection)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        if not schema.is_damage(error):
-            raise
-        return False
-    return True
 
 
 def _unusable(path: Path, reason: str) -> SpoolError:

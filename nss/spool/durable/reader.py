@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nss.batch import Batch
 from nss.spool import Entry
+from nss.spool.durable.accounts import WANTED, wanted
 from nss.spool.durable.packing import Damaged, Packed, Packer
-from nss.spool.durable.schema import connect_reader
-from nss.spool.durable.store import WANTED, wanted
+from nss.spool.durable.schema import connect_reader, is_read_error
 
 READ_BYTES = 4 << 20
 """About how many bytes of records a read returns at most."""
@@ -27,13 +27,16 @@ class Lost:
     """Without its records."""
     accepted_at: float
     reason: str
+    is_read_error: bool
+    """Whether the disk failed; otherwise what it gave was not what had been written."""
 
 
 class BatchReader:
-    """Reads for all cursors, one call at a time."""
+    """Reads for all cursors, one call at a time, in one thread."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect_reader(path)
+        self._path = path
+        self._opened: sqlite3.Connection | None = None
         self._packer = Packer()
 
     def read(
@@ -41,7 +44,9 @@ class BatchReader:
     ) -> tuple[list[Entry | Lost], int]:
         """Return batches for a feed, and the last sequence that was searched.
 
-        Raises `sqlite3.Error` when not even the rows can be read.
+        A batch that can't be read back is returned alone, so that those before it do not wait
+        for whether it can be read the next time. Raises `sqlite3.Error` when not even the rows can
+        be read.
         """
         # All in one transaction: a row and its blob may be deleted at any moment, both together.
         self._connection.execute("BEGIN")
@@ -65,11 +70,11 @@ class BatchReader:
             batch = Batch(source, b"", records, None, connection, only_feed)
             try:
                 batch = replace(batch, data=self._data(body, data_bytes))
-            except (Damaged, sqlite3.DatabaseError) as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                found.append(Lost(sequence, batch, at, str(error)))
-                continue
+            except (Damaged, sqlite3.Error) as error:
+                if found:
+                    return found, sequence - 1
+                failed = isinstance(error, sqlite3.Error) and is_read_error(error)
+                return [Lost(sequence, batch, at, str(error), failed)], sequence
             found.append(Entry(sequence, batch, at))
             size += data_bytes
             if size >= READ_BYTES:
@@ -77,8 +82,16 @@ class BatchReader:
         return found, rows[-1][0] if len(rows) == READ_ROWS else upto
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file; the next read opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = connect_reader(self._path)
+        return self._opened
 
     def _data(self, body: int, data_bytes: int) -> bytes:
         row = self._connection.execute(

@@ -1,14 +1,52 @@
-"""The table of rejects: records that a feed will never deliver as they are, bounded in bytes."""
+"""The table of rejects: what a feed will never deliver as it is, bounded in bytes.
+
+A batch that could not be read back is one reject. Its blob stays in `bodies`, because another
+attempt may read what the disk refused to give once.
+"""
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from nss.spool import REJECT_MAX_BYTES, KeptReject, Reject
+from nss.spool.durable.schema import BODY_USES, row_crc32
 
 OVERHEAD_BYTES = 256
 """What a reject is charged in addition to its record."""
 
 _PAGE_ROWS = 100
+
+_COLUMNS = (
+    "feed, source, connection, reason, rejected_at, record_bytes, data, body, records, "
+    "data_bytes, crc32"
+)
+
+_CHARGED = "CASE WHEN body IS NULL THEN length(data) ELSE record_bytes END"
+"""The bytes that a row is charged, besides `OVERHEAD_BYTES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedBatch:
+    """A batch that could not be read back when it was its turn."""
+
+    body: int
+    records: int
+    data_bytes: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRow:
+    """A reject, and the batch that it stands for, if it is not a record."""
+
+    kept: KeptReject
+    batch: RejectedBatch | None
+
+    @property
+    def charged_bytes(self) -> int:
+        """What it is charged, besides `OVERHEAD_BYTES`."""
+        return len(self.kept.reject.data) if self.batch is None else self.batch.stored_bytes
 
 
 class RejectsTable:
@@ -21,7 +59,7 @@ class RejectsTable:
         self._max_bytes = max_bytes
         self._now = now
         self.size: tuple[int, int] = connection.execute(
-            "SELECT count(*), coalesce(sum(length(data)), 0) + count(*) * ? FROM rejects",
+            f"SELECT count(*), coalesce(sum({_CHARGED}), 0) + count(*) * ? FROM rejects",  # noqa: S608 - a constant
             (OVERHEAD_BYTES,),
         ).fetchone()
 
@@ -30,22 +68,35 @@ class RejectsTable:
         if not rejects:
             return
         now = self._now()
-        self._connection.executemany(
-            "INSERT INTO rejects (feed, source, connection, reason, rejected_at, record_bytes, "
-            "data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(feed, reject.source, reject.connection),
-                    # A reason may quote from the record what UTF-8 can't encode.
-                    reject.reason.encode("utf-8", "backslashreplace").decode(),
-                    *(now, len(reject.data), reject.data[:REJECT_MAX_BYTES]),
-                )
-                for reject in rejects
-            ],
+        for reject in rejects:
+            data = reject.data[:REJECT_MAX_BYTES]
+            self._insert(feed, reject, (now, len(reject.data), data, None, 1, 0))
+            self._charge(len(data))
+        self._make_room()
+
+    def keep_batch(self, feed: str, reject: Reject, batch: RejectedBatch) -> None:
+        """Keep a batch that could not be read back as one reject, together with its blob."""
+        self._insert(
+            feed,
+            reject,
+            (self._now(), batch.stored_bytes, b"", batch.body, batch.records, batch.data_bytes),
         )
-        number, used = self.size
-        used += sum(min(len(reject.data), REJECT_MAX_BYTES) + OVERHEAD_BYTES for reject in rejects)
-        self.size = (number + len(rejects), used)
+        self._charge(batch.stored_bytes)
+        self._make_room()
+
+    def _insert(self, feed: str, reject: Reject, rest: tuple[Any, ...]) -> None:
+        # A reason may quote from the record what UTF-8 can't encode.
+        reason = reject.reason.encode("utf-8", "backslashreplace").decode()
+        values = (feed, reject.source, reject.connection, reason, *rest)
+        self._connection.execute(
+            f"INSERT INTO rejects ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
+            (*values, row_crc32("rejects", *values)),
+        )
+
+    def _charge(self, data_bytes: int) -> None:
+        self.size = (self.size[0] + 1, self.size[1] + data_bytes + OVERHEAD_BYTES)
+
+    def _make_room(self) -> None:
         while self.size[0] and self.size[1] > self._max_bytes:
             self._delete_oldest()
 
@@ -58,34 +109,47 @@ class RejectsTable:
 
     def newest(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects of a feed, or of all, oldest first."""
-        return self._select(feed, 0, "number DESC", limit)[::-1]
+        rows = self._select(feed, 0, "number DESC", limit)
+        return [row.kept for row in reversed(rows)]
 
-    def after(self, number: int, feed: str | None) -> list[KeptReject]:
+    def after(self, number: int, feed: str | None) -> list[RejectRow]:
         """Return some of the rejects after `number`, in order."""
         return self._select(feed, number, "number", _PAGE_ROWS)
 
-    def _select(self, feed: str | None, after: int, order: str, limit: int) -> list[KeptReject]:
+    def _select(self, feed: str | None, after: int, order: str, limit: int) -> list[RejectRow]:
         rows = self._connection.execute(
-            "SELECT number, feed, rejected_at, source, connection, reason, data, record_bytes "  # noqa: S608 - constants
+            f"SELECT number, {_COLUMNS} "  # noqa: S608 - constants
             "FROM rejects WHERE number > :after AND (:feed IS NULL OR feed = :feed) "
             f"ORDER BY {order} LIMIT :limit",
             {"feed": feed, "after": after, "limit": limit},
         )
-        return [
-            KeptReject(number, feed, rejected_at, Reject(*reject), record_bytes)
-            for number, feed, rejected_at, *reject, record_bytes in rows
-        ]
+        return [_row(*row) for row in rows]
 
-    def delete(self, number: int, data_bytes: int) -> None:
-        """Delete a reject."""
-        self._connection.execute("DELETE FROM rejects WHERE number = ?", (number,))
-        self.size = (self.size[0] - 1, self.size[1] - data_bytes - OVERHEAD_BYTES)
+    def delete(self, row: RejectRow) -> None:
+        """Delete a reject, and the blob that only it needed."""
+        self._connection.execute("DELETE FROM rejects WHERE number = ?", (row.kept.number,))
+        self.size = (self.size[0] - 1, self.size[1] - row.charged_bytes - OVERHEAD_BYTES)
+        if row.batch is not None:
+            body = {"body": row.batch.body}
+            if self._connection.execute(BODY_USES, body).fetchone() is None:
+                self._connection.execute("DELETE FROM bodies WHERE body = :body", body)
 
     def _delete_oldest(self) -> None:
-        oldest = self._connection.execute(
-            "SELECT number, length(data) FROM rejects ORDER BY number LIMIT 100"
-        ).fetchall()
-        for number, data_bytes in oldest:
+        for row in self.after(0, None):
             if self.size[1] <= self._max_bytes:
                 return
-            self.delete(number, data_bytes)
+            self.delete(row)
+
+
+def _row(number: int, *columns: Any) -> RejectRow:  # noqa: ANN401 - what SQLite has in a row
+    """Return a row as it was written, or what there is to say of one that is damaged."""
+    *values, crc32 = columns
+    if row_crc32("rejects", *values) != crc32:
+        reject = Reject("", "", "this reject is damaged in the spool's file", b"")
+        return RejectRow(KeptReject(number, str(values[0]), 0.0, reject, 0), None)
+    feed, source, connection, reason, at, record_bytes, data, body, records, data_bytes = values
+    reject = Reject(source, connection, reason, data)
+    kept = KeptReject(number, feed, at, reject, record_bytes, records)
+    if body is None:
+        return RejectRow(kept, None)
+    return RejectRow(kept, RejectedBatch(body, records, data_bytes, record_bytes))

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from nss.batch import BATCH_MAX_BYTES, Batch
-from nss.spool import KeptReject, SpoolError
-from nss.spool.durable.rejects import OVERHEAD_BYTES
-from nss.spool.durable.store import WANTED, Appended, Store, wanted
+from nss.batch import BATCH_MAX_BYTES
+from nss.spool import SpoolError
+from nss.spool.durable.accounts import WANTED, wanted
+from nss.spool.durable.rejects import OVERHEAD_BYTES, RejectRow
+from nss.spool.durable.store import Appended, Store
 
 RETRY_BYTES = 4 * BATCH_MAX_BYTES
 """About how many bytes of rejects are retried in a transaction, so that none takes long."""
@@ -21,7 +22,8 @@ class Retried:
     last: int = 0
     """The last reject considered."""
     stay: int = 0
-    """How many could not be retried: they were cut, or no feed wants them now."""
+    """How many could not be retried: they were cut, no feed wants them now, or it is a batch that
+    still can't be read."""
     appended: list[Appended] = field(default_factory=list)
     """What the last step appended."""
     finished: bool = False
@@ -55,9 +57,11 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
     if not batches:
         return 0
     connection.execute(
-        "INSERT INTO batches SELECT :last + row_number() OVER (ORDER BY sequence), source, "  # noqa: S608 - constants
-        "connection, :feed, records, data_bytes, stored_bytes, :now, body, NULL "
-        f"FROM batches WHERE {where} ORDER BY sequence",
+        "WITH again AS (SELECT :last + row_number() OVER (ORDER BY sequence) AS next, source, "  # noqa: S608 - constants
+        "connection, :feed AS only_feed, records, data_bytes, stored_bytes, :now AS at, body "
+        f"FROM batches WHERE {where} ORDER BY sequence) "
+        "INSERT INTO batches SELECT *, NULL, row_crc32('batches', next, source, connection, "
+        "only_feed, records, data_bytes, stored_bytes, at, body, NULL) FROM again",
         {**values, "last": state.last_sequence, "now": store.now()},
     )
     store.note_accepted(feed, state.last_sequence + 1, records)
@@ -74,33 +78,40 @@ def retry_rejects(store: Store, retried: Retried, upto: int) -> Retried:
     step = Retried(retried.feed, retried.last, retried.stay)
     size = 0
     while size < RETRY_BYTES:
-        rows = [kept for kept in store.rejects.after(step.last, step.feed) if kept.number <= upto]
+        rows = [row for row in store.rejects.after(step.last, step.feed) if row.kept.number <= upto]
         if not rows:
             step.finished = True
             break
-        step.last = rows[-1].number
-        again = [kept for kept in rows if _can_retry(store, kept)]
-        step.stay += len(rows) - len(again)
-        size += sum(len(kept.reject.data) + OVERHEAD_BYTES for kept in rows)
-        for place, group in groupby(again, _place):
-            step.appended.append(_append_again(store, *place, list(group)))
+        step.last = rows[-1].kept.number
+        size += sum(row.charged_bytes + OVERHEAD_BYTES for row in rows)
+        for _, group in groupby(rows, _place):
+            together = list(group)
+            fit = [row for row in together if _can_retry(store, row)]
+            appended = _append_again(store, fit)
+            step.stay += len(together) - (0 if appended is None else len(fit))
+            step.appended += [] if appended is None else [appended]
     return step
 
 
-def _place(kept: KeptReject) -> tuple[str, str, str]:
-    return kept.feed, kept.reject.source, kept.reject.connection
+def _place(row: RejectRow) -> tuple[str, str, str, int]:
+    """Return what records must share to be one batch again; a rejected batch stands alone."""
+    kept = row.kept
+    place = (kept.feed, kept.reject.source, kept.reject.connection)
+    return (*place, 0 if row.batch is None else kept.number)
 
 
-def _can_retry(store: Store, kept: KeptReject) -> bool:
-    whole = 0 < kept.record_bytes == len(kept.reject.data)
+def _can_retry(store: Store, row: RejectRow) -> bool:
+    kept = row.kept
+    whole = row.batch is not None or 0 < kept.record_bytes == len(kept.reject.data)
     return whole and kept.reject.source in store.wanted.get(kept.feed, ())
 
 
-def _append_again(
-    store: Store, feed: str, source: str, connection: str, rejects: Sequence[KeptReject]
-) -> Appended:
-    data = b"".join(kept.reject.data + b"\n" for kept in rejects)
-    for kept in rejects:
-        store.rejects.delete(kept.number, len(kept.reject.data))
-    batch = Batch(source, data, len(rejects), connection=connection, feed=feed)
-    return store.append(batch, store.pack(data))
+def _append_again(store: Store, rows: Sequence[RejectRow]) -> Appended | None:
+    """Append rejects of one place as a batch; `None` if there is nothing that can be read."""
+    batch = store.rejected_batch(rows)
+    if batch is None:
+        return None
+    appended = store.append(batch, store.pack(batch.data))
+    for row in rows:
+        store.rejects.delete(row)
+    return appended

@@ -17,30 +17,46 @@ Numbers are 64 bits and never used twice. Times are seconds since the epoch.
   accepted_at     time
   body            which blob: its own (`body = sequence`), or that of the batch it replays
   passed_at       time when no feed waited for it any more; NULL until then
+  crc32           of the row
 
 `sources`  one row a source that ever had a batch accepted
   position        where it continues, in its own format; NULL if it can't go back
   accepted        records accepted, ever
+  crc32           of the row
 
 `cursors`  one row a feed
   passed          everything up to this sequence is done
   accepted        records accepted for the feed, ever
   delivered, filtered, rejected, dropped, shortened, unpacked    what became of them
+  sources         JSON list of the sources that it follows; empty if unknown
+  written         number of the commit that wrote the row
+  crc32           of the row
 
   accepted + unpacked = delivered + filtered + rejected + dropped + the records of the batches
   after `passed` that are for the feed
 
-`rejects`  one row for each record that a feed will never deliver as it is; the oldest go first
+`rejects`  what a feed will never deliver as it is, one row a record or a batch; oldest go first
   number          1, 2, 3, ...
   feed, source, connection, reason, rejected_at
-  record_bytes    its size
-  data            the record, or its beginning
+  record_bytes    its size; of a batch, that of its blob
+  data            the record, or its beginning; empty for a batch
+  body            the blob of a batch that could not be read back, kept for a retry; else NULL
+  records, data_bytes    of that batch
+  crc32           of the row without its number
 
-`damaged`  one row a batch whose records could not be read back
+`damaged`  one row for each blob that a salvage found without a row in `batches`
   sequence, source, connection, records, found_at, why
   data            the blob, if it could be read at all
 
-Types are checked, so that the check at the start also finds rows that make no sense.
+`salvages`  one row for each time that a damaged file was replaced by what is readable of it
+  salvaged_at     time
+  batches, records    how much was saved
+  lost            sequences of batches that were lost, as text: 3, 5-9
+  cursors_lost    1 if rows of `cursors` could not be read, until something new is accepted
+  reported_as     where the damaged file is, once that was reported; NULL until then
+
+SQLite finds pages that contradict each other, and nothing else: a flipped bit in a number is a
+sound number. So each row that decides what is delivered has a checksum (`row_crc32`).
 
 `PRAGMA user_version` is the number of migrations the file has been through, and
 `PRAGMA application_id` is "NSSq". A batch, its source's position and the accepted count of every
@@ -48,7 +64,9 @@ feed that it is for change in one transaction; so do a cursor, its counts and it
 """
 
 import contextlib
+import functools
 import sqlite3
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -119,7 +137,45 @@ MIGRATIONS: Sequence[str] = (
         data BLOB
     );
     """,
+    """
+    ALTER TABLE batches ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+    UPDATE batches SET crc32 = row_crc32('batches', sequence, source, connection, feed, records,
+        data_bytes, stored_bytes, accepted_at, body, passed_at);
+    ALTER TABLE sources ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+    UPDATE sources SET crc32 = row_crc32('sources', name, position, accepted);
+    ALTER TABLE cursors ADD COLUMN sources TEXT NOT NULL DEFAULT '';
+    ALTER TABLE cursors ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cursors ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+    UPDATE cursors SET crc32 = row_crc32('cursors', feed, passed, accepted, delivered, filtered,
+        rejected, dropped, shortened, unpacked, sources, written);
+    ALTER TABLE rejects ADD COLUMN body INTEGER;
+    ALTER TABLE rejects ADD COLUMN records INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE rejects ADD COLUMN data_bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rejects ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+    UPDATE rejects SET crc32 = row_crc32('rejects', feed, source, connection, reason, rejected_at,
+        record_bytes, data, body, records, data_bytes);
+    CREATE INDEX rejected_bodies ON rejects (body) WHERE body IS NOT NULL;
+    CREATE TABLE salvages (
+        salvaged_at REAL NOT NULL,
+        batches INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        lost TEXT NOT NULL,
+        cursors_lost INTEGER NOT NULL,
+        reported_as TEXT
+    );
+    """,
 )
+
+BODY_USES = """
+    SELECT 'batch' FROM batches WHERE sequence = :body AND body = :body
+    UNION SELECT 'batch' FROM batches WHERE body = :body AND body <> sequence
+    UNION SELECT 'reject' FROM rejects WHERE body = :body
+"""
+"""What still needs a blob."""
+
+CHECKED_ROWS = ("batches", "cursors", "sources")
+"""Tables whose rows end with their `row_crc32` and are checked at the start. Rejects are checked
+when they are read."""
 
 _NOT_THE_FILE = {
     sqlite3.SQLITE_OK,
@@ -136,14 +192,21 @@ _NOT_THE_FILE = {
     sqlite3.SQLITE_AUTH,
 }
 
+Value = str | int | float | bytes | None
+"""What SQLite stores in a column."""
+
 At = Callable[[str], None]
 """Called at points where tests crash the process, with the point's name."""
 
 
+def row_crc32(table: str, *values: Value) -> int:
+    """Return the checksum of a row: of its table's name and its columns, in order, with types."""
+    return zlib.crc32(ascii((table, *values)).encode("ascii"))
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection that writes; every commit is on the disk when it returns."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.text_factory = _text
+    connection = _connection(str(path), uri=False)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is a table
@@ -161,9 +224,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Return a connection that only reads, next to the one that writes."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    return _connection(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _connection(database: str, *, uri: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(database, uri=uri, isolation_level=None, check_same_thread=False)
     connection.text_factory = _text
+    connection.create_function("row_crc32", -1, row_crc32, deterministic=True)
     return connection
 
 
@@ -175,15 +242,9 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF not in _NOT_THE_FILE
 
 
-def suspect(path: Path) -> None:
-    """Leave a mark that the file is broken: the next start saves what is readable."""
-    with contextlib.suppress(OSError):
-        suspect_mark(path).touch()
-
-
-def suspect_mark(path: Path) -> Path:
-    """Return the file that marks a spool as broken."""
-    return path.with_name(f"{path.name}.suspect")
+def is_read_error(error: sqlite3.Error) -> bool:
+    """Return whether the disk failed, perhaps only for a moment."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 def migrate(
@@ -223,6 +284,38 @@ def check_form(connection: sqlite3.Connection, path: Path, known: int = len(MIGR
             tip="run the version of NSS that wrote it, or a newer one",
         )
     return int(version)
+
+
+Declarations = dict[str, str]
+"""How each table and index was declared, without blanks."""
+
+
+def declarations_of(connection: sqlite3.Connection) -> Declarations:
+    """Return what is declared in a file.
+
+    Raises `sqlite3.Error`, and UnicodeError where names are damaged.
+    """
+    rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {name: "".join(str(sql).split()) for name, sql in rows}
+
+
+def form_of(declarations: Declarations) -> int | None:
+    """Return how many migrations made these declarations; `None` if none did.
+
+    Tables and indexes that somebody added are none of ours, and do no harm.
+    """
+    for form in range(len(MIGRATIONS), 0, -1):
+        if expected_declarations(form).items() <= declarations.items():
+            return form
+    return None
+
+
+@functools.cache
+def expected_declarations(form: int) -> Declarations:
+    """Return the declarations in a file after so many migrations."""
+    with contextlib.closing(_connection(":memory:", uri=False)) as connection:
+        migrate(connection, Path(":memory:"), lambda _point: None, MIGRATIONS[:form])
+        return declarations_of(connection)
 
 
 def _text(data: bytes) -> str:

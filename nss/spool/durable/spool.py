@@ -17,19 +17,21 @@ from typing import IO, Self, TypeVar, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, KeptReject, SpoolError
+from nss.spool import Entry, KeptReject, Reject, SpoolError
 from nss.spool.cursors import Signal
-from nss.spool.durable import events, feed_rows, replay
+from nss.spool.durable import events, feed_rows, replay, suspicion
+from nss.spool.durable.accounts import Missing
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
-from nss.spool.durable.committer import AGAIN_SECS, Append, CommitReport, Committer, Work
+from nss.spool.durable.committer import AGAIN_SECS, Committer
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.opening import open_file
 from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
-from nss.spool.durable.schema import At, suspect
+from nss.spool.durable.requests import Append, CommitReport, Work
+from nss.spool.durable.schema import At, is_damage
 from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
@@ -37,6 +39,15 @@ INFLIGHT_BYTES = 16 << 20
 
 UNSAVED_BYTES = 8 << 20
 """How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
+
+DAMAGED_LOOKS = 5
+"""How often a batch must be read wrongly before that is believed: for about 8 seconds."""
+
+UNREADABLE_LOOKS = 12
+"""The same for one that the disk does not give at all: for about a minute."""
+
+MAX_PAUSE = 16
+"""How many times longer than the first the pauses in between become."""
 
 T = TypeVar("T")
 
@@ -72,6 +83,7 @@ class DurableSpool:
         self._reader = BatchReader(store.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._committer = Committer(store, self._deliver, at, again_secs)
+        self._note_missing(store.missing)
 
     @classmethod
     async def open(
@@ -91,7 +103,8 @@ class DurableSpool:
         again after `again_secs`. `at` is a seam for crash tests.
         """
         store = Store(settings, now=now, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
-        lock = await asyncio.get_running_loop().run_in_executor(None, open_file, store, at)
+        opening = partial(open_file, store, at, again_secs)
+        lock = await asyncio.get_running_loop().run_in_executor(None, opening)
         return cls(store, lock, at, again_secs)
 
     # The contract of a spool.
@@ -122,7 +135,8 @@ class DurableSpool:
             made.append(DurableCursor(self, feed, sources, row))
             self._cursors[feed] = made[0]
 
-        await self._do(lambda store: feed_rows.register(store, feed, sources), registered)
+        work = partial(feed_rows.register, feed=feed, sources=sources)
+        await self._do(work, registered, writes=False)
         return made[0]
 
     async def forget(self, feed: str) -> None:
@@ -132,7 +146,7 @@ class DurableSpool:
             self._cursors.pop(feed, None)
             self._known.pop(feed, None)
 
-        await self._do(lambda store: feed_rows.forget(store, feed), gone)
+        await self._do(partial(feed_rows.forget, feed=feed), gone, writes=False)
 
     def feeds(self) -> dict[str, int]:
         """Return the feeds known, each with its pending records."""
@@ -206,25 +220,40 @@ class DurableSpool:
     async def read(
         self, after: int, feed: str, sources: Collection[str]
     ) -> tuple[list[Entry | Lost], int]:
-        """Read batches for a feed from the file; tries again while that fails."""
+        """Read batches for a feed from the file; tries again while that fails.
+
+        What the disk did not give, or gave wrong, it may give the next time, to a new connection.
+        """
+        looks = 0
         while not self._closed.is_set():
-            upto = self.last_sequence
-            work = partial(self._reader.read, after, upto, feed, sources)
+            looks += 1
+            work = partial(self._reader.read, after, self.last_sequence, feed, sources)
             try:
-                return await self._loop.run_in_executor(self._reading, work)
-            except sqlite3.OperationalError as error:
-                events.cannot_read(feed, str(error))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closed.wait(), self._again_secs)
-            except sqlite3.DatabaseError as error:
-                if self._closed.is_set():
-                    break
-                suspect(self.path)
-                raise SpoolError(
-                    f"spool: can't be read: {error} ({self.path})",
-                    tip="start NSS again: it saves what is readable",
-                ) from error
+                found, searched = await self._loop.run_in_executor(self._reading, work)
+            except sqlite3.Error as error:
+                if is_damage(error) and looks >= DAMAGED_LOOKS and not self._closed.is_set():
+                    raise self._unreadable(error) from error
+                reason = str(error)
+            else:
+                lost = found[0] if found and isinstance(found[0], Lost) else None
+                if lost is None:
+                    return found, searched
+                if looks >= (UNREADABLE_LOOKS if lost.is_read_error else DAMAGED_LOOKS):
+                    return found, searched
+                reason = f"batch {lost.sequence}: {lost.reason}"
+            events.cannot_read(feed, reason)
+            pause_secs = self._again_secs * min(2 ** (looks - 1), MAX_PAUSE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), pause_secs)
+            await self._loop.run_in_executor(self._reading, self._reader.close)
         raise self._closed_error()
+
+    def _unreadable(self, error: sqlite3.Error) -> SpoolError:
+        suspicion.suspect(self.path)
+        return SpoolError(
+            f"spool: can't be read: {error} ({self.path})",
+            tip="start NSS again: it saves what is readable",
+        )
 
     async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
         """Have a move of a cursor committed; wait only while too much waits for that."""
@@ -248,16 +277,17 @@ class DurableSpool:
         while self._unsaved_bytes > UNSAVED_BYTES:
             await self._settled.wait()
 
-    def set_aside(self, feed: str, lost: Lost) -> None:
-        """Move a damaged batch to where it holds up no feed."""
-        events.batch_damaged(feed, lost.sequence, lost.batch.records, lost.reason)
-        self._committer.ask(
-            Work(
-                lambda store: store.set_aside(lost.sequence, lost.reason),
-                lambda _: None,
-                self._broken,
-            )
-        )
+    def _note_missing(self, missing: Missing) -> None:
+        """Keep a reject for each feed that records are missing for."""
+
+        def keep(store: Store) -> None:
+            for feed, records in missing.records.items():
+                if records > 0:
+                    reason = f"{records} accepted records are not in the spool any more"
+                    store.rejects.keep(feed, [Reject("", "", reason, b"")])
+
+        if missing.records:
+            self._committer.ask(Work(keep, lambda _: None, self._broken))
 
     # What the committer reports.
 
@@ -273,6 +303,8 @@ class DurableSpool:
         self.used_bytes = report.used_bytes
         self.kept_rejects = report.rejects
         self.last_error = report.last_error
+        if report.reopened:
+            self._reading.submit(self._reader.close)
         self._waiting = report.waiting
         for feed, records in report.dropped.items():
             events.records_dropped(feed, records)
@@ -307,7 +339,13 @@ class DurableSpool:
     def _closed_error(self) -> SpoolError:
         return SpoolError(f"spool: it is closed ({self.path})")
 
-    async def _do(self, work: Callable[[Store], T], done: Callable[[T], None] | None = None) -> T:
+    async def _do(
+        self,
+        work: Callable[[Store], T],
+        done: Callable[[T], None] | None = None,
+        *,
+        writes: bool = True,
+    ) -> T:
         """Have the committer do something; `done` gets the result in the order of commits."""
         future: asyncio.Future[T] = self._loop.create_future()
 
@@ -318,7 +356,7 @@ class DurableSpool:
                 future.set_result(result)
 
         self._committer.ask(
-            Work(work, cast("Callable[[object], None]", finished), partial(_fail, future))
+            Work(work, cast("Callable[[object], None]", finished), partial(_fail, future), writes)
         )
         return await future
 

@@ -3,33 +3,58 @@
 What the store knows in addition to the tables is reset with `restore` when a transaction fails.
 """
 
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from nss.batch import Account, Batch
+from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry
+from nss.spool import Entry, Reject
+from nss.spool.durable import accounts, checking
+from nss.spool.durable.accounts import WANTED, Missing, wanted
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
-from nss.spool.durable.packing import Packed, Packer
-from nss.spool.durable.rejects import RejectsTable
+from nss.spool.durable.ledger import Ledger, LedgerEntry
+from nss.spool.durable.packing import Damaged, Packed, Packer
+from nss.spool.durable.rejects import RejectedBatch, RejectRow, RejectsTable
+from nss.spool.durable.reserve import Reserve
+from nss.spool.durable.schema import BODY_USES, MIGRATIONS, connect_reader, row_crc32
+from nss.wording import size_text
 
 PURGE_ROWS = 64
 """How many batches are deleted in a transaction, so that none takes long."""
 
-MAX_DAMAGED = 100
-"""How many damaged batches are kept: the newest."""
+LOG_BYTES = 32 << 20
+"""When the write-ahead log has grown by this much, it is checkpointed."""
+
+SMALL_LOG_BYTES = 4 << 20
+"""The same where space is short, as a small `min_free_bytes` says."""
 
 VACUUM_PAGES = 256
 """How many free pages are given back in a transaction."""
 
 VACUUM_MIN_BYTES = 64 << 20
 
-WANTED = "source IN (SELECT value FROM json_each(:sources)) AND feed IN ('', :feed)"
-"""The batches that are for a feed; with what `wanted` returns."""
+_ROW_CRC32 = (
+    "row_crc32('batches', sequence, source, connection, feed, records, data_bytes, stored_bytes, "
+    "accepted_at, body, {passed_at})"
+)
+
+_NOTE_PASSED = (
+    f"UPDATE batches SET passed_at = :now, crc32 = {_ROW_CRC32.format(passed_at=':now')} "  # noqa: S608 - constants
+)
+
+_NOTE_SOURCE = """
+    INSERT INTO sources
+        VALUES (:name, :position, :records, row_crc32('sources', :name, :position, :records))
+    ON CONFLICT (name) DO UPDATE SET
+        position = coalesce(excluded.position, position),
+        accepted = accepted + excluded.accepted,
+        crc32 = row_crc32('sources', name, coalesce(excluded.position, position),
+            accepted + excluded.accepted)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +86,30 @@ class Store:
         self.state = State()
         self.connection: sqlite3.Connection
         self.rejects: RejectsTable
+        self.reserve = Reserve(settings.path, free_bytes)
+        self.ledger = Ledger(settings.path, len(MIGRATIONS))
+        self.missing = Missing()
+        """What the file lacked when it was loaded."""
         self.wanted: dict[str, frozenset[str]] = {}
         """The sources of each feed that has a cursor."""
         self.now = now
+        self.log_bytes = min(LOG_BYTES, max(SMALL_LOG_BYTES, settings.min_free_bytes))
+        """How large the write-ahead log becomes before it is checkpointed."""
+        self.shrinking = False
+        """Whether the file is giving space back that is needed outside."""
         self._free_bytes = free_bytes
         self._packer = Packer()
         self._page_bytes = 0
 
-    def load(self, connection: sqlite3.Connection) -> None:
-        """Use a connection from now on, and read the state from its tables."""
-        self.connection = connection
+    def load(self, connection: sqlite3.Connection, ledger: LedgerEntry | None) -> None:
+        """Use a connection from now on, and read the state from its tables.
+
+        What the ledger knows to be missing there is left in `missing`, and counts as rejected.
+        """
+        self.use(connection)
         (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         state = State()
-        (state.last_sequence,) = connection.execute(
-            "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches'),"
-            "(SELECT coalesce(max(sequence), 0) FROM batches),"
-            "(SELECT coalesce(max(passed), 0) FROM cursors))"
-        ).fetchone()
+        state.last_sequence = checking.last_sequence(connection)
         (state.passed,) = connection.execute(
             "SELECT coalesce(max(sequence), 0) FROM batches WHERE passed_at IS NOT NULL"
         ).fetchone()
@@ -86,19 +118,15 @@ class Store:
             "FROM (SELECT max(stored_bytes) AS size FROM batches GROUP BY body)",
             (self.overhead_bytes,),
         ).fetchone()
-        self.rejects = RejectsTable(connection, self.settings.rejects_max_bytes, self.now)
-        for feed, passed, accepted, *numbers in connection.execute(
-            "SELECT feed, passed, accepted, delivered, filtered, rejected, dropped, shortened, "
-            "unpacked FROM cursors"
-        ):
-            account = Account(*numbers)
-            pending = accepted - account.done + account.unpacked
-            state.feeds[feed] = FeedRow(passed, accepted, account, pending)
-        if not state.feeds:
-            (state.unclaimed,) = connection.execute(
-                "SELECT min(sequence) FROM batches WHERE passed_at IS NULL"
-            ).fetchone()
+        accounts.load_feeds(connection, state)
+        accounts.load_lost_feeds(connection, state, ledger)
+        self.missing = accounts.reconcile(connection, state, ledger)
         self.state = state
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """Use another connection from now on, to what is the same file, or a copy of it."""
+        self.connection = connection
+        self.rejects = RejectsTable(connection, self.settings.rejects_max_bytes, self.now)
 
     def positions(self) -> dict[str, str]:
         """Return where each source continues."""
@@ -125,21 +153,41 @@ class Store:
                 return False
         return True
 
-    def lacks_space(self) -> bool:
-        """Return whether the file system has less free than it must have.
+    def lacks_space(self, incoming_bytes: int) -> str | None:
+        """Return what is wrong if the file system would have less free than it must have.
 
-        As with `make_room`, what no feed waits for is deleted first, and more with `drop_oldest`.
+        `incoming_bytes` are the blobs to be written. As with `make_room`, what no feed waits for is
+        deleted first, and more with `drop_oldest`. `shrinking` says afterwards whether that is
+        about to make space, with a few more calls.
         """
-        if not self.settings.min_free_bytes:
-            return False
-        outside = self._free_bytes(self.path.parent)
-        if outside + self._free_inside() + self.state.used_bytes < self.settings.min_free_bytes:
-            return True  # others fill the disk: deleting all of ours would not help
+        problem, self.shrinking = self._space_problem(incoming_bytes), False
+        if problem is None:
+            return None if self.reserve.restore() else "the file system is full"
+        if self._free_inside():
+            self._vacuum()
+            self.shrinking = True
+        return problem
+
+    def _space_problem(self, incoming_bytes: int) -> str | None:
+        least = self.settings.min_free_bytes
+        if not least:
+            return None
+        problem = f"the file system has less than {size_text(least)} free (spool.min_free_bytes)"
+        # The write-ahead log grows to its full size before it begins again, and then the file by
+        # the pages that only the log has; what is incoming goes into both.
+        log_grows = max(0, self.log_bytes - _size_of(self.path.with_name(f"{self.path.name}-wal")))
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        file_grows = max(0, pages * self._page_bytes - _size_of(self.path))
+        grows = log_grows + file_grows + 2 * incoming_bytes
+        outside = self._free_bytes(self.path.parent) - grows
+        if outside + self._free_inside() + self.state.used_bytes < least:
+            return problem  # others fill the disk: deleting all of ours would not help
         # Free pages inside of the file can be written without growing it.
-        while outside + self._free_inside() < self.settings.min_free_bytes:
+        while outside + self._free_inside() < least:
             if not self._delete_oldest() and not self._drop_oldest():
-                return True
-        return False
+                return problem
+        # But the log can't use them: they are given back.
+        return problem if log_grows and outside < least else None
 
     def _free_inside(self) -> int:
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
@@ -147,7 +195,7 @@ class Store:
 
     def append(self, batch: Batch, packed: Packed) -> Appended:
         """Write a batch."""
-        state, accepted_at = self.state, self.now()
+        state, accepted_at = self.state, float(self.now())
         state.last_sequence += 1
         sequence = state.last_sequence
         size = len(packed.data)
@@ -155,21 +203,23 @@ class Store:
             "INSERT INTO bodies VALUES (?, ?, ?, ?)",
             (sequence, packed.codec, packed.crc32, packed.data),
         )
+        row = (
+            *(sequence, batch.source, batch.connection, batch.feed, batch.records),
+            *(len(batch.data), size, accepted_at, sequence, None),
+        )
         self.connection.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-            (
-                *(sequence, batch.source, batch.connection, batch.feed, batch.records),
-                *(len(batch.data), size, accepted_at, sequence),
-            ),
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, row_crc32("batches", *row)),
         )
         state.used_bytes += size + self.overhead_bytes
         state.unclaimed = None
+        if state.cursors_lost:
+            self.connection.execute("UPDATE salvages SET cursors_lost = 0")
+            state.cursors_lost = False
         if not batch.feed:
             self.connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "position = coalesce(excluded.position, position), "
-                "accepted = accepted + excluded.accepted",
-                (batch.source, batch.position, batch.records),
+                _NOTE_SOURCE,
+                {"name": batch.source, "position": batch.position, "records": batch.records},
             )
         feeds = [
             feed
@@ -197,9 +247,9 @@ class Store:
         passed = self.state.horizon - 1
         if passed > self.state.passed:
             self.connection.execute(
-                "UPDATE batches SET passed_at = ? WHERE sequence > ? AND sequence <= ? "
+                f"{_NOTE_PASSED} WHERE sequence > :after AND sequence <= :upto "
                 "AND passed_at IS NULL",
-                (self.now(), self.state.passed, passed),
+                {"now": float(self.now()), "after": self.state.passed, "upto": passed},
             )
             self.state.passed = passed
         before = self.now() - self.settings.replay_minutes * 60
@@ -212,7 +262,12 @@ class Store:
             return
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
         if free * 4 > pages * self._page_bytes:
-            self.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            self._vacuum()
+
+    def _vacuum(self) -> None:
+        # Python steps the statement once, and each step gives back one page.
+        for _ in range(min(VACUUM_PAGES, self._free_inside() // self._page_bytes)):
+            self.connection.execute("PRAGMA incremental_vacuum(1)")
 
     def _delete_oldest(self, passed_before: float | None = None) -> bool:
         """Delete the oldest batch that no feed waits for; return whether there was one."""
@@ -235,23 +290,18 @@ class Store:
 
         Otherwise it and all that follows would stay until then.
         """
-        now = self.now()
+        now = float(self.now())
         if passed_at is not None and passed_at > now:
-            self.connection.execute(
-                "UPDATE batches SET passed_at = :now WHERE passed_at > :now", {"now": now}
-            )
+            self.connection.execute(f"{_NOTE_PASSED} WHERE passed_at > :now", {"now": now})
 
     def _delete(self, sequence: int, body: int, stored_bytes: int) -> None:
         self.connection.execute("DELETE FROM batches WHERE sequence = ?", (sequence,))
         self.state.used_bytes -= self.overhead_bytes
-        others = self.connection.execute(
-            "SELECT 1 FROM batches WHERE sequence = :body AND body = :body "
-            "UNION ALL SELECT 1 FROM batches WHERE body = :body AND body <> sequence LIMIT 1",
-            {"body": body},
-        ).fetchone()
-        if others is None:
-            self.connection.execute("DELETE FROM bodies WHERE body = ?", (body,))
+        used = {use for (use,) in self.connection.execute(BODY_USES, {"body": body})}
+        if "batch" not in used:
             self.state.used_bytes -= stored_bytes
+        if not used:
+            self.connection.execute("DELETE FROM bodies WHERE body = ?", (body,))
 
     def _drop_oldest(self) -> bool:
         """Drop the oldest batch, though feeds wait for it; return whether there was one."""
@@ -287,29 +337,43 @@ class Store:
             ).fetchone()
             row.passed = found[0] if found else row.passed
 
-    def set_aside(self, sequence: int, reason: str) -> None:
-        """Move a batch that can't be read back to where it holds up no feed."""
+    def set_aside(self, feed: str, sequence: int, reject: Reject) -> None:
+        """Keep a batch that can't be read back now as a reject of a feed, for a later retry."""
         row = self.connection.execute(
-            "SELECT source, connection, records, body FROM batches WHERE sequence = ?", (sequence,)
+            "SELECT body, records, data_bytes, stored_bytes FROM batches WHERE sequence = ?",
+            (sequence,),
         ).fetchone()
-        if row is None:
-            return
-        *place, body = row
+        if row is None:  # it was dropped meanwhile
+            self.rejects.keep(feed, [reject])
+        else:
+            self.rejects.keep_batch(feed, reject, RejectedBatch(*row))
+
+    def rejected_batch(self, rows: Sequence[RejectRow]) -> Batch | None:
+        """Return rejects of one place as a batch for their feed; `None` if nothing can be read."""
+        if not rows:
+            return None
+        kept, batch = rows[0].kept, rows[0].batch
+        if batch is None:
+            records = len(rows)
+            data = b"".join(row.kept.reject.data + b"\n" for row in rows)
+        else:
+            records, data = batch.records, self._read_again(batch)
+        place = kept.reject
+        return (
+            Batch(place.source, data, records, None, place.connection, kept.feed) if data else None
+        )
+
+    def _read_again(self, batch: RejectedBatch) -> bytes:
+        """Return the records of a batch, none if they still can't be read."""
         try:
-            found = self.connection.execute(
-                "SELECT data FROM bodies WHERE body = ?", (body,)
-            ).fetchone()
-        except sqlite3.DatabaseError:
-            found = None
-        self.connection.execute(
-            "INSERT OR IGNORE INTO damaged VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sequence, *place, self.now(), reason, found and found[0]),
-        )
-        self.connection.execute(
-            "DELETE FROM damaged WHERE sequence NOT IN "
-            "(SELECT sequence FROM damaged ORDER BY sequence DESC LIMIT ?)",
-            (MAX_DAMAGED,),
-        )
+            # A read that fails would spoil the transaction of the connection that writes.
+            with closing(connect_reader(self.path)) as connection:
+                row = connection.execute(
+                    "SELECT codec, crc32, data FROM bodies WHERE body = ?", (batch.body,)
+                ).fetchone()
+                return self._packer.unpack(Packed(*row), batch.data_bytes) if row else b""
+        except (Damaged, sqlite3.Error):
+            return b""
 
     def save(self) -> Saved:
         """Return what `restore` needs to undo what is done from now on."""
@@ -320,9 +384,11 @@ class Store:
         self.state, self.rejects.size = saved[0].copy(), saved[1]
 
 
-def wanted(feed: str, sources: Collection[str]) -> dict[str, object]:
-    """Return the values that `WANTED` needs."""
-    return {"feed": feed, "sources": json.dumps(sorted(sources))}
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def free_bytes(folder: Path) -> int:

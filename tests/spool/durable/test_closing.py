@@ -9,8 +9,8 @@ import pytest
 
 from nss.batch import Batch
 from nss.spool import Entry, SpoolError
-from nss.spool.durable.schema import suspect_mark
 from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.suspicion import mark_path
 
 Open = Callable[..., Awaitable[DurableSpool]]
 
@@ -37,7 +37,7 @@ async def test_closing_while_reading_ahead_leaves_a_sound_file(
 
     results = await asyncio.gather(*reading, return_exceptions=True)
     assert all(isinstance(result, Entry | SpoolError) for result in results), results
-    assert not suspect_mark(path).exists()
+    assert not mark_path(path).exists()
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     last = await (await open_spool()).cursor("a", ["web"])
     assert (last.pending_records, (await last.next()).sequence) == (20, 1)

@@ -241,6 +241,7 @@ async def test_rejects_as_json_have_every_byte(operations: FakeOperations, nss: 
             "rejected_at": NOW - 10,
             "reason": REJECT.reject.reason,
             "record_bytes": 70_000,
+            "records": 1,
             "text": "\x1b[2Jbad \\xffé record",
             "data": b64encode(REJECT.reject.data).decode(),
         }
@@ -267,7 +268,10 @@ async def test_a_retry_is_that_of_the_feed_wherever_it_is_named(
 ) -> None:
     ran = await nss("rejects", *arguments)
     assert (ran.code, ran.out) == (0, b"5 records go through again.\n")
-    assert ran.err == ("2 could not: they were too long to be kept whole, and stay rejected.\n")
+    assert ran.err == (
+        "2 could not, and stay rejected: they were too long to be kept whole, or still can't be "
+        "read.\n"
+    )
     assert operations.asked == [("retry", "mcas")]
 
 

@@ -1,0 +1,50 @@
+"""What the spool's writing thread is asked for, and what it reports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nss.batch import Batch
+from nss.spool.durable.packing import Packed
+from nss.spool.durable.store import Appended, Store
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """A batch to be accepted."""
+
+    batch: Batch
+    accepted: Callable[[Appended], None]
+    failed: Callable[[BaseException], None]
+    is_cancelled: Callable[[], bool]
+    """Called in the committer's thread."""
+    packed: Packed | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """Anything else: `run` in a transaction, then `done` with what it returned."""
+
+    run: Callable[[Store], object]
+    done: Callable[[object], None]
+    failed: Callable[[BaseException], None]
+    writes: bool = True
+    """Whether it writes: what does not is done although the disk takes nothing."""
+
+
+@dataclass(slots=True)
+class CommitReport:
+    """The result of one transaction; the callbacks are for the thread that asked."""
+
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    last_sequence: int = 0
+    used_bytes: int = 0
+    rejects: int = 0
+    waiting: int = 0
+    """Batches that wait for room."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Records dropped for room, by feed."""
+    passed: dict[str, int] = field(default_factory=dict)
+    """Where the cursors of these feeds are now."""
+    last_error: str | None = None
+    reopened: bool = False
+    """Whether the files are others from now on: what has them open must open them again."""
