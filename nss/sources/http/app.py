@@ -1,13 +1,13 @@
 """The ASGI application that accepts records pushed as Cloud NSS does, and how it answers.
 
 Cloud NSS takes 200 and 204 as accepted, drops a batch on 400, and repeats it on anything else for
-up to an hour. So 400 is only for what can never be unpacked or is no HTTP. Bad records in a body
-that can be unpacked are accepted: feeds reject them, each with its reason.
+up to an hour. So 400 is only for what is no HTTP. A body that can't be decoded as text gets 415,
+and shows in `nss status`. Bad records in a body of text are accepted: feeds reject them, each with
+its reason.
 """
 
 import asyncio
 import email.utils
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,9 @@ from nss.sources import Accept, events
 from nss.sources.http.auth import Credentials
 from nss.sources.http.batching import BodyBatcher, Turn
 from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive, too_long
+from nss.sources.http.condition import Condition
 from nss.sources.http.connection import MAX_HEAD_BYTES
+from nss.sources.http.text import NotTextError, TextCheck
 from nss.sources.http.unpack import BrokenBodyError, Recognised, unpacker
 
 FULL = "the spool is full"
@@ -31,8 +33,11 @@ _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 """ASGI's way to answer."""
 
-HELD_UP_SECS = 60.0
-"""How long the source counts as failing after a request that the spool did not accept."""
+_UNUSABLE = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+"""What bodies get that are refused however often they are sent."""
+
+_BROKEN = "the body can't be unpacked: it is damaged, or was cut off"
+_NOT_TEXT = "the body is no text: it may be packed otherwise than by gzip or zstd, or not be UTF-8"
 
 
 class PushApp:
@@ -57,15 +62,14 @@ class PushApp:
         self._accept_secs = accept_secs
         self._is_full = is_full
         self._fail = fail
-        self._held_up = ""
-        self._held_up_until = 0.0
+        self._condition = Condition()
         self._requests = 0
         self._queue = asyncio.Lock()
 
     @property
-    def held_up(self) -> str | None:
-        """Why the spool did not accept a recent request; `None` once it has accepted another."""
-        return self._held_up if time.monotonic() < self._held_up_until else None
+    def trouble(self) -> str | None:
+        """Why recent requests were refused; `None` once it is known to be over."""
+        return self._condition.reason
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,12 +83,14 @@ class PushApp:
                 events.request_refused(
                     name, request.peer, status.value, refusal.reason, request.accepted
                 )
+                if status in _UNUSABLE:
+                    self._condition.unusable(request.peer, status.value, refusal.reason)
                 if status is not HTTPStatus.REQUEST_TIMEOUT and request.worth_discarding:
                     await request.body.discard()
                 await request.answer(send, status, {"error": refusal.reason}, refusal.headers)
                 return
             events.request_accepted(name)
-            self._held_up_until = 0.0
+            self._condition.accepted(request.peer, records)
             await request.answer(send, HTTPStatus.OK, {"records": records})
         except GoneError:
             events.request_broken_off(
@@ -114,6 +120,7 @@ class PushApp:
 
         turn = Turn(self._queue)
         batcher = BodyBatcher(self._settings.max_record_bytes, hand_on, turn)
+        text = TextCheck()
         left_bytes = self._settings.max_decompressed_bytes
         try:
             while not request.body.ended:
@@ -121,11 +128,17 @@ class PushApp:
                     left_bytes -= len(piece)
                     if left_bytes < 0:
                         raise too_long(self._settings.max_decompressed_bytes, "unpacked")
+                    text.add(piece)
                     await batcher.add(piece)
                     await turn.pause()
-            await batcher.add(unpack.end())
+            rest = unpack.end()
+            text.add(rest)
+            text.end()
+            await batcher.add(rest)
         except BrokenBodyError:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the body can't be unpacked") from None
+            raise _unsupported(_BROKEN) from None
+        except NotTextError:
+            raise _unsupported(_NOT_TEXT) from None
         await batcher.end()
         return batcher.records
 
@@ -138,9 +151,9 @@ class PushApp:
             if not limit.expired():
                 self._fail(error)
                 raise _busy("the spool is broken") from error
-            self._held_up = f"the spool took nothing for {self._accept_secs:g} s"
-            self._held_up_until = time.monotonic() + HELD_UP_SECS
-            raise _busy(self._held_up) from None
+            reason = f"the spool took nothing for {self._accept_secs:g} s"
+            self._condition.held_up(reason)
+            raise _busy(reason) from None
 
 
 class PushRequest:
@@ -172,10 +185,8 @@ class PushRequest:
         self._check_length()
         unpack = unpacker(b",".join(self._values(b"content-encoding")))
         if unpack is None:
-            raise HttpRefusal(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                "the content encoding is none of gzip, deflate, zstd and identity, or several",
-                [_ENCODINGS],
+            raise _unsupported(
+                "the content encoding is none of gzip, deflate, zstd and identity, or several"
             )
         return unpack
 
@@ -225,3 +236,7 @@ class PushRequest:
 
 def _busy(reason: str) -> HttpRefusal:
     return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, [_RETRY_AFTER])
+
+
+def _unsupported(reason: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, reason, [_ENCODINGS])

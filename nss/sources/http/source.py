@@ -90,12 +90,14 @@ class HttpSource(ListeningSource[HttpConnection]):
 
     @property
     def last_error(self) -> str | None:
-        """Why requests can't be accepted now."""
+        """Why requests can't be accepted now, or the bodies of some sender can't be used."""
         if self._accept_error is not None:
             return self._accept_error
-        reason = FULL if self._is_full() else self._app and self._app.held_up
+        trouble = self._app and self._app.trouble
+        if self._is_full():
+            trouble = f"requests get 503: {FULL}"
         host = self._settings.listen.host
-        return None if reason is None else f"http source: requests get 503: {reason} ({host})"
+        return None if trouble is None else f"http source: {trouble} ({host})"
 
     def _connect(self, address: tuple[str, int]) -> HttpConnection:
         return HttpConnection(

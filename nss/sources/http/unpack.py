@@ -3,6 +3,7 @@
 However little comes in, a piece that comes out has at most `PIECE_BYTES`.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Protocol
@@ -20,8 +21,10 @@ _ZSTD_SLICE_BYTES = 60
 _GZIP_START = b"\x1f\x8b\x08"
 """The signature and the one method (RFC 1952, 2.3)."""
 
-_ZSTD_START = b"\x28\xb5\x2f\xfd"
-"""The magic number of a frame (RFC 8878, 3.1.1)."""
+_ZSTD_START = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+"""The magic number of a frame, and those of frames to skip (RFC 8878, 3.1.1 and 3.1.2)."""
+
+_START_BYTES = 4
 
 _ZSTD_WINDOW_BYTES = 8 << 20
 """What encoders must not go beyond in HTTP (RFC 9659, 3)."""
@@ -52,45 +55,52 @@ def unpacker(encoding: bytes) -> "Recognised | None":
     if len(codings) > 1 or b"," in encoding:
         return None
     match codings.pop():
-        case b"gzip" | b"x-gzip":
-            return Recognised(Gzip())
+        case b"gzip" | b"x-gzip" | b"zstd":
+            return Recognised(Plain())
         case b"deflate":
             return Recognised(Deflate())
-        case b"zstd":
-            return Recognised(Zstd())
     return None
 
 
 class Recognised:
-    """A body that its first bytes may contradict: a gzip or zstd body is one whatever is declared.
+    """A body that its first bytes may contradict: they show gzip and zstd, whatever is declared.
 
-    Senders set up by hand compress and leave the `Content-Encoding` out. Split at line feeds such
-    a body would be answered 200 and lost. No text begins so, nor does any other encoding.
+    Senders set up by hand compress and leave the `Content-Encoding` out, or declare it and do not
+    compress. Split at line feeds a packed body would be answered 200 and lost. No text begins so,
+    nor does any other encoding.
     """
 
-    def __init__(self, declared: Unpacker) -> None:
-        self._unpacker = declared
+    def __init__(self, otherwise: Unpacker) -> None:
+        self._unpacker = otherwise
         self._start: bytes | None = b""
         """What came while it can't be decided yet; then `None`."""
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
         """Return what `data` unpacks to, in pieces. Raises `BrokenBodyError`."""
         if self._start is not None:
-            self._start = data = self._start + data
-            if data.startswith(_GZIP_START):
-                self._unpacker = Gzip()
-            elif data.startswith(_ZSTD_START):
-                self._unpacker = Zstd()
-            elif _GZIP_START.startswith(data) or _ZSTD_START.startswith(data):
+            data = self._start + data
+            if len(data) < _START_BYTES:
+                self._start = data
                 return
-            self._start = None
+            self._decide(data)
         yield from self._unpacker.unpack(data)
 
     def end(self) -> bytes:
         """Return the rest. Raises `BrokenBodyError` if the body isn't at its end."""
-        rest = b"".join(self._unpacker.unpack(self._start)) if self._start else b""
+        rest = b""
+        if self._start:
+            data = self._start
+            self._decide(data)
+            rest = b"".join(self._unpacker.unpack(data))
         self._unpacker.end()
         return rest
+
+    def _decide(self, start: bytes) -> None:
+        if start.startswith(_GZIP_START):
+            self._unpacker = Gzip()
+        elif _ZSTD_START.match(start):
+            self._unpacker = Zstd()
+        self._start = None
 
 
 class Plain:

@@ -6,8 +6,8 @@ import gzip
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,79 +16,21 @@ import zstandard
 
 from nss.batch import Batch
 from nss.errors import SourceError
-from nss.sources.http.source import HttpSource
 from nss.telemetry import events
 from tests.parts import http_source
+from tests.sources.http.serving import (
+    BODY,
+    LINE,
+    answer_to,
+    client_of,
+    counted,
+    raw,
+    serving,
+    whole,
+)
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
-
-BODY = b'{"a":1}\n{"a":2}\n'
-LINE = b"x" * 999 + b"\n"
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    accepted: "Accepted",
-    **settings: Any,  # noqa: ANN401 - passed on as they are
-) -> AsyncIterator[HttpSource]:
-    """A source that listens, stopped in the end."""
-    settings = {"max_record_bytes": 10_000, "stop_secs": 1.0, **settings}
-    source = http_source(**settings)
-    running = asyncio.create_task(source.run(accepted.accept))
-    await source.ready.wait()
-    try:
-        yield source
-    finally:
-        accepted.open.set()
-        await source.stop()
-        await asyncio.wait_for(running, 5)
-
-
-@contextlib.asynccontextmanager
-async def client_of(
-    source: HttpSource, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    scheme = "https" if tls else "http"
-    async with httpx.AsyncClient(
-        base_url=f"{scheme}://127.0.0.1:{source.bound_port}",
-        verify=tls or False,
-        trust_env=False,
-        timeout=5,
-    ) as client:
-        yield client
-
-
-@contextlib.asynccontextmanager
-async def raw(
-    source: HttpSource,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", source.bound_port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
-async def answer_to(source: HttpSource, request: bytes) -> bytes:
-    """Send bytes as they are; return all that is answered until the source closes."""
-    async with raw(source) as (reader, writer):
-        writer.write(request)
-        return await asyncio.wait_for(reader.read(), 5)
-
-
-async def counted(counter: str, expected: int) -> None:
-    """Wait until a counter of the source is where it should be."""
-    async with asyncio.timeout(5):
-        while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - nothing signals it
-            await asyncio.sleep(0.005)
-    assert events.counters[counter, "push"] == expected
-
-
-def whole(answer: httpx.Response) -> tuple[int, Any]:
-    return answer.status_code, answer.json()
 
 
 async def test_records_are_accepted_and_counted_in_the_answer(accepted: "Accepted") -> None:
@@ -104,7 +46,7 @@ async def test_records_are_accepted_and_counted_in_the_answer(accepted: "Accepte
 
 async def test_a_batch_tells_source_and_peer(accepted: "Accepted") -> None:
     async with serving(accepted) as source, raw(source) as (reader, writer):
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na\n")
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n")
         await reader.readuntil(b"}")
         host, port = writer.get_extra_info("sockname")[:2]
     assert accepted.batches == [Batch("push", b"a\n", 1, None, f"{host}:{port}")]
@@ -143,8 +85,8 @@ async def test_many_requests_go_over_one_connection(accepted: "Accepted") -> Non
 
 
 async def test_pipelined_requests_are_answered_in_order(accepted: "Accepted") -> None:
-    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n%d\n"
-    last = request.replace(b"Host: x", b"Host: x\r\nConnection: close") % 3
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n%d\n"
+    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % 3
     async with serving(accepted) as source:
         answers = await answer_to(source, request % 1 + request % 2 + last)
     assert answers.count(b'{"records":1}') == 3
@@ -233,7 +175,7 @@ async def test_connections_beyond_the_limit_are_closed_unread(accepted: "Accepte
         assert await answer_to(source, b"") == b""
         assert events.counters["source_connections_refused", "push"] == 1
         reader, writer = connections[0]
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na\n")
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n")
         assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -289,7 +231,7 @@ async def test_stop_finishes_requests_under_way_and_takes_no_more(accepted: "Acc
 
 async def test_stop_does_not_wait_long_for_a_body(accepted: "Accepted") -> None:
     async with serving(accepted, stop_secs=0.1) as source, raw(source) as (reader, writer):
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na\n")
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na\n")
         await counted("source_connections", 1)
         await source.stop()
         assert await asyncio.wait_for(reader.read(), 5) == b""
