@@ -3,7 +3,7 @@
 uvicorn and llhttp below it already do the following: heads that can be read in two ways
 (`Content-Length` with `Transfer-Encoding`, or twice; a bare LF; a blank before the colon), which
 request smuggling needs, are refused with 400; a body is not read faster than it is used;
-pipelined requests are answered in sequence.
+pipelined requests are answered in sequence. tests/sources/http/test_ends.py holds them to it.
 """
 
 import asyncio
@@ -59,6 +59,8 @@ class HttpConnection(HttpToolsProtocol):
         """Bytes since the last that were body or ended a head or a message."""
         self._over = False
         """Whether the connection was refused: what still comes is ignored."""
+        self._answers_due = False
+        """Whether complete requests are answered before it is closed."""
         self.connected = False
         self.lost = asyncio.Event()
 
@@ -88,6 +90,10 @@ class HttpConnection(HttpToolsProtocol):
         if self._overhead_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's, not as uvicorn has it
+        """Keep the connection for answers to come, if the peer only ended its own side."""
+        return self.transport.can_write_eof() and self._end_input()
+
     # What the parser calls.
 
     def on_message_begin(self) -> None:
@@ -98,7 +104,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers, which come after the body, are ignored."""
         if self._in_head:
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))  # llhttp leaves what is at the end
 
     def on_headers_complete(self) -> None:
         """Start the request."""
@@ -108,7 +114,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # The parser would skip the body, or take it for the next request.
             reason = "records are taken over HTTP/1.1: send the request without Upgrade"
-            self._refuse_in_turn(HTTPStatus.NOT_IMPLEMENTED, reason)
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, reason)
             return
         super().on_headers_complete()
 
@@ -126,16 +132,28 @@ class HttpConnection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         del msg
-        self._refuse_in_turn(HTTPStatus.BAD_REQUEST, "it is no valid HTTP/1.1")
+        self._refuse(HTTPStatus.BAD_REQUEST, "it is no valid HTTP/1.1")
 
-    def _refuse_in_turn(self, status: HTTPStatus, reason: str) -> None:
-        """Refuse what comes now, if need be silently: a complete request before it is answered."""
-        if self.pipeline or (self._busy and not self.cycle.more_body):
-            self.cycle.keep_alive = False
-            self.flow.pause_reading()
-            self._over = True
-        else:
-            self._refuse(status, reason)
+    def on_response_complete(self) -> None:
+        """Begin the next request, or close if none can come."""
+        if self._over and not self.pipeline:
+            self.transport.close()
+        super().on_response_complete()
+
+    def _end_input(self) -> bool:
+        """Read no further; return whether complete requests are still to be answered.
+
+        A request that is not complete then is forgotten, as it never will be.
+        """
+        if not self._over and self._busy:
+            if not self.cycle.more_body:
+                self.cycle.keep_alive = False
+                self._answers_due = True
+            elif self.pipeline:
+                self.pipeline.popleft()
+                self._answers_due = True
+            self._over = self._answers_due
+        return self._answers_due
 
     @property
     def _busy(self) -> bool:
@@ -157,16 +175,21 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
-        """Answer, and close a moment later.
+        """Answer, and close a moment later; silently after requests still to be answered.
 
         Closed at once, with bytes unread, the kernel would reset the connection, and the peer
         might never see the answer.
         """
         if self._over or self.transport.is_closing():
             return
+        self._refused(host_port(*self._peer[:2]), status.value, reason)
+        if self._end_input():
+            self.flow.pause_reading()
+            return
         self._over = True
         if self._busy:
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
         body = b'{"error":"request refused: %s"}' % reason.encode()
         head = (
@@ -178,4 +201,3 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._stop_timer()
         self._head_timer = self.loop.call_later(_CLOSE_SECS, self.transport.close)
-        self._refused(host_port(*self._peer[:2]), status.value, reason)
