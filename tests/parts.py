@@ -75,7 +75,8 @@ def http_source(
     """Return a source called `push`."""
     listen = Address(host, port)
     settings, seams = section(HttpSourceConfig, {"name": "push", "listen": listen, **options})
-    credentials = Credentials(token=token, basic=basic)
+    header = settings.token_header
+    credentials = Credentials(token=token, basic=basic, token_header=header)
     return HttpSource(settings, credentials=credentials, **{"is_full": bool} | seams)
 
 

@@ -12,6 +12,7 @@ from nss.config.values import (
     FormatChoice,
     format_name,
     format_text,
+    header_name,
     listen_address,
     url_path,
     zone_name,
@@ -110,7 +111,8 @@ class HttpSourceConfig(ListeningSourceConfig):
     """Records pushed over HTTP as Cloud NSS does: JSON lines or arrays, also compressed.
 
     Answers 200 once the records are accepted, 503 while the spool is full. A listener that is not
-    on loopback needs `token_file` or `basic_file`.
+    on loopback needs `token_file` or `basic_file`; one without either takes requests for localhost
+    and its own address only, and none from web pages.
     """
 
     kind: ClassVar[str] = "http"
@@ -120,7 +122,15 @@ class HttpSourceConfig(ListeningSourceConfig):
     path: Annotated[str, url_path()] = "/"
     """The path that accepts POST requests."""
     token_file: Annotated[Path | None, Role.TOKEN, Example('"push.token"', "no token")] = None
-    """The file with the token that requests must carry as `Authorization: Bearer`."""
+    """The file with the token that requests must carry as `Authorization: Bearer TOKEN`; `Splunk
+    TOKEN`, the token alone, and `Basic` with it as user or password are accepted too."""
+    token_header: Annotated[
+        str | None,
+        header_name(),
+        needs("token_file"),
+        Example('"X-Api-Key"', "`Authorization` only"),
+    ] = None
+    """A further header that may carry the token."""
     basic_file: Annotated[
         Path | None,
         Role.USER_PASSWORD,

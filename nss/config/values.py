@@ -23,6 +23,11 @@ _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,255}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TAKEN_HEADERS = frozenset(
+    {"authorization", "connection", "content-encoding", "content-length", "content-type", "date"}
+    | {"expect", "host", "keep-alive", "origin", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -151,6 +156,17 @@ def url_path() -> Kind:
     return texts_that(
         "a path that starts with /, of letters, digits and . _ ~ - /", _URL_PATH.fullmatch
     )
+
+
+def header_name() -> Kind:
+    """Return the kind of names of a header of HTTP that has no other meaning (RFC 9110, 5.1)."""
+
+    def read(text: str) -> str | None:
+        if text.lower() in _TAKEN_HEADERS:
+            raise invalid(text, "has another meaning in HTTP; choose a name like X-Api-Key")
+        return text if _HEADER_NAME.fullmatch(text) else None
+
+    return texts("the name of a header: 1 to 64 letters, digits, - and _", read)
 
 
 def zone_name() -> Kind:

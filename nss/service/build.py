@@ -70,6 +70,7 @@ def _credentials(settings: HttpSourceConfig) -> Credentials:
     return Credentials(
         token=None if token_file is None else read_token(token_file),
         basic=None if basic_file is None else read_basic(basic_file),
+        token_header=settings.token_header,
     )
 
 

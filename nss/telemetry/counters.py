@@ -44,17 +44,31 @@ class Counter(StrEnum):
     SOURCE_REQUESTS_ACCEPTED = auto(), "source", "Requests of which every record was accepted."
     SOURCE_REQUESTS_BROKEN_OFF = auto(), "source", "Requests whose sender disconnected."
     SOURCE_REQUESTS_REFUSED = auto(), "source", "Requests refused, whatever the status."
-    SOURCE_REQUESTS_REFUSED_400 = auto(), "source", "Of these: no valid HTTP, or a broken body."
+    SOURCE_REQUESTS_REFUSED_400 = auto(), "source", "Of these: no valid HTTP."
     SOURCE_REQUESTS_REFUSED_401 = auto(), "source", "Of these: credentials missing or wrong."
+    SOURCE_REQUESTS_REFUSED_403 = (
+        auto(),
+        "source",
+        "Of these: from a web page, or for another host.",
+    )
     SOURCE_REQUESTS_REFUSED_404 = auto(), "source", "Of these: another path."
     SOURCE_REQUESTS_REFUSED_405 = auto(), "source", "Of these: another method than POST."
     SOURCE_REQUESTS_REFUSED_408 = auto(), "source", "Of these: head or body took too long."
     SOURCE_REQUESTS_REFUSED_411 = auto(), "source", "Of these: no length of the body."
     SOURCE_REQUESTS_REFUSED_413 = auto(), "source", "Of these: body too long."
-    SOURCE_REQUESTS_REFUSED_415 = auto(), "source", "Of these: unknown content encoding."
+    SOURCE_REQUESTS_REFUSED_415 = (
+        auto(),
+        "source",
+        "Of these: body damaged, no text, or in an unknown encoding.",
+    )
     SOURCE_REQUESTS_REFUSED_431 = auto(), "source", "Of these: head too long."
-    SOURCE_REQUESTS_REFUSED_501 = auto(), "source", "Of these: unknown transfer encoding."
+    SOURCE_REQUESTS_REFUSED_501 = (
+        auto(),
+        "source",
+        "Of these: another protocol or transfer encoding.",
+    )
     SOURCE_REQUESTS_REFUSED_503 = auto(), "source", "Of these: busy, or the spool accepted nothing."
+    SOURCE_REQUESTS_REFUSED_505 = auto(), "source", "Of these: another version of HTTP."
 
     SPOOL_WRITE_FAILURES = auto(), "spool", "Writes that failed; sources wait meanwhile."
     SPOOL_BREAKS = auto(), "spool", "Times the spool stopped because of damage or a fault."

@@ -201,6 +201,26 @@ def test_a_token_and_a_password_exclude_each_other() -> None:
     ]
 
 
+def test_a_header_for_the_token_needs_the_token() -> None:
+    [problem] = problems(http("listen = '[::1]:1'\ntoken_header = 'X-Api-Key'"))
+    assert (problem.key, problem.reason) == ("sources.in.token_header", "needs token_file as well")
+    parsed = parse(http("listen = ':1'\ntoken_file = 'a'\ntoken_header = 'rs_token'"), BASE)
+    assert [getattr(source, "token_header", "") for source in parsed.sources] == ["rs_token"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "a\\r\\nb", "é", "x" * 65])
+def test_a_header_for_the_token_has_a_name_that_http_allows(name: str) -> None:
+    [problem] = problems(http(f"listen = ':1'\ntoken_file = 'a'\ntoken_header = \"{name}\""))
+    assert problem.key == "sources.in.token_header"
+    assert problem.reason == "must be the name of a header: 1 to 64 letters, digits, - and _"
+
+
+@pytest.mark.parametrize("name", ["Host", "authorization", "Content-Encoding", "Transfer-Encoding"])
+def test_a_header_for_the_token_has_no_other_meaning(name: str) -> None:
+    [problem] = problems(http(f"listen = ':1'\ntoken_file = 'a'\ntoken_header = '{name}'"))
+    assert problem.reason == "has another meaning in HTTP; choose a name like X-Api-Key"
+
+
 def test_bodies_are_not_smaller_unpacked_and_hold_a_record() -> None:
     text = http("listen = '[::1]:1'\nmax_body_bytes = 4096\nmax_decompressed_bytes = 4095")
     assert problems(text) == [

@@ -23,6 +23,7 @@ from nss.sources.http.batching import BodyBatcher, Turn
 from nss.sources.http.body import Body, GoneError, HttpRefusal, Receive, too_long
 from nss.sources.http.condition import Condition
 from nss.sources.http.connection import MAX_HEAD_BYTES
+from nss.sources.http.origin import is_host, is_same_origin, is_this_machine
 from nss.sources.http.text import NotTextError, TextCheck
 from nss.sources.http.unpack import BrokenBodyError, Recognised, unpacker
 
@@ -171,16 +172,19 @@ class PushRequest:
         """Return what unpacks the body. Raises `HttpRefusal` if the head is reason enough."""
         if sum(len(name) + len(value) for name, value in self._scope["headers"]) > MAX_HEAD_BYTES:
             raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too long")
+        self._check_version_and_host()
+        if not credentials.admit(self._scope["headers"]):
+            asked = [(b"www-authenticate", challenge) for challenge in credentials.challenges]
+            raise HttpRefusal(
+                HTTPStatus.UNAUTHORIZED, "the credentials are missing or wrong", asked
+            )
+        if not credentials.required:
+            self._check_origin()
         if self._scope["path"] != self._settings.path:
             raise HttpRefusal(HTTPStatus.NOT_FOUND, "records are taken at another path")
         if self._scope["method"] != "POST":
             raise HttpRefusal(
                 HTTPStatus.METHOD_NOT_ALLOWED, "records are taken by POST", [(b"allow", b"POST")]
-            )
-        if not credentials.admit(self._values(b"authorization")):
-            asked = [(b"www-authenticate", challenge) for challenge in credentials.challenges]
-            raise HttpRefusal(
-                HTTPStatus.UNAUTHORIZED, "the credentials are missing or wrong", asked
             )
         self._check_length()
         unpack = unpacker(b",".join(self._values(b"content-encoding")))
@@ -217,9 +221,32 @@ class PushRequest:
         await send({"type": "http.response.start", "status": status.value, "headers": head})
         await send({"type": "http.response.body", "body": content})
 
+    def _check_version_and_host(self) -> None:
+        version, hosts = self._scope["http_version"], self._values(b"host")
+        if version not in {"1.0", "1.1"}:
+            raise HttpRefusal(
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "records are taken over HTTP/1.1"
+            )
+        if len(hosts) > 1 or not all(map(is_host, hosts)) or (version == "1.1" and not hosts):
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the request needs one valid Host header")
+
+    def _check_origin(self) -> None:
+        host = next(iter(self._values(b"host")), None)
+        if host is not None and not is_this_machine(host, self._settings.listen.host):
+            raise HttpRefusal(
+                HTTPStatus.FORBIDDEN,
+                "without a token, records are taken only for localhost or the address in listen",
+            )
+        origins = self._values(b"origin")
+        if not all(is_same_origin(each, self._scope["scheme"], host or b"") for each in origins):
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, "without a token, no web page may push records")
+
     def _check_length(self) -> None:
         codings = self._values(b"transfer-encoding")
         if codings:
+            if self._scope["http_version"] == "1.0":
+                # RFC 9112, 6.1: somebody on the way does not know chunked.
+                raise HttpRefusal(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no transfer encoding")
             if [coding.strip().lower() for coding in codings] != [b"chunked"]:
                 raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, "only chunked is known here")
             return

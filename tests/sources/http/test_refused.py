@@ -1,82 +1,18 @@
 """What the HTTP source refuses, how it says so, and that nothing of it is accepted."""
 
 import asyncio
-import base64
-import contextlib
 import gzip
 import logging
-import ssl
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from nss.sources.http.source import HttpSource
 from nss.telemetry import events
-from tests.parts import http_source
+from tests.sources.http.serving import BODY, LINE, answer_to, client_of, raw, serving, whole
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
-
-BODY = b'{"a":1}\n{"a":2}\n'
-LINE = b"x" * 999 + b"\n"
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    accepted: "Accepted",
-    **settings: Any,  # noqa: ANN401 - passed on as they are
-) -> AsyncIterator[HttpSource]:
-    """A source that listens, stopped in the end."""
-    settings = {"max_record_bytes": 10_000, "stop_secs": 1.0, **settings}
-    source = http_source(**settings)
-    running = asyncio.create_task(source.run(accepted.accept))
-    await source.ready.wait()
-    try:
-        yield source
-    finally:
-        accepted.open.set()
-        await source.stop()
-        await asyncio.wait_for(running, 5)
-
-
-@contextlib.asynccontextmanager
-async def client_of(
-    source: HttpSource, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    scheme = "https" if tls else "http"
-    async with httpx.AsyncClient(
-        base_url=f"{scheme}://127.0.0.1:{source.bound_port}",
-        verify=tls or False,
-        trust_env=False,
-        timeout=5,
-    ) as client:
-        yield client
-
-
-@contextlib.asynccontextmanager
-async def raw(
-    source: HttpSource,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", source.bound_port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
-async def answer_to(source: HttpSource, request: bytes) -> bytes:
-    """Send bytes as they are; return all that is answered until the source closes."""
-    async with raw(source) as (reader, writer):
-        writer.write(request)
-        return await asyncio.wait_for(reader.read(), 5)
-
-
-def whole(answer: httpx.Response) -> tuple[int, Any]:
-    return answer.status_code, answer.json()
 
 
 async def test_other_paths_and_methods_are_refused(accepted: "Accepted") -> None:
@@ -93,56 +29,6 @@ async def test_other_paths_and_methods_are_refused(accepted: "Accepted") -> None
     assert (looked.status_code, looked.content) == (405, b"")
     assert whole(taken) == (200, {"records": 2})
     assert accepted.data == BODY
-
-
-def basic(text: bytes) -> bytes:
-    return b"Basic " + base64.b64encode(text)
-
-
-@pytest.mark.parametrize(
-    ("given", "status"),
-    [
-        ([b"Bearer t0ken"], 200),
-        ([b"bearer  t0ken"], 200),
-        ([basic(b"us\xc3\xa9r:pass:word")], 200),
-        ([], 401),
-        ([b""], 401),
-        ([b"Bearer"], 401),
-        ([b"Bearer t0ke"], 401),
-        ([b"Bearer t0kenx"], 401),
-        ([b"Bearer t\xc3\xb6ken"], 401),
-        ([b"Basic t0ken"], 401),
-        ([basic(b"us\xc3\xa9r:pass")], 401),
-        ([b"Basic"], 401),
-        ([b"Basic \xff\xfe"], 401),
-        ([b"Basic ====="], 401),
-        ([b"Digest t0ken"], 401),
-        ([b"t0ken"], 401),
-        ([b"Bearer t0ken", b"Bearer t0ken"], 401),
-    ],
-)
-async def test_credentials_are_asked_for(
-    accepted: "Accepted", given: list[bytes], status: int
-) -> None:
-    secrets = {"token": b"t0ken", "basic": "usér:pass:word".encode()}
-    async with serving(accepted, **secrets) as source, client_of(source) as client:
-        headers = [(b"Authorization", value) for value in given]
-        answer = await client.post("/", content=BODY, headers=headers)
-    assert answer.status_code == status
-    assert accepted.data == (BODY if status == 200 else b"")
-    if status == 401:
-        assert answer.json() == {"error": "the credentials are missing or wrong"}
-        assert answer.headers.get_list("www-authenticate") == [
-            'Bearer realm="nss"',
-            'Basic realm="nss", charset="UTF-8"',
-        ]
-
-
-async def test_one_kind_of_credentials_does_not_open_for_the_other(accepted: "Accepted") -> None:
-    async with serving(accepted, basic=b"a:b") as source, client_of(source) as client:
-        answer = await client.post("/", content=BODY, headers={"Authorization": "Bearer a:b"})
-    assert answer.status_code == 401
-    assert answer.headers.get_list("www-authenticate") == ['Basic realm="nss", charset="UTF-8"']
 
 
 async def test_secrets_and_records_are_in_no_log_and_no_answer(
@@ -168,7 +54,7 @@ async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
         answer = await client.post("/", content=BODY, headers={"X-Long": "x" * 40_000})
         assert whole(answer) == (431, {"error": "the head is too long"})
         many = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(3000))
-        endless = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n" + many)
+        endless = await answer_to(source, b"POST / HTTP/1.1\r\nHost: localhost\r\n" + many)
         assert endless.startswith(b"HTTP/1.1 431 ")
         assert events.counters["source_requests_refused_431", "push"] == 2
     assert accepted.batches == []
@@ -176,7 +62,7 @@ async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
 
 async def test_a_body_without_a_length_is_refused(accepted: "Accepted") -> None:
     async with serving(accepted) as source:
-        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         old = await answer_to(source, b"POST / HTTP/1.0\r\n\r\na\nb\n")
     assert answer.startswith(b"HTTP/1.1 411 Length Required\r\n")
     assert old.startswith((b"HTTP/1.1 411 ", b"HTTP/1.1 400 "))
@@ -225,6 +111,56 @@ async def test_unknown_and_stacked_encodings_are_refused(
     assert accepted.batches == []
 
 
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (b"", 400),
+        (b"Host: localhost\r\nHost: localhost\r\n", 400),
+        (b"Host: localhost\r\nhost: example.com\r\n", 400),
+        (b"Host: local host\r\n", 400),
+        (b"Host: localhost/\r\n", 400),
+        (b"Host: localhost:80a\r\n", 400),
+        (b"Host: localhost:8088 \t\r\n", 200),
+    ],
+)
+async def test_a_request_needs_one_valid_host(
+    accepted: "Accepted", hosts: bytes, status: int
+) -> None:
+    rest = b"Connection: close\r\nContent-Length: 2\r\n\r\na\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, b"POST / HTTP/1.1\r\n" + hosts + rest)
+        old = await answer_to(source, b"POST / HTTP/1.0\r\n" + rest)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert (b"needs one valid Host header" in answer) == (status == 400)
+    assert old.startswith(b"HTTP/1.1 200 ")
+    assert accepted.lines == [b"a"] * (2 if status == 200 else 1)
+
+
+async def test_strangers_learn_nothing_of_path_and_method(accepted: "Accepted") -> None:
+    async with serving(accepted, token=b"t", path="/push") as source, client_of(source) as client:
+        statuses = [
+            (await client.request(method, path, content=content)).status_code
+            for method in ("POST", "GET", "PUT", "OPTIONS")
+            for path in ("/", "/push")
+            for content in (None, BODY)
+        ]
+        client.headers["Authorization"] = "Bearer t"
+        elsewhere = await client.post("/", content=BODY)
+        read = await client.get("/push")
+    assert statuses == [401] * 16
+    assert (elsewhere.status_code, read.status_code) == (404, 405)
+
+
+@pytest.mark.parametrize("version", [b"0.9", b"2.0"])
+async def test_other_versions_of_http_are_refused(accepted: "Accepted", version: bytes) -> None:
+    rest = b"\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, b"POST / HTTP/" + version + rest)
+    assert answer.startswith(b"HTTP/1.1 505 ")
+    assert accepted.batches == []
+    assert events.counters["source_requests_refused_505", "push"] == 1
+
+
 SMUGGLED = {
     "two lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\na\n",
     "length and chunked": b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -233,6 +169,8 @@ SMUGGLED = {
     "not chunked last": b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
     "blank before colon": b"Content-Length : 2\r\n\r\na\n",
     "bad chunk": b"Transfer-Encoding: chunked\r\n\r\nzz\r\na\n\r\n0\r\n\r\n",
+    "folded header": b"X: a\r\n b\r\nContent-Length: 2\r\n\r\na\n",
+    "empty length": b"Content-Length:\r\n\r\na\n",
     "NUL in a value": b"X: \0\r\nContent-Length: 2\r\n\r\na\n",
 }
 
@@ -240,7 +178,7 @@ SMUGGLED = {
 @pytest.mark.parametrize("head", SMUGGLED.values(), ids=SMUGGLED.keys())
 async def test_what_could_be_read_in_two_ways_is_refused(accepted: "Accepted", head: bytes) -> None:
     async with serving(accepted) as source:
-        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: x\r\n" + head)
+        answer = await answer_to(source, b"POST / HTTP/1.1\r\nHost: localhost\r\n" + head)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.endswith(b'{"error":"request refused: it is no valid HTTP/1.1"}')
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -249,15 +187,56 @@ async def test_what_could_be_read_in_two_ways_is_refused(accepted: "Accepted", h
 
 
 async def test_transfer_codings_other_than_chunked_are_refused(accepted: "Accepted") -> None:
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    head = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    )
     async with serving(accepted) as source:
         answer = await answer_to(source, head)
     assert answer.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
 
 
+async def test_the_preface_of_http_2_is_refused(accepted: "Accepted") -> None:
+    async with serving(accepted) as source:
+        answer = await answer_to(source, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_chunks_in_http_1_0_are_refused(accepted: "Accepted") -> None:
+    head = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n0\r\n\r\n"
+    async with serving(accepted) as source:
+        answer = await answer_to(source, head)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert accepted.batches == []
+
+
+async def test_a_sender_that_ends_its_side_gets_its_answers(accepted: "Accepted") -> None:
+    accepted.open.clear()
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n%d\n"
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(request % 1 + request % 2 + request[:-1] % 3)
+        writer.write_eof()
+        await accepted.until_waiting()
+        accepted.open.set()
+        answers = await asyncio.wait_for(reader.read(), 5)
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert accepted.lines == [b"1", b"2"]
+
+
+async def test_the_last_answer_to_a_sender_that_ends_its_side_closes(accepted: "Accepted") -> None:
+    accepted.open.clear()
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n")
+        writer.write_eof()
+        await accepted.until_waiting()
+        accepted.open.set()
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert b"\r\nconnection: close\r\n" in answer
+
+
 async def test_what_follows_a_request_does_not_take_its_answer(accepted: "Accepted") -> None:
     accepted.open.clear()
-    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na\n"
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n"
     async with serving(accepted) as source, raw(source) as (reader, writer):
         writer.write(request)
         await accepted.until_waiting()
@@ -271,7 +250,8 @@ async def test_what_follows_a_request_does_not_take_its_answer(accepted: "Accept
 
 async def test_trailers_are_passed_over(accepted: "Accepted") -> None:
     chunks = b"2\r\na\n\r\n0\r\nContent-Encoding: gzip\r\nX: y\r\n\r\n"
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
     async with serving(accepted) as source:
         answer = await answer_to(source, head + chunks)
         endless = await answer_to(source, head + b"2\r\nb\n\r\n0\r\n" + b"X: y\r\n" * 60_000)
@@ -281,7 +261,7 @@ async def test_trailers_are_passed_over(accepted: "Accepted") -> None:
 
 
 async def test_a_sender_that_asks_first_is_told_before_it_sends(accepted: "Accepted") -> None:
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
     async with serving(accepted, token=b"t") as source:
         refused = await answer_to(source, head + b"\r\n")
         async with raw(source) as (reader, writer):
@@ -294,7 +274,7 @@ async def test_a_sender_that_asks_first_is_told_before_it_sends(accepted: "Accep
 
 
 UPGRADE = (
-    b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: AAMAAABk\r\nContent-Length: %d\r\n\r\n"
 )
 """As `curl --http2` and Java's HttpClient begin."""
@@ -304,7 +284,7 @@ UPGRADE = (
 async def test_a_request_that_wants_another_protocol_is_refused(
     accepted: "Accepted", *, in_one_piece: bool
 ) -> None:
-    hidden = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nhidden\n"
+    hidden = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\nhidden\n"
     async with serving(accepted) as source, raw(source) as (reader, writer):
         writer.write(UPGRADE % len(hidden))
         if not in_one_piece:
@@ -322,7 +302,7 @@ async def test_a_request_that_wants_another_protocol_is_refused(
 async def test_a_request_before_one_that_wants_another_protocol_is_answered(
     accepted: "Accepted",
 ) -> None:
-    good = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\ngood\n"
+    good = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\ngood\n"
     async with serving(accepted) as source:
         answer = await answer_to(source, good + UPGRADE % 5 + b"bad.\n" + good)
     assert answer.startswith(b"HTTP/1.1 200 ")
