@@ -14,7 +14,7 @@ HOLD_BYTES = 2 << 20
 # Framing this much takes at most 20 ms, when all of it is tiny arrays or broken objects.
 _LINES_STEP_BYTES = 64 << 10
 _JSON_STEP_BYTES = 16 << 10
-_TURN_SECS = 0.005
+TURN_SECS = 0.005
 
 HandOn = Callable[[bytes, int], Awaitable[None]]
 """Gets batch data and the number of its records; returns once they are accepted."""
@@ -26,17 +26,18 @@ class Turn:
     Work that shares `queue` resumes one at a time: many at once delay the others no more than one.
     """
 
-    def __init__(self, queue: asyncio.Lock) -> None:
+    def __init__(self, queue: asyncio.Lock, clock: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
-        self._since = time.monotonic()
+        self._clock = clock
+        self._since = clock()
 
     async def pause(self) -> None:
         """Let others have their turn if this one has lasted some milliseconds."""
-        if time.monotonic() - self._since < _TURN_SECS:
+        if self._clock() - self._since < TURN_SECS:
             return
         async with self._queue:
             await asyncio.sleep(0)
-        self._since = time.monotonic()
+        self._since = self._clock()
 
 
 class BodyBatcher:
