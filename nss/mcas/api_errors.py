@@ -89,8 +89,8 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
             f"something on the way answers instead of the storage: HTTP {status} ({place})",
             tip=ABOUT_PAGE,
         )
-    code = headers.get("x-ms-error-code") or _xml_code(body)
-    answer = f"HTTP {status}{f', {_harmless(code)}' if code else ''} ({place})"
+    code = _harmless(headers.get("x-ms-error-code") or _xml_code(body) or "") or None
+    answer = f"HTTP {status}{f', {code}' if code else ''} ({place})"
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
         secs = retry_after_secs(headers, body)
         return Throttled(f"the storage is busy: {answer}", retry_after_secs=secs)

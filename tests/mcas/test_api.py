@@ -176,6 +176,18 @@ def test_what_the_storage_answers_has_its_meaning(status: int, kind: type[McasEr
     assert "storage.example" in error.sentence
 
 
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_a_header_of_the_storage_is_shown_short_and_printable(status: int) -> None:
+    hostile = "Quota\x1b[31m\r\nForged: x\x7f\u202e" + "x" * 1000
+    headers = {"x-ms-error-code": hostile}
+    error = api_errors.storage_refusal(status, headers, b"", "https://storage.example")
+    for text in (str(error), error.sentence, error.code or ""):
+        assert text.isascii()
+        assert text.isprintable()
+        assert len(text) < 300
+    assert "Quota?[31m??Forged: x" in error.sentence
+
+
 def test_what_comes_from_outside_is_shown_short_and_printable() -> None:
     body = b'{"code":"\\u001b[31m' + b"x" * 1000 + b'"}'
     error = api_errors.refusal(400, httpx.Headers(), body, PLACE)
