@@ -133,6 +133,15 @@ def test_an_array_line_that_is_cut_stays_one_record() -> None:
     assert framed(LineFramer(MAX), array + b"\nok\n") == [array[: MAX + 1], b"ok"]
 
 
+def test_an_array_line_is_split_up_to_the_longest_record() -> None:
+    array = b'[{"a":1},{"b":"' + b"x" * (MAX - 18) + b'"}]'
+    assert len(array) == MAX
+    elements = [b'{"a":1}', array[9:-1]]
+    assert framed(LineFramer(MAX), array + b"\n") == elements
+    assert framed(OctetFramer(MAX), octets([array])) == elements
+    assert framed(LineFramer(MAX - 1), array + b"\n") == [array]
+
+
 # Octet counting.
 
 MESSAGES = [
@@ -283,6 +292,13 @@ def test_a_connection_comes_out_the_same_wherever_it_is_cut(
 ) -> None:
     for blocks in [(stream,), *every_split(stream)]:
         assert framed(StreamFramer(MAX), *blocks) == records
+
+
+@pytest.mark.parametrize("array", [b'[{"a":1},\n{"b":2}]', b'[\n{"a":1},{"b":2}\n]\n'])
+def test_an_octet_counted_array_may_be_cut_in_its_first_read(array: bytes) -> None:
+    stream = octets([array, b"end"])
+    for blocks in [(stream,), *every_split(stream)]:
+        assert framed(StreamFramer(MAX), *blocks) == [b'{"a":1}', b'{"b":2}', b"end"]
 
 
 def test_detection_ends_within_the_longest_message() -> None:

@@ -26,6 +26,7 @@ def test_these_hosts_are_this_machine(host: str) -> None:
 def test_every_address_is_not_this_machine() -> None:
     # A web page reaches a loopback listener by 0.0.0.0 as well.
     assert not is_this_machine(b"0.0.0.0:8088", "127.0.0.1")
+    assert not is_this_machine(b":8088", "")
 
 
 @pytest.mark.parametrize("host", ELSEWHERE)

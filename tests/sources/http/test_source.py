@@ -286,7 +286,10 @@ async def test_records_come_over_tls(
         client_of(source, client_context) as client,
     ):
         answer = await client.post("/", content=LINE * 3000)
+        own = {"Origin": f"https://127.0.0.1:{source.bound_port}"}
+        from_its_page = await client.post("/", content=b"", headers=own)
     assert whole(answer) == (200, {"records": 3000})
+    assert from_its_page.status_code == 200
     assert accepted.data == LINE * 3000
 
 
