@@ -159,7 +159,7 @@ class Http(Tcp):
         self.source = http_source(ssl_context=server, max_record_bytes=MAX_RECORD_BYTES)
 
     async def feed(self, data: bytes) -> None:
-        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(data)
+        head = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(data)
         await super().feed(head + data)
 
     async def end(self) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.telemetry import events
-from tests.sources.http.serving import BODY, LINE, answer_to, client_of, raw, serving, whole
+from tests.sources.http.serving import (
+    BODY,
+    LINE,
+    answer_to,
+    client_of,
+    counted,
+    raw,
+    serving,
+    whole,
+)
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -223,6 +232,33 @@ async def test_a_sender_that_ends_its_side_gets_its_answers(accepted: "Accepted"
     assert accepted.lines == [b"1", b"2"]
 
 
+async def test_a_long_body_of_a_sender_that_ends_its_side_is_taken(accepted: "Accepted") -> None:
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n")
+        writer.write(LINE * 5000)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), 20)
+    assert answer.endswith(b'{"records":5000}')
+    assert accepted.data == LINE * 5000
+
+
+async def test_a_refusal_does_not_take_the_place_of_an_answer_that_is_due(
+    accepted: "Accepted",
+) -> None:
+    accepted.open.clear()
+    good = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n"
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(good)
+        await accepted.until_waiting()
+        writer.write(b"POST / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000)
+        await counted("source_requests_refused_431", 1)
+        accepted.open.set()
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert accepted.lines == [b"a"]
+
+
 async def test_the_last_answer_to_a_sender_that_ends_its_side_closes(accepted: "Accepted") -> None:
     accepted.open.clear()
     async with serving(accepted) as source, raw(source) as (reader, writer):
@@ -308,3 +344,4 @@ async def test_a_request_before_one_that_wants_another_protocol_is_answered(
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert [batch.data for batch in accepted.batches] == [b"good\n"]
+    assert events.counters["source_requests_refused_501", "push"] == 1
