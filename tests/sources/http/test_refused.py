@@ -58,6 +58,34 @@ async def test_secrets_and_records_are_in_no_log_and_no_answer(
     assert [text for text in logged if "canary" in text] == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X: canary\x1b[31m",
+        b"X-canary\x1b: y",
+        b"Host: canary\x7f",
+        b"Host: canary\xe2\x80\xae",
+        b"Authorization: Bearer canary\x9b\xff",
+        b"Content-Encoding: canary\xe2\x80\xa8",
+        b"Transfer-Encoding: canary\x85",
+        b"Expect: canary\xff",
+    ],
+)
+async def test_nothing_of_a_header_reaches_log_or_answer(
+    accepted: "Accepted", caplog: pytest.LogCaptureFixture, line: bytes
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    rest = b"\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n"
+    async with serving(accepted, token=b"t") as source:
+        answer = await answer_to(source, b"POST /canary%1b HTTP/1.1\r\n" + line + rest)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert b"canary" not in answer
+    facts = [vars(record).get("facts", {}) for record in caplog.records]
+    assert [each["status"] for each in facts if "status" in each] == [int(answer[9:12])]
+    assert "canary" not in str([vars(record) for record in caplog.records if record.name == "nss"])
+    assert all(str(value).isprintable() for each in facts for value in each.values())
+
+
 async def test_a_huge_head_is_refused(accepted: "Accepted") -> None:
     async with serving(accepted) as source, client_of(source) as client:
         answer = await client.post("/", content=BODY, headers={"X-Long": "x" * 40_000})
