@@ -26,7 +26,7 @@ _SHOWN = [
 def dump(path: Path, *, as_json: bool) -> None:
     """Print it as TOML, which says the same when it is read again, or as JSON."""
     config = configuration.load(path)
-    tables = effective(config, tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    tables = effective(config, tomllib.loads(configuration.read_text(path)))
     credentials = _credentials(path)
     if as_json:
         typer.echo(json.dumps(tables | {"credentials": credentials}, indent=2))

@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
 import sys
 import tarfile
 import time
@@ -14,19 +13,20 @@ from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 
-import orjson
 import typer
 import zstandard
 
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
-from cli.output import show_json
+from cli.output import harmless, show_json
+from cli.support.inspecting import spool_contents
+from cli.support.programs import RanTooLong, output_of
 from nss.config import load as configuration
 from nss.config.model import Config, DurableSpoolConfig
 from nss.errors import NssError, ServiceError
+from nss.files.beneath import open_file
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
-from nss.spool.durable.inspect import read_contents
 from nss.wording import error_text
 
 MAX_BYTES = 8 << 20
@@ -52,7 +52,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     for name, part in _parts(path).items():
         try:
             parts[name] = redactor.clean(part())[-MAX_BYTES:]
-        except (_Missing, NssError, OSError, subprocess.SubprocessError) as error:
+        except (_Missing, NssError, OSError, RanTooLong) as error:
             missing[name] = redactor.clean(_reason(error).encode()).decode()
     parts["MANIFEST.txt"] = _manifest(parts, missing)
     _write(archive, parts)
@@ -61,7 +61,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
         return
     typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
     for name, reason in missing.items():
-        typer.echo(f"  not in it: {name}: {reason}")
+        typer.echo(f"  not in it: {name}: {harmless(reason)}")
 
 
 def _reason(error: Exception) -> str:
@@ -113,19 +113,20 @@ def _log(path: Path) -> bytes:
 
 
 def _end_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        start = max(0, path.stat().st_size - MAX_BYTES)
+    """Return the end of a log, which the service's user owns."""
+    with open(open_file(path), "rb") as file:  # noqa: PTH123 - a descriptor
+        start = max(0, file.seek(0, os.SEEK_END) - MAX_BYTES)
         file.seek(start)
-        if start:
-            file.readline()  # half a line may have half a secret
-        return file.read()
+        data = file.read(MAX_BYTES)
+    # Half a line may have half a secret.
+    return data.partition(b"\n")[2] if start else data
 
 
 def _spool(config: Config) -> bytes:
     """Return sizes and counts; records stay where they are."""
     if not isinstance(config.spool, DurableSpoolConfig):
         raise _Missing("the spool is in memory")
-    return orjson.dumps(read_contents(config.spool.path), option=orjson.OPT_INDENT_2)
+    return spool_contents(config.spool.path)
 
 
 def _machine() -> bytes:
@@ -147,15 +148,7 @@ def _ran(program: str, *arguments: str) -> bytes:
 
 
 def _output(*command: str) -> bytes:
-    ran = subprocess.run(  # noqa: S603 - ours, and the system's own
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=PART_SECS,
-        check=False,
-    )
-    return ran.stdout
+    return output_of(*command, secs=PART_SECS, max_bytes=MAX_BYTES)[1]
 
 
 def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:

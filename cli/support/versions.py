@@ -9,10 +9,10 @@ import typer
 
 from cli.asking import status_if_running
 from cli.output import harmless, show_json
+from cli.support.inspecting import spool_form
 from nss.config import load as configuration
 from nss.config.model import DurableSpoolConfig
 from nss.errors import NssError
-from nss.spool.durable.inspect import read_form
 from nss.spool.durable.schema import MIGRATIONS
 from nss.wording import own_version
 
@@ -79,12 +79,12 @@ def _is_newer(offered: str | None, package: str | None) -> bool:
 
 
 def _form(path: Path) -> int | None:
-    """Return the form of the spool's file, without touching it."""
+    """Return the form of the spool's file, without touching it; `None` if it can't be read."""
     try:
         spool = configuration.load(path).spool
         if not isinstance(spool, DurableSpoolConfig) or not spool.path.exists():
             return None
-        return read_form(spool.path)
+        return spool_form(spool.path)
     except (NssError, OSError):
         return None
 

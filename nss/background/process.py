@@ -1,5 +1,6 @@
 """How commands start, stop and find the supervisor."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from nss.background.lock import Lock
+from nss.background.lock import Lock, process_facts
 from nss.background.supervisor import StartReport
 from nss.errors import ServiceError
+from nss.files.beneath import open_file, open_folder
 from nss.wording import error_text
 
 USER = "nss"
@@ -22,6 +24,8 @@ USER = "nss"
 
 _POLL_SECS = 0.05
 _SHOWN_LINES = 20
+_MAX_TAIL_BYTES = 64 * 1024
+_MAX_REPORT_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,13 @@ class Background:
 
     def service_pid(self) -> int | None:
         """Return the process of the service itself, if it runs."""
-        note = Lock(self.lock).read() if self.pid() is not None else None
-        return None if note is None else note.service_pid
+        pid = self.pid()
+        note = Lock(self.lock).read() if pid is not None else None
+        if note is None or note.service_pid is None:
+            return None
+        # Root is told to kill it if need be, so the file is not just believed.
+        facts = process_facts(note.service_pid)
+        return note.service_pid if facts is not None and facts.parent == pid else None
 
     def start(self) -> int:
         """Start it and wait until it is ready; return the supervisor's process.
@@ -47,8 +56,8 @@ class Background:
         Raises `ServiceError` with what the service said when it ended instead.
         """
         for folder in (self.lock.parent, self.log.parent):
-            _make_folder(folder)
-        said = self.log.stat().st_size if self.log.exists() else 0
+            _make_folder(folder, _user())
+        said = self._log_bytes()
         reading, writing = os.pipe()
         with open(reading, "rb") as ready:  # noqa: PTH123 - a descriptor
             try:
@@ -63,7 +72,7 @@ class Background:
                 )
             finally:
                 os.close(writing)
-            line = ready.readline()
+            line = ready.readline(_MAX_REPORT_BYTES)
         report = msgspec.json.decode(line, type=StartReport) if line else None
         if report is None:
             raise ServiceError(
@@ -78,18 +87,15 @@ class Background:
 
         Raises `ServiceError` when it has not ended in time, or belongs to another user.
         """
-        pid = self.pid()
-        if pid is None:
-            return None
         try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
+            pid = Lock(self.lock).signal_holder(signal.SIGTERM)
         except PermissionError:
             raise ServiceError(
-                f"stop: the service belongs to another user (pid {pid})",
+                f"stop: the service belongs to another user (pid {self.pid()})",
                 tip="run the command with sudo",
             ) from None
+        if pid is None:
+            return None
         deadline = time.monotonic() + timeout_secs
         while self.pid() == pid:
             if time.monotonic() > deadline:
@@ -109,11 +115,19 @@ class Background:
         service = [*python, "-X", "faulthandler", "-m", "nss", str(self.config)]
         return [*python, "-m", "nss.background.supervisor", *where, *service]
 
+    def _log_bytes(self) -> int:
+        with contextlib.suppress(OSError), open_folder(self.log.parent) as folder:
+            return folder.status(self.log.name).st_size
+        return 0
+
     def _tail(self, start: int) -> str:
+        """Return what the log says from a place on, as far as it is to be shown."""
         try:
-            with self.log.open("rb") as file:
-                file.seek(start if start <= self.log.stat().st_size else 0)
-                lines = file.read().decode(errors="replace").splitlines()
+            with open(open_file(self.log), "rb") as file:  # noqa: PTH123 - a descriptor
+                size_bytes = file.seek(0, os.SEEK_END)
+                begin = start if start <= size_bytes else 0
+                file.seek(max(begin, size_bytes - _MAX_TAIL_BYTES))
+                lines = file.read(_MAX_TAIL_BYTES).decode(errors="replace").splitlines()
         except OSError:
             return ""
         return "\n".join(line for line in lines if " supervisor: " not in line)[-8000:]
@@ -131,14 +145,16 @@ class NotStarted(ServiceError):  # noqa: N818 - it is what happened
         self.code = code
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """Make a folder for a user, or for the one at work, and those above it."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        _make_folder(folder.parent, None)
+    owner = (os.geteuid(), os.getegid()) if user is None else (user.pw_uid, user.pw_gid)
     try:
-        folder.mkdir(mode=0o750, parents=True)
-        owner = _user()
-        if owner is not None:
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
-    except FileExistsError:
-        pass
+        with open_folder(folder.parent) as parent:
+            parent.make_folder(folder.name, 0o750, owner).close()
     except OSError as error:
         raise ServiceError(
             f"start: no folder: {error_text(error)} ({folder})",

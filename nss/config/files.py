@@ -13,7 +13,9 @@ MAX_CREDENTIAL_BYTES = 4 << 10
 """More would not fit into the header of a request."""
 
 MAX_FORMAT_BYTES = 1 << 20
-MAX_PEM_BYTES = 1 << 20
+MAX_PEM_BYTES = private.MAX_PEM_BYTES
+MAX_BYTES = max(MAX_KEY_BYTES, MAX_CREDENTIAL_BYTES, MAX_FORMAT_BYTES, MAX_PEM_BYTES)
+"""Of any file that a configuration names and that parts are built from."""
 
 
 class UnfitFile(ConfigError):  # noqa: N818 - named as the sentence reads

@@ -15,6 +15,7 @@ from nss.config.model import Config
 from nss.config.reading import Reading
 from nss.config.toml import printable, toml_text
 from nss.errors import ConfigError, InputMissing
+from nss.files.private import FileFault, read_bounded
 from nss.wording import error_text
 
 MAX_DEPTH = 16
@@ -22,6 +23,9 @@ MAX_DEPTH = 16
 
 MAX_INT_BITS = 63
 """TOML promises whole numbers of 64 bits with sign, and no more."""
+
+MAX_BYTES = 4 << 20
+"""Of a configuration file."""
 
 _MAX_SHOWN = len(" = ") + 60
 
@@ -52,17 +56,25 @@ def _line(problem: Problem) -> str:
 
 def load(path: Path) -> Config:
     """Read and parse a configuration file. Raises `InputMissing` and `ConfigProblems`."""
+    return parse(read_text(path), path.absolute().parent, origin=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return what a configuration file holds. Raises `InputMissing` and `ConfigProblems`."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
         tip = "start from the commented sample nss.toml, or name your file with --config FILE"
         if isinstance(error, PermissionError):
             tip = "run it with sudo, or as the user nss"
         raise InputMissing(f"configuration: {error_text(error)} ({path})", tip=tip) from error
+    except FileFault as fault:
+        raise InputMissing(
+            f"configuration: it {fault} ({path})", tip="name an ordinary file with --config FILE"
+        ) from None
     except UnicodeDecodeError as error:
         problem = Problem(f"byte {error.start + 1}", None, "is not UTF-8")
         raise ConfigProblems([problem], str(path)) from None
-    return parse(text, path.absolute().parent, origin=str(path))
 
 
 def parse(text: str, base: Path, *, origin: str = "TOML text") -> Config:

@@ -3,11 +3,16 @@
 import contextlib
 import os
 import stat
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from nss.files import beneath
+from nss.files.beneath import NotRegular, open_folder
+
 MODE = 0o600
+
+MAX_PEM_BYTES = 1 << 20
+"""Of a file with certificates or a key."""
 
 EVERYONE = stat.S_IRWXO
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -24,17 +29,17 @@ class OpenToOthers(FileFault):
 def read_bounded(path: Path, max_bytes: int, *, forbidden: int = 0, pipe: bool = False) -> bytes:
     """Return what a regular file holds. Raises `OSError`, and `FileFault` for another kind.
 
-    Refuses more than `max_bytes`, and a file with one of the `forbidden` bits in its mode. With
-    `pipe`, anything readable will do, such as `<(command)` of a shell; otherwise no FIFO is
-    waited for.
+    Refuses more than `max_bytes`, and a file with one of the `forbidden` bits in its mode. Root is
+    led nowhere by those who own the file's folder (see `nss.files.beneath`). With `pipe` all that
+    does not hold: the path is taken as it is, and anything readable will do, such as `<(command)`
+    of a shell; otherwise no FIFO is waited for.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | (0 if pipe else os.O_NONBLOCK)
-    number = os.open(path, flags)
     try:
-        mode = os.fstat(number).st_mode
-        if not pipe and not stat.S_ISREG(mode):
-            raise FileFault("is not a regular file")
-        if mode & forbidden:
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if pipe else beneath.open_file(path)
+    except NotRegular:
+        raise FileFault("is not a regular file") from None
+    try:
+        if os.fstat(number).st_mode & forbidden:
             raise OpenToOthers("is open to everyone; chmod o= it")
         with open(number, "rb", closefd=False) as file:
             data = file.read(max_bytes + 1)
@@ -45,27 +50,38 @@ def read_bounded(path: Path, max_bytes: int, *, forbidden: int = 0, pipe: bool =
     return data
 
 
-def write_private(path: Path, data: bytes, *, owner: tuple[int, int] | None = None) -> None:
-    """Put `data` in the place of a file, with mode 0600, and on the disk when this returns.
+@contextlib.contextmanager
+def bounded_copy(path: Path, max_bytes: int, *, forbidden: int = 0) -> Iterator[Path]:
+    """Yield the path of a copy in memory of what `read_bounded` reads, and raises.
+
+    For libraries that open files by their paths, follow links, wait for FIFOs and read to the end.
+    """
+    data = read_bounded(path, max_bytes, forbidden=forbidden)
+    number = os.memfd_create("nss-copy", os.MFD_CLOEXEC)
+    try:
+        os.write(number, data)
+        yield Path(f"/proc/self/fd/{number}")
+    finally:
+        os.close(number)
+
+
+def write_private(
+    path: Path, data: bytes, *, owner: tuple[int, int] | None = None, mode: int = MODE
+) -> None:
+    """Put `data` in the place of a file, and on the disk when this returns.
 
     Whoever looks sees the old content or the new. `owner` is (user, group), for root to give the
-    file away. Raises `OSError`; then the old content is still there.
+    file away; by default root gives it to the owner of the folder. Raises `OSError`; then the old
+    content is still there.
     """
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(number, "wb") as file:  # noqa: PTH123 - a descriptor
-            os.fchmod(number, MODE)
-            if owner is not None:
-                os.fchown(number, *owner)
-            file.write(data)
-            file.flush()
-            os.fsync(number)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    sync_folder(path.parent)
+    with open_folder(path.parent) as folder:
+        folder.write(path.name, data, mode, owner)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, for good when this returns. Raises `OSError`."""
+    with open_folder(path.parent) as folder:
+        folder.remove(path.name)
 
 
 def sync_folder(folder: Path, fsync: Callable[[int], None] = os.fsync) -> None:

@@ -4,6 +4,7 @@ What signs in and talks HTTPS takes 30 MB and a fifth of a second to import, so 
 uploads does not.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from urllib.parse import quote_from_bytes
 from nss.config.files import read_basic
 from nss.config.model import Config, McasConfig
 from nss.errors import ServiceError
+from nss.files.beneath import open_folder
 from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 AUDIT_NAME = "audit.log"
 UPLOADS_NAME = "uploads"
+CERTIFICATES_NAME = "certificates"
 
 
 def credentials_store(state_directory: Path, mcas: McasConfig) -> CredentialsStore:
@@ -60,6 +63,14 @@ def uploads_folder(state_directory: Path) -> Path:
             tip="run nss check: it says what is wrong with service.state_directory",
         ) from None
     return folder
+
+
+def remove_drafts(state_directory: Path, mcas: McasConfig) -> None:
+    """Remove secrets in files that commands and services left when they were killed."""
+    credentials_store(state_directory, mcas).remove_drafts()
+    for name in (CERTIFICATES_NAME, UPLOADS_NAME):
+        with contextlib.suppress(OSError), open_folder(state_directory / name) as folder:
+            folder.remove_drafts()
 
 
 class McasAccess:

@@ -8,6 +8,7 @@ stand there too. A file that somebody wrote by hand for systemd has the same for
 and `tested_at` may be missing.
 """
 
+import contextlib
 import os
 import pwd
 import re
@@ -20,6 +21,7 @@ import msgspec
 
 from nss.errors import NssError
 from nss.files import private
+from nss.files.beneath import open_folder
 from nss.mcas import fields
 from nss.secret import Secret
 from nss.wording import error_text
@@ -128,9 +130,10 @@ class CredentialsStore:
     def save(self, credentials: McasCredentials) -> Path:
         """Replace the stored credentials, atomically. Raises `CredentialsError`."""
         self.check_writable()
+        self.remove_drafts()
         stored = {"form": _FORM, **msgspec.to_builtins(credentials, enc_hook=_plain)}
         try:
-            private.write_private(self.path, msgspec.json.encode(stored), owner=self._owner())
+            private.write_private(self.path, msgspec.json.encode(stored))
         except OSError as error:
             tip = f"{_SUDO}, and see that the disk has space"
             raise _error(f"can't be stored: {error_text(error)}", self.path, tip) from None
@@ -139,6 +142,7 @@ class CredentialsStore:
     def clear(self) -> bool:
         """Remove the stored credentials; returns whether there were any."""
         self._check_not_given()
+        self.remove_drafts()
         return _remove(self.path)
 
     def token(self) -> Secret | None:
@@ -154,6 +158,14 @@ class CredentialsStore:
     def remove_token(self) -> bool:
         """Remove the legacy token; returns whether there was one."""
         return _remove(self.token_path)
+
+    def remove_drafts(self) -> None:
+        """Remove what a command that was killed while it stored credentials left of them.
+
+        What can't be removed stays: the next command or start tries again.
+        """
+        with contextlib.suppress(OSError), open_folder(self._folder) as folder:
+            folder.remove_drafts(FILE_NAME)
 
     def stamp(self) -> tuple[object, ...]:
         """Return a value that changes whenever `load` or `token` may return something else."""
@@ -184,13 +196,6 @@ class CredentialsStore:
                 self.origin,
                 "change what LoadCredential= of the unit names, or take that line away",
             )
-
-    def _owner(self) -> tuple[int, int] | None:
-        """Return the owner of a new file, if it is not this user: for root, the folder's owner."""
-        if os.geteuid() != 0:
-            return None
-        status = self._folder.stat()
-        return status.st_uid, status.st_gid
 
 
 def _normal(stored: _Stored) -> McasCredentials:
@@ -251,8 +256,7 @@ def _read(path: Path, *, forbidden: int) -> bytes | None:
 
 def _remove(path: Path) -> bool:
     try:
-        path.unlink()
-        private.sync_folder(path.parent)
+        private.remove_file(path)
     except FileNotFoundError:
         return False
     except OSError as error:

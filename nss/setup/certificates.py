@@ -3,7 +3,6 @@ where the service finds them.
 """
 
 import io
-import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -18,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from nss.errors import ConfigError, DataError, InputMissing, UsageError
-from nss.files.private import FileFault, read_bounded, write_private
-from nss.mcas.access import audit_log
+from nss.files.beneath import open_folder
+from nss.files.private import MODE, FileFault, read_bounded
+from nss.mcas.access import CERTIFICATES_NAME, audit_log
 from nss.setup.sections import read_sections
 from nss.wording import error_text
 
-FOLDER = "certificates"
 MAX_BYTES = 1 << 20
 MAX_MEMBERS = 32
 SOON = timedelta(days=30)
@@ -124,23 +123,23 @@ def store(config: Path, name: str, bundle: Bundle) -> list[Path]:
     state_directory = read_sections(
         config, "service.state_directory", may_be_missing=True
     ).service.state_directory
-    folder = state_directory / FOLDER
+    folder = state_directory / CERTIFICATES_NAME
+    paths = [folder / f"{name}.pem"]
     try:
-        status = state_directory.stat()
-        owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if owner is not None:
-            os.chown(folder, *owner)
-        # The key first: a service that reads between the two has the old pair or a key too many.
-        paths = [folder / f"{name}.pem"]
-        if bundle.key is not None:
-            paths.append(folder / f"{name}.key")
-            write_private(paths[1], bundle.key_pem(), owner=owner)
-        write_private(paths[0], bundle.chain_pem(), owner=owner)
+        with (
+            open_folder(state_directory) as state,
+            state.make_folder(CERTIFICATES_NAME, 0o700, state.owner) as certificates,
+        ):
+            certificates.remove_drafts()
+            # The key first: who reads between the two has the old pair or a key too many.
+            if bundle.key is not None:
+                paths.append(folder / f"{name}.key")
+                certificates.write(paths[1].name, bundle.key_pem(), MODE, None)
+            certificates.write(paths[0].name, bundle.chain_pem(), MODE, None)
     except OSError as error:
         raise ConfigError(
             f"install-cert: can't be stored: {error_text(error)} ({folder})",
-            tip="run the command with sudo",
+            tip=f"run the command with sudo, and see what is there: sudo ls -la {folder}",
         ) from None
     audit_log(state_directory).write(
         "install-cert", "stored", name=name, sha256=str(bundle.facts()["sha256"])

@@ -10,7 +10,7 @@ from nss.config import load as configuration
 from nss.config.load import ConfigProblems
 from nss.config.model import Config
 from nss.errors import ConfigError, InputMissing, UsageError
-from nss.files.private import write_private
+from nss.files.private import FileFault, read_bounded, write_private
 from nss.mcas.access import audit_log
 from nss.setup.effective import effective
 from nss.setup.template import Choices, choices_of, text_of
@@ -30,7 +30,8 @@ def written(path: Path) -> Config | None:
     Raises `ConfigError` and `InputMissing` for a file that can't be used.
     """
     try:
-        if path.exists() and SAMPLE.exists() and path.read_bytes() == SAMPLE.read_bytes():
+        is_sample = SAMPLE.exists() and path.exists()
+        if is_sample and configuration.read_text(path) == configuration.read_text(SAMPLE):
             return None
         return configuration.load(path)
     except InputMissing:
@@ -50,7 +51,7 @@ def written(path: Path) -> Config | None:
 def check_kept(path: Path, before: Config) -> None:
     """Raise `UsageError` with the keys of a file that no choices can express."""
     base = path.absolute().parent
-    old = effective(before, tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    old = effective(before, tomllib.loads(configuration.read_text(path)))
     text = text_of(choices_of(before))
     new = effective(configuration.parse(text, base), tomllib.loads(text))
     lost = sorted(_settings(old) - _settings(new))
@@ -77,12 +78,12 @@ def replace_file(path: Path, text: str) -> None:
     """
     try:
         if path.exists():
-            _write(path.with_name(f"{path.name}.old"), path.read_bytes())
+            old = read_bounded(path, configuration.MAX_BYTES)
+            _write(path.with_name(f"{path.name}.old"), old)
         _write(path, text.encode())
-    except OSError as error:
-        raise ConfigError(
-            f"configure: can't be written: {error_text(error)} ({path})", tip=_SUDO
-        ) from None
+    except (OSError, FileFault) as error:
+        reason = error_text(error) if isinstance(error, OSError) else f"it {error}"
+        raise ConfigError(f"configure: can't be written: {reason} ({path})", tip=_SUDO) from None
     service = configuration.parse(text, path.absolute().parent).service
     audit_log(service.state_directory).write("configure", "stored", path=str(path))
 
@@ -92,8 +93,7 @@ def _write(path: Path, data: bytes) -> None:
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError):  # the package is not installed
             owner = 0, grp.getgrnam(GROUP).gr_gid
-    write_private(path, data, owner=owner)
-    path.chmod(_MODE)
+    write_private(path, data, owner=owner, mode=_MODE)
 
 
 def _settings(tables: dict[str, object], where: str = "") -> set[str]:

@@ -171,10 +171,12 @@ def mcas_setup(path: Path) -> McasSetup:
     """
     found = read_sections(path, "service.state_directory", "mcas", may_be_missing=True)
     folder, mcas = found.service.state_directory, found.mcas
+    store = credentials_store(folder, mcas)
+    store.remove_drafts()
     return McasSetup(
         mcas.data_source,
         mcas.token_api_url,
-        credentials_store(folder, mcas),
+        store,
         audit_log(folder),
         network_of(mcas),
         Limiter(mcas.requests_per_minute),

@@ -9,9 +9,11 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 from nss.config import load as configuration
+from nss.config.files import MAX_BYTES
 from nss.config.model import SECTION_TYPES, ServiceConfig
 from nss.config.setting import Role, declared
 from nss.errors import NssError
+from nss.files.private import FileFault, read_bounded
 from nss.mcas.access import credentials_store
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
@@ -21,7 +23,6 @@ STARS = b"***"
 _SHORTEST = 6
 """Anything shorter is no secret, and removing it would remove ordinary words."""
 
-_MAX_BYTES = 64 << 10
 _VARIABLES = ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE")
 
 _SETTINGS = [entry for section in SECTION_TYPES for entry in declared(section)]
@@ -101,8 +102,8 @@ def redactor_of(path: Path) -> Redactor:
 def _named(path: Path) -> list[tuple[str, str]]:
     """Return the files that a configuration names, however wrong the rest of it is."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_bounded(path, configuration.MAX_BYTES).decode(errors="replace")
+    except (OSError, FileFault):
         return []
     return [(key, name) for key, name in _NAMED.findall(text) if "\0" not in name]
 
@@ -110,9 +111,8 @@ def _named(path: Path) -> list[tuple[str, str]]:
 def _texts(file: Path) -> Iterable[bytes]:
     """Yield what is in a secret file, whole and the part behind a user's name."""
     try:
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_BYTES).strip()
-    except OSError:
+        data = read_bounded(file, MAX_BYTES).strip()
+    except (OSError, FileFault):
         return
     yield data
     yield data.partition(b":")[2]

@@ -10,6 +10,7 @@ from nss.config import DEFAULT_CONFIG, load
 from nss.config.load import ConfigProblems
 from nss.config.model import McasConfig, ServiceConfig
 from nss.config.reading import Reading
+from nss.errors import InputMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,14 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     """
     tables: Mapping[str, Any] = {}
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        is_missing = isinstance(error, FileNotFoundError)
+        tables = tomllib.loads(load.read_text(path))
+    except InputMissing as error:
+        is_missing = isinstance(error.__cause__, FileNotFoundError)
         if not (is_missing and may_be_missing and path == DEFAULT_CONFIG):
-            load.load(path)  # raises what is wrong, with all of it
             raise
+    except (ValueError, RecursionError):
+        load.load(path)  # raises what is wrong, with all of it
+        raise
     reading = Reading(path.absolute().parent)
     service = reading.section(ServiceConfig, tables, "service")
     mcas = reading.section(McasConfig, tables, "mcas")

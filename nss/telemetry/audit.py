@@ -9,16 +9,18 @@ Further facts follow under their names. A secret is never among them.
 import fcntl
 import os
 import pwd
-import stat
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from logging import WARNING
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
+from nss.files.beneath import Folder, open_folder
 from nss.files.set_aside import set_aside
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import event
@@ -32,7 +34,6 @@ KEPT = 5
 _MODE = 0o640
 _ATTEMPTS = 50
 _PAUSE_SECS = 0.001
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 Fact = str | int | float | bool | None
 
@@ -41,7 +42,8 @@ class AuditLog:
     """Appends to `path`; a failure to write is reported in the ordinary log.
 
     Several processes may append to one file. `now` gives seconds since the epoch. A file that root
-    makes belongs to the folder's owner. `max_bytes` is the size from which it is set aside.
+    makes belongs to the folder's owner, who leads root nowhere else with it (see
+    `nss.files.beneath`). `max_bytes` is the size from which it is set aside.
     """
 
     def __init__(
@@ -74,47 +76,32 @@ class AuditLog:
             _unwritable(str(self.path), error_text(error))
 
     def _append(self, line: bytes) -> None:
-        for _ in range(_ATTEMPTS):
-            try:
-                if self._is_appended(line):
-                    return
-            except FileNotFoundError:  # another process has just set it aside, unless ...
-                if not self.path.parent.is_dir():
-                    raise
+        with open_folder(self.path.parent) as folder:
+            for _ in range(_ATTEMPTS):
+                # `FileNotFoundError`: another process has just set it aside.
+                with suppress(FileNotFoundError):
+                    if self._is_appended(folder, line):
+                        return
         raise OSError("it is set aside again and again")
 
-    def _is_appended(self, line: bytes) -> bool:
+    def _is_appended(self, folder: Folder, line: bytes) -> bool:
         """Append a line; `False` when the file was or had to be set aside: try the new file."""
-        with self._open() as file:
+        name = self.path.name
+        number = folder.open_or_make(name, os.O_RDWR | os.O_APPEND, _MODE)
+        with open(number, "ab", buffering=0) as file:  # noqa: PTH123 - a descriptor
             if not _lock(file):  # whole lines are appended all the same
                 _write(file, line)
                 return True
-            status = os.fstat(file.fileno())
-            if not os.path.samestat(status, self.path.lstat()):
+            status = os.fstat(number)
+            if not os.path.samestat(status, folder.status(name)):
                 return False
             if status.st_size >= self._max_bytes:
-                set_aside(str(self.path), KEPT)
+                at = folder.number
+                rename = partial(os.rename, src_dir_fd=at, dst_dir_fd=at)
+                set_aside(name, KEPT, rename, folder=at)
                 return False
             _write(file, line if _ends_whole(file, status.st_size) else b"\n" + line)
         return True
-
-    def _open(self) -> BinaryIO:
-        try:
-            number = os.open(self.path, _FLAGS | os.O_CREAT | os.O_EXCL, _MODE)
-            is_new = True
-        except FileExistsError:
-            number = os.open(self.path, _FLAGS)
-            is_new = False
-        file = open(number, "ab", buffering=0)  # noqa: PTH123, SIM115 - a descriptor, for the caller
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            file.close()
-            raise OSError("not a regular file")
-        if is_new:
-            os.fchmod(number, _MODE)
-        if is_new and os.geteuid() == 0:
-            folder = self.path.parent.stat()
-            os.fchown(number, folder.st_uid, folder.st_gid)
-        return file
 
 
 def _lock(file: BinaryIO) -> bool:

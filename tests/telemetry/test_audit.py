@@ -173,3 +173,59 @@ def test_a_folder_in_its_place_is_told(caplog: pytest.LogCaptureFixture, tmp_pat
     folder = tmp_path / "audit.log"
     folder.mkdir()
     assert unwritable(folder, caplog) == ["is a directory"]
+
+
+STRANGER = 12345
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """The log in a folder of a stranger, in one of root's."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, STRANGER, STRANGER)
+    return folder / "audit.log"
+
+
+@needs_root
+def test_a_hard_link_to_a_file_of_root_s_is_not_written(
+    strange: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = strange.parent.with_name("passwd")
+    target.write_bytes(b"root")
+    strange.hardlink_to(target)
+    assert unwritable(strange, caplog) == ["a file of root, in a folder of user 12345"]
+    assert target.read_bytes() == b"root"
+
+
+@needs_root
+def test_what_a_stranger_leaves_in_the_way_of_a_full_log_is_not_followed(strange: Path) -> None:
+    victim = strange.parent.with_name("victim")
+    victim.write_bytes(b"root")
+    new_log(strange, max_bytes=1).write("test", "passed", "one")
+    for number in (1, 6, 7):
+        strange.with_name(f"audit.log.{number}").symlink_to(victim)
+    new_log(strange, max_bytes=1).write("test", "passed", "two")
+    assert (victim.read_bytes(), victim.stat().st_uid) == (b"root", 0)
+    assert (reasons(strange), reasons(strange.with_name("audit.log.1"))) == (["two"], ["one"])
+    assert sorted(path.name for path in strange.parent.iterdir()) == [
+        "audit.log",
+        "audit.log.1",
+        "audit.log.2",
+    ]
+
+
+@needs_root
+def test_a_stranger_who_keeps_the_lock_or_the_name_is_not_waited_for(
+    strange: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_log(strange).write("test", "passed", "one")
+    with strange.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        new_log(strange).write("test", "passed", "two")
+    assert reasons(strange) == ["one", "two"]
+    strange.unlink()
+    os.mkfifo(strange)
+    assert unwritable(strange, caplog) == ["not a regular file"]
