@@ -1,10 +1,12 @@
 """TLS: contexts for listeners and for connections, and what their errors mean."""
 
+import errno
 import ssl
 from pathlib import Path
 
 from nss import wording
 from nss.errors import SinkError, SourceError
+from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy
 
 _TIP = "run nss check: it says what is wrong with each file"
 
@@ -18,19 +20,16 @@ def client_context(
     shown to a peer that asks. All are PEM. Raises `SinkError` when a file can't be used.
     """
     try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
-    except OSError as error:  # ssl.SSLError is one
-        raise SinkError(
-            f"using authorities failed: {error_text(error)} ({ca})", tip=_TIP
-        ) from error
+        context = _context(ssl.Purpose.SERVER_AUTH, ca)
+    except (OSError, FileFault) as error:  # ssl.SSLError is an OSError
+        raise SinkError(f"using authorities failed: {_reason(error)} ({ca})", tip=_TIP) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     if certificate is not None:
         try:
-            # Without an empty password OpenSSL would ask for a password at the terminal.
-            context.load_cert_chain(certificate, key, password="")
-        except OSError as error:
-            reason = f"{error_text(error)} ({certificate}, {key})"
+            _load_identity(context, certificate, key)
+        except (OSError, FileFault) as error:
+            reason = f"{_reason(error)} ({certificate}, {key})"
             raise SinkError(f"using a certificate failed: {reason}", tip=_TIP) from error
     return context
 
@@ -55,11 +54,37 @@ def server_context(
     if certificate is None:
         return None
     try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
-        context.load_cert_chain(certificate, key)
-    except OSError as error:  # ssl.SSLError is one
-        reason = error_text(error)
+        context = _context(ssl.Purpose.CLIENT_AUTH, client_ca)
+        _load_identity(context, certificate, key)
+    except (OSError, FileFault) as error:  # ssl.SSLError is an OSError
+        reason = _reason(error)
         raise SourceError(f"source {name}: TLS can't be set up: {reason}", tip=_TIP) from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def _context(purpose: ssl.Purpose, ca: Path | None) -> ssl.SSLContext:
+    """Return a context that trusts the authorities in a file. Raises `OSError` and `FileFault`."""
+    if ca is None:
+        return ssl.create_default_context(purpose)
+    with bounded_copy(ca, MAX_PEM_BYTES) as copy:
+        return ssl.create_default_context(purpose, cafile=copy)
+
+
+def _load_identity(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Have a context show a certificate. Raises `OSError` and `FileFault`."""
+    with (
+        bounded_copy(certificate, MAX_PEM_BYTES) as copy,
+        bounded_copy(key or certificate, MAX_PEM_BYTES) as key_copy,
+    ):
+        context.load_cert_chain(copy, key_copy, password=_no_password)
+
+
+def _no_password() -> str:
+    """Refuse to give a password; without such a function OpenSSL asks for it at the terminal."""
+    raise OSError(errno.EINVAL, "the private key is encrypted; it must be a key without password")
+
+
+def _reason(error: OSError | FileFault) -> str:
+    return error_text(error) if isinstance(error, OSError) else f"a file {error}"

@@ -25,6 +25,7 @@ from nss.config.model import Config
 from nss.config.setting import Held, Role, held_by
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.config.sources import CommonSourceConfig
+from nss.files.private import FileFault, bounded_copy
 from nss.wording import error_text
 
 _CREATE = "create it for the user that nss runs as, or set"
@@ -120,8 +121,9 @@ def _tls_fault(path: Path, held: Held) -> str | None:
     _read_pem(path, secret=held.role is Role.PRIVATE_KEY)
     if held.role is Role.AUTHORITIES:
         try:
-            _context().load_verify_locations(path)
-        except OSError:  # ssl.SSLError is one
+            with bounded_copy(path, MAX_PEM_BYTES) as copy:
+                _context().load_verify_locations(copy)
+        except (OSError, FileFault):  # ssl.SSLError is an OSError
             return "has no certificate in PEM"
         return None
     role, fault = _pair_fault(held.section.tls_certificate, held.section.tls_key)
@@ -134,8 +136,12 @@ def _pair_fault(certificate: Path, key: Path) -> tuple[Role | None, str]:
         _read_pem(certificate)
         if b"ENCRYPTED" in _read_pem(key, secret=True):
             return Role.PRIVATE_KEY, "is encrypted; must be a key without password"
-        _context().load_cert_chain(certificate, key, password="")  # so that OpenSSL never asks
-    except UnfitFile:
+        with (
+            bounded_copy(certificate, MAX_PEM_BYTES) as copy,
+            bounded_copy(key, MAX_PEM_BYTES) as key_copy,
+        ):
+            _context().load_cert_chain(copy, key_copy, password="")  # so that OpenSSL never asks
+    except (UnfitFile, FileFault):
         return None, ""
     except OSError as error:  # ssl.SSLError is one
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":

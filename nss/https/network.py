@@ -1,5 +1,6 @@
 """How Microsoft's services are reached: certificates, proxy and timeouts, for both clients."""
 
+import errno
 import logging
 import ssl
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import requests
 
+from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy, read_bounded
 from nss.secret import Secret
 
 CONNECT_SECS = 10.0
@@ -36,7 +38,7 @@ class Network:
     def client(self) -> httpx.AsyncClient:
         """Return a client for the API. Raises `OSError` for a `ca_file` that can't be used."""
         return httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=self.ca_file),
+            verify=self._context(),
             proxy=None if self.proxy is None else self.proxy.reveal(),
             timeout=httpx.Timeout(self.timeout_secs, connect=CONNECT_SECS),
             limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
@@ -45,22 +47,41 @@ class Network:
         )
 
     def session(self) -> requests.Session:
-        """Return a session for msal, which sets no timeout of its own."""
-        session = _PatientSession(self.timeout_secs)
+        """Return a session for msal, which sets no timeout of its own.
+
+        Its requests raise `OSError` for a `ca_file` that can't be used.
+        """
+        session = _PatientSession(self.timeout_secs, self.ca_file)
         session.trust_env = False
         session.verify = True if self.ca_file is None else str(self.ca_file)
         if self.proxy is not None:
             session.proxies = {"https": self.proxy.reveal(), "http": self.proxy.reveal()}
         return session
 
+    def _context(self) -> ssl.SSLContext:
+        """Return what verifies the servers. Raises `OSError`."""
+        if self.ca_file is None:
+            return ssl.create_default_context()
+        try:
+            with bounded_copy(self.ca_file, MAX_PEM_BYTES) as copy:
+                return ssl.create_default_context(cafile=copy)
+        except FileFault as fault:
+            raise OSError(errno.EINVAL, f"it {fault}", str(self.ca_file)) from None
+
 
 class _PatientSession(requests.Session):
-    """Gives every request a timeout."""
+    """Gives every request a timeout, and refuses a `ca_file` that would be read for ever."""
 
-    def __init__(self, timeout_secs: float) -> None:
+    def __init__(self, timeout_secs: float, ca_file: Path | None) -> None:
         super().__init__()
         self._timeout = (CONNECT_SECS, timeout_secs)
+        self._ca_file = ca_file
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own
         kwargs.setdefault("timeout", self._timeout)
+        if self._ca_file is not None and self._ca_file.exists():  # or requests says what is wrong
+            try:
+                read_bounded(self._ca_file, MAX_PEM_BYTES)
+            except FileFault as fault:
+                raise OSError(errno.EINVAL, f"it {fault}", str(self._ca_file)) from None
         return super().request(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
@@ -42,10 +43,29 @@ from nss.spool.memory import MemorySpool
 from nss.tls import client_context, server_context
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFiles:
+    """What is in the files that the section of a source names."""
+
+    ssl_context: ssl.SSLContext | None = None
+    credentials: Credentials | None = None
+
+
+def read_source_files(settings: SourceConfig) -> SourceFiles:
+    """Read the files of a source. Raises `NssError` for those that can't be used."""
+    match settings:
+        case TcpSourceConfig():
+            return SourceFiles(_server_context(settings))
+        case HttpSourceConfig():
+            return SourceFiles(_server_context(settings), _credentials(settings))
+        case _:
+            return SourceFiles()
+
+
 def build_source(
-    settings: SourceConfig, position: str | None, is_full: Callable[[], bool]
+    settings: SourceConfig, files: SourceFiles, position: str | None, is_full: Callable[[], bool]
 ) -> Source:
-    """Return the source that a section describes. Raises `NssError` if it can't be built.
+    """Return the source that a section describes; nothing is read for it.
 
     `is_full` returns whether the spool would make it wait.
     """
@@ -55,13 +75,13 @@ def build_source(
         case StdinSourceConfig():
             return StdinSource(settings)
         case TcpSourceConfig():
-            return TcpSource(settings, ssl_context=_server_context(settings))
+            return TcpSource(settings, ssl_context=files.ssl_context)
         case HttpSourceConfig():
             return HttpSource(
                 settings,
-                credentials=_credentials(settings),
+                credentials=files.credentials or Credentials(token=None, basic=None),
                 is_full=is_full,
-                ssl_context=_server_context(settings),
+                ssl_context=files.ssl_context,
             )
 
 

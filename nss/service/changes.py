@@ -6,11 +6,13 @@ from hashlib import blake2b
 from pathlib import Path
 
 from nss.addresses import listener
+from nss.config.files import MAX_BYTES
 from nss.config.model import Config, FeedConfig, McasConfig
 from nss.config.setting import held_by
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.config.sources import ListeningSourceConfig, SourceConfig
 from nss.errors import SourceError
+from nss.files.private import FileFault, read_bounded
 from nss.service.running import RunningFeed, RunningSource
 from nss.wording import error_text
 
@@ -77,9 +79,9 @@ def files_print(*sections: object) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError:
-        return b""  # gone since it was read
+        return read_bounded(path, MAX_BYTES)
+    except (OSError, FileFault):
+        return b""  # gone since it was read, or replaced
 
 
 def check_listens(

@@ -1,4 +1,4 @@
-"""What happens to the whole service. It is reported each time: most of it is what people do."""
+"""What happens to the whole service. Most of it is what people do, and reported each time."""
 
 from logging import ERROR, INFO, WARNING
 
@@ -93,11 +93,22 @@ def _left_behind(feed: str, pending: int) -> None:
     """The configuration has no place for records that were accepted; they are lost."""
 
 
-@event(INFO, component=_SERVICE, always=True)
 def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -> None:
+    """Report that the configuration is in force; only reloads that change nothing are held back."""
+    (_parts_changed if ended or started else _nothing_changed)(path, ended=ended, started=started)
+
+
+@event(INFO, name="configuration_reloaded", component=_SERVICE, always=True)
+def _parts_changed(path: str, *, ended: list[str], started: list[str]) -> None:
     """The configuration was reloaded."""
 
 
-@event(WARNING, Counter.RELOADS_REFUSED, component=_SERVICE, always=True)
-def reload_refused(path: str, why: str) -> None:
+@event(INFO, name="configuration_reloaded", component=_SERVICE)
+def _nothing_changed(path: str, *, ended: list[str], started: list[str]) -> None:
+    """The configuration was reloaded; no part of it needed a restart."""
+
+
+@event(WARNING, Counter.RELOADS_REFUSED, component=_SERVICE)
+def reload_refused(path: str, why: str) -> str:
     """The configuration was not reloaded; the old one stays."""
+    return why  # for another reason it is reported at once

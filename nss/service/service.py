@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 
@@ -21,11 +23,13 @@ from nss.config import load as configuration
 from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.errors import NssError, ServiceError
+from nss.mcas.access import remove_drafts
 from nss.service import build, events
-from nss.service.changes import check_listens, retired_by
+from nss.service.changes import check_listens
 from nss.service.operator import Operator
 from nss.service.running import Running, RunningFeed
 from nss.service.starting import Starter
+from nss.service.threads import off_loop
 from nss.service.workers import Workers
 from nss.spool.durable.schema import At
 from nss.telemetry import logs
@@ -39,6 +43,11 @@ _KEPT_UNTIL_RESTART = (
     "service.metrics_listen",
     "service.state_directory",
 )
+
+
+_STOPPING = "reload: the service is stopping"
+
+T = TypeVar("T")
 
 
 class Service:
@@ -55,6 +64,7 @@ class Service:
         self._operator = Operator(path, self._running, self._notifier, self.reload)
         self._signalled_before = False
         self._reloading = asyncio.Lock()
+        self._reload_waits = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -86,8 +96,8 @@ class Service:
 
     async def _begin(self) -> None:
         await self._forget_strangers()
-        new_feeds = self._starter.plan(self._config, ())
-        await self._starter.start(self._config, new_feeds)
+        plan = await off_loop(partial(self._starter.plan, self._config, {}, {}))
+        await self._starter.start(self._config, plan)
         if self._workers.failure_code is None:
             events.service_started(len(self._running.sources), len(self._running.feeds))
             self._notifier.ready()
@@ -111,10 +121,16 @@ class Service:
         self._workers.stopping.set()
 
     def _reload_soon(self) -> None:
-        async def logged() -> None:
-            with contextlib.suppress(NssError):  # it is in the log
-                await self.reload()
+        if self._reload_waits:
+            return  # it will read what is in the file then
 
+        async def logged() -> None:
+            async with self._reloading:
+                self._reload_waits = False
+                with contextlib.suppress(NssError):  # it is in the log
+                    await self._reload()
+
+        self._reload_waits = True
         task = self._workers.start("reload", "configuration", logged)
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
@@ -122,43 +138,56 @@ class Service:
     async def reload(self) -> Reloaded:
         """Put the configuration file in force. Raises `NssError` if the old one stays."""
         async with self._reloading:
-            self._notifier.reloading()
-            try:
-                return await self._reload()
-            except NssError as error:
-                events.reload_refused(str(self._path), str(error))
-                raise
-            finally:
-                self._notifier.ready()
+            return await self._reload()
 
     async def _reload(self) -> Reloaded:
+        self._notifier.reloading()
+        try:
+            return await self._put_in_force()
+        except NssError as error:
+            events.reload_refused(str(self._path), str(error))
+            raise
+        finally:
+            self._notifier.ready()
+
+    async def _put_in_force(self) -> Reloaded:
         if self._stopped:
-            raise ServiceError("reload: the service is stopping")
-        config = _checked(self._path)
+            raise ServiceError(_STOPPING)
+        config = await self._off_loop(partial(_checked, self._path))
         for section in _KEPT_UNTIL_RESTART:
             read = attrgetter(section)
             if read(config) != read(self._config):
                 raise ServiceError(f"reload: a changed {section} needs a restart")
         running, workers = self._running, self._workers
-        retired = retired_by(config, running.sources, running.feeds)
+        now = dict(running.sources), dict(running.feeds)
+        plan = await self._off_loop(partial(self._starter.plan, config, *now))
+        retired = plan.retired
         check_listens(config, running.sources, retired.sources)
-        new_feeds = self._starter.plan(
-            config, retired.feeds
-        )  # what can't be built is found out first
         logs.configure(config.service.log_format, config.service.log_level)
         if not await workers.retire(retired, self._config.service.drain_secs):
-            raise ServiceError("reload: the service is stopping")  # with all parts as they are
+            raise ServiceError(_STOPPING)  # with all parts as they are
         started: list[str] = []
 
-        async def put_in_force() -> None:
-            started.extend(await self._starter.start(config, new_feeds))
+        async def start() -> None:
+            started.extend(await self._starter.start(config, plan))
             self._config = config
             await self._leave_behind(retired.feeds)
 
-        if not await workers.unless_stopped(put_in_force()):
-            raise ServiceError("reload: the service is stopping")
+        if not await workers.unless_stopped(start()):
+            raise ServiceError(_STOPPING)
         events.configuration_reloaded(str(self._path), ended=retired.names, started=started)
         return Reloaded(retired.names, started)
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        """Return what work that reads files returns. Raises `ServiceError` when a stop comes."""
+        found: list[T] = []
+
+        async def wait() -> None:
+            found.append(await off_loop(work))
+
+        if not await self._workers.unless_stopped(wait()):
+            raise ServiceError(_STOPPING)
+        return found[0]
 
     async def _leave_behind(self, retired: Collection[RunningFeed]) -> None:
         """Let the spool forget feeds that are gone; report what nobody will deliver for them."""
@@ -202,6 +231,7 @@ def run(path: Path, *, at: At = lambda _point: None) -> int:
     """
     config = _checked(path)
     logs.configure(config.service.log_format, config.service.log_level)
+    remove_drafts(config.service.state_directory, config.mcas)
 
     async def main() -> int:
         return await Service(config, path, at).run()

@@ -1,6 +1,7 @@
 """Builds, wires and starts the parts of a configuration that are not running yet."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from nss.batch import Batch
@@ -11,15 +12,41 @@ from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess
 from nss.service import build, events
-from nss.service.changes import files_print, inputs_of
+from nss.service.build import SourceFiles
+from nss.service.changes import RetiredParts, files_print, inputs_of, retired_by
 from nss.service.running import Running, RunningFeed, RunningSource, SourceCounts
 from nss.service.workers import Workers
 from nss.sinks import Sink
 from nss.sources import Source
 from nss.spool.durable.schema import At
 
-NewFeeds = dict[str, tuple[Sink, dict[str, Origin]]]
-"""The sink and the origins of each feed that is to be started."""
+
+@dataclass(frozen=True, slots=True)
+class NewFeed:
+    """What a feed that is to be started is made of."""
+
+    files: bytes
+    """The digest that `files_print` made for it."""
+    sink: Sink
+    origins: dict[str, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """What a source that is to be started is made of."""
+
+    files: bytes
+    """The digest that `files_print` made for it."""
+    read: SourceFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a configuration ends, and what it starts, with all files read."""
+
+    retired: RetiredParts
+    feeds: dict[str, NewFeed]
+    sources: dict[str, NewSource]
 
 
 class Starter:
@@ -35,22 +62,36 @@ class Starter:
         """Close what feeds share."""
         await self._access.close()
 
-    def plan(self, config: Config, retired: Collection[RunningFeed]) -> NewFeeds:
-        """Return what new feeds need. Raises `NssError` for a part that can't be built."""
-        ending = {feed.settings.name for feed in retired}
-        staying = self._running.feeds.keys() - ending
-        for settings in config.sources:
-            build.build_source(settings, None, self._source_must_wait)
-        return {
-            feed.name: (
-                build.build_sink(feed, config, self._access),
-                build.build_origins(feed, config.sources),
-            )
-            for feed in config.feeds
-            if feed.name not in staying
-        }
+    def plan(
+        self,
+        config: Config,
+        sources: Mapping[str, RunningSource],
+        feeds: Mapping[str, RunningFeed],
+    ) -> Plan:
+        """Return what a configuration means for running parts. Raises `NssError` if it can't be.
 
-    async def start(self, config: Config, new_feeds: NewFeeds) -> list[str]:
+        It reads every file that the configuration names, so it runs in a thread of its own.
+        """
+        retired = retired_by(config, sources, feeds)
+        staying = feeds.keys() - {feed.settings.name for feed in retired.feeds}
+        return Plan(
+            retired,
+            {
+                feed.name: self._new_feed(feed, config)
+                for feed in config.feeds
+                if feed.name not in staying
+            },
+            # Those that stay are read as well: a file that is no good is found out now.
+            {settings.name: _new_source(settings) for settings in config.sources},
+        )
+
+    def _new_feed(self, feed: FeedConfig, config: Config) -> NewFeed:
+        # The digest first: what changes between the two is noticed by the next reload.
+        files = files_print(feed, feed.sink, *inputs_of(feed, config))
+        sink = build.build_sink(feed, config, self._access)
+        return NewFeed(files, sink, build.build_origins(feed, config.sources))
+
+    async def start(self, config: Config, plan: Plan) -> list[str]:
         """Start the parts that are not running yet; returns their names. Feeds come first.
 
         When it returns, sources that others connect to are listening, or have failed.
@@ -58,37 +99,33 @@ class Starter:
         started = []
         for feed in config.feeds:
             if feed.name not in self._running.feeds:
-                sink, origins = new_feeds[feed.name]
-                await self._start_feed(feed, config, sink, origins)
+                await self._start_feed(feed, config, plan.feeds[feed.name])
                 started.append(f"feed {feed.name}")
         for settings in config.sources:
             if settings.name not in self._running.sources:
-                self._start_source(settings)
+                self._start_source(settings, plan.sources[settings.name])
                 started.append(f"source {settings.name}")
         for source in self._running.sources.values():
             await wait_first([source.task], source.part.ready)
         return started
 
-    async def _start_feed(
-        self, settings: FeedConfig, config: Config, sink: Sink, origins: dict[str, Origin]
-    ) -> None:
+    async def _start_feed(self, settings: FeedConfig, config: Config, new: NewFeed) -> None:
         running, name = self._running, settings.name
         cursor = await running.spool.cursor(name, settings.sources)
-        delivery = build.build_delivery(sink, lambda: running.spool.full)
-        feed = Feed(name, cursor, origins, delivery, running.taps, self._at)
+        delivery = build.build_delivery(new.sink, lambda: running.spool.full)
+        feed = Feed(name, cursor, new.origins, delivery, running.taps, self._at)
         taken_over = cursor.pending_records
         task = self._workers.start("feed", name, feed.run)
         inputs = inputs_of(settings, config)
-        files = files_print(settings, settings.sink, *inputs)
-        running.feeds[name] = RunningFeed(feed, settings, inputs, files, taken_over, task)
+        running.feeds[name] = RunningFeed(feed, settings, inputs, new.files, taken_over, task)
 
-    def _start_source(self, settings: SourceConfig) -> None:
+    def _start_source(self, settings: SourceConfig, new: NewSource) -> None:
         running, name = self._running, settings.name
-        source = build.build_source(settings, running.spool.position(name), self._source_must_wait)
+        position = running.spool.position(name)
+        source = build.build_source(settings, new.read, position, self._source_must_wait)
         counts = SourceCounts()
         task = self._workers.start("source", name, partial(self._read, source, counts))
-        files = files_print(settings)
-        running.sources[name] = RunningSource(source, settings, counts, files, task)
+        running.sources[name] = RunningSource(source, settings, counts, new.files, task)
 
     async def _read(self, source: Source, counts: SourceCounts) -> None:
         async def accept(batch: Batch) -> None:
@@ -100,3 +137,7 @@ class Starter:
 
     def _source_must_wait(self) -> bool:
         return self._running.spool.full or self._running.spool.last_error is not None
+
+
+def _new_source(settings: SourceConfig) -> NewSource:
+    return NewSource(files_print(settings), build.read_source_files(settings))

@@ -72,12 +72,29 @@ def test_what_people_do_is_reported_each_time_and_what_records_do_is_held_back()
     logs.configure("json", "info", stream)
 
     for _ in range(3):
-        events.reload_refused("/etc/nss/nss.toml", "why")
+        events.configuration_reloaded("/etc/nss/nss.toml", ended=["feed a"], started=["feed a"])
         feed_events.record_rejected("mcas", "web", "JSON is truncated", 0, 10)
 
     names = [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert (names.count("reload_refused"), names.count("record_rejected")) == (3, 1)
+    assert (names.count("configuration_reloaded"), names.count("record_rejected")) == (3, 1)
     assert telemetry.counters["records_rejected", "mcas"] == 3
+
+
+def test_reloads_that_come_to_the_same_again_are_held_back() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+
+    for reason in ("not TOML", "not TOML", "no such file", "not TOML"):
+        events.reload_refused("/etc/nss/nss.toml", reason)
+        events.configuration_reloaded("/etc/nss/nss.toml", ended=[], started=[])
+
+    found = [orjson.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(entry["event"], entry.get("why")) for entry in found] == [
+        ("reload_refused", "not TOML"),
+        ("configuration_reloaded", None),
+        ("reload_refused", "no such file"),
+    ]
+    assert telemetry.counters["reloads_refused", "service"] == 4
 
 
 def test_an_unplanned_error_is_reported_by_its_kind_and_place_only() -> None:
