@@ -318,7 +318,9 @@ def main() -> None:
     except SystemExit as end:
         sys.exit(UsageError.exit_code if end.code == TYPER_USAGE_ERROR else end.code)
     except NssError as error:
-        typer.echo(f"nss: {error}", err=True)
+        from cli.output import error_lines
+
+        typer.echo(f"nss: {error_lines(error)}", err=True)
         sys.exit(error.exit_code)
 
 

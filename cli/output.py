@@ -1,5 +1,6 @@
 """How commands print what they found: JSON, harmless text, times and durations."""
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -10,8 +11,14 @@ _TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s",
 
 
 def show_json(value: object) -> None:
-    """Print a value for programs."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    """Print a value for programs; what no terminal should get is escaped."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    if not text.replace("\n", "").isprintable():
+        text = "".join(
+            letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
+            for letter in text
+        )
+    typer.echo(text)
 
 
 def harmless(text: str) -> str:
@@ -20,6 +27,11 @@ def harmless(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+def error_lines(error: Exception) -> str:
+    """Return what an error says, line by line harmless: it may come from the service."""
+    return "\n".join(map(harmless, str(error).splitlines()))
 
 
 def harmless_bytes(data: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import time_text
+from cli.output import harmless, time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
 
@@ -55,7 +55,7 @@ def reload(config: Path) -> None:
             ) from None
     for verb, parts in (("ended", done.ended), ("started", done.started)):
         if parts:
-            typer.echo(f"{verb} {', '.join(parts)}")
+            typer.echo(harmless(f"{verb} {', '.join(parts)}"))
     if not done.ended and not done.started:
         typer.echo("The configuration is in force; no part of it needed a restart.")
 

@@ -64,7 +64,7 @@ def plain(status: Status) -> str:
 
 def aligned(sheet: Sheet) -> Iterator[str]:
     """Yield the lines of a table without a frame."""
-    rows = (sheet.columns, *sheet.rows)
+    rows = (sheet.columns, *(tuple(map(harmless, row)) for row in sheet.rows))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     adjust: list[Callable[[str, int], str]] = [
         str.rjust if name in sheet.numbers else str.ljust for name in sheet.columns
@@ -80,13 +80,13 @@ def _drawn(sheet: Sheet) -> Table:
         right = name in sheet.numbers
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(Text(cell, style=_STATES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(harmless(cell), style=_STATES.get(cell, "")) for cell in row))
     return table
 
 
 def _head(status: Status) -> str:
     up = secs_text(status.at - status.started_at)
-    return f"nss {status.version}, pid {status.pid}, up {up}, {harmless(status.config)}"
+    return harmless(f"nss {status.version}, pid {status.pid}, up {up}, {status.config}")
 
 
 def _sentence(reason: Reason) -> str:
@@ -135,7 +135,7 @@ def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:
             f"{feed.records_per_sec:,.0f}",
             *(f"{getattr(feed, count):,}" for count in counts),
             secs_text(feed.lag_secs),
-            harmless(feed.destination),
+            feed.destination,
         )
         for feed in feeds
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless_bytes
+from cli.output import harmless, harmless_bytes
 from nss.feeds.tap import Seen, TapKind
 
 
@@ -35,7 +35,7 @@ def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: in
 def _print(seen: Seen, *, for_people: bool, named: bool) -> None:
     if for_people:
         cut = seen.full_bytes - len(seen.data)
-        name = f"{seen.feed}: " if named else ""
+        name = harmless(f"{seen.feed}: ") if named else ""
         typer.echo(f"{name}{harmless_bytes(seen.data)}{f' ... {cut:,} more bytes' if cut else ''}")
     else:
         typer.echo(seen.data)

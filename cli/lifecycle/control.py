@@ -7,9 +7,9 @@ from typing import Literal
 
 import typer
 
-from cli.asking import status_if_running
+from cli.asking import process_of, status_if_running
 from cli.lifecycle.systemd import Unit, UnitNotStarted, unit_of_machine
-from cli.output import harmless
+from cli.output import error_lines
 from nss.background.process import Background, NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.model import ServiceConfig
@@ -153,8 +153,7 @@ def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -
         background = background_of(config)
         pid = background.start()
     except (UnitNotStarted, NotStarted) as error:
-        lines = "\n".join(map(harmless, str(error).splitlines()))
-        typer.echo(f"nss: {lines}", err=True)
+        typer.echo(f"nss: {error_lines(error)}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
 
@@ -164,7 +163,7 @@ def _refuse_foreign(config: Path, command: str) -> None:
     status = status_if_running(config)
     if status is None:
         return
-    pid = status.pid
+    pid = process_of(status, config)
     raise ForeignService(
         f"{command}: NSS runs already, and neither systemd nor nss start started it (pid {pid})",
         tip=f"end it where it was started, or: kill -TERM {pid}",

@@ -17,7 +17,7 @@ from cli.mcas.prompts import (
     show_problem,
 )
 from cli.mcas.showing import show_checks, stored_lines
-from cli.output import show_json
+from cli.output import error_lines, show_json
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
@@ -35,7 +35,7 @@ def configure(
     try:
         stored = setup.store.load()
     except CredentialsError as error:  # damaged: it is replaced
-        typer.echo(f"nss: {error}", err=True)
+        typer.echo(f"nss: {error_lines(error)}", err=True)
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.mcas.prompts import LABELS
-from cli.output import harmless, iso_time, show_json, time_text
+from cli.output import error_lines, harmless, iso_time, show_json, time_text
 from nss.errors import UsageError
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials
@@ -36,7 +36,7 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
     tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
     facts.append(("Tested", tested))
     for label, value in facts:
-        yield f"{label + ':':20}{value}"
+        yield f"{label + ':':20}{harmless(value)}"
 
 
 def show(path: Path, *, as_json: bool) -> int:
@@ -108,7 +108,7 @@ def _legacy_token(setup: McasSetup) -> Secret | None:
     try:
         return setup.store.token()
     except CredentialsError as error:
-        typer.echo(f"nss: {error}", err=True)
+        typer.echo(f"nss: {error_lines(error)}", err=True)
         return None
 
 

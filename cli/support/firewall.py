@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import status_if_running
+from cli.asking import process_of, status_if_running
 from cli.output import harmless, show_json
 from nss.config import load as configuration
 from nss.config.model import Config
@@ -15,6 +15,7 @@ from nss.connectivity.firewall import try_routes
 from nss.connectivity.listening import check_listening
 from nss.connectivity.plan import OpenPort, listeners_of, ports_of, routes_of
 from nss.connectivity.sockets import sockets_of
+from nss.errors import NssError
 from nss.mcas.access import credentials_store
 
 
@@ -42,9 +43,9 @@ def _listening(config: Config, path: Path) -> list[Finding]:
     own: frozenset[int] | None = frozenset()
     if status is not None:
         try:
-            sockets = sockets_of(status.pid)
+            sockets = sockets_of(process_of(status, path))
             own = frozenset(found.local_port for found in sockets if found.state == "listening")
-        except OSError:
+        except (OSError, NssError):
             own = None
     return [
         check_listening(component, address, own, is_running=status is not None)

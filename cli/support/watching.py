@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.asking import status_of
+from cli.asking import process_of, status_of
 from cli.output import harmless, secs_text, show_json
 from cli.status import Sheet, aligned
 from nss.addresses import host_port
@@ -45,7 +45,7 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
         state = "Stable"
         if feed.last_error is not None:
             state = f"Failing for {secs_text(feed.failing_secs)}"
-        typer.echo(f"Feed name: {feed.name}:\n  Connection Status:")
+        typer.echo(f"Feed name: {harmless(feed.name)}:\n  Connection Status:")
         typer.echo(f"    [{harmless(feed.destination)}] : {state}\n  Other health checks:")
         for sentence in found[feed.name] or [_NONE]:
             typer.echo(f"    {harmless(sentence)}")
@@ -77,6 +77,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     """Watch connections and print what became of them; returns the exit code."""
     config = configuration.load(path)
     status = status_of(path)
+    pid = process_of(status, path)
     made: Counter[str] = Counter()
     waiting: dict[str, int] = {}
     last: set[tuple[str, int, str, int]] = set()
@@ -86,7 +87,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     while first or time.monotonic() < deadline:
         now = {
             _ends(socket): socket
-            for socket in _sockets(status.pid)
+            for socket in _sockets(pid)
             if socket.state == "established" and socket.proto.startswith("tcp")
         }
         for ends in now.keys() - last:
@@ -120,7 +121,8 @@ def show_sockets(path: Path, *, as_json: bool) -> None:
     """Print the sockets of the service. Raises `NssError`."""
     config = configuration.load(path)
     status = status_of(path)
-    found = [(socket, owner(socket, config, status.feeds)) for socket in _sockets(status.pid)]
+    pid = process_of(status, path)
+    found = [(socket, owner(socket, config, status.feeds)) for socket in _sockets(pid)]
     found.sort(key=lambda pair: (pair[0].state != "listening", _ends(pair[0])))
     if as_json:
         show_json([asdict(socket) | {"owner": whose} for socket, whose in found])
@@ -134,7 +136,7 @@ def _row(socket: Socket, whose: str) -> tuple[str, ...]:
     remote = host_port(socket.remote_host, socket.remote_port) if socket.remote_host else "*"
     queues = (str(socket.received_bytes), str(socket.unsent_bytes))
     local = host_port(socket.local_host, socket.local_port)
-    return (socket.proto, *queues, local, remote, socket.state, harmless(whose))
+    return (socket.proto, *queues, local, remote, socket.state, whose)
 
 
 def _ends(socket: Socket) -> tuple[str, int, str, int]:
