@@ -67,6 +67,7 @@ class Background:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     cwd="/",
+                    env={name: os.environ[name] for name in os.environ if not _is_secret(name)},
                     start_new_session=True,
                     pass_fds=[writing],
                 )
@@ -160,6 +161,11 @@ def _make_folder(folder: Path, user: pwd.struct_passwd | None) -> None:
             f"start: no folder: {error_text(error)} ({folder})",
             tip="run the command with sudo",
         ) from None
+
+
+def _is_secret(variable: str) -> bool:
+    """Return whether a variable may be one for configure-mcas2, which a service has no use for."""
+    return variable.startswith("NSS_MCAS_")
 
 
 def _user() -> pwd.struct_passwd | None:

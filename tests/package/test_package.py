@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pexpect
 import pytest
+import trustme
+import zstandard
 
 from nss.lab.cloud import CloudLab
 from tests.cli.mcas.conftest import Terminal
@@ -101,6 +103,57 @@ def test_the_unit_is_sound_and_shut_in(machine: Machine) -> None:
     verified = machine.run("systemd-analyze", "verify", UNIT)
     assert verified.stdout + verified.stderr == ""
     machine.run("systemd-analyze", "security", "--offline=true", "--threshold=14", UNIT)
+
+
+def test_what_the_service_can_write_can_not_be_run_and_it_can_not_take_all_of_the_machine(
+    machine: Machine, collector: Collector
+) -> None:
+    pid = started(machine, configuration(collector=collector))
+    own = [f"{folder}/true" for folder in (STATE, "/var/log/nss")]
+    for program in own:
+        machine.run("install", "-o", "nss", "-m", "0755", "/bin/true", program)
+        machine.run(program)
+    inside = ("nsenter", f"--target={pid}", "--mount")
+    machine.run(*inside, "/opt/nss-streamer/bin/python3", "-c", _COPY_INTO_TMP)
+    for program in (*own, "/tmp/true", "/usr/bin/true", "/usr/bin/dash"):  # noqa: S108 - its own
+        assert "Permission denied" in machine.run(*inside, program, code=None).stderr
+    machine.run(*inside, "/opt/nss-streamer/bin/nss", "--version")
+    limits = machine.facts("TasksMax", "MemoryMax", "PrivateIPC", "SocketBindDeny")
+    assert limits.pop("MemoryMax").isdecimal()
+    assert limits == {"TasksMax": "512", "PrivateIPC": "yes", "SocketBindDeny": "any"}
+
+
+_COPY_INTO_TMP = """
+import shutil
+shutil.copy("/usr/bin/true", "/tmp/true")
+"""
+
+
+def test_a_service_that_was_taken_over_does_not_become_root(
+    machine: Machine, collector: Collector, tmp_path: Path
+) -> None:
+    started(machine, configuration(collector=collector))
+    as_nss = ("setpriv", "--reuid=nss", "--regid=nss", "--init-groups", "--", "sh", "-c")
+    machine.run("sh", "-c", "echo hush-hush >/root/secret; mkdir -m 0700 /root/folder")
+    for name in ("audit.log", "mcas.json"):
+        machine.run(*as_nss, f"ln -sf /root/secret {STATE}/{name}")
+    machine.run(*as_nss, f"ln -s /root/folder {STATE}/certificates")
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    machine.write("/root/ca.pem", (tmp_path / "ca.pem").read_text())
+
+    refused = machine.run("nss", "install-cert", "/root/ca.pem", "--ca", code=78).stderr
+    assert "a symbolic link in a folder of nss" in refused
+    shown = machine.run("nss", "show-mcas2", code=78).stderr
+    assert "a symbolic link in a folder of nss" in shown
+    machine.run("nss", "collect-diagnostics", "--output", "/root/found.tar.zst", secs=120)
+    data = machine.path("/root/found.tar.zst").read_bytes()
+    unpacked = zstandard.ZstdDecompressor().stream_reader(data).read()
+    assert b"audit.log: NOT COLLECTED: a symbolic link in a folder of nss" in unpacked
+    assert b"hush-hush" not in unpacked
+    assert b'"form"' in unpacked  # the spool is inspected, as its own user
+    assert owned(machine, "/root/secret") == "root:root 644"
+    assert owned(machine, "/root/folder") == "root:root 700"
+    assert machine.run("ls", "/root/folder").stdout == ""
 
 
 @pytest.mark.parametrize("kind", ["syslog_tcp", "syslog_udp"])

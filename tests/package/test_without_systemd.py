@@ -105,6 +105,26 @@ def test_it_comes_back_after_a_kill(room: Room) -> None:
     room.run("nss", "stop")
 
 
+def test_root_ends_nothing_but_the_service(room: Room) -> None:
+    room.run("nss", "start")
+    pid = room.pid()
+    as_nss = ("setpriv", "--reuid=nss", "--regid=nss", "--init-groups", "--", "sh", "-c")
+    holder = (
+        "import fcntl, time; file = open('/root/lock', 'w'); fcntl.lockf(file, fcntl.LOCK_EX);"
+        " print(1, flush=True); time.sleep(600)"
+    )
+    room.run("sh", "-c", f'python3 -c "{holder}" >/root/held 2>&1 &')
+    wait_for(lambda: room.run("cat", "/root/held", code=None).stdout == "1\n", "it is held")
+    room.run(*as_nss, "mv /run/nss/nss.lock /run/nss/kept; ln -s /root/lock /run/nss/nss.lock")
+    assert "a symbolic link in a folder of nss" in room.run("nss", "stop", code=70).stderr
+    assert room.run("pgrep", "--full", "fcntl.LOCK_EX").stdout.split()
+    room.run(*as_nss, "rm /run/nss/nss.lock; mkfifo /run/nss/nss.lock")
+    assert "not a regular file" in room.run("nss", "stop", code=70).stderr
+    room.run(*as_nss, "mv /run/nss/kept /run/nss/nss.lock")
+    assert room.pid() == pid
+    assert room.run("nss", "stop").stdout == "NSS service stopped\n"
+
+
 def test_a_service_started_by_hand_is_told_and_left_alone(room: Room) -> None:
     script = "setpriv --reuid nss --regid nss --init-groups nss run >/dev/null 2>&1 & sleep 2"
     room.run("sed", "-i", "s/514/5514/", str(CONFIG))
