@@ -1,5 +1,6 @@
-"""Addresses: how people write host and port, the family of one, and listening there."""
+"""Addresses: how people write host and port, family and owner of one, and listening there."""
 
+import ipaddress
 import os
 import socket
 from errno import errorcode
@@ -13,6 +14,25 @@ def host_port(host: str, port: int) -> str:
 def address_family(host: str) -> socket.AddressFamily:
     """Return the family of an IP address; a name counts as IPv4."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def one_peer(host: str) -> str:
+    """Return what stands for everybody who may be the same peer as an IP address.
+
+    Of IPv6 that is the /64, of which each customer has at least one; all that is link-local is in
+    the same, so there it is the address. Anything but an IP address stands for itself.
+    """
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    if ip.is_link_local or ip.is_loopback:
+        return str(ip)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 def listener(host: str, port: int, backlog: int) -> socket.socket:

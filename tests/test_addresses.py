@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from nss.addresses import address_family, host_port, listener
+from nss.addresses import address_family, host_port, listener, one_peer
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,25 @@ from nss.addresses import address_family, host_port, listener
 )
 def test_an_ipv6_address_has_brackets(host: str, text: str) -> None:
     assert host_port(host, 514) == text
+
+
+@pytest.mark.parametrize(
+    ("host", "peer"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("fe80::2%eth0", "fe80::2"),
+        ("::1", "::1"),
+        ("", ""),
+    ],
+)
+def test_one_peer_is_an_address_or_the_network_that_is_all_his(host: str, peer: str) -> None:
+    assert one_peer(host) == peer
 
 
 def test_the_family_is_that_of_the_address() -> None:

@@ -1,34 +1,231 @@
-"""A small HTTP server in the service's own event loop, on a socket that is already bound."""
+"""A small HTTP server in the service's own event loop, on a socket that is already bound.
 
+Whoever connects gets an answer, whatever others do: a connection that asks for nothing is closed
+after a few seconds, and makes way for the next at once when all places are taken.
+"""
+
+import asyncio
 import json
 import socket
+from functools import partial
+from typing import Any
 
 import msgspec
 import uvicorn
-from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
-from nss.https.serving import server_config
+from nss.addresses import host_port
+from nss.admin import events
+from nss.admission import descriptors
+from nss.admission.accepting import AcceptLoop, Address, Host
+from nss.admission.places import NoPlaceError, Place, Places
+from nss.https.serving import App, server_config
 
-_CLOSE_SECS = 1
+PATIENCE_SECS = 5.0
+"""How long a connection may take to ask, wait for its next request, or not read the answer."""
+
+_CLOSE_SECS = 1.0
 
 
 class LocalServer:
-    """Serves an app. Signals, the choice of the loop and logging stay the service's own."""
+    """Serves an ASGI app. Signals, the choice of the loop and logging stay the service's own.
 
-    def __init__(self, app: Starlette, listener: socket.socket, *, max_connections: int) -> None:
-        config = server_config(app, "h11", max_connections=max_connections, close_secs=_CLOSE_SECS)
+    At most `max_connections` are open at once, of one address `max_each`; both are lower in a
+    process that may have few descriptors. With `may_stall` a peer that stops reading in the middle
+    of an answer is waited for. `part` names the server in events.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        app: App,
+        listener: socket.socket,
+        *,
+        max_connections: int,
+        max_each: int | None = None,
+        may_stall: bool = False,
+        patience_secs: float = PATIENCE_SECS,
+    ) -> None:
+        self.max_connections = min(max_connections, max(1, descriptors.reserved() // 4))
+        self._part = part
+        self._app = app
         self._listener = listener
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
+        self._may_stall = may_stall
+        self._patience_secs = patience_secs
+        self._config = server_config(self._serve_request, "h11")
+        self._state = ServerState()
+        self._places = Places(self.max_connections, max_each or max_connections)
+        self._accepting: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Accept connections from now on."""
-        # Not `serve`: it would take over the signals, and wake up ten times a second.
-        await self._server.startup(sockets=[self._listener])
+        self._listener.settimeout(0)
+        host = Host(self._welcome, self._turned_away, partial(events.accepting_waits, self._part))
+        # The descriptors that connections of senders leave alone are for this, too.
+        loop = AcceptLoop(self._listener, self._places, host, spares_reserve=False)
+        self._accepting = asyncio.create_task(loop.run())
 
     async def close(self) -> None:
         """Stop accepting, let responses under way end within a second, close the socket."""
-        await self._server.shutdown(sockets=[self._listener])
+        if self._accepting is not None:
+            await _cancel({self._accepting})
+        self._listener.close()
+        for connection in list(self._state.connections):
+            if isinstance(connection, _Connection):
+                connection.finish()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_CLOSE_SECS)
+        await _cancel(self._serving)
+        await _cancel(self._state.tasks)
+
+    def _welcome(self, accepted: socket.socket, _address: Address, place: Place) -> None:
+        connection = _Connection(
+            self._config,
+            self._state,
+            part=self._part,
+            place=place,
+            patience_secs=self._patience_secs,
+            may_stall=self._may_stall,
+        )
+        task = asyncio.create_task(_serve(accepted, connection))
+        place.make_way = partial(self._displace, task)
+        self._serving.add(task)
+        task.add_done_callback(partial(self._forget, accepted, place))
+
+    def _displace(self, task: asyncio.Task[None]) -> None:
+        events.connection_displaced(self._part)
+        task.cancel()
+
+    def _forget(self, accepted: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
+        accepted.close()  # still open when the task was cancelled before it began
+        place.leave()
+        self._serving.discard(task)
+
+    def _turned_away(self, address: Address, refusal: NoPlaceError) -> None:
+        events.connection_refused(self._part, host_port(*address), refusal.limit, refusal.reason)
+
+    async def _serve_request(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        connection: _Connection = scope["state"]["connection"]
+        connection.begin()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            connection.end()
+
+
+class _Connection(H11Protocol):
+    """One connection: idle, or with a request under way."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: ServerState,
+        *,
+        part: str,
+        place: Place,
+        patience_secs: float,
+        may_stall: bool,
+    ) -> None:
+        super().__init__(config, state, {"connection": self}, asyncio.get_running_loop())
+        self.lost = asyncio.Event()
+        self._part = part
+        self._place = place
+        self._patience_secs = patience_secs
+        self._may_stall = may_stall
+        self._is_busy = False
+        self._unsent_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Note that a request is under way: the connection keeps its place."""
+        self._is_busy = True
+        self._place.keep()
+        self._watch()
+
+    def end(self) -> None:
+        """Note that the request is answered, though perhaps not all of it is sent."""
+        self._is_busy = False
+        self._idle()
+        self._watch()
+
+    def finish(self) -> None:
+        """Close the connection once the request under way, if any, is answered."""
+        if self._is_busy:
+            self.cycle.keep_alive = False
+        else:
+            self.transport.close()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a request."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is no Transport
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release whoever serves it."""
+        self._stop_watching()
+        super().connection_lost(exc)
+        self.lost.set()
+
+    def resume_writing(self) -> None:
+        """Note that the peer reads."""
+        super().resume_writing()
+        self._idle()
+
+    # Patience.
+
+    def _idle(self) -> None:
+        """Risk the place, if nothing is under way."""
+        if not self._is_busy and not self.flow.write_paused:
+            self._place.risk()
+
+    def _watch(self) -> None:
+        """Look again in a while; what happens until then is waited for no longer than that."""
+        self._stop_watching()
+        if not self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self._unsent_bytes = self.transport.get_write_buffer_size()
+            self._timer = self.loop.call_later(self._patience_secs, self._look)
+
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if unsent_bytes and unsent_bytes == self._unsent_bytes:
+            if not (self._is_busy and self._may_stall):
+                events.connection_stalled(self._part, unsent_bytes)
+                self.transport.abort()
+                return
+        elif not unsent_bytes and not self._is_busy:
+            self.transport.abort()
+            return
+        self._watch()
+
+
+async def _serve(accepted: socket.socket, connection: _Connection) -> None:
+    """Serve a connection until it is closed."""
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.connect_accepted_socket(lambda: connection, accepted)
+        await connection.lost.wait()
+    except OSError:  # the peer has gone already
+        return
+    finally:
+        if connection.transport is not None:
+            connection.transport.abort()
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 def encoded(value: object) -> bytes:

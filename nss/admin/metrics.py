@@ -31,7 +31,9 @@ from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.telemetry import events
 from nss.wording import error_text
 
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 32
+MAX_CONNECTIONS_EACH = 16
+"""Of one address."""
 
 _BACKLOG = 64
 
@@ -201,7 +203,13 @@ class MetricsServer:
         self.bound_port = listener.getsockname()[1]
         pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
         app = Starlette(routes=[Route(path, page) for path, page in pages.items()])
-        self._server = LocalServer(app, listener, max_connections=MAX_CONNECTIONS)
+        self._server = LocalServer(
+            "metrics",
+            app,
+            listener,
+            max_connections=MAX_CONNECTIONS,
+            max_each=MAX_CONNECTIONS_EACH,
+        )
         await self._server.start()
 
     async def close(self) -> None:

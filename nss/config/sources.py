@@ -91,6 +91,9 @@ class ListeningSourceConfig(CommonSourceConfig):
     """The authorities, PEM, one of which must have signed each client's certificate."""
 
 
+MOST_CONNECTIONS = whole_number(1, 100_000, "connections")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpSourceConfig(ListeningSourceConfig):
     """Records from TCP connections, with TLS if a certificate is given."""
@@ -102,8 +105,14 @@ class TcpSourceConfig(ListeningSourceConfig):
     two a connection starts with."""
     idle_secs: Annotated[float, seconds(0.1, 86_400)] = 600.0
     """A connection that has been silent for this long is closed."""
-    max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 256
-    """Further connections are refused."""
+    max_connections: Annotated[int, MOST_CONNECTIONS] = 256
+    """Further connections are refused, unless one has not sent a complete record yet: the oldest
+    of these is closed instead."""
+    max_connections_per_address: Annotated[
+        int | None, MOST_CONNECTIONS, Example("64", "a quarter of `max_connections`, at least 4")
+    ] = None
+    """How many of them may come from one address; of IPv6 that is a /64. Raise it for senders
+    behind a load balancer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +151,14 @@ class HttpSourceConfig(ListeningSourceConfig):
     """A request body that is longer than this as sent is answered with 413."""
     max_decompressed_bytes: Annotated[int, byte_size(KIB, 4 * GIB)] = 256 * MIB
     """A request body that is longer than this when decompressed is answered with 413."""
-    max_connections: Annotated[int, whole_number(1, 100_000, "connections")] = 64
-    """Further simultaneous requests are answered with 503."""
+    max_connections: Annotated[int, MOST_CONNECTIONS] = 64
+    """Further simultaneous requests are answered with 503. Four times as many connections may be
+    open, half of them before they have sent a request with valid credentials."""
+    max_connections_per_address: Annotated[
+        int | None, MOST_CONNECTIONS, Example("64", "`max_connections`, at least 4")
+    ] = None
+    """How many connections may come from one address; of IPv6 that is a /64. Raise it for senders
+    behind a proxy."""
     body_secs: Annotated[float, seconds(0.1, 3600)] = 60.0
     """How long a request body may take to arrive."""
 

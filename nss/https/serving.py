@@ -7,12 +7,15 @@ from typing import Any
 
 import uvicorn
 
+App = Callable[..., Any]
+"""An ASGI application."""
+
 _NO_LOG = logging.CRITICAL + 1
 _KEEP_ALIVE_SECS = 5
 
 
 def server_config(
-    app: Callable[..., Any],
+    app: App,
     protocol: type[asyncio.Protocol] | str,
     *,
     max_connections: int | None = None,

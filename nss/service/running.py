@@ -52,6 +52,7 @@ class RunningSource:
             last_at=self.counts.last_at,
             ended=self.task.done(),
             last_error=self.part.last_error,
+            advice=self.part.advice,
         )
 
 

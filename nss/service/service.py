@@ -19,6 +19,7 @@ import uvloop
 
 from nss.admin.operations import Reloaded
 from nss.admin.systemd import Notifier
+from nss.admission import descriptors
 from nss.config import load as configuration
 from nss.config.machine import check_environment
 from nss.config.model import Config
@@ -232,6 +233,7 @@ def run(path: Path, *, at: At = lambda _point: None) -> int:
     config = _checked(path)
     logs.configure(config.service.log_format, config.service.log_level)
     remove_drafts(config.service.state_directory, config.mcas)
+    descriptors.raise_limit()
 
     async def main() -> int:
         return await Service(config, path, at).run()

@@ -36,3 +36,7 @@ class Source(Protocol):
     @property
     def last_error(self) -> str | None:
         """What is wrong now, as a sentence; `None` while all is well."""
+
+    @property
+    def advice(self) -> str | None:
+        """What somebody should know though the source works, as a sentence."""

@@ -63,8 +63,14 @@ def connection_opened(source: str) -> None:
 
 
 @event(WARNING, Counter.SOURCE_CONNECTIONS_REFUSED)
-def connection_refused(source: str, peer: str, max_connections: int) -> None:
+def connection_refused(source: str, peer: str, max_connections: int, why: str) -> str:
     """A connection was closed at once: there are as many as allowed."""
+    return why
+
+
+@event(INFO, Counter.SOURCE_CONNECTIONS_DISPLACED)
+def connection_displaced(source: str, peer: str) -> None:
+    """A connection without a complete record or request was closed to make room for another."""
 
 
 @event(INFO, Counter.SOURCE_CONNECTIONS_IDLE)

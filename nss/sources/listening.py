@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import partial
 from typing import Generic, Protocol, TypeVar, cast
 
 from nss.addresses import host_port, listener
+from nss.admission.accepting import AcceptLoop, Address, Host
+from nss.admission.places import NoPlaceError, Place, Places
 from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
@@ -17,10 +20,15 @@ from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
 
+REFUSED_LATELY_SECS = 60.0
+"""How long a connection that was refused is mentioned in the status."""
+
+_LEAST_EACH = 4
+_SHARES = 4
+"""Without a setting one address has a quarter of the connections, and not less than four."""
+
 _TLS_CLOSE_SECS = 1.0
 """How long a peer has to answer the end of a TLS connection."""
-
-_ACCEPT_AGAIN_SECS = 0.2
 
 
 class AcceptedConnection(Protocol):
@@ -35,6 +43,9 @@ class AcceptedConnection(Protocol):
     def shutdown(self) -> None:
         """End the connection once what it has already received is dealt with."""
 
+    def displace(self) -> None:
+        """End the connection: nothing complete has come, and another needs its place."""
+
 
 C = TypeVar("C", bound=AcceptedConnection)
 
@@ -42,9 +53,10 @@ C = TypeVar("C", bound=AcceptedConnection)
 class ListeningSource(ABC, Generic[C]):
     """A source that others connect to; each connection is served by a task of its own.
 
-    At most `max_connections` are open at once: further connections are closed unread. The TLS
-    handshake of a connection must be done within `handshake_secs`. An error that serving a
-    connection raises is not the connection's own, and ends the source.
+    At most `max_connections` are open at once, `max_on_trial` of them on trial; see
+    `nss.admission.places`. Further connections are reset. The TLS handshake of a connection must be
+    done within `handshake_secs`. An error that serving a connection raises is not the connection's
+    own, and ends the source.
     """
 
     def __init__(
@@ -54,6 +66,7 @@ class ListeningSource(ABC, Generic[C]):
         *,
         max_connections: int,
         handshake_secs: float,
+        max_on_trial: int | None = None,
     ) -> None:
         self.name = settings.name
         self.ready = asyncio.Event()
@@ -61,16 +74,20 @@ class ListeningSource(ABC, Generic[C]):
         """The port in use: the configured one, unless that is 0."""
         self._settings = settings
         self._ssl_context = ssl_context
-        self._max_connections = max_connections
+        self._places = Places(max_connections, _most_each(settings, max_connections), max_on_trial)
         self._handshake_secs = handshake_secs
         self._serving: dict[asyncio.Task[None], C] = {}
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
-        self._accept_error: str | None = None
+        self._accept_loops: list[AcceptLoop] = []
+        self._advice = ""
+        self._advice_until = 0.0
 
     @abstractmethod
-    def _connect(self, address: tuple[str, int]) -> C:
-        """Return the asyncio protocol of a connection from an address."""
+    def _connect(self, address: Address, place: Place) -> C:
+        """Return the asyncio protocol of a connection from an address, which keeps its place
+        once it has shown what it is for.
+        """
 
     @abstractmethod
     async def _serve(self, connection: C, peer: str, accept: Accept) -> None:
@@ -84,9 +101,12 @@ class ListeningSource(ABC, Generic[C]):
         """
         listeners = await self._listen()
         self.bound_port = listeners[0].getsockname()[1]
-        accepting = [
-            asyncio.create_task(self._accept_from(listening, accept)) for listening in listeners
+        host = Host(partial(self._begin, accept), self._refused, self._waits)
+        self._accept_loops = [
+            AcceptLoop(listening, self._places, host, spares_reserve=True)
+            for listening in listeners
         ]
+        accepting = [asyncio.create_task(loop.run()) for loop in self._accept_loops]
         self.ready.set()
         events.listening(self.name, f"{self._settings.listen.host}:{self.bound_port}")
         try:
@@ -114,7 +134,15 @@ class ListeningSource(ABC, Generic[C]):
     @property
     def last_error(self) -> str | None:
         """Why no connection can be accepted now."""
-        return self._accept_error
+        for loop in self._accept_loops:
+            if loop.trouble is not None:
+                return self._cannot_accept(loop.trouble)
+        return None
+
+    @property
+    def advice(self) -> str | None:
+        """Whether connections were refused within the last minute, and what to do."""
+        return self._advice if time.monotonic() < self._advice_until else None
 
     def _fail(self, error: BaseException) -> None:
         """Stop, and have `run` raise this error, unless there was one before."""
@@ -147,28 +175,40 @@ class ListeningSource(ABC, Generic[C]):
             ) from error
         return listeners
 
-    async def _accept_from(self, listening: socket.socket, accept: Accept) -> None:
-        name, kind, host = self.name, self._settings.kind, self._settings.listen.host
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, address = await loop.sock_accept(listening)
-            except OSError as error:  # out of descriptors, or the peer had gone already
-                self._accept_error = f"{kind} source: can't accept: {error_text(error)} ({host})"
-                events.source_waits(name, self._accept_error)
-                await asyncio.sleep(_ACCEPT_AGAIN_SECS)
-                continue
-            self._accept_error = None
-            peer = host_port(*address[:2])
-            if len(self._serving) >= self._max_connections:
-                events.connection_refused(name, peer, self._max_connections)
-                accepted.close()
-                continue
-            events.connection_opened(name)
-            connection = self._connect(address[:2])
-            task = loop.create_task(self._open(accepted, connection, peer, accept))
-            self._serving[task] = connection
-            task.add_done_callback(partial(self._forget, accepted))
+    def _waits(self, reason: str) -> None:
+        events.source_waits(self.name, self._cannot_accept(reason))
+
+    def _cannot_accept(self, reason: str) -> str:
+        return (
+            f"{self._settings.kind} source: can't accept: {reason} ({self._settings.listen.host})"
+        )
+
+    def _begin(
+        self, accept: Accept, accepted: socket.socket, address: Address, place: Place
+    ) -> None:
+        """Serve a connection that has a place."""
+        peer = host_port(*address)
+        events.connection_opened(self.name)
+        connection = self._connect(address, place)
+        task = asyncio.create_task(self._open(accepted, connection, peer, accept))
+        self._serving[task] = connection
+        place.make_way = partial(self._displace, task, connection, peer)
+        task.add_done_callback(partial(self._forget, accepted, place))
+
+    def _displace(self, task: asyncio.Task[None], connection: C, peer: str) -> None:
+        events.connection_displaced(self.name, peer)
+        if connection.connected:
+            connection.displace()
+        else:
+            task.cancel()
+
+    def _refused(self, address: Address, refusal: NoPlaceError) -> None:
+        events.connection_refused(self.name, host_port(*address), refusal.limit, refusal.reason)
+        self._advice = (
+            f"connections are refused: {refusal.reason} ({refusal.limit}); the last from "
+            f"{address[0]}; see max_connections and max_connections_per_address"
+        )
+        self._advice_until = time.monotonic() + REFUSED_LATELY_SECS
 
     async def _open(
         self, accepted: socket.socket, connection: C, peer: str, accept: Accept
@@ -191,9 +231,10 @@ class ListeningSource(ABC, Generic[C]):
         finally:
             await _close(connection)
 
-    def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+    def _forget(self, accepted: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
         """Forget a connection that is closed."""
         accepted.close()  # still open when the task was cancelled before it began
+        place.leave()
         del self._serving[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
@@ -231,3 +272,8 @@ def _set_options(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6)
+
+
+def _most_each(settings: TcpSourceConfig | HttpSourceConfig, max_connections: int) -> int:
+    """Return how many connections one address may have."""
+    return settings.max_connections_per_address or max(_LEAST_EACH, max_connections // _SHARES)

@@ -27,6 +27,7 @@ class StdinSource:
     def __init__(self, settings: StdinSourceConfig, *, fd: int = 0) -> None:
         self.name = settings.name
         self.last_error: str | None = None
+        self.advice: str | None = None
         self.ready = asyncio.Event()
         self._fd = fd
         self._framer = AutoFramer(settings.max_record_bytes)

@@ -45,6 +45,8 @@ def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
             why=source.last_error,
             since=now - source.failing_secs,
         )
+    if source.advice is not None:
+        yield Reason(component=f"source {source.name}", why=source.advice, degrades=False)
 
 
 def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:

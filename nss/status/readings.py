@@ -22,6 +22,7 @@ class SourceReading:
     ended: bool
     """Whether nothing more will come."""
     last_error: str | None
+    advice: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,8 @@ class SourceStatus:
     last_error: str | None
     failing_secs: float
     """How long there has been an error, without a break."""
+    advice: str | None = None
+    """What somebody should know though the source works, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,7 @@ class Watch:
             last_at=source.last_at,
             last_error=source.last_error,
             failing_secs=trail.failing_secs,
+            advice=source.advice,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float) -> FeedStatus:

@@ -26,6 +26,10 @@ class Counter(StrEnum):
     WATCHDOG_WITHHELD = auto(), "service", "Times the watchdog was not fed."
     NOTIFY_FAILURES = auto(), "service", "Messages that the service manager did not accept."
     REQUESTS_FAILED = auto(), "control", "Operators' requests that ended in an unplanned error."
+    CONNECTIONS_REFUSED = auto(), "control, metrics", "Connections closed at once: too many."
+    CONNECTIONS_DISPLACED = auto(), "control, metrics", "Idle connections closed to make room."
+    CONNECTIONS_STALLED = auto(), "control, metrics", "Connections whose peer did not read."
+    ACCEPTING_WAITS = auto(), "control, metrics", "Times no connection could be accepted."
     AUDIT_FAILURES = auto(), "audit", "Entries that could not be written to the audit log."
 
     SOURCE_WAITS = auto(), "source", "Times the source could not read and tried again."
@@ -37,6 +41,11 @@ class Counter(StrEnum):
     SOURCE_HALF_RECORDS = auto(), "source", "Records dropped because their end never came."
     SOURCE_CONNECTIONS = auto(), "source", "Connections accepted."
     SOURCE_CONNECTIONS_REFUSED = auto(), "source", "Connections closed at once: too many."
+    SOURCE_CONNECTIONS_DISPLACED = (
+        auto(),
+        "source",
+        "Connections closed for a newer one before they had shown anything.",
+    )
     SOURCE_CONNECTIONS_IDLE = auto(), "source", "Connections closed because nothing came."
     SOURCE_CONNECTIONS_FAILED = auto(), "source", "Connections broken off."
     SOURCE_HANDSHAKES_FAILED = auto(), "source", "TLS handshakes that failed."

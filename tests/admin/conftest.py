@@ -72,6 +72,7 @@ class FakeCounts:
 @dataclass
 class FakePart:
     last_error: str | None = None
+    advice: str | None = None
 
 
 @dataclass
@@ -90,6 +91,7 @@ class FakeSource:
             last_at=self.counts.last_at,
             ended=self.task.done(),
             last_error=self.part.last_error,
+            advice=self.part.advice,
         )
 
 

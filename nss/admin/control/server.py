@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,6 +20,10 @@ from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
 
 MAX_CONNECTIONS = 64
+
+STATUS_SHARE = 4
+"""A quarter of the connections are for the status alone: it must be there when all else hangs."""
+
 MAX_REJECTS = 500
 """How many rejects an answer has at most, of up to 64 KiB each."""
 
@@ -55,11 +59,9 @@ class ControlServer:
         self._taps: set[Tap] = set()
         self._listener: Listener | None = None
         self._server: LocalServer | None = None
-
-    async def start(self) -> None:
-        """Listen. Raises `ConfigError` and `ServiceError`, see `Listener`."""
-        self._listener = Listener(self._path)
-        app = Starlette(
+        self._lengthy = 0
+        """Requests under way that may take long."""
+        self._app = Starlette(
             routes=[
                 _route("GET", "/status", self._status),
                 _route("POST", "/reload", self._reload),
@@ -69,7 +71,17 @@ class ControlServer:
                 _route("GET", "/tap", self._tap),
             ]
         )
-        self._server = LocalServer(app, self._listener.socket, max_connections=MAX_CONNECTIONS)
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigError` and `ServiceError`, see `Listener`."""
+        self._listener = Listener(self._path)
+        self._server = LocalServer(
+            "control",
+            self._serve,
+            self._listener.socket,
+            max_connections=MAX_CONNECTIONS,
+            may_stall=True,  # a viewer of a tap may pause
+        )
         await self._server.start()
 
     async def close(self) -> None:
@@ -80,6 +92,25 @@ class ControlServer:
             await self._server.close()
         if self._listener is not None:
             self._listener.close()
+
+    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Serve a request, unless it may take long and too many of those are under way."""
+        if self._server is None or scope["path"] == "/status":
+            await self._app(scope, receive, send)
+            return
+        most = self._server.max_connections * (STATUS_SHARE - 1) // STATUS_SHARE
+        if self._lengthy >= most:
+            busy = ServiceError(
+                f"control socket: {most} requests are under way",
+                tip="end some: nss tap, nss replay and nss reload that are still running",
+            )
+            await _answer(Fault.of(busy), 503)(scope, receive, send)
+            return
+        self._lengthy += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._lengthy -= 1
 
     async def _status(self, _request: Request) -> Response:
         return _answer(self._operations.status())

@@ -60,6 +60,11 @@ class FileSource:
         """Why a followed file can't be read now."""
         return self._reader.last_error if isinstance(self._reader, Follower) else None
 
+    @property
+    def advice(self) -> str | None:
+        """Nothing: see `Source.advice`."""
+        return None
+
     async def _read_whole(
         self, file: WholeFile, thread: ThreadPoolExecutor, accept: Accept
     ) -> None:

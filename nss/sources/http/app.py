@@ -103,6 +103,7 @@ class PushApp:
     async def _accept_request(self, request: "PushRequest") -> int:
         """Hand on the records of a request; return how many. Raises `HttpRefusal`, `GoneError`."""
         unpack = request.check(self._credentials)
+        request.keep_place()
         if self._requests >= self._settings.max_connections:
             raise _busy("too many requests at once")
         if self._is_full():
@@ -193,6 +194,10 @@ class PushRequest:
                 "the content encoding is none of gzip, deflate, zstd and identity, or several"
             )
         return unpack
+
+    def keep_place(self) -> None:
+        """Have the connection keep its place: whoever sent the request may send records."""
+        self._scope["state"]["place"].keep()
 
     @property
     def worth_discarding(self) -> bool:

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from nss.addresses import host_port
+from nss.admission.places import Place
 
 MAX_HEAD_BYTES = 32 << 10
 """A longer request head is refused; llhttp alone has no limit."""
@@ -44,10 +45,12 @@ class HttpConnection(HttpToolsProtocol):
         state: ServerState,
         *,
         peer: tuple[str, int],
+        place: Place,
         head_secs: float,
         refused: OnRefused,
     ) -> None:
-        super().__init__(config, state, {}, asyncio.get_running_loop())
+        # Requests find the state in their scope: with valid credentials they keep the place.
+        super().__init__(config, state, {"place": place}, asyncio.get_running_loop())
         self.logger = _log
         self.access_log = False
         self._peer = peer
@@ -63,6 +66,10 @@ class HttpConnection(HttpToolsProtocol):
         """Whether complete requests are answered before it is closed."""
         self.connected = False
         self.lost = asyncio.Event()
+
+    def displace(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
 
     # What the event loop calls.
 

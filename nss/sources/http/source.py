@@ -8,6 +8,8 @@ from functools import partial
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from nss.admission.accepting import Address
+from nss.admission.places import Place
 from nss.config.sources import HttpSourceConfig
 from nss.https.serving import server_config
 from nss.sources import Accept, events
@@ -56,6 +58,7 @@ class HttpSource(ListeningSource[HttpConnection]):
             settings,
             ssl_context,
             max_connections=settings.max_connections * _CONNECTIONS_A_REQUEST,
+            max_on_trial=settings.max_connections * _CONNECTIONS_A_REQUEST // 2,
             handshake_secs=head_secs,
         )
         self._credentials = credentials
@@ -91,19 +94,20 @@ class HttpSource(ListeningSource[HttpConnection]):
     @property
     def last_error(self) -> str | None:
         """Why requests can't be accepted now, or the bodies of some sender can't be used."""
-        if self._accept_error is not None:
-            return self._accept_error
+        if (error := super().last_error) is not None:
+            return error
         trouble = self._app and self._app.trouble
         if self._is_full():
             trouble = f"requests get 503: {FULL}"
         host = self._settings.listen.host
         return None if trouble is None else f"http source: {trouble} ({host})"
 
-    def _connect(self, address: tuple[str, int]) -> HttpConnection:
+    def _connect(self, address: Address, place: Place) -> HttpConnection:
         return HttpConnection(
             self._config,
             self._state,
             peer=address,
+            place=place,
             head_secs=self._handshake_secs,
             refused=partial(events.request_refused, self.name),
         )

@@ -4,6 +4,8 @@ import asyncio
 from enum import Enum
 from typing import cast
 
+from nss.admission.accepting import reset_when_closed
+from nss.admission.places import Place
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS
 
 
@@ -14,6 +16,7 @@ class End(Enum):
     BROKEN = "the connection was broken off"
     SILENT = "nothing came for too long"
     STOPPED = "the source was stopped"
+    DISPLACED = "another connection needed its place"
 
 
 class TcpConnection(asyncio.Protocol):
@@ -21,9 +24,13 @@ class TcpConnection(asyncio.Protocol):
 
     The socket is read only while `read` waits; a peer that sends faster than its records are
     accepted is held back by TCP itself.
+
+    Closing it resets it, until `confirm`: so a peer that ends its side and waits for the end of
+    ours knows what became of its records, even if the process is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.end: End | None = None
         self.reason = ""
         """What broke the connection."""
@@ -51,6 +58,19 @@ class TcpConnection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Read no further; `read` still returns what has come."""
         self._ended(End.STOPPED)
+
+    def displace(self) -> None:
+        """Read no further: another connection has got the place."""
+        self._ended(End.DISPLACED)
+
+    def confirm(self) -> None:
+        """Note that all that came is accepted: from now on, to close is an end in good order."""
+        if self.connected and not self.transport.is_closing():
+            reset_when_closed(self.transport.get_extra_info("socket"), wanted=False)
+
+    def _begin(self) -> None:
+        """From now on records can come."""
+        reset_when_closed(self.transport.get_extra_info("socket"))
 
     async def _receive(self, wanted_bytes: int, wait_secs: float) -> bool:
         """Wait for this many bytes or the end of the input; return False after `wait_secs`."""
@@ -85,9 +105,10 @@ class TcpConnection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport; with TLS, the handshake is done."""
+        """Keep the transport."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.connected = True
+        self._begin()
 
     def data_received(self, data: bytes) -> None:
         """Keep what came; stop reading at about 1 MiB."""
@@ -98,9 +119,10 @@ class TcpConnection(asyncio.Protocol):
         if self._size_bytes >= self._wanted_bytes:
             self._wake()
 
-    def eof_received(self) -> None:
-        """Note the end of the input; the transport closes itself."""
+    def eof_received(self) -> bool:
+        """Note the end of the input; the transport stays open until its records are accepted."""
         self._ended(End.CLOSED)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note how the connection ended, unless that is known already."""

@@ -2,12 +2,15 @@
 
 import ssl
 
+from nss.admission.accepting import Address
+from nss.admission.places import Place
 from nss.batch import Batch
 from nss.config.sources import TcpSourceConfig
 from nss.sources import Accept, events
 from nss.sources.framing.lines import Framer, FramingError, LineFramer, OctetFramer, StreamFramer
 from nss.sources.listening import ListeningSource
 from nss.sources.tcp.connection import End, TcpConnection
+from nss.sources.tcp.secured import SecuredConnection
 
 
 class TcpSource(ListeningSource[TcpConnection]):
@@ -17,6 +20,9 @@ class TcpSource(ListeningSource[TcpConnection]):
     memory and twice `max_record_bytes`, so `max_connections` bounds the total. A last record
     without line feed counts as a line when the peer closed the connection in good order; when the
     connection broke, fell silent or the source stopped, it is dropped and counted.
+
+    A connection is closed in good order (FIN, with TLS a close_notify before it) only once all that
+    came over it is accepted; in every other case it is reset.
     """
 
     _settings: TcpSourceConfig
@@ -33,21 +39,22 @@ class TcpSource(ListeningSource[TcpConnection]):
             # kernel reset the connection, and records on the way are lost.
             ssl_context.num_tickets = 0
         super().__init__(
-            settings,
-            ssl_context,
-            max_connections=settings.max_connections,
-            handshake_secs=handshake_secs,
+            settings, None, max_connections=settings.max_connections, handshake_secs=handshake_secs
         )
+        self._tls = ssl_context
 
-    def _connect(self, address: tuple[str, int]) -> TcpConnection:
+    def _connect(self, address: Address, place: Place) -> TcpConnection:
         del address
-        return TcpConnection()
+        return TcpConnection(place) if self._tls is None else SecuredConnection(place, self._tls)
 
     async def _serve(self, connection: TcpConnection, peer: str, accept: Accept) -> None:
+        if not await self._secured(connection, peer):
+            return
         framer = self._framer()
 
         async def hand_on(data: bytes, records: int) -> None:
             if data:
+                connection.place.keep()
                 await accept(Batch(self.name, data, records, connection=peer))
 
         while block := await connection.read(self._settings.idle_secs):
@@ -61,6 +68,20 @@ class TcpSource(ListeningSource[TcpConnection]):
         if connection.end is End.CLOSED:
             await hand_on(framer.flush(), framer.records)
         self._report_end(connection, peer, framer.held_bytes)
+        if not framer.held_bytes and connection.end is not End.BROKEN:
+            connection.confirm()
+
+    async def _secured(self, connection: TcpConnection, peer: str) -> bool:
+        """Return whether records can come now: there is no TLS, or its handshake is done."""
+        if not isinstance(connection, SecuredConnection):
+            return True
+        try:
+            await connection.handshake(self._handshake_secs)
+        except OSError as error:
+            if connection.end not in {End.STOPPED, End.DISPLACED}:
+                events.handshake_failed(self.name, peer, str(error) or type(error).__name__)
+            return False
+        return True
 
     def _report_end(self, connection: TcpConnection, peer: str, held_bytes: int) -> None:
         if connection.end is End.BROKEN:

@@ -169,13 +169,19 @@ async def test_too_many_requests_at_once_are_told(accepted: "Accepted") -> None:
 
 
 async def test_connections_beyond_the_limit_are_closed_unread(accepted: "Accepted") -> None:
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n"
     async with serving(accepted, max_connections=1) as source, contextlib.AsyncExitStack() as open_:
-        connections = [await open_.enter_async_context(raw(source)) for _ in range(4)]
-        await counted("source_connections", 4)
-        assert await answer_to(source, b"") == b""
+        connections = []
+        for _ in range(4):
+            reader, writer = await open_.enter_async_context(raw(source))
+            writer.write(request)
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")
+            connections.append((reader, writer))
+        with pytest.raises(ConnectionResetError):
+            await answer_to(source, b"")
         assert events.counters["source_connections_refused", "push"] == 1
         reader, writer = connections[0]
-        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na\n")
+        writer.write(request)
         assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK\r\n")
 
 

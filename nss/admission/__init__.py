@@ -1,0 +1,1 @@
+"""Who may connect: places for connections, spare descriptors, and the loop that accepts."""

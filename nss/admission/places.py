@@ -1,0 +1,116 @@
+"""Places for connections: how many there are, for each address and in all, and who makes way.
+
+A connection that has shown nothing yet is on trial: when there is no place left, a newcomer gets
+that of the one which has been on trial for longest. So connections that are opened and left idle
+keep nobody out, however many they are. One that has shown what it is for keeps its place.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+
+class NoPlaceError(Exception):
+    """There is no place for a connection; `limit` is how many there may be, `reason` of what."""
+
+    def __init__(self, reason: str, limit: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.limit = limit
+
+
+class Place:
+    """The place of one connection, on trial at first."""
+
+    def __init__(self, places: "Places", address: str) -> None:
+        self.address = address
+        self.make_way: Callable[[], None] = lambda: None
+        """Called when somebody else has got the place: the connection must be closed."""
+        self._places = places
+
+    def keep(self) -> None:
+        """Have the place for good."""
+        self._places.end_trial(self)
+
+    def risk(self) -> None:
+        """Be on trial again, as the last who came."""
+        self._places.begin_trial(self)
+
+    def leave(self) -> None:
+        """Give the place up, if it isn't somebody else's already."""
+        self._places.vacate(self)
+
+
+class _Neighbours:
+    """The connections from one address."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.on_trial: OrderedDict[Place, None] = OrderedDict()
+
+
+class Places:
+    """At most `most` places, of which one address has at most `most_each`.
+
+    At most `most_on_trial` connections are on trial at once; without it, as many as have a place.
+    """
+
+    def __init__(self, most: int, most_each: int, most_on_trial: int | None = None) -> None:
+        self.most = most
+        self._most_each = min(most_each, most)
+        self._most_on_trial = most if most_on_trial is None else most_on_trial
+        self._taken: set[Place] = set()
+        self._on_trial: OrderedDict[Place, None] = OrderedDict()
+        self._by_address: dict[str, _Neighbours] = {}
+
+    def take(self, address: str, *, only_another: bool = False) -> Place:
+        """Return a place for a connection from an address, perhaps one that was another's.
+
+        `only_another`: there is no room for one more connection, whatever the number of places.
+        Raises `NoPlaceError`.
+        """
+        neighbours = self._by_address.get(address)
+        if neighbours is not None and neighbours.number >= self._most_each:
+            reason = "there are as many from one address as allowed"
+            self._displace(neighbours.on_trial, reason, self._most_each)
+        elif only_another or len(self._taken) >= self.most:
+            reason = "no descriptor is left" if only_another else "there are as many as allowed"
+            self._displace(self._on_trial, reason, self.most)
+        elif len(self._on_trial) >= self._most_on_trial:
+            self._displace(self._on_trial, "", self.most)
+        place = Place(self, address)
+        self._taken.add(place)
+        self._by_address.setdefault(address, _Neighbours()).number += 1
+        self.begin_trial(place)
+        return place
+
+    def begin_trial(self, place: Place) -> None:
+        """Note that a connection has shown nothing of late."""
+        if place in self._taken:
+            for trials in (self._on_trial, self._by_address[place.address].on_trial):
+                trials[place] = None
+                trials.move_to_end(place)
+
+    def end_trial(self, place: Place) -> None:
+        """Note that a connection has shown what it is for."""
+        if place in self._on_trial:
+            del self._on_trial[place]
+            del self._by_address[place.address].on_trial[place]
+
+    def vacate(self, place: Place) -> None:
+        """Have a place back, if it is taken."""
+        if place not in self._taken:
+            return
+        self.end_trial(place)
+        self._taken.remove(place)
+        neighbours = self._by_address[place.address]
+        neighbours.number -= 1
+        if not neighbours.number:
+            del self._by_address[place.address]
+
+    def _displace(self, trials: OrderedDict[Place, None], reason: str, limit: int) -> None:
+        """Have the place back that is on trial for longest. Raises `NoPlaceError` if none is."""
+        longest = next(iter(trials), None)
+        if longest is None:
+            raise NoPlaceError(reason, limit)
+        self.vacate(longest)
+        longest.make_way()
