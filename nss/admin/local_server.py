@@ -47,6 +47,7 @@ class LocalServer:
         may_stall: bool = False,
         patience_secs: float = PATIENCE_SECS,
     ) -> None:
+        # The descriptors that connections of senders leave alone are for this, too.
         self.max_connections = min(max_connections, max(1, descriptors.reserved() // 4))
         self._part = part
         self._app = app
@@ -63,8 +64,7 @@ class LocalServer:
         """Accept connections from now on."""
         self._listener.settimeout(0)
         host = Host(self._welcome, self._turned_away, partial(events.accepting_waits, self._part))
-        # The descriptors that connections of senders leave alone are for this, too.
-        loop = AcceptLoop(self._listener, self._places, host, spares_reserve=False)
+        loop = AcceptLoop(self._listener, self._places, host)
         self._accepting = asyncio.create_task(loop.run())
 
     async def close(self) -> None:
@@ -104,7 +104,8 @@ class LocalServer:
         self._serving.discard(task)
 
     def _turned_away(self, address: Address, refusal: NoPlaceError) -> None:
-        events.connection_refused(self._part, host_port(*address), refusal.limit, refusal.reason)
+        limit, most = refusal.limit, refusal.most
+        events.connection_refused(self._part, host_port(*address), most, limit.value)
 
     async def _serve_request(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         connection: _Connection = scope["state"]["connection"]

@@ -1,6 +1,7 @@
 """The loop that accepts connections at one listening socket, whatever comes."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import struct
@@ -8,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nss.addresses import one_peer
-from nss.admission import descriptors
 from nss.admission.places import NoPlaceError, Place, Places
 from nss.wording import error_text
 
@@ -50,20 +50,16 @@ class Host:
 class AcceptLoop:
     """Accepts at a listening socket, which does not block, and gives each connection a place.
 
-    A connection without a place is reset. Without a free descriptor the loop waits until there is
-    one. With `spares_reserve` it does so before it takes those that are reserved: until then a
-    connection only gets the place, and the descriptor, of another that is on trial.
+    A connection without a place is reset. While the process can't have one more descriptor, the
+    loop waits.
     """
 
-    def __init__(
-        self, listening: socket.socket, places: Places, host: Host, *, spares_reserve: bool
-    ) -> None:
+    def __init__(self, listening: socket.socket, places: Places, host: Host) -> None:
         self.trouble: str | None = None
         """Why no connection can be accepted now."""
         self._listening = listening
         self._places = places
         self._host = host
-        self._spares_reserve = spares_reserve
 
     async def run(self) -> None:
         """Accept until cancelled."""
@@ -75,36 +71,29 @@ class AcceptLoop:
                 if error.errno not in _OF_THE_PEER:
                     await self._wait(error_text(error))
             else:
-                if not self._admit(accepted, address):
-                    await self._wait("all descriptors are taken but those kept for the service")
+                self._admit(accepted, address)
             # While somebody is waiting to connect asyncio accepts without a pause for others.
             await asyncio.sleep(0)
 
-    def _admit(self, accepted: socket.socket, address: object) -> bool:
-        """Welcome a connection, or turn it away; returns whether there are descriptors left."""
+    def _admit(self, accepted: socket.socket, address: object) -> None:
         peer: Address = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
-        are_scarce = self._spares_reserve and self._are_scarce(accepted)
         try:
-            place = self._places.take(one_peer(peer[0]), only_another=are_scarce)
+            place = self._places.take(one_peer(peer[0]))
         except NoPlaceError as refusal:
             reset(accepted)
             self._host.turned_away(peer, refusal)
-            return not are_scarce
-        self._host.welcome(accepted, peer, place)
-        return True
+        else:
+            self._host.welcome(accepted, peer, place)
 
     async def _wait(self, reason: str) -> None:
-        """Wait until the reason not to accept is over."""
+        """Wait until there is a descriptor."""
         self.trouble = reason
         self._host.waits(reason)
-        while True:
+        while self.trouble is not None:
             await asyncio.sleep(_AGAIN_SECS)
-            if not self._are_scarce(self._listening):
+            with contextlib.suppress(OSError):
+                self._listening.dup().close()
                 self.trouble = None
-                return
-
-    def _are_scarce(self, opened: socket.socket) -> bool:
-        return descriptors.are_scarce(opened.fileno(), spares_reserve=self._spares_reserve)
 
 
 def reset(connection: socket.socket) -> None:

@@ -1,18 +1,15 @@
 """File descriptors: how many the process may have, and how many of them connections leave alone.
 
 The spool, the control socket, sinks and files need descriptors at any time, and must not find that
-strangers have taken the last one. The kernel hands out the lowest number that is free, so that of
-the next one says how many are taken at least: that makes looking cheap.
+strangers have taken the last one.
 """
 
 import contextlib
-import fcntl
-import os
 import resource
 import sys
 
 RESERVED = 256
-"""How many descriptors connections from outside leave to everything else; if the process may have
+"""How many descriptors connections of senders leave to everything else; if the process may have
 few, half of those."""
 
 
@@ -31,18 +28,26 @@ def limit() -> int:
 
 
 def reserved() -> int:
-    """Return how many descriptors are not for connections from outside."""
+    """Return how many descriptors are not for connections of senders."""
     return min(RESERVED, limit() // 2)
 
 
-def are_scarce(descriptor: int, *, spares_reserve: bool) -> bool:
-    """Return whether there is no further descriptor, or only those that are reserved.
+class Allowance:
+    """The descriptors that connections may have together, of all listeners that share it."""
 
-    `descriptor` is any that is open.
-    """
-    try:
-        following = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 0)
-    except OSError:
-        return True
-    os.close(following)
-    return spares_reserve and following >= limit() - reserved()
+    def __init__(self) -> None:
+        self.taken = 0
+
+    @property
+    def most(self) -> int:
+        """How many there are."""
+        return limit() - reserved()
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether one more would be one of those reserved."""
+        return self.taken >= self.most
+
+
+for_senders = Allowance()
+"""What all sources of the process share."""

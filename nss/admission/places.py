@@ -7,15 +7,26 @@ keep nobody out, however many they are. One that has shown what it is for keeps 
 
 from collections import OrderedDict
 from collections.abc import Callable
+from enum import Enum
+
+from nss.admission.descriptors import Allowance
+
+
+class Limit(Enum):
+    """What there can be too much of."""
+
+    CONNECTIONS = "there are as many as allowed"
+    OF_ONE_ADDRESS = "there are as many from one address as allowed"
+    DESCRIPTORS = "there are no more descriptors for them"
 
 
 class NoPlaceError(Exception):
-    """There is no place for a connection; `limit` is how many there may be, `reason` of what."""
+    """There is no place for a connection, because of a limit, of `most` connections."""
 
-    def __init__(self, reason: str, limit: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, limit: Limit, most: int) -> None:
+        super().__init__(limit.value)
         self.limit = limit
+        self.most = most
 
 
 class Place:
@@ -26,6 +37,7 @@ class Place:
         self.make_way: Callable[[], None] = lambda: None
         """Called when somebody else has got the place: the connection must be closed."""
         self._places = places
+        self._is_open = True
 
     def keep(self) -> None:
         """Have the place for good."""
@@ -36,8 +48,11 @@ class Place:
         self._places.begin_trial(self)
 
     def leave(self) -> None:
-        """Give the place up, if it isn't somebody else's already."""
+        """Note that the connection is closed, and give the place up unless it was lost before."""
         self._places.vacate(self)
+        if self._is_open:
+            self._is_open = False
+            self._places.allowance.taken -= 1
 
 
 class _Neighbours:
@@ -52,31 +67,38 @@ class Places:
     """At most `most` places, of which one address has at most `most_each`.
 
     At most `most_on_trial` connections are on trial at once; without it, as many as have a place.
+    The descriptors of all of them, also of those that lost their place and are being closed, come
+    out of an `allowance`, which others may share.
     """
 
-    def __init__(self, most: int, most_each: int, most_on_trial: int | None = None) -> None:
+    def __init__(
+        self,
+        most: int,
+        most_each: int,
+        most_on_trial: int | None = None,
+        allowance: Allowance | None = None,
+    ) -> None:
         self.most = most
+        self.allowance = allowance or Allowance()
         self._most_each = min(most_each, most)
         self._most_on_trial = most if most_on_trial is None else most_on_trial
         self._taken: set[Place] = set()
         self._on_trial: OrderedDict[Place, None] = OrderedDict()
         self._by_address: dict[str, _Neighbours] = {}
 
-    def take(self, address: str, *, only_another: bool = False) -> Place:
+    def take(self, address: str) -> Place:
         """Return a place for a connection from an address, perhaps one that was another's.
 
-        `only_another`: there is no room for one more connection, whatever the number of places.
         Raises `NoPlaceError`.
         """
         neighbours = self._by_address.get(address)
         if neighbours is not None and neighbours.number >= self._most_each:
-            reason = "there are as many from one address as allowed"
-            self._displace(neighbours.on_trial, reason, self._most_each)
-        elif only_another or len(self._taken) >= self.most:
-            reason = "no descriptor is left" if only_another else "there are as many as allowed"
-            self._displace(self._on_trial, reason, self.most)
-        elif len(self._on_trial) >= self._most_on_trial:
-            self._displace(self._on_trial, "", self.most)
+            self._displace(neighbours.on_trial, Limit.OF_ONE_ADDRESS, self._most_each)
+        elif self.allowance.is_used_up:
+            self._displace(self._on_trial, Limit.DESCRIPTORS, self.allowance.most)
+        elif len(self._taken) >= self.most or len(self._on_trial) >= self._most_on_trial:
+            self._displace(self._on_trial, Limit.CONNECTIONS, self.most)
+        self.allowance.taken += 1
         place = Place(self, address)
         self._taken.add(place)
         self._by_address.setdefault(address, _Neighbours()).number += 1
@@ -107,10 +129,10 @@ class Places:
         if not neighbours.number:
             del self._by_address[place.address]
 
-    def _displace(self, trials: OrderedDict[Place, None], reason: str, limit: int) -> None:
+    def _displace(self, trials: OrderedDict[Place, None], limit: Limit, most: int) -> None:
         """Have the place back that is on trial for longest. Raises `NoPlaceError` if none is."""
         longest = next(iter(trials), None)
         if longest is None:
-            raise NoPlaceError(reason, limit)
+            raise NoPlaceError(limit, most)
         self.vacate(longest)
         longest.make_way()

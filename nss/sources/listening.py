@@ -11,8 +11,9 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar, cast
 
 from nss.addresses import host_port, listener
+from nss.admission import descriptors
 from nss.admission.accepting import AcceptLoop, Address, Host
-from nss.admission.places import NoPlaceError, Place, Places
+from nss.admission.places import Limit, NoPlaceError, Place, Places
 from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
@@ -26,6 +27,12 @@ REFUSED_LATELY_SECS = 60.0
 _LEAST_EACH = 4
 _SHARES = 4
 """Without a setting one address has a quarter of the connections, and not less than four."""
+
+_SETTINGS = {
+    Limit.CONNECTIONS: "max_connections",
+    Limit.OF_ONE_ADDRESS: "max_connections_per_address",
+    Limit.DESCRIPTORS: "LimitNOFILE of the unit",
+}
 
 _TLS_CLOSE_SECS = 1.0
 """How long a peer has to answer the end of a TLS connection."""
@@ -74,7 +81,12 @@ class ListeningSource(ABC, Generic[C]):
         """The port in use: the configured one, unless that is 0."""
         self._settings = settings
         self._ssl_context = ssl_context
-        self._places = Places(max_connections, _most_each(settings, max_connections), max_on_trial)
+        self._places = Places(
+            max_connections,
+            _most_each(settings, max_connections),
+            max_on_trial,
+            descriptors.for_senders,
+        )
         self._handshake_secs = handshake_secs
         self._serving: dict[asyncio.Task[None], C] = {}
         self._stopping = asyncio.Event()
@@ -102,10 +114,7 @@ class ListeningSource(ABC, Generic[C]):
         listeners = await self._listen()
         self.bound_port = listeners[0].getsockname()[1]
         host = Host(partial(self._begin, accept), self._refused, self._waits)
-        self._accept_loops = [
-            AcceptLoop(listening, self._places, host, spares_reserve=True)
-            for listening in listeners
-        ]
+        self._accept_loops = [AcceptLoop(listening, self._places, host) for listening in listeners]
         accepting = [asyncio.create_task(loop.run()) for loop in self._accept_loops]
         self.ready.set()
         events.listening(self.name, f"{self._settings.listen.host}:{self.bound_port}")
@@ -203,10 +212,11 @@ class ListeningSource(ABC, Generic[C]):
             task.cancel()
 
     def _refused(self, address: Address, refusal: NoPlaceError) -> None:
-        events.connection_refused(self.name, host_port(*address), refusal.limit, refusal.reason)
+        limit, most = refusal.limit, refusal.most
+        events.connection_refused(self.name, host_port(*address), most, limit.value)
         self._advice = (
-            f"connections are refused: {refusal.reason} ({refusal.limit}); the last from "
-            f"{address[0]}; see max_connections and max_connections_per_address"
+            f"connections are refused: {limit.value} ({most}; see {_SETTINGS[limit]}); "
+            f"the last from {address[0]}"
         )
         self._advice_until = time.monotonic() + REFUSED_LATELY_SECS
 

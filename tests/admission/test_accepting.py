@@ -8,6 +8,7 @@ import resource
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -28,13 +29,17 @@ class Guests:
 
     def _welcome(self, accepted: socket.socket, address: Address, place: Place) -> None:
         assert address[0] == "127.0.0.1"
-        place.make_way = accepted.close
+        place.make_way = partial(self._part_with, accepted, place)
         self.accepted.append(accepted)
         self.places.append(place)
 
+    def _part_with(self, accepted: socket.socket, place: Place) -> None:
+        accepted.close()
+        place.leave()
+
     def _turned_away(self, address: Address, refusal: NoPlaceError) -> None:
         assert address[0] == "127.0.0.1"
-        self.refused.append(refusal.reason)
+        self.refused.append(str(refusal))
 
     async def until(self, found: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -52,16 +57,23 @@ def guests() -> Iterator[Guests]:
 
 @contextlib.asynccontextmanager
 async def accepting(
-    guests: Guests, places: Places, *, spares_reserve: bool = True
+    guests: Guests, places: Places
 ) -> AsyncIterator[tuple[AcceptLoop, tuple[str, int]]]:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         listening.settimeout(0)
-        loop = AcceptLoop(listening, places, guests.host, spares_reserve=spares_reserve)
+        loop = AcceptLoop(listening, places, guests.host)
         running = asyncio.create_task(loop.run())
         yield loop, listening.getsockname()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+def free_descriptor() -> int:
+    """Return the number that the next descriptor gets."""
+    free = os.dup(0)
+    os.close(free)
+    return free
 
 
 @contextlib.contextmanager
@@ -73,13 +85,6 @@ def at_most(number: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def free_descriptor() -> int:
-    """Return the number that the next descriptor gets."""
-    free = os.dup(0)
-    os.close(free)
-    return free
 
 
 @contextlib.contextmanager
@@ -110,43 +115,34 @@ async def test_a_connection_without_a_place_is_reset(guests: Guests) -> None:
     assert guests.refused == ["there are as many as allowed"]
 
 
-async def test_half_of_few_descriptors_are_left_and_the_loop_continues_when_there_are_more(
+class Few(descriptors.Allowance):
+    """An allowance of a few descriptors."""
+
+    most = 40
+
+
+async def test_connections_of_all_listeners_keep_to_what_they_may_have_together(
     guests: Guests,
 ) -> None:
-    async with accepting(guests, Places(100, 100)) as (loop, address):
-        with sockets(30) as clients, at_most(2 * (free_descriptor() + 20)):
-            for client in clients:
-                client.connect(address)
-                await asyncio.sleep(0.01)
-                for place in guests.places:
-                    place.keep()
-            await guests.until(lambda: loop.trouble is not None)
-            # What is left is for everything else.
-            with sockets(20):
-                number = len(guests.accepted)
-                assert number <= 20
-                assert set(guests.refused) == {"no descriptor is left"}
-                await asyncio.sleep(0.5)  # longer than the loop waits: it must not have accepted
-                assert len(guests.accepted) == number
-                assert len(guests.waited) == 1
-            for accepted in guests.accepted:
-                accepted.close()
-            await guests.until(lambda: loop.trouble is None and len(guests.accepted) > number)
-
-
-async def test_idle_connections_make_way_before_the_reserve_is_used(guests: Guests) -> None:
-    async with accepting(guests, Places(100, 100)) as (loop, address):
-        with sockets(60) as clients, at_most(2 * (free_descriptor() + 20)):
-            for client in clients:
-                client.connect(address)
-                await asyncio.sleep(0)
+    shared = Few()
+    first, second = Places(100, 100, 100, shared), Places(100, 100, 100, shared)
+    async with (
+        accepting(guests, first) as (loop, address),
+        accepting(guests, second) as (other_loop, other_address),
+    ):
+        with sockets(300) as clients:
+            for number, client in enumerate(clients):
+                client.connect(other_address if number % 2 else address)
+                if number % 50 == 0:
+                    await asyncio.sleep(0.01)
             await guests.until(lambda: len(guests.accepted) == len(clients))
-            assert loop.trouble is None
-            assert len([each for each in guests.accepted if each.fileno() >= 0]) <= 21
+        assert (loop.trouble, other_loop.trouble) == (None, None)
+    assert shared.taken == Few.most
+    assert len([each for each in guests.accepted if each.fileno() >= 0]) == Few.most
 
 
 async def test_without_any_descriptor_the_loop_waits_for_one(guests: Guests) -> None:
-    async with accepting(guests, Places(100, 100), spares_reserve=False) as (loop, address):
+    async with accepting(guests, Places(100, 100)) as (loop, address):
         with sockets(1) as (client,), at_most(free_descriptor()):
             client.connect(address)
             await guests.until(lambda: loop.trouble is not None)
@@ -176,7 +172,7 @@ async def test_a_connection_that_failed_before_is_no_trouble(guests: Guests, num
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         listening.settimeout(0)
-        loop = AcceptLoop(listening, Places(9, 9), guests.host, spares_reserve=True)
+        loop = AcceptLoop(listening, Places(9, 9), guests.host)
         running = asyncio.create_task(loop.run())
         with socket.create_connection(listening.getsockname()):
             await guests.until(lambda: len(guests.accepted) == 1)
@@ -199,7 +195,7 @@ async def test_others_get_their_turn_while_many_connect(guests: Guests) -> None:
         listening.settimeout(0)
         for client in clients:
             client.connect(listening.getsockname())
-        loop = AcceptLoop(listening, Places(100, 100), guests.host, spares_reserve=True)
+        loop = AcceptLoop(listening, Places(100, 100), guests.host)
         tasks = [asyncio.create_task(loop.run()), asyncio.create_task(others())]
         await guests.until(lambda: len(guests.accepted) == len(clients))
         assert turns >= len(clients) - 1
@@ -224,6 +220,7 @@ def test_the_limit_is_raised_as_far_as_the_process_may() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 200), hard))
         assert descriptors.limit() == min(soft, 200)
         assert descriptors.reserved() == min(soft, 200) // 2
+        assert descriptors.Allowance().most == min(soft, 200) - min(soft, 200) // 2
         assert descriptors.raise_limit() == hard
         assert descriptors.limit() == hard
     finally:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nss.admission.places import NoPlaceError, Place, Places
+from nss.admission.descriptors import Allowance
+from nss.admission.places import Limit, NoPlaceError, Place, Places
 
 
 class Guests:
@@ -16,8 +17,8 @@ class Guests:
         self.places = places
         self.displaced: list[Place] = []
 
-    def come(self, address: str = "a", *, stay: bool = False, only_another: bool = False) -> Place:
-        place = self.places.take(address, only_another=only_another)
+    def come(self, address: str = "a", *, stay: bool = False) -> Place:
+        place = self.places.take(address)
         place.make_way = lambda: self.displaced.append(place)
         if stay:
             place.keep()
@@ -40,7 +41,7 @@ def test_nobody_makes_way_who_has_shown_what_for() -> None:
     guests.come("b", stay=True)
     with pytest.raises(NoPlaceError) as refused:
         guests.come("c")
-    assert (refused.value.reason, refused.value.limit) == ("there are as many as allowed", 2)
+    assert (refused.value.limit, refused.value.most) == (Limit.CONNECTIONS, 2)
     assert guests.displaced == []
 
 
@@ -54,8 +55,7 @@ def test_an_address_has_only_its_share_and_makes_way_for_itself() -> None:
     third.keep()
     with pytest.raises(NoPlaceError) as refused:
         guests.come("a")
-    reason = "there are as many from one address as allowed"
-    assert (refused.value.reason, refused.value.limit) == (reason, 2)
+    assert (refused.value.limit, refused.value.most) == (Limit.OF_ONE_ADDRESS, 2)
     assert guests.displaced == [first]
     other.leave()
 
@@ -69,14 +69,39 @@ def test_only_so_many_are_on_trial_at_once() -> None:
     assert guests.displaced == [first]
 
 
-def test_without_room_for_one_more_somebody_makes_way_or_nobody_comes() -> None:
-    guests = Guests(Places(10, 10))
+class Few(Allowance):
+    """An allowance of a few descriptors."""
+
+    most = 2
+
+
+def test_listeners_share_their_descriptors() -> None:
+    shared = Few()
+    guests, others = Guests(Places(9, 9, 9, shared)), Guests(Places(9, 9, 9, shared))
+    first, second = guests.come("a"), others.come("a", stay=True)
+    third = guests.come("b", stay=True)
+    assert (guests.displaced, others.displaced) == ([first], [])
+    first.leave()
+    for place in (others, guests):
+        with pytest.raises(NoPlaceError) as refused:
+            place.come("c")
+        assert (refused.value.limit, refused.value.most) == (Limit.DESCRIPTORS, 2)
+    second.leave()
+    second.leave()
+    assert shared.taken == 1
+    others.come("c", stay=True)
+    third.leave()
+
+
+def test_whoever_lost_a_place_has_a_descriptor_until_closed() -> None:
+    shared = Few()
+    guests = Guests(Places(1, 1, 1, shared))
     first = guests.come("a")
-    guests.come("b", only_another=True, stay=True)
-    assert guests.displaced == [first]
-    with pytest.raises(NoPlaceError) as refused:
-        guests.come("c", only_another=True)
-    assert refused.value.reason == "no descriptor is left"
+    second = guests.come("a")
+    assert (guests.displaced, shared.taken) == ([first], 2)
+    second.keep()
+    first.leave()
+    assert shared.taken == 1
 
 
 def test_whoever_risks_the_place_again_is_the_last_to_make_way() -> None:
@@ -103,7 +128,7 @@ def test_a_place_that_is_gone_comes_back_by_no_means() -> None:
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["come", "come", "scarce", "keep", "risk", "leave"]),
+        st.sampled_from(["come", "come", "keep", "risk", "leave"]),
         st.sampled_from(["a", "b", "c"]),
         st.integers(0, 9),
     ),
@@ -120,17 +145,16 @@ def test_the_limits_hold_whatever_happens(
     present: dict[Place, bool] = {}
     """Whether each is on trial."""
     for action, address, number in actions:
-        if action in {"come", "scarce"}:
-            before = len(present)
+        if action == "come":
             try:
-                place = guests.come(address, only_another=action == "scarce")
+                place = guests.come(address)
             except NoPlaceError:
                 continue
             for gone in guests.displaced:
                 assert present.pop(gone), "it had shown what it was for"
+                gone.leave()
             guests.displaced.clear()
             present[place] = True
-            assert action == "come" or len(present) <= before
         elif present:
             place = list(present)[number % len(present)]
             if action == "leave":
@@ -143,3 +167,4 @@ def test_the_limits_hold_whatever_happens(
     for place in present:
         place.leave()
     assert (places._taken, places._by_address, places._on_trial) == (set(), {}, {})
+    assert places.allowance.taken == 0

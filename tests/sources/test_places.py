@@ -170,8 +170,8 @@ async def test_one_address_has_not_all_the_places(accepted: "Accepted", kind: st
             assert await reader.read() == b"not to be reached"
         assert count("source_connections_refused", source) == 1
         assert source.advice == (
-            "connections are refused: there are as many from one address as allowed (4); "
-            "the last from 127.0.0.1; see max_connections and max_connections_per_address"
+            "connections are refused: there are as many from one address as allowed (4; see "
+            "max_connections_per_address); the last from 127.0.0.1"
         )
         assert await clients.send(b"other", "127.0.0.2")
         await accepted.until(5)

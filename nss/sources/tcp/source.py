@@ -22,7 +22,8 @@ class TcpSource(ListeningSource[TcpConnection]):
     connection broke, fell silent or the source stopped, it is dropped and counted.
 
     A connection is closed in good order (FIN, with TLS a close_notify before it) only once all that
-    came over it is accepted; in every other case it is reset.
+    came over it is accepted. In every other case it is reset; also when it was silent, as what its
+    sender writes next would otherwise be lost without an error.
     """
 
     _settings: TcpSourceConfig
@@ -68,7 +69,7 @@ class TcpSource(ListeningSource[TcpConnection]):
         if connection.end is End.CLOSED:
             await hand_on(framer.flush(), framer.records)
         self._report_end(connection, peer, framer.held_bytes)
-        if not framer.held_bytes and connection.end is not End.BROKEN:
+        if connection.end in {End.CLOSED, End.STOPPED} and not framer.held_bytes:
             connection.confirm()
 
     async def _secured(self, connection: TcpConnection, peer: str) -> bool:
