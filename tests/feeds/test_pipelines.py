@@ -1,0 +1,61 @@
+"""What is remembered of senders: their form, of a bounded number, and no more than that."""
+
+import orjson
+import pytest
+
+from formats import language
+from formats.pipeline import FeedSettings
+from formats.reading import Input
+from formats.reading.json import json_names
+from nss.feeds import pipelines
+from nss.feeds.pipelines import MAX_SENDERS, Origin, Pipelines
+from nss.telemetry import events
+
+FORMAT = language.parse("%s{login} %s{eurl}")
+RECORD = orjson.dumps({"time": "2023-10-06 09:05:08", "login": "ann", "eurl": "a.example/"}) + b"\n"
+"""In the names of fields: read in the form that is recognised."""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_telemetry() -> None:
+    events.clear()
+
+
+def made(known: Input | None = None) -> Pipelines:
+    return Pipelines("feed", {"web": Origin(known, FeedSettings(FORMAT))})
+
+
+def test_of_any_number_of_senders_only_so_many_are_remembered() -> None:
+    feed = made(json_names())
+    compiled = set()
+    for number in range(2 * MAX_SENDERS + 10):
+        pipeline, rendered = feed.render(("web", f"192.0.2.1:{number}"), RECORD)
+        assert rendered.lines == [b"ann a.example/"]
+        compiled.add(id(pipeline))
+        assert 1 <= len(feed._of_sender) <= MAX_SENDERS
+    assert len(feed._of_sender) == 10
+    assert (len(compiled), len(feed._compiled)) == (1, 1)
+
+
+def test_a_sender_that_was_forgotten_is_recognised_again() -> None:
+    feed = made()
+    first, _ = feed.render(("web", "first"), RECORD)
+    feed._of_sender.clear()
+    pipeline, rendered = feed.render(("web", "first"), RECORD)
+    assert (pipeline, rendered.lines) == (first, [b"ann a.example/"])
+
+
+def test_a_sender_whose_records_have_no_known_form_is_not_remembered() -> None:
+    feed = made()
+    for number in range(10):
+        pipeline, rendered = feed.render(("web", str(number)), b"no record")
+        assert (pipeline, len(rendered.bad)) == (None, 1)
+    assert feed._of_sender == {}
+
+
+def test_what_is_looked_at_to_recognise_a_form_is_bounded() -> None:
+    feed = made()
+    long = b"x" * (pipelines.SAMPLE_MAX_BYTES + 1) + b"\n"
+    pipeline, rendered = feed.render(("web", "a"), long + RECORD)
+    assert pipeline is None
+    assert len(rendered.bad) == 2
