@@ -199,3 +199,11 @@ def test_advice_is_reported_and_degrades_nothing() -> None:
         alive=True,
         reasons=(Reason(component=f"feed {FEED.name}", why="renew it", degrades=False),),
     )
+
+
+def test_advice_of_a_source_is_reported_and_degrades_nothing() -> None:
+    advised = health(replace(SOURCE, advice="connections are refused"))
+    reason = Reason(
+        component=f"source {SOURCE.name}", why="connections are refused", degrades=False
+    )
+    assert advised == Health(ok=True, alive=True, reasons=(reason,))

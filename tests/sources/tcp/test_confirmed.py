@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -57,9 +57,12 @@ def tls(
 
 @contextlib.asynccontextmanager
 async def running(
-    accepted: "Accepted", context: ssl.SSLContext | None, framing: str = "auto"
+    accepted: "Accepted",
+    context: ssl.SSLContext | None,
+    framing: str = "auto",
+    **settings: Any,  # noqa: ANN401 - passed on as they are
 ) -> AsyncIterator[tuple[TcpSource, asyncio.Task[None]]]:
-    source = tcp_source(ssl_context=context, max_record_bytes=1000, framing=framing)
+    source = tcp_source(ssl_context=context, max_record_bytes=1000, framing=framing, **settings)
     task = asyncio.create_task(source.run(accepted.accept))
     await source.ready.wait()
     try:
@@ -226,6 +229,32 @@ async def test_a_stop_between_records_ends_the_connection_in_order(
         await source.stop()
         await asyncio.wait_for(task, 5)
         assert await asyncio.to_thread(sender.end) == "in order"
+
+
+async def test_a_silent_connection_is_reset_so_that_the_next_write_fails(
+    accepted: "Accepted", tls: Contexts
+) -> None:
+    async with (
+        running(accepted, tls[0], idle_secs=0.05) as (source, _),
+        sender_to(source, tls[1]) as sender,
+    ):
+        await asyncio.to_thread(sender.send, b"one\n")
+        assert await asyncio.to_thread(sender.end) == "reset"
+        assert accepted.lines == [b"one"]
+
+
+async def test_a_connection_that_makes_way_is_reset_so_that_its_first_write_fails(
+    accepted: "Accepted", tls: Contexts
+) -> None:
+    async with (
+        running(accepted, tls[0], max_connections=1) as (source, _),
+        sender_to(source, tls[1]) as first,
+        sender_to(source, tls[1]) as second,
+    ):
+        assert await asyncio.to_thread(first.end) == "reset"
+        await finished(second, b"one\n")
+        assert await asyncio.to_thread(second.end) == "in order"
+        assert accepted.lines == [b"one"]
 
 
 VICTIM = """
