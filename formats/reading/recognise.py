@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
+from functools import cache
 from operator import itemgetter
 
 from formats import presets
@@ -26,6 +27,34 @@ def input_of(feed_format: FeedFormat) -> Input:
     return line_format(feed_format)
 
 
+class _Candidate:
+    """An input that records may be in, and what it takes to find out; made once, as it is slow."""
+
+    def __init__(self, found: Input) -> None:
+        self.input = found
+        access = field_access(found.available, found.available)
+        self._decode = found.reader(access.attributes, MAX_RECORD_BYTES)
+        self._time_key = key_of(found.time_key)
+        self._statement = statement_of(found.time_key)
+        self._defaults = {attribute.name: attribute.default for attribute in access.attributes}
+        self._defaults |= dict.fromkeys(found.time_key.attributes)
+
+    def score(self, sample: bytes) -> tuple[int, int, int]:
+        """Return how many records it reads, of how many the time, and how many fields."""
+        decoded = self._decode(sample)
+        timed = 0
+        for record in decoded.records:
+            with suppress(BadTime):
+                resolve(self._statement(self._time_key(record)), UTC, UTC)
+                timed += 1
+        stated = sum(
+            getattr(record, name) != default
+            for record in decoded.records
+            for name, default in self._defaults.items()
+        )
+        return len(decoded.records), timed, stated
+
+
 def recognise(sample: bytes) -> Input:
     """Return the input that a sample (a few whole lines) is in: NSS field names or a preset.
 
@@ -33,16 +62,17 @@ def recognise(sample: bytes) -> Input:
     that finds most fields in them. Raises `NotReadable` when none reads any.
     """
     sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
-    scored = [(_score(candidate, sample), candidate) for candidate in _candidates(sample)]
-    readable = [(score, candidate) for score, candidate in scored if score[0] and score[2]]
+    # Without a brace it can't be JSON.
+    scored = [(each.score(sample), each.input) for each in _candidates(json=b"{" in sample)]
+    readable = [(score, found) for score, found in scored if score[0] and score[2]]
     if not readable:
         raise NotReadable("the records are in no known format")
     return max(readable, key=itemgetter(0))[1]
 
 
-def _candidates(sample: bytes) -> list[Input]:
-    """Return what a sample may be in; without a brace it can't be JSON."""
-    json = b"{" in sample
+@cache
+def _candidates(*, json: bool) -> tuple[_Candidate, ...]:
+    """Return what a sample may be in, if it can be JSON, and otherwise."""
     inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)
@@ -50,24 +80,4 @@ def _candidates(sample: bytes) -> list[Input]:
             continue
         with suppress(NotReadable):
             inputs.append(input_of(feed_format))
-    return inputs
-
-
-def _score(candidate: Input, sample: bytes) -> tuple[int, int, int]:
-    """Return how many records a candidate reads, of how many the time, and how many fields."""
-    access = field_access(candidate.available, candidate.available)
-    decoded = candidate.reader(access.attributes, MAX_RECORD_BYTES)(sample)
-    key, statement = key_of(candidate.time_key), statement_of(candidate.time_key)
-    timed = 0
-    for record in decoded.records:
-        with suppress(BadTime):
-            resolve(statement(key(record)), UTC, UTC)
-            timed += 1
-    defaults = {attribute.name: attribute.default for attribute in access.attributes}
-    defaults |= dict.fromkeys(candidate.time_key.attributes)
-    stated = sum(
-        getattr(record, name) != default
-        for record in decoded.records
-        for name, default in defaults.items()
-    )
-    return len(decoded.records), timed, stated
+    return tuple(map(_Candidate, inputs))

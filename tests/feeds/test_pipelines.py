@@ -7,6 +7,7 @@ from formats import language
 from formats.pipeline import FeedSettings
 from formats.reading import Input
 from formats.reading.json import json_names
+from formats.reading.recognise import recognise
 from nss.feeds import pipelines
 from nss.feeds.pipelines import MAX_SENDERS, Origin, Pipelines
 from nss.telemetry import events
@@ -59,3 +60,9 @@ def test_what_is_looked_at_to_recognise_a_form_is_bounded() -> None:
     pipeline, rendered = feed.render(("web", "a"), long + RECORD)
     assert pipeline is None
     assert len(rendered.bad) == 2
+
+
+def test_what_finds_out_a_form_is_made_once_for_all_senders() -> None:
+    # It takes a hundred times as long as to use it: senders that come and go would hold up all.
+    first, second = recognise(RECORD), recognise(RECORD)
+    assert first is second
