@@ -63,19 +63,35 @@ class AcceptLoop:
 
     async def run(self) -> None:
         """Accept until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, address = await loop.sock_accept(self._listening)
+                accepted, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                await self._somebody_connects()
+                continue
             except OSError as error:
                 if error.errno not in _OF_THE_PEER:
                     await self._wait(error_text(error))
             else:
                 self._admit(accepted, address)
-            # While somebody is waiting to connect asyncio accepts without a pause for others.
+            # While somebody is waiting to connect this would go on without a pause for others.
             await asyncio.sleep(0)
 
+    async def _somebody_connects(self) -> None:
+        """Wait for a connection, without accepting it.
+
+        `sock_accept` may have accepted one when it is cancelled, which then belongs to nobody.
+        """
+        loop = asyncio.get_running_loop()
+        coming = loop.create_future()
+        loop.add_reader(self._listening, _set, coming)
+        try:
+            await coming
+        finally:
+            loop.remove_reader(self._listening)
+
     def _admit(self, accepted: socket.socket, address: object) -> None:
+        accepted.settimeout(0.0)
         peer: Address = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
         try:
             place = self._places.take(one_peer(peer[0]))
@@ -94,6 +110,11 @@ class AcceptLoop:
             with contextlib.suppress(OSError):
                 self._listening.dup().close()
                 self.trouble = None
+
+
+def _set(coming: "asyncio.Future[None]") -> None:
+    if not coming.done():
+        coming.set_result(None)
 
 
 def reset(connection: socket.socket) -> None:
