@@ -27,7 +27,11 @@ class CursorCounts:
     @property
     def lag_secs(self) -> float:
         """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
-        return max(0.0, self._now() - self._oldest_at) if self.pending_records else 0.0
+        return max(0.0, self._now() - self._oldest_pending_at()) if self.pending_records else 0.0
+
+    def _oldest_pending_at(self) -> float:
+        """Return when the oldest batch not yet passed was accepted; there is one."""
+        return self._oldest_at
 
     def wants(self, batch: Batch) -> bool:
         """Return whether a batch is for this feed."""

@@ -140,13 +140,17 @@ class MemorySpool:
     async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
         """Return the first batch for a cursor after `sequence`; wait until there is one."""
         while True:
-            skipped = max(0, sequence + 1 - self._entries[0].sequence) if self._entries else 0
-            for entry in islice(self._entries, skipped, None):
-                if cursor.wants(entry.batch):
-                    return entry
+            if (entry := self.first_after(cursor, sequence)) is not None:
+                return entry
             if self._sealed:
                 raise SpoolClosed
             await self._changed.wait()
+
+    def first_after(self, cursor: "MemoryCursor", sequence: int) -> Entry | None:
+        """Return the first batch for a cursor after `sequence`, if it is here already."""
+        skipped = max(0, sequence + 1 - self._entries[0].sequence) if self._entries else 0
+        entries = islice(self._entries, skipped, None)
+        return next((entry for entry in entries if cursor.wants(entry.batch)), None)
 
     def reject(self, feed: str, rejects: Sequence[Reject]) -> None:
         """Keep rejects; delete the oldest when there are too many."""
@@ -223,10 +227,7 @@ class MemoryCursor(CursorCounts):
             return
         while self._unpassed and self._unpassed[0].sequence <= sequence:
             passed = self._unpassed.popleft()
-            self._oldest_at = passed.accepted_at
             self.pending_records -= passed.batch.records
-        if self._unpassed:
-            self._oldest_at = self._unpassed[0].accepted_at
         self.passed = sequence
         self.account.add(done)
         self._spool.reject(self.feed, rejects)
@@ -236,3 +237,7 @@ class MemoryCursor(CursorCounts):
         """Note that the spool accepted a batch."""
         if self.wants(entry.batch):
             self.accept(entry.batch.records, entry.accepted_at)
+
+    def _oldest_pending_at(self) -> float:
+        entry = self._spool.first_after(self, self.passed)
+        return super()._oldest_pending_at() if entry is None else entry.accepted_at

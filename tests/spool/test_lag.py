@@ -30,15 +30,6 @@ def clock() -> Clock:
     return Clock()
 
 
-LATE = "until the next is passed, the memory spool goes by the last that was passed"
-
-
-@pytest.fixture
-def memory_is_late(request: pytest.FixtureRequest) -> None:
-    if request.node.callspec.params["spool"] == "memory":
-        request.applymarker(pytest.mark.xfail(strict=True, reason=LATE))
-
-
 @pytest.fixture(params=["memory", "durable"])
 async def spool(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
@@ -106,7 +97,6 @@ async def test_a_batch_taken_on_beside_others_does_not_count(spool: Spool, clock
     assert cursor.lag_secs == about(1000)
 
 
-@pytest.mark.usefixtures("memory_is_late")
 async def test_what_is_taken_on_when_nothing_is_under_way_counts(
     spool: Spool, clock: Clock
 ) -> None:
@@ -117,7 +107,6 @@ async def test_what_is_taken_on_when_nothing_is_under_way_counts(
     assert cursor.lag_secs == about(700)
 
 
-@pytest.mark.xfail(strict=True, reason="until it is taken on, the age is that of the last passed")
 async def test_what_is_still_to_come_counts_when_all_under_way_is_passed(
     spool: Spool, clock: Clock
 ) -> None:
@@ -151,7 +140,6 @@ async def test_a_clock_that_goes_back_gives_no_negative_lag(spool: Spool, clock:
     assert cursor.lag_secs == 0
 
 
-@pytest.mark.usefixtures("memory_is_late")
 async def test_whatever_happens_it_is_the_age_of_the_oldest_under_way(
     spool: Spool, clock: Clock
 ) -> None:

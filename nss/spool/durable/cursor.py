@@ -1,9 +1,9 @@
 """How far one feed has come in a durable spool."""
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from nss.batch import Account
@@ -19,6 +19,8 @@ from nss.spool.durable.reader import Lost
 class Backing(Protocol):
     """What a cursor needs of its spool."""
 
+    now: Callable[[], float]
+    """Returns seconds since the epoch."""
     cache: Cache
     last_sequence: int
     sealed: bool
@@ -47,7 +49,7 @@ class DurableCursor(CursorCounts):
     """Follows the spool from memory while it keeps up, and otherwise reads ahead from the file."""
 
     def __init__(self, spool: Backing, feed: str, sources: Collection[str], row: FeedRow) -> None:
-        super().__init__(feed, sources, row.account, time.time)
+        super().__init__(feed, sources, row.account, spool.now)
         self.accept(row.pending, row.oldest_at)
         self.failure: BaseException | None = None
         """What has gone wrong for good; `next` raises it."""
@@ -72,8 +74,6 @@ class DurableCursor(CursorCounts):
                 continue
             if found.sequence <= self._dropped:
                 continue
-            if not self._unpassed:
-                self._oldest_at = found.accepted_at
             lost = found if isinstance(found, Lost) else None
             self._unpassed.append(
                 _Unpassed(found.sequence, found.batch.records, found.accepted_at, lost)
@@ -90,6 +90,13 @@ class DurableCursor(CursorCounts):
         await self._advance(sequence, done, rejects, is_lost=False)
         await self._pass_lost()
 
+    def _oldest_pending_at(self) -> float:
+        for batch in chain(self._unpassed, self._ahead):
+            if batch.sequence > self._dropped:
+                return batch.accepted_at
+        entry = self._spool.cache.find(self._searched, self.wants) if self._in_memory() else None
+        return super()._oldest_pending_at() if entry is None else entry.accepted_at
+
     # What the spool reports.
 
     def dropped(self, records: int, passed: int) -> None:
@@ -97,10 +104,6 @@ class DurableCursor(CursorCounts):
         self.account.dropped += records
         self.pending_records -= records
         self._dropped = passed
-        for batch in self._unpassed:
-            if batch.sequence > passed:
-                self._oldest_at = batch.accepted_at
-                return
 
     def undropped(self, records: int) -> None:
         """Note that records which were dropped on their way were dealt with after all."""
@@ -159,8 +162,6 @@ class DurableCursor(CursorCounts):
             batch = self._unpassed.popleft()
             passed.append((batch.sequence, batch.records))
             self._oldest_at = batch.accepted_at
-        if self._unpassed:
-            self._oldest_at = self._unpassed[0].accepted_at
         self._passed = sequence
         self.account.add(done)
         self.pending_records -= sum(records for _, records in passed)

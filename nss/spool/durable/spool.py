@@ -59,6 +59,7 @@ class DurableSpool:
 
     def __init__(self, store: Store, lock: IO[bytes], at: At, again_secs: float) -> None:
         self.path = store.path
+        self.now = store.now
         self.max_bytes = store.settings.max_bytes
         self.last_error: str | None = None
         self.used_bytes = store.state.used_bytes
@@ -164,7 +165,7 @@ class DurableSpool:
 
         def replayed(records: int) -> None:
             if records:
-                self._cursors[feed].accept(records, time.time())
+                self._cursors[feed].accept(records, self.now())
 
         return await self._do(lambda store: replay.replay(store, feed, since, until), replayed)
 
