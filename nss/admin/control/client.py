@@ -1,7 +1,9 @@
 """The operator's end of the control socket."""
 
+import math
 import socket
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +16,19 @@ from nss.admin.control.listener import check_length
 from nss.admin.operations import Reloaded
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
+from nss.files import beneath
 from nss.spool import KeptReject
 from nss.status.summary import Status
 from nss.wording import error_text
 
 ANSWER_SECS = 5.0
 """How long the service may take to answer what it knows without a look at the disk."""
+
+MAX_ANSWER_BYTES = 1 << 30
+"""How long an answer may be: as long as the rejects that may be asked for at once."""
+
+MAX_LINE_BYTES = 16 << 20
+"""And a line of what is shown as it happens."""
 
 T = TypeVar("T")
 
@@ -58,7 +67,7 @@ class ControlClient:
 
     def status(self) -> Status:
         """Return what the service knows of itself."""
-        return _decoded(self._ask("GET", "/status"), Status)
+        return _decoded(self._ask("GET", "/status", within_secs=self._answer_secs), Status)
 
     def reload(self) -> Reloaded:
         """Have the configuration put in force; returns when that is done."""
@@ -93,21 +102,36 @@ class ControlClient:
             self._http.stream("GET", "/tap", params=asked, timeout=_NO_LIMIT) as response,
         ):
             if response.is_error:
-                response.read()
-                raise _error(response)
-            for line in response.iter_lines():
-                yield msgspec.json.decode(line, type=Seen)
+                raise _error("/tap", response.status_code, next(response.iter_bytes(), b""))
+            for line in _lines(response.iter_bytes()):
+                yield _decoded(line, Seen)
 
-    def _ask(self, method: str, path: str, **options: Any) -> bytes:  # noqa: ANN401 - httpx's own
-        with self._reached():
-            response = self._http.request(method, path, **options)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        within_secs: float | None = None,
+        **options: Any,  # noqa: ANN401 - httpx's own
+    ) -> bytes:
+        """Return an answer. Its time and size are limited: the service may be anybody's by now."""
+        deadline = time.monotonic() + (math.inf if within_secs is None else within_secs)
+        answer = bytearray()
+        with self._reached(), self._http.stream(method, path, **options) as response:
+            for data in response.iter_bytes():
+                answer += data
+                if time.monotonic() > deadline:
+                    raise self._silent()
+                if len(answer) > MAX_ANSWER_BYTES:
+                    raise ServiceError("the answer is too long", tip=_OTHER_VERSION)
         if response.is_error:
-            raise _error(response)
-        return response.content
+            raise _error(path, response.status_code, bytes(answer))
+        return bytes(answer)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
         """Turn what stands between the service and us into a sentence."""
+        self._check_socket()
         # httpx hides what the system said, and httpcore leaks the socket that did not connect.
         with socket.socket(socket.AF_UNIX) as trial:
             trial.settimeout(self._answer_secs)
@@ -123,6 +147,14 @@ class ControlClient:
             raise ServiceUnavailable(
                 f"the service ended before it had answered ({self._path})", tip=_LOG
             ) from None
+
+    def _check_socket(self) -> None:
+        """Refuse a link: to ask the service, root must not talk to whatever it leads to."""
+        try:
+            with beneath.open_folder(self._path.parent) as folder:
+                folder.link(self._path.name)
+        except OSError as error:
+            raise self._not_connected(error) from None
 
     def _silent(self) -> ServiceUnavailable:
         return ServiceUnavailable(f"the service does not answer ({self._path})", tip=_LOG)
@@ -164,9 +196,18 @@ def _decoded(data: bytes, kind: type[T]) -> T:
         raise ServiceError(f"the answer makes no sense: {error}", tip=_OTHER_VERSION) from None
 
 
-def _error(response: httpx.Response) -> NssError:
+def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of an answer that does not end. Raises `ServiceError` for an endless one."""
+    held = b""
+    for part in parts:
+        *lines, held = (held + part).split(b"\n")
+        yield from lines
+        if len(held) > MAX_LINE_BYTES:
+            raise ServiceError("the answer is too long", tip=_OTHER_VERSION)
+
+
+def _error(path: str, status: int, answer: bytes) -> NssError:
     try:
-        return msgspec.json.decode(response.content, type=Fault).error
+        return msgspec.json.decode(answer, type=Fault).error
     except msgspec.DecodeError:
-        path, status = response.request.url.path, response.status_code
         return ServiceError(f"the service answered {path} with {status}", tip=_OTHER_VERSION)

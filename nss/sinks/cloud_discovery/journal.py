@@ -14,11 +14,13 @@ from pathlib import Path
 
 import msgspec
 
-from nss.files.private import write_private
+from nss.files.private import read_bounded, write_private
 from nss.secret import Secret
 
 MAX_DELIVERED = 20_000
 """How many batches are remembered: those of several uploads; the spool commits within one."""
+
+MAX_BYTES = 16 << 20
 
 BatchKey = tuple[int, float]
 
@@ -50,10 +52,11 @@ class UploadJournal:
     def load(self) -> None:
         """Read what an earlier process left, nothing if there is no file.
 
-        Raises `OSError`, and `ValueError` for a file that makes no sense.
+        Raises `OSError`, `FileFault` for what is no regular file or too long, and `ValueError` for
+        one that makes no sense.
         """
         try:
-            data = self._path.read_bytes()
+            data = read_bounded(self._path, MAX_BYTES)
         except FileNotFoundError:
             return
         stored = msgspec.json.decode(data, type=_StoredJournal, dec_hook=_secret)

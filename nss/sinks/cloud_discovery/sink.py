@@ -16,6 +16,7 @@ from pathlib import Path
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
+from nss.files.private import FileFault
 from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
 from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi
@@ -105,7 +106,7 @@ class CloudDiscoverySink:
         """Load what an earlier process uploaded, or began to upload."""
         try:
             await asyncio.to_thread(self._journal.load)
-        except (OSError, ValueError):
+        except (OSError, ValueError, FileFault):
             events.journal_unreadable(self.name)
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's

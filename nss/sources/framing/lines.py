@@ -18,6 +18,7 @@ BOM = b"\xef\xbb\xbf"
 _ARRAY = ord("[")
 _OBJECT = ord("{")
 _LENGTH = re.compile(rb"([1-9][0-9]{0,9}) ")
+_NO_LENGTH = "octet counting: a length and a space should be here, and are not"
 _LENGTH_BEGUN = re.compile(rb"(?:[1-9][0-9]{0,9})?")
 _BREAKS = (b"\n", b"\r")
 _MESSAGE_STARTS = (b"<", b"{", b"[")
@@ -179,9 +180,7 @@ class OctetFramer:
             records += [message.replace(b"\n", b" ")] if self._skip_bytes else self._whole(message)
             at = self._skip(end)
         if header is None and not _LENGTH_BEGUN.fullmatch(held, at):
-            raise FramingError(
-                _bad_length(bytes(held[at : at + 12])), joined(records), len(records)
-            )
+            raise FramingError(_NO_LENGTH, joined(records), len(records))
         del held[:at]
         self.held_bytes = len(held)
         self.records = len(records)
@@ -289,10 +288,6 @@ def _fits(start: bytes, at: int, message_bytes: int, *, ended: bool) -> Framing 
         return "octet"
     line_ends = b"\n" in start[at : end - 1]
     return "newline" if line_ends or ended else None
-
-
-def _bad_length(found: bytes) -> str:
-    return f"octet counting: a length and a space should be here, not {found!r}"
 
 
 def _records(line: bytes, max_bytes: int) -> list[bytes]:

@@ -37,7 +37,7 @@ def read_contents(path: Path) -> Contents:
     with _opened(path) as connection:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         rows = {
-            name: _number(connection, f'SELECT count(*) FROM "{name}"')  # noqa: S608 - its own
+            name: _number(connection, f"SELECT count(*) FROM {_quoted(name)}")  # noqa: S608 - quoted
             for (name,) in tables.fetchall()
         }
         return Contents(files, rows, _number(connection, "PRAGMA user_version"))
@@ -69,9 +69,15 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
             yield connection
     except sqlite3.Error as error:
         raise InputMissing(f"spool: can't be read: {error} ({path})") from None
+
+
+def _quoted(name: str) -> str:
+    """Return the name of a table as SQL has it; in a file that somebody made it may be anything."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _number(connection: sqlite3.Connection, statement: str) -> int:
