@@ -31,6 +31,8 @@ PIECE_BYTES = 256 << 10
 
 MAX_ANSWER_BYTES = 4 << 20
 
+_MAX_PORT = 65_535
+
 _MAX_MILLIS = 1e14
 """A time after the year 5000 is no time."""
 
@@ -94,7 +96,7 @@ class McasApi:
             {"params": {"filename": filename, "source": source_type}},
         )
         url = answer.get("url")
-        if not isinstance(url, str) or not url.startswith("https://"):
+        if not isinstance(url, str) or not _is_upload_url(url):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
         return Secret(url)
 
@@ -142,7 +144,9 @@ class McasApi:
         if not isinstance(answer, list):
             raise Unreachable(f"MCAS gave no list of data sources ({self.api_url})")
         return [
-            _stream(entry) for entry in answer if isinstance(entry, dict) and "displayName" in entry
+            _stream(entry)
+            for entry in answer
+            if isinstance(entry, dict) and _text(entry.get("displayName"))
         ]
 
     async def parse_failures(self, limit: int = 5) -> list[ParseFailure]:
@@ -230,6 +234,15 @@ class McasApi:
         return response.status_code, response.headers, bytes(body)
 
 
+def _is_upload_url(text: str) -> bool:
+    """Return whether a request can be sent there: what is no URL would end in any exception."""
+    try:
+        url = httpx.URL(text)
+        return url.scheme == "https" and bool(url.host) and (url.port or 0) <= _MAX_PORT
+    except (httpx.InvalidURL, ValueError):  # `ValueError`: no host by the rules of IDNA
+        return False
+
+
 async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[bytes]:
     """Yield some bytes of a file; it was written just now, so that no disk is waited for."""
     file.seek(at)
@@ -242,20 +255,29 @@ async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[by
 
 
 def _stream(found: Mapping[str, Any]) -> Stream:
-    received, failed = found.get("lastDataReceived"), found.get("logFilesFailsCount")
-    log_type, receiver = found.get("logType"), (found.get("receiverType"), found.get("protocol"))
+    receiver = _text(found.get("receiverType")), _text(found.get("protocol"))
+    failed, log_type = found.get("logFilesFailsCount"), found.get("logType")
     return Stream(
-        str(found["displayName"]),
-        str(received) if received else None,
+        found["displayName"],
+        _text(found.get("lastDataReceived")),
         failed if isinstance(failed, int) else 0,
         log_type if isinstance(log_type, int) else None,
-        " ".join(str(word) for word in receiver if word),
+        " ".join(word for word in receiver if word),
     )
 
 
 def _failure(found: Mapping[str, Any]) -> ParseFailure:
     at, status = found.get("timestamp"), found.get("status")
-    text = status.get("errorMessage") or status.get("message") if isinstance(status, dict) else None
-    text = text or found.get("errorMessage") or found.get("description") or "it says no more"
+    status = status if isinstance(status, dict) else {}
+    texts = (
+        *(status.get("errorMessage"), status.get("message")),
+        *(found.get("errorMessage"), found.get("description")),
+    )
+    text = next(filter(None, map(_text, texts)), "it says no more")
     known_at = at / 1000 if isinstance(at, int | float) and 0 < at < _MAX_MILLIS else None
-    return ParseFailure(known_at, str(text)[:300])
+    return ParseFailure(known_at, text[:300])
+
+
+def _text(value: object) -> str | None:
+    """Return what is text and not empty; what has another shape says nothing."""
+    return value if isinstance(value, str) and value else None

@@ -21,6 +21,9 @@ NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPU
 THROTTLED_SECS = 60.0
 """A text says `throttled` and no time."""
 
+MAX_WAIT_SECS = 3600.0
+"""A service that asks for a longer pause is asked again after this one: its date may be wrong."""
+
 _EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
 _NO_CONTENT = re.compile(r"[^\x20-\x7e]")
 _MAX_SHOWN = 120
@@ -89,7 +92,7 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
             f"something on the way answers instead of the storage: HTTP {status} ({place})",
             tip=ABOUT_PAGE,
         )
-    code = _harmless(headers.get("x-ms-error-code") or _xml_code(body) or "") or None
+    code = _harmless(headers.get("x-ms-error-code") or _xml_code(body))
     answer = f"HTTP {status}{f', {code}' if code else ''} ({place})"
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
         secs = retry_after_secs(headers, body)
@@ -97,23 +100,24 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return Unreachable(f"the storage has trouble of its own: {answer}")
     if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
-        return UploadExpired(f"the upload URL is not valid any more: {answer}", code=code)
-    return RequestRefused(f"the storage refuses it: {answer}", status=status, code=code)
+        return UploadExpired(f"the upload URL is not valid any more: {answer}", code=code or None)
+    return RequestRefused(f"the storage refuses it: {answer}", status=status, code=code or None)
 
 
 def retry_after_secs(headers: Mapping[str, str], body: bytes = b"") -> float | None:
     """Return how long to wait: a number, a date, the text of Django REST, or nothing known."""
     value = headers.get("retry-after", "").strip().removesuffix("s").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:6])
+        return min(float(value), MAX_WAIT_SECS)
     if value:
         try:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+            secs = parsedate_to_datetime(value).timestamp() - time.time()
+            return min(max(0.0, secs), MAX_WAIT_SECS)
         except (ValueError, OverflowError):
             pass
     found = _EXPECTED.search(body[:4096])
     if found is not None:
-        return float(found[1])
+        return min(float(found[1]), MAX_WAIT_SECS)
     return THROTTLED_SECS if b"throttled" in body[:4096] else None
 
 
@@ -131,9 +135,9 @@ def _code(body: bytes) -> str | None:
     return None
 
 
-def _xml_code(body: bytes) -> str | None:
+def _xml_code(body: bytes) -> str:
     found = re.search(rb"<Code>([A-Za-z0-9]{1,80})</Code>", body[:4096])
-    return found[1].decode() if found is not None else None
+    return found[1].decode() if found is not None else ""
 
 
 def _harmless(text: str) -> str:

@@ -30,6 +30,9 @@ UPLOAD_ROLE = "discovery.manage"
 MAX_SKEW_SECS = 300.0
 """A clock that is wrong by less does no harm."""
 
+MAX_TOKEN_SECS = 366 * 86_400
+"""No token is good for longer: Entra's last for a day at most."""
+
 _NONSENSE = (MsalError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What msal raises for answers that are malformed."""
 
@@ -184,7 +187,7 @@ class SignIn:
         if passing is not None:
             return passing
         if isinstance(answer, dict) and "error" in answer:
-            if answer["error"] in _PASSING:
+            if isinstance(answer["error"], str) and answer["error"] in _PASSING:
                 return Unreachable(f"Entra has trouble of its own ({self._place})")
             is_signed = self._credentials.method == "certificate"
             if is_signed and abs(self._skew_secs()) > MAX_SKEW_SECS:
@@ -218,9 +221,12 @@ class SignIn:
         if " " in value or not value or not isinstance(lasts_secs, int | float | str):
             raise self._makes_no_sense()
         try:
-            expires_at = self._now() + int(lasts_secs)
+            lasts_secs = int(lasts_secs)
         except (ValueError, OverflowError):
             raise self._makes_no_sense() from None
+        if lasts_secs > MAX_TOKEN_SECS:
+            raise self._makes_no_sense()
+        expires_at = self._now() + lasts_secs
         claims = _claims(value)
         self._check_clock(claims)
         roles = claims.get("roles")
@@ -240,7 +246,7 @@ class SignIn:
         ends_at, begins_at = claims.get("exp"), claims.get("nbf")
         if isinstance(ends_at, int | float) and ends_at <= now:
             way = "ahead"
-        elif isinstance(begins_at, int | float) and begins_at - now > MAX_SKEW_SECS:
+        elif isinstance(begins_at, int | float) and begins_at > now + MAX_SKEW_SECS:
             way = "behind"
         else:
             return

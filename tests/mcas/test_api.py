@@ -1,7 +1,9 @@
 """The API client against the lab, and what every kind of answer means."""
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator
+from email.utils import formatdate
 from pathlib import Path
 
 import httpx
@@ -73,18 +75,6 @@ async def test_data_sources_are_read_in_both_forms(api: McasApi, lab: CloudLab) 
     assert (other.name, other.log_type, other.receiver) == ("NSS", 170, "syslog udp")
 
 
-@pytest.mark.parametrize("body", [b"[1, 2]", b'{"streams": 5}', b'"text"', b"null", b"{}"])
-async def test_data_sources_of_another_shape_are_none_or_an_error(
-    api: McasApi, lab: CloudLab, body: bytes
-) -> None:
-    lab.faults.add(Fault("mcas", "streams", "status", 200, body=body))
-    try:
-        found = await api.streams()
-    except Unreachable:
-        found = []
-    assert found == []
-
-
 async def test_a_401_is_tried_once_more_and_then_reported(
     api: McasApi, lab: CloudLab, token: Token
 ) -> None:
@@ -105,6 +95,24 @@ MEANINGS = [
     (413, b"", RequestRefused, "the file is too large for MCAS"),
     (302, b"", RequestRefused, "there is no MCAS API at the API URL"),
     (400, b'{"code":"BAD"}', RequestRefused, "MCAS refuses the request, BAD"),
+    (
+        400,
+        b'{"code":5,"error":{"code":"X"},"detail":"BAD"}',
+        RequestRefused,
+        "MCAS refuses the request, BAD",
+    ),
+    (400, b'{"errorMessageCode":"A","code":"B"}', RequestRefused, "MCAS refuses the request, A"),
+    (400, b'{"code":"B","error":"C"}', RequestRefused, "MCAS refuses the request, B"),
+    (400, b'{"error":"C","detail":"D"}', RequestRefused, "MCAS refuses the request, C"),
+    (400, b'{"errorMessageCode":""}', RequestRefused, "MCAS refuses the request"),
+    *(
+        (400, body, RequestRefused, "MCAS refuses the request")
+        for body in (b"", b"{", b"5", b"[]", b'["code"]', b'{"code":5}', b'{"code":{"a":5}}')
+    ),
+    (401, b"", RequestRefused, "MCAS does not accept the sign-in"),
+    (499, b"", RequestRefused, "MCAS refuses the request"),
+    (408, b"", Unreachable, "MCAS has trouble of its own"),
+    (503, b"busy", Unreachable, "MCAS has trouble of its own"),
     (500, b"", Unreachable, "MCAS has trouble of its own"),
     (502, b"<html>", Unreachable, "MCAS has trouble of its own"),
     (503, b'{"detail":"Request was throttled."}', Throttled, "MCAS asks for fewer requests"),
@@ -142,16 +150,45 @@ def test_an_unknown_data_source_is_known_by_its_code() -> None:
         ("", b"", None),
         ("soon", b"", None),
         ("Thu, 01 Jan 1970 00:00:00 GMT", b"", 0),
-        ("99999999999999999999", b"", 999999),
+        ("\u00b2", b"", None),
+        ("\u0661", b"", None),
+        ("7 s", b"", 7),
+        ("7ss", b"", None),
+        ("-7", b"", None),
+        ("3600", b"", 3600),
+        ("3601", b"", 3600),
+        ("99999999999999999999", b"", 3600),
+        ("9" * 5000, b"", 3600),
+        ("", b'{"detail":"throttled. Expected available in 99999 seconds."}', 3600),
+        ("Thu, 01 Jan 0001 00:00:00 GMT", b"", 0),
+        ("Thu, 01 Jan 0001 00:00:00 +2359", b"", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", b"", 3600),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", b"", 3600),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", b"", None),
+        ("Fri, 31 Dec 2026 23:59:59 +99999999", b"", None),
     ],
 )
 def test_how_long_to_wait_is_read_in_all_forms(
     header: str, body: bytes, secs: float | None
 ) -> None:
-    headers = httpx.Headers({"retry-after": header} if header else {})
+    headers = {"retry-after": header} if header else {}
     error = api_errors.refusal(429, headers, body, PLACE)
     assert isinstance(error, Throttled)
     assert error.retry_after_secs == secs
+
+
+def test_a_date_to_come_again_at_is_as_far_off_as_it_is() -> None:
+    headers = {"retry-after": formatdate(time.time() + 100, usegmt=True)}
+    error = api_errors.refusal(429, headers, b"", PLACE)
+    assert error.retry_after_secs == pytest.approx(100, abs=30)
+
+
+STORAGE = {
+    **dict.fromkeys((403, 404, 410), "the upload URL is not valid any more"),
+    **dict.fromkeys((400, 409), "the storage refuses it"),
+    **dict.fromkeys((429, 503), "the storage is busy"),
+    **dict.fromkeys((408, 500, 504), "the storage has trouble of its own"),
+}
 
 
 @pytest.mark.parametrize(
@@ -164,16 +201,64 @@ def test_how_long_to_wait_is_read_in_all_forms(
         (409, RequestRefused),
         (429, Throttled),
         (503, Throttled),
+        (408, Unreachable),
         (500, Unreachable),
-        (200, Unreachable),
-        (302, Unreachable),
+        (504, Unreachable),
     ],
 )
-def test_what_the_storage_answers_has_its_meaning(status: int, kind: type[McasError]) -> None:
-    headers = httpx.Headers({"x-ms-error-code": "Something\r\nForged: x"[:9]})
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("ServerBusy", "ServerBusy"),
+        ("Something\r\nForged: x", "Something??Forged: x"),
+        ("\x1b[31mred\x7f\x85\u202e", "?[31mred???"),
+        ("x" * 70_000, "x" * 120),
+    ],
+)
+def test_what_the_storage_answers_has_its_meaning(
+    status: int, kind: type[McasError], given: str, shown: str
+) -> None:
+    headers = {"x-ms-error-code": given}
     error = api_errors.storage_refusal(status, headers, b"", "https://storage.example")
     assert type(error) is kind
-    assert "storage.example" in error.sentence
+    sentence = STORAGE[error.status or status]
+    assert error.sentence == f"{sentence}: HTTP {status}, {shown} (https://storage.example)"
+    assert error.code in {shown, None}
+    assert (error.code is None) == (kind in {Throttled, Unreachable})
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"", ""),
+        (
+            b'<?xml version="1.0"?><Error><Code>AuthenticationFailed</Code>',
+            ", AuthenticationFailed",
+        ),
+        (b"<Code></Code>", ""),
+        (b"<Code>two words</Code>", ""),
+        (b"<Code>" + b"x" * 81 + b"</Code>", ""),
+        (b" " * 4096 + b"<Code>Late</Code>", ""),
+    ],
+)
+def test_the_storage_may_name_the_reason_in_its_body(body: bytes, shown: str) -> None:
+    error = api_errors.storage_refusal(403, {}, body, "https://storage.example")
+    assert error.sentence == (
+        f"the upload URL is not valid any more: HTTP 403{shown} (https://storage.example)"
+    )
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 399])
+def test_who_answers_instead_of_the_storage_is_not_the_storage(status: int) -> None:
+    error = api_errors.storage_refusal(status, {}, b"", "https://storage.example")
+    assert (type(error), error.sentence, error.tip) == (
+        Unreachable,
+        (
+            f"something on the way answers instead of the storage: HTTP {status} "
+            "(https://storage.example)"
+        ),
+        "see whether a proxy or a sign-in page stands between: proxy in [mcas]",
+    )
 
 
 @pytest.mark.parametrize("status", [400, 403, 429, 500])
@@ -244,13 +329,6 @@ def test_a_file_of_authorities_that_is_none_is_an_error(tmp_path: Path, token: T
     path.write_text("nothing")
     with pytest.raises((ssl.SSLError, OSError)):
         McasApi(PLACE, token, Network(ca_file=path), Limiter(10))
-
-
-@pytest.mark.parametrize("body", [b"{}", b'{"url": 5}', b'{"url": "http://plain.example/x"}'])
-async def test_an_upload_url_must_be_one(api: McasApi, lab: CloudLab, body: bytes) -> None:
-    lab.faults.add(Fault("mcas", "upload_url", "status", 200, body=body))
-    with pytest.raises(Unreachable, match="gave no upload URL"):
-        await api.initiate("x", "ZSCALER_QRADAR_SYSLOG")
 
 
 async def test_an_answer_without_end_is_given_up(api: McasApi, lab: CloudLab) -> None:

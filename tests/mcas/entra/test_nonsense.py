@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nss.https.network import Network
-from nss.mcas import Unreachable
+from nss.mcas import SignInRefused, Unreachable
+from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn
 
 if TYPE_CHECKING:
-    from tests.mcas.entra.conftest import Description, Entra
+    from tests.mcas.entra.conftest import Description, Entra, Failure
+
+AS_MACHINE = McasCredentials(
+    method="managed_identity", client_id="", authentication_url="", api_url="https://localhost:1"
+)
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
 
@@ -72,6 +77,11 @@ def test_a_redirect_is_not_followed_with_the_secret(
         ("token", b'{"access_token":"x","expires_in":"never"}'),
         ("token", b'{"access_token":"x","expires_in":[]}'),
         ("token", b'{"access_token":"x","expires_in":1e999}'),
+        ("token", b'{"access_token":"x","expires_in":1e300}'),
+        ("token", b'{"access_token":"x","expires_in":"99999999999"}'),
+        ("token", b'{"access_token":{"a":5},"expires_in":3600}'),
+        ("token", b'{"access_token":"x","expires_in":{"a":5}}'),
+        ("token", b'{"access_token":"x\x7f","expires_in":3600}'),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_reported(
@@ -84,3 +94,46 @@ def test_an_answer_that_makes_no_sense_is_reported(
         f"Entra gave an answer that makes no sense (localhost:{entra.port})",
         None,
     )
+
+
+@pytest.mark.parametrize("error", [{"a": 5}, ["invalid_client"], 5, True, None, 1e300])
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_an_error_of_another_shape_is_a_refusal_that_names_nothing(
+    entra: "Entra", network: Network, status: int, error: object, description: "Description"
+) -> None:
+    entra.next("token", {"error": error, "error_description": error, "error_codes": error}, status)
+    assert description(SignIn(entra.by_secret, network)) == (
+        SignInRefused,
+        None,
+        "Entra refuses the sign-in: error",
+        "see the sign-in logs of the application in Entra",
+    )
+
+
+@pytest.mark.parametrize("error", [{"a": 5}, ["invalid_client"], 5, None])
+def test_an_identity_service_may_answer_anything_too(
+    machine: "Entra", network: Network, error: object, failure: "Failure"
+) -> None:
+    machine.next("machine", {"error": error}, 400)
+    assert failure(SignIn(AS_MACHINE, network)).sentence.isprintable()
+
+
+HUGE = 10**400
+ODD = [{"a": 5}, ["Discovery.Manage"], 5, "text", None, 1e300, -1e300, HUGE, -HUGE]
+NOT_NOW = [("exp", 5), ("exp", -1e300), ("exp", -HUGE), ("nbf", 1e300), ("nbf", HUGE)]
+"""Claims by which a token is not valid at any time that is now."""
+
+
+@pytest.mark.parametrize("name", ["roles", "aud", "tid", "appid", "azp", "nbf", "exp", "iat"])
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
+def test_claims_of_another_shape_are_no_texts_and_no_times(
+    entra: "Entra", network: Network, name: str, odd: object, failure: "Failure"
+) -> None:
+    entra.claims[name] = odd
+    sign_in = SignIn(entra.by_secret, network)
+    if (name, odd) in NOT_NOW:
+        assert failure(sign_in).field == "clock"
+        return
+    token = sign_in.token()
+    texts = (*token.roles, token.audience, token.tenant, token.app_id)
+    assert all(isinstance(text, str) for text in texts)

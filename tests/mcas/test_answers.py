@@ -1,0 +1,186 @@
+"""Answers of MCAS that have another shape than they should: what becomes of each."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import cast
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nss.https.limiter import Limiter
+from nss.https.network import Network
+from nss.mcas import McasError, Unreachable
+from nss.mcas.api import McasApi, ParseFailure, Stream
+from nss.secret import Secret
+
+PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
+KIND = "ZSCALER_QRADAR_SYSLOG"
+URL = Secret("https://storage.example/x")
+
+
+class Token:
+    """A legacy token."""
+
+    async def header(self) -> Secret:
+        return Secret("Token t")
+
+    def refused(self) -> None:
+        pass
+
+
+@dataclass
+class Canned:
+    """A network on which every request gets the same answer."""
+
+    body: bytes
+    status: int = 200
+
+    def client(self) -> httpx.AsyncClient:
+        def answer(_request: httpx.Request) -> httpx.Response:
+            return httpx.Response(self.status, content=self.body)
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
+def api(body: bytes | object, status: int = 200) -> McasApi:
+    """Return an API that always gives this answer, a `body` or what there is as JSON."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    return McasApi(PLACE, Token(), cast("Network", Canned(data, status)), Limiter(10_000))
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[1, 2]", b'[{"a": 5}]', b"{}", b'{"streams": []}'])
+async def test_a_list_without_data_sources_has_none(body: bytes) -> None:
+    assert await api(body).streams() == []
+
+
+@pytest.mark.parametrize("answer", ["x", None, 5, {"streams": 5}, {"data": {"a": 5}}])
+async def test_what_is_no_list_of_data_sources_is_an_error(answer: object) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await api(answer).streams()
+    assert str(caught.value) == f"MCAS gave no list of data sources ({PLACE})"
+
+
+@pytest.mark.parametrize("odd", [{"a": 5}, ["text"], [], True, None, 5, 1e300, -1, ""])
+async def test_values_of_another_shape_say_nothing(odd: object) -> None:
+    keys = ("lastDataReceived", "logFilesFailsCount", "logType", "receiverType", "protocol")
+    entry = {"displayName": "NSS", **dict.fromkeys(keys, odd)}
+    number = odd if isinstance(odd, int) else None
+    (stream,) = await api([entry, {"displayName": odd}]).streams()
+    assert stream == Stream("NSS", None, number or 0, number, "")
+
+
+@pytest.mark.parametrize("key", ["errorMessage", "message"])
+async def test_what_could_not_be_parsed_is_reported(key: str) -> None:
+    entry = {"timestamp": 1_700_000_000_500, "status": {key: "no header"}, "description": "other"}
+    assert await api({"data": [entry]}).parse_failures() == [
+        ParseFailure(1_700_000_000.5, "no header")
+    ]
+
+
+NOTHING = "it says no more"
+FAILURES = [
+    ({"errorMessage": "first", "description": "second"}, None, "first"),
+    ({"status": False, "description": "x" * 301}, None, "x" * 300),
+    ({"status": {"message": {"a": 5}}, "description": ["a"]}, None, NOTHING),
+    ({"status": {"a": 5}, "errorMessage": 5}, None, NOTHING),
+    ({"timestamp": {"a": 5}}, None, NOTHING),
+    ({"timestamp": "2026-01-02"}, None, NOTHING),
+    ({"timestamp": -1}, None, NOTHING),
+    ({"timestamp": 0}, None, NOTHING),
+    ({"timestamp": 1}, 0.001, NOTHING),
+    ({"timestamp": 99_999_999_999_999}, 99_999_999_999.999, NOTHING),
+    ({"timestamp": 10**14}, None, NOTHING),
+    ({"timestamp": 1e300}, None, NOTHING),
+]
+"""Entries of the governance log, and the time and text that are shown of them."""
+
+
+@pytest.mark.parametrize(("entry", "at", "text"), FAILURES)
+async def test_an_entry_of_another_shape_is_shown_as_far_as_it_makes_sense(
+    entry: dict[str, object], at: float | None, text: str
+) -> None:
+    assert await api({"data": [5, entry, {}]}).parse_failures() == [
+        ParseFailure(at, text),
+        ParseFailure(None, NOTHING),
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"data": 5}', b'{"data": {}}', b'{"data": [5]}'])
+async def test_a_governance_log_of_another_shape_has_no_entries(body: bytes) -> None:
+    assert await api(body).parse_failures() == []
+
+
+NO_URLS = [
+    *(None, 5, {"a": 5}, ["https://storage.example/x"], "", "text", "//storage.example/x"),
+    *("http://plain.example/x", "https://", "https:///x", "https://x:port/x", "https://x:99999/x"),
+    *("https://\U0001f600.example/x", "https://xn--/x", "https://x/\n", "https://" + "x" * 70_000),
+]
+
+
+@pytest.mark.parametrize("url", NO_URLS, ids=lambda url: repr(url)[:30])
+async def test_an_upload_url_must_be_one(url: object) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await api({"url": url}).initiate("x", KIND)
+    assert str(caught.value) == f"MCAS gave no upload URL ({PLACE})"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"5", b'"https://storage.example/x"'])
+async def test_an_answer_without_an_upload_url_is_none(body: bytes) -> None:
+    with pytest.raises(Unreachable):
+        await api(body).initiate("x", KIND)
+
+
+@pytest.mark.parametrize("url", ["https://storage.example/x?sig=%2B", "https://[::1]:65535/x"])
+async def test_an_upload_url_is_taken_as_it_is(url: str) -> None:
+    answer = {"url": url, "provider": "azure"}
+    assert (await api(answer).initiate("x", KIND)).reveal() == url
+
+
+@pytest.mark.parametrize("answer", [[], None, 5, "done"])
+async def test_a_finalize_without_an_object_may_not_have_been_done(answer: object) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await api(answer).finalize(URL, "NSS")
+    assert str(caught.value) == f"MCAS gave an answer that makes no sense ({PLACE})"
+
+
+KEYS = st.sampled_from(
+    [
+        *("url", "provider", "streams", "data", "displayName", "lastDataReceived", "logType"),
+        *("logFilesFailsCount", "receiverType", "protocol", "timestamp", "status", "errorMessage"),
+        *("message", "description", "code", "error", "detail", "errorMessageCode", "a"),
+    ]
+)
+ANSWERS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), (1 << 63) - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.sampled_from(["https://", "https://[", "https://x:99999/", "NSS"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANSWERS, st.sampled_from([200, 400, 404, 408, 429, 500, 503]))
+def test_any_answer_has_its_form_or_is_an_error(answer: object, status: int) -> None:
+    async def ask() -> None:
+        asked = api(answer, status)
+        for call in (
+            asked.initiate("x", KIND),
+            asked.finalize(URL, "NSS"),
+            asked.streams(),
+            asked.parse_failures(),
+        ):
+            found: object = None
+            with contextlib.suppress(McasError):
+                found = await call
+            for entry in found if isinstance(found, list) else []:
+                assert isinstance(entry.name if isinstance(entry, Stream) else entry.text, str)
+        await asked.close()
+
+    asyncio.run(ask())
