@@ -29,8 +29,14 @@ class ScriptedSink:
     """Gives the outcomes it was given, one a send, then takes everything."""
 
     def __init__(
-        self, *outcomes: Outcome, max_line_bytes: int = 10_000, wants_keys: bool = False
+        self,
+        *outcomes: Outcome,
+        max_line_bytes: int = 10_000,
+        wants_keys: bool = False,
+        yields: bool = True,
     ) -> None:
+        self.yields = yields
+        """Whether others have a turn while it sends, as they do where the network is slow."""
         self.name = self.destination = "scripted"
         self.last_error: str | None = None
         self.max_line_bytes = max_line_bytes
@@ -46,7 +52,8 @@ class ScriptedSink:
         self.states.append("open")
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         self.sends.append((list(lines), None if keys is None else list(keys)))
         outcome = self._outcomes.pop(0) if self._outcomes else Delivered()
         if isinstance(outcome, Delivered):
@@ -388,10 +395,12 @@ async def test_a_cancelled_feed_closes_its_sink_and_its_batch_stays_pending() ->
 
 
 async def test_a_feed_gives_others_a_turn_between_batches() -> None:
-    bench = await Bench.of(ScriptedSink(), {"web": known()})
+    bench = await Bench.of(ScriptedSink(yields=False), {"web": known()})
     for _ in range(50):
         await bench.spool.append(batch(record("ann")))
+    bench.spool.seal()
     turns = 0
+    turns_at_send: list[int] = []
 
     async def other() -> None:
         nonlocal turns
@@ -399,11 +408,46 @@ async def test_a_feed_gives_others_a_turn_between_batches() -> None:
             turns += 1
             await asyncio.sleep(0)
 
+    bench.sink.on_send = lambda: turns_at_send.append(turns)
     counting = asyncio.ensure_future(other())
-    await bench.run()
+    await asyncio.wait_for(bench.feed.run(), 5)
     counting.cancel()
 
-    assert turns >= 50
+    assert len(set(turns_at_send)) == 50
+
+
+async def test_a_feed_gives_others_a_turn_between_slices_of_a_batch() -> None:
+    bench = await Bench.of(ScriptedSink(yields=False), {"web": known()})
+    await bench.spool.append(batch(*(record("ann", "x" * 1000) for _ in range(1000))))
+    bench.spool.seal()
+    turns = 0
+    turns_at_send: list[int] = []
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    bench.sink.on_send = lambda: turns_at_send.append(turns)
+    counting = asyncio.ensure_future(other())
+    await asyncio.wait_for(bench.feed.run(), 5)
+    counting.cancel()
+
+    assert len(set(turns_at_send)) == len(bench.sink.sends) > 5
+
+
+async def test_no_batch_leaves_a_task_behind() -> None:
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
+    for _ in range(50):
+        await bench.spool.append(batch(record("ann")))
+    bench.spool.seal()
+    tasks_at_send: list[int] = []
+    bench.sink.on_send = lambda: tasks_at_send.append(len(asyncio.all_tasks()))
+    await asyncio.wait_for(bench.feed.run(), 5)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert max(tasks_at_send) == tasks_at_send[0]
 
 
 async def test_an_array_that_framing_left_whole_counts_as_its_records() -> None:

@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -265,3 +267,39 @@ def test_what_killed_commands_left_is_removed(tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[2:])
         folder.remove_drafts()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".secret", ".secret.news", "secret"]
+
+
+def test_a_process_that_dies_writing_it_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    write_private(path, b"old")
+    died = subprocess.run([sys.executable, "-c", DIES, str(path)], check=False)  # noqa: S603 - ours
+    assert died.returncode == -signal.SIGXFSZ
+    assert path.read_bytes() == b"old"
+    for left in tmp_path.iterdir():  # whose it is can be seen, and by nobody else what is in it
+        assert left.name == "secret" or left.name.startswith(".secret.")
+        assert stat.S_IMODE(left.stat().st_mode) == 0o600
+
+
+def test_a_pipe_is_waited_for() -> None:
+    reading, writing = os.pipe()
+
+    def write_later() -> None:
+        time.sleep(0.05)
+        os.write(writing, b"12345")
+        os.close(writing)
+
+    writer = threading.Thread(target=write_later)
+    writer.start()
+    read = read_bounded(Path(f"/dev/fd/{reading}"), 5, pipe=True)
+    writer.join()
+    os.close(reading)
+    assert read == b"12345"
+
+
+def test_of_a_pipe_without_end_no_more_is_read_than_shows_that_it_is_too_long() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"123456")
+    with pytest.raises(FileFault, match=r"^has more than 5 bytes$"):
+        read_bounded(Path(f"/dev/fd/{reading}"), 5, pipe=True)
+    os.close(writing)
+    os.close(reading)

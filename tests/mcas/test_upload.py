@@ -1,6 +1,7 @@
 """The upload sink, msal and httpx against the lab: every fault at every step."""
 
 import gzip
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -120,6 +121,11 @@ def lines(count: int, start: int = 0) -> list[bytes]:
     ]
 
 
+def noise(count: int) -> list[bytes]:
+    """Return lines that can't be compressed: a file of several pieces also as gzip."""
+    return [line + b"\tua=" + os.urandom(100).hex().encode() for line in lines(count)]
+
+
 async def upload(sink: CloudDiscoverySink, sequence: int, batch: list[bytes]) -> list[str]:
     """Collect and flush until it is delivered, without waiting; return the reasons not to."""
     sink.begin(sequence, 0.5)
@@ -170,6 +176,21 @@ async def test_every_record_is_in_one_upload_though_the_process_ends_at_the_faul
     await upload(sink, 1, batch)
     await sink.close()
     await session.close()
+    assert bench.finalized() == Counter(batch)
+
+
+@pytest.mark.parametrize("fault", ["reset", "done, then reset", "truncated", "500"])
+async def test_a_compressed_file_whose_put_broke_off_is_put_again_from_its_start(
+    bench: Bench, fault: str
+) -> None:
+    bench.gzip = True
+    bench.lab.faults.add(replace(FAULTS[fault], server="blob", path="put"))
+    session = bench.session()
+    sink = await bench.sink(session)
+    await upload(sink, 1, batch := noise(3000))
+    await sink.close()
+    await session.close()
+    assert bench.lab.faults.active == []
     assert bench.finalized() == Counter(batch)
 
 

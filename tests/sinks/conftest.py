@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -289,6 +290,18 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def happened(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
+    """Return what returns the events so far, each with its facts."""
+    caplog.set_level(logging.INFO, "nss")
+
+    def found() -> list[tuple[str, dict[str, Any]]]:
+        logged = [vars(record) for record in caplog.records if record.name == "nss"]
+        return [(record["event"], record["facts"]) for record in logged]
+
+    return found
 
 
 @pytest.fixture(autouse=True)

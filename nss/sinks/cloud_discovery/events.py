@@ -42,7 +42,7 @@ def upload_repeated(feed: str, status: int) -> None:
 
 
 @event(WARNING, name="upload_journal_unreadable")
-def journal_unreadable(feed: str) -> None:
+def journal_unreadable(feed: str, why: str) -> None:
     """The journal of uploads can't be read: what was uploaded last may be uploaded twice."""
 
 

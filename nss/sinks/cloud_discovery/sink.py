@@ -39,6 +39,9 @@ LOOK_SECS = 1.0
 RECHECK_SECS = 900.0
 """And how often to retry although they have not: the cause may be fixed in a portal."""
 
+_READ_PAUSES_SECS = (0.1, 0.5, 0.0)
+"""After each attempt to read the journal; the last is final."""
+
 _MAX_URLS = 3
 """How many upload URLs may expire in one upload."""
 
@@ -103,11 +106,22 @@ class CloudDiscoverySink:
         """The stamp of the credentials that were refused, and when to retry them anyway."""
 
     async def open(self) -> None:
-        """Load what an earlier process uploaded, or began to upload."""
-        try:
-            await asyncio.to_thread(self._journal.load)
-        except (OSError, ValueError, FileFault):
-            events.journal_unreadable(self.name)
+        """Load what an earlier process uploaded, or began to upload.
+
+        A disk that fails to read is asked again before uploads may be repeated for it.
+        """
+        for pause_secs in _READ_PAUSES_SECS:
+            try:
+                await asyncio.to_thread(self._journal.load)
+            except OSError as error:
+                reason = error_text(error)
+                await asyncio.sleep(pause_secs)
+            except (ValueError, FileFault) as error:
+                reason = str(error)
+                break
+            else:
+                return
+        events.journal_unreadable(self.name, reason)
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""

@@ -37,10 +37,54 @@ def test_the_zone_counts() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [b"", b"no time at all", b"cat=x\tdevTime=\tsrc=1", b"cat=x\tdevTime=Foo 99 2026 xx\tsrc=1"],
+    [
+        *(
+            b"",
+            b"no time at all",
+            b"cat=x\tdevTime=\tsrc=1",
+            b"cat=x\tdevTime=Foo 99 2026 xx\tsrc=1",
+        ),
+        *(b"cat=x\tdevTime=\xff\xfe\tsrc=1", b"cat=x\tdevTime=Nov 24 2026 12:00:00 \xff"),
+    ],
 )
 def test_a_line_whose_time_is_not_known_passes(other: bytes) -> None:
     assert within(other) == 1
+
+
+@pytest.mark.parametrize("zone", ["GMT", "+1400", "-1200"])
+def test_the_first_and_the_last_day_there_are_have_an_age(zone: str) -> None:
+    assert within(f"cat=x\tdevTime=Jan 01 0001 00:00:00 {zone}".encode()) == 0
+    assert within(f"cat=x\tdevTime=Dec 31 9999 23:59:59 {zone}".encode()) == 1
+
+
+def test_of_two_times_in_a_line_the_first_counts() -> None:
+    assert within(line(NOW) + b"\tdevTime=Jan 01 2020 00:00:00 GMT") == 1
+
+
+def test_what_is_known_of_a_time_holds_for_less_than_a_minute() -> None:
+    at = [NOW.timestamp()]
+    limit = AgeLimit(lambda: at[0])
+    edge = [line(NOW - timedelta(days=90))]
+    assert limit.within(edge) == 1
+    at[0] += 60
+    assert limit.within(edge) == 0
+
+
+def test_a_clock_that_was_set_back_is_believed() -> None:
+    at = [NOW.timestamp()]
+    limit = AgeLimit(lambda: at[0])
+    old = [line(NOW - timedelta(days=90, seconds=30))]
+    assert limit.within(old) == 0
+    at[0] -= 40
+    assert limit.within(old) == 1
+
+
+def test_many_different_times_are_all_judged() -> None:
+    limit = AgeLimit(NOW.timestamp)
+    old = NOW - timedelta(days=90)
+    young = [line(old + timedelta(seconds=number)) for number in range(60_000)]
+    assert limit.within(young) == len(young)
+    assert limit.within([line(old - timedelta(seconds=1))]) == 0
 
 
 def test_what_was_young_is_old_some_time_later() -> None:

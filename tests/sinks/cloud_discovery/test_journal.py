@@ -69,19 +69,36 @@ def test_the_oldest_batches_are_forgotten(tmp_path: Path) -> None:
     assert ((0, 0.5) in known, (1, 0.5) in known, (-1, 0.5) in known) == (False, True, True)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b'{"form":2,"delivered":[],"unfinished":null}',
-        b'{"form":1}',
+NONSENSE = [
+    (b"", "Input data was truncated"),
+    (b"{", "Input data was truncated"),
+    (b"[]", "Expected `object`, got `array`"),
+    (b'{"form":2,"delivered":[],"unfinished":null}', "form 2 is not known"),
+    (b'{"form":1}', "Object missing required field `delivered`"),
+    (
         b'{"form":1,"delivered":[],"unfinished":{"url":5,"batches":[]}}',
-    ],
-)
-def test_a_file_that_makes_no_sense_is_reported(tmp_path: Path, data: bytes) -> None:
+        "a URL is text - at `$.unfinished.url`",
+    ),
+    (
+        b'{"form":1,"delivered":[{"a":5}],"unfinished":null}',
+        "Expected `array`, got `object` - at `$.delivered[0]`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "reason"), NONSENSE)
+def test_a_file_that_makes_no_sense_is_not_an_empty_one(
+    tmp_path: Path, data: bytes, reason: str
+) -> None:
     path = tmp_path / "mcas.json"
     path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r".") as caught:
+        loaded(path)
+    assert str(caught.value) == reason
+
+
+def test_a_file_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "mcas.json"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
         loaded(path)

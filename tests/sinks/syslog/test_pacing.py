@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nss.sinks.syslog.pacing import CATCH_UP_SECS, SLICE_SECS, Pace
+from nss.sinks.syslog.pacing import Pace
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock
@@ -42,13 +42,16 @@ async def test_a_turn_is_never_more_than_what_is_there_to_send(clock: "Clock") -
     assert await Pace(100_000, clock=clock, sleep=clock.sleep).turn(3) == 3
 
 
-async def test_a_pause_does_not_end_in_a_burst(clock: "Clock") -> None:
-    pace = Pace(1_000, clock=clock, sleep=clock.sleep)
+@pytest.mark.parametrize(("rate", "burst"), [(1_000, 15), (100_000, 1_500), (200, 3), (1, 1)])
+async def test_a_pause_does_not_end_in_a_burst(rate: float, burst: int, clock: "Clock") -> None:
+    """What leaves at once is what is due in 15 ms: two slices made up for, and the next."""
+    pace = Pace(rate, clock=clock, sleep=clock.sleep)
     clock.secs += 3600
     start, sent = clock(), 0
     while clock() == start:
-        sent += await pace.turn(1_000)
-    assert sent <= 1_000 * (CATCH_UP_SECS + 2 * SLICE_SECS)
+        granted = await pace.turn(1_000_000)
+        sent += granted if clock() == start else 0
+    assert sent == burst
 
 
 async def test_turns_wait_in_real_time() -> None:
