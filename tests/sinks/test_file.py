@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -167,6 +168,71 @@ async def test_a_line_torn_twice_keeps_what_another_writer_added(tmp_path: Path)
     )
 
 
+async def test_behind_a_line_that_was_continued_the_next_is_not_left_torn(tmp_path: Path) -> None:
+    path = tmp_path / "web.log"
+    disk = FullDisk(8)
+    added = False
+
+    def write(fd: int, data: memoryview) -> int:
+        nonlocal added
+        try:
+            return disk(fd, data)
+        except OSError:
+            if not added:
+                added = True
+                with path.open("ab") as other:
+                    other.write(b"|other|")
+            raise
+
+    sink = file_sink(path, write=write)
+    await sink.send(LINES)
+    disk.room_bytes = len(b"cond\nth")
+    outcome = await sink.send(LINES[1:])
+    await sink.close()
+    assert isinstance(outcome, RetryAfter)
+    assert (outcome.sent, path.read_bytes()) == (1, b"first\nse|other|cond\n")
+
+
+async def test_what_is_wrong_is_known_from_the_opening_until_it_is_over(
+    tmp_path: Path, happened: Callable[[], list[tuple[str, dict[str, object]]]]
+) -> None:
+    path = tmp_path / "logs" / "web.log"
+    sink = file_sink(path)
+    await sink.open()
+    errors = [sink.last_error]
+    await sink.send(LINES)
+    errors.append(sink.last_error)
+    path.parent.mkdir()
+    await sink.send(LINES)
+    errors.append(sink.last_error)
+    await sink.send(LINES)
+    await sink.close()
+    reason = f"writing failed: no such file or directory ({path})"
+    assert errors == [reason, reason, None]
+    about = {"destination": str(path)}
+    assert happened() == [
+        ("sink_failed", {**about, "why": reason}),
+        ("sink_recovered", about),
+    ]
+
+
+async def test_a_pipe_that_another_writer_filled_is_waited_for(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    is_full = True
+
+    def write(fd: int, data: memoryview) -> int:
+        nonlocal is_full
+        if is_full:
+            is_full = False
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return os.write(fd, data)
+
+    sink = file_sink(None, stdout_fd=writer, write=write)
+    outcome = await sink.send(LINES)
+    await sink.close()
+    assert (outcome, os.read(reader, 100)) == (Delivered(), b"first\nsecond\nthird\n")
+
+
 async def test_a_line_torn_in_a_pipe_is_continued(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     disk = FullDisk(8, errno.EIO)
@@ -259,6 +325,31 @@ async def test_a_cancelled_send_never_overlaps_the_next(tmp_path: Path) -> None:
     written = path.read_bytes().split(b"\n")[:-1]
     assert outcome == Delivered()
     assert written in ([*lines, b"after"], [b"after"])
+
+
+async def test_a_send_waits_for_a_cancelled_one_that_still_writes(tmp_path: Path) -> None:
+    entered, released = threading.Event(), threading.Event()
+    written: list[bytes] = []
+
+    def write(fd: int, data: memoryview) -> int:
+        entered.set()
+        released.wait(10)
+        written.append(bytes(data))
+        return os.write(fd, data)
+
+    sink = file_sink(tmp_path / "web.log", write=write)
+    sending = asyncio.create_task(sink.send([b"cancelled"]))
+    await asyncio.to_thread(entered.wait)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    entered.clear()
+    following = asyncio.create_task(sink.send([b"after"]))
+    await asyncio.sleep(0.05)
+    has_begun = entered.is_set()
+    released.set()
+    await following
+    await sink.close()
+    assert (has_begun, written) == (False, [b"cancelled\n", b"after\n"])
 
 
 async def test_half_a_line_that_a_killed_process_left_is_ended(

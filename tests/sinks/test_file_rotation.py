@@ -201,6 +201,7 @@ async def test_neither_pipes_nor_standard_output_are_set_aside(tmp_path: Path) -
     written = b"\n".join(LINES) + b"\n"
     assert (os.read(reader, 1000), (tmp_path / "out").read_bytes()) == (written, written)
     assert sorted(os.listdir(tmp_path)) == ["out", "pipe"]  # noqa: PTH208 - short and not awaited
+    assert counters["sink_file_rotation_failures", "feed"] == 0
     os.close(reader)
     os.close(stdout)
 
@@ -277,6 +278,33 @@ async def test_what_another_writer_added_is_not_taken_back(tmp_path: Path) -> No
     await sink.close()
     assert isinstance(failed, RetryAfter)
     assert (failed.sent, contents(tmp_path)) == (0, {"web.log": b"000 other"})
+
+
+async def test_a_line_that_others_wrote_into_is_not_taken_back_when_the_sync_fails(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "web.log"
+    room_bytes = 6
+
+    def write(fd: int, data: memoryview) -> int:
+        nonlocal room_bytes
+        if not room_bytes:
+            with path.open("ab") as other:
+                other.write(b"|other|")
+            room_bytes = 100
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = os.write(fd, data[:room_bytes])
+        room_bytes -= written
+        return written
+
+    sink = file_sink(path, sync=True, write=write, fsync=Syncs(3))
+    outcomes = [await sink.send(LINES[:3]), await sink.send(LINES[1:3])]
+    after = contents(tmp_path)
+    outcomes.append(await sink.send(LINES[1:3]))
+    await sink.close()
+    assert [type(outcome) for outcome in outcomes] == [RetryAfter, RetryAfter, Delivered]
+    assert after == {"web.log": b"000 00|other|1 002"}
+    assert contents(tmp_path) == {"web.log": b"000 00|other|1 002 001 002"}
 
 
 @pytest.mark.parametrize("fault", [1, 2, 3])
