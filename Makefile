@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-package deb lint bench soak mutations fmt docs clean
+.PHONY: run test test-package mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -17,6 +17,13 @@ test: $(VENV)/tested .peers/fetched lint
 # The package on whole machines; says so when this machine can't, and ends well.
 test-package: $(VENV)/tested .peers/fetched
 	tests/package/run $(BIN)/python .machine
+
+# Small faults put into the code, each of which a test must notice; see docs/mutants.md.
+ONLY ?=
+SAMPLE ?= 0
+SEED ?= 1
+mutants: $(VENV)/tested
+	nice $(BIN)/python tests/mutants/run.py --sample $(SAMPLE) --seed $(SEED) $(if $(AGAIN),--again) $(ONLY)
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build

@@ -33,6 +33,8 @@ from nss.spool.durable.spool import DurableSpool
 from nss.spool.memory import MemorySpool
 
 if TYPE_CHECKING:
+    import pytest
+
     from nss.mcas.session import McasSession
 
 S = TypeVar("S")
@@ -117,6 +119,12 @@ def _with_environment(seams: dict[str, Any]) -> dict[str, Any]:
     surrounding = {name: value for name, value in seams.items() if name in names}
     rest = {name: value for name, value in seams.items() if name not in names}
     return {**rest, "environment": Environment(**surrounding)}
+
+
+def happened(caplog: "pytest.LogCaptureFixture") -> list[tuple[str, dict[str, Any]]]:
+    """Return the events that were logged so far, each with its facts."""
+    logged = [vars(record) for record in caplog.records if record.name == "nss"]
+    return [(record["event"], record["facts"]) for record in logged]
 
 
 async def durable_spool(path: Path, **options: Any) -> DurableSpool:  # noqa: ANN401 - the spool's own

@@ -203,6 +203,37 @@ async def test_filtered_and_rejected_ones_count_with_their_batch(bench: Bench) -
     ]
 
 
+async def test_every_reject_of_every_batch_is_kept(bench: Bench) -> None:
+    bench.sink.rejecting = b"bad"
+    bench.start()
+    await bench.append("bad1", "a", "bad2")
+    await bench.append("b", "bad3")
+    await bench.append("bad4", "bad5")
+    await bench.until(lambda: len(bench.sink.batches) == 3)
+    bench.spool.seal()
+    await bench.until(lambda: not bench.pending)
+    kept = [each.reject.data for each in await bench.spool.rejects()]
+    assert kept == [b'{"login":"bad%d","url":"u"}' % number for number in (1, 2, 3, 4, 5)]
+    assert bench.account == Account(delivered=2, rejected=5)
+
+
+async def test_what_is_due_in_a_second_is_not_delivered_yet(bench: Bench) -> None:
+    looks = 0
+
+    def due_secs() -> float | None:
+        nonlocal looks
+        looks += 1
+        return 1.0 if bench.sink.collected else None
+
+    bench.sink.due_secs = due_secs  # type: ignore[method-assign]
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.collected)
+    looks = 0
+    await bench.until(lambda: looks == 3)
+    assert bench.sink.flushes == 1  # of what an earlier process had begun
+
+
 async def test_a_sealed_spool_ends_it_after_the_rest_is_delivered(bench: Bench) -> None:
     bench.sink.outcomes = [Delivered(), RetryAfter(0, 0.01, "down"), RetryAfter(0, 0.01, "down")]
     await bench.append("a", "b")

@@ -18,7 +18,7 @@ from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
 from nss.spool.memory import MemoryCursor, MemorySpool
 from nss.telemetry import events
-from tests.parts import memory_spool
+from tests.parts import happened, memory_spool
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 WAIT_SECS = 3600.0
@@ -294,6 +294,39 @@ async def test_records_in_no_known_form_are_rejected_until_there_are_some_that_a
 
     assert bench.sink.taken == [b"ann example.com/"]
     assert counts == Account(delivered=1, rejected=3)
+    assert await bench.rejects() == [
+        (word, "the records are in no known format") for word in (b"what", b"is", b"this")
+    ]
+
+
+@pytest.mark.parametrize("first", [b"not a record", b"", record("bob", "x" * 60_000)])
+async def test_the_form_is_recognised_whatever_the_first_record_is(first: bytes) -> None:
+    bench = await Bench.of(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    await bench.spool.append(batch(first, record("ann")))
+
+    counts = await bench.run()
+
+    assert bench.sink.taken[-1] == b"ann example.com/"
+    assert counts.rejected == (first == b"not a record")
+
+
+async def test_a_record_too_long_to_be_looked_at_with_others_is_recognised_alone() -> None:
+    bench = await Bench.of(ScriptedSink(), {"web": Origin(None, FeedSettings(FORMAT))})
+    await bench.spool.append(batch(record("ann", "x" * 70_000)))
+
+    assert await bench.run() == Account(delivered=1, shortened=1)
+
+
+async def test_what_a_record_says_is_not_in_the_log_of_its_reject(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = await Bench.of(ScriptedSink(Rejected(0, "no tenant 'secret 7' here")), {"web": known()})
+    await bench.spool.append(batch(record("ann")))
+
+    await bench.run()
+
+    facts = {"source": "web", "reason": "no tenant '...' here", "offset": 0, "bytes": 16}
+    assert happened(caplog) == [("record_rejected", facts)]
 
 
 async def test_a_sender_may_change_the_form_of_its_records() -> None:

@@ -41,6 +41,12 @@ async def test_a_last_record_without_a_line_feed_is_shown_too() -> None:
     assert [sample.data for sample in await seen(tap)] == [b"one", b"two"]
 
 
+async def test_an_empty_record_is_one_too() -> None:
+    tap = Tap(kind="records")
+    tap.show("mcas", b"\none\n\ntwo\n", [])
+    assert [sample.data for sample in await seen(tap)] == [b"", b"one", b"", b"two"]
+
+
 async def test_a_tap_at_one_feed_does_not_show_others() -> None:
     tap = Tap("siem")
     show(tap, b"one")

@@ -269,17 +269,6 @@ def test_what_killed_commands_left_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".secret", ".secret.news", "secret"]
 
 
-def test_a_process_that_dies_writing_it_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    write_private(path, b"old")
-    died = subprocess.run([sys.executable, "-c", DIES, str(path)], check=False)  # noqa: S603 - ours
-    assert died.returncode == -signal.SIGXFSZ
-    assert path.read_bytes() == b"old"
-    for left in tmp_path.iterdir():  # whose it is can be seen, and by nobody else what is in it
-        assert left.name == "secret" or left.name.startswith(".secret.")
-        assert stat.S_IMODE(left.stat().st_mode) == 0o600
-
-
 def test_a_pipe_is_waited_for() -> None:
     reading, writing = os.pipe()
 

@@ -8,6 +8,7 @@ if a module is below the wanted share, or a reason stands there for a mutant tha
 
     make mutants                       everything; some hours on two cores
     make mutants ONLY="files mcas"     these parts of modules.toml
+    make mutants ONLY=mcas AGAIN=1     of the last run, those that no test killed, with new tests
     make mutants SAMPLE=20 SEED=7      20 mutants of each part; says what it found, writes nothing
 """
 
@@ -161,9 +162,9 @@ def read_accepted() -> Accepted:
 
 def prepare(part: Part) -> None:
     """Make the folder in which mutmut works on a part: the project, linked, and its settings."""
-    shutil.rmtree(part.folder, ignore_errors=True)
-    part.folder.mkdir(parents=True)
+    part.folder.mkdir(parents=True, exist_ok=True)
     for name in LINKED:
+        (part.folder / name).unlink(missing_ok=True)
         (part.folder / name).symlink_to(PROJECT / name)
     shutil.copy(PROJECT / "pyproject.toml", part.folder)
     mypy = [sys.executable, "-m", "mypy", "--output", "json", "--cache-dir", str(WORK / "mypy")]
@@ -171,6 +172,19 @@ def prepare(part: Part) -> None:
     lines = {"modules": part.modules, "tests": part.tests, "mypy": mypy}
     settings = {name: "\n    ".join(values) for name, values in lines.items()}
     (part.folder / "setup.cfg").write_text(SETUP.format(**settings))
+
+
+def forget_survivors(part: Part) -> None:
+    """Have mutmut run those that no test killed the last time, with the tests as they are now."""
+    made = part.folder / "mutants"
+    shutil.rmtree(made / "tests", ignore_errors=True)
+    (made / "mutmut-stats.json").unlink(missing_ok=True)
+    for recorded in made.rglob("*.meta"):
+        found = json.loads(recorded.read_text())
+        codes = found["exit_code_by_key"]
+        done = KILLED | {REFUSED}
+        found["exit_code_by_key"] = {k: code if code in done else None for k, code in codes.items()}
+        recorded.write_text(json.dumps(found))
 
 
 def mutants_of(part: Part) -> list[str]:
@@ -313,6 +327,7 @@ def main() -> int:
     parser.add_argument("only", nargs="*", help="parts of modules.toml; all without any")
     parser.add_argument("--sample", type=int, default=0, help="mutants of each part; 0: all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="only what survived the last run")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     declared = parts()
@@ -324,6 +339,10 @@ def main() -> int:
         if chosen.only and part.name not in chosen.only:
             continue
         sys.stderr.write(f"{part.name}: {', '.join(part.modules)}\n")
+        if chosen.again:
+            forget_survivors(part)
+        else:
+            shutil.rmtree(part.folder, ignore_errors=True)
         prepare(part)
         names: list[str] = []
         if chosen.sample:

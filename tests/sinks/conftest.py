@@ -14,6 +14,7 @@ import trustme
 import uvloop
 
 from nss.telemetry import events
+from tests import parts
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -296,12 +297,7 @@ def clock() -> Clock:
 def happened(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
     """Return what returns the events so far, each with its facts."""
     caplog.set_level(logging.INFO, "nss")
-
-    def found() -> list[tuple[str, dict[str, Any]]]:
-        logged = [vars(record) for record in caplog.records if record.name == "nss"]
-        return [(record["event"], record["facts"]) for record in logged]
-
-    return found
+    return lambda: parts.happened(caplog)
 
 
 @pytest.fixture(autouse=True)

@@ -205,15 +205,20 @@ async def test_what_is_wrong_is_known_from_the_opening_until_it_is_over(
     path.parent.mkdir()
     await sink.send(LINES)
     errors.append(sink.last_error)
+    reported = happened()
     await sink.send(LINES)
     await sink.close()
     reason = f"writing failed: no such file or directory ({path})"
     assert errors == [reason, reason, None]
     about = {"destination": str(path)}
-    assert happened() == [
-        ("sink_failed", {**about, "why": reason}),
-        ("sink_recovered", about),
-    ]
+    assert (
+        happened()
+        == reported
+        == [
+            ("sink_failed", {**about, "why": reason}),
+            ("sink_recovered", about),
+        ]
+    )
 
 
 async def test_a_pipe_that_another_writer_filled_is_waited_for(pipe: tuple[int, int]) -> None:
