@@ -68,6 +68,7 @@ timeout_multiplier=6
 use_git_change_detection=false
 """
 
+_SPINNER = re.compile("[\u2800-\u28ff] ")
 _MUTANT = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<class>\w+)ǁ)(?P<name>\w+?)__mutmut_\w+$")
 
 
@@ -211,7 +212,8 @@ def run(part: Part, names: Sequence[str], processes: int) -> None:
             check=False,
         )
     if ended.returncode:
-        raise SystemExit(f"{part.name}: mutmut did not run:\n{log.read_text()[-4000:]}")
+        said = "".join(line for line in log.open() if not _SPINNER.match(line))
+        raise SystemExit(f"{part.name}: mutmut did not run:\n{said[-4000:]}")
 
 
 def verdicts(part: Part, module: str) -> dict[str, int | None]:
