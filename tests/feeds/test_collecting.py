@@ -275,6 +275,47 @@ async def test_a_stop_ends_it_while_the_destination_is_down(bench: Bench) -> Non
     assert bench.sink.delivered == []
 
 
+async def test_a_stop_behind_the_last_batch_begins_no_other_upload(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    bench.spool.seal()
+    await asyncio.sleep(0.05)
+    bench.feed.stop()
+    async with asyncio.timeout(5):
+        assert bench.task is not None
+        await bench.task
+    assert (bench.sink.flushes, bench.pending) == (2, DUE_RECORDS)
+
+
+async def test_an_upload_that_is_cut_short_is_over_before_the_sink_is_closed(
+    bench: Bench,
+) -> None:
+    order: list[str] = []
+
+    async def flush() -> Delivered | RetryAfter:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.01)
+            order.append("flush ended")
+        return Delivered()
+
+    async def close() -> None:
+        order.append("closed")
+
+    bench.sink.flush, bench.sink.close = flush, close  # type: ignore[method-assign]
+    bench.start()
+    await asyncio.sleep(0.02)
+    bench.feed.stop()
+    async with asyncio.timeout(5):
+        assert bench.task is not None
+        await bench.task
+    assert order == ["flush ended", "closed"]
+
+
 async def test_what_an_earlier_process_had_begun_comes_first(bench: Bench) -> None:
     await bench.append("a")
     bench.sink.outcomes = [RetryAfter(0, 0.01, "down"), RetryAfter(0, 3600, "down")]
