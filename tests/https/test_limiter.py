@@ -68,3 +68,11 @@ async def test_a_changed_limit_holds_from_the_next_turn_on() -> None:
     await turns(limiter, clock, 2)
     limiter.requests_per_minute = 3
     assert await turns(limiter, clock, 2) == [0, 60]
+
+
+async def test_less_than_a_second_is_waited_for_as_well() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock, sleep=clock.sleep)
+    await limiter.turn()
+    clock.at += 59.5
+    assert await turns(limiter, clock, 1) == [0.5]
