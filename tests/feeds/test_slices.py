@@ -12,8 +12,8 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from nss.batch import Account, Batch
 from nss.feeds.delivery import LineDelivery
-from nss.feeds.feed import SLICE_BYTES, Feed
-from nss.feeds.pipelines import MAX_SENDERS, Origin, Pipelines
+from nss.feeds.feed import Feed
+from nss.feeds.pipelines import Origin, Pipelines
 from nss.sinks import Delivered, Outcome, Rejected
 from nss.spool.memory import MemorySpool
 from nss.telemetry import events
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
 LONG = "x" * 1000
+SLICE_BYTES = 128 << 10
 
 
 class Choosy:
@@ -217,9 +218,9 @@ def test_a_form_that_was_given_is_not_reported_as_recognised(
 def test_the_forms_of_a_bounded_number_of_senders_are_remembered() -> None:
     pipelines = Pipelines("mcas", {"web": Origin(json_names(), USERS)})
     counts = []
-    for number in range(MAX_SENDERS + 1):
+    for number in range(4097):
         _, rendered = pipelines.render(("web", str(number)), record("ann") + b"\n")
         assert rendered.lines == [b"ann"]
         counts.append(len(pipelines._of_sender))
-    assert max(counts) == MAX_SENDERS
+    assert max(counts) == 4096
     assert counts[-1] == 1

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nss.feeds.tap import MAX_WAITING, SHOWN_MAX_BYTES, Seen, Tap, TapKind
+from nss.feeds.tap import Seen, Tap, TapKind
 from tests.admin.conftest import Clock
 
 
@@ -101,15 +101,15 @@ async def test_a_viewer_that_does_not_look_costs_a_bounded_queue() -> None:
     tap = Tap(max_per_sec=10_000)
     for _ in range(10):
         show(tap, *([b"x"] * 100))
-    assert len(await seen(tap)) == MAX_WAITING
-    assert tap.left_out == 1000 - MAX_WAITING
+    assert len(await seen(tap)) == 256
+    assert tap.left_out == 1000 - 256
 
 
 @pytest.mark.parametrize("kind", ["records", "lines"])
 async def test_a_huge_record_is_cut_and_its_length_reported(kind: TapKind) -> None:
     tap = Tap(kind=kind)
     tap.show("mcas", b"x" * 1_000_000 + b"\n", [b"x" * 1_000_000])
-    assert await seen(tap) == [Seen("mcas", b"x" * SHOWN_MAX_BYTES, 1_000_000, 0)]
+    assert await seen(tap) == [Seen("mcas", b"x" * 16_384, 1_000_000, 0)]
 
 
 async def test_a_viewer_waits_for_what_comes_and_for_the_end() -> None:

@@ -262,6 +262,20 @@ async def test_another_sign_in_does_not_upload_a_finalized_file_again(bench: Ben
     assert bench.service.received == [file_of(lines(3))]
 
 
+async def test_an_upload_url_is_of_no_use_with_other_credentials(bench: Bench) -> None:
+    """They may be those of another tenant."""
+    bench.service.fail["put"] = [DOWN]
+    sink = await bench.opened()
+    await collect(sink, lines(3))
+    await sink.flush()
+    bench.service = bench.service.signed_in_again()
+    outcome = await sink.flush()
+    await sink.close()
+    assert outcome == Delivered()
+    assert bench.service.asked == ["initiate", "put", *STEPS]
+    assert bench.service.received == [file_of(lines(3))]
+
+
 @pytest.mark.parametrize("point", [*STEPS, "finalize carried out"])
 async def test_the_next_process_neither_loses_nor_doubles(bench: Bench, point: str) -> None:
     """A process is killed as a step fails; the next gets the same batches from the spool."""
