@@ -30,6 +30,23 @@ def test_those_before_the_first_old_one_pass() -> None:
     assert within(line(NOW), line(NOW), line(old), line(NOW)) == 2
 
 
+def test_lines_without_a_time_hide_none_of_those_behind_them() -> None:
+    old = line(NOW - timedelta(days=400))
+    assert within(b"no time", line(NOW), b"none either", old) == 3
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        b"cat=x\tdevTime=Jan 01 2020 00:00:00 GMT\tsrc=1\tdst=2\turl=e.com",
+        b"cat=x\tdevTime=Jan 01 2020 00:00:00 GMT",
+        b"\tdevTime=Jan 01 2020 00:00:00 GMT\tsrc=1",
+    ],
+)
+def test_the_time_may_stand_anywhere(old: bytes) -> None:
+    assert within(line(NOW), old) == 1
+
+
 def test_the_zone_counts() -> None:
     moment = NOW - timedelta(days=90) - timedelta(hours=1)
     assert [within(line(moment, zone)) for zone in ("GMT", "+0200", "-0200")] == [0, 0, 1]
