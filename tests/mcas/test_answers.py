@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 from dataclasses import dataclass
 from typing import cast
 
@@ -145,6 +146,29 @@ async def test_a_finalize_without_an_object_may_not_have_been_done(answer: objec
     with pytest.raises(Unreachable) as caught:
         await api(answer).finalize(URL, "NSS")
     assert str(caught.value) == f"MCAS gave an answer that makes no sense ({PLACE})"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b" \n<!DOCTYPE html>", "something on the way answers with a web page instead of MCAS"),
+        (b"{", "MCAS gave an answer that makes no sense"),
+        (b"\xff", "MCAS gave an answer that makes no sense"),
+    ],
+)
+async def test_what_is_not_json_is_a_web_page_or_makes_no_sense(body: bytes, sentence: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await api(body).streams()
+    assert caught.value.sentence == f"{sentence} ({PLACE})"
+
+
+async def test_a_file_that_is_shorter_than_it_was_is_not_sent() -> None:
+    with pytest.raises(Unreachable):
+        await api({}, 201).put(URL, io.BytesIO(b"abc"), 4)
+
+
+async def test_a_file_is_sent_as_long_as_it_is_said_to_be() -> None:
+    await api({}, 201).put(URL, io.BytesIO(b"abc"), 3)
 
 
 KEYS = st.sampled_from(

@@ -1,0 +1,138 @@
+"""From the configuration to MCAS: the network, the folder of uploads, and shared sessions."""
+
+from pathlib import Path
+
+import pytest
+
+from nss.config.load import parse
+from nss.config.model import Config, McasConfig
+from nss.errors import ServiceError
+from nss.https.limiter import Limiter
+from nss.https.network import Network
+from nss.mcas import SignInRefused
+from nss.mcas.access import (
+    McasAccess,
+    audit_log,
+    credentials_store,
+    network_of,
+    uploads_folder,
+)
+from nss.mcas.credentials import CredentialsStore
+from nss.mcas.session import McasSession
+
+TOKEN = "0123456789abcdef" * 4
+
+
+def test_the_network_is_as_configured(tmp_path: Path) -> None:
+    assert network_of(McasConfig()) == Network()
+    config = McasConfig(ca_file=tmp_path / "ca.pem", timeout_secs=7, proxy="http://proxy:8080")
+    network = network_of(config)
+    assert (network.ca_file, network.timeout_secs) == (tmp_path / "ca.pem", 7)
+    assert network.proxy is not None
+    assert network.proxy.reveal() == "http://proxy:8080"
+
+
+def test_user_and_password_of_a_proxy_are_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "auth"
+    path.write_bytes("us/er:p@ss:wörd\n".encode())
+    path.chmod(0o600)
+    network = network_of(McasConfig(proxy="http://proxy:8080", proxy_auth_file=path))
+    assert network.proxy is not None
+    assert network.proxy.reveal() == "http://us%2Fer:p%40ss%3Aw%C3%B6rd@proxy:8080"
+
+
+def test_uploads_have_a_folder_for_one_user(tmp_path: Path) -> None:
+    folder = uploads_folder(tmp_path)
+    assert (folder, folder.stat().st_mode & 0o777) == (tmp_path / "uploads", 0o700)
+    assert uploads_folder(tmp_path) == folder
+
+
+def test_no_folder_for_uploads_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError) as caught:
+        uploads_folder(tmp_path / "missing")
+    assert str(caught.value) == (
+        "uploads: no folder can be made: no such file or directory "
+        f"({tmp_path / 'missing' / 'uploads'})\n"
+        "Try: run nss check: it says what is wrong with service.state_directory"
+    )
+
+
+def test_what_is_kept_lies_in_the_state_directory(tmp_path: Path) -> None:
+    store = credentials_store(tmp_path, McasConfig(token_file=tmp_path / "token"))
+    assert (store.path, store.token_path) == (tmp_path / "mcas.json", tmp_path / "token")
+    assert audit_log(tmp_path).path == tmp_path / "audit.log"
+
+
+def config(folder: Path, more: str = "") -> Config:
+    return parse(
+        f'[service]\nstate_directory = "{folder}"\n[mcas]\n{more}\n'
+        '[sources.in]\nkind = "stdin"\n'
+        '[feeds.out]\nformat = "MCAS"\nsink = {kind = "file", path = "/x"}\n',
+        folder,
+    )
+
+
+async def test_feeds_with_the_same_settings_share_a_session(tmp_path: Path) -> None:
+    access = McasAccess()
+    first = access.session(config(tmp_path, "requests_per_minute = 20"))
+    same = access.session(config(tmp_path, "requests_per_minute = 20"))
+    other = access.session(config(tmp_path, "requests_per_minute = 10"))
+    assert first is same
+    assert other is not first
+    assert other.limiter is first.limiter
+    assert first.limiter.requests_per_minute == 10
+    await access.close()
+
+
+def session(folder: Path, url: str | None) -> McasSession:
+    path = folder / "mcas-token"
+    path.write_text(TOKEN)
+    path.chmod(0o600)
+    store = CredentialsStore(folder, {})
+    return McasSession(store, Network(), Limiter(10), token_api_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        (
+            None,
+            (
+                "there is a legacy token for MCAS, and no API URL to use it at",
+                "run sudo nss configure-mcas2, or set token_api_url in [mcas]",
+            ),
+        ),
+        ("http://plain.example", None),
+    ],
+)
+async def test_a_legacy_token_needs_the_url_it_is_for(
+    tmp_path: Path, url: str | None, refused: tuple[str, str] | None
+) -> None:
+    found = session(tmp_path, url)
+    with pytest.raises(SignInRefused) as caught:
+        await found.api()
+    await found.close()
+    assert caught.value.field == "api_url"
+    if refused is not None:
+        assert (caught.value.sentence, caught.value.tip) == refused
+
+
+async def test_a_legacy_token_is_used_at_its_url(tmp_path: Path) -> None:
+    found = session(tmp_path, "contoso.us3.portal.cloudappsecurity.com")
+    api = await found.api()
+    assert (api.api_url, found.uses_token) == (
+        *("https://contoso.us3.portal.cloudappsecurity.com",),
+        True,
+    )
+    assert await found.api() is api
+    await found.close()
+
+
+async def test_without_credentials_the_command_is_named(tmp_path: Path) -> None:
+    found = McasSession(CredentialsStore(tmp_path, {}), Network(), Limiter(10))
+    with pytest.raises(SignInRefused) as caught:
+        await found.api()
+    assert (caught.value.sentence, caught.value.tip) == (
+        "there are no credentials for MCAS",
+        "run: sudo nss configure-mcas2",
+    )
