@@ -193,3 +193,33 @@ async def test_several_batches_may_be_passed_at_once_and_none_again() -> None:
     await cursor.advance(entries[0].sequence, Account(delivered=1))
     assert (cursor.account, cursor.pending_records) == (Account(delivered=3), 3)
     assert (cursor.accepted_records, spool.feeds()) == (6, {"mcas": 3})
+
+
+async def test_a_cursor_taken_again_does_not_count_what_an_array_was_unpacked_to() -> None:
+    spool = memory_spool(1 << 20)
+    cursor = await spool.cursor("mcas", ["web"])
+    sequence = await spool.append(Batch("web", b"[{},{},{}]\n", 1))
+    await cursor.next()
+    await cursor.advance(sequence, Account(delivered=3, unpacked=2))
+    again = await spool.cursor("mcas", ["web"])
+    assert (cursor.accepted_records, again.accepted_records) == (1, 1)
+
+
+async def test_any_number_of_rejects_is_retried() -> None:
+    spool = memory_spool(1 << 20)
+    await rejected(spool, [reject(b"%d" % number) for number in range(150)])
+    assert await spool.retry_rejects() == (150, 0)
+    assert spool.kept_rejects == 0
+
+
+async def test_what_another_retry_had_does_not_end_the_next() -> None:
+    spool = memory_spool(700)
+    await rejected(spool, [reject(b"x" * 100), reject(b"y" * 100)])
+    await rejected(spool, [reject(b"z" * 100)], "other")
+    retrying = [asyncio.ensure_future(spool.retry_rejects(feed)) for feed in ("mcas", None)]
+    for feed, count in (("mcas", 2), ("other", 1)):
+        for _ in range(count):
+            entry = await asyncio.wait_for(spool._cursors[feed].next(), 5)
+            await spool._cursors[feed].advance(entry.sequence, Account(delivered=1))
+    await asyncio.gather(*retrying)
+    assert spool.kept_rejects == 0
