@@ -1,0 +1,98 @@
+"""Corners of framing: blanks at ends, marks in the middle, and what the first bytes decide."""
+
+import pytest
+
+from nss.sources.framing.json import AutoFramer, JsonFramer, spans_lines
+from nss.sources.framing.lines import (
+    BOM,
+    Framer,
+    LineFramer,
+    OctetFramer,
+    StreamFramer,
+    detect_framing,
+)
+
+MAX = 50
+
+
+@pytest.mark.parametrize("kind", [LineFramer, OctetFramer, StreamFramer, JsonFramer, AutoFramer])
+def test_a_new_framer_has_and_holds_nothing(kind: type[LineFramer]) -> None:
+    framer: Framer = kind(MAX)
+    assert (framer.records, framer.held_bytes) == (0, 0)
+    assert (framer.feed(b""), framer.records, framer.held_bytes) == (b"", 0, 0)
+    assert (framer.flush(), framer.records, framer.held_bytes) == (b"", 0, 0)
+
+
+def test_a_byte_order_mark_is_dropped_only_at_the_start() -> None:
+    framer = LineFramer(MAX)
+    assert framer.feed(BOM + b"a\n" + BOM + b"b\n") == b"a\n" + BOM + b"b\n"
+    assert framer.feed(BOM + b"c\n") == BOM + b"c\n"
+
+
+def test_a_mark_behind_a_line_that_was_cut_is_not_at_the_start() -> None:
+    framer = LineFramer(MAX)
+    framer.feed(b"x" * (2 * MAX))
+    assert framer.feed(b"\n" + BOM + b"a\n") == b"x" * (MAX + 1) + b"\n" + BOM + b"a\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "record"),
+    [
+        (b"blanks \t", b"blanks \t"),
+        (b"endX", b"endX"),
+        (b"X\r\n", b"X"),
+        (b"two\r\nlines", b"two lines"),
+        (b"a\rb\r\r\n", b"a\rb"),
+        (b"\r\n", b""),
+    ],
+)
+def test_of_a_counted_message_only_line_ends_are_taken(message: bytes, record: bytes) -> None:
+    framer = OctetFramer(MAX)
+    assert framer.feed(b"%d %s" % (len(message), message)) == (record and record + b"\n")
+
+
+def test_a_counted_array_that_is_cut_in_its_first_read_is_still_its_elements() -> None:
+    message = b'[{"a":1},{"b":2}]'
+    data = b"%d %s" % (len(message), message)
+    for at in range(1, len(data)):
+        framer = OctetFramer(MAX)
+        assert framer.feed(data[:at]) + framer.feed(data[at:]) == b'{"a":1}\n{"b":2}\n'
+
+
+def test_lines_come_out_as_soon_as_they_are_there() -> None:
+    framer = StreamFramer(MAX)
+    assert framer.feed(b"one\ntw") == b"one\n"
+    assert framer.feed(b"o\n") == b"two\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"5 abcde 3 xyz",  # a blank between messages
+        b"5 abcdeX3 xyz",
+        b"20 ab\ncd",  # a line that ends within the message
+        b"5 abc\n",
+    ],
+)
+def test_what_is_not_quite_octet_counting_is_lines(start: bytes) -> None:
+    assert detect_framing(start, MAX) == "newline"
+
+
+@pytest.mark.parametrize(
+    ("start", "ended", "spans"),
+    [
+        (b'{"a":1,\n', True, False),
+        (b'{"a":1,\n', False, None),
+        (b'{"a":\n{"b":1}\n{"c":\n{"d":1}\n', True, False),
+        (b'{"a":\n{\n"b":1}}\n', True, True),
+        (b'{"a":\n"x"\n}\n', True, True),
+        (b'{"a":\n"x"', True, True),
+        (b'{"a":\n"x"', False, None),
+    ],
+)
+def test_whether_json_spans_lines_is_seen_at_the_second_line(
+    start: bytes,
+    ended: bool,
+    spans: bool | None,  # noqa: FBT001 - what is told
+) -> None:
+    assert spans_lines(start, ended=ended) is spans
