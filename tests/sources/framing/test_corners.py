@@ -81,18 +81,43 @@ def test_what_is_not_quite_octet_counting_is_lines(start: bytes) -> None:
 @pytest.mark.parametrize(
     ("start", "ended", "spans"),
     [
-        (b'{"a":1,\n', True, False),
-        (b'{"a":1,\n', False, None),
-        (b'{"a":\n{"b":1}\n{"c":\n{"d":1}\n', True, False),
-        (b'{"a":\n{\n"b":1}}\n', True, True),
-        (b'{"a":\n"x"\n}\n', True, True),
-        (b'{"a":\n"x"', True, True),
-        (b'{"a":\n"x"', False, None),
+        (b'{"a":1,\n', 1, False),
+        (b'{"a":1,\n', 0, None),
+        (b'{"a":\n{"b":1}\n{"c":\n{"d":1}\n', 1, False),
+        (b'{"a":\n{\n"b":1}}\n', 1, True),
+        (b'{"a":\n"x"\n}\n', 1, True),
+        (b'{"a":\n"x"', 1, True),
+        (b'{"a":\n"x"', 0, None),
     ],
 )
 def test_whether_json_spans_lines_is_seen_at_the_second_line(
-    start: bytes,
-    ended: bool,
-    spans: bool | None,  # noqa: FBT001 - what is told
+    start: bytes, ended: int, spans: bool | None
 ) -> None:
-    assert spans_lines(start, ended=ended) is spans
+    assert spans_lines(start, ended=bool(ended)) is spans
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b'\x0c{\n"a":1}\n',  # no blank of JSON
+        b'{\x0b"a":1,\n"b":2}\n',
+    ],
+)
+def test_only_the_blanks_of_json_may_stand_before_it(start: bytes) -> None:
+    assert spans_lines(start, ended=True) is False
+
+
+def test_what_no_json_continues_with_is_no_next_value() -> None:
+    assert spans_lines(b'{"a":\n\x0c{"b":1}\n', ended=True) is True
+
+
+def test_with_64_kib_it_is_decided() -> None:
+    start = b'{"a":"'.ljust(65_536, b"x")
+    assert (spans_lines(start[:-1]), spans_lines(start)) == (None, True)
+
+
+def test_a_mark_is_dropped_where_a_stream_begins_and_kept_where_it_goes_on() -> None:
+    lines = b'{"a":1}\n{"b":2}\n'
+    assert AutoFramer(MAX).feed(BOM + lines) == lines
+    framer = AutoFramer(MAX, spans_lines=False, at_start=False)
+    assert framer.feed(BOM + lines) == BOM + lines
