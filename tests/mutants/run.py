@@ -64,7 +64,7 @@ type_check_command=
     {mypy}
 process_isolation=forkserver
 timeout_constant=2.0
-timeout_multiplier=6
+timeout_multiplier=4
 use_git_change_detection=false
 """
 

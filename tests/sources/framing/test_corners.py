@@ -91,7 +91,7 @@ def test_what_is_not_quite_octet_counting_is_lines(start: bytes) -> None:
     ],
 )
 def test_whether_json_spans_lines_is_seen_at_the_second_line(
-    start: bytes, ended: int, spans: bool | None
+    start: bytes, ended: int, spans: object
 ) -> None:
     assert spans_lines(start, ended=bool(ended)) is spans
 
