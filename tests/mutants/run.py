@@ -7,8 +7,8 @@ that anybody could notice, with the reason. The table goes to docs/mutants.md. T
 if a module is below the wanted share, or a reason stands there for a mutant that is no more.
 
     make mutants                       everything; some hours on two cores
-    make mutants ONLY="files mcas"     these parts of modules.toml
-    make mutants ONLY=mcas AGAIN=1     of the last run, those that no test killed, with new tests
+    make mutants ONLY="files tcp"      these parts of modules.toml
+    make mutants ONLY=tcp AGAIN=1      of the last run, those that no test killed, with new tests
     make mutants SAMPLE=20 SEED=7      20 mutants of each part; says what it found, writes nothing
 """
 
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import mutmut.mutation.file_mutation
@@ -199,6 +199,13 @@ def mutants_of(part: Part) -> list[str]:
     return names
 
 
+def sample(part: Part, count: int, seed: int) -> list[str]:
+    """Return the names of some mutants of a part, the same for the same seed."""
+    os.chdir(part.folder)  # where mutmut reads its settings
+    every = mutants_of(part)
+    return random.Random(seed).sample(every, min(count, len(every)))
+
+
 def run(part: Part, names: Sequence[str], processes: int) -> None:
     """Have mutmut test these mutants of a part, or all. Raises `SystemExit` if it can't."""
     mutmut_here = [str(Path(sys.executable).with_name("mutmut")), "run"]
@@ -341,16 +348,16 @@ def main() -> int:
         if chosen.only and part.name not in chosen.only:
             continue
         sys.stderr.write(f"{part.name}: {', '.join(part.modules)}\n")
+        names: list[str] = []
+        if chosen.sample:
+            part = replace(part, name=f"{part.name}-sample")  # noqa: PLW2901 - a folder of its own
         if chosen.again:
             forget_survivors(part)
         else:
             shutil.rmtree(part.folder, ignore_errors=True)
         prepare(part)
-        names: list[str] = []
         if chosen.sample:
-            os.chdir(part.folder)  # where mutmut reads its settings
-            every = mutants_of(part)
-            names = random.Random(chosen.seed).sample(every, min(chosen.sample, len(every)))
+            names = sample(part, chosen.sample, chosen.seed)
         run(part, names, chosen.processes)
         rows += judge(part, known)
         problems += stale(part, known, declared)
