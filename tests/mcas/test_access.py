@@ -1,5 +1,6 @@
 """From the configuration to MCAS: the network, the folder of uploads, and shared sessions."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from nss.mcas.access import (
     network_of,
     uploads_folder,
 )
-from nss.mcas.credentials import CredentialsStore
-from nss.mcas.session import McasSession
+from nss.mcas.credentials import CredentialsError, CredentialsStore
+from nss.mcas.session import McasSession, TokenAuthorization
+from nss.secret import Secret
 
 TOKEN = "0123456789abcdef" * 4
 
@@ -135,4 +137,22 @@ async def test_without_credentials_the_command_is_named(tmp_path: Path) -> None:
     assert (caught.value.sentence, caught.value.tip) == (
         "there are no credentials for MCAS",
         "run: sudo nss configure-mcas2",
+    )
+
+
+async def test_a_legacy_token_is_sent_as_one() -> None:
+    header = await TokenAuthorization(Secret(TOKEN)).header()
+    assert header.reveal() == f"Token {TOKEN}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")
+@pytest.mark.parametrize(("uid", "name"), [(0, "root"), (54_321, "54321")])
+def test_who_may_store_credentials_is_named(tmp_path: Path, uid: int, name: str) -> None:
+    os.chown(tmp_path, uid, 0)
+    store = CredentialsStore(tmp_path, {}, user=uid + 1)
+    with pytest.raises(CredentialsError) as caught:
+        store.check_writable()
+    assert str(caught.value) == (
+        f"credentials: this needs root or the user {name} ({tmp_path})\n"
+        "Try: run the command with sudo"
     )
