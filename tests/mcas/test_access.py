@@ -1,6 +1,7 @@
 """From the configuration to MCAS: the network, the folder of uploads, and shared sessions."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from nss.mcas.access import (
     network_of,
     uploads_folder,
 )
-from nss.mcas.credentials import CredentialsError, CredentialsStore
+from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
 from nss.mcas.session import McasSession, TokenAuthorization
 from nss.secret import Secret
 
@@ -104,19 +105,21 @@ def session(folder: Path, url: str | None) -> McasSession:
                 "run sudo nss configure-mcas2, or set token_api_url in [mcas]",
             ),
         ),
-        ("http://plain.example", None),
+        (
+            "http://plain.example",
+            ("the API URL begins with http, which is not encrypted", "use https"),
+        ),
     ],
 )
 async def test_a_legacy_token_needs_the_url_it_is_for(
-    tmp_path: Path, url: str | None, refused: tuple[str, str] | None
+    tmp_path: Path, url: str | None, refused: tuple[str, str]
 ) -> None:
     found = session(tmp_path, url)
     with pytest.raises(SignInRefused) as caught:
         await found.api()
     await found.close()
     assert caught.value.field == "api_url"
-    if refused is not None:
-        assert (caught.value.sentence, caught.value.tip) == refused
+    assert (caught.value.sentence, caught.value.tip) == refused
 
 
 async def test_a_legacy_token_is_used_at_its_url(tmp_path: Path) -> None:
@@ -156,3 +159,46 @@ def test_who_may_store_credentials_is_named(tmp_path: Path, uid: int, name: str)
         f"credentials: this needs root or the user {name} ({tmp_path})\n"
         "Try: run the command with sudo"
     )
+
+
+URL = "https://contoso.us3.portal.cloudappsecurity.com"
+STORED = McasCredentials(
+    method="secret",
+    client_id="11111111-2222-3333-4444-555555555555",
+    client_secret=Secret("Abc8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"),
+    authentication_url=(
+        "https://login.microsoftonline.com/99999999-8888-7777-6666-abcdefabcdef/oauth2/v2.0/token"
+    ),
+    api_url=URL,
+)
+
+
+async def test_a_configured_url_is_that_of_the_legacy_token(tmp_path: Path) -> None:
+    session(tmp_path, None)
+    access = McasAccess()
+    found = access.session(config(tmp_path, f'token_api_url = "{URL}"'))
+    assert (await found.api()).api_url == URL
+    await access.close()
+
+
+async def test_stored_credentials_go_before_a_legacy_token(tmp_path: Path) -> None:
+    found = session(tmp_path, None)
+    CredentialsStore(tmp_path, {}).save(STORED)
+    assert ((await found.api()).api_url, found.uses_token) == (URL, False)
+    await found.close()
+
+
+async def test_new_credentials_have_an_api_of_their_own_and_old_ones_are_closed_later(
+    tmp_path: Path,
+) -> None:
+    store = CredentialsStore(tmp_path, {})
+    found = McasSession(store, Network(), Limiter(10))
+    apis = []
+    for number in range(3):
+        store.save(replace(STORED, tested_at=float(number)))
+        apis.append(await found.api())
+        assert await found.api() is apis[-1]
+    assert len(set(map(id, apis))) == 3
+    assert [api._client.is_closed for api in apis] == [True, False, False]
+    await found.close()
+    assert [api._client.is_closed for api in apis] == [True, True, True]

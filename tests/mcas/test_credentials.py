@@ -130,7 +130,7 @@ def test_what_systemd_gives_goes_before_what_is_stored(tmp_path: Path) -> None:
     store = CredentialsStore(tmp_path, {"CREDENTIALS_DIRECTORY": str(given)})
     store.save(BY_CERTIFICATE)
     assert store.load() == BY_CERTIFICATE
-    put(given / "mcas.json", orjson.dumps(WRITTEN), 0o444)
+    put(given / "mcas.json", orjson.dumps(WRITTEN), 0o777)
     assert store.load() == replace(CREDENTIALS, tested_at=None)
     assert store.origin == str(given / "mcas.json")
 
@@ -216,6 +216,10 @@ def test_a_damaged_file_is_reported_and_not_quoted(
             {"method": "certificate", "certificate": "mcas.pem"},
             "the certificate or its key is not an absolute path",
         ),
+        (
+            {"method": "certificate", "certificate": "/etc/mcas\0.pem"},
+            "the certificate or its key is not an absolute path",
+        ),
     ],
 )
 def test_a_file_with_an_answer_that_can_not_be_right_is_refused(
@@ -225,6 +229,33 @@ def test_a_file_with_an_answer_that_can_not_be_right_is_refused(
     with pytest.raises(CredentialsError) as error:
         store.load()
     assert description(error)[0] == f"credentials: {reason} ({store.path})"
+
+
+@pytest.mark.parametrize(
+    ("change", "tip"),
+    [
+        ({"api_url": "http://contoso.us3.portal.cloudappsecurity.com"}, "use https"),
+        ({"method": "certificate"}, CONFIGURE),
+    ],
+)
+def test_what_to_do_about_a_wrong_answer_is_said(
+    store: CredentialsStore, change: dict[str, object], tip: str
+) -> None:
+    put(store.path, orjson.dumps(WRITTEN | change))
+    with pytest.raises(CredentialsError) as error:
+        store.load()
+    assert error.value.tip == tip
+
+
+def test_what_can_not_be_read_is_reported(store: CredentialsStore) -> None:
+    store.path.symlink_to(store.path)
+    with pytest.raises(CredentialsError) as error:
+        store.load()
+    reason = "can't be read: too many levels of symbolic links"
+    assert description(error) == (
+        f"credentials: {reason} ({store.path})",
+        "run the command with sudo",
+    )
 
 
 def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore) -> None:

@@ -205,6 +205,20 @@ def test_a_pfx_file_without_a_key_is_reported(
     assert sentence == f"the certificate can't be used: {reason} ({path})"
 
 
+def test_a_pfx_file_without_a_certificate_is_reported(
+    bad: Bad, tmp_path: Path, certificates: Certificates
+) -> None:
+    path = tmp_path / "only-a-key.pfx"
+    key = load_pem_private_key(certificates.key.read_bytes(), None)
+    assert isinstance(key, RSAPrivateKey)
+    path.write_bytes(pkcs12.serialize_key_and_certificates(None, key, None, None, NoEncryption()))
+    reason = "there is no certificate in the file"
+    assert bad(certificate=path) == (
+        f"the certificate can't be used: {reason} ({path})",
+        FORMS_TIP,
+    )
+
+
 def test_a_signature_refused_at_a_wrong_time_is_the_clock(
     entra: "Entra", network: Network, certificates: Certificates, description: "Description"
 ) -> None:
