@@ -21,6 +21,7 @@ from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import Unreachable, api_errors, unreachable
 from nss.secret import Secret
+from nss.wording import error_text
 
 SINGLE_PUT_BYTES = 64 << 20
 """Larger files go in blocks: the storage's oldest limit for one PUT."""
@@ -247,9 +248,12 @@ async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[by
     """Yield some bytes of a file; it was written just now, so that no disk is waited for."""
     file.seek(at)
     while size_bytes:
-        piece = file.read(min(size_bytes, PIECE_BYTES))
+        try:
+            piece = file.read(min(size_bytes, PIECE_BYTES))
+        except OSError as error:
+            raise Unreachable(f"the file to upload can't be read: {error_text(error)}") from None
         if not piece:
-            raise OSError("the file is shorter than it was")
+            raise Unreachable("the file to upload is shorter than it was")
         size_bytes -= len(piece)
         yield piece
 

@@ -1,10 +1,13 @@
 """Answers of MCAS that have another shape than they should: what becomes of each."""
 
 import asyncio
+import base64
 import contextlib
+import errno
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -39,18 +42,24 @@ class Canned:
 
     body: bytes
     status: int = 200
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
     def client(self) -> httpx.AsyncClient:
-        def answer(_request: httpx.Request) -> httpx.Response:
+        async def answer(request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            self.requests.append(sent(request))
             return httpx.Response(self.status, content=self.body)
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    def api(self) -> McasApi:
+        return McasApi(PLACE, Token(), cast("Network", self), Limiter(10_000))
 
 
 def api(body: bytes | object, status: int = 200) -> McasApi:
     """Return an API that always gives this answer, a `body` or what there is as JSON."""
     data = body if isinstance(body, bytes) else orjson.dumps(body)
-    return McasApi(PLACE, Token(), cast("Network", Canned(data, status)), Limiter(10_000))
+    return Canned(data, status).api()
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[1, 2]", b'[{"a": 5}]', b"{}", b'{"streams": []}'])
@@ -162,13 +171,60 @@ async def test_what_is_not_json_is_a_web_page_or_makes_no_sense(body: bytes, sen
     assert caught.value.sentence == f"{sentence} ({PLACE})"
 
 
-async def test_a_file_that_is_shorter_than_it_was_is_not_sent() -> None:
-    with pytest.raises(Unreachable):
-        await api({}, 201).put(URL, io.BytesIO(b"abc"), 4)
+class Unreadable(io.BytesIO):
+    """A file on a disk that fails."""
+
+    def read(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002 - a file's own
+        raise OSError(errno.EIO, "Input/output error")
 
 
-async def test_a_file_is_sent_as_long_as_it_is_said_to_be() -> None:
-    await api({}, 201).put(URL, io.BytesIO(b"abc"), 3)
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        (io.BytesIO(b"abc"), "the file to upload is shorter than it was"),
+        (Unreadable(b"abcd"), "the file to upload can't be read: input/output error"),
+    ],
+)
+async def test_a_file_that_is_not_there_whole_is_not_the_fault_of_the_network(
+    file: io.BytesIO, sentence: str
+) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await api({}, 201).put(URL, file, 4)
+    assert caught.value.sentence == sentence
+
+
+def sent(request: httpx.Request) -> tuple[str, str, dict[str, str], bytes]:
+    """Return what matters of a request to the storage."""
+    kept = {"content-length", "content-type", "x-ms-blob-type", "transfer-encoding"}
+    headers = {name: value for name, value in request.headers.items() if name in kept}
+    return request.method, str(request.url), headers, request.read()
+
+
+@pytest.mark.parametrize("single_put_bytes", [3, 100])
+async def test_a_small_file_goes_up_in_one_piece(single_put_bytes: int) -> None:
+    network = Canned(b"", 201)
+    url = Secret("https://storage.example/f?sig=a%2Bb")
+    await network.api().put(url, io.BytesIO(b"abcd"), 3, single_put_bytes=single_put_bytes)
+    headers = {"content-length": "3", "x-ms-blob-type": "BlockBlob"}
+    assert network.requests == [("PUT", url.reveal(), headers, b"abc")]
+
+
+async def test_a_large_file_goes_up_in_blocks_and_their_list() -> None:
+    network = Canned(b"", 201)
+    url = "https://storage.example/f?sig=a"
+    await network.api().put(
+        Secret(url), io.BytesIO(b"abcdefghij"), 10, single_put_bytes=9, block_bytes=4
+    )
+    names = [base64.b64encode(b"%08d" % number).decode() for number in range(3)]
+    query = "&comp=block&blockid="
+    blocks = [
+        ("PUT", f"{url}{query}{quote(name)}", {"content-length": str(len(data))}, data)
+        for name, data in zip(names, (b"abcd", b"efgh", b"ij"), strict=True)
+    ]
+    listed = "".join(f"<Latest>{name}</Latest>" for name in names)
+    text = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
+    headers = {"content-length": str(len(text)), "content-type": "application/xml"}
+    assert network.requests == [*blocks, ("PUT", f"{url}&comp=blocklist", headers, text)]
 
 
 KEYS = st.sampled_from(

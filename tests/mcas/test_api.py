@@ -221,10 +221,23 @@ def test_what_the_storage_answers_has_its_meaning(
     headers = {"x-ms-error-code": given}
     error = api_errors.storage_refusal(status, headers, b"", "https://storage.example")
     assert type(error) is kind
-    sentence = STORAGE[error.status or status]
+    sentence = STORAGE[status]
     assert error.sentence == f"{sentence}: HTTP {status}, {shown} (https://storage.example)"
     assert error.code in {shown, None}
     assert (error.code is None) == (kind in {Throttled, Unreachable})
+    assert error.status == (status if kind is RequestRefused else 0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "secs"),
+    [({"retry-after": "7"}, b"", 7), ({}, b"throttled", 60), ({}, b"", None)],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_storage_may_say_how_long_to_wait(
+    status: int, headers: dict[str, str], body: bytes, secs: float | None
+) -> None:
+    error = api_errors.storage_refusal(status, headers, body, "https://storage.example")
+    assert error.retry_after_secs == secs
 
 
 @pytest.mark.parametrize(
@@ -239,6 +252,8 @@ def test_what_the_storage_answers_has_its_meaning(
         (b"<Code>two words</Code>", ""),
         (b"<Code>" + b"x" * 81 + b"</Code>", ""),
         (b" " * 4096 + b"<Code>Late</Code>", ""),
+        (b" " * 4080 + b"<Code>Late</Code>", ""),
+        (b" " * 4079 + b"<Code>Late</Code>", ", Late"),
     ],
 )
 def test_the_storage_may_name_the_reason_in_its_body(body: bytes, shown: str) -> None:
