@@ -5,6 +5,7 @@ import base64
 import contextlib
 import errno
 import io
+import json
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import quote
@@ -196,6 +197,7 @@ async def test_a_file_that_is_not_there_whole_is_not_the_fault_of_the_network(
 def sent(request: httpx.Request) -> tuple[str, str, dict[str, str], bytes]:
     """Return what matters of a request to the storage."""
     kept = {"content-length", "content-type", "x-ms-blob-type", "transfer-encoding"}
+    kept |= {"authorization"}
     headers = {name: value for name, value in request.headers.items() if name in kept}
     return request.method, str(request.url), headers, request.read()
 
@@ -207,6 +209,41 @@ async def test_a_small_file_goes_up_in_one_piece(single_put_bytes: int) -> None:
     await network.api().put(url, io.BytesIO(b"abcd"), 3, single_put_bytes=single_put_bytes)
     headers = {"content-length": "3", "x-ms-blob-type": "BlockBlob"}
     assert network.requests == [("PUT", url.reveal(), headers, b"abc")]
+
+
+def asked(method: str, path: str, body: object = None) -> tuple[str, str, dict[str, str], bytes]:
+    """Return a request to the API as it is recorded."""
+    headers, data = {"authorization": "Token t"}, b""
+    if body is not None:
+        data = json.dumps(body, separators=(",", ":")).encode()
+        headers |= {"content-length": str(len(data)), "content-type": "application/json"}
+    return method, f"{PLACE}{path}", headers, data
+
+
+async def test_what_is_asked_of_the_api() -> None:
+    network = Canned(b'{"url":"https://storage.example/f"}')
+    found = network.api()
+    await found.initiate("a b.log", KIND)
+    await found.finalize(URL, "NSS")
+    await found.streams()
+    await found.parse_failures()
+    await found.parse_failures(2)
+    question = {
+        "skip": 0,
+        "limit": 5,
+        "sortField": "timestamp",
+        "sortDirection": "desc",
+        "filters": {"type": {"eq": ["DiscoveryParseLogTask"]}, "status": {"eq": [False]}},
+    }
+    upload = "/api/v1/discovery/upload_url/?filename=a+b.log&source=ZSCALER_QRADAR_SYSLOG"
+    done = {"uploadUrl": URL.reveal(), "inputStreamName": "NSS"}
+    assert network.requests == [
+        asked("GET", upload),
+        asked("POST", "/api/v1/discovery/done_upload/", done),
+        asked("GET", "/api/discovery/streams/"),
+        asked("POST", "/api/v1/governance/", question),
+        asked("POST", "/api/v1/governance/", {**question, "limit": 2}),
+    ]
 
 
 async def test_a_large_file_goes_up_in_blocks_and_their_list() -> None:

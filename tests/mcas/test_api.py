@@ -138,6 +138,21 @@ def test_an_unknown_data_source_is_known_by_its_code() -> None:
         "data_source",
         api_errors.NO_DATA_SOURCE,
     )
+    assert (error.status, error.tip) == (
+        400,
+        (
+            'add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
+            '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"'
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(b'{"code":"BAD"}', "BAD"), (b'{"code":5}', None), (b"", None)]
+)
+def test_the_code_of_a_refusal_is_there_for_programs(body: bytes, code: str | None) -> None:
+    error = api_errors.refusal(400, httpx.Headers(), body, PLACE)
+    assert (error.code, error.status) == (code, 400)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +165,10 @@ def test_an_unknown_data_source_is_known_by_its_code() -> None:
         ("", b"", None),
         ("soon", b"", None),
         ("Thu, 01 Jan 1970 00:00:00 GMT", b"", 0),
+        ("", b"Request was throttled.".rjust(4096), 60),
+        ("", b"Request was throttled".rjust(4097), None),
+        ("", b"available in 35 s".rjust(4096), 35),
+        ("", b"available in 35 s".rjust(4097), None),
         ("\u00b2", b"", None),
         ("\u0661", b"", None),
         ("7 s", b"", 7),

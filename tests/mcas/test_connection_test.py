@@ -56,6 +56,12 @@ async def test_what_works_passes_every_check(lab: CloudLab) -> None:
     assert report.expires_at is not None
 
 
+async def test_files_that_could_not_be_parsed_are_not_asked_for_otherwise(lab: CloudLab) -> None:
+    network = Network(ca_file=lab.ca_file, timeout_secs=5)
+    report = await check(credentials(lab), network, "NSS", Limiter(1000))
+    assert (report.failed, report.failures) == (None, None)
+
+
 async def test_a_sign_in_that_is_refused_is_the_last_check(lab: CloudLab) -> None:
     lab.entra.refuse("AADSTS7000222")
     report = await checked(lab)

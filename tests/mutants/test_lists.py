@@ -48,7 +48,9 @@ def test_each_module_is_in_one_part() -> None:
 
 @pytest.mark.parametrize("entry", LISTED["accepted"], ids=lambda entry: entry["function"])
 def test_what_an_accepted_mutant_changes_is_there_and_has_a_reason(entry: dict[str, str]) -> None:
-    assert entry["before"] in function_text(entry["function"])
+    name = entry["function"].rpartition(".")[2]
+    text = function_text(entry["function"]).replace(f"def {name}(", "def _(", 1)
+    assert entry["before"] in text
     assert entry["before"] != entry["after"]
     assert len(entry["reason"].split()) > 2
 
