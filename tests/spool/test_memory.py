@@ -216,8 +216,12 @@ async def test_what_another_retry_had_does_not_end_the_next() -> None:
     spool = memory_spool(700)
     await rejected(spool, [reject(b"x" * 100), reject(b"y" * 100)])
     await rejected(spool, [reject(b"z" * 100)], "other")
-    retrying = [asyncio.ensure_future(spool.retry_rejects(feed)) for feed in ("mcas", None)]
-    for feed, count in (("mcas", 2), ("other", 1)):
+    await spool.append(Batch("web", b"f" * 400, 1, feed="mcas"))  # so that the first retry waits
+    retrying = []
+    for feed in (None, "mcas"):
+        retrying.append(asyncio.ensure_future(spool.retry_rejects(feed)))
+        await asyncio.sleep(0)
+    for feed, count in (("mcas", 3), ("other", 1)):
         for _ in range(count):
             entry = await asyncio.wait_for(spool._cursors[feed].next(), 5)
             await spool._cursors[feed].advance(entry.sequence, Account(delivered=1))
