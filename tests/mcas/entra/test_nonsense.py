@@ -1,6 +1,7 @@
 """Answers that no Entra gives: web pages, redirects, and JSON of another form."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,3 +138,15 @@ def test_claims_of_another_shape_are_no_texts_and_no_times(
     token = sign_in.token()
     texts = (*token.roles, token.audience, token.tenant, token.app_id)
     assert all(isinstance(text, str) for text in texts)
+
+
+def test_authorities_that_cannot_be_used_are_named(
+    entra: "Entra", tmp_path: Path, description: "Description"
+) -> None:
+    network = Network(ca_file=tmp_path / "missing.pem", timeout_secs=5)
+    assert description(SignIn(entra.by_secret, network)) == (
+        Unreachable,
+        "ca_file",
+        f"ca_file in [mcas] can't be used (localhost:{entra.port})",
+        "name a PEM file with certificates that the user nss runs as may read",
+    )

@@ -150,3 +150,18 @@ def test_a_token_without_the_role_is_reported(
             "(application permission), and grant admin consent"
         ),
     )
+
+
+async def test_the_header_is_that_of_the_token(entra: "Entra", network: Network) -> None:
+    sign_in = SignIn(entra.by_secret, network)
+    header = await sign_in.header()
+    assert header.reveal() == f"Bearer {sign_in.token().value.reveal()}"
+
+
+async def test_no_header_is_made_of_a_token_without_the_role(
+    entra: "Entra", network: Network
+) -> None:
+    entra.claims = {"roles": ["Discovery.read"]}
+    with pytest.raises(SignInRefused) as caught:
+        await SignIn(entra.by_secret, network).header()
+    assert caught.value.field == "role"
