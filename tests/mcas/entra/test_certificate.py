@@ -219,6 +219,22 @@ def test_a_pfx_file_without_a_certificate_is_reported(
     )
 
 
+def test_a_signature_refused_at_the_right_time_is_the_certificate(
+    entra: "Entra", network: Network, certificates: Certificates, failure: "Failure"
+) -> None:
+    entra.refuse("token", 700027)
+    error = failure(SignIn(entra.by_certificate(certificates.both), network))
+    assert (error.field, error.code) == ("certificate", "AADSTS700027")
+
+
+def test_a_secret_refused_at_a_wrong_time_is_the_secret(
+    entra: "Entra", network: Network, failure: "Failure"
+) -> None:
+    entra.refuse("token", 7000222)
+    error = failure(SignIn(entra.by_secret, network, now=lambda: time.time() + 900))
+    assert (error.field, error.code) == ("client_secret", "AADSTS7000222")
+
+
 def test_a_signature_refused_at_a_wrong_time_is_the_clock(
     entra: "Entra", network: Network, certificates: Certificates, description: "Description"
 ) -> None:

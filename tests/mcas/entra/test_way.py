@@ -1,5 +1,8 @@
 """What can stand in the way to Entra: certificates, names, proxies, silence."""
 
+import contextlib
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -86,6 +89,45 @@ def test_a_ca_file_that_is_none_is_reported(
         path.write_bytes(content)
     error = failure(SignIn(entra.by_secret, Network(ca_file=path)))
     assert (type(error), error.field) == (Unreachable, "ca_file")
+
+
+def test_a_server_that_speaks_no_tls_is_reported(
+    entra: "Entra", plain: "Entra", network: Network, description: "Description"
+) -> None:
+    url = plain.token_url.replace("http://", "https://")
+    assert description(SignIn(replace(entra.by_secret, authentication_url=url), network)) == (
+        Unreachable,
+        "ca_file",
+        f"no TLS connection can be made (localhost:{plain.port})",
+        CA_TIP,
+    )
+
+
+def test_a_server_that_hangs_up_during_the_handshake_is_reported(
+    entra: "Entra", network: Network, description: "Description"
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.recv(1)
+                    connection.close()
+
+        server = threading.Thread(target=hang_up)
+        server.start()
+        port = listener.getsockname()[1]
+        url = f"https://localhost:{port}/x.example/oauth2/v2.0/token"
+        found = description(SignIn(replace(entra.by_secret, authentication_url=url), network))
+        listener.shutdown(socket.SHUT_RDWR)
+        server.join()
+    assert found == (
+        Unreachable,
+        None,
+        f"the connection broke off (localhost:{port})",
+        PORT_TIP,
+    )
 
 
 def test_no_connection_is_reported(
