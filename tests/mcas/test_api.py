@@ -12,10 +12,20 @@ import pytest
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
-from nss.mcas import McasError, RequestRefused, Throttled, Unreachable, UploadExpired, api_errors
+from nss.mcas import (
+    McasError,
+    RequestRefused,
+    Throttled,
+    Unreachable,
+    UploadExpired,
+    api_errors,
+    unreachable,
+)
 from nss.mcas.api import McasApi
 from nss.secret import Secret
 
+PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
+FIREWALL_TIP = "see that this machine may reach it on port 443, or set proxy in [mcas]"
 PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
 
 
@@ -330,6 +340,7 @@ async def test_what_the_network_does_is_a_sentence(
     error = await refusal(api)
     assert isinstance(error, Unreachable)
     assert error.sentence == f"{sentence} ({lab.api_url})"
+    assert error.tip == (PAGE_TIP if kind == "html" else None)
 
 
 async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: CloudLab) -> None:
@@ -337,7 +348,27 @@ async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: C
     api = McasApi("https://localhost:9", token, network, Limiter(10))
     error = await refusal(api)
     await api.close()
-    assert error.sentence == "no connection (https://localhost:9)"
+    assert (error.sentence, error.tip) == ("no connection (https://localhost:9)", FIREWALL_TIP)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "tip", "field"),
+    [
+        (
+            httpx.ProxyError("407 user:private"),
+            *("the proxy does not let it through", "see proxy and proxy_auth_file in [mcas]"),
+            "proxy",
+        ),
+        (httpx.ConnectTimeout("x"), "no answer in time", FIREWALL_TIP, None),
+        (httpx.ReadTimeout("x"), "no answer in time", None, None),
+        (httpx.ReadError("x"), "the connection broke off", None, None),
+    ],
+)
+def test_each_way_to_have_no_answer_has_its_sentence(
+    error: httpx.HTTPError, sentence: str, tip: str | None, field: str | None
+) -> None:
+    found = unreachable.no_answer(error, PLACE)
+    assert (found.sentence, found.tip, found.field) == (f"{sentence} ({PLACE})", tip, field)
 
 
 async def test_an_authority_that_is_not_known_names_the_setting(
