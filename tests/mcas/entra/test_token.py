@@ -165,3 +165,25 @@ async def test_no_header_is_made_of_a_token_without_the_role(
     with pytest.raises(SignInRefused) as caught:
         await SignIn(entra.by_secret, network).header()
     assert caught.value.field == "role"
+
+
+@pytest.mark.parametrize(("stated", "secs"), [({}, 0), ({"expires_in": 31_622_400}, 31_622_400)])
+def test_a_token_lasts_as_long_as_is_said(
+    entra: "Entra", network: Network, stated: dict[str, int], secs: int
+) -> None:
+    entra.next("token", {"access_token": "opaque", **stated})
+    token = SignIn(entra.by_secret, network, now=lambda: 1000.0).token()
+    assert token.expires_at == 1000 + secs
+
+
+@pytest.mark.parametrize(("stated", "kind"), [({}, "Bearer"), ({"token_type": "Other"}, "Other")])
+def test_the_type_of_a_token_is_as_stated(
+    entra: "Entra", network: Network, stated: dict[str, str], kind: str
+) -> None:
+    entra.next("token", {"access_token": "opaque", "expires_in": 3600, **stated})
+    assert SignIn(entra.by_secret, network).token().token_type == kind
+
+
+def test_the_application_may_be_named_by_another_claim(entra: "Entra", network: Network) -> None:
+    entra.claims = {"appid": None, "azp": CLIENT}
+    assert SignIn(entra.by_secret, network).token().app_id == CLIENT
