@@ -113,10 +113,10 @@ class CloudDiscoverySink:
         for pause_secs in _READ_PAUSES_SECS:
             try:
                 await asyncio.to_thread(self._journal.load)
-            except OSError as error:
-                reason = error_text(error)
+            except (OSError, FileFault) as error:
+                reason = error_text(error) if isinstance(error, OSError) else str(error)
                 await asyncio.sleep(pause_secs)
-            except (ValueError, FileFault) as error:
+            except ValueError as error:
                 reason = str(error)
                 break
             else:

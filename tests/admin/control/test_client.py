@@ -76,15 +76,15 @@ def test_an_answer_without_bound_is_refused(serve: Serve, monkeypatch: pytest.Mo
 def test_a_tap_without_lines_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINE_BYTES", 1 << 20)
 
-    with closing(serve(flood).tap(None, "lines", "")) as shown:
-        with pytest.raises(ServiceError, match="the answer is too long"):
-            next(shown)
+    shown = serve(flood).tap(None, "lines", "")
+    with closing(shown), pytest.raises(ServiceError, match="the answer is too long"):
+        next(shown)
 
 
 def test_a_line_that_makes_no_sense_is_an_error_with_a_sentence(serve: Serve) -> None:
     def nonsense(connection: socket.socket, _: threading.Event) -> None:
         connection.sendall(HEAD + b"5\r\n[17]\n\r\n0\r\n\r\n")
 
-    with closing(serve(nonsense).tap(None, "lines", "")) as shown:
-        with pytest.raises(ServiceError, match="the answer makes no sense"):
-            next(shown)
+    shown = serve(nonsense).tap(None, "lines", "")
+    with closing(shown), pytest.raises(ServiceError, match="the answer makes no sense"):
+        next(shown)

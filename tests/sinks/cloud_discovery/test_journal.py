@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nss.files.private import FileFault
 from nss.secret import Secret
 from nss.sinks.cloud_discovery import journal as upload_journal
 from nss.sinks.cloud_discovery.journal import Unfinished, UploadJournal
@@ -100,5 +101,5 @@ def test_a_file_that_makes_no_sense_is_not_an_empty_one(
 def test_a_file_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "mcas.json"
     path.mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(FileFault, match="is not a regular file"):
         loaded(path)

@@ -34,7 +34,7 @@ async def test_a_journal_that_cannot_be_read_is_reported(bench: Bench, happened:
     (uploads_folder(bench.folder) / "mcas.json").mkdir()
     sink = await bench.opened()
     await sink.close()
-    assert happened() == [("upload_journal_unreadable", {"why": "is a directory"})]
+    assert happened() == [("upload_journal_unreadable", {"why": "is not a regular file"})]
 
 
 async def test_a_journal_that_can_be_read_a_moment_later_is_as_good(
