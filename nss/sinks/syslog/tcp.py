@@ -74,9 +74,9 @@ class SyslogTcpSink(SyslogSink[Sending]):
         """Write each line as one message; see `Sink.send`."""
         if not lines:
             return Delivered()
-        await self._stop_restoring()
         self._busy = True
         try:
+            await self._stop_restoring()
             outcome = await self._send(lines)
         finally:
             self._busy = False
@@ -86,8 +86,8 @@ class SyslogTcpSink(SyslogSink[Sending]):
 
     async def close(self) -> None:
         """Give what was written about `finish_secs` to arrive, and close the connection."""
-        await self._stop_restoring()
         self._busy = True
+        await self._stop_restoring()
         ended = await self._disconnect()
         if ended and self._resend.owed:
             with contextlib.suppress(TimeoutError):
@@ -233,6 +233,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         self._restore_if_lost()
 
     async def _stop_restoring(self) -> None:
+        """End what restores; with `_busy` set, or a loss heard of meanwhile begins it again."""
         task, self._restoring = self._restoring, None
         if task is not None:
             task.cancel()

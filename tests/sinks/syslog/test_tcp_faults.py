@@ -353,6 +353,23 @@ async def test_the_last_seconds_are_sent_again_though_no_new_lines_come(
     assert await arrived(tcp_collector, 30) == LINES
 
 
+async def test_a_connection_lost_as_the_next_lines_come_is_restored_by_their_send_alone(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60)
+    await sink.send(LINES)
+    tcp_collector.received()
+    tcp_collector.hang_up()
+    await arrived(tcp_collector, 30)  # by a task of the sink
+    tcp_collector.hang_up()  # which the event loop hears of while the send waits for that task
+
+    while isinstance(await sink.send([b"next"]), RetryAfter):
+        assert sink._restoring is None
+
+    assert sink._restoring is None
+    assert tcp_collector.received() == [*LINES, b"next"]
+
+
 async def test_an_idle_connection_that_was_closed_is_not_made_anew_without_need(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
