@@ -1,11 +1,14 @@
-"""Hypothesis profiles: `ci` runs the same examples each time, `fuzz` new ones.
+"""Hypothesis profiles, and what watches every test.
 
-`NSS_FUZZ_SECS=60 pytest tests/formats` chooses `fuzz`, and lets each fuzz test run that long.
+The profile `ci` runs the same examples each time, `fuzz` new ones: `NSS_FUZZ_SECS=60 pytest
+tests/formats` chooses it, and lets each fuzz test run that long.
 """
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.leaks"]
 
 settings.register_profile(
     "ci",

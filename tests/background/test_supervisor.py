@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Supervised:
         return self.log.with_name("times").read_text()
 
     def report(self) -> StartReport:
-        with open(self.reading, "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(self.reading, "rb", closefd=False) as file:
             return msgspec.json.decode(file.readline(), type=StartReport)
 
 
@@ -48,14 +48,17 @@ Supervise = Callable[..., Supervised]
 
 
 @pytest.fixture
-def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervise:
+def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervise]:
     monkeypatch.chdir(tmp_path)
+    opened: list[int] = []
 
     def make(script: str, *, watchdog_secs: float = 30) -> Supervised:
         (tmp_path / "service.py").write_text(TELL + script)
         reading, writing = os.pipe()
         lock = Lock(tmp_path / "nss.lock")
         assert lock.take()
+        assert lock._descriptor is not None
+        opened.extend((reading, lock._descriptor))
         command = [sys.executable, str(tmp_path / "service.py")]
         log = tmp_path / "nss.log"
         return Supervised(
@@ -66,7 +69,9 @@ def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervise:
             log,
         )
 
-    return make
+    yield make
+    for number in opened:
+        os.close(number)
 
 
 async def test_a_service_that_ends_before_it_is_ready_is_told_and_not_tried_again(

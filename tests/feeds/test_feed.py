@@ -1,7 +1,7 @@
 """A feed between a real spool and a sink whose outcomes are scripted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -120,13 +120,8 @@ class Bench:
 
 
 @pytest.fixture(autouse=True)
-async def _fresh_telemetry() -> AsyncIterator[None]:
+def _fresh_telemetry() -> None:
     events.clear()
-    yield
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def known(**settings: object) -> Origin:

@@ -35,6 +35,8 @@ class Rig:
     repair: Callable[[], None]
     cannot_carry: bytes = b"\n"
     """Bytes that a line must not have."""
+    close: Callable[[], None] = lambda: None
+    """Closes what the hands hold."""
 
     async def send(self, lines: list[bytes]) -> Any:  # noqa: ANN401 - an outcome, compared whole
         return await self.sink.send(lines, KEYS[: len(lines)] if self.sink.wants_keys else None)
@@ -123,11 +125,16 @@ def pipe(hands: Hands) -> Rig:
         except BlockingIOError:
             return []
 
+    def close() -> None:
+        for reader in readers:
+            os.close(reader)
+
     return Rig(
         file_sink(path),
         received,
         lambda: os.close(readers.pop()),
         lambda: readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK)),
+        close=close,
     )
 
 
@@ -170,6 +177,7 @@ async def unopened(request: pytest.FixtureRequest, hands: Hands) -> AsyncIterato
     made = RIGS[request.param](hands)
     yield made
     await made.sink.close()
+    made.close()
 
 
 @pytest_asyncio.fixture
