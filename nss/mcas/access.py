@@ -14,6 +14,7 @@ from nss.config.files import read_basic
 from nss.config.model import Config, McasConfig
 from nss.errors import ServiceError
 from nss.files.beneath import open_folder
+from nss.files.private import sync_folder
 from nss.https.limiter import Limiter
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
@@ -56,7 +57,9 @@ def uploads_folder(state_directory: Path) -> Path:
     """Return the folder of uploads under way, made if need be. Raises `ServiceError`."""
     folder = state_directory / UPLOADS_NAME
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(state_directory)  # or a journal in it is lost with it
     except OSError as error:
         raise ServiceError(
             f"uploads: no folder can be made: {error_text(error)} ({folder})",
