@@ -176,9 +176,9 @@ def _json(template: _Template) -> Structure | None:
 
     try:
         tree = msgspec.json.decode(re.sub(rf'"(?:\\.|[^"\\])*"|{_MARK}', quote, template.text))
-    except msgspec.DecodeError:
+        cells = tuple(_json_cells(tree, (), template))
+    except (msgspec.DecodeError, RecursionError):
         return None
-    cells = tuple(_json_cells(tree, (), template))
     return Structure(LineKind.JSON, cells, ('"\\',) * len(template.slots), quoted=True)
 
 

@@ -250,7 +250,8 @@ def _untyped(line: bytes) -> object:
     except RecursionError:
         raise BadLine("JSON is nested too deeply") from None
     except msgspec.ValidationError as error:  # a number of thousands of digits
-        raise BadLine(f"JSON: {error}") from None
+        reason, _, _ = str(error).partition(" - at ")  # the place is as long as the record is deep
+        raise BadLine(f"JSON: {reason}") from None
     except msgspec.DecodeError as error:
         text = str(error)
         if "truncated" in text:

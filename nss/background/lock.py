@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from nss import foreign
 from nss.errors import ServiceError
 from nss.files.beneath import open_file, open_folder
 from nss.files.private import FileFault, read_bounded
@@ -108,7 +109,7 @@ class Lock:
     def read(self) -> Note | None:
         """Return what the present or last holder left in the file."""
         try:
-            return msgspec.json.decode(read_bounded(self.path, _MAX_BYTES), type=Note)
+            return foreign.decode(read_bounded(self.path, _MAX_BYTES), Note)
         except (OSError, FileFault, msgspec.DecodeError):
             return None
 

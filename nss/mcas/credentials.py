@@ -19,6 +19,7 @@ from typing import Literal
 
 import msgspec
 
+from nss import foreign
 from nss.errors import NssError
 from nss.files import private
 from nss.files.beneath import open_folder
@@ -117,7 +118,7 @@ class CredentialsStore:
         if data is None:
             return None
         try:
-            stored = msgspec.json.decode(data, type=_Stored)
+            stored = foreign.decode(data, _Stored)
         except msgspec.DecodeError as error:
             raise _damaged(_fault(error), path) from None
         if stored.form != _FORM:

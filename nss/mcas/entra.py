@@ -33,7 +33,10 @@ MAX_SKEW_SECS = 300.0
 MAX_TOKEN_SECS = 366 * 86_400
 """No token is good for longer: Entra's last for a day at most."""
 
-_NONSENSE = (MsalError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+_NONSENSE = (
+    *(MsalError, ValueError, LookupError, TypeError, AttributeError, OverflowError),
+    RecursionError,  # nested too deeply
+)
 """What msal raises for answers that are malformed."""
 
 _WRONG_CLOCK = {"error": "invalid_client", "error_codes": [700024]}

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
 
 from nss.background.lock import Lock, Note
 from nss.background.process import Background
 from nss.errors import ServiceError
+from tests import foreign
 
 HOLD = """
 import sys
@@ -173,3 +175,12 @@ def test_the_process_of_the_service_is_not_believed_if_it_is_not_a_child(strange
     background = Background(Path("nss.toml"), strange, strange.with_name("nss.log"))
     with holder(strange, STRANGER, service_pid=1) as process:
         assert (background.pid(), background.service_pid()) == (process.pid, None)
+
+
+@foreign.MANY
+@given(data=foreign.answers({"config": "nss.toml", "service_pid": 7, "exit_code": None}))
+@example(data=foreign.deep_beside({"config": "nss.toml"}).encode())
+def test_a_note_is_one_or_none(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "nss.lock").write_bytes(data)
+    note = Lock(tmp_path / "nss.lock").read()
+    assert note is None or isinstance(note.config, str)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from nss import foreign
 from nss.files.private import read_bounded, write_private
 from nss.secret import Secret
 
@@ -59,7 +60,7 @@ class UploadJournal:
             data = read_bounded(self._path, MAX_BYTES)
         except FileNotFoundError:
             return
-        stored = msgspec.json.decode(data, type=_StoredJournal, dec_hook=_secret)
+        stored = foreign.decode(data, _StoredJournal, _secret)
         if stored.form != _FORM:
             raise ValueError(f"form {stored.form} is not known")
         self._remember(stored.delivered)

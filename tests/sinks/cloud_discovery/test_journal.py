@@ -4,11 +4,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
 
 from nss.files.private import FileFault
 from nss.secret import Secret
 from nss.sinks.cloud_discovery import journal as upload_journal
 from nss.sinks.cloud_discovery.journal import Unfinished, UploadJournal
+from tests import foreign
 
 URL = Secret("https://storage.example/file?sig=private")
 
@@ -103,3 +105,26 @@ def test_a_file_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(FileFault, match="is not a regular file"):
         loaded(path)
+
+
+JOURNAL = {
+    "form": 1,
+    "delivered": [[1, 1763942400.123456], [2, 1763942401.5]],
+    "unfinished": {"url": "https://storage.example/1?sig=private", "batches": [[3, 0.5]]},
+}
+
+
+@foreign.MANY
+@given(data=foreign.answers(JOURNAL, JOURNAL | {"unfinished": None}))
+@example(data=foreign.deep_beside(JOURNAL).encode())
+def test_a_journal_is_one_or_an_error_and_the_next_is_written_all_the_same(
+    tmp_path: Path, data: bytes
+) -> None:
+    path = tmp_path / "mcas.json"
+    path.write_bytes(data)
+    journal = UploadJournal(path)
+    found = foreign.result_of(journal.load, ValueError)
+    assert "private" not in str(found)
+    journal.begin(URL, [(7, 0.7)])
+    journal.finish()
+    assert (7, 0.7) in loaded(path).delivered
