@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nss.batch import Account, Batch
-from nss.spool import Cursor, Entry, Spool, SpoolClosed
+from nss.spool import Cursor, Entry, Reject, Spool, SpoolClosed
 from nss.spool.durable.spool import DurableSpool
 from tests.parts import durable_spool, memory_spool
 
@@ -393,3 +393,52 @@ async def test_a_next_cancelled_as_the_batch_arrives_loses_nothing_to_the_next_c
     await new_spool.settled()
 
     assert await (await spool.cursor("mcas", ["web"])).next() == Entry(1, batch("a"))
+
+
+async def test_advancing_to_what_was_passed_changes_nothing(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    cursor = await spool.cursor("mcas", ["web"])
+    for text in ("a", "bc", "d"):
+        await spool.append(batch(text))
+    for _ in range(3):
+        await cursor.next()
+    await cursor.advance(2, Account(delivered=3))
+    reject = Reject("web", "", "never", b"b")
+
+    for passed_before in (0, 1, 2):
+        await cursor.advance(passed_before, Account(delivered=1, rejected=1), [reject])
+
+    await new_spool.settled()
+    assert cursor.account == Account(delivered=3)
+    assert (cursor.pending_records, spool.used_bytes, spool.kept_rejects) == (1, 2, 0)
+    assert await (await spool.cursor("mcas", ["web"])).next() == Entry(3, batch("d"))
+
+
+async def test_many_batches_are_passed_at_once_with_many_rejects_of_many_sources(
+    new_spool: Spools,
+) -> None:
+    spool = await new_spool(1000)
+    both, web = await spool.cursor("both", ["dns", "web"]), await spool.cursor("web", ["web"])
+    for source, text in (("web", "abc"), ("dns", "de"), ("web", "f"), ("dns", "ghij")):
+        await spool.append(batch(text, source))
+    for cursor, count in ((both, 4), (web, 2)):
+        for _ in range(count):
+            await cursor.next()
+    of_both = [
+        Reject(source, "", "odd", data)
+        for source, data in (("web", b"a"), ("web", b"c"), ("dns", b"e"))
+    ]
+    more = [Reject("dns", "", "odd", b"g"), Reject("dns", "", "too long", b"j")]
+    of_web = [Reject("web", "", "odd", b"b"), Reject("web", "", "odd", b"f")]
+
+    await both.advance(3, Account(delivered=2, filtered=1, rejected=3), of_both)
+    await web.advance(3, Account(delivered=2, rejected=2), of_web)
+    await both.advance(4, Account(delivered=2, rejected=2), more)
+
+    await new_spool.settled()
+    assert both.account == Account(delivered=4, filtered=1, rejected=5)
+    assert web.account == Account(delivered=2, rejected=2)
+    assert (both.pending_records, web.pending_records, spool.used_bytes) == (0, 0, 0)
+    assert [kept.reject for kept in await spool.rejects("both")] == [*of_both, *more]
+    assert [kept.reject for kept in await spool.rejects("web")] == of_web
+    assert [kept.reject for kept in await spool.rejects()] == [*of_both, *of_web, *more]
