@@ -241,14 +241,17 @@ async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncCl
 
 def test_the_dashboard_asks_only_for_labels_that_its_metrics_have() -> None:
     labels = {family.name: set(family.labels) for family in METRICS}
+    asked = set[str]()
     for expression in expressions():
         grouped = {
             label.strip()
             for group in re.findall(r"by \(([^)]*)\)", expression)
             for label in group.split(",")
         }
+        asked |= grouped
         for name in re.findall(r"\bnss_\w+", expression):
             assert grouped <= labels[name], expression
+    assert asked >= {"feed", "source"}
 
 
 def test_the_dashboard_is_one_of_grafana_10_with_a_data_source_to_choose() -> None:

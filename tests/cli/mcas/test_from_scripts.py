@@ -272,7 +272,9 @@ def test_a_missing_state_directory_is_reported(office: Office) -> None:
     office.state.rmdir()
     ran = office.run("configure-mcas2", *office.good)
     assert ran.returncode == 78
-    assert "there is no folder" in ran.stderr or "no such" in ran.stderr.lower()
+    problem, tip = ran.stderr.splitlines()
+    assert problem == f"nss: credentials: there is no folder to keep them in ({office.state})"
+    assert tip.startswith("Try: create it for the user that nss runs as")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -73,16 +73,15 @@ def test_a_token_that_was_forgotten_is_not_given_again(entra: "Entra", network: 
 def test_a_refusal_does_not_wait_for_a_sign_in_under_way(
     entra: "Entra", network: Network, failure: "Failure"
 ) -> None:
-    entra.next("token", None, status=5)
+    entra.next("token", None, status=4)
     sign_in = SignIn(entra.by_secret, network)
     errors: list[McasError] = []
     thread = threading.Thread(target=lambda: errors.append(failure(sign_in)))
     thread.start()
     while "POST token" not in entra.requests:
         time.sleep(0.001)
-    began_at = time.monotonic()
     sign_in.refused()
-    assert time.monotonic() - began_at < 0.5
+    assert errors == []
     entra.hold.set()
     thread.join()
     assert [type(error) for error in errors] == [Unreachable]

@@ -396,19 +396,23 @@ async def test_no_upload_url_is_shown_anywhere(
 def test_it_is_cancelled_in_any_step_without_harm(bench: Bench) -> None:
     """A stop cuts a flush short; the next process learns from the journal how far it had come."""
 
+    reached = asyncio.Event()
+
     async def cut(step: str, hang: Callable[..., object]) -> None:
         sink = await bench.opened()
         await sink.flush()
         await collect(sink, lines(3))
+        reached.clear()
         setattr(bench.service, step, hang)
         flush = asyncio.ensure_future(sink.flush())
-        await asyncio.sleep(0.05)
+        await reached.wait()
         flush.cancel()
         await asyncio.gather(flush, return_exceptions=True)
         await sink.close()
         delattr(bench.service, step)
 
     async def hang(*_: object) -> None:
+        reached.set()
         await asyncio.sleep(3600)
 
     async def all_steps() -> None:

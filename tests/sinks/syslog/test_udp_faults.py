@@ -170,8 +170,6 @@ async def test_a_probe_waits_for_the_answer(collector: "Collector") -> None:
     collector.stop()
     sink = sink_to(collector, probe_secs=2.0)
     await sink.send(LINES)
-    loop = asyncio.get_running_loop()
-    start = loop.time()
     collector.start()
     waiting = asyncio.create_task(sink.send(LINES[:1]))
     await asyncio.sleep(0.02)
@@ -181,7 +179,6 @@ async def test_a_probe_waits_for_the_answer(collector: "Collector") -> None:
     outcome = await waiting
     await sink.close()
     assert outcome == RetryAfter(0, 0.5, refusal(collector))
-    assert loop.time() - start < 1.0
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENETDOWN, errno.EINVAL])
