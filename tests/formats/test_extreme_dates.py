@@ -1,6 +1,7 @@
-"""Dates at the ends of what there is: a line with that date, or a record set apart with a reason."""
+"""Dates at the ends of what there is: a line with that date, or a record set apart."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ EPOCHS: list[object] = [
     *(1696583108000, 1696583108.5, 1e308, -1e308, "253402300799", "9" * 400, "-0", " 1 ", "\u0661"),
 ]
 PARTS = {"yy": "9999", "month": "12", "day": "31", "hh": "23", "mm": "59", "ss": "59"}
-RECORDS: list[dict[str, object]] = [
+RECORDS: list[Mapping[str, object]] = [
     *({"time": text} for text in TIMES),
     *({"time": text, "tz": "GMT-12:00"} for text in TIMES),
     *({"epochtime": epoch} for epoch in EPOCHS),
@@ -42,7 +43,7 @@ RECORDS: list[dict[str, object]] = [
 ]
 
 
-def check(feed_format: FeedFormat, zone_name: str, odd: dict[str, object]) -> None:
+def check(feed_format: FeedFormat, zone_name: str, odd: Mapping[str, object]) -> None:
     """See that a record between two good ones is a line or set apart, and they are as ever."""
     settings = FeedSettings(feed_format, zone=zone(zone_name), source_zone=zone(zone_name))
     pipeline = Pipeline(json_names(), settings)
