@@ -91,6 +91,12 @@ RUN_BY = {
     "nss/sinks/syslog/sink.py Environment jitter": f"{HERE}::test_lines_come_again_after_a_while",
     "nss/sinks/syslog/tcp.py SyslogTcpSink environment": f"{HERE}::test_syslog_goes_to_a_name",
     "nss/sinks/syslog/udp.py SyslogUdpSink environment": f"{HERE}::test_syslog_goes_to_a_name",
+    "nss/sources/http/batching.py Turn clock": (
+        "tests/sources/http/test_source.py::test_a_body_is_cut_into_batches_in_order"
+    ),
+    "nss/sources/http/condition.py Condition clock": (
+        "tests/sources/http/test_source.py::test_a_spool_that_takes_too_long_is_told"
+    ),
     "nss/spool/durable/spool.py open now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/spool/durable/spool.py open free_bytes": f"{HERE}::test_a_spool_asks_for_free_space",
     "nss/spool/durable/spool.py open at": f"{HERE}::test_a_spool_knows_the_time",

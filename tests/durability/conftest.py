@@ -49,13 +49,13 @@ def environment(observer: Path, log: Path) -> dict[str, str]:
 
 
 def steps(log: Path, folder: Path) -> list[Step]:
-    """Return what was done in a folder, with paths in it; numbers of temporary names are `*`."""
+    """Return what was done in a folder, with paths in it; a file without a name is `unnamed`."""
     found: list[Step] = []
     for line in log.read_text().splitlines():
         call, *paths = line.split("\t")
         inside = [path for path in paths if path == str(folder) or path.startswith(f"{folder}/")]
         if inside:
-            names = [re.sub(r"(\.json|\.pem)\.\w{8}$", r"\1.*", path) for path in inside]
+            names = [re.sub(r"#\d+ \(deleted\)$", "unnamed", path) for path in inside]
             found.append((call, *(os.path.relpath(name, folder) for name in names)))
         elif call in {"said", "send"}:
             found.append((call, *paths))

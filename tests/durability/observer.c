@@ -134,3 +134,51 @@ int mkdir(const char *path, mode_t mode) {
         note("mkdir", path, NULL);
     return failed;
 }
+
+/* The same with folders as descriptors. */
+
+static const char *full(int folder, const char *name, char *path, size_t size) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+    ssize_t length = name[0] == '/' ? 0 : readlink(link, path, size - strlen(name) - 2);
+    if (length < 0)
+        return NULL;
+    snprintf(path + length, size - length, "%s%s", length ? "/" : "", name);
+    return path;
+}
+
+int renameat(int from_folder, const char *from, int to_folder, const char *to) {
+    char first[1024], second[1024];
+    int failed = REAL(renameat)(from_folder, from, to_folder, to);
+    if (!failed)
+        note("rename", full(from_folder, from, first, sizeof first),
+             full(to_folder, to, second, sizeof second));
+    return failed;
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    char first[1024], second[1024];
+    ssize_t length = readlink(from, first, sizeof first - 1); /* what a descriptor's name leads to */
+    int failed = REAL(linkat)(from_folder, from, to_folder, to, flags);
+    if (!failed && length > 0) {
+        first[length] = 0;
+        note("link", first, full(to_folder, to, second, sizeof second));
+    }
+    return failed;
+}
+
+int unlinkat(int folder, const char *name, int flags) {
+    char path[1024];
+    int failed = REAL(unlinkat)(folder, name, flags);
+    if (!failed)
+        note("unlink", full(folder, name, path, sizeof path), NULL);
+    return failed;
+}
+
+int mkdirat(int folder, const char *name, mode_t mode) {
+    char path[1024];
+    int failed = REAL(mkdirat)(folder, name, mode);
+    if (!failed)
+        note("mkdir", full(folder, name, path, sizeof path), NULL);
+    return failed;
+}

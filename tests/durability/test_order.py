@@ -42,7 +42,11 @@ def before(found: list[Step], said: str, number: int = 0) -> list[Step]:
 def test_a_batch_is_on_the_disk_before_it_is_accepted(observe: Observe) -> None:
     found = observe(SPOOL)
 
-    written = [("write", "spool.db-wal"), ("sync", "spool.db-wal")]
+    written = [
+        ("write", "spool.db-wal"),
+        ("sync", "spool.db-wal"),
+        ("write", "spool.db.ledger"),  # after the commit: it must not be ahead of the spool
+    ]
     assert before(found, "accepted") == written
     assert before(found, "accepted", 1) == written
     assert before(found, "passed") == written
@@ -53,7 +57,7 @@ def test_a_new_spool_has_a_name_on_the_disk_before_it_is_open(observe: Observe) 
 
     assert ("write", "spool.db-wal") in opening
     assert ("sync", ".") in opening
-    assert opening[-1] == ("sync", "spool.db-wal")
+    assert opening[-2:] == [("sync", "spool.db-wal"), ("write", "spool.db.ledger")]
 
 
 def test_a_private_file_is_synced_before_it_takes_its_name_and_its_folder_after(
@@ -69,9 +73,10 @@ for data in (b"old", b"new"):
     )
 
     assert found == 2 * [
-        ("write", ".mcas.json.*"),
-        ("sync", ".mcas.json.*"),
-        ("rename", ".mcas.json.*", "mcas.json"),
+        ("write", "unnamed"),
+        ("sync", "unnamed"),
+        ("link", "unnamed", ".mcas.json.new"),
+        ("rename", ".mcas.json.new", "mcas.json"),
         ("sync", "."),
         ("said", "written"),
     ]
@@ -96,9 +101,10 @@ said("cleared")
     )
 
     assert found == [
-        ("write", ".mcas.json.*"),
-        ("sync", ".mcas.json.*"),
-        ("rename", ".mcas.json.*", "mcas.json"),
+        ("write", "unnamed"),
+        ("sync", "unnamed"),
+        ("link", "unnamed", ".mcas.json.new"),
+        ("rename", ".mcas.json.new", "mcas.json"),
         ("sync", "."),
         ("said", "saved"),
         ("unlink", "mcas.json"),
@@ -135,9 +141,10 @@ asyncio.run(main())
     )
 
     journal = [
-        ("write", "uploads/.mcas.json.*"),
-        ("sync", "uploads/.mcas.json.*"),
-        ("rename", "uploads/.mcas.json.*", "uploads/mcas.json"),
+        ("write", "uploads/unnamed"),
+        ("sync", "uploads/unnamed"),
+        ("link", "uploads/unnamed", "uploads/.mcas.json.new"),
+        ("rename", "uploads/.mcas.json.new", "uploads/mcas.json"),
         ("sync", "uploads"),
     ]
     assert before(found, "finalized") == journal
@@ -239,7 +246,8 @@ def test_the_observer_sees_a_sync_that_is_missing(observe: Observe) -> None:
     script = SPOOL.replace("async def main():", "async def main():\n    loosen()").replace(
         "async def", LOOSEN + "async def", 1
     )
-    assert before(observe(script), "accepted") == [("write", "spool.db-wal")]
+    found = before(observe(script), "accepted")
+    assert found == [("write", "spool.db-wal"), ("write", "spool.db.ledger")]
 
 
 LOOSEN = """

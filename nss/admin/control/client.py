@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from nss import foreign
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import check_length
 from nss.admin.operations import Reloaded
@@ -191,7 +192,7 @@ def _given(**values: str | float | None) -> dict[str, str | float]:
 
 def _decoded(data: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=kind)
+        return foreign.decode(data, kind)
     except msgspec.DecodeError as error:
         raise ServiceError(f"the answer makes no sense: {error}", tip=_OTHER_VERSION) from None
 
@@ -204,10 +205,12 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield from lines
         if len(held) > MAX_LINE_BYTES:
             raise ServiceError("the answer is too long", tip=_OTHER_VERSION)
+    if held:
+        yield held
 
 
 def _error(path: str, status: int, answer: bytes) -> NssError:
     try:
-        return msgspec.json.decode(answer, type=Fault).error
+        return foreign.decode(answer, Fault).error
     except msgspec.DecodeError:
         return ServiceError(f"the service answered {path} with {status}", tip=_OTHER_VERSION)

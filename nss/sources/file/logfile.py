@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from nss import foreign
 from nss.errors import SourceError
 from nss.sources import events
 
@@ -69,7 +70,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         if text is None:
             return None
         try:
-            return msgspec.json.decode(text, type=cls)
+            return foreign.decode(text, cls)
         except msgspec.DecodeError:
             return None
 

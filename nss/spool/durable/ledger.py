@@ -16,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from nss import foreign
 from nss.batch import Account
 from nss.files.private import MODE
 from nss.spool.durable.bookkeeping import FeedRow
@@ -81,8 +82,8 @@ def _unpacked(data: bytes) -> LedgerEntry | None:
         body = data[_HEAD_BYTES : _HEAD_BYTES + size]
         if zlib.crc32(body) != checksum:
             return None
-        slot = msgspec.json.decode(body, type=_Slot)
-    except (ValueError, msgspec.MsgspecError):
+        slot = foreign.decode(body, _Slot)
+    except (ValueError, msgspec.DecodeError):
         return None
     feeds = {
         name: FeedRow.of(row.passed, row.accepted, Account(*row.account), row.sources, row.written)

@@ -101,7 +101,6 @@ def test_an_answer_is_of_its_form_or_an_error(
     ask(other, socket_path, call, body, status)
 
 
-@pytest.mark.xfail(strict=True, reason="the client knows only one of the errors of msgspec")
 @pytest.mark.parametrize(
     ("call", "body", "status"),
     [

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 
 from nss.batch import Batch
@@ -30,7 +29,6 @@ def test_a_position_is_one_or_none(text: str) -> None:
     assert found is None or isinstance(found.offset, int)
 
 
-@pytest.mark.xfail(strict=True, reason="the position knows no RecursionError of msgspec")
 def test_a_position_with_something_deep_in_it_is_none() -> None:
     assert Position.parsed(foreign.deep_beside(KEPT)) is None
 

@@ -45,7 +45,7 @@ async def test_batches_that_can_not_be_read_back_are_rejected_wherever_they_are(
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         for number in lost:
             connection.execute("UPDATE bodies SET data = x'00' WHERE body = ?", (number,))
-    spool = await durable_spool(path, min_free_bytes=0)
+    spool = await durable_spool(path, min_free_bytes=0, again_secs=0.001)
     cursor = await spool.cursor("mcas", ["web"])
     spool.seal()
 
@@ -63,7 +63,7 @@ async def test_a_backlog_that_can_not_be_read_at_all_is_reported_each_time_it_is
 ) -> None:
     path = tmp_path / "spool.db"
     await backlog(path)
-    spool = await durable_spool(path, min_free_bytes=0)
+    spool = await durable_spool(path, min_free_bytes=0, again_secs=0.001)
     with path.open("r+b") as file:
         file.seek(schema.PAGE_BYTES)
         file.write(random.Random(6).randbytes(path.stat().st_size - schema.PAGE_BYTES))
