@@ -41,3 +41,23 @@ async def test_closing_while_reading_ahead_leaves_a_sound_file(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     last = await (await open_spool()).cursor("a", ["web"])
     assert (last.pending_records, (await last.next()).sequence) == (20, 1)
+
+
+async def test_a_spool_that_is_being_closed_does_not_say_that_it_accepts_again(
+    open_spool: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[DurableSpool] = []
+
+    def free_bytes(_: Path) -> int:
+        return 1 << 40 if made and made[0]._closed.is_set() else 0
+
+    made.append(await open_spool(free_bytes=free_bytes, min_free_bytes=1 << 20))
+    waiting = asyncio.ensure_future(made[0].append(Batch("web", b"a\n", 1)))
+    while made[0].last_error is None:  # noqa: ASYNC110 - there is nothing to wait for
+        await asyncio.sleep(0.001)
+
+    with caplog.at_level(logging.INFO):
+        await made[0].close()
+
+    assert await asyncio.gather(waiting, return_exceptions=True)
+    assert "The spool accepts again." not in caplog.messages
