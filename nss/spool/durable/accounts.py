@@ -67,14 +67,17 @@ def load_lost_feeds(
 def reconcile(connection: sqlite3.Connection, state: State, ledger: LedgerEntry | None) -> Missing:
     """Hold the accounts against the batches; adopt what the ledger knows better."""
     is_behind, batches, records = False, "", dict[str, int]()
-    if ledger is not None and ledger.is_newer(state.last_sequence, state.commits):
+    written = {name: row.written for name, row in state.feeds.items()}
+    # The rows of the latest commits may be gone with their feeds. Numbers are never used twice.
+    state.commits = max(state.commits, ledger.commits if ledger is not None else 0)
+    if ledger is not None and ledger.is_newer(state.last_sequence, written):
         is_behind = True
         if ledger.last_sequence > state.last_sequence:
             batches = f"{state.last_sequence + 1}-{ledger.last_sequence}"
-            state.last_sequence = ledger.last_sequence  # numbers are never used twice
+            state.last_sequence = ledger.last_sequence
+            state.is_ahead = True
         state.feeds |= {name: row.copy() for name, row in ledger.feeds.items()}
         state.changed |= set(ledger.feeds)
-        state.commits = max(row.written for row in state.feeds.values()) if state.feeds else 0
     for feed, row in state.feeds.items():
         if not row.sources:
             continue  # written by a version that did not note them

@@ -41,6 +41,8 @@ class State:
     """What the store knows in addition to the tables."""
 
     last_sequence: int = 0
+    is_ahead: bool = False
+    """Whether the file does not know of the last sequence yet: it is the ledger's."""
     passed: int = 0
     """Up to here no feed waits for a batch, and the rows say since when."""
     used_bytes: int = 0

@@ -74,8 +74,8 @@ def is_behind(connection: sqlite3.Connection, ledger: LedgerEntry | None) -> boo
     """Return whether the ledger knows of commits that a file in the newest form lacks."""
     if ledger is None or ledger.form != len(schema.MIGRATIONS):
         return False
-    (commits,) = connection.execute("SELECT coalesce(max(written), 0) FROM cursors").fetchone()
-    return ledger.is_newer(last_sequence(connection), commits)
+    written = dict(connection.execute("SELECT feed, written FROM cursors").fetchall())
+    return ledger.is_newer(last_sequence(connection), written)
 
 
 def _damage(

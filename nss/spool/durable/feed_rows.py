@@ -85,8 +85,10 @@ def advance(store: Store, move: Move) -> int | None:
 
 
 def save(store: Store) -> None:
-    """Write the rows that have changed."""
+    """Write the rows that have changed, and what else was found to be missing at the start."""
     state = store.state
+    if state.is_ahead:
+        _note_last_sequence(store)
     for feed in state.forgotten:
         store.connection.execute("DELETE FROM cursors WHERE feed = ?", (feed,))
     state.forgotten.clear()
@@ -103,3 +105,12 @@ def save(store: Store) -> None:
             (*values, row_crc32("cursors", *values)),
         )
     state.changed.clear()
+
+
+def _note_last_sequence(store: Store) -> None:
+    """Write the number of the last batch, so that the next start does not miss it again."""
+    store.connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
+    store.connection.execute(
+        "INSERT INTO sqlite_sequence VALUES ('batches', ?)", (store.state.last_sequence,)
+    )
+    store.state.is_ahead = False

@@ -19,7 +19,7 @@ import msgspec
 from nss import foreign
 from nss.batch import Account
 from nss.files.private import MODE
-from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.bookkeeping import FeedRow, State
 
 SLOT_BYTES = 64 * 1024
 """There are two slots, written in turn: one is whole, whatever happens to the other."""
@@ -40,6 +40,7 @@ class _Slot(msgspec.Struct):
     number: int
     form: int
     last_sequence: int
+    commits: int
     feeds: dict[str, _FeedEntry]
 
 
@@ -52,12 +53,19 @@ class LedgerEntry:
     form: int = 0
     """How many migrations the spool's file had been through; 0 if that is unknown."""
     last_sequence: int = 0
+    commits: int = 0
+    """The number of the last commit that wrote rows of feeds."""
     feeds: Mapping[str, FeedRow] = field(default_factory=dict)
 
-    def is_newer(self, last_sequence: int, commits: int) -> bool:
-        """Return whether it knows of later batches, or of later moves of feeds, than a file."""
-        written = max((row.written for row in self.feeds.values()), default=0)
-        return self.last_sequence > last_sequence or written > commits
+    def is_newer(self, last_sequence: int, written: Mapping[str, int]) -> bool:
+        """Return whether it knows of later batches, or of later moves of feeds, than a file.
+
+        `written` are the commits that wrote the rows of feeds in the file. A feed without a row
+        says nothing: the ledger may be from before it was forgotten.
+        """
+        return self.last_sequence > last_sequence or any(
+            row.written > written.get(feed, row.written) for feed, row in self.feeds.items()
+        )
 
 
 def ledger_path(path: Path) -> Path:
@@ -89,7 +97,7 @@ def _unpacked(data: bytes) -> LedgerEntry | None:
         name: FeedRow.of(row.passed, row.accepted, Account(*row.account), row.sources, row.written)
         for name, row in slot.feeds.items()
     }
-    return LedgerEntry(slot.number, slot.form, slot.last_sequence, feeds)
+    return LedgerEntry(slot.number, slot.form, slot.last_sequence, slot.commits, feeds)
 
 
 def _packed(slot: _Slot) -> bytes:
@@ -116,20 +124,21 @@ class Ledger:
         """Continue after the last entry; for whoever has locked the spool."""
         last = read(self._path)
         self._number = 0 if last is None else last.number
+        self._written = None
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with suppress(OSError):
             number = os.open(ledger_path(self._path), flags, MODE)
             self._file = os.fdopen(number, "r+b", buffering=0)
 
-    def write(self, last_sequence: int, feeds: Mapping[str, FeedRow]) -> None:
+    def write(self, state: State) -> None:
         """Note what has just been committed."""
         entries = {
             name: _FeedEntry(
                 row.passed, row.accepted, astuple(row.account), row.sources, row.written
             )
-            for name, row in feeds.items()
+            for name, row in state.feeds.items()
         }
-        content = _Slot(0, self._form, last_sequence, entries)
+        content = _Slot(0, self._form, state.last_sequence, state.commits, entries)
         if self._file is None or content == self._written:
             return
         slot = _packed(msgspec.structs.replace(content, number=self._number + 1))
@@ -141,7 +150,19 @@ class Ledger:
         self._number += 1
         self._written = content
 
+    def keep(self) -> None:
+        """Make the file again if it was removed or replaced; `write` writes it."""
+        with suppress(OSError):
+            if self._file is not None:
+                held = os.fstat(self._file.fileno())
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(held, ledger_path(self._path).lstat()):
+                        return
+            self.close()
+            self.open()
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+            self._file = None
