@@ -208,7 +208,7 @@ class Committer:
         self._at("before commit")
         store.connection.execute("COMMIT")
         self._at("after commit")
-        store.ledger.write(store.state.last_sequence, store.state.feeds)
+        store.ledger.write(store.state)
         self._unsaved_bytes += COMMIT_BYTES
         if accepting:
             self._healthy(problem)
@@ -224,7 +224,9 @@ class Committer:
         # Check for the problem even when nothing waits: a sender may have given up by now.
         if self._files.problem is not None:
             return left, self._files.problem
-        if left or self._last_error is not None:
+        if not left and self._last_error is None:
+            self._store.shrinking = False  # nobody needs the space any more
+        else:
             incoming_bytes = sum(len(append.packed.data) for append in left if append.packed)
             problem = self._store.lacks_space(incoming_bytes)
             if problem is not None:
@@ -284,7 +286,7 @@ class Committer:
         else:
             self._pausing = True
             events.cannot_write(path, reason)
-            if is_broken:
+            if is_broken or isinstance(error, sqlite3.ProgrammingError):  # or it is closed
                 self._reconnect()
             callbacks += self._without_writing()
         self._report(self._result(callbacks))
@@ -292,10 +294,13 @@ class Committer:
         return is_full and self._store.reserve.spend()
 
     def _reconnect(self) -> None:
+        if not self._files.are_in_place():
+            return  # a new connection would open others
         with suppress(sqlite3.Error):  # the next transaction fails, and it is tried again
-            self._store.connection.close()
+            # The old connection stays until there is another: closing it may remove the log.
+            old = self._store.connection
             self._store.use(schema.connect(self._store.path))
-            self._files.note()
+            old.close()
 
     def _without_writing(self) -> list[Callable[[], None]]:
         """Do what is first in line and writes nothing; return its callbacks.
@@ -323,6 +328,7 @@ class Committer:
         if now < self._files_at + FILES_SECS:
             return
         self._files_at = now
+        self._store.ledger.keep()
         if self._files.are_in_place():
             return
         if self._files.restore():

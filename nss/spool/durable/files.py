@@ -27,14 +27,22 @@ class Files:
         """Why nothing may be accepted, as half a sentence: it would be lost at the next start."""
         self._store = store
         self._path = store.path
+        self._is_open = True
+        """Whether the store's connection is: a new one may fail for a moment."""
         self._log = self._path.with_name(f"{self._path.name}-wal")
         self._lock_path = self._path.with_name(f"{self._path.name}.lock")
         self._lock: IO[bytes] | None = None
-        self.note()
+        self._in_use: list[_Identity] = []
+        """Unknown as long as it is empty."""
+        self.are_in_place()
 
     def are_in_place(self) -> bool:
         """Return whether the files in the folder are the ones in use."""
-        found = [_identity(path) for path in (self._path, self._lock_path, self._log)]
+        try:
+            found = self._found()
+        except OSError:
+            return self.problem is None  # nobody knows
+        self._in_use = self._in_use or found
         self._in_use[2] = self._in_use[2] or found[2]  # the log is made when it is first needed
         if found == self._in_use:
             self.problem = None
@@ -49,7 +57,6 @@ class Files:
         self.problem = self._restored()
         if self.problem is None:
             events.files_restored(str(self._path))
-            self.note()
             return True
         if not reported:
             events.files_lost(str(self._path), self.problem)
@@ -60,29 +67,38 @@ class Files:
         if self._lock is not None:
             self._lock.close()
 
-    def note(self) -> None:
-        """Take the files in the folder for those in use: they were opened just now."""
-        self._in_use = [_identity(path) for path in (self._path, self._lock_path, self._log)]
+    def _found(self) -> list[_Identity]:
+        """Return what is in the folder now. Raises OSError."""
+        return [_identity(path) for path in (self._path, self._lock_path, self._log)]
 
     def _restored(self) -> str | None:
         """Put the files back; return why that can't be done."""
-        if not self._path.parent.is_dir():
-            return "the folder of its files is gone"
-        found = _identity(self._path)
-        if found not in (None, self._in_use[0]):
-            return "another file has taken the place of its own"
         try:
+            if not self._path.parent.is_dir():
+                return "the folder of its files is gone"
+            found = _identity(self._path)
+            if found not in (None, self._in_use[0]):
+                return "another file has taken the place of its own"
             if not self._is_locked():
                 return "its files were removed, and another process uses the new ones"
-            if found is None:
+            if self._is_open and found is None:
                 self._write_again()
-            else:
-                self._store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            elif self._is_open and not self._has_empty_log():
+                return "its write-ahead log was removed, and a reader keeps it in use"
             self._store.connection.close()
+            self._is_open = False
             self._store.use(schema.connect(self._path))
+            self._is_open = True
+            self._in_use = self._found()
         except (sqlite3.Error, OSError) as error:
             return f"its files were removed and can't be written again: {error}"
         return None
+
+    def _has_empty_log(self) -> bool:
+        """Bring all that is in the log into the file; return whether that was possible."""
+        statement = "PRAGMA wal_checkpoint(TRUNCATE)"
+        (is_busy, *_) = self._store.connection.execute(statement).fetchone()
+        return not is_busy
 
     def _is_locked(self) -> bool:
         """Lock the file for this process once more, if its lock was removed too."""
@@ -113,12 +129,13 @@ class Files:
         with suppress(FileNotFoundError):
             self._log.unlink()  # of the file that is gone: it would be taken for the new one's
         copy.rename(self._path)
+        self._in_use[0] = _identity(self._path)
         sync_folder(self._path.parent)
 
 
 def _identity(path: Path) -> _Identity:
     try:
         found = path.lstat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino

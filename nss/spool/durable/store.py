@@ -21,7 +21,7 @@ from nss.spool.durable.packing import Damaged, Packed, Packer
 from nss.spool.durable.rejects import RejectedBatch, RejectRow, RejectsTable
 from nss.spool.durable.reserve import Reserve
 from nss.spool.durable.schema import BODY_USES, MIGRATIONS, connect_reader, row_crc32
-from nss.wording import size_text
+from nss.wording import error_text, size_text
 
 PURGE_ROWS = 64
 """How many batches are deleted in a transaction, so that none takes long."""
@@ -125,8 +125,8 @@ class Store:
 
     def use(self, connection: sqlite3.Connection) -> None:
         """Use another connection from now on, to what is the same file, or a copy of it."""
-        self.connection = connection
         self.rejects = RejectsTable(connection, self.settings.rejects_max_bytes, self.now)
+        self.connection = connection
 
     def positions(self) -> dict[str, str]:
         """Return where each source continues."""
@@ -160,9 +160,13 @@ class Store:
         deleted first, and more with `drop_oldest`. `shrinking` says afterwards whether that is
         about to make space, with a few more calls.
         """
-        problem, self.shrinking = self._space_problem(incoming_bytes), False
-        if problem is None:
-            return None if self.reserve.restore() else "the file system is full"
+        self.shrinking = False
+        try:
+            problem = self._space_problem(incoming_bytes)
+            if problem is None:
+                return None if self.reserve.restore() else "the file system is full"
+        except OSError as error:
+            return f"its file system does not say how much is free: {error_text(error)}"
         if self._free_inside():
             self._vacuum()
             self.shrinking = True
@@ -196,8 +200,7 @@ class Store:
     def append(self, batch: Batch, packed: Packed) -> Appended:
         """Write a batch."""
         state, accepted_at = self.state, float(self.now())
-        state.last_sequence += 1
-        sequence = state.last_sequence
+        state.last_sequence = sequence = state.last_sequence + 1
         size = len(packed.data)
         self.connection.execute(
             "INSERT INTO bodies VALUES (?, ?, ?, ?)",
@@ -207,9 +210,9 @@ class Store:
             *(sequence, batch.source, batch.connection, batch.feed, batch.records),
             *(len(batch.data), size, accepted_at, sequence, None),
         )
+        values = (*row, row_crc32("batches", *row))
         self.connection.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, row_crc32("batches", *row)),
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
         )
         state.used_bytes += size + self.overhead_bytes
         state.unclaimed = None
@@ -319,7 +322,7 @@ class Store:
                 continue
             row.passed = sequence
             self.state.changed.add(feed)
-            if source in self.wanted.get(feed, ()) and only_feed in ("", feed):
+            if source in self.wanted.get(feed, row.sources) and only_feed in ("", feed):
                 row.account.dropped += records
                 row.pending -= records
                 self.skip(feed, row)
@@ -333,7 +336,7 @@ class Store:
             found = self.connection.execute(
                 f"SELECT sequence - 1 FROM batches WHERE sequence > :passed AND {WANTED} "  # noqa: S608 - a constant
                 "ORDER BY sequence LIMIT 1",
-                {"passed": row.passed, **wanted(feed, self.wanted[feed])},
+                {"passed": row.passed, **wanted(feed, self.wanted.get(feed, row.sources))},
             ).fetchone()
             row.passed = found[0] if found else row.passed
 
