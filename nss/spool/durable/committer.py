@@ -286,7 +286,7 @@ class Committer:
         else:
             self._pausing = True
             events.cannot_write(path, reason)
-            if is_broken or isinstance(error, sqlite3.ProgrammingError):  # or it is closed
+            if is_broken or schema.is_of_connection(error):
                 self._reconnect()
             callbacks += self._without_writing()
         self._report(self._result(callbacks))

@@ -41,6 +41,7 @@ def open_file(store: Store, at: At, again_secs: float) -> IO[bytes]:
                 suspicion.found_whole(path)
             else:
                 read_through(path)
+                store.reserve.spend()  # the new file needs the space
                 replace_damaged(path, noted)
                 if (reason := _load(store, at, noted)) is not None:
                     store.connection.close()

@@ -38,17 +38,30 @@ def replace_damaged(path: Path, ledger: LedgerEntry | None) -> None:
     new_path = path.with_name(f"{path.name}.salvaging")
     copy = path.with_name(f"{path.name}.reassembled")
     _remove(new_path, copy)
-    new_path.touch(mode=MODE)
-    source = path
-    if _needs_reassembling(path, ledger):
-        reassembling.reassemble(path, copy, ledger.form if ledger and ledger.form else 1)
-        source = copy
-    with closing(schema.connect(new_path)) as new, closing(schema.connect_reader(source)) as old:
-        schema.migrate(new, new_path, lambda _point: None)
-        _Salvage(old, new, ledger).run()
-    _remove(copy)
-    new_path.rename(_complete(path))
+    try:
+        new_path.touch(mode=MODE)
+        source = path
+        if _needs_reassembling(path, ledger):
+            reassembling.reassemble(path, copy, ledger.form if ledger and ledger.form else 1)
+            source = copy
+        with closing(_connect_new(new_path)) as new, closing(schema.connect_reader(source)) as old:
+            schema.migrate(new, new_path, lambda _point: None)
+            _Salvage(old, new, ledger).run()
+        new_path.rename(_complete(path))
+    finally:
+        _remove(new_path, copy)  # what is left of an attempt on a full disk fills it further
     finish_salvage(path)
+
+
+def _connect_new(path: Path) -> sqlite3.Connection:
+    """Return a connection to a file that is thrown away if anything fails.
+
+    It has no write-ahead log: that would take the same space once more, and what a failing
+    checkpoint leaves in it when the connection is closed would be lost without an error.
+    """
+    connection = schema.connect(path)
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    return connection
 
 
 def finish_salvage(path: Path) -> None:

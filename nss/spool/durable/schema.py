@@ -242,6 +242,15 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF not in _NOT_THE_FILE
 
 
+def is_of_connection(error: sqlite3.Error) -> bool:
+    """Return whether another connection may do better: this one is closed, or only reads.
+
+    SQLite opens a file for reading when it can't be opened for writing, and stays at that.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, sqlite3.ProgrammingError) or code == sqlite3.SQLITE_READONLY
+
+
 def is_read_error(error: sqlite3.Error) -> bool:
     """Return whether the disk failed, perhaps only for a moment."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR

@@ -40,11 +40,12 @@ def is_confirmed(path: Path) -> bool:
 
 def found_whole(path: Path) -> None:
     """Note that a file is in use again although it was under suspicion."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         mark_path(path).rename(_cleared_path(path))
 
 
 def forget(path: Path) -> None:
     """Remove all marks: the file was salvaged, or has been used to an orderly end."""
     for mark in (mark_path(path), _cleared_path(path)):
-        mark.unlink(missing_ok=True)
+        with suppress(OSError):  # a file system that takes nothing says so of any name
+            mark.unlink()

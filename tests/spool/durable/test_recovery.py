@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nss.batch import Account, Batch
-from nss.spool.durable import ledger, schema
+from nss.spool.durable import ledger, schema, suspicion
 from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters
 
@@ -40,16 +40,17 @@ async def until(reached: Callable[[], object]) -> None:
 
 
 class Broken:
-    """Lets one transaction find the file malformed."""
+    """Lets one transaction find the file malformed, or all while `code` is something else."""
 
     def __init__(self) -> None:
         self.is_next = False
+        self.code = sqlite3.SQLITE_CORRUPT
 
     def __call__(self, point: str) -> None:
         if point == "before commit" and self.is_next:
-            self.is_next = False
-            error = sqlite3.DatabaseError("database disk image is malformed")
-            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            self.is_next = self.code != sqlite3.SQLITE_CORRUPT
+            error = sqlite3.DatabaseError("the file can't be used")
+            error.sqlite_errorcode = self.code
             raise error
 
 
@@ -77,6 +78,34 @@ async def test_a_new_connection_that_fails_is_tried_again(
     assert await asyncio.wait_for(spool.append(batch(3)), 30) == 3
     assert len(attempts) == 2
     assert counters["spool_files_lost", "spool"] == 0
+
+
+async def test_a_connection_that_only_reads_is_replaced(
+    open_spool: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, connect = Broken(), schema.connect
+    spool = await open_spool(at=broken)
+    await spool.cursor("mcas", ["web"])
+
+    def healed(path: Path) -> sqlite3.Connection:
+        broken.is_next = False
+        return connect(path)
+
+    monkeypatch.setattr(schema, "connect", healed)
+    broken.code, broken.is_next = sqlite3.SQLITE_READONLY, True
+
+    assert await asyncio.wait_for(spool.append(batch(1)), 30) == 1
+
+
+async def test_marks_that_can_not_be_removed_do_not_disturb_a_stop(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "spool.db"  # as on a file system that takes nothing
+
+    suspicion.suspect(path)
+    suspicion.found_whole(path)
+    suspicion.forget(path)
+
+    assert not suspicion.is_confirmed(path)
 
 
 async def test_files_written_again_that_can_not_be_opened_at_once_are_opened_later(
