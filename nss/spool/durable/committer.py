@@ -25,8 +25,8 @@ from nss.spool.durable.store import Store
 AGAIN_SECS = 0.5
 """How soon to retry after an error of the disk, and while there is no space."""
 
-BROKEN_LOOKS = 8
-"""How often in a row the file must look broken, each time to a new connection."""
+BROKEN_LOOKS = 16
+"""How often in a row the file must look broken, each time to a new connection: for 8 seconds."""
 
 FILES_SECS = 1.0
 """How often to see whether the files are still those in the folder."""
@@ -177,7 +177,7 @@ class Committer:
             return False
         except sqlite3.Error as error:
             self._undo()
-            has_space = self._failed(error)
+            has_space = self._failed(error, looks=int(accepting))
             if not accepting or not (self._appends or has_space):
                 return True
             return self._finished(accepting=False)
@@ -265,17 +265,18 @@ class Committer:
             self._store.connection.execute("ROLLBACK")
         self._store.restore(self._saved)
 
-    def _failed(self, error: sqlite3.Error) -> bool:
+    def _failed(self, error: sqlite3.Error, looks: int) -> bool:
         """Keep everything for another try, unless the file itself is broken.
 
-        Returns whether there is space now that was not there before.
+        `looks` is how many looks at the file this counts as. Returns whether there is space now
+        that was not there before.
         """
         path, reason = str(self._store.path), str(error)
         is_broken = schema.is_damage(error)  # or it was read wrongly, once
         self._last_error = f"spool: can't write: {reason} ({path})"
         callbacks = list[Callable[[], None]]()
-        self._looks = self._looks + 1 if is_broken else 0
-        if self._looks == BROKEN_LOOKS:
+        self._looks = self._looks + looks if is_broken else 0
+        if looks and self._looks == BROKEN_LOOKS:
             suspicion.suspect(self._store.path)
             broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
             events.broken(path, reason)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,9 +49,11 @@ def open_file(store: Store, at: At, again_secs: float) -> IO[bytes]:
                 suspicion.forget(path)
             report_salvages(store.connection, path)
         except (sqlite3.Error, OSError) as error:
-            raise _unusable(path, str(error)) from error
+            reason = error_text(error) if isinstance(error, OSError) else str(error)
+            raise _unusable(path, reason) from error
         store.ledger.open()
-        store.reserve.restore()
+        with suppress(OSError):
+            store.reserve.restore()
         events.report_missing(str(path), store.missing)
         stack.pop_all()  # all is well: the lock stays
         return lock

@@ -26,8 +26,11 @@ def suspect(path: Path) -> None:
 
 
 def is_suspect(path: Path) -> bool:
-    """Return whether there is a mark."""
-    return mark_path(path).exists()
+    """Return whether there is a mark, or may be one."""
+    try:
+        return mark_path(path).exists()
+    except OSError:
+        return True
 
 
 def is_confirmed(path: Path) -> bool:

@@ -40,15 +40,15 @@ async def until(reached: Callable[[], object]) -> None:
 
 
 class Broken:
-    """Lets one transaction find the file malformed, or all while `code` is something else."""
+    """Lets the next transactions find that the file can't be used."""
 
     def __init__(self) -> None:
-        self.is_next = False
+        self.transactions = 0
         self.code = sqlite3.SQLITE_CORRUPT
 
     def __call__(self, point: str) -> None:
-        if point == "before commit" and self.is_next:
-            self.is_next = self.code != sqlite3.SQLITE_CORRUPT
+        if point == "before commit" and self.transactions:
+            self.transactions -= 1
             error = sqlite3.DatabaseError("the file can't be used")
             error.sqlite_errorcode = self.code
             raise error
@@ -70,11 +70,11 @@ async def test_a_new_connection_that_fails_is_tried_again(
         return connect(path)
 
     monkeypatch.setattr(schema, "connect", second_attempt)
-    broken.is_next = True
+    broken.transactions = 1
 
     assert await asyncio.wait_for(spool.append(batch(2)), 30) == 2
     assert len(attempts) == 1  # the old one was still good
-    broken.is_next = True
+    broken.transactions = 1
     assert await asyncio.wait_for(spool.append(batch(3)), 30) == 3
     assert len(attempts) == 2
     assert counters["spool_files_lost", "spool"] == 0
@@ -88,11 +88,11 @@ async def test_a_connection_that_only_reads_is_replaced(
     await spool.cursor("mcas", ["web"])
 
     def healed(path: Path) -> sqlite3.Connection:
-        broken.is_next = False
+        broken.transactions = 0
         return connect(path)
 
     monkeypatch.setattr(schema, "connect", healed)
-    broken.code, broken.is_next = sqlite3.SQLITE_READONLY, True
+    broken.code, broken.transactions = sqlite3.SQLITE_READONLY, 1000
 
     assert await asyncio.wait_for(spool.append(batch(1)), 30) == 1
 
@@ -106,6 +106,20 @@ async def test_marks_that_can_not_be_removed_do_not_disturb_a_stop(tmp_path: Pat
     suspicion.forget(path)
 
     assert not suspicion.is_confirmed(path)
+    assert not suspicion.is_suspect(path)
+    assert suspicion.is_suspect(tmp_path / ("x" * 250))  # a name too long to ask for: unknown
+
+
+async def test_a_file_that_looks_broken_for_some_seconds_is_not_believed_to_be(
+    open_spool: Open,
+) -> None:
+    broken = Broken()
+    spool = await open_spool(at=broken)
+    await spool.cursor("mcas", ["web"])
+    broken.transactions = 30  # two in each of 15 rounds: with new batches and without
+
+    assert await asyncio.wait_for(spool.append(batch(1)), 30) == 1
+    assert counters["spool_breaks", "spool"] == 0
 
 
 async def test_files_written_again_that_can_not_be_opened_at_once_are_opened_later(
