@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -87,7 +88,7 @@ class DurableCursor(CursorCounts):
         """Note that everything up to and including `sequence` is done; see the contract."""
         if sequence <= self._passed:
             return
-        await self._advance(sequence, done, rejects, is_lost=False)
+        await self._advance(sequence, done, rejects)
         await self._pass_lost()
 
     def _oldest_pending_at(self) -> float:
@@ -154,26 +155,34 @@ class DurableCursor(CursorCounts):
 
     # Passing.
 
-    async def _advance(
-        self, sequence: int, done: Account, rejects: Sequence[Reject], *, is_lost: bool
-    ) -> None:
+    async def _advance(self, sequence: int, done: Account, rejects: Sequence[Reject]) -> None:
         passed: list[tuple[int, int]] = []
+        lost: list[tuple[int, Reject]] = []
+        lost_records = 0
         while self._unpassed and self._unpassed[0].sequence <= sequence:
             batch = self._unpassed.popleft()
             passed.append((batch.sequence, batch.records))
             self._oldest_at = batch.accepted_at
+            if batch.lost is not None:  # whoever passes it never saw it
+                lost.append((batch.sequence, _reject(batch.lost)))
+                lost_records += batch.records
+        if lost:
+            done = replace(done, rejected=done.rejected + lost_records)
         self._passed = sequence
         self.account.add(done)
         self.pending_records -= sum(records for _, records in passed)
         undropped = sum(records for number, records in passed if number <= self._dropped)
         self.undropped(undropped)
-        move = Move(self.feed, self._registration, sequence, passed, done, rejects, is_lost)
+        move = Move(self.feed, self._registration, sequence, passed, done, rejects, lost)
         await self._spool.advance(self, move, undropped)
 
     async def _pass_lost(self) -> None:
         """Pass batches that can't be read back, once everything before them is passed."""
-        while self._unpassed and (lost := self._unpassed[0].lost) is not None:
-            records, batch = lost.batch.records, lost.batch
-            reason = f"batch {lost.sequence} of {records} records can't be read: {lost.reason}"
-            reject = Reject(batch.source, batch.connection, reason, b"")
-            await self._advance(lost.sequence, Account(rejected=records), [reject], is_lost=True)
+        while self._unpassed and self._unpassed[0].lost is not None:
+            await self._advance(self._unpassed[0].sequence, Account(), [])
+
+
+def _reject(lost: Lost) -> Reject:
+    """Return the reject that stands for a batch that can't be read back."""
+    reason = f"batch {lost.sequence} of {lost.batch.records} records can't be read: {lost.reason}"
+    return Reject(lost.batch.source, lost.batch.connection, reason, b"")

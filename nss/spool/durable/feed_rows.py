@@ -23,8 +23,8 @@ class Move:
     """The batches passed: sequence and records of each."""
     done: Account
     rejects: Sequence[Reject]
-    is_lost: bool = False
-    """Whether the batch could not be read back: the only reject stands for all of it."""
+    lost: Sequence[tuple[int, Reject]] = ()
+    """Batches among these that could not be read back, each with the reject that stands for it."""
 
 
 def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
@@ -77,10 +77,9 @@ def advance(store: Store, move: Move) -> int | None:
     row.account.add(move.done)
     row.account.dropped -= undropped
     store.state.changed.add(move.feed)
-    if move.is_lost:
-        store.set_aside(move.feed, move.sequence, move.rejects[0])
-    else:
-        store.rejects.keep(move.feed, move.rejects)
+    for sequence, reject in move.lost:
+        store.set_aside(move.feed, sequence, reject)
+    store.rejects.keep(move.feed, move.rejects)
     return undropped
 
 
