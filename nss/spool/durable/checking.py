@@ -9,8 +9,9 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from nss.spool.durable import reassembling, schema
+from nss.spool.durable import schema
 from nss.spool.durable.ledger import LedgerEntry
+from nss.spool.durable.pages import has_commits, has_log
 
 CHECKED_TABLES = ("batches", "cursors", "sources", "rejects", "damaged", "sqlite_sequence")
 """Checked at the start. The blobs have checksums of their own and are checked when read, so that a
@@ -20,6 +21,8 @@ MAX_SEQUENCE = 1 << 62
 
 _READ_BYTES = 64 << 10
 
+_ONLY_LOG = "only its write-ahead log is there"
+
 
 def find_damage(path: Path, ledger: LedgerEntry | None, *, thorough: bool) -> str | None:
     """Return what is wrong with a file that a salvage may help, `None` if nothing is.
@@ -28,8 +31,7 @@ def find_damage(path: Path, ledger: LedgerEntry | None, *, thorough: bool) -> st
     that is not to be touched, and `sqlite3.Error` when it can't be read at all now.
     """
     if not path.exists() or not path.stat().st_size:
-        has_log = reassembling.has_log(path)
-        return "only its write-ahead log is there" if has_log else None
+        return _ONLY_LOG if has_commits(path) else None
     try:
         with closing(schema.connect_reader(path)) as connection:
             return _damage(connection, path, ledger, thorough=thorough)
@@ -87,7 +89,9 @@ def _damage(
     if form is None or (version > form and (ledger is None or ledger.form > form)):
         # Raises for what another program or a newer version made.
         version = schema.check_form(connection, path)
-        return "its tables are not as they were made" if declared or version else None
+        if declared or version:
+            return "its tables are not as they were made"
+        return _ONLY_LOG if has_commits(path) else None
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if (version, application) != (form, schema.APPLICATION_ID):
         return "its header is damaged"
@@ -127,6 +131,6 @@ def _missing_commits(
     connection: sqlite3.Connection, path: Path, ledger: LedgerEntry | None
 ) -> str | None:
     """Return what is missing, if it may still be in the write-ahead log."""
-    if is_behind(connection, ledger) and reassembling.has_log(path):
+    if is_behind(connection, ledger) and has_log(path):
         return "its last commits can't be read from its write-ahead log"
     return None

@@ -9,7 +9,7 @@ from nss.batch import Batch
 from nss.spool import Entry
 from nss.spool.durable.accounts import WANTED, wanted
 from nss.spool.durable.packing import Damaged, Packed, Packer
-from nss.spool.durable.schema import connect_reader, is_read_error
+from nss.spool.durable.schema import connect_reader, is_damage, is_read_error
 
 READ_BYTES = 4 << 20
 """About how many bytes of records a read returns at most."""
@@ -29,6 +29,8 @@ class Lost:
     reason: str
     is_read_error: bool
     """Whether the disk failed; otherwise what it gave was not what had been written."""
+    is_malformed: bool = False
+    """Whether SQLite could not find its way to the records: others may be affected."""
 
 
 class BatchReader:
@@ -74,7 +76,8 @@ class BatchReader:
                 if found:
                     return found, sequence - 1
                 failed = isinstance(error, sqlite3.Error) and is_read_error(error)
-                return [Lost(sequence, batch, at, str(error), failed)], sequence
+                malformed = isinstance(error, sqlite3.Error) and is_damage(error)
+                return [Lost(sequence, batch, at, str(error), failed, malformed)], sequence
             found.append(Entry(sequence, batch, at))
             size += data_bytes
             if size >= READ_BYTES:

@@ -1,30 +1,20 @@
 """Puts a spool's file together from its pieces when SQLite can't: for salvage, into a copy.
 
-SQLite ignores everything in a write-ahead log behind the first frame that is not as it was written,
-the whole log if its header is damaged or the database is gone, and can read nothing without the
-schema on page 1. The pages are still there. Here they are all put in their places; what is in them
-is checked row by row by whoever reads the copy.
-
-https://www.sqlite.org/fileformat2.html describes the header and the frames.
+All pages are put in their places, also those that SQLite ignores in the write-ahead log; and page 1
+is made anew if the schema on it can't be read. What is in the pages is checked row by row by
+whoever reads the copy.
 """
 
-import shutil
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 from nss.files.private import MODE
 from nss.spool.durable import schema
+from nss.spool.durable.pages import Pages
 from nss.spool.durable.schema import PAGE_BYTES
-
-_WAL_HEAD = struct.Struct(">8I")
-_FRAME_HEAD = struct.Struct(">II8s8x")
-_FRAME_BYTES = _FRAME_HEAD.size + PAGE_BYTES
-_SALTS = slice(16, 24)
 
 _PAGES_AT = 28
 """Where the header of page 1 has the number of pages."""
@@ -35,85 +25,18 @@ _FIRST_TABLES = ("bodies", "batches", "sources", "cursors", "rejects", "damaged"
 """Tables of the first form: always made in the same order, so that they begin on the same pages."""
 
 
-class _Frame(NamedTuple):
-    offset: int
-    page: int
-    pages: int
-    """How many pages the database has after it, if it ends a commit; else 0."""
-    salts: bytes
-
-
 def reassemble(path: Path, copy: Path, form: int) -> None:
     """Write a copy of a spool's file with all that its write-ahead log has committed.
 
     `form` is how many migrations the file has been through. Raises OSError.
     """
     copy.touch(mode=MODE)
-    with suppress(FileNotFoundError):
-        shutil.copyfile(path, copy)
-    with copy.open("r+b") as file:
-        pages = file.seek(0, 2) // PAGE_BYTES
-        with suppress(FileNotFoundError), _log(path).open("rb") as log:
-            pages = _apply(log, file, pages)
-        file.truncate(pages * PAGE_BYTES)
-        if pages and not _is_readable(copy, form):
-            file.seek(0)
-            file.write(_first_page(pages, form))
-
-
-def has_log(path: Path) -> bool:
-    """Return whether there is anything in the write-ahead log of a spool's file."""
-    with suppress(FileNotFoundError):
-        return _log(path).stat().st_size > _WAL_HEAD.size
-    return False
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def _apply(log: BinaryIO, file: BinaryIO, pages: int) -> int:
-    """Write the pages of committed frames to their places; return how many pages there are."""
-    frames = list(_frames(log))
-    while frames and not frames[-1].pages:
-        frames.pop()  # it was never committed
-    # A damaged number must not ask for terabytes: a log adds no more pages than it has.
-    most = pages + len(frames)
-    pages = max([pages, *(frame.pages for frame in frames if frame.pages <= most)])
-    for frame in frames:
-        if 0 < frame.page <= pages:
-            log.seek(frame.offset + _FRAME_HEAD.size)
-            file.seek((frame.page - 1) * PAGE_BYTES)
-            file.write(log.read(PAGE_BYTES))
-    return pages
-
-
-def _frames(log: BinaryIO) -> Iterator[_Frame]:
-    """Yield the frames that belong to the log's present content, not to what it had before."""
-    head = log.read(_WAL_HEAD.size)
-    found = list(_all_frames(log))
-    salts = head[_SALTS] if _is_sound(head) else found[0].salts if found else b""
-    return (frame for frame in found if frame.salts == salts)
-
-
-def _all_frames(log: BinaryIO) -> Iterator[_Frame]:
-    size = log.seek(0, 2)
-    for offset in range(_WAL_HEAD.size, size - _FRAME_BYTES + 1, _FRAME_BYTES):
-        log.seek(offset)
-        yield _Frame(offset, *_FRAME_HEAD.unpack(log.read(_FRAME_HEAD.size)))
-
-
-def _is_sound(head: bytes) -> bool:
-    """Return whether the checksum of the log's header holds."""
-    if len(head) < _WAL_HEAD.size:
-        return False
-    order = ">" if head[3] & 1 else "<"
-    words = struct.unpack(f"{order}6I", head[:24])
-    first = second = 0
-    for left, right in zip(words[::2], words[1::2], strict=True):
-        first = (first + left + second) & 0xFFFFFFFF
-        second = (second + right + first) & 0xFFFFFFFF
-    return (first, second) == _WAL_HEAD.unpack(head)[6:]
+    with Pages(path) as pages, copy.open("r+b") as file:
+        for number in range(1, pages.count + 1):
+            file.write(pages.read(number))
+    if pages.count and not _is_readable(copy, form):
+        with copy.open("r+b") as file:
+            file.write(_first_page(pages.count, form))
 
 
 def _is_readable(copy: Path, form: int) -> bool:

@@ -81,6 +81,8 @@ class DurableSpool:
         self._unsaved_bytes = 0
         self._settled = Signal()
         self._waiting = 0
+        self._malformed = False
+        """Whether SQLite could not find its way to the last batch that was read."""
         self._reader = BatchReader(store.path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._committer = Committer(store, self._deliver, at, again_secs)
@@ -238,8 +240,12 @@ class DurableSpool:
             else:
                 lost = found[0] if found and isinstance(found[0], Lost) else None
                 if lost is None:
+                    self._malformed = False
                     return found, searched
-                if looks >= (UNREADABLE_LOOKS if lost.is_read_error else DAMAGED_LOOKS):
+                if looks >= self._looks_at(lost):
+                    self._malformed = lost.is_malformed
+                    if lost.is_malformed:
+                        suspicion.suspect(self.path)  # the next start may find the records
                     return found, searched
                 reason = f"batch {lost.sequence}: {lost.reason}"
             events.cannot_read(feed, reason)
@@ -248,6 +254,13 @@ class DurableSpool:
                 await asyncio.wait_for(self._closed.wait(), pause_secs)
             await self._loop.run_in_executor(self._reading, self._reader.close)
         raise self._closed_error()
+
+    def _looks_at(self, lost: Lost) -> int:
+        """Return how often to look at a batch before it is lost."""
+        if lost.is_read_error:
+            return UNREADABLE_LOOKS
+        # A tree that leads nowhere hides thousands of batches: each is not waited for again.
+        return 1 if lost.is_malformed and self._malformed else DAMAGED_LOOKS
 
     def _unreadable(self, error: sqlite3.Error) -> SpoolError:
         suspicion.suspect(self.path)
