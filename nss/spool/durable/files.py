@@ -104,7 +104,7 @@ class Files:
         """Lock the file for this process once more, if its lock was removed too."""
         if _identity(self._lock_path) == self._in_use[1]:
             return True
-        lock = self._lock_path.open("ab")
+        lock = open_lock(self._lock_path)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -131,6 +131,12 @@ class Files:
         copy.rename(self._path)
         self._in_use[0] = _identity(self._path)
         sync_folder(self._path.parent)
+
+
+def open_lock(lock_path: Path) -> IO[bytes]:
+    """Open the file that is locked, never what a link leads to. Raises OSError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    return os.fdopen(os.open(lock_path, flags, MODE), "r+b", buffering=0)
 
 
 def _identity(path: Path) -> _Identity:

@@ -65,6 +65,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     Without a write-ahead log nobody has the file open, and SQLite would make one to read it: owned
     by root, when root looks, and the service could not open its spool any more.
     """
+    path = path.resolve()  # SQLite's other files are there
     wal = path.with_name(f"{path.name}-wal")
     mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
     try:

@@ -18,11 +18,14 @@ import msgspec
 
 from nss import foreign
 from nss.batch import Account
-from nss.files.private import MODE
+from nss.files.private import MODE, FileFault, read_bounded
 from nss.spool.durable.bookkeeping import FeedRow, State
 
 SLOT_BYTES = 64 * 1024
 """There are two slots, written in turn: one is whole, whatever happens to the other."""
+
+_MAX_BYTES = 16 * SLOT_BYTES
+"""How much is read of a file that is longer than it should be."""
 
 _HEAD_BYTES = 16
 """Of a slot: the CRC-32 and the length of what follows, eight hexadecimal digits each."""
@@ -76,9 +79,8 @@ def ledger_path(path: Path) -> Path:
 def read(path: Path) -> LedgerEntry | None:
     """Return the last entry of a spool's ledger; `None` if there is none that can be read."""
     try:
-        with ledger_path(path).open("rb") as file:
-            data = file.read(2 * SLOT_BYTES)
-    except OSError:
+        data = read_bounded(ledger_path(path), _MAX_BYTES)
+    except (OSError, FileFault):
         return None
     slots = [_unpacked(data[:SLOT_BYTES]), _unpacked(data[SLOT_BYTES:])]
     return max((slot for slot in slots if slot), key=lambda entry: entry.number, default=None)
@@ -127,7 +129,10 @@ class Ledger:
         self._written = None
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with suppress(OSError):
-            number = os.open(ledger_path(self._path), flags, MODE)
+            path = ledger_path(self._path)
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                path.unlink()  # a link or a named pipe: somebody else's
+            number = os.open(path, flags, MODE)
             self._file = os.fdopen(number, "r+b", buffering=0)
 
     def write(self, state: State) -> None:

@@ -1,7 +1,6 @@
 """Opens the spool's file: one process at a time, repaired if need be, in the newest form."""
 
 import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from nss.files.private import MODE
 from nss.spool import SpoolError
 from nss.spool.durable import events, ledger, schema, suspicion
 from nss.spool.durable.checking import find_damage, read_through
+from nss.spool.durable.files import open_lock
 from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.salvage import finish_salvage, replace_damaged, report_salvages
 from nss.spool.durable.schema import At
@@ -118,11 +118,10 @@ def _load(store: Store, at: At, noted: LedgerEntry | None) -> str | None:
 def _lock(path: Path) -> IO[bytes]:
     """Lock the file for this process; SQLite would let a second writer in."""
     lock_path = path.with_name(f"{path.name}.lock")
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         if not lock_path.exists():
             _check_foreign(path)
-        lock = os.fdopen(os.open(lock_path, flags, MODE), "r+b", buffering=0)
+        lock = open_lock(lock_path)
     except OSError as error:
         raise _unusable(path, error_text(error)) from error
     try:

@@ -59,7 +59,7 @@ def _connect_new(path: Path) -> sqlite3.Connection:
 def finish_salvage(path: Path) -> None:
     """Put a salvaged file in place, if there is any."""
     complete = _complete(path)
-    if not complete.exists():
+    if complete.is_symlink() or not complete.is_file():
         return
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(complete.stat().st_mtime))
     aside, number = path.with_name(f"{path.name}.damaged-{stamp}"), 1

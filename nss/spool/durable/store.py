@@ -80,14 +80,16 @@ class Store:
         free_bytes: Callable[[Path], int],
         overhead_bytes: int,
     ) -> None:
-        self.path = settings.path
+        # SQLite puts its files beside the one that a link leads to; so do we, and the lock holds
+        # whatever the file is called.
+        self.path = Path(os.path.realpath(settings.path))
         self.settings = settings
         self.overhead_bytes = overhead_bytes
         self.state = State()
         self.connection: sqlite3.Connection
         self.rejects: RejectsTable
-        self.reserve = Reserve(settings.path, free_bytes)
-        self.ledger = Ledger(settings.path, len(MIGRATIONS))
+        self.reserve = Reserve(self.path, free_bytes)
+        self.ledger = Ledger(self.path, len(MIGRATIONS))
         self.missing = Missing()
         """What the file lacked when it was loaded."""
         self.wanted: dict[str, frozenset[str]] = {}

@@ -7,6 +7,8 @@ moment only, and the file stays; if the file can't be used once more, it is salv
 from contextlib import suppress
 from pathlib import Path
 
+from nss.files.private import FileFault, read_bounded, write_private
+
 CONFIRMED = b"salvage\n"
 
 
@@ -22,7 +24,7 @@ def _cleared_path(path: Path) -> Path:
 def suspect(path: Path) -> None:
     """Leave a mark for the next start."""
     with suppress(OSError):
-        mark_path(path).write_bytes(CONFIRMED if _cleared_path(path).exists() else b"")
+        write_private(mark_path(path), CONFIRMED if _cleared_path(path).exists() else b"")
 
 
 def is_suspect(path: Path) -> bool:
@@ -36,8 +38,8 @@ def is_suspect(path: Path) -> bool:
 def is_confirmed(path: Path) -> bool:
     """Return whether a file that was found whole under suspicion could not be used again."""
     try:
-        return mark_path(path).read_bytes() == CONFIRMED
-    except OSError:
+        return read_bounded(mark_path(path), len(CONFIRMED)) == CONFIRMED
+    except (OSError, FileFault):
         return False
 
 
