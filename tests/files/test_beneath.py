@@ -347,7 +347,7 @@ def test_signals_wait_until_a_file_is_whole_and_are_not_lost(tmp_path: Path) -> 
     real = os.fsync
 
     def fsync(number: int) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # to this thread: others of pytest do not hold it back
         real(number)
 
     patch = pytest.MonkeyPatch()
