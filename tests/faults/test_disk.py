@@ -138,7 +138,7 @@ async def test_a_stop_on_a_disk_that_takes_nothing_reports_what_is_pending(
     assert await scene.stop(running) == 75
 
     (small_disk / "spool.db.reserve").unlink()
-    fill(small_disk / "hog", leave_bytes=64 << 10)
+    fill(small_disk / "hog", leave_bytes=48 << 10)
     again = await scene.run()
     await again.reported("spool_cannot_write")
     assert await scene.stop(again) == 75

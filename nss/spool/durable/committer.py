@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -104,7 +104,10 @@ class Committer:
                 events.stopped_uncommitted(str(self._store.path), str(self._last_error))
             elif not suspicion.is_suspect(self._store.path):
                 suspicion.forget(self._store.path)
-            self._checkpoint("TRUNCATE")
+            if self._store.reserve.is_spent:
+                self._leave_log()
+            else:
+                self._checkpoint("TRUNCATE")
         except BaseException as error:  # noqa: BLE001 - nothing else would report it
             ended = self._gave_up(error)
         finally:
@@ -346,6 +349,16 @@ class Committer:
             self._last_error = None
             if not self._stopping:
                 events.writes_again(str(path))
+
+    def _leave_log(self) -> None:
+        """Close the file and leave its write-ahead log: the next start has no space for another.
+
+        SQLite removes it when the last connection is closed, unless that one only reads.
+        """
+        self._checkpoint("PASSIVE")
+        with suppress(sqlite3.Error), closing(schema.connect_reader(self._store.path)) as reader:
+            reader.execute("SELECT count(*) FROM sources").fetchone()
+            self._store.connection.close()
 
     def _checkpoint(self, kind: str) -> None:
         """Checkpoint the write-ahead log; if that fails, a later checkpoint does it."""

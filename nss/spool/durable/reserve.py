@@ -25,7 +25,10 @@ class Reserve:
     @property
     def is_spent(self) -> bool:
         """Whether it has been given up, or never could be made."""
-        return not self._path.exists()
+        try:
+            return not self._path.exists()
+        except OSError:
+            return True
 
     def spend(self) -> bool:
         """Give it up; return whether that made space."""

@@ -208,8 +208,10 @@ def connect(path: Path) -> sqlite3.Connection:
     """Return a connection that writes; every commit is on the disk when it returns."""
     connection = _connection(str(path), uri=False)
     try:
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is a table
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            # Before there is a table; later it writes, for which there may be no space.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # The committer chooses the moment; this is for logs that grow faster than it assumes.
