@@ -1,13 +1,17 @@
 """What goes through a feed once more: replays of batches, and records that were rejected."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from nss.batch import BATCH_MAX_BYTES
+from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.spool import SpoolError
 from nss.spool.durable.accounts import WANTED, wanted
-from nss.spool.durable.rejects import OVERHEAD_BYTES, RejectRow
+from nss.spool.durable.packing import Damaged, Packed
+from nss.spool.durable.rejects import OVERHEAD_BYTES, RejectedBatch, RejectRow
+from nss.spool.durable.schema import connect_reader
 from nss.spool.durable.store import Appended, Store
 
 RETRY_BYTES = 4 * BATCH_MAX_BYTES
@@ -108,10 +112,39 @@ def _can_retry(store: Store, row: RejectRow) -> bool:
 
 def _append_again(store: Store, rows: Sequence[RejectRow]) -> Appended | None:
     """Append rejects of one place as a batch; `None` if there is nothing that can be read."""
-    batch = store.rejected_batch(rows)
+    batch = _rejected_batch(store, rows)
     if batch is None:
         return None
     appended = store.append(batch, store.pack(batch.data))
     for row in rows:
         store.rejects.delete(row)
     return appended
+
+
+def _rejected_batch(store: Store, rows: Sequence[RejectRow]) -> Batch | None:
+    """Return rejects of one place as a batch for their feed; `None` if nothing can be read."""
+    if not rows:
+        return None
+    kept, batch = rows[0].kept, rows[0].batch
+    if batch is None:
+        records = len(rows)
+        data = b"".join(row.kept.reject.data + b"\n" for row in rows)
+    else:
+        records, data = batch.records, _read_again(store, batch)
+    place = kept.reject
+    if not data:
+        return None
+    return Batch(place.source, data, records, None, place.connection, kept.feed)
+
+
+def _read_again(store: Store, batch: RejectedBatch) -> bytes:
+    """Return the records of a batch, none if they still can't be read."""
+    try:
+        # A read that fails would spoil the transaction of the connection that writes.
+        with closing(connect_reader(store.path)) as connection:
+            row = connection.execute(
+                "SELECT codec, crc32, data FROM bodies WHERE body = ?", (batch.body,)
+            ).fetchone()
+            return store.unpack(Packed(*row), batch.data_bytes) if row else b""
+    except (Damaged, sqlite3.Error):
+        return b""

@@ -6,7 +6,6 @@ What the store knows in addition to the tables is reset with `restore` when a tr
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from nss.spool.durable import accounts, checking
 from nss.spool.durable.accounts import WANTED, Missing, wanted
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
 from nss.spool.durable.ledger import Ledger, LedgerEntry
-from nss.spool.durable.packing import Damaged, Packed, Packer
-from nss.spool.durable.rejects import RejectedBatch, RejectRow, RejectsTable
+from nss.spool.durable.packing import Packed, Packer
+from nss.spool.durable.rejects import RejectedBatch, RejectsTable
 from nss.spool.durable.reserve import Reserve
-from nss.spool.durable.schema import BODY_USES, MIGRATIONS, connect_reader, row_crc32
+from nss.spool.durable.schema import BODY_USES, MIGRATIONS, row_crc32
 from nss.wording import error_text, size_text
 
 PURGE_ROWS = 64
@@ -143,6 +142,10 @@ class Store:
     def pack(self, data: bytes) -> Packed:
         """Return the blob of some records."""
         return self._packer.pack(data)
+
+    def unpack(self, packed: Packed, data_bytes: int) -> bytes:
+        """Return the records of a blob. Raises `Damaged`."""
+        return self._packer.unpack(packed, data_bytes)
 
     def make_room(self, stored_bytes: int) -> bool:
         """Delete what no feed waits for, as far as needed; return whether there is room.
@@ -352,33 +355,6 @@ class Store:
             self.rejects.keep(feed, [reject])
         else:
             self.rejects.keep_batch(feed, reject, RejectedBatch(*row))
-
-    def rejected_batch(self, rows: Sequence[RejectRow]) -> Batch | None:
-        """Return rejects of one place as a batch for their feed; `None` if nothing can be read."""
-        if not rows:
-            return None
-        kept, batch = rows[0].kept, rows[0].batch
-        if batch is None:
-            records = len(rows)
-            data = b"".join(row.kept.reject.data + b"\n" for row in rows)
-        else:
-            records, data = batch.records, self._read_again(batch)
-        place = kept.reject
-        return (
-            Batch(place.source, data, records, None, place.connection, kept.feed) if data else None
-        )
-
-    def _read_again(self, batch: RejectedBatch) -> bytes:
-        """Return the records of a batch, none if they still can't be read."""
-        try:
-            # A read that fails would spoil the transaction of the connection that writes.
-            with closing(connect_reader(self.path)) as connection:
-                row = connection.execute(
-                    "SELECT codec, crc32, data FROM bodies WHERE body = ?", (batch.body,)
-                ).fetchone()
-                return self._packer.unpack(Packed(*row), batch.data_bytes) if row else b""
-        except (Damaged, sqlite3.Error):
-            return b""
 
     def save(self) -> Saved:
         """Return what `restore` needs to undo what is done from now on."""
