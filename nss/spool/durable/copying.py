@@ -180,10 +180,13 @@ class Copier:
             table = _TABLES[kind, len(values)]
             if table in self._named:
                 self._keep_newest(table, values)
-            elif table == "batches":
-                self._copy_batch((number, *values[1:]))
-            else:
-                self._copy_reject((number, *values[1:]))
+                continue
+            columns = list[Any]((number, *values[1:]))
+            for place in _TIMES[table]:
+                if isinstance(columns[place], int):
+                    columns[place] = float(columns[place])  # SQLite stores 5.0 as 5
+            copy = self._copy_batch if table == "batches" else self._copy_reject
+            copy(tuple(columns))
         for _, number, values in leaves.rows(self._pages, self._is_body):
             row = (number, *values[1:])
             if not _is_intact(row):
@@ -202,7 +205,7 @@ class Copier:
     def _is_body(self, kind: int, columns: int, number: int) -> bool:
         if (kind, columns) != (leaves.TABLE, _BODY_COLUMNS):
             return False
-        return number in self._missing or number not in self._needed | self._strays
+        return number in self._missing or not (number in self._needed or number in self._strays)
 
     def _continue_sequences(self) -> int:
         """Make sure that no sequence is reused: cursors would take it for passed.
@@ -300,6 +303,9 @@ _TABLES = {
 """The table of a row, by its kind of page and how many columns it has."""
 
 _BODY_COLUMNS = 4
+
+_TIMES = {"batches": (7, 9), "rejects": (5,)}
+"""Their columns of type REAL."""
 
 
 def _sound(table: str, row: _Row) -> _Row | None:

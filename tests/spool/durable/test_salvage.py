@@ -60,7 +60,7 @@ def cell(path: Path, page: int, number: int) -> int:
 
 async def used(open_spool: Open, count: int) -> None:
     """Leave a closed spool with one feed, and batches of two records each."""
-    spool = await open_spool()
+    spool = await open_spool(now=lambda: 5.0)  # which SQLite stores as an integer
     await spool.cursor("mcas", ["web"])
     await filled(spool, count)
     await spool.close()
@@ -152,7 +152,7 @@ async def test_feeds_and_positions_survive_a_page_that_says_it_has_no_order(
 
 
 async def test_rejects_are_found_without_their_tree_and_once(open_spool: Open, path: Path) -> None:
-    spool = await open_spool()
+    spool = await open_spool(now=lambda: 5.0)
     cursor = await spool.cursor("mcas", ["web"])
     await filled(spool, 1)
     await cursor.next()
