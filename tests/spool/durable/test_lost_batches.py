@@ -1,7 +1,11 @@
 """Batches that can't be read back: set aside, counted, retried, and nothing behind them held up."""
 
 import logging
-from collections.abc import Awaitable, Callable
+import random
+import sqlite3
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from nss.batch import Account, Batch
 from nss.spool import Entry, Reject, SpoolClosed
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.packing import Damaged, Packed, Packer
+from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.spool import DAMAGED_LOOKS, DurableSpool
 from nss.telemetry.events import counters
 from tests.spool.durable.test_damage import batch, change, filled
@@ -243,3 +248,112 @@ async def test_advancing_to_what_was_passed_changes_nothing(open_spool: Open) ->
     await spool.close()
     again = await open_spool()
     assert (await again.cursor("mcas", ["web"])).account == Account(delivered=4)
+
+
+async def set_aside(spool: DurableSpool, feeds: Sequence[str], passed: int) -> None:
+    """Have feeds pass what can be read, and so everything else up to there."""
+    for feed in feeds:
+        cursor = await spool.cursor(feed, ["web"])
+        while (entry := await cursor.next()).sequence < passed:
+            await cursor.advance(entry.sequence, Account(delivered=2))
+        await cursor.advance(entry.sequence, Account(delivered=2))
+    await spool.settle()
+
+
+def blobs(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [body for (body,) in connection.execute("SELECT body FROM bodies ORDER BY body")]
+
+
+async def test_the_blob_of_a_reject_stays_until_the_last_reject_of_it_has_gone(
+    open_spool: Open, path: Path
+) -> None:
+    spool = await with_lost(open_spool, path, 3, 2)
+    await spool.cursor("other", ["web"])
+    await set_aside(spool, ["mcas", "other"], 3)
+    assert blobs(path) == [2]
+    await spool.close()
+    change(path, "UPDATE bodies SET crc32 = ? WHERE body = 2", zlib.crc32(b"\0"))
+    change(path, "UPDATE rejects SET data_bytes = 1")
+    change(
+        path,
+        "UPDATE rejects SET crc32 = row_crc32('rejects', feed, source, connection, reason, "
+        "rejected_at, record_bytes, data, body, records, data_bytes)",
+    )
+    spool = await open_spool()
+    for feed in ("mcas", "other"):
+        await spool.cursor(feed, ["web"])
+
+    assert await spool.retry_rejects("mcas") == (2, 0)
+    assert blobs(path) == [2, 4]
+    assert await spool.retry_rejects("other") == (2, 0)
+    assert blobs(path) == [4, 5]
+
+
+async def test_rejected_batches_are_charged_their_blobs_and_go_when_there_are_too_many(
+    open_spool: Open, path: Path
+) -> None:
+    large = random.Random(1).randbytes(3000).replace(b"\n", b"\r") + b"\n"
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    for _ in range(4):
+        await spool.append(Batch("web", large, 1))
+    await spool.append(Batch("web", b"x\n", 1))
+    await spool.close()
+    change(path, "UPDATE bodies SET crc32 = crc32 + 1 WHERE body < 5")
+    spool = await open_spool(rejects_max_bytes=2 * (len(large) + OVERHEAD_BYTES))
+    await set_aside(spool, ["mcas"], 5)
+
+    assert [each.reject.reason[:7] for each in await spool.rejects()] == ["batch 3", "batch 4"]
+    assert blobs(path) == [3, 4]
+    await spool.close()
+    smaller = await open_spool(rejects_max_bytes=2 * (len(large) + OVERHEAD_BYTES) - 1)
+    cursor = await smaller.cursor("mcas", ["web"])
+    assert smaller.kept_rejects == 2
+    sequence = await smaller.append(Batch("web", b"x\n", 1))
+    await cursor.next()
+    await cursor.advance(sequence, Account(rejected=1), [Reject("web", "", "bad", b"")])
+    await smaller.settle()
+    assert [each.reject.reason[:7] for each in await smaller.rejects()] == ["batch 4", "bad"]
+    assert blobs(path) == [4]
+
+
+async def test_each_rejected_batch_is_a_batch_again(open_spool: Open, path: Path) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await filled(spool, 4)
+    await spool.close()
+    change(path, "UPDATE bodies SET crc32 = crc32 + 1 WHERE body IN (1, 2, 3)")
+    spool = await open_spool()
+    await set_aside(spool, ["mcas"], 4)
+    await spool.close()
+    change(path, "UPDATE bodies SET crc32 = crc32 - 1 WHERE body <> 2")
+    spool = await open_spool()
+    cursor = await spool.cursor("mcas", ["web"])
+
+    assert await spool.retry_rejects() == (4, 1)
+
+    again = [(await cursor.next()).batch.data for _ in range(2)]
+    assert again == [batch(0).data, batch(2).data]
+
+
+async def test_a_damaged_reject_is_shown_as_such_and_not_retried(
+    open_spool: Open, path: Path
+) -> None:
+    spool = await open_spool()
+    cursor = await spool.cursor("mcas", ["web"])
+    await filled(spool, 1)
+    await cursor.next()
+    rejects = [Reject("web", "c", "bad", data) for data in (b"one", b"two")]
+    await cursor.advance(1, Account(rejected=2), rejects)
+    await spool.close()
+    change(path, "UPDATE rejects SET data = x'6f6e65' WHERE number = 2")
+    spool = await open_spool()
+    cursor = await spool.cursor("mcas", ["web"])
+
+    assert [each.reject for each in await spool.rejects()] == [
+        rejects[0],
+        Reject("", "", "this reject is damaged in the spool's file", b""),
+    ]
+    assert await spool.retry_rejects() == (1, 1)
+    assert (await cursor.next()).batch.data == b"one\n"
