@@ -39,6 +39,10 @@ def link(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
+def is_pipe(path: Path) -> bool:
+    return path.is_fifo()
+
+
 def is_link(path: Path) -> bool:
     return path.is_symlink()
 
@@ -97,6 +101,19 @@ async def test_a_ledger_with_something_behind_it_is_read(open_spool: Open, path:
 
     assert entry is not None
     assert entry.last_sequence == 2
+
+
+async def test_a_pipe_in_the_place_of_the_file_is_refused_and_stays(
+    open_spool: Open, path: Path
+) -> None:
+    await (await open_spool()).close()
+    plant(path, "pipe")
+
+    with pytest.raises(SpoolError, match="can't be opened"):
+        await open_spool()
+
+    assert is_pipe(path)
+    assert beside(path, ".damaged-*") == []
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link"])

@@ -15,8 +15,8 @@ def made(path: Path, free_bytes: int) -> Reserve:
 
 
 def test_it_takes_its_space_for_real(path: Path) -> None:
+    assert made(path, ENOUGH).is_spent
     kept = made(path, ENOUGH)
-    assert kept.is_spent
 
     assert kept.restore()
 

@@ -315,6 +315,30 @@ async def test_a_new_file_that_is_not_complete_takes_no_place(
     assert await saved(open_spool) == [1, 3, 4, 5]
 
 
+async def test_what_was_lost_is_listed_and_what_nobody_refers_to_is_kept(
+    open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await used(open_spool, 9)
+    older = contents(path)
+    await used(open_spool, 2)
+    put_back(path, older)
+    change(path, "UPDATE bodies SET data = x'00' WHERE body IN (3, 7)")
+    change(path, "UPDATE batches SET source = 'wec' WHERE sequence = 5")
+    change(path, "DELETE FROM batches WHERE sequence IN (7, 8)")
+
+    with caplog.at_level(logging.ERROR):
+        assert await saved(open_spool) == [1, 2, 4, 6, 9]
+
+    (report,) = [each for each in caplog.records if "was damaged" in each.getMessage()]
+    facts = report.__dict__["facts"]
+    assert facts["sequences_lost"] == ["3", "5", "7-8", "10-11"]
+    assert (facts["batches_saved"], facts["records_saved"]) == (6, 12)
+    assert facts["set_aside_as"] == str(path.with_name(beside(path, ".damaged-*")[0]))
+    with closing(sqlite3.connect(path)) as connection:
+        kept = connection.execute("SELECT sequence, data FROM damaged ORDER BY sequence").fetchall()
+    assert kept == [(5, batch(4).data), (7, b"\0"), (8, batch(7).data)]
+
+
 async def test_many_lost_batches_are_summed_up(
     open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,13 +3,14 @@
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from nss.batch import Account
 from nss.files import private
-from nss.spool.durable import checking, files, ledger, salvage, suspicion
+from nss.spool.durable import checking, files, ledger, salvage, schema, suspicion
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.ledger import Ledger
 from nss.spool.durable.spool import DurableSpool
@@ -75,6 +76,11 @@ async def test_numbers_go_on_behind_what_a_feed_has_passed(
 
     assert counters["spool_salvages", "spool"] == damaged
     assert await spool.append(batch(5)) == 6
+    await spool.close()
+    change(path, "DELETE FROM batches")
+    change(path, "DELETE FROM cursors")
+    if damaged:  # it is noted, in case the feeds go
+        assert await (await open_spool()).append(batch(6)) == 7
 
 
 # The header.
@@ -91,6 +97,17 @@ async def test_a_header_that_contradicts_the_tables_is_damage(
 
     assert counters["spool_salvages", "spool"] == 1
     assert (cursor.account, cursor.pending_records) == (Account(delivered=4), 6)
+
+
+async def test_the_ledger_of_another_form_is_not_held_against_a_file(
+    open_spool: Open, path: Path
+) -> None:
+    await delivered(open_spool, 5)
+    with closing(schema.connect_reader(path)) as connection:
+        for form, is_behind in ((1, False), (len(schema.MIGRATIONS), True)):
+            entry = ledger.LedgerEntry(1, form, 9)
+            assert checking.is_behind(connection, entry) is is_behind
+        assert not checking.is_behind(connection, None)
 
 
 # A disk that gives only a part.
