@@ -92,6 +92,7 @@ def test_any_objects_come_back(
     [
         (b'{"a":"cut off\n{"b":2}\n', [b'{"a":"cut off', b'{"b":2}']),
         (b'{"a":1,\n{"b":2}\n', [b'{"a":1,', b'{"b":2}']),
+        (b'{\n{"b":2}\n', [b"{", b'{"b":2}']),
         (b'{"a":1,{"b":2}\n{"c":3}', [b'{"a":1,', b'{"c":3}']),
         (b'{"a":[1}\n{"c":3}', [b'{"a":[1', b'{"c":3}']),
         (b'{"a":"x\\\n{"c":3}', [b'{"a":"x\\', b'{"c":3}']),
@@ -134,8 +135,8 @@ def test_what_is_too_long_is_cut_and_records_begin_again_at_the_next_line(
 def test_noise_takes_bounded_memory_and_time(noise: bytes) -> None:
     """The time is bounded by the limit that every test has."""
     framer = JsonFramer(10_000)
-    block = noise * (200_000 // len(noise))
-    for _ in range(5):
+    block = noise * (50_000 // len(noise))
+    for _ in range(4):
         framer.feed(block)
         assert len(framer._buffer) <= 10_001
 
