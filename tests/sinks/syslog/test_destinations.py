@@ -89,6 +89,20 @@ async def test_a_name_without_any_address_is_reported_and_resolved_again(
     assert await chosen.current() == Endpoint("siem", 514, "192.0.2.1")
 
 
+async def test_a_name_service_that_never_answers_holds_nobody_up(
+    clock: "Clock", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr("nss.sinks.syslog.destinations.LOOKUP_SECS", 0.01)
+    configured = SyslogSinkConfig(destinations=(Address("siem", 514),))
+    chosen = Destinations("feed", configured, resolve=silent, clock=clock)
+    assert await asyncio.wait_for(chosen.current(), 5) is None
+    await chosen.close()
+
+
 async def test_a_failure_has_the_name_looked_up_at_once(clock: "Clock") -> None:
     names = Names(siem=["192.0.2.1"])
     chosen = destinations(names, clock, "siem")

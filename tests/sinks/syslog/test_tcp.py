@@ -228,6 +228,8 @@ async def test_lines_that_nobody_confirmed_at_the_end_are_counted(
     outcome = await sink.send([b"x" * 100_000] * 4)
     await sink.close()
     assert (outcome, counters["sink_never_confirmed", "feed"]) == (Delivered(), 4)
+    collector.answer(b"")  # takes all connections
+    assert len(collector.connections) == 1  # nothing was sent again to who was too slow before
 
 
 async def test_a_long_send_lets_others_run(
