@@ -15,6 +15,7 @@ import pytest
 from nss.admission import descriptors
 from nss.admission.accepting import AcceptLoop, Address, Host
 from nss.admission.places import NoPlaceError, Place, Places
+from tests.descriptors import at_most, free_descriptor
 
 
 class Guests:
@@ -67,24 +68,6 @@ async def accepting(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-
-
-def free_descriptor() -> int:
-    """Return the number that the next descriptor gets."""
-    free = os.dup(0)
-    os.close(free)
-    return free
-
-
-@contextlib.contextmanager
-def at_most(number: int) -> Iterator[None]:
-    """Let the process have no descriptor from a number on."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextlib.contextmanager

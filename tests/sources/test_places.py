@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from nss.sources.http.auth import Credentials
 from nss.sources.http.source import HttpSource
 from nss.sources.tcp.source import TcpSource
 from nss.telemetry import events
+from tests.descriptors import at_most, free_descriptor
 from tests.parts import http_source, tcp_source
 
 if TYPE_CHECKING:
@@ -185,6 +187,23 @@ async def test_the_share_of_an_address_can_be_set(accepted: "Accepted", kind: st
             assert await clients.send(b"%d" % number)
             await accepted.until(number + 1)
         assert count("source_connections_refused", source) == 0
+
+
+async def test_without_a_descriptor_the_source_says_why_it_waits(
+    accepted: "Accepted", kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = made(kind)
+    reason = f"{kind} source: can't accept: too many open files (127.0.0.1)"
+    async with running(source, accepted):
+        with socket.socket() as client:
+            with at_most(free_descriptor()):
+                client.connect(("127.0.0.1", source.bound_port))
+                await until(lambda: source.last_error is not None)
+                assert source.last_error == reason
+            await until(lambda: source.last_error is None)
+    events_of = [each.__dict__ for each in caplog.records]
+    waited = [each["facts"]["why"] for each in events_of if each.get("event") == "source_waits"]
+    assert waited == [reason]
 
 
 async def test_a_place_is_free_again_whatever_ended_its_connection(
