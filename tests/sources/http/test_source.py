@@ -313,6 +313,24 @@ async def test_failed_handshakes_are_counted_and_harm_nobody(
     assert whole(answer) == (200, {"records": 2})
 
 
+async def test_a_tls_client_that_never_answers_the_end_keeps_no_connection(
+    accepted: "Accepted", server_context: ssl.SSLContext, client_context: ssl.SSLContext
+) -> None:
+    def say_hello(client: ssl.SSLSocket) -> None:
+        client.do_handshake()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    async with serving(accepted, ssl_context=server_context) as source:
+        connected = socket.create_connection(("127.0.0.1", source.bound_port), 10)
+        with client_context.wrap_socket(
+            connected, server_hostname="127.0.0.1", do_handshake_on_connect=False
+        ) as client:
+            await asyncio.to_thread(say_hello, client)
+            async with asyncio.timeout(10):  # asyncio itself would wait for 30
+                while source._serving:  # noqa: ASYNC110 - nothing signals it
+                    await asyncio.sleep(0.01)
+
+
 async def test_a_client_without_the_certificate_asked_for_is_turned_away(
     accepted: "Accepted",
     authority: trustme.CA,
