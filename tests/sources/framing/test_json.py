@@ -94,6 +94,8 @@ def test_any_objects_come_back(
         (b'{"a":1,\n{"b":2}\n', [b'{"a":1,', b'{"b":2}']),
         (b'{\n{"b":2}\n', [b"{", b'{"b":2}']),
         (b'  \n{"a":1,{"b":2}\n  {"c":3}\n{"d":4}', [b'{"a":1,', b'{"d":4}']),
+        (b" " * 64 + b'{"a":1,{}\n' + b" " * 64 + b'{"b":2}', [b'{"a":1,', b'{"b":2}']),
+        (b"endX\r\nX\n", [b"endX", b"X"]),
         (b"\xef\xbb\xbf", []),
         (b'{"a":1,{"b":2}\n{"c":3}', [b'{"a":1,', b'{"c":3}']),
         (b'{"a":[1}\n{"c":3}', [b'{"a":[1', b'{"c":3}']),
@@ -141,6 +143,24 @@ def test_noise_takes_bounded_memory_and_time(noise: bytes) -> None:
     for _ in range(4):
         framer.feed(block)
         assert len(framer._buffer) <= 10_001
+
+
+def test_what_follows_a_broken_object_is_not_kept() -> None:
+    framer = JsonFramer(1000)
+    framer.feed(b'{"a":1,{}')
+    for _ in range(3):
+        assert framer.feed(b"\n" + b"x" * 100_000) == b""
+        assert len(framer._buffer) <= 1001
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_broken_object_is_held_until_records_begin_again(size: int) -> None:
+    framer = JsonFramer(MAX)
+    fed_bytes = 0
+    for block in cut(b'{"a":1,{"b":2} and what follows\n  it', size):
+        assert framer.feed(block) == b""
+        fed_bytes += len(block)
+        assert framer.held_bytes == fed_bytes
 
 
 def test_held_bytes_tell_where_to_read_again() -> None:
