@@ -11,7 +11,7 @@ import pytest
 from nss.batch import Account
 from nss.files import private
 from nss.spool.durable import checking, files, ledger, salvage, schema, suspicion
-from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.bookkeeping import FeedRow, State
 from nss.spool.durable.ledger import Ledger
 from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters
@@ -265,7 +265,7 @@ def test_either_slot_of_the_ledger_is_enough(path: Path) -> None:
     written.open()
     feeds = {"mcas": FeedRow.of(3, 9, Account(delivered=4), ("web",), 7)}
     for last in (1, 2, 3):
-        written.write(last, feeds)
+        written.write(State(last_sequence=last, feeds=feeds))
     written.close()
     data = contents(ledger.ledger_path(path))
     assert entry_of(path).last_sequence == 3
@@ -282,7 +282,7 @@ def test_a_ledger_goes_on_where_it_ended(path: Path) -> None:
     for last in (1, 2, 3):
         written = Ledger(path, 2)
         written.open()
-        written.write(last, {})
+        written.write(State(last_sequence=last))
         written.close()
         assert (entry_of(path).number, entry_of(path).last_sequence) == (last, last)
 
@@ -291,7 +291,7 @@ def test_a_ledger_with_more_feeds_than_fit_still_knows_the_last_batch(path: Path
     written = Ledger(path, 2)
     written.open()
     feeds = {f"feed {n}": FeedRow(sources=("x" * 200,)) for n in range(400)}
-    written.write(8, feeds)
+    written.write(State(last_sequence=8, feeds=feeds))
     written.close()
 
     assert (entry_of(path).last_sequence, entry_of(path).feeds) == (8, {})
@@ -301,9 +301,9 @@ def test_a_ledger_with_more_feeds_than_fit_still_knows_the_last_batch(path: Path
     ("last", "commits", "newer"), [(4, 7, False), (3, 7, True), (4, 6, True), (5, 8, False)]
 )
 def test_a_ledger_is_newer_by_batches_or_by_moves(last: int, commits: int, *, newer: bool) -> None:
-    entry = ledger.LedgerEntry(1, 2, 4, {"a": FeedRow(written=7), "b": FeedRow(written=2)})
+    entry = ledger.LedgerEntry(1, 2, 4, 9, {"a": FeedRow(written=7), "b": FeedRow(written=2)})
 
-    assert entry.is_newer(last, commits) is newer
+    assert entry.is_newer(last, {"a": commits, "c": 1}) is newer
 
 
 # Marks.
