@@ -13,6 +13,7 @@ from typing import IO
 
 from nss.files.private import MODE, sync_folder
 from nss.spool.durable import events, schema
+from nss.spool.durable.salvage import complete_path
 from nss.spool.durable.store import Store
 
 _Identity = tuple[int, int] | None
@@ -126,9 +127,11 @@ class Files:
             os.fsync(number)
         finally:
             os.close(number)
+        complete = complete_path(self._path)
+        copy.rename(complete)  # from here on the next start would finish it
         with suppress(FileNotFoundError):
             self._log.unlink()  # of the file that is gone: it would be taken for the new one's
-        copy.rename(self._path)
+        complete.rename(self._path)
         self._in_use[0] = _identity(self._path)
         sync_folder(self._path.parent)
 

@@ -39,7 +39,7 @@ def replace_damaged(path: Path, ledger: LedgerEntry | None) -> None:
             schema.migrate(new, new_path, lambda _point: None)
             with Pages(path) as pages, closing(schema.connect_reader(source)) as old:
                 Copier(old, new, pages, ledger).run()
-        new_path.rename(_complete(path))
+        new_path.rename(complete_path(path))
     finally:
         _remove(new_path, copy)  # what is left of an attempt on a full disk fills it further
     finish_salvage(path)
@@ -58,7 +58,7 @@ def _connect_new(path: Path) -> sqlite3.Connection:
 
 def finish_salvage(path: Path) -> None:
     """Put a salvaged file in place, if there is any."""
-    complete = _complete(path)
+    complete = complete_path(path)
     if complete.is_symlink() or not complete.is_file():
         return
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(complete.stat().st_mtime))
@@ -94,7 +94,8 @@ def _remove(*paths: Path) -> None:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _complete(path: Path) -> Path:
+def complete_path(path: Path) -> Path:
+    """Return where a complete new file is before it gets its place; the next start does that."""
     return path.with_name(f"{path.name}.salvaged")
 
 

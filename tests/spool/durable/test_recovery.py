@@ -145,6 +145,35 @@ async def test_files_written_again_that_can_not_be_opened_at_once_are_opened_lat
     assert spool.last_error is None
 
 
+class Killed(Exception):  # noqa: N818 - what happened
+    """Stands for a kill."""
+
+
+async def test_a_kill_while_files_are_written_again_loses_nothing(
+    open_spool: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await spool.append(batch(1))
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if target == path:
+            raise Killed  # the new file is complete, and not in its place yet
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    remove(path)
+    await until(lambda: counters["spool_breaks", "spool"])
+    monkeypatch.undo()
+    await spool.close()
+
+    again = await open_spool()
+    cursor = await again.cursor("mcas", ["web"])
+    assert (await cursor.next()).batch.data == batch(1).data
+    assert counters["spool_losses", "spool"] == 0
+
+
 async def test_a_file_system_that_does_not_say_how_much_is_free_is_asked_again(
     open_spool: Open, path: Path
 ) -> None:
