@@ -170,6 +170,7 @@ async def test_a_kill_while_files_are_written_again_loses_nothing(
 
     again = await open_spool()
     cursor = await again.cursor("mcas", ["web"])
+    again.seal()
     assert (await cursor.next()).batch.data == batch(1).data
     assert counters["spool_losses", "spool"] == 0
 
