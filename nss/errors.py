@@ -14,6 +14,7 @@
 An error's text is `<what failed>: <reason> (<where>)`, and `tip` is what the person can do.
 """
 
+import errno
 import traceback
 from pathlib import Path
 from typing import ClassVar
@@ -67,6 +68,18 @@ class SinkError(NssError):
     """A sink can't continue."""
 
     exit_code = 74
+
+
+class DeviceFailed(NssError):  # noqa: N818 - named as the sentence reads
+    """A disk, or the system, did not give what was asked for; another try may get it."""
+
+    exit_code = 74
+
+
+ERRORS_OF_DEVICES = frozenset(
+    {errno.EIO, errno.EDQUOT, errno.ENOSPC, errno.ESTALE, errno.ENFILE, errno.EMFILE}
+)
+"""System errors that say nothing of what was asked for."""
 
 
 class ConfigError(NssError):

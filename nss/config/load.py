@@ -14,7 +14,7 @@ from formats.errors import Problem
 from nss.config.model import Config
 from nss.config.reading import Reading
 from nss.config.toml import printable, toml_text
-from nss.errors import ConfigError, InputMissing
+from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
 from nss.wording import error_text
 
@@ -60,10 +60,16 @@ def load(path: Path) -> Config:
 
 
 def read_text(path: Path) -> str:
-    """Return what a configuration file holds. Raises `InputMissing` and `ConfigProblems`."""
+    """Return what a configuration file holds.
+
+    Raises `InputMissing`, `ConfigProblems`, and `DeviceFailed` when the disk gives nothing.
+    """
     try:
         return read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
+        if error.errno in ERRORS_OF_DEVICES:
+            reason = f"configuration: {error_text(error)} ({path})"
+            raise DeviceFailed(reason, tip="check the disk") from None
         tip = "start from the commented sample nss.toml, or name your file with --config FILE"
         if isinstance(error, PermissionError):
             tip = "run it with sudo, or as the user nss"

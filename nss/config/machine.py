@@ -25,6 +25,7 @@ from nss.config.model import Config
 from nss.config.setting import Held, Role, held_by
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.config.sources import CommonSourceConfig
+from nss.errors import ERRORS_OF_DEVICES, DeviceFailed
 from nss.files.private import FileFault, bounded_copy
 from nss.wording import error_text
 
@@ -32,7 +33,10 @@ _CREATE = "create it for the user that nss runs as, or set"
 
 
 def check_environment(config: Config) -> list[Problem]:
-    """Return everything about the machine that stands in the way of `config`, by key path."""
+    """Return everything about the machine that stands in the way of `config`, by key path.
+
+    Raises `DeviceFailed` when that can't be found out.
+    """
     uploads = any(isinstance(feed.sink, CloudDiscoverySinkConfig) for feed in config.feeds)
     problems: list[Problem] = []
     for where, section in config.sections():
@@ -52,6 +56,11 @@ def _fault(check: Callable[[Path, Held], object], path: Path, held: Held) -> str
     except UnfitFile as error:
         return error.reason
     except OSError as error:
+        if error.errno in ERRORS_OF_DEVICES:
+            raise DeviceFailed(
+                f"{held.key}: {error_text(error)} ({path})",
+                tip="check the disk; the configuration may be right",
+            ) from None
         return error_text(error)
     return fault if isinstance(fault, str) else None
 

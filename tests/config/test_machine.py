@@ -1,8 +1,10 @@
 """What a configuration needs of the machine, shown before anything is started."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -15,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
 from formats import presets
 from formats.errors import Problem
 from nss.config.files import UnfitFile, load_format, read_obfuscation_key
-from nss.config.load import parse
+from nss.config.load import load, parse
 from nss.config.machine import check_environment
 from nss.config.values import FormatChoice
+from nss.errors import DeviceFailed
 
 SERVICE = """
 [service]
@@ -322,3 +325,31 @@ def test_what_the_way_to_mcas_needs_is_looked_at(tmp_path: Path) -> None:
         ("mcas.ca_file", "has no certificate in PEM"),
         ("mcas.proxy_auth_file", "must be USER:PASSWORD, both not empty"),
     ]
+
+
+@pytest.mark.parametrize("at", ["folder", "configuration"])
+def test_a_disk_that_fails_says_nothing_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """And so must not end with 78, with which the service is never started again."""
+    (tmp_path / "nss.toml").write_text(
+        '[spool]\npath = "spool.db"\n[sources.web]\nkind = "stdin"\nformat = "json"\n'
+        '[feeds.out]\nformat = "QRADAR"\nsink = { kind = "file", path = "lines" }\n'
+    )
+    real_open, real_stat = os.open, os.stat
+
+    def failing(real: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def called(path: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the system's
+            if str(path).endswith(name):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            return real(path, *args, **options)
+
+        return called
+
+    if at == "configuration":
+        monkeypatch.setattr(os, "open", failing(real_open, "nss.toml"))
+    else:
+        monkeypatch.setattr(os, "stat", failing(real_stat, "spool.db"))
+    with pytest.raises(DeviceFailed, match="input/output error") as raised:
+        check_environment(load(tmp_path / "nss.toml"))
+    assert raised.value.exit_code == 74
