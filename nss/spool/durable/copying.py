@@ -123,7 +123,7 @@ class Copier:
 
     def _copy_reject(self, row: "_Row") -> None:
         values = _sound("rejects", row[1:])
-        if values is None or row[0] in self._rejects:
+        if values is None:
             return
         crc32 = schema.row_crc32("rejects", *values)
         if self._insert("rejects", (row[0], *values, crc32)):
@@ -134,8 +134,6 @@ class Copier:
     def _copy_batch(self, row: "_Row") -> None:
         """Copy a batch with its records."""
         sequence, values = row[0], _sound("batches", row)
-        if sequence in self._records:
-            return
         crc32 = 0 if values is None else schema.row_crc32("batches", *values)
         if values is None or not self._insert("batches", (*values, crc32)):
             self._lost.add(sequence)
@@ -198,6 +196,7 @@ class Copier:
                 self._keep_stray(number, row)
 
     def _is_row(self, kind: int, columns: int, number: int) -> bool:
+        """Return whether a row may be of use; those with numbers are copied once."""
         table = _TABLES.get((kind, columns))
         known = self._records if table == "batches" else self._rejects
         return table is not None and not (kind == leaves.TABLE and number in known)

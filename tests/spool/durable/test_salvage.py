@@ -27,6 +27,7 @@ from tests.spool.durable.test_damage import (
     contents,
     filled,
     put_back,
+    remove,
     snapshot,
 )
 
@@ -77,16 +78,20 @@ async def saved(open_spool: Open) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [1, 4, 9])
+@pytest.mark.parametrize(("number", "other"), [(1, 100), (4, 100), (9, 100), (4, 5), (6, 2)])
 async def test_one_number_out_of_order_costs_that_row_alone(
-    open_spool: Open, path: Path, number: int
+    open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture, number: int, other: int
 ) -> None:
     await used(open_spool, 9)
     place = cell(path, root(path, "batches"), number - 1)
     assert contents(path)[place + 1] == number
-    overwrite(path, place + 1, b"\x64")
+    overwrite(path, place + 1, bytes([other]))
 
-    assert await saved(open_spool) == [other for other in range(1, 10) if other != number]
+    with caplog.at_level(logging.ERROR):
+        assert await saved(open_spool) == [each for each in range(1, 10) if each != number]
+    (report,) = [each for each in caplog.records if "was damaged" in each.getMessage()]
+    lost = {str(number), "100"} if other == 100 else {str(number)}
+    assert set(report.__dict__["facts"]["sequences_lost"]) == lost
     assert counters["records_missing", "mcas"] == 2
 
 
@@ -135,7 +140,7 @@ async def test_feeds_and_positions_survive_a_page_that_says_it_has_no_order(
     spool = await open_spool()
     for name in ("a", "b", "c"):
         await spool.cursor(name, [name])
-        await spool.append(batch(1, name))
+        await spool.append(Batch(name, b"1 a\n1 b\n", 2, name * 9000))  # longer than a page holds
     cursor = await spool.cursor("c", ["c"])
     entry = await cursor.next()
     await cursor.advance(entry.sequence, Account(delivered=2))
@@ -145,7 +150,7 @@ async def test_feeds_and_positions_survive_a_page_that_says_it_has_no_order(
 
     again = await open_spool()
 
-    assert [again.position(name) for name in ("b", "c")] == ["at 1", "at 1"]
+    assert [again.position(name) for name in ("b", "c")] == ["b" * 9000, "c" * 9000]
     assert (await again.cursor("c", ["c"])).account == Account(delivered=2)
     assert (await again.cursor("b", ["b"])).pending_records == 2
     assert (await again.cursor("a", ["a"])).pending_records == 2
@@ -261,6 +266,26 @@ async def test_a_log_whose_header_is_damaged_is_enough_for_a_file_that_has_nothi
 
     assert await saved(open_spool) == [1, 2, 3, 4, 5]
     assert counters["spool_salvages", "spool"] == 1
+
+
+@pytest.mark.parametrize(("pages", "batches"), [(1 << 30, 5), (0, 4)])
+async def test_a_log_is_believed_as_far_as_it_was_committed_and_no_size(
+    open_spool: Open, path: Path, pages: int, batches: int
+) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await filled(spool, 5)
+    killed = snapshot(path, path.parent / "killed")
+    await spool.close()
+    shutil.copytree(killed.parent, path.parent, dirs_exist_ok=True)
+    log = path.with_name(f"{path.name}-wal")
+    last = 32 + ((len(contents(log)) - 32) // (24 + PAGE_BYTES) - 1) * (24 + PAGE_BYTES)
+    assert struct.unpack_from(">I", contents(log), last + 4) != (0,)
+    overwrite(log, last + 4, struct.pack(">I", pages))  # how large the file is after a commit
+    remove(path)
+
+    assert await saved(open_spool) == list(range(1, batches + 1))
+    assert len(contents(path)) < 1 << 24
 
 
 async def test_blobs_that_sqlite_does_not_find_are_saved_by_the_next_start(
