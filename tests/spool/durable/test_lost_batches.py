@@ -83,32 +83,34 @@ async def test_a_batch_that_is_damaged_is_one_reject_and_all_behind_it_is_delive
     assert counters["records_missing", "mcas"] == 0
 
 
-async def test_a_lost_batch_among_others_that_are_passed_together_is_counted_too(
+async def test_lost_batches_among_others_that_are_passed_together_are_counted_too(
     open_spool: Open, path: Path
 ) -> None:
-    spool = await with_lost(open_spool, path, 5, 2, 5)
+    spool = await with_lost(open_spool, path, 6, 2, 3, 6)
     cursor = await spool.cursor("mcas", ["web"])
     spool.seal()
     good = Reject("web", "", "bad", b"1 a")
 
-    assert [entry.sequence for entry in await returned(cursor)] == [1, 3, 4]
-    await cursor.advance(3, Account(delivered=3, rejected=1), [good])
+    assert [entry.sequence for entry in await returned(cursor)] == [1, 4, 5]
+    await cursor.advance(4, Account(delivered=3, rejected=1), [good])
     await spool.settle()
 
-    assert cursor.account == Account(delivered=3, rejected=3)
-    assert (cursor.accepted_records, cursor.pending_records) == (10, 4)
-    assert [each.reject for each in await spool.rejects()] == [
+    assert cursor.account == Account(delivered=3, rejected=5)
+    assert (cursor.accepted_records, cursor.pending_records) == (12, 4)
+    kept = [each.reject for each in await spool.rejects()]
+    assert kept == [
         Reject("web", "", reason(2), b""),
+        Reject("web", "", reason(3), b""),
         good,
     ]
-    await cursor.advance(4, Account(delivered=2))
+    await cursor.advance(5, Account(delivered=2))
     await spool.settle()
-    assert cursor.account == Account(delivered=5, rejected=5)
-    assert [each.reject.reason for each in await spool.rejects()] == [reason(2), "bad", reason(5)]
+    assert cursor.account == Account(delivered=5, rejected=7)
+    assert (await spool.rejects())[-1].reject.reason == reason(6)
     await spool.close()
     again = await open_spool()
     cursor = await again.cursor("mcas", ["web"])
-    assert (cursor.account, cursor.pending_records) == (Account(delivered=5, rejected=5), 0)
+    assert (cursor.account, cursor.pending_records) == (Account(delivered=5, rejected=7), 0)
 
 
 async def test_a_lost_batch_is_not_passed_before_those_in_front_of_it(

@@ -1,12 +1,18 @@
 """Reading a backlog back: in order, ahead of the feed, and within bounds."""
 
 import asyncio
+import sqlite3
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 
 from nss.batch import Account, Batch
 from nss.spool import Entry, SpoolClosed
 from nss.spool.durable.cursor import DurableCursor
+from nss.spool.durable.reader import BatchReader
 from nss.spool.durable.spool import DurableSpool
 
 Open = Callable[..., Awaitable[DurableSpool]]
@@ -214,3 +220,56 @@ async def test_a_replay_counts_for_the_cursor_at_work(open_spool: Open) -> None:
 
     new = await taking
     assert (new.accepted_records, new.pending_records) == (2, 1)
+
+
+async def test_what_was_dropped_is_not_returned_though_it_was_read_ahead(open_spool: Open) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await filled(spool, 100)
+    used = spool.used_bytes
+    await spool.close()
+    again = await open_spool(max_bytes=used, drop_oldest=True)
+    cursor = await again.cursor("mcas", ["web"])
+    assert (await cursor.next()).sequence == 1
+
+    await filled(again, 40)
+    await again.settle()
+
+    dropped = cursor.account.dropped
+    assert dropped > 10
+    assert (await cursor.next()).sequence == dropped + 1
+
+
+async def test_a_batch_deleted_while_it_is_read_is_read_whole(
+    open_spool: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await filled(spool, 2)
+    reader = BatchReader(path)
+    read = reader._data
+
+    def deleted_first(body: int, data_bytes: int) -> bytes:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("DELETE FROM batches")
+            connection.execute("DELETE FROM bodies")
+        return read(body, data_bytes)
+
+    monkeypatch.setattr(reader, "_data", deleted_first)
+
+    found, _ = reader.read(0, 2, "mcas", ["web"])
+
+    reader.close()
+    assert found[0] == Entry(1, batch(0))
+
+
+async def test_records_beyond_one_a_line_count_for_a_cursor_taken_again(open_spool: Open) -> None:
+    spool = await open_spool()
+    cursor = await spool.cursor("mcas", ["web"])
+    await filled(spool, 2)
+    await cursor.next()
+    await cursor.advance(1, Account(delivered=5, unpacked=4))
+
+    again = await spool.cursor("mcas", ["web"])
+
+    assert (again.accepted_records, again.pending_records) == (cursor.accepted_records, 1)

@@ -17,7 +17,7 @@ from nss.spool.durable import copying, leaves, ledger, schema, suspicion
 from nss.spool.durable.leaves import Found, Wanted
 from nss.spool.durable.pages import Pages
 from nss.spool.durable.schema import PAGE_BYTES
-from nss.spool.durable.spool import DurableSpool
+from nss.spool.durable.spool import DAMAGED_LOOKS, DurableSpool
 from nss.telemetry.events import counters
 from tests.spool.durable.test_damage import (
     all_of,
@@ -303,6 +303,8 @@ async def test_blobs_that_sqlite_does_not_find_are_saved_by_the_next_start(
     assert entry.sequence > 1
     await cursor.advance(entry.sequence, Account(delivered=2))
     rejected = cursor.account.rejected
+    # The first was looked at again and again, the others behind it were not.
+    assert counters["spool_read_failures", "mcas"] == DAMAGED_LOOKS - 1
     await spool.close()
 
     again = await open_spool()

@@ -1,5 +1,7 @@
 """What a start looks at, what it believes, and what the ledger beside the file is good for."""
 
+import asyncio
+import fcntl
 import os
 import shutil
 from collections.abc import Awaitable, Callable
@@ -10,7 +12,7 @@ import pytest
 
 from nss.batch import Account
 from nss.files import private
-from nss.spool.durable import checking, files, ledger, salvage, schema, suspicion
+from nss.spool.durable import checking, committer, files, ledger, salvage, schema, suspicion
 from nss.spool.durable.bookkeeping import FeedRow, State
 from nss.spool.durable.ledger import Ledger
 from nss.spool.durable.spool import DurableSpool
@@ -75,12 +77,11 @@ async def test_numbers_go_on_behind_what_a_feed_has_passed(
     spool = await open_spool()
 
     assert counters["spool_salvages", "spool"] == damaged
-    assert await spool.append(batch(5)) == 6
-    await spool.close()
-    change(path, "DELETE FROM batches")
-    change(path, "DELETE FROM cursors")
     if damaged:  # it is noted, in case the feeds go
-        assert await (await open_spool()).append(batch(6)) == 7
+        with closing(schema.connect_reader(path)) as connection:
+            found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'")
+            assert found.fetchall() == [(5,)]
+    assert await spool.append(batch(5)) == 6
 
 
 # The header.
@@ -278,6 +279,20 @@ def test_either_slot_of_the_ledger_is_enough(path: Path) -> None:
         assert entry_of(path).last_sequence == left
 
 
+def test_a_ledger_with_one_wrong_digit_is_not_believed(path: Path) -> None:
+    written = Ledger(path, 2)
+    written.open()
+    for last in (2, 3):
+        written.write(State(last_sequence=last, feeds={}))
+    written.close()
+    data = contents(ledger.ledger_path(path))
+    assert data.count(b'"last_sequence":3') == 1
+
+    put_back(ledger.ledger_path(path), data.replace(b'"last_sequence":3', b'"last_sequence":9'))
+
+    assert entry_of(path).last_sequence == 2
+
+
 def test_a_ledger_goes_on_where_it_ended(path: Path) -> None:
     for last in (1, 2, 3):
         written = Ledger(path, 2)
@@ -367,6 +382,43 @@ async def test_files_that_take_the_place_of_others_are_on_the_disk_first(
     change(path, "UPDATE sources SET accepted = 1")
     await open_spool()
     assert synced == [path.parent.name]
+
+
+async def test_files_that_were_written_again_are_not_missed_again(
+    open_spool: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FILES_SECS", 0.01)
+    spool = await open_spool()
+    await filled(spool, 3)
+    remove(path)
+    await until(path.exists)
+    for number in range(3, 10):
+        await asyncio.sleep(0.02)
+        await spool.append(batch(number))
+
+    assert counters["spool_files_lost", "spool"] == 1
+    assert spool.last_error is None
+
+
+async def test_files_are_not_written_again_where_another_process_begins(
+    open_spool: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FILES_SECS", 0.01)
+    spool = await open_spool()
+    await filled(spool, 3)
+    lock_path = path.with_name(f"{path.name}.lock")
+    other = files.open_lock(lock_path.with_name("other"))
+    fcntl.flock(other, fcntl.LOCK_EX)
+    lock_path.with_name("other").replace(lock_path)
+    remove(path)
+
+    await until(lambda: spool.last_error)
+
+    assert spool.last_error is not None
+    assert "another process uses the new ones" in spool.last_error
+    assert beside(path, "") == []
+    other.close()
+    await until(path.exists)
 
 
 async def test_the_log_of_a_file_that_is_gone_is_not_taken_for_that_of_the_new_file(
