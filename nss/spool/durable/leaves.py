@@ -1,4 +1,4 @@
-"""Rows read from the leaf pages of a damaged database, without the trees that lead to them.
+"""Rows read from the pages of a damaged database, without the trees that lead to them.
 
 A tree is as weak as its root: one bad sector there, and SQLite reads no row of the table; one cell
 out of order, and it passes over the rows behind. The rows are still on their pages, and most have
@@ -20,7 +20,10 @@ TABLE = 13
 INDEX = 10
 """The same of an index, and of a table `WITHOUT ROWID`."""
 
-_HEAD_BYTES = 8
+_INNER_INDEX = 2
+"""The same of an inner page of these, which has rows as well, each behind a link."""
+
+_HEAD_BYTES = {TABLE: 8, INDEX: 8, _INNER_INDEX: 12}
 _LINK_BYTES = 4
 _MORE = 0x80
 """The bit of a byte of an integer that says that another follows."""
@@ -46,14 +49,15 @@ Wanted = Callable[[int, int, int], bool]
 
 
 def rows(pages: Pages, wanted: Wanted) -> Iterator[Found]:
-    """Yield the wanted rows of all leaf pages that are not free, whatever is wrong with others."""
+    """Yield the wanted rows of all pages that are not free, whatever is wrong with others."""
     free = pages.free()
     for number in range(2, pages.count + 1):
         page = pages.read(number)
-        if page[0] not in {TABLE, INDEX} or number in free:
+        if page[0] not in _HEAD_BYTES or number in free:
             continue
-        cells = min(int.from_bytes(page[3:5], "big"), (PAGE_BYTES - _HEAD_BYTES) // 2)
-        for place in struct.unpack_from(f">{cells}H", page, _HEAD_BYTES):
+        head_bytes = _HEAD_BYTES[page[0]]
+        cells = min(int.from_bytes(page[3:5], "big"), (PAGE_BYTES - head_bytes) // 2)
+        for place in struct.unpack_from(f">{cells}H", page, head_bytes):
             try:
                 found = _row(pages, page, place, wanted)
             except (IndexError, ValueError, struct.error):
@@ -65,6 +69,8 @@ def rows(pages: Pages, wanted: Wanted) -> Iterator[Found]:
 def _row(pages: Pages, page: bytes, place: int, wanted: Wanted) -> Found | None:
     """Return the row in a cell if it is wanted. Raises what damaged cells lead to."""
     kind, number = page[0], 0
+    if kind == _INNER_INDEX:
+        kind, place = INDEX, place + _LINK_BYTES
     size, place = _varint(page, place)
     if kind == TABLE:
         number, place = _varint(page, place)

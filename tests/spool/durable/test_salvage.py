@@ -156,6 +156,27 @@ async def test_feeds_and_positions_survive_a_page_that_says_it_has_no_order(
     assert (await again.cursor("a", ["a"])).pending_records == 2
 
 
+async def test_positions_are_found_on_inner_pages_and_beyond_their_page(
+    open_spool: Open, path: Path
+) -> None:
+    spool = await open_spool()
+    names = [f"source {number:02d}" for number in range(30)]
+    for number, name in enumerate(names):
+        await spool.append(Batch(name, b"x\n", 1, name * (900 + number)))
+    await spool.close()
+    page = root(path, "sources")
+    data = contents(path)
+    assert data[page] == 2  # it has rows itself
+    for number in range(int.from_bytes(data[page + 3 : page + 5], "big")):
+        overwrite(path, cell(path, page, number), bytes(4))  # the ways to the leaves
+
+    again = await open_spool()
+
+    assert counters["spool_salvages", "spool"] == 1
+    for number, name in enumerate(names):
+        assert again.position(name) == name * (900 + number)
+
+
 async def test_rejects_are_found_without_their_tree_and_once(open_spool: Open, path: Path) -> None:
     spool = await open_spool(now=lambda: 5.0)
     cursor = await spool.cursor("mcas", ["web"])
