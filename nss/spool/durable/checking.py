@@ -96,17 +96,18 @@ def _damage(
     if (version, application) != (form, schema.APPLICATION_ID):
         return "its header is damaged"
     return (
-        _broken_pages(connection, thorough=thorough)
+        _broken_pages(connection, form, thorough=thorough)
         or _broken_rows(connection, form)
         or _missing_commits(connection, path, ledger)
     )
 
 
-def _broken_pages(connection: sqlite3.Connection, *, thorough: bool) -> str | None:
+def _broken_pages(connection: sqlite3.Connection, form: int, *, thorough: bool) -> str | None:
     if thorough:
         checks = ["PRAGMA integrity_check(1)"]
     else:
-        checks = [f"PRAGMA quick_check({table})" for table in CHECKED_TABLES]
+        tables = CHECKED_TABLES if form == 1 else (*CHECKED_TABLES, "salvages")
+        checks = [f"PRAGMA quick_check({table})" for table in tables]
     for check in checks:
         (result,) = connection.execute(check).fetchone()
         if result != "ok":

@@ -177,6 +177,18 @@ async def test_positions_are_found_on_inner_pages_and_beyond_their_page(
         assert again.position(name) == name * (900 + number)
 
 
+async def test_a_salvage_that_never_was_is_not_reported_at_each_start(
+    open_spool: Open, path: Path
+) -> None:
+    await used(open_spool, 3)
+    overwrite(path, root(path, "salvages") + 4, b"\1")  # one row, which is not there
+
+    assert await saved(open_spool) == [1, 2, 3]
+    assert len(beside(path, ".damaged-*")) == 1
+    assert await saved(open_spool) == []
+    assert counters["spool_salvages", "spool"] == 1
+
+
 async def test_rejects_are_found_without_their_tree_and_once(open_spool: Open, path: Path) -> None:
     spool = await open_spool(now=lambda: 5.0)
     cursor = await spool.cursor("mcas", ["web"])
