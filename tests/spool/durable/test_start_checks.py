@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,27 @@ async def test_the_ledger_of_another_form_is_not_held_against_a_file(
 
 
 # A disk that gives only a part.
+
+
+@pytest.mark.parametrize(
+    ("code", "is_damage"), [(sqlite3.SQLITE_IOERR, False), (sqlite3.SQLITE_CORRUPT, True)]
+)
+def test_a_disk_that_gives_nothing_is_not_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, is_damage: bool
+) -> None:
+    def failing(_path: Path) -> sqlite3.Connection:
+        error = sqlite3.DatabaseError("no luck")
+        error.sqlite_errorcode = code
+        raise error
+
+    path.write_bytes(b"something")
+    monkeypatch.setattr(schema, "connect_reader", failing)
+
+    if is_damage:
+        assert checking.find_damage(path, None, thorough=False) == "no luck"
+    else:
+        with pytest.raises(sqlite3.DatabaseError, match="no luck"):
+            checking.find_damage(path, None, thorough=False)
 
 
 @pytest.mark.parametrize(
