@@ -273,3 +273,7 @@ async def test_records_beyond_one_a_line_count_for_a_cursor_taken_again(open_spo
     again = await spool.cursor("mcas", ["web"])
 
     assert (again.accepted_records, again.pending_records) == (cursor.accepted_records, 1)
+    await spool.close()
+    last = await (await open_spool()).cursor("mcas", ["web"])
+    assert last.account == Account(delivered=5, unpacked=4)  # nothing is missing
+    assert last.accepted_records == cursor.accepted_records
