@@ -316,9 +316,10 @@ async def test_a_log_is_believed_as_far_as_it_was_committed_and_no_size(
     assert struct.unpack_from(">I", contents(log), last + 4) != (0,)
     overwrite(log, last + 4, struct.pack(">I", pages))  # how large the file is after a commit
     remove(path)
+    with Pages(path) as found:
+        assert found.count < 100  # before a start writes as many: it would fill the disk
 
     assert await saved(open_spool) == list(range(1, batches + 1))
-    assert len(contents(path)) < 1 << 24
 
 
 async def test_blobs_that_sqlite_does_not_find_are_saved_by_the_next_start(
