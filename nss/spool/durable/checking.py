@@ -19,6 +19,9 @@ large backlog does not delay the start."""
 
 MAX_SEQUENCE = 1 << 62
 
+_LAST_VERSION = 2
+"""The last version of the file's format that SQLite writes and reads, at offsets 18 and 19."""
+
 _READ_BYTES = 64 << 10
 
 _ONLY_LOG = "only its write-ahead log is there"
@@ -32,6 +35,9 @@ def find_damage(path: Path, ledger: LedgerEntry | None, *, thorough: bool) -> st
     """
     if not path.exists() or not path.stat().st_size:
         return _ONLY_LOG if has_commits(path) else None
+    with path.open("rb") as file:
+        if max(file.read(20)[18:], default=0) > _LAST_VERSION:
+            return "its header is damaged"  # SQLite would read it, and never write it
     try:
         with closing(schema.connect_reader(path)) as connection:
             return _damage(connection, path, ledger, thorough=thorough)

@@ -379,6 +379,23 @@ async def until(reached: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def test_a_header_that_forbids_to_write_is_damage(open_spool: Open, path: Path) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    await filled(spool, 3)
+    await spool.close()
+    data = bytearray(contents(path))
+    data[18] = 3  # the version of the file's format for who writes; SQLite knows up to 2
+    put_back(path, bytes(data))
+
+    again = await open_spool()
+    cursor = await again.cursor("mcas", ["web"])
+
+    assert cursor.pending_records == 6
+    assert await again.append(batch(3)) == 4
+    assert counters["spool_salvages", "spool"] == 1
+
+
 # Salvage.
 
 
