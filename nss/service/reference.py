@@ -57,7 +57,7 @@ def _events() -> str:
                 _codes(each.fields.values()),
                 _codes([each.counter] if each.counter else []),
             )
-            for each in sorted(declared, key=lambda each: (each.name, each.level))
+            for each in sorted(declared, key=lambda each: (each.name, each.level, each.sentence))
         ),
     )
 
