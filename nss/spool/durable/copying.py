@@ -3,7 +3,7 @@
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
@@ -56,6 +56,8 @@ class Copier:
         """Those of them that could not be read."""
         self._strays: set[int] = set()
         """Blobs that no row refers to."""
+        self._has_checksums = ledger is not None and ledger.form > 1
+        """Whether the old file's rows are known to have checksums: then one without is damaged."""
         self._inserted = 0
 
     def run(self) -> None:
@@ -112,7 +114,7 @@ class Copier:
 
     def _keep_newest(self, table: str, row: "_Row") -> bool:
         """Keep the last version of a row; return whether this is a sound one."""
-        values = _sound(table, row)
+        values = self._sound(table, row)
         if values is None:
             return False
         newest = _NEWEST[table]
@@ -122,7 +124,7 @@ class Copier:
         return True
 
     def _copy_reject(self, row: "_Row") -> None:
-        values = _sound("rejects", row[1:])
+        values = self._sound("rejects", row[1:])
         if values is None:
             return
         crc32 = schema.row_crc32("rejects", *values)
@@ -133,7 +135,7 @@ class Copier:
 
     def _copy_batch(self, row: "_Row") -> None:
         """Copy a batch with its records."""
-        sequence, values = row[0], _sound("batches", row)
+        sequence, values = row[0], self._sound("batches", row)
         crc32 = 0 if values is None else schema.row_crc32("batches", *values)
         if values is None or not self._insert("batches", (*values, crc32)):
             self._lost.add(sequence)
@@ -170,12 +172,36 @@ class Copier:
         reason = "its row in batches can't be read"
         self._insert("damaged", (body, "", "", 0, time.time(), reason, data))
 
+    def _sound(self, table: str, row: "_Row") -> "_Row | None":
+        """Return the values of a row in the newest form, without its checksum, if that holds."""
+        if len(row) == _FIRST_COLUMNS[table]:
+            return None if self._has_checksums else _of_first_form(table, row)
+        if row[-1] != schema.row_crc32(table, *row[:-1]):
+            return None
+        self._has_checksums = True
+        return row[:-1]
+
     # What is on the pages.
 
     def _copy_leaves(self) -> None:
         """Copy the rows that SQLite could not find."""
-        for kind, number, values in leaves.rows(self._pages, self._is_row):
-            table = _TABLES[kind, len(values)]
+        self._copy_rows(_TABLES)
+        # One bit makes two columns one, and of a row with a checksum one that looks as if it were
+        # of the first form.
+        if not self._has_checksums:
+            self._copy_rows(_FIRST_TABLES)
+        self._copy_bodies()
+
+    def _copy_rows(self, tables: "_Tables") -> None:
+        """Copy the rows of these tables on all pages."""
+
+        def is_wanted(kind: int, columns: int, number: int) -> bool:
+            table = tables.get((kind, columns))
+            known = self._records if table == "batches" else self._rejects
+            return table is not None and not (kind == leaves.TABLE and number in known)
+
+        for kind, number, values in leaves.rows(self._pages, is_wanted):
+            table = tables[kind, len(values)]
             if table in self._named:
                 self._keep_newest(table, values)
                 continue
@@ -185,6 +211,9 @@ class Copier:
                     columns[place] = float(columns[place])  # SQLite stores 5.0 as 5
             copy = self._copy_batch if table == "batches" else self._copy_reject
             copy(tuple(columns))
+
+    def _copy_bodies(self) -> None:
+        """Copy the records that SQLite could not find."""
         for _, number, values in leaves.rows(self._pages, self._is_body):
             row = (number, *values[1:])
             if not _is_intact(row):
@@ -194,12 +223,6 @@ class Copier:
                     self._missing.discard(number)
             elif number not in self._needed and number not in self._strays:
                 self._keep_stray(number, row)
-
-    def _is_row(self, kind: int, columns: int, number: int) -> bool:
-        """Return whether a row may be of use; those with numbers are copied once."""
-        table = _TABLES.get((kind, columns))
-        known = self._records if table == "batches" else self._rejects
-        return table is not None and not (kind == leaves.TABLE and number in known)
 
     def _is_body(self, kind: int, columns: int, number: int) -> bool:
         if (kind, columns) != (leaves.TABLE, _BODY_COLUMNS):
@@ -289,17 +312,22 @@ _ADDED: dict[str, _Row] = {"cursors": ("", 0), "rejects": (None, 1, 0)}
 _NEWEST = {"sources": 2, "cursors": -1}
 """The column that grows with each version of a row."""
 
-_TABLES = {
-    (leaves.INDEX, 3): "sources",
+_Tables = Mapping[tuple[int, int], str]
+"""The table of a row, by its kind of page and how many columns it has."""
+
+_TABLES: _Tables = {
     (leaves.INDEX, 4): "sources",
-    (leaves.INDEX, 9): "cursors",
     (leaves.INDEX, 12): "cursors",
-    (leaves.TABLE, 8): "rejects",
     (leaves.TABLE, 12): "rejects",
-    (leaves.TABLE, 10): "batches",
     (leaves.TABLE, 11): "batches",
 }
-"""The table of a row, by its kind of page and how many columns it has."""
+_FIRST_TABLES: _Tables = {
+    (leaves.INDEX, 3): "sources",
+    (leaves.INDEX, 9): "cursors",
+    (leaves.TABLE, 8): "rejects",
+    (leaves.TABLE, 10): "batches",
+}
+"""The same in the first form."""
 
 _BODY_COLUMNS = 4
 
@@ -307,10 +335,8 @@ _TIMES = {"batches": (7, 9), "rejects": (5,)}
 """Their columns of type REAL."""
 
 
-def _sound(table: str, row: _Row) -> _Row | None:
-    """Return the values of a row in the newest form, without its checksum, if that holds."""
-    if len(row) > _FIRST_COLUMNS[table]:
-        return row[:-1] if row[-1] == schema.row_crc32(table, *row[:-1]) else None
+def _of_first_form(table: str, row: _Row) -> _Row | None:
+    """Return the values of a row in the newest form, if they have the types they should have."""
     if not all(isinstance(row[place], int) for place in _INTEGERS[table]):
         return None
     if table == "batches" and not isinstance(row[9], float | None):

@@ -122,6 +122,7 @@ class Store:
         accounts.load_feeds(connection, state)
         accounts.load_lost_feeds(connection, state, ledger)
         self.missing = accounts.reconcile(connection, state, ledger)
+        state.passed = min(state.passed, state.horizon - 1)  # whatever the batches say
         self.state = state
 
     def use(self, connection: sqlite3.Connection) -> None:

@@ -453,3 +453,35 @@ async def test_a_file_of_the_first_form_is_saved_without_its_tree(
     assert cursor.account == Account(delivered=799)
     assert spool.position("web") == "at 3"
     assert [each.reject.data for each in await spool.rejects()] == [b"a"]
+
+
+async def test_two_columns_read_as_one_do_not_make_a_row_of_the_first_form(
+    open_spool: Open, path: Path
+) -> None:
+    """A checksum that is taken for the time when the batch was passed says nothing of the row."""
+    await used(open_spool, 9)
+    place = cell(path, root(path, "batches"), 6)
+    types = contents(path)[place + 2 : place + 2 + 12]  # behind the sizes: 12 bytes, 11 types
+    assert (types[0], types[-2]) == (12, 0), "passed_at is NULL"
+    overwrite(path, place + 2 + 10, bytes([types[-2] | 0x80]))  # the type goes on behind
+
+    assert await saved(open_spool) == [1, 2, 3, 4, 5, 6, 8, 9]
+    assert counters["records_missing", "mcas"] == 2
+
+
+async def test_no_bit_before_a_batch_loses_others_or_itself_in_silence(
+    open_spool: Open, path: Path, tmp_path: Path
+) -> None:
+    await used(open_spool, 9)
+    place, sound = cell(path, root(path, "batches"), 6), contents(path)
+    snapshot(path, tmp_path / "sound")
+    for bit in range(1, 14 * 8, 3):  # of the size, the number, and the types of the columns
+        counters.clear()
+        for each in (tmp_path / "sound").iterdir():
+            shutil.copy(each, path.parent)
+        overwrite(path, place + bit // 8, bytes([sound[place + bit // 8] ^ 1 << bit % 8]))
+
+        found = await saved(open_spool)
+
+        assert counters["records_missing", "mcas"] == 2 * (9 - len(found)), bit
+        assert set(range(1, 10)) - set(found) <= {7}, bit
