@@ -4,7 +4,8 @@
     ├── SignInRefused      Entra, or the token it gave, says no; something must be changed
     ├── RequestRefused     MCAS says no; something must be changed
     ├── UploadExpired      the storage takes nothing at this upload URL any more: ask for another
-    ├── Throttled          MCAS says later
+    ├── Throttled          MCAS, its storage or Entra says later
+    ├── Unconfirmed        MCAS answered, and what it did is open
     └── Unreachable        no answer, or one that makes no sense: try again later
 
 Errors never carry a secret, a token, or the query of an upload URL.
@@ -30,6 +31,9 @@ Field = Literal[
     "role",
 ]
 """What a person would have to change; `role` and `data_source` are changed in the portals."""
+
+Service = Literal["MCAS", "the storage", "Entra"]
+"""Whose answer it is."""
 
 
 class McasError(NssError):
@@ -73,7 +77,15 @@ class UploadExpired(McasError):  # noqa: N818 - named as the sentence reads
 
 
 class Throttled(McasError):  # noqa: N818 - named as the sentence reads
-    """Too many requests."""
+    """Too many requests, says the service `by`: the others may be asked meanwhile."""
+
+    def __init__(self, message: str, by: Service, *, retry_after_secs: float | None = None) -> None:
+        super().__init__(message, retry_after_secs=retry_after_secs)
+        self.by = by
+
+
+class Unconfirmed(McasError):  # noqa: N818 - named as the sentence reads
+    """An answer that is neither a yes nor a no: whether the request was carried out is open."""
 
 
 class Unreachable(McasError):  # noqa: N818 - named as the sentence reads

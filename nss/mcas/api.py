@@ -19,7 +19,7 @@ import orjson
 
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Unreachable, api_errors, unreachable
+from nss.mcas import Unconfirmed, Unreachable, api_errors, unreachable
 from nss.secret import Secret
 from nss.wording import error_text
 
@@ -129,12 +129,21 @@ class McasApi:
         await self._store(blocks, text, len(text), {"content-type": "application/xml"})
 
     async def finalize(self, upload_url: Secret, data_source: str) -> None:
-        """Hand an uploaded file over to Cloud Discovery."""
-        await self._object(
-            "POST",
-            "/api/v1/discovery/done_upload/",
-            {"json": {"uploadUrl": upload_url.reveal(), "inputStreamName": data_source}},
-        )
+        """Hand an uploaded file over to Cloud Discovery.
+
+        Only `success` in the answer is a yes. Raises `Unconfirmed` for an answer without it that is
+        no refusal either.
+        """
+        try:
+            answer = await self._json(
+                "POST",
+                "/api/v1/discovery/done_upload/",
+                {"json": {"uploadUrl": upload_url.reveal(), "inputStreamName": data_source}},
+            )
+        except _Senseless:
+            answer = None
+        if not isinstance(answer, dict) or answer.get("success") is not True:
+            raise Unconfirmed(f"MCAS answered with neither a yes nor a no ({self.api_url})")
 
     async def streams(self) -> list[Stream]:
         """Return the data sources."""
@@ -179,7 +188,7 @@ class McasApi:
         return answer
 
     def _makes_no_sense(self) -> Unreachable:
-        return Unreachable(f"MCAS gave an answer that makes no sense ({self.api_url})")
+        return _Senseless(f"MCAS gave an answer that makes no sense ({self.api_url})")
 
     async def _json(self, method: str, path: str, request: Mapping[str, object]) -> object:
         status, headers, body = await self._ask(method, path, request)
@@ -194,6 +203,8 @@ class McasApi:
             if body.lstrip()[:1] == b"<":
                 raise unreachable.web_page("MCAS", self.api_url) from None
             raise self._makes_no_sense() from None
+        if api_errors.is_refusal(found):
+            raise api_errors.refusal(status, headers, body, self.api_url)
         return found
 
     async def _ask(
@@ -233,6 +244,10 @@ class McasApi:
             # Without its text: httpx quotes URLs.
             raise unreachable.no_answer(error, place) from None
         return response.status_code, response.headers, bytes(body)
+
+
+class _Senseless(Unreachable):
+    """What came is not JSON, or JSON of another shape."""
 
 
 def _is_upload_url(text: str) -> bool:

@@ -21,8 +21,8 @@ NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPU
 THROTTLED_SECS = 60.0
 """A text says `throttled` and no time."""
 
-MAX_WAIT_SECS = 3600.0
-"""A service that asks for a longer pause is asked again after this one: its date may be wrong."""
+MAX_WAIT_SECS = 86_400.0
+"""A longer pause than a day is not believed; `max_retry_after_secs` in `[mcas]` limits it further."""
 
 _EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
 _NO_CONTENT = re.compile(r"[^\x20-\x7e]")
@@ -58,15 +58,17 @@ _REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
-    """Return what an answer of the API with a status of 300 or above means."""
+    """Return what an answer of the API means that `is_refusal`, or has a status of 300 or above."""
     if status == httpx.codes.TOO_MANY_REQUESTS or (
         status == httpx.codes.SERVICE_UNAVAILABLE and b"throttled" in body
     ):
         secs = retry_after_secs(headers, body)
-        return Throttled(f"MCAS asks for fewer requests ({place})", retry_after_secs=secs)
-    if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
+        return Throttled(f"MCAS asks for fewer requests ({place})", "MCAS", retry_after_secs=secs)
+    answer = _object(body)
+    is_trouble = status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT
+    if is_trouble and not is_refusal(answer):
         return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
-    code = _code(body)
+    code = _code(answer)
     if code is not None and NO_DATA_SOURCE in code:
         return RequestRefused(
             f"MCAS knows no data source of that name ({place})",
@@ -78,11 +80,19 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
         )
     suffix = f", {code}" if code else ""
     sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{suffix}", None, None))
-    if status < httpx.codes.BAD_REQUEST:
+    if httpx.codes.MULTIPLE_CHOICES <= status < httpx.codes.BAD_REQUEST:
         sentence, tip, field = _REFUSALS[httpx.codes.NOT_FOUND]
     return RequestRefused(
         f"{sentence}: HTTP {status} ({place})", status=status, tip=tip, field=field, code=code
     )
+
+
+def is_refusal(answer: object) -> bool:
+    """Return whether the JSON of an answer says no, whatever its status is."""
+    if not isinstance(answer, dict):
+        return False
+    code = answer.get("errorMessageCode")
+    return answer.get("success") is False or (isinstance(code, str) and bool(code))
 
 
 def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
@@ -96,7 +106,7 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
     answer = f"HTTP {status}{f', {code}' if code else ''} ({place})"
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
         secs = retry_after_secs(headers, body)
-        return Throttled(f"the storage is busy: {answer}", retry_after_secs=secs)
+        return Throttled(f"the storage is busy: {answer}", "the storage", retry_after_secs=secs)
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return Unreachable(f"the storage has trouble of its own: {answer}")
     if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
@@ -105,7 +115,10 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
 
 
 def retry_after_secs(headers: Mapping[str, str], body: bytes = b"") -> float | None:
-    """Return how long to wait: a number, a date, the text of Django REST, or nothing known."""
+    """Return how long a service asks to wait: a number, a date, the text of Django REST.
+
+    `None` when nothing is known.
+    """
     value = headers.get("retry-after", "").strip().removesuffix("s").strip()
     if value.isascii() and value.isdigit():
         return min(float(value), MAX_WAIT_SECS)
@@ -121,17 +134,20 @@ def retry_after_secs(headers: Mapping[str, str], body: bytes = b"") -> float | N
     return THROTTLED_SECS if b"throttled" in body[:4096] else None
 
 
-def _code(body: bytes) -> str | None:
-    """Return the error code of a JSON answer, printable and short."""
+def _object(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of an answer, an empty object if it is none."""
     try:
-        found: Any = orjson.loads(body)
+        found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None
-    if not isinstance(found, dict):
-        return None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _code(answer: Mapping[str, Any]) -> str | None:
+    """Return the error code of an answer, printable and short."""
     for key in ("errorMessageCode", "code", "error", "detail"):
-        if isinstance(found.get(key), str):
-            return _harmless(found[key])
+        if isinstance(answer.get(key), str) and answer[key]:
+            return _harmless(answer[key])
     return None
 
 

@@ -206,6 +206,7 @@ class SignIn:
         if status == requests.codes.too_many_requests:
             return Throttled(
                 f"Entra asks for fewer requests ({self._place})",
+                "Entra",
                 retry_after_secs=retry_after_secs(last.headers),
             )
         if status >= requests.codes.server_error:
