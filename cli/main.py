@@ -8,7 +8,7 @@ import typer
 
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
-from cli.options import ConfigOption, FeedOption
+from cli.options import ConfigOption, FeedOption, JsonOption
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from nss.config import DEFAULT_CONFIG
@@ -172,6 +172,28 @@ def replay(
     from cli.replaying import replay as replay_feed
 
     replay_feed(config, feed, since, until)
+
+
+@app.command()
+def upload_now(
+    feeds: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FEED", help="The feeds. Default: all that upload."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Upload what is collected now, and end whatever holds uploads.
+
+    A pause that a service asked for ends, and what is refused or unconfirmed is tried again. Waits
+    for the result. The exit code is 1 when something could not be uploaded, 69 when the service
+    does not answer.
+
+    Example: sudo nss upload-now mcas
+    """
+    from cli.uploading import upload
+
+    raise typer.Exit(upload(config, feeds or [], as_json=as_json))
 
 
 @app.command()

@@ -15,7 +15,11 @@ from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
 
 _GAP = "  "
-_STATES = {"failing": "red", "stuck": "red", "degraded": "red", "healthy": "green"}
+_STATES = {
+    **dict.fromkeys(("failing", "stuck", "degraded", "unconfirmed", "stopped"), "red"),
+    "held": "yellow",
+    "healthy": "green",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,10 @@ def _spool(status: Status) -> str:
     return f"{kept}, {used}{full}, {spool.kept_rejects:,} rejects kept"
 
 
-def _sheets(status: Status) -> tuple[Sheet, Sheet]:
-    return _source_sheet(status.sources, status.at), _feed_sheet(status.feeds)
+def _sheets(status: Status) -> list[Sheet]:
+    sheets = [_source_sheet(status.sources, status.at), _feed_sheet(status.feeds)]
+    uploads = _upload_sheet(status.feeds, status.at)
+    return [*sheets, uploads] if uploads.rows else sheets
 
 
 def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
@@ -122,6 +128,23 @@ def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
         for source in sources
     )
     return Sheet(columns, rows, frozenset({"records/s", "bytes/s", "records", "bytes", "last"}))
+
+
+def _upload_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
+    columns = ("upload", "state", "last confirmed", "next due", "held until")
+    rows = []
+    for feed in feeds:
+        upload = feed.upload
+        if upload is None:
+            continue
+        confirmed, due, held = upload.last_confirmed_at, upload.next_due_at, upload.held_until
+        cells = (
+            "none yet" if confirmed is None else f"{secs_text(at - confirmed)} ago",
+            "nothing collected" if due is None else f"in {secs_text(due - at)}",
+            "not held" if held is None else time_text(held),
+        )
+        rows.append((feed.name, upload.state, *cells))
+    return Sheet(columns, tuple(rows), frozenset())
 
 
 def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:

@@ -105,12 +105,13 @@ def file_sink(path: Path | None, **options: Any) -> FileSink:  # noqa: ANN401 - 
 def cloud_discovery_sink(
     session: object,
     state_directory: Path,
+    mcas: McasConfig = McasConfig(),  # noqa: B008 - it is frozen
     **options: Any,  # noqa: ANN401 - the sink's own
 ) -> CloudDiscoverySink:
     """Return the sink of a feed called `mcas`."""
     settings, seams = section(CloudDiscoverySinkConfig, options)
-    mcas = cast("McasSession", session)
-    return CloudDiscoverySink("mcas", settings, McasConfig(), mcas, state_directory, **seams)
+    way = cast("McasSession", session)
+    return CloudDiscoverySink("mcas", settings, mcas, way, state_directory, **seams)
 
 
 def _with_environment(seams: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,17 @@ import typer
 
 from cli.mcas.showing import show_checks
 from cli.output import harmless, iso_time, secs_text, show_json, time_text
+from cli.uploading import resume_uploads
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.setup.mcas import mcas_setup
 
 
 def verify_arrival(path: Path, *, as_json: bool) -> int:
-    """Verify, and show the result; the exit code is 0 when all is right, else 1."""
+    """Verify, and show the result; the exit code is 0 when all is right, else 1.
+
+    When all is right, a running service tries uploads that it holds.
+    """
     setup = mcas_setup(path)
     report = asyncio.run(setup.verify())
     if report is None:
@@ -27,7 +31,11 @@ def verify_arrival(path: Path, *, as_json: bool) -> int:
         show_json(_plain(report))
     else:
         _show(report, setup.data_source)
-    return 0 if report.failed is None else 1
+    if report.failed is not None:
+        return 1
+    for feed in resume_uploads(path):
+        typer.echo(f"Uploads of feed {feed} are tried again now.", err=True)
+    return 0
 
 
 def _show(report: ConnectionReport, data_source: str) -> None:

@@ -90,6 +90,15 @@ def _feed(name: str, text: str, read: _Read) -> Family:
     return Family(f"nss_feed_{name}", text, ("feed",), samples)
 
 
+def _upload(name: str, text: str, read: _Read) -> Family:
+    def samples(status: Status) -> _Samples:
+        uploads = [(feed.name, feed.upload) for feed in status.feeds if feed.upload is not None]
+        numbers = [(feed, read(upload)) for feed, upload in uploads]
+        return [((feed,), number) for feed, number in numbers if number is not None]
+
+    return Family(f"nss_feed_upload_{name}", text, ("feed",), samples)
+
+
 def _outcomes(status: Status) -> _Samples:
     return [
         ((feed.name, outcome), getattr(feed, outcome))
@@ -157,6 +166,36 @@ METRICS = (
         of("still_secs"),
     ),
     _feed("failing", "1 while the feed's destination accepts no lines.", _is_failing),
+    _upload(
+        "last_confirmed_timestamp_seconds",
+        "When MCAS confirmed an upload last, seconds since the epoch; absent before the first.",
+        of("last_confirmed_at"),
+    ),
+    _upload(
+        "next_due_timestamp_seconds",
+        "When what is collected is uploaded at the latest; absent when nothing is collected.",
+        of("next_due_at"),
+    ),
+    _upload(
+        "held_until_timestamp_seconds",
+        "When the upload at hand is tried again; absent when nothing holds it.",
+        of("held_until"),
+    ),
+    _upload(
+        "stopped",
+        "1 while uploads are stopped, because MCAS refuses them again and again.",
+        lambda upload: upload.state == "stopped",
+    ),
+    _upload(
+        "unconfirmed",
+        "1 while MCAS has neither confirmed nor refused the upload at hand.",
+        lambda upload: upload.state == "unconfirmed",
+    ),
+    _upload(
+        "unconfirmed_files_total",
+        "Files that counted as delivered though MCAS had not confirmed them.",
+        of("unconfirmed"),
+    ),
     _spool("used_bytes", "Bytes held, as nss_spool_max_bytes limits them.", of("used_bytes")),
     _spool("max_bytes", "Bytes that may be held.", of("max_bytes")),
     _spool("full", "1 while something waits for room.", of("full")),

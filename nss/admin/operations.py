@@ -1,6 +1,6 @@
 """What an operator can ask of the running service, by whatever way: socket, port or portal."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,19 @@ class Reloaded:
 
     ended: list[str]
     started: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedNow:
+    """What came of `upload_now` for a feed."""
+
+    feed: str
+    records: int
+    """How many were uploaded, and count as delivered now."""
+    pending: int
+    """How many wait, those accepted meanwhile included."""
+    reason: str | None
+    """Why what was collected is not uploaded, as a sentence; `None`: it is."""
 
 
 class Operations(Protocol):
@@ -45,6 +58,16 @@ class Operations(Protocol):
 
         Returns how many, and how many could not because they had been cut.
         """
+
+    async def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
+        """Have feeds, all that upload if none is named, upload what they have collected.
+
+        Whatever holds their uploads is ended before. Returns when each was tried. Raises
+        `UsageError` for a feed that does not upload, and when there is none.
+        """
+
+    def resume_uploads(self) -> list[str]:
+        """End what holds uploads; return the names of the feeds that were held."""
 
     def add_tap(self, tap: Tap) -> None:
         """Show the tap every slice of its feed from now on; of every feed, also of new ones."""

@@ -80,6 +80,11 @@ class McasConfig:
     """At most this many requests are sent per minute; the service accepts 30 from a tenant."""
     timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0
     """How long to wait for a response."""
+    max_retry_after_secs: Annotated[float, seconds(1, 86_400)] = 600.0
+    """How long uploads wait at most when MCAS, its storage or Entra asks for a pause."""
+    unconfirmed_counts_as_delivered: bool = False
+    """Whether a file counts as delivered when MCAS answers its finalize with neither a yes nor a
+    no. Otherwise its records wait until MCAS says yes, or somebody decides."""
     proxy: Annotated[
         str | None, proxy_url(), Example('"http://proxy.example.com:3128"', "none")
     ] = None

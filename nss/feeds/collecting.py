@@ -1,13 +1,14 @@
 """Delivery by a sink that collects lines: batches are passed together, once they are uploaded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nss.batch import Account
-from nss.feeds.delivery import Process, Processed, wait_first
+from nss.feeds.delivery import DeliveredNow, Process, Processed, wait_first
 from nss.sinks import CollectingSink, Delivered, RetryAfter
 from nss.spool import Cursor, Entry, Reject, SpoolClosed
+from nss.status.readings import UploadReading
 
 MAX_HELD_REJECT_BYTES = 8 << 20
 """The spool stores rejects when their batch is passed; beyond this size it is passed early."""
@@ -34,6 +35,21 @@ class _Held:
         self.reject_bytes += sum(len(reject.data) for reject in processed.rejects)
 
 
+@dataclass(slots=True)
+class _Wish:
+    """Somebody waits until everything that was collected by then has been delivered, or failed."""
+
+    deliveries: int
+    """How many are still to come."""
+    done: asyncio.Future[DeliveredNow]
+    records: int = 0
+
+    def settle(self, reason: str | None) -> None:
+        """Say what came of it."""
+        if not self.done.done():
+            self.done.set_result(DeliveredNow(self.records, reason))
+
+
 class CollectedDelivery:
     """Holds batches whose lines the sink collects, and passes them when those were delivered.
 
@@ -52,6 +68,11 @@ class CollectedDelivery:
         self._held = _Held()
         self._following: asyncio.Task[Entry] | None = None
         self._delivering: asyncio.Task[None] | None = None
+        self._wishes: list[_Wish] = []
+        self._is_wanted = False
+        """Whether what is collected is to be delivered before it is due."""
+        self._retry = asyncio.Event()
+        self._has_ended = False
 
     @property
     def patience_secs(self) -> float:
@@ -62,6 +83,33 @@ class CollectedDelivery:
     def advice(self) -> str | None:
         """See `Delivery.advice`."""
         return self.sink.advice
+
+    @property
+    def upload(self) -> UploadReading:
+        """See `Delivery.upload`."""
+        return self.sink.upload
+
+    def retry(self) -> None:
+        """See `Delivery.retry`."""
+        self._try_now(again=False)
+
+    async def deliver_now(self) -> DeliveredNow:
+        """See `Delivery.deliver_now`."""
+        deliveries = int(self._delivering is not None) + int(self.sink.collected > 0)
+        wish = _Wish(deliveries, asyncio.get_running_loop().create_future())
+        if self._has_ended:
+            wish.settle("the feed has ended")
+        elif not deliveries:
+            wish.settle(None)
+        else:
+            self._is_wanted = self.sink.collected > 0
+            self._wishes.append(wish)
+        self._try_now(again=True)
+        return await wish.done
+
+    def _try_now(self, *, again: bool) -> None:
+        self.sink.retry(again=again)
+        self._retry.set()
 
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Collect batches and deliver them together, see `Delivery.follow`."""
@@ -82,10 +130,13 @@ class CollectedDelivery:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._has_ended = True
+            for wish in self._wishes:
+                wish.settle("the feed was stopped")
 
     async def _step(self) -> bool:
         """Collect one batch, or begin to deliver; return whether to continue."""
-        due_secs = self.sink.due_secs()
+        due_secs = 0.0 if self._is_wanted and self.sink.collected else self.sink.due_secs()
         too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
@@ -119,6 +170,7 @@ class CollectedDelivery:
         """Begin to deliver what is collected, after what is on its way; `False`: stopped."""
         if not await self._delivered():
             return False
+        self._is_wanted = False
         if self.sink.collected:
             self._deliver()
             await asyncio.sleep(0)  # the sink takes the collection before the next batch comes
@@ -141,11 +193,30 @@ class CollectedDelivery:
 
     async def _deliver_all(self, held: _Held) -> None:
         """Have the sink deliver until it has, then pass the batches."""
-        while not isinstance(outcome := await self._flush(), Delivered):  # noqa: ASYNC110 - a delay
-            await asyncio.sleep(outcome.delay_secs)
+        while True:
+            self._retry.clear()
+            wishes = tuple(self._wishes)
+            outcome = await self._flush()
+            if isinstance(outcome, Delivered):
+                break
+            self._report(wishes, outcome.reason)
+            await wait_first((), self._retry, outcome.delay_secs)
         await self._advance(held)
         self._delivering = None
+        self._report_delivered(held.done.delivered)
         await self._pass_uncollected()
+
+    def _report(self, wishes: Sequence[_Wish], reason: str | None) -> None:
+        for wish in wishes:
+            if wish in self._wishes:
+                self._wishes.remove(wish)
+                wish.settle(reason)
+
+    def _report_delivered(self, records: int) -> None:
+        for wish in self._wishes:
+            wish.records += records
+            wish.deliveries -= 1
+        self._report([wish for wish in self._wishes if wish.deliveries <= 0], None)
 
     async def _flush(self) -> Delivered | RetryAfter:
         self.flushing = True

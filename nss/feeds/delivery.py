@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from nss.batch import Account, Batch
 from nss.sinks import Sink
 from nss.spool import Cursor, Entry, Reject
+from nss.status.readings import UploadReading
 
 
 @dataclass(slots=True)
@@ -25,6 +26,16 @@ class Processed:
     def reject(self, reason: str, record: bytes) -> None:
         """Note a reject for the spool to keep."""
         self.rejects.append(Reject(self.batch.source, self.batch.connection, reason, record))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredNow:
+    """What came of the wish to deliver at once."""
+
+    records: int
+    """How many were delivered for it."""
+    reason: str | None
+    """Why the rest was not, as a sentence; `None`: nothing collected is left."""
 
 
 Process = Callable[[Batch], Awaitable[Processed | None]]
@@ -53,6 +64,16 @@ class Delivery(Protocol):
     def advice(self) -> str | None:
         """What somebody should know of the destination though nothing is wrong."""
 
+    @property
+    def upload(self) -> UploadReading | None:
+        """How the uploads of a sink that collects stand."""
+
+    def retry(self) -> None:
+        """Have the sink try now what it holds."""
+
+    async def deliver_now(self) -> DeliveredNow:
+        """Deliver what is collected, and return when that was tried."""
+
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Process the batches behind the cursor, and move it past each that was delivered.
 
@@ -68,9 +89,17 @@ class LineDelivery:
     flushing = False
     patience_secs = 0.0
     advice = None
+    upload = None
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
+
+    def retry(self) -> None:
+        """Nothing is held: see `Delivery.retry`."""
+
+    async def deliver_now(self) -> DeliveredNow:
+        """Nothing is collected: see `Delivery.deliver_now`."""
+        return DeliveredNow(0, None)
 
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Process and pass one batch after the other."""

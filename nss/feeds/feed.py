@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from nss.batch import Batch
 from nss.feeds import events
-from nss.feeds.delivery import Delivery, Processed
+from nss.feeds.delivery import DeliveredNow, Delivery, Processed
 from nss.feeds.pipelines import Origin, Pipelines, records_behind
 from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
+from nss.status.readings import UploadReading
 
 SLICE_BYTES = 128 * 1024
 """How much of a batch is decoded, rendered and sent before the next: the records of a slice stay
@@ -80,6 +81,19 @@ class Feed:
     def advice(self) -> str | None:
         """What somebody should know of the destination though nothing is wrong."""
         return self._delivery.advice
+
+    @property
+    def upload(self) -> UploadReading | None:
+        """How its uploads stand, if its sink uploads."""
+        return self._delivery.upload
+
+    def retry(self) -> None:
+        """See `Delivery.retry`."""
+        self._delivery.retry()
+
+    async def deliver_now(self) -> DeliveredNow:
+        """See `Delivery.deliver_now`."""
+        return await self._delivery.deliver_now()
 
     @property
     def last_error(self) -> str | None:

@@ -28,17 +28,41 @@ class Limiter:
         self._taken: deque[float] = deque()
         self._lock = asyncio.Lock()
         self._not_before = 0.0
+        self._released = asyncio.Event()
 
     async def turn(self) -> None:
         """Wait for a turn and use it up."""
         async with self._lock:
             while (wait_secs := self._wait_secs()) > 0:
-                await self._sleep(wait_secs)
+                await self._pause(wait_secs)
             self._taken.append(self._clock())
 
     def hold(self, secs: float) -> None:
         """Let nothing pass for a while: the service said so."""
         self._not_before = max(self._not_before, self._clock() + secs)
+
+    @property
+    def held_secs(self) -> float:
+        """For how long nothing passes because of a `hold`."""
+        return max(0.0, self._not_before - self._clock())
+
+    def release(self) -> None:
+        """End a `hold`, also for those that wait already. The limit stays in force."""
+        self._not_before = 0.0
+        self._released.set()
+
+    async def _pause(self, secs: float) -> None:
+        """Sleep, but not beyond a `release`."""
+        self._released.clear()
+        waiting = [
+            asyncio.ensure_future(self._sleep(secs)),
+            asyncio.ensure_future(self._released.wait()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
 
     def _wait_secs(self) -> float:
         now = self._clock()

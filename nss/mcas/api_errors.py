@@ -22,7 +22,7 @@ THROTTLED_SECS = 60.0
 """A text says `throttled` and no time."""
 
 MAX_WAIT_SECS = 86_400.0
-"""A longer pause than a day is not believed; `max_retry_after_secs` in `[mcas]` limits it further."""
+"""A longer pause than a day is not believed; `[mcas]` limits it further."""
 
 _EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
 _NO_CONTENT = re.compile(r"[^\x20-\x7e]")

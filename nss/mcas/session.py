@@ -55,11 +55,16 @@ class McasSession:
         return self._store.stamp()
 
     async def api(self) -> McasApi:
-        """Return the API with the credentials that are stored now. Raises `NssError`."""
+        """Return the API with the credentials that are stored now. Raises `NssError`.
+
+        Other credentials end a pause that was asked of the former.
+        """
         async with self._renewing:
             stamp = self.stamp()
             if self._api is None or stamp != self._stamp:
                 renewed = self._connect()
+                if self._api is not None:
+                    self.limiter.release()
                 await _close(self._before)  # others may still wait for answers of the last one
                 self._before, self._api, self._stamp = self._api, renewed, stamp
             return self._api

@@ -1,14 +1,15 @@
 """The operator's side of a running service: control socket, metrics port and service manager."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
-from nss.admin.operations import Reloaded, unknown_feed
+from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
 from nss.admin.systemd import Notifier
 from nss.config.model import ServiceConfig
+from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.service.running import Running
 from nss.spool import KeptReject
@@ -17,6 +18,8 @@ from nss.status.watch import Watch
 
 STATUS_SECS = 1.0
 """How often the status is checked."""
+
+_UPLOAD_KIND = 'feeds whose sink has kind "cloud_discovery" upload'
 
 
 class Operator:
@@ -69,6 +72,27 @@ class Operator:
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""
         return await self._reload()
+
+    async def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
+        """Have feeds upload what they have collected."""
+        parts = {name: feed.part for name, feed in self._running.feeds.items()}
+        uploading = [name for name, part in parts.items() if part.upload is not None]
+        for name in feeds:
+            self._check(name)
+            if name not in uploading:
+                raise UsageError(f"feed {name!r} does not upload", tip=_UPLOAD_KIND)
+        if not uploading:
+            raise UsageError("no feed uploads", tip=_UPLOAD_KIND)
+
+        async def upload(name: str) -> UploadedNow:
+            done = await parts[name].deliver_now()
+            return UploadedNow(name, done.records, parts[name].cursor.pending_records, done.reason)
+
+        return await asyncio.gather(*map(upload, dict.fromkeys(feeds or uploading)))
+
+    def resume_uploads(self) -> list[str]:
+        """End what holds uploads."""
+        return self._running.resume_uploads()
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have a feed deliver again what was accepted between two times."""

@@ -85,6 +85,7 @@ class RunningFeed:
             sending=feed.sending,
             last_error=feed.last_error,
             advice=feed.advice,
+            upload=feed.upload,
         )
 
 
@@ -116,6 +117,13 @@ class Running:
         A feed that could not be started has some, too.
         """
         return 0 if self.opened_spool is None else sum(self.opened_spool.feeds().values())
+
+    def resume_uploads(self) -> list[str]:
+        """End what holds uploads; return the names of the feeds that were held."""
+        uploads = {name: feed.part.upload for name, feed in self.feeds.items()}
+        for feed in self.feeds.values():
+            feed.part.retry()
+        return [name for name, upload in uploads.items() if upload and upload.held_until]
 
     def reading(self) -> ServiceReading:
         """Return the readings of all parts now."""

@@ -176,6 +176,7 @@ class Service:
 
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
+        running.resume_uploads()
         events.configuration_reloaded(str(self._path), ended=retired.names, started=started)
         return Reloaded(retired.names, started)
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from nss.status.readings import UploadReading
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -96,6 +98,10 @@ class CollectingSink(Sink, Protocol):
         """Something worth knowing though nothing is wrong, as a sentence."""
 
     @property
+    def upload(self) -> UploadReading:
+        """How its uploads stand now."""
+
+    @property
     def collected(self) -> int:
         """How many lines wait for a `flush`."""
 
@@ -108,6 +114,12 @@ class CollectingSink(Sink, Protocol):
 
     def due_secs(self) -> float | None:
         """Return in how many seconds to `flush`; `None` when nothing is collected."""
+
+    def retry(self, *, again: bool = False) -> None:
+        """End whatever keeps the next `flush` from trying.
+
+        With `again`, what can't be confirmed any more is delivered a second time.
+        """
 
     async def flush(self) -> Delivered | RetryAfter:
         """Deliver what was collected before the call; lines that come meanwhile are for the next.

@@ -4,8 +4,11 @@
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from nss.batch import Account
+
+UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,21 @@ class SourceReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadReading:
+    """The uploads of a feed since it started. Times are seconds since the epoch."""
+
+    state: UploadState
+    last_confirmed_at: float | None
+    """When MCAS confirmed an upload last; `None`: none yet."""
+    next_due_at: float | None
+    """When what is collected is uploaded at the latest; `None`: nothing is collected."""
+    held_until: float | None
+    """When the upload at hand is tried again; `None` if nothing holds it."""
+    unconfirmed: int
+    """Files that counted as delivered though MCAS had not confirmed them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedReading:
     """A feed, and what became of its records."""
 
@@ -42,6 +60,8 @@ class FeedReading:
     sending: bool
     last_error: str | None
     advice: str | None
+    upload: UploadReading | None = None
+    """`None` for a sink that does not upload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

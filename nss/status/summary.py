@@ -7,7 +7,7 @@ epoch and are for people. Everything here can be written as JSON by orjson and m
 from dataclasses import dataclass
 from typing import Literal
 
-from nss.status.readings import SpoolReading
+from nss.status.readings import SpoolReading, UploadReading
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
@@ -95,6 +95,8 @@ class FeedStatus:
     """How long there has been an error, without a break."""
     advice: str | None = None
     """What somebody should know though nothing is wrong, as a sentence."""
+    upload: UploadReading | None = None
+    """`None` for a sink that does not upload."""
 
     @property
     def unaccounted(self) -> int:

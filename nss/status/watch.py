@@ -161,6 +161,7 @@ class Watch:
             last_error=feed.last_error,
             failing_secs=trail.failing_secs,
             advice=feed.advice,
+            upload=feed.upload,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:

@@ -115,4 +115,5 @@ class Counter(StrEnum):
     UPLOAD_FAILURES = auto(), "feed", "Steps of uploads that failed and were tried again."
     UPLOAD_STOPS = auto(), "feed", "Times uploads stopped for somebody to fix a problem."
     UPLOAD_RECOVERIES = auto(), "feed", "Times uploads worked again."
+    UPLOADS_UNCONFIRMED = auto(), "feed", "Finalizes that MCAS neither confirmed nor refused."
     UPLOAD_REPEATS = auto(), "feed", "Uploads repeated because their end was unknown."

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import uvloop
 import nss
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded, unknown_feed
+from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
 from nss.batch import Account
 from nss.config.load import parse
 from nss.config.model import FeedConfig
@@ -250,6 +250,7 @@ class FakeOperations:
         self.tapped = asyncio.Event()
         self.untapped = asyncio.Event()
         self.kept = [REJECT]
+        self.uploaded = [UploadedNow("mcas", 1234, 5, None)]
 
     def status(self) -> Status:
         self._fail()
@@ -274,6 +275,16 @@ class FakeOperations:
         self.asked.append(("retry", feed))
         self._fail()
         return 5, 2
+
+    async def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
+        self.asked.append(("upload now", *feeds))
+        self._fail()
+        return self.uploaded
+
+    def resume_uploads(self) -> list[str]:
+        self.asked.append(("resume uploads",))
+        self._fail()
+        return ["mcas"]
 
     def add_tap(self, tap: Tap) -> None:
         known = [feed.name for feed in self.current.feeds]

@@ -278,7 +278,7 @@ async def test_the_status_is_there_while_everything_else_hangs(
         await asyncio.to_thread(client.reload)
     assert str(refused.value) == (
         f"control socket: {most} requests are under way\n"
-        "Try: end some: nss tap, nss replay and nss reload that are still running"
+        "Try: end some: nss tap, nss replay, nss reload, nss upload-now"
     )
     for writer in clients.open:
         writer.transport.abort()

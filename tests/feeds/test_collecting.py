@@ -17,6 +17,7 @@ from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.spool.durable.spool import DurableSpool
+from nss.status.readings import UploadReading
 from tests.parts import durable_spool
 
 FORMAT = language.parse("%s{login} %s{eurl}\n")
@@ -48,6 +49,7 @@ class Collecting:
     bug: Exception | None = None
     skipping: bool = False
     since: float = 0.0
+    retries: list[bool] = field(default_factory=list)
 
     async def open(self) -> None:
         pass
@@ -79,6 +81,19 @@ class Collecting:
         if self.collected >= DUE_RECORDS:
             return 0.0
         return max(0.0, self.since + self.due_at_secs - time.monotonic())
+
+    @property
+    def upload(self) -> UploadReading:
+        return UploadReading(
+            state="collecting",
+            last_confirmed_at=None,
+            next_due_at=None,
+            held_until=None,
+            unconfirmed=0,
+        )
+
+    def retry(self, *, again: bool = False) -> None:
+        self.retries.append(again)
 
     async def flush(self) -> Delivered | RetryAfter:
         self.flushes += 1

@@ -27,7 +27,7 @@ async def test_success_is_a_yes(answer: object, status: int) -> None:
     await api(answer, status).finalize(URL, "NSS")
 
 
-NEITHERS = [
+NEITHERS: list[object] = [
     *({}, {"inputStreamId": "5f"}, {"success": None}, {"success": "true"}, {"success": 1}),
     *({"success": 0}, {"success": "false"}, {"success": {}}, [], [{"success": True}], None, 5),
     *(True, "done", {"Success": True}, {"errorMessageCode": 5}),

@@ -5,6 +5,8 @@
     POST /replay?feed=NAME&since=SECS&until=SECS                  -> number of records
     GET  /rejects[?feed=NAME][&limit=N]                           -> list of KeptReject
     POST /rejects/retry[?feed=NAME]                               -> [retried, cut]
+    POST /uploads/now[?feed=NAME&feed=NAME..]                     -> list of UploadedNow
+    POST /uploads/resume                                          -> names of feeds that were held
     GET  /tap[?feed=NAME][&kind=lines|records][&text=...][&max_per_sec=N]
                                                                   -> Seen, one JSON a line
 

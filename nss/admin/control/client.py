@@ -3,7 +3,7 @@
 import math
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import msgspec
 from nss import foreign
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import check_length
-from nss.admin.operations import Reloaded
+from nss.admin.operations import Reloaded, UploadedNow
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
@@ -92,6 +92,19 @@ class ControlClient:
         return _decoded(
             self._ask("POST", "/rejects/retry", params=asked, timeout=_NO_LIMIT), tuple[int, int]
         )
+
+    def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
+        """Have feeds, or all, upload what they have collected; returns when that was tried."""
+        for feed in feeds:
+            _given(feed=feed)
+        asked = {"feed": list(feeds)}
+        answer = self._ask("POST", "/uploads/now", params=asked, timeout=_NO_LIMIT)
+        return _decoded(answer, list[UploadedNow])
+
+    def resume_uploads(self) -> list[str]:
+        """End what holds uploads; returns the names of the feeds that were held."""
+        answer = self._ask("POST", "/uploads/resume", within_secs=self._answer_secs)
+        return _decoded(answer, list[str])
 
     def tap(
         self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100

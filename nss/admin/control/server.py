@@ -68,6 +68,8 @@ class ControlServer:
                 _route("POST", "/replay", self._replay),
                 _route("GET", "/rejects", self._rejects),
                 _route("POST", "/rejects/retry", self._retry),
+                _route("POST", "/uploads/now", self._upload_now),
+                _route("POST", "/uploads/resume", self._resume_uploads),
                 _route("GET", "/tap", self._tap),
             ]
         )
@@ -102,7 +104,7 @@ class ControlServer:
         if self._lengthy >= most:
             busy = ServiceError(
                 f"control socket: {most} requests are under way",
-                tip="end some: nss tap, nss replay and nss reload that are still running",
+                tip="end some: nss tap, nss replay, nss reload, nss upload-now",
             )
             await _answer(Fault.of(busy), 503)(scope, receive, send)
             return
@@ -130,6 +132,13 @@ class ControlServer:
 
     async def _retry(self, request: Request) -> Response:
         return _answer(await self._operations.retry_rejects(_asked(request, _Chosen).feed))
+
+    async def _upload_now(self, request: Request) -> Response:
+        feeds = request.query_params.getlist("feed")
+        return _answer(await self._operations.upload_now(feeds))
+
+    async def _resume_uploads(self, _request: Request) -> Response:
+        return _answer(self._operations.resume_uploads())
 
     async def _tap(self, request: Request) -> Response:
         asked = _asked(request, _Tapping)

@@ -41,6 +41,11 @@ def upload_repeated(feed: str, status: int) -> None:
     """Whether a file was finalized can't be known: it is uploaded again, perhaps twice."""
 
 
+@event(WARNING, Counter.UPLOADS_UNCONFIRMED)
+def upload_unconfirmed(feed: str, why: str, *, counts: bool) -> None:
+    """MCAS answered a finalize with neither a yes nor a no; `counts`: the file is delivered."""
+
+
 @event(WARNING, name="upload_journal_unreadable")
 def journal_unreadable(feed: str, why: str) -> None:
     """The journal of uploads can't be read: what was uploaded last may be uploaded twice."""

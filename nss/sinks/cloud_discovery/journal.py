@@ -1,7 +1,8 @@
 """What is remembered of uploads when the process ends: a small JSON file for each feed.
 
     {"form": 1, "delivered": [[SEQUENCE, ACCEPTED_AT], ..],
-     "unfinished": {"url": "https://..", "batches": [[SEQUENCE, ACCEPTED_AT], ..]} or null}
+     "unfinished": {"url": "https://..", "batches": [[SEQUENCE, ACCEPTED_AT], ..],
+                    "unconfirmed": false} or null}
 
 `delivered` are the last batches whose upload was finalized: the spool may not have committed yet
 that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
@@ -33,6 +34,8 @@ class Unfinished(msgspec.Struct, frozen=True):
 
     url: Secret
     batches: tuple[BatchKey, ...]
+    unconfirmed: bool = False
+    """Whether a finalize was answered with neither a yes nor a no."""
 
 
 class _StoredJournal(msgspec.Struct, frozen=True):
@@ -70,6 +73,12 @@ class UploadJournal:
         """Note that a file with these batches was put and will be finalized. Raises `OSError`."""
         self.unfinished = Unfinished(url, tuple(batches))
         self._save()
+
+    def leave_open(self) -> None:
+        """Note that a finalize was answered with neither a yes nor a no. Raises `OSError`."""
+        if self.unfinished is not None and not self.unfinished.unconfirmed:
+            self.unfinished = msgspec.structs.replace(self.unfinished, unconfirmed=True)
+            self._save()
 
     def finish(self) -> None:
         """Note that it was finalized. Raises `OSError`."""

@@ -8,6 +8,7 @@ from typing import IO
 
 import orjson
 
+from nss.config.model import McasConfig
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.mcas import (
@@ -15,6 +16,7 @@ from nss.mcas import (
     Unreachable,
     api_errors,
 )
+from nss.mcas.api import Stream
 from nss.secret import Secret
 from nss.sinks import Delivered, Outcome
 from nss.sinks.backoff import Backoff
@@ -52,6 +54,8 @@ class Service:
     """What MCAS and its storage have; `fail` is raised by the next calls of a step."""
 
     asked: list[str] = field(default_factory=list)
+    received_at: list[str | None] = field(default_factory=lambda: [None])
+    """When the data source received data last, as each look sees it; the last stays."""
     put_at: dict[str, bytes] = field(default_factory=dict)
     finalized: dict[str, str] = field(default_factory=dict)
     names: list[tuple[str, str]] = field(default_factory=list)
@@ -97,16 +101,22 @@ class Service:
         self.finalized[url.reveal()] = data_source
         self._fails_after("finalize")
 
+    async def streams(self) -> list[Stream]:
+        self._fails("streams")
+        at = self.received_at[0] if len(self.received_at) == 1 else self.received_at.pop(0)
+        return [Stream("NSS", at, 0, 170, "syslog udp")]
+
 
 class HeldLimiter(Limiter):
-    """Notes how long to hold, and lets everything pass."""
+    """Notes how long to hold."""
 
-    def __init__(self, held: list[float]) -> None:
-        super().__init__(1000)
+    def __init__(self, held: list[float], clock: Callable[[], float]) -> None:
+        super().__init__(1000, clock=clock)
         self.held = held
 
     def hold(self, secs: float) -> None:
         self.held.append(secs)
+        super().hold(secs)
 
 
 @dataclass
@@ -115,7 +125,9 @@ class Bench:
 
     folder: Path
     service: Service = field(default_factory=Service)
+    mcas: McasConfig = field(default_factory=McasConfig)
     credentials: int = 0
+    signed_in_with: int = 0
     uses_token: bool = False
     at: float = 1000.0
     options: dict[str, object] = field(default_factory=dict)
@@ -125,11 +137,14 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.audit = AuditLog(self.folder / "audit.log")
-        self.limiter = HeldLimiter(self.held)
+        self.limiter = HeldLimiter(self.held, lambda: self.at)
 
     # The session.
 
     async def api(self) -> Service:
+        if self.credentials != self.signed_in_with:
+            self.signed_in_with = self.credentials
+            self.limiter.release()
         return self.service
 
     def stamp(self) -> object:
@@ -143,6 +158,7 @@ class Bench:
         return cloud_discovery_sink(
             self,
             self.folder,
+            mcas=self.mcas,
             clock=lambda: self.at,
             now=NOW.timestamp,
             backoff=Backoff(lambda: 0.0),
