@@ -19,6 +19,7 @@ from nss.admin import metrics
 from nss.admin.metrics import METRICS, MetricsServer
 from nss.config.values import Address
 from nss.errors import ServiceError
+from nss.status.readings import UploadReading
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
 from nss.telemetry.counters import Counter
@@ -120,6 +121,63 @@ async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOpe
         "nss_spool_full": 1.0,
         "nss_spool_durable": 0.0,
     }
+
+
+UPLOAD = UploadReading(
+    state="collecting",
+    last_confirmed_at=NOW - 60,
+    next_due_at=NOW + 120,
+    held_until=None,
+    unconfirmed=0,
+)
+
+
+@pytest.mark.parametrize(
+    ("upload", "shown"),
+    [
+        (
+            UPLOAD,
+            {
+                "last_confirmed_timestamp_seconds": NOW - 60,
+                "next_due_timestamp_seconds": NOW + 120,
+                "stopped": 0.0,
+                "unconfirmed": 0.0,
+                "unconfirmed_files_total": 0.0,
+            },
+        ),
+        (
+            replace(UPLOAD, state="stopped", held_until=NOW + 900, next_due_at=None),
+            {
+                "last_confirmed_timestamp_seconds": NOW - 60,
+                "held_until_timestamp_seconds": NOW + 900,
+                "stopped": 1.0,
+                "unconfirmed": 0.0,
+                "unconfirmed_files_total": 0.0,
+            },
+        ),
+        (
+            replace(UPLOAD, state="unconfirmed", last_confirmed_at=None, unconfirmed=3),
+            {
+                "next_due_timestamp_seconds": NOW + 120,
+                "stopped": 0.0,
+                "unconfirmed": 1.0,
+                "unconfirmed_files_total": 3.0,
+            },
+        ),
+    ],
+)
+async def test_metrics_show_uploads(
+    http: httpx.AsyncClient,
+    operations: FakeOperations,
+    upload: UploadReading,
+    shown: dict[str, float],
+) -> None:
+    feeds = (replace(FEED, upload=upload), replace(FEED, name="siem"))
+    operations.current = replace(STATUS, feeds=feeds)
+    scraped = parsed((await http.get("/metrics")).text)
+    head = "nss_feed_upload_"
+    found = {key: number for key, number in scraped.items() if key[0].startswith(head)}
+    assert found == {(head + name, (("feed", "mcas"),)): number for name, number in shown.items()}
 
 
 async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
-    *("run", "check", "status", "top", "tap", "reload", "replay", "rejects"),
+    *("run", "check", "status", "top", "tap", "reload", "replay", "upload-now", "rejects"),
     *("render", "demo", "presets", "fields"),
     *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
     *("configure", "dump-config", "install-cert"),

@@ -13,6 +13,7 @@ from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
 from nss.batch import Account, Batch
 from nss.feeds.collecting import CollectedDelivery
+from nss.feeds.delivery import DeliveredNow
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
@@ -427,3 +428,95 @@ async def test_a_bug_in_the_sink_ends_the_feed_though_nothing_more_comes(bench: 
     with pytest.raises(RuntimeError, match="unplanned"):
         await asyncio.wait_for(asyncio.shield(bench.task), 5)
     assert bench.pending == DUE_RECORDS
+
+
+# At once.
+
+
+async def test_what_is_collected_is_delivered_at_once_when_somebody_wants_it(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    await bench.append("a", "b", "nobody")
+    await bench.until(lambda: bench.sink.collected == 2)
+    async with asyncio.timeout(5):
+        done = await bench.feed.deliver_now()
+    again = await bench.feed.deliver_now()
+    assert (done, again) == (DeliveredNow(2, None), DeliveredNow(0, None))
+    assert bench.sink.delivered == [[b"a u", b"b u"]]
+    assert bench.sink.retries == [True, True]
+
+
+async def test_a_delay_ends_when_somebody_wants_it_and_the_reason_is_that_of_the_new_try(
+    bench: Bench,
+) -> None:
+    outcomes = [RetryAfter(0, 3600, "first"), RetryAfter(0, 3600, "second")]
+    bench.sink.outcomes = [Delivered(), *outcomes, Delivered()]
+    bench.sink.due_at_secs = 0
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.flushes == 2)
+    async with asyncio.timeout(5):
+        failed = await bench.feed.deliver_now()
+        delivered = await bench.feed.deliver_now()
+    assert (failed, delivered) == (DeliveredNow(0, "second"), DeliveredNow(1, None))
+    assert not bench.pending
+
+
+async def test_a_delay_ends_when_holds_are_ended(bench: Bench) -> None:
+    bench.sink.outcomes = [Delivered(), RetryAfter(0, 3600, "held")]
+    bench.sink.due_at_secs = 0
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.flushes == 2)
+    bench.feed.retry()
+    await bench.until(lambda: not bench.pending)
+    assert bench.sink.retries == [False]
+
+
+async def test_both_what_is_on_its_way_and_what_was_collected_are_delivered(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    await bench.append("b", "b")
+    await bench.until(lambda: bench.sink.collected == 2)
+    wish = asyncio.ensure_future(bench.feed.deliver_now())
+    await asyncio.sleep(0.02)
+    was_done = wish.done()
+    bench.sink.gate.set()
+    async with asyncio.timeout(5):
+        done = await wish
+    assert (was_done, done) == (False, DeliveredNow(DUE_RECORDS + 2, None))
+
+
+async def test_a_wish_ends_with_the_feed(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    bench.sink.gate.clear()
+    await bench.append(*["a"] * DUE_RECORDS)
+    await bench.until(lambda: bench.sink.flushes == 2)
+    wish = asyncio.ensure_future(bench.feed.deliver_now())
+    given_up = asyncio.ensure_future(bench.feed.deliver_now())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    bench.feed.stop()
+    async with asyncio.timeout(5):
+        stopped = await wish
+        assert bench.task is not None
+        await bench.task
+        ended = await bench.feed.deliver_now()
+    assert (stopped.reason, ended.reason) == ("the feed was stopped", "the feed has ended")
+
+
+async def test_what_comes_after_a_wish_is_collected_as_usual(bench: Bench) -> None:
+    bench.start()
+    await bench.until(lambda: bench.sink.flushes == 1)
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.collected == 1)
+    async with asyncio.timeout(5):
+        await bench.feed.deliver_now()
+    await bench.append("b")
+    await bench.until(lambda: bench.sink.collected == 1)
+    await asyncio.sleep(0.05)
+    assert (bench.sink.delivered, bench.pending) == ([[b"a u"]], 1)

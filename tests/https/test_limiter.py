@@ -62,6 +62,41 @@ async def test_a_hold_keeps_everybody_back() -> None:
     assert await turns(limiter, clock, 2) == [35, 35]
 
 
+async def test_a_release_ends_a_hold_also_for_those_who_wait() -> None:
+    clock = Clock()
+    limiter = Limiter(10, clock=clock)  # which sleeps in earnest
+    limiter.hold(3600)
+    waiting = asyncio.ensure_future(limiter.turn())
+    await asyncio.sleep(0)
+    held = limiter.held_secs
+    limiter.release()
+    async with asyncio.timeout(5):
+        await waiting
+    assert (held, limiter.held_secs) == (3600, 0)
+    assert await turns(Limiter(10, clock=clock, sleep=clock.sleep), clock, 1) == [0]
+
+
+async def test_a_release_gives_no_turn_beyond_the_limit() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock, sleep=clock.sleep)
+    await limiter.turn()
+    limiter.hold(30)
+    limiter.release()
+    assert await turns(limiter, clock, 1) == [60]
+
+
+async def test_a_turn_that_is_given_up_leaves_nothing_behind() -> None:
+    clock = Clock()
+    limiter = Limiter(10, clock=clock)
+    limiter.hold(3600)
+    waiting = asyncio.ensure_future(limiter.turn())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    limiter.release()
+    await limiter.turn()
+
+
 async def test_a_changed_limit_holds_from_the_next_turn_on() -> None:
     clock = Clock()
     limiter = Limiter(2, clock=clock, sleep=clock.sleep)

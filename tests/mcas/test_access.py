@@ -202,3 +202,20 @@ async def test_new_credentials_have_an_api_of_their_own_and_old_ones_are_closed_
     assert [api._client.is_closed for api in apis] == [True, False, False]
     await found.close()
     assert [api._client.is_closed for api in apis] == [True, True, True]
+
+
+async def test_new_credentials_end_a_pause_that_the_old_ones_were_asked_for(
+    tmp_path: Path,
+) -> None:
+    store = CredentialsStore(tmp_path, {})
+    store.save(STORED)
+    found = McasSession(store, Network(), Limiter(10))
+    await found.api()
+    found.limiter.hold(600)
+    await found.api()
+    before = found.limiter.held_secs
+    store.save(replace(STORED, tested_at=2.0))
+    await found.api()
+    after = found.limiter.held_secs
+    await found.close()
+    assert (before > 590, after) == (True, 0)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from nss.lab.cloud.notes import ServerName
 
-Kind = Literal["status", "latency", "reset", "truncated", "html", "hang", "after"]
+Kind = Literal["status", "latency", "reset", "truncated", "html", "hang", "after", "replaced"]
 
 KIND_MEANINGS: dict[Kind, str] = {
     "status": "answers with that status, and does nothing else",
@@ -15,6 +15,7 @@ KIND_MEANINGS: dict[Kind, str] = {
     "truncated": "carries the request out, and breaks off in the middle of the answer",
     "html": "answers 200 with a web page, as a sign-in page on the way does",
     "hang": "does not answer, and resets the connection after some seconds unless these are 0",
+    "replaced": "carries the request out, and answers with that status and body instead",
     "after": "carries the request out, and resets the connection instead of answering",
 }
 
@@ -34,7 +35,7 @@ class Fault:
     status: int = 503
     retry_after: str | None = None
     body: bytes | None = None
-    """Of the answer with `status`; `None` is what such a server writes."""
+    """Of the answer with `status`, also of kind `replaced`; `None` is what such a server writes."""
     secs: float = 0.0
     times: int | None = 1
     skip: int = 0

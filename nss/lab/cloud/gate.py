@@ -141,6 +141,9 @@ async def _fail(fault: Fault, app: App, exchange: _Exchange) -> None:
         case "after":
             await app(scope, receive, _discard)
             await exchange.break_off()
+        case "replaced":
+            await app(scope, receive, _discard)
+            await _refusal(fault)(scope, receive, send)
         case "truncated":
             await _truncate(app, exchange)
 

@@ -34,6 +34,8 @@ CALLS: dict[str, Callable[[ControlClient], object]] = {
     "replay": lambda client: client.replay("mcas", 0, 1),
     "rejects": lambda client: client.rejects("mcas", 5),
     "retry": lambda client: client.retry_rejects(None),
+    "upload": lambda client: client.upload_now(["mcas"]),
+    "resume": lambda client: client.resume_uploads(),
     "tap": lambda client: list(client.tap(None, "lines", "")),
 }
 
@@ -128,6 +130,7 @@ WORDS = foreign.ANY.map(lambda data: quote(data[:2000])) | st.sampled_from(
         [
             *("GET /status", "GET /rejects", "GET /tap", "GET /", "DELETE /status"),
             *("POST /reload", "POST /replay", "POST /rejects/retry"),
+            *("POST /uploads/now", "POST /uploads/resume"),
         ]
     ),
     query=st.lists(

@@ -13,7 +13,7 @@ import pytest
 from formats.errors import Problem
 from nss.admin.control.client import ControlClient, ServiceUnavailable
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded, unknown_feed
+from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
 from nss.config.load import ConfigProblems
 from nss.errors import (
     ConfigError,
@@ -121,6 +121,28 @@ async def test_a_retry_says_how_many_could_and_could_not(
     assert await asyncio.to_thread(client.retry_rejects, None) == (5, 2)
     assert await asyncio.to_thread(client.retry_rejects, "mcas") == (5, 2)
     assert operations.asked == [("retry", None), ("retry", "mcas")]
+
+
+async def test_feeds_upload_now_all_of_them_or_those_that_are_named(
+    client: ControlClient, operations: FakeOperations
+) -> None:
+    operations.uploaded = [UploadedNow("mcas", 5, 0, None), UploadedNow("é&x", 0, 7, "down")]
+    assert await asyncio.to_thread(client.upload_now, []) == operations.uploaded
+    assert await asyncio.to_thread(client.upload_now, ["mcas", "é&x"]) == operations.uploaded
+    assert operations.asked == [("upload now",), ("upload now", "mcas", "é&x")]
+
+
+async def test_uploads_are_resumed(client: ControlClient, operations: FakeOperations) -> None:
+    assert await asyncio.to_thread(client.resume_uploads) == ["mcas"]
+    assert operations.asked == [("resume uploads",)]
+
+
+async def test_a_feed_that_is_not_unicode_is_refused_before_anything_is_asked(
+    client: ControlClient, operations: FakeOperations
+) -> None:
+    with pytest.raises(UsageError):
+        await asyncio.to_thread(client.upload_now, ["mcas", "\udcff"])
+    assert operations.asked == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from nss.admin.control.server import ControlServer
-from tests.admin.conftest import DEGRADED, FEED, STATUS, FakeOperations
+from nss.status.readings import UploadReading
+from tests.admin.conftest import DEGRADED, FEED, NOW, STATUS, FakeOperations
 from tests.admin.control.commands.conftest import Nss, Terminal
 
 SHEET = """\
@@ -39,6 +40,32 @@ async def test_a_healthy_service_is_shown_aligned_and_ends_with_0(nss: Nss) -> N
     ran = await nss("status")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.decode() == f"healthy  {HEAD}\n\n{SHEET}"
+
+
+@pytest.mark.usefixtures("control")
+async def test_uploads_are_shown_with_what_was_confirmed_is_due_and_holds_them(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    upload = UploadReading(
+        state="collecting",
+        last_confirmed_at=NOW - 65,
+        next_due_at=NOW + 235,
+        held_until=None,
+        unconfirmed=0,
+    )
+    held = replace(
+        upload, state="held", last_confirmed_at=None, next_due_at=None, held_until=NOW + 600
+    )
+    feeds = (replace(FEED, upload=upload), replace(FEED, name="other", upload=held), FEED)
+    operations.current = replace(STATUS, feeds=feeds)
+    out = (await nss("status")).out.decode()
+    assert (
+        "\n\n"
+        "upload  state       last confirmed  next due           held until\n"
+        "mcas    collecting  1 min 5 s ago   in 3 min 55 s      not held\n"
+        "other   held        none yet        nothing collected  2026-09-21 14:23:20+00:00\n"
+        "\nspool  "
+    ) in out
 
 
 @pytest.mark.usefixtures("control")
