@@ -39,8 +39,6 @@ class _Held:
 class _Wish:
     """Somebody waits until everything that was collected by then has been delivered, or failed."""
 
-    deliveries: int
-    """How many are still to come."""
     done: asyncio.Future[DeliveredNow]
     records: int = 0
 
@@ -95,14 +93,13 @@ class CollectedDelivery:
 
     async def deliver_now(self) -> DeliveredNow:
         """See `Delivery.deliver_now`."""
-        deliveries = int(self._delivering is not None) + int(self.sink.collected > 0)
-        wish = _Wish(deliveries, asyncio.get_running_loop().create_future())
+        wish = _Wish(asyncio.get_running_loop().create_future())
         if self._has_ended:
             wish.settle("the feed has ended")
-        elif not deliveries:
+        elif self._delivering is None and not self.sink.collected:
             wish.settle(None)
         else:
-            self._is_wanted = self.sink.collected > 0
+            self._is_wanted = self._is_wanted or self.sink.collected > 0
             self._wishes.append(wish)
         self._try_now(again=True)
         return await wish.done
@@ -215,8 +212,10 @@ class CollectedDelivery:
     def _report_delivered(self, records: int) -> None:
         for wish in self._wishes:
             wish.records += records
-            wish.deliveries -= 1
-        self._report([wish for wish in self._wishes if wish.deliveries <= 0], None)
+        if self._is_wanted and self.sink.collected:
+            return  # that is next
+        self._is_wanted = False
+        self._report(tuple(self._wishes), None)
 
     async def _flush(self) -> Delivered | RetryAfter:
         self.flushing = True

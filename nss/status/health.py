@@ -9,6 +9,7 @@ a full disk, so the watchdog does not restart the service for either.
 """
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 
@@ -20,6 +21,8 @@ LAG_SECS = 60.0
 
 LAG_GROWTH_SECS = 30.0
 """How much a lag grows within a minute when a feed is at most half as fast as it must be."""
+
+_MINUTE_SECS = 60.0
 
 
 def judge(
@@ -54,6 +57,8 @@ def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
     component, pending = f"feed {feed.name}", _records(feed.pending)
     if feed.last_error is not None:
         text = f"the destination accepts no lines, {pending} waiting: {feed.last_error}"
+        if feed.upload is not None and feed.upload.held_until is not None:
+            text += _next_try(feed.upload.held_until - now)
         yield Reason(component=component, why=text, since=now - feed.failing_secs)
     elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
         text = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
@@ -86,6 +91,13 @@ def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
     if not spool.durable:
         text = "in memory, not durable: what is pending is lost if the process ends"
         yield Reason(component="spool", why=text, degrades=False)
+
+
+def _next_try(secs: float) -> str:
+    """Return when it is tried again, in words that do not change every second."""
+    if secs < _MINUTE_SECS:
+        return " (tried again within a minute)"
+    return f" (tried again in {ceil(secs / _MINUTE_SECS)} min)"
 
 
 def _records(number: int) -> str:

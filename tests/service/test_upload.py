@@ -137,7 +137,7 @@ async def test_a_reload_changes_the_data_source_and_loses_nothing(
     lab.mcas.data_sources.clear()
     lab.mcas.data_sources.add("Ours")
     running = await bench.start(sections(lab, secs=1), state="state")
-    await running.reported("upload_stopped")
+    await running.reported("upload_failed")
     text = sections(lab, secs=1).replace("[mcas]\n", '[mcas]\ndata_source = "Ours"\n')
     bench.write(text, state="state")
     running.send_signal(signal.SIGHUP)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nss.status.health import judge
+from nss.status.readings import UploadReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
 
@@ -63,6 +64,32 @@ def test_a_dead_collector_degrades_and_is_no_reason_for_a_restart() -> None:
             ),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("secs", "text"),
+    [
+        (0.5, "within a minute"),
+        (59.9, "within a minute"),
+        (60.0, "in 1 min"),
+        (600.0, "in 10 min"),
+        (601.0, "in 11 min"),
+    ],
+)
+def test_a_held_upload_says_when_it_is_tried_again(secs: float, text: str) -> None:
+    upload = UploadReading(
+        state="held",
+        last_confirmed_at=None,
+        next_due_at=None,
+        held_until=NOW + secs,
+        unconfirmed=0,
+    )
+    held = replace(FEED, last_error="upload held: slower", upload=upload)
+    assert health(feed=held).reasons[0].why == (
+        "the destination accepts no lines, 10 records waiting: upload held: slower "
+        f"(tried again {text})"
+    )
+    assert health(feed=replace(FEED, upload=replace(upload, held_until=None))).ok
 
 
 def test_a_sink_at_work_that_takes_long_is_no_reason_for_a_restart() -> None:

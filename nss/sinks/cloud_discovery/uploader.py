@@ -83,11 +83,14 @@ class Uploader:
         """Whether MCAS refuses to finalize it once more."""
         self._may_double = False
         self._received_first: str | None = None
+        self._last_url: Secret | None = None
+        """Where the last file was put that counts as delivered."""
 
     async def upload(self, api: McasApi) -> None:
         """Upload `outgoing`, after what was begun before. Raises `McasError` and `OSError`."""
         if api is not self._api:
             self._api, self._url = api, None
+            self._open_answers = 0
         if self._may_double:
             await self._begin_anew()
         await self._settle(api)
@@ -120,8 +123,7 @@ class Uploader:
             try:
                 url = self._url
                 if url is None:
-                    filename = self._filename(outgoing)
-                    url = self._url = await api.initiate(filename, self._mcas.source_type)
+                    url = self._url = await self._initiate(api, outgoing)
                     self._is_put = self._was_finalized = False
                 if not self._is_put:
                     try:
@@ -137,11 +139,18 @@ class Uploader:
                 self._url = None
                 if attempt == _MAX_URLS - 1:
                     raise
+        self._last_url = url
         self._url = self.outgoing = None
         await self._note_delivered()
         secs = round(self._clock() - began_at, 3)
         events.uploaded(self._name, outgoing.records, size_bytes, secs)
         outgoing.close()
+
+    async def _initiate(self, api: McasApi, outgoing: Collection) -> Secret:
+        url = await api.initiate(self._filename(outgoing), self._mcas.source_type)
+        if url == self._last_url:  # a cache on the way: a PUT there would replace the last file
+            raise Unreachable("MCAS gave the upload URL of the file before")
+        return url
 
     async def _finalize(self, api: McasApi, url: Secret) -> None:
         """Finalize. Raises `_NoMore` when it can't be done, and may have been done before."""

@@ -57,7 +57,7 @@ def test_credentials_without_their_secret_are_reported(
     ("retry_after", "secs"),
     [
         *(("7", 7.0), (None, None), ("soon", None), ("-1", None), ("\u00b2", None)),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
     ],
 )
 def test_too_many_requests_are_reported_with_the_time_to_wait(

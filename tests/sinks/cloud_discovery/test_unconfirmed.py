@@ -283,6 +283,32 @@ async def test_a_no_at_200_is_refused_and_the_file_is_uploaded_again(bench: Benc
     assert bench.service.asked.count("put") == 2
 
 
+async def test_other_credentials_allow_the_repeats_anew(bench: Bench) -> None:
+    bench.service.fail["finalize"] = [NEITHER] * (len(REPEAT_SECS) + 1)
+    sink = await filled(bench)
+    await steps(sink, bench, 3 * DAY_SECS)
+    bench.credentials += 1
+    bench.service = replace(bench.service)
+    outcome = await sink.flush()
+    await sink.close()
+    assert outcome == Delivered()
+    assert bench.service.asked.count("put") == 1
+
+
+async def test_an_upload_url_that_was_given_before_is_not_put_to_again(bench: Bench) -> None:
+    """It would replace a file that counts as delivered."""
+    sink = await filled(bench)
+    await sink.flush()
+    await collect(sink, lines(2, 3), first=2)
+    bench.service.names.clear()  # and with that, the first URL comes again
+    outcome = await sink.flush()
+    assert isinstance(outcome, RetryAfter)
+    assert outcome.reason == "upload failed: MCAS gave the upload URL of the file before"
+    await flushed(sink, bench)
+    await sink.close()
+    assert bench.service.received == [file_of(lines(3)), file_of(lines(2, 3))]
+
+
 async def test_other_credentials_repeat_it_at_once(bench: Bench) -> None:
     bench.service.fail["finalize"] = [NEITHER] * 2
     sink = await filled(bench)
