@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from formats.errors import Problem
+from nss.config.discovery import unparsable
 from nss.config.files import (
     MAX_PEM_BYTES,
     UnfitFile,
@@ -46,7 +47,7 @@ def check_environment(config: Config) -> list[Problem]:
                 if path is not None and held.role in roles:
                     fault = _fault(check, path, held)
                     problems += [Problem(held.key, str(path), fault)] if fault else []
-    return problems
+    return [*problems, *unparsable(config)]
 
 
 def _fault(check: Callable[[Path, Held], object], path: Path, held: Held) -> str | None:

@@ -75,7 +75,12 @@ class McasConfig:
     """The data source in Cloud Discovery that uploads go to. Uploads to any name other than the
     integration's may be dropped there silently."""
     source_type: Annotated[str, header_text(80)] = "ZSCALER_QRADAR_SYSLOG"
-    """The type of the files, as the API's parameter `source` names it."""
+    """The type of the files, as the API's parameter `source` names it; it decides how they are
+    parsed."""
+    check_source_type: bool = True
+    """Whether `source_type` must be on Microsoft's lists, and the formats of upload feeds ones that
+    Cloud Discovery parses for it. `false` for a type newer than the lists (they lag behind the
+    portal), and for a data source with a custom parser."""
     requests_per_minute: Annotated[int, whole_number(2, 10_000, "requests")] = 30
     """At most this many requests are sent per minute; the service accepts 30 from a tenant."""
     timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0

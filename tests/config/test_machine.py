@@ -353,3 +353,10 @@ def test_a_disk_that_fails_says_nothing_of_the_configuration(
     with pytest.raises(DeviceFailed, match="input/output error") as raised:
         check_environment(load(tmp_path / "nss.toml"))
     assert raised.value.exit_code == 74
+
+
+def test_an_upload_that_cloud_discovery_would_not_parse_is_a_problem(tmp_path: Path) -> None:
+    service = SERVICE.replace("[spool]", f'state_directory = "{tmp_path}"\n[spool]')
+    text = UPLOAD.replace('"MCAS"', '"JSON"')
+    (found,) = check_environment(parse(service + text, tmp_path))
+    assert (found.key, found.value) == ("feeds.up.format", "JSON")
