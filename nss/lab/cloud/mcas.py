@@ -1,6 +1,5 @@
 """The lab's MCAS API: upload in three steps, data sources, governance log, and its rate limit."""
 
-import hashlib
 import hmac
 import time
 from collections import deque
@@ -19,7 +18,7 @@ from starlette.routing import Route
 from nss.lab.cloud.blobs import Blobs, Slot
 from nss.lab.cloud.bodies import form, json_error, json_object
 from nss.lab.cloud.gate import throttled
-from nss.lab.cloud.governance import entry, matching
+from nss.lab.cloud.governance import GovernanceLog, stream_id
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.tokens import Tokens
@@ -66,6 +65,7 @@ class Mcas:
         """What a second `done_upload` for the same URL is answered; it never counts twice."""
         self.streams_form: Literal["list", "object"] = "list"
         """Data sources as a list under `streams`, or the first one alone, as documented."""
+        self.governance = GovernanceLog(clock)
         self.permits_governance = True
         self.tells_retry_after = True
         """Whether 429 has the header besides its text."""
@@ -142,7 +142,7 @@ class Mcas:
             self._take(slot, slot.path, stream, is_snapshot=is_snapshot)
         elif self.repeat == "refused":
             return JSONResponse({"detail": "The upload was finalized before."}, 400)
-        return JSONResponse({"success": True, "inputStreamId": _id(stream)})
+        return JSONResponse({"success": True, "inputStreamId": stream_id(stream)})
 
     def _take(self, slot: Slot, path: Path, stream: str, *, is_snapshot: bool) -> None:
         slot.is_finalized = True
@@ -152,6 +152,7 @@ class Mcas:
             slot.name, slot.source_type, stream, slot.size_bytes, path, is_gzip, is_snapshot
         )
         self.uploads.append(upload)
+        self.governance.note(upload)
         self._parser.submit(upload)
 
     async def _streams(self, request: Request) -> Response:
@@ -164,7 +165,8 @@ class Mcas:
     async def _governance(self, request: Request) -> Response:
         self._authorise_governance(request)
         question = await json_object(request)
-        found = matching([entry(result) for result in self._shown()], question)
+        log = self.governance
+        found = log.matching(log.entries(self._shown()), question)
         skip, limit = question.get("skip", 0), question.get("limit", _MAX_ITEMS)
         if type(skip) is not int or type(limit) is not int:
             raise HTTPException(400, "A valid integer is required.")
@@ -175,8 +177,7 @@ class Mcas:
 
     async def _governance_entry(self, request: Request) -> Response:
         self._authorise_governance(request)
-        for result in self._shown():
-            found = entry(result)
+        for found in self.governance.entries(self._shown()):
             if found["_id"] == request.path_params["id"]:
                 return JSONResponse(found)
         raise HTTPException(404, "Not found.")
@@ -193,7 +194,7 @@ class Mcas:
             if result.upload.data_source == name and not result.upload.snapshot
         ]
         return {
-            "_id": _id(name),
+            "_id": stream_id(name),
             "anonymizeUsers": False,
             "displayName": name,
             "logType": _LOG_TYPE,
@@ -238,10 +239,6 @@ class Mcas:
     def _refused(self, complaint: str) -> Response:
         self._notes.complaints.append(complaint)
         return JSONResponse({"detail": f"{complaint}."}, 400)
-
-
-def _id(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
 def _iso(at: float) -> str:

@@ -177,67 +177,8 @@ def test_results_show_after_their_delay(
     upload(b"no LEEF\n")
     assert lab.parser.wait_idle()
     assert api.get(STREAMS).json()["streams"][0]["logFilesHistoryCount"] == 0
-    assert api.post(GOVERNANCE, json={}).json()["total"] == 0
     lab.mcas.results_delay_secs = 0
     assert api.get(STREAMS).json()["streams"][0]["logFilesHistoryCount"] == 1
-    assert api.post(GOVERNANCE, json={}).json()["total"] == 1
-
-
-def governance(is_success: bool | None = None, **more: object) -> dict[str, object]:  # noqa: FBT001 - as the API has it
-    states = {} if is_success is None else {"status": {"eq": [is_success]}}
-    return {
-        "skip": 0,
-        "limit": 100,
-        "sortField": "timestamp",
-        "sortDirection": "desc",
-        "filters": {"type": {"eq": ["DiscoveryParseLogTask"]}} | states,
-    } | more
-
-
-def test_the_governance_log_lists_each_upload_and_the_reason_of_its_failure(
-    lab: CloudLab, api: httpx.Client, upload: Callable[..., str], line: Callable[..., bytes]
-) -> None:
-    for data in (b"no LEEF\n", line(days=91), b"\0", line(app="General Browsing"), line()):
-        upload(data)
-    assert lab.parser.wait_idle()
-
-    def messages(question: dict[str, object]) -> list[object]:
-        found = api.post(GOVERNANCE, json=question).json()["data"]
-        return [entry["status"].get("errorMessage") for entry in found]
-
-    failures = [
-        "No transactions to cataloged cloud apps",
-        "Unsupported file type",
-        "Transactions are more than 90 days old",
-        "The log format doesn't match",
-    ]
-    assert messages(governance()) == [None, *failures]
-    assert messages(governance(is_success=False)) == failures
-    assert messages(governance(is_success=True)) == [None]
-    assert messages(governance(sortDirection="asc", skip=1, limit=2)) == failures[2:0:-1]
-    assert messages({"filters": {"type": {"eq": ["Another"]}}}) == []
-    assert messages({"filters": {"status": {"eq": [None]}}}) == []
-
-
-def test_an_entry_of_the_governance_log_can_be_had_alone(
-    lab: CloudLab, api: httpx.Client, upload: Callable[..., str]
-) -> None:
-    upload(b"no LEEF\n")
-    assert lab.parser.wait_idle()
-    (found,) = api.post(GOVERNANCE, json=governance()).json()["data"]
-    assert api.get(f"{GOVERNANCE}{found['_id']}/").json() == found
-    assert (found["taskName"], found["status"]["isSuccess"]) == ("DiscoveryParseLogTask", False)
-    assert api.get(f"{GOVERNANCE}{'0' * 24}/").status_code == 404
-
-
-@pytest.mark.parametrize(
-    "question",
-    [{"filters": 1}, {"filters": {"type": "x"}}, {"filters": {"status": {"eq": {}}}}],
-)
-def test_filters_that_are_none_let_everything_through(
-    api: httpx.Client, question: dict[str, object]
-) -> None:
-    assert api.post(GOVERNANCE, json=question).json() == {"data": [], "total": 0, "hasNext": False}
 
 
 def test_a_page_of_the_governance_log_is_of_numbers(api: httpx.Client) -> None:
