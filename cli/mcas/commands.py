@@ -70,8 +70,9 @@ def configure_mcas2(
 def verify_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Verify that the sign-in works and that logs arrive at MCAS.
 
-    Token type and expiry, roles, the API, the data source with its last data, and parse errors.
-    The exit code is 1 when something is wrong.
+    Token type and expiry, roles, the API, the data source with its last data, and what became of
+    the files that were uploaded from this machine: parsed, pending or failed. The exit code is 1
+    when something is wrong, also when the last files could not be parsed.
 
     Example: sudo nss verify-mcas2 --json
     """

@@ -12,7 +12,11 @@ from cli.output import harmless, iso_time, secs_text, show_json, time_text
 from cli.uploading import resume_uploads
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
+from nss.mcas.parse_results import ParseSummary
 from nss.setup.mcas import mcas_setup
+
+MAX_SHOWN = 5
+"""How many parse errors are shown; JSON has all of them."""
 
 
 def verify_arrival(path: Path, *, as_json: bool) -> int:
@@ -50,9 +54,27 @@ def _show(report: ConnectionReport, data_source: str) -> None:
             f'      data source "{data_source}": last data received '
             f"{harmless(last) if last else 'never'}, files failed {report.stream.failed_files}"
         )
-    for failure in report.failures or ():
-        at = "" if failure.at is None else f" {time_text(failure.at)}"
-        typer.echo(f"      parse error{at}: {harmless(failure.text)}")
+    for failure in (report.failures or ())[:MAX_SHOWN]:
+        file = "" if failure.file is None else f" {failure.file}"
+        text = f"parse error {time_text(failure.at)}{file}: {failure.text}"
+        typer.echo(f"      {harmless(text)}\n        Try: {harmless(failure.remedy)}")
+    if report.unreadable is not None:
+        typer.echo(f"      parse results can't be read: {harmless(report.unreadable)}")
+        typer.echo("        So nothing is known of whether Cloud Discovery could use the files.")
+    elif report.parsing is not None:
+        typer.echo(f"      {_results(report.parsing)}")
+
+
+def _results(found: ParseSummary) -> str:
+    """Return what became of uploaded files, on one line."""
+    if not (found.parsed or found.failed or found.pending or found.overdue):
+        return "parse results: no upload from this machine is known"
+    last = "" if found.last_parsed_at is None else f", the last {time_text(found.last_parsed_at)}"
+    overdue = f", {found.overdue:,} without a result after two days" if found.overdue else ""
+    return (
+        f"parse results: {found.parsed:,} parsed{last}, {found.failed:,} failed, "
+        f"{found.pending:,} pending{overdue}"
+    )
 
 
 def _plain(report: ConnectionReport) -> dict[str, object]:
@@ -66,4 +88,6 @@ def _plain(report: ConnectionReport) -> dict[str, object]:
         "parse_failures": None
         if report.failures is None
         else [asdict(failure) for failure in report.failures],
+        "parse_results": None if report.parsing is None else asdict(report.parsing),
+        "parse_results_unreadable": report.unreadable,
     }

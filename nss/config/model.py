@@ -81,6 +81,11 @@ class McasConfig:
     """Whether `source_type` must be on Microsoft's lists, and the formats of upload feeds ones that
     Cloud Discovery parses for it. `false` for a type newer than the lists (they lag behind the
     portal), and for a data source with a custom parser."""
+    parse_check_secs: Annotated[float, seconds(0, 86_400)] = 900.0
+    """How often to ask MCAS what became of uploaded files, while some have no result; 0: never."""
+    parse_failure_days: Annotated[int, whole_number(1, 90, "days")] = 3
+    """How long a file that Cloud Discovery could not use degrades the health, unless a later file
+    of its feed was parsed."""
     requests_per_minute: Annotated[int, whole_number(2, 10_000, "requests")] = 30
     """At most this many requests are sent per minute; the service accepts 30 from a tenant."""
     timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0

@@ -6,6 +6,7 @@
     ├── UploadExpired      the storage takes nothing at this upload URL any more: ask for another
     ├── Throttled          MCAS, its storage or Entra says later
     ├── Unconfirmed        MCAS answered, and what it did is open
+    ├── UnreadableLog      the governance log has an unknown shape (in nss.mcas.governance)
     └── Unreachable        no answer, or one that makes no sense: try again later
 
 Errors never carry a secret, a token, or the query of an upload URL.

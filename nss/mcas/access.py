@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 AUDIT_NAME = "audit.log"
 UPLOADS_NAME = "uploads"
+RESULTS_NAME = "parse-results.json"
 CERTIFICATES_NAME = "certificates"
 
 
@@ -71,6 +72,8 @@ def uploads_folder(state_directory: Path) -> Path:
 def remove_drafts(state_directory: Path, mcas: McasConfig) -> None:
     """Remove secrets in files that commands and services left when they were killed."""
     credentials_store(state_directory, mcas).remove_drafts()
+    with contextlib.suppress(OSError), open_folder(state_directory) as folder:
+        folder.remove_drafts(RESULTS_NAME)
     for name in (CERTIFICATES_NAME, UPLOADS_NAME):
         with contextlib.suppress(OSError), open_folder(state_directory / name) as folder:
             folder.remove_drafts()

@@ -4,7 +4,7 @@
     PUT  that url                                              the file, to a storage of its own
     POST /api/v1/discovery/done_upload/  {"uploadUrl": .., "inputStreamName": ..}
     GET  /api/discovery/streams/                               the data sources
-    POST /api/v1/governance/                                   files that could not be parsed
+    POST /api/v1/governance/                                   see nss.mcas.governance
 
 An upload URL is a secret: whoever has it may write there.
 """
@@ -19,7 +19,7 @@ import orjson
 
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Unconfirmed, Unreachable, api_errors, unreachable
+from nss.mcas import Unconfirmed, Unreachable, api_errors, governance, unreachable
 from nss.secret import Secret
 from nss.wording import error_text
 
@@ -33,9 +33,6 @@ PIECE_BYTES = 256 << 10
 MAX_ANSWER_BYTES = 4 << 20
 
 _MAX_PORT = 65_535
-
-_MAX_MILLIS = 1e14
-"""A time after the year 5000 is no time."""
 
 
 class Authorization(Protocol):
@@ -59,15 +56,8 @@ class Stream:
     log_type: int | None
     receiver: str
     """The receiver's type and protocol, as the service names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParseFailure:
-    """A file that Cloud Discovery could not use."""
-
-    at: float | None
-    """Seconds since the epoch."""
-    text: str
+    stream_id: str | None = None
+    """What entries of the governance log name it by."""
 
 
 class McasApi:
@@ -159,23 +149,14 @@ class McasApi:
             if isinstance(entry, dict) and _text(entry.get("displayName"))
         ]
 
-    async def parse_failures(self, limit: int = 5) -> list[ParseFailure]:
-        """Return files that could not be parsed, the latest first.
+    async def governance(self, since: float, skip: int = 0) -> governance.Page:
+        """Return entries of the governance log from a time on, seconds since the epoch.
 
-        Where that is kept is not documented (seen in microsoft/MCAS, 2023), so any answer of
-        another shape is none.
+        Raises `UnreadableLog` for an answer of an unknown shape.
         """
-        question = {
-            "skip": 0,
-            "limit": limit,
-            "sortField": "timestamp",
-            "sortDirection": "desc",
-            "filters": {"type": {"eq": ["DiscoveryParseLogTask"]}, "status": {"eq": [False]}},
-        }
-        answer = await self._object("POST", "/api/v1/governance/", {"json": question})
-        found = answer.get("data")
-        found = found if isinstance(found, list) else []
-        return [_failure(entry) for entry in found if isinstance(entry, dict)]
+        request = {"json": governance.question(since, skip)}
+        answer = await self._json("POST", "/api/v1/governance/", request)
+        return governance.page(answer, skip, self.api_url)
 
     # One request.
 
@@ -282,19 +263,8 @@ def _stream(found: Mapping[str, Any]) -> Stream:
         failed if isinstance(failed, int) else 0,
         log_type if isinstance(log_type, int) else None,
         " ".join(word for word in receiver if word),
+        _text(found.get("_id")),
     )
-
-
-def _failure(found: Mapping[str, Any]) -> ParseFailure:
-    at, status = found.get("timestamp"), found.get("status")
-    status = status if isinstance(status, dict) else {}
-    texts = (
-        *(status.get("errorMessage"), status.get("message")),
-        *(found.get("errorMessage"), found.get("description")),
-    )
-    text = next(filter(None, map(_text, texts)), "it says no more")
-    known_at = at / 1000 if isinstance(at, int | float) and 0 < at < _MAX_MILLIS else None
-    return ParseFailure(known_at, text[:300])
 
 
 def _text(value: object) -> str | None:

@@ -9,12 +9,18 @@ from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import Field, McasError, RequestRefused
-from nss.mcas.api import McasApi, ParseFailure, Stream
+from nss.mcas.api import McasApi, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn, require_role
+from nss.mcas.governance import UnreadableLog
+from nss.mcas.parse_results import ParseFailure, ParseResults, ParseSummary
+from nss.mcas.parse_sweep import ODD_ENTRIES, Position, Sweep
 from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
 from nss.wording import nearest
+
+MAX_PAGES = 20
+"""How many pages of the governance log are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,11 @@ class ConnectionReport:
     roles: tuple[str, ...] = ()
     stream: Stream | None = None
     failures: list[ParseFailure] | None = None
-    """The latest files that could not be parsed; `None` where that can't be asked for."""
+    """The files that could not be parsed, the latest first; `None` where that can't be read."""
+    parsing: ParseSummary | None = None
+    """What became of uploaded files, as far as it was read."""
+    unreadable: str | None = None
+    """Why it can't be read what became of them, or not all of it."""
 
     @property
     def failed(self) -> Check | None:
@@ -54,11 +64,11 @@ async def check(
     data_source: str,
     limiter: Limiter,
     *,
-    failures: bool = False,
+    results: ParseResults | None = None,
 ) -> ConnectionReport:
     """Sign in, look for the role, ask the API, find the data source; stop at the first failure.
 
-    With `failures`, ask for the files that could not be parsed as well.
+    With `results`, see as well what became of the files in there.
     """
     report = ConnectionReport()
     sign_in = SignIn(credentials, network)
@@ -73,22 +83,31 @@ async def check(
         report.steps.append(_failure("role" if report.steps else "sign in", error))
         return report
     api = partial(McasApi, credentials.api_url, sign_in, network, limiter)
-    await _ask(report, api, data_source, failures=failures)
+    await _ask(report, api, data_source, results)
     return report
 
 
 async def check_token(
-    api_url: str, token: Secret, network: Network, data_source: str, limiter: Limiter
+    api_url: str,
+    token: Secret,
+    network: Network,
+    data_source: str,
+    limiter: Limiter,
+    *,
+    results: ParseResults | None = None,
 ) -> ConnectionReport:
-    """As `check` with `failures`, with a legacy token, which needs no sign-in."""
+    """As `check`, with a legacy token, which needs no sign-in."""
     report = ConnectionReport(token_type="Token")  # noqa: S106 - a kind of token
     api = partial(McasApi, api_url, TokenAuthorization(token), network, limiter)
-    await _ask(report, api, data_source, failures=True)
+    await _ask(report, api, data_source, results)
     return report
 
 
 async def _ask(
-    report: ConnectionReport, connect: Callable[[], McasApi], data_source: str, *, failures: bool
+    report: ConnectionReport,
+    connect: Callable[[], McasApi],
+    data_source: str,
+    results: ParseResults | None,
 ) -> None:
     try:
         api = connect()
@@ -99,8 +118,8 @@ async def _ask(
         return
     try:
         _find(report, await api.streams(), data_source)
-        if failures and report.failed is None:
-            await _ask_for_failures(report, api)
+        if results is not None and report.failed is None:
+            await _ask_for_results(report, api, results)
     except NssError as error:
         report.steps.append(_failure("API", error))
     finally:
@@ -128,14 +147,47 @@ def _find(report: ConnectionReport, streams: list[Stream], data_source: str) -> 
     )
 
 
-async def _ask_for_failures(report: ConnectionReport, api: McasApi) -> None:
-    """Where the governance log can't be read, nothing is wrong: that is not documented."""
+async def _ask_for_results(report: ConnectionReport, api: McasApi, results: ParseResults) -> None:
+    """See what became of uploaded files.
+
+    That the governance log can't be read is no failure, and no success either: it is not
+    documented, nor is the permission that it needs.
+    """
+    results.stream_id = None if report.stream is None else report.stream.stream_id
+    sweep = Sweep(Position(results.recent_since()))
     try:
-        report.failures = await api.parse_failures()
-    except RequestRefused:
-        report.failures = None
+        for _ in range(MAX_PAGES):
+            await sweep.read_page(api, results)
+            if sweep.is_done:
+                break
+    except (RequestRefused, UnreadableLog) as error:
+        report.unreadable = error.sentence
+        return
     except NssError as error:
         report.steps.append(_failure("governance log", error))
+        return
+    if not sweep.is_done:
+        report.unreadable = f"only the first {MAX_PAGES} pages of the governance log were read"
+    elif sweep.odd:
+        report.unreadable = f"{ODD_ENTRIES}: {sweep.odd}"
+    report.failures, report.parsing = results.failures(), results.summary()
+    if report.parsing.standing or (results.files and report.unreadable is None):
+        report.steps.append(_parsing(report.parsing))
+
+
+def _parsing(found: ParseSummary) -> Check:
+    name = "parse results"
+    for failure in found.standing:
+        file = "an uploaded file" if failure.file is None else f"the file {failure.file}"
+        sentence = f"Cloud Discovery could not use {file}: {failure.text}"
+        return Check(name, ok=False, sentence=sentence, tip=failure.remedy)
+    numbers = (
+        (found.parsed, "parsed"),
+        (found.pending, "pending"),
+        (found.failed, "failed before"),
+    )
+    shown = ", ".join(f"{number:,} {what}" for number, what in numbers)
+    return Check(name, ok=True, sentence=f"of the uploaded files {shown}")
 
 
 def _failure(name: str, error: NssError) -> Check:

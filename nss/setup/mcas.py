@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from nss.files.private import FileFault
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import connection_test, fields
-from nss.mcas.access import audit_log, credentials_store, network_of
+from nss.mcas.access import UPLOADS_NAME, audit_log, credentials_store, network_of
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
+from nss.mcas.parse_results import ParseResults
+from nss.mcas.uploaded import feeds_in, uploaded_by
 from nss.secret import Secret
 from nss.setup.sections import read_sections
 from nss.telemetry.audit import AuditLog
+from nss.wording import error_text
 
 Name = Literal["client_id", "client_secret", "scope", "authentication_url", "api_url"]
 
@@ -112,6 +116,9 @@ class McasSetup:
     limiter: Limiter
     has_upload: bool
     """Whether some feed uploads."""
+    uploads: Path
+    """Where the names of uploaded files are kept."""
+    parse_failure_days: int
 
     async def test(self, credentials: McasCredentials) -> ConnectionReport:
         """Try credentials out before they are stored; the audit log says with what result."""
@@ -126,17 +133,33 @@ class McasSetup:
     async def verify(self) -> ConnectionReport | None:
         """Test what is stored and check what arrived; `None` when nothing is stored."""
         way = (self.network, self.data_source, self.limiter)
-        stored = self.store.load()
+        stored, unreadable = self.store.load(), None
+        try:
+            results = self._results()
+        except (OSError, FileFault, ValueError) as error:
+            reason = error_text(error) if isinstance(error, OSError) else str(error)
+            unreadable = f"the names of uploaded files: {reason} ({self.uploads})"
+            results = None
         if stored is not None:
-            report = await connection_test.check(stored, *way, failures=True)
+            report = await connection_test.check(stored, *way, results=results)
         else:
             token = self.store.token()
             if token is None or self.token_api_url is None:
                 return None
             api_url = fields.api_url(self.token_api_url)
-            report = await connection_test.check_token(api_url, token, *way)
+            report = await connection_test.check_token(api_url, token, *way, results=results)
+        report.unreadable = report.unreadable or unreadable
         self._note("verify-mcas2", report)
         return report
+
+    def _results(self) -> ParseResults:
+        """Return an object for the results of the files that were uploaded from this machine.
+
+        Raises `OSError`, `FileFault` or `ValueError` when their names can't be read.
+        """
+        results = ParseResults(self.parse_failure_days)
+        results.files = uploaded_by(self.uploads, feeds_in(self.uploads))
+        return results
 
     def keep(self, credentials: McasCredentials, *, is_tested: bool) -> bool:
         """Store credentials; returns whether those that passed a test replaced a legacy token.
@@ -181,6 +204,8 @@ def mcas_setup(path: Path) -> McasSetup:
         network_of(mcas),
         Limiter(mcas.requests_per_minute),
         _has_upload(found.tables),
+        folder / UPLOADS_NAME,
+        mcas.parse_failure_days,
     )
 
 

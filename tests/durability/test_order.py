@@ -140,15 +140,19 @@ asyncio.run(main())
 """
     )
 
-    journal = [
-        ("write", "uploads/unnamed"),
-        ("sync", "uploads/unnamed"),
-        ("link", "uploads/unnamed", "uploads/.mcas.json.new"),
-        ("rename", "uploads/.mcas.json.new", "uploads/mcas.json"),
-        ("sync", "uploads"),
-    ]
+    def saved(name: str) -> list[Step]:
+        return [
+            ("write", "uploads/unnamed"),
+            ("sync", "uploads/unnamed"),
+            ("link", "uploads/unnamed", f"uploads/.{name}.new"),
+            ("rename", f"uploads/.{name}.new", f"uploads/{name}"),
+            ("sync", "uploads"),
+        ]
+
+    journal, names = saved("mcas.json"), saved("mcas.files.json")
+    assert before(found, "put")[-len(names) :] == names
     assert before(found, "finalized") == journal
-    assert before(found, "delivered") == journal
+    assert before(found, "delivered") == [*journal, *names]
     assert found.index(("mkdir", "uploads")) < found.index(("sync", ".")) < found.index(journal[0])
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import McasError, Unreachable
-from nss.mcas.api import McasApi, ParseFailure, Stream
+from nss.mcas.api import McasApi, Stream
+from nss.mcas.governance import Page, UnreadableLog
 from nss.secret import Secret
 
 PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
@@ -82,47 +83,6 @@ async def test_values_of_another_shape_say_nothing(odd: object) -> None:
     number = odd if isinstance(odd, int) else None
     (stream,) = await api([entry, {"displayName": odd}]).streams()
     assert stream == Stream("NSS", None, number or 0, number, "")
-
-
-@pytest.mark.parametrize("key", ["errorMessage", "message"])
-async def test_what_could_not_be_parsed_is_reported(key: str) -> None:
-    entry = {"timestamp": 1_700_000_000_500, "status": {key: "no header"}, "description": "other"}
-    assert await api({"data": [entry]}).parse_failures() == [
-        ParseFailure(1_700_000_000.5, "no header")
-    ]
-
-
-NOTHING = "it says no more"
-FAILURES = [
-    ({"errorMessage": "first", "description": "second"}, None, "first"),
-    ({"status": False, "description": "x" * 301}, None, "x" * 300),
-    ({"status": {"message": {"a": 5}}, "description": ["a"]}, None, NOTHING),
-    ({"status": {"a": 5}, "errorMessage": 5}, None, NOTHING),
-    ({"timestamp": {"a": 5}}, None, NOTHING),
-    ({"timestamp": "2026-01-02"}, None, NOTHING),
-    ({"timestamp": -1}, None, NOTHING),
-    ({"timestamp": 0}, None, NOTHING),
-    ({"timestamp": 1}, 0.001, NOTHING),
-    ({"timestamp": 99_999_999_999_999}, 99_999_999_999.999, NOTHING),
-    ({"timestamp": 10**14}, None, NOTHING),
-    ({"timestamp": 1e300}, None, NOTHING),
-]
-"""Entries of the governance log, and the time and text that are shown of them."""
-
-
-@pytest.mark.parametrize(("entry", "at", "text"), FAILURES)
-async def test_an_entry_of_another_shape_is_shown_as_far_as_it_makes_sense(
-    entry: dict[str, object], at: float | None, text: str
-) -> None:
-    assert await api({"data": [5, entry, {}]}).parse_failures() == [
-        ParseFailure(at, text),
-        ParseFailure(None, NOTHING),
-    ]
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"data": 5}', b'{"data": {}}', b'{"data": [5]}'])
-async def test_a_governance_log_of_another_shape_has_no_entries(body: bytes) -> None:
-    assert await api(body).parse_failures() == []
 
 
 NO_URLS = [
@@ -219,14 +179,16 @@ async def test_what_is_asked_of_the_api() -> None:
     await found.initiate("a b.log", KIND)
     await found.finalize(URL, "NSS")
     await found.streams()
-    await found.parse_failures()
-    await found.parse_failures(2)
+    with pytest.raises(UnreadableLog):
+        await found.governance(1_700_000_000.5)
+    with pytest.raises(UnreadableLog):
+        await found.governance(1_700_000_000.5, 100)
     question = {
         "skip": 0,
-        "limit": 5,
+        "limit": 100,
         "sortField": "timestamp",
-        "sortDirection": "desc",
-        "filters": {"type": {"eq": ["DiscoveryParseLogTask"]}, "status": {"eq": [False]}},
+        "sortDirection": "asc",
+        "filters": {"timestamp": {"gte": 1_700_000_000_500}},
     }
     upload = "/api/v1/discovery/upload_url/?filename=a+b.log&source=ZSCALER_QRADAR_SYSLOG"
     done = {"uploadUrl": URL.reveal(), "inputStreamName": "NSS"}
@@ -235,7 +197,7 @@ async def test_what_is_asked_of_the_api() -> None:
         asked("POST", "/api/v1/discovery/done_upload/", done),
         asked("GET", "/api/discovery/streams/"),
         asked("POST", "/api/v1/governance/", question),
-        asked("POST", "/api/v1/governance/", {**question, "limit": 2}),
+        asked("POST", "/api/v1/governance/", {**question, "skip": 100}),
     ]
 
 
@@ -262,6 +224,7 @@ KEYS = st.sampled_from(
         *("url", "provider", "streams", "data", "displayName", "lastDataReceived", "logType"),
         *("logFilesFailsCount", "receiverType", "protocol", "timestamp", "status", "errorMessage"),
         *("message", "description", "code", "error", "detail", "errorMessageCode", "a"),
+        *("taskName", "_id", "isSuccess", "templateMessage", "template", "parameters", "total"),
     ]
 )
 ANSWERS = st.recursive(
@@ -284,13 +247,16 @@ def test_any_answer_has_its_form_or_is_an_error(answer: object, status: int) -> 
             asked.initiate("x", KIND),
             asked.finalize(URL, "NSS"),
             asked.streams(),
-            asked.parse_failures(),
+            asked.governance(1.0),
         ):
             found: object = None
             with contextlib.suppress(McasError):
                 found = await call
             for entry in found if isinstance(found, list) else []:
-                assert isinstance(entry.name if isinstance(entry, Stream) else entry.text, str)
+                assert isinstance(entry, Stream)
+                assert isinstance(entry.name, str)
+            for entry in found.entries if isinstance(found, Page) else ():
+                assert isinstance(entry.text, str)
         await asked.close()
 
     asyncio.run(ask())

@@ -1,5 +1,8 @@
 """The test of credentials: which checks are made, what each says, and where it stops."""
 
+import asyncio
+import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +12,13 @@ import pytest
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
+from nss.mcas import connection_test
+from nss.mcas.api import McasApi
 from nss.mcas.connection_test import Check, ConnectionReport, check, check_token
 from nss.mcas.credentials import McasCredentials
+from nss.mcas.entra import SignIn
+from nss.mcas.parse_results import ParseResults
+from nss.mcas.uploaded import UploadedFile
 from nss.secret import Secret
 
 SIGNED_IN = Check("sign in", ok=True, sentence="Entra gave a token")
@@ -36,11 +44,15 @@ def credentials(lab: CloudLab) -> McasCredentials:
 
 
 async def checked(
-    lab: CloudLab, data_source: str = "NSS", *, failures: bool = False, **changes: object
+    lab: CloudLab,
+    data_source: str = "NSS",
+    *,
+    results: ParseResults | None = None,
+    **changes: object,
 ) -> ConnectionReport:
     network = Network(ca_file=lab.ca_file, timeout_secs=5)
     found = replace(credentials(lab), **changes)  # type: ignore[arg-type]
-    return await check(found, network, data_source, Limiter(1000), failures=failures)
+    return await check(found, network, data_source, Limiter(1000), results=results)
 
 
 async def test_what_works_passes_every_check(lab: CloudLab) -> None:
@@ -88,7 +100,7 @@ async def test_a_token_without_the_role_is_the_last_check(lab: CloudLab) -> None
 
 async def test_an_api_that_refuses_is_the_last_check(lab: CloudLab) -> None:
     lab.faults.add(Fault("mcas", "streams", "status", 403, body=b"{}"))
-    report = await checked(lab, failures=True)
+    report = await checked(lab, results=ParseResults(3))
     assert report.steps == [
         SIGNED_IN,
         HAS_ROLE,
@@ -110,7 +122,7 @@ async def test_an_api_that_refuses_is_the_last_check(lab: CloudLab) -> None:
 async def test_a_data_source_that_is_missing_is_said_to_be(
     lab: CloudLab, wanted: str, near: str
 ) -> None:
-    report = await checked(lab, wanted, failures=True)
+    report = await checked(lab, wanted, results=ParseResults(3))
     assert report.failed == Check(
         "data source",
         ok=False,
@@ -124,24 +136,124 @@ async def test_a_data_source_that_is_missing_is_said_to_be(
     assert (report.stream, report.failures) == (None, None)
 
 
-async def test_files_that_could_not_be_parsed_are_asked_for_if_wanted(lab: CloudLab) -> None:
-    body = b'{"data":[{"timestamp":1000,"status":{"message":"no header"}}]}'
-    lab.faults.add(Fault("mcas", "governance", "status", 200, body=body))
-    report = await checked(lab, failures=True)
-    assert report.failed is None
+def uploaded(*files: UploadedFile) -> ParseResults:
+    results = ParseResults(3)
+    results.files = files
+    return results
+
+
+async def send(lab: CloudLab, data: bytes, name: str) -> UploadedFile:
+    """Upload a file as NSS does, and wait until the lab has parsed it."""
+    network = Network(ca_file=lab.ca_file, timeout_secs=5)
+    api = McasApi(lab.api_url, SignIn(credentials(lab), network), network, Limiter(1000))
+    begun_at = time.time()
+    url = await api.initiate(name, "ZSCALER_QRADAR_SYSLOG")
+    await api.put(url, io.BytesIO(data), len(data))
+    await api.finalize(url, "NSS")
+    await api.close()
+    assert await asyncio.to_thread(lab.parser.wait_idle)
+    return UploadedFile(name, begun_at, time.time())
+
+
+GOOD = (
+    b"LEEF:1.0|Z|N|1|x|cat=Allowed\tdevTime=%b GMT\tsrc=10.0.0.1\tdst=192.0.2.1\tusrName=ana"
+    b"\tsrcBytes=1\tdstBytes=2\tappname=Box\n"
+)
+
+
+def good() -> bytes:
+    return GOOD % time.strftime("%b %d %Y %H:%M:%S", time.gmtime()).encode()
+
+
+FIRST, SECOND = "up-20261126T120000-1.log", "up-20261126T120500-2.log"
+
+
+@pytest.mark.parametrize("names", [True, False])
+async def test_a_file_that_could_not_be_used_fails_the_check_until_a_later_one_is_parsed(
+    lab: CloudLab, names: object
+) -> None:
+    lab.mcas.governance.names_files = bool(names)
+    bad = await send(lab, b"no LEEF\n", FIRST)
+    report = await checked(lab, results=uploaded(bad))
+    code = "REPOOPER_COMPLETION_STATUS_BASELOGPARSER_UNEXPECTED_FORMAT"
+    text = f"{code} (dataSource: ZSCALER_QRADAR_SYSLOG)"
+    file = f"the file {FIRST}" if names else "an uploaded file"
+    assert report.failed is not None
+    assert (report.failed.name, report.failed.sentence) == (
+        "parse results",
+        f"Cloud Discovery could not use {file}: {text}",
+    )
+    assert 'format = "MCAS"' in str(report.failed.tip)
     assert report.failures is not None
-    assert [(found.at, found.text) for found in report.failures] == [(1.0, "no header")]
+    assert [failure.text for failure in report.failures] == [text]
+    later = await send(lab, good(), SECOND)
+    report = await checked(lab, results=uploaded(bad, later))
+    assert report.failed is None
+    assert report.steps[-1].sentence == "of the uploaded files 1 parsed, 0 pending, 1 failed before"
 
 
-async def test_a_governance_log_that_may_not_be_read_is_no_failure(lab: CloudLab) -> None:
+async def test_what_is_pending_is_called_that(lab: CloudLab) -> None:
+    lab.mcas.results_delay_secs = 3600
+    file = await send(lab, good(), FIRST)
+    report = await checked(lab, results=uploaded(file))
+    assert (report.failed, report.unreadable) == (None, None)
+    assert report.steps[-1].sentence == "of the uploaded files 0 parsed, 1 pending, 0 failed before"
+
+
+async def test_files_of_others_are_not_ours(lab: CloudLab) -> None:
+    await send(lab, b"no LEEF\n", FIRST)
+    own = await send(lab, good(), SECOND)
+    report = await checked(lab, results=uploaded(own))
+    assert report.failed is None
+    report = await checked(lab, results=uploaded())
+    assert (report.failed, report.failures, report.steps[-1].name) == (None, [], "data source")
+
+
+async def test_a_governance_log_that_may_not_be_read_says_nothing_of_files(lab: CloudLab) -> None:
+    file = await send(lab, b"no LEEF\n", FIRST)
     lab.mcas.permits_governance = False
-    report = await checked(lab, failures=True)
+    report = await checked(lab, results=uploaded(file))
+    assert (report.failed, report.failures, report.parsing) == (None, None, None)
+    assert report.unreadable == f"MCAS does not permit it: HTTP 403 ({lab.api_url})"
+    assert report.steps[-1].name == "data source"
+
+
+async def test_a_governance_log_of_an_unknown_shape_says_nothing_of_files(lab: CloudLab) -> None:
+    file = await send(lab, b"no LEEF\n", FIRST)
+    lab.faults.add(Fault("mcas", "governance", "status", 200, body=b'{"records":[]}'))
+    report = await checked(lab, results=uploaded(file))
     assert (report.failed, report.failures) == (None, None)
+    assert report.unreadable == f"the governance log has an unknown shape ({lab.api_url})"
+
+
+async def test_entries_of_an_unknown_shape_are_said_beside_what_is_known(lab: CloudLab) -> None:
+    file = await send(lab, b"no LEEF\n", FIRST)
+    odd = {"taskName": "DiscoveryParseLogTask", "timestamp": int(time.time() * 1000)}
+    lab.mcas.governance.others.append(odd)
+    report = await checked(lab, results=uploaded(file))
+    assert report.unreadable == "entries of an unknown shape in the governance log: 1"
+    assert report.failed is not None
+    later = await send(lab, good(), SECOND)
+    report = await checked(lab, results=uploaded(file, later))
+    assert (report.failed, report.steps[-1].name) == (None, "data source")
+
+
+async def test_a_long_governance_log_is_read_so_far(
+    lab: CloudLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_test, "MAX_PAGES", 1)
+    file = await send(lab, good(), FIRST)
+    at = int((time.time() - 60) * 1000)
+    lab.mcas.governance.others += [
+        {"_id": str(number), "taskName": "Other", "timestamp": at + number} for number in range(100)
+    ]
+    report = await checked(lab, results=uploaded(file))
+    assert report.unreadable == "only the first 1 pages of the governance log were read"
 
 
 async def test_a_governance_log_that_does_not_answer_is_one(lab: CloudLab) -> None:
     lab.faults.add(Fault("mcas", "governance", "status", 500))
-    report = await checked(lab, failures=True)
+    report = await checked(lab, results=ParseResults(3))
     sentence = f"MCAS has trouble of its own: HTTP 500 ({lab.api_url})"
     assert report.failed == Check("governance log", ok=False, sentence=sentence)
 
@@ -164,6 +276,8 @@ async def test_authorities_that_cannot_be_used_are_named(lab: CloudLab, tmp_path
 async def test_a_legacy_token_needs_no_sign_in(lab: CloudLab) -> None:
     network = Network(ca_file=lab.ca_file, timeout_secs=5)
     token = Secret(lab.legacy_token)
-    report = await check_token(lab.api_url, token, network, "NSS", Limiter(1000))
+    report = await check_token(
+        lab.api_url, token, network, "NSS", Limiter(1000), results=ParseResults(3)
+    )
     assert report.steps == [ANSWERS, IS_THERE]
     assert (report.token_type, report.expires_at, report.failures) == ("Token", None, [])

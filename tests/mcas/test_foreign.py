@@ -19,10 +19,11 @@ from requests.adapters import BaseAdapter
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import McasError
-from nss.mcas.api import McasApi, ParseFailure, Stream
+from nss.mcas.api import McasApi, Stream
 from nss.mcas.clouds import MCAS_APP_ID
 from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
 from nss.mcas.entra import AccessToken, SignIn
+from nss.mcas.governance import MAX_TEXT_CHARS, Page
 from nss.secret import Secret
 from tests import foreign
 
@@ -39,7 +40,17 @@ STREAM = {
     "receiverType": "syslog",
     "protocol": "udp",
 }
-FAILURE = {"timestamp": 1_700_000_000_500, "status": {"errorMessage": "no header", "message": "x"}}
+FAILURE = {
+    "_id": "6a59",
+    "taskName": "DiscoveryParseLogTask",
+    "timestamp": 1_700_000_000_500,
+    "inputStreamId": "6a58",
+    "status": {
+        "isSuccess": False,
+        "templateMessage": {"template": "no {header}", "parameters": {"header": "LEEF", "n": 5}},
+        "message": "x",
+    },
+}
 ANSWERS = foreign.answers(
     STREAM,
     {"streams": [STREAM, STREAM]},
@@ -99,7 +110,7 @@ async def _refused(api: McasApi) -> None:
 
 CALLS: dict[str, Callable[[McasApi], Awaitable[object]]] = {
     "streams": lambda api: api.streams(),
-    "parse failures": lambda api: api.parse_failures(),
+    "governance log": lambda api: api.governance(1.0),
     "upload": _upload,
     "finalize": lambda api: api.finalize(Secret("https://storage.example/x"), "NSS"),
 }
@@ -124,11 +135,14 @@ def test_an_answer_of_mcas_is_of_its_form_or_an_error(
     except McasError as error:
         assert_is_plain(error)
         return
-    entries = found if isinstance(found, list) else []
-    for entry in entries:
-        assert isinstance(entry, Stream | ParseFailure)
-        texts = (entry.name, entry.receiver) if isinstance(entry, Stream) else (entry.text,)
-        assert all(isinstance(text, str) for text in texts)
+    for stream in found if isinstance(found, list) else []:
+        assert isinstance(stream, Stream)
+        assert isinstance(stream.name, str)
+        assert isinstance(stream.receiver, str)
+    for entry in found.entries if isinstance(found, Page) else ():
+        assert entry.text.isprintable()
+        assert len(entry.text) <= MAX_TEXT_CHARS
+        assert entry.id.isprintable()
 
 
 def assert_is_plain(error: McasError) -> None:

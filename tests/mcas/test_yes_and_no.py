@@ -105,7 +105,7 @@ async def test_a_refusal_at_200_is_one_for_every_request() -> None:
     for call in (
         api({"success": False, "errorMessageCode": ODD}).initiate("x", KIND),
         api({"success": False, "errorMessageCode": ODD}).streams(),
-        api({"success": False, "errorMessageCode": ODD}).parse_failures(),
+        api({"success": False, "errorMessageCode": ODD}).governance(0.0),
         api({"success": False, "url": "https://storage.example/x"}).initiate("x", KIND),
     ):
         with pytest.raises(RequestRefused):

@@ -54,3 +54,13 @@ def journal_unreadable(feed: str, why: str) -> None:
 @event(WARNING, name="upload_journal_unwritable")
 def journal_unwritable(feed: str, why: str) -> None:
     """A finished upload could not be noted: after a crash now it is uploaded twice."""
+
+
+@event(WARNING, name="upload_names_unreadable")
+def names_unreadable(feed: str, why: str) -> None:
+    """The names of uploaded files can't be read: what becomes of them in MCAS is not seen."""
+
+
+@event(WARNING, name="upload_names_unwritable")
+def names_unwritable(feed: str, why: str) -> None:
+    """The name of an uploaded file could not be saved: what becomes of it in MCAS is not seen."""

@@ -19,6 +19,7 @@ from nss.mcas import McasError, Throttled, Unconfirmed, Unreachable, UploadExpir
 from nss.mcas.access import audit_log, uploads_folder
 from nss.mcas.api import McasApi
 from nss.mcas.session import McasSession
+from nss.mcas.uploaded import UploadedFiles
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery import events
@@ -90,8 +91,9 @@ class CloudDiscoverySink:
         self._age = AgeLimit(now)
         folder = uploads_folder(state_directory)
         self._journal = UploadJournal(folder / f"{name}.json")
+        self._names = UploadedFiles(folder, name)
         self._uploader = Uploader(
-            name, mcas, self._journal, gzip=settings.gzip, clock=clock, now=now
+            name, mcas, self._journal, self._names, gzip=settings.gzip, clock=clock, now=now
         )
         self._new_collection = partial(Collection, folder, settings, clock=clock)
         self._collection = self._new_collection()
@@ -102,6 +104,7 @@ class CloudDiscoverySink:
 
         A disk that fails to read is asked again before uploads may be repeated for it.
         """
+        await self._load_names()
         for pause_secs in _READ_PAUSES_SECS:
             try:
                 await asyncio.to_thread(self._journal.load)
@@ -114,6 +117,13 @@ class CloudDiscoverySink:
             else:
                 return
         events.journal_unreadable(self.name, reason)
+
+    async def _load_names(self) -> None:
+        try:
+            await asyncio.to_thread(self._names.load)
+        except (OSError, FileFault, ValueError) as error:
+            reason = error_text(error) if isinstance(error, OSError) else str(error)
+            events.names_unreadable(self.name, reason)
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""

@@ -8,7 +8,7 @@ repeated a few times, since a repeat may double the file; then only the data sou
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 
 from nss.config.model import McasConfig
 from nss.mcas import (
@@ -21,6 +21,7 @@ from nss.mcas import (
     api_errors,
 )
 from nss.mcas.api import McasApi
+from nss.mcas.uploaded import UploadedFiles, file_name
 from nss.secret import Secret
 from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.collection import Collection
@@ -54,6 +55,7 @@ class Uploader:
         name: str,
         mcas: McasConfig,
         journal: UploadJournal,
+        names: UploadedFiles,
         *,
         gzip: bool,
         clock: Callable[[], float],
@@ -69,6 +71,7 @@ class Uploader:
         self._name = name
         self._mcas = mcas
         self._journal = journal
+        self._names = names
         self._gzip = gzip
         self._clock = clock
         self._now = now
@@ -147,9 +150,14 @@ class Uploader:
         outgoing.close()
 
     async def _initiate(self, api: McasApi, outgoing: Collection) -> Secret:
-        url = await api.initiate(self._filename(outgoing), self._mcas.source_type)
+        name = file_name(self._name, self._now(), outgoing.batches[0][0], gzip=self._gzip)
+        url = await api.initiate(name, self._mcas.source_type)
         if url == self._last_url:  # a cache on the way: a PUT there would replace the last file
             raise Unreachable("MCAS gave the upload URL of the file before")
+        try:
+            await asyncio.to_thread(self._names.begin, name, self._now())
+        except OSError as error:
+            events.names_unwritable(self._name, error_text(error))
         return url
 
     async def _finalize(self, api: McasApi, url: Secret) -> None:
@@ -193,16 +201,13 @@ class Uploader:
             self.outgoing = None
 
     async def _note_delivered(self) -> None:
-        try:
-            await asyncio.to_thread(self._journal.finish)
-        except OSError as error:  # the next process may upload it again
-            events.journal_unwritable(self._name, error_text(error))
-
-    def _filename(self, outgoing: Collection) -> str:
-        at = datetime.fromtimestamp(self._now(), UTC)
-        sequence = outgoing.batches[0][0]
-        end = "log.gz" if self._gzip else "log"
-        return f"{self._name}-{at:%Y%m%dT%H%M%S}-{sequence}.{end}"
+        # In one thread: who is cancelled meanwhile has noted both.
+        finish_name = partial(self._names.finish, self._now())
+        in_journal, in_names = await asyncio.to_thread(_tried, self._journal.finish, finish_name)
+        if in_journal is not None:  # the next process may upload it again
+            events.journal_unwritable(self._name, error_text(in_journal))
+        if in_names is not None:
+            events.names_unwritable(self._name, error_text(in_names))
 
     # A finalize, and answers that leave open what became of it.
 
@@ -273,6 +278,19 @@ class Uploader:
         self._open_answers = 0
         self._is_gone = self._may_double = False
         self._received_first = None
+
+
+def _tried(*steps: Callable[[], None]) -> list[OSError | None]:
+    """Take all steps; return what was wrong with each."""
+    errors: list[OSError | None] = []
+    for step in steps:
+        try:
+            step()
+        except OSError as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+    return errors
 
 
 class _NoMore(Unreachable):

@@ -1,14 +1,18 @@
 """The MCAS commands without a terminal: options, files, the environment, JSON."""
 
 import os
+import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 
 from nss.lab.cloud import Fault
+from nss.mcas.uploaded import UploadedFiles, file_name
 from tests.cli.conftest import ENV, Nss
 from tests.cli.mcas.conftest import Office
 
@@ -228,13 +232,76 @@ def test_authorities_that_are_none_are_reported_and_not_thrown(office: Office) -
     assert "wrong" in ran.stdout
 
 
-def test_a_time_that_can_not_be_is_none(office: Office) -> None:
+def uploaded(office: Office, data: bytes) -> str:
+    """Upload a file of a feed as the service does; return its name."""
+    name = file_name("up", time.time(), 1, gzip=False)
+    (office.state / "uploads").mkdir(exist_ok=True)
+    files = UploadedFiles(office.state / "uploads", "up")
+    files.begin(name, time.time())
+    lab = office.lab
+    context = ssl.create_default_context(cafile=lab.ca_file)
+    with httpx.Client(verify=context, trust_env=False) as client:
+        query = {"filename": name, "source": "ZSCALER_QRADAR_SYSLOG"}
+        token = {"authorization": f"Token {lab.legacy_token}"}
+        base = f"{lab.api_url}/api/v1/discovery"
+        url = client.get(f"{base}/upload_url/", params=query, headers=token).json()["url"]
+        client.put(url, content=data, headers={"x-ms-blob-type": "BlockBlob"})
+        done = {"uploadUrl": url, "inputStreamName": "NSS"}
+        assert client.post(f"{base}/done_upload/", json=done, headers=token).json()["success"]
+    files.finish(time.time())
+    assert lab.parser.wait_idle()
+    return name
+
+
+def test_verify_shows_files_that_could_not_be_used_and_ends_with_1(office: Office) -> None:
     office.store_good()
-    entry = b'{"data":[{"timestamp":1e300,"status":{"errorMessage":"odd"}}]}'
-    office.lab.faults.add(Fault("mcas", "governance", "status", 200, body=entry, times=2))
+    name = uploaded(office, b"\0")
     ran, as_json = office.run("verify-mcas2"), office.run("verify-mcas2", "--json")
-    assert (ran.returncode, "parse error: odd" in ran.stdout) == (0, True)
-    assert orjson.loads(as_json.stdout)["parse_failures"] == [{"at": None, "text": "odd"}]
+    text = f"Cloud Discovery could not use the file {name}: Unsupported file type"
+    assert (ran.returncode, as_json.returncode) == (1, 1)
+    assert f"wrong parse results: {text}\n      Try: set gzip = false" in ran.stdout
+    assert f" {name}: Unsupported file type\n" in ran.stdout
+    assert "parse results: 0 parsed, 1 failed, 0 pending" in ran.stdout
+    shown = orjson.loads(as_json.stdout)
+    (failure,) = shown["parse_failures"]
+    assert (failure["text"], failure["file"], failure["feed"]) == (
+        "Unsupported file type",
+        name,
+        "up",
+    )
+    assert (shown["ok"], shown["parse_results"]["failed"]) == (False, 1)
+    assert shown["parse_results_unreadable"] is None
+
+
+def test_verify_calls_pending_what_is_pending(office: Office) -> None:
+    office.store_good()
+    office.lab.mcas.results_delay_secs = 3600
+    uploaded(office, b"\0")
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 0
+    assert "parse results: 0 parsed, 0 failed, 1 pending" in ran.stdout
+
+
+def test_verify_says_when_results_can_not_be_read(office: Office) -> None:
+    office.store_good()
+    uploaded(office, b"\0")
+    office.lab.mcas.permits_governance = False
+    ran, as_json = office.run("verify-mcas2"), office.run("verify-mcas2", "--json")
+    assert ran.returncode == 0
+    assert "parse results can't be read: MCAS does not permit it: HTTP 403" in ran.stdout
+    shown = orjson.loads(as_json.stdout)
+    assert (shown["parse_failures"], shown["parse_results"]) == (None, None)
+    assert shown["parse_results_unreadable"].startswith("MCAS does not permit it")
+
+
+def test_verify_says_when_no_upload_is_known_or_names_can_not_be_read(office: Office) -> None:
+    office.store_good()
+    assert "no upload from this machine is known" in office.run("verify-mcas2").stdout
+    uploaded(office, b"\0")
+    (office.state / "uploads" / "up.files.json").write_text("{")
+    ran = office.run("verify-mcas2")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "parse results can't be read: the names of uploaded files: " in ran.stdout
 
 
 def test_a_legacy_token_that_is_none_is_reported_beside_the_rest(office: Office) -> None:
