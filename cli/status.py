@@ -54,7 +54,8 @@ def picture(status: Status) -> Group:
         for reason in status.health.reasons
     ]
     sheets = [_drawn(sheet) for sheet in _sheets(status)]
-    return Group(head, *reasons, *sheets, Text(f"spool  {_spool(status)}"))
+    spool = Text(f"spool  {_spool(status)}")
+    return Group(head, *reasons, *sheets, spool, *map(Text, _parsing(status)))
 
 
 def plain(status: Status) -> str:
@@ -63,7 +64,7 @@ def plain(status: Status) -> str:
     lines = [f"{word}{_GAP}{_head(status)}", *map(_sentence, status.health.reasons)]
     for sheet in _sheets(status):
         lines += ["", *aligned(sheet)]
-    return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}"])
+    return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}", *_parsing(status)])
 
 
 def aligned(sheet: Sheet) -> Iterator[str]:
@@ -110,6 +111,33 @@ def _sheets(status: Status) -> list[Sheet]:
     sheets = [_source_sheet(status.sources, status.at), _feed_sheet(status.feeds)]
     uploads = _upload_sheet(status.feeds, status.at)
     return [*sheets, uploads] if uploads.rows else sheets
+
+
+def _parsing(status: Status) -> Iterator[str]:
+    """Yield what became of uploaded files, if there may be any."""
+    parsing = status.parsing
+    if parsing is None:
+        return
+    last = parsing.last_parsed_at
+    facts = [
+        f"parsed {parsing.parsed:,}"
+        + ("" if last is None else f" (the last uploaded {secs_text(status.at - last)} ago)"),
+        f"failed {parsing.failed:,}",
+        f"pending {parsing.pending:,}",
+    ]
+    if parsing.overdue:
+        facts.append(f"without a result {parsing.overdue:,}")
+    read = "not read yet"
+    if parsing.unreadable is not None:
+        read = "can't be read"
+    elif parsing.read_at is not None:
+        read = f"read {secs_text(status.at - parsing.read_at)} ago"
+    yield harmless(f"uploads{_GAP}data source {parsing.data_source}: {', '.join(facts)}; {read}")
+    failure = parsing.last_failure
+    if failure is not None:
+        file = "" if failure.file is None else f" {failure.file}"
+        at = time_text(failure.at)
+        yield harmless(f"{' ' * len('uploads')}{_GAP}last failure {at}{file}: {failure.text}")
 
 
 def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:

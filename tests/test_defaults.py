@@ -63,6 +63,12 @@ RUN_BY = {
     "nss/mcas/entra.py SignIn now": (
         "tests/mcas/entra/test_token.py::test_a_refusal_does_not_wait_for_a_sign_in_under_way"
     ),
+    "nss/mcas/parse_results.py ParseResults now": (
+        "tests/mcas/test_connection_test.py::test_what_is_pending_is_called_that"
+    ),
+    "nss/mcas/parse_watch.py ParseWatch now": (
+        "tests/mcas/test_parse_watch.py::test_the_clock_is_that_of_the_machine"
+    ),
     "nss/service/service.py run at": (
         "tests/service/test_run.py::test_a_second_signal_ends_it_at_once"
     ),

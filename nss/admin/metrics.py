@@ -27,6 +27,7 @@ from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations
 from nss.config.values import Address
 from nss.errors import ServiceError
+from nss.status.readings import ParsingReading
 from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.telemetry import events
 from nss.wording import error_text
@@ -97,6 +98,14 @@ def _upload(name: str, text: str, read: _Read) -> Family:
         return [((feed,), number) for feed, number in numbers if number is not None]
 
     return Family(f"nss_feed_upload_{name}", text, ("feed",), samples)
+
+
+def _parsing(name: str, text: str, read: Callable[[ParsingReading], float | None]) -> Family:
+    def samples(status: Status) -> _Samples:
+        number = None if status.parsing is None else read(status.parsing)
+        return [] if number is None else [((), float(number))]
+
+    return Family(f"nss_uploads_{name}", text, (), samples)
 
 
 def _outcomes(status: Status) -> _Samples:
@@ -203,6 +212,37 @@ METRICS = (
     _spool("durable", "1 when what was accepted outlives the process.", of("durable")),
     _overall(
         "rejects_kept", "Rejected records that are kept for a look.", of("spool.kept_rejects")
+    ),
+    _parsing("parsed_files", "Files of seven days that Cloud Discovery parsed.", of("parsed")),
+    _parsing(
+        "failed_files", "Files of seven days that Cloud Discovery could not use.", of("failed")
+    ),
+    _parsing("pending_files", "Uploaded files that wait for a result.", of("pending")),
+    _parsing("overdue_files", "Files that have no result after two days.", of("overdue")),
+    _parsing(
+        "parse_failing",
+        "1 while Cloud Discovery could not use the last file of a feed, as /healthz reports.",
+        lambda parsing: bool(parsing.standing),
+    ),
+    _parsing(
+        "last_parsed_timestamp_seconds",
+        "When the last file was uploaded that was parsed, seconds since the epoch.",
+        of("last_parsed_at"),
+    ),
+    _parsing(
+        "last_failed_timestamp_seconds",
+        "When the last file was uploaded that Cloud Discovery could not use.",
+        lambda parsing: None if parsing.last_failure is None else parsing.last_failure.at,
+    ),
+    _parsing(
+        "results_unreadable",
+        "1 while it can't be read what became of uploaded files: the numbers may be old.",
+        lambda parsing: parsing.unreadable is not None,
+    ),
+    _parsing(
+        "results_read_timestamp_seconds",
+        "When that was last read to its end; absent before the first time.",
+        of("read_at"),
     ),
     EVENTS,
 )

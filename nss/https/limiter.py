@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 
 WINDOW_SECS = 60.0
 
+SPARE_LOOK_SECS = 1.0
+"""How often what can wait looks for turns to spare."""
+
 
 class Limiter:
     """Lets at most `requests_per_minute` turns pass in any 60 seconds, in the order of asking.
@@ -36,6 +39,18 @@ class Limiter:
             while (wait_secs := self._wait_secs()) > 0:
                 await self._pause(wait_secs)
             self._taken.append(self._clock())
+
+    async def spare(self) -> None:
+        """Wait until there are turns to spare, without taking one: for what can wait.
+
+        Then nobody waits for a turn, and a third of those of a minute are left to others.
+        """
+        while self._lock.locked() or self._is_scarce():
+            await self._sleep(SPARE_LOOK_SECS)
+
+    def _is_scarce(self) -> bool:
+        is_held = self._wait_secs() > 0
+        return is_held or len(self._taken) >= max(1, self.requests_per_minute * 2 // 3)
 
     def hold(self, secs: float) -> None:
         """Let nothing pass for a while: the service said so."""

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nss.admin.metrics import METRICS
+from nss.mcas import events as mcas_events
 from nss.service import service
 from nss.sinks.cloud_discovery import events as upload_events
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import declared
 
-DECLARING = (service, upload_events)
-"""To import the service is to import all events, but for those of a sink that it imports late."""
+DECLARING = (service, upload_events, mcas_events)
+"""To import the service is to import all events, but for those of parts that it imports late."""
 
 
 def page(text: str) -> str:

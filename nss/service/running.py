@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nss.batch import Batch
@@ -12,7 +13,13 @@ from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sources import Source
 from nss.spool import Spool
-from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
+from nss.status.readings import (
+    FeedReading,
+    ParsingReading,
+    ServiceReading,
+    SourceReading,
+    SpoolReading,
+)
 
 
 @dataclass(slots=True)
@@ -97,6 +104,8 @@ class Running:
         self.feeds: dict[str, RunningFeed] = {}
         self.taps: set[Tap] = set()
         self.opened_spool: Spool | None = None
+        self.parsing: Callable[[], ParsingReading | None] = lambda: None
+        """Returns what is known of uploaded files."""
 
     @property
     def spool(self) -> Spool:
@@ -139,4 +148,5 @@ class Running:
                 last_error=spool.last_error,
                 kept_rejects=spool.kept_rejects,
             ),
+            self.parsing(),
         )

@@ -14,6 +14,7 @@ from nss.mcas.access import McasAccess
 from nss.service import build, events
 from nss.service.build import SourceFiles
 from nss.service.changes import RetiredParts, files_print, inputs_of, retired_by
+from nss.service.parsing import ParseWatching
 from nss.service.running import Running, RunningFeed, RunningSource, SourceCounts
 from nss.service.workers import Workers
 from nss.sinks import Sink
@@ -57,9 +58,12 @@ class Starter:
         self._workers = workers
         self._at = at
         self._access = McasAccess()
+        self._parsing = ParseWatching(self._access)
+        running.parsing = self._parsing.reading
 
     async def close(self) -> None:
         """Close what feeds share."""
+        await self._parsing.close()
         await self._access.close()
 
     def plan(
@@ -107,6 +111,7 @@ class Starter:
                 started.append(f"source {settings.name}")
         for source in self._running.sources.values():
             await wait_first([source.task], source.part.ready)
+        await self._parsing.follow(config)
         return started
 
     async def _start_feed(self, settings: FeedConfig, config: Config, new: NewFeed) -> None:

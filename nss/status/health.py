@@ -1,8 +1,9 @@
 """When the service is healthy: rules over its status, without clocks or side effects.
 
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
-the spool is in trouble; an account does not add up. Only mentioned: rejects, a spool that is not
-durable or is full for a moment. An idle source is fine: nobody browses at night.
+the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload.
+Only mentioned: rejects, a spool that is not durable or is full for a moment, and that it can't be
+read what became of uploads. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -11,6 +12,7 @@ a full disk, so the watchdog does not restart the service for either.
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+from nss.status.readings import ParsingReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 
 STUCK_SECS = 45.0
@@ -26,13 +28,18 @@ _MINUTE_SECS = 60.0
 
 
 def judge(
-    sources: Sequence[SourceStatus], feeds: Sequence[FeedStatus], spool: SpoolStatus, now: float
+    sources: Sequence[SourceStatus],
+    feeds: Sequence[FeedStatus],
+    spool: SpoolStatus,
+    now: float,
+    parsing: ParsingReading | None = None,
 ) -> Health:
     """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, now)),
         *_spool(spool, now),
+        *_parsing(parsing),
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),
@@ -98,6 +105,28 @@ def _next_try(secs: float) -> str:
     if secs < _MINUTE_SECS:
         return " (tried again within a minute)"
     return f" (tried again in {ceil(secs / _MINUTE_SECS)} min)"
+
+
+def _parsing(parsing: ParsingReading | None) -> Iterator[Reason]:
+    """Yield which uploads were of no use, and what is not known of the others."""
+    if parsing is None:
+        return
+    source = f"data source {parsing.data_source}"
+    for failure in parsing.standing:
+        file = "an uploaded file" if failure.file is None else f"the file {failure.file}"
+        text = f"Cloud Discovery could not use {file}: {failure.text}. Try: {failure.remedy}"
+        component = source if failure.feed is None else f"feed {failure.feed}"
+        yield Reason(component=component, why=text, since=failure.at)
+    if parsing.unreadable is not None:
+        text = f"whether Cloud Discovery could use the uploads can't be read: {parsing.unreadable}"
+        yield Reason(component=source, why=text, degrades=False)
+    if parsing.overdue:
+        text = (
+            f"{parsing.overdue:,} file{'' if parsing.overdue == 1 else 's'} uploaded more than two "
+            "days ago have no result in Cloud Discovery. Try: nss verify-mcas2; is the data source "
+            "named so in the portal?"
+        )
+        yield Reason(component=source, why=text, degrades=False)
 
 
 def _records(number: int) -> str:

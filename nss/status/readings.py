@@ -76,6 +76,43 @@ class SpoolReading:
     kept_rejects: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseFailureReading:
+    """An uploaded file that Cloud Discovery could not use."""
+
+    at: float
+    """When it was uploaded, seconds since the epoch."""
+    text: str
+    """The reason, as MCAS gives it."""
+    remedy: str
+    """What to do, as half a sentence."""
+    file: str | None
+    """The name of the file; `None` where MCAS does not say it."""
+    feed: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsingReading:
+    """What became in Cloud Discovery of the files that were uploaded in the last seven days."""
+
+    data_source: str
+    read_at: float | None
+    """When that was last read to its end, seconds since the epoch."""
+    unreadable: str | None
+    """Why it can't be read now, so that the numbers may be old; `None` while it can."""
+    parsed: int
+    failed: int
+    pending: int
+    """Files that wait for a result."""
+    overdue: int
+    """Files that have no result after two days."""
+    last_parsed_at: float | None
+    """When the last file was uploaded that was parsed, seconds since the epoch."""
+    last_failure: ParseFailureReading | None
+    standing: tuple[ParseFailureReading, ...]
+    """The last failure of each feed of which no later file was parsed, within some days."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -83,3 +120,5 @@ class ServiceReading:
     sources: tuple[SourceReading, ...]
     feeds: tuple[FeedReading, ...]
     spool: SpoolReading
+    parsing: ParsingReading | None = None
+    """`None` where nothing is uploaded, or nobody asks what becomes of it."""

@@ -7,7 +7,7 @@ epoch and are for people. Everything here can be written as JSON by orjson and m
 from dataclasses import dataclass
 from typing import Literal
 
-from nss.status.readings import SpoolReading, UploadReading
+from nss.status.readings import ParsingReading, SpoolReading, UploadReading
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
@@ -131,6 +131,8 @@ class Status:
     sources: tuple[SourceStatus, ...]
     feeds: tuple[FeedStatus, ...]
     spool: SpoolStatus
+    parsing: ParsingReading | None = None
+    """What became of uploaded files in Cloud Discovery, where some feed uploads."""
 
     @property
     def summary(self) -> str:

@@ -97,10 +97,11 @@ class Watch:
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now),
+            health=judge(sources, feeds, spool, now, reading.parsing),
             sources=sources,
             feeds=feeds,
             spool=spool,
+            parsing=reading.parsing,
         )
 
     def _source(self, source: SourceReading, at: float, gap: float, now: float) -> SourceStatus:

@@ -117,3 +117,5 @@ class Counter(StrEnum):
     UPLOAD_RECOVERIES = auto(), "feed", "Times uploads worked again."
     UPLOADS_UNCONFIRMED = auto(), "feed", "Finalizes that MCAS neither confirmed nor refused."
     UPLOAD_REPEATS = auto(), "feed", "Uploads repeated because their end was unknown."
+    UPLOAD_PARSE_FAILURES = auto(), "feed, mcas", "Uploaded files that Cloud Discovery rejected."
+    PARSE_RESULTS_UNREADABLE = auto(), "mcas", "Looks for results of uploaded files that failed."

@@ -21,7 +21,13 @@ from nss.config.model import FeedConfig
 from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject
-from nss.status.readings import FeedReading, SourceReading, SpoolReading
+from nss.status.readings import (
+    FeedReading,
+    ParseFailureReading,
+    ParsingReading,
+    SourceReading,
+    SpoolReading,
+)
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
 from nss.telemetry import events
 
@@ -217,6 +223,25 @@ STATUS = Status(
     sources=(SOURCE,),
     feeds=(FEED, replace(FEED, name="siem", kind="file", destination="/srv/siem.log")),
     spool=SPOOL,
+)
+PARSE_FAILURE = ParseFailureReading(
+    at=NOW - 7200,
+    text="Unsupported file type",
+    remedy="set gzip = false for the sink",
+    file="up-20260921T121320-5.log",
+    feed="up",
+)
+PARSING = ParsingReading(
+    data_source="NSS",
+    read_at=NOW - 300,
+    unreadable=None,
+    parsed=12,
+    failed=1,
+    pending=3,
+    overdue=0,
+    last_parsed_at=NOW - 9000,
+    last_failure=PARSE_FAILURE,
+    standing=(PARSE_FAILURE,),
 )
 DEGRADED = replace(
     STATUS,

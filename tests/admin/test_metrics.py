@@ -23,7 +23,16 @@ from nss.status.readings import UploadReading
 from nss.status.summary import Health, SpoolStatus
 from nss.telemetry import events
 from nss.telemetry.counters import Counter
-from tests.admin.conftest import DEGRADED, FEED, NOW, SOURCE, SPOOL, STATUS, FakeOperations
+from tests.admin.conftest import (
+    DEGRADED,
+    FEED,
+    NOW,
+    PARSING,
+    SOURCE,
+    SPOOL,
+    STATUS,
+    FakeOperations,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "packaging" / "grafana" / "nss.json"
@@ -178,6 +187,39 @@ async def test_metrics_show_uploads(
     head = "nss_feed_upload_"
     found = {key: number for key, number in scraped.items() if key[0].startswith(head)}
     assert found == {(head + name, (("feed", "mcas"),)): number for name, number in shown.items()}
+
+
+async def test_metrics_show_what_became_of_uploaded_files(
+    http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    def uploads(found: Samples) -> dict[str, float]:
+        return {
+            name[12:]: value for (name, _), value in found.items() if name[:12] == "nss_uploads_"
+        }
+
+    assert uploads(parsed((await http.get("/metrics")).text)) == {}
+    operations.current = replace(STATUS, parsing=PARSING)
+    known = {
+        "parsed_files": 12.0,
+        "failed_files": 1.0,
+        "pending_files": 3.0,
+        "overdue_files": 0.0,
+        "parse_failing": 1.0,
+        "last_parsed_timestamp_seconds": NOW - 9000,
+        "last_failed_timestamp_seconds": NOW - 7200,
+        "results_unreadable": 0.0,
+        "results_read_timestamp_seconds": NOW - 300,
+    }
+    assert uploads(parsed((await http.get("/metrics")).text)) == known
+    unread = replace(PARSING, unreadable="x", read_at=None, last_failure=None, standing=())
+    operations.current = replace(STATUS, parsing=replace(unread, last_parsed_at=None))
+    found = uploads(parsed((await http.get("/metrics")).text))
+    assert known.keys() - found.keys() == {
+        "last_parsed_timestamp_seconds",
+        "last_failed_timestamp_seconds",
+        "results_read_timestamp_seconds",
+    }
+    assert (found["results_unreadable"], found["parse_failing"]) == (1.0, 0.0)
 
 
 async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:

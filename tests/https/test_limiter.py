@@ -2,7 +2,7 @@
 
 import asyncio
 
-from nss.https.limiter import Limiter
+from nss.https.limiter import SPARE_LOOK_SECS, Limiter
 
 
 class Clock:
@@ -111,3 +111,61 @@ async def test_less_than_a_second_is_waited_for_as_well() -> None:
     await limiter.turn()
     clock.at += 59.5
     assert await turns(limiter, clock, 1) == [0.5]
+
+
+async def test_what_can_wait_leaves_a_third_of_the_turns_to_others() -> None:
+    clock = Clock()
+    limiter = Limiter(6, clock=clock, sleep=clock.sleep)
+    began_at = clock.at
+    for _ in range(4):
+        await limiter.spare()
+        await limiter.turn()
+    assert clock.at == began_at
+    await limiter.spare()
+    assert clock.at == began_at + 60
+    assert await turns(limiter, clock, 6) == [0] * 6
+
+
+async def test_what_can_wait_waits_for_a_hold_to_end() -> None:
+    clock = Clock()
+    limiter = Limiter(6, clock=clock, sleep=clock.sleep)
+    limiter.hold(35)
+    await limiter.spare()
+    assert clock.at == 1035
+
+
+async def test_what_can_wait_holds_up_nobody_while_it_waits() -> None:
+    clock = Clock()
+    release = asyncio.Event()
+
+    async def sleep(secs: float) -> None:
+        if secs == SPARE_LOOK_SECS:
+            await asyncio.sleep(0)
+        else:
+            await release.wait()
+            clock.at += secs
+
+    limiter = Limiter(1, clock=clock, sleep=sleep)
+    await limiter.turn()
+    waiting = asyncio.create_task(limiter.spare())
+    await asyncio.sleep(0)
+    upload = asyncio.create_task(limiter.turn())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    release.set()
+    await upload  # and its turn is the only one of the minute
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    clock.at += 60
+    await waiting
+
+
+async def test_a_small_limit_leaves_something_to_what_can_wait() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock, sleep=clock.sleep)
+    await limiter.spare()
+    await limiter.turn()
+    await limiter.spare()
+    assert clock.at == 1060

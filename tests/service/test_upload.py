@@ -196,3 +196,66 @@ async def test_kills_at_random_moments_lose_and_double_nothing(bench: Bench, lab
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 0
     assert uploaded(lab) == total
+
+
+def asking(lab: CloudLab, feed_format: str = "JSON") -> str:
+    """Return sections of a service that asks all the time what became of its files."""
+    text = sections(lab, records=20, secs=1).replace('format = "MCAS"', f'format = "{feed_format}"')
+    more = "parse_check_secs = 0.1\ncheck_source_type = false\n"
+    return text.replace("[mcas]\n", f"[mcas]\n{more}")
+
+
+async def test_a_file_that_mcas_could_not_parse_is_reported_until_a_later_one_is(
+    bench: Bench, lab: CloudLab
+) -> None:
+    store(bench, lab)
+    with (bench.folder / "web.log").open("wb") as log:
+        log.write(records(10))
+        log.flush()
+        running = await bench.start(asking(lab), state="state")
+        failed = await running.reported("upload_parse_failed", component="up")
+        assert failed["file"] == lab.mcas.uploads[0].name
+        assert "UNEXPECTED_FORMAT (dataSource: ZSCALER_QRADAR_SYSLOG)" in str(failed["why"])
+        await until((bench.folder / "state" / "parse-results.json").exists)
+        await running.kill()
+        again = await bench.start(asking(lab, "MCAS"), state="state")
+        log.write(records(10, seed=2))
+        log.flush()
+        await again.reported("upload_parse_recovered")
+        again.send_signal(signal.SIGTERM)
+        assert await again.ended() == 0
+    assert [event for event in again.events if event["event"] == "upload_parse_failed"] == []
+    asked = [request for request in lab.requests if "governance" in request.path]
+    assert {request.status for request in asked} == {200}
+    assert lab.complaints == []
+
+
+async def test_results_that_may_not_be_read_stop_no_upload(bench: Bench, lab: CloudLab) -> None:
+    store(bench, lab)
+    lab.mcas.permits_governance = False
+    (bench.folder / "web.log").write_bytes(records(10))
+    running = await bench.start(asking(lab), state="state")
+    unread = await running.reported("parse_results_unreadable", component="mcas")
+    assert str(unread["why"]).startswith("MCAS does not permit it: HTTP 403")
+    lab.mcas.permits_governance = True
+    await running.reported("parse_results_readable")
+    running.send_signal(signal.SIGTERM)
+    assert await running.ended() == 0
+    assert len(lab.mcas.uploads) == 1
+
+
+async def test_nobody_asks_what_became_of_files_where_that_is_off(
+    bench: Bench, lab: CloudLab
+) -> None:
+    store(bench, lab)
+    (bench.folder / "web.log").write_bytes(records(10))
+    text = asking(lab).replace("parse_check_secs = 0.1", "parse_check_secs = 0")
+    running = await bench.start(text, state="state")
+    await until(lambda: len(lab.mcas.uploads) == 1)
+    bench.write(asking(lab), state="state")
+    running.send_signal(signal.SIGHUP)
+    await running.reported("configuration_reloaded")
+    assert [request for request in lab.requests if "governance" in request.path] == []
+    await running.reported("upload_parse_failed")
+    running.send_signal(signal.SIGTERM)
+    assert await running.ended() == 0

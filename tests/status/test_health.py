@@ -5,15 +5,18 @@ from dataclasses import replace
 import pytest
 
 from nss.status.health import judge
-from nss.status.readings import UploadReading
+from nss.status.readings import ParsingReading, UploadReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
-from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
+from tests.admin.conftest import FEED, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
 
 
 def health(
-    source: SourceStatus = SOURCE, feed: FeedStatus = FEED, spool: SpoolStatus = SPOOL
+    source: SourceStatus = SOURCE,
+    feed: FeedStatus = FEED,
+    spool: SpoolStatus = SPOOL,
+    parsing: ParsingReading | None = None,
 ) -> Health:
-    return judge([source], [feed], spool, NOW)
+    return judge([source], [feed], spool, NOW, parsing)
 
 
 def test_a_service_that_moves_records_is_healthy() -> None:
@@ -234,3 +237,51 @@ def test_advice_of_a_source_is_reported_and_degrades_nothing() -> None:
         component=f"source {SOURCE.name}", why="connections are refused", degrades=False
     )
     assert advised == Health(ok=True, alive=True, reasons=(reason,))
+
+
+def test_a_file_that_cloud_discovery_could_not_use_degrades_with_a_remedy() -> None:
+    assert health(parsing=PARSING) == Health(
+        ok=False,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed up",
+                why="Cloud Discovery could not use the file up-20260921T121320-5.log: Unsupported "
+                "file type. Try: set gzip = false for the sink",
+                since=NOW - 7200,
+            ),
+        ),
+    )
+    nameless = replace(PARSE_FAILURE, file=None, feed=None)
+    (reason,) = health(parsing=replace(PARSING, standing=(nameless,))).reasons
+    assert str(reason).startswith(
+        "data source NSS: Cloud Discovery could not use an uploaded file:"
+    )
+
+
+def test_a_failure_that_does_not_stand_any_more_is_no_reason() -> None:
+    assert health(parsing=replace(PARSING, standing=())) == Health(ok=True, alive=True)
+
+
+def test_results_that_can_not_be_read_are_reported_and_degrade_nothing() -> None:
+    unread = replace(PARSING, standing=(), unreadable="MCAS does not permit it: HTTP 403")
+    assert health(parsing=unread) == Health(
+        ok=True,
+        alive=True,
+        reasons=(
+            Reason(
+                component="data source NSS",
+                why="whether Cloud Discovery could use the uploads can't be read: MCAS does not "
+                "permit it: HTTP 403",
+                degrades=False,
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("number", "files"), [(1, "1 file "), (1200, "1,200 files ")])
+def test_files_without_any_result_are_reported_and_degrade_nothing(number: int, files: str) -> None:
+    found = health(parsing=replace(PARSING, standing=(), overdue=number))
+    (reason,) = found.reasons
+    assert (found.ok, reason.why[: len(files)]) == (True, files)
+    assert "nss verify-mcas2" in reason.why

@@ -8,7 +8,15 @@ import pytest
 
 from nss.admin.control.server import ControlServer
 from nss.status.readings import UploadReading
-from tests.admin.conftest import DEGRADED, FEED, NOW, STATUS, FakeOperations
+from tests.admin.conftest import (
+    DEGRADED,
+    FEED,
+    NOW,
+    PARSE_FAILURE,
+    PARSING,
+    STATUS,
+    FakeOperations,
+)
 from tests.admin.control.commands.conftest import Nss, Terminal
 
 SHEET = """\
@@ -83,7 +91,31 @@ async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
     )
 
 
-@pytest.mark.parametrize(("expected", "code"), [(STATUS, 0), (DEGRADED, 1)])
+UPLOADS = replace(STATUS, parsing=PARSING)
+
+
+@pytest.mark.usefixtures("control")
+async def test_what_became_of_uploads_is_shown(operations: FakeOperations, nss: Nss) -> None:
+    operations.current = UPLOADS
+    uploads, failure = (await nss("status")).out.decode().splitlines()[-2:]
+    assert uploads == (
+        "uploads  data source NSS: parsed 12 (the last uploaded 2 h 30 min ago), failed 1, pending "
+        "3; read 5 min 0 s ago"
+    )
+    at = "         last failure 2026-09-21 12:13:20+00:00"
+    assert failure == f"{at} up-20260921T121320-5.log: Unsupported file type"
+    bad = replace(PARSE_FAILURE, file=None, text="\x1b[2J")
+    unread = replace(PARSING, unreadable="x", overdue=2, last_parsed_at=None, last_failure=bad)
+    operations.current = replace(STATUS, parsing=unread)
+    uploads, failure = (await nss("status")).out.decode().splitlines()[-2:]
+    assert uploads.endswith(": parsed 12, failed 1, pending 3, without a result 2; can't be read")
+    assert failure == f"{at}: \\x1b[2J"
+    new = replace(PARSING, read_at=None, last_failure=None)
+    operations.current = replace(STATUS, parsing=new)
+    assert (await nss("status")).out.decode().splitlines()[-1].endswith("; not read yet")
+
+
+@pytest.mark.parametrize(("expected", "code"), [(STATUS, 0), (DEGRADED, 1), (UPLOADS, 0)])
 @pytest.mark.usefixtures("control")
 async def test_json_is_the_whole_status(
     operations: FakeOperations, nss: Nss, expected: object, code: int
@@ -145,11 +177,13 @@ async def test_the_rest_of_the_file_may_be_wrong_meanwhile(nss: Nss, config: Pat
 
 
 @pytest.mark.usefixtures("control")
-async def test_a_terminal_sees_a_table(config: Path) -> None:
+async def test_a_terminal_sees_a_table(config: Path, operations: FakeOperations) -> None:
+    operations.current = UPLOADS
     async with Terminal("status", "--config", str(config)) as terminal:
         assert await terminal.ended() == 0
         assert b"collector.example.com:514" in terminal.shown
         assert b"\x1b[1;32mhealthy" in terminal.shown
+        assert b"uploads  data source NSS: parsed 12" in terminal.shown
 
 
 async def test_top_follows_the_service_across_a_restart_and_ends_with_ctrl_c(
