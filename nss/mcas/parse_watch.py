@@ -32,7 +32,7 @@ from nss.mcas.parse_results import (
 )
 from nss.mcas.parse_sweep import ODD_ENTRIES, Position, Sweep, stream_id
 from nss.mcas.session import McasSession
-from nss.mcas.uploaded import files_stamp, uploaded_by
+from nss.mcas.uploaded import feed_of, files_stamp, uploaded_by
 from nss.wording import error_text
 
 MAX_PAGES = 10
@@ -59,6 +59,7 @@ class _Stored(msgspec.Struct, frozen=True):
     stream_id: str | None
     looked_at: float
     read_at: float | None
+    unreadable: str | None
     position: Position | None
     results: dict[str, FileResult]
 
@@ -235,9 +236,13 @@ class ParseWatch:
             return
         sweep = None if stored.position is None else Sweep(stored.position)
         self._known = _Known(stored.api_url, stored.looked_at, sweep)
-        self.read_at = stored.read_at
+        self.read_at, self.unreadable = stored.read_at, stored.unreadable
         self._results.stream_id = stored.stream_id
-        self._results.results = dict(stored.results)
+        self._results.results = {
+            key: result
+            for key, result in stored.results.items()
+            if result.file is None or feed_of(result.file) in self._feeds  # or the feed is gone
+        }
 
     def _save(self) -> None:
         known = self._known
@@ -248,6 +253,7 @@ class ParseWatch:
             stream_id=self._results.stream_id,
             looked_at=known.looked_at,
             read_at=self.read_at,
+            unreadable=self.unreadable,
             position=None if known.sweep is None else known.sweep.position,
             results=self._results.results,
         )

@@ -104,15 +104,6 @@ def files_stamp(folder: Path, feeds: Iterable[str]) -> object:
     return stamps
 
 
-def feeds_in(folder: Path) -> tuple[str, ...]:
-    """Return the feeds that have uploaded something, also those that are gone."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except OSError:
-        return ()
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
-
-
 def file_name(feed: str, at: float, sequence: int, *, gzip: bool) -> str:
     """Return the name to upload a file under; `at` is seconds since the epoch."""
     moment = datetime.fromtimestamp(at, UTC)

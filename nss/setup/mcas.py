@@ -1,7 +1,7 @@
 """Credentials for MCAS: put together from what is given, tested, and stored for the service."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from nss.mcas.access import UPLOADS_NAME, audit_log, credentials_store, network_
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
 from nss.mcas.parse_results import ParseResults
-from nss.mcas.uploaded import feeds_in, uploaded_by
+from nss.mcas.uploaded import uploaded_by
 from nss.secret import Secret
 from nss.setup.sections import read_sections
 from nss.telemetry.audit import AuditLog
@@ -114,11 +114,16 @@ class McasSetup:
     audit: AuditLog
     network: Network
     limiter: Limiter
-    has_upload: bool
-    """Whether some feed uploads."""
+    feeds: tuple[str, ...]
+    """The names of the feeds that upload."""
     uploads: Path
     """Where the names of uploaded files are kept."""
     parse_failure_days: int
+
+    @property
+    def has_upload(self) -> bool:
+        """Whether some feed uploads."""
+        return bool(self.feeds)
 
     async def test(self, credentials: McasCredentials) -> ConnectionReport:
         """Try credentials out before they are stored; the audit log says with what result."""
@@ -158,7 +163,7 @@ class McasSetup:
         Raises `OSError`, `FileFault` or `ValueError` when their names can't be read.
         """
         results = ParseResults(self.parse_failure_days)
-        results.files = uploaded_by(self.uploads, feeds_in(self.uploads))
+        results.files = uploaded_by(self.uploads, self.feeds)
         return results
 
     def keep(self, credentials: McasCredentials, *, is_tested: bool) -> bool:
@@ -203,14 +208,16 @@ def mcas_setup(path: Path) -> McasSetup:
         audit_log(folder),
         network_of(mcas),
         Limiter(mcas.requests_per_minute),
-        _has_upload(found.tables),
+        tuple(_uploading(found.tables)),
         folder / UPLOADS_NAME,
         mcas.parse_failure_days,
     )
 
 
-def _has_upload(tables: Mapping[str, Any]) -> bool:
+def _uploading(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the feeds that upload, whatever else is wrong with them."""
     feeds = tables.get("feeds")
-    found = feeds.values() if isinstance(feeds, dict) else ()
-    sinks = [feed.get("sink") for feed in found if isinstance(feed, dict)]
-    return any(isinstance(sink, dict) and sink.get("kind") == _UPLOAD for sink in sinks)
+    for name, feed in feeds.items() if isinstance(feeds, dict) else ():
+        sink = feed.get("sink") if isinstance(feed, dict) else None
+        if isinstance(sink, dict) and sink.get("kind") == _UPLOAD:
+            yield name

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -101,10 +101,10 @@ class Desk:
     def saved(self) -> Path:
         return self.folder / "parse-results.json"
 
-    def watch(self, **settings: Any) -> ParseWatch:  # noqa: ANN401 - those of [mcas]
+    def watch(self, feeds: Sequence[str] = ("up",), **settings: Any) -> ParseWatch:  # noqa: ANN401 - those of [mcas]
         mcas = McasConfig(**{"parse_check_secs": 900.0, **settings})
         session = cast("McasSession", self)
-        return ParseWatch(session, mcas, ["up"], self.folder, now=lambda: self.at, look_secs=0.001)
+        return ParseWatch(session, mcas, feeds, self.folder, now=lambda: self.at, look_secs=0.001)
 
 
 @pytest.fixture
@@ -298,13 +298,51 @@ async def test_a_restart_reports_nothing_twice_and_keeps_the_pace(
     assert desk.tenant.streams_asked == 1
 
 
+async def test_what_could_not_be_read_is_known_to_the_next_process_which_asks_at_once(
+    desk: Desk, work: Work
+) -> None:
+    desk.tenant.fail = [RequestRefused("MCAS does not permit it: HTTP 403", field="role")]
+    desk.upload(1)
+    at = work(desk.watch())
+    await at.until(lambda _: desk.saved.exists())
+    await at.end()
+    desk.limiter.requests_per_minute = 1
+    await desk.limiter.turn()
+    again = work(desk.watch())
+    await again.until(lambda watch: watch.unreadable)
+    assert len(desk.tenant.asked) == 1
+    desk.limiter.requests_per_minute = 1000
+    await again.until(lambda watch: watch.read_at)
+    assert again.watch.unreadable is None
+
+
+async def test_results_of_a_feed_that_is_gone_are_forgotten(desk: Desk, work: Work) -> None:
+    desk.tenant.add(1, ok=False, name=desk.upload(1))
+    at = work(desk.watch())
+    await at.until(lambda _: desk.saved.exists())
+    await at.end()
+    mcas = McasConfig()
+    other = ParseWatch(
+        cast("McasSession", desk),
+        mcas,
+        ["other"],
+        desk.folder,
+        now=lambda: desk.at,
+        look_secs=0.001,
+    )
+    gone = work(other)
+    await gone.until(lambda watch: watch.read_at)
+    await gone.rounds()
+    assert gone.watch.summary.failed == 0
+
+
 async def test_another_tenant_or_data_source_begins_anew(desk: Desk, work: Work) -> None:
     desk.tenant.add(1, ok=False, name=desk.upload(1))
     at = work(desk.watch())
     await at.until(lambda _: desk.saved.exists())
     await at.end()
     other = work(desk.watch(data_source="Other"))
-    await other.rounds()
+    await other.until(lambda watch: watch.summary.failed)
     assert (other.watch.summary.failed, len(desk.tenant.asked)) == (1, 2)
     await other.end()
     desk.tenant.api_url = "https://other.example"

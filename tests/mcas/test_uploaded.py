@@ -8,7 +8,7 @@ import pytest
 from nss.files.private import FileFault
 from nss.mcas import uploaded
 from nss.mcas.governance import FILE_NAME
-from nss.mcas.uploaded import UploadedFile, UploadedFiles, feed_of, feeds_in, file_name, uploaded_by
+from nss.mcas.uploaded import UploadedFile, UploadedFiles, feed_of, file_name, uploaded_by
 
 
 def test_a_name_is_found_in_the_log_and_leads_to_its_feed() -> None:
@@ -58,9 +58,6 @@ def test_files_of_several_feeds_are_in_the_order_of_their_times(tmp_path: Path) 
         files = UploadedFiles(tmp_path, feed)
         files.load()
         files.begin(f"{feed}{at}", at)
-    (tmp_path / "b.json").write_text("{}")
-    assert feeds_in(tmp_path) == ("a", "b")
-    assert feeds_in(tmp_path / "none") == ()
     found = uploaded_by(tmp_path, ["a", "b", "none"])
     assert [file.name for file in found] == ["b5.0", "b6.0", "a7.0"]
 

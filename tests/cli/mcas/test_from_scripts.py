@@ -234,6 +234,7 @@ def test_authorities_that_are_none_are_reported_and_not_thrown(office: Office) -
 
 def uploaded(office: Office, data: bytes) -> str:
     """Upload a file of a feed as the service does; return its name."""
+    office.extra = '[feeds.up.sink]\nkind = "cloud_discovery"\n'
     name = file_name("up", time.time(), 1, gzip=False)
     (office.state / "uploads").mkdir(exist_ok=True)
     files = UploadedFiles(office.state / "uploads", "up")
@@ -296,6 +297,9 @@ def test_verify_says_when_results_can_not_be_read(office: Office) -> None:
 
 def test_verify_says_when_no_upload_is_known_or_names_can_not_be_read(office: Office) -> None:
     office.store_good()
+    assert "no upload from this machine is known" in office.run("verify-mcas2").stdout
+    uploaded(office, b"\0")
+    office.extra = ""
     assert "no upload from this machine is known" in office.run("verify-mcas2").stdout
     uploaded(office, b"\0")
     (office.state / "uploads" / "up.files.json").write_text("{")
