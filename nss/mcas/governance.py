@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from nss.mcas import McasError
 from nss.mcas.parse_reasons import reason_of
+from nss.mcas.uploaded import FILE_NAME
 
 TASK = "DiscoveryParseLogTask"
 
@@ -34,9 +35,6 @@ MAX_TEXT_CHARS = 300
 NO_TEXT = "it says no more"
 
 ParseState = Literal["pending", "parsed", "failed"]
-
-FILE_NAME = re.compile(r"[a-z0-9_-]{1,64}-\d{8}T\d{6}-\d{1,20}\.log(?:\.gz)?", re.ASCII)
-"""The names of files that NSS uploads (see `nss.mcas.uploaded.file_name`)."""
 
 _MAX_MILLIS = 1e14
 """A time after the year 5000 is no time."""
@@ -202,7 +200,7 @@ def harmless(text: str) -> str:
 def _names(found: object, depth: int = 0) -> Iterator[str]:
     """Yield the names of files in any text of an entry: where they are is not documented."""
     if isinstance(found, str):
-        yield from FILE_NAME.findall(found[: MAX_TEXT_CHARS * 4])
+        yield from (name[0] for name in FILE_NAME.finditer(found[: MAX_TEXT_CHARS * 4]))
     elif depth < _MAX_DEPTH and isinstance(found, dict | list):
         inner = found.values() if isinstance(found, dict) else found
         for value in list(inner)[:_MAX_TEXTS]:

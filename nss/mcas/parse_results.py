@@ -7,7 +7,7 @@ first upload there; it can't be said then which file it is of. All others are so
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -96,7 +96,12 @@ class ParseResults:
         """Note entries of the log; return the failures that were not known before."""
         own = {file.name for file in self.files}
         entries = list(entries)
-        named = {entry.id: name for entry in entries for name in entry.file_names if name in own}
+        named = {
+            entry.id: name
+            for entry in entries
+            for found in entry.file_names
+            if (name := _own(found, own)) is not None
+        }
         if named and not self.names_are_known:
             self.results.clear()  # what was counted for the data source may have been of others
         by_name = bool(named) or self.names_are_known
@@ -211,6 +216,11 @@ class ParseResults:
         oldest = self._now() - self._failure_days * 86_400
         standing = [each for each in last.values() if each.state == "failed" and each.at >= oldest]
         return [_failure(each) for each in sorted(standing, key=lambda each: -each.at)]
+
+
+def _own(found: str, own: Collection[str]) -> str | None:
+    """Return which of our names a name in the log is; the service may have put something before."""
+    return next((found[at:] for at in range(len(found)) if found[at:] in own), None)
 
 
 def _feed(result: FileResult) -> str | None:

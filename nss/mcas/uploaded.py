@@ -9,6 +9,7 @@ oldest first. The service and `nss verify-mcas2` read it. A name is noted before
 its upload URL, so it is known whatever happens then.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,11 @@ MAX_FILES = 4000
 """How many names of a feed are kept: those of hours, even at 15 uploads a minute."""
 
 MAX_BYTES = 4 << 20
+
+FILE_NAME = re.compile(
+    r"(?P<feed>[a-z0-9_-]{1,64})-\d{8}T\d{6}-\d{1,20}(?:-\d{1,20})?\.log(?:\.gz)?", re.ASCII
+)
+"""What `file_name` returns."""
 
 _FORM = 1
 _SUFFIX = ".files.json"
@@ -104,12 +110,16 @@ def files_stamp(folder: Path, feeds: Iterable[str]) -> object:
     return stamps
 
 
-def file_name(feed: str, at: float, sequence: int, *, gzip: bool) -> str:
-    """Return the name to upload a file under; `at` is seconds since the epoch."""
+def file_name(feed: str, at: float, place: int | str, *, gzip: bool) -> str:
+    """Return the name to upload a file under; `at` is seconds since the epoch.
+
+    `place` tells files of one second apart: one or two numbers with `-` between them.
+    """
     moment = datetime.fromtimestamp(at, UTC)
-    return f"{feed}-{moment:%Y%m%dT%H%M%S}-{sequence}.{'log.gz' if gzip else 'log'}"
+    return f"{feed}-{moment:%Y%m%dT%H%M%S}-{place}.{'log.gz' if gzip else 'log'}"
 
 
-def feed_of(name: str) -> str:
-    """Return the feed whose file has such a name."""
-    return name.rsplit("-", 2)[0]
+def feed_of(name: str) -> str | None:
+    """Return the feed whose file has such a name, `None` for a name of another form."""
+    found = FILE_NAME.fullmatch(name)
+    return None if found is None else found["feed"]

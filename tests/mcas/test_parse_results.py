@@ -53,6 +53,12 @@ def test_an_entry_with_the_name_of_our_file_is_ours_whatever_its_data_source() -
     assert failure.remedy.startswith("set gzip = false")
 
 
+def test_our_name_is_found_behind_what_the_service_put_before_it() -> None:
+    found = results(file(1))
+    (failure,) = found.take([entry(1, "failed", file=f"6a59-nss_{name(1)}")])
+    assert (failure.file, failure.feed) == (name(1), "up")
+
+
 def test_entries_of_others_are_not_ours() -> None:
     found = results(file(1))
     others = [

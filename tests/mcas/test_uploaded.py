@@ -1,23 +1,37 @@
 """The names of uploaded files, and what is kept of them on disk."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from nss.files.private import FileFault
 from nss.mcas import uploaded
-from nss.mcas.governance import FILE_NAME
-from nss.mcas.uploaded import UploadedFile, UploadedFiles, feed_of, file_name, uploaded_by
+from nss.mcas.uploaded import (
+    FILE_NAME,
+    UploadedFile,
+    UploadedFiles,
+    feed_of,
+    file_name,
+    uploaded_by,
+)
 
 
-def test_a_name_is_found_in_the_log_and_leads_to_its_feed() -> None:
-    for feed in ("up", "a-b_3-20261124-12"):
-        for gzip in (False, True):
-            name = file_name(feed, 1_795_521_600.9, 12, gzip=gzip)
-            assert name == f"{feed}-20261124T120000-12.log{'.gz' if gzip else ''}"
-            assert re.fullmatch(FILE_NAME, name)
-            assert feed_of(name) == feed
+@pytest.mark.parametrize("feed", ["up", "a-b_3-20261124-12", "a-20261124"])
+@pytest.mark.parametrize("place", [12, "12-345"])
+@pytest.mark.parametrize("end", ["log", "log.gz"])
+def test_a_name_is_found_in_a_text_and_leads_to_its_feed(
+    feed: str, place: int | str, end: str
+) -> None:
+    name = file_name(feed, 1_795_521_600.9, place, gzip=end == "log.gz")
+    assert name == f"{feed}-20261124T120000-{place}.{end}"
+    found = FILE_NAME.search(f"the file blob/{name} is no log")
+    assert found is not None
+    assert (found[0], feed_of(name)) == (name, feed)
+
+
+@pytest.mark.parametrize("name", ["", "web.log", "up-20261124T120000-12.txt", "x/up-1T1-1.log"])
+def test_another_name_is_of_no_feed(name: str) -> None:
+    assert feed_of(name) is None
 
 
 def test_files_are_known_to_the_next_process(tmp_path: Path) -> None:
