@@ -118,8 +118,8 @@ class McasApi:
         blocks = url.copy_merge_params({"comp": "blocklist"})
         await self._store(blocks, text, len(text), {"content-type": "application/xml"})
 
-    async def finalize(self, upload_url: Secret, data_source: str) -> None:
-        """Hand an uploaded file over to Cloud Discovery.
+    async def finalize(self, upload_url: Secret, data_source: str) -> str | None:
+        """Hand an uploaded file over to Cloud Discovery; return the id of its stream, if known.
 
         Only `success` in the answer is a yes. Raises `Unconfirmed` for an answer without it that is
         no refusal either.
@@ -134,6 +134,7 @@ class McasApi:
             answer = None
         if not isinstance(answer, dict) or answer.get("success") is not True:
             raise Unconfirmed(f"MCAS answered with neither a yes nor a no ({self.api_url})")
+        return _text(answer.get("inputStreamId"))
 
     async def streams(self) -> list[Stream]:
         """Return the data sources."""

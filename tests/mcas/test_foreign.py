@@ -20,6 +20,7 @@ from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import McasError
 from nss.mcas.api import McasApi, Stream
+from nss.mcas.api_errors import MAX_WAIT_SECS
 from nss.mcas.clouds import MCAS_APP_ID
 from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
 from nss.mcas.entra import AccessToken, SignIn
@@ -150,7 +151,7 @@ def assert_is_plain(error: McasError) -> None:
     assert error.sentence.isprintable(), error.sentence
     assert error.code is None or error.code.isprintable(), error.code
     secs = error.retry_after_secs
-    assert secs is None or 0 <= secs <= 3600, secs
+    assert secs is None or 0 <= secs <= MAX_WAIT_SECS, secs
 
 
 # ---- Entra, and what gives tokens to machines

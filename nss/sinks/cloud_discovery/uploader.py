@@ -86,6 +86,8 @@ class Uploader:
         """Whether MCAS refuses to finalize it once more."""
         self._may_double = False
         self._received_first: str | None = None
+        self._stream_id: str | None = None
+        """Of the data source, as the last answer named it."""
         self._last_url: Secret | None = None
         """Where the last file was put that counts as delivered."""
 
@@ -202,7 +204,7 @@ class Uploader:
 
     async def _note_delivered(self) -> None:
         # In one thread: who is cancelled meanwhile has noted both.
-        finish_name = partial(self._names.finish, self._now())
+        finish_name = partial(self._names.finish, self._now(), self._stream_id)
         in_journal, in_names = await asyncio.to_thread(_tried, self._journal.finish, finish_name)
         if in_journal is not None:  # the next process may upload it again
             events.journal_unwritable(self._name, error_text(in_journal))
@@ -221,7 +223,7 @@ class Uploader:
         if self._is_gone or self._open_answers > len(REPEAT_SECS):
             raise await self._still_open(api, "MCAS has neither confirmed nor refused the file")
         try:
-            await api.finalize(url, self._mcas.data_source)
+            self._stream_id = await api.finalize(url, self._mcas.data_source)
         except Unconfirmed as error:
             if self._mcas.unconfirmed_counts_as_delivered:
                 self._count_unconfirmed(error.sentence)
