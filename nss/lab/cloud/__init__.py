@@ -4,9 +4,9 @@ They speak the documented protocols and nothing more; where a reply is not docum
 gives the likely one, and a switch gives the other.
 """
 
-from nss.lab.cloud.faults import Fault
+from nss.lab.cloud.faults import Fault, finalize_fault
 from nss.lab.cloud.lab import CloudLab
 from nss.lab.cloud.notes import Request
 from nss.lab.cloud.uploads import Upload
 
-__all__ = ["CloudLab", "Fault", "Request", "Upload"]
+__all__ = ["CloudLab", "Fault", "Request", "Upload", "finalize_fault"]

@@ -3,6 +3,7 @@
     PUT URL                              the file        x-ms-blob-type: BlockBlob
     PUT URL&comp=block&blockid=BASE64    a piece
     PUT URL&comp=blocklist               <BlockList><Latest>BASE64</Latest>...</BlockList>
+    HEAD URL                             what is there, where the URL permits reading
 
 The query of an upload URL is a shared access signature (SAS), which is all that authorises it.
 """
@@ -10,214 +11,281 @@ The query of an upload URL is a shared access signature (SAS), which is all that
 import asyncio
 import hashlib
 import hmac
-import re
 import secrets
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nss.lab.cloud.blob_errors import BlobError, answer
+from nss.lab.cloud import block_lists
+from nss.lab.cloud.blob_errors import VERSION, BlobError, answer, headers
 from nss.lab.cloud.bodies import small_body
 from nss.lab.cloud.notes import Notes
+from nss.lab.cloud.slots import Slot, Slots, Stored, base64_text, stated_md5
 
-VERSION = "2018-03-28"
+ACCOUNT = "adaprodlab"
+"""Has no host name of its own on loopback, so it is in the path, as in Microsoft's emulator."""
 
-_LATEST = re.compile(r"<(?:Latest|Uncommitted)>([^<]*)</")
-_BLOCK_ID = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
-_MAX_BLOCK_ID_CHARS = 88  # 64 bytes in base64
-_MAX_BLOCKS = 50_000
-_START_OF_MULTIPART = b"--"
-
-
-@dataclass(slots=True)
-class Slot:
-    """A place for one file, with the URL that was issued for it."""
-
-    name: str
-    source_type: str
-    url: str
-    expires_at: float
-    path: Path | None = None
-    """Where the file is that was put last, `None` before."""
-    size_bytes: int = 0
-    is_finalized: bool = False
-    puts: int = 0
-    blocks: dict[str, Path] = field(default_factory=dict)
+_METHODS = ["PUT", "HEAD", "GET", "POST", "DELETE"]
 
 
 class Blobs:
-    """Keeps what is put in files in `folder`. Every PUT gets a file of its own.
+    """Takes what is put at its URLs. `clock` is the servers' time.
 
-    `clock` is the servers' time. `base_url` is set once the server has its port.
+    `base_url` is set once the server has its port.
     """
 
-    def __init__(self, folder: Path, notes: Notes, clock: Callable[[], float]) -> None:
+    def __init__(self, slots: Slots, notes: Notes, clock: Callable[[], float]) -> None:
         self.base_url = ""
         self.sas_secs = 3600.0
+        self.permissions = "cw"
+        """Of URLs issued from then on: create and write; `rcw` also lets them be read."""
         self.single_use = False
         """Whether a URL is refused after one file was put there."""
+        self.refuses_authorization: Literal["InvalidAuthenticationInfo", "AuthenticationFailed"]
+        self.refuses_authorization = "InvalidAuthenticationInfo"
+        """The code for an Authorization header beside the SAS: 400 or 403."""
         self.max_put_bytes = 64 << 20
         self.max_block_bytes = 100 << 20
-        self._folder = folder
+        self._slots = slots
         self._notes = notes
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._slots: dict[str, Slot] = {}
 
     def issue(self, name: str, source_type: str) -> str:
         """Return an upload URL for a file."""
-        path = f"/discovery-logs/{uuid.uuid4().hex}"
+        path = f"/{ACCOUNT}/discovery-logs/{uuid.uuid4().hex}"
         now = self._clock()
         signed = {
             "sv": VERSION,
             "sr": "b",
-            "sp": "cw",
+            "sp": self.permissions,
             "st": _time(now),
             "se": _time(now + self.sas_secs),
         }
         signature = hmac.digest(self._key, f"{path}?{urlencode(signed)}".encode(), hashlib.sha256)
-        query = urlencode(signed | {"sig": signature.hex()}, quote_via=quote)
+        query = urlencode(signed | {"sig": base64_text(signature)}, quote_via=quote, safe="")
         url = f"{self.base_url}{path}?{query}"
-        self._slots[path] = Slot(name, source_type, url, now + self.sas_secs)
+        self._slots.add(Slot(name, source_type, url, now + self.sas_secs))
         return url
 
     def slot(self, url: str) -> Slot | None:
         """Return the place of a URL, `None` if it was not issued."""
-        found = self._slots.get(urlsplit(url).path)
-        return found if found is not None and found.url == url else None
+        return self._slots.find(url)
 
     def expire(self) -> None:
         """Expire all URLs issued so far."""
-        for slot in list(self._slots.values()):
-            slot.expires_at = 0.0
+        self._slots.expire()
 
     def app(self) -> Starlette:
         """Return the server."""
         return Starlette(
-            routes=[Route("/{path:path}", self._put, methods=["PUT"])],
+            routes=[Route("/{path:path}", self._serve, methods=_METHODS)],
             exception_handlers={BlobError: answer},
         )
 
-    async def _put(self, request: Request) -> Response:
-        if "authorization" in request.headers:
-            self._notes.complaints.append("a PUT to the storage carries an Authorization header")
+    async def _serve(self, request: Request) -> Response:
         slot = self._authorised(request)
+        if request.method == "HEAD":
+            return self._properties(request, slot)
+        if request.method != "PUT":
+            raise BlobError("UnsupportedHttpVerb")
         size_bytes = self._stated_bytes(request)
         match request.query_params.get("comp"):
             case None:
-                await self._put_blob(request, slot, size_bytes)
+                more = await self._put_blob(request, slot, size_bytes)
             case "block":
-                await self._put_block(request, slot, size_bytes)
+                more = await self._put_block(request, slot, size_bytes)
             case "blocklist":
-                await self._put_block_list(request, slot)
+                more = await self._put_block_list(request, slot)
             case other:
-                raise self._complaint("InvalidQueryParameterValue", f"comp={other[:20]}")
+                raise self._complaint(
+                    "InvalidQueryParameterValue",
+                    f"comp={other[:20]}",
+                    QueryParameterName="comp",
+                    QueryParameterValue=other[:20],
+                )
         self._authorised(request, was_put=True)  # it may have expired meanwhile
-        return Response(
-            status_code=201,
-            headers={
-                "ETag": f'"0x{secrets.token_hex(8).upper()}"',
-                "x-ms-request-id": str(uuid.uuid4()),
-                "x-ms-version": VERSION,
-                "x-ms-request-server-encrypted": "true",
-            },
-        )
+        more["x-ms-request-server-encrypted"] = "true"
+        return Response(status_code=201, headers=headers(request) | more)
 
     def _authorised(self, request: Request, *, was_put: bool = False) -> Slot:
         """Return the place that a request's signature is for."""
-        slot = self._slots.get(request.url.path)
+        slot = self._slots.at(request.url.path)
         own = {
             name: value
-            for name, value in parse_qs(request.url.query).items()
-            if name not in {"comp", "blockid"}
+            for name, value in parse_qs(request.url.query, keep_blank_values=True).items()
+            if name not in {"comp", "blockid", "timeout"}
         }
+        if "authorization" in request.headers:
+            self._notes.complaints.append("a PUT to the storage carries an Authorization header")
+            raise BlobError(self.refuses_authorization)
         if slot is None or own != parse_qs(urlsplit(slot.url).query):
-            raise BlobError("AuthenticationFailed", "Signature did not match.")
+            raise _unauthenticated("Signature did not match.")
         now = self._clock()
         if now >= slot.expires_at:
-            raise BlobError(
-                "AuthenticationFailed",
+            raise _unauthenticated(
                 f"Signed expiry time [{_time(slot.expires_at)}] must be after signed start time "
-                f"[{_time(now)}]",
+                f"[{_time(now)}]"
             )
-        if self.single_use and slot.path is not None and not was_put:
-            raise BlobError("AuthenticationFailed", "The signature was used before.")
+        if request.method != "PUT":
+            if "r" not in own["sp"][0]:
+                raise BlobError("AuthorizationPermissionMismatch")
+        elif self.single_use and slot.path is not None and not was_put:
+            raise _unauthenticated("The signature was used before.")
         return slot
+
+    def _properties(self, request: Request, slot: Slot) -> Response:
+        if slot.path is None:
+            raise BlobError("BlobNotFound")
+        md5 = {} if slot.md5 is None else {"content-md5": base64_text(slot.md5)}
+        more = {
+            "content-length": str(slot.size_bytes),
+            "content-type": "application/octet-stream",
+            "accept-ranges": "bytes",
+            "x-ms-blob-type": "BlockBlob",
+            "x-ms-server-encrypted": "true",
+        }
+        return Response(status_code=200, headers=headers(request) | _stamp(slot) | md5 | more)
 
     def _stated_bytes(self, request: Request) -> int:
         length = request.headers.get("content-length")
         if length is None:
             raise self._complaint("MissingContentLengthHeader", "a PUT without Content-Length")
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            self._notes.complaints.append("a PUT to the storage is multipart form data")
         return int(length)
 
-    async def _put_blob(self, request: Request, slot: Slot, size_bytes: int) -> None:
-        if request.headers.get("x-ms-blob-type") != "BlockBlob":
-            raise self._complaint("MissingRequiredHeader", "a PUT without x-ms-blob-type")
+    async def _put_blob(self, request: Request, slot: Slot, size_bytes: int) -> dict[str, str]:
+        kind = request.headers.get("x-ms-blob-type")
+        name = "x-ms-blob-type"
+        if kind is None:
+            raise self._complaint(
+                "MissingRequiredHeader", "a PUT without x-ms-blob-type", HeaderName=name
+            )
+        if kind != "BlockBlob":
+            raise self._complaint(
+                "InvalidHeaderValue",
+                f"an x-ms-blob-type of {kind[:20]}",
+                HeaderName=name,
+                HeaderValue=kind[:20],
+            )
         if size_bytes > self.max_put_bytes:
-            raise self._complaint("RequestBodyTooLarge", f"a PUT of {size_bytes} bytes")
-        slot.path = await self._store(request, slot)
-        slot.size_bytes = size_bytes
-
-    async def _put_block(self, request: Request, slot: Slot, size_bytes: int) -> None:
-        block_id = request.query_params.get("blockid", "")
-        if (
-            not block_id
-            or len(block_id) > _MAX_BLOCK_ID_CHARS
-            or not _BLOCK_ID.fullmatch(block_id)
-            or any(len(other) != len(block_id) for other in slot.blocks)
-        ):
-            raise self._complaint("InvalidQueryParameterValue", "a block with a wrong blockid")
-        if size_bytes > self.max_block_bytes:
-            raise self._complaint("RequestBodyTooLarge", f"a block of {size_bytes} bytes")
-        slot.blocks[block_id] = await self._store(request, slot)
-
-    async def _put_block_list(self, request: Request, slot: Slot) -> None:
-        text = (await small_body(request)).decode("utf-8", "replace")
-        block_ids = _LATEST.findall(text)
-        if len(block_ids) > _MAX_BLOCKS or not set(block_ids) <= slot.blocks.keys():
-            raise self._complaint("InvalidBlockList", "a list of blocks never put")
-        path = self._next_path(slot)
-        blocks = [slot.blocks[block_id] for block_id in block_ids]
-        slot.size_bytes = await asyncio.to_thread(_join, blocks, path)
-        for block in slot.blocks.values():
-            block.unlink(missing_ok=True)
-        slot.blocks.clear()
-        slot.path = path
-
-    async def _store(self, request: Request, slot: Slot) -> Path:
-        """Write a body to a file as it comes; a body that breaks off leaves none."""
-        path = self._next_path(slot)
+            what = f"a PUT of {size_bytes} bytes"
+            raise self._complaint("RequestBodyTooLarge", what, MaxLimit=str(self.max_put_bytes))
+        stored = await self._store(request, slot)
         try:
-            with path.open("wb") as file:
-                first = b""
-                async for piece in request.stream():
-                    first = first or piece[: len(_START_OF_MULTIPART)]
-                    file.write(piece)
-        except ClientDisconnect:
-            path.unlink(missing_ok=True)
+            _check_conditions(request, slot)
+        except BlobError:
+            stored.path.unlink()
             raise
-        if first == _START_OF_MULTIPART:
-            self._notes.complaints.append("a file begins with --, as multipart form data does")
-        return path
+        slot.commit(stored.path, stored.size_bytes, stored.md5, self._clock())
+        _keep_blocks(slot, {})
+        return _stamp(slot) | {"content-md5": base64_text(stored.md5)}
 
-    def _next_path(self, slot: Slot) -> Path:
-        slot.puts += 1
-        return self._folder / f"{urlsplit(slot.url).path.rpartition('/')[2]}-{slot.puts}"
+    async def _put_block(self, request: Request, slot: Slot, size_bytes: int) -> dict[str, str]:
+        block_id = request.query_params.get("blockid", "")
+        if not block_lists.is_block_id(block_id):
+            raise self._complaint(
+                "InvalidQueryParameterValue",
+                "a block with a wrong blockid",
+                QueryParameterName="blockid",
+                QueryParameterValue=block_id[:100],
+                Reason="Not a valid base64 string.",
+            )
+        if any(len(other) != len(block_id) for other in slot.blocks):
+            raise self._complaint("InvalidBlobOrBlock", "a blockid of another length")
+        if size_bytes == 0:
+            raise self._complaint(
+                "InvalidHeaderValue",
+                "an empty block",
+                HeaderName="Content-Length",
+                HeaderValue="0",
+            )
+        if size_bytes > self.max_block_bytes:
+            what = f"a block of {size_bytes} bytes"
+            raise self._complaint("RequestBodyTooLarge", what, MaxLimit=str(self.max_block_bytes))
+        stored = await self._store(request, slot)
+        before = slot.blocks.get(block_id)
+        slot.blocks[block_id] = stored.path
+        if before is not None:
+            before.unlink()
+        return {"content-md5": base64_text(stored.md5)}
 
-    def _complaint(self, code: str, what: str) -> BlobError:
+    async def _put_block_list(self, request: Request, slot: Slot) -> dict[str, str]:
+        body = await small_body(request)
+        self._check_md5(request, hashlib.md5(body, usedforsecurity=False).digest())
+        wanted = block_lists.parse(body)
+        if wanted is None:
+            raise self._complaint("InvalidXmlDocument", "a list of blocks that is none")
+        _check_conditions(request, slot)
+        blocks = block_lists.choose(wanted, slot.blocks, slot.committed)
+        if blocks is None:
+            raise self._complaint("InvalidBlockList", "a list of blocks never put")
+        path = self._slots.next_path(slot)
+        size_bytes = await asyncio.to_thread(_join, [block for _, block in blocks], path)
+        slot.commit(path, size_bytes, None, self._clock())
+        _keep_blocks(slot, dict(blocks))
+        return _stamp(slot)
+
+    async def _store(self, request: Request, slot: Slot) -> Stored:
+        stored = await self._slots.store(request, slot)
+        try:
+            self._check_md5(request, stored.md5)
+        except BlobError:
+            stored.path.unlink()
+            raise
+        return stored
+
+    def _check_md5(self, request: Request, found: bytes) -> None:
+        try:
+            stated = stated_md5(request)
+        except ValueError:
+            raise self._complaint("InvalidMd5", "a Content-MD5 that is none") from None
+        if stated is not None and stated != found:
+            raise self._complaint(
+                "Md5Mismatch",
+                "a body of another Content-MD5",
+                UserSpecifiedMd5=base64_text(stated),
+                ServerCalculatedMd5=base64_text(found),
+            )
+
+    def _complaint(self, code: str, what: str, **facts: str) -> BlobError:
         self._notes.complaints.append(f"the storage refuses {what}: {code}")
-        return BlobError(code)
+        return BlobError(code, **facts)
+
+
+def _unauthenticated(detail: str) -> BlobError:
+    return BlobError("AuthenticationFailed", AuthenticationErrorDetail=detail)
+
+
+def _check_conditions(request: Request, slot: Slot) -> None:
+    """Raise `BlobError` where a request is for another state of the blob than its own."""
+    exists = slot.path is not None
+    match, none_match = (request.headers.get(name) for name in ("if-match", "if-none-match"))
+    if none_match == "*" and exists:
+        raise BlobError("BlobAlreadyExists")
+    if none_match is not None and exists and none_match == slot.etag:
+        raise BlobError("ConditionNotMet")
+    if match is not None and (not exists or match not in {"*", slot.etag}):
+        raise BlobError("ConditionNotMet")
+
+
+def _stamp(slot: Slot) -> dict[str, str]:
+    return {"etag": slot.etag, "last-modified": formatdate(slot.modified_at, usegmt=True)}
+
+
+def _keep_blocks(slot: Slot, kept: dict[str, Path]) -> None:
+    for block in {*slot.blocks.values(), *slot.committed.values()} - set(kept.values()):
+        block.unlink()
+    slot.blocks, slot.committed = {}, kept
 
 
 def _join(blocks: list[Path], path: Path) -> int:

@@ -8,7 +8,7 @@ POST   /switches   {"refuse": "AADSTS7000222", "roles": [..], "skew_secs": 400, 
 """
 
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,16 +17,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from nss.lab.cloud.blobs import Blobs
 from nss.lab.cloud.bodies import json_error, json_object
 from nss.lab.cloud.control_page import page
 from nss.lab.cloud.entra import Entra
 from nss.lab.cloud.faults import Fault, Faults
-from nss.lab.cloud.mcas import Mcas
+from nss.lab.cloud.mcas import Mcas, Provider
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
 
 _Kind = TypeVar("_Kind")
+
+_OF_MCAS = ("data_sources", "silent_drop", "repeat", "unsuccessful_status", "provider")
 
 
 class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +40,9 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     skew_secs: float | msgspec.UnsetType = msgspec.UNSET
     data_sources: set[str] | msgspec.UnsetType = msgspec.UNSET
     silent_drop: bool | msgspec.UnsetType = msgspec.UNSET
+    repeat: Literal["ok", "refused", "unsuccessful"] | msgspec.UnsetType = msgspec.UNSET
+    unsuccessful_status: int | msgspec.UnsetType = msgspec.UNSET
+    provider: Provider | msgspec.UnsetType = msgspec.UNSET
     expire_sas: bool = False
     revoke_secret: bool = False
     revoke_tokens: bool = False
@@ -48,11 +52,10 @@ class Control:
     """Serves the page. Only JSON is accepted, which no other site's page can send by a form."""
 
     def __init__(
-        self, entra: Entra, mcas: Mcas, blobs: Blobs, parser: Parser, faults: Faults, notes: Notes
+        self, entra: Entra, mcas: Mcas, parser: Parser, faults: Faults, notes: Notes
     ) -> None:
         self._entra = entra
         self._mcas = mcas
-        self._blobs = blobs
         self._parser = parser
         self._faults = faults
         self._notes = notes
@@ -93,13 +96,13 @@ class Control:
                 raise HTTPException(400, "refuse: not a code that the lab knows") from None
         for server, name in (
             *((self._entra, name) for name in ("roles", "token_secs", "skew_secs")),
-            *((self._mcas, name) for name in ("data_sources", "silent_drop")),
+            *((self._mcas, name) for name in _OF_MCAS),
         ):
             value = getattr(wanted, name)
             if value is not msgspec.UNSET:
                 setattr(server, name, value)
         for is_wanted, act in (
-            (wanted.expire_sas, self._blobs.expire),
+            (wanted.expire_sas, self._mcas.expire_upload_urls),
             (wanted.revoke_secret, self._entra.revoke_secret),
             (wanted.revoke_tokens, self._entra.tokens.revoke),
         ):

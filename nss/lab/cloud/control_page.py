@@ -21,6 +21,7 @@ input[type=number]{{width:5em}}form,table{{margin-bottom:2em}}td{{padding-right:
 <label>part of the path <input name="path" placeholder="upload_url"></label>
 <label>kind <select name="kind">{kinds}</select></label>
 <label>status <input name="status" type="number" value="503"></label>
+<label>body <input name="body" placeholder='{{"success": false}}'></label>
 <label>Retry-After <input name="retry_after"></label>
 <label>secs <input name="secs" type="number" value="0" step="any"></label>
 <label>times <input name="times" type="number" value="1" title="empty: always"></label>
@@ -33,6 +34,10 @@ input[type=number]{{width:5em}}form,table{{margin-bottom:2em}}td{{padding-right:
 </label>
 <label>clock ahead by <input name="skew_secs" type="number" step="any"> s</label>
 <label>roles <input name="roles" placeholder="Discovery.manage"></label>
+<label>storage <select name="provider"><option value="">as it is<option>azure
+<option>aws</select></label>
+<label>a repeated finalize <select name="repeat"><option value="">as it is<option>ok
+<option>refused<option>unsuccessful</select></label>
 <label><input name="expire_sas" type="checkbox"> upload URLs expire</label>
 <label><input name="revoke_secret" type="checkbox"> revoke the secret</label>
 <label><input name="revoke_tokens" type="checkbox"> revoke the tokens</label>

@@ -10,6 +10,7 @@ Kind = Literal["status", "latency", "reset", "truncated", "html", "hang", "after
 
 KIND_MEANINGS: dict[Kind, str] = {
     "status": "answers with that status, and does nothing else",
+    "answer": "carries the request out, and answers with that status and body nevertheless",
     "latency": "answers some seconds later",
     "reset": "resets the connection, and does nothing else",
     "truncated": "carries the request out, and breaks off in the middle of the answer",
@@ -39,6 +40,26 @@ class Fault:
     secs: float = 0.0
     times: int | None = 1
     skip: int = 0
+
+
+FinalizeAnswer = Literal["unsuccessful", "without success", "empty object", "nothing"]
+
+FINALIZE_ANSWERS: dict[FinalizeAnswer, bytes] = {
+    "unsuccessful": b'{"success": false, "errorMessageCode": "LAB_REFUSES_THIS"}',
+    "without success": b'{"inputStreamId": "0123456789abcdef01234567"}',
+    "empty object": b"{}",
+    "nothing": b"",
+}
+"""What a finalize might be answered besides `"success": true`, with the status 200."""
+
+
+def finalize_fault(
+    answer: FinalizeAnswer, *, is_done: bool, times: int | None = 1, skip: int = 0
+) -> Fault:
+    """Return the fault that a finalize is answered so, whether it is carried out or not."""
+    body = FINALIZE_ANSWERS[answer]
+    kind: Kind = "answer" if is_done else "status"
+    return Fault("mcas", "done_upload", kind, 200, body=body, times=times, skip=skip)
 
 
 class Faults:

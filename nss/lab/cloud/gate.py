@@ -125,6 +125,9 @@ async def _fail(fault: Fault, app: App, exchange: _Exchange) -> None:
     match fault.kind:
         case "status":
             await _refusal(fault)(scope, receive, send)
+        case "answer":
+            await app(scope, receive, _discard)
+            await _refusal(fault)(scope, receive, send)
         case "html":
             await HTMLResponse(_PAGE)(scope, receive, send)
         case "latency":
@@ -175,13 +178,16 @@ def _refusal(fault: Fault) -> Response:
     status = fault.status
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
     if fault.body is not None:
-        return Response(fault.body, status, headers)
+        media_type = "application/json" if fault.body[:1] in {b"{", b"["} else None
+        return Response(fault.body, status, headers, media_type)
     match fault.server:
         case "entra" | "imds":
             error = "temporarily_unavailable"
             return JSONResponse({"error": error, "error_description": error}, status, headers)
         case "blob":
-            return _storage_refusal(status, headers)
+            return _blob_refusal(status, headers)
+        case "s3":
+            return _bucket_refusal(status, headers)
         case "mcas" if status == _THROTTLED:
             return throttled(_THROTTLED_SECS, headers)
     return JSONResponse({"detail": "The lab was told to refuse this."}, status, headers)
@@ -193,8 +199,15 @@ def throttled(secs: int, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"detail": text}, _THROTTLED, headers)
 
 
-def _storage_refusal(status: int, headers: dict[str, str]) -> Response:
+def _blob_refusal(status: int, headers: dict[str, str]) -> Response:
     codes = {403: "AuthenticationFailed", 500: "InternalError", 503: "ServerBusy"}
     code = codes.get(status, "OperationTimedOut")
-    text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code></Error>'
+    text = f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code></Error>'
     return Response(text, status, headers | {"x-ms-error-code": code}, "application/xml")
+
+
+def _bucket_refusal(status: int, headers: dict[str, str]) -> Response:
+    codes = {400: "RequestTimeout", 403: "AccessDenied", 503: "SlowDown"}
+    code = codes.get(status, "InternalError")
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code></Error>'
+    return Response(text, status, headers, "application/xml")

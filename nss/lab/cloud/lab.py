@@ -12,6 +12,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from nss.files.private import write_private
 from nss.lab.cloud.blobs import Blobs
+from nss.lab.cloud.buckets import Buckets
 from nss.lab.cloud.control import Control
 from nss.lab.cloud.entra import DEFAULT_SUFFIX, Entra
 from nss.lab.cloud.faults import Faults
@@ -21,6 +22,7 @@ from nss.lab.cloud.mcas import Mcas
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.serving import HOST, App, Servers, Site, listener
+from nss.lab.cloud.slots import Slots
 from nss.lab.cloud.tokens import MCAS_APP_ID
 
 _LEGACY_TOKEN_CHARS = 64
@@ -57,7 +59,7 @@ class CloudLab:
         self.legacy_token = "".join(secrets.choice(letters) for _ in range(_LEGACY_TOKEN_CHARS))
         """An API token of the legacy kind."""
         self.faults = Faults()
-        self.entra_url = self.api_url = self.blob_url = self.control_url = ""
+        self.entra_url = self.api_url = self.blob_url = self.s3_url = self.control_url = ""
         self.managed_identity_url = ""
         """Of the metadata service: `AZURE_POD_IDENTITY_AUTHORITY_HOST`."""
         self._notes = notes = Notes()
@@ -69,14 +71,18 @@ class CloudLab:
         self.tenant_id, self.client_id = self.entra.tenant_id, self.entra.client_id
         self.secret_id = self.entra.secret_id
         self.identity = Identity(self.entra)
-        self.blobs = Blobs(folder / "uploads", notes, self.entra.now)
+        uploads = folder / "uploads"
+        self.blobs = Blobs(Slots(uploads, notes), notes, self.entra.now)
         self.blobs.sas_secs = sas_secs
+        self.buckets = Buckets(Slots(uploads, notes), notes, self.entra.now)
+        """The storage while `mcas.provider` is "aws"."""
+        self.buckets.url_secs = int(sas_secs)
         self.parser = Parser(self.entra.now, keeps_files=keep_uploads)
         self.discovery = self.parser.discovery
         """What Cloud Discovery sees in the uploads parsed so far."""
         self.mcas = Mcas(
             self.entra.tokens,
-            self.blobs,
+            {"azure": self.blobs, "aws": self.buckets},
             self.parser,
             notes,
             self.entra.now,
@@ -111,16 +117,18 @@ class CloudLab:
         entra = self._site(gate("entra", self.entra.app()), tls)
         mcas = self._site(gate("mcas", self.mcas.app(), admit=self.mcas.admit), tls)
         blob = self._site(gate("blob", self.blobs.app()), tls)
+        s3 = self._site(gate("s3", self.buckets.app()), tls)
         imds = self._site(gate("imds", self.identity.app()))
-        page = Control(self.entra, self.mcas, self.blobs, self.parser, self.faults, self._notes)
+        page = Control(self.entra, self.mcas, self.parser, self.faults, self._notes)
         control = self._site(page.app())
         self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
         self.api_url = f"https://{self._name}:{mcas.port}"
         self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
+        self.s3_url = self.buckets.base_url = f"https://{self._address}:{s3.port}"
         self.managed_identity_url = f"http://{self._address}:{imds.port}"
         self.control_url = f"http://{self._address}:{control.port}"
         self.parser.start()
-        self._servers = Servers([entra, mcas, blob, imds, control])
+        self._servers = Servers([entra, mcas, blob, s3, imds, control])
         self._servers.start()
         return self
 

@@ -3,10 +3,10 @@
 import hmac
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jwt
 from starlette.applications import Starlette
@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nss.lab.cloud.blobs import Blobs, Slot
 from nss.lab.cloud.bodies import form, json_error, json_object
 from nss.lab.cloud.gate import throttled
 from nss.lab.cloud.governance import GovernanceLog, stream_id
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
+from nss.lab.cloud.slots import Slot
 from nss.lab.cloud.tokens import Tokens
 from nss.lab.cloud.uploads import Parsed, Upload
 
@@ -43,13 +43,29 @@ _MAX_ITEMS = 100
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
+Provider = Literal["azure", "aws"]
+
+
+class Storage(Protocol):
+    """Where files are put at upload URLs."""
+
+    def issue(self, name: str, source_type: str) -> str:
+        """Return an upload URL for a file."""
+
+    def slot(self, url: str) -> Slot | None:
+        """Return the place of a URL, `None` if it was not issued."""
+
+    def expire(self) -> None:
+        """Expire all URLs issued so far."""
+
+
 class Mcas:
     """One tenant's Cloud Discovery."""
 
     def __init__(
         self,
         tokens: Tokens,
-        blobs: Blobs,
+        storages: Mapping[Provider, Storage],
         parser: Parser,
         notes: Notes,
         clock: Callable[[], float],
@@ -61,7 +77,11 @@ class Mcas:
         self.data_sources: set[str] = {"NSS"}
         self.silent_drop = False
         """Whether an upload for an unknown data source is taken and dropped, or refused."""
-        self.repeat: Literal["ok", "refused"] = "ok"
+        self.unsuccessful_status = 400
+        """The status of an answer that has `"success": false`: 400, 404, or even 200."""
+        self.provider: Provider = "azure"
+        """Of upload URLs issued from then on."""
+        self.repeat: Literal["ok", "refused", "unsuccessful"] = "ok"
         """What a second `done_upload` for the same URL is answered; it never counts twice."""
         self.streams_form: Literal["list", "object"] = "list"
         """Data sources as a list under `streams`, or the first one alone, as documented."""
@@ -76,12 +96,17 @@ class Mcas:
         """Those that were finalized, in that order."""
         self._parser = parser
         self._tokens = tokens
-        self._blobs = blobs
+        self._storages = storages
         self._notes = notes
         self._clock = clock
         self._legacy_token = legacy_token
         self._created = _iso(clock())
         self._recent: deque[float] = deque()
+
+    def expire_upload_urls(self) -> None:
+        """Expire all upload URLs issued so far."""
+        for storage in self._storages.values():
+            storage.expire()
 
     def admit(self) -> Response | None:
         """Count a request; beyond the limit it is answered with 429."""
@@ -120,7 +145,8 @@ class Mcas:
                 return JSONResponse({key: ["This field is required."]}, 400)
         if source_type not in SOURCE_TYPES:
             self._notes.complaints.append(f"unknown source type {source_type[:40]!r}")
-        return JSONResponse({"url": self._blobs.issue(name, source_type), "provider": "azure"})
+        url = self._storages[self.provider].issue(name, source_type)
+        return JSONResponse({"url": url, "provider": self.provider})
 
     async def _done_upload(self, request: Request) -> Response:
         self._authorise(request, _MANAGE)
@@ -128,21 +154,32 @@ class Mcas:
         fields: dict[str, Any] = await (form if is_form else json_object)(request)
         url, stream = fields.get("uploadUrl"), fields.get("inputStreamName")
         if not isinstance(url, str) or not isinstance(stream, str) or not stream:
-            return self._refused("done_upload has no uploadUrl or no inputStreamName")
-        slot = self._blobs.slot(url)
-        if slot is None:
-            return self._refused("done_upload of a URL that was never issued")
-        if slot.path is None:
-            return self._refused("done_upload of a URL where nothing was put")
+            raise self._refused("done_upload has no uploadUrl or no inputStreamName")
+        slot, path = self._put_at(url)
         is_snapshot = fields.get("uploadAsSnapshot") in {True, "true", "True"}
         if not is_snapshot and stream not in self.data_sources:
             if not self.silent_drop:
-                return JSONResponse({"success": False, "errorMessageCode": NO_DATA_SOURCE}, 400)
+                return self._unsuccessful(errorMessageCode=NO_DATA_SOURCE)
         elif not slot.is_finalized:
-            self._take(slot, slot.path, stream, is_snapshot=is_snapshot)
+            self._take(slot, path, stream, is_snapshot=is_snapshot)
         elif self.repeat == "refused":
             return JSONResponse({"detail": "The upload was finalized before."}, 400)
+        elif self.repeat == "unsuccessful":
+            return self._unsuccessful()
         return JSONResponse({"success": True, "inputStreamId": stream_id(stream)})
+
+    def _put_at(self, url: str) -> tuple[Slot, Path]:
+        """Return what a finalize is for, and its file; answers 400 for what was never put."""
+        slots = (storage.slot(url) for storage in self._storages.values())
+        slot = next((slot for slot in slots if slot is not None), None)
+        if slot is None:
+            raise self._refused("done_upload of a URL that was never issued")
+        if slot.path is None:
+            raise self._refused("done_upload of a URL where nothing was put")
+        return slot, slot.path
+
+    def _unsuccessful(self, **more: str) -> Response:
+        return JSONResponse({"success": False, **more}, self.unsuccessful_status)
 
     def _take(self, slot: Slot, path: Path, stream: str, *, is_snapshot: bool) -> None:
         slot.is_finalized = True
@@ -236,9 +273,9 @@ class Mcas:
         if not self.permits_governance:
             raise HTTPException(403, "Insufficient role based permissions")
 
-    def _refused(self, complaint: str) -> Response:
+    def _refused(self, complaint: str) -> HTTPException:
         self._notes.complaints.append(complaint)
-        return JSONResponse({"detail": f"{complaint}."}, 400)
+        return HTTPException(400, f"{complaint}.")
 
 
 def _iso(at: float) -> str:

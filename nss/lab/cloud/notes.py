@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-ServerName = Literal["entra", "mcas", "blob", "imds"]
+ServerName = Literal["entra", "mcas", "blob", "s3", "imds"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ def test_the_upload_url_is_of_another_host_and_signed(
     url = urlsplit(begin())
     assert f"{url.scheme}://{url.netloc}" == lab.blob_url
     assert urlsplit(lab.api_url).hostname != url.hostname
-    assert re.match(r"sv=2018-03-28&sr=b&sp=cw&st=.*&se=.*&sig=[0-9a-f]{64}$", str(url.query))
+    assert re.fullmatch(
+        r"sv=2018-03-28&sr=b&sp=cw&st=[^&/+]+&se=[^&/+]+&sig=[0-9A-Za-z%]{43,}%3D", url.query
+    )
 
 
 def error(answer: httpx.Response) -> tuple[int, str]:
@@ -60,7 +62,8 @@ def test_an_expired_url_is_refused_with_the_documented_xml(
     answer = put(url, b"late")
     assert error(answer) == (403, "AuthenticationFailed")
     assert re.fullmatch(
-        r'<\?xml version="1.0" encoding="utf-8"\?><Error><Code>AuthenticationFailed</Code><Message>'
+        r'\ufeff<\?xml version="1.0" encoding="utf-8"\?><Error><Code>AuthenticationFailed</Code>'
+        r"<Message>"
         r"Server failed to authenticate the request. Make sure the value of Authorization header "
         r"is formed correctly including the signature.\nRequestId:[0-9a-f-]{36}\nTime:\S+Z"
         r"</Message><AuthenticationErrorDetail>Signed expiry time \[1970-01-01T00:00:00Z\] must be "
@@ -143,12 +146,10 @@ def test_what_a_client_should_not_send_is_complained_of(
 ) -> None:
     headers = {
         "x-ms-blob-type": "BlockBlob",
-        "authorization": "Bearer leaked",
         "content-type": "multipart/form-data; boundary=x",
     }
     assert put(begin(), b"--x\r\n", **headers).status_code == 201
     assert lab.complaints == [
-        "a PUT to the storage carries an Authorization header",
         "a PUT to the storage is multipart form data",
         "a file begins with --, as multipart form data does",
     ]
@@ -183,14 +184,21 @@ def test_a_list_of_unknown_blocks_is_refused(begin: Callable[..., str], put: Put
     assert error(answer) == (400, "InvalidBlockList")
 
 
-@pytest.mark.parametrize("name", ["", "not base64!", "QUJD" * 30, "QUJDREVG"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("", "InvalidQueryParameterValue"),
+        ("not base64!", "InvalidQueryParameterValue"),
+        ("QUJD" * 30, "InvalidQueryParameterValue"),
+        ("QUJDREVG", "InvalidBlobOrBlock"),
+    ],
+)
 def test_block_ids_are_base64_and_of_one_length(
-    begin: Callable[..., str], put: Put, name: str
+    begin: Callable[..., str], put: Put, name: str, code: str
 ) -> None:
     url = begin()
     assert put(f"{url}&comp=block&blockid=QUJD", b"x").status_code == 201
-    answer = put(f"{url}&comp=block&blockid={name}", b"x")
-    assert error(answer) == (400, "InvalidQueryParameterValue")
+    assert error(put(f"{url}&comp=block&blockid={name}", b"x")) == (400, code)
 
 
 def test_a_block_may_be_put_again_and_the_last_one_counts(

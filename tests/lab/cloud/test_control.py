@@ -69,6 +69,9 @@ def test_switches_are_set_and_what_is_left_out_stays(lab: CloudLab, page: httpx.
     answer = page.post(
         "/switches", json={"token_secs": 60, "data_sources": ["A"], "revoke_secret": True}
     )
+    more = {"repeat": "unsuccessful", "unsuccessful_status": 200, "provider": "aws"}
+    assert page.post("/switches", json=more).status_code == 204
+    assert more == {name: getattr(lab.mcas, name) for name in more}
     assert (answer.status_code, lab.entra.token_secs, lab.mcas.data_sources) == (204, 60, {"A"})
     assert lab.client_secret != secret
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from nss.lab.cloud import CloudLab, Fault
+from nss.lab.cloud import CloudLab, Fault, finalize_fault
+from nss.lab.cloud.faults import FINALIZE_ANSWERS, FinalizeAnswer
 
 STREAMS = "/api/discovery/streams/"
 
@@ -108,6 +109,26 @@ def test_a_reset_may_come_after_the_work_is_done(
         finish(url)
     assert len(lab.mcas.uploads) == 1
     assert lab.requests[-1].status == 0
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("name", FINALIZE_ANSWERS)
+def test_a_finalize_can_be_answered_with_200_and_no_success(
+    lab: CloudLab,
+    begin: Callable[..., str],
+    put: Callable[..., httpx.Response],
+    finish: Callable[..., httpx.Response],
+    name: FinalizeAnswer,
+    is_done: bool,  # noqa: FBT001 - of pytest
+) -> None:
+    url = begin()
+    put(url, b"x")
+    lab.faults.add(finalize_fault(name, is_done=is_done))
+    answer = finish(url)
+    assert (answer.status_code, answer.content) == (200, FINALIZE_ANSWERS[name])
+    assert len(lab.mcas.uploads) == is_done
+    assert finish(url).json()["success"] is True
+    assert len(lab.mcas.uploads) == 1
 
 
 def test_a_truncated_answer_breaks_off_after_the_work_is_done(
