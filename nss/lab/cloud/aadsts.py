@@ -26,6 +26,14 @@ class Refusal:
     """The `error` of the OIDC discovery document's address, where that refuses it too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a request is refused with; `text` is that of the code where it is `None`."""
+
+    code: int
+    text: str | None = None
+
+
 def _refusals() -> dict[int, Refusal]:
     text = files("nss.lab.cloud").joinpath("aadsts.csv").read_text(encoding="utf-8")
     return {
@@ -42,18 +50,19 @@ REFUSALS = _refusals()
 
 def answer(
     request: Request,
-    code: int,
+    refused: Refused,
     places: Mapping[str, str],
     *,
     now: float,
     is_discovery: bool = False,
 ) -> JSONResponse:
     """Return the answer with a code; `places` are what its text names."""
+    code, text = refused.code, refused.text
     refusal = REFUSALS[code]
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     trace = str(uuid.uuid4())
     correlation = request.headers.get("client-request-id") or str(uuid.uuid4())
-    text = refusal.text.format_map(_Named(places))
+    text = refusal.text.format_map(_Named(places)) if text is None else text
     error = refusal.error
     if is_discovery and refusal.discovery_error is not None:
         error = refusal.discovery_error

@@ -1,11 +1,13 @@
 """The lab's Entra: OIDC discovery and the token endpoint, in the forms v2.0 and v1."""
 
+import base64
 import hmac
 import re
 import secrets
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import unquote_plus
 
 from cryptography.x509 import Certificate
 from starlette.applications import Starlette
@@ -14,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nss.lab.cloud import aadsts, assertions
+from nss.lab.cloud.aadsts import Refused
 from nss.lab.cloud.bodies import form
 from nss.lab.cloud.tokens import MCAS_APP_ID, SignedInBy, Tokens, v1_facts
 
@@ -34,6 +37,8 @@ class Entra:
 
     def __init__(self) -> None:
         self.tenant_id = str(uuid.uuid4())
+        self.domains = {"nsslab.onmicrosoft.com"}
+        """The tenant's, in lower case; each stands for its ID in an address."""
         self.client_id = str(uuid.uuid4())
         self.secret = _new_secret()
         self.secret_id = str(uuid.uuid4())
@@ -46,6 +51,8 @@ class Entra:
         """How far the clock of all servers is ahead of this machine's."""
         self.certificates: list[Certificate] = []
         """Registered for the application."""
+        self.expired_certificate_code = assertions.NOT_REGISTERED
+        """For a certificate before or after its time; 1000502 is another that is known."""
         self.tokens = Tokens(self.tenant_id, self.now)
         self._refused: tuple[int, int | None] | None = None
 
@@ -94,10 +101,10 @@ class Entra:
         code = self._ordered_refusal(at_discovery=True) or self._tenant_refusal(tenant)
         if code is not None:
             return aadsts.answer(
-                request, code, {"tenant": tenant}, now=self.now(), is_discovery=True
+                request, Refused(code), {"tenant": tenant}, now=self.now(), is_discovery=True
             )
         version = "/v2.0" if "/v2.0/" in request.url.path else ""
-        authority = f"{self.base_url}/{tenant}"
+        authority = f"{self.base_url}/{self.tenant_id}"  # also where the tenant is a domain
         return JSONResponse(
             {
                 "token_endpoint": f"{authority}/oauth2{version}/token",
@@ -120,7 +127,7 @@ class Entra:
 
     async def _token(self, request: Request) -> Response:
         tenant = request.path_params["tenant"]
-        fields = await form(request)
+        fields = _with_basic(request, await form(request))
         is_v2 = "/v2.0/" in request.url.path
         scope = fields.get("scope", "") if is_v2 else fields.get("resource", "")
         places = {
@@ -134,10 +141,13 @@ class Entra:
             self._ordered_refusal()
             or self._tenant_refusal(tenant)
             or _form_refusal(fields, scope, is_v2=is_v2)
-            or self._client_refusal(fields, tenant)
+            or self._client_refusal(fields)
         )
-        if code is not None:
-            return aadsts.answer(request, code, places, now=self.now())
+        refused = None if code is None else Refused(code)
+        if refused is None and "client_assertion" in fields:
+            refused = self._assertion_refusal(fields)
+        if refused is not None:
+            return aadsts.answer(request, refused, places, now=self.now())
         by: SignedInBy = "certificate" if "client_assertion" in fields else "secret"
         token = self.tokens.issue(self.client_id, self.roles, self.token_secs, by)
         return JSONResponse(self._issued(token, scope, is_v2=is_v2))
@@ -160,31 +170,55 @@ class Entra:
         return code
 
     def _tenant_refusal(self, tenant: str) -> int | None:
-        if tenant.lower() == self.tenant_id:
+        if tenant.lower() in {self.tenant_id, *self.domains}:
             return None
         return 90002 if _GUID.fullmatch(tenant) or _DOMAIN.fullmatch(tenant) else 900023
 
-    def _client_refusal(self, fields: Mapping[str, str], tenant: str) -> int | None:
+    def _client_refusal(self, fields: Mapping[str, str]) -> int | None:
         if fields["client_id"].lower() != self.client_id:
             return 700016
-        assertion, secret = fields.get("client_assertion"), fields.get("client_secret")
-        if assertion is not None:
-            if fields.get("client_assertion_type") != assertions.ASSERTION_TYPE:
-                return assertions.MALFORMED
-            authority = f"{self.base_url}/{tenant}"
-            audiences = [
-                f"{authority}/oauth2/v2.0/token",
-                f"{authority}/oauth2/token",
-                f"{authority}/v2.0",
-            ]
-            return assertions.refusal(
-                assertion, self.client_id, audiences, self.certificates, self.now()
-            )
+        if "client_assertion" in fields:
+            return None
+        secret = fields.get("client_secret")
         if not secret:
             return 7000218
         if not hmac.compare_digest(secret.encode(), self.secret.encode()):
             return 7000215
         return None
+
+    def _assertion_refusal(self, fields: Mapping[str, str]) -> Refused | None:
+        if fields.get("client_assertion_type") != assertions.ASSERTION_TYPE:
+            return Refused(assertions.MALFORMED)
+        audiences = {
+            f"{self.base_url}/{tenant}/{end}"
+            for tenant in (self.tenant_id, *self.domains)
+            for end in ("oauth2/v2.0/token", "oauth2/token", "v2.0")
+        }
+        return assertions.refusal(
+            fields["client_assertion"],
+            self.client_id,
+            audiences,
+            self.certificates,
+            self.now(),
+            expired_code=self.expired_certificate_code,
+        )
+
+
+def _with_basic(request: Request, fields: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the fields of a form with the client's ID and secret from an Authorization header.
+
+    That is `client_secret_basic`: both are form-encoded in it (RFC 6749, 2.3.1).
+    """
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return fields
+    try:
+        given = base64.b64decode(text, validate=True).decode()
+    except ValueError:  # no base64, or no UTF-8 in it
+        return fields
+    client_id, _, secret = given.partition(":")
+    named = {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
+    return {**named, **fields}
 
 
 def _missing(fields: Mapping[str, str], *, is_v2: bool) -> str | None:

@@ -3,6 +3,7 @@
 import secrets
 import ssl
 import string
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
@@ -140,9 +141,24 @@ class CloudLab:
     def _site(self, app: App, tls: ssl.SSLContext | None = None) -> Site:
         return Site(app, listener(self._address), tls)
 
-    def issue_certificate(self, name: str, *, is_registered: bool) -> Path:
-        """Write a new client certificate and its key to a file in `folder`, PEM."""
-        issued = self._authority.issue_cert("nss.example", key_type=trustme.KeyType.RSA)
+    def issue_certificate(
+        self,
+        name: str,
+        *,
+        is_registered: bool,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Path:
+        """Write a new client certificate and its key to a file in `folder`, PEM.
+
+        Without times it is valid for as long as anybody uses the lab.
+        """
+        issued = self._authority.issue_cert(
+            "nss.example",
+            key_type=trustme.KeyType.RSA,
+            not_before=not_before,
+            not_after=not_after,
+        )
         path = self.folder / name
         write_private(path, issued.private_key_and_cert_chain_pem.bytes())
         if is_registered:

@@ -1,54 +1,16 @@
 """Entra: discovery and the token endpoint, in both forms, and what it refuses."""
 
-import base64
-import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jwt
-import msal
 import pytest
-import requests
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
 
 from nss.lab.cloud import CloudLab
 from nss.lab.cloud.aadsts import REFUSALS
+from tests.lab.cloud.signing_in import UNKNOWN, claims, fields, msal_client, refusal
 
 MCAS = "05a65629-4c1b-48c1-a78b-804c4abdd4af"
-
-
-def fields(lab: CloudLab, **changes: str | None) -> dict[str, str]:
-    """The form of a good request, with changes; `None` leaves a field out."""
-    form: dict[str, str | None] = {
-        "grant_type": "client_credentials",
-        "client_id": lab.client_id,
-        "client_secret": lab.client_secret,
-        "scope": lab.scope,
-    }
-    return {name: value for name, value in (form | changes).items() if value is not None}
-
-
-def msal_client(lab: CloudLab, credential: object) -> Any:  # noqa: ANN401 - msal has no types
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = str(lab.ca_file)
-    return msal.ConfidentialClientApplication(
-        lab.client_id,
-        client_credential=credential,
-        authority=f"{lab.entra_url}/{lab.tenant_id}",
-        instance_discovery=False,
-        http_client=session,
-    )
-
-
-def claims(token: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    return found
 
 
 @pytest.mark.parametrize("end", ["", "/"])
@@ -110,97 +72,47 @@ def test_roles_and_life_of_a_token_are_as_set_and_no_role_is_no_claim(
     assert (answer["expires_in"], found["exp"] - found["iat"]) == (60, 60)
 
 
+def test_the_secret_may_be_in_a_header(lab: CloudLab, client: httpx.Client) -> None:
+    form = fields(lab, client_id=None, client_secret=None)
+
+    def answer(*auth: str) -> httpx.Response:
+        return client.post(lab.authentication_url, data=form, auth=(auth[0], auth[1]))
+
+    assert answer(lab.client_id, lab.client_secret).status_code == 200
+    assert answer(lab.client_id, quote(lab.client_secret, safe="")).status_code == 200
+    assert refusal(answer(lab.client_id, "wrong")) == (401, 7000215)
+    assert refusal(answer(lab.client_id, "")) == (401, 7000218)
+    assert refusal(answer(UNKNOWN, lab.client_secret)) == (400, 700016)
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic /w==", "Bearer x", "Basic Og=="])
+def test_a_header_without_credentials_is_none(
+    lab: CloudLab, client: httpx.Client, header: str
+) -> None:
+    form = fields(lab, client_id=None, client_secret=None)
+    answer = client.post(lab.authentication_url, data=form, headers={"authorization": header})
+    assert refusal(answer) == (400, 900144)
+
+
+@pytest.mark.parametrize("domain", ["nsslab.onmicrosoft.com", "NSSLAB.onmicrosoft.com"])
+@pytest.mark.parametrize("version", ["", "/v2.0"])
+def test_a_domain_of_the_tenant_stands_for_its_id(
+    lab: CloudLab, client: httpx.Client, version: str, domain: str
+) -> None:
+    base = f"{lab.entra_url}/{domain}"
+    found = client.get(f"{base}{version}/.well-known/openid-configuration").json()
+    own = f"{lab.entra_url}/{lab.tenant_id}"
+    assert found["token_endpoint"] == f"{own}/oauth2{version}/token"
+    assert found["issuer"] == f"{own}{version}"
+    token = client.post(f"{base}/oauth2/v2.0/token", data=fields(lab)).json()["access_token"]
+    assert claims(token)["tid"] == lab.tenant_id
+    lab.entra.domains = {"contoso.example"}
+    assert refusal(client.post(f"{base}/oauth2/v2.0/token", data=fields(lab))) == (400, 90002)
+
+
 def test_msal_signs_in_with_the_secret(lab: CloudLab) -> None:
     answer = msal_client(lab, lab.client_secret).acquire_token_for_client([lab.scope])
     assert claims(answer["access_token"])["appidacr"] == "1"
-
-
-def certificate_credential(path: Path, algorithm: str) -> dict[str, object]:
-    """msal's form of a certificate: with its thumbprint it signs with RS256, else with PS256."""
-    pem = path.read_text()
-    if algorithm == "PS256":
-        return {"private_key": pem, "public_certificate": pem}
-    certificate = load_pem_x509_certificate(pem.encode())
-    return {"private_key": pem, "thumbprint": certificate.fingerprint(hashes.SHA1()).hex()}  # noqa: S303 - what `x5t` is
-
-
-@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
-def test_msal_signs_in_with_a_registered_certificate(lab: CloudLab, algorithm: str) -> None:
-    credential = certificate_credential(lab.certificate, algorithm)
-    answer = msal_client(lab, credential).acquire_token_for_client([lab.scope])
-    assert claims(answer["access_token"])["appidacr"] == "2"
-
-
-@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
-def test_a_certificate_that_is_not_registered_is_refused(lab: CloudLab, algorithm: str) -> None:
-    assert lab.certificate.exists()  # registered, but not the one used
-    other = lab.issue_certificate("other.pem", is_registered=False)
-    client = msal_client(lab, certificate_credential(other, algorithm))
-    answer = client.acquire_token_for_client([lab.scope])
-    assert (answer["error"], answer["error_codes"]) == ("invalid_client", [700027])
-
-
-def assertion(lab: CloudLab, signed_with: Path, claimed_of: Path, **changes: object) -> str:
-    """A client assertion whose header names one certificate, signed with the key of another."""
-    certificate = load_pem_x509_certificate(claimed_of.read_bytes())
-    thumbprint = certificate.fingerprint(hashes.SHA256())
-    now = int(lab.entra.now())
-    return jwt.encode(
-        {
-            "iss": lab.client_id,
-            "sub": lab.client_id,
-            "aud": lab.authentication_url,
-            "nbf": now,
-            "exp": now + 600,
-        }
-        | changes,
-        load_pem_private_key(signed_with.read_bytes(), None),  # type: ignore[arg-type] # RSA
-        "PS256",
-        headers={"x5t#S256": base64.urlsafe_b64encode(thumbprint).decode().rstrip("=")},
-    )
-
-
-def test_an_assertion_must_be_signed_with_the_key_of_the_certificate_it_names(
-    lab: CloudLab, client: httpx.Client
-) -> None:
-    other = lab.issue_certificate("other.pem", is_registered=False)
-    form = assertion_fields(lab, assertion(lab, other, lab.certificate))
-    assert refusal(client.post(lab.authentication_url, data=form)) == (401, 700027)
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({}, None),
-        ({"iss": "someone"}, 700021),
-        ({"sub": "someone"}, 700021),
-        ({"aud": "https://login.microsoftonline.com/other/oauth2/v2.0/token"}, 700023),
-        ({"nbf": 0, "exp": 1000}, 700024),
-        ({"nbf": 1 << 40, "exp": 1 << 41}, 700024),
-        ({"exp": "soon"}, 50027),
-    ],
-)
-def test_an_assertion_must_claim_the_right_things(
-    lab: CloudLab, client: httpx.Client, changes: dict[str, object], code: int | None
-) -> None:
-    signed = assertion(lab, lab.certificate, lab.certificate, **changes)
-    answer = client.post(lab.authentication_url, data=assertion_fields(lab, signed))
-    assert answer.json().get("error_codes", [None]) == [code]
-
-
-def test_an_assertion_that_is_none_is_refused(lab: CloudLab, client: httpx.Client) -> None:
-    answer = client.post(lab.authentication_url, data=assertion_fields(lab, "nothing"))
-    assert refusal(answer) == (400, 50027)
-
-
-def assertion_fields(lab: CloudLab, signed: str) -> dict[str, str]:
-    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return fields(lab, client_secret=None, client_assertion=signed, client_assertion_type=kind)
-
-
-def refusal(answer: httpx.Response) -> tuple[int, int]:
-    (code,) = answer.json()["error_codes"]
-    return answer.status_code, code
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -238,6 +150,10 @@ def test_every_code_can_be_had_in_the_form_of_entra(
         (900144, 400, "invalid_request"),
         (700027, 401, "invalid_client"),
         (700213, 401, "invalid_client"),
+        (7000214, 401, "invalid_client"),
+        (1000502, 401, "invalid_client"),
+        (7000274, 401, "invalid_client"),
+        (7000277, 401, "invalid_client"),
         (7000112, 401, "unauthorized_client"),
     ],
 )
@@ -245,9 +161,6 @@ def test_status_and_error_of_a_code_are_the_documented_ones(
     code: int, status: int, error: str
 ) -> None:
     assert (REFUSALS[code].status, REFUSALS[code].error) == (status, error)
-
-
-UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.mark.parametrize(
@@ -331,17 +244,6 @@ def test_a_revoked_secret_is_wrong_and_the_new_one_right(
     lab.entra.revoke_secret()
     assert refusal(client.post(lab.authentication_url, data=form)) == (401, 7000215)
     assert client.post(lab.authentication_url, data=fields(lab)).status_code == 200
-
-
-def test_a_clock_that_is_ahead_shows_in_the_date_and_refuses_assertions(
-    lab: CloudLab, client: httpx.Client
-) -> None:
-    signed = assertion(lab, lab.certificate, lab.certificate)
-    lab.entra.skew_secs = 1000
-    answer = client.post(lab.authentication_url, data=assertion_fields(lab, signed))
-    assert refusal(answer) == (401, 700024)
-    ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
-    assert ahead == pytest.approx(1000, abs=2)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00=%zz&&&", b"grant_type"])
