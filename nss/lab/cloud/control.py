@@ -27,7 +27,10 @@ from nss.lab.cloud.parsing import Parser
 
 _Kind = TypeVar("_Kind")
 
-_OF_MCAS = ("data_sources", "silent_drop", "repeat", "unsuccessful_status", "provider")
+_OF_MCAS = (
+    *("data_sources", "silent_drop", "repeat", "unsuccessful_status", "provider"),
+    *("refuses_unknown_sources", "permits_governance", "results_delay_secs"),
+)
 
 
 class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +46,9 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     repeat: Literal["ok", "refused", "unsuccessful"] | msgspec.UnsetType = msgspec.UNSET
     unsuccessful_status: int | msgspec.UnsetType = msgspec.UNSET
     provider: Provider | msgspec.UnsetType = msgspec.UNSET
+    refuses_unknown_sources: bool | msgspec.UnsetType = msgspec.UNSET
+    permits_governance: bool | msgspec.UnsetType = msgspec.UNSET
+    results_delay_secs: float | msgspec.UnsetType = msgspec.UNSET
     expire_sas: bool = False
     revoke_secret: bool = False
     revoke_tokens: bool = False

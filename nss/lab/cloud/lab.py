@@ -3,6 +3,7 @@
 import secrets
 import ssl
 import string
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import trustme
 from cryptography.x509 import load_pem_x509_certificate
 
 from nss.files.private import write_private
+from nss.lab.cloud import elsewhere
 from nss.lab.cloud.blobs import Blobs
 from nss.lab.cloud.buckets import Buckets
 from nss.lab.cloud.control import Control
@@ -36,7 +38,8 @@ class CloudLab:
     `requests_per_minute` is the API's limit; uploads show in data sources and governance log
     `results_delay_secs` after they were parsed; `sas_secs` is how long an upload URL is good.
     Without `keep_uploads` a file is deleted when it was parsed. Another machine reaches them at
-    `address`, if it knows it by `name`, which must end with `localhost` to be taken for a lab.
+    `address`, if it knows it by `name`, which must end with `localhost` to be taken for a lab;
+    `other_names` are in their certificate too, for clients that resolve names in their own way.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class CloudLab:
         keep_uploads: bool = True,
         address: str = HOST,
         name: str = "localhost",
+        other_names: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self._address = address
         self._name = name
+        self._other_names = other_names
         self.ca_file = folder / "ca.pem"
         """The authority that the servers' certificates are of, PEM."""
         self.scope = f"{MCAS_APP_ID}{DEFAULT_SUFFIX}"
@@ -61,6 +66,8 @@ class CloudLab:
         """An API token of the legacy kind."""
         self.faults = Faults()
         self.entra_url = self.api_url = self.blob_url = self.s3_url = self.control_url = ""
+        self.wrong_region_url = ""
+        """An API of the same service that does not know the tenant."""
         self.managed_identity_url = ""
         """Of the metadata service: `AZURE_POD_IDENTITY_AUTHORITY_HOST`."""
         self._notes = notes = Notes()
@@ -113,10 +120,12 @@ class CloudLab:
         (self.folder / "uploads").mkdir(parents=True, exist_ok=True)
         self._authority.cert_pem.write_to_path(str(self.ca_file))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._authority.issue_cert(self._name, self._address, "::1").configure_cert(tls)
+        names = (self._name, *self._other_names, self._address, "::1")
+        self._authority.issue_cert(*names).configure_cert(tls)
         gate = partial(Gate, notes=self._notes, faults=self.faults, clock=self.entra.now)
         entra = self._site(gate("entra", self.entra.app()), tls)
         mcas = self._site(gate("mcas", self.mcas.app(), admit=self.mcas.admit), tls)
+        other = self._site(gate("mcas", elsewhere.app()), tls)
         blob = self._site(gate("blob", self.blobs.app()), tls)
         s3 = self._site(gate("s3", self.buckets.app()), tls)
         imds = self._site(gate("imds", self.identity.app()))
@@ -124,12 +133,13 @@ class CloudLab:
         control = self._site(page.app())
         self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
         self.api_url = f"https://{self._name}:{mcas.port}"
+        self.wrong_region_url = f"https://{self._name}:{other.port}"
         self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
         self.s3_url = self.buckets.base_url = f"https://{self._address}:{s3.port}"
         self.managed_identity_url = f"http://{self._address}:{imds.port}"
         self.control_url = f"http://{self._address}:{control.port}"
         self.parser.start()
-        self._servers = Servers([entra, mcas, blob, s3, imds, control])
+        self._servers = Servers([entra, mcas, other, blob, s3, imds, control])
         self._servers.start()
         return self
 

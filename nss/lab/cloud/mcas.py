@@ -21,18 +21,11 @@ from nss.lab.cloud.governance import GovernanceLog, stream_id
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.slots import Slot
+from nss.lab.cloud.source_types import SOURCE_TYPES
 from nss.lab.cloud.tokens import Tokens
 from nss.lab.cloud.uploads import Parsed, Upload
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
-
-SOURCE_TYPES = frozenset(
-    {
-        "ZSCALER", "ZSCALER_SYSLOG", "ZSCALER_QRADAR", "ZSCALER_QRADAR_SYSLOG",
-        "ZSCALER_CEF", "ZSCALER_CEF_SYSLOG", "GENERIC_LEEF", "GENERIC_LEEF_SYSLOG",
-        "GENERIC_CEF", "GENERIC_CEF_SYSLOG", "GENERIC_W3C", "GENERIC_W3C_SYSLOG",
-    }
-)  # fmt: skip
 
 # Clients keep to the minute by their own clocks, and requests arrive with delays that differ.
 _WINDOW_SECS = 59.0
@@ -77,6 +70,8 @@ class Mcas:
         self.data_sources: set[str] = {"NSS"}
         self.silent_drop = False
         """Whether an upload for an unknown data source is taken and dropped, or refused."""
+        self.refuses_unknown_sources = True
+        """Whether a `source` on no list of Microsoft's is refused, or taken and never parsed."""
         self.unsuccessful_status = 400
         """The status of an answer that has `"success": false`: 400, 404, or even 200."""
         self.provider: Provider = "azure"
@@ -145,6 +140,8 @@ class Mcas:
                 return JSONResponse({key: ["This field is required."]}, 400)
         if source_type not in SOURCE_TYPES:
             self._notes.complaints.append(f"unknown source type {source_type[:40]!r}")
+            if self.refuses_unknown_sources:
+                return JSONResponse({"source": [f'"{source_type}" is not a valid choice.']}, 400)
         url = self._storages[self.provider].issue(name, source_type)
         return JSONResponse({"url": url, "provider": self.provider})
 

@@ -92,19 +92,6 @@ def test_a_second_finalize_counts_once_and_may_be_refused(
     assert (len(lab.mcas.uploads), lab.complaints) == (1, [])
 
 
-@pytest.mark.parametrize("status", [200, 400, 404])
-def test_what_is_not_successful_may_have_any_status(
-    lab: CloudLab, upload: Callable[..., str], finish: Answer, status: int
-) -> None:
-    lab.mcas.unsuccessful_status, lab.mcas.repeat = status, "unsuccessful"
-    answers = [finish(url := upload(b"x")), finish(url, "Nobody")]
-    assert [(answer.status_code, answer.json()) for answer in answers] == [
-        (status, {"success": False}),
-        (status, {"success": False, "errorMessageCode": NO_DATA_SOURCE}),
-    ]
-    assert len(lab.mcas.uploads) == 1
-
-
 def test_a_finalize_of_what_was_not_put_or_not_issued_is_complained_of(
     lab: CloudLab, begin: Callable[..., str], finish: Answer
 ) -> None:
@@ -147,6 +134,7 @@ def test_an_unknown_source_type_is_complained_of_and_parsed_by_nobody(
     finish: Answer,
     line: Callable[..., bytes],
 ) -> None:
+    lab.mcas.refuses_unknown_sources = False
     url = begin("NSS_9")
     put(url, line())
     finish(url)
