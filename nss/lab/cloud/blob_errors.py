@@ -36,6 +36,10 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
         412,
         "The condition specified using HTTP conditional header(s) is not met.",
     ),
+    "InternalError": (
+        500,
+        "The server encountered an internal error. Please retry the request.",
+    ),
     "InvalidAuthenticationInfo": (
         400,
         (
@@ -73,10 +77,15 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
         400,
         "An HTTP header that's mandatory for this request is not specified.",
     ),
+    "OperationTimedOut": (
+        500,
+        "The operation could not be completed within the permitted time.",
+    ),
     "RequestBodyTooLarge": (
         413,
         "The request body is too large and exceeds the maximum permissible limit.",
     ),
+    "ServerBusy": (503, "The server is busy."),
     "UnsupportedHttpVerb": (405, "The resource doesn't support specified Http Verb."),
 }
 """Status and message by the code."""
@@ -89,6 +98,12 @@ class BlobError(Exception):
         super().__init__(code)
         self.code = code
         self.facts = facts
+
+
+def code_of(status: int) -> str:
+    """Return a code that goes with a status, for a fault of the service."""
+    codes = {403: "AuthenticationFailed", 500: "InternalError", 503: "ServerBusy"}
+    return codes.get(status, "OperationTimedOut")
 
 
 def headers(request: Request) -> dict[str, str]:
@@ -108,7 +123,12 @@ async def answer(request: Request, error: Exception) -> Response:
     """Answer a `BlobError`; a HEAD has its code in a header alone."""
     if not isinstance(error, BlobError):
         raise error
-    status, message = _ERRORS[error.code]
+    return refusal(request, error, _ERRORS[error.code][0])
+
+
+def refusal(request: Request, error: BlobError, status: int) -> Response:
+    """Return the answer with an error, and with a status that may be another than the usual one."""
+    message = _ERRORS[error.code][1]
     given = headers(request) | {"x-ms-error-code": error.code}
     if request.method == "HEAD":
         return Response(status_code=status, headers=given)

@@ -11,6 +11,7 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
     "AccessDenied": (403, "Access Denied"),
     "BadDigest": (400, "The Content-MD5 you specified did not match what we received."),
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
     "InvalidArgument": (
         400,
         (
@@ -25,6 +26,13 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
         "A header you provided implies functionality that is not implemented",
     ),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
+    "RequestTimeout": (
+        400,
+        (
+            "Your socket connection to the server was not read from or written to within the "
+            "timeout period."
+        ),
+    ),
     "SignatureDoesNotMatch": (
         403,
         (
@@ -32,6 +40,7 @@ _ERRORS: Mapping[str, tuple[int, str]] = {
             "Check your key and signing method."
         ),
     ),
+    "SlowDown": (503, "Please reduce your request rate."),
 }
 """Status and message by the code."""
 
@@ -44,6 +53,12 @@ class BucketError(Exception):
         self.code = code
         self.message = message
         self.facts = facts
+
+
+def code_of(status: int) -> str:
+    """Return a code that goes with a status, for a fault of the service."""
+    codes = {400: "RequestTimeout", 403: "AccessDenied", 503: "SlowDown"}
+    return codes.get(status, "InternalError")
 
 
 def headers() -> dict[str, str]:
@@ -59,7 +74,12 @@ async def answer(_request: Request, error: Exception) -> Response:
     """Answer a `BucketError`."""
     if not isinstance(error, BucketError):
         raise error
-    status, message = _ERRORS[error.code]
+    return refusal(error, _ERRORS[error.code][0])
+
+
+def refusal(error: BucketError, status: int) -> Response:
+    """Return the answer with an error, and with a status that may be another than the usual one."""
+    message = _ERRORS[error.code][1]
     given = headers()
     elements = {"Code": error.code, "Message": error.message or message}
     elements |= {name.replace("_", "-"): value for name, value in error.facts.items()}

@@ -8,8 +8,12 @@ from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from nss.lab.cloud import blob_errors, bucket_errors
+from nss.lab.cloud.blob_errors import BlobError
+from nss.lab.cloud.bucket_errors import BucketError
 from nss.lab.cloud.faults import Fault, Faults
 from nss.lab.cloud.notes import Notes, Request, ServerName
 from nss.lab.cloud.serving import App, hang_up, reset
@@ -124,10 +128,10 @@ async def _fail(fault: Fault, app: App, exchange: _Exchange) -> None:
     scope, receive, send = exchange.scope, exchange.receive, exchange.send
     match fault.kind:
         case "status":
-            await _refusal(fault)(scope, receive, send)
+            await _refusal(fault, scope)(scope, receive, send)
         case "answer":
             await app(scope, receive, _discard)
-            await _refusal(fault)(scope, receive, send)
+            await _refusal(fault, scope)(scope, receive, send)
         case "html":
             await HTMLResponse(_PAGE)(scope, receive, send)
         case "latency":
@@ -173,7 +177,7 @@ async def _discard(_message: Message) -> None:
     """Withhold an answer from its client."""
 
 
-def _refusal(fault: Fault) -> Response:
+def _refusal(fault: Fault, scope: Scope) -> Response:
     """Return an answer with a fault's status, in the words of such a server."""
     status = fault.status
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
@@ -185,9 +189,15 @@ def _refusal(fault: Fault) -> Response:
             error = "temporarily_unavailable"
             return JSONResponse({"error": error, "error_description": error}, status, headers)
         case "blob":
-            return _blob_refusal(status, headers)
+            blob_error = BlobError(blob_errors.code_of(status))
+            refusal = blob_errors.refusal(HttpRequest(scope), blob_error, status)
+            refusal.headers.update(headers)
+            return refusal
         case "s3":
-            return _bucket_refusal(status, headers)
+            bucket_error = BucketError(bucket_errors.code_of(status))
+            refusal = bucket_errors.refusal(bucket_error, status)
+            refusal.headers.update(headers)
+            return refusal
         case "mcas" if status == _THROTTLED:
             return throttled(_THROTTLED_SECS, headers)
     return JSONResponse({"detail": "The lab was told to refuse this."}, status, headers)
@@ -197,17 +207,3 @@ def throttled(secs: int, headers: dict[str, str] | None = None) -> Response:
     """Return Django REST's text for too many requests, which MCAS presumably sends."""
     text = f"Request was throttled. Expected available in {secs} seconds."
     return JSONResponse({"detail": text}, _THROTTLED, headers)
-
-
-def _blob_refusal(status: int, headers: dict[str, str]) -> Response:
-    codes = {403: "AuthenticationFailed", 500: "InternalError", 503: "ServerBusy"}
-    code = codes.get(status, "OperationTimedOut")
-    text = f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code></Error>'
-    return Response(text, status, headers | {"x-ms-error-code": code}, "application/xml")
-
-
-def _bucket_refusal(status: int, headers: dict[str, str]) -> Response:
-    codes = {400: "RequestTimeout", 403: "AccessDenied", 503: "SlowDown"}
-    code = codes.get(status, "InternalError")
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code></Error>'
-    return Response(text, status, headers, "application/xml")

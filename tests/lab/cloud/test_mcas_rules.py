@@ -1,4 +1,4 @@
-"""The API: what it refuses although the documentation does not say so, and what may be either way."""
+"""The API: what it refuses beyond what is documented, and what may be either way."""
 
 from collections.abc import Callable
 
