@@ -19,7 +19,14 @@ import orjson
 
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Unconfirmed, Unreachable, api_errors, governance, unreachable
+from nss.mcas import (
+    RequestRefused,
+    Unconfirmed,
+    Unreachable,
+    api_errors,
+    governance,
+    unreachable,
+)
 from nss.secret import Secret
 from nss.wording import error_text
 
@@ -81,11 +88,14 @@ class McasApi:
 
     async def initiate(self, filename: str, source_type: str) -> Secret:
         """Return a URL to upload a file to."""
-        answer = await self._object(
-            "GET",
-            "/api/v1/discovery/upload_url/",
-            {"params": {"filename": filename, "source": source_type}},
-        )
+        try:
+            answer = await self._object(
+                "GET",
+                "/api/v1/discovery/upload_url/",
+                {"params": {"filename": filename, "source": source_type}},
+            )
+        except RequestRefused as error:
+            raise api_errors.initiate_refusal(error, source_type, self.api_url) from None
         url = answer.get("url")
         if not isinstance(url, str) or not _is_upload_url(url):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
