@@ -95,7 +95,7 @@ class McasApi:
                 {"params": {"filename": filename, "source": source_type}},
             )
         except RequestRefused as error:
-            raise api_errors.initiate_refusal(error, source_type, self.api_url) from None
+            raise _about_type(error, source_type, self.api_url) from None
         url = answer.get("url")
         if not isinstance(url, str) or not _is_upload_url(url):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
@@ -249,6 +249,17 @@ def _is_upload_url(text: str) -> bool:
         return url.scheme == "https" and bool(url.host) and (url.port or 0) <= _MAX_PORT
     except (httpx.InvalidURL, ValueError):  # `ValueError`: no host by the rules of IDNA
         return False
+
+
+def _about_type(error: RequestRefused, source_type: str, place: str) -> RequestRefused:
+    """Return what a refusal to begin an upload means: the type is all that can be wrong in it."""
+    if error.status != httpx.codes.BAD_REQUEST or error.code is not None:
+        return error
+    return RequestRefused(
+        f"MCAS begins no upload of a file of the type {source_type}: HTTP {error.status} ({place})",
+        tip="see that source_type in [mcas] is a type of files that Cloud Discovery documents",
+        status=error.status,
+    )
 
 
 async def _pieces(file: IO[bytes], at: int, size_bytes: int) -> AsyncIterator[bytes]:

@@ -95,17 +95,6 @@ def is_refusal(answer: object) -> bool:
     return answer.get("success") is False or (isinstance(code, str) and bool(code))
 
 
-def initiate_refusal(error: RequestRefused, source_type: str, place: str) -> RequestRefused:
-    """Return what a refusal to begin an upload means: the type is all that can be wrong in it."""
-    if error.status != httpx.codes.BAD_REQUEST or error.code is not None:
-        return error
-    return RequestRefused(
-        f"MCAS begins no upload of a file of the type {source_type}: HTTP {error.status} ({place})",
-        tip="see that source_type in [mcas] is a type of files that Cloud Discovery documents",
-        status=error.status,
-    )
-
-
 def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
     """Return what an answer of the storage other than 201 means; its URL is never shown."""
     if status < httpx.codes.BAD_REQUEST:

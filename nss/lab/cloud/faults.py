@@ -10,7 +10,6 @@ Kind = Literal["status", "latency", "reset", "truncated", "html", "hang", "after
 
 KIND_MEANINGS: dict[Kind, str] = {
     "status": "answers with that status, and does nothing else",
-    "answer": "carries the request out, and answers with that status and body nevertheless",
     "latency": "answers some seconds later",
     "reset": "resets the connection, and does nothing else",
     "truncated": "carries the request out, and breaks off in the middle of the answer",
@@ -58,7 +57,7 @@ def finalize_fault(
 ) -> Fault:
     """Return the fault that a finalize is answered so, whether it is carried out or not."""
     body = FINALIZE_ANSWERS[answer]
-    kind: Kind = "answer" if is_done else "status"
+    kind: Kind = "replaced" if is_done else "status"
     return Fault("mcas", "done_upload", kind, 200, body=body, times=times, skip=skip)
 
 

@@ -128,10 +128,7 @@ async def _fail(fault: Fault, app: App, exchange: _Exchange) -> None:
     scope, receive, send = exchange.scope, exchange.receive, exchange.send
     match fault.kind:
         case "status":
-            await _refusal(fault, scope)(scope, receive, send)
-        case "answer":
-            await app(scope, receive, _discard)
-            await _refusal(fault, scope)(scope, receive, send)
+            await _refusal(fault)(scope, receive, send)
         case "html":
             await HTMLResponse(_PAGE)(scope, receive, send)
         case "latency":
@@ -177,7 +174,7 @@ async def _discard(_message: Message) -> None:
     """Withhold an answer from its client."""
 
 
-def _refusal(fault: Fault, scope: Scope) -> Response:
+def _refusal(fault: Fault) -> App:
     """Return an answer with a fault's status, in the words of such a server."""
     status = fault.status
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
@@ -189,18 +186,28 @@ def _refusal(fault: Fault, scope: Scope) -> Response:
             error = "temporarily_unavailable"
             return JSONResponse({"error": error, "error_description": error}, status, headers)
         case "blob":
-            blob_error = BlobError(blob_errors.code_of(status))
-            refusal = blob_errors.refusal(HttpRequest(scope), blob_error, status)
-            refusal.headers.update(headers)
-            return refusal
+            return _blob_refusal(status, headers)
         case "s3":
-            bucket_error = BucketError(bucket_errors.code_of(status))
-            refusal = bucket_errors.refusal(bucket_error, status)
-            refusal.headers.update(headers)
-            return refusal
+            return _bucket_refusal(status, headers)
         case "mcas" if status == _THROTTLED:
             return throttled(_THROTTLED_SECS, headers)
     return JSONResponse({"detail": "The lab was told to refuse this."}, status, headers)
+
+
+def _blob_refusal(status: int, headers: dict[str, str]) -> App:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        error = BlobError(blob_errors.code_of(status))
+        refusal = blob_errors.refusal(HttpRequest(scope), error, status)
+        refusal.headers.update(headers)
+        await refusal(scope, receive, send)
+
+    return refuse
+
+
+def _bucket_refusal(status: int, headers: dict[str, str]) -> Response:
+    refusal = bucket_errors.refusal(BucketError(bucket_errors.code_of(status)), status)
+    refusal.headers.update(headers)
+    return refusal
 
 
 def throttled(secs: int, headers: dict[str, str] | None = None) -> Response:

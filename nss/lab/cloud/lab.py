@@ -61,8 +61,7 @@ class CloudLab:
         self.ca_file = folder / "ca.pem"
         """The authority that the servers' certificates are of, PEM."""
         self.scope = f"{MCAS_APP_ID}{DEFAULT_SUFFIX}"
-        letters = string.ascii_letters + string.digits
-        self.legacy_token = "".join(secrets.choice(letters) for _ in range(_LEGACY_TOKEN_CHARS))
+        self.legacy_token = _new_token()
         """An API token of the legacy kind."""
         self.faults = Faults()
         self.entra_url = self.api_url = self.blob_url = self.s3_url = self.control_url = ""
@@ -88,16 +87,7 @@ class CloudLab:
         self.parser = Parser(self.entra.now, keeps_files=keep_uploads)
         self.discovery = self.parser.discovery
         """What Cloud Discovery sees in the uploads parsed so far."""
-        self.mcas = Mcas(
-            self.entra.tokens,
-            {"azure": self.blobs, "aws": self.buckets},
-            self.parser,
-            notes,
-            self.entra.now,
-            legacy_token=self.legacy_token,
-            requests_per_minute=requests_per_minute,
-            results_delay_secs=results_delay_secs,
-        )
+        self.mcas = self._mcas(requests_per_minute, results_delay_secs)
         self._authority = trustme.CA()
         self._servers: Servers | None = None
 
@@ -148,6 +138,18 @@ class CloudLab:
             self._servers.stop()
         self.parser.close()
 
+    def _mcas(self, requests_per_minute: int, results_delay_secs: float) -> Mcas:
+        return Mcas(
+            self.entra.tokens,
+            {"azure": self.blobs, "aws": self.buckets},
+            self.parser,
+            self._notes,
+            self.entra.now,
+            legacy_token=self.legacy_token,
+            requests_per_minute=requests_per_minute,
+            results_delay_secs=results_delay_secs,
+        )
+
     def _site(self, app: App, tls: ssl.SSLContext | None = None) -> Site:
         return Site(app, listener(self._address), tls)
 
@@ -175,3 +177,8 @@ class CloudLab:
             found = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
             self.entra.certificates.append(found)
         return path
+
+
+def _new_token() -> str:
+    letters = string.ascii_letters + string.digits
+    return "".join(secrets.choice(letters) for _ in range(_LEGACY_TOKEN_CHARS))
