@@ -94,7 +94,7 @@ def test_a_certificate_past_or_before_its_time_is_refused(
     with pytest.raises(McasError) as caught:
         SignIn(own, Network(ca_file=lab.ca_file)).token()
     assert isinstance(caught.value, SignInRefused)
-    assert (caught.value.field, caught.value.code) == ("certificate", "AADSTS700027")
+    assert caught.value.field == "certificate"
 
 
 async def test_the_api_of_another_region_is_a_wrong_api_url(

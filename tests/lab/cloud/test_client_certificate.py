@@ -62,7 +62,7 @@ def test_a_registered_certificate_is_refused_before_and_after_its_time(
     lab.entra.expired_certificate_code = 1000502
     answer = msal_client(lab, credential).acquire_token_for_client([lab.scope])
     assert answer["error_codes"] == [1000502]
-    assert "not within its specified validity period" in answer["error_description"]
+    assert "not within its specified validity window" in answer["error_description"]
 
 
 def test_the_time_of_a_certificate_is_that_of_the_servers(lab: CloudLab) -> None:
