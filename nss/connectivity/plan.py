@@ -141,7 +141,7 @@ def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
         return
     try:
         network = network_of(config.mcas)
-        context = ssl.create_default_context(cafile=config.mcas.ca_file)
+        context = network.context()
     except NssError as error:
         yield _unusable("MCAS", "proxy_auth_file", error)
         return

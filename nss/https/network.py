@@ -3,14 +3,16 @@
 import errno
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import requests
+from requests.adapters import HTTPAdapter
 
-from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy, read_bounded
+from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy
 from nss.secret import Secret
 
 CONNECT_SECS = 10.0
@@ -24,8 +26,10 @@ for _library in ("httpx", "httpcore", "urllib3", "msal"):
 class Network:
     """Settings that hold for sign-in, API and upload alike.
 
-    What the environment says about proxies and certificates does not count: a service started by
-    systemd and a command typed by an administrator have to go the same way.
+    What the environment says about proxies does not count: a service started by systemd and a
+    command typed by an administrator have to go the same way. Both clients trust the same
+    authorities: those in `ca_file`, otherwise the system's, where OpenSSL looks for them. Those
+    that Python packages bring along are trusted by neither.
     """
 
     ca_file: Path | None = None
@@ -38,7 +42,7 @@ class Network:
     def client(self) -> httpx.AsyncClient:
         """Return a client for the API. Raises `OSError` for a `ca_file` that can't be used."""
         return httpx.AsyncClient(
-            verify=self._context(),
+            verify=self.context(),
             proxy=None if self.proxy is None else self.proxy.reveal(),
             timeout=httpx.Timeout(self.timeout_secs, connect=CONNECT_SECS),
             limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
@@ -51,14 +55,13 @@ class Network:
 
         Its requests raise `OSError` for a `ca_file` that can't be used.
         """
-        session = _PatientSession(self.timeout_secs, self.ca_file)
+        session = _PatientSession(self.timeout_secs, self.context)
         session.trust_env = False
-        session.verify = True if self.ca_file is None else str(self.ca_file)
         if self.proxy is not None:
             session.proxies = {"https": self.proxy.reveal(), "http": self.proxy.reveal()}
         return session
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
         """Return what verifies the servers. Raises `OSError`."""
         if self.ca_file is None:
             return ssl.create_default_context()
@@ -70,18 +73,34 @@ class Network:
 
 
 class _PatientSession(requests.Session):
-    """Gives every request a timeout, and refuses a `ca_file` that would be read for ever."""
+    """Gives every request a timeout, and verifies servers with a context made for the first."""
 
-    def __init__(self, timeout_secs: float, ca_file: Path | None) -> None:
+    def __init__(self, timeout_secs: float, context: Callable[[], ssl.SSLContext]) -> None:
         super().__init__()
         self._timeout = (CONNECT_SECS, timeout_secs)
-        self._ca_file = ca_file
+        self.mount("https://", _VerifyingAdapter(context))
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own
         kwargs.setdefault("timeout", self._timeout)
-        if self._ca_file is not None and self._ca_file.exists():  # or requests says what is wrong
-            try:
-                read_bounded(self._ca_file, MAX_PEM_BYTES)
-            except FileFault as fault:
-                raise OSError(errno.EINVAL, f"it {fault}", str(self._ca_file)) from None
         return super().request(*args, **kwargs)
+
+
+class _VerifyingAdapter(HTTPAdapter):
+    """Verifies servers with a context of ours; requests trusts the authorities of certifi."""
+
+    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
+        self._make_context = context
+        self._context: ssl.SSLContext | None = None
+        super().__init__()
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, *_args: object, **_kwargs: object
+    ) -> Any:  # noqa: ANN401 - what urllib3 takes
+        if self._context is None:
+            self._context = self._make_context()
+        host, _ = super().build_connection_pool_key_attributes(request, verify=True)
+        return host, {"ssl_context": self._context}
+
+    def cert_verify(self, conn: Any, *_args: object, **_kwargs: object) -> None:  # noqa: ANN401 - urllib3's own
+        """Add no authorities: the context has them."""
+        conn.cert_reqs = "CERT_REQUIRED"

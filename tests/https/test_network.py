@@ -144,7 +144,3 @@ async def test_at_most_eight_connections_are_open_at_a_time(site: Site) -> None:
         await asyncio.gather(*(client.get(f"{site.url}/slow") for _ in range(40)))
     assert len(site.asked) == 40
     assert 1 < site.most_at_once <= 8
-
-
-def test_the_authorities_are_those_of_the_file_or_the_systems() -> None:
-    assert Network().session().verify is True
