@@ -50,6 +50,18 @@ def read_bounded(path: Path, max_bytes: int, *, forbidden: int = 0, pipe: bool =
     return data
 
 
+def stamp(path: Path) -> object:
+    """Return a value that changes whenever a file is replaced, written or made readable.
+
+    It is `None` for a file that is not there. The file is not opened.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 @contextlib.contextmanager
 def bounded_copy(path: Path, max_bytes: int, *, forbidden: int = 0) -> Iterator[Path]:
     """Yield the path of a copy in memory of what `read_bounded` reads, and raises.

@@ -6,6 +6,7 @@ uploads does not.
 
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
@@ -99,11 +100,14 @@ class McasAccess:
         self._limiter.requests_per_minute = mcas.requests_per_minute
         found = self._sessions.get(mcas)
         if found is None:
+            files = (mcas.ca_file, mcas.proxy_auth_file)
             found = self._sessions[mcas] = McasSession(
                 credentials_store(config.service.state_directory, mcas),
                 network_of(mcas),
                 self._limiter,
                 token_api_url=mcas.token_api_url,
+                files=tuple(path for path in files if path is not None),
+                renewed_network=partial(network_of, mcas),
             )
         return found
 

@@ -27,13 +27,7 @@ _FORMS = (
 
 def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
     """Return what msal takes as `client_credential`. Raises `SignInRefused`; reads the files."""
-    path = credentials.certificate
-    if path is None:
-        raise SignInRefused(
-            "the certificate is missing", tip="run: sudo nss configure-mcas2", field="certificate"
-        )
-    phrase = credentials.passphrase.reveal().encode() if credentials.passphrase else None
-    data = _read(path)
+    path, data, phrase = _file(credentials)
     if b"-----BEGIN " in data:
         certificate = _certificate(data, path)
         key_path = credentials.private_key or path
@@ -51,6 +45,28 @@ def certificate_credential(credentials: McasCredentials) -> dict[str, str]:
         "private_key": text.decode(),
         "public_certificate": certificate.public_bytes(Encoding.PEM).decode(),
     }
+
+
+def certificate_end(credentials: McasCredentials) -> float:
+    """Return when the certificate ends, in seconds since the epoch. Raises `SignInRefused`.
+
+    Its key is not looked at, but in a PFX file.
+    """
+    path, data, phrase = _file(credentials)
+    is_pem = b"-----BEGIN " in data
+    certificate = _certificate(data, path) if is_pem else _from_pfx(data, phrase, path)[0]
+    return certificate.not_valid_after_utc.timestamp()
+
+
+def _file(credentials: McasCredentials) -> tuple[Path, bytes, bytes | None]:
+    """Return the file of the certificate, what is in it, and the passphrase."""
+    path = credentials.certificate
+    if path is None:
+        raise SignInRefused(
+            "the certificate is missing", tip="run: sudo nss configure-mcas2", field="certificate"
+        )
+    phrase = credentials.passphrase.reveal().encode() if credentials.passphrase else None
+    return path, _read(path), phrase
 
 
 def _read(path: Path) -> bytes:

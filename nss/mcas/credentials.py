@@ -170,7 +170,8 @@ class CredentialsStore:
 
     def stamp(self) -> tuple[object, ...]:
         """Return a value that changes whenever `load` or `token` may return something else."""
-        return tuple(map(_stamp, (self._given_path, self.path, self.token_path)))
+        paths = (self._given_path, self.path, self.token_path)
+        return tuple(None if path is None else private.stamp(path) for path in paths)
 
     def check_writable(self) -> None:
         """Raise `CredentialsError` when storing would fail, or have no effect."""
@@ -263,16 +264,6 @@ def _remove(path: Path) -> bool:
     except OSError as error:
         raise _error(f"can't be removed: {error_text(error)}", path, _SUDO) from None
     return True
-
-
-def _stamp(path: Path | None) -> object:
-    if path is None:
-        return None
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _fault(error: msgspec.DecodeError) -> str:

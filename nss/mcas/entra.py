@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ import orjson
 import requests
 from msal.exceptions import MsalError
 
+from nss.expiry import pem_end
 from nss.https.network import Network
 from nss.mcas import McasError, SignInRefused, Throttled, Unreachable, entra_errors, unreachable
 from nss.mcas.api_errors import retry_after_secs
@@ -41,6 +43,9 @@ _NONSENSE = (
 
 _WRONG_CLOCK = {"error": "invalid_client", "error_codes": [700024]}
 """What Entra means, whatever it says, when a signature bears a time that is far off."""
+
+_EXPIRED_CERTIFICATE = {"error": "invalid_client", "error_codes": [1000502]}
+"""What Entra means, whatever it says, when the certificate is past its end."""
 
 _PASSING = {"temporarily_unavailable", "server_error"}
 _NOT_READY = {requests.codes.not_found, requests.codes.gone}
@@ -70,7 +75,8 @@ class SignIn:
     """Signs in with one set of credentials, and keeps the token while it is valid.
 
     `token` blocks, and may be called from several threads. Nothing is read or sent before the first
-    `token`. What is refused is asked again the next time.
+    `token`. What is refused is asked again the next time; for a certificate at once, with its files
+    read again, when Entra's code says that they may have been renewed.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class SignIn:
         self._client: Any = None
         self._last: requests.Response | None = None
         self._is_refused = False
+        self._certificate_ends_at = math.inf
 
     def token(self) -> AccessToken:
         """Return a token that is good for some minutes. Raises `McasError`."""
@@ -99,10 +106,7 @@ class SignIn:
             if self._is_refused:
                 self._is_refused, self._client = False, None
             try:
-                return self._read(self._ask())
-            except McasError:
-                self._client = None  # msal would repeat the same answer for a while
-                raise
+                return self._first_attempt() or self._attempt()
             finally:
                 self._last = None
                 self._session.close()  # the next request is due in an hour
@@ -116,6 +120,23 @@ class SignIn:
     def refused(self) -> None:
         """Ask Entra for a new token next time. Never waits."""
         self._is_refused = True
+
+    def _attempt(self) -> AccessToken:
+        try:
+            return self._read(self._ask())
+        except McasError:
+            self._client = None  # msal would repeat the same answer for a while
+            raise
+
+    def _first_attempt(self) -> AccessToken | None:
+        """Return a token; `None`: refused, but other files may be there than those read before."""
+        try:
+            return self._attempt()
+        except SignInRefused as error:
+            by_certificate = self._credentials.method == "certificate"
+            if by_certificate and error.code in entra_errors.WORTH_NEW_FILES:
+                return None
+            raise
 
     def _ask(self) -> Mapping[str, Any]:
         try:
@@ -158,7 +179,9 @@ class SignIn:
 
     def _credential(self) -> str | dict[str, str]:
         if self._credentials.method == "certificate":
-            return certificate_credential(self._credentials)
+            credential = certificate_credential(self._credentials)
+            self._certificate_ends_at = pem_end(credential["public_certificate"].encode()) or 0.0
+            return credential
         if self._credentials.client_secret is None:
             raise SignInRefused(
                 "the Client Secret is missing",
@@ -192,13 +215,18 @@ class SignIn:
         if isinstance(answer, dict) and "error" in answer:
             if isinstance(answer["error"], str) and answer["error"] in _PASSING:
                 return Unreachable(f"Entra has trouble of its own ({self._place})")
-            is_signed = self._credentials.method == "certificate"
-            if is_signed and abs(self._skew_secs()) > MAX_SKEW_SECS:
-                return entra_errors.refusal(_WRONG_CLOCK)
-            return entra_errors.refusal(answer, method=self._credentials.method)
+            method = self._credentials.method
+            known = self._known_here() if method == "certificate" else None
+            return entra_errors.refusal(known or answer, method=method)
         if self._last is not None and self._last.content.lstrip()[:1] == b"<":
             return unreachable.web_page("Entra", self._place, field="proxy")
         return self._makes_no_sense()
+
+    def _known_here(self) -> Mapping[str, object] | None:
+        """Return the error that explains a refused certificate, if this machine knows it."""
+        if abs(self._skew_secs()) > MAX_SKEW_SECS:
+            return _WRONG_CLOCK
+        return _EXPIRED_CERTIFICATE if self._certificate_ends_at <= self._now() else None
 
     def _passing(self, last: requests.Response) -> McasError | None:
         """Return what the status of an answer means if that passes with time."""

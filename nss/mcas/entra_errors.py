@@ -1,8 +1,8 @@
 """What Entra's refusals mean: the code in them, the field to change, and what to do.
 
-Microsoft advises against program logic on these codes: they choose the sentence here, and nothing
-else depends on them. Entra's own description is never shown: it is long, and its
-content comes from outside.
+Microsoft advises against program logic on these codes: they choose the sentence here, and whether
+the certificate's files are read once more, and nothing else depends on them. Entra's own
+description is never shown: it is long, and its content comes from outside.
 """
 
 import re
@@ -32,6 +32,7 @@ _SCOPE = f"use the usual Scope, {DEFAULT_SCOPE}"
 _UPLOAD = (
     "upload its public part under Certificates & secrets of the application with this Client ID"
 )
+_RENEW = f"make a new certificate, and {_UPLOAD}"
 
 MEANINGS: Mapping[int, Meaning] = {
     7000215: Meaning(
@@ -96,6 +97,16 @@ MEANINGS: Mapping[int, Meaning] = {
         "clock",
         "set the clock, for example with timedatectl set-ntp true",
     ),
+    1000502: Meaning(
+        "the certificate is not valid now: it has expired, or begins later",
+        "certificate",
+        f"see that the clock is right; otherwise renew the certificate, and {_UPLOAD}",
+    ),
+    7000214: Meaning("the certificate was revoked", "certificate", _RENEW),
+    7000274: Meaning(
+        "the sign-in is not signed with the key of the certificate", "certificate", _RENEW
+    ),
+    7000277: Meaning("the certificate was revoked", "certificate", _RENEW),
     7000112: Meaning(
         "the application of the Client ID is disabled",
         "client_id",
@@ -103,6 +114,14 @@ MEANINGS: Mapping[int, Meaning] = {
     ),
 }
 """By the number of the AADSTS code."""
+
+WORTH_NEW_FILES = frozenset(
+    f"AADSTS{number}" for number in (700024, 700027, 1000502, 7000214, 7000274, 7000277)
+)
+"""Codes after which certificate and key are read again: they may have been renewed meanwhile.
+
+They are those after which Microsoft.Identity.Web does so, once.
+"""
 
 _MISSING_PART = 900144
 _PARTS: Mapping[str, tuple[Field, str]] = {

@@ -1,7 +1,10 @@
 """The sessions with MCAS: always with the credentials stored now, and rate-limited."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
+from nss.files import private
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import SignInRefused, fields
@@ -28,7 +31,9 @@ class TokenAuthorization:
 class McasSession:
     """Gives the API of the tenant in the stored credentials, and another when those change.
 
-    Feeds with the same settings share one. `token_api_url` is the API that a legacy token is for.
+    So it does when a file changes that they name, or one of `files`, from which `network` was
+    made; `renewed_network` then returns the network anew, or raises `NssError`. Feeds with the same
+    settings share a session. `token_api_url` is the API that a legacy token is for.
     """
 
     def __init__(
@@ -38,31 +43,39 @@ class McasSession:
         limiter: Limiter,
         *,
         token_api_url: str | None = None,
+        files: tuple[Path, ...] = (),
+        renewed_network: Callable[[], Network] | None = None,
     ) -> None:
         self.limiter = limiter
         self.uses_token = False
         """Whether the session uses a legacy token."""
         self._store = store
         self._network = network
+        self._renewed_network = renewed_network
         self._token_api_url = token_api_url
+        self._files = files
+        self._identity: tuple[Path, ...] = ()
+        """The files of certificate and key that the credentials named last."""
         self._renewing = asyncio.Lock()
         self._api: McasApi | None = None
         self._before: McasApi | None = None
         self._stamp: object = None
 
     def stamp(self) -> object:
-        """Return a value that is equal as long as the stored credentials stay the same."""
-        return self._store.stamp()
+        """Return a value that is equal as long as credentials and files stay the same."""
+        return self._store.stamp(), self._stamp_of_files()
+
+    def _stamp_of_files(self) -> object:
+        return tuple(map(private.stamp, (*self._files, *self._identity)))
 
     async def api(self) -> McasApi:
-        """Return the API with the credentials that are stored now. Raises `NssError`.
+        """Return the API with the credentials and files of now. Raises `NssError`.
 
-        Other credentials end a pause that was asked of the former.
+        Others end a pause that was asked of the former.
         """
         async with self._renewing:
-            stamp = self.stamp()
-            if self._api is None or stamp != self._stamp:
-                renewed = self._connect()
+            if self._api is None or self.stamp() != self._stamp:
+                renewed, stamp = self._connect()
                 if self._api is not None:
                     self.limiter.release()
                 await _close(self._before)  # others may still wait for answers of the last one
@@ -75,13 +88,24 @@ class McasSession:
         await _close(self._before)
         self._api = self._before = None
 
-    def _connect(self) -> McasApi:
+    def _connect(self) -> tuple[McasApi, object]:
+        """Return an API, and the stamp of what it was made of: taken before that was read."""
+        stored = self._store.stamp()
         credentials = self._store.load()
-        token = self._store.token() if credentials is None else None
+        files = () if credentials is None else (credentials.certificate, credentials.private_key)
+        self._identity = tuple(path for path in files if path is not None)
+        stamp = stored, self._stamp_of_files()
+        if self._renewed_network is not None:
+            self._network = self._renewed_network()
+        if credentials is None:
+            return self._connect_by_token(), stamp
+        self.uses_token = False
+        sign_in = SignIn(credentials, self._network)
+        return McasApi(credentials.api_url, sign_in, self._network, self.limiter), stamp
+
+    def _connect_by_token(self) -> McasApi:
+        token = self._store.token()
         self.uses_token = token is not None
-        if credentials is not None:
-            sign_in = SignIn(credentials, self._network)
-            return McasApi(credentials.api_url, sign_in, self._network, self.limiter)
         if token is None:
             raise SignInRefused(
                 "there are no credentials for MCAS", tip="run: sudo nss configure-mcas2"

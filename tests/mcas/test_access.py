@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from nss.config.load import parse
 from nss.config.model import Config, McasConfig
-from nss.errors import ServiceError
+from nss.errors import NssError, ServiceError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import SignInRefused
@@ -219,3 +220,83 @@ async def test_new_credentials_end_a_pause_that_the_old_ones_were_asked_for(
     after = found.limiter.held_secs
     await found.close()
     assert (before > 590, after) == (True, 0)
+
+
+async def test_a_session_is_made_anew_when_a_file_of_the_configuration_changes(
+    tmp_path: Path,
+) -> None:
+    """Whether the file was written in place or replaced."""
+    CredentialsStore(tmp_path, {}).save(STORED)
+    authorities, password = tmp_path / "ca.pem", tmp_path / "auth"
+    trustme.CA().cert_pem.write_to_path(authorities)
+    password.touch(0o600)
+    password.write_text("user:old")
+    access = McasAccess()
+    found = access.session(
+        config(
+            tmp_path,
+            'ca_file = "ca.pem"\nproxy = "http://proxy:8080"\nproxy_auth_file = "auth"',
+        )
+    )
+    first, stamp = await found.api(), found.stamp()
+    assert (await found.api(), found.stamp()) == (first, stamp)
+
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    other.replace(authorities)
+    assert found.stamp() != stamp
+    second, stamp = await found.api(), found.stamp()
+    assert second is not first
+
+    password.write_text("user:new")
+    assert found.stamp() != stamp
+    third = await found.api()
+    assert third is not second
+    assert found._network.proxy == Secret("http://user:new@proxy:8080")
+    assert await found.api() is third
+    await access.close()
+
+
+async def test_a_session_is_made_anew_when_certificate_or_key_changes(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "app.pem", tmp_path / "app.key"
+    certificate.write_text("old")
+    store = CredentialsStore(tmp_path, {})
+    store.save(
+        replace(
+            STORED,
+            method="certificate",
+            client_secret=None,
+            certificate=certificate,
+            private_key=key,
+        )
+    )
+    found = McasSession(store, Network(), Limiter(10))
+    apis = [await found.api()]
+    for path in (certificate, key):
+        assert await found.api() is apis[-1]
+        stamp = found.stamp()
+        path.write_text("new and longer")
+        assert found.stamp() != stamp
+        apis.append(await found.api())
+    assert len(set(map(id, apis))) == 3
+    await found.close()
+
+
+async def test_a_password_file_that_is_no_good_leaves_the_session_as_it_was(
+    tmp_path: Path,
+) -> None:
+    CredentialsStore(tmp_path, {}).save(STORED)
+    password = tmp_path / "auth"
+    password.touch(0o600)
+    password.write_text("user:old")
+    access = McasAccess()
+    found = access.session(
+        config(tmp_path, 'proxy = "http://proxy:8080"\nproxy_auth_file = "auth"')
+    )
+    first = await found.api()
+    password.write_text("")
+    with pytest.raises(NssError, match="user and password"):
+        await found.api()
+    password.write_text("user:new")
+    assert await found.api() is not first
+    await access.close()

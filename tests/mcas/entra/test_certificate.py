@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,7 @@ def test_a_signature_refused_at_the_right_time_is_the_certificate(
     entra: "Entra", network: Network, certificates: Certificates, failure: "Failure"
 ) -> None:
     entra.refuse("token", 700027)
+    entra.refuse("token", 700027)
     error = failure(SignIn(entra.by_certificate(certificates.both), network))
     assert (error.field, error.code) == ("certificate", "AADSTS700027")
 
@@ -239,6 +241,7 @@ def test_a_signature_refused_at_a_wrong_time_is_the_clock(
     entra: "Entra", network: Network, certificates: Certificates, description: "Description"
 ) -> None:
     entra.refuse("token", 700027)
+    entra.refuse("token", 700027)
     credentials = entra.by_certificate(certificates.both)
     assert description(SignIn(credentials, network, now=lambda: time.time() + 900)) == (
         SignInRefused,
@@ -246,3 +249,95 @@ def test_a_signature_refused_at_a_wrong_time_is_the_clock(
         "the clock of this machine is wrong, so that the sign-in is not valid now (AADSTS700024)",
         CLOCK_TIP,
     )
+
+
+RENEWED_CODES = (700027, 700024, 7000214, 1000502, 7000274, 7000277)
+
+
+@pytest.mark.parametrize("number", RENEWED_CODES)
+def test_files_that_were_renewed_are_read_again_and_tried_once_more(
+    entra: "Entra", network: Network, certificates: Certificates, tmp_path: Path, number: int
+) -> None:
+    """Between the last sign-in and this one, with a token about to expire."""
+    path = tmp_path / "app.pem"
+    path.write_bytes(certificates.both.read_bytes())
+    entra.token_secs = 60  # msal asks again each time
+    sign_in = SignIn(entra.by_certificate(path), network)
+    sign_in.token()
+    renewed = trustme.CA().issue_cert("nss.example", key_type=trustme.KeyType.RSA)
+    path.write_bytes(renewed.private_key_and_cert_chain_pem.bytes())
+    entra.refuse("token", number)
+    assert sign_in.token().tenant == TENANT
+    public = load_pem_x509_certificate(renewed.cert_chain_pems[0].bytes()).public_key()
+    jwt.decode(
+        entra.forms[-1]["client_assertion"],
+        public,  # type: ignore[arg-type]  # RSA, we made it
+        ["PS256"],
+        audience=entra.token_url,
+    )
+
+
+@pytest.mark.parametrize("number", RENEWED_CODES)
+def test_the_second_refusal_is_final(
+    entra: "Entra",
+    network: Network,
+    certificates: Certificates,
+    failure: "Failure",
+    number: int,
+) -> None:
+    for _ in range(2):
+        entra.refuse("token", number)
+    error = failure(SignIn(entra.by_certificate(certificates.both), network))
+    assert (error.code, entra.requests.count("POST token")) == (f"AADSTS{number}", 2)
+    assert error.field in {"certificate", "clock"}
+    assert error.tip
+
+
+def test_files_that_are_gone_by_then_are_reported(
+    entra: "Entra", network: Network, certificates: Certificates, failure: "Failure", tmp_path: Path
+) -> None:
+    path = tmp_path / "app.pem"
+    path.write_bytes(certificates.both.read_bytes())
+    entra.token_secs = 60
+    sign_in = SignIn(entra.by_certificate(path), network)
+    sign_in.token()
+    path.unlink()
+    entra.refuse("token", 700027)
+    assert "can't be read: no such file or directory" in failure(sign_in).sentence
+
+
+@pytest.mark.parametrize("number", [7000222, 7000215, 700016])
+def test_what_other_files_would_not_change_is_asked_once(
+    entra: "Entra", network: Network, certificates: Certificates, failure: "Failure", number: int
+) -> None:
+    entra.refuse("token", number)
+    failure(SignIn(entra.by_certificate(certificates.both), network))
+    assert entra.requests.count("POST token") == 1
+
+
+def test_a_secret_has_no_files_to_read_again(
+    entra: "Entra", network: Network, failure: "Failure"
+) -> None:
+    entra.refuse("token", 7000214)
+    failure(SignIn(entra.by_secret, network))
+    assert entra.requests.count("POST token") == 1
+
+
+def test_a_certificate_refused_after_its_end_has_expired(
+    entra: "Entra", network: Network, failure: "Failure", tmp_path: Path
+) -> None:
+    """Whatever Entra's code says: for an expired key that is often 700027."""
+    path = tmp_path / "app.pem"
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    issued = trustme.CA().issue_cert(
+        "nss.example",
+        key_type=trustme.KeyType.RSA,
+        not_before=ended - timedelta(days=1),
+        not_after=ended,
+    )
+    path.write_bytes(issued.private_key_and_cert_chain_pem.bytes())
+    for _ in range(2):
+        entra.refuse("token", 700027)
+    error = failure(SignIn(entra.by_certificate(path), network))
+    assert (error.field, error.code) == ("certificate", "AADSTS1000502")
+    assert "it has expired" in error.sentence
