@@ -43,6 +43,7 @@ def configure(
         _interview(draft, stored, taken, setup)
     else:
         _complete(draft)
+    setup.store.check_files(draft.credentials())
     if skip_test:
         _store(setup, draft.credentials(), None, as_json=as_json)
         return 0

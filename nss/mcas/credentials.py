@@ -9,6 +9,7 @@ and `tested_at` may be missing.
 """
 
 import contextlib
+import grp
 import os
 import pwd
 import re
@@ -22,7 +23,8 @@ import msgspec
 from nss import foreign
 from nss.errors import NssError
 from nss.files import private
-from nss.files.beneath import open_folder
+from nss.files.beneath import ROOT, open_folder
+from nss.files.readable import closed_to
 from nss.mcas import fields
 from nss.secret import Secret
 from nss.wording import error_text
@@ -188,6 +190,23 @@ class CredentialsStore:
             needed = f"this needs root or the user {_user_name(owner)}"
             raise _error(needed, self._folder, _SUDO)
 
+    def check_files(self, credentials: McasCredentials) -> None:
+        """Raise `CredentialsError` for a certificate or key that the user nss runs as can't read.
+
+        That user is the folder's owner. What root can read is not enough for him.
+        """
+        status = self._folder.stat()
+        kinds = {"certificate": credentials.certificate, "private key": credentials.private_key}
+        for what, path in kinds.items():
+            if path is None or status.st_uid == ROOT:
+                continue
+            try:
+                closed = closed_to(path, status.st_uid, status.st_gid)
+            except OSError as error:
+                raise _error(f"the {what} can't be checked: {error_text(error)}", path) from None
+            if closed is not None:
+                raise _unreadable(what, path, closed, status)
+
     def _is_given(self) -> bool:
         return self._given_path is not None and os.path.lexists(self._given_path)
 
@@ -282,6 +301,28 @@ def _damaged(reason: str, path: Path) -> CredentialsError:
 
 def _error(problem: str, path: Path | str, tip: str = _CONFIGURE) -> CredentialsError:
     return CredentialsError(f"credentials: {problem} ({path})", tip=tip)
+
+
+def _unreadable(what: str, path: Path, closed: Path, owner: os.stat_result) -> CredentialsError:
+    user = _user_name(owner.st_uid)
+    reason = "its mode and owner keep that user out"
+    if closed != path:
+        reason = f"the folder {closed} keeps that user out"
+    elif not path.exists():
+        reason = "there is no such file"
+    return _error(
+        f"the user {user}, as which nss runs, can't read the {what}: {reason}",
+        path,
+        f"sudo install -o root -g {_group_name(owner.st_gid)} -m 0640 {path} /etc/nss/, and name "
+        "the file there",
+    )
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def _user_name(uid: int) -> str:

@@ -11,8 +11,8 @@ from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import connection_test, fields
 from nss.mcas.access import UPLOADS_NAME, audit_log, credentials_store, network_of
-from nss.mcas.connection_test import ConnectionReport
-from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
+from nss.mcas.connection_test import Check, ConnectionReport
+from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials, Method
 from nss.mcas.parse_results import ParseResults
 from nss.mcas.uploaded import uploaded_by
 from nss.secret import Secret
@@ -147,6 +147,7 @@ class McasSetup:
             results = None
         if stored is not None:
             report = await connection_test.check(stored, *way, results=results)
+            self._check_files(stored, report)
         else:
             token = self.store.token()
             if token is None or self.token_api_url is None:
@@ -165,6 +166,16 @@ class McasSetup:
         results = ParseResults(self.parse_failure_days)
         results.files = uploaded_by(self.uploads, self.feeds)
         return results
+
+    def _check_files(self, stored: McasCredentials, report: ConnectionReport) -> None:
+        """Add to a report what the service can't read though this command could."""
+        try:
+            self.store.check_files(stored)
+        except CredentialsError as error:
+            found = Check(
+                "certificate", ok=False, sentence=error.args[0], field="certificate", tip=error.tip
+            )
+            report.steps.append(found)
 
     def keep(self, credentials: McasCredentials, *, is_tested: bool) -> bool:
         """Store credentials; returns whether those that passed a test replaced a legacy token.

@@ -475,3 +475,40 @@ def test_the_whole_story_is_played(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
     assert "$ nss configure-mcas2" in ran.stdout
     assert "Cloud apps" in ran.stdout
+
+
+STRANGER = 54_321
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
+
+
+@as_root
+@pytest.mark.parametrize("more", [(), ("--skip-test",)])
+def test_a_certificate_that_the_service_can_not_read_is_refused(
+    office: Office, more: tuple[str, ...]
+) -> None:
+    """Root can read it, and that is no use to the user that nss runs as."""
+    os.chown(office.state, STRANGER, STRANGER)
+    path = office.lab.certificate  # mode 0600, of root
+    ran = office.run("configure-mcas2", *office.good, "--certificate", str(path), *more)
+    assert ran.returncode == 78
+    first, tip = ran.stderr.splitlines()
+    assert first.startswith(
+        f"nss: credentials: the user {STRANGER}, as which nss runs, can't read the certificate: "
+    )
+    assert first.endswith(f"keeps that user out ({path})")
+    assert tip.startswith(f"Try: sudo install -o root -g {STRANGER} -m 0640 {path} /etc/nss/")
+    assert office.store.load() is None
+
+
+@as_root
+def test_a_certificate_that_the_service_can_not_read_any_more_is_found_by_verify(
+    office: Office,
+) -> None:
+    options = (*office.good, "--certificate", str(office.lab.certificate))
+    assert office.run("configure-mcas2", *options).returncode == 0
+    os.chown(office.state, STRANGER, STRANGER)
+    os.chown(office.store.path, STRANGER, STRANGER)
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 1
+    assert "ok    sign in: Entra gave a token" in ran.stdout
+    assert "wrong certificate: credentials: the user 54321" in ran.stdout
