@@ -49,7 +49,17 @@ class Authorization(Protocol):
         """Return the header's value. Raises `McasError`."""
 
     def refused(self) -> None:
-        """MCAS refused the last header (401)."""
+        """MCAS refused the last header (401). Raises `McasError` if there will be no other."""
+
+
+class UploadUrl(Secret):
+    """A URL to upload a file to, and whose storage is there."""
+
+    __slots__ = ("is_s3",)
+
+    def __init__(self, text: str, *, is_s3: bool) -> None:
+        super().__init__(text)
+        self.is_s3 = is_s3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,8 @@ class McasApi:
         url = answer.get("url")
         if not isinstance(url, str) or not _is_upload_url(url):
             raise Unreachable(f"MCAS gave no upload URL ({self.api_url})")
-        return Secret(url)
+        provider = answer.get("provider")
+        return UploadUrl(url, is_s3=isinstance(provider, str) and provider.lower() == "aws")
 
     async def put(
         self,
@@ -110,8 +121,14 @@ class McasApi:
         single_put_bytes: int = SINGLE_PUT_BYTES,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL."""
+        """Upload the first `size_bytes` of a file. Raises `UploadExpired` for an old URL.
+
+        To S3 it goes in one piece, whatever its size: the URL is signed for one request.
+        """
         url = httpx.URL(upload_url.reveal())
+        if isinstance(upload_url, UploadUrl) and upload_url.is_s3:
+            await self._store(url, _pieces(file, 0, size_bytes), size_bytes, {}, is_s3=True)
+            return
         if size_bytes <= single_put_bytes:
             kind = {"x-ms-blob-type": "BlockBlob"}
             await self._store(url, _pieces(file, 0, size_bytes), size_bytes, kind)
@@ -213,11 +230,17 @@ class McasApi:
         content: bytes | AsyncIterator[bytes],
         size_bytes: int,
         headers: dict[str, str],
+        *,
+        is_s3: bool = False,
     ) -> None:
-        """Send something to the storage; the URL's query is what authorises it."""
+        """Send something to the storage; the URL's query is what authorises it.
+
+        Azure's yes is 201, that of S3 is 200 without a body: a sign-in page has one.
+        """
         request = {"headers": headers | {"content-length": str(size_bytes)}, "content": content}
         status, answered, body = await self._answer("PUT", url, request)
-        if status != httpx.codes.CREATED:
+        is_done = status == httpx.codes.OK and not body if is_s3 else status == httpx.codes.CREATED
+        if not is_done:
             raise api_errors.storage_refusal(status, answered, body, f"https://{url.host}")
 
     async def _answer(

@@ -14,9 +14,12 @@ import httpx
 import orjson
 
 from nss.mcas import Field, McasError, RequestRefused, Throttled, Unreachable, UploadExpired
-from nss.mcas.unreachable import ABOUT_PAGE
+from nss.mcas.unreachable import ABOUT_PAGE, from_proxy
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
+
+OTHER_REGION = "Invalid JSON Web Key Set"
+"""What hosts without a tenant and a region answer now and then (field notes, 2026)."""
 
 THROTTLED_SECS = 60.0
 """A text says `throttled` and no time."""
@@ -28,6 +31,9 @@ _EXPECTED = re.compile(rb"available in (\d{1,5}) ?s")
 _NO_CONTENT = re.compile(r"[^\x20-\x7e]")
 _MAX_SHOWN = 120
 _SERVER_ERROR = 500
+_GONE = {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}
+_EXPIRED_ON_S3 = "ExpiredToken"
+"""With status 400: what the URL was signed with has expired."""
 
 _REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
     httpx.codes.UNAUTHORIZED: (
@@ -68,16 +74,13 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) ->
     is_trouble = status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT
     if is_trouble and not is_refusal(answer):
         return Unreachable(f"MCAS has trouble of its own: HTTP {status} ({place})")
+    of_proxy = from_proxy("MCAS", status, body, place)
+    if of_proxy is not None:
+        return of_proxy
     code = _code(answer)
-    if code is not None and NO_DATA_SOURCE in code:
-        return RequestRefused(
-            f"MCAS knows no data source of that name ({place})",
-            tip='add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
-            '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"',
-            status=status,
-            field="data_source",
-            code=NO_DATA_SOURCE,
-        )
+    known = _known_refusal(status, code, place)
+    if known is not None:
+        return known
     suffix = f", {code}" if code else ""
     sentence, tip, field = _REFUSALS.get(status, (f"MCAS refuses the request{suffix}", None, None))
     if httpx.codes.MULTIPLE_CHOICES <= status < httpx.codes.BAD_REQUEST:
@@ -95,13 +98,41 @@ def is_refusal(answer: object) -> bool:
     return answer.get("success") is False or (isinstance(code, str) and bool(code))
 
 
+def _known_refusal(status: int, code: str | None, place: str) -> RequestRefused | None:
+    """Return what a refusal means whose code says more than its status."""
+    if status == httpx.codes.UNAUTHORIZED and code == OTHER_REGION:
+        return RequestRefused(
+            "the API URL is not that of the tenant's region, so that MCAS can't check the sign-in: "
+            f"HTTP {status}, {code} ({place})",
+            tip="use the API URL with tenant and region, as "
+            "https://contoso.us3.portal.cloudappsecurity.com, from the portal: Settings, Cloud "
+            "Apps, About",
+            status=status,
+            field="api_url",
+            code=code,
+        )
+    if code is not None and NO_DATA_SOURCE in code:
+        return RequestRefused(
+            f"MCAS knows no data source of that name ({place})",
+            tip='add a data source there, named exactly as data_source in [mcas] ("NSS"), source '
+            '"Zscaler QRadar LEEF", receiver type "Syslog - UDP"',
+            status=status,
+            field="data_source",
+            code=NO_DATA_SOURCE,
+        )
+    return None
+
+
 def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place: str) -> McasError:
-    """Return what an answer of the storage other than 201 means; its URL is never shown."""
+    """Return what an answer of the storage other than its yes means; its URL is never shown."""
     if status < httpx.codes.BAD_REQUEST:
         return Unreachable(
             f"something on the way answers instead of the storage: HTTP {status} ({place})",
             tip=ABOUT_PAGE,
         )
+    of_proxy = from_proxy("the storage", status, body, place)
+    if of_proxy is not None:
+        return of_proxy
     code = _harmless(headers.get("x-ms-error-code") or _xml_code(body))
     answer = f"HTTP {status}{f', {code}' if code else ''} ({place})"
     if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
@@ -109,7 +140,7 @@ def storage_refusal(status: int, headers: Mapping[str, str], body: bytes, place:
         return Throttled(f"the storage is busy: {answer}", "the storage", retry_after_secs=secs)
     if status >= _SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return Unreachable(f"the storage has trouble of its own: {answer}")
-    if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+    if status in _GONE or code == _EXPIRED_ON_S3:
         return UploadExpired(f"the upload URL is not valid any more: {answer}", code=code or None)
     return RequestRefused(f"the storage refuses it: {answer}", status=status, code=code or None)
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from nss.files import private
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import SignInRefused, fields
+from nss.mcas import RequestRefused, SignInRefused, fields
 from nss.mcas.api import McasApi
 from nss.mcas.credentials import CredentialsStore
 from nss.mcas.entra import SignIn
@@ -25,7 +27,13 @@ class TokenAuthorization:
         return Secret(f"Token {self._token.reveal()}")
 
     def refused(self) -> None:
-        """A legacy token can't be renewed here."""
+        """Raise `RequestRefused`: a legacy token can't be renewed here."""
+        raise RequestRefused(
+            "MCAS does not accept the legacy token: it was revoked, or its owner's account is gone",
+            tip="run: sudo nss configure-mcas2; legacy tokens can't be made any more",
+            field="token",
+            status=httpx.codes.UNAUTHORIZED,
+        )
 
 
 class McasSession:

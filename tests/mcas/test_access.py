@@ -12,7 +12,7 @@ from nss.config.model import Config, McasConfig
 from nss.errors import NssError, ServiceError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import SignInRefused
+from nss.mcas import RequestRefused, SignInRefused
 from nss.mcas.access import (
     McasAccess,
     audit_log,
@@ -147,6 +147,18 @@ async def test_without_credentials_the_command_is_named(tmp_path: Path) -> None:
 async def test_a_legacy_token_is_sent_as_one() -> None:
     header = await TokenAuthorization(Secret(TOKEN)).header()
     assert header.reveal() == f"Token {TOKEN}"
+
+
+async def test_a_legacy_token_that_was_revoked_is_reported_as_that() -> None:
+    with pytest.raises(RequestRefused) as caught:
+        TokenAuthorization(Secret(TOKEN)).refused()
+    assert (caught.value.field, caught.value.status) == ("token", 401)
+    assert caught.value.sentence == (
+        "MCAS does not accept the legacy token: it was revoked, or its owner's account is gone"
+    )
+    assert caught.value.tip == (
+        "run: sudo nss configure-mcas2; legacy tokens can't be made any more"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")

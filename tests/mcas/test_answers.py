@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import McasError, Unreachable
+from nss.mcas import McasError, Unreachable, UploadExpired
 from nss.mcas.api import McasApi, Stream
 from nss.mcas.governance import Page, UnreadableLog
 from nss.secret import Secret
@@ -260,3 +260,75 @@ def test_any_answer_has_its_form_or_is_an_error(answer: object, status: int) -> 
         await asked.close()
 
     asyncio.run(ask())
+
+
+class Storage:
+    """A network on which MCAS names `provider`, and the storage answers a PUT with `answers`."""
+
+    def __init__(self, provider: object, *answers: httpx.Response) -> None:
+        self.provider = provider
+        self.answers = list(answers)
+        self.puts: list[tuple[str, dict[str, str], bytes]] = []
+
+    def client(self) -> httpx.AsyncClient:
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if request.method == "GET":
+                return httpx.Response(200, json={"url": URL.reveal(), "provider": self.provider})
+            await request.aread()
+            self.puts.append(sent(request)[1:])
+            return self.answers.pop(0)
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    async def upload(self, data: bytes, **sizes: int) -> None:
+        found = McasApi(PLACE, Token(), cast("Network", self), Limiter(10_000))
+        url = await found.initiate("x.log", KIND)
+        await found.put(url, io.BytesIO(data), len(data), **sizes)
+
+
+ETAG = {"ETag": '"9b2cf535f27731c974343645a3985328"'}
+
+
+@pytest.mark.parametrize("provider", ["aws", "AWS"])
+async def test_s3_says_yes_with_200_and_gets_no_headers_of_azure(provider: str) -> None:
+    storage = Storage(provider, httpx.Response(200, headers=ETAG))
+    await storage.upload(b"lines")
+    ((url, headers, body),) = storage.puts
+    assert (url, body, headers["content-length"]) == (URL.reveal(), b"lines", "5")
+    assert not [name for name in headers if name.startswith("x-ms-") or name == "authorization"]
+    assert "transfer-encoding" not in headers
+
+
+async def test_a_large_file_goes_to_s3_in_one_piece() -> None:
+    storage = Storage("aws", httpx.Response(200, headers=ETAG))
+    await storage.upload(b"x" * 100, single_put_bytes=10, block_bytes=10)
+    assert [len(body) for *_, body in storage.puts] == [100]
+
+
+@pytest.mark.parametrize("provider", ["azure", "gcp", None, 5, {"aws": 1}])
+async def test_from_any_other_storage_200_is_no_yes(provider: object) -> None:
+    storage = Storage(provider, httpx.Response(200, headers=ETAG))
+    with pytest.raises(Unreachable, match="answers instead of the storage: HTTP 200"):
+        await storage.upload(b"lines")
+    assert storage.puts[0][1]["x-ms-blob-type"] == "BlockBlob"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html="<html>Sign in</html>"),
+        httpx.Response(200, content=b"ok"),
+        httpx.Response(201),
+        httpx.Response(204),
+        httpx.Response(302),
+    ],
+)
+async def test_what_s3_does_not_say_is_no_yes_of_s3(answer: httpx.Response) -> None:
+    with pytest.raises(Unreachable, match="answers instead of the storage"):
+        await Storage("aws", answer).upload(b"lines")
+
+
+async def test_a_url_of_s3_that_has_expired_is_reported_as_that() -> None:
+    body = b"<?xml?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    with pytest.raises(UploadExpired):
+        await Storage("aws", httpx.Response(403, content=body)).upload(b"lines")

@@ -26,6 +26,11 @@ from nss.secret import Secret
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
 FIREWALL_TIP = "see that this machine may reach it on port 443, or set proxy in [mcas]"
+PROXY_TIP = "see proxy and proxy_auth_file in [mcas]"
+RULES_TIP = (
+    "have the proxy's rules allow CONNECT to that host; nss test-firewall lists all that is needed"
+)
+WANTS_USER = "the proxy wants a user and a password, or refuses those it got: HTTP 407"
 PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
 
 
@@ -138,6 +143,47 @@ def test_every_status_has_its_meaning(
     http = "" if kind is Throttled else f": HTTP {status}"
     assert type(error) is kind
     assert error.sentence == f"{sentence}{http} ({PLACE})"
+
+
+PAGES = (b"<html><body>Blocked</body></html>", b"\r\n <!DOCTYPE html>\n<html>", b"<HTML lang=en>")
+
+
+@pytest.mark.parametrize("body", PAGES)
+def test_a_page_that_forbids_is_of_a_proxy(body: bytes) -> None:
+    """One that inspects TLS answers in the place of MCAS or the storage."""
+    of_mcas = api_errors.refusal(403, httpx.Headers(), body, PLACE)
+    of_storage = api_errors.storage_refusal(403, {}, body, PLACE)
+    for error, name in ((of_mcas, "MCAS"), (of_storage, "the storage")):
+        assert (type(error), error.field, error.tip) == (Unreachable, "proxy", PAGE_TIP)
+        assert error.sentence == (
+            f"something on the way answers with a web page instead of {name}: HTTP 403 ({PLACE})"
+        )
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"detail":"x"}'])
+def test_a_proxy_that_wants_a_password_is_not_the_service(body: bytes) -> None:
+    of_mcas = api_errors.refusal(407, httpx.Headers(), body, PLACE)
+    of_storage = api_errors.storage_refusal(407, {}, body, PLACE)
+    for error in (of_mcas, of_storage):
+        assert (type(error), error.field) == (Unreachable, "proxy")
+        assert error.sentence == f"{WANTS_USER} ({PLACE})"
+
+
+def test_a_host_without_a_region_is_named_as_the_cause() -> None:
+    body = b'{"detail":"Invalid JSON Web Key Set"}'
+    error = api_errors.refusal(401, httpx.Headers(), body, PLACE)
+    assert (type(error), error.field, error.status) == (RequestRefused, "api_url", 401)
+    assert error.sentence == (
+        "the API URL is not that of the tenant's region, so that MCAS can't check the sign-in: "
+        f"HTTP 401, Invalid JSON Web Key Set ({PLACE})"
+    )
+    assert "https://contoso.us3.portal.cloudappsecurity.com" in (error.tip or "")
+
+
+def test_a_signature_of_s3_that_has_expired_needs_another_url() -> None:
+    body = b'<?xml version="1.0"?><Error><Code>ExpiredToken</Code><Message>x</Message></Error>'
+    error = api_errors.storage_refusal(400, {}, body, "https://bucket.s3.example")
+    assert isinstance(error, UploadExpired)
 
 
 def test_an_unknown_data_source_is_known_by_its_code() -> None:
@@ -356,7 +402,25 @@ async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: C
     [
         (
             httpx.ProxyError("407 user:private"),
-            *("the proxy does not let it through", "see proxy and proxy_auth_file in [mcas]"),
+            *(
+                WANTS_USER,
+                "give USER:PASSWORD in the file that proxy_auth_file in [mcas] names",
+            ),
+            "proxy",
+        ),
+        (
+            httpx.ProxyError("403 Forbidden"),
+            *("the proxy's rules forbid it: HTTP 403", RULES_TIP),
+            "proxy",
+        ),
+        (
+            httpx.ProxyError("502 Bad"),
+            *("the proxy does not let it through: HTTP 502", PROXY_TIP),
+            "proxy",
+        ),
+        (
+            httpx.ProxyError("user:private"),
+            *("the proxy does not let it through", PROXY_TIP),
             "proxy",
         ),
         (httpx.ConnectTimeout("x"), "no answer in time", FIREWALL_TIP, None),

@@ -76,7 +76,11 @@ def test_a_certificate_out_of_its_time_may_be_the_clock(
         Unreachable,
         "clock",
         f"by this machine's clock, the server's {reason} (localhost:{entra.port})",
-        "see that the clock is right, for example with timedatectl set-ntp true",
+        (
+            "see that the clock is right, for example with timedatectl set-ntp true; if it is, "
+            "whoever runs the server, or the proxy that inspects what is sent, must renew the "
+            "certificate"
+        ),
     )
 
 
