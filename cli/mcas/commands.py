@@ -27,6 +27,14 @@ def configure_mcas2(
             "NSS_MCAS_CLIENT_SECRET. Never an argument: anybody on the machine can read those.",
         ),
     ] = None,
+    client_secret_expires: Annotated[
+        _Text,
+        typer.Option(
+            metavar="DATE",
+            help="The last day of the Client Secret, for a warning before it; or set the variable "
+            "NSS_MCAS_CLIENT_SECRET_EXPIRES.",
+        ),
+    ] = None,
     scope: Annotated[_Text, typer.Option(help="The Scope.", show_default="the usual one")] = None,
     authentication_url: Annotated[
         _Text, typer.Option(metavar="URL", help="The Authentication URL.")
@@ -58,12 +66,16 @@ def configure_mcas2(
 
     Example: sudo nss configure-mcas2
     """
-    from cli.mcas.configuring import configure
-    from cli.mcas.prompts import CredentialOptions
+    from cli.mcas.dialogue import quiet
 
-    texts = (client_id, client_secret_file, scope, authentication_url, api_url)
-    given = CredentialOptions(*texts, certificate, private_key, passphrase_file, managed_identity)
-    code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
+    with quiet():  # before what takes a while to be imported: a secret may be on its way
+        from cli.mcas.configuring import configure
+        from cli.mcas.prompts import CredentialOptions
+
+        texts = (client_secret_file, client_secret_expires, scope, authentication_url, api_url)
+        files = (certificate, private_key, passphrase_file)
+        given = CredentialOptions(client_id, *texts, *files, managed_identity)
+        code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
     raise typer.Exit(code)
 
 

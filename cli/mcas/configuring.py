@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
+from cli.mcas.dialogue import Dialogue
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,
@@ -22,7 +24,7 @@ from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials
-from nss.mcas.fields import BadAnswer
+from nss.mcas.fields import BadAnswer, region_advice
 from nss.setup.mcas import CredentialsDraft, McasSetup, Name, mcas_setup
 
 
@@ -39,19 +41,36 @@ def configure(
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)
-    if is_person:
-        _interview(draft, stored, taken, setup)
-    else:
-        _complete(draft)
+    with Dialogue() if is_person else nullcontext() as dialogue:
+        if dialogue is not None:
+            _interview(dialogue, draft, stored, taken, setup)
+        else:
+            _complete(draft)
+            _warn(draft)
+        return _finish(setup, draft, dialogue, skip_test=skip_test, as_json=as_json)
+
+
+def _finish(
+    setup: McasSetup,
+    draft: CredentialsDraft,
+    dialogue: Dialogue | None,
+    *,
+    skip_test: bool,
+    as_json: bool,
+) -> int:
     setup.store.check_files(draft.credentials())
     if skip_test:
         _store(setup, draft.credentials(), None, as_json=as_json)
         return 0
-    return _test_and_store(setup, draft, is_person=is_person, as_json=as_json)
+    return _test_and_store(setup, draft, dialogue, as_json=as_json)
 
 
 def _interview(
-    draft: CredentialsDraft, stored: McasCredentials | None, taken: set[str], setup: McasSetup
+    dialogue: Dialogue,
+    draft: CredentialsDraft,
+    stored: McasCredentials | None,
+    taken: set[str],
+    setup: McasSetup,
 ) -> None:
     typer.echo("Microsoft Defender for Cloud Apps, with OAuth 2.0")
     if stored is None:
@@ -62,27 +81,26 @@ def _interview(
             typer.echo(f"  {line}")
         typer.echo("Enter keeps what is in brackets.")
         if stored.method != "secret" and draft.method == stored.method:
-            ask_method(draft)
+            ask_method(dialogue, draft)
     for name in draft.questions:
         if name not in taken:
-            ask(draft, name)
-    _settle(draft, "authentication_url", "api_url")
+            ask(dialogue, draft, name)
+    _settle(dialogue, draft, "authentication_url", "api_url")
 
 
-def _settle(draft: CredentialsDraft, *names: Name) -> None:
+def _settle(dialogue: Dialogue, draft: CredentialsDraft, *names: Name) -> None:
     """Ask for fields again until all of them go together."""
     while (problem := _disagreement(draft)) is not None:
         show_problem(problem)
         for name in names:
-            ask(draft, name)
+            ask(dialogue, draft, name)
 
 
 def _complete(draft: CredentialsDraft) -> None:
     """See that nothing has to be asked. Raises `UsageError`."""
     if not draft.has("scope"):
         draft.take("scope", "")
-    missing = [name for name in draft.questions if not draft.has(name)]
-    if missing:
+    if missing := draft.missing:
         raise UsageError(
             f"configure-mcas2: missing: {', '.join(LABELS[name] for name in missing)}",
             tip=f"give {', '.join(OPTIONS[name] for name in missing)}, or run it at a terminal",
@@ -90,6 +108,13 @@ def _complete(draft: CredentialsDraft) -> None:
     problem = _disagreement(draft)
     if problem is not None:
         raise UsageError(f"configure-mcas2: {problem.sentence}", tip=problem.tip)
+
+
+def _warn(draft: CredentialsDraft) -> None:
+    """Report what nobody is asked about, and may be wrong."""
+    advice = region_advice(draft.values["api_url"])
+    if advice is not None:
+        typer.echo(f"nss: {advice.sentence}\nTry: {advice.tip}", err=True)
 
 
 def _disagreement(draft: CredentialsDraft) -> BadAnswer | None:
@@ -101,7 +126,7 @@ def _disagreement(draft: CredentialsDraft) -> BadAnswer | None:
 
 
 def _test_and_store(
-    setup: McasSetup, draft: CredentialsDraft, *, is_person: bool, as_json: bool
+    setup: McasSetup, draft: CredentialsDraft, dialogue: Dialogue | None, *, as_json: bool
 ) -> int:
     while True:
         credentials = draft.credentials()
@@ -113,26 +138,26 @@ def _test_and_store(
         if report.failed is None:
             _store(setup, credentials, report, as_json=as_json)
             return 0
-        if not is_person:
+        if dialogue is None:
             if as_json:
                 _print_json(report, stored=False)
             else:
                 typer.echo("nss: nothing was stored", err=True)
             return McasError.exit_code
-        if not _corrected(draft, report.failed):
+        if not _corrected(dialogue, draft, report.failed):
             typer.echo("Nothing was stored.")
             return McasError.exit_code
 
 
-def _corrected(draft: CredentialsDraft, failed: Check) -> bool:
+def _corrected(dialogue: Dialogue, draft: CredentialsDraft, failed: Check) -> bool:
     """Have a person correct what is wrong; return `False` if they don't want to."""
     name = next((name for name in draft.questions if name == failed.field), None)
     if name is None:
-        return typer.confirm("Test again?", default=True)
-    if not typer.confirm(f"Correct the {LABELS[name]} and test again?", default=True):
+        return dialogue.confirm("Test again?")
+    if not dialogue.confirm(f"Correct the {LABELS[name]} and test again?"):
         return False
-    ask(draft, name)
-    _settle(draft, name)
+    ask(dialogue, draft, name)
+    _settle(dialogue, draft, name)
     return True
 
 

@@ -1,6 +1,5 @@
 """The input of `configure-mcas2`: by options, by the environment, and by a person."""
 
-import getpass
 import os
 import sys
 from dataclasses import dataclass
@@ -9,22 +8,25 @@ from typing import get_args
 
 import typer
 
+from cli.mcas.dialogue import Dialogue
 from nss.errors import UsageError
 from nss.files.private import EVERYONE, FileFault, OpenToOthers, read_bounded
 from nss.mcas import fields
 from nss.mcas.credentials import McasCredentials, Method
 from nss.mcas.fields import BadAnswer
 from nss.secret import Secret
-from nss.setup.mcas import CredentialsDraft, Name
+from nss.setup.mcas import OPTIONAL, CredentialsDraft, Name
 from nss.wording import error_text
 
 SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
+EXPIRES_VARIABLE = "NSS_MCAS_CLIENT_SECRET_EXPIRES"
 PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
 MAX_FILE_BYTES = 64 << 10
 
 LABELS = {
     "client_id": "Client ID",
     "client_secret": "Client Secret",
+    "client_secret_expires": "Secret expires on",
     "scope": "Scope",
     "authentication_url": "Authentication URL",
     "api_url": "API URL",
@@ -32,6 +34,7 @@ LABELS = {
 OPTIONS = {
     "client_id": "--client-id",
     "client_secret": f"--client-secret-file (or the variable {SECRET_VARIABLE})",
+    "client_secret_expires": "--client-secret-expires",
     "scope": "--scope",
     "authentication_url": "--authentication-url",
     "api_url": "--api-url",
@@ -44,6 +47,7 @@ class CredentialOptions:
 
     client_id: str | None
     client_secret_file: str | None
+    client_secret_expires: str | None
     scope: str | None
     authentication_url: str | None
     api_url: str | None
@@ -62,10 +66,13 @@ def draft_of(
     """
     if given.managed_identity and given.certificate is not None:
         raise UsageError("configure-mcas2: --certificate and --managed-identity exclude each other")
+    if given.client_secret_expires and (given.managed_identity or given.certificate is not None):
+        raise UsageError("configure-mcas2: --client-secret-expires is for a Client Secret only")
     draft = CredentialsDraft.of(stored, _method(stored, given))
     texts: dict[Name, str | None] = {
         "client_id": given.client_id,
         "client_secret": _secret_text(given.client_secret_file, SECRET_VARIABLE),
+        "client_secret_expires": given.client_secret_expires or os.environ.get(EXPIRES_VARIABLE),
         "scope": given.scope,
         "authentication_url": given.authentication_url,
         "api_url": given.api_url,
@@ -93,13 +100,12 @@ def _method(stored: McasCredentials | None, given: CredentialOptions) -> Method:
     return "secret" if stored is None or gives_secret else stored.method
 
 
-def ask(draft: CredentialsDraft, name: Name) -> None:
+def ask(dialogue: Dialogue, draft: CredentialsDraft, name: Name) -> None:
     """Ask a person until the answer can be right; Enter keeps what is there."""
     kept = draft.shown(name) or (fields.DEFAULT_SCOPE if name == "scope" else "")
+    label = f"{LABELS[name]} (optional)" if name in OPTIONAL else LABELS[name]
     while True:
-        text = typer.prompt(
-            LABELS[name], default=kept, show_default=bool(kept), hide_input=name == "client_secret"
-        )
+        text = dialogue.ask(label, kept, hidden=name == "client_secret")
         if text == kept and draft.has(name):
             return
         before = draft.values.get("client_id")
@@ -107,10 +113,13 @@ def ask(draft: CredentialsDraft, name: Name) -> None:
             draft.take(name, text)
         except BadAnswer as bad:
             show_problem(bad)
-        else:
-            if name == "client_id" and draft.values["client_id"] != before:
-                draft.secret = None  # it was another application's
-            return
+            continue
+        if name == "client_id" and draft.values["client_id"] != before:
+            draft.secret = None  # it was another application's
+        advice = fields.region_advice(draft.values["api_url"]) if name == "api_url" else None
+        if advice is not None:
+            show_problem(advice)
+        return
 
 
 def show_problem(bad: BadAnswer) -> None:
@@ -118,12 +127,12 @@ def show_problem(bad: BadAnswer) -> None:
     typer.echo(f"  {bad.sentence}" + (f"\n  Try: {bad.tip}" if bad.tip else ""))
 
 
-def ask_method(draft: CredentialsDraft) -> None:
+def ask_method(dialogue: Dialogue, draft: CredentialsDraft) -> None:
     """Ask how to sign in, where something else than a secret is stored."""
-    known = get_args(Method)
-    while (text := typer.prompt("Sign in by", default=draft.method).strip()) not in known:
+    known: tuple[Method, ...] = get_args(Method)
+    while (text := dialogue.ask("Sign in by", draft.method).strip()) not in known:
         typer.echo(f"  it must be one of {', '.join(known)}")
-    draft.method = text
+    draft.method = next(method for method in known if method == text)
 
 
 def _secret_text(name: str | None, variable: str) -> str | None:
@@ -132,7 +141,8 @@ def _secret_text(name: str | None, variable: str) -> str | None:
         return os.environ.get(variable)
     if name == "-":
         if sys.stdin.isatty():
-            return getpass.getpass("Secret: ")  # which is not shown
+            with Dialogue() as dialogue:
+                return dialogue.ask("Secret", hidden=True)
         return sys.stdin.readline(MAX_FILE_BYTES).rstrip("\r\n")
     path = Path(name)
     try:

@@ -97,9 +97,9 @@ def explain_legacy(path: Path) -> int:
 def show_checks(report: ConnectionReport, indent: str = "") -> None:
     """Print the steps of a connection test."""
     for check in report.steps:
-        mark = "ok   " if check.ok else "wrong"
+        mark = "wrong" if not check.ok else "warn " if check.warns else "ok   "
         typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
-        if check.tip and not check.ok:
+        if check.tip and (check.warns or not check.ok):
             typer.echo(f"{indent}      Try: {harmless(check.tip)}")
 
 

@@ -15,11 +15,12 @@ from nss.config.values import Address
 from nss.connectivity import Step
 from nss.connectivity.dialing import Proxy
 from nss.errors import NssError
+from nss.mcas import fields
 from nss.mcas.access import network_of
+from nss.mcas.clouds import BLOB_DOMAINS, api_cloud, storage_host
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.tls import client_context
 
-BLOB_HOSTS = "*.blob.core.windows.net"
 LOGIN_HOST = "login.microsoftonline.com"
 API_HOSTS = "*.portal.cloudappsecurity.com"
 
@@ -159,8 +160,21 @@ def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:
         sentence = "the API host is not known: there are no credentials for MCAS"
         tip = "run: sudo nss configure-mcas2"
         yield _failed("MCAS API", f"{API_HOSTS}:{_HTTPS}", sentence, tip)
-    untried = Step("setup", "not tried: the name of the storage is only known at an upload")
-    yield Route("MCAS upload", f"{BLOB_HOSTS}:{_HTTPS}", known=(untried,))
+    yield _storage(api_url)
+
+
+def _storage(api_url: str | None) -> Route:
+    """Return the storages of the cloud that an API URL is of."""
+    try:
+        host = urlsplit(fields.api_url(api_url or "")).hostname or ""
+    except fields.BadAnswer:  # the route to it says so
+        host = ""
+    domain = BLOB_DOMAINS[api_cloud(host) or "commercial"]
+    sentence = "not tried: the name of the storage is only known at an upload"
+    documented = storage_host(host)
+    if documented is not None:
+        sentence += f"; documented for this region is {documented}"
+    return Route("MCAS upload", f"*.{domain}:{_HTTPS}", known=(Step("setup", sentence),))
 
 
 def _sign_in(

@@ -19,6 +19,7 @@ from nss.errors import NssError
 Field = Literal[
     "client_id",
     "client_secret",
+    "client_secret_expires",
     "certificate",
     "managed_identity",
     "scope",

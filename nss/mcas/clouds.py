@@ -33,6 +33,24 @@ API_DOMAINS: Mapping[str, Cloud] = {
     "portal.cloudappsecurity.us": "US Government",
 }
 
+BLOB_DOMAINS: Mapping[Cloud, str] = {
+    "commercial": "blob.core.windows.net",
+    "GCC": "blob.core.usgovcloudapi.net",
+    "US Government": "blob.core.usgovcloudapi.net",
+}
+"""Where the storages are that files are uploaded to."""
+
+_STORAGES: Mapping[tuple[Cloud, str], str] = {
+    ("commercial", "us"): "adaprodconsole",
+    ("commercial", "us2"): "prod03use2console1",
+    ("commercial", "us3"): "prod5usw2console1",
+    ("commercial", "eu"): "prod02euwconsole1",
+    ("commercial", "eu2"): "prod4uksconsole1",
+    ("GCC", "us1"): "gccm1usgvconsole1",
+    ("US Government", "us1"): "gprd1usgvconsole1",
+}
+"""By cloud and region, as the network requirements of the log collector name them."""
+
 LOGINS_OF: Mapping[Cloud, frozenset[Cloud]] = {
     "commercial": frozenset({"commercial"}),
     "GCC": frozenset({"commercial", "US Government"}),
@@ -57,3 +75,19 @@ def api_cloud(host: str) -> Cloud | None:
         if host == domain or host.endswith(f".{domain}"):
             return cloud
     return None
+
+
+def region(host: str) -> str:
+    """Return the region in a host of MCAS, `TENANT.REGION.DOMAIN`; empty where it names none."""
+    for domain in API_DOMAINS:
+        if host.endswith(f".{domain}"):
+            _, dot, found = host.removesuffix(f".{domain}").rpartition(".")
+            return found if dot else ""
+    return ""
+
+
+def storage_host(host: str) -> str | None:
+    """Return the documented host of the storage for a host of MCAS, `None` if none is known."""
+    cloud = api_cloud(host)
+    name = None if cloud is None else _STORAGES.get((cloud, region(host)))
+    return None if cloud is None or name is None else f"{name}.{BLOB_DOMAINS[cloud]}"

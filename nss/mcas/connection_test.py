@@ -8,7 +8,7 @@ from functools import partial
 from nss.errors import NssError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import Field, McasError, RequestRefused
+from nss.mcas import Field, McasError, RequestRefused, fields
 from nss.mcas.api import McasApi, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn, require_role
@@ -25,7 +25,10 @@ MAX_PAGES = 10
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One step of the test. If it is not `ok`, `sentence` says what to fix and `tip` how."""
+    """One step of the test. If it is not `ok`, `sentence` says what to fix and `tip` how.
+
+    So they do if it is `ok` and `warns`: then it works, and somebody should look at it.
+    """
 
     name: str
     ok: bool
@@ -33,6 +36,7 @@ class Check:
     field: Field | None = None
     code: str | None = None
     tip: str | None = None
+    warns: bool = False
 
 
 @dataclass(slots=True)
@@ -68,6 +72,9 @@ async def check(
 ) -> ConnectionReport:
     """Sign in, look for the role, ask the API, find the data source; stop at the first failure.
 
+    A data source that is not listed is only a warning: it can be added later, and lists have been
+    seen without it.
+
     With `results`, see as well what became of the files in there.
     """
     report = ConnectionReport()
@@ -82,6 +89,7 @@ async def check(
     except NssError as error:
         report.steps.append(_failure("role" if report.steps else "sign in", error))
         return report
+    _look_at_region(report, credentials.api_url)
     api = partial(McasApi, credentials.api_url, sign_in, network, limiter)
     await _ask(report, api, data_source, results)
     return report
@@ -98,9 +106,24 @@ async def check_token(
 ) -> ConnectionReport:
     """As `check`, with a legacy token, which needs no sign-in."""
     report = ConnectionReport(token_type="Token")  # noqa: S106 - a kind of token
+    _look_at_region(report, api_url)
     api = partial(McasApi, api_url, TokenAuthorization(token), network, limiter)
     await _ask(report, api, data_source, results)
     return report
+
+
+def _look_at_region(report: ConnectionReport, api_url: str) -> None:
+    advice = fields.region_advice(api_url)
+    if advice is not None:
+        found = Check(
+            "API URL",
+            ok=True,
+            sentence=advice.sentence,
+            field="api_url",
+            tip=advice.tip,
+            warns=True,
+        )
+        report.steps.append(found)
 
 
 async def _ask(
@@ -138,7 +161,8 @@ def _find(report: ConnectionReport, streams: list[Stream], data_source: str) -> 
     report.steps.append(
         Check(
             "data source",
-            ok=False,
+            ok=True,
+            warns=True,
             sentence=f'MCAS has no data source "{data_source}"{there}',
             field="data_source",
             tip='in the Defender portal, Cloud Discovery, Automatic log upload: add "'

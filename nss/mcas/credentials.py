@@ -1,11 +1,12 @@
 """The credentials for MCAS: what they are, and the file that keeps them.
 
     {"form": 1, "method": "secret", "client_id": "..", "client_secret": "..", "scope": "..",
-     "authentication_url": "https://..", "api_url": "https://..", "tested_at": 1763942400.5}
+     "authentication_url": "https://..", "api_url": "https://..", "tested_at": 1763942400.5,
+     "client_secret_expires": "2027-05-31"}
 
 With a certificate, `certificate` and perhaps `private_key` are absolute paths, and `passphrase` may
-stand there too. A file that somebody wrote by hand for systemd has the same form; `form`, `scope`
-and `tested_at` may be missing.
+stand there too. A file that somebody wrote by hand for systemd has the same form; `form`, `scope`,
+`tested_at` and `client_secret_expires` may be missing.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import pwd
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +28,7 @@ from nss.files import private
 from nss.files.beneath import ROOT, open_folder
 from nss.files.readable import closed_to
 from nss.mcas import fields
+from nss.mcas.dates import read_date
 from nss.secret import Secret
 from nss.wording import error_text
 
@@ -56,6 +59,8 @@ class McasCredentials:
     api_url: str
     """`https://TENANT.REGION.portal.cloudappsecurity.com`, without a path."""
     client_secret: Secret | None = None
+    client_secret_expires: date | None = None
+    """The last day that the secret is good, as somebody typed it; `None`: not known."""
     certificate: Path | None = None
     """PEM with the certificate, and its key unless `private_key` names another; or PFX."""
     private_key: Path | None = None
@@ -79,6 +84,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     scope: str = fields.DEFAULT_SCOPE
     api_url: str
     client_secret: str | None = None
+    client_secret_expires: str | None = None
     certificate: str | None = None
     private_key: str | None = None
     passphrase: str | None = None
@@ -226,9 +232,10 @@ def _normal(stored: _Stored) -> McasCredentials:
     if client_id or not is_identity:
         client_id = fields.client_id(client_id)
     url = "" if is_identity else fields.authentication_url(stored.authentication_url)
-    secret = None
+    secret = expires = None
     if stored.method == "secret":
         secret = fields.client_secret(stored.client_secret or "", client_id)
+        expires = read_date(stored.client_secret_expires or "")
     if stored.method == "certificate" and not stored.certificate:
         raise fields.BadAnswer("the certificate is missing", field="certificate")
     credentials = McasCredentials(
@@ -238,6 +245,7 @@ def _normal(stored: _Stored) -> McasCredentials:
         scope=fields.scope(stored.scope),
         api_url=fields.api_url(stored.api_url),
         client_secret=secret,
+        client_secret_expires=expires,
         certificate=_path(stored.certificate),
         private_key=_path(stored.private_key),
         passphrase=Secret(stored.passphrase) if stored.passphrase else None,

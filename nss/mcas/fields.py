@@ -10,7 +10,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from nss.addresses import host_port
 from nss.mcas import Field
-from nss.mcas.clouds import LOGIN_HOSTS, LOGINS_OF, MCAS_APP_ID, api_cloud, is_this_machine
+from nss.mcas.clouds import (
+    LOGIN_HOSTS,
+    LOGINS_OF,
+    MCAS_APP_ID,
+    api_cloud,
+    is_this_machine,
+    region,
+)
 from nss.secret import Secret
 
 DEFAULT_SCOPE = f"{MCAS_APP_ID}/.default"
@@ -209,6 +216,20 @@ def api_url(text: str) -> str:
     if parts.path.rstrip("/").lower() not in _API_PATHS:
         raise _API_URL.bad("has a path after the host", f"use https://{_place(parts)}")
     return f"https://{_place(parts)}"
+
+
+def region_advice(api_url: str) -> BadAnswer | None:
+    """Return what to know about an API URL without a region; `None` for any other.
+
+    Such hosts work, and refuse a good sign-in now and then: nothing forbids them.
+    """
+    host = urlsplit(api_url).hostname or ""
+    if api_cloud(host) is None or region(host):
+        return None
+    return _API_URL.bad(
+        f"names no region ({host}): such a host refuses a good sign-in now and then",
+        f"{_FROM_ABOUT}; it has the form https://TENANT.REGION.portal.cloudappsecurity.com",
+    )
 
 
 def check_clouds(authentication_url: str, api_url: str, scope: str) -> None:

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from nss.files.private import FileFault
 from nss.https.limiter import Limiter
 from nss.https.network import Network
-from nss.mcas import connection_test, fields
+from nss.mcas import connection_test, dates, fields
 from nss.mcas.access import UPLOADS_NAME, audit_log, credentials_store, network_of
 from nss.mcas.connection_test import Check, ConnectionReport
 from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials, Method
@@ -20,17 +21,33 @@ from nss.setup.sections import read_sections
 from nss.telemetry.audit import AuditLog
 from nss.wording import error_text
 
-Name = Literal["client_id", "client_secret", "scope", "authentication_url", "api_url"]
+Name = Literal[
+    "client_id", "client_secret", "client_secret_expires", "scope", "authentication_url", "api_url"
+]
+
+OPTIONAL: frozenset[Name] = frozenset({"client_secret_expires"})
+"""What may stay empty."""
 
 _ACTION = "configure-mcas2"
 _UPLOAD = "cloud_discovery"
 _QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
-    "secret": ("client_id", "client_secret", "scope", "authentication_url", "api_url"),
+    "secret": (
+        *("client_id", "client_secret", "client_secret_expires"),
+        *("scope", "authentication_url", "api_url"),
+    ),
     "certificate": ("client_id", "scope", "authentication_url", "api_url"),
     "managed_identity": ("scope", "api_url"),
 }
+
+
+def _secret_end(text: str) -> str:
+    found = dates.secret_end(text, datetime.now(UTC).date())
+    return "" if found is None else found.isoformat()
+
+
 _READ: Mapping[Name, Callable[[str], str]] = {
     "client_id": fields.client_id,
+    "client_secret_expires": _secret_end,
     "scope": fields.scope,
     "authentication_url": fields.authentication_url,
     "api_url": fields.api_url,
@@ -47,13 +64,16 @@ class CredentialsDraft:
     certificate: Path | None = None
     private_key: Path | None = None
     passphrase: Secret | None = None
+    is_end_new: bool = False
+    """Whether the secret's end date was given now, and is not that of the secret stored before."""
 
     @classmethod
     def of(cls, stored: McasCredentials | None, method: Method) -> "CredentialsDraft":
         """Return a draft that begins with what is stored."""
         if stored is None:
             return cls(method)
-        values: dict[str, str] = {name: text for name in _READ if (text := getattr(stored, name))}
+        found = ((name, getattr(stored, name)) for name in _READ)
+        values: dict[str, str] = {name: str(value) for name, value in found if value}
         if (stored.method == "managed_identity") != (method == "managed_identity"):
             # An application's client id is never that of a machine's identity, nor the reverse.
             values.pop("client_id", None)
@@ -64,6 +84,11 @@ class CredentialsDraft:
     def questions(self) -> tuple[Name, ...]:
         """The fields that this way of signing in needs, in the order to ask for them."""
         return _QUESTIONS[self.method]
+
+    @property
+    def missing(self) -> list[Name]:
+        """The fields that have no value and need one."""
+        return [name for name in self.questions if not self.has(name) and name not in OPTIONAL]
 
     def has(self, name: Name) -> bool:
         """Return whether a field has a value."""
@@ -78,9 +103,13 @@ class CredentialsDraft:
     def take(self, name: Name, text: str) -> None:
         """Take what was typed. Raises `BadAnswer`."""
         if name == "client_secret":
-            self.secret = fields.client_secret(text, self.values.get("client_id", ""))
+            secret = fields.client_secret(text, self.values.get("client_id", ""))
+            if secret != self.secret and not self.is_end_new:
+                self.values.pop("client_secret_expires", None)
+            self.secret = secret
         else:
             self.values[name] = _READ[name](text)
+            self.is_end_new |= name == "client_secret_expires"
 
     def check(self) -> None:
         """Raise `BadAnswer` for values that do not go together."""
@@ -89,15 +118,17 @@ class CredentialsDraft:
             fields.check_clouds(values["authentication_url"], values["api_url"], values["scope"])
 
     def credentials(self) -> McasCredentials:
-        """Return the credentials; every one of `questions` has a value."""
-        by_certificate = self.method == "certificate"
+        """Return the credentials; every one of `questions` has a value, but optional ones."""
+        by_certificate, by_secret = self.method == "certificate", self.method == "secret"
+        ends = self.values.get("client_secret_expires") if by_secret else None
         return McasCredentials(
             method=self.method,
             client_id=self.values.get("client_id", ""),
             authentication_url=self.values.get("authentication_url", ""),
             scope=self.values["scope"],
             api_url=self.values["api_url"],
-            client_secret=self.secret if self.method == "secret" else None,
+            client_secret=self.secret if by_secret else None,
+            client_secret_expires=date.fromisoformat(ends) if ends else None,
             certificate=self.certificate if by_certificate else None,
             private_key=self.private_key if by_certificate else None,
             passphrase=self.passphrase if by_certificate else None,

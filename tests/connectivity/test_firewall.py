@@ -207,3 +207,39 @@ async def test_a_destination_that_says_nothing_ends_with_the_time_limit(tmp_path
         routes = routes_of(config, CredentialsStore(tmp_path, {}))
         found = await try_routes(routes, 0.3)
     assert found[0].steps[-1].ok is False
+
+
+@pytest.mark.parametrize(
+    ("api_host", "domain", "documented"),
+    [
+        ("contoso.us3.portal.cloudappsecurity.com", "blob.core.windows.net", "prod5usw2console1"),
+        ("contoso.eu.portal.cloudappsecurity.com", "blob.core.windows.net", "prod02euwconsole1"),
+        ("contoso.xx9.portal.cloudappsecurity.com", "blob.core.windows.net", None),
+        ("portal.cloudappsecurity.com", "blob.core.windows.net", None),
+        (
+            "contoso.us1.portal.cloudappsecuritygov.com",
+            *("blob.core.usgovcloudapi.net", "gccm1usgvconsole1"),
+        ),
+        (
+            "contoso.us1.portal.cloudappsecurity.us",
+            *("blob.core.usgovcloudapi.net", "gprd1usgvconsole1"),
+        ),
+        ("portal.cloudappsecurity.us", "blob.core.usgovcloudapi.net", None),
+        ("no-host", "blob.core.windows.net", None),
+    ],
+)
+def test_the_storages_are_those_of_the_tenants_cloud(
+    tmp_path: Path, api_host: str, domain: str, documented: str | None
+) -> None:
+    (tmp_path / "token").write_text("0123456789abcdef" * 4)
+    (tmp_path / "token").chmod(0o600)
+    mcas = f'[mcas]\ntoken_file = "token"\ntoken_api_url = "https://{api_host}"\n'
+    config = configured(tmp_path, sink=to_file(), mcas=mcas)
+    store = CredentialsStore(tmp_path, {}, token_file=tmp_path / "token")
+    routes = routes_of(config, store)
+    storage = next(route for route in routes if route.component == "MCAS upload")
+    assert storage.place == f"*.{domain}:443"
+    shown = f"; documented for this region is {documented}.{domain}" if documented else ""
+    assert storage.known[0].sentence.endswith(f"only known at an upload{shown}")
+    ports = [(port.host, port.port) for port in ports_of(config, routes)]
+    assert (f"*.{domain}", 443) in ports

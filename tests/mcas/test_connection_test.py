@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from nss.https.limiter import Limiter
@@ -119,13 +120,15 @@ async def test_an_api_that_refuses_is_the_last_check(lab: CloudLab) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "near"), [("NS", '; there is "NSS"'), ("Something else", "")])
-async def test_a_data_source_that_is_missing_is_said_to_be(
+async def test_a_data_source_that_is_not_listed_is_a_warning(
     lab: CloudLab, wanted: str, near: str
 ) -> None:
     report = await checked(lab, wanted, results=ParseResults(3))
-    assert report.failed == Check(
+    assert report.failed is None
+    assert report.steps[-1] == Check(
         "data source",
-        ok=False,
+        ok=True,
+        warns=True,
         sentence=f'MCAS has no data source "{wanted}"{near}',
         field="data_source",
         tip=(
@@ -133,7 +136,40 @@ async def test_a_data_source_that_is_missing_is_said_to_be(
             'source "Zscaler QRadar LEEF", receiver type "Syslog - UDP"'
         ),
     )
-    assert (report.stream, report.failures) == (None, None)
+    assert (report.stream, report.failures) == (None, [])
+
+
+class Elsewhere(Network):
+    """A network that reaches the lab wherever a request is to go."""
+
+    def client(self) -> httpx.AsyncClient:
+        async def answer(_request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json={"streams": [{"displayName": "NSS"}]})
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("host", "warns"),
+    [
+        ("portal.cloudappsecurity.com", True),
+        ("contoso.portal.cloudappsecurity.com", True),
+        ("portal.cloudappsecurity.us", True),
+        ("contoso.us3.portal.cloudappsecurity.com", False),
+        ("contoso.us1.portal.cloudappsecurity.us", False),
+        ("localhost:8443", False),
+    ],
+)
+async def test_an_api_host_without_a_region_is_a_warning(host: str, *, warns: bool) -> None:
+    network = Elsewhere(timeout_secs=1)
+    report = await check_token(f"https://{host}", Secret("t"), network, "NSS", Limiter(10))
+    assert report.failed is None
+    warnings = [step for step in report.steps if step.warns]
+    assert [(step.name, step.ok, step.field) for step in warnings] == (
+        [("API URL", True, "api_url")] if warns else []
+    )
+    assert all(f"names no region ({host})" in step.sentence for step in warnings)
+    assert all("TENANT.REGION" in (step.tip or "") for step in warnings)
 
 
 def uploaded(*files: UploadedFile) -> ParseResults:

@@ -418,6 +418,7 @@ ca_file = "lab.pem"
         answers = {
             "Client ID": lab.client_id,
             "Client Secret": lab.client_secret,
+            "Secret expires on (optional)": "",
             "Scope": "",
             "Authentication URL": lab.authentication_url,
             "API URL": lab.api_url,

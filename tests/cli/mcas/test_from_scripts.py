@@ -512,3 +512,61 @@ def test_a_certificate_that_the_service_can_not_read_any_more_is_found_by_verify
     assert ran.returncode == 1
     assert "ok    sign in: Entra gave a token" in ran.stdout
     assert "wrong certificate: credentials: the user 54321" in ran.stdout
+
+
+EXPIRES = "NSS_MCAS_CLIENT_SECRET_EXPIRES"
+
+
+@pytest.mark.parametrize("way", ["option", "environment", "neither"])
+def test_the_end_of_the_secret_may_be_given(office: Office, way: str) -> None:
+    environ = {VARIABLE: office.lab.client_secret}
+    more = ["--client-secret-expires", "31 May 2099"] if way == "option" else []
+    if way == "environment":
+        environ[EXPIRES] = "5/31/2099"
+    ran = office.run("configure-mcas2", *office.good, *more, environ=environ)
+    stored = office.store.load()
+    assert ran.returncode == 0, ran.stderr
+    assert stored is not None
+    expected = None if way == "neither" else "2099-05-31"
+    shown = orjson.loads(office.run("show-mcas2", "--json").stdout)["stored"]
+    assert shown["client_secret_expires"] == expected
+    assert str(stored.client_secret_expires) == str(expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "environ", "sentence"),
+    [
+        (["--client-secret-expires", "soon"], {}, "is not a date"),
+        (["--client-secret-expires", "2020-01-31"], {}, "has passed"),
+        ([], {EXPIRES: "1/2/2099"}, "can be read in two ways"),
+        (
+            ["--client-secret-expires", "2099-05-31", "--managed-identity"],
+            {},
+            "--client-secret-expires is for a Client Secret only",
+        ),
+    ],
+)
+def test_an_end_that_can_not_be_right_is_refused(
+    office: Office, more: list[str], environ: dict[str, str], sentence: str
+) -> None:
+    secret = {VARIABLE: office.lab.client_secret}
+    ran = office.run("configure-mcas2", *office.good, *more, environ=secret | environ)
+    assert ran.returncode == 64
+    assert sentence in ran.stderr
+    assert office.store.load() is None
+
+
+def test_a_new_secret_drops_the_end_of_the_one_before(office: Office) -> None:
+    secret = {VARIABLE: office.lab.client_secret}
+    ended = ("--client-secret-expires", "2099-05-31")
+    assert office.run("configure-mcas2", *office.good, *ended, environ=secret).returncode == 0
+    assert office.run("configure-mcas2", "--no-input", environ=secret).returncode == 0
+    stored = office.store.load()
+    assert stored is not None
+    assert str(stored.client_secret_expires) == "2099-05-31", "the secret is the same"
+    office.lab.entra.revoke_secret()
+    secret = {VARIABLE: office.lab.client_secret}
+    assert office.run("configure-mcas2", "--no-input", environ=secret).returncode == 0
+    stored = office.store.load()
+    assert stored is not None
+    assert stored.client_secret_expires is None
