@@ -11,7 +11,8 @@ from rich.text import Text
 
 from cli.asking import status_of
 from cli.output import harmless, secs_text, show_json, time_text
-from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
+from nss.expiry import last_day
+from nss.status.summary import ExpiryStatus, FeedStatus, Reason, SourceStatus, Status
 from nss.wording import size_text
 
 _GAP = "  "
@@ -109,8 +110,8 @@ def _spool(status: Status) -> str:
 
 def _sheets(status: Status) -> list[Sheet]:
     sheets = [_source_sheet(status.sources, status.at), _feed_sheet(status.feeds)]
-    uploads = _upload_sheet(status.feeds, status.at)
-    return [*sheets, uploads] if uploads.rows else sheets
+    others = (_upload_sheet(status.feeds, status.at), _expiry_sheet(status.expiries))
+    return [*sheets, *(sheet for sheet in others if sheet.rows)]
 
 
 def _parsing(status: Status) -> Iterator[str]:
@@ -138,6 +139,21 @@ def _parsing(status: Status) -> Iterator[str]:
         file = "" if failure.file is None else f" {failure.file}"
         at = time_text(failure.at)
         yield harmless(f"{' ' * len('uploads')}{_GAP}last failure {at}{file}: {failure.text}")
+
+
+def _expiry_sheet(expiries: tuple[ExpiryStatus, ...]) -> Sheet:
+    rows = tuple(
+        (
+            expiry.component,
+            expiry.credential.replace("_", " "),
+            f"{expiry.days:,}",
+            last_day(expiry.ends_at),
+            expiry.place,
+        )
+        for expiry in expiries
+    )
+    columns = ("expires", "credential", "days left", "last day", "place")
+    return Sheet(columns, rows, frozenset({"days left"}))
 
 
 def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:

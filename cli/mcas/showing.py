@@ -1,7 +1,8 @@
 """`nss show-mcas2`, `nss clear-mcas2` and the legacy `nss configure-mcas`."""
 
-from collections.abc import Iterator
-from dataclasses import fields
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import typer
@@ -9,8 +10,10 @@ import typer
 from cli.mcas.prompts import LABELS
 from cli.output import error_lines, harmless, iso_time, show_json, time_text
 from nss.errors import UsageError
+from nss.expiry import Expiry, last_day
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials
+from nss.mcas.expiries import expiries_of
 from nss.secret import Secret
 from nss.setup.mcas import McasSetup, mcas_setup
 
@@ -37,6 +40,24 @@ def stored_lines(stored: McasCredentials) -> Iterator[str]:
     facts.append(("Tested", tested))
     for label, value in facts:
         yield f"{label + ':':20}{harmless(value)}"
+    if stored.method == "secret" and stored.client_secret_expires is None:
+        yield f"{'Secret expires on:':20}not known"
+    yield from expiry_lines(expiries_of(stored))
+
+
+def expiry_lines(expiries: Sequence[Expiry]) -> Iterator[str]:
+    """Yield how long credentials are good, a line each."""
+    for expiry in expiries:
+        days = expiry.days_left(time.time())
+        left = f"{days:,} days left" if days >= 0 else f"expired {-days:,} days ago"
+        what = expiry.credential.replace("_", " ")
+        yield f"{'Good until:':20}{last_day(expiry.ends_at)}, {left} ({what})"
+
+
+def plain_expiries(expiries: Sequence[Expiry]) -> list[dict[str, object]]:
+    """Return the same for JSON."""
+    now = time.time()
+    return [{**asdict(expiry), "days": expiry.days_left(now)} for expiry in expiries]
 
 
 def show(path: Path, *, as_json: bool) -> int:
@@ -51,6 +72,7 @@ def show(path: Path, *, as_json: bool) -> int:
                 **{field.name: _plain(getattr(stored, field.name)) for field in fields(stored)},
                 "tested_at": iso_time(stored.tested_at),
                 "origin": str(setup.store.origin),
+                "expiries": plain_expiries(expiries_of(stored)),
             }
         show_json(result)
         return code

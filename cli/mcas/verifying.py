@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cli.mcas.showing import show_checks
+from cli.mcas.showing import expiry_lines, plain_expiries, show_checks
 from cli.output import harmless, iso_time, secs_text, show_json, time_text
 from cli.uploading import resume_uploads
 from nss.errors import ConfigError
@@ -47,6 +47,8 @@ def _show(report: ConnectionReport, data_source: str) -> None:
     if report.expires_at is not None:
         left = secs_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")
+        for line in expiry_lines(report.expiries):
+            typer.echo(f"      {line}")
         typer.echo(f"      roles: {harmless(', '.join(report.roles)) or 'none'}")
     if report.stream is not None:
         last = report.stream.last_received
@@ -84,6 +86,7 @@ def _plain(report: ConnectionReport) -> dict[str, object]:
         "token_type": report.token_type,
         "token_expires_at": iso_time(report.expires_at),
         "roles": list(report.roles),
+        "expiries": plain_expiries(report.expiries),
         "data_source": None if report.stream is None else asdict(report.stream),
         "parse_failures": None
         if report.failures is None

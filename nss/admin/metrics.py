@@ -116,6 +116,16 @@ def _outcomes(status: Status) -> _Samples:
     ]
 
 
+def _expiry(name: str, text: str, read: _Read) -> Family:
+    def samples(status: Status) -> _Samples:
+        return [
+            ((expiry.component, expiry.credential, expiry.place), read(expiry))
+            for expiry in status.expiries
+        ]
+
+    return Family(f"nss_credential_{name}", text, ("component", "credential", "place"), samples)
+
+
 def _is_failing(part: SourceStatus | FeedStatus | SpoolStatus) -> bool:
     return part.last_error is not None
 
@@ -244,6 +254,12 @@ METRICS = (
         "When that was last read to its end; absent before the first time.",
         of("read_at"),
     ),
+    _expiry(
+        "expires_timestamp_seconds",
+        "When a secret or a certificate ends, seconds since the epoch.",
+        of("ends_at"),
+    ),
+    _expiry("days_left", "Whole days until it ends, negative after the end.", of("days")),
     EVENTS,
 )
 

@@ -1,17 +1,20 @@
 """The test of credentials, check by check, and of whether logs arrive."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from nss.errors import NssError
+from nss.expiry import Expiry
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import Field, McasError, RequestRefused, fields
 from nss.mcas.api import McasApi, Stream
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn, require_role
+from nss.mcas.expiries import expiries_of
 from nss.mcas.governance import UnreadableLog
 from nss.mcas.parse_results import ParseFailure, ParseResults, ParseSummary
 from nss.mcas.parse_sweep import ODD_ENTRIES, Position, Sweep
@@ -55,6 +58,8 @@ class ConnectionReport:
     """What became of uploaded files, as far as it was read."""
     unreadable: str | None = None
     """Why it can't be read what became of them, or not all of it."""
+    expiries: tuple[Expiry, ...] = ()
+    """When the credentials end, as far as that is known."""
 
     @property
     def failed(self) -> Check | None:
@@ -89,6 +94,7 @@ async def check(
     except NssError as error:
         report.steps.append(_failure("role" if report.steps else "sign in", error))
         return report
+    await _look_at_expiries(report, credentials)
     _look_at_region(report, credentials.api_url)
     api = partial(McasApi, credentials.api_url, sign_in, network, limiter)
     await _ask(report, api, data_source, results)
@@ -110,6 +116,23 @@ async def check_token(
     api = partial(McasApi, api_url, TokenAuthorization(token), network, limiter)
     await _ask(report, api, data_source, results)
     return report
+
+
+async def _look_at_expiries(report: ConnectionReport, credentials: McasCredentials) -> None:
+    """Warn of credentials that end soon; of those that ended, the date must be wrong."""
+    report.expiries = await asyncio.to_thread(expiries_of, credentials)
+    now = time.time()
+    for expiry in report.expiries:
+        field: Field = "client_secret" if expiry.credential == "client_secret" else "certificate"
+        warning, tip = expiry.warning_days(now), expiry.remedy
+        if warning is None:
+            continue
+        sentence = expiry.finding(now)
+        if expiry.ends_at <= now:
+            sentence += "; and yet Entra accepts it"
+            tip = "give the right date to nss configure-mcas2, and see that the clock is right"
+        found = Check("expiry", ok=True, sentence=sentence, field=field, tip=tip, warns=True)
+        report.steps.append(found)
 
 
 def _look_at_region(report: ConnectionReport, api_url: str) -> None:

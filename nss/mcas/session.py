@@ -6,13 +6,15 @@ from pathlib import Path
 
 import httpx
 
+from nss.expiry import Expiry
 from nss.files import private
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import RequestRefused, SignInRefused, fields
 from nss.mcas.api import McasApi
-from nss.mcas.credentials import CredentialsStore
+from nss.mcas.credentials import CredentialsError, CredentialsStore
 from nss.mcas.entra import SignIn
+from nss.mcas.expiries import expiries_of
 from nss.secret import Secret
 
 
@@ -64,6 +66,9 @@ class McasSession:
         self._files = files
         self._identity: tuple[Path, ...] = ()
         """The files of certificate and key that the credentials named last."""
+        self._certificate: Path | None = None
+        self._expiries: tuple[Expiry, ...] = ()
+        self._stamp_of_expiries: object = None
         self._renewing = asyncio.Lock()
         self._api: McasApi | None = None
         self._before: McasApi | None = None
@@ -89,6 +94,25 @@ class McasSession:
                 await _close(self._before)  # others may still wait for answers of the last one
                 self._before, self._api, self._stamp = self._api, renewed, stamp
             return self._api
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Return when the stored credentials end, as far as is known; reads them if they changed.
+
+        Blocks; may be called from any thread, by one at a time.
+        """
+        stored = self._store.stamp()
+        if (stored, self._stamp_of_certificate()) != self._stamp_of_expiries:
+            try:
+                credentials = self._store.load()
+            except CredentialsError:  # whoever uploads reports it
+                credentials = None
+            self._certificate = None if credentials is None else credentials.certificate
+            self._stamp_of_expiries = stored, self._stamp_of_certificate()
+            self._expiries = () if credentials is None else expiries_of(credentials)
+        return self._expiries
+
+    def _stamp_of_certificate(self) -> object:
+        return None if self._certificate is None else private.stamp(self._certificate)
 
     async def close(self) -> None:
         """Close all connections."""

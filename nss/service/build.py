@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
@@ -22,6 +23,7 @@ from nss.config.sources import (
     TcpSourceConfig,
 )
 from nss.errors import ServiceError
+from nss.expiry import Credential, Expiry, file_end
 from nss.feeds.collecting import CollectedDelivery
 from nss.feeds.delivery import Delivery, LineDelivery
 from nss.feeds.pipelines import Origin
@@ -49,15 +51,18 @@ class SourceFiles:
 
     ssl_context: ssl.SSLContext | None = None
     credentials: Credentials | None = None
+    expiries: tuple[Expiry, ...] = ()
+    """When the certificate ends that is shown from now on."""
 
 
 def read_source_files(settings: SourceConfig) -> SourceFiles:
     """Read the files of a source. Raises `NssError` for those that can't be used."""
     match settings:
         case TcpSourceConfig():
-            return SourceFiles(_server_context(settings))
+            return SourceFiles(_server_context(settings), expiries=_shown_to_clients(settings))
         case HttpSourceConfig():
-            return SourceFiles(_server_context(settings), _credentials(settings))
+            expiries = _shown_to_clients(settings)
+            return SourceFiles(_server_context(settings), _credentials(settings), expiries)
         case _:
             return SourceFiles()
 
@@ -120,6 +125,26 @@ def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink
             )
         case FileSinkConfig() as file:
             return FileSink(name, file)
+
+
+def _shown_to_clients(settings: ListeningSourceConfig) -> tuple[Expiry, ...]:
+    name = f"source {settings.name}"
+    return _expiries(name, "server_certificate", settings.tls_certificate)
+
+
+def shown_to_collectors(settings: FeedConfig) -> tuple[Expiry, ...]:
+    """Return when the certificate ends that a feed shows to its collectors from now on."""
+    sink = settings.sink
+    path = sink.tls_certificate if isinstance(sink, SyslogTcpSinkConfig) else None
+    return _expiries(f"feed {settings.name}", "client_certificate", path)
+
+
+def _expiries(component: str, credential: Credential, path: Path | None) -> tuple[Expiry, ...]:
+    ends_at = None if path is None else file_end(path)
+    if ends_at is None:  # a file that can't be read is reported where it is used
+        return ()
+    found = Expiry(component=component, credential=credential, place=str(path), ends_at=ends_at)
+    return (found,)
 
 
 def build_delivery(sink: Sink, is_full: Callable[[], bool]) -> Delivery:

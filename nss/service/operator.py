@@ -1,6 +1,7 @@
 """The operator's side of a running service: control socket, metrics port and service manager."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from nss.config.model import ServiceConfig
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.service.running import Running
+from nss.service.threads import off_loop
 from nss.spool import KeptReject
+from nss.status.alarms import ExpiryAlarms
 from nss.status.summary import Status
 from nss.status.watch import Watch
 
@@ -20,6 +23,9 @@ STATUS_SECS = 1.0
 """How often the status is checked."""
 
 _UPLOAD_KIND = 'feeds whose sink has kind "cloud_discovery" upload'
+
+EXPIRIES_SECS = 2.0
+"""How often to ask what ends when: a renewed certificate shows in the status that soon."""
 
 
 class Operator:
@@ -48,7 +54,8 @@ class Operator:
         for server in self._servers:
             await server.start()
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
-        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(watchdog)]
+        expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
+        self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
 
     async def close(self) -> None:
         """End."""
@@ -64,6 +71,14 @@ class Operator:
             health = self.status().health
             self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
             await asyncio.sleep(STATUS_SECS)
+
+    async def _watch_expiries(self, alarms: ExpiryAlarms) -> None:
+        await off_loop(alarms.load)
+        while True:
+            await self._running.ask_for_expiries()
+            alarms.report(self._running.expiries(), time.time())
+            await off_loop(alarms.save)
+            await asyncio.sleep(EXPIRIES_SECS)
 
     def status(self) -> Status:
         """Return what is known of the service now."""

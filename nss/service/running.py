@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nss.batch import Batch
 from nss.config.model import FeedConfig, McasConfig
 from nss.config.sources import SourceConfig
 from nss.errors import ServiceError
+from nss.expiry import Expiry
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
+from nss.sinks import ExpiringSink
 from nss.sources import Source
 from nss.spool import Spool
 from nss.status.readings import (
@@ -48,6 +50,8 @@ class RunningSource:
     files: bytes
     """The digest that `files_print` made for it."""
     task: asyncio.Task[None]
+    expiries: tuple[Expiry, ...]
+    """When the certificate ends that it shows."""
 
     def reading(self) -> SourceReading:
         """Return its reading now."""
@@ -75,6 +79,8 @@ class RunningFeed:
     taken_over: int
     """Records that were pending for it when it started."""
     task: asyncio.Task[None]
+    expiries: tuple[Expiry, ...]
+    """When the certificate ends that it shows."""
 
     def reading(self) -> FeedReading:
         """Return its reading now."""
@@ -106,6 +112,8 @@ class Running:
         self.opened_spool: Spool | None = None
         self.parsing: Callable[[], ParsingReading | None] = lambda: None
         """Returns what is known of uploaded files."""
+        self._expiries: dict[str, Sequence[Expiry]] = {}
+        """What the sinks said last, by feed."""
 
     @property
     def spool(self) -> Spool:
@@ -134,6 +142,23 @@ class Running:
             feed.part.retry()
         return [name for name, upload in uploads.items() if upload and upload.held_until]
 
+    async def ask_for_expiries(self) -> None:
+        """Ask the sinks what ends when, for the readings from now on."""
+        found: dict[str, Sequence[Expiry]] = {}
+        for name, feed in list(self.feeds.items()):
+            if isinstance(feed.part.sink, ExpiringSink):
+                found[name] = await feed.part.sink.expiries()
+        self._expiries = found
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Return what ends, the next first, each once."""
+        found: set[Expiry] = set()
+        for source in self.sources.values():
+            found.update(source.expiries)
+        for name, feed in self.feeds.items():
+            found.update(feed.expiries, self._expiries.get(name, ()))
+        return tuple(sorted(found, key=lambda expiry: (expiry.ends_at, str(expiry))))
+
     def reading(self) -> ServiceReading:
         """Return the readings of all parts now."""
         spool = self.spool
@@ -148,5 +173,6 @@ class Running:
                 last_error=spool.last_error,
                 kept_rejects=spool.kept_rejects,
             ),
-            self.parsing(),
+            parsing=self.parsing(),
+            expiries=self.expiries(),
         )

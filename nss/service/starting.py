@@ -7,6 +7,7 @@ from functools import partial
 from nss.batch import Batch
 from nss.config.model import Config, FeedConfig
 from nss.config.sources import SourceConfig
+from nss.expiry import Expiry
 from nss.feeds.delivery import wait_first
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
@@ -30,6 +31,8 @@ class NewFeed:
     """The digest that `files_print` made for it."""
     sink: Sink
     origins: dict[str, Origin]
+    expiries: tuple[Expiry, ...]
+    """When the certificate ends that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Starter:
         # The digest first: what changes between the two is noticed by the next reload.
         files = files_print(feed, feed.sink, *inputs_of(feed, config))
         sink = build.build_sink(feed, config, self._access)
-        return NewFeed(files, sink, build.build_origins(feed, config.sources))
+        origins = build.build_origins(feed, config.sources)
+        return NewFeed(files, sink, origins, build.shown_to_collectors(feed))
 
     async def start(self, config: Config, plan: Plan) -> list[str]:
         """Start the parts that are not running yet; returns their names. Feeds come first.
@@ -122,7 +126,9 @@ class Starter:
         taken_over = cursor.pending_records
         task = self._workers.start("feed", name, feed.run)
         inputs = inputs_of(settings, config)
-        running.feeds[name] = RunningFeed(feed, settings, inputs, new.files, taken_over, task)
+        running.feeds[name] = RunningFeed(
+            feed, settings, inputs, new.files, taken_over, task, new.expiries
+        )
 
     def _start_source(self, settings: SourceConfig, new: NewSource) -> None:
         running, name = self._running, settings.name
@@ -130,7 +136,8 @@ class Starter:
         source = build.build_source(settings, new.read, position, self._source_must_wait)
         counts = SourceCounts()
         task = self._workers.start("source", name, partial(self._read, source, counts))
-        running.sources[name] = RunningSource(source, settings, counts, new.files, task)
+        expiries = new.read.expiries
+        running.sources[name] = RunningSource(source, settings, counts, new.files, task, expiries)
 
     async def _read(self, source: Source, counts: SourceCounts) -> None:
         async def accept(batch: Batch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from nss.expiry import Expiry
 from nss.status.readings import UploadReading
 
 
@@ -126,4 +127,15 @@ class CollectingSink(Sink, Protocol):
 
         After a failure it is called again, for the same lines. With nothing to deliver it finishes
         what an earlier process began. Calls never overlap.
+        """
+
+
+@runtime_checkable
+class ExpiringSink(Sink, Protocol):
+    """A sink that knows of certificates or secrets that end; called every few seconds."""
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """Return what ends when. Feeds that share something return the same of it.
+
+        Raises nothing: what can't be read is left out.
         """

@@ -1,9 +1,10 @@
 """When the service is healthy: rules over its status, without clocks or side effects.
 
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
-the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload.
-Only mentioned: rejects, a spool that is not durable or is full for a moment, and that it can't be
-read what became of uploads. An idle source is fine: nobody browses at night.
+the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
+a secret or certificate ends within 7 days, or has ended. Only mentioned: one that ends within 30
+days, rejects, a spool that is not durable or is full for a moment, and that it can't be read what
+became of uploads. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -12,6 +13,7 @@ a full disk, so the watchdog does not restart the service for either.
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+from nss.expiry import WARN_DAYS, Expiry
 from nss.status.readings import ParsingReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 
@@ -33,6 +35,7 @@ def judge(
     spool: SpoolStatus,
     now: float,
     parsing: ParsingReading | None = None,
+    expiries: Sequence[Expiry] = (),
 ) -> Health:
     """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
     reasons = (
@@ -40,6 +43,7 @@ def judge(
         *(reason for feed in feeds for reason in _feed(feed, now)),
         *_spool(spool, now),
         *_parsing(parsing),
+        *(reason for expiry in expiries for reason in _expiry(expiry, now)),
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),
@@ -127,6 +131,18 @@ def _parsing(parsing: ParsingReading | None) -> Iterator[Reason]:
             "named so in the portal?"
         )
         yield Reason(component=source, why=text, degrades=False)
+
+
+def _expiry(expiry: Expiry, now: float) -> Iterator[Reason]:
+    """Yield a warning from 30 days before an end; from 7 days on it degrades."""
+    days = expiry.warning_days(now)
+    if days is not None:
+        yield Reason(
+            component=expiry.component,
+            why=expiry.sentence(now),
+            since=expiry.ends_at if expiry.ends_at <= now else None,
+            degrades=days <= min(WARN_DAYS),
+        )
 
 
 def _records(number: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.batch import Account
+from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
@@ -122,3 +123,5 @@ class ServiceReading:
     spool: SpoolReading
     parsing: ParsingReading | None = None
     """`None` where nothing is uploaded, or nobody asks what becomes of it."""
+    expiries: tuple[Expiry, ...] = ()
+    """Secrets and certificates that end, the next first."""

@@ -7,6 +7,7 @@ epoch and are for people. Everything here can be written as JSON by orjson and m
 from dataclasses import dataclass
 from typing import Literal
 
+from nss.expiry import Expiry
 from nss.status.readings import ParsingReading, SpoolReading, UploadReading
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
@@ -116,6 +117,14 @@ class SpoolStatus(SpoolReading):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryStatus(Expiry):
+    """A secret or a certificate that ends."""
+
+    days: int
+    """The whole days that are left, negative after the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole service at one moment."""
 
@@ -133,6 +142,8 @@ class Status:
     spool: SpoolStatus
     parsing: ParsingReading | None = None
     """What became of uploaded files in Cloud Discovery, where some feed uploads."""
+    expiries: tuple[ExpiryStatus, ...] = ()
+    """What ends, the next first."""
 
     @property
     def summary(self) -> str:

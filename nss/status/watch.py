@@ -12,7 +12,15 @@ from dataclasses import asdict, dataclass, field
 
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
-from nss.status.summary import FeedState, FeedStatus, SourceState, SourceStatus, SpoolStatus, Status
+from nss.status.summary import (
+    ExpiryStatus,
+    FeedState,
+    FeedStatus,
+    SourceState,
+    SourceStatus,
+    SpoolStatus,
+    Status,
+)
 from nss.wording import own_version
 
 RATE_SECS = 10.0
@@ -97,11 +105,15 @@ class Watch:
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now, reading.parsing),
+            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries),
             sources=sources,
             feeds=feeds,
             spool=spool,
             parsing=reading.parsing,
+            expiries=tuple(
+                ExpiryStatus(**asdict(expiry), days=expiry.days_left(now))
+                for expiry in reading.expiries
+            ),
         )
 
     def _source(self, source: SourceReading, at: float, gap: float, now: float) -> SourceStatus:

@@ -20,7 +20,7 @@ from nss.admin.metrics import METRICS, MetricsServer
 from nss.config.values import Address
 from nss.errors import ServiceError
 from nss.status.readings import UploadReading
-from nss.status.summary import Health, SpoolStatus
+from nss.status.summary import ExpiryStatus, Health, SpoolStatus
 from nss.telemetry import events
 from nss.telemetry.counters import Counter
 from tests.admin.conftest import (
@@ -62,6 +62,20 @@ async def http(server: MetricsServer) -> AsyncIterator[httpx.AsyncClient]:
     base = f"http://127.0.0.1:{server.bound_port}"
     async with httpx.AsyncClient(base_url=base, trust_env=False) as made:
         yield made
+
+
+async def test_metrics_show_how_long_credentials_are_good(
+    http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    secret = ExpiryStatus(component="MCAS", credential="client_secret", ends_at=NOW + 9e5, days=10)
+    other = replace(secret, component="feed siem", credential="collector", place="a:1", days=-1)
+    operations.current = replace(STATUS, expiries=(secret, other))
+    found = parsed((await http.get("/metrics")).text)
+    of_mcas = (("component", "MCAS"), ("credential", "client_secret"), ("place", ""))
+    of_siem = (("component", "feed siem"), ("credential", "collector"), ("place", "a:1"))
+    assert found["nss_credential_expires_timestamp_seconds", of_mcas] == NOW + 9e5
+    assert found["nss_credential_days_left", of_mcas] == 10
+    assert found["nss_credential_days_left", of_siem] == -1
 
 
 async def test_metrics_show_the_whole_status(

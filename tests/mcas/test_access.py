@@ -2,10 +2,18 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    load_pem_private_key,
+    pkcs12,
+)
+from cryptography.x509 import load_pem_x509_certificate
 
 from nss.config.load import parse
 from nss.config.model import Config, McasConfig
@@ -312,3 +320,60 @@ async def test_a_password_file_that_is_no_good_leaves_the_session_as_it_was(
     password.write_text("user:new")
     assert await found.api() is not first
     await access.close()
+
+
+def ends(found: McasSession) -> list[tuple[str, str, float]]:
+    return [(each.credential, each.place, each.ends_at) for each in found.expiries()]
+
+
+def test_a_session_knows_when_the_secret_ends(tmp_path: Path) -> None:
+    store = CredentialsStore(tmp_path, {})
+    found = McasSession(store, Network(), Limiter(10))
+    assert ends(found) == []
+    store.save(STORED)
+    assert ends(found) == []
+    store.save(replace(STORED, client_secret_expires=date(2027, 5, 31)))
+    june = datetime(2027, 6, 1, tzinfo=UTC).timestamp()
+    assert ends(found) == [("client_secret", "", june)]
+    store.path.write_text("damaged")
+    assert ends(found) == []
+    store.save(replace(STORED, method="managed_identity", client_secret=None))
+    assert ends(found) == []
+
+
+@pytest.mark.parametrize("form", ["pem", "pfx"])
+def test_a_session_knows_when_the_certificate_ends_and_that_it_was_renewed(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "app"
+
+    def issue(ends_at: datetime) -> None:
+        issued = trustme.CA().issue_cert(
+            "nss.example", key_type=trustme.KeyType.RSA, not_after=ends_at
+        )
+        data = issued.private_key_and_cert_chain_pem.bytes()
+        if form == "pfx":
+            key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+            assert isinstance(key, RSAPrivateKey)
+            certificate = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
+            lock = BestAvailableEncryption(b"sesame")
+            data = pkcs12.serialize_key_and_certificates(b"nss", key, certificate, None, lock)
+        path.write_bytes(data)
+
+    store = CredentialsStore(tmp_path, {})
+    store.save(
+        replace(
+            STORED,
+            method="certificate",
+            client_secret=None,
+            certificate=path,
+            passphrase=Secret("sesame"),
+        )
+    )
+    found = McasSession(store, Network(), Limiter(10))
+    assert ends(found) == [], "it is not there yet"
+    for ends_at in (datetime(2027, 5, 31, 12, tzinfo=UTC), datetime(2028, 5, 31, tzinfo=UTC)):
+        issue(ends_at)
+        assert ends(found) == [("app_certificate", str(path), ends_at.timestamp())]
+    path.write_text("no certificate")
+    assert ends(found) == []

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -317,3 +318,41 @@ async def test_a_legacy_token_needs_no_sign_in(lab: CloudLab) -> None:
     )
     assert report.steps == [ANSWERS, IS_THERE]
     assert (report.token_type, report.expires_at, report.failures) == ("Token", None, [])
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence", "tip"),
+    [
+        (None, None, None),
+        (100, None, None),
+        (
+            20,
+            "the Client Secret expires in 20 days, on DAY",
+            "make a new one in Entra, and give it to nss configure-mcas2",
+        ),
+        (
+            -3,
+            "the Client Secret has expired: its last day was DAY; and yet Entra accepts it",
+            "give the right date to nss configure-mcas2, and see that the clock is right",
+        ),
+    ],
+)
+async def test_a_secret_that_ends_soon_is_a_warning(
+    lab: CloudLab, days: int | None, sentence: str | None, tip: str | None
+) -> None:
+    network = Network(ca_file=lab.ca_file, timeout_secs=5)
+    day = None if days is None else datetime.now(UTC).date() + timedelta(days=days)
+    found = replace(credentials(lab), client_secret_expires=day)
+    report = await check(found, network, "NSS", Limiter(1000))
+    warnings = [step for step in report.steps if step.warns]
+    assert report.failed is None
+    assert len(report.expiries) == (days is not None)
+    expected = Check(
+        "expiry",
+        ok=True,
+        sentence=(sentence or "").replace("DAY", str(day)),
+        field="client_secret",
+        tip=tip,
+        warns=True,
+    )
+    assert warnings == ([expected] if sentence else [])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
 from nss.status.readings import ParsingReading, UploadReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
@@ -285,3 +286,19 @@ def test_files_without_any_result_are_reported_and_degrade_nothing(number: int, 
     (reason,) = found.reasons
     assert (found.ok, reason.why[: len(files)]) == (True, files)
     assert "nss verify-mcas2" in reason.why
+
+
+@pytest.mark.parametrize(
+    ("days", "degrades"), [(30.1, None), (30, False), (7.1, False), (7, True), (-1, True)]
+)
+def test_what_ends_soon_is_mentioned_and_in_the_last_week_degrades(
+    days: float,
+    degrades: bool | None,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    expiry = Expiry(component="MCAS", credential="client_secret", ends_at=NOW + days * DAY_SECS)
+    found = judge([SOURCE], [FEED], SPOOL, NOW, expiries=[expiry])
+    assert [reason.degrades for reason in found.reasons] == ([] if degrades is None else [degrades])
+    assert (found.ok, found.alive) == (not degrades, True)
+    for reason in found.reasons:
+        assert (reason.component, reason.why) == ("MCAS", expiry.sentence(NOW))
+        assert reason.since == (expiry.ends_at if days < 0 else None)

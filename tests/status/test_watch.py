@@ -7,8 +7,9 @@ import pytest
 
 from nss.config.model import FeedConfig
 from nss.config.sources import SourceConfig
+from nss.expiry import DAY_SECS, Expiry
 from nss.status.readings import ServiceReading
-from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus, Status
+from nss.status.summary import ExpiryStatus, FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.status.watch import Watch
 from tests.admin.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
 
@@ -256,3 +257,16 @@ async def test_a_part_that_is_gone_is_forgotten(watched: Watched) -> None:
     watched.wait(30)
     watched.watch.status(ServiceReading((), (), watched.spool.reading()))
     assert watched.feed.failing_secs == 0.0
+
+
+async def test_days_left_are_counted_by_the_clock_of_the_day(watched: Watched) -> None:
+    ends_at = watched.now() + 5.5 * DAY_SECS
+    expiry = Expiry(component="MCAS", credential="client_secret", ends_at=ends_at)
+    reading = ServiceReading((), (), watched.spool.reading(), expiries=(expiry,))
+    status = watched.watch.status(reading)
+    assert status.expiries == (
+        ExpiryStatus(component="MCAS", credential="client_secret", ends_at=ends_at, days=5),
+    )
+    assert not status.health.ok
+    watched.now.secs += 6 * DAY_SECS
+    assert watched.watch.status(reading).expiries[0].days == -1

@@ -14,6 +14,7 @@ from pathlib import Path
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
+from nss.expiry import Expiry
 from nss.files.private import FileFault
 from nss.mcas import McasError, Throttled, Unconfirmed, Unreachable, UploadExpired
 from nss.mcas.access import audit_log, uploads_folder
@@ -149,6 +150,10 @@ class CloudDiscoverySink:
         if self._uploader.is_last_unconfirmed:
             return _UNCONFIRMED
         return _CONVERT if self._session.uses_token else None
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """See `ExpiringSink.expiries`."""
+        return await asyncio.to_thread(self._session.expiries)
 
     @property
     def upload(self) -> UploadReading:

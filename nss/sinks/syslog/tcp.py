@@ -17,11 +17,14 @@ import asyncio
 import contextlib
 import re
 import ssl
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
+from nss.addresses import host_port
 from nss.config.sinks import SyslogTcpSinkConfig
+from nss.expiry import Expiry
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, events
 from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.resend import RESEND_MAX_BYTES, Chunk, ResendBuffer
@@ -67,6 +70,8 @@ class SyslogTcpSink(SyslogSink[Sending]):
         self._clock = environment.clock
         self._resend = ResendBuffer(settings.resend_secs, environment.clock, resend_max_bytes)
         self._connection: Connection | None = None
+        self._shown: dict[str, Expiry] = {}
+        """The certificates that collectors showed last, by destination."""
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
 
@@ -83,6 +88,10 @@ class SyslogTcpSink(SyslogSink[Sending]):
         if not isinstance(outcome, RetryAfter):
             self._restore_if_lost()
         return outcome
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """See `ExpiringSink.expiries`."""
+        return tuple(self._shown.values())
 
     async def close(self) -> None:
         """Give what was written about `finish_secs` to arrive, and close the connection."""
@@ -142,11 +151,24 @@ class SyslogTcpSink(SyslogSink[Sending]):
         except OSError as error:
             reason = f"connecting failed: {error_text(error)} ({endpoint})"
             raise EndpointFailed(reason) from error
+        self._note_certificate(endpoint, connection)
         try:
             await self._disconnect()
         finally:
             self._connection = connection
         return connection
+
+    def _note_certificate(self, endpoint: Endpoint, connection: Connection) -> None:
+        ends_at = connection.peer_ends_at
+        if ends_at is not None:
+            place = host_port(endpoint.host, endpoint.port)
+            self._shown[place] = Expiry(
+                component=f"feed {self.name}",
+                credential="collector",
+                place=place,
+                ends_at=ends_at,
+                seen_at=time.time(),
+            )
 
     def _tls_to(self, endpoint: Endpoint) -> TlsStream | None:
         if self._ssl_context is None:

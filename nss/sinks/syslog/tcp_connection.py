@@ -69,6 +69,11 @@ class Connection:
         """How long ago the connection was made."""
         return self._clock() - self._opened_at
 
+    @property
+    def peer_ends_at(self) -> float | None:
+        """When the certificate that the peer showed ends, in seconds since the epoch."""
+        return None if self._tls is None else self._tls.peer_ends_at
+
     async def open(self, connect_secs: float) -> None:
         """Connect and shake hands. Raises OSError; then the connection is closed."""
         try:

@@ -23,6 +23,15 @@ class TlsStream:
         """Whether the peer may refuse our certificate after the handshake (TLS 1.3)."""
         return self._tls.version() == "TLSv1.3"
 
+    @property
+    def peer_ends_at(self) -> float | None:
+        """When the peer's certificate ends, in seconds since the epoch; it was verified."""
+        shown = self._tls.getpeercert() or {}
+        try:
+            return ssl.cert_time_to_seconds(str(shown.get("notAfter")))
+        except ValueError:  # it has no end that can be read
+            return None
+
     def handshake(self) -> bool:
         """Continue the handshake; return whether it is complete, else more must be received."""
         try:

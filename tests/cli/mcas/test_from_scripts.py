@@ -5,6 +5,8 @@ import ssl
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -570,3 +572,32 @@ def test_a_new_secret_drops_the_end_of_the_one_before(office: Office) -> None:
     stored = office.store.load()
     assert stored is not None
     assert stored.client_secret_expires is None
+
+
+def test_show_and_verify_say_how_long_the_secret_is_good(office: Office) -> None:
+    stored = office.store_good()
+    assert "Secret expires on:  not known" in office.run("show-mcas2").stdout
+    day = datetime.now(UTC).date() + timedelta(days=20)
+    office.store.save(replace(stored, client_secret_expires=day))
+    shown, verified = office.run("show-mcas2"), office.run("verify-mcas2")
+    assert f"Secret expires on:  {day}" in shown.stdout
+    for text in (shown.stdout, verified.stdout):
+        assert f"Good until:         {day}, 20 days left (client secret)" in text
+    assert f"warn  expiry: the Client Secret expires in 20 days, on {day}" in verified.stdout
+    assert verified.returncode == 0
+    facts = orjson.loads(office.run("show-mcas2", "--json").stdout)["stored"]
+    for (expiry,) in (
+        facts["expiries"],
+        orjson.loads(office.run("verify-mcas2", "--json").stdout)["expiries"],
+    ):
+        assert (expiry["credential"], expiry["days"]) == ("client_secret", 20)
+
+
+def test_show_says_how_long_a_certificate_is_good(office: Office) -> None:
+    office.run("configure-mcas2", *office.good, "--certificate", str(office.lab.certificate))
+    assert "(app certificate)" in office.run("show-mcas2").stdout
+    (expiry,) = orjson.loads(office.run("show-mcas2", "--json").stdout)["stored"]["expiries"]
+    assert expiry["place"] == str(office.lab.certificate)
+    office.lab.certificate.unlink()
+    shown = office.run("show-mcas2")
+    assert (shown.returncode, "Good until" in shown.stdout) == (0, False)

@@ -305,3 +305,44 @@ def test_nothing_older_than_tls_1_2_is_spoken_and_everything_is_verified() -> No
         ssl.CERT_REQUIRED,
         True,
     )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_when_the_collectors_certificate_ends_is_known_from_the_handshake(
+    version: ssl.TLSVersion,
+    sink_to: SinkTo,
+    new_tcp_collector: NewCollector,
+    authority: trustme.CA,
+    ca_file: Path,
+) -> None:
+    ends = [datetime(2030, 5, 31, 12, tzinfo=UTC), datetime(2031, 5, 31, 12, tzinfo=UTC)]
+    collector = new_tcp_collector(
+        tls=server(authority.issue_cert("127.0.0.1", not_after=ends[0]), version=version)
+    )
+    sink = sink_to(collector, ssl_context=client_context(ca_file))
+    assert await sink.expiries() == ()
+    assert await sink.send(LINES[:10]) == Delivered()
+    (found,) = await sink.expiries()
+    assert (found.credential, found.ends_at, found.place) == (
+        "collector",
+        ends[0].timestamp(),
+        "{}:{}".format(*collector.address),
+    )
+    assert (found.component, found.seen_at is not None) == (f"feed {sink.name}", True)
+
+    collector.stop()
+    collector.context = server(authority.issue_cert("127.0.0.1", not_after=ends[1]))
+    collector.start()
+    outcome = await sink.send(LINES[10:])
+    while isinstance(outcome, RetryAfter):
+        outcome = await sink.send(LINES[10:])
+    (renewed,) = await sink.expiries()
+    assert renewed.ends_at == ends[1].timestamp()
+
+
+async def test_without_tls_no_certificate_is_known(
+    sink_to: SinkTo, new_tcp_collector: NewCollector
+) -> None:
+    sink = sink_to(new_tcp_collector())
+    assert await sink.send(LINES) == Delivered()
+    assert await sink.expiries() == ()

@@ -8,6 +8,7 @@ import pytest
 
 from nss.admin.control.server import ControlServer
 from nss.status.readings import UploadReading
+from nss.status.summary import ExpiryStatus
 from tests.admin.conftest import (
     DEGRADED,
     FEED,
@@ -210,3 +211,58 @@ async def test_top_without_a_terminal_is_refused(nss: Nss) -> None:
     ran = await nss("top")
     assert (ran.code, ran.out) == (64, b"")
     assert ran.err == "nss: top: needs a terminal\nTry: nss status, or nss status --json\n"
+
+
+EXPIRING = replace(
+    STATUS,
+    expiries=(
+        ExpiryStatus(component="MCAS", credential="client_secret", ends_at=1_790_380_800.0, days=4),
+        ExpiryStatus(
+            component="feed siem",
+            credential="collector",
+            place="siem:6514",
+            ends_at=1_890_380_800.0,
+            seen_at=1_790_000_000.0,
+            days=1161,
+        ),
+    ),
+)
+
+
+@pytest.mark.usefixtures("control")
+async def test_what_ends_has_a_table_of_its_own(operations: FakeOperations, nss: Nss) -> None:
+    operations.current = EXPIRING
+    ran = await nss("status")
+    assert (ran.code, ran.err) == (0, "")
+    table = """
+expires    credential     days left  last day    place
+MCAS       client secret          4  2026-09-25
+feed siem  collector          1,161  2029-11-26  siem:6514
+"""
+    shown = ran.out.decode()
+    assert table in shown
+    assert shown.index("siem.log") < shown.index(table) < shown.index("spool")
+
+
+@pytest.mark.usefixtures("control")
+async def test_what_ends_is_in_the_json(operations: FakeOperations, nss: Nss) -> None:
+    operations.current = EXPIRING
+    shown = orjson.loads((await nss("status", "--json")).out)
+    assert shown["expiries"] == [
+        {
+            "component": "MCAS",
+            "credential": "client_secret",
+            "place": "",
+            "ends_at": 1_790_380_800.0,
+            "seen_at": None,
+            "days": 4,
+        },
+        {
+            "component": "feed siem",
+            "credential": "collector",
+            "place": "siem:6514",
+            "ends_at": 1_890_380_800.0,
+            "seen_at": 1_790_000_000.0,
+            "days": 1161,
+        },
+    ]
