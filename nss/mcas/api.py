@@ -202,7 +202,8 @@ class McasApi:
     async def _json(self, method: str, path: str, request: Mapping[str, object]) -> object:
         status, headers, body = await self._ask(method, path, request)
         if status == httpx.codes.UNAUTHORIZED:
-            self._authorization.refused()  # it may have been revoked before its time: once more
+            if not api_errors.is_of_other_region(body):
+                self._authorization.refused()  # it may have been revoked before its time
             status, headers, body = await self._ask(method, path, request)
         if status >= httpx.codes.MULTIPLE_CHOICES:
             raise api_errors.refusal(status, headers, body, self.api_url)

@@ -98,6 +98,11 @@ def is_refusal(answer: object) -> bool:
     return answer.get("success") is False or (isinstance(code, str) and bool(code))
 
 
+def is_of_other_region(body: bytes) -> bool:
+    """Return whether a 401 is about the host and not about the sign-in, which may be good."""
+    return _code(_object(body)) == OTHER_REGION
+
+
 def _known_refusal(status: int, code: str | None, place: str) -> RequestRefused | None:
     """Return what a refusal means whose code says more than its status."""
     if status == httpx.codes.UNAUTHORIZED and code == OTHER_REGION:

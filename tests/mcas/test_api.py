@@ -22,6 +22,7 @@ from nss.mcas import (
     unreachable,
 )
 from nss.mcas.api import McasApi
+from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
@@ -178,6 +179,29 @@ def test_a_host_without_a_region_is_named_as_the_cause() -> None:
         f"HTTP 401, Invalid JSON Web Key Set ({PLACE})"
     )
     assert "https://contoso.us3.portal.cloudappsecurity.com" in (error.tip or "")
+
+
+NO_KEYS = b'{"detail":"Invalid JSON Web Key Set"}'
+
+
+async def test_a_host_without_a_region_is_asked_once_more_with_the_same_sign_in(
+    api: McasApi, lab: CloudLab, token: Token
+) -> None:
+    lab.faults.add(Fault("mcas", "streams", "status", 401, body=NO_KEYS))
+    assert await api.streams()
+    assert token.refusals == 0
+    lab.faults.add(Fault("mcas", "streams", "status", 401, body=NO_KEYS, times=2))
+    error = await refusal(api)
+    assert (error.field, error.code, token.refusals) == ("api_url", api_errors.OTHER_REGION, 0)
+
+
+async def test_a_legacy_token_that_was_revoked_is_not_tried_again(lab: CloudLab) -> None:
+    network = Network(ca_file=lab.ca_file, timeout_secs=2)
+    revoked = TokenAuthorization(Secret("0" * 64))
+    api, before = McasApi(lab.api_url, revoked, network, Limiter(10)), len(lab.requests)
+    error = await refusal(api)
+    await api.close()
+    assert (error.field, len(lab.requests) - before) == ("token", 1)
 
 
 def test_a_signature_of_s3_that_has_expired_needs_another_url() -> None:
