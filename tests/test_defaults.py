@@ -28,6 +28,7 @@ from nss.sinks import Delivered, RetryAfter
 from nss.sinks.backoff import FIRST_SECS, Backoff
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
+from nss.sinks.cloud_discovery.pieces import Stretch
 from nss.sinks.syslog.pacing import Pace
 from nss.spool import Reject, Spool
 from nss.status.readings import ServiceReading, SpoolReading
@@ -229,16 +230,15 @@ def test_lines_grow_old_by_the_clock() -> None:
 
 def test_lines_are_collected(tmp_path: Path) -> None:
     collection = Collection(tmp_path, CloudDiscoverySinkConfig(max_secs=1000.0))
-    collection.begin((1, 1.0))
-    collection.add([b"one", b"two"])
-    file, size_bytes = collection.plain()
+    collection.add(Stretch((1, 1.0), 0, [b"one", b"two"]))
+    file, size_bytes = collection.packed(gzipped=False)
     due_secs = collection.due_secs()
     try:
         assert os.fstat(file.fileno()).st_size == size_bytes == 8  # nothing waits in a buffer
         assert list(tmp_path.iterdir()) == []
         assert due_secs is not None
         assert 0 < due_secs <= 1000
-        packed, packed_bytes = collection.gzipped()
+        packed, packed_bytes = collection.packed(gzipped=True)
         packed.seek(0)
         assert gzip.decompress(packed.read(packed_bytes)) == b"one\ntwo\n"
     finally:

@@ -1,19 +1,16 @@
-"""Lines on their way into one upload: a file without a name, and the batches that are in it."""
+"""Lines on their way into uploads: a file without a name, and how it is divided."""
 
-import gzip
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from nss.config.sinks import CloudDiscoverySinkConfig
-from nss.sinks.cloud_discovery.journal import BatchKey
-
-_GZIP_LEVEL = 6
-_COPY_BYTES = 1 << 20
+from nss.sinks.cloud_discovery.pieces import BatchKey, Stretch
+from nss.sinks.cloud_discovery.upload_file import UploadFile
 
 
 def _new_file(folder: Path) -> IO[bytes]:
@@ -21,11 +18,12 @@ def _new_file(folder: Path) -> IO[bytes]:
 
 
 class Collection:
-    """Grows until it is due: before a batch that might not fit, or after `max_secs`.
+    """Grows until it is due: before a batch that might not fit into one file, or after `max_secs`.
 
-    Batches stay whole. `max_bytes` counts lines with their LF. `clock` returns seconds.
-    `largest_batch` is that of the collection before. `new_file` is a seam for tests: it makes a
-    file without a name in a folder, unbuffered.
+    A batch that does not fit all the same, because it is larger than those before or than a whole
+    file, continues in another file. `max_bytes` counts lines with their LF. `clock` returns
+    seconds. `largest_batch` is that of the collection before. `new_file` is a seam for tests: it
+    makes a file without a name in a folder, unbuffered.
     """
 
     def __init__(
@@ -38,97 +36,117 @@ class Collection:
         new_file: Callable[[Path], IO[bytes]] = _new_file,
     ) -> None:
         self.records = 0
-        self.size_bytes = 0
-        self.batches: list[BatchKey] = []
+        self.files: deque[UploadFile] = deque()
+        """The files to be uploaded, in order."""
         self._folder = folder
         self._new_file = new_file
         self._settings = settings
         self._clock = clock
         self._file: IO[bytes] | None = None
-        self._gzipped: IO[bytes] | None = None
+        self._size_bytes = 0
         self._since = 0.0
+        self._batch: BatchKey | None = None
         self._batch_began_at = (0, 0)
-        self._largest_batch = largest_batch
+        self._largest_before = largest_batch
+        self._largest_here = (0, 0)
 
-    def begin(self, batch: BatchKey) -> None:
-        """The lines that follow are of this batch."""
-        self._measure()
-        if not self.records:
-            self.batches.clear()
-        self.batches.append(batch)
-
-    def add(self, lines: Sequence[bytes]) -> None:
+    def add(self, stretch: Stretch) -> None:
         """Add lines. Raises `OSError`; then none of them is added."""
-        data = b"\n".join(lines) + b"\n"
+        data = stretch.data()
         if self._file is None:
             self._file = self._new_file(self._folder)
-        if not self.records:
+        self._write(self._file, data)
+        if not self.files:
             self._since = self._clock()
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError:
-            with suppress(OSError):
-                self._file.seek(self.size_bytes)
-                self._file.truncate()
-            raise
-        self.records += len(lines)
-        self.size_bytes += len(data)
+            self.files.append(UploadFile(self._settings))
+        if stretch.batch != self._batch:
+            self._batch = stretch.batch
+            self._batch_began_at = (self.records, self._size_bytes)
+        self.records += len(stretch.lines)
+        self._size_bytes += len(data)
+        self._divide(stretch, data)
+        records, size_bytes = self._batch_began_at
+        self._largest_here = _larger(
+            self._largest_here, (self.records - records, self._size_bytes - size_bytes)
+        )
 
     @property
     def largest_batch(self) -> tuple[int, int]:
         """The most records and bytes of one batch, for the next collection to begin with."""
-        self._measure()
-        return self._largest_batch
+        return self._largest_here
 
     def due_secs(self) -> float | None:
         """Return in how many seconds to upload it; `None` when there is nothing to upload."""
-        if not self.records:
+        if not self.files:
             return None
-        self._measure()
-        records, size_bytes = self._largest_batch
-        limits = self._settings
-        has_room = self.records + records <= limits.max_records
-        if not has_room or self.size_bytes + size_bytes > limits.max_bytes:
+        if len(self.files) > 1 or not self._has_room(self.files[-1]):
             return 0.0
-        return max(0.0, self._since + limits.max_secs - self._clock())
+        return max(0.0, self._since + self._settings.max_secs - self._clock())
 
-    def plain(self) -> tuple[IO[bytes], int]:
-        """Return the file and its size in bytes."""
-        if self._file is None:
+    def packed(self, *, gzipped: bool) -> tuple[IO[bytes], int]:
+        """Return the first file, and its size in bytes. Raises `OSError`.
+
+        What is behind that size is not of it.
+        """
+        if self._file is None or not self.files:
             raise ValueError("nothing was collected")
-        return self._file, self.size_bytes
+        first = self.files[0]
+        file = first.packed(self._file, self._folder, gzipped=gzipped)
+        return file, file.seek(0, 2) if gzipped else first.size_bytes
 
-    def gzipped(self) -> tuple[IO[bytes], int]:
-        """Return the file as gzip, made once, and its size in bytes. Raises `OSError`."""
-        if self._gzipped is None:
-            file, _ = self.plain()
-            file.seek(0)
-            made = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - kept
-            try:
-                with gzip.GzipFile("", "wb", _GZIP_LEVEL, made, mtime=0) as packing:
-                    shutil.copyfileobj(file, packing, _COPY_BYTES)
-                made.flush()
-            except BaseException:
-                made.close()
-                raise
-            self._gzipped = made
-        return self._gzipped, self._gzipped.seek(0, 2)
+    def drop_first(self) -> None:
+        """Forget the first file, which is uploaded."""
+        self.files.popleft().close()
 
     def close(self) -> None:
         """Close the files, which deletes what is in them."""
-        for file in (self._file, self._gzipped):
-            if file is not None:
-                file.close()
-        self._file = self._gzipped = None
+        for file in self.files:
+            file.close()
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
-    def _measure(self) -> None:
-        """Remember the largest batch: the next one may be as large."""
-        records, size_bytes = self._batch_began_at
-        most_records, most_bytes = self._largest_batch
-        self._largest_batch = (
-            max(most_records, self.records - records),
-            max(most_bytes, self.size_bytes - size_bytes),
-        )
-        self._batch_began_at = (self.records, self.size_bytes)
+    def _write(self, file: IO[bytes], data: bytes) -> None:
+        """Write data behind what is there, or nothing of it."""
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                file.seek(self._size_bytes)
+                file.truncate()
+            raise
+
+    def _has_room(self, file: UploadFile) -> bool:
+        """Return whether a batch as large as the largest of late would fit.
+
+        Of a batch larger than half a file only so much is counted on: dividing it makes fewer files
+        than keeping it whole, and after one such batch the next files are not all small.
+        """
+        limits = self._settings
+        records, size_bytes = _larger(self._largest_before, self._largest_here)
+        records = max(1, min(records, limits.max_records // 2))
+        size_bytes = max(1, min(size_bytes, limits.max_bytes // 2))
+        fits = file.records + records <= limits.max_records
+        return fits and file.size_bytes + size_bytes <= limits.max_bytes
+
+    def _divide(self, stretch: Stretch, data: bytes) -> None:
+        """Add lines to the last file as far as they fit, and the rest to others."""
+        rest = memoryview(data)
+        while stretch.lines:
+            last = self.files[-1]
+            count = last.room_for(stretch, len(rest))
+            if not count:
+                self.files.append(UploadFile(self._settings, last.end))
+                continue
+            fitting, stretch = stretch.split(count)
+            size_bytes = len(rest)
+            if stretch.lines:
+                size_bytes = sum(map(len, fitting.lines)) + count
+            last.add(fitting.batch, fitting.line, count, rest[:size_bytes])
+            rest = rest[size_bytes:]
+
+
+def _larger(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return max(one[0], other[0]), max(one[1], other[1])

@@ -1,13 +1,18 @@
 """What is remembered of uploads when the process ends: a small JSON file for each feed.
 
-    {"form": 1, "delivered": [[SEQUENCE, ACCEPTED_AT], ..],
-     "unfinished": {"url": "https://..", "batches": [[SEQUENCE, ACCEPTED_AT], ..],
+    {"form": 2, "delivered": [PIECE, ..],
+     "unfinished": {"url": "https://..", "batches": NUMBER, "pieces": [PIECE, ..],
                     "unconfirmed": false} or null}
 
-`delivered` are the last batches whose upload was finalized: the spool may not have committed yet
-that the feed has passed them. `unfinished` is a file that was put and perhaps not finalized. A
-batch is identified by its sequence and, since spools may change, the time it was accepted. The URL
-is a secret, so nobody else may read the file.
+    PIECE: [SEQUENCE, ACCEPTED_AT, LINE, RECORDS, "DIGEST"], see `nss.sinks.cloud_discovery.pieces`
+
+`delivered` are the last pieces whose upload was finalized: the spool may not have committed yet
+that the feed has passed their batches, and of a batch that is larger than a file the first lines
+may be delivered long before the last. `unfinished` is a file that was put and perhaps not
+finalized. The URL is a secret, so nobody else may read the file.
+
+Form 1 had the batches themselves, as [SEQUENCE, ACCEPTED_AT], in place of pieces. What such a
+journal knew is kept as `whole` until the feed is past it: batches that are delivered whole.
 """
 
 from collections.abc import Sequence
@@ -18,30 +23,59 @@ import msgspec
 from nss import foreign
 from nss.files.private import read_bounded, write_private
 from nss.secret import Secret
+from nss.sinks.cloud_discovery.pieces import BatchKey, Count, Piece
 
-MAX_DELIVERED = 20_000
-"""How many batches are remembered: those of several uploads; the spool commits within one."""
+MAX_DELIVERED = 4096
+"""How many pieces are remembered: those of at least one upload, usually of dozens; the spool
+commits within one."""
 
 MAX_BYTES = 16 << 20
 
-BatchKey = tuple[int, float]
-
-_FORM = 1
+_FORM = 2
 
 
-class Unfinished(msgspec.Struct, frozen=True):
-    """A file that was put at a URL and perhaps not finalized, and the batches in it."""
+class Unfinished(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file that was put at a URL and perhaps not finalized, and what is in it."""
 
     url: Secret
-    batches: tuple[BatchKey, ...]
+    batches: Count
+    """How many batches have lines in it."""
+    pieces: tuple[Piece, ...]
+    whole: tuple[BatchKey, ...] = ()
     unconfirmed: bool = False
     """Whether a finalize was answered with neither a yes nor a no."""
 
 
-class _StoredJournal(msgspec.Struct, frozen=True):
+class _StoredJournal(msgspec.Struct, frozen=True, omit_defaults=True):
     form: int
-    delivered: tuple[BatchKey, ...]
+    delivered: tuple[Piece, ...]
     unfinished: Unfinished | None
+    whole: tuple[BatchKey, ...] = ()
+
+
+class _Form(msgspec.Struct, frozen=True):
+    form: int
+
+
+class _UnfinishedForm1(msgspec.Struct, frozen=True):
+    url: Secret
+    batches: tuple[BatchKey, ...]
+    unconfirmed: bool = False
+
+
+class _Form1(msgspec.Struct, frozen=True):
+    delivered: tuple[BatchKey, ...]
+    unfinished: _UnfinishedForm1 | None
+
+    def converted(self) -> _StoredJournal:
+        """Return it in the present form."""
+        begun = self.unfinished
+        unfinished = None
+        if begun is not None:
+            unfinished = Unfinished(
+                begun.url, len(begun.batches), (), begun.batches, begun.unconfirmed
+            )
+        return _StoredJournal(_FORM, (), unfinished, self.delivered)
 
 
 class UploadJournal:
@@ -49,9 +83,10 @@ class UploadJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._order: tuple[BatchKey, ...] = ()
-        self.delivered: frozenset[BatchKey] = frozenset()
+        self.delivered: tuple[Piece, ...] = ()
         self.unfinished: Unfinished | None = None
+        self._starts: dict[BatchKey, dict[int, Piece]] = {}
+        self._whole: frozenset[BatchKey] = frozenset()
 
     def load(self) -> None:
         """Read what an earlier process left, nothing if there is no file.
@@ -63,15 +98,14 @@ class UploadJournal:
             data = read_bounded(self._path, MAX_BYTES)
         except FileNotFoundError:
             return
-        stored = foreign.decode(data, _StoredJournal, _secret)
-        if stored.form != _FORM:
-            raise ValueError(f"form {stored.form} is not known")
+        stored = _decoded(data)
         self._remember(stored.delivered)
+        self._whole = frozenset(stored.whole)
         self.unfinished = stored.unfinished
 
-    def begin(self, url: Secret, batches: Sequence[BatchKey]) -> None:
-        """Note that a file with these batches was put and will be finalized. Raises `OSError`."""
-        self.unfinished = Unfinished(url, tuple(batches))
+    def begin(self, url: Secret, batches: int, pieces: Sequence[Piece]) -> None:
+        """Note that a file with these pieces was put and will be finalized. Raises `OSError`."""
+        self.unfinished = Unfinished(url, batches, tuple(pieces))
         self._save()
 
     def leave_open(self) -> None:
@@ -83,7 +117,10 @@ class UploadJournal:
     def finish(self) -> None:
         """Note that it was finalized. Raises `OSError`."""
         if self.unfinished is not None:
-            self._remember((*self._order, *self.unfinished.batches))
+            self._remember((*self.delivered, *self.unfinished.pieces))
+            self._whole = self._whole.union(self.unfinished.whole)
+            if self.unfinished.pieces and self._are_passed(self.unfinished.pieces[0].sequence):
+                self._whole = frozenset()
             self.unfinished = None
             self._save()
 
@@ -92,13 +129,43 @@ class UploadJournal:
         self.unfinished = None
         self._save()
 
-    def _remember(self, delivered: tuple[BatchKey, ...]) -> None:
-        self._order = delivered[-MAX_DELIVERED:]
-        self.delivered = frozenset(self._order)
+    def has_whole(self, batch: BatchKey) -> bool:
+        """Return whether a batch is known to be delivered, with all its lines."""
+        return batch in self._whole
+
+    def piece_at(self, batch: BatchKey, line: int) -> Piece | None:
+        """Return the piece that was delivered and begins with a line of a batch, if any."""
+        lines = self._starts.get(batch)
+        return None if lines is None else lines.get(line)
+
+    def next_start(self, batch: BatchKey, line: int) -> int | None:
+        """Return the first line after `line` of a batch with which such a piece begins."""
+        lines = self._starts.get(batch)
+        return None if lines is None else min((at for at in lines if at > line), default=None)
+
+    def _are_passed(self, sequence: int) -> bool:
+        """Return whether a batch comes after all that are known to be delivered whole."""
+        return all(known < sequence for known, _ in self._whole)
+
+    def _remember(self, delivered: tuple[Piece, ...]) -> None:
+        self.delivered = delivered[-MAX_DELIVERED:]
+        self._starts = {}
+        for piece in self.delivered:
+            batch = (piece.sequence, piece.accepted_at)
+            self._starts.setdefault(batch, {})[piece.line] = piece
 
     def _save(self) -> None:
-        stored = _StoredJournal(_FORM, self._order, self.unfinished)
+        stored = _StoredJournal(_FORM, self.delivered, self.unfinished, tuple(sorted(self._whole)))
         write_private(self._path, msgspec.json.encode(stored, enc_hook=Secret.reveal))
+
+
+def _decoded(data: bytes) -> _StoredJournal:
+    form = foreign.decode(data, _Form).form
+    if form == 1:
+        return foreign.decode(data, _Form1, _secret).converted()
+    if form == _FORM:
+        return foreign.decode(data, _StoredJournal, _secret)
+    raise ValueError(f"form {form} is not known")
 
 
 def _secret(_: type, value: object) -> Secret:

@@ -5,9 +5,9 @@
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.holds import RECHECK_SECS, Holds
+from nss.sinks.cloud_discovery.incoming import Incoming
 from nss.sinks.cloud_discovery.journal import UploadJournal
 from nss.sinks.cloud_discovery.uploader import Uploader
 from nss.status.readings import UploadReading, UploadState
@@ -62,7 +63,6 @@ class CloudDiscoverySink:
     """
 
     wants_keys = False
-    max_line_bytes = sys.maxsize
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class CloudDiscoverySink:
         self.name = name
         self.last_error: str | None = None
         self.max_secs = settings.max_secs
+        self.max_line_bytes = settings.max_bytes - 1
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
         self._session = session
         self._audit = audit_log(state_directory)
@@ -96,9 +97,8 @@ class CloudDiscoverySink:
         self._uploader = Uploader(
             name, mcas, self._journal, self._names, gzip=settings.gzip, clock=clock, now=now
         )
-        self._new_collection = partial(Collection, folder, settings, clock=clock)
-        self._collection = self._new_collection()
-        self._is_repeat = False
+        new_collection = partial(Collection, folder, settings, clock=clock)
+        self._incoming = Incoming(self._journal, new_collection, settings.max_secs, clock)
 
     async def open(self) -> None:
         """Load what an earlier process uploaded, or began to upload.
@@ -128,19 +128,24 @@ class CloudDiscoverySink:
 
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""
-        fresh = self._age.within(lines)
-        if fresh and not self._is_repeat:
-            try:
-                self._collection.add(lines if fresh == len(lines) else lines[:fresh])
-            except OSError as error:
-                return self._later(f"lines can't be collected: {error_text(error)}")
+        taken = 0
+        try:
+            self._incoming.collect()  # what a full disk left; before that, nothing more is taken
+            fresh = self._age.within(lines)
+            self._incoming.take(lines if fresh == len(lines) else lines[:fresh])
+            taken = fresh
+            self._incoming.collect()
+        except OSError as error:
+            reason = f"lines can't be collected: {error_text(error)}"
+            return replace(self._later(reason), sent=taken)
         if fresh < len(lines):
+            self._incoming.skip()
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
         return Delivered()
 
     async def close(self) -> None:
         """Discard what was collected: the spool has it."""
-        self._collection.close()
+        self._incoming.close()
         if self._uploader.outgoing is not None:
             self._uploader.outgoing.close()
 
@@ -183,17 +188,15 @@ class CloudDiscoverySink:
     @property
     def collected(self) -> int:
         """See `CollectingSink.collected`."""
-        return self._collection.records
+        return self._incoming.records
 
     def begin(self, sequence: int, accepted_at: float) -> None:
         """See `CollectingSink.begin`."""
-        self._is_repeat = (sequence, accepted_at) in self._journal.delivered
-        if not self._is_repeat:
-            self._collection.begin((sequence, accepted_at))
+        self._incoming.begin((sequence, accepted_at))
 
     def due_secs(self) -> float | None:
         """See `CollectingSink.due_secs`."""
-        return self._collection.due_secs()
+        return self._incoming.due_secs()
 
     def retry(self, *, again: bool = False) -> None:
         """See `CollectingSink.retry`."""
@@ -204,14 +207,12 @@ class CloudDiscoverySink:
 
     async def flush(self) -> Delivered | RetryAfter:
         """Upload what was collected, after what an earlier process began to upload."""
-        # Before anything is awaited: later, half a batch might have been collected.
-        if self._uploader.outgoing is None and self._collection.records:
-            self._uploader.outgoing = outgoing = self._collection
-            self._collection = self._new_collection(largest_batch=outgoing.largest_batch)
         tried = self._session.stamp()
-        if held_secs := self._holds.look(tried):
-            return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error or "")
         try:
+            # Before anything is awaited: later, lines of the next batches might be with them.
+            self._uploader.outgoing = self._uploader.outgoing or self._incoming.hand_over()
+            if held_secs := self._holds.look(tried):
+                return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error or "")
             api = await self._session.api()
         except NssError as error:  # nobody was asked, so asking again is no use
             self._holds.hold("stopped", RECHECK_SECS, tried)
@@ -224,7 +225,10 @@ class CloudDiscoverySink:
         if held_secs := self._session.limiter.held_secs:
             return self._wait_for_others(held_secs)
         try:
-            await self._uploader.upload(api)
+            await self._uploader.settle(api)
+            while self._uploader.outgoing is not None:
+                await self._uploader.upload(api, self._uploader.outgoing)
+                self._went_well()
         except (McasError, OSError) as error:
             return self._failed(error, tried)
         except NssError as error:

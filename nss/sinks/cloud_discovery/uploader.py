@@ -26,6 +26,7 @@ from nss.secret import Secret
 from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
+from nss.sinks.cloud_discovery.upload_file import UploadFile
 from nss.wording import error_text
 
 REPEAT_SECS = (5.0, 60.0, 900.0, 3600.0, 21_600.0)
@@ -91,16 +92,14 @@ class Uploader:
         self._last_url: Secret | None = None
         """Where the last file was put that counts as delivered."""
 
-    async def upload(self, api: McasApi) -> None:
-        """Upload `outgoing`, after what was begun before. Raises `McasError` and `OSError`."""
+    async def settle(self, api: McasApi) -> None:
+        """Come to an end with what was begun before. Raises `McasError` and `OSError`."""
         if api is not self._api:
             self._api, self._url = api, None
             self._open_answers = 0
         if self._may_double:
             await self._begin_anew()
         await self._settle(api)
-        if self.outgoing is not None:
-            await self._upload(api, self.outgoing)
 
     def repeat(self, *, again: bool) -> None:
         """Allow the repeats of an unconfirmed finalize anew.
@@ -120,15 +119,16 @@ class Uploader:
 
     # An upload.
 
-    async def _upload(self, api: McasApi, outgoing: Collection) -> None:
+    async def upload(self, api: McasApi, outgoing: Collection) -> None:
+        """Upload the first file of what is on its way. Raises `McasError` and `OSError`."""
         began_at = self._clock()
-        pack = outgoing.gzipped if self._gzip else outgoing.plain
-        file, size_bytes = await asyncio.to_thread(pack)
+        upload = outgoing.files[0]
+        file, size_bytes = await asyncio.to_thread(outgoing.packed, gzipped=self._gzip)
         for attempt in range(_MAX_URLS):
             try:
                 url = self._url
                 if url is None:
-                    url = self._url = await self._initiate(api, outgoing)
+                    url = self._url = await self._initiate(api, upload)
                     self._is_put = self._was_finalized = False
                 if not self._is_put:
                     try:
@@ -137,7 +137,7 @@ class Uploader:
                         self._url = None  # another URL may do better
                         raise
                     self._is_put = True
-                    await asyncio.to_thread(self._journal.begin, url, outgoing.batches)
+                    await asyncio.to_thread(self._journal.begin, url, upload.batches, upload.pieces)
                 await self._finalize(api, url)
                 break
             except (UploadExpired, _NoMore):
@@ -145,14 +145,23 @@ class Uploader:
                 if attempt == _MAX_URLS - 1:
                     raise
         self._last_url = url
-        self._url = self.outgoing = None
+        self._url = None
+        self._drop_first(outgoing)
         await self._note_delivered()
         secs = round(self._clock() - began_at, 3)
-        events.uploaded(self._name, outgoing.records, size_bytes, secs)
-        outgoing.close()
+        events.uploaded(self._name, upload.records, size_bytes, secs)
 
-    async def _initiate(self, api: McasApi, outgoing: Collection) -> Secret:
-        name = file_name(self._name, self._now(), outgoing.batches[0][0], gzip=self._gzip)
+    def _drop_first(self, outgoing: Collection) -> None:
+        outgoing.drop_first()
+        if not outgoing.files:
+            outgoing.close()
+            self.outgoing = None
+
+    async def _initiate(self, api: McasApi, upload: UploadFile) -> Secret:
+        """Return a URL for a file; its name is its own, by the batch and line it begins with."""
+        first = upload.pieces[0]
+        place = f"{first.sequence}-{first.line}" if first.line else first.sequence
+        name = file_name(self._name, self._now(), place, gzip=self._gzip)
         url = await api.initiate(name, self._mcas.source_type)
         if url == self._last_url:  # a cache on the way: a PUT there would replace the last file
             raise Unreachable("MCAS gave the upload URL of the file before")
@@ -195,12 +204,11 @@ class Uploader:
             events.upload_repeated(self._name, error.status)
             await asyncio.to_thread(self._journal.give_up)
             return
-        events.upload_finished_late(self._name, len(unfinished.batches))
-        await self._note_delivered()
+        events.upload_finished_late(self._name, unfinished.batches)
         outgoing = self.outgoing
-        if outgoing is not None and self._journal.delivered.issuperset(outgoing.batches):
-            outgoing.close()
-            self.outgoing = None
+        if outgoing is not None and tuple(outgoing.files[0].pieces) == unfinished.pieces:
+            self._drop_first(outgoing)
+        await self._note_delivered()
 
     async def _note_delivered(self) -> None:
         # In one thread: who is cancelled meanwhile has noted both.

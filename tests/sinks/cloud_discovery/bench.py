@@ -1,6 +1,8 @@
 """A service written down by hand, the upload sink that talks to it, and the clock of both."""
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -198,3 +200,14 @@ async def flushed(sink: CloudDiscoverySink, bench: Bench) -> list[Outcome]:
             return outcomes
         bench.at += outcome.delay_secs
     raise AssertionError(outcomes)
+
+
+@contextmanager
+def room(max_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size: the system's own kind of full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,92 @@
+"""Pieces of what a feed uploads, by which the journal recognises what was delivered.
+
+A piece is some thousand lines that follow each other: of many small batches, or of a part of a
+large batch. Its digest covers the lines, and for each batch its sequence, the time it was accepted
+and which of its lines are there. So lines are taken for delivered only if those very lines were, of
+those very batches: a spool that was replaced or went back to an older copy, a filter or a format
+that was changed and a batch that is missing all make another digest.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+BatchKey = tuple[int, float]
+"""What identifies a batch: its sequence and, since spools may change, the time it was accepted."""
+
+_DIGEST_BYTES = 16
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """A piece that begins with a line of a batch: 0 is the first that the feed made of it."""
+
+    sequence: int
+    accepted_at: float
+    line: Count
+    records: Annotated[int, msgspec.Meta(ge=1)]
+    digest: str
+
+
+class Stretch(NamedTuple):
+    """Some lines of one batch that follow each other; `line` is the number of the first."""
+
+    batch: BatchKey
+    line: int
+    lines: Sequence[bytes]
+
+    def split(self, count: int) -> "tuple[Stretch, Stretch]":
+        """Return the first lines, and the rest."""
+        batch, line, lines = self
+        return Stretch(batch, line, lines[:count]), Stretch(batch, line + count, lines[count:])
+
+    def data(self) -> bytes:
+        """Return the lines, each ended by LF."""
+        return b"\n".join(self.lines) + b"\n"
+
+
+class GrowingPiece:
+    """A piece to which lines are added."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.size_bytes = 0
+        self._first: tuple[BatchKey, int] | None = None
+        self._lines = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._batches = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._stretch: tuple[BatchKey, int, int] | None = None
+        """The batch of the last lines, the first of them, and the end: not in `_batches` yet."""
+
+    def add(self, batch: BatchKey, line: int, count: int, data: bytes | memoryview) -> None:
+        """Add lines of a batch, `count` of them from `line` on; `data` has each with its LF."""
+        if self._stretch is not None and self._stretch[::2] == (batch, line):
+            self._stretch = (batch, self._stretch[1], line + count)
+        else:
+            self._end_stretch()
+            self._stretch = (batch, line, line + count)
+        if self._first is None:
+            self._first = (batch, line)
+        self._lines.update(data)
+        self.records += count
+        self.size_bytes += len(data)
+
+    def piece(self) -> Piece:
+        """Return what has been added so far, which must not be nothing."""
+        if self._first is None:
+            raise ValueError("the piece has no lines")
+        self._end_stretch()
+        # Lines have no LF, and the number of lines of each batch is in the other digest: so no
+        # other lines and batches come to the same bytes.
+        whole = self._batches.copy()
+        whole.update(self._lines.digest())
+        (sequence, accepted_at), line = self._first
+        return Piece(sequence, accepted_at, line, self.records, whole.hexdigest())
+
+    def _end_stretch(self) -> None:
+        if self._stretch is not None:
+            (sequence, accepted_at), start, end = self._stretch
+            self._batches.update(b"%d %r %d-%d\n" % (sequence, accepted_at, start, end))
+            self._stretch = None
