@@ -125,8 +125,8 @@ class FileSinkConfig:
 class CloudDiscoverySinkConfig:
     """Files of lines, uploaded to Cloud Discovery of MCAS; `[mcas]` says how to connect.
 
-    A file is uploaded when one more batch might not fit, or after `max_secs`. Give the feed the
-    format `MCAS`.
+    Files are uploaded when one more batch might not fit, or after `max_secs`; a batch that does not
+    fit into one file continues in the next. Give the feed the format `MCAS`.
     """
 
     kind: ClassVar[str] = "cloud_discovery"
@@ -134,8 +134,8 @@ class CloudDiscoverySinkConfig:
     max_records: Annotated[int, whole_number(1, 10_000_000, "records")] = 100_000
     """The most records that go into one file."""
     max_bytes: Annotated[int, byte_size(64 * KIB, 5 * 10**9)] = 60 * 10**6
-    """The most bytes that go into one file, before `gzip`. Above 64 MiB it is uploaded in
-    blocks."""
+    """The most bytes that go into one file, before `gzip`; a longer line is shortened in its
+    longest URL, referer or user agent. Above 64 MiB a file is uploaded in blocks."""
     max_secs: Annotated[float, seconds(1, 86_400)] = 300.0
     """How long records are collected for one file."""
     gzip: bool = False

@@ -8,6 +8,9 @@ from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
 from nss.sinks.cloud_discovery.pieces import BatchKey, GrowingPiece, Piece, Stretch
 
+MAX_WAITING_BYTES = 64 << 20
+"""Pieces have some MiB at most: a journal that says otherwise is damaged, and not waited for."""
+
 
 class NewCollection(Protocol):
     """Makes a collection."""
@@ -119,6 +122,8 @@ class Incoming:
                 to_sift.appendleft(stretch)
             if self._known is not None and self._grown.records == self._known.records:
                 to_sift.extendleft(reversed(self._judged(self._known)))
+            elif self._grown.size_bytes > MAX_WAITING_BYTES:
+                self._stop_waiting()
 
     def _look_for(self, batch: BatchKey, line: int) -> None:
         found = self._journal.piece_at(batch, line)

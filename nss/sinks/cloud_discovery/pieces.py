@@ -1,13 +1,15 @@
 """Pieces of what a feed uploads, by which the journal recognises what was delivered.
 
 A piece is some thousand lines that follow each other: of many small batches, or of a part of a
-large batch. Its digest covers the lines, and for each batch its sequence, the time it was accepted
-and which of its lines are there. So lines are taken for delivered only if those very lines were, of
-those very batches: a spool that was replaced or went back to an older copy, a filter or a format
-that was changed and a batch that is missing all make another digest.
+large batch. Its digest covers, for each batch, the sequence, the time it was accepted and which of
+its lines are there, and a CRC-32 and the size of the lines. So lines are taken for delivered only
+if those very lines were, of those very batches: a spool that was replaced or went back to an older
+copy, a filter or a format that was changed and a batch that is missing all make another digest.
+(A cryptographic digest of the lines, too, would cost 0.7 us a record in place of 0.2.)
 """
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
@@ -55,7 +57,7 @@ class GrowingPiece:
         self.records = 0
         self.size_bytes = 0
         self._first: tuple[BatchKey, int] | None = None
-        self._lines = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._crc32 = 0
         self._batches = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         self._stretch: tuple[BatchKey, int, int] | None = None
         """The batch of the last lines, the first of them, and the end: not in `_batches` yet."""
@@ -69,7 +71,7 @@ class GrowingPiece:
             self._stretch = (batch, line, line + count)
         if self._first is None:
             self._first = (batch, line)
-        self._lines.update(data)
+        self._crc32 = zlib.crc32(data, self._crc32)
         self.records += count
         self.size_bytes += len(data)
 
@@ -78,10 +80,8 @@ class GrowingPiece:
         if self._first is None:
             raise ValueError("the piece has no lines")
         self._end_stretch()
-        # Lines have no LF, and the number of lines of each batch is in the other digest: so no
-        # other lines and batches come to the same bytes.
         whole = self._batches.copy()
-        whole.update(self._lines.digest())
+        whole.update(b"%d %08x" % (self.size_bytes, self._crc32))
         (sequence, accepted_at), line = self._first
         return Piece(sequence, accepted_at, line, self.records, whole.hexdigest())
 

@@ -121,6 +121,19 @@ async def test_a_batch_of_which_parts_are_uploaded_is_pending_and_its_rest_comes
     assert sorted(each.reject.data for each in await spool.rejects()) == sorted(map(record, OLD_AT))
 
 
+async def test_no_line_is_longer_than_a_file(bench: Bench, spool: DurableSpool) -> None:
+    bench.options |= {"max_bytes": 200}
+    found = await feed(bench, spool)
+    long = record(1).replace(b'"x"', b'"%s"' % (b"x" * 300))
+    await spool.append(Batch("web", long + b"\n" + record(2, "v" * 300) + b"\n", 2))
+    spool.seal()
+    await found.run()
+    (kept,) = await spool.rejects()
+    assert kept.reject.reason == "longer than 199 bytes, however it is shortened"
+    assert [len(file) for file in bench.service.received] == [200]
+    assert found.cursor.account == Account(delivered=1, rejected=1, shortened=1)
+
+
 async def test_batches_known_to_be_delivered_wait_for_no_upload(
     bench: Bench, spool: DurableSpool
 ) -> None:

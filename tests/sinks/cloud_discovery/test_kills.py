@@ -272,6 +272,28 @@ async def test_half_a_piece_does_not_wait_for_its_end(bench: Bench) -> None:
     assert times(bench) == once(*found) + once(found[0])
 
 
+async def test_a_piece_without_end_is_not_waited_for(bench: Bench) -> None:
+    (bench.folder / "uploads").mkdir()
+    (bench.folder / "uploads" / "mcas.json").write_text(
+        f'{{"form":2,"delivered":[[1,0.5,0,{10**12},"ab"]],"unfinished":null}}'
+    )
+    bench.options |= {"max_bytes": 10**9}
+    sink = await bench.opened()
+    sink.begin(1, 0.5)
+    long = lines(1)[0] + b"x" * (1 << 20)
+    due = []
+    for _ in range(65):
+        assert await sink.send([long]) == Delivered()
+        due.append(sink.due_secs())
+    bench.at += 1
+    await sink.send(lines(1))
+    due.append(sink.due_secs())
+    await flushed(sink, bench)
+    await sink.close()
+    assert due == [300] * 65 + [299]
+    assert bench.service.received == [file_of([long] * 65, lines(1))]
+
+
 async def test_what_form_1_knew_is_left_out(bench: Bench) -> None:
     bench.service.put_at["https://storage.example/0?sig=private"] = file_of(lines(5))
     (bench.folder / "uploads").mkdir()
