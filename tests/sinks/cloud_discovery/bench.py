@@ -1,7 +1,8 @@
 """A service written down by hand, the upload sink that talks to it, and the clock of both."""
 
 import resource
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -211,3 +212,35 @@ def room(max_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@dataclass
+class Batch:
+    """A batch as the spool has it."""
+
+    sequence: int
+    lines: Sequence[bytes]
+    accepted_at: float = 0.5
+
+
+def batches(*sizes: int, first: int = 1, start: int = 0) -> list[Batch]:
+    found = []
+    for sequence, size in enumerate(sizes, first):
+        found.append(Batch(sequence, lines(size, start)))
+        start += size
+    return found
+
+
+async def collect_batches(sink: CloudDiscoverySink, *found: Batch, slice_lines: int = 120) -> None:
+    for batch in found:
+        sink.begin(batch.sequence, batch.accepted_at)
+        for at in range(0, len(batch.lines), slice_lines):
+            assert await sink.send(batch.lines[at : at + slice_lines]) == Delivered()
+
+
+def times(bench: Bench) -> Counter[bytes]:
+    return Counter(line for file in bench.service.received for line in file.splitlines())
+
+
+def once(*found: Batch) -> Counter[bytes]:
+    return Counter(line for batch in found for line in batch.lines)

@@ -1,63 +1,31 @@
-"""The upload sink is killed around a finalize: many small batches, and batches of many files.
+"""The upload sink is killed around a finalize: what the next process leaves out, and what not.
 
 What the sink gets again is what a spool gives to the next process: everything behind the last
 batch whose passing it has committed.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
 from nss.sinks import Delivered, Rejected, RetryAfter
-from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
 from tests.sinks.cloud_discovery.bench import (
     DOWN,
-    GONE,
     NOW,
-    STEPS,
+    Batch,
     Bench,
+    batches,
+    collect_batches,
     file_of,
     flushed,
     lines,
+    once,
     room,
+    times,
 )
 
 MANY = 50_000
-
-
-@dataclass
-class Batch:
-    """A batch as the spool has it."""
-
-    sequence: int
-    lines: Sequence[bytes]
-    accepted_at: float = 0.5
-
-
-def batches(*sizes: int, first: int = 1, start: int = 0) -> list[Batch]:
-    found = []
-    for sequence, size in enumerate(sizes, first):
-        found.append(Batch(sequence, lines(size, start)))
-        start += size
-    return found
-
-
-async def collect(sink: CloudDiscoverySink, *found: Batch, slice_lines: int = 120) -> None:
-    for batch in found:
-        sink.begin(batch.sequence, batch.accepted_at)
-        for at in range(0, len(batch.lines), slice_lines):
-            assert await sink.send(batch.lines[at : at + slice_lines]) == Delivered()
-
-
-def times(bench: Bench) -> Counter[bytes]:
-    return Counter(line for file in bench.service.received for line in file.splitlines())
-
-
-def once(*found: Batch) -> Counter[bytes]:
-    return Counter(line for batch in found for line in batch.lines)
 
 
 @pytest.mark.parametrize("answer", ["lost", "received"])
@@ -69,7 +37,7 @@ async def test_many_small_batches_are_uploaded_once_though_it_is_killed_after_a_
         bench.service.fail_after["finalize"] = [DOWN]
     many = [Batch(number, [line]) for number, line in enumerate(lines(MANY), 1)]
     killed = await bench.opened()
-    await collect(killed, *many)
+    await collect_batches(killed, *many)
     assert isinstance(await killed.flush(), RetryAfter if answer == "lost" else Delivered)
     await killed.close()
     path = bench.folder / "uploads" / "mcas.json"
@@ -77,10 +45,10 @@ async def test_many_small_batches_are_uploaded_once_though_it_is_killed_after_a_
 
     sink = await bench.opened()
     assert await sink.flush() == Delivered()
-    await collect(sink, *many)
+    await collect_batches(sink, *many)
     assert (sink.collected, sink.due_secs()) == (0, None)
     more = batches(5, first=MANY + 1, start=MANY)
-    await collect(sink, *more)
+    await collect_batches(sink, *more)
     assert await sink.flush() == Delivered()
     await sink.close()
     assert times(bench) == once(*many, *more)
@@ -93,13 +61,13 @@ async def test_it_does_not_matter_how_many_uploads_the_spool_knows_of(
     uploads = [batches(700, 1, 900, first=1), batches(5, 2000, first=4, start=1601)]
     killed = await bench.opened()
     for upload in uploads:
-        await collect(killed, *upload)
+        await collect_batches(killed, *upload)
         await flushed(killed, bench)
     await killed.close()
 
     sink = await bench.opened()
     for upload in uploads[passed:]:
-        await collect(sink, *upload)
+        await collect_batches(sink, *upload)
     await flushed(sink, bench)
     await sink.close()
     assert times(bench) == once(*uploads[0], *uploads[1])
@@ -108,11 +76,11 @@ async def test_it_does_not_matter_how_many_uploads_the_spool_knows_of(
 async def test_what_was_collected_with_other_slices_is_recognised(bench: Bench) -> None:
     found = batches(3000, 70, 1200)
     killed = await bench.opened()
-    await collect(killed, *found, slice_lines=120)
+    await collect_batches(killed, *found, slice_lines=120)
     await flushed(killed, bench)
     await killed.close()
     sink = await bench.opened()
-    await collect(sink, *found, slice_lines=1300)
+    await collect_batches(sink, *found, slice_lines=1300)
     collected = sink.collected
     await sink.close()
     assert collected == 0
@@ -123,7 +91,7 @@ async def test_a_process_after_the_next_still_knows(bench: Bench) -> None:
     for _ in range(3):
         sink = await bench.opened()
         await sink.flush()
-        await collect(sink, *found)
+        await collect_batches(sink, *found)
         await flushed(sink, bench)
         await sink.close()
     assert times(bench) == once(*found)
@@ -136,14 +104,14 @@ async def test_a_spool_that_went_back_and_on_is_another(bench: Bench) -> None:
     """An older copy of the spool: the same sequences once more, in the middle of what is known."""
     found = batches(10, 10, 10, 10)
     killed = await bench.opened()
-    await collect(killed, *found)
+    await collect_batches(killed, *found)
     await flushed(killed, bench)
     await killed.close()
     fork = [
         Batch(batch.sequence, batch.lines, 0.75) for batch in batches(10, 10, first=3, start=50)
     ]
     sink = await bench.opened()
-    await collect(sink, *found[:2], *fork)
+    await collect_batches(sink, *found[:2], *fork)
     await flushed(sink, bench)
     await sink.close()
     assert times(bench) >= once(*found, *fork)
@@ -153,12 +121,12 @@ async def test_other_lines_of_the_same_batch_are_uploaded(bench: Bench) -> None:
     """The filter has been changed between two processes."""
     found = batches(10, 10)
     killed = await bench.opened()
-    await collect(killed, *found)
+    await collect_batches(killed, *found)
     await flushed(killed, bench)
     await killed.close()
     wider = [Batch(1, lines(10)), Batch(2, [*lines(9, 10), *lines(1, 90)])]
     sink = await bench.opened()
-    await collect(sink, *wider)
+    await collect_batches(sink, *wider)
     await flushed(sink, bench)
     await sink.close()
     assert times(bench) >= once(*wider)
@@ -166,12 +134,12 @@ async def test_other_lines_of_the_same_batch_are_uploaded(bench: Bench) -> None:
 
 async def test_a_batch_of_which_nothing_was_wanted_then_is_uploaded_now(bench: Bench) -> None:
     killed = await bench.opened()
-    await collect(killed, Batch(1, lines(5)), Batch(2, []), Batch(3, lines(5, 5)))
+    await collect_batches(killed, Batch(1, lines(5)), Batch(2, []), Batch(3, lines(5, 5)))
     await flushed(killed, bench)
     await killed.close()
     wider = [Batch(1, lines(5)), Batch(2, lines(5, 50)), Batch(3, lines(5, 5))]
     sink = await bench.opened()
-    await collect(sink, *wider)
+    await collect_batches(sink, *wider)
     await flushed(sink, bench)
     await sink.close()
     assert times(bench) >= once(*wider)
@@ -182,11 +150,11 @@ async def test_one_batch_that_is_missing_repeats_one_piece(bench: Bench) -> None
     bench.options |= {"max_records": 10_000}
     found = batches(*[100] * 50)
     killed = await bench.opened()
-    await collect(killed, *found)
+    await collect_batches(killed, *found)
     await flushed(killed, bench)
     await killed.close()
     sink = await bench.opened()
-    await collect(sink, *found[:14], *found[15:])
+    await collect_batches(sink, *found[:14], *found[15:])
     await flushed(sink, bench)
     await sink.close()
     repeated = [line for line, number in times(bench).items() if number > 1]
@@ -198,7 +166,7 @@ async def test_a_line_that_has_grown_too_old_meanwhile_repeats_one_piece(bench: 
     bench.options |= {"max_records": 10_000}
     (found,) = batches(5000)
     killed = await bench.opened()
-    await collect(killed, found, slice_lines=100)
+    await collect_batches(killed, found, slice_lines=100)
     await flushed(killed, bench)
     await killed.close()
     sink = await bench.opened()
@@ -217,12 +185,12 @@ async def test_a_line_that_has_grown_too_old_meanwhile_repeats_one_piece(bench: 
 async def test_a_disk_that_is_full_as_lines_turn_out_to_be_new_loses_none(bench: Bench) -> None:
     found = batches(10, 10)
     killed = await bench.opened()
-    await collect(killed, *found)
+    await collect_batches(killed, *found)
     await flushed(killed, bench)
     await killed.close()
     others = [Batch(1, lines(10)), Batch(2, lines(10, 50))]
     sink = await bench.opened()
-    await collect(sink, others[0])
+    await collect_batches(sink, others[0])
     sink.begin(2, 0.5)
     with room(0):
         outcomes = [await sink.send(lines(10, 50)), await sink.send(lines(5, 60))]
@@ -245,9 +213,9 @@ async def test_a_disk_that_is_full_as_lines_turn_out_to_be_new_loses_none(bench:
 async def test_a_replay_is_another_batch(bench: Bench) -> None:
     found = batches(10)
     sink = await bench.opened()
-    await collect(sink, *found)
+    await collect_batches(sink, *found)
     await flushed(sink, bench)
-    await collect(sink, Batch(2, found[0].lines))
+    await collect_batches(sink, Batch(2, found[0].lines))
     await flushed(sink, bench)
     await sink.close()
     assert bench.service.received == [file_of(lines(10))] * 2
@@ -257,11 +225,11 @@ async def test_half_a_piece_does_not_wait_for_its_end(bench: Bench) -> None:
     """The rest of it never comes: the spool is another one now."""
     found = batches(10, 10)
     killed = await bench.opened()
-    await collect(killed, *found)
+    await collect_batches(killed, *found)
     await flushed(killed, bench)
     await killed.close()
     sink = await bench.opened()
-    await collect(sink, found[0])
+    await collect_batches(sink, found[0])
     before = (sink.collected, sink.due_secs())
     bench.at += 300
     after = sink.due_secs()
@@ -303,112 +271,7 @@ async def test_what_form_1_knew_is_left_out(bench: Bench) -> None:
     )
     sink = await bench.opened()
     assert await sink.flush() == Delivered()
-    await collect(sink, Batch(1, lines(5, 100)), Batch(2, lines(5)), Batch(3, lines(5, 5)))
+    await collect_batches(sink, Batch(1, lines(5, 100)), Batch(2, lines(5)), Batch(3, lines(5, 5)))
     await flushed(sink, bench)
     await sink.close()
     assert bench.service.received == [file_of(lines(5)), file_of(lines(5, 5))]
-
-
-# Batches that are larger than a file.
-
-
-async def test_no_file_has_more_records_than_it_may(bench: Bench) -> None:
-    sink = await bench.opened()
-    await collect(sink, *batches(300, 2600, 1))
-    await flushed(sink, bench)
-    await sink.close()
-    found = lines(2901)
-    assert bench.service.received == [
-        file_of(found[at : at + 1000]) for at in range(0, len(found), 1000)
-    ]
-    assert [name for name, _ in bench.service.names] == [
-        "mcas-20261124T120000-1.log",
-        "mcas-20261124T120000-2-700.log",
-        "mcas-20261124T120000-2-1700.log",
-    ]
-
-
-async def test_files_are_full_again_behind_a_batch_larger_than_a_file(bench: Bench) -> None:
-    bench.options |= {"max_records": 100}
-    sink = await bench.opened()
-    for batch in batches(250, *[1] * 250):
-        await collect(sink, batch)
-        if sink.due_secs() == 0:
-            await flushed(sink, bench)
-    await flushed(sink, bench)
-    await sink.close()
-    sizes = [file.count(b"\n") for file in bench.service.received]
-    assert sizes == [100, 100, 50, 51, 100, 99]
-
-
-@pytest.mark.parametrize("part", [0, 1, 2])
-@pytest.mark.parametrize("point", [*STEPS, "finalize carried out"])
-async def test_a_kill_between_the_parts_of_a_batch_neither_loses_nor_repeats(
-    bench: Bench, part: int, point: str
-) -> None:
-    step = point.split(maxsplit=1)[0]
-    fail = bench.service.fail_after if " " in point else bench.service.fail
-    asked = 0
-
-    def on_step() -> None:
-        nonlocal asked
-        if bench.service.asked[-1] == step:
-            if asked == part:
-                fail[step] = [DOWN]
-            asked += 1
-
-    bench.service.on_step = on_step
-    found = batches(300, 2600)
-    killed = await bench.opened()
-    await collect(killed, *found)
-    assert isinstance(await killed.flush(), RetryAfter)
-    await killed.close()
-
-    sink = await bench.opened()
-    assert await sink.flush() == Delivered()
-    more = batches(500, first=3, start=2900)
-    await collect(sink, *found, *more)
-    await flushed(sink, bench)
-    await sink.close()
-    assert times(bench) == once(*found, *more)
-    assert max(file.count(b"\n") for file in bench.service.received) <= 1000
-
-
-async def test_a_batch_is_not_delivered_before_its_last_part_is(bench: Bench) -> None:
-    sink = await bench.opened()
-    await collect(sink, *batches(2500))
-    bench.service.on_step = lambda: bench.service.fail.update(
-        put=[DOWN] if len(bench.service.finalized) == 2 and sink.last_error is None else []
-    )
-    outcomes = await flushed(sink, bench)
-    await sink.close()
-    assert [type(outcome) for outcome in outcomes] == [RetryAfter, Delivered]
-    assert times(bench) == once(*batches(2500))
-
-
-async def test_a_part_that_is_finalized_by_other_credentials_is_not_uploaded_again(
-    bench: Bench,
-) -> None:
-    bench.service.fail_after["finalize"] = [DOWN]
-    sink = await bench.opened()
-    await collect(sink, *batches(2500))
-    await sink.flush()
-    bench.service = bench.service.signed_in_again()
-    assert await sink.flush() == Delivered()
-    await sink.close()
-    assert times(bench) == once(*batches(2500))
-
-
-async def test_parts_that_can_not_be_known_are_uploaded_again_alone(bench: Bench) -> None:
-    bench.service.fail_after["finalize"] = [DOWN]
-    killed = await bench.opened()
-    await collect(killed, *batches(2500))
-    await killed.flush()
-    await killed.close()
-    bench.service.fail["finalize"] = [GONE]
-    sink = await bench.opened()
-    await sink.flush()
-    await collect(sink, *batches(2500))
-    await flushed(sink, bench)
-    await sink.close()
-    assert times(bench) == once(*batches(2500)) + Counter(lines(1000))
