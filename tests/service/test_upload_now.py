@@ -130,7 +130,7 @@ async def test_a_passing_verification_ends_a_pause_and_another_does_not(
     await running.reported("upload_failed")
     await until_state(bench, "held")
     if not works:
-        lab.mcas.data_sources.clear()
+        lab.faults.add(Fault("mcas", "streams", "status", 403, times=None))
     code, _, err = await nss(bench, "verify-mcas2")
     if works:
         await running.reported("upload_done")
