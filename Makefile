@@ -23,7 +23,8 @@ ONLY ?=
 SAMPLE ?= 0
 SEED ?= 1
 mutants: $(VENV)/tested
-	nice $(BIN)/python tests/mutants/run.py --sample $(SAMPLE) --seed $(SEED) $(if $(AGAIN),--again) $(ONLY)
+	nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
+	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(ONLY)
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build

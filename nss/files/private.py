@@ -35,7 +35,7 @@ def read_bounded(path: Path, max_bytes: int, *, forbidden: int = 0, pipe: bool =
     of a shell; otherwise no FIFO is waited for.
     """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if pipe else beneath.open_file(path)
+        number = os.open(path, os.O_RDONLY) if pipe else beneath.open_file(path)
     except NotRegular:
         raise FileFault("is not a regular file") from None
     try:

@@ -21,6 +21,7 @@ from nss.files.private import (
     bounded_copy,
     read_bounded,
     remove_file,
+    sync_folder,
     write_private,
 )
 
@@ -74,15 +75,22 @@ def test_a_file_that_others_may_read_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(b"12345")
     path.chmod(0o640)
     assert read_bounded(path, 5, forbidden=EVERYONE) == b"12345"
-    with pytest.raises(OpenToOthers):
+    with pytest.raises(OpenToOthers, match=r"^is open to everyone; chmod o= it$"):
         read_bounded(path, 5, forbidden=OTHERS)
+
+
+def test_any_mode_will_do_where_none_is_forbidden(tmp_path: Path) -> None:
+    path = tmp_path / "certificate"
+    path.write_bytes(b"12345")
+    path.chmod(0o777)
+    assert read_bounded(path, 5) == b"12345"
 
 
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path in (fifo, tmp_path, Path(os.devnull)):
-        with pytest.raises(FileFault, match="is not a regular file"):
+        with pytest.raises(FileFault, match=r"^is not a regular file$"):
             read_bounded(path, 5)
 
 
@@ -158,6 +166,20 @@ def test_a_file_that_is_removed_stays_removed(
     remove_file(path)
     assert observed.steps == [("sync folder", ".")]
     assert not path.exists()
+
+
+def test_the_names_in_a_folder_are_on_the_disk_once_it_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed = Observed(tmp_path, monkeypatch)
+    sync_folder(tmp_path, os.fsync)
+    assert observed.steps == [("sync folder", ".")]
+
+
+def test_what_is_no_folder_is_not_synced_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_folder(tmp_path / "file")
 
 
 def without_unnamed_files(patch: pytest.MonkeyPatch) -> None:

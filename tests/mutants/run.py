@@ -7,14 +7,12 @@ that anybody could notice, with the reason. The table goes to docs/mutants.md. T
 if a module is below the wanted share, or a reason stands there for a mutant that is no more.
 
     make mutants                       everything; some hours on two cores
-    make mutants ONLY="files tcp"      these parts of modules.toml
+    make mutants ONLY="files tcp"      these parts of modules.toml; a module's path will do too
     make mutants ONLY=tcp AGAIN=1      of the last run, those that no test killed, with new tests
-    make mutants SAMPLE=20 SEED=7      20 mutants of each part; says what it found, writes nothing
+    make mutants SAMPLE=20 SEED=7      20 mutants of each part; with KEEP=1, for the second table
 """
 
 import argparse
-import ast
-import difflib
 import json
 import os
 import random
@@ -22,24 +20,27 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import mutmut.mutation.file_mutation
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent.parent
-WORK = PROJECT / "build" / "mutants"
-TABLE = PROJECT / "docs" / "mutants.md"
+from tests.mutants import outcome, table
+from tests.mutants.outcome import KILLED, REFUSED, Row
+from tests.mutants.parts import PROJECT, WORK, Part, choose, dotted, parts
+from tests.mutants.table import Sample
+
+CHILDREN = """\
+# Processes that tests start note nothing: they may be where mutmut finds no settings.
+import os
+
+if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+    os.environ["MUTANT_UNDER_TEST"] = ""
+"""
+
 WANTED = 95
 """How many of a hundred mutants that are not accepted must be killed."""
-
-KILLED = {1, 3, 24, -24, 152, 255, 36}
-"""Exit codes that mutmut records for: a test failed, pytest broke, the time was over."""
-REFUSED = 37
-"""The exit code that it records for what mypy refuses."""
 
 LINKED = ("benchmarks", "cli", "docs", "formats", "mkdocs.yml", "nss", "packaging", "tests")
 SETUP = """\
@@ -58,121 +59,50 @@ also_copy=
 pytest_add_cli_args=
     -p
     no:cacheprovider
+    -k
+    not uvloop
 pytest_add_cli_args_test_selection=
     {tests}
 type_check_command=
     {mypy}
 process_isolation=forkserver
 timeout_constant=2.0
-timeout_multiplier=4
+timeout_multiplier={patience}
 use_git_change_detection=false
 """
 
+MUTMUT = Path(sys.executable).with_name("mutmut")
+PATIENCE = 4
+"""How many times as long as its tests took (and 2 seconds) a mutant may take, by the clock."""
+MORE_PATIENCE = 20
+"""The same for a mutant that had not enough time, when it runs again, alone."""
+
 _SPINNER = re.compile("[\u2800-\u28ff] ")
-_MUTANT = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<class>\w+)ǁ)(?P<name>\w+?)__mutmut_\w+$")
 
 
-@dataclass(frozen=True)
-class Part:
-    """Modules that are tested by the same test files."""
-
-    name: str
-    modules: Sequence[str]
-    tests: Sequence[str]
-
-    @property
-    def folder(self) -> Path:
-        """Where mutmut works on it."""
-        return WORK / self.name
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a mutant changes: the lines of a function before and after, joined."""
-
-    function: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """Mutants that need not be killed: single ones, and texts that may be others everywhere."""
-
-    changes: Sequence[Change]
-    everywhere: Sequence[tuple[str, str]]
-
-    def covers(self, change: Change) -> bool:
-        """Return whether a mutant is accepted."""
-        return change in self.changes or any(
-            change.after == change.before.replace(before, after)
-            for before, after in self.everywhere
-            if before in change.before
-        )
-
-
-@dataclass
-class Row:
-    """What came of the mutants of one module."""
-
-    module: str
-    mutants: int = 0
-    killed: int = 0
-    accepted: int = 0
-    survivors: list[Change] = field(default_factory=list)
-
-    @property
-    def percent(self) -> float:
-        """How many of a hundred were killed, of those that are not accepted."""
-        to_kill = self.mutants - self.accepted
-        return 100 * self.killed / to_kill if to_kill else 100.0
-
-
-def parts() -> list[Part]:
-    """Return what modules.toml declares, its patterns resolved."""
-    declared = tomllib.loads((HERE / "modules.toml").read_text())
-    return [Part(name, found(of["modules"]), of["tests"]) for name, of in declared.items()]
-
-
-def found(patterns: Iterable[str]) -> list[str]:
-    """Return the modules that patterns stand for; those with a "!" in front are left out."""
-    chosen: dict[str, None] = {}
-    for pattern in patterns:
-        matching = [str(path.relative_to(PROJECT)) for path in PROJECT.glob(pattern.lstrip("!"))]
-        if not matching:
-            raise SystemExit(f"modules.toml: {pattern} is no module")
-        for path in sorted(matching):
-            if pattern.startswith("!"):
-                chosen.pop(path, None)
-            else:
-                chosen[path] = None
-    return list(chosen)
-
-
-def read_accepted() -> Accepted:
-    """Return what accepted.toml lists; an entry without a reason is an error."""
-    listed = tomllib.loads((HERE / "accepted.toml").read_text())
-    entries = [(entry, entry["reason"]) for kind in listed.values() for entry in kind]
-    if not all(reason.strip() for _, reason in entries):
-        raise SystemExit("accepted.toml: a reason is missing")
-    return Accepted(
-        [Change(each["function"], each["before"], each["after"]) for each in listed["accepted"]],
-        [(each["before"], each["after"]) for each in listed["everywhere"]],
-    )
-
-
-def prepare(part: Part) -> None:
-    """Make the folder in which mutmut works on a part: the project, linked, and its settings."""
+def prepare(part: Part, *, again: bool = False) -> None:
+    """Make the folder in which mutmut works on a part, anew or `again` for what survived there."""
+    if again:
+        forget_survivors(part)
+    else:
+        shutil.rmtree(part.folder, ignore_errors=True)
     part.folder.mkdir(parents=True, exist_ok=True)
     for name in LINKED:
         (part.folder / name).unlink(missing_ok=True)
         (part.folder / name).symlink_to(PROJECT / name)
     shutil.copy(PROJECT / "pyproject.toml", part.folder)
+    (part.folder / "children").mkdir(exist_ok=True)
+    (part.folder / "children" / "sitecustomize.py").write_text(CHILDREN)
+    set_up(part, PATIENCE)
+
+
+def set_up(part: Part, patience: int) -> None:
+    """Write the settings of mutmut for a part."""
     mypy = [sys.executable, "-m", "mypy", "--output", "json", "--cache-dir", str(WORK / "mypy")]
     mypy += ["--disable-error-code", "unused-ignore", *part.modules]
     lines = {"modules": part.modules, "tests": part.tests, "mypy": mypy}
     settings = {name: "\n    ".join(values) for name, values in lines.items()}
-    (part.folder / "setup.cfg").write_text(SETUP.format(**settings))
+    (part.folder / "setup.cfg").write_text(SETUP.format(**settings, patience=patience))
 
 
 def forget_survivors(part: Part) -> None:
@@ -190,6 +120,7 @@ def forget_survivors(part: Part) -> None:
 
 def mutants_of(part: Part) -> list[str]:
     """Return the names of all mutants that mutmut makes of a part."""
+    os.chdir(part.folder)  # where mutmut reads its settings
     names: list[str] = []
     for module in part.modules:
         made = mutmut.mutation.file_mutation.mutate_file_contents(
@@ -199,21 +130,28 @@ def mutants_of(part: Part) -> list[str]:
     return names
 
 
-def sample(part: Part, count: int, seed: int) -> list[str]:
-    """Return the names of some mutants of a part, the same for the same seed."""
-    os.chdir(part.folder)  # where mutmut reads its settings
-    every = mutants_of(part)
-    return random.Random(seed).sample(every, min(count, len(every)))
+def run(part: Part, names: Sequence[str], processes: int, program: Path = MUTMUT) -> None:
+    """Have mutmut test these mutants of a part, or all. Raises `SystemExit` if it can't.
+
+    On a busy machine, time can be over for no fault of a mutant: those that had not enough run
+    again, alone and with more of it. What they come to then holds.
+    """
+    _run(part, [str(program), "run", "--max-children", str(processes), *names])
+    slow = outcome.timed_out(part)
+    if slow:
+        sys.stderr.write(f"{part.name}: {len(slow)} had not enough time, and run again\n")
+        set_up(part, MORE_PATIENCE)
+        _run(part, [str(program), "run", "--max-children", "1", *slow])
 
 
-def run(part: Part, names: Sequence[str], processes: int) -> None:
-    """Have mutmut test these mutants of a part, or all. Raises `SystemExit` if it can't."""
-    mutmut_here = [str(Path(sys.executable).with_name("mutmut")), "run"]
+def _run(part: Part, command: Sequence[str]) -> None:
     log = part.folder / "log"
+    paths = [str(part.folder / "children"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with log.open("wb") as output:
         ended = subprocess.run(  # noqa: S603 - of the test environment
-            [*mutmut_here, "--max-children", str(processes), *names],
+            command,
             cwd=part.folder,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
@@ -223,152 +161,59 @@ def run(part: Part, names: Sequence[str], processes: int) -> None:
         raise SystemExit(f"{part.name}: mutmut did not run:\n{said[-4000:]}")
 
 
-def verdicts(part: Part, module: str) -> dict[str, int | None]:
-    """Return what mutmut recorded for each mutant of a module."""
-    recorded = (part.folder / "mutants" / f"{module}.meta").read_text()
-    codes: dict[str, int | None] = json.loads(recorded)["exit_code_by_key"]
-    return codes
+def whole(part: Part, processes: int, *, again: bool) -> list[Row]:
+    """Run all mutants of a part, or `again` those that survived. Returns a row for each module."""
+    prepare(part, again=again)
+    run(part, [], processes)
+    return list(outcome.judge(part, outcome.read_accepted()))
 
 
-def changes(part: Part, module: str) -> dict[str, Change]:
-    """Return what each mutant of a module changes, by the name of the mutant."""
-    text = (part.folder / "mutants" / module).read_text()
-    lines = text.splitlines()
-    written: dict[str, list[str]] = {}
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "__mutmut_" in node.name:
-            own = lines[node.lineno - 1 : node.end_lineno]
-            written[node.name] = [line.strip().replace(node.name, "_") for line in own]
-    return {
-        f"{dotted(module)}.{name}": change(
-            f"{dotted(module)}.{name}", written[original(name)], mutated
-        )
-        for name, mutated in written.items()
-        if name != original(name)
-    }
-
-
-def original(name: str) -> str:
-    """Return how mutmut calls the function that a mutant was made of."""
-    return name.rpartition("__mutmut_")[0] + "__mutmut_orig"
-
-
-def change(mutant: str, before: list[str], after: list[str]) -> Change:
-    """Return how a mutant differs."""
-    parts_of = _MUTANT.match(mutant)
-    assert parts_of is not None, mutant
-    function = ".".join(filter(None, parts_of.group("module", "class", "name")))
-    lines = list(difflib.ndiff(before, after))
-    taken, put = (
-        " ".join(line[2:] for line in lines if line.startswith(mark)) for mark in ("- ", "+ ")
-    )
-    return Change(function, taken, put)
-
-
-def judge(part: Part, known: Accepted) -> Iterator[Row]:
-    """Count what came of the mutants that were run, module by module."""
-    for module in part.modules:
-        row = Row(module)
-        made = changes(part, module)
-        for name, code in verdicts(part, module).items():
-            if code is None or code == REFUSED:
-                continue
-            row.mutants += 1
-            if code in KILLED:
-                row.killed += 1
-            elif known.covers(made[name]):
-                row.accepted += 1
-            else:
-                row.survivors.append(made[name])
-        if row.mutants:
-            yield row
-
-
-def stale(part: Part, known: Accepted, declared: Sequence[Part]) -> Iterator[str]:
-    """Say which accepted mutants of a part are none, or are killed whenever they were run."""
-    outcomes: dict[Change, set[int | None]] = {}
-    for module in part.modules:
-        made = changes(part, module)
-        for name, code in verdicts(part, module).items():
-            outcomes.setdefault(made[name], set()).add(code)
-    for entry in known.changes:
-        owner = module_of(entry.function, declared)
-        if owner is not None and owner not in part.modules:
-            continue
-        if entry not in outcomes:
-            yield f"accepted, but no such mutant is made: {entry}"
-        elif outcomes[entry] <= KILLED | {REFUSED}:
-            yield f"accepted, but it is killed: {entry}"
-
-
-def dotted(module: str) -> str:
-    """Return how a module is imported."""
-    return module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def module_of(function: str, declared: Sequence[Part]) -> str | None:
-    """Return the module that a function is in, if it is one of those that are tested."""
-    modules = {dotted(module): module for part in declared for module in part.modules}
-    owners = [name for name in modules if function.startswith(f"{name}.")]
-    return modules[max(owners, key=len)] if owners else None
-
-
-def written(rows: Iterable[Row]) -> str:
-    """Return the lines of the table."""
-    return "".join(
-        f"| {row.module} | {row.mutants} | {row.killed} | {row.accepted} | {row.percent:.1f} |\n"
-        for row in rows
-    )
-
-
-def update(rows: Iterable[Row], modules: Iterable[str]) -> None:
-    """Put rows into the table of docs/mutants.md; those of modules that are no more go."""
-    head, mark, table = TABLE.read_text().partition("| --- | ---: | ---: | ---: | ---: |\n")
-    lines = {line.split("|")[1].strip(): f"{line}\n" for line in table.splitlines()}
-    lines |= {row.module: written([row]) for row in rows}
-    kept = set(modules)
-    TABLE.write_text(head + mark + "".join(lines[name] for name in sorted(lines) if name in kept))
+def sampled(part: Part, count: int, seed: int, processes: int, *, again: bool) -> Sample:
+    """Run some mutants of a part, in a folder of their own, or `again` those that survived."""
+    apart = replace(part, name=f"{part.name}-sample")
+    prepare(apart, again=again)
+    every = mutants_of(apart)
+    names = random.Random(seed).sample(every, min(count, len(every)))
+    if again:
+        names = outcome.undecided(apart, names)
+    if names:
+        run(apart, names, processes)
+    rows = list(outcome.judge(apart, outcome.read_accepted()))
+    return Sample(outcome.total(part.name, rows), len(every), seed)
 
 
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("only", nargs="*", help="parts of modules.toml; all without any")
+    parser.add_argument("only", nargs="*", help="parts or modules of modules.toml; all without any")
     parser.add_argument("--sample", type=int, default=0, help="mutants of each part; 0: all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--keep", action="store_true", help="write what a sample found to the table"
+    )
     parser.add_argument("--again", action="store_true", help="only what survived the last run")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
-    declared = parts()
-    unknown = set(chosen.only) - {part.name for part in declared}
-    if unknown:
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    known, rows, problems = read_accepted(), list[Row](), list[str]()
-    for part in declared:
-        if chosen.only and part.name not in chosen.only:
-            continue
+    declared, known = parts(), outcome.read_accepted()
+    rows, samples, problems = list[Row](), list[Sample](), list[str]()
+    for part in choose(declared, chosen.only):
         sys.stderr.write(f"{part.name}: {', '.join(part.modules)}\n")
-        names: list[str] = []
         if chosen.sample:
-            part = replace(part, name=f"{part.name}-sample")  # noqa: PLW2901 - a folder of its own
-        if chosen.again:
-            forget_survivors(part)
+            of = sampled(part, chosen.sample, chosen.seed, chosen.processes, again=chosen.again)
+            samples.append(of)
         else:
-            shutil.rmtree(part.folder, ignore_errors=True)
-        prepare(part)
-        if chosen.sample:
-            names = sample(part, chosen.sample, chosen.seed)
-        run(part, names, chosen.processes)
-        rows += judge(part, known)
-        problems += stale(part, known, declared)
-    for survivor in (survivor for row in rows for survivor in row.survivors):
+            rows += whole(part, chosen.processes, again=chosen.again)
+            problems += outcome.stale(part, known, declared)
+    results = rows + [sample.row for sample in samples]
+    for survivor in (survivor for row in results for survivor in row.survivors):
         sys.stdout.write(f"{survivor.function}\n  - {survivor.before}\n  + {survivor.after}\n")
-    sys.stdout.write(f"| module | mutants | killed | accepted | % |\n{written(rows)}")
-    problems += [f"{row.module}: {row.percent:.1f} %" for row in rows if row.percent < WANTED]
+    sys.stdout.write(table.MODULES_HEAD + table.written(rows) if rows else "")
+    sys.stdout.write(table.SAMPLES_HEAD + table.drawn(samples) if samples else "")
+    problems += [f"{row.name}: {row.percent:.1f} %" for row in results if row.percent < WANTED]
     for problem in problems:
         sys.stdout.write(f"{problem}\n")
-    if not chosen.sample:
-        update(rows, (module for part in declared for module in part.modules))
+    if rows or chosen.keep:
+        table.update(rows, samples, declared)
     return 1 if problems else 0
 
 

@@ -1,0 +1,101 @@
+"""How `make mutants` counts: who had not enough time runs again, and what the tables keep."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import parts, table
+from tests.mutants.outcome import Row, timed_out
+from tests.mutants.parts import Part, choose
+from tests.mutants.run import run
+from tests.mutants.table import Sample
+
+MODULE = "nss/secret.py"
+
+# Stands in for mutmut: the first run has no time for two mutants, the second for one of them.
+MUTMUT = f"""#!{sys.executable}
+import json, pathlib, sys
+meta = pathlib.Path("mutants/{MODULE}.meta")
+codes = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {{}}
+if not codes:
+    codes = {{"killed": 1, "survived": 0, "slow": -24, "stuck": 24}}
+else:
+    codes |= {{"slow": 0, "stuck": 24}}
+meta.parent.mkdir(parents=True, exist_ok=True)
+meta.write_text(json.dumps({{"exit_code_by_key": codes}}))
+with open("runs", "a") as runs:
+    print(json.dumps([sys.argv[1:], pathlib.Path("setup.cfg").read_text()]), file=runs)
+"""
+
+PAGE = f"""# Mutants
+
+The modules.
+
+{table.MODULES_HEAD}| a.py | 4 | 4 | 0 | 100.0 |
+| gone.py | 4 | 4 | 0 | 100.0 |
+
+The samples.
+
+{table.SAMPLES_HEAD}| first | 9 of 90 | 1 | 5 | 5 | 0 | 100.0 |
+| second | 9 of 90 | 1 | 5 | 5 | 0 | 100.0 |
+"""
+DECLARED = [Part("first", ["a.py", "b.py"], []), Part("second", ["c.py"], [])]
+
+
+def part_in(folder: Path) -> Part:
+    class Apart(Part):
+        @property
+        def folder(self) -> Path:
+            return folder
+
+    return Apart("secret", [MODULE], ["tests/test_secret.py"])
+
+
+def test_who_had_not_enough_time_runs_again_alone_and_with_more(tmp_path: Path) -> None:
+    part = part_in(tmp_path)
+    program = tmp_path / "mutmut"
+    program.write_text(MUTMUT)
+    program.chmod(0o700)
+    (tmp_path / "setup.cfg").write_text("timeout_multiplier=4\n")
+    run(part, [], 2, program)
+    (first, _), (second, settings) = map(json.loads, (tmp_path / "runs").read_text().splitlines())
+    assert first == ["run", "--max-children", "2"]
+    assert second == ["run", "--max-children", "1", "slow", "stuck"]
+    multiplier = re.search(r"timeout_multiplier=(\d+)", settings)
+    assert multiplier is not None
+    assert int(multiplier.group(1)) >= 5 * 4
+    assert timed_out(part) == ["stuck"]
+
+
+def test_a_part_and_a_module_can_be_chosen() -> None:
+    assert choose(DECLARED, []) == DECLARED
+    assert choose(DECLARED, ["second", "b.py"]) == [Part("first", ["b.py"], []), DECLARED[1]]
+    with pytest.raises(SystemExit, match=r"neither a part nor a module of modules\.toml: third"):
+        choose(DECLARED, ["first", "third"])
+
+
+def test_a_whole_run_replaces_its_rows_and_the_sample_of_its_part(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    table.update([Row("b.py", 8, 6, 2)], [], DECLARED, page)
+    assert page.read_text() == PAGE.replace(
+        "| gone.py | 4 | 4 | 0 | 100.0 |", "| b.py | 8 | 6 | 2 | 100.0 |"
+    ).replace("| first | 9 of 90 | 1 | 5 | 5 | 0 | 100.0 |\n", "")
+
+
+def test_a_sample_is_marked_as_such_and_says_how_to_draw_it_again(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    table.update([], [Sample(Row("second", 20, 18, 1, refused=10), 300, 7)], DECLARED, page)
+    assert page.read_text() == PAGE.replace("| gone.py | 4 | 4 | 0 | 100.0 |\n", "").replace(
+        "| second | 9 of 90 | 1 | 5 | 5 | 0 | 100.0 |",
+        "| second | 30 of 300 | 7 | 20 | 18 | 1 | 94.7 |",
+    )
+
+
+def test_the_page_has_both_tables() -> None:
+    text = (parts.PROJECT / "docs" / "mutants.md").read_text()
+    assert text.index(table.MODULES_HEAD) < text.index(table.SAMPLES_HEAD)
