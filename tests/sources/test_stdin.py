@@ -186,6 +186,21 @@ def test_descriptor_zero_is_what_is_read_by_default() -> None:
     assert done.stdout == b"one\ntwo\n"
 
 
+async def test_closed_standard_input_is_not_read(
+    accepted: "Accepted", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SourceError, match=r"closed when the program started \(descriptor 0\)"):
+        await source(0).run(accepted.accept)
+    with pipe() as (reading, writing):  # which is no matter for any other descriptor
+        reader = source(reading)
+        task = asyncio.create_task(reader.run(accepted.accept))
+        os.write(writing, b"one\n")
+        await accepted.until(1)
+        await reader.stop()
+        await task
+
+
 def test_closed_standard_input_is_an_error() -> None:
     done = subprocess.run(  # noqa: S603 - our own interpreter, which a shell starts
         ["/bin/sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, PROGRAM],
