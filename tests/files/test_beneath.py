@@ -141,8 +141,10 @@ def test_links_that_lead_to_each_other_end(tmp_path: Path) -> None:
 @needs_root
 def test_a_hard_link_to_a_file_of_another_is_not_opened(state: Path, shadow: Path) -> None:
     (state / "audit.log").hardlink_to(shadow)
-    with pytest.raises(Misplaced, match="a file of root, in a folder of user 12345"):
+    with pytest.raises(Misplaced, match="a file of root, in a folder of user 12345") as caught:
         read_bounded(state / "audit.log", 100)
+    found = (caught.value.errno, caught.value.filename)
+    assert found == (errno.EPERM, str(state / "audit.log"))
     with open_folder(state) as folder, pytest.raises(Misplaced):
         folder.open_or_make("audit.log", os.O_WRONLY | os.O_APPEND, 0o640)
 
@@ -193,8 +195,10 @@ def test_a_new_file_and_a_new_folder_are_for_the_owner_of_the_folder(state: Path
 
 
 @needs_root
-def test_a_folder_that_a_killed_command_left_to_root_is_given_away(state: Path) -> None:
+@pytest.mark.parametrize("group", [0, STRANGER])
+def test_a_folder_that_a_killed_command_left_to_root_is_given_away(state: Path, group: int) -> None:
     (state / "certificates").mkdir()
+    os.chown(state / "certificates", 0, group)
     with open_folder(state) as folder:
         folder.make_folder("certificates", 0o700, folder.owner).close()
     assert (state / "certificates").stat().st_uid == STRANGER
@@ -206,6 +210,14 @@ def test_a_folder_of_root_s_own_is_not_given_away(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:
         folder.make_folder("run", 0o700, (STRANGER, STRANGER)).close()
     assert (tmp_path / "run").stat().st_uid == 0
+
+
+@needs_root
+def test_a_new_folder_in_one_of_root_s_own_is_given_away(tmp_path: Path) -> None:
+    with open_folder(tmp_path) as folder:
+        folder.make_folder("state", 0o700, (STRANGER, OTHER)).close()
+    status = (tmp_path / "state").stat()
+    assert (status.st_uid, status.st_gid) == (STRANGER, OTHER)
 
 
 @needs_root
