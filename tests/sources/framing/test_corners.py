@@ -121,3 +121,46 @@ def test_a_mark_is_dropped_where_a_stream_begins_and_kept_where_it_goes_on() -> 
     assert AutoFramer(MAX).feed(BOM + lines) == lines
     framer = AutoFramer(MAX, spans_lines=False, at_start=False)
     assert framer.feed(BOM + lines) == BOM + lines
+
+
+def test_the_end_of_the_stream_gives_a_broken_object_away() -> None:
+    framer = JsonFramer(MAX)
+    assert framer.feed(b'{"a": 1,\n"b": "x\ny" and more') == b""
+    assert framer.flush() == b'{"a": 1, "b": "x\n'
+    assert (framer.records, framer.held_bytes) == (1, 0)
+
+
+def test_only_blanks_of_json_are_taken_from_the_last_text() -> None:
+    framer = JsonFramer(MAX)
+    assert framer.feed(b" \t\r\ntext\v \t\r") == b""
+    assert framer.flush() == b"text\v\n"
+
+
+def test_after_a_flush_in_a_string_everything_begins_anew() -> None:
+    framer = JsonFramer(MAX)
+    framer.feed(b'{"a":"x')
+    assert framer.flush() == b'{"a":"x\n'
+    assert framer.feed(b'{"b":1}') == b'{"b":1}\n'
+
+
+def test_many_escapes_in_a_string_do_not_hold_its_record_back() -> None:
+    record = b'{"a":"%s"}' % (b"\\n" * 1000)
+    framer = JsonFramer(10_000)
+    assert framer.feed(record + b'{"b":1}') == record + b'\n{"b":1}\n'
+
+
+def test_an_object_is_given_up_at_the_second_byte_too_many() -> None:
+    long, ends = b'{"a":"' + b"x" * (MAX - 5), b'"} {"b":1}\n{"c":1}\n'
+    framer = JsonFramer(MAX)
+    framer.feed(long)
+    assert framer.feed(ends) == long + b'\n{"b":1}\n{"c":1}\n'
+    framer = JsonFramer(MAX)
+    framer.feed(long + b"x")
+    assert framer.feed(ends) == long + b'\n{"c":1}\n'
+
+
+def test_the_line_end_behind_what_is_given_up_is_kept() -> None:
+    long = b'{"a":' + b"1" * (MAX - 4)
+    framer = JsonFramer(MAX)
+    assert framer.feed(long + b"\n") == b""
+    assert framer.feed(b'{"c":1}\n') == long + b'\n{"c":1}\n'
