@@ -1,6 +1,5 @@
 """TLS: contexts for listeners and for connections, and what their errors mean."""
 
-import errno
 import ssl
 from pathlib import Path
 
@@ -83,7 +82,7 @@ def _load_identity(context: ssl.SSLContext, certificate: Path, key: Path | None)
 
 def _no_password() -> str:
     """Refuse to give a password; without such a function OpenSSL asks for it at the terminal."""
-    raise OSError(errno.EINVAL, "the private key is encrypted; it must be a key without password")
+    raise OSError("the private key is encrypted; it must be a key without password")
 
 
 def _reason(error: OSError | FileFault) -> str:

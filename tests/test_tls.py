@@ -88,8 +88,36 @@ def test_an_encrypted_key_is_refused_with_a_sentence(
     files: tuple[Path, Path, Path], use: str
 ) -> None:
     encrypted(files[2])
-    with pytest.raises(NssError, match="the private key is encrypted; it must be a key without"):
+    with pytest.raises(NssError) as caught:
         USES[use](*files)
+    reason = "the private key is encrypted; it must be a key without password"
+    assert str(caught.value) == {
+        "listener": f"source tcp: TLS can't be set up: {reason}\n",
+        "connection": f"using a certificate failed: {reason} ({files[1]}, {files[2]})\n",
+    }[use] + "Try: run nss check: it says what is wrong with each file"
+
+
+def test_a_listener_serves_and_a_connection_checks_the_name(files: tuple[Path, Path, Path]) -> None:
+    ca, certificate, key = files
+    usual = ssl.create_default_context()
+    for client in (client_context(), client_context(ca), client_context(*files)):
+        assert (client.protocol, client.check_hostname) == (ssl.PROTOCOL_TLS_CLIENT, True)
+        assert client.options == usual.options | ssl.OP_NO_RENEGOTIATION
+        assert client.minimum_version == ssl.TLSVersion.TLSv1_2
+    for client_ca, verify_mode in ((None, ssl.CERT_NONE), (ca, ssl.CERT_REQUIRED)):
+        server = server_context("tcp", certificate, key, client_ca)
+        assert server is not None
+        assert (server.protocol, server.verify_mode) == (ssl.PROTOCOL_TLS_SERVER, verify_mode)
+
+
+def test_authorities_that_are_none_are_an_error(files: tuple[Path, Path, Path]) -> None:
+    files[0].write_text("no certificate")
+    with pytest.raises(NssError) as caught:
+        client_context(files[0])
+    assert str(caught.value) == (
+        f"using authorities failed: TLS: no certificate or crl found ({files[0]})\n"
+        "Try: run nss check: it says what is wrong with each file"
+    )
 
 
 ASKS_NOBODY = """
