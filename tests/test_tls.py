@@ -91,10 +91,14 @@ def test_an_encrypted_key_is_refused_with_a_sentence(
     with pytest.raises(NssError) as caught:
         USES[use](*files)
     reason = "the private key is encrypted; it must be a key without password"
-    assert str(caught.value) == {
-        "listener": f"source tcp: TLS can't be set up: {reason}\n",
-        "connection": f"using a certificate failed: {reason} ({files[1]}, {files[2]})\n",
-    }[use] + "Try: run nss check: it says what is wrong with each file"
+    assert (
+        str(caught.value)
+        == {
+            "listener": f"source tcp: TLS can't be set up: {reason}\n",
+            "connection": f"using a certificate failed: {reason} ({files[1]}, {files[2]})\n",
+        }[use]
+        + "Try: run nss check: it says what is wrong with each file"
+    )
 
 
 def test_a_listener_serves_and_a_connection_checks_the_name(files: tuple[Path, Path, Path]) -> None:

@@ -79,9 +79,8 @@ class Destinations:
 
     def __str__(self) -> str:
         """Return what is in use, or what would be tried first."""
-        if self._in_use is not None:
-            return str(self._in_use)
-        return ", ".join(str(Endpoint(d.host, d.port, d.host)) for d in self._destinations[:1])
+        first = self._destinations[0]
+        return str(self._in_use or Endpoint(first.host, first.port, first.host))
 
     async def current(self) -> Endpoint | None:
         """Return the endpoint to send to now, `None` if no name has an address."""

@@ -42,6 +42,19 @@ async def test_a_turn_is_never_more_than_what_is_there_to_send(clock: "Clock") -
     assert await Pace(100_000, clock=clock, sleep=clock.sleep).turn(3) == 3
 
 
+async def test_who_comes_when_the_turn_is_due_does_not_wait(clock: "Clock") -> None:
+    slept: list[float] = []
+
+    async def sleep(secs: float) -> None:
+        slept.append(secs)
+
+    pace = Pace(1, clock=clock, sleep=sleep)
+    await pace.turn(1)
+    clock.secs += 1
+    await pace.turn(1)
+    assert slept == []
+
+
 @pytest.mark.parametrize(("rate", "burst"), [(1_000, 15), (100_000, 1_500), (200, 3), (1, 1)])
 async def test_a_pause_does_not_end_in_a_burst(rate: float, burst: int, clock: "Clock") -> None:
     """What leaves at once is what is due in 15 ms: two slices made up for, and the next."""

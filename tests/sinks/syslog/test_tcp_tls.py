@@ -1,6 +1,8 @@
 """Syslog over TLS: who is trusted, who is refused, and what of that a sink reports."""
 
 import asyncio
+import contextlib
+import errno
 import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
+from nss.sinks.syslog.tls_stream import TlsStream
 from nss.telemetry.events import counters
 from nss.tls import client_context
 from tests.parts import tcp_sink
@@ -346,3 +349,27 @@ async def test_without_tls_no_certificate_is_known(
     sink = sink_to(new_tcp_collector())
     assert await sink.send(LINES) == Delivered()
     assert await sink.expiries() == ()
+
+
+def test_the_end_that_a_peer_announces_is_an_error_of_the_connection(
+    authority: trustme.CA, ca_file: Path
+) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = server(authority.issue_cert("siem"))
+    peer = context.wrap_bio(incoming, outgoing, server_side=True)
+    stream = TlsStream(client_context(ca_file), "siem")
+    done = False
+    while not done:
+        done = stream.handshake()
+        incoming.write(stream.to_send())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            peer.do_handshake()
+        stream.received(outgoing.read())
+    peer.write(b"ignored")
+    stream.drop(outgoing.read())
+    with contextlib.suppress(ssl.SSLWantReadError):
+        peer.unwrap()
+    with pytest.raises(ConnectionResetError) as caught:
+        stream.drop(outgoing.read())
+    error = caught.value
+    assert (error.errno, error.strerror) == (errno.ECONNRESET, "it closed the connection")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.sinks.conftest import Collector
 
 NewSink = Callable[..., SyslogUdpSink]
+Happened = Callable[[], list[tuple[str, dict[str, Any]]]]
 LINES = [b"line %d" % number for number in range(20)]
 
 
@@ -175,6 +176,21 @@ async def test_a_size_error_that_nothing_explains_halves_the_line(
     )
 
 
+async def test_the_longest_datagram_that_is_refused_nevertheless_gets_a_second_chance(
+    new_sink: NewSink, happened: Happened, collector: "Collector"
+) -> None:
+    longest = 65_507
+    faults = Faults({1: errno.EMSGSIZE, 2: errno.EMSGSIZE})
+    sink = new_sink(send_of=faults, max_message_bytes=longest)
+    outcome = await sink.send([b"x" * longest])
+    half = longest // 2
+    assert (outcome, faults.calls) == (TooLong(0, half), 2)
+    facts = {"destination": "{}:{}".format(*collector.address)}
+    assert happened() == [
+        ("sink_line_too_long", facts | {"line_bytes": longest, "max_bytes": half})
+    ]
+
+
 async def test_a_size_error_about_an_earlier_datagram_sends_that_one_again(
     new_sink: NewSink, collector: "Collector"
 ) -> None:
@@ -226,6 +242,38 @@ async def test_a_send_buffer_that_stays_full_gives_the_lines_back(
     reason = f"sending failed: the send buffers are full ({host}:{port})"
     assert (outcome, sink.last_error) == (RetryAfter(5, 0.25, reason), reason)
     assert collector.received() == LINES[:5]
+
+
+async def test_a_send_buffer_is_waited_for_until_the_time_is_over(
+    new_sink: NewSink, happened: Happened, collector: "Collector"
+) -> None:
+    faults = Faults(dict.fromkeys(range(1, 100), errno.EAGAIN))
+    outcome = await new_sink(send_of=faults, stall_secs=0.001).send(LINES)
+    assert isinstance(outcome, RetryAfter)
+    facts = {"destination": "{}:{}".format(*collector.address)}
+    assert happened()[0] == ("sink_waited", facts | {"why": "the send buffers are full"})
+    assert faults.calls == 2
+
+
+async def test_the_kernel_reports_all_errors_while_a_burst_runs_and_only_then(
+    new_sink: NewSink,
+) -> None:
+    found: list[int] = []
+
+    def reporting(sender: socket.socket) -> int:
+        return sender.getsockopt(socket.IPPROTO_IP, 11)  # IP_RECVERR
+
+    def send_of(sender: socket.socket) -> Callable[[bytes], int]:
+        def send(message: bytes) -> int:
+            found.append(reporting(sender))
+            return sender.send(message)
+
+        return send
+
+    sink = new_sink(send_of=send_of, source_ports=2)
+    assert await sink.send(LINES[:4], ["a", "b", "c", "d"]) == Delivered()
+    assert sink._path is not None
+    assert (found, [reporting(each) for each in sink._path._sockets]) == ([1] * 4, [0, 0])
 
 
 async def test_the_smallest_send_buffer_loses_nothing(
