@@ -164,3 +164,8 @@ def test_the_line_end_behind_what_is_given_up_is_kept() -> None:
     framer = JsonFramer(MAX)
     assert framer.feed(long + b"\n") == b""
     assert framer.feed(b'{"c":1}\n') == long + b'\n{"c":1}\n'
+
+
+def test_before_json_a_byte_order_mark_is_dropped_only_at_the_start() -> None:
+    framer = JsonFramer(MAX)
+    assert framer.feed(BOM + b'{"a":1}\n' + BOM + b"x\n") == b'{"a":1}\n' + BOM + b"x\n"

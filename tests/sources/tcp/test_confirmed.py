@@ -21,7 +21,7 @@ import trustme
 
 from nss.sources.tcp.source import TcpSource
 from nss.telemetry import events
-from tests.parts import tcp_source
+from tests.parts import happened, tcp_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -255,6 +255,20 @@ async def test_a_connection_that_makes_way_is_reset_so_that_its_first_write_fail
         await finished(second, b"one\n")
         assert await asyncio.to_thread(second.end) == "in order"
         assert accepted.lines == [b"one"]
+
+
+async def test_what_is_no_tls_after_the_handshake_breaks_the_connection(
+    accepted: "Accepted", tls: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    if tls[0] is None:
+        pytest.skip("there is no such thing without TLS")
+    async with running(accepted, tls[0]) as (source, _), sender_to(source, tls[1]) as sender:
+        await asyncio.to_thread(sender.send, b"one\n")
+        await accepted.until(1)
+        socket.socket.send(sender.socket, b"this is no TLS")
+        assert await asyncio.to_thread(sender.end) == "reset"
+    (why,) = [facts["why"] for name, facts in happened(caplog) if "failed" in name]
+    assert "WRONG_VERSION_NUMBER" in why
 
 
 VICTIM = """

@@ -16,7 +16,7 @@ import trustme
 from nss.errors import SourceError
 from nss.sources.tcp.source import TcpSource
 from nss.telemetry import events
-from tests.parts import tcp_source
+from tests.parts import happened, tcp_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -410,6 +410,11 @@ async def test_a_tls_sender_that_never_reads_loses_nothing(
     assert accepted.data == data
 
 
+def reasons(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    """Return why events of a name happened."""
+    return [facts["why"] for name, facts in happened(caplog) if name == event]
+
+
 async def test_failed_handshakes_are_counted_and_harm_nobody(
     accepted: "Accepted", server_context: ssl.SSLContext, client_context: ssl.SSLContext
 ) -> None:
@@ -432,14 +437,24 @@ async def test_failed_handshakes_are_counted_and_harm_nobody(
     assert accepted.lines == [b"one"]
 
 
+async def test_a_sender_that_leaves_during_the_handshake_is_said_to_have_left(
+    accepted: "Accepted", server_context: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(accepted, ssl_context=server_context) as source:
+        await (await Client.to(source)).close()
+        await count("source_handshakes_failed", 1)
+    assert reasons(caplog, "handshake_failed") == ["the peer closed the connection"]
+
+
 async def test_a_handshake_that_takes_too_long_is_given_up(
-    accepted: "Accepted", server_context: ssl.SSLContext
+    accepted: "Accepted", server_context: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(accepted, ssl_context=server_context, handshake_secs=0.1) as source:
         client = await Client.to(source)
         assert await client.ended()
         await client.close()
         await count("source_handshakes_failed", 1)
+    assert reasons(caplog, "handshake_failed") == ["it took longer than 0.1 s"]
 
 
 async def test_stop_does_not_wait_for_a_handshake(
