@@ -101,8 +101,10 @@ def test_a_link_of_a_stranger_is_not_followed_and_the_reason_says_so(
     state: Path, shadow: Path
 ) -> None:
     (state / "audit.log").symlink_to(shadow)
-    with pytest.raises(Misplaced, match="a symbolic link in a folder of user 12345"):
+    with pytest.raises(Misplaced, match="a symbolic link in a folder of user 12345") as caught:
         read_bounded(state / "audit.log", 100)
+    found = (caught.value.errno, caught.value.filename)
+    assert found == (errno.ELOOP, str(state / "audit.log"))
 
 
 @needs_root

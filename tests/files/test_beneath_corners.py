@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.files.beneath import NotRegular, open_file, open_folder
+from nss.files.beneath import ANYBODY, NotRegular, open_file, open_folder
 from nss.files.private import read_bounded, write_private
 
 STRANGER = 12345
@@ -45,9 +45,10 @@ def test_of_a_folder_nothing_that_is_in_it_is_followed(tmp_path: Path) -> None:
         assert folder.status("elsewhere").st_ino == (tmp_path / "elsewhere").stat().st_ino
 
 
-def test_a_link_may_lead_to_any_name(tmp_path: Path) -> None:
-    (tmp_path / "X-ray").write_bytes(b"found")
-    (tmp_path / "link").symlink_to("X-ray")
+@pytest.mark.parametrize("name", ["X-ray", " blank"])
+def test_a_link_may_lead_to_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"found")
+    (tmp_path / "link").symlink_to(name)
     assert read_bounded(tmp_path / "link", 100) == b"found"
 
 
@@ -84,7 +85,7 @@ def test_not_even_for_a_moment_a_new_file_is_open_to_more_than_it_should_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unnamed: bool
 ) -> None:
     really_open, really_set = os.open, os.fchmod
-    before: list[int] = []
+    before: list[tuple[int, list[str]]] = []
 
     def opened(path: str, flags: int, *args: int, **at: int) -> int:
         if flags & os.O_TMPFILE == os.O_TMPFILE and not unnamed:
@@ -92,7 +93,8 @@ def test_not_even_for_a_moment_a_new_file_is_open_to_more_than_it_should_be(
         return really_open(path, flags, *args, **at)
 
     def set_mode(number: int, mode: int) -> None:
-        before.append(stat.S_IMODE(os.fstat(number).st_mode))
+        names = [path.name for path in tmp_path.iterdir() if path.name != "secret"]
+        before.append((stat.S_IMODE(os.fstat(number).st_mode), names))
         really_set(number, mode)
 
     monkeypatch.setattr(os, "open", opened)
@@ -104,7 +106,8 @@ def test_not_even_for_a_moment_a_new_file_is_open_to_more_than_it_should_be(
             os.close(folder.open_or_make("log", os.O_RDWR, 0o640))
     finally:
         os.umask(umask)
-    assert before == [0o600, 0o640]
+    draft = [] if unnamed else [".secret.new"]
+    assert before == [(0o600, draft), (0o640, ["log"])]
 
 
 @pytest.mark.parametrize(("in_the_way", "is_written"), [(4, True), (5, False)])
@@ -154,6 +157,20 @@ def test_a_user_gives_nothing_away() -> None:
                 os.close(at.open_or_make("log", os.O_RDWR, 0o640))
                 at.make_folder("sub", 0o700, at.owner).close()
         assert {path.stat().st_uid for path in folder.iterdir()} == {STRANGER}
+
+
+@needs_root
+def test_a_group_that_may_write_keeps_a_folder_of_root_s_but_not_a_user_s_own() -> None:
+    with tempfile.TemporaryDirectory() as made:  # those of pytest are for root alone
+        Path(made).chmod(0o755)
+        for name, user in (("root's", 0), ("own", STRANGER)):
+            (Path(made) / name).mkdir()
+            (Path(made) / name).chmod(0o771)
+            os.chown(Path(made) / name, user, user)
+        with open_folder(Path(made, "root's")) as folder:
+            assert folder.keeper == ANYBODY
+        with acting_as_stranger(), open_folder(Path(made, "own")) as folder:
+            assert folder.keeper is None
 
 
 @needs_root
