@@ -14,6 +14,7 @@ from nss.sinks import Delivered, Rejected, RetryAfter, TooLong
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.telemetry.events import counters
 from tests.parts import udp_sink
+from tests.sinks.syslog.scripted import Faults
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector
@@ -34,24 +35,6 @@ async def new_sink(collector: "Collector") -> AsyncIterator[NewSink]:
     yield make
     for sink in made:
         await sink.close()
-
-
-class Faults:
-    """Real sends, but where the script has an errno for the nth call that is raised instead."""
-
-    def __init__(self, script: dict[int, int]) -> None:
-        self.script = script
-        self.calls = 0
-
-    def __call__(self, sender: socket.socket) -> Callable[[bytes], int]:
-        def send(message: bytes) -> int:
-            self.calls += 1
-            number = self.script.get(self.calls)
-            if number is not None:
-                raise OSError(number, "scripted")
-            return sender.send(message)
-
-        return send
 
 
 def limited_to(max_bytes: int) -> Callable[[socket.socket], Callable[[bytes], int]]:
