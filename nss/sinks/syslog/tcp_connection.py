@@ -169,8 +169,7 @@ class Connection:
                 await self._push()
                 data = await self._loop.sock_recv(self._socket, READ_BYTES)
                 if not data:
-                    reason = "it closed the connection during the handshake"
-                    raise ConnectionResetError(errno.ECONNRESET, reason)
+                    raise ConnectionResetError("it closed the connection during the handshake")
                 tls.received(data)
         except ssl.SSLError:
             # Only with our alert can the peer's log say why it failed.

@@ -341,13 +341,18 @@ async def test_the_last_seconds_are_sent_again_after_a_loss(
 
 
 async def test_the_last_seconds_are_sent_again_though_no_new_lines_come(
-    sink_to: SinkTo, tcp_collector: "TcpCollector"
+    sink_to: SinkTo,
+    tcp_collector: "TcpCollector",
+    happened: Callable[[], list[tuple[str, dict[str, Any]]]],
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60)
     await sink.send(LINES)
     tcp_collector.received()
-    tcp_collector.hang_up()
-    assert await arrived(tcp_collector, 30) == LINES
+    for _ in range(2):
+        tcp_collector.hang_up()
+        assert await arrived(tcp_collector, 30) == LINES
+    lost = {"destination": place(tcp_collector), "why": "it closed the connection", "lines": 30}
+    assert happened()[0] == ("sink_connection_lost", lost)
 
 
 async def test_a_connection_lost_as_the_next_lines_come_is_restored_by_their_send_alone(

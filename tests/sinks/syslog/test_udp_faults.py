@@ -336,7 +336,8 @@ async def test_an_address_without_a_route_is_unreachable() -> None:
 
     sink = udp_sink([("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
     await sink.open()
+    reason = "sending failed: permission denied (siem:514 at 255.255.255.255)"
+    assert sink.last_error == reason
     outcome = await sink.send(LINES)
     await sink.close()
-    reason = "sending failed: permission denied (siem:514 at 255.255.255.255)"
     assert outcome == RetryAfter(0, 0.25, reason)

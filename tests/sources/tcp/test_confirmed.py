@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from nss.batch import Batch
 from nss.sources.tcp.source import TcpSource
 from nss.telemetry import events
 from tests.parts import happened, tcp_source
@@ -182,6 +183,33 @@ async def test_a_spool_that_breaks_resets_the_connection(
         accepted.failure = OSError("the spool is broken")
         await finished(sender, b"one\n")
         assert await asyncio.to_thread(sender.end) == "reset"
+
+
+async def test_a_spool_that_breaks_for_one_connection_lets_the_others_end(tls: Contexts) -> None:
+    waiting = asyncio.Queue[Batch]()
+    go_on = {b"good\n": asyncio.Event(), b"bad\n": asyncio.Event()}
+
+    async def accept(batch: Batch) -> None:
+        await waiting.put(batch)
+        await go_on[batch.data].wait()
+        if batch.data == b"bad\n":
+            raise OSError("the spool is broken")
+
+    source = tcp_source(ssl_context=tls[0])
+    task = asyncio.create_task(source.run(accept))
+    await source.ready.wait()
+    async with sender_to(source, tls[1]) as good, sender_to(source, tls[1]) as bad:
+        await finished(good, b"good\n")
+        await finished(bad, b"bad\n")
+        for _ in range(2):
+            await waiting.get()
+        await source.stop()
+        go_on[b"bad\n"].set()
+        assert await asyncio.to_thread(bad.end) == "reset"
+        go_on[b"good\n"].set()
+        assert await asyncio.to_thread(good.end) == "in order"
+    with pytest.raises(OSError, match="the spool is broken"):
+        await task
 
 
 async def test_records_that_could_not_be_told_apart_reset_the_connection(
