@@ -1,8 +1,8 @@
 """Names, failover and failback, without a network."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -140,7 +140,7 @@ async def test_all_addresses_of_a_name_come_before_the_next_destination(clock: "
 
 
 async def test_the_first_destination_is_tried_again_after_the_failback_time(
-    clock: "Clock",
+    clock: "Clock", happened: Callable[[], list[tuple[str, dict[str, Any]]]]
 ) -> None:
     names = Names(siem=["192.0.2.1"], backup=["192.0.2.9"])
     chosen = destinations(names, clock, "siem", "backup")
@@ -160,6 +160,15 @@ async def test_the_first_destination_is_tried_again_after_the_failback_time(
     ]
     chosen.worked(first)
     assert not chosen.is_suspect(first)
+    at_first = {"destination": "siem:514 at 192.0.2.1"}
+    assert happened() == [
+        ("sink_failed", at_first | {"why": "refused"}),
+        (
+            "sink_failed_over",
+            {"failed": "siem:514 at 192.0.2.1", "destination": "backup:514 at 192.0.2.9"},
+        ),
+        ("sink_recovered", at_first),
+    ]
 
 
 async def test_a_backup_works_while_the_name_of_the_first_is_unknown(clock: "Clock") -> None:

@@ -9,7 +9,7 @@ import gzip
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,6 +211,38 @@ async def test_a_missing_file_is_an_error_with_a_tip(path: Path, accepted: "Acce
         f"file source: can't read: no such file or directory ({path})\n"
         "Try: check the path, or set follow = true to wait for the file"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "tip"),
+    [
+        (
+            errno.EACCES,
+            "permission denied",
+            "let the user that nss runs as read the file and enter its folders",
+        ),
+        (errno.EIO, "input/output error", "check the disk, then read the file again"),
+    ],
+)
+async def test_an_error_of_the_system_comes_with_what_can_be_done(
+    path: Path,
+    accepted: "Accepted",
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    reason: str,
+    tip: str,
+) -> None:
+    really: Callable[..., int] = os.open
+
+    def opened(name: Path, *args: int, **at: int) -> int:
+        if name == path:
+            raise OSError(number, os.strerror(number))
+        return really(name, *args, **at)
+
+    monkeypatch.setattr(os, "open", opened)
+    with pytest.raises(SourceError) as error:
+        await source(path).run(accepted.accept)
+    assert str(error.value) == f"file source: can't read: {reason} ({path})\nTry: {tip}"
 
 
 @pytest.mark.parametrize("follow", [False, True])
