@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,34 @@ async def test_what_came_is_handed_on_while_the_pipe_stays_open(accepted: "Accep
         await reader.stop()
         await task
     assert accepted.lines == [b"one", b"two"]
+
+
+async def test_what_comes_within_200_ms_is_waited_for(
+    accepted: "Accepted", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    really = select.poll
+
+    class Poll:
+        def __init__(self) -> None:
+            self._poll = really()
+            self.register = self._poll.register
+
+        def poll(self, wait_ms: float | None) -> list[tuple[int, int]]:
+            waits.append(wait_ms)
+            return self._poll.poll(wait_ms)
+
+    monkeypatch.setattr(select, "poll", Poll)
+    with pipe() as (reading, writing):
+        reader = source(reading)
+        task = asyncio.create_task(reader.run(accepted.accept))
+        os.write(writing, b"one\n")
+        await accepted.until(1)
+        await reader.stop()
+        await task
+    assert waits[0] is None
+    assert waits[1] is not None
+    assert 1 < waits[1] <= 200
 
 
 async def test_stop_does_not_wait_for_a_terminal(accepted: "Accepted") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -15,7 +16,9 @@ import pytest
 import pytest_asyncio
 
 from nss.sinks import Delivered, RetryAfter
+from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tcp import SyslogTcpSink
+from nss.sinks.syslog.tcp_connection import Connection
 from nss.telemetry.events import counters
 from tests.parts import tcp_sink
 
@@ -405,3 +408,16 @@ async def test_a_connection_that_nobody_accepts_is_given_up(sink_to: SinkTo) -> 
         each.close()
     reason = f"connecting failed: no connection within 0.1 s ({host}:{port})"
     assert outcome == RetryAfter(0, 0.25, reason)
+
+
+async def test_a_peer_that_the_kernel_gave_up_is_said_to_have_confirmed_nothing(
+    tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    host, port = tcp_collector.address
+    endpoint = Endpoint(host, port, host)
+    connection = Connection(endpoint, None, stall_secs=0.5, on_lost=lambda: None, clock=clock)
+    await connection.open(5)
+    connection._lose(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+    with pytest.raises(TimeoutError, match=r"it confirmed nothing for 0\.5 s") as caught:
+        connection.check()
+    assert caught.value.errno == errno.ETIMEDOUT
