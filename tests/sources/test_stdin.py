@@ -50,6 +50,19 @@ async def test_a_pipe_is_read_to_its_end(accepted: "Accepted") -> None:
     ]
 
 
+async def test_what_comes_in_pieces_before_the_end_is_joined(accepted: "Accepted") -> None:
+    data = b"".join(b"%099d\n" % number for number in range(3000))
+    reading, writing = os.pipe()  # which holds a fifth of it
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(data)
+
+    await asyncio.gather(asyncio.to_thread(write), source(reading).run(accepted.accept))
+    os.close(reading)
+    assert accepted.data == data
+
+
 async def test_a_redirected_file_is_read_in_batches(tmp_path: Path, accepted: "Accepted") -> None:
     path = tmp_path / "records"
     data = b"".join(b"%099d\n" % number for number in range(30_000))

@@ -2,8 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -13,8 +14,9 @@ from nss.admission.places import Place
 from nss.config.sources import HttpSourceConfig
 from nss.https.serving import server_config
 from nss.sources import Accept, events
-from nss.sources.http.app import FULL, PushApp
+from nss.sources.http.app import FULL, PushApp, Send
 from nss.sources.http.auth import Credentials
+from nss.sources.http.body import Receive
 from nss.sources.http.connection import KEEP_ALIVE_SECS, HttpConnection
 from nss.sources.listening import ListeningSource, cancel
 
@@ -74,7 +76,7 @@ class HttpSource(ListeningSource[HttpConnection]):
 
         A body that has not come `stop_secs` later is given up; its sender will repeat it.
         """
-        self._app = PushApp(
+        self._app = app = PushApp(
             self._settings,
             self._credentials,
             accept,
@@ -82,10 +84,14 @@ class HttpSource(ListeningSource[HttpConnection]):
             is_full=self._is_full,
             fail=self._fail,
         )
+
+        # uvicorn first calls what it gets without arguments, to see whether that makes an
+        # application; a function with three parameters is none, however `PushApp` is wrapped.
+        def serve(scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
+            return app.serve(scope, receive, send)
+
         # uvicorn has no limit of its own here: its 503 has no Retry-After.
-        self._config = server_config(
-            self._app.serve, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS
-        )
+        self._config = server_config(serve, HttpConnection, keep_alive_secs=KEEP_ALIVE_SECS)
         try:
             await super().run(accept)
         finally:

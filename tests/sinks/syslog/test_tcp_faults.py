@@ -355,7 +355,9 @@ async def test_the_last_seconds_are_sent_again_though_no_new_lines_come(
         tcp_collector.hang_up()
         assert await arrived(tcp_collector, 30) == LINES
     lost = {"destination": place(tcp_collector), "why": "it closed the connection", "lines": 30}
-    assert happened()[0] == ("sink_connection_lost", lost)
+    resent = {"destination": place(tcp_collector), "lines": 30}
+    reported = dict(happened())
+    assert (reported["sink_connection_lost"], reported["sink_resent"]) == (lost, resent)
 
 
 async def test_a_connection_lost_as_the_next_lines_come_is_restored_by_their_send_alone(
@@ -421,3 +423,15 @@ async def test_a_peer_that_the_kernel_gave_up_is_said_to_have_confirmed_nothing(
     with pytest.raises(TimeoutError, match=r"it confirmed nothing for 0\.5 s") as caught:
         connection.check()
     assert caught.value.errno == errno.ETIMEDOUT
+
+
+async def test_a_connection_that_broke_has_ended(
+    tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    host, port = tcp_collector.address
+    endpoint = Endpoint(host, port, host)
+    connection = Connection(endpoint, None, stall_secs=5, on_lost=lambda: None, clock=clock)
+    await connection.open(5)
+    connection._outgoing = memoryview(b"left")
+    connection.error = ConnectionResetError()
+    assert await connection.finish(5)

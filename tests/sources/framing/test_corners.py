@@ -168,4 +168,13 @@ def test_the_line_end_behind_what_is_given_up_is_kept() -> None:
 
 def test_before_json_a_byte_order_mark_is_dropped_only_at_the_start() -> None:
     framer = JsonFramer(MAX)
-    assert framer.feed(BOM + b'{"a":1}\n' + BOM + b"x\n") == b'{"a":1}\n' + BOM + b"x\n"
+    assert framer.feed(BOM + b'{"a":1}' + BOM + b"x\n") == b'{"a":1}\n' + BOM + b"x\n"
+
+
+@pytest.mark.parametrize("before", [b"\n\n", b"\n", b'{"x":1} '])
+def test_records_begin_again_no_deeper_than_the_broken_object_began(before: bytes) -> None:
+    framer = JsonFramer(MAX)
+    stream = before + b'{"a":1,{"b":2}\n  {"c":3}\n{"d":4}\n'
+    if before.startswith(b"\n"):
+        stream = stream.replace(b"  {", b" {")
+    assert framer.feed(stream).endswith(b'{"a":1,\n{"d":4}\n')
