@@ -178,3 +178,7 @@ def test_records_begin_again_no_deeper_than_the_broken_object_began(before: byte
     if before.startswith(b"\n"):
         stream = stream.replace(b"  {", b" {")
     assert framer.feed(stream).endswith(b'{"a":1,\n{"d":4}\n')
+
+
+def test_of_a_line_that_is_no_json_only_its_end_is_taken() -> None:
+    assert JsonFramer(MAX).feed(b"text \v\r\n") == b"text \v\n"
