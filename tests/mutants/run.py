@@ -70,6 +70,8 @@ pytest_add_cli_args=
     no:cacheprovider
     -p
     quickest
+    -W
+    ignore::pytest.PytestUnraisableExceptionWarning
     -k
     not uvloop
 pytest_add_cli_args_test_selection=

@@ -18,7 +18,7 @@ import pytest_asyncio
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.tcp_connection import Connection
+from nss.sinks.syslog.tcp_connection import Connection, _watch_over
 from nss.telemetry.events import counters
 from tests.parts import tcp_sink
 
@@ -435,3 +435,19 @@ async def test_a_connection_that_broke_has_ended(
     connection._outgoing = memoryview(b"left")
     connection.error = ConnectionResetError()
     assert await connection.finish(5)
+
+
+@pytest.mark.parametrize(("stall_secs", "probe_secs"), [(20, 5), (0.2, 1), (4, 1)])
+def test_the_kernel_gives_up_on_a_peer_within_the_time(stall_secs: float, probe_secs: int) -> None:
+    with socket.socket() as connected:
+        _watch_over(connected, stall_secs)
+        options = [
+            socket.TCP_NODELAY,
+            socket.TCP_USER_TIMEOUT,
+            socket.TCP_KEEPIDLE,
+            socket.TCP_KEEPINTVL,
+            socket.TCP_KEEPCNT,
+        ]
+        found = [connected.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        assert found == [1, stall_secs * 1000, probe_secs, probe_secs, 3]
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

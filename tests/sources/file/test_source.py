@@ -5,11 +5,14 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import gzip
+import logging
 import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +23,10 @@ from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources.file.follow import Follower
 from nss.sources.file.logfile import Position
-from nss.sources.file.source import FileSource
+from nss.sources.file.source import FileSource, _submit
+from nss.sources.framing.lines import BOM
 from nss.telemetry import events
-from tests.parts import file_source
+from tests.parts import file_source, happened
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -452,6 +456,68 @@ def test_the_copy_that_copytruncate_leaves_is_read_to_its_end(path: Path, *, run
     assert read_all(reading) == lines(10, 25)
     assert events.counters["source_truncations", "web"] == 0
     reading.close()
+
+
+def test_json_over_many_lines_goes_on_in_the_copy_that_copytruncate_leaves(path: Path) -> None:
+    path.write_bytes(b'[{"n":1}\n')
+    reading = follower(path)
+    batch = reading.read_available()
+    assert batch is not None
+    with path.open("ab") as file:
+        file.write(b',{"n":2}\n,{"n":3}]\n')
+    shutil.copyfile(path, path.with_name("web.log.1"))
+    path.write_bytes(b'[{"n":4}\n,{"n":5}]\n')
+    records = batch.data + read_all(reading)
+    assert records == b"".join(b'{"n":%d}\n' % number for number in range(1, 6))
+    reading.close()
+
+
+def test_a_byte_order_mark_after_a_restart_is_not_at_the_start(path: Path) -> None:
+    path.write_bytes(lines(0, 2))
+    reading = follower(path)
+    batch = reading.read_available()
+    reading.close()
+    assert batch is not None
+    with path.open("ab") as file:
+        file.write(BOM + lines(2, 4))
+    again = follower(path, batch.position)
+    assert read_all(again) == BOM + lines(2, 4)
+    again.close()
+
+
+def test_what_happens_to_a_file_is_reported_with_its_path(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "nss")
+    path.write_bytes(lines(0, 2))
+    reading = follower(path)
+    batch = reading.read_available()
+    assert batch is not None
+    path.write_bytes(b"other\n")
+    read_all(reading)
+    reading.close()
+    other = path.with_name("other.log")
+    other.write_bytes(b"")
+    follower(other, batch.position)
+    assert happened(caplog) == [
+        ("file_opened", {"path": str(path), "offset": 0}),
+        ("file_truncated", {"path": str(path)}),
+        ("path_changed", {"before": str(path), "path": str(other)}),
+    ]
+
+
+async def test_an_error_of_a_read_ahead_that_nobody_waits_for_is_not_logged() -> None:
+    logged: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+
+    def fail() -> None:
+        raise OSError("nobody waits for this")
+
+    with ThreadPoolExecutor(1) as thread:
+        await asyncio.wait([_submit(thread, fail)])
+    gc.collect()
+    await asyncio.sleep(0)
+    assert logged == []
 
 
 def test_an_inode_used_again_is_another_file(path: Path) -> None:

@@ -1,10 +1,12 @@
 """One connection of the TCP source without a socket: when it reads, wakes and pauses."""
 
 import asyncio
+import socket
 from typing import Any
 
 from nss.admission.places import Places
 from nss.batch import BATCH_MAX_BYTES
+from nss.sources.listening import _set_options
 from nss.sources.tcp.connection import End, TcpConnection
 
 
@@ -82,3 +84,17 @@ async def test_the_first_end_counts() -> None:
     connection.connection_lost(OSError("broken"))
     assert (connection.end, connection.reason) == (End.CLOSED, "broken")
     assert connection.lost.is_set()
+
+
+def test_a_peer_that_has_gone_is_noticed_in_two_minutes() -> None:
+    with socket.socket() as accepted:
+        _set_options(accepted)
+        options = [
+            socket.TCP_NODELAY,
+            socket.TCP_KEEPIDLE,
+            socket.TCP_KEEPINTVL,
+            socket.TCP_KEEPCNT,
+        ]
+        found = [accepted.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        assert found == [1, 60, 10, 6]
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
