@@ -45,7 +45,7 @@ from mutmut.state import state
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: state().duration_by_test[item.nodeid])
+    items.sort(key=lambda item: state().duration_by_test.get(item.nodeid, 0.0))
 """
 
 WANTED = 95

@@ -80,6 +80,7 @@ def test_records_older_than_90_days_do_not_count(path: Path, line: Line) -> None
         (gzip.compress(b"cut off")[:-9], "Unsupported file type"),
         (b"PK\x03\x04broken", "Unsupported file type"),
     ],
+    ids=["empty", "no LEEF", "a beginning", "bytes", "gzip", "gzip that is cut", "zip"],
 )
 def test_a_file_in_which_nothing_counts_fails(path: Path, data: bytes, failure: str) -> None:
     assert read(path, data).failure == failure

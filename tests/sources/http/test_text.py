@@ -143,6 +143,7 @@ async def test_text_is_taken_also_if_it_is_declared_to_be_packed(
         ("zstd", zstandard.compress(BODY * 50)[:-1]),
         ("zstd", b"\x28\xb5\x2f\xfd" + b"\xff" * 50),
     ],
+    ids=["gzip-cut", "gzip-and-more", "zstd-cut", "zstd-noise"],  # those of bytes have the time
 )
 async def test_broken_packing_is_refused_with_415(
     accepted: "Accepted", encoding: str, body: bytes, *, declared: bool
