@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse
 MAX_BYTES = 1 << 20
 
 
-async def small_body(request: Request) -> bytes:
-    """Return a request's body; a longer one than `MAX_BYTES` is answered with 413."""
+async def small_body(request: Request, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return a request's body; a longer one than `max_bytes` is answered with 413."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MAX_BYTES:
+        if len(body) > max_bytes:
             raise HTTPException(413)
     return bytes(body)
 

@@ -5,6 +5,8 @@ GET    /state      what came in, as JSON
 POST   /faults     switches a fault on: the fields of `Fault`, as JSON
 DELETE /faults     switches all of them off
 POST   /switches   {"refuse": "AADSTS7000222", "roles": [..], "skew_secs": 400, ..}, as JSON
+
+What is about ZIA is in `nss.lab.cloud.control_zia`.
 """
 
 from dataclasses import fields
@@ -19,11 +21,13 @@ from starlette.routing import Route
 
 from nss.lab.cloud.bodies import json_error, json_object
 from nss.lab.cloud.control_page import page
+from nss.lab.cloud.control_zia import ZiaControl
 from nss.lab.cloud.entra import Entra
 from nss.lab.cloud.faults import Fault, Faults
 from nss.lab.cloud.mcas import Mcas, Provider
 from nss.lab.cloud.notes import Notes
 from nss.lab.cloud.parsing import Parser
+from nss.lab.cloud.zia import Zia
 
 _Kind = TypeVar("_Kind")
 
@@ -58,8 +62,9 @@ class Control:
     """Serves the page. Only JSON is accepted, which no other site's page can send by a form."""
 
     def __init__(
-        self, entra: Entra, mcas: Mcas, parser: Parser, faults: Faults, notes: Notes
+        self, entra: Entra, mcas: Mcas, parser: Parser, zia: Zia, faults: Faults, notes: Notes
     ) -> None:
+        self._zia = ZiaControl(zia, entra, mcas.unsanctioned, _json)
         self._entra = entra
         self._mcas = mcas
         self._parser = parser
@@ -75,6 +80,7 @@ class Control:
                 Route("/faults", self._add, methods=["POST"]),
                 Route("/faults", self._clear, methods=["DELETE"]),
                 Route("/switches", self._switch, methods=["POST"]),
+                *self._zia.routes(),
             ],
             exception_handlers={HTTPException: json_error},
         )

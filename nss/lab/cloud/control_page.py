@@ -43,6 +43,17 @@ input[type=number]{{width:5em}}form,table{{margin-bottom:2em}}td{{padding-right:
 <label><input name="revoke_tokens" type="checkbox"> revoke the tokens</label>
 <button>Apply</button>
 </form>
+<h2>Unsanctioned apps and ZIA</h2>
+<form id="zia">
+<label>mark the app <input name="app" placeholder="Box"></label>
+<label>its domains <input name="domains" placeholder=".box.com .box.net"></label>
+<label>refuse the next <input name="lock" type="number"> writes (edit lock)</label>
+<label>writes take <input name="write_secs" type="number" step="any"> s</label>
+<label><input name="real_pace" type="checkbox"> keep the real pace</label>
+<label><input name="read_only" type="checkbox"> read-only for maintenance</label>
+<label><input name="lose_sessions" type="checkbox"> lose all sessions</label>
+<button>Apply</button> <a href="/zia">what is there</a>
+</form>
 <output id="said"></output>
 <script>
 const send = async (method, path, body) => {{
@@ -71,6 +82,12 @@ document.getElementById("switches").onsubmit = event => {{
   const found = {{refuse: null, ...fields(event.target)}};
   if ("roles" in found) found.roles = found.roles.split(/[ ,]+/);
   send("POST", "/switches", found);
+}};
+document.getElementById("zia").onsubmit = event => {{
+  event.preventDefault();
+  const {{app, domains, ...found}} = fields(event.target);
+  if (app) found.mark = {{[app]: (domains || "").split(/[ ,]+/).filter(Boolean)}};
+  send("POST", "/zia", found);
 }};
 </script>
 </html>

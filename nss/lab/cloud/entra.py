@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from urllib.parse import unquote_plus
 
 from cryptography.x509 import Certificate
@@ -46,6 +46,10 @@ class Entra:
         self.base_url = ""
         self.roles: list[str] = ["Discovery.manage"]
         """The roles that an administrator has consented to, for tokens issued from then on."""
+        self.zia_resource = f"api://{uuid.uuid4()}"
+        """What stands for ZIA in this tenant, and in the scope of its tokens."""
+        self.zia_roles: list[str] = []
+        """The same roles for tokens that are for ZIA."""
         self.token_secs = 3599
         self.skew_secs = 0.0
         """How far the clock of all servers is ahead of this machine's."""
@@ -59,6 +63,11 @@ class Entra:
     def now(self) -> float:
         """Return the servers' time, seconds since the epoch."""
         return time.time() + self.skew_secs
+
+    @property
+    def granted(self) -> Mapping[str, list[str]]:
+        """The roles that tokens have, by what they are for; the tenant knows nothing else."""
+        return {MCAS_APP_ID: self.roles, self.zia_resource: self.zia_roles}
 
     def refuse(self, code: str | None, times: int | None = None) -> None:
         """Answer requests with an AADSTS code: a number of them, or all until `refuse(None)`.
@@ -140,7 +149,7 @@ class Entra:
         code = (
             self._ordered_refusal()
             or self._tenant_refusal(tenant)
-            or _form_refusal(fields, scope, is_v2=is_v2)
+            or _form_refusal(fields, scope, self.granted, is_v2=is_v2)
             or self._client_refusal(fields)
         )
         refused = None if code is None else Refused(code)
@@ -149,7 +158,9 @@ class Entra:
         if refused is not None:
             return aadsts.answer(request, refused, places, now=self.now())
         by: SignedInBy = "certificate" if "client_assertion" in fields else "secret"
-        token = self.tokens.issue(self.client_id, self.roles, self.token_secs, by)
+        resource = places["resource"].lower()
+        roles = self.granted[resource]
+        token = self.tokens.issue(self.client_id, roles, self.token_secs, by, audience=resource)
         return JSONResponse(self._issued(token, scope, is_v2=is_v2))
 
     def _issued(self, token: str, scope: str, *, is_v2: bool) -> dict[str, object]:
@@ -228,7 +239,9 @@ def _missing(fields: Mapping[str, str], *, is_v2: bool) -> str | None:
     return None
 
 
-def _form_refusal(fields: Mapping[str, str], scope: str, *, is_v2: bool) -> int | None:
+def _form_refusal(
+    fields: Mapping[str, str], scope: str, known: Container[str], *, is_v2: bool
+) -> int | None:
     if _missing(fields, is_v2=is_v2) is not None:
         return 900144
     if fields["grant_type"] != _GRANT:
@@ -239,7 +252,7 @@ def _form_refusal(fields: Mapping[str, str], scope: str, *, is_v2: bool) -> int 
         if not scope.endswith(DEFAULT_SUFFIX):
             return 1002012
         scope = scope.removesuffix(DEFAULT_SUFFIX)
-    return None if scope.lower() == MCAS_APP_ID else 500011
+    return None if scope.lower() in known else 500011
 
 
 def _new_secret() -> str:

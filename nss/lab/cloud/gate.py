@@ -17,6 +17,7 @@ from nss.lab.cloud.bucket_errors import BucketError
 from nss.lab.cloud.faults import Fault, Faults
 from nss.lab.cloud.notes import Notes, Request, ServerName
 from nss.lab.cloud.serving import App, hang_up, reset
+from nss.lab.cloud.zia import refusals
 
 # Scopes and messages are what ASGI says they are.
 Scope = Any
@@ -182,16 +183,21 @@ def _refusal(fault: Fault) -> App:
         media_type = "application/json" if fault.body[:1] in {b"{", b"["} else None
         return Response(fault.body, status, headers, media_type)
     match fault.server:
-        case "entra" | "imds":
+        case "entra" | "imds" | "zidentity":
             error = "temporarily_unavailable"
-            return JSONResponse({"error": error, "error_description": error}, status, headers)
+            answer: Response = JSONResponse({"error": error, "error_description": error}, status)
         case "blob":
             return _blob_refusal(status, headers)
         case "s3":
-            return _bucket_refusal(status, headers)
+            answer = bucket_errors.refusal(BucketError(bucket_errors.code_of(status)), status)
+        case "zia":
+            answer = refusals.usual(status)
         case "mcas" if status == _THROTTLED:
-            return throttled(_THROTTLED_SECS, headers)
-    return JSONResponse({"detail": "The lab was told to refuse this."}, status, headers)
+            answer = throttled(_THROTTLED_SECS)
+        case _:
+            answer = JSONResponse({"detail": "The lab was told to refuse this."}, status)
+    answer.headers.update(headers)
+    return answer
 
 
 def _blob_refusal(status: int, headers: dict[str, str]) -> App:
@@ -202,12 +208,6 @@ def _blob_refusal(status: int, headers: dict[str, str]) -> App:
         await refusal(scope, receive, send)
 
     return refuse
-
-
-def _bucket_refusal(status: int, headers: dict[str, str]) -> Response:
-    refusal = bucket_errors.refusal(BucketError(bucket_errors.code_of(status)), status)
-    refusal.headers.update(headers)
-    return refusal
 
 
 def throttled(secs: int, headers: dict[str, str] | None = None) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nss.lab.cloud.entra import Entra
-from nss.lab.cloud.tokens import MCAS_APP_ID, v1_facts
+from nss.lab.cloud.tokens import v1_facts
 
 TOKEN_PATH = "/metadata/identity/oauth2/token"  # noqa: S105 - a path
 
@@ -43,14 +43,16 @@ class Identity:
         client_id = query.get("client_id", self.system_client_id)
         if not self.is_assigned or client_id not in {self.client_id, self.system_client_id}:
             return _refused("invalid_request", "Identity not found")
-        if resource.rstrip("/").lower() != MCAS_APP_ID:
+        audience = resource.rstrip("/").lower()
+        if audience not in self._entra.granted:
             return _refused(
                 "invalid_resource",
                 f"AADSTS500011: The resource principal named {resource} was not found in the "
                 f"tenant named {self._entra.tenant_id}.",
             )
         entra, secs = self._entra, self.token_secs
-        token = entra.tokens.issue(client_id, entra.roles, secs, "certificate")
+        roles = entra.granted[audience]
+        token = entra.tokens.issue(client_id, roles, secs, "certificate", audience=audience)
         facts = v1_facts(secs, int(entra.now()), resource)
         answer = {"access_token": token, "client_id": client_id, "token_type": "Bearer"}
         return JSONResponse(answer | facts)

@@ -1,4 +1,4 @@
-"""Microsoft's cloud as one object: its servers, their state, and what they saw."""
+"""The clouds as one object: its servers, their state, and what they saw."""
 
 import secrets
 import ssl
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Self
 
 import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import load_pem_x509_certificate
 
 from nss.files.private import write_private
@@ -27,8 +29,10 @@ from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.serving import HOST, App, Servers, Site, listener
 from nss.lab.cloud.slots import Slots
 from nss.lab.cloud.tokens import MCAS_APP_ID
+from nss.lab.cloud.zia import Zia
 
 _LEGACY_TOKEN_CHARS = 64
+_EXPONENT, _KEY_BITS = 65537, 2048
 
 
 class CloudLab:
@@ -65,6 +69,7 @@ class CloudLab:
         """An API token of the legacy kind."""
         self.faults = Faults()
         self.entra_url = self.api_url = self.blob_url = self.s3_url = self.control_url = ""
+        self.zidentity_url = self.zia_url = ""
         self.wrong_region_url = ""
         """An API of the same service that does not know the tenant."""
         self.managed_identity_url = ""
@@ -78,6 +83,11 @@ class CloudLab:
         self.tenant_id, self.client_id = self.entra.tenant_id, self.entra.client_id
         self.secret_id = self.entra.secret_id
         self.identity = Identity(self.entra)
+        self.zia = Zia(
+            self.entra.tokens, self.entra.zia_resource, notes.complaints.append, self.entra.now
+        )
+        self.zia_scope = f"{self.entra.zia_resource}{DEFAULT_SUFFIX}"
+        self.entra.zia_roles = [self.zia.role_claim]
         uploads = folder / "uploads"
         self.blobs = Blobs(Slots(uploads, notes), notes, self.entra.now)
         self.blobs.sas_secs = sas_secs
@@ -95,6 +105,21 @@ class CloudLab:
     def client_secret(self) -> str:
         """The application's secret."""
         return self.entra.secret
+
+    @property
+    def one_api_token_url(self) -> str:
+        """ZIdentity's token endpoint."""
+        return f"{self.zidentity_url}/oauth2/v1/token"
+
+    @property
+    def one_api_url(self) -> str:
+        """Where ZIA takes tokens of ZIdentity, without a final slash."""
+        return f"{self.zia_url}/zia/api/v1"
+
+    @property
+    def zia_api_url(self) -> str:
+        """Where ZIA takes sessions and tokens of Entra, without a final slash."""
+        return f"{self.zia_url}/api/v1"
 
     @property
     def authentication_url(self) -> str:
@@ -118,18 +143,23 @@ class CloudLab:
         other = self._site(gate("mcas", elsewhere.app()), tls)
         blob = self._site(gate("blob", self.blobs.app()), tls)
         s3 = self._site(gate("s3", self.buckets.app()), tls)
+        zidentity = self._site(gate("zidentity", self.zia.one_api.app()), tls)
+        zia = self._site(gate("zia", self.zia.app()), tls)
         imds = self._site(gate("imds", self.identity.app()))
-        page = Control(self.entra, self.mcas, self.parser, self.faults, self._notes)
+        page = Control(*(self.entra, self.mcas, self.parser, self.zia), self.faults, self._notes)
         control = self._site(page.app())
         self.entra_url = self.entra.base_url = f"https://{self._name}:{entra.port}"
         self.api_url = f"https://{self._name}:{mcas.port}"
+        self.zidentity_url = f"https://{self._name}:{zidentity.port}"
+        self.zia_url = f"https://{self._name}:{zia.port}"
         self.wrong_region_url = f"https://{self._name}:{other.port}"
         self.blob_url = self.blobs.base_url = f"https://{self._address}:{blob.port}"
         self.s3_url = self.buckets.base_url = f"https://{self._address}:{s3.port}"
         self.managed_identity_url = f"http://{self._address}:{imds.port}"
         self.control_url = f"http://{self._address}:{control.port}"
         self.parser.start()
-        self._servers = Servers([entra, mcas, other, blob, s3, imds, control])
+        sites = [entra, mcas, other, blob, s3, zidentity, zia, imds, control]
+        self._servers = Servers(sites)
         self._servers.start()
         return self
 
@@ -176,6 +206,16 @@ class CloudLab:
         if is_registered:
             found = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
             self.entra.certificates.append(found)
+        return path
+
+    def issue_zia_key(self, name: str, *, is_registered: bool = True) -> Path:
+        """Write a new private key for OneAPI's client to a file in `folder`, PEM."""
+        key = rsa.generate_private_key(_EXPONENT, _KEY_BITS)
+        path = self.folder / name
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(path, pem)
+        if is_registered:
+            self.zia.one_api.keys.append(key.public_key())
         return path
 
 

@@ -23,6 +23,7 @@ from nss.lab.cloud.parsing import Parser
 from nss.lab.cloud.slots import Slot
 from nss.lab.cloud.source_types import SOURCE_TYPES
 from nss.lab.cloud.tokens import Tokens
+from nss.lab.cloud.unsanctioned import Unsanctioned
 from nss.lab.cloud.uploads import Parsed, Upload
 
 NO_DATA_SOURCE = "CONSOLE_DISCOVERY_SETTINGS_PARSE_LOG_TASK_ERROR_NOT_FOUND_INPUT_STREAM"
@@ -87,6 +88,7 @@ class Mcas:
         self.accepts_legacy_token = True
         self.requests_per_minute = requests_per_minute
         self.results_delay_secs = results_delay_secs
+        self.unsanctioned = Unsanctioned(notes)
         self.uploads: list[Upload] = []
         """Those that were finalized, in that order."""
         self._parser = parser
@@ -127,6 +129,7 @@ class Mcas:
                 Route("/api/discovery/streams", self._streams),
                 Route("/api/v1/governance", self._governance, methods=["POST"]),
                 Route("/api/v1/governance/{id}", self._governance_entry),
+                *self.unsanctioned.routes(self._authorise),
             ],
             exception_handlers={HTTPException: json_error},
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-ServerName = Literal["entra", "mcas", "blob", "s3", "imds"]
+ServerName = Literal["entra", "mcas", "blob", "s3", "imds", "zidentity", "zia"]
 
 
 @dataclass(frozen=True, slots=True)

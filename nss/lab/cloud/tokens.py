@@ -37,13 +37,15 @@ class Tokens:
         roles: Sequence[str],
         lasts_secs: float,
         signed_in_by: SignedInBy = "secret",
+        *,
+        audience: str = MCAS_APP_ID,
     ) -> str:
         """Return a token; without roles it has no claim of that name."""
         now = int(self._clock())
         uti = secrets.token_urlsafe(16)
         self._valid.add(uti)
         claims: dict[str, Any] = {
-            "aud": MCAS_APP_ID,
+            "aud": audience,
             "iss": f"https://sts.windows.net/{self._tenant_id}/",
             "iat": now,
             "nbf": now,
@@ -62,13 +64,13 @@ class Tokens:
         key_id = _key_id()
         return jwt.encode(claims, _key(), "RS256", headers={"kid": key_id, "x5t": key_id})
 
-    def check(self, token: str) -> Mapping[str, Any]:
+    def check(self, token: str, audience: str = MCAS_APP_ID) -> Mapping[str, Any]:
         """Return the claims of a token of this lab. Raises `jwt.InvalidTokenError`."""
         claims: dict[str, Any] = jwt.decode(
             token,
             _key().public_key(),
             ["RS256"],
-            audience=MCAS_APP_ID,
+            audience=audience,
             options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
         if not claims["nbf"] <= self._clock() < claims["exp"]:
