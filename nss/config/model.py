@@ -122,6 +122,30 @@ class McasConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZiaConfig:
+    """How Zscaler Internet Access (ZIA) is reached, for the sync of unsanctioned apps.
+
+    The credentials are not here: `nss configure-zia` asks for them and stores them.
+    """
+
+    timeout_secs: Annotated[float, seconds(1, 3600)] = 60.0
+    """How long to wait for a response. Changes wait for a minute at least: ZIA needs that for many
+    URLs."""
+    proxy: Annotated[
+        str | None, proxy_url(), Example('"http://proxy.example.com:3128"', "none")
+    ] = None
+    """The HTTP proxy to connect through. Proxy settings in the environment are ignored."""
+    proxy_auth_file: Annotated[
+        Path | None, Role.USER_PASSWORD, needs("proxy"), Example('"proxy-auth"', "none")
+    ] = None
+    """The file with `USER:PASSWORD` for the proxy."""
+    ca_file: Annotated[
+        Path | None, Role.AUTHORITIES, Example('"company-ca.pem"', "the system's")
+    ] = None
+    """PEM with the authorities to trust, for example that of a proxy that inspects traffic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DurableSpoolConfig:
     """A spool on disk: accepted records survive a crash of the process and a loss of power."""
 
@@ -195,6 +219,7 @@ class FeedConfig:
 SECTION_TYPES: tuple[type, ...] = (
     ServiceConfig,
     McasConfig,
+    ZiaConfig,
     *SPOOL_KINDS,
     *SOURCE_KINDS,
     FeedConfig,
@@ -209,6 +234,7 @@ class Config:
     service: ServiceConfig
     spool: SpoolConfig
     mcas: McasConfig
+    zia: ZiaConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]
 
@@ -217,6 +243,7 @@ class Config:
         yield "service", self.service
         yield "spool", self.spool
         yield "mcas", self.mcas
+        yield "zia", self.zia
         for source in self.sources:
             yield key_path("sources", source.name), source
         for feed in self.feeds:

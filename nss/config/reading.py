@@ -16,6 +16,7 @@ from nss.config.model import (
     FeedConfig,
     McasConfig,
     ServiceConfig,
+    ZiaConfig,
 )
 from nss.config.rules import section_problems, unused
 from nss.config.setting import Declared, declared
@@ -24,7 +25,7 @@ from nss.config.sources import SOURCE_KINDS, SourceConfig
 from nss.config.toml import choice_of, key_path
 from nss.config.values import FormatChoice, component_name
 
-_SECTIONS = ("service", "mcas", "spool", "sources", "feeds")
+_SECTIONS = ("service", "mcas", "zia", "spool", "sources", "feeds")
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Reading:
         spool_table = self._table(tables, "", "spool")
         spool = self._of_kind(SPOOL_KINDS, spool_table, "spool", DurableSpoolConfig.kind)
         mcas = self.section(McasConfig, tables, "mcas")
+        zia = self.section(ZiaConfig, tables, "zia")
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
@@ -59,7 +61,9 @@ class Reading:
             self.problems += unused(names, feeds)
         if self.problems or spool is None:
             return None
-        return Config(service=service, spool=spool, mcas=mcas, sources=sources, feeds=feeds)
+        return Config(
+            service=service, spool=spool, mcas=mcas, zia=zia, sources=sources, feeds=feeds
+        )
 
     def section(self, section: type[T], tables: Mapping[str, object], key: str) -> T:
         """Return a section that needs no key, with the defaults for what is wrong."""

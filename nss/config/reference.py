@@ -10,7 +10,14 @@ from inspect import cleandoc
 from itertools import chain
 
 from formats.filters.keys import FILTER_KEYS, KINDS
-from nss.config.model import SPOOL_KINDS, DurableSpoolConfig, FeedConfig, McasConfig, ServiceConfig
+from nss.config.model import (
+    SPOOL_KINDS,
+    DurableSpoolConfig,
+    FeedConfig,
+    McasConfig,
+    ServiceConfig,
+    ZiaConfig,
+)
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
@@ -68,6 +75,7 @@ def page() -> str:
         [_OPENING],
         _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
         _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
+        _section("[zia]", ZiaConfig.__doc__, declared(ZiaConfig)),
         _section("[spool]", "The queue between sources and feeds.", ()),
         _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
         _section("[sources.NAME]", _SOURCES, ()),

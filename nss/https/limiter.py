@@ -1,4 +1,4 @@
-"""A limit on requests a minute in the whole process: the tenant counts them together."""
+"""A limit on requests in a time, in the whole process: the tenant counts them together."""
 
 import asyncio
 import time
@@ -12,7 +12,9 @@ SPARE_LOOK_SECS = 1.0
 
 
 class Limiter:
-    """Lets at most `requests_per_minute` turns pass in any 60 seconds, in the order of asking.
+    """Lets at most `requests_per_minute` turns pass in any minute, in the order of asking.
+
+    The minute may be another time, `window_secs`.
 
     Nothing is held back as long as there are turns left, so a burst goes through at once.
     `clock`, seconds that only grow, and `sleep` are seams for tests.
@@ -22,10 +24,12 @@ class Limiter:
         self,
         requests_per_minute: int,
         *,
+        window_secs: float = WINDOW_SECS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.requests_per_minute = requests_per_minute
+        self._window_secs = window_secs
         self._clock = clock
         self._sleep = sleep
         self._taken: deque[float] = deque()
@@ -81,9 +85,9 @@ class Limiter:
 
     def _wait_secs(self) -> float:
         now = self._clock()
-        while self._taken and now - self._taken[0] >= WINDOW_SECS:
+        while self._taken and now - self._taken[0] >= self._window_secs:
             self._taken.popleft()
         wait_secs = self._not_before - now
         if len(self._taken) >= self.requests_per_minute:
-            wait_secs = max(wait_secs, self._taken[0] + WINDOW_SECS - now)
+            wait_secs = max(wait_secs, self._taken[0] + self._window_secs - now)
         return wait_secs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from nss.config.files import read_basic
-from nss.config.model import Config, McasConfig
+from nss.config.model import Config, McasConfig, ZiaConfig
 from nss.errors import ServiceError
 from nss.files.beneath import open_folder
 from nss.files.private import sync_folder
@@ -42,17 +42,17 @@ def audit_log(state_directory: Path) -> AuditLog:
     return AuditLog(state_directory / AUDIT_NAME)
 
 
-def network_of(mcas: McasConfig) -> "Network":
-    """Return how MCAS is reached. Raises `nss.config.files.UnfitFile` for `proxy_auth_file`."""
+def network_of(settings: McasConfig | ZiaConfig) -> "Network":
+    """Return how it is reached. Raises `nss.config.files.UnfitFile` for `proxy_auth_file`."""
     from nss.https.network import Network  # noqa: PLC0415 - see the module
 
-    proxy = None if mcas.proxy is None else Secret(mcas.proxy)
-    if mcas.proxy is not None and mcas.proxy_auth_file is not None:
-        user, _, password = read_basic(mcas.proxy_auth_file).partition(b":")
-        scheme, _, address = mcas.proxy.partition("://")
+    proxy = None if settings.proxy is None else Secret(settings.proxy)
+    if settings.proxy is not None and settings.proxy_auth_file is not None:
+        user, _, password = read_basic(settings.proxy_auth_file).partition(b":")
+        scheme, _, address = settings.proxy.partition("://")
         written = ":".join(quote_from_bytes(part, "") for part in (user, password))
         proxy = Secret(f"{scheme}://{written}@{address}")
-    return Network(ca_file=mcas.ca_file, proxy=proxy, timeout_secs=mcas.timeout_secs)
+    return Network(ca_file=settings.ca_file, proxy=proxy, timeout_secs=settings.timeout_secs)
 
 
 def uploads_folder(state_directory: Path) -> Path:

@@ -27,6 +27,7 @@ def effective(config: Config, written: Mapping[str, Any]) -> Tables:
         "service": _values(config.service),
         "spool": _values(config.spool),
         "mcas": _values(config.mcas),
+        "zia": _values(config.zia),
         "sources": {source.name: _values(source) for source in config.sources},
         "feeds": feeds,
     }

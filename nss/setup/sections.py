@@ -8,7 +8,7 @@ from typing import Any
 
 from nss.config import DEFAULT_CONFIG, load
 from nss.config.load import ConfigProblems
-from nss.config.model import McasConfig, ServiceConfig
+from nss.config.model import McasConfig, ServiceConfig, ZiaConfig
 from nss.config.reading import Reading
 from nss.errors import InputMissing
 
@@ -19,6 +19,7 @@ class Sections:
 
     service: ServiceConfig
     mcas: McasConfig
+    zia: ZiaConfig
     tables: Mapping[str, Any]
     """The whole file, as it is written."""
 
@@ -43,6 +44,7 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     reading = Reading(path.absolute().parent)
     service = reading.section(ServiceConfig, tables, "service")
     mcas = reading.section(McasConfig, tables, "mcas")
+    zia = reading.section(ZiaConfig, tables, "zia")
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     problems = [
         problem
@@ -51,4 +53,4 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     ]
     if problems:
         raise ConfigProblems(problems, str(path))
-    return Sections(service, mcas, tables)
+    return Sections(service, mcas, zia, tables)

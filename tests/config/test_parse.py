@@ -11,6 +11,7 @@ from nss.config.model import (
     McasConfig,
     MemorySpoolConfig,
     ServiceConfig,
+    ZiaConfig,
 )
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
@@ -63,6 +64,7 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             token_file=None,
             token_api_url=None,
         ),
+        zia=ZiaConfig(timeout_secs=60.0, proxy=None, proxy_auth_file=None, ca_file=None),
         spool=DurableSpoolConfig(
             path=Path("/var/lib/nss/spool.db"),
             max_bytes=8_589_934_592,
@@ -128,6 +130,12 @@ def test_every_key_can_be_set() -> None:
     ca_file = "company-ca.pem"
     token_file = "token"
     token_api_url = "https://contoso.us3.portal.cloudappsecurity.com"
+
+    [zia]
+    timeout_secs = 90
+    proxy = "http://other.example.com:3128"
+    proxy_auth_file = "zia-auth"
+    ca_file = "zia-ca.pem"
 
     [spool]
     kind = "durable"
@@ -257,6 +265,12 @@ def test_every_key_can_be_set() -> None:
             ca_file=Path("/etc/nss/company-ca.pem"),
             token_file=Path("/etc/nss/token"),
             token_api_url="https://contoso.us3.portal.cloudappsecurity.com",  # noqa: S106 - a URL
+        ),
+        zia=ZiaConfig(
+            timeout_secs=90.0,
+            proxy="http://other.example.com:3128",
+            proxy_auth_file=Path("/etc/nss/zia-auth"),
+            ca_file=Path("/etc/nss/zia-ca.pem"),
         ),
         spool=DurableSpoolConfig(
             path=Path("/etc/nss/spool.db"),
