@@ -41,6 +41,7 @@ from tests.sinks.conftest import Collector, TcpCollector
 ROOT = Path(__file__).parent.parent
 
 HERE = "tests/test_defaults.py"
+ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
@@ -112,6 +113,11 @@ RUN_BY = {
     "nss/status/watch.py Watch now": f"{HERE}::test_a_status_knows_the_time",
     "nss/telemetry/audit.py AuditLog environ": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/telemetry/audit.py AuditLog now": f"{HERE}::test_the_audit_log_knows_who_and_when",
+    "nss/zia/patience.py Patience chance": ZIA_CLOCK,
+    "nss/zia/patience.py Patience clock": ZIA_CLOCK,
+    "nss/zia/patience.py Patience sleep": ZIA_CLOCK,
+    "nss/zia/signing_in.py LegacySession now": "tests/zia/test_signing_in.py::test_the_real_clock",
+    "nss/zia/signing_in.py OneApi now": "tests/zia/test_signing_in.py::test_the_real_clock",
 }
 """Every seam, and the test that runs its default."""
 

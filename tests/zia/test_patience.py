@@ -1,5 +1,7 @@
 """What is tried again, and when."""
 
+import time
+
 import pytest
 
 from nss.zia import Busy, RequestRefused, Unreachable, ZiaError
@@ -63,3 +65,13 @@ async def test_a_refusal_is_final() -> None:
     with pytest.raises(RequestRefused):
         await clock.patience().repeat(Attempts(RequestRefused("no")), 2000.0, is_harmless=True)
     assert clock.slept == []
+
+
+async def test_the_real_clock_and_chance() -> None:
+    began = time.monotonic()
+    patience = Patience()
+    later = Busy("later", retry_after_secs=0.02)
+    assert await patience.repeat(Attempts(later), began + 60, is_harmless=False) == "done"
+    assert time.monotonic() - began >= 0.02
+    with pytest.raises(Busy):
+        await patience.repeat(Attempts(later), began, is_harmless=False)

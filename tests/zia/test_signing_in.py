@@ -1,8 +1,8 @@
 """Signing in to ZIA: what is sent, how long it is good for, and what refusals say."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
@@ -73,7 +73,7 @@ async def test_a_token_is_asked_for_with_the_secret_and_kept() -> None:
 
 def key_file(
     path: Path,
-    key: Any,
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
     encryption: KeySerializationEncryption | None = None,
 ) -> Path:
     data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
@@ -235,3 +235,17 @@ async def test_any_answer_signs_in_or_is_one_kind_of_error(body: bytes) -> None:
         except ZiaError as error:
             shown = error.sentence
         assert shown.isprintable()
+
+
+async def test_the_real_clock() -> None:
+    wire = Wire(session_answer)
+    before = time.time()
+    await LegacySession(LEGACY, wire.network()).headers()
+    sent = int(orjson.loads(wire.requests[0].content)["timestamp"]) / 1000
+    assert before - 1 <= sent <= time.time()
+
+    wire = Wire(lambda _: json_answer(TOKEN))
+    sign_in = OneApi(ONE_API, wire.network())
+    await sign_in.headers()
+    await sign_in.headers()
+    assert len(wire.requests) == 1
