@@ -66,7 +66,7 @@ def configure_mcas2(
 
     Example: sudo nss configure-mcas2
     """
-    from cli.mcas.dialogue import quiet
+    from cli.dialogue import quiet
 
     with quiet():  # before what takes a while to be imported: a secret may be on its way
         from cli.mcas.configuring import configure

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from cli.mcas.dialogue import Dialogue
+from cli.dialogue import Dialogue
 from cli.mcas.prompts import (
     LABELS,
     OPTIONS,

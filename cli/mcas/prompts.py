@@ -1,27 +1,25 @@
 """The input of `configure-mcas2`: by options, by the environment, and by a person."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import typer
 
-from cli.mcas.dialogue import Dialogue
+from cli.dialogue import Dialogue
+from cli.secrets import secret_text
 from nss.errors import UsageError
-from nss.files.private import EVERYONE, FileFault, OpenToOthers, read_bounded
 from nss.mcas import fields
 from nss.mcas.credentials import McasCredentials, Method
 from nss.mcas.fields import BadAnswer
 from nss.secret import Secret
 from nss.setup.mcas import OPTIONAL, CredentialsDraft, Name
-from nss.wording import error_text
 
 SECRET_VARIABLE = "NSS_MCAS_CLIENT_SECRET"  # noqa: S105 - a variable's name
 EXPIRES_VARIABLE = "NSS_MCAS_CLIENT_SECRET_EXPIRES"
 PASSPHRASE_VARIABLE = "NSS_MCAS_PASSPHRASE"  # noqa: S105 - a variable's name
-MAX_FILE_BYTES = 64 << 10
+_COMMAND = "configure-mcas2"
 
 LABELS = {
     "client_id": "Client ID",
@@ -71,7 +69,7 @@ def draft_of(
     draft = CredentialsDraft.of(stored, _method(stored, given))
     texts: dict[Name, str | None] = {
         "client_id": given.client_id,
-        "client_secret": _secret_text(given.client_secret_file, SECRET_VARIABLE),
+        "client_secret": secret_text(_COMMAND, given.client_secret_file, SECRET_VARIABLE),
         "client_secret_expires": given.client_secret_expires or os.environ.get(EXPIRES_VARIABLE),
         "scope": given.scope,
         "authentication_url": given.authentication_url,
@@ -86,7 +84,7 @@ def draft_of(
     if given.certificate is not None:
         draft.certificate = given.certificate.absolute()
         draft.private_key = given.private_key and given.private_key.absolute()
-        phrase = _secret_text(given.passphrase_file, PASSPHRASE_VARIABLE)
+        phrase = secret_text(_COMMAND, given.passphrase_file, PASSPHRASE_VARIABLE)
         draft.passphrase = None if phrase is None else Secret(phrase)
     return draft, set(said)
 
@@ -133,26 +131,3 @@ def ask_method(dialogue: Dialogue, draft: CredentialsDraft) -> None:
     while (text := dialogue.ask("Sign in by", draft.method).strip()) not in known:
         typer.echo(f"  it must be one of {', '.join(known)}")
     draft.method = next(method for method in known if method == text)
-
-
-def _secret_text(name: str | None, variable: str) -> str | None:
-    """Return a secret from a file, from standard input (`-`), or from a variable."""
-    if name is None:
-        return os.environ.get(variable)
-    if name == "-":
-        if sys.stdin.isatty():
-            with Dialogue() as dialogue:
-                return dialogue.ask("Secret", hidden=True)
-        return sys.stdin.readline(MAX_FILE_BYTES).rstrip("\r\n")
-    path = Path(name)
-    try:
-        data = read_bounded(path, MAX_FILE_BYTES, forbidden=EVERYONE, pipe=True)
-    except OSError as error:
-        raise UsageError(f"configure-mcas2: {error_text(error)} ({path})") from None
-    except OpenToOthers:
-        raise UsageError(
-            f"configure-mcas2: everybody may read the secret ({path})", tip=f"chmod o= {path}"
-        ) from None
-    except FileFault as fault:
-        raise UsageError(f"configure-mcas2: the file {fault} ({path})") from None
-    return data.decode("utf-8", "replace").rstrip("\r\n")

@@ -44,6 +44,8 @@ SECRETS: Mapping[str, Callable[[str], Secret]] = {
 }
 """Fields whose answers are never shown, and what reads them."""
 
+CATEGORY = "MS Defender Unsanctioned Apps"
+
 TEST_SECS = 120.0
 """How long a test may take, with the pauses that ZIA asks for."""
 
@@ -215,13 +217,13 @@ class ZiaSetup:
             )
         return EntraAuthorization(application, credentials.scope, network_of(self.mcas))
 
-    async def test(self, credentials: ZiaCredentials, category: str) -> ZiaReport:
+    async def test(self, credentials: ZiaCredentials) -> ZiaReport:
         """Try credentials out before they are stored; the audit log says with what result."""
         report = ZiaReport()
         try:
             api = await asyncio.to_thread(self.connect, credentials, Pace())
             try:
-                await _try(report, api, category)
+                await _try(report, api, CATEGORY)
             finally:
                 await api.close()
         except NssError as error:

@@ -1,0 +1,1 @@
+"""Zscaler Internet Access: configure, show and clear what signs in there."""

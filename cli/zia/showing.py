@@ -1,0 +1,91 @@
+"""`nss show-zia` and `nss clear-zia`."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import typer
+
+from cli.output import harmless, iso_time, show_json, time_text
+from cli.zia.prompts import METHODS
+from nss.setup.zia import ZiaReport, zia_setup
+from nss.zia.credentials import ZiaCredentials
+
+_LABELS = {
+    "client_id": "Client ID",
+    "client_secret": "Client Secret",
+    "private_key": "Private key",
+    "passphrase": "Passphrase",
+    "token_url": "Token URL",
+    "scope": "Scope",
+    "username": "User name",
+    "password": "Password",
+    "api_key": "API key",
+    "api_url": "API URL",
+}
+
+
+def stored_lines(stored: ZiaCredentials) -> Iterator[str]:
+    """Yield what is stored, a line each; secrets show as ***."""
+    facts = [("Signs in by", METHODS[stored.method])]
+    for name, label in _LABELS.items():
+        value = getattr(stored, name)
+        if value:
+            facts.append((label, str(value)))
+    tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
+    facts.append(("Tested", tested))
+    for label, value in facts:
+        yield f"{label + ':':20}{harmless(value)}"
+
+
+def show(path: Path, *, as_json: bool) -> int:
+    """Show what is stored; the exit code is 1 when there is nothing."""
+    setup = zia_setup(path)
+    stored = setup.store.load()
+    if as_json:
+        result: dict[str, object] = {"stored": None}
+        if stored is not None:
+            result["stored"] = {
+                **{field.name: _plain(getattr(stored, field.name)) for field in fields(stored)},
+                "tested_at": iso_time(stored.tested_at),
+                "origin": str(setup.store.file.origin),
+            }
+        show_json(result)
+    elif stored is None:
+        typer.echo(f"Nothing is stored ({setup.store.file.origin}).")
+        typer.echo("Try: sudo nss configure-zia")
+    else:
+        typer.echo(f"Stored in {setup.store.file.origin}:")
+        for line in stored_lines(stored):
+            typer.echo(f"  {line}")
+    return 0 if stored is not None else 1
+
+
+def clear(path: Path, *, yes: bool) -> int:
+    """Remove the credentials, after a question."""
+    setup = zia_setup(path)
+    setup.store.file.check_writable()
+    if not yes and not typer.confirm(
+        "Remove the credentials for ZIA? The sync of unsanctioned apps stops.", default=False
+    ):
+        typer.echo("Nothing was removed.")
+        return 1
+    if not setup.clear():
+        typer.echo("There was nothing to remove.")
+        return 0
+    typer.echo("Removed. A running service stops the sync.")
+    typer.echo("The URL category at the gateway stays as it is.")
+    return 0
+
+
+def show_checks(report: ZiaReport, indent: str = "") -> None:
+    """Print the steps of a connection test."""
+    for check in report.steps:
+        mark = "ok   " if check.ok else "wrong"
+        typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
+        if check.tip and not check.ok:
+            typer.echo(f"{indent}      Try: {harmless(check.tip)}")
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
