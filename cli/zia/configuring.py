@@ -41,7 +41,14 @@ def configure(
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)
     if is_person:
-        draft = _interview(draft, stored, taken, setup, asks_method=given.method is None)
+        draft = _interview(
+            draft,
+            stored,
+            taken,
+            setup,
+            asks_method=given.method is None,
+            gives_key=given.private_key is not None,
+        )
     credentials = _complete(draft)
     if skip_test:
         _store(setup, credentials, None, as_json=as_json)
@@ -56,6 +63,7 @@ def _interview(
     setup: ZiaSetup,
     *,
     asks_method: bool,
+    gives_key: bool,
 ) -> ZiaDraft:
     typer.echo("Zscaler Internet Access, for the URL category of unsanctioned apps")
     if stored is None:
@@ -65,14 +73,14 @@ def _interview(
         for line in stored_lines(stored):
             typer.echo(f"  {line}")
         typer.echo("Enter keeps what is in brackets.")
-    if (asks_method and not taken and draft.private_key is None) or (asks_method and stored):
+    if asks_method and not taken and not gives_key:
         method = ask_method(draft)
         if method != draft.method:
             draft = ZiaDraft.of(stored, method)
     for name in draft.questions:
         if name not in taken:
             ask(draft, name)
-    if draft.method == "oneapi_key" and "private_key" not in taken:
+    if draft.method == "oneapi_key" and not gives_key:
         ask_key(draft)
     return draft
 

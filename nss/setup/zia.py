@@ -153,9 +153,10 @@ class EntraAuthorization:
     async def headers(self) -> dict[str, Secret]:
         """Return the headers that a request needs. Raises `ZiaError`."""
         try:
-            return {"authorization": await self._sign_in.header()}
+            token = await asyncio.to_thread(self._sign_in.token)
         except McasError as error:
             raise _of_entra(error) from None
+        return {"authorization": Secret(f"Bearer {token.value.reveal()}")}
 
     def refused(self) -> None:
         """Ask Entra for a new token next time. Never waits."""

@@ -1,0 +1,75 @@
+"""`nss configure-zia` with a person in front of it."""
+
+from nss.secret import Secret
+from tests.cli.zia.conftest import ZiaOffice
+
+
+def test_the_way_to_sign_in_and_its_fields_are_asked_for(office: ZiaOffice) -> None:
+    one_api = office.lab.zia.one_api
+    terminal = office.terminal("configure-zia")
+    terminal.answer("Sign in by", "by hand")
+    shown = terminal.answer("Sign in by", "")
+    assert "it must be one of oneapi_secret, oneapi_key, entra, legacy" in shown
+    terminal.answer("Client ID", one_api.client_id)
+    terminal.answer("Client Secret", "********")
+    shown = terminal.answer("Client Secret", one_api.secret)
+    assert "the Client Secret is only what is shown in its place" in shown
+    terminal.answer("Vanity domain", office.lab.one_api_token_url)
+    terminal.answer("Cloud", office.lab.one_api_url)
+    code, last = terminal.ended()
+    stored = office.zia_store.load()
+    assert code == 0, last
+    assert stored is not None
+    assert stored.client_secret == Secret(one_api.secret)
+    assert one_api.secret not in terminal.seen
+
+
+def test_a_wrong_field_is_corrected_and_tested_again(office: ZiaOffice) -> None:
+    one_api = office.lab.zia.one_api
+    terminal = office.terminal("configure-zia", *office.one_api)
+    terminal.answer("Client Secret", "a-secret-of-another")
+    shown = terminal.confirm("Correct the Client Secret and test again?", "y")
+    assert "wrong sign in: ZIdentity does not accept" in shown
+    terminal.answer("Client Secret", one_api.secret)
+    code, last = terminal.ended()
+    assert code == 0, last
+    assert "Stored in" in last
+
+
+def test_enter_keeps_what_is_stored(office: ZiaOffice) -> None:
+    office.run("configure-zia", *office.one_api, environ=office.secret)
+    before = office.zia_store.load()
+    assert before is not None
+    terminal = office.terminal("configure-zia")
+    for prompt in ("Sign in by", "Client ID", "Client Secret", "Vanity domain", "Cloud"):
+        terminal.answer(prompt, "")
+    code, last = terminal.ended()
+    after = office.zia_store.load()
+    assert code == 0, last
+    assert after is not None
+    assert after.client_secret == before.client_secret
+    assert before.client_secret is not None
+    assert before.client_secret.reveal() not in terminal.seen
+
+
+def test_a_key_is_asked_for_with_its_passphrase(office: ZiaOffice) -> None:
+    key = office.lab.issue_zia_key("key.pem")
+    terminal = office.terminal("configure-zia", *office.one_api, "--method", "oneapi_key")
+    terminal.answer("Private key, a PEM file", str(office.folder / "none.pem"))
+    terminal.answer("Passphrase of the key", "")
+    shown = terminal.confirm("Correct the private key and test again?", "y")
+    assert "the private key can't be read: no such file" in shown
+    terminal.answer("Private key, a PEM file", str(key))
+    terminal.answer("Passphrase of the key", "")
+    code, last = terminal.ended()
+    assert code == 0, last
+
+
+def test_nothing_is_stored_when_nobody_wants_to_go_on(office: ZiaOffice) -> None:
+    terminal = office.terminal("configure-zia", *office.one_api)
+    terminal.answer("Client Secret", "a-secret-of-another")
+    terminal.confirm("Correct the Client Secret and test again?", "n")
+    code, last = terminal.ended()
+    assert code == 69
+    assert last.strip().splitlines()[-1] == "Nothing was stored."
+    assert office.zia_store.load() is None
