@@ -17,13 +17,17 @@ from nss.files.private import FileFault, read_bounded
 from nss.mcas.access import credentials_store
 from nss.mcas.credentials import CredentialsStore
 from nss.secret import Secret
+from nss.zia.credentials import ZiaCredentialsStore
 
 STARS = b"***"
 
 _SHORTEST = 6
 """Anything shorter is no secret, and removing it would remove ordinary words."""
 
-_VARIABLES = ("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE")
+_VARIABLES = (
+    *("NSS_MCAS_CLIENT_SECRET", "NSS_MCAS_PASSPHRASE"),
+    *("NSS_ZIA_CLIENT_SECRET", "NSS_ZIA_PASSPHRASE", "NSS_ZIA_PASSWORD", "NSS_ZIA_API_KEY"),
+)
 
 _SETTINGS = [entry for section in SECTION_TYPES for entry in declared(section)]
 _SECRET_KEYS = "|".join({entry.key for entry in _SETTINGS if entry.role.is_secret})
@@ -33,7 +37,7 @@ _KEYS = f"{_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY}"
 _NAMED = re.compile(rf"""({_KEYS})["']?\s*=\s*["']([^"'\n]+)["']""")
 
 _ASSIGNED = (
-    rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token)[\"']?\s*[:=]\s*)"
+    rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token|api_?key)[\"']?\s*[:=]\s*)"
     rb"([\"'])(?!/)[^\"'\n]{6,}\2"
 )
 _PATTERNS = [
@@ -43,6 +47,7 @@ _PATTERNS = [
             rb"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',]+",
             rb"\1***",
         ),
+        (rb"(JSESSIONID=)[^\s;\"',]+", rb"\1***"),
         (rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}", rb"\1***"),
         (rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+", rb"\1***"),
         (rb"(://)[^/\s:@\"']*:[^/\s@\"']+@", rb"\1***@"),
@@ -88,6 +93,7 @@ def redactor_of(path: Path) -> Redactor:
         else:
             found += _texts(path.parent / name)
     found += _stored(CredentialsStore(state_directory, os.environ))
+    found += _stored_for_zia(state_directory)
     try:
         config = configuration.load(path)
     except NssError:
@@ -96,6 +102,7 @@ def redactor_of(path: Path) -> Redactor:
         if held.role.is_secret and held.file is not None:
             found += _texts(held.file)
     found += _stored(credentials_store(config.service.state_directory, config.mcas))
+    found += _stored_for_zia(config.service.state_directory)
     return Redactor(found)
 
 
@@ -127,3 +134,12 @@ def _stored(store: CredentialsStore) -> Iterable[bytes]:
         if stored is not None:
             secrets += (stored.client_secret, stored.passphrase)
     return [secret.reveal().encode() for secret in secrets if secret is not None]
+
+
+def _stored_for_zia(folder: Path) -> Iterable[bytes]:
+    with contextlib.suppress(NssError):
+        stored = ZiaCredentialsStore(folder, os.environ).load()
+        for name in ("client_secret", "passphrase", "password", "api_key") if stored else ():
+            secret: Secret | None = getattr(stored, name)
+            if secret is not None:
+                yield secret.reveal().encode()

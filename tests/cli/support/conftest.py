@@ -19,6 +19,8 @@ SECRETS = {
     "push token": "push-token-0123456789-0123456789",
     "proxy password": "proxy-password-0123456789",
     "obfuscation key": "obfuscation-key-0123456789-0123456789",
+    "ZIA password": "zia-password-0123456789",
+    "ZIA API key": "Zia0Api1Key23456",
 }
 
 
@@ -62,6 +64,15 @@ def site(tmp_path: Path) -> Iterator[Site]:
     }
     (tmp_path / "mcas.json").write_text(json.dumps(stored))
     (tmp_path / "mcas.json").chmod(0o600)
+    stored_for_zia = {
+        "method": "legacy",
+        "username": "admin@example.com",
+        "password": SECRETS["ZIA password"],
+        "api_key": SECRETS["ZIA API key"],
+        "api_url": "https://localhost:1/api/v1",
+    }
+    (tmp_path / "zia.json").write_text(json.dumps(stored_for_zia))
+    (tmp_path / "zia.json").chmod(0o600)
     collector = socket.create_server(("127.0.0.1", 0))
     port = free_port()
     config = tmp_path / "nss.toml"

@@ -77,6 +77,8 @@ def test_a_file_that_is_there_is_not_replaced(nss: Nss, site: Site) -> None:
         (b"https://h.example/a?sv=1&sig=abc%3D&x=1", b"https://h.example/a?sv=***&sig=***&x=1"),
         (b"http://ana:hush@proxy.example:3128", b"http://***@proxy.example:3128"),
         (b'client_secret = "hush-hush"', b'client_secret = "***"'),
+        (b'"api_key": "hush-hush-hush"', b'"api_key": "***"'),
+        (b"Cookie: JSESSIONID=ABCDEF; x=1", b"Cookie: JSESSIONID=***; x=1"),
         (b'token_file = "/etc/nss/push.token"', b'token_file = "/etc/nss/push.token"'),
         (b"the token eyJhbGciOi.eyJzdWIi.c2ln ended", b"the token *** ended"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nx", b"***\nx"),
