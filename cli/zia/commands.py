@@ -23,7 +23,7 @@ def _secret_file(what: str, variable: str) -> typer.models.OptionInfo:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (configure_zia, show_zia, clear_zia):
+    for command in (configure_zia, show_zia, clear_zia, verify_blocking):
         app.command()(command)
 
 
@@ -118,3 +118,23 @@ def clear_zia(
     from cli.zia.showing import clear
 
     raise typer.Exit(clear(config, yes=yes))
+
+
+def verify_blocking(
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="URL", help="URLs to ask about, besides the whole category."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Verify that ZIA blocks the category of unsanctioned apps, and say why if it does not.
+
+    Reads rules, settings and categories by the API; nothing is changed, and no URL is requested.
+    The exit code is 1 when something may open, and 69 when the API role may not read enough to say.
+
+    Example: sudo nss verify-blocking dropbox.com
+    """
+    from cli.zia.blocking import verify
+
+    raise typer.Exit(verify(config, urls or [], as_json=as_json))

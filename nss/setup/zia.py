@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nss.answers import BadAnswer
 from nss.config.model import McasConfig, ZiaConfig
 from nss.config.stored import StoredError
-from nss.errors import NssError
+from nss.errors import ConfigError, NssError
 from nss.https.network import Network
 from nss.mcas import McasError, Throttled
 from nss.mcas import Unreachable as McasUnreachable
@@ -24,6 +24,7 @@ from nss.telemetry.audit import AuditLog
 from nss.zia import Authorization, Busy, Field, RequestRefused, SignInRefused, Unreachable, ZiaError
 from nss.zia import fields as zia_fields
 from nss.zia.api import Pace, ZiaApi
+from nss.zia.blocking import Policy, Verdict, judge, read_policy
 from nss.zia.credentials import Method, ZiaCredentials, ZiaCredentialsStore
 from nss.zia.signing_in import LegacySession, OneApi
 
@@ -48,6 +49,9 @@ CATEGORY = "MS Defender Unsanctioned Apps"
 
 TEST_SECS = 120.0
 """How long a test may take, with the pauses that ZIA asks for."""
+
+VERIFY_SECS = 300.0
+"""And a look at all policies: some thirty requests."""
 
 _ACTION = "configure-zia"
 _QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
@@ -236,6 +240,26 @@ class ZiaSetup:
         else:
             self.audit.write(_ACTION, "passed", "", code=None, **facts)
         return report
+
+    async def blocking(
+        self, urls: Sequence[str], *, deadline_secs: float = VERIFY_SECS
+    ) -> tuple[Policy, list[Verdict]]:
+        """Return what is in force for the category, and whether it and some URLs are blocked.
+
+        Raises `NssError`, a `ConfigError` without credentials.
+        """
+        credentials = await asyncio.to_thread(self.store.load)
+        if credentials is None:
+            raise ConfigError(
+                f"there are no credentials for ZIA ({self.store.file.origin})",
+                tip="sudo nss configure-zia",
+            )
+        api = await asyncio.to_thread(self.connect, credentials, Pace())
+        try:
+            policy = await read_policy(api, CATEGORY, time.monotonic() + deadline_secs)
+        finally:
+            await api.close()
+        return policy, judge(policy, urls)
 
     def keep(self, credentials: ZiaCredentials, *, is_tested: bool) -> Path:
         """Store credentials. Raises `NssError`."""

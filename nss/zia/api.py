@@ -97,12 +97,12 @@ class ZiaApi:
         """Return the category of that name among all types, with its URLs."""
         for found in await self.objects("/urlCategories", deadline, _ALL_CATEGORIES):
             if found.get("configuredName") == name:
-                return self._category(found)
+                return self.category_of(found)
         return None
 
     async def read(self, category_id: str, deadline: float) -> Category:
         """Return a category as it is now."""
-        return self._category(await self.get(f"/urlCategories/{category_id}", deadline))
+        return self.category_of(await self.get(f"/urlCategories/{category_id}", deadline))
 
     async def quota(self, deadline: float) -> Quota:
         """Return how many URLs there may be."""
@@ -157,7 +157,7 @@ class ZiaApi:
 
         async def attempt() -> Category:
             try:
-                return self._category(await self._call("POST", "/urlCategories", {"json": body}))
+                return self.category_of(await self._call("POST", "/urlCategories", {"json": body}))
             except (Unreachable, RequestRefused) as error:
                 # It may have been created all the same, or by somebody else at the same moment.
                 found = await self.find(name, deadline)
@@ -204,10 +204,10 @@ class ZiaApi:
 
         async def attempt() -> Category:
             # The other attributes are taken from the body, too: as they are now.
-            now = self._category(await self._call("GET", path, {}))
+            now = self.category_of(await self._call("GET", path, {}))
             body = {**now.raw, **lists}
             request = {"params": {"action": action}, "json": body}
-            return self._category(await self._call("PUT", path, request))
+            return self.category_of(await self._call("PUT", path, request))
 
         return await self._patience.repeat(attempt, deadline, is_harmless=True)
 
@@ -235,7 +235,8 @@ class ZiaApi:
             raise refusal(answer.status, answer.headers, answer.body, self._place)
         return json_of(answer.body, self._place)
 
-    def _category(self, found: object) -> Category:
+    def category_of(self, found: object) -> Category:
+        """Return a category from the object that ZIA gives. Raises `Unreachable`."""
         if not isinstance(found, dict) or not isinstance(found.get("id"), str):
             raise makes_no_sense(self._place)
         return Category(

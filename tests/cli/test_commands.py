@@ -19,7 +19,7 @@ COMMANDS = [
     *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
     *("configure", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
-    *("configure-zia", "show-zia", "clear-zia"),
+    *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
     *("test-firewall", "collect-diagnostics", "checkversion", "troubleshoot"),
 ]
 

@@ -1,0 +1,314 @@
+"""Whether a URL category really blocks, and if not, the first reason that can be found.
+
+What is asked is the policy, by the API; no request is ever sent to a URL. A part that the API role
+may not read is named, and nothing is concluded from it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nss.zia import Activation, Category, RequestRefused
+from nss.zia.api import ZiaApi
+from nss.zia.matching import Entry, Matcher, entry_of
+from nss.zia.rules import Rule, in_order
+
+PAGE = 1000
+"""Rules in one answer; whether there are more is asked."""
+
+_URL_POLICY = (
+    "Policy > URL & Cloud App Control",
+    "Policies > Access Control > Internet & SaaS > URL & Cloud App Control",
+)
+_CATEGORIES = (
+    "Administration > URL Categories",
+    "Policies > Access Control > Internet & SaaS > URL Categories",
+)
+_SSL = ("Policy > SSL Inspection", "Policies > SSL/TLS Inspection")
+_ACTIVATION = ("Activation > Activate", "Activation > Activate")
+
+_BLOCKS, _ALLOWS = "BLOCK", {"ALLOW", "CAUTION", "ISOLATE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something may still open."""
+
+    code: str
+    """For programs: `no_rule`, `allowed_before`, `cloud_app_control`, ..."""
+    sentence: str
+    remedy: str
+    portal: str
+    """Where to go in the admin portal as it was."""
+    experience_center: str
+    """Where to go in the new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether something is blocked: `None` where that can't be said, since a part is unread."""
+
+    url: str
+    """Empty: the category as a whole."""
+    is_blocked: bool | None
+    reason: Reason | None = None
+
+
+@dataclass(slots=True)
+class Policy:
+    """What was read of the organisation's policies; `None` is a part that was not."""
+
+    name: str
+    """The category's."""
+    category: Category | None = None
+    others: Sequence[Category] = ()
+    activation: Activation | None = None
+    url_rules: Sequence[Rule] | None = None
+    cascades: bool | None = None
+    """Whether URL filtering also looks at what Cloud App Control allows."""
+    app_rules: Mapping[str, Sequence[Rule]] | None = None
+    """By type: FILE_SHARE."""
+    ssl_rules: Sequence[Rule] | None = None
+    unread: dict[str, str] = field(default_factory=dict)
+    """Parts that the API role may not read, with what ZIA says."""
+
+
+async def read_policy(api: ZiaApi, name: str, deadline: float) -> Policy:
+    """Read what decides about a category. Raises `ZiaError` if the categories can't be read."""
+    policy = Policy(name)
+    everything = await api.objects("/urlCategories", deadline, {"type": "ALL"})
+    found = [api.category_of(each) for each in everything]
+    policy.category = next((each for each in found if each.name == name), None)
+    policy.others = [each for each in found if each is not policy.category]
+    policy.activation = await api.activation(deadline)
+    with _Part(policy, "URL filtering rules"):
+        policy.url_rules = in_order(await _pages(api, "/urlFilteringRules", deadline))
+    with _Part(policy, "advanced settings"):
+        settings = await api.get("/advancedSettings", deadline)
+        if isinstance(settings, dict):
+            policy.cascades = settings.get("cascadeUrlFiltering") is True
+    if not policy.cascades:
+        with _Part(policy, "Cloud App Control rules"):
+            policy.app_rules = await _app_rules(api, deadline)
+    with _Part(policy, "SSL inspection rules"):
+        policy.ssl_rules = in_order(await _pages(api, "/sslInspectionRules", deadline))
+    return policy
+
+
+class _Part:
+    """Notes that a part may not be read, and goes on."""
+
+    def __init__(self, policy: Policy, part: str) -> None:
+        self._unread, self._part = policy.unread, part
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, RequestRefused):
+            self._unread[self._part] = error.sentence
+            return True
+        return False
+
+
+async def _pages(api: ZiaApi, path: str, deadline: float) -> list[dict[str, Any]]:
+    """Return all rules; a service that knows no pages gives them all in the first."""
+    found: list[dict[str, Any]] = []
+    while True:
+        params = {"page": str(len(found) // PAGE + 1), "pageSize": str(PAGE)}
+        page = await api.objects(path, deadline, params)
+        if page == found[-PAGE:]:
+            return found
+        found += page
+        if len(page) < PAGE:
+            return found
+
+
+async def _app_rules(api: ZiaApi, deadline: float) -> dict[str, list[Rule]]:
+    kinds = await api.get("/webApplicationRules/ruleTypeMapping", deadline)
+    names = sorted({str(kind) for kind in kinds.values()}) if isinstance(kinds, dict) else []
+    return {
+        kind: in_order(await api.objects(f"/webApplicationRules/{kind}", deadline))
+        for kind in names
+    }
+
+
+def judge(policy: Policy, urls: Sequence[str] = ()) -> list[Verdict]:
+    """Return whether the category as a whole blocks, and each of some URLs."""
+    if policy.category is None:
+        reason = Reason(
+            "no_category",
+            f'there is no URL category "{policy.name}"',
+            "run nss sync-unsanctioned: it makes the category with the first URLs",
+            *_CATEGORIES,
+        )
+        return [Verdict(url, is_blocked=False, reason=reason) for url in ("", *urls)]
+    known = [each for each in (policy.category, *policy.others) if each.url_type == "EXACT"]
+    matcher = Matcher({each.id: each.all_urls for each in known})
+    verdicts = [_verdict(policy, "", _of_category(policy, policy.category, matcher))]
+    verdicts += [
+        _verdict(policy, url, _of_url(policy, policy.category, matcher, entry_of(url)))
+        for url in urls
+    ]
+    return verdicts
+
+
+def _verdict(policy: Policy, url: str, reasons: Iterator[Reason]) -> Verdict:
+    reason = next(reasons, None)
+    if reason is not None:
+        return Verdict(url, is_blocked=False, reason=reason)
+    return Verdict(url, is_blocked=None if policy.unread else True)
+
+
+def _of_category(policy: Policy, category: Category, matcher: Matcher) -> Iterator[Reason]:
+    yield from _of_everything(policy, category, (category.id,))
+    yield from _more_specific_elsewhere(policy, category, matcher)
+    if any(entry.path for entry, _ in matcher.entries(category.id)):
+        yield from _uninspected(policy, category)
+
+
+def _of_url(policy: Policy, category: Category, matcher: Matcher, url: Entry) -> Iterator[Reason]:
+    matches = matcher.matches(url)
+    ours = next((match for match in matches if match[1] == category.id), None)
+    if ours is None:
+        yield Reason(
+            "not_in_category",
+            f'it is not in the URL category "{category.name}"',
+            "mark the app unsanctioned in Defender for Cloud Apps and run nss sync-unsanctioned, "
+            "or see what the sync set aside: nss status",
+            *_CATEGORIES,
+        )
+        return
+    best = matches[0]
+    if best[0].rank > ours[0].rank and not _is_blocked(policy, best[1]):
+        yield _elsewhere(policy, best[2], best[1])
+    same = [match[1] for match in matches if match[0].rank == ours[0].rank]
+    yield from _of_everything(policy, category, (category.id, *same))
+    if ours[0].path:
+        yield from _uninspected(policy, category)
+
+
+def _of_everything(policy: Policy, category: Category, ids: Sequence[str]) -> Iterator[Reason]:
+    """Yield reasons that hold for all URLs of the categories `ids`."""
+    if policy.activation not in {None, "ACTIVE"}:
+        yield Reason(
+            "not_activated",
+            "changes wait for their activation, so gateways do not have them yet",
+            "activate the changes, or let the next sync do it",
+            *_ACTIVATION,
+        )
+    if policy.url_rules is not None:
+        yield from _by_url_rules(policy.url_rules, category, ids)
+    if policy.app_rules is not None and policy.cascades is False:
+        yield from _by_app_rules(policy.app_rules)
+
+
+def _by_url_rules(
+    rules: Sequence[Rule], category: Category, ids: Sequence[str]
+) -> Iterator[Reason]:
+    """Go through the rules in their order until one blocks everybody."""
+    partly: Rule | None = None
+    for rule in rules:
+        if rule.action in _ALLOWS and any(rule.covers(each) for each in ids):
+            whom = f", for {' and '.join(rule.limits)}" if rule.limits else ""
+            yield Reason(
+                "allowed_before",
+                f'the URL filtering rule "{rule.name}" ({rule.action}) comes first{whom}',
+                f'move a rule that blocks "{category.name}" before it',
+                *_URL_POLICY,
+            )
+            if not rule.limits:
+                return
+        if rule.action != _BLOCKS or not rule.concerns(category.id):
+            continue
+        if rule.covers(category.id) and not rule.limits:
+            if rule.can_be_overridden:
+                yield Reason(
+                    "override",
+                    f'the URL filtering rule "{rule.name}" lets people override its block',
+                    "take away Allow Override from it",
+                    *_URL_POLICY,
+                )
+            return
+        partly = partly or rule
+    yield _no_rule(category) if partly is None else _partly(partly, category)
+
+
+def _no_rule(category: Category) -> Reason:
+    return Reason(
+        "no_rule",
+        f'no enabled URL filtering rule blocks the category "{category.name}"',
+        f'add a rule with the action Block for "{category.name}", and activate it',
+        *_URL_POLICY,
+    )
+
+
+def _partly(rule: Rule, category: Category) -> Reason:
+    whom = " and ".join(rule.limits) or "URLs that are in another category as well"
+    return Reason(
+        "blocks_some",
+        f'the URL filtering rule "{rule.name}" blocks "{category.name}" only for {whom}',
+        "add a rule without restrictions behind it, or take the restrictions away",
+        *_URL_POLICY,
+    )
+
+
+def _by_app_rules(kinds: Mapping[str, Sequence[Rule]]) -> Iterator[Reason]:
+    for kind, rules in kinds.items():
+        for rule in rules:
+            if rule.action == "ALLOW" and not rule.cascades:
+                yield Reason(
+                    "cloud_app_control",
+                    f'the Cloud App Control rule "{rule.name}" ({kind}) allows apps before URL '
+                    "filtering sees them",
+                    "turn on Allow Cascading to URL Filtering in the advanced policy settings, or "
+                    "in that rule",
+                    *_URL_POLICY,
+                )
+
+
+def _more_specific_elsewhere(
+    policy: Policy, category: Category, matcher: Matcher
+) -> Iterator[Reason]:
+    for other in policy.others:
+        for text in sorted(other.all_urls if other.url_type == "EXACT" else ()):
+            entry = entry_of(text)
+            matches = matcher.matches(entry)
+            ours = next((match[0] for match in matches if match[1] == category.id), None)
+            if ours is not None and entry.rank > ours.rank and not _is_blocked(policy, other.id):
+                yield _elsewhere(policy, text, other.id)
+
+
+def _is_blocked(policy: Policy, category: str) -> bool:
+    """Return whether a rule blocks all of another category, for everybody."""
+    return any(
+        rule.action == _BLOCKS and not rule.limits and rule.covers(category)
+        for rule in policy.url_rules or ()
+    )
+
+
+def _elsewhere(policy: Policy, text: str, category_id: str) -> Reason:
+    name = next((each.name or each.id for each in policy.others if each.id == category_id), "?")
+    return Reason(
+        "more_specific",
+        f'the category "{name}" has the more specific entry {text}, which counts instead',
+        "remove that entry, or block that category as well",
+        *_CATEGORIES,
+    )
+
+
+def _uninspected(policy: Policy, category: Category) -> Iterator[Reason]:
+    """Yield the reason why paths are not seen, unless a rule decrypts the category."""
+    for rule in policy.ssl_rules or ():
+        if rule.covers(category.id) and not rule.limits:
+            if rule.action == "DECRYPT":
+                return
+            break
+    if policy.ssl_rules is not None:
+        yield Reason(
+            "not_inspected",
+            "entries with a path are matched only where TLS is inspected, and no SSL inspection "
+            f'rule does that for the category "{category.name}"',
+            f'add a rule that inspects "{category.name}", before those that do not',
+            *_SSL,
+        )

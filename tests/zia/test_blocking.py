@@ -1,0 +1,240 @@
+"""Whether the category blocks: each reason, on the lab's ZIA, and no false yes."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from nss.lab.cloud import CloudLab
+from nss.lab.cloud.zia.policies import cloud_app_rule, ssl_inspection_rule, url_filtering_rule
+from nss.setup.zia import CATEGORY, ZiaSetup
+from nss.zia.blocking import Policy, Verdict
+from nss.zia.credentials import Method, ZiaCredentials
+from tests.zia.stand_in import FreePace
+
+Good = Callable[[Method], ZiaCredentials]
+
+
+class Office:
+    """A ZIA where the category is blocked, until somebody changes something."""
+
+    def __init__(self, lab: CloudLab, setup: ZiaSetup) -> None:
+        self.zia = lab.zia
+        self.setup = setup
+        self.id = self.zia.categories.put(CATEGORY, [".dropbox.com"], [".box.example"])
+        self.zia.policies.url_filtering.append(
+            url_filtering_rule("Unsanctioned", [self.id], order=3)
+        )
+        self.zia.activation.start()
+
+    def rule(self, name: str, categories: Sequence[str], order: int, **fields: object) -> None:
+        self.zia.policies.url_filtering.append(
+            url_filtering_rule(name, categories, order=order) | fields
+        )
+
+    async def verdicts(self, *urls: str) -> list[Verdict]:
+        return (await self.setup.blocking(urls, deadline_secs=30))[1]
+
+    async def policy(self) -> Policy:
+        return (await self.setup.blocking(()))[0]
+
+    async def opens(self, *urls: str) -> list[str | None]:
+        """The code of each reason, the category's first; `None`: blocked."""
+        found = await self.verdicts(*urls)
+        assert all((each.reason is None) == (each.is_blocked is True) for each in found)
+        return [None if each.reason is None else each.reason.code for each in found]
+
+
+@pytest.fixture
+def office(lab: CloudLab, setup: ZiaSetup, good: Good, monkeypatch: pytest.MonkeyPatch) -> Office:
+    monkeypatch.setattr("nss.setup.zia.Pace", FreePace)
+    setup.store.save(good("oneapi_secret"))
+    return Office(lab, setup)
+
+
+async def test_what_is_blocked_is_said_to_be(office: Office, lab: CloudLab) -> None:
+    assert await office.opens("dropbox.com", "www.box.example/path") == [None, None, None]
+    assert lab.complaints == []
+    assert office.zia.categories.changes == []
+
+
+async def test_a_url_that_is_in_no_category(office: Office) -> None:
+    assert await office.opens("other.example") == [None, "not_in_category"]
+
+
+async def test_no_category_at_all(office: Office) -> None:
+    office.zia.categories.drop(CATEGORY)
+    assert await office.opens("dropbox.com") == ["no_category", "no_category"]
+
+
+async def test_no_rule(office: Office) -> None:
+    office.zia.policies.url_filtering.clear()
+    assert await office.opens("dropbox.com") == ["no_rule", "no_rule"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("state", "DISABLED"),
+        ("action", "CAUTION"),
+        ("action", "ALLOW"),
+        ("action", "ICAP_RESPONSE"),
+    ],
+)
+async def test_a_rule_that_does_not_block(office: Office, key: str, value: str) -> None:
+    office.zia.policies.url_filtering[0][key] = value
+    (code,) = await office.opens()
+    assert code in {"no_rule", "allowed_before"}
+
+
+async def test_either_list_of_categories_counts(office: Office) -> None:
+    rule = office.zia.policies.url_filtering[0]
+    rule["urlCategories"], rule["urlCategories2"] = ["ANY"], [office.id]
+    assert await office.opens() == [None]
+    rule["urlCategories"] = ["GAMBLING"]
+    assert await office.opens() == ["blocks_some"]
+
+
+@pytest.mark.parametrize("categories", [[], ["ANY"], "OURS"])
+async def test_an_allowing_rule_that_comes_first(
+    office: Office, categories: list[str] | str
+) -> None:
+    ours = [office.id] if categories == "OURS" else list(categories)
+    office.rule("Everything", ours, 1, action="ALLOW")
+    assert await office.opens("dropbox.com") == ["allowed_before"] * 2
+    office.zia.policies.url_filtering[-1]["state"] = "DISABLED"
+    assert await office.opens() == [None]
+
+
+async def test_an_allowing_rule_that_comes_later_or_is_for_others(office: Office) -> None:
+    office.rule("Default", [], -1, action="ALLOW")
+    office.rule("Games", ["GAMBLING"], 1, action="ALLOW")
+    assert await office.opens("dropbox.com") == [None, None]
+
+
+async def test_an_allowing_rule_for_some_is_named_with_them(office: Office) -> None:
+    office.rule("Bosses", [], 1, action="ALLOW", groups=[{"id": 1, "name": "bosses"}])
+    found = await office.verdicts()
+    assert found[0].reason is not None
+    assert found[0].reason.sentence == (
+        'the URL filtering rule "Bosses" (ALLOW) comes first, for some groups'
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "whom"),
+    [
+        ({"locations": [{"id": 1}]}, "some locations"),
+        ({"enforceTimeValidity": True}, "some days"),
+        ({"protocols": ["FTP_RULE"]}, "some protocols"),
+        ({"requestMethods": ["TRACE"]}, "some methods"),
+        ({"users": [{"id": 1}], "timeWindows": [{"id": 2}]}, "some users and some hours"),
+    ],
+)
+async def test_a_block_for_some_is_no_block(
+    office: Office, fields: dict[str, object], whom: str
+) -> None:
+    office.zia.policies.url_filtering[0] |= fields
+    found = await office.verdicts()
+    assert found[0].reason is not None
+    assert found[0].reason.code == "blocks_some"
+    assert whom in found[0].reason.sentence
+    office.rule("For all", [office.id], 9)
+    assert await office.opens() == [None]
+
+
+async def test_a_block_that_people_may_override(office: Office) -> None:
+    office.zia.policies.url_filtering[0]["blockOverride"] = True
+    assert await office.opens() == ["override"]
+
+
+async def test_cloud_app_control_comes_first_unless_it_cascades(office: Office) -> None:
+    policies = office.zia.policies
+    rule = cloud_app_rule("FILE_SHARE", "Sharing", ["ALLOW_FILE_SHARE_VIEW"])
+    policies.cloud_app_control["FILE_SHARE"] = [rule]
+    found = await office.verdicts("dropbox.com")
+    assert [each.reason and each.reason.code for each in found] == ["cloud_app_control"] * 2
+    assert found[0].reason is not None
+    assert '"Sharing" (FILE_SHARE)' in found[0].reason.sentence
+
+    rule["cascadingEnabled"] = True
+    assert await office.opens() == [None]
+    rule["cascadingEnabled"] = False
+    policies.advanced_settings["cascadeUrlFiltering"] = True
+    assert await office.opens() == [None]
+    policies.advanced_settings["cascadeUrlFiltering"] = False
+    rule["actions"] = ["BLOCK_FILE_SHARE_VIEW"]
+    assert await office.opens() == [None]
+
+
+async def test_a_more_specific_entry_elsewhere(office: Office) -> None:
+    other = office.zia.categories.put("Partners", ["www.dropbox.com"])
+    office.zia.activation.start()
+    asked = ("dropbox.com", "www.dropbox.com/x")
+    assert await office.opens(*asked) == ["more_specific", None, "more_specific"]
+    office.rule("Partners too", [other], 5)
+    assert await office.opens(*asked) == [None, None, None]
+
+
+async def test_the_same_entry_elsewhere_that_is_allowed_first(office: Office) -> None:
+    other = office.zia.categories.put("Partners", [".dropbox.com"])
+    office.zia.activation.start()
+    assert await office.opens("dropbox.com") == [None, None]
+    office.rule("Partners", [other], 1, action="ALLOW")
+    assert await office.opens("dropbox.com") == [None, "allowed_before"]
+
+
+async def test_expressions_are_no_entries(office: Office) -> None:
+    office.zia.categories.put("Expressions", ["www.dropbox.com"], urlType="REGEX")
+    office.zia.activation.start()
+    assert await office.opens("www.dropbox.com") == [None, None]
+
+
+async def test_a_path_needs_inspection(office: Office) -> None:
+    office.zia.categories.edit(CATEGORY, add=["files.example/share"])
+    office.zia.activation.start()
+    asked = ("files.example/share/1", "dropbox.com/share")
+    assert await office.opens(*asked) == ["not_inspected", "not_inspected", None]
+    inspecting = ssl_inspection_rule("Inspect", [office.id], action="DECRYPT", order=1)
+    office.zia.policies.ssl_inspection.append(inspecting)
+    assert await office.opens(*asked) == [None, None, None]
+    inspecting["groups"] = [{"id": 1}]
+    assert await office.opens(*asked) == ["not_inspected", "not_inspected", None]
+
+
+async def test_what_waits_for_activation(office: Office) -> None:
+    office.zia.activation.changed()
+    assert await office.opens("dropbox.com") == ["not_activated", "not_activated"]
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("urlFilteringRules", "URL filtering rules"),
+        ("advancedSettings", "advanced settings"),
+        ("webApplicationRules", "Cloud App Control rules"),
+        ("sslInspectionRules", "SSL inspection rules"),
+    ],
+)
+async def test_a_part_that_may_not_be_read_is_named_and_nothing_is_guessed(
+    office: Office, path: str, part: str
+) -> None:
+    office.zia.policies.cloud_app_control["FILE_SHARE"] = [
+        cloud_app_rule("FILE_SHARE", "Sharing", ["ALLOW_FILE_SHARE_VIEW"], cascadingEnabled=True)
+    ]
+    office.zia.forbidden[path] = "SCOPE_LIMITED"
+    assert [each.is_blocked for each in await office.verdicts("dropbox.com")] == [None, None]
+    assert list((await office.policy()).unread) == [part]
+
+
+async def test_unknown_cascading_is_no_reason(office: Office) -> None:
+    office.zia.policies.cloud_app_control["FILE_SHARE"] = [
+        cloud_app_rule("FILE_SHARE", "Sharing", ["ALLOW_FILE_SHARE_VIEW"])
+    ]
+    office.zia.forbidden["advancedSettings"] = "SCOPE_LIMITED"
+    assert [each.is_blocked for each in await office.verdicts()] == [None]
+
+
+async def test_many_rules_come_in_pages(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nss.zia.blocking.PAGE", 2)
+    office.zia.policies.url_filtering.insert(0, url_filtering_rule("a", ["GAMBLING"], order=7))
+    assert await office.opens() == [None]
