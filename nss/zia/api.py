@@ -29,6 +29,7 @@ from nss.zia import (
     SignInRefused,
     Unreachable,
 )
+from nss.zia.changing import Change
 from nss.zia.http import ask, json_of, makes_no_sense, place_of
 from nss.zia.patience import Patience
 from nss.zia.refusals import refusal
@@ -173,16 +174,15 @@ class ZiaApi:
         self, category: Category, urls: Sequence[str], deadline: float, *, retain: bool
     ) -> Category:
         """Add URLs to a category; return it as ZIA has it now."""
-        return await self._change(category, "ADD_TO_LIST", _lists(urls, retain=retain), deadline)
+        return await self._change(
+            category.id, Change("ADD_TO_LIST", frozenset(urls), retain), deadline
+        )
 
     async def remove(self, category: Category, urls: Sequence[str], deadline: float) -> Category:
         """Remove URLs from both lists of a category; return it as ZIA has it now."""
-        gone = set(urls)
-        lists = {
-            "urls": sorted(gone & category.urls),
-            "dbCategorizedUrls": sorted(gone & category.retaining),
-        }
-        return await self._change(category, "REMOVE_FROM_LIST", lists, deadline)
+        return await self._change(
+            category.id, Change("REMOVE_FROM_LIST", frozenset(urls)), deadline
+        )
 
     async def activate(self, deadline: float) -> Activation:
         """Put all pending changes in force and wait for that; return what came of it."""
@@ -197,19 +197,33 @@ class ZiaApi:
             state = await self.activation(deadline)
         return state
 
-    async def _change(
-        self, category: Category, action: str, lists: Mapping[str, Sequence[str]], deadline: float
-    ) -> Category:
-        path = f"/urlCategories/{category.id}"
+    async def _change(self, category_id: str, change: Change, deadline: float) -> Category:
+        """Send a change, and see that nothing else changed with it.
+
+        Other attributes are taken from the body as well: it is the object as it is at that moment.
+        """
+        path = f"/urlCategories/{category_id}"
 
         async def attempt() -> Category:
-            # The other attributes are taken from the body, too: as they are now.
-            now = self.category_of(await self._call("GET", path, {}))
-            body = {**now.raw, **lists}
-            request = {"params": {"action": action}, "json": body}
-            return self.category_of(await self._call("PUT", path, request))
+            before = self.category_of(await self._call("GET", path, {}))
+            after = await self._put(path, change.action, change.body(before))
+            if wrong := change.repairs(before, after):
+                body = {**after.raw, "urls": [], **wrong}
+                after = await self._put(path, "ADD_TO_LIST", body)
+                wrong = change.repairs(before, after)
+            if wrong:
+                raise RequestRefused(
+                    f'ZIA took a change of the category "{before.name}" and carried it out '
+                    f"otherwise: {', '.join(sorted(wrong))} ({self._place})",
+                    tip="see that category in the admin portal before the change is activated",
+                )
+            return after
 
         return await self._patience.repeat(attempt, deadline, is_harmless=True)
+
+    async def _put(self, path: str, action: str, body: Mapping[str, Any]) -> Category:
+        request = {"params": {"action": action}, "json": body}
+        return self.category_of(await self._call("PUT", path, request))
 
     # One request.
 

@@ -65,20 +65,14 @@ async def test_a_category_is_found_by_name_among_all_types() -> None:
     assert await api_of(wire, Clock()).find("none", FOREVER) is None
 
 
-@pytest.mark.parametrize(
-    ("retain", "urls", "retaining"),
-    [(True, [], ["x.example", "y.example"]), (False, ["x.example", "y.example"], [])],
-)
-async def test_urls_are_added_with_the_object_as_it_is_now(
-    *, retain: bool, urls: list[str], retaining: list[str]
-) -> None:
+async def test_urls_are_added_with_the_object_as_it_is_now() -> None:
     renamed = {**STORED, "description": "changed by somebody a moment ago"}
-    after = {**renamed, "urls": [*STORED["urls"], *urls]}
+    after = {**renamed, "urls": [*STORED["urls"], "x.example", "y.example"]}
     wire = Wire(Script(ok(renamed), ok(after)))
     before = Category("CUSTOM_7", NAME, frozenset(), frozenset(), raw={"id": "CUSTOM_7", "old": 1})
 
     found = await api_of(wire, Clock()).add(
-        before, ["x.example", "y.example"], FOREVER, retain=retain
+        before, ["x.example", "y.example"], FOREVER, retain=False
     )
 
     assert wire.calls == [
@@ -86,25 +80,53 @@ async def test_urls_are_added_with_the_object_as_it_is_now(
         "PUT /api/v1/urlCategories/CUSTOM_7?action=ADD_TO_LIST",
     ]
     sent = orjson.loads(wire.requests[1].content)
-    assert sent == {**renamed, "urls": urls, "dbCategorizedUrls": retaining}
+    assert sent == {**renamed, "urls": ["x.example", "y.example"]}
     assert found.raw == after
 
 
+async def test_urls_that_stay_in_their_parent_category_go_to_the_other_list() -> None:
+    after = {**STORED, "dbCategorizedUrls": ["c.example", "x.example"]}
+    wire = Wire(Script(ok(STORED), ok(after)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=True)
+    sent = orjson.loads(wire.requests[1].content)
+    assert sent == {**STORED, "urls": [], "dbCategorizedUrls": ["x.example"]}
+
+
 async def test_urls_are_removed_from_the_list_that_they_are_in() -> None:
-    wire = Wire(Script(ok(STORED)))
-    api = api_of(wire, Clock())
-    category = await api.read("CUSTOM_7", FOREVER)
-    await api.remove(category, ["a.example", "c.example", "not.there"], FOREVER)
+    after = {**STORED, "urls": ["b.example"], "dbCategorizedUrls": []}
+    wire = Wire(Script(ok(STORED), ok(after)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    urls = ["a.example", "c.example", "not.there"]
+    await api_of(wire, Clock()).remove(category, urls, FOREVER)
     assert wire.calls[-1] == "PUT /api/v1/urlCategories/CUSTOM_7?action=REMOVE_FROM_LIST"
     sent = orjson.loads(wire.requests[-1].content)
     assert sent == {**STORED, "urls": ["a.example"], "dbCategorizedUrls": ["c.example"]}
+
+
+@pytest.mark.parametrize("field", ["dbCategorizedUrls", "keywords"])
+async def test_a_change_that_costs_something_else_is_repaired_and_if_not_reported(
+    field: str,
+) -> None:
+    after = {**STORED, "urls": [*STORED["urls"], "x.example"]}
+    broken = {**after, field: []}
+    wire = Wire(Script(ok(STORED), ok(broken), ok(after)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    found = await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=False)
+    assert found.raw == after
+    assert orjson.loads(wire.requests[-1].content) == {**broken, "urls": [], field: STORED[field]}
+
+    wire = Wire(Script(ok(STORED), ok(broken)))
+    with pytest.raises(RequestRefused, match=f"carried it out otherwise: {field}"):
+        await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=False)
+    assert len(wire.requests) == 3
 
 
 async def test_no_change_is_ever_sent_without_an_action() -> None:
     wire = Wire(Script(ok(STORED)))
     api = api_of(wire, Clock())
     category = await api.read("CUSTOM_7", FOREVER)
-    await api.add(category, ["x.example"], FOREVER, retain=True)
+    await api.add(category, ["x.example"], FOREVER, retain=False)
     await api.remove(category, ["a.example"], FOREVER)
     puts = [request for request in wire.requests if request.method == "PUT"]
     assert len(puts) == 2
@@ -167,7 +189,7 @@ async def test_a_change_whose_answer_was_lost_is_repeated_with_the_object_of_the
     wire = Wire(Script(ok(STORED), httpx.ReadTimeout("x"), ok(later), ok(later)))
     api = api_of(wire, Clock())
     category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
-    await api.add(category, ["x.example"], FOREVER, retain=True)
+    await api.add(category, ["x.example"], FOREVER, retain=False)
     assert [request.method for request in wire.requests] == ["GET", "PUT", "GET", "PUT"]
     assert orjson.loads(wire.requests[-1].content)["keywords"] == ["casino", "poker"]
 
@@ -225,7 +247,7 @@ async def test_writes_wait_for_a_minute_at_least_and_reads_as_long_as_is_said() 
     wire = Wire(Script(ok(STORED)))
     api = api_of(wire, Clock())
     category = await api.read("CUSTOM_7", FOREVER)
-    await api.add(category, ["x.example"], FOREVER, retain=True)
+    await api.add(category, ["x.example"], FOREVER, retain=False)
     timeouts = [request.extensions["timeout"]["read"] for request in wire.requests]
     assert timeouts[-1] == 60
     assert timeouts[0] == httpx.AsyncClient().timeout.read

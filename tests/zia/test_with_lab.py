@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from nss.lab.cloud import CloudLab
+from nss.lab.cloud.zia.bodies import LISTS
 from nss.setup.zia import ZiaSetup
 from nss.zia import Busy, QuotaExceeded, RequestRefused, SignInRefused
 from nss.zia.api import Pace, ZiaApi
@@ -58,6 +59,28 @@ async def test_each_way_to_sign_in_creates_extends_shrinks_and_activates(
         assert found.all_urls == {"c.example/path"}
         assert (await api.quota(soon())).remaining == before.remaining - 1
     assert lab.zia.in_force(NAME) == {"c.example/path"}
+    assert lab.complaints == []
+
+
+@pytest.mark.parametrize("follow", [("urls",), ("urls", "dbCategorizedUrls"), LISTS])
+async def test_whatever_lists_an_action_concerns_nothing_else_is_lost(
+    lab: CloudLab, setup: ZiaSetup, good: Good, follow: tuple[str, ...]
+) -> None:
+    kept = {"ipRanges": ["192.0.2.0/24"], "keywords": ["casino"], "scopes": []}
+    lab.zia.categories.by_action = follow
+    lab.zia.categories.put(NAME, ["a.example", "b.example"], ["c.example", "d.example"], **kept)
+    async with connected(setup, good("oneapi_secret")) as api:
+        category = await api.find(NAME, soon())
+        assert category is not None
+        category = await api.add(category, ["x.example"], soon(), retain=True)
+        category = await api.add(category, ["y.example"], soon(), retain=False)
+        category = await api.remove(category, ["a.example", "c.example"], soon())
+        assert category.urls == {"b.example", "y.example"}
+        assert category.retaining == {"d.example", "x.example"}
+        category = await api.remove(category, ["d.example", "x.example"], soon())
+        assert category.all_urls == {"b.example", "y.example"}
+    shown = lab.zia.categories.shown(NAME)
+    assert (shown["ipRanges"], shown["keywords"]) == (["192.0.2.0/24"], ["casino"])
     assert lab.complaints == []
 
 
