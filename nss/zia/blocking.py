@@ -197,10 +197,24 @@ def _of_everything(policy: Policy, category: Category, ids: Sequence[str]) -> It
             "activate the changes, or let the next sync do it",
             *_ACTIVATION,
         )
+    yield from _past_all_policies(policy.ssl_rules or (), ids)
     if policy.url_rules is not None:
         yield from _by_url_rules(policy.url_rules, category, ids)
     if policy.app_rules is not None and policy.cascades is False:
         yield from _by_app_rules(policy.app_rules)
+
+
+def _past_all_policies(rules: Sequence[Rule], ids: Sequence[str]) -> Iterator[Reason]:
+    for rule in rules:
+        if rule.bypasses and any(rule.covers(i) or rule.concerns(i) for i in ids):
+            yield Reason(
+                "bypassed",
+                f'the SSL inspection rule "{rule.name}" lets it past all other policies',
+                "choose Evaluate Other Policies in that rule, or inspect the category before it",
+                *_SSL,
+            )
+        if rule.action == "DECRYPT" and not rule.limits and all(rule.covers(i) for i in ids):
+            return
 
 
 def _by_url_rules(
@@ -209,7 +223,7 @@ def _by_url_rules(
     """Go through the rules in their order until one blocks everybody."""
     partly: Rule | None = None
     for rule in rules:
-        if rule.action in _ALLOWS and any(rule.covers(each) for each in ids):
+        if rule.action in _ALLOWS and any(rule.covers(i) or rule.concerns(i) for i in ids):
             whom = f", for {' and '.join(rule.limits)}" if rule.limits else ""
             yield Reason(
                 "allowed_before",

@@ -52,12 +52,16 @@ class Rule:
     can_be_overridden: bool
     cascades: bool
     """Of Cloud App Control: whether URL filtering looks at what it allows."""
+    bypasses: bool
+    """Of SSL inspection: whether what it does not decrypt goes past all other policies."""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "Rule":
         """Return a rule as ZIA gives it; what has another form than documented is left out."""
         order, action = found.get("order"), found.get("action")
+        sub_actions: object = {}
         if isinstance(action, dict):  # of SSL inspection
+            sub_actions = action.get("doNotDecryptSubActions")
             action = action.get("type")
         actions = found.get("actions")
         if isinstance(actions, list):  # of Cloud App Control: ALLOW_FILE_SHARE_VIEW
@@ -75,6 +79,7 @@ class Rule:
             tuple(_limits(found)),
             found.get("blockOverride") is True,
             found.get("cascadingEnabled") is True,
+            isinstance(sub_actions, dict) and sub_actions.get("bypassOtherPolicies") is True,
         )
 
     def covers(self, category: str) -> bool:

@@ -3,13 +3,25 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nss.lab.cloud import CloudLab
-from nss.lab.cloud.zia.policies import cloud_app_rule, ssl_inspection_rule, url_filtering_rule
+from nss.lab.cloud.zia.activation import Activation
+from nss.lab.cloud.zia.categories import Categories
+from nss.lab.cloud.zia.gateway import Gateway
+from nss.lab.cloud.zia.policies import (
+    Policies,
+    cloud_app_rule,
+    ssl_inspection_rule,
+    url_filtering_rule,
+)
 from nss.setup.zia import CATEGORY, ZiaSetup
-from nss.zia.blocking import Policy, Verdict
+from nss.zia.api import ZiaApi
+from nss.zia.blocking import Policy, Verdict, judge
 from nss.zia.credentials import Method, ZiaCredentials
-from tests.zia.stand_in import FreePace
+from nss.zia.rules import in_order
+from tests.zia.stand_in import FreePace, Ticket, Wire
 
 Good = Callable[[Method], ZiaCredentials]
 
@@ -238,3 +250,109 @@ async def test_many_rules_come_in_pages(office: Office, monkeypatch: pytest.Monk
     monkeypatch.setattr("nss.zia.blocking.PAGE", 2)
     office.zia.policies.url_filtering.insert(0, url_filtering_rule("a", ["GAMBLING"], order=7))
     assert await office.opens() == [None]
+
+
+async def test_what_goes_past_all_policies_is_not_blocked(office: Office) -> None:
+    action = {
+        "type": "DO_NOT_DECRYPT",
+        "doNotDecryptSubActions": {"bypassOtherPolicies": True},
+    }
+    rule = ssl_inspection_rule("Banks", [office.id], order=2) | {"action": action}
+    office.zia.policies.ssl_inspection.append(rule)
+    assert await office.opens("dropbox.com") == ["bypassed", "bypassed"]
+    office.zia.policies.ssl_inspection.append(
+        ssl_inspection_rule("Inspect", [office.id], action="DECRYPT", order=1)
+    )
+    assert await office.opens("dropbox.com") == [None, None]
+
+
+async def test_an_allowing_rule_that_names_the_category_second(office: Office) -> None:
+    office.rule("Odd", ["GAMBLING"], 1, action="ALLOW", urlCategories2=[office.id])
+    assert await office.opens("dropbox.com") == ["allowed_before"] * 2
+
+
+# Whatever the policies are: what is said to be blocked is blocked by a gateway that has them.
+
+CATEGORIES = ("ours", "partners", "games")
+ENTRIES = (".dropbox.com", "www.dropbox.com", ".dropbox.com/public", "box.example", ".example")
+URLS = ("dropbox.com", "www.dropbox.com/public/1", "a.dropbox.com", "box.example/x", "box.example")
+PLACES = st.lists(st.sampled_from([*CATEGORIES, "ANY"]), max_size=2, unique=True)
+
+
+def sublist(of: Sequence[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(of), unique=True, max_size=4)
+
+
+URL_RULES = st.tuples(
+    st.sampled_from(["BLOCK", "BLOCK", "ALLOW", "CAUTION"]),
+    PLACES,
+    PLACES,
+    st.integers(-1, 4),
+    st.booleans(),
+    st.booleans(),
+)
+SSL_RULES = st.tuples(
+    st.sampled_from(["DECRYPT", "DO_NOT_DECRYPT", "BYPASS"]), PLACES, st.integers(1, 4)
+)
+
+
+@given(
+    contents=st.fixed_dictionaries({name: sublist(ENTRIES) for name in CATEGORIES}),
+    url_rules=st.lists(URL_RULES, max_size=4),
+    ssl_rules=st.lists(SSL_RULES, max_size=2),
+    app_rule=st.sampled_from(["none", "allows", "cascades", "all cascade"]),
+)
+def test_no_false_yes(
+    contents: dict[str, list[str]],
+    url_rules: list[tuple[str, list[str], list[str], int, bool, bool]],
+    ssl_rules: list[tuple[str, list[str], int]],
+    app_rule: str,
+) -> None:
+    policies, activation = Policies(), Activation()
+    categories = Categories(activation.changed)
+    activation.contents = lambda: categories.contents
+    names = dict(zip(CATEGORIES, (CATEGORY, "Partners", "Games"), strict=True))
+    ids = {"ANY": "ANY"} | {
+        key: categories.put(name, contents[key], retaining=["kept.test"])
+        for key, name in names.items()
+    }
+    for number, (action, first, second, order, is_enabled, is_limited) in enumerate(url_rules):
+        rule = url_filtering_rule(f"url {number}", [ids[key] for key in first], order=order)
+        rule |= {"action": action, "urlCategories2": [ids[key] for key in second]}
+        rule |= {"state": "ENABLED" if is_enabled else "DISABLED"}
+        policies.url_filtering.append(rule | ({"groups": [{"id": 1}]} if is_limited else {}))
+    for number, (action, places, order) in enumerate(ssl_rules):
+        rule = ssl_inspection_rule(f"ssl {number}", [ids[key] for key in places], order=order)
+        rule["action"]["type"] = "DECRYPT" if action == "DECRYPT" else "DO_NOT_DECRYPT"
+        if action == "BYPASS":
+            rule["action"]["doNotDecryptSubActions"] = {"bypassOtherPolicies": True}
+        policies.ssl_inspection.append(rule)
+    if app_rule != "none":
+        rule = cloud_app_rule("FILE_SHARE", "apps", ["ALLOW_FILE_SHARE_VIEW"], applications=["BOX"])
+        rule["cascadingEnabled"] = app_rule == "cascades"
+        policies.cloud_app_control["FILE_SHARE"] = [rule]
+        policies.advanced_settings["cascadeUrlFiltering"] = app_rule == "all cascade"
+    activation.start()
+    gateway = Gateway(activation, policies)
+    gateway.apps = {"dropbox.com": ("FILE_SHARE", "BOX"), "box.example": ("FILE_SHARE", "BOX")}
+
+    for verdict in judge(policy_of(categories, activation, policies), URLS)[1:]:
+        decided = gateway.decide(verdict.url)
+        if verdict.is_blocked:
+            assert decided.is_blocked, (verdict, decided)
+
+
+def policy_of(categories: Categories, activation: Activation, policies: Policies) -> Policy:
+    """What is read of a ZIA, without asking over the network."""
+    api = ZiaApi("https://zia.test", Ticket(), Wire(lambda _: OSError()).network(), FreePace())
+    found = [api.category_of(raw) for raw in categories.listed("ALL", is_custom_only=False)]
+    return Policy(
+        CATEGORY,
+        category=next(each for each in found if each.name == CATEGORY),
+        others=[each for each in found if each.name != CATEGORY],
+        activation=activation.status,
+        url_rules=in_order(policies.url_filtering),
+        cascades=policies.advanced_settings["cascadeUrlFiltering"],
+        app_rules={kind: in_order(r) for kind, r in policies.cloud_app_control.items()},
+        ssl_rules=in_order(policies.ssl_inspection),
+    )
