@@ -71,7 +71,7 @@ class Rule:
             action = "ALLOW" if is_allowing else "BLOCK"
         return cls(
             str(found.get("name") or found.get("id") or "?"),
-            order if isinstance(order, int) and order > 0 else _LAST,
+            order if isinstance(order, int) and order >= 0 else _LAST,
             found.get("state") == "ENABLED",
             action if isinstance(action, str) else "",
             _names(found.get("urlCategories")),

@@ -9,6 +9,7 @@ from nss.lab.cloud.zia.policies import Policies
 from nss.lab.cloud.zia.urls import Entries
 
 _FOR_SOME = ("locations", "locationGroups", "groups", "departments", "users", "devices")
+_ANY = "ANY"
 _LAST = 1 << 31
 """Where rules with a negative order come, which are the default ones."""
 
@@ -95,7 +96,7 @@ def _first(rules: Iterable[Mapping[str, Any]], categories: set[str]) -> Mapping[
     for rule in _in_order(rules):
         concerned = {*rule.get("urlCategories", ()), *rule.get("urlCategories2", ())}
         is_for_apps = bool(rule.get("cloudApplications"))
-        if concerned & categories or not (concerned or is_for_apps):
+        if concerned & {*categories, _ANY} or not (concerned or is_for_apps):
             return rule
     return None
 
