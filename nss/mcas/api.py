@@ -4,7 +4,8 @@
     PUT  that url                                              the file, to a storage of its own
     POST /api/v1/discovery/done_upload/  {"uploadUrl": .., "inputStreamName": ..}
     GET  /api/discovery/streams/                               the data sources
-    POST /api/v1/governance/                                   see nss.mcas.governance
+    GET  /api/discovery_block_scripts/?..                      see `nss.mcas.unsanctioned`
+    POST /api/v1/governance/                                   see `nss.mcas.governance`
 
 An upload URL is a secret: whoever has it may write there.
 """
@@ -186,6 +187,11 @@ class McasApi:
         answer = await self._json("POST", "/api/v1/governance/", request)
         return governance.page(answer, skip, self.api_url)
 
+    async def get(self, path: str, params: Mapping[str, str | int]) -> tuple[httpx.Headers, bytes]:
+        """Return headers and body of a successful answer, whatever is in it."""
+        _, headers, body = await self._accepted("GET", path, {"params": params})
+        return headers, body
+
     # One request.
 
     async def _object(
@@ -200,13 +206,7 @@ class McasApi:
         return _Senseless(f"MCAS gave an answer that makes no sense ({self.api_url})")
 
     async def _json(self, method: str, path: str, request: Mapping[str, object]) -> object:
-        status, headers, body = await self._ask(method, path, request)
-        if status == httpx.codes.UNAUTHORIZED:
-            if not api_errors.is_of_other_region(body):
-                self._authorization.refused()  # it may have been revoked before its time
-            status, headers, body = await self._ask(method, path, request)
-        if status >= httpx.codes.MULTIPLE_CHOICES:
-            raise api_errors.refusal(status, headers, body, self.api_url)
+        status, headers, body = await self._accepted(method, path, request)
         try:
             found: object = orjson.loads(body) if body.strip() else {}
         except orjson.JSONDecodeError:
@@ -216,6 +216,19 @@ class McasApi:
         if api_errors.is_refusal(found):
             raise api_errors.refusal(status, headers, body, self.api_url)
         return found
+
+    async def _accepted(
+        self, method: str, path: str, request: Mapping[str, object]
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """Return an answer whose status is no refusal."""
+        status, headers, body = await self._ask(method, path, request)
+        if status == httpx.codes.UNAUTHORIZED:
+            if not api_errors.is_of_other_region(body):
+                self._authorization.refused()  # it may have been revoked before its time
+            status, headers, body = await self._ask(method, path, request)
+        if status >= httpx.codes.MULTIPLE_CHOICES:
+            raise api_errors.refusal(status, headers, body, self.api_url)
+        return status, headers, body
 
     async def _ask(
         self, method: str, path: str, request: Mapping[str, object]
