@@ -127,6 +127,13 @@ def _output_fault(path: Path, held: Held) -> str | None:
     return None
 
 
+def _list_fault(path: Path, held: Held) -> str | None:
+    """The file is replaced as a whole, which takes the folder."""
+    if path.is_dir():
+        return "is a folder; must be a file"
+    return _folder_fault(path.parent, f"{_CREATE} {held.key}")
+
+
 def _tls_fault(path: Path, held: Held) -> str | None:
     _read_pem(path, secret=held.role is Role.PRIVATE_KEY)
     if held.role is Role.AUTHORITIES:
@@ -175,6 +182,7 @@ _CHECKS: tuple[tuple[Callable[[Path, Held], object], frozenset[Role]], ...] = (
     (_format_fault, frozenset({Role.FORMAT})),
     (_input_fault, frozenset({Role.INPUT})),
     (_output_fault, frozenset({Role.OUTPUT})),
+    (_list_fault, frozenset({Role.LIST})),
     (lambda path, _: read_token(path), frozenset({Role.TOKEN})),
     (_tls_fault, frozenset({Role.AUTHORITIES, Role.CERTIFICATE, Role.PRIVATE_KEY})),
     (lambda path, _: read_basic(path), frozenset({Role.USER_PASSWORD})),

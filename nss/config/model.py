@@ -1,6 +1,6 @@
 """The sections of the configuration: each a frozen type whose fields carry their declarations.
 
-Those of sources and sinks are in `nss.config.sources` and `nss.config.sinks`.
+Those of sources, sinks and the sync are in `nss.config.sources`, `sinks` and `sync`.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from nss.config.kinds import (
 from nss.config.setting import Example, Held, Role, held_by, needs
 from nss.config.sinks import SINK_KINDS, SinkConfig
 from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
+from nss.config.sync import SyncConfig
 from nss.config.toml import key_path
 from nss.config.values import (
     Address,
@@ -220,6 +221,7 @@ SECTION_TYPES: tuple[type, ...] = (
     ServiceConfig,
     McasConfig,
     ZiaConfig,
+    SyncConfig,
     *SPOOL_KINDS,
     *SOURCE_KINDS,
     FeedConfig,
@@ -235,6 +237,7 @@ class Config:
     spool: SpoolConfig
     mcas: McasConfig
     zia: ZiaConfig
+    sync: SyncConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]
 
@@ -244,6 +247,7 @@ class Config:
         yield "spool", self.spool
         yield "mcas", self.mcas
         yield "zia", self.zia
+        yield "sync", self.sync
         for source in self.sources:
             yield key_path("sources", source.name), source
         for feed in self.feeds:

@@ -22,10 +22,11 @@ from nss.config.rules import section_problems, unused
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, SourceConfig
+from nss.config.sync import SyncConfig
 from nss.config.toml import choice_of, key_path
 from nss.config.values import FormatChoice, component_name
 
-_SECTIONS = ("service", "mcas", "zia", "spool", "sources", "feeds")
+_SECTIONS = ("service", "mcas", "zia", "sync", "spool", "sources", "feeds")
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Reading:
         spool = self._of_kind(SPOOL_KINDS, spool_table, "spool", DurableSpoolConfig.kind)
         mcas = self.section(McasConfig, tables, "mcas")
         zia = self.section(ZiaConfig, tables, "zia")
+        sync = self.section(SyncConfig, tables, "sync")
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
@@ -62,7 +64,13 @@ class Reading:
         if self.problems or spool is None:
             return None
         return Config(
-            service=service, spool=spool, mcas=mcas, zia=zia, sources=sources, feeds=feeds
+            service=service,
+            spool=spool,
+            mcas=mcas,
+            zia=zia,
+            sync=sync,
+            sources=sources,
+            feeds=feeds,
         )
 
     def section(self, section: type[T], tables: Mapping[str, object], key: str) -> T:

@@ -21,6 +21,7 @@ from nss.config.model import (
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
+from nss.config.sync import SyncConfig
 from nss.config.toml import choice_of
 
 _OPENING = """\
@@ -76,6 +77,7 @@ def page() -> str:
         _section("[service]", ServiceConfig.__doc__, declared(ServiceConfig)),
         _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
         _section("[zia]", ZiaConfig.__doc__, declared(ZiaConfig)),
+        _section("[sync]", SyncConfig.__doc__, declared(SyncConfig)),
         _section("[spool]", "The queue between sources and feeds.", ()),
         _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
         _section("[sources.NAME]", _SOURCES, ()),

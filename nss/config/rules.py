@@ -111,7 +111,7 @@ def _claims(where: str, section: object) -> Iterator[_Claim]:
                 yield _Claim(held.key, path, rotated=rotated)
             case Role.SPOOL:
                 yield _Claim(held.key, path, suffixes=_BESIDE_SPOOL)
-            case Role.INPUT | Role.SOCKET if path:
+            case Role.INPUT | Role.SOCKET | Role.LIST if path:
                 yield _Claim(held.key, path)
             case role if role.is_read and path:
                 yield _Claim(held.key, path, is_shared=True)

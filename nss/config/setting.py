@@ -35,6 +35,7 @@ class Role(Enum):
     LISTENER = "an address that nothing else may listen at"
     INPUT = "a file with records that only this source reads"
     OUTPUT = "a file, or standard output, that only this sink writes to"
+    LIST = "a file that only the sync writes to"
     SPOOL = "the database of the spool"
     SOCKET = "a socket that the service makes"
     STATE_FOLDER = "the folder that uploads need"

@@ -28,6 +28,7 @@ def effective(config: Config, written: Mapping[str, Any]) -> Tables:
         "spool": _values(config.spool),
         "mcas": _values(config.mcas),
         "zia": _values(config.zia),
+        "sync": _values(config.sync),
         "sources": {source.name: _values(source) for source in config.sources},
         "feeds": feeds,
     }

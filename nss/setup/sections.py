@@ -10,6 +10,7 @@ from nss.config import DEFAULT_CONFIG, load
 from nss.config.load import ConfigProblems
 from nss.config.model import McasConfig, ServiceConfig, ZiaConfig
 from nss.config.reading import Reading
+from nss.config.sync import SyncConfig
 from nss.errors import InputMissing
 
 
@@ -20,6 +21,7 @@ class Sections:
     service: ServiceConfig
     mcas: McasConfig
     zia: ZiaConfig
+    sync: SyncConfig
     tables: Mapping[str, Any]
     """The whole file, as it is written."""
 
@@ -45,6 +47,7 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     service = reading.section(ServiceConfig, tables, "service")
     mcas = reading.section(McasConfig, tables, "mcas")
     zia = reading.section(ZiaConfig, tables, "zia")
+    sync = reading.section(SyncConfig, tables, "sync")
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     problems = [
         problem
@@ -53,4 +56,4 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     ]
     if problems:
         raise ConfigProblems(problems, str(path))
-    return Sections(service, mcas, zia, tables)
+    return Sections(service, mcas, zia, sync, tables)

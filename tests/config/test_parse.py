@@ -25,6 +25,7 @@ from nss.config.sources import (
     StdinSourceConfig,
     TcpSourceConfig,
 )
+from nss.config.sync import SyncConfig
 from nss.config.values import Address, FormatChoice
 
 BASE = Path("/etc/nss")
@@ -65,6 +66,22 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             token_api_url=None,
         ),
         zia=ZiaConfig(timeout_secs=60.0, proxy=None, proxy_auth_file=None, ca_file=None),
+        sync=SyncConfig(
+            target="auto",
+            list="script",
+            category="MS Defender Unsanctioned Apps",
+            retain_parent_category=True,
+            exclusive=False,
+            max_shrink_percent=50,
+            interval_minutes=120,
+            deadline_minutes=30,
+            urls_per_request=1000,
+            max_url_chars=1024,
+            file_path=None,
+            file_format="plain",
+            reload_command=None,
+            reload_secs=30.0,
+        ),
         spool=DurableSpoolConfig(
             path=Path("/var/lib/nss/spool.db"),
             max_bytes=8_589_934_592,
@@ -136,6 +153,22 @@ def test_every_key_can_be_set() -> None:
     proxy = "http://other.example.com:3128"
     proxy_auth_file = "zia-auth"
     ca_file = "zia-ca.pem"
+
+    [sync]
+    target = "file"
+    list = "json"
+    category = "Shadow IT (blocked)"
+    retain_parent_category = false
+    exclusive = true
+    max_shrink_percent = 20
+    interval_minutes = 60
+    deadline_minutes = 10
+    urls_per_request = 200
+    max_url_chars = 253
+    file_path = "lists/blocked"
+    file_format = "squid"
+    reload_command = ["/usr/bin/systemctl", "reload", "squid"]
+    reload_secs = 5
 
     [spool]
     kind = "durable"
@@ -271,6 +304,22 @@ def test_every_key_can_be_set() -> None:
             proxy="http://other.example.com:3128",
             proxy_auth_file=Path("/etc/nss/zia-auth"),
             ca_file=Path("/etc/nss/zia-ca.pem"),
+        ),
+        sync=SyncConfig(
+            target="file",
+            list="json",
+            category="Shadow IT (blocked)",
+            retain_parent_category=False,
+            exclusive=True,
+            max_shrink_percent=20,
+            interval_minutes=60,
+            deadline_minutes=10,
+            urls_per_request=200,
+            max_url_chars=253,
+            file_path=Path("/etc/nss/lists/blocked"),
+            file_format="squid",
+            reload_command=("/usr/bin/systemctl", "reload", "squid"),
+            reload_secs=5.0,
         ),
         spool=DurableSpoolConfig(
             path=Path("/etc/nss/spool.db"),

@@ -14,6 +14,7 @@ from nss.config.model import SPOOL_KINDS, FeedConfig, McasConfig, MemorySpoolCon
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS, SyslogUdpSinkConfig
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig, FileSourceConfig
+from nss.config.sync import SyncConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "packaging" / "nss.toml"
@@ -89,6 +90,7 @@ def sample_sections() -> list[tuple[type, dict[str, Any]]]:
     found: list[tuple[type, dict[str, Any]]] = [
         (ServiceConfig, tables["service"]),
         (McasConfig, tables["mcas"]),
+        (SyncConfig, tables["sync"]),
         (spools[tables["spool"]["kind"]], tables["spool"]),
     ]
     found += [(sources[table["kind"]], table) for table in tables["sources"].values()]

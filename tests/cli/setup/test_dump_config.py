@@ -80,7 +80,16 @@ def test_what_is_printed_says_the_same(nss: Nss, tmp_path: Path, text: str) -> N
 def test_every_key_is_there_as_json(nss: Nss, tmp_path: Path) -> None:
     (tmp_path / "nss.toml").write_text(SAMPLE.read_text())
     shown = json.loads(nss("dump-config", "--json", "--config", "nss.toml").stdout)
-    assert list(shown) == ["service", "spool", "mcas", "sources", "feeds", "credentials"]
+    assert list(shown) == [
+        "service",
+        "spool",
+        "mcas",
+        "zia",
+        "sync",
+        "sources",
+        "feeds",
+        "credentials",
+    ]
     assert shown["spool"]["replay_minutes"] == 60
     assert shown["feeds"]["mcas"]["sink"]["destinations"] == ["collector.example.com:514"]
 
