@@ -11,6 +11,8 @@ from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
+SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
@@ -114,6 +116,63 @@ class ParsingReading:
     """The last failure of each feed of which no later file was parsed, within some days."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRun:
+    """A run of the sync of unsanctioned apps, and what came of it."""
+
+    outcome: SyncOutcome
+    """`refused`: the list was empty or had shrunk; `empty`: it was, and nothing had been synced."""
+    target: str
+    """`zia` or `file`."""
+    destination: str
+    at: float
+    """When it began, seconds since the epoch."""
+    secs: float
+    """How long it took."""
+    urls: int = 0
+    """URLs of the list, without those set aside."""
+    added: int = 0
+    removed: int = 0
+    kept: int = 0
+    """URLs in the category that people put there."""
+    set_aside: int = 0
+    """Entries of the list that can't be synced."""
+    quota_remaining: int | None = None
+    """How many URLs the organisation may still add."""
+    error: str | None = None
+    """Why it failed or was refused, as a sentence."""
+    tip: str | None = None
+    """What to do about that."""
+    advice: str | None = None
+    """What somebody should know though nothing is wrong, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReading:
+    """The sync of unsanctioned apps."""
+
+    target: str
+    """`zia` or `file`."""
+    destination: str
+    ready: bool
+    """Whether there are credentials for MCAS; nothing runs without."""
+    running: bool
+    last: SyncRun | None
+    last_success_at: float | None
+    """Seconds since the epoch."""
+    urls: int | None
+    """URLs of the list at the last success."""
+    failures: int
+    """Runs that failed since then."""
+    failing_since: float | None
+    next_at: float | None
+    """When the next run is due, seconds since the epoch."""
+    patience_secs: float
+    """How long there may be no success without anything being wrong."""
+    last_error: str | None
+    """Why the sync can't even be planned, for example a file that can't be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -125,3 +184,4 @@ class ServiceReading:
     """`None` where nothing is uploaded, or nobody asks what becomes of it."""
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
+    sync: SyncReading | None = None

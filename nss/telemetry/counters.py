@@ -110,6 +110,13 @@ class Counter(StrEnum):
     SINK_FILE_ROTATIONS = auto(), "feed", "Files set aside because of their size."
     SINK_FILE_ROTATION_FAILURES = auto(), "feed", "Files that could not be set aside."
 
+    SYNCS = auto(), "sync", "Runs after which the target was what the list says."
+    SYNC_FAILURES = auto(), "sync", "Runs that failed."
+    SYNCS_REFUSED = auto(), "sync", "Runs that changed nothing: the list was empty, or had shrunk."
+    SYNC_URLS_ADDED = auto(), "sync", "URLs added to the target."
+    SYNC_URLS_REMOVED = auto(), "sync", "URLs removed from the target."
+    SYNC_URLS_VANISHED = auto(), "sync", "URLs added again because somebody had removed them."
+
     UPLOADS = auto(), "feed", "Files uploaded and finalized."
     UPLOAD_BYTES = auto(), "feed", "Bytes of the files uploaded."
     UPLOAD_FAILURES = auto(), "feed", "Steps of uploads that failed and were tried again."

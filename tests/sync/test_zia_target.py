@@ -1,0 +1,266 @@
+"""A category of ZIA as the target: what is added, removed, left alone, refused and repaired."""
+
+import pytest
+
+from nss.sync import ListRefused, TargetUnfit, Unsettled
+from nss.zia import Busy, QuotaExceeded, RequestRefused
+from tests.sync.conftest import Bench, names
+from tests.sync.organisation import Killed, Organisation, busy, unreachable
+
+
+async def test_the_category_is_created_in_chunks_and_activated(bench: Bench) -> None:
+    report = await bench.run(*names(range(7)))
+    organisation = bench.organisation
+    assert organisation.urls == frozenset(names(range(7)))
+    assert organisation.category is not None
+    assert organisation.category.retaining == organisation.urls
+    assert organisation.requests == [3, 3, 1]
+    assert (organisation.is_active, organisation.activations) == (True, 1)
+    assert (report.run.outcome, report.run.added, report.run.urls) == ("synced", 7, 7)
+    assert report.quota_before is not None
+    assert report.quota_after is not None
+    assert (report.quota_before.used, report.quota_after.used) == (0, 7)
+
+
+async def test_new_urls_leave_their_parent_category_only_if_wanted(bench: Bench) -> None:
+    other = Bench(bench.folder, bench.organisation, retain_parent_category=False)
+    await other.run("a.example")
+    assert bench.organisation.category is not None
+    assert bench.organisation.category.urls == {"a.example"}
+
+
+async def test_a_second_run_changes_nothing_and_publishes_nothing(bench: Bench) -> None:
+    await bench.run("a.example", "b.example")
+    bench.organisation.calls.clear()
+    bench.organisation.is_active = False  # somebody else is at work on something
+    report = await bench.run("b.example", "a.example")
+    assert report.run.outcome == "unchanged"
+    assert bench.organisation.calls == ["find", "quota"]
+
+
+async def test_what_people_added_stays_and_is_shown(bench: Bench) -> None:
+    bench.organisation.put(["hand.example", "both.example", ".Logz.io"], ["kept.example"])
+    await bench.run("both.example", ".logz.io", "c.example", "d.example")
+    report = await bench.run("c.example", "d.example")
+    assert bench.organisation.urls == {
+        "hand.example", "kept.example", "both.example", ".Logz.io", "c.example", "d.example",
+    }  # fmt: skip
+    assert report.plan.kept == (".Logz.io", "both.example", "hand.example", "kept.example")
+    assert report.run.removed == 0
+
+
+async def test_what_was_added_is_removed_when_it_is_sanctioned_again(bench: Bench) -> None:
+    bench.organisation.put(["hand.example"])
+    await bench.run(*names(range(8)))
+    report = await bench.run(*names(range(2, 8)))
+    assert bench.organisation.urls == {"hand.example", *names(range(2, 8))}
+    assert (report.run.added, report.run.removed) == (0, 2)
+
+
+async def test_an_exclusive_list_is_all_that_is_in_the_category(bench: Bench) -> None:
+    bench.organisation.put(["hand.example", "a.example"], ["kept.example"])
+    other = Bench(bench.folder, bench.organisation, exclusive=True)
+    with pytest.raises(ListRefused, match="from 3 to 1"):
+        await other.run("a.example")
+    await other.run("a.example", allow_shrink=True)
+    assert bench.organisation.urls == {"a.example"}
+
+
+async def test_what_somebody_removed_is_added_again_and_reported(bench: Bench) -> None:
+    await bench.run("a.example", "b.example")
+    bench.organisation.change(remove=["a.example"])
+    report = await bench.run("a.example", "b.example")
+    assert report.plan.vanished == ("a.example",)
+    assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [({"url_type": "REGEX"}, "regular expressions"), ({"type_": "TLD_CATEGORY"}, "top-level")],
+)
+async def test_a_category_of_another_kind_is_refused_with_a_sentence(
+    bench: Bench, kind: dict[str, str], word: str
+) -> None:
+    bench.organisation.put(["a"], **kind)
+    with pytest.raises(TargetUnfit, match=word):
+        await bench.run("a.example")
+    assert bench.organisation.urls == {"a"}
+    assert bench.organisation.requests == []
+
+
+async def test_a_quota_that_would_be_exceeded_changes_nothing_and_names_both_numbers(
+    bench: Bench,
+) -> None:
+    bench.organisation.max_urls = 5
+    bench.organisation.put(["hand.example"])
+    with pytest.raises(QuotaExceeded, match=r"5 URLs.* 4 more") as refused:
+        await bench.run(*names(range(5)))
+    assert "nothing was changed" in str(refused.value)
+    assert bench.organisation.urls == {"hand.example"}
+    assert bench.organisation.requests == []
+    history = bench.store.history()
+    assert history.last is not None
+    assert history.last.outcome == "failed"
+    assert "4 more" in (history.last.error or "")
+
+
+async def test_urls_that_go_make_room_for_those_that_come(bench: Bench) -> None:
+    bench.organisation.max_urls = 4
+    await bench.run(*names(range(4)))
+    await bench.run(*names(range(2, 6)))
+    assert bench.organisation.urls == frozenset(names(range(2, 6)))
+
+
+async def test_an_url_that_zia_does_not_accept_is_set_aside_alone(bench: Bench) -> None:
+    bench.organisation.unacceptable = frozenset({"003.example", "008.example"})
+    report = await bench.run(*names(range(10)))
+    assert bench.organisation.urls == set(names(range(10))) - bench.organisation.unacceptable
+    assert {aside.entry for aside in report.set_aside} == bench.organisation.unacceptable
+    assert all("ZIA refuses it" in aside.reason for aside in report.set_aside)
+    assert (report.run.added, report.run.urls, report.run.set_aside) == (8, 8, 2)
+
+
+async def test_a_refusal_of_everything_ends_before_the_limits_of_the_service(bench: Bench) -> None:
+    bench.organisation.unacceptable = frozenset(names(range(200)))
+    with pytest.raises(RequestRefused, match="not valid"):
+        await bench.run(*names(range(200)))
+    assert len(bench.organisation.requests) < 60
+    assert bench.store.category().claimed == frozenset()
+
+
+async def test_changes_of_an_earlier_run_are_activated_by_the_next(bench: Bench) -> None:
+    bench.organisation.answers_activation = "PENDING"
+    with pytest.raises(Unsettled, match="not put it in force"):
+        await bench.run("a.example")
+    bench.organisation.answers_activation = "ACTIVE"
+    report = await bench.run("a.example")
+    assert (report.run.outcome, bench.organisation.is_active) == ("unchanged", True)
+
+
+async def test_somebody_who_removes_at_the_same_time_is_answered_in_the_same_run(
+    bench: Bench,
+) -> None:
+    await bench.run("a.example")
+
+    def interfere(organisation: Organisation) -> None:
+        organisation.change(add=["hand.example"], remove=["a.example"])
+        organisation.between = lambda _: None
+
+    bench.organisation.between = interfere
+    report = await bench.run("a.example", "b.example")
+    assert bench.organisation.urls == {"a.example", "b.example", "hand.example"}
+    assert report.run.outcome == "synced"
+    await bench.run("b.example")
+    assert bench.organisation.urls == {"b.example", "hand.example"}
+
+
+async def test_somebody_who_never_stops_is_named_as_the_reason(bench: Bench) -> None:
+    await bench.run("a.example")
+    bench.organisation.between = lambda organisation: organisation.change(remove=["a.example"])
+    bench.organisation.change(remove=["a.example"])
+    organisation = bench.organisation
+    add = organisation.add
+
+    async def undone(*args: object, **kwargs: object) -> object:
+        found = await add(*args, **kwargs)  # type: ignore[arg-type]  # as they came
+        organisation.change(remove=["a.example"])
+        return found
+
+    organisation.add = undone  # type: ignore[method-assign, assignment]
+    with pytest.raises(Unsettled, match=r"1 missing: a\.example"):
+        await bench.run("a.example")
+
+
+async def test_a_category_that_goes_meanwhile_is_made_again(bench: Bench) -> None:
+    await bench.run("a.example")
+
+    def interfere(organisation: Organisation) -> None:
+        organisation.categories.clear()
+        organisation.between = lambda _: None
+
+    bench.organisation.between = interfere
+    await bench.run("a.example", "b.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+async def test_a_category_created_without_an_answer_is_found_and_completed(bench: Bench) -> None:
+    bench.organisation.faults[2] = (unreachable, True)
+    await bench.run("a.example", "b.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+    await bench.run("b.example")
+    assert bench.organisation.urls == {"b.example"}
+
+
+async def test_a_category_that_somebody_else_creates_first_is_used(bench: Bench) -> None:
+    def interfere(organisation: Organisation) -> None:
+        organisation.put(["hand.example"])
+        organisation.between = lambda _: None
+
+    bench.organisation.between = interfere
+    await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example", "hand.example"}
+
+
+async def test_urls_of_another_account_or_category_are_not_ours(bench: Bench) -> None:
+    await bench.run("a.example", "b.example")
+    bench.account = "there"
+    await bench.run("b.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+    bench.organisation.categories.clear()
+    bench.organisation.put(["b.example", "c.example"], name="other")
+    bench.organisation.put(["b.example", "c.example"])
+    await bench.run("c.example")
+    assert bench.organisation.urls == {"b.example", "c.example"}
+
+
+async def test_two_services_with_one_category_do_not_fight(bench: Bench) -> None:
+    (bench.folder / "second").mkdir()
+    second = Bench(bench.folder / "second", bench.organisation)
+    for _ in range(3):
+        await bench.run("a.example", "b.example", "both.example")
+        await second.run("both.example", "c.example", "d.example")
+    assert bench.organisation.urls == {
+        "a.example", "b.example", "both.example", "c.example", "d.example",
+    }  # fmt: skip
+    assert bench.organisation.activations == 2
+    report = await bench.run("a.example", "b.example")  # the first had added it
+    assert report.run.removed == 1
+    report = await second.run("both.example", "c.example", "d.example")
+    assert "both.example" in bench.organisation.urls
+
+
+async def test_what_people_removed_and_later_add_themselves_is_theirs(bench: Bench) -> None:
+    await bench.run("a.example", "b.example")
+    bench.organisation.change(remove=["b.example"])
+    await bench.run("a.example")
+    bench.organisation.change(add=["b.example"])
+    report = await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+    assert report.plan.kept == ("b.example",)
+
+
+async def test_what_a_killed_run_never_sent_and_people_add_later_is_theirs(bench: Bench) -> None:
+    await bench.run("a.example")
+
+    def die(point: str) -> None:
+        if point == "claimed":
+            raise Killed
+
+    bench.at = die
+    with pytest.raises(Killed):
+        await bench.run("a.example", "b.example")
+    bench.at = lambda _point: None
+    await bench.run("a.example")
+    bench.organisation.change(add=["b.example"])
+    await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+async def test_what_was_refused_and_people_add_later_is_theirs(bench: Bench) -> None:
+    await bench.run("a.example")
+    bench.organisation.faults[len(bench.organisation.calls) + 2] = (busy, False)
+    with pytest.raises(Busy):
+        await bench.run("a.example", "b.example")
+    bench.organisation.change(add=["b.example"])
+    await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
