@@ -11,6 +11,7 @@ from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
+from cli.sync import commands as sync_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
 from nss.errors import NssError, UsageError
@@ -330,7 +331,14 @@ def fields(
     list_fields(search or "", as_json=as_json)
 
 
-for group in (lifecycle_commands, setup_commands, mcas_commands, zia_commands, support_commands):
+for group in (
+    lifecycle_commands,
+    setup_commands,
+    mcas_commands,
+    zia_commands,
+    sync_commands,
+    support_commands,
+):
     group.register(app)
 
 

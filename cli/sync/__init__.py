@@ -1,0 +1,1 @@
+"""The commands of the way back: unsanctioned apps to the gateway."""
