@@ -12,7 +12,14 @@ from rich.text import Text
 from cli.asking import status_of
 from cli.output import harmless, secs_text, show_json, time_text
 from nss.expiry import last_day
-from nss.status.summary import ExpiryStatus, FeedStatus, Reason, SourceStatus, Status
+from nss.status.summary import (
+    ExpiryStatus,
+    FeedStatus,
+    Reason,
+    SourceStatus,
+    Status,
+    SyncStatus,
+)
 from nss.wording import size_text
 
 _GAP = "  "
@@ -56,7 +63,7 @@ def picture(status: Status) -> Group:
     ]
     sheets = [_drawn(sheet) for sheet in _sheets(status)]
     spool = Text(f"spool  {_spool(status)}")
-    return Group(head, *reasons, *sheets, spool, *map(Text, _parsing(status)))
+    return Group(head, *reasons, *sheets, spool, *map(Text, _last_lines(status)))
 
 
 def plain(status: Status) -> str:
@@ -65,7 +72,7 @@ def plain(status: Status) -> str:
     lines = [f"{word}{_GAP}{_head(status)}", *map(_sentence, status.health.reasons)]
     for sheet in _sheets(status):
         lines += ["", *aligned(sheet)]
-    return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}", *_parsing(status)])
+    return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}", *_last_lines(status)])
 
 
 def aligned(sheet: Sheet) -> Iterator[str]:
@@ -114,6 +121,12 @@ def _sheets(status: Status) -> list[Sheet]:
     return [*sheets, *(sheet for sheet in others if sheet.rows)]
 
 
+def _last_lines(status: Status) -> Iterator[str]:
+    if status.sync is not None:
+        yield f"sync{_GAP} {_sync(status.sync, status.at)}"
+    yield from _parsing(status)
+
+
 def _parsing(status: Status) -> Iterator[str]:
     """Yield what became of uploaded files, if there may be any."""
     parsing = status.parsing
@@ -154,6 +167,20 @@ def _expiry_sheet(expiries: tuple[ExpiryStatus, ...]) -> Sheet:
     )
     columns = ("expires", "credential", "days left", "last day", "place")
     return Sheet(columns, rows, frozenset({"days left"}))
+
+
+def _sync(sync: SyncStatus, at: float) -> str:
+    if not sync.ready:
+        return "not configured: there are no credentials for MCAS (sudo nss configure-mcas2)"
+    parts = [sync.state, harmless(sync.destination)]
+    if sync.last_success_at is not None and sync.urls is not None:
+        parts.append(f"{sync.urls:,} URLs {secs_text(at - sync.last_success_at)} ago")
+    if sync.last is not None:
+        changed = (f"{sync.last.added:,} added", f"{sync.last.removed:,} removed")
+        parts += [*changed, f"{sync.last.set_aside:,} set aside"]
+    if sync.next_at is not None:
+        parts.append(f"next in {secs_text(sync.next_at - at)}")
+    return ", ".join(parts)
 
 
 def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:

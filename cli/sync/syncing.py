@@ -25,9 +25,19 @@ MAX_SHOWN = 20
 _KEYS = ("service.state_directory", "mcas", "zia", "sync")
 
 
+class _Waits(logging.Handler):
+    """Shows what is waited for, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show it."""
+        if getattr(record, "event", "") == "sync_list_awaited":
+            reason = record.__dict__["facts"]["why"]
+            typer.echo(harmless(f"nss: {record.getMessage()} ({reason})"), err=True)
+
+
 def sync(path: Path, *, dry_run: bool, allow_shrink: bool, as_json: bool) -> None:
     """Sync, or show what a sync would change. Raises `NssError`."""
-    logging.getLogger("nss").addHandler(logging.NullHandler())  # what happens is shown below
+    logging.getLogger("nss").addHandler(_Waits())  # the rest of what happens is shown below
     sessions: list[McasSession] = []
     setup = _setup(path, sessions)
     try:

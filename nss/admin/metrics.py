@@ -44,6 +44,9 @@ _Samples = Iterable[tuple[tuple[str, ...], float]]
 _Read = Callable[[Any], float]
 """Reads a number of a part of the status."""
 
+_ReadIfKnown = Callable[[Any], float | None]
+"""Reads a number that there may be none of yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -106,6 +109,18 @@ def _parsing(name: str, text: str, read: Callable[[ParsingReading], float | None
         return [] if number is None else [((), float(number))]
 
     return Family(f"nss_uploads_{name}", text, (), samples)
+
+
+def _sync(name: str, text: str, read: _ReadIfKnown) -> Family:
+    def samples(status: Status) -> _Samples:
+        number = None if status.sync is None else read(status.sync)
+        return [] if number is None else [((), float(number))]
+
+    return Family(f"nss_sync_{name}", text, (), samples)
+
+
+def _last_sync(name: str, text: str, read: _ReadIfKnown) -> Family:
+    return _sync(name, text, lambda sync: None if sync.last is None else read(sync.last))
 
 
 def _outcomes(status: Status) -> _Samples:
@@ -260,6 +275,31 @@ METRICS = (
         of("ends_at"),
     ),
     _expiry("days_left", "Whole days until it ends, negative after the end.", of("days")),
+    _sync("urls", "URLs of the list at the last successful sync.", of("urls")),
+    _sync("failures", "Runs of the sync that failed since the last success.", of("failures")),
+    _sync("running", "1 while a run of the sync is at work.", of("running")),
+    _sync(
+        "last_success_timestamp_seconds",
+        "When unsanctioned apps were last synced, seconds since the epoch; absent before.",
+        of("last_success_at"),
+    ),
+    _sync(
+        "next_timestamp_seconds",
+        "When the next run of the sync is due, seconds since the epoch.",
+        of("next_at"),
+    ),
+    _last_sync(
+        "last_run_timestamp_seconds",
+        "When the last run of the sync began, seconds since the epoch.",
+        of("at"),
+    ),
+    _last_sync("last_run_seconds", "How long the last run of the sync took.", of("secs")),
+    _last_sync("set_aside", "Entries of the list that can't be synced.", of("set_aside")),
+    _last_sync(
+        "quota_remaining_urls",
+        "How many URLs the ZIA organisation may still add; absent for a file.",
+        of("quota_remaining"),
+    ),
     EVENTS,
 )
 

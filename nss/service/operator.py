@@ -16,6 +16,7 @@ from nss.service.running import Running
 from nss.service.threads import off_loop
 from nss.spool import KeptReject
 from nss.status.alarms import ExpiryAlarms
+from nss.status.readings import SyncReading
 from nss.status.summary import Status
 from nss.status.watch import Watch
 
@@ -35,11 +36,13 @@ class Operator:
         self,
         path: Path,
         running: Running,
+        syncing: Callable[[], SyncReading | None],
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
     ) -> None:
         self._watch = Watch(str(path.absolute()))
         self._running = running
+        self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
         self._tasks: list[asyncio.Task[None]] = []
@@ -82,7 +85,7 @@ class Operator:
 
     def status(self) -> Status:
         """Return what is known of the service now."""
-        return self._watch.status(self._running.reading())
+        return self._watch.status(self._running.reading(self._syncing()))
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""

@@ -21,6 +21,7 @@ from nss.status.readings import (
     ServiceReading,
     SourceReading,
     SpoolReading,
+    SyncReading,
 )
 
 
@@ -159,8 +160,8 @@ class Running:
             found.update(feed.expiries, self._expiries.get(name, ()))
         return tuple(sorted(found, key=lambda expiry: (expiry.ends_at, str(expiry))))
 
-    def reading(self) -> ServiceReading:
-        """Return the readings of all parts now."""
+    def reading(self, sync: SyncReading | None = None) -> ServiceReading:
+        """Return the readings of all parts now; that of the sync is given."""
         spool = self.spool
         return ServiceReading(
             tuple(source.reading() for source in self.sources.values()),
@@ -175,4 +176,5 @@ class Running:
             ),
             parsing=self.parsing(),
             expiries=self.expiries(),
+            sync=sync,
         )

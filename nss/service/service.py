@@ -24,12 +24,13 @@ from nss.config import load as configuration
 from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.errors import NssError, ServiceError
-from nss.mcas.access import remove_drafts
+from nss.mcas.access import McasAccess, remove_drafts
 from nss.service import build, events
 from nss.service.changes import check_listens
 from nss.service.operator import Operator
 from nss.service.running import Running, RunningFeed
 from nss.service.starting import Starter
+from nss.service.syncing import Syncing
 from nss.service.threads import off_loop
 from nss.service.workers import Workers
 from nss.spool.durable.schema import At
@@ -60,9 +61,13 @@ class Service:
         self._at = at
         self._running = Running()
         self._workers = Workers(self._running)
-        self._starter = Starter(self._running, self._workers, at)
+        self._access = McasAccess()
+        self._starter = Starter(self._running, self._workers, self._access, at)
+        self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
-        self._operator = Operator(path, self._running, self._notifier, self.reload)
+        self._operator = Operator(
+            path, self._running, self._syncing.reading, self._notifier, self.reload
+        )
         self._signalled_before = False
         self._reloading = asyncio.Lock()
         self._reload_waits = False
@@ -91,7 +96,9 @@ class Service:
             try:
                 await self._operator.close()
             finally:
+                await self._syncing.stop()
                 await self._starter.close()
+                await self._access.close()
                 if self._running.opened_spool is not None:
                     await self._running.spool.close()
 
@@ -100,6 +107,7 @@ class Service:
         plan = await off_loop(partial(self._starter.plan, self._config, {}, {}))
         await self._starter.start(self._config, plan)
         if self._workers.failure_code is None:
+            await self._syncing.put_in_force(self._config)
             events.service_started(len(self._running.sources), len(self._running.feeds))
             self._notifier.ready()
 
@@ -172,6 +180,7 @@ class Service:
         async def start() -> None:
             started.extend(await self._starter.start(config, plan))
             self._config = config
+            await self._syncing.put_in_force(config)
             await self._leave_behind(retired.feeds)
 
         if not await workers.unless_stopped(start()):
@@ -208,6 +217,7 @@ class Service:
         """Go down the ladder; return the exit code."""
         async with self._reloading:  # a reload at work ends first, and no other begins
             self._stopped = True
+        await self._syncing.stop()
         await self._workers.stop(self._config.service.drain_secs)
         pending = self._running.pending_records
         events.service_stopped(pending, durable=self._running.durable)

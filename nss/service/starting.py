@@ -56,18 +56,17 @@ class Plan:
 class Starter:
     """Builds and starts parts. `at` is a seam for crash tests."""
 
-    def __init__(self, running: Running, workers: Workers, at: At) -> None:
+    def __init__(self, running: Running, workers: Workers, access: McasAccess, at: At) -> None:
         self._running = running
         self._workers = workers
+        self._access = access
         self._at = at
-        self._access = McasAccess()
-        self._parsing = ParseWatching(self._access)
+        self._parsing = ParseWatching(access)
         running.parsing = self._parsing.reading
 
     async def close(self) -> None:
-        """Close what feeds share."""
+        """Close what watches over uploads; what feeds share is the service's."""
         await self._parsing.close()
-        await self._access.close()
 
     def plan(
         self,

@@ -2,9 +2,10 @@
 
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
-a secret or certificate ends within 7 days, or has ended. Only mentioned: one that ends within 30
-days, rejects, a spool that is not durable or is full for a moment, and that it can't be read what
-became of uploads. An idle source is fine: nobody browses at night.
+a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
+three times, or has had no success for six hours. Only mentioned: what ends within 30 days, rejects,
+a spool that is not durable or is full for a moment, entries of the list that are set aside, and
+that it can't be read what became of uploads. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -15,7 +16,7 @@ from math import ceil
 
 from nss.expiry import WARN_DAYS, Expiry
 from nss.status.readings import ParsingReading
-from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
+from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, SyncStatus
 
 STUCK_SECS = 45.0
 """Records that wait this long while none moves are stuck, so that it shows within a minute."""
@@ -28,6 +29,9 @@ LAG_GROWTH_SECS = 30.0
 
 _MINUTE_SECS = 60.0
 
+SYNC_FAILURES = 3
+"""So many runs of the sync may fail one after the other before the service is degraded."""
+
 
 def judge(
     sources: Sequence[SourceStatus],
@@ -36,6 +40,7 @@ def judge(
     now: float,
     parsing: ParsingReading | None = None,
     expiries: Sequence[Expiry] = (),
+    sync: SyncStatus | None = None,
 ) -> Health:
     """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
     reasons = (
@@ -44,6 +49,7 @@ def judge(
         *_spool(spool, now),
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
+        *(() if sync is None or not sync.ready else _sync(sync, now)),
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),
@@ -143,6 +149,28 @@ def _expiry(expiry: Expiry, now: float) -> Iterator[Reason]:
             since=expiry.ends_at if expiry.ends_at <= now else None,
             degrades=days <= min(WARN_DAYS),
         )
+
+
+def _sync(sync: SyncStatus, now: float) -> Iterator[Reason]:
+    """Yield why unsanctioned apps may be open, or open again."""
+    run = sync.last
+    reason = sync.last_error
+    if run is not None and run.error is not None:
+        reason = run.error if run.tip is None else f"{run.error}. Try: {run.tip}"
+    since = sync.last_success_at if sync.last_success_at is not None else sync.failing_since
+    is_stale = since is not None and now - since >= sync.patience_secs
+    if reason is not None:
+        is_empty = run is not None and run.outcome == "empty"
+        degrades = not is_empty and (sync.failures >= SYNC_FAILURES or is_stale)
+        yield Reason(component="sync", why=reason, since=sync.failing_since, degrades=degrades)
+    elif is_stale:
+        text = f"unsanctioned apps have not been synced for {(now - (since or now)) / 3600:.0f} h"
+        yield Reason(component="sync", why=text, since=since)
+    elif run is not None and run.set_aside:
+        text = f"{run.set_aside:,} entries are set aside; see nss sync-unsanctioned --dry-run"
+        yield Reason(component="sync", why=text, degrades=False)
+    if run is not None and run.advice is not None:
+        yield Reason(component="sync", why=run.advice, degrades=False)
 
 
 def _records(number: int) -> str:

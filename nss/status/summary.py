@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.expiry import Expiry
-from nss.status.readings import ParsingReading, SpoolReading, UploadReading
+from nss.status.readings import ParsingReading, SpoolReading, SyncReading, UploadReading
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
+SyncState = Literal["not configured", "waiting", "running", "synced", "failing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,13 @@ class ExpiryStatus(Expiry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus(SyncReading):
+    """The sync of unsanctioned apps: when it last ran, with which result, when it runs next."""
+
+    state: SyncState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole service at one moment."""
 
@@ -144,6 +152,8 @@ class Status:
     """What became of uploaded files in Cloud Discovery, where some feed uploads."""
     expiries: tuple[ExpiryStatus, ...] = ()
     """What ends, the next first."""
+    sync: SyncStatus | None = None
+    """`None`: it is off."""
 
     @property
     def summary(self) -> str:

@@ -8,10 +8,16 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from nss.status.health import STUCK_SECS, judge
-from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
+from nss.status.readings import (
+    FeedReading,
+    ServiceReading,
+    SourceReading,
+    SpoolReading,
+    SyncReading,
+)
 from nss.status.summary import (
     ExpiryStatus,
     FeedState,
@@ -20,6 +26,8 @@ from nss.status.summary import (
     SourceStatus,
     SpoolStatus,
     Status,
+    SyncState,
+    SyncStatus,
 )
 from nss.wording import own_version
 
@@ -99,13 +107,14 @@ class Watch:
         sources = tuple(self._source(source, at, gap, now) for source in reading.sources)
         feeds = tuple(self._feed(feed, at, gap) for feed in reading.feeds)
         spool = self._spool(reading.spool, gap)
+        sync = None if reading.sync is None else _sync(reading.sync)
         return Status(
             version=self._version,
             pid=os.getpid(),
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries),
+            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries, sync),
             sources=sources,
             feeds=feeds,
             spool=spool,
@@ -114,6 +123,7 @@ class Watch:
                 ExpiryStatus(**asdict(expiry), days=expiry.days_left(now))
                 for expiry in reading.expiries
             ),
+            sync=sync,
         )
 
     def _source(self, source: SourceReading, at: float, gap: float, now: float) -> SourceStatus:
@@ -188,6 +198,19 @@ class Watch:
 
 def _held(secs: float, gap: float, holds: bool) -> float:  # noqa: FBT001 - the condition itself
     return secs + gap if holds else 0.0
+
+
+def _sync(sync: SyncReading) -> SyncStatus:
+    state: SyncState = "waiting" if sync.last is None else "synced"
+    if sync.last_error is not None or (sync.last is not None and sync.last.error is not None):
+        state = "failing"
+    if sync.last is not None and sync.last.outcome == "empty":
+        state = "waiting"
+    if not sync.ready:
+        state = "not configured"
+    if sync.running:
+        state = "running"
+    return SyncStatus(**asdict(replace(sync, last=None)) | {"last": sync.last}, state=state)
 
 
 def _feed_state(feed: FeedReading, still_secs: float, rate: float) -> FeedState:

@@ -124,7 +124,8 @@ def _url(text: str, max_url_chars: int) -> str:
     if colon and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _MAX_PORT):
         raise _Unfit("has no valid port after the colon")
     dot = "." if is_wildcard and not _is_ipv4(host) else ""
-    below = "" if (separator, path) == ("/", "") else separator + _path(path)
+    root = "/" if separator == "?" else ""  # a query right after the host is that of the root
+    below = "" if (separator, path) == ("/", "") else root + separator + _path(path)
     url = f"{dot}{host}{colon}{port}{below}"
     if len(url) > max_url_chars:
         raise _Unfit(f"is longer than {max_url_chars} characters")

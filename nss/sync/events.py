@@ -32,6 +32,11 @@ def _unchanged(destination: str, urls: int, *, set_aside: int, secs: float) -> N
     """Unsanctioned apps were synced; nothing had to be changed."""
 
 
+@event(WARNING, component=_SYNC, name="sync_list_awaited")
+def list_awaited(secs: float, why: str) -> None:
+    """MCAS gave no list; it is asked again in {secs} s."""
+
+
 @event(WARNING, Counter.SYNC_FAILURES, component=_SYNC, always=True)
 def sync_failed(destination: str, why: str) -> None:
     """A sync of unsanctioned apps failed; it runs again when it is due."""

@@ -202,6 +202,7 @@ class Sync:
                 wait_secs = max(jittered, error.retry_after_secs or 0.0)
                 if self._clocks.monotonic() + wait_secs >= deadline:
                     raise
+                events.list_awaited(round(wait_secs, 1), error.sentence)
                 await self._clocks.sleep(wait_secs)
 
     # The result.

@@ -37,7 +37,10 @@ STALE_SECS = 6 * 3600.0
 class Setup(Protocol):
     """What the runs of a configuration are made from."""
 
-    interval_secs: float
+    @property
+    def interval_secs(self) -> float:
+        """How often to run."""
+        ...
 
     def is_ready(self) -> bool:
         """Return whether there are credentials for MCAS; cheap, it is asked every second."""

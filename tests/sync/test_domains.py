@@ -15,7 +15,7 @@ USED = [
     ("example.com/", "example.com"),
     ("example.com./a", "example.com/a"),
     ("example.com/a?q=ü#part", "example.com/a?q=%c3%bc"),
-    ("example.com?q=1", "example.com?q=1"),
+    ("example.com?q=1", "example.com/?q=1"),
     ("example.com:8443", "example.com:8443"),
     ("//example.com", "example.com"),
     (".192.0.2.1", "192.0.2.1"),

@@ -1,0 +1,49 @@
+"""The sync of unsanctioned apps in the running service: one schedule for the configuration."""
+
+import asyncio
+from functools import partial
+
+from nss.config.model import Config
+from nss.mcas.access import McasAccess
+from nss.service.workers import Workers
+from nss.status.readings import SyncReading
+from nss.sync.assembling import SyncSetup
+from nss.sync.schedule import Schedule
+
+
+class Syncing:
+    """Runs the schedule of the configuration in force, and of the next one after a reload."""
+
+    def __init__(self, workers: Workers, access: McasAccess) -> None:
+        self._workers = workers
+        self._access = access
+        self._settings: object = None
+        self._schedule: Schedule | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def put_in_force(self, config: Config) -> None:
+        """Go by a configuration; a run under way goes on if nothing about it has changed."""
+        settings = (config.sync, config.mcas, config.zia)
+        if settings == self._settings:
+            return
+        await self.stop()
+        self._settings = settings
+        if config.sync.target == "off":
+            return
+        session = partial(self._access.session, config)
+        folder = config.service.state_directory
+        setup = SyncSetup(folder, config.sync, config.mcas, config.zia, session)
+        self._schedule = Schedule(setup, setup.store)
+        self._task = self._workers.start("sync", "schedule", self._schedule.run)
+
+    async def stop(self) -> None:
+        """Cut a run off, if there is one; the next run repairs what it left."""
+        self._settings = self._schedule = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def reading(self) -> SyncReading | None:
+        """Return how the sync is doing, `None` when it is off."""
+        return None if self._schedule is None else self._schedule.reading()
