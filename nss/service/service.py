@@ -175,19 +175,21 @@ class Service:
         logs.configure(config.service.log_format, config.service.log_level)
         if not await workers.retire(retired, self._config.service.drain_secs):
             raise ServiceError(_STOPPING)  # with all parts as they are
-        started: list[str] = []
+        ended, started = retired.names, list[str]()
 
         async def start() -> None:
             started.extend(await self._starter.start(config, plan))
             self._config = config
-            await self._syncing.put_in_force(config)
+            sync = await self._syncing.put_in_force(config)
+            ended.extend(sync[0])
+            started.extend(sync[1])
             await self._leave_behind(retired.feeds)
 
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
         running.resume_uploads()
-        events.configuration_reloaded(str(self._path), ended=retired.names, started=started)
-        return Reloaded(retired.names, started)
+        events.configuration_reloaded(str(self._path), ended=ended, started=started)
+        return Reloaded(ended, started)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         """Return what work that reads files returns. Raises `ServiceError` when a stop comes."""

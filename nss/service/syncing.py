@@ -10,6 +10,8 @@ from nss.status.readings import SyncReading
 from nss.sync.assembling import SyncSetup
 from nss.sync.schedule import Schedule
 
+_NAME = "sync"
+
 
 class Syncing:
     """Runs the schedule of the configuration in force, and of the next one after a reload."""
@@ -21,20 +23,25 @@ class Syncing:
         self._schedule: Schedule | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def put_in_force(self, config: Config) -> None:
-        """Go by a configuration; a run under way goes on if nothing about it has changed."""
+    async def put_in_force(self, config: Config) -> tuple[list[str], list[str]]:
+        """Go by a configuration; returns the names of the parts that ended and that started.
+
+        A run under way goes on if nothing about it has changed.
+        """
         settings = (config.sync, config.mcas, config.zia)
         if settings == self._settings:
-            return
+            return [], []
+        ended = [_NAME] if self._schedule is not None else []
         await self.stop()
         self._settings = settings
         if config.sync.target == "off":
-            return
+            return ended, []
         session = partial(self._access.session, config)
         folder = config.service.state_directory
         setup = SyncSetup(folder, config.sync, config.mcas, config.zia, session)
         self._schedule = Schedule(setup, setup.store)
         self._task = self._workers.start("sync", "schedule", self._schedule.run)
+        return ended, [_NAME]
 
     async def stop(self) -> None:
         """Cut a run off, if there is one; the next run repairs what it left."""

@@ -54,7 +54,7 @@ def sync_stopped(destination: str) -> None:
 
 @event(INFO, component=_SYNC)
 def sync_elsewhere(why: str) -> None:
-    """A sync is due while another process is at it; that one counts."""
+    """A sync is due while another process is at it; it runs when that has ended."""
 
 
 @event(WARNING, Counter.SYNC_URLS_VANISHED, component=_SYNC, amount="urls", always=True)

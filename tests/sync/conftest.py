@@ -1,6 +1,6 @@
 """A sync with a stand-in for ZIA, a list that the test gives, and clocks that do not wait."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,9 @@ def names(numbers: Iterable[int]) -> list[str]:
     return [f"{number:03}.example" for number in numbers]
 
 
-MakeBench = Callable[..., Bench]
+def files(folder: Path) -> list[Path]:
+    """Return what is in a folder."""
+    return sorted(folder.iterdir())
 
 
 @pytest.fixture

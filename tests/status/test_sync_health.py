@@ -1,0 +1,83 @@
+"""What the sync of unsanctioned apps means for the health of the service."""
+
+from dataclasses import replace
+
+from nss.status.health import judge
+from nss.status.readings import SyncRun
+from nss.status.summary import Health, SyncStatus
+from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
+
+HOUR = 3600.0
+
+GOOD = SyncRun(outcome="synced", target="zia", destination="X", at=NOW - HOUR, secs=3.0, urls=5)
+FAILED = replace(GOOD, outcome="failed", error="ZIA is busy", tip="wait")
+SYNC = SyncStatus(
+    target="zia",
+    destination="X",
+    ready=True,
+    running=False,
+    last=GOOD,
+    last_success_at=NOW - HOUR,
+    urls=5,
+    failures=0,
+    failing_since=None,
+    next_at=NOW + HOUR,
+    patience_secs=6 * HOUR,
+    last_error=None,
+    state="synced",
+)
+
+
+def health(**changed: object) -> Health:
+    sync = replace(SYNC, **changed)  # type: ignore[arg-type]  # fields by name
+    return judge([SOURCE], [FEED], SPOOL, NOW, sync=sync)
+
+
+def reasons(found: Health) -> list[tuple[str, bool]]:
+    return [(str(reason), reason.degrades) for reason in found.reasons]
+
+
+def test_a_sync_that_succeeds_is_not_mentioned() -> None:
+    assert health() == Health(ok=True, alive=True)
+
+
+def test_two_failures_are_mentioned_and_the_third_degrades() -> None:
+    text = "sync: ZIA is busy. Try: wait"
+    found = health(last=FAILED, failures=2, failing_since=NOW - 10)
+    assert (found.ok, reasons(found)) == (True, [(text, False)])
+    found = health(last=FAILED, failures=3, failing_since=NOW - 10)
+    assert (found.ok, reasons(found)) == (False, [(text, True)])
+    assert found.reasons[0].since == NOW - 10
+
+
+def test_six_hours_without_a_success_degrade() -> None:
+    found = health(last=FAILED, failures=1, last_success_at=NOW - 6 * HOUR)
+    assert not found.ok
+    found = health(last=FAILED, failures=1, last_success_at=None, failing_since=NOW - 6 * HOUR)
+    assert not found.ok
+    found = health(last_success_at=NOW - 7 * HOUR)
+    assert reasons(found) == [("sync: unsanctioned apps have not been synced for 7 h", True)]
+    assert health(last_success_at=NOW - 7 * HOUR, patience_secs=8 * HOUR).ok
+
+
+def test_a_list_that_was_always_empty_is_mentioned_and_degrades_nothing() -> None:
+    empty = replace(GOOD, outcome="empty", error="the list is empty", tip="mark an app")
+    found = health(last=empty, last_success_at=None, urls=None)
+    assert reasons(found) == [("sync: the list is empty. Try: mark an app", False)]
+
+
+def test_entries_set_aside_and_advice_are_mentioned() -> None:
+    found = health(last=replace(GOOD, set_aside=2, advice="names only"))
+    assert found.ok
+    assert reasons(found) == [
+        ("sync: 2 entries are set aside; see nss sync-unsanctioned --dry-run", False),
+        ("sync: names only", False),
+    ]
+
+
+def test_what_keeps_runs_from_starting_is_mentioned() -> None:
+    assert reasons(health(last_error="no state")) == [("sync: no state", False)]
+
+
+def test_without_credentials_nothing_is_expected() -> None:
+    assert health(ready=False, last=FAILED, failures=5) == Health(ok=True, alive=True)
