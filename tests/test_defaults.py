@@ -41,6 +41,10 @@ from tests.sinks.conftest import Collector, TcpCollector
 ROOT = Path(__file__).parent.parent
 
 HERE = "tests/test_defaults.py"
+SYNC = (
+    "tests/service/test_sync.py::test_the_first_run_comes_with_the_start_and_the_last_result_stays"
+)
+SYNC_WAITS = "tests/cli/sync/test_sync_unsanctioned.py::test_a_person_sees_what_is_waited_for"
 ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
@@ -111,6 +115,15 @@ RUN_BY = {
     "nss/spool/memory.py MemorySpool now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/status/watch.py Watch clock": f"{HERE}::test_a_status_knows_the_time",
     "nss/status/watch.py Watch now": f"{HERE}::test_a_status_knows_the_time",
+    "nss/sync/run.py Clocks monotonic": SYNC_WAITS,
+    "nss/sync/run.py Clocks now": SYNC_WAITS,
+    "nss/sync/run.py Clocks sleep": SYNC_WAITS,
+    "nss/sync/schedule.py Schedule early": SYNC,
+    "nss/sync/schedule.py Schedule now": SYNC,
+    "nss/sync/schedule.py Schedule sleep": SYNC,
+    "nss/sync/targets/file.py FileTarget at": SYNC_WAITS,
+    "nss/sync/targets/file.py FileTarget now": SYNC_WAITS,
+    "nss/sync/targets/zia.py ZiaTarget at": SYNC,
     "nss/telemetry/audit.py AuditLog environ": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/telemetry/audit.py AuditLog now": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/zia/patience.py Patience chance": ZIA_CLOCK,
