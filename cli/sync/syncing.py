@@ -102,7 +102,7 @@ def _lines(report: Report, *, dry_run: bool) -> Iterator[str]:
     run, plan = report.run, report.plan
     would = "would be " if dry_run else ""
     yield f"{run.destination}: {run.urls:,} URLs are unsanctioned"
-    yield from _urls(f"{would}added", run.added, plan.add)
+    yield from _urls(f"{would}added", run.added, report.added)
     yield from _urls(f"{would}removed", run.removed, plan.remove)
     if plan.vanished:
         verb = "would be " if dry_run else "were "
@@ -153,7 +153,7 @@ def _plain(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "at": iso_time(run.at),
         "secs": run.secs,
         "urls": run.urls,
-        "added": plan.add,
+        "added": report.added,
         "removed": plan.remove,
         "added_again": plan.vanished,
         "kept": plan.kept,

@@ -53,6 +53,12 @@ class Report:
     quota_before: Quota | None = None
     quota_after: Quota | None = None
 
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The URLs that were added, or would be: without those that the target refused."""
+        refused = {aside.entry for aside in self.set_aside}
+        return tuple(url for url in self.plan.add if url not in refused)
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:

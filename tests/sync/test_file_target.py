@@ -102,6 +102,17 @@ async def test_the_file_is_what_the_list_says_and_others_may_read_it(
     assert files(tmp_path) == [made.path, store.folder]
 
 
+async def test_what_a_format_cannot_express_counts_as_set_aside_only(
+    tmp_path: Path, store: SyncStore
+) -> None:
+    made = target(tmp_path, store, file_format="squid")
+    urls = ("a.example", "b.example/path")
+    plan = await made.plan(urls, 0)
+    assert (plan.add, [aside.entry for aside in plan.set_aside]) == (urls[:1], [urls[1]])
+    await run(made, *urls)
+    assert (await made.plan(urls, 0)).add == ()
+
+
 async def test_a_file_that_somebody_changed_or_removed_is_written_again(
     tmp_path: Path, store: SyncStore
 ) -> None:

@@ -118,6 +118,7 @@ async def test_an_url_that_zia_does_not_accept_is_set_aside_alone(bench: Bench) 
     assert {aside.entry for aside in report.set_aside} == bench.organisation.unacceptable
     assert all("ZIA refuses it" in aside.reason for aside in report.set_aside)
     assert (report.run.added, report.run.urls, report.run.set_aside) == (8, 8, 2)
+    assert set(report.added) == bench.organisation.urls
 
 
 async def test_a_refusal_of_everything_ends_before_the_limits_of_the_service(bench: Bench) -> None:

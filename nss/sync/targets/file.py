@@ -22,7 +22,7 @@ from nss.files.private import FileFault, read_bounded
 from nss.sync import TargetFailed, TargetUnfit
 from nss.sync.state import MAX_BYTES, FileMemory, SyncStore
 from nss.sync.targets import At, Done, Plan
-from nss.sync.targets.formats import advice, render
+from nss.sync.targets.formats import Rendered, advice, render
 from nss.sync.unbroken import unbroken
 from nss.wording import error_text
 
@@ -72,7 +72,7 @@ class FileTarget:
                 tip="move it away, or name another file as file_path in [sync]",
             )
         rendered = render(wanted, self._settings.file_format, memory.serial)
-        written, listed = set(memory.urls), set(wanted)
+        written, listed = set(memory.urls), _expressed(wanted, rendered)
         return Plan(
             add=tuple(sorted(listed - written)),
             remove=tuple(sorted(written - listed)),
@@ -97,7 +97,8 @@ class FileTarget:
             await unbroken(lambda: self._store.keep_file(memory))
             raise
         self._at("written")
-        written = msgspec.structs.replace(claimed, urls=tuple(wanted))
+        listed = tuple(sorted(_expressed(wanted, rendered)))
+        written = msgspec.structs.replace(claimed, urls=listed)
         await unbroken(lambda: self._store.keep_file(written))
         self._at("owned")
         if self._settings.reload_command is not None:
@@ -162,6 +163,11 @@ class FileTarget:
             if code:
                 how = f"exit code {code}" if code > 0 else f"signal {-code}"
                 raise _not_reloaded(command, f"{how}{_last_line(output)}")
+
+
+def _expressed(wanted: Sequence[str], rendered: Rendered) -> set[str]:
+    """Return the URLs that the format can express."""
+    return set(wanted) - {aside.entry for aside in rendered.set_aside}
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

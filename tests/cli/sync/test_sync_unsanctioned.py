@@ -1,11 +1,15 @@
 """`nss sync-unsanctioned` against the lab: what it shows, what it changes, how it ends."""
 
 import json
+import os
 import re
 from typing import Any
 
+import pytest
+
 from nss.lab.cloud import Fault
 from nss.lab.cloud.unsanctioned import AS_DELIVERED
+from nss.lab.cloud.zia.categories import Categories
 from nss.sync.state import SyncStore
 from tests.cli.sync.conftest import NAME, SyncOffice
 
@@ -172,3 +176,48 @@ def test_only_one_sync_is_at_work_at_a_time(office: SyncOffice) -> None:
     assert ran.returncode == 75
     assert "syncs at the moment" in ran.stderr
     assert synced(office)["outcome"] == "synced"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("zia", "PUT ", "after"),
+        Fault("zia", "POST /zia/api/v1/urlCategories", "after"),
+        Fault("zia", "GET ", "status", 429, retry_after="1"),
+    ],
+    ids=str,
+)
+def test_a_fault_on_the_way_and_another_administrator_cost_nothing(
+    office: SyncOffice, fault: Fault
+) -> None:
+    office.extra = "[sync]\nurls_per_request = 2\n"
+    office.use_zia()
+    office.mark("a.example", "b.example", "c.example")
+    zia = office.lab.zia
+
+    def meddle(categories: Categories) -> None:
+        try:
+            categories.edit(NAME, add=["hand.example"])
+        except KeyError:  # there is none yet
+            zia.before_next_write(meddle)
+
+    zia.before_next_write(meddle)
+    office.lab.faults.add(fault)
+    synced(office)
+    wanted = {"a.example", "b.example", "c.example"}
+    assert wanted <= zia.in_force(NAME)
+    office.mark("b.example", "c.example")
+    synced(office)
+    assert zia.categories.urls(NAME) | zia.categories.retaining(NAME) == {
+        "b.example", "c.example", "hand.example",
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_the_user_of_the_service(office: SyncOffice) -> None:
+    office.mark("a.example")
+    for path in (office.state, *office.state.iterdir()):
+        os.chown(path, 65534, 65534)
+    synced(office)
+    assert {path.stat().st_uid for path in office.state.rglob("*")} == {65534}
+    assert (office.state / "unsanctioned.txt").read_text() == "a.example\n"
