@@ -44,7 +44,7 @@ async def test_mcas_is_asked_again_for_as_long_as_the_run_may_take(bench: Bench)
     since = bench.time
     bench.failures = [
         Unreachable("no answer in time"),
-        Throttled("fewer requests", retry_after_secs=300.0),
+        Throttled("fewer requests", "MCAS", retry_after_secs=300.0),
         Unreachable("no answer in time"),
     ]
     await bench.run("a.example")
