@@ -65,6 +65,7 @@ also_copy=
     docs
     mkdocs.yml
     packaging
+    sitecustomize.py
 pytest_add_cli_args=
     -p
     no:cacheprovider
@@ -105,7 +106,9 @@ def prepare(part: Part, *, again: bool = False) -> None:
         (part.folder / name).symlink_to(PROJECT / name)
     shutil.copy(PROJECT / "pyproject.toml", part.folder)
     (part.folder / "path").mkdir(exist_ok=True)
-    (part.folder / "path" / "sitecustomize.py").write_text(CHILDREN)
+    # Beside the project as well: tests start processes with that as their path.
+    for folder in (part.folder, part.folder / "path"):
+        (folder / "sitecustomize.py").write_text(CHILDREN)
     (part.folder / "path" / "quickest.py").write_text(QUICKEST)
     set_up(part, PATIENCE)
 

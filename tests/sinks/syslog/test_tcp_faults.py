@@ -451,3 +451,21 @@ def test_the_kernel_gives_up_on_a_peer_within_the_time(stall_secs: float, probe_
         found = [connected.getsockopt(socket.IPPROTO_TCP, option) for option in options]
         assert found == [1, stall_secs * 1000, probe_secs, probe_secs, 3]
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_errors_of_a_connection_have_their_numbers(
+    tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    host, port = tcp_collector.address
+    endpoint = Endpoint(host, port, host)
+    connection = Connection(endpoint, None, stall_secs=5, on_lost=lambda: None, clock=clock)
+    await connection.open(5)
+    tcp_collector.received()
+    tcp_collector.stop()
+    await asyncio.wait_for(connection._gone.wait(), 5)
+    with pytest.raises(ConnectionResetError, match="it closed the connection") as reset:
+        connection.check()
+    other = Connection(endpoint, None, stall_secs=5, on_lost=lambda: None, clock=clock)
+    with pytest.raises(ConnectionRefusedError) as refused:
+        await other.open(5)
+    assert (reset.value.errno, refused.value.errno) == (errno.ECONNRESET, errno.ECONNREFUSED)

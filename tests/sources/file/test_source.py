@@ -23,6 +23,7 @@ from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources.file.follow import Follower
 from nss.sources.file.logfile import Position
+from nss.sources.file.rotated import rotations
 from nss.sources.file.source import FileSource, _submit
 from nss.sources.framing.lines import BOM
 from nss.telemetry import events
@@ -518,6 +519,108 @@ async def test_an_error_of_a_read_ahead_that_nobody_waits_for_is_not_logged() ->
     gc.collect()
     await asyncio.sleep(0)
     assert logged == []
+
+
+def test_a_followed_link_is_read_on_after_a_restart(path: Path) -> None:
+    (path.parent / "elsewhere").mkdir()
+    real = path.parent / "elsewhere" / "real.log"
+    real.write_bytes(lines(0, 2))
+    path.symlink_to(real)
+    reading = follower(path)
+    batch = reading.read_available()
+    reading.close()
+    assert batch is not None
+    with real.open("ab") as file:
+        file.write(lines(2, 4))
+    again = follower(path, batch.position)
+    assert read_all(again) == lines(2, 4)
+    assert events.counters["source_positions_lost", "web"] == 0
+    again.close()
+
+
+@pytest.mark.parametrize("half", [b"", b"half"])
+def test_half_a_line_before_a_truncation_is_a_line(path: Path, half: bytes) -> None:
+    path.write_bytes(lines(0, 1))
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 1)
+    path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(1, 3) + half)
+    assert read_all(reading) == lines(1, 3)
+    path.write_bytes(b"new\n")
+    batch = reading.read_available()
+    assert not reading.at_end
+    if half:
+        assert batch is not None
+        assert (batch.data, batch.records) == (b"half\n", 1)
+        position = Position.parsed(batch.position)
+        assert position is not None
+        assert (position.offset, len(position.finished)) == (0, 1)
+    else:
+        assert batch is None
+    assert read_all(reading) == b"new\n"
+    reading.close()
+
+
+def test_what_was_written_until_the_next_file_was_seen_is_read(path: Path) -> None:
+    path.write_bytes(lines(0, 1))
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 1)
+    rotated = path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(2, 3))
+    assert reading.read_available() is None
+    with rotated.open("ab") as file:
+        file.write(lines(1, 2))
+    assert read_all(reading) == lines(1, 3)
+    reading.close()
+
+
+def test_a_rotated_file_that_was_read_is_not_read_again_though_the_next_is_gone(path: Path) -> None:
+    path.write_bytes(lines(0, 1))
+    reading = follower(path)
+    read_all(reading)
+    rotated = path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(1, 2))
+    for each in (rotated, path):
+        os.utime(each, (1_700_000_000, 1_700_000_000))  # both in one tick of the clock
+    batches = [batch for batch in (reading.read_available() for _ in range(4)) if batch]
+    assert batches[-1].data == lines(1, 2)
+    reading.close()
+    path.rename(path.with_name("kept for the inode"))
+    (path.with_name("kept for the inode")).write_bytes(b"other")
+    path.write_bytes(lines(2, 3))
+    again = follower(path, batches[-1].position)
+    assert read_all(again) == lines(2, 3)
+    again.close()
+
+
+def test_a_file_that_was_moved_on_to_is_found_again_after_an_error(path: Path) -> None:
+    path.write_bytes(lines(0, 1))
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 1)
+    path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(1, 2))
+    for _ in range(2):
+        assert reading.read_available() is None  # the second moves on
+    reading.close()  # as after an error
+    path.with_name("web.log.1").rename(path.with_name("web.log.2"))
+    path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(2, 3))
+    assert read_all(reading) == lines(1, 3)
+    reading.close()
+
+
+def test_a_link_is_no_rotated_file(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"other\n")
+    path.with_name("web.log.2").symlink_to(other)
+    path.write_bytes(lines(0, 1))
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 1)
+    path.rename(path.with_name("web.log.1"))
+    path.write_bytes(lines(1, 2))
+    assert [rotation.path.name for rotation in rotations(path)] == ["web.log.1"]
+    assert read_all(reading) == lines(1, 2)
+    reading.close()
 
 
 def test_an_inode_used_again_is_another_file(path: Path) -> None:
