@@ -623,6 +623,34 @@ def test_a_link_is_no_rotated_file(path: Path) -> None:
     reading.close()
 
 
+@pytest.mark.parametrize("names", [["web.log"], ["web.log.1", "web.log"]])
+def test_half_a_line_waits_for_its_end_while_what_follows_is_empty(
+    path: Path, names: list[str]
+) -> None:
+    path.write_bytes(lines(0, 1) + b"half")
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 1)
+    rotated = path.rename(path.with_name("web.log.2"))
+    for name in names:
+        path.with_name(name).touch()
+    assert read_all(reading) == b""
+    with rotated.open("ab") as file:
+        file.write(b" and half\n")
+    assert read_all(reading) == b"half and half\n"
+    reading.close()
+
+
+async def test_another_packed_file_of_the_name_is_read_from_its_start(
+    path: Path, accepted: "Accepted"
+) -> None:
+    path.write_bytes(gzip.compress(lines(0, 3)))
+    await source(path).run(accepted.accept)
+    path.rename(path.with_name("kept for the inode"))
+    path.write_bytes(gzip.compress(lines(3, 9)))
+    await source(path, position=last_position(accepted.batches)).run(accepted.accept)
+    assert accepted.data == lines(0, 9)
+
+
 def test_an_inode_used_again_is_another_file(path: Path) -> None:
     path.write_bytes(b"header\n" + lines(0, 100))
     inode = path.stat().st_ino

@@ -123,3 +123,9 @@ def test_secrets_are_only_compared_as_digests_in_constant_time(given: str) -> No
         assert credentials.admit([(b"authorization", (given % text).encode())])
     assert len(compared) == (3 if given.startswith("Basic") else 1)
     assert {len(each) for pair in compared for each in pair} == {32}
+
+
+def test_a_token_with_colons_may_be_a_password() -> None:
+    credentials = Credentials(token=b"t:0:ken", basic=None)
+    assert credentials.admit([(b"authorization", basic(b"nss:t:0:ken"))])
+    assert not credentials.admit([(b"authorization", basic(b"nss:t:0:ke"))])

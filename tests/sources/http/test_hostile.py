@@ -102,7 +102,9 @@ async def test_a_head_that_takes_too_long_is_given_up(accepted: "Accepted") -> N
             assert await silent.answer() == b""
         async with Client.to(source) as slow:
             slow.writer.write(HEAD)
-            assert (await slow.answer()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            answer = await slow.answer()
+            assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            assert answer.endswith(b'{"error":"request refused: its head takes too long"}')
         async with Client.to(source) as second:
             second.writer.write(HEAD + b"Content-Length: 0\r\n\r\n")
             await second.reader.readuntil(b"}")

@@ -140,10 +140,17 @@ async def test_text_is_taken_also_if_it_is_declared_to_be_packed(
     [
         ("gzip", gzip.compress(BODY * 50)[:-1]),
         ("gzip", gzip.compress(BODY * 50) + b"more"),
+        ("gzip", gzip.compress(BODY * 50) + b"\0X"),
         ("zstd", zstandard.compress(BODY * 50)[:-1]),
         ("zstd", b"\x28\xb5\x2f\xfd" + b"\xff" * 50),
     ],
-    ids=["gzip-cut", "gzip-and-more", "zstd-cut", "zstd-noise"],  # those of bytes have the time
+    ids=[
+        "gzip-cut",
+        "gzip-and-more",
+        "gzip-and-a-letter",
+        "zstd-cut",
+        "zstd-noise",
+    ],  # those of bytes have the time
 )
 async def test_broken_packing_is_refused_with_415(
     accepted: "Accepted", encoding: str, body: bytes, *, declared: bool
@@ -258,3 +265,11 @@ def test_the_rule_at_its_edges() -> None:
     assert is_text(b"\t\r\n" * 10)
     for control in set(range(32)) - set(b"\t\r\n") | {0x7F}:
         assert not is_text(bytes([control]))
+
+
+def test_a_spool_that_accepts_again_is_no_trouble_from_the_first_second_on() -> None:
+    condition = Condition(lambda: 0.5)
+    condition.held_up("the spool is full")
+    assert condition.reason == "requests get 503: the spool is full"
+    condition.accepted("192.0.2.1:4000", 1)
+    assert condition.reason is None

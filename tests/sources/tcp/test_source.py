@@ -164,7 +164,7 @@ async def test_each_connection_has_its_own_framing(accepted: "Accepted") -> None
 
 
 async def test_a_bad_length_closes_the_connection_after_what_was_whole(
-    accepted: "Accepted",
+    accepted: "Accepted", caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(accepted) as source:
         client = await Client.to(source)
@@ -173,6 +173,9 @@ async def test_a_bad_length_closes_the_connection_after_what_was_whole(
         await client.close()
     assert accepted.lines == [b"abc", b"def"]
     assert events.counters["source_framing_failures", "tcp"] == 1
+    (why,) = reasons(caplog, "framing_failed")
+    assert "ghi" not in why
+    assert why != "None"
 
 
 async def test_a_record_that_is_too_long_is_cut(accepted: "Accepted") -> None:
