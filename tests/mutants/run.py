@@ -69,6 +69,8 @@ also_copy=
 pytest_add_cli_args=
     -p
     no:cacheprovider
+    --timeout
+    30
     -p
     quickest
     -W

@@ -150,10 +150,7 @@ class Destinations:
             # Its name has other addresses now: stay with the destination.
             same = [t for t in endpoints if (t.host, t.port) == (in_use.host, in_use.port)]
             return (same or endpoints)[0]
-        if in_use != endpoints[0] and now >= self._failback_at:
-            self._failback_at = now + self._failback_secs
-            return endpoints[0]
-        return in_use
+        return endpoints[0] if now >= self._failback_at else in_use
 
     def _look_up(self, destination: _Destination) -> None:
         if destination.lookup is None or destination.lookup.done():

@@ -101,6 +101,9 @@ async def test_a_name_service_that_never_answers_holds_nobody_up(
     chosen = Destinations("feed", configured, resolve=silent, clock=clock)
     assert await asyncio.wait_for(chosen.current(), 5) is None
     await chosen.close()
+    assert [each.lookup is not None and each.lookup.done() for each in chosen._destinations] == [
+        True
+    ]
 
 
 async def test_a_failure_has_the_name_looked_up_at_once(clock: "Clock") -> None:
@@ -209,3 +212,16 @@ async def test_the_system_resolves_addresses_of_both_families() -> None:
 def test_an_endpoint_is_shown_by_name_and_address() -> None:
     targets = [Endpoint("siem", 514, "192.0.2.1"), Endpoint("::1", 514, "::1")]
     assert [str(target) for target in targets] == ["siem:514 at 192.0.2.1", "[::1]:514"]
+
+
+async def test_a_backup_whose_name_moves_stays_in_use(clock: "Clock") -> None:
+    names = Names(siem=["192.0.2.1"], backup=["192.0.2.9"])
+    chosen = destinations(names, clock, "siem", "backup")
+    first = await settle(chosen)
+    assert first is not None
+    chosen.failed(first, "refused")
+    await settle(chosen)
+    names.answers["backup"] = ["192.0.2.10"]
+    for destination in chosen._destinations:
+        destination.look_up_at = clock()
+    assert await settle(chosen) == Endpoint("backup", 514, "192.0.2.10")

@@ -73,3 +73,19 @@ def test_there_is_nothing_to_send_again_once_it_is_old_enough(clock: "Clock") ->
     clock.secs += 20
     states.append(bool(kept))
     assert states == [True, False]
+
+
+def test_what_just_fits_is_kept_on_each_connection(clock: "Clock") -> None:
+    kept = kept_with(clock, resend_secs=100, max_bytes=30)
+    assert (kept.confirm(30), kept.ended(30)) == (0, 0)
+    kept.owed.clear()
+    for number in range(3):
+        kept.written(Chunk(b"%d" % number * 10, 1), 10 * (number + 1))
+    assert (kept.confirm(30), kept.ended(30), owed(kept)) == (0, 0, [b"0", b"1", b"2"])
+
+
+def test_a_chunk_on_the_edge_of_the_time_counts_as_dropped_for_lack_of_space(
+    clock: "Clock",
+) -> None:
+    kept = kept_with(clock, resend_secs=3, max_bytes=20)
+    assert kept.confirm(30) == 1

@@ -7,6 +7,7 @@ import fcntl
 import os
 import resource
 import socket
+import ssl
 import struct
 import termios
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -469,3 +470,67 @@ async def test_errors_of_a_connection_have_their_numbers(
     with pytest.raises(ConnectionRefusedError) as refused:
         await other.open(5)
     assert (reset.value.errno, refused.value.errno) == (errno.ECONNRESET, errno.ECONNREFUSED)
+
+
+async def test_a_way_back_in_good_order_sends_nothing_again(
+    sink_to: SinkTo, new_tcp_collector: NewCollector, clock: "Clock"
+) -> None:
+    first, second = new_tcp_collector(), new_tcp_collector()
+    first.stop()
+    sink = sink_to(first, second, clock=clock, resend_secs=600, finish_secs=5)
+    assert await sink.send(LINES[:10]) == Delivered()
+    assert second.received() == LINES[:10]
+    first.start()
+    clock.secs += 60
+    sending = asyncio.ensure_future(sink.send(LINES[10:]))
+    while not sending.done():
+        second.received()  # which also ends what the other side has ended
+        await asyncio.sleep(0.001)
+    assert (sending.result(), first.received()) == (Delivered(), LINES[10:])
+    assert counters["sink_resent", "feed"] == 0
+
+
+async def test_what_a_lost_connection_owes_goes_out_before_the_sink_ends(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60, finish_secs=5)
+    await sink.send(LINES)
+    tcp_collector.received()
+    tcp_collector.stop()
+    assert isinstance(await sink.send([b"next"]), RetryAfter)
+    tcp_collector.start()
+    closing = asyncio.ensure_future(sink.close())
+    received: list[bytes] = []
+    while not closing.done():
+        received += tcp_collector.received()
+        await asyncio.sleep(0.001)
+    assert received == LINES
+
+
+async def test_a_send_interrupts_what_restores_and_is_not_interrupted_itself(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60, max_messages_per_sec=5)
+    assert await sink.send(LINES[:1]) == Delivered()
+    tcp_collector.received()
+    tcp_collector.hang_up()
+    async with asyncio.timeout(10):
+        while sink._restoring is None:  # noqa: ASYNC110 - nothing reports it
+            await asyncio.sleep(0)
+    received: list[bytes] = []
+    while isinstance(await sink.send([b"next"]), RetryAfter):
+        received += tcp_collector.received()
+    received += tcp_collector.received()
+    assert [line for line in received if line != LINES[0]] == [b"next"]
+    assert LINES[0] in received
+
+
+async def test_the_zone_of_an_address_is_no_part_of_the_name_that_is_verified(
+    tcp_collector: "TcpCollector", sink_to: SinkTo
+) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    sink = sink_to(tcp_collector, ssl_context=context)
+    stream = sink._tls_to(Endpoint("fe80::1%eth0", 6514, "fe80::1%eth0"))
+    assert stream is not None
+    assert stream._tls.server_hostname == "fe80::1"
