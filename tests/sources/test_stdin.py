@@ -16,7 +16,7 @@ import pytest
 from nss.errors import SourceError
 from nss.sources.stdin import StdinSource
 from nss.telemetry import events
-from tests.parts import stdin_source
+from tests.parts import happened, stdin_source
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Accepted
@@ -129,7 +129,9 @@ async def test_stop_does_not_wait_for_a_terminal(accepted: "Accepted") -> None:
     assert accepted.lines == [b"typed"]
 
 
-async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Accepted") -> None:
+async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(
+    accepted: "Accepted", caplog: pytest.LogCaptureFixture
+) -> None:
     with pipe() as (reading, writing):
         reader = source(reading)
         accepted.open.clear()
@@ -141,6 +143,9 @@ async def test_stop_hands_on_what_is_whole_and_tells_of_the_rest(accepted: "Acce
         await task
     assert accepted.lines == [b"one", b"two"]
     assert events.counters["source_half_records", "stdin"] == 1
+    assert happened(caplog) == [
+        ("half_record_dropped", {"bytes": 4, "why": "the source was stopped"})
+    ]
 
 
 async def test_a_source_stopped_before_it_runs_reads_nothing(accepted: "Accepted") -> None:

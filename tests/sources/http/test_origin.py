@@ -29,6 +29,11 @@ def test_every_address_is_not_this_machine() -> None:
     assert not is_this_machine(b":8088", "")
 
 
+def test_a_name_may_end_with_a_dot_on_either_side() -> None:
+    assert is_this_machine(b"nss.example.com", "nss.example.com.")
+    assert is_this_machine(b"nss.example.com.", "nss.example.com")
+
+
 @pytest.mark.parametrize("host", ELSEWHERE)
 def test_these_hosts_are_another_machine(host: str) -> None:
     assert is_host(host.encode())

@@ -230,6 +230,7 @@ async def test_transfer_codings_other_than_chunked_are_refused(accepted: "Accept
     async with serving(accepted) as source:
         answer = await answer_to(source, head)
     assert answer.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
+    assert answer.endswith(b'"only chunked is known here"}')
 
 
 async def test_the_preface_of_http_2_is_refused(accepted: "Accepted") -> None:
@@ -244,6 +245,7 @@ async def test_chunks_in_http_1_0_are_refused(accepted: "Accepted") -> None:
     async with serving(accepted) as source:
         answer = await answer_to(source, head)
     assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'"HTTP/1.0 has no transfer encoding"}')
     assert accepted.batches == []
 
 
