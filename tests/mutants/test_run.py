@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import parts, table
-from tests.mutants.outcome import Row, timed_out
+from tests.mutants.outcome import Accepted, Change, Row, timed_out
 from tests.mutants.parts import Part, choose
 from tests.mutants.run import run
 from tests.mutants.table import Sample
@@ -68,6 +68,21 @@ def test_who_had_not_enough_time_runs_again_alone_and_with_more(tmp_path: Path) 
     assert multiplier is not None
     assert int(multiplier.group(1)) >= 5 * 4
     assert timed_out(part) == ["stuck"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "accepted"),
+    [
+        ('run("DELETE FROM t WHERE n = ?", (n,))', 'run("delete from t where n = ?", (n,))', True),
+        ('run("DELETE FROM t WHERE n = ?", (n,))', 'run("XXDELETE FROM tXX", (n,))', False),
+        ("run(\"DELETE FROM t WHERE n = 'a'\")", "run(\"DELETE FROM T WHERE N = 'A'\")", False),
+        ('say("Deleted from a table")', 'say("DELETED FROM A TABLE")', False),
+    ],
+)
+def test_sql_without_texts_is_the_same_in_any_case(
+    before: str, after: str, *, accepted: bool
+) -> None:
+    assert Accepted([], []).covers(Change("module.f", before, after)) == accepted
 
 
 def test_a_part_and_a_module_can_be_chosen() -> None:

@@ -1,0 +1,77 @@
+"""The pages of a spool's file as its bytes have them, with its write-ahead log."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from nss.spool.durable.pages import has_commits, has_log, log_path
+from nss.spool.durable.schema import PAGE_BYTES
+
+FRAME_BYTES = 24 + PAGE_BYTES
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Path:
+    """Return the path of a file whose log has one transaction of many pages."""
+    made, copy = tmp_path / "made.db", tmp_path / "copy.db"
+    with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE t (b BLOB)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(200000))")
+        connection.execute("COMMIT")
+        shutil.copy(made, copy)
+        shutil.copy(log_path(made), log_path(copy))
+    return copy
+
+
+def frame(number: int) -> int:
+    """Return where a frame of the log begins."""
+    return 32 + number * FRAME_BYTES
+
+
+def other_salts(log: bytearray, frames: range) -> None:
+    for number in frames:
+        log[frame(number) + 8 : frame(number) + 16] = b"damaged!"
+
+
+def other_head(log: bytearray) -> None:
+    log[16] ^= 1
+
+
+def nothing(log: bytearray) -> None:
+    del log
+
+
+@pytest.mark.parametrize(
+    ("head", "frames", "found"),
+    [
+        (nothing, range(0), True),
+        (nothing, range(2), True),  # the head of the log says which salts are the right ones
+        (other_head, range(0), True),  # most of the first frames do
+        (other_head, range(1), True),
+        (other_head, range(2), False),
+    ],
+)
+def test_commits_are_found_by_the_salts_of_the_log(
+    logged: Path, head: Callable[[bytearray], None], frames: range, *, found: bool
+) -> None:
+    log = bytearray(log_path(logged).read_bytes())
+    assert len(log) > frame(6)
+    head(log)
+    other_salts(log, frames)
+    log_path(logged).write_bytes(log)
+    assert has_log(logged)
+    assert has_commits(logged) == found
+
+
+def test_without_a_log_there_are_no_commits_in_it(logged: Path) -> None:
+    log_path(logged).unlink()
+    assert not has_log(logged)
+    assert not has_commits(logged)
