@@ -17,7 +17,7 @@ import zstandard
 from nss.batch import Batch
 from nss.errors import SourceError
 from nss.telemetry import events
-from tests.parts import http_source
+from tests.parts import happened, http_source
 from tests.sources.http.serving import (
     BODY,
     LINE,
@@ -300,7 +300,10 @@ async def test_records_come_over_tls(
 
 
 async def test_failed_handshakes_are_counted_and_harm_nobody(
-    accepted: "Accepted", server_context: ssl.SSLContext, client_context: ssl.SSLContext
+    accepted: "Accepted",
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with (
         serving(accepted, ssl_context=server_context, head_secs=0.3) as source,
@@ -309,6 +312,8 @@ async def test_failed_handshakes_are_counted_and_harm_nobody(
         assert (await answer_to(source, b"GET / HTTP/1.1\r\n\r\n"))[:1] in {b"", b"\x15"}
         assert await answer_to(source, b"") == b""  # falls silent
         await counted("source_handshakes_failed", 2)
+        (why,) = [facts["why"] for name, facts in happened(caplog) if name == "handshake_failed"]
+        assert "TTP_REQUEST" in why or "SSL" in why  # the first; in words of OpenSSL
         answer = await client.post("/", content=BODY)
     assert whole(answer) == (200, {"records": 2})
 
