@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nss.spool.durable.leaves import _value
 from nss.spool.durable.pages import has_commits, has_log, log_path
 from nss.spool.durable.schema import PAGE_BYTES
 
@@ -75,3 +76,8 @@ def test_without_a_log_there_are_no_commits_in_it(logged: Path) -> None:
     log_path(logged).unlink()
     assert not has_log(logged)
     assert not has_commits(logged)
+
+
+def test_text_that_is_damaged_is_read_with_what_is_left_of_it() -> None:
+    assert _value(13 + 2 * 3, b"a\xffb") == "a\ufffdb"
+    assert _value(12 + 2 * 3, b"a\xffb") == b"a\xffb"
