@@ -92,9 +92,15 @@ class McasApi:
         self._authorization = authorization
         self._limiter = limiter
         self._client = network.client()
+        self._under_way = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is waited for: `close` would break it off."""
+        return self._under_way > 0
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what is asked from then on is `Unreachable`."""
         await self._client.aclose()
 
     async def initiate(self, filename: str, source_type: str) -> Secret:
@@ -262,7 +268,10 @@ class McasApi:
     ) -> tuple[int, httpx.Headers, bytes]:
         """Send a request; all that the network does to it becomes an `McasError`."""
         place = f"https://{httpx.URL(url).netloc.decode()}"
+        if self._client.is_closed:  # while a turn or a token was waited for
+            raise Unreachable(f"the credentials were replaced meanwhile ({place})")
         body = bytearray()
+        self._under_way += 1
         try:
             async with self._client.stream(method, url, **request) as response:
                 async for piece in response.aiter_bytes():
@@ -272,6 +281,8 @@ class McasApi:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Without its text: httpx quotes URLs.
             raise unreachable.no_answer(error, place) from None
+        finally:
+            self._under_way -= 1
         return response.status_code, response.headers, bytes(body)
 
 

@@ -71,7 +71,7 @@ class McasSession:
         self._stamp_of_expiries: object = None
         self._renewing = asyncio.Lock()
         self._api: McasApi | None = None
-        self._before: McasApi | None = None
+        self._before: list[McasApi] = []
         self._stamp: object = None
 
     def stamp(self) -> object:
@@ -89,11 +89,18 @@ class McasSession:
         async with self._renewing:
             if self._api is None or self.stamp() != self._stamp:
                 renewed, stamp = self._connect()
-                if self._api is not None:
+                former, self._api, self._stamp = self._api, renewed, stamp
+                if former is not None:
                     self.limiter.release()
-                await _close(self._before)  # others may still wait for answers of the last one
-                self._before, self._api, self._stamp = self._api, renewed, stamp
+                    await self._retire(former)
             return self._api
+
+    async def _retire(self, former: McasApi) -> None:
+        """Close the APIs before `former`, but for those of which an answer is waited for."""
+        idle = [api for api in self._before if not api.is_busy]
+        self._before = [api for api in self._before if api.is_busy] + [former]
+        for api in idle:
+            await api.close()
 
     def expiries(self) -> tuple[Expiry, ...]:
         """Return when the stored credentials end, as far as is known; reads them if they changed.
@@ -116,9 +123,11 @@ class McasSession:
 
     async def close(self) -> None:
         """Close all connections."""
-        await _close(self._api)
-        await _close(self._before)
-        self._api = self._before = None
+        if self._api is not None:
+            self._before.append(self._api)
+        self._api = None
+        while self._before:
+            await self._before.pop().close()
 
     def _connect(self) -> tuple[McasApi, object]:
         """Return an API, and the stamp of what it was made of: taken before that was read."""
@@ -153,8 +162,3 @@ class McasSession:
         except fields.BadAnswer as bad:
             raise SignInRefused(bad.sentence, tip=bad.tip, field="api_url") from None
         return McasApi(api_url, TokenAuthorization(token), self._network, self.limiter)
-
-
-async def _close(api: McasApi | None) -> None:
-    if api is not None:
-        await api.close()
