@@ -13,6 +13,9 @@ from nss.status.readings import UploadReading
 MAX_HELD_REJECT_BYTES = 8 << 20
 """The spool stores rejects when their batch is passed; beyond this size it is passed early."""
 
+ROOM_LOOK_SECS = 0.5
+"""How often to check whether the sink has no room for the rest of a batch."""
+
 FULL_LOOK_SECS = 0.1
 """How often, while no batch comes, to check whether the spool is full: then it waits for us."""
 
@@ -111,6 +114,7 @@ class CollectedDelivery:
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Collect batches and deliver them together, see `Delivery.follow`."""
         self._cursor, self._process, self._stop = cursor, process, stop
+        making_room = asyncio.create_task(self._make_room())
         try:
             self._deliver()  # what an earlier process had begun
             if not await self._delivered():
@@ -123,7 +127,8 @@ class CollectedDelivery:
                 self._deliver()
                 await self._delivered()
         finally:
-            tasks = [task for task in (self._following, self._delivering) if task is not None]
+            found = (making_room, self._following, self._delivering)
+            tasks = [task for task in found if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -176,6 +181,16 @@ class CollectedDelivery:
     def _deliver(self) -> None:
         held, self._held = self._held, _Held()
         self._delivering = asyncio.create_task(self._deliver_all(held))
+
+    async def _make_room(self) -> None:
+        """Deliver what is collected when there is no room for the rest of the batch at hand.
+
+        That batch is passed with the next ones, like any whose lines are not all delivered.
+        """
+        while True:
+            await asyncio.sleep(ROOM_LOOK_SECS)
+            if self.sink.needs_room and self._delivering is None:
+                self._deliver()
 
     async def _delivered(self) -> bool:
         """Wait for what is on its way; return `False` when the feed was stopped before."""

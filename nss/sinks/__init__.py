@@ -106,6 +106,13 @@ class CollectingSink(Sink, Protocol):
     def collected(self) -> int:
         """How many lines wait for a `flush`."""
 
+    @property
+    def needs_room(self) -> bool:
+        """Whether `send` takes no more lines before some that are collected are delivered.
+
+        It may be in the middle of a batch.
+        """
+
     def begin(self, sequence: int, accepted_at: float) -> None:
         """The lines that follow are of this batch, as the spool names it.
 

@@ -12,6 +12,7 @@ from formats import filters, language
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
 from nss.batch import Account, Batch
+from nss.feeds import collecting
 from nss.feeds.collecting import CollectedDelivery
 from nss.feeds.delivery import DeliveredNow
 from nss.feeds.feed import Feed
@@ -51,6 +52,9 @@ class Collecting:
     skipping: bool = False
     since: float = 0.0
     retries: list[bool] = field(default_factory=list)
+    room: int | None = None
+    """How many lines can be collected; `None`: any number."""
+    needs_room: bool = False
 
     async def open(self) -> None:
         pass
@@ -69,6 +73,9 @@ class Collecting:
     async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         await asyncio.sleep(0)
         for index, line in enumerate(lines):
+            self.needs_room = self.collected == self.room
+            if self.needs_room:
+                return RetryAfter(index, 0.01, "no room")
             if self.rejecting in line:
                 return Rejected(index, "not wanted")
             if not self.skipping:
@@ -162,6 +169,22 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 def line(user: str) -> bytes:
     return f"{user} u".encode()
+
+
+async def test_a_batch_without_room_for_it_is_delivered_in_parts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "ROOM_LOOK_SECS", 0.01)
+    bench.sink.room = 3
+    bench.start()
+    users = [f"user{number}" for number in range(8)]
+    await bench.append(*users)
+    await bench.until(lambda: len(bench.sink.delivered) == 2)
+    during = bench.pending
+    await bench.until(lambda: bench.sink.collected == 2)
+    assert await bench.feed.deliver_now() == DeliveredNow(8, None)
+    assert (during, bench.pending, bench.account.delivered) == (8, 0, 8)
+    assert bench.sink.delivered == [[line(user) for user in users[at : at + 3]] for at in (0, 3, 6)]
 
 
 async def test_records_are_pending_until_they_are_delivered_together(bench: Bench) -> None:

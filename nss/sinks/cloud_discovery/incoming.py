@@ -50,12 +50,19 @@ class Incoming:
         """Known pieces that lines turned out not to be."""
         self._ready: deque[Stretch] = deque()
         """To be collected."""
+        self.left_behind = False
+        """Whether the disk had no room for lines that belong to what was handed over last."""
 
     @property
     def records(self) -> int:
         """How many lines there are to upload, as far as is known."""
         ready = sum(len(stretch.lines) for stretch in self._ready)
         return self._collection.records + self._grown.records + ready
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether the disk has no room for more lines than were collected, which are some."""
+        return bool(self._ready) and self._collection.records > 0
 
     def begin(self, batch: BatchKey) -> None:
         """The lines that follow are of this batch."""
@@ -89,10 +96,16 @@ class Incoming:
     def hand_over(self) -> Collection | None:
         """Return the collection, and begin another; `None` if there is nothing to upload.
 
-        Raises `OSError`; then nothing has changed.
+        It has what a full disk takes: the rest is `left_behind`, for the next call. Raises
+        `OSError` when the disk takes nothing; then nothing has changed.
         """
         self._stop_waiting()
-        self.collect()
+        try:
+            self.collect()
+        except OSError:
+            if not self._collection.records:
+                raise
+        self.left_behind = bool(self._ready)
         if not self._collection.records:
             return None
         found = self._collection

@@ -190,6 +190,11 @@ class CloudDiscoverySink:
         """See `CollectingSink.collected`."""
         return self._incoming.records
 
+    @property
+    def needs_room(self) -> bool:
+        """See `CollectingSink.needs_room`."""
+        return self._uploader.outgoing is None and self._incoming.needs_room
+
     def begin(self, sequence: int, accepted_at: float) -> None:
         """See `CollectingSink.begin`."""
         self._incoming.begin((sequence, accepted_at))
@@ -226,8 +231,8 @@ class CloudDiscoverySink:
             return self._wait_for_others(held_secs)
         try:
             await self._uploader.settle(api)
-            while self._uploader.outgoing is not None:
-                await self._uploader.upload(api, self._uploader.outgoing)
+            while (outgoing := self._outgoing()) is not None:
+                await self._uploader.upload(api, outgoing)
                 self._went_well()
         except (McasError, OSError) as error:
             return self._failed(error, tried)
@@ -235,6 +240,12 @@ class CloudDiscoverySink:
             return self._refused(error, tried)
         self._went_well()
         return Delivered()
+
+    def _outgoing(self) -> Collection | None:
+        """Return what is on its way, and after it what a full disk left behind."""
+        if self._uploader.outgoing is None and self._incoming.left_behind:
+            self._uploader.outgoing = self._incoming.hand_over()
+        return self._uploader.outgoing
 
     # Outcomes.
 
