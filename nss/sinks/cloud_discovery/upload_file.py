@@ -2,12 +2,17 @@
 
 import errno
 import gzip
+import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery.pieces import BatchKey, GrowingPiece, Piece, Stretch
+
+MAX_IN_MEMORY_BYTES = 64 << 20
+"""A file of so many bytes of lines is packed in memory when the disk has no room for it."""
 
 _GZIP_LEVEL = 6
 _COPY_BYTES = 1 << 20
@@ -78,24 +83,33 @@ class UploadFile:
     def packed(self, collected: IO[bytes], folder: Path, *, gzipped: bool) -> IO[bytes]:
         """Return a file that begins with it and, compressed, has nothing else.
 
-        What is made for it is made once. Raises `OSError`.
+        What is made for it is made once, in memory if the disk is full. Raises `OSError`.
         """
         if not gzipped and not self.start:
             return collected
         if self._packed is None:
-            made = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - kept
             try:
-                if gzipped:
-                    with gzip.GzipFile("", "wb", _GZIP_LEVEL, made, mtime=0) as packing:
-                        self._copy(collected, packing)
-                else:
-                    self._copy(collected, made)
-                made.flush()
-            except BaseException:
-                made.close()
-                raise
-            self._packed = made
+                made = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - kept
+                self._packed = self._pack(collected, made, gzipped=gzipped)
+            except OSError:  # a full disk gets room only by an upload
+                if self.size_bytes > MAX_IN_MEMORY_BYTES:
+                    raise
+                self._packed = self._pack(collected, _memory(), gzipped=gzipped)
         return self._packed
+
+    def _pack(self, collected: IO[bytes], made: IO[bytes], *, gzipped: bool) -> IO[bytes]:
+        try:
+            if gzipped:
+                with gzip.GzipFile("", "wb", _GZIP_LEVEL, made, mtime=0) as packing:
+                    self._copy(collected, packing)
+            else:
+                self._copy(collected, made)
+            made.flush()
+        except BaseException:
+            with suppress(OSError):  # what could not be written is tried once more
+                made.close()
+            raise
+        return made
 
     def close(self) -> None:
         """Close what was made for it, which deletes it."""
@@ -112,3 +126,7 @@ class UploadFile:
                 raise OSError(errno.EIO, "the end of the collected lines is missing")
             to.write(data)
             left -= len(data)
+
+
+def _memory() -> IO[bytes]:
+    return os.fdopen(os.memfd_create("nss-upload", os.MFD_CLOEXEC), "w+b")

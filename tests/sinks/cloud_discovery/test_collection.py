@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,7 @@ from typing import IO
 import pytest
 
 from nss.config.sinks import CloudDiscoverySinkConfig
+from nss.sinks.cloud_discovery import upload_file
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import MAX_DELIVERED
 from nss.sinks.cloud_discovery.pieces import Stretch
@@ -241,6 +243,10 @@ def test_no_name_of_it_is_ever_seen(tmp_path: Path) -> None:
     assert names == []
 
 
+def full(**_: object) -> IO[bytes]:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class FullDisk(io.FileIO):
     """A file that takes 1000 bytes, the last write in part."""
 
@@ -288,6 +294,33 @@ def test_a_full_disk_is_known_at_once_and_not_when_the_file_is_sent(tmp_path: Pa
     after = (content(found), found.records, found.files[0].size_bytes)
     found.close()
     assert after == ((LINE + b"\n") * 10, 10, 1000)
+
+
+@pytest.mark.parametrize(("gzipped", "start"), [(True, 0), (False, 10)])
+def test_what_a_full_disk_does_not_take_is_packed_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, gzipped: bool, start: int
+) -> None:
+    found = collection(tmp_path, max_records=10)
+    lines = [b"%d" % number for number in range(20)]
+    found.add(batch(1, lines))
+    if start:
+        found.drop_first()  # what is at the start needs no file of its own
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    packed = content(found, gzipped=gzipped)
+    found.close()
+    assert (gzip.decompress(packed) if gzipped else packed).split() == lines[start : start + 10]
+
+
+def test_what_is_too_large_for_the_memory_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = collection(tmp_path)
+    found.add(batch(1, [LINE]))
+    monkeypatch.setattr(upload_file, "MAX_IN_MEMORY_BYTES", len(LINE))
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(OSError, match="No space left"):
+        found.packed(gzipped=True)
+    found.close()
 
 
 def test_a_disk_too_full_for_the_gzip_file_is_tried_again(tmp_path: Path) -> None:
