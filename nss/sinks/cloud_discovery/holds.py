@@ -64,15 +64,15 @@ class Holds:
         """Try nothing for a while."""
         self._hold = Hold(kind, self._clock() + secs, stamp)
 
-    def refuse(self, error: NssError, stamp: object) -> bool:
-        """Note a refusal; return whether uploads count as stopped by it."""
+    def refuse(self, error: NssError, stamp: object, *, at_once: bool = False) -> bool:
+        """Note a refusal; return whether uploads count as stopped by it: `at_once` or in time."""
         code, status = (error.code, error.status) if isinstance(error, McasError) else (None, 0)
         refusal = (type(error), status, code, error.args)
         self._refused_alike = self._refused_alike + 1 if refusal == self._refusal else 1
         self._refusal = refusal
         pause_secs = min(FIRST_PAUSE_SECS * 2**self._refused, RECHECK_SECS)
         self._refused += 1
-        is_stopped = self._refused_alike >= STOPPED_AFTER
+        is_stopped = at_once or self._refused_alike >= STOPPED_AFTER
         self.hold("stopped" if is_stopped else "refused", pause_secs, stamp)
         return is_stopped
 

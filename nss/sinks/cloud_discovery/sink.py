@@ -26,7 +26,7 @@ from nss.sinks.backoff import Backoff
 from nss.sinks.cloud_discovery import events
 from nss.sinks.cloud_discovery.age import MAX_AGE_DAYS, AgeLimit
 from nss.sinks.cloud_discovery.collection import Collection
-from nss.sinks.cloud_discovery.holds import RECHECK_SECS, Holds
+from nss.sinks.cloud_discovery.holds import Holds
 from nss.sinks.cloud_discovery.incoming import Incoming
 from nss.sinks.cloud_discovery.journal import UploadJournal
 from nss.sinks.cloud_discovery.uploader import Uploader
@@ -219,8 +219,8 @@ class CloudDiscoverySink:
             if held_secs := self._holds.look(tried):
                 return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error or "")
             api = await self._session.api()
-        except NssError as error:  # nobody was asked, so asking again is no use
-            self._holds.hold("stopped", RECHECK_SECS, tried)
+        except NssError as error:  # nobody was asked: the next one would say the same
+            self._holds.refuse(error, tried, at_once=True)
             return self._stop(error)
         except OSError as error:
             return self._later(error_text(error))

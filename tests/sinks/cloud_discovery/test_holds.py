@@ -7,6 +7,7 @@ import pytest
 from nss.config.model import McasConfig
 from nss.mcas import McasError, RequestRefused, SignInRefused, Throttled
 from nss.mcas.api_errors import MAX_WAIT_SECS
+from nss.mcas.credentials import CredentialsError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.cloud_discovery.holds import FIRST_PAUSE_SECS, RECHECK_SECS, STOPPED_AFTER
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
@@ -149,8 +150,27 @@ async def test_what_needs_no_answer_stops_it_at_once(bench: Bench) -> None:
     bench.credentials += 1
     last = await sink.flush()
     await sink.close()
-    assert (state, held_until) == ("stopped", NOW.timestamp() + RECHECK_SECS)
+    assert (state, held_until) == ("stopped", NOW.timestamp() + FIRST_PAUSE_SECS)
     assert last == Delivered()
+
+
+async def test_credentials_that_could_not_be_read_for_a_moment_cost_seconds(bench: Bench) -> None:
+    """A disk that fails once, or too many open files: the file does not change."""
+    api, left = bench.api, 2
+
+    async def failing() -> object:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise CredentialsError("/var/lib/nss/mcas.json: can't be read: too many open files")
+        return await api()
+
+    sink = await filled(bench)
+    bench.api = failing  # type: ignore[method-assign, assignment]
+    began_at = bench.at
+    outcomes = await flushed(sink, bench)
+    await sink.close()
+    assert (outcomes[-1], bench.at - began_at) == (Delivered(), 3 * FIRST_PAUSE_SECS)
 
 
 async def test_a_storage_that_refuses_a_url_gets_another(bench: Bench) -> None:
