@@ -89,6 +89,8 @@ class Uploader:
         self._received_first: str | None = None
         self._stream_id: str | None = None
         """Of the data source, as the last answer named it."""
+        self._refused_url: Secret | None = None
+        """Where every finalize so far was answered with a no."""
         self._last_url: Secret | None = None
         """Where the last file was put that counts as delivered."""
 
@@ -182,7 +184,8 @@ class Uploader:
                 events.upload_repeated(self._name, error.status)
                 raise _NoMore(error.sentence) from None
             if _is_gone(error):
-                self._url = None  # the next attempt gets another
+                self._url = None  # the next attempt asks here once more, and then gets another
+                self._refused_url = url
             raise
         except Throttled:
             self._was_finalized = was_finalized
@@ -196,12 +199,14 @@ class Uploader:
         unfinished = self._journal.unfinished
         if unfinished is None or self._url is not None:
             return
+        refused_url, self._refused_url = self._refused_url, None
         try:
             await self._ask_to_finalize(api, unfinished.url)
         except RequestRefused as error:
             if not _is_gone(error):
                 raise
-            events.upload_repeated(self._name, error.status)
+            if unfinished.url != refused_url:
+                events.upload_repeated(self._name, error.status)
             await asyncio.to_thread(self._journal.give_up)
             return
         events.upload_finished_late(self._name, unfinished.batches)
