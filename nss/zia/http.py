@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 
-from nss.https.trouble import Trouble, trouble, web_page
+from nss.https.trouble import Trouble, from_proxy, trouble, web_page
 from nss.zia import Unreachable
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -29,7 +29,7 @@ def place_of(url: str) -> str:
 
 
 async def ask(client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]) -> Answer:
-    """Send a request and return the answer, of any status. Raises `Unreachable`."""
+    """Send a request and return ZIA's answer, of any status. Raises `Unreachable`."""
     place = place_of(url)
     body = bytearray()
     try:
@@ -41,6 +41,9 @@ async def ask(client: httpx.AsyncClient, method: str, url: str, request: dict[st
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         # Without its text: httpx quotes URLs.
         raise _unreachable(trouble(error, SECTION), place) from None
+    of_proxy = from_proxy("ZIA", response.status_code, body, SECTION)
+    if of_proxy is not None:
+        raise _unreachable(of_proxy, place)
     return Answer(response.status_code, response.headers, bytes(body))
 
 

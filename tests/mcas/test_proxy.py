@@ -1,7 +1,6 @@
 """A proxy that refuses, and a server whose certificate has expired: both clients say the same."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,36 +16,16 @@ from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn
 from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
+from tests.https.proxies import Refusing, refusing_proxy
 from tests.https.sites import TlsSite
 
-PAGE = b"<html><body>Your administrator has blocked this page.</body></html>"
 PASSWORD = "sesame"  # noqa: S105 - made up
-
-
-class Refusing:
-    """A proxy that answers every CONNECT with a status and a page."""
-
-    def __init__(self, status: str) -> None:
-        self.status = status
-        self.heads: list[bytes] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-            head = f"HTTP/1.1 {self.status}\r\nContent-Type: text/html\r\n"
-            writer.write(f"{head}Content-Length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
-            await writer.drain()
-        writer.close()
 
 
 @pytest.fixture
 async def refusing(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Refusing, Network]]:
-    proxy = Refusing(request.param)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    yield proxy, Network(proxy=Secret(f"http://u:{PASSWORD}@127.0.0.1:{port}"), timeout_secs=5)
-    server.close()
-    await server.wait_closed()
+    async with refusing_proxy(request.param, PASSWORD) as (proxy, network):
+        yield proxy, network
 
 
 async def by_both(network: Network, host: str) -> list[McasError]:
