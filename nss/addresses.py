@@ -4,11 +4,19 @@ import ipaddress
 import os
 import socket
 from errno import errorcode
+from urllib.parse import SplitResult
+
+_HTTPS = 443
 
 
 def host_port(host: str, port: int) -> str:
     """Return `HOST:PORT`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def https_place(parts: SplitResult) -> str:
+    """Return host and port as they are written in an https URL; the usual port is left out."""
+    return host_port(parts.hostname or "", parts.port or _HTTPS).removesuffix(f":{_HTTPS}")
 
 
 def address_family(host: str) -> socket.AddressFamily:

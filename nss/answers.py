@@ -5,6 +5,7 @@ since a secret is easily pasted into the wrong place.
 """
 
 import re
+from urllib.parse import SplitResult, urlsplit
 
 MAX_CHARS = 4096
 
@@ -14,6 +15,11 @@ AROUND = f" \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff{QUOTES}"
 
 MASK = re.compile(r"\*{3}|[\u2022\u25cf\u2026]|\.{3}\s*\Z")
 """What is shown instead of a secret."""
+
+HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+"""A name with a domain, in lower case."""
+
+NO_URL = "is not a URL that begins with https://"
 
 _BRACKET = re.compile(r"[<>{}\[\]$*\u2026]|\.\.\.|%3c|%7b", re.IGNORECASE)
 
@@ -54,6 +60,25 @@ class Question:
         if not found.isprintable() or not found.isascii():
             raise self.bad("has a character inside that does not belong there")
         return found
+
+    def url(self, text: str, placeholder: str) -> SplitResult:
+        """Return the parts of a URL that is https, or says nothing about it, and has no user.
+
+        Its host is not looked at. `placeholder` is what is wrong with one that is not filled in.
+        """
+        scheme, found, _ = text.partition("://")
+        if found and scheme.lower() == "http":
+            raise self.bad("begins with http, which is not encrypted", "use https")
+        if found and scheme.lower() != "https":
+            raise self.bad(NO_URL)
+        try:
+            parts = urlsplit(text if found else f"https://{text}")
+            _ = parts.port
+        except ValueError:  # a port that is none, or brackets
+            raise self.bad(placeholder if is_placeholder(text) else NO_URL) from None
+        if "@" in parts.netloc:
+            raise self.bad("has a user in it")
+        return parts
 
 
 def is_placeholder(text: str) -> bool:

@@ -20,11 +20,12 @@ from cli.mcas.prompts import (
 )
 from cli.mcas.showing import show_checks, stored_lines
 from cli.output import error_lines, show_json
+from nss.answers import BadAnswer
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
 from nss.mcas.credentials import CredentialsError, McasCredentials
-from nss.mcas.fields import BadAnswer, region_advice
+from nss.mcas.fields import region_advice
 from nss.setup.mcas import CredentialsDraft, McasSetup, Name, mcas_setup
 
 

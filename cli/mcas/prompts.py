@@ -9,10 +9,10 @@ import typer
 
 from cli.dialogue import Dialogue
 from cli.secrets import secret_text
+from nss.answers import BadAnswer
 from nss.errors import UsageError
 from nss.mcas import fields
 from nss.mcas.credentials import McasCredentials, Method
-from nss.mcas.fields import BadAnswer
 from nss.secret import Secret
 from nss.setup.mcas import OPTIONAL, CredentialsDraft, Name
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from nss.answers import BadAnswer
 from nss.config.model import Config, McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig, SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.config.sources import ListeningSourceConfig
@@ -167,7 +168,7 @@ def _storage(api_url: str | None) -> Route:
     """Return the storages of the cloud that an API URL is of."""
     try:
         host = urlsplit(fields.api_url(api_url or "")).hostname or ""
-    except fields.BadAnswer:  # the route to it says so
+    except BadAnswer:  # the route to it says so
         host = ""
     domain = BLOB_DOMAINS[api_cloud(host) or "commercial"]
     sentence = "not tried: the name of the storage is only known at an upload"

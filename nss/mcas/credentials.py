@@ -23,6 +23,7 @@ from typing import Literal
 import msgspec
 
 from nss import foreign
+from nss.answers import BadAnswer
 from nss.errors import NssError
 from nss.files import private
 from nss.files.beneath import ROOT, open_folder
@@ -133,7 +134,7 @@ class CredentialsStore:
             raise _damaged("is of another version", path)
         try:
             return _normal(stored)
-        except fields.BadAnswer as bad:
+        except BadAnswer as bad:
             raise _error(bad.sentence, path, bad.tip or _CONFIGURE) from None
 
     def save(self, credentials: McasCredentials) -> Path:
@@ -237,7 +238,7 @@ def _normal(stored: _Stored) -> McasCredentials:
         secret = fields.client_secret(stored.client_secret or "", client_id)
         expires = read_date(stored.client_secret_expires or "")
     if stored.method == "certificate" and not stored.certificate:
-        raise fields.BadAnswer("the certificate is missing", field="certificate")
+        raise BadAnswer("the certificate is missing", field="certificate")
     credentials = McasCredentials(
         method=stored.method,
         client_id=client_id,
@@ -259,9 +260,7 @@ def _path(text: str | None) -> Path | None:
     if not text:
         return None
     if not text.startswith("/") or "\0" in text:
-        raise fields.BadAnswer(
-            "the certificate or its key is not an absolute path", field="certificate"
-        )
+        raise BadAnswer("the certificate or its key is not an absolute path", field="certificate")
     return Path(text)
 
 

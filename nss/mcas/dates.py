@@ -12,15 +12,14 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
+from nss.answers import AROUND, BadAnswer
 from nss.expiry import DAY_SECS
 from nss.mcas import Field
-from nss.mcas.fields import BadAnswer
 
 _FIELD: Field = "client_secret_expires"
 _TIP = "write it as YYYY-MM-DD, as Entra's column Expires shows it, or leave it empty"
 _UNKNOWN = {"", "-", "none", "never", "unknown"}
 _MAX_YEARS = 100
-_AROUND = " \t\r\n\"'`"
 _UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
 
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
@@ -52,7 +51,7 @@ def secret_end(text: str, today: date) -> date | None:
 
 def read_date(text: str) -> date | None:
     """Return the day that a text names, `None` if it says there is none. Raises `BadAnswer`."""
-    cleaned = " ".join(_UNSEEN.sub("", text).strip(_AROUND).split())
+    cleaned = " ".join(_UNSEEN.sub("", text).strip(AROUND).split())
     if cleaned.lower() in _UNKNOWN:
         return None
     moment = _moment(cleaned)

@@ -8,8 +8,8 @@ what was typed but the host of a URL, since a secret is easily pasted into the w
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from nss.addresses import host_port
-from nss.mcas import Field
+from nss.addresses import https_place
+from nss.answers import AROUND, HOST, MASK, NO_URL, BadAnswer, Question, is_placeholder
 from nss.mcas.clouds import (
     LOGIN_HOSTS,
     LOGINS_OF,
@@ -25,8 +25,6 @@ DEFAULT_SCOPE = f"{MCAS_APP_ID}/.default"
 MIN_SECRET_CHARS = 16
 """Entra's own secrets have 40; what is far shorter was cut off."""
 
-MAX_CHARS = 4096
-
 _HTTPS = 443
 
 _TOKEN_PATH = "/oauth2/v2.0/token"  # noqa: S105 - a path
@@ -35,17 +33,10 @@ _API_PATHS = {"", "/api", "/api/v1"}
 _MANY_TENANTS = {"common", "organizations", "consumers"}
 _PORTALS = ("security.microsoft.com", "portal.azure.com", "entra.microsoft.com")
 
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
-_AROUND = f" \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff{_QUOTES}"
-"""What copy and paste leave around a text; also characters that nobody can see."""
-
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _URI = re.compile(r"(?:https|api)://[^/\s]+(?:/\S*)?", re.ASCII | re.IGNORECASE)
 _GRAPH = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.")
-_BRACKET = re.compile(r"[<>{}\[\]$*\u2026]|\.\.\.|%3c|%7b", re.IGNORECASE)
 _BRACKETED = re.compile(r"<.*>|\{.*\}|\[.*\]|\$.*")
-_MASK = re.compile(r"\*{3}|[\u2022\u25cf\u2026]|\.{3}\s*\Z")
 _BLANK_FORM = re.compile(
     r"[0-]+|[x-]{4,}"
     r"|(?:(?:your|my)[-_]?)?(?:tenant|directory|client|application)[-_]?(?:id|name|guid|secret)?"
@@ -59,7 +50,6 @@ _FROM_SECRETS = (
     "secret was made, so otherwise make a new one"
 )
 _FROM_ABOUT = "copy the API URL from the Defender portal: Settings, Cloud Apps, System, About"
-_NO_URL = "is not a URL that begins with https://"
 _PLACEHOLDER = "has a placeholder instead of your tenant"
 _USUAL_SCOPE = f"press Enter for the usual one, {DEFAULT_SCOPE}"
 _USUAL_LOGIN = (
@@ -68,48 +58,11 @@ _USUAL_LOGIN = (
 )
 
 
-class BadAnswer(ValueError):  # noqa: N818 - named as people read it
-    """An answer that can't be right. `sentence` says what is wrong with it, `tip` what to do."""
-
-    def __init__(self, sentence: str, tip: str = "", *, field: Field) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.tip = tip
-        self.field = field
-
-
-class _Question:
-    """A field that is asked for: what it is called, and where its answer comes from."""
-
-    def __init__(self, field: Field, name: str, tip: str) -> None:
-        self.field = field
-        self.name = name
-        self.tip = tip
-
-    def bad(self, problem: str, tip: str | None = None) -> BadAnswer:
-        return BadAnswer(
-            f"the {self.name} {problem}", self.tip if tip is None else tip, field=self.field
-        )
-
-    def cleaned(self, text: str) -> str:
-        """Return what was typed, without what is around it: visible ASCII, and some of it."""
-        found = text.strip(_AROUND)
-        if not found:
-            raise self.bad("is empty")
-        if len(found) > MAX_CHARS:
-            raise self.bad("is too long to be one")
-        if any(letter in _AROUND or letter.isspace() for letter in found):
-            raise self.bad("has a blank or a quote inside")
-        if not found.isprintable() or not found.isascii():
-            raise self.bad("has a character inside that does not belong there")
-        return found
-
-
-_CLIENT_ID = _Question("client_id", "Client ID", _FROM_OVERVIEW)
-_CLIENT_SECRET = _Question("client_secret", "Client Secret", _FROM_SECRETS)
-_SCOPE = _Question("scope", "Scope", _USUAL_SCOPE)
-_AUTHENTICATION_URL = _Question("authentication_url", "Authentication URL", _USUAL_LOGIN)
-_API_URL = _Question("api_url", "API URL", _FROM_ABOUT)
+_CLIENT_ID = Question("client_id", "Client ID", _FROM_OVERVIEW)
+_CLIENT_SECRET = Question("client_secret", "Client Secret", _FROM_SECRETS)
+_SCOPE = Question("scope", "Scope", _USUAL_SCOPE)
+_AUTHENTICATION_URL = Question("authentication_url", "Authentication URL", _USUAL_LOGIN)
+_API_URL = Question("api_url", "API URL", _FROM_ABOUT)
 
 
 def client_id(text: str) -> str:
@@ -126,7 +79,7 @@ def client_id(text: str) -> str:
 
 def client_secret(text: str, client_id: str = "") -> Secret:
     """Return the application's secret; the secret's id is not it."""
-    if _MASK.search(text):
+    if MASK.search(text):
         raise _CLIENT_SECRET.bad("is only what is shown in its place")
     found = _CLIENT_SECRET.cleaned(text)
     if client_id and found.lower() == client_id.lower():
@@ -144,9 +97,9 @@ def client_secret(text: str, client_id: str = "") -> Secret:
 
 def scope(text: str) -> str:
     """Return `RESOURCE/.default`; nothing typed is the usual one."""
-    if not text.strip(_AROUND):
+    if not text.strip(AROUND):
         return DEFAULT_SCOPE
-    if len(re.split(r"[\s,;]+", text.strip(_AROUND))) > 1:
+    if len(re.split(r"[\s,;]+", text.strip(AROUND))) > 1:
         raise _SCOPE.bad("has more than one entry")
     found = _SCOPE.cleaned(text).rstrip("/")
     resource, slash, end = found.rpartition("/")
@@ -194,7 +147,7 @@ def authentication_url(text: str, client_id: str = "") -> str:
     tenant, slash, _ = path.lstrip("/").partition("/")
     tenant = tenant.lower()
     _check_tenant(question, tenant, client_id)
-    right = f"https://{_place(parts)}/{tenant}{_TOKEN_PATH}"
+    right = f"https://{https_place(parts)}/{tenant}{_TOKEN_PATH}"
     if slash:
         raise question.bad("has an unknown path after the tenant", f"use {right}")
     return right
@@ -214,8 +167,8 @@ def api_url(text: str) -> str:
         raise _API_URL.bad(_PLACEHOLDER)
     _check_end(_API_URL, parts)
     if parts.path.rstrip("/").lower() not in _API_PATHS:
-        raise _API_URL.bad("has a path after the host", f"use https://{_place(parts)}")
-    return f"https://{_place(parts)}"
+        raise _API_URL.bad("has a path after the host", f"use https://{https_place(parts)}")
+    return f"https://{https_place(parts)}"
 
 
 def region_advice(api_url: str) -> BadAnswer | None:
@@ -257,50 +210,33 @@ def authority_of(authentication_url: str) -> str:
 
 
 def _is_placeholder(text: str) -> bool:
-    return _BRACKET.search(text) is not None or _BLANK_FORM.fullmatch(text) is not None
+    return is_placeholder(text) or _BLANK_FORM.fullmatch(text) is not None
 
 
-def _url(question: _Question, text: str) -> SplitResult:
-    """Return the parts of a URL that is https, or says nothing about it, and has a host."""
-    scheme, found, _ = text.partition("://")
-    if found and scheme.lower() == "http":
-        raise question.bad("begins with http, which is not encrypted", "use https")
-    if found and scheme.lower() != "https":
-        raise question.bad(_NO_URL)
-    try:
-        parts = urlsplit(text if found else f"https://{text}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # a port that is none, or brackets
-        raise question.bad(_PLACEHOLDER if _BRACKET.search(text) else _NO_URL) from None
-    if "@" in parts.netloc:
-        raise question.bad("has a user in it")
-    _check_place(question, host, port)
+def _url(question: Question, text: str) -> SplitResult:
+    parts = question.url(text, _PLACEHOLDER)
+    _check_place(question, parts.hostname or "", parts.port)
     return parts
 
 
-def _check_place(question: _Question, host: str, port: int | None) -> None:
+def _check_place(question: Question, host: str, port: int | None) -> None:
     if is_this_machine(host):
         if not port:
             raise question.bad("leads to this machine, and has no port")
-    elif _BRACKET.search(host):
+    elif is_placeholder(host):
         raise question.bad(_PLACEHOLDER)
-    elif not _HOST.fullmatch(host):
-        raise question.bad(_NO_URL)
+    elif not HOST.fullmatch(host):
+        raise question.bad(NO_URL)
     elif port not in {None, _HTTPS}:
         raise question.bad("has a port, and Microsoft's is always 443")
 
 
-def _check_end(question: _Question, parts: SplitResult) -> None:
+def _check_end(question: Question, parts: SplitResult) -> None:
     if parts.query or parts.fragment:
         raise question.bad("has something after the path")
 
 
-def _place(parts: SplitResult) -> str:
-    """Return host and port as they are written in a URL; the usual port is left out."""
-    return host_port(parts.hostname or "", parts.port or _HTTPS).removesuffix(f":{_HTTPS}")
-
-
-def _check_tenant(question: _Question, tenant: str, client_id: str) -> None:
+def _check_tenant(question: Question, tenant: str, client_id: str) -> None:
     if not tenant or tenant in {"oauth2", "v2.0"}:
         raise question.bad("has no tenant")
     if tenant in _MANY_TENANTS:
@@ -309,5 +245,5 @@ def _check_tenant(question: _Question, tenant: str, client_id: str) -> None:
         raise question.bad(_PLACEHOLDER)
     if client_id and tenant == client_id.lower():
         raise question.bad("has the Client ID instead of your tenant")
-    if not _GUID.fullmatch(tenant) and not _HOST.fullmatch(tenant):
+    if not _GUID.fullmatch(tenant) and not HOST.fullmatch(tenant):
         raise question.bad("has a tenant that is neither a GUID nor a domain")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from nss.answers import BadAnswer
 from nss.expiry import Expiry
 from nss.files import private
 from nss.https.limiter import Limiter
@@ -159,6 +160,6 @@ class McasSession:
             )
         try:
             api_url = fields.api_url(self._token_api_url)
-        except fields.BadAnswer as bad:
+        except BadAnswer as bad:
             raise SignInRefused(bad.sentence, tip=bad.tip, field="api_url") from None
         return McasApi(api_url, TokenAuthorization(token), self._network, self.limiter)

@@ -6,10 +6,10 @@ name of a cloud or of a tenant is enough where the usual host follows from it.
 
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from nss.addresses import host_port
-from nss.answers import AROUND, MASK, BadAnswer, Question, is_placeholder
+from nss.addresses import https_place
+from nss.answers import AROUND, HOST, MASK, NO_URL, Question, is_placeholder
 from nss.secret import Secret
 
 CLOUDS = (
@@ -25,12 +25,10 @@ MIN_SECRET_CHARS = 8
 API_KEY_CHARS = 12
 """The vendor's way to obfuscate an API key takes its first twelve characters."""
 
-_HTTPS = 443
 _TOKEN_PATH = "/oauth2/v1/token"  # noqa: S105 - a path
 _ONE_API_PATH = "/zia/api/v1"
 _API_PATH = "/api/v1"
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _KEY = re.compile(r"[0-9A-Za-z]{12,64}", re.ASCII)
 _MASKS = set("*\u2022\u25cf\u2026 ")
 _SCOPE = re.compile(r"\S+/\.default", re.ASCII)
@@ -182,43 +180,15 @@ def _in_full(question: Question, text: str, path: str, known: tuple[str, ...]) -
         raise question.bad("has something after the path")
     if parts.path.rstrip("/").lower() not in known:
         raise question.bad("has an unknown path after the host")
-    place = host_port(parts.hostname or "", parts.port or _HTTPS).removesuffix(f":{_HTTPS}")
-    return f"https://{place}{path}"
+    return f"https://{https_place(parts)}{path}"
 
 
 def _url(question: Question, text: str) -> SplitResult:
-    scheme, found, _ = text.partition("://")
-    if found and scheme.lower() == "http":
-        raise question.bad("begins with http, which is not encrypted", "use https")
-    if found and scheme.lower() != "https":
-        raise question.bad("is not a URL that begins with https://")
+    placeholder = "is only a placeholder"
+    parts = question.url(text, placeholder)
     if is_placeholder(text):
-        raise question.bad("is only a placeholder")
-    try:
-        parts = urlsplit(text if found else f"https://{text}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # a port that is none, or brackets
-        raise question.bad("is not a URL that begins with https://") from None
-    if "@" in parts.netloc:
-        raise question.bad("has a user in it")
-    if port == 0 or not (_HOST.fullmatch(host) or host == "localhost"):
-        raise question.bad("is not a URL that begins with https://")
+        raise question.bad(placeholder)
+    host = parts.hostname or ""
+    if parts.port == 0 or not (HOST.fullmatch(host) or host == "localhost"):
+        raise question.bad(NO_URL)
     return parts
-
-
-__all__ = [
-    "AUDIENCE",
-    "CLOUDS",
-    "ONE_API_URL",
-    "BadAnswer",
-    "api_key",
-    "api_url",
-    "client_id",
-    "client_secret",
-    "one_api_url",
-    "password",
-    "read",
-    "scope",
-    "token_url",
-    "username",
-]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nss.answers import BadAnswer
 from nss.mcas.dates import end_of, read_date, secret_end
-from nss.mcas.fields import BadAnswer
 
 TODAY = date(2026, 11, 26)
 DAY = date(2027, 5, 31)
@@ -25,6 +25,7 @@ DAY = date(2027, 5, 31)
         *("31 May 2027", "31 may 2027", "31-May-2027", "31 May, 2027"),
         *("May 31, 2027", "May 31 2027", "May 31, 2027 at 2:15 PM", "  May   31,\u00a02027 "),
         *("'2027-05-31'", '"5/31/2027"', "\u200e5/\u200e31/\u200e2027"),
+        *("\u201c2027-05-31\u201d", "\u20182027-05-31\u2019", "\v2027-05-31\f"),
     ],
 )
 def test_every_spelling_is_the_same_day(text: str) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from nss.answers import BadAnswer
 from nss.mcas import fields
-from nss.mcas.fields import BadAnswer
 
 CLIENT = "aBcDeF12-3456-7890-AbCd-eFaBcDeFaBcD"
 API = "https://contoso.us3.portal.cloudappsecurity.com"
