@@ -21,10 +21,11 @@ from cli.mcas.prompts import (
 from cli.mcas.showing import show_checks, stored_lines
 from cli.output import error_lines, show_json
 from nss.answers import BadAnswer
+from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.mcas import McasError
 from nss.mcas.connection_test import Check, ConnectionReport
-from nss.mcas.credentials import CredentialsError, McasCredentials
+from nss.mcas.credentials import McasCredentials
 from nss.mcas.fields import region_advice
 from nss.setup.mcas import CredentialsDraft, McasSetup, Name, mcas_setup
 
@@ -37,7 +38,7 @@ def configure(
     setup.store.check_writable()
     try:
         stored = setup.store.load()
-    except CredentialsError as error:  # damaged: it is replaced
+    except StoredError as error:  # damaged: it is replaced
         typer.echo(f"nss: {error_lines(error)}", err=True)
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json

@@ -9,10 +9,11 @@ import typer
 
 from cli.mcas.prompts import LABELS
 from cli.output import error_lines, harmless, iso_time, show_json, time_text
+from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.expiry import Expiry, last_day
 from nss.mcas.connection_test import ConnectionReport
-from nss.mcas.credentials import CredentialsError, McasCredentials
+from nss.mcas.credentials import McasCredentials
 from nss.mcas.expiries import expiries_of
 from nss.secret import Secret
 from nss.setup.mcas import McasSetup, mcas_setup
@@ -129,7 +130,7 @@ def _legacy_token(setup: McasSetup) -> Secret | None:
     """Return the legacy token, `None` after a warning if it can't be used."""
     try:
         return setup.store.token()
-    except CredentialsError as error:
+    except StoredError as error:
         typer.echo(f"nss: {error_lines(error)}", err=True)
         return None
 

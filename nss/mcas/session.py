@@ -7,13 +7,14 @@ from pathlib import Path
 import httpx
 
 from nss.answers import BadAnswer
+from nss.config.stored import StoredError
 from nss.expiry import Expiry
 from nss.files import private
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import RequestRefused, SignInRefused, fields
 from nss.mcas.api import McasApi
-from nss.mcas.credentials import CredentialsError, CredentialsStore
+from nss.mcas.credentials import CredentialsStore
 from nss.mcas.entra import SignIn
 from nss.mcas.expiries import expiries_of
 from nss.secret import Secret
@@ -112,7 +113,7 @@ class McasSession:
         if (stored, self._stamp_of_certificate()) != self._stamp_of_expiries:
             try:
                 credentials = self._store.load()
-            except CredentialsError:  # whoever uploads reports it
+            except StoredError:  # whoever uploads reports it
                 credentials = None
             self._certificate = None if credentials is None else credentials.certificate
             self._stamp_of_expiries = stored, self._stamp_of_certificate()

@@ -10,17 +10,13 @@
 form; `form`, `audience` and `tested_at` may be missing.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from nss import foreign
 from nss.answers import BadAnswer
-from nss.config.stored import StoredError, StoredFile
+from nss.config.stored import StoredFile, StoredForm
 from nss.secret import Secret
 from nss.zia import fields
 
@@ -29,8 +25,6 @@ FILE_NAME = "zia.json"
 Method = Literal["oneapi_secret", "oneapi_key", "entra", "legacy"]
 
 CONFIGURE = "run: sudo nss configure-zia"
-
-_FORM = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +50,7 @@ class ZiaCredentials:
     """When the connection test passed, seconds since the epoch; `None`: never tested."""
 
 
-class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    form: int = _FORM
+class _Stored(StoredForm, frozen=True, kw_only=True, forbid_unknown_fields=True):
     method: Method
     api_url: str
     client_id: str = ""
@@ -85,15 +78,9 @@ class ZiaCredentialsStore:
 
     def load(self) -> ZiaCredentials | None:
         """Return the credentials, `None` if there are none. Raises `StoredError`."""
-        data = self.file.read()
-        if data is None:
+        stored = self.file.load(_Stored)
+        if stored is None:
             return None
-        try:
-            stored = foreign.decode(data, _Stored)
-        except msgspec.DecodeError as error:
-            raise self._damaged(_fault(error)) from None
-        if stored.form != _FORM:
-            raise self._damaged("is of another version")
         try:
             return _normal(stored)
         except BadAnswer as bad:
@@ -101,16 +88,7 @@ class ZiaCredentialsStore:
 
     def save(self, credentials: ZiaCredentials) -> Path:
         """Replace the stored credentials, atomically. Raises `StoredError`."""
-        values = {
-            name: value
-            for name, value in msgspec.to_builtins(credentials, enc_hook=_plain).items()
-            if value not in {"", None}
-        }
-        self.file.write(msgspec.json.encode({"form": _FORM, **values}))
-        return self.file.path
-
-    def _damaged(self, reason: str) -> StoredError:
-        return self.file.error(f"the file {reason}", self.file.origin)
+        return self.file.save(credentials)
 
 
 def _normal(stored: _Stored) -> ZiaCredentials:
@@ -155,18 +133,3 @@ def _path(text: str | None) -> Path:
     if not text or not text.startswith("/") or "\0" in text:
         raise BadAnswer("the private key is not an absolute path", field="private_key")
     return Path(text)
-
-
-def _fault(error: msgspec.DecodeError) -> str:
-    """Return what is wrong, without the error's text: that may quote a value."""
-    known = re.search(r"`\$?\.?([a-z_]+)`$", str(error))
-    if known is None or known[1] not in _Stored.__struct_fields__:
-        return "is damaged"
-    if "missing" in str(error):
-        return f"has no {known[1]}"
-    return f"has a wrong value for {known[1]}"
-
-
-def _plain(value: Secret | Path) -> str:
-    """Return what is stored of a value that is no JSON."""
-    return value.reveal() if isinstance(value, Secret) else str(value.absolute())

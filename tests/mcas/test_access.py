@@ -17,6 +17,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from nss.config.load import parse
 from nss.config.model import Config, McasConfig
+from nss.config.stored import StoredError
 from nss.errors import NssError, ServiceError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
@@ -28,7 +29,7 @@ from nss.mcas.access import (
     network_of,
     uploads_folder,
 )
-from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.mcas.session import McasSession, TokenAuthorization
 from nss.secret import Secret
 
@@ -174,7 +175,7 @@ async def test_a_legacy_token_that_was_revoked_is_reported_as_that() -> None:
 def test_who_may_store_credentials_is_named(tmp_path: Path, uid: int, name: str) -> None:
     os.chown(tmp_path, uid, 0)
     store = CredentialsStore(tmp_path, {}, user=uid + 1)
-    with pytest.raises(CredentialsError) as caught:
+    with pytest.raises(StoredError) as caught:
         store.check_writable()
     assert str(caught.value) == (
         f"credentials: this needs root or the user {name} ({tmp_path})\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
+from nss.config.stored import StoredError
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -59,7 +60,7 @@ def put(path: Path, data: bytes, mode: int = 0o600) -> None:
     path.chmod(mode)
 
 
-def description(error: pytest.ExceptionInfo[CredentialsError]) -> tuple[str, str | None]:
+def description(error: pytest.ExceptionInfo[StoredError]) -> tuple[str, str | None]:
     """Return the sentence and the tip; what is secret is in neither."""
     text = str(error.value)
     assert SECRET_TEXT not in text
@@ -141,7 +142,7 @@ def test_nothing_is_stored_or_cleared_in_vain_beside_what_systemd_gives(tmp_path
     put(given / "mcas.json", orjson.dumps(WRITTEN))
     store = CredentialsStore(tmp_path, {"CREDENTIALS_DIRECTORY": str(given)})
     for change in (lambda: store.save(CREDENTIALS), store.clear, store.check_writable):
-        with pytest.raises(CredentialsError) as error:
+        with pytest.raises(StoredError) as error:
             change()
         assert description(error) == (
             f"credentials: systemd gives them, what is stored is not used ({given / 'mcas.json'})",
@@ -157,7 +158,7 @@ def test_what_was_written_by_hand_is_brought_into_its_normal_form(store: Credent
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_file_that_others_may_read_is_refused(store: CredentialsStore, mode: int) -> None:
     store.save(CREDENTIALS).chmod(mode)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     assert description(error) == (
         f"credentials: others may read the file ({store.path})",
@@ -184,7 +185,7 @@ def test_a_damaged_file_is_reported_and_not_quoted(
     store: CredentialsStore, data: bytes, reason: str
 ) -> None:
     put(store.path, data)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     assert description(error) == (f"credentials: the file {reason} ({store.path})", CONFIGURE)
 
@@ -226,7 +227,7 @@ def test_a_file_with_an_answer_that_can_not_be_right_is_refused(
     store: CredentialsStore, change: dict[str, object], reason: str
 ) -> None:
     put(store.path, orjson.dumps(WRITTEN | change))
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     assert description(error)[0] == f"credentials: {reason} ({store.path})"
 
@@ -242,14 +243,14 @@ def test_what_to_do_about_a_wrong_answer_is_said(
     store: CredentialsStore, change: dict[str, object], tip: str
 ) -> None:
     put(store.path, orjson.dumps(WRITTEN | change))
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     assert error.value.tip == tip
 
 
 def test_what_can_not_be_read_is_reported(store: CredentialsStore) -> None:
     store.path.symlink_to(store.path)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     reason = "can't be read: too many levels of symbolic links"
     assert description(error) == (
@@ -260,7 +261,7 @@ def test_what_can_not_be_read_is_reported(store: CredentialsStore) -> None:
 
 def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore) -> None:
     os.mkfifo(store.path, 0o600)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     tip = "run: sudo nss configure-mcas2"
     assert description(error) == (
@@ -269,7 +270,7 @@ def test_what_is_no_file_or_too_long_is_refused_at_once(store: CredentialsStore)
     )
     store.path.unlink()
     put(store.path, b" " * 70_000)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.load()
     assert description(error) == (
         f"credentials: the file has more than 65536 bytes ({store.path})",
@@ -314,7 +315,7 @@ def test_what_is_no_legacy_token_is_reported_and_not_quoted(
     store: CredentialsStore, data: bytes
 ) -> None:
     put(store.token_path, data)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.token()
     assert description(error) == (
         f"credentials: this is no legacy token of MCAS ({store.token_path})",
@@ -324,7 +325,7 @@ def test_what_is_no_legacy_token_is_reported_and_not_quoted(
 
 def test_a_legacy_token_that_everyone_may_read_is_refused(store: CredentialsStore) -> None:
     put(store.token_path, TOKEN_TEXT.encode(), 0o644)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.token()
     assert description(error)[0] == f"credentials: others may read the file ({store.token_path})"
 
@@ -367,7 +368,7 @@ def test_root_and_the_owner_of_the_folder_may_store(tmp_path: Path) -> None:
 def test_another_user_learns_who_may_store(tmp_path: Path) -> None:
     owner = tmp_path.stat().st_uid
     store = CredentialsStore(tmp_path, {}, user=owner + 1)
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.save(CREDENTIALS)
     name = pwd.getpwuid(owner).pw_name
     assert description(error) == (
@@ -379,7 +380,7 @@ def test_another_user_learns_who_may_store(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     store = CredentialsStore(folder, {})
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.check_writable()
     assert description(error) == (
         f"credentials: there is no folder to keep them in ({folder})",
@@ -392,13 +393,13 @@ def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
 
 def test_what_can_not_be_stored_or_removed_is_reported(store: CredentialsStore) -> None:
     store.path.mkdir()
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.save(CREDENTIALS)
     assert description(error) == (
         f"credentials: can't be stored: is a directory ({store.path})",
         "run the command with sudo, and see that the disk has space",
     )
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(StoredError) as error:
         store.clear()
     assert description(error) == (
         f"credentials: can't be removed: is a directory ({store.path})",

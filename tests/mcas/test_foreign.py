@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 
+from nss.config.stored import StoredError
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import McasError
 from nss.mcas.api import McasApi, Stream
 from nss.mcas.api_errors import MAX_WAIT_SECS
 from nss.mcas.clouds import MCAS_APP_ID
-from nss.mcas.credentials import CredentialsError, CredentialsStore, McasCredentials
+from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.mcas.entra import AccessToken, SignIn
 from nss.mcas.governance import MAX_TEXT_CHARS, Page
 from nss.secret import Secret
@@ -298,9 +299,9 @@ def test_a_file_of_credentials_is_one_or_an_error(tmp_path: Path, data: bytes) -
     path.write_bytes(data)
     path.chmod(0o600)
     store = CredentialsStore(tmp_path, {})
-    found = foreign.result_of(store.load, CredentialsError)
-    assert isinstance(found, McasCredentials | CredentialsError)
-    assert not isinstance(found, CredentialsError) or "Abc8Q" not in f"{found}{found.tip}"
+    found = foreign.result_of(store.load, StoredError)
+    assert isinstance(found, McasCredentials | StoredError)
+    assert not isinstance(found, StoredError) or "Abc8Q" not in f"{found}{found.tip}"
 
 
 @foreign.MANY
@@ -308,5 +309,5 @@ def test_a_file_of_credentials_is_one_or_an_error(tmp_path: Path, data: bytes) -
 def test_a_file_of_a_token_is_one_or_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "mcas-token").write_bytes(data)
     (tmp_path / "mcas-token").chmod(0o600)
-    found = foreign.result_of(CredentialsStore(tmp_path, {}).token, CredentialsError)
-    assert isinstance(found, CredentialsError)
+    found = foreign.result_of(CredentialsStore(tmp_path, {}).token, StoredError)
+    assert isinstance(found, StoredError)
