@@ -34,7 +34,7 @@ class Changes:
     kept: tuple[str, ...]
     """Not wanted, and not added by this program: people put them there."""
     vanished: tuple[str, ...]
-    """Of `add`: this program had added them before, and somebody has removed them since."""
+    """Of `add`: they were there after an earlier run, and somebody has removed them since."""
 
 
 def key(url: str) -> str:
@@ -48,12 +48,18 @@ def keys(urls: Iterable[str]) -> frozenset[str]:
 
 
 def changes(
-    present: AbstractSet[str], wanted: Iterable[str], owned: AbstractSet[str], *, exclusive: bool
+    present: AbstractSet[str],
+    wanted: Iterable[str],
+    owned: AbstractSet[str],
+    *,
+    exclusive: bool,
+    shared: AbstractSet[str] = frozenset(),
 ) -> Changes:
     """Return what to change in a category that has the URLs `present`.
 
     `owned` are the keys of URLs that this program added. Only those are removed, unless the list
-    is to be all that is in the category (`exclusive`).
+    is to be all that is in the category (`exclusive`). `shared` are the keys of those that were
+    wanted and there before: people or another service added them.
     """
     wanted_by_key = {key(url): url for url in wanted}
     present_by_key = {key(url): url for url in present}
@@ -64,7 +70,7 @@ def changes(
         add=tuple(add),
         remove=tuple(sorted(url for url in present if key(url) in removable)),
         kept=tuple(sorted(url for at, url in strange.items() if at not in removable)),
-        vanished=tuple(url for url in add if key(url) in owned),
+        vanished=tuple(url for url in add if key(url) in owned | shared),
     )
 
 

@@ -76,6 +76,8 @@ class CategoryMemory(msgspec.Struct, frozen=True):
     """The keys of URLs that this program added."""
     claimed: frozenset[str] = frozenset()
     """The keys of URLs that it was about to add."""
+    shared: frozenset[str] = frozenset()
+    """The keys of wanted URLs that others had added: if one goes, that is reported."""
     is_pending: bool = False
     """Whether something was changed and perhaps not activated."""
 

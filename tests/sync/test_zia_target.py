@@ -214,22 +214,6 @@ async def test_urls_of_another_account_or_category_are_not_ours(bench: Bench) ->
     assert bench.organisation.urls == {"b.example", "c.example"}
 
 
-async def test_two_services_with_one_category_do_not_fight(bench: Bench) -> None:
-    (bench.folder / "second").mkdir()
-    second = Bench(bench.folder / "second", bench.organisation)
-    for _ in range(3):
-        await bench.run("a.example", "b.example", "both.example")
-        await second.run("both.example", "c.example", "d.example")
-    assert bench.organisation.urls == {
-        "a.example", "b.example", "both.example", "c.example", "d.example",
-    }  # fmt: skip
-    assert bench.organisation.activations == 2
-    report = await bench.run("a.example", "b.example")  # the first had added it
-    assert report.run.removed == 1
-    report = await second.run("both.example", "c.example", "d.example")
-    assert "both.example" in bench.organisation.urls
-
-
 async def test_what_people_removed_and_later_add_themselves_is_theirs(bench: Bench) -> None:
     await bench.run("a.example", "b.example")
     bench.organisation.change(remove=["b.example"])

@@ -26,7 +26,7 @@ class Plan:
     kept: tuple[str, ...] = ()
     """There, not wanted, and put there by people."""
     vanished: tuple[str, ...] = ()
-    """Of `add`: this program had added them, and somebody has removed them."""
+    """Of `add`: they were there after an earlier run, and somebody has removed them."""
     set_aside: tuple[SetAside, ...] = ()
     """Wanted, and not possible in this target."""
     present: int = 0

@@ -4,7 +4,7 @@ What this program may remove it must have added, so ownership is written down be
 (see `nss.sync.state`). A request that was surely not carried out takes its claim back.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -69,10 +69,13 @@ class ZiaTarget:
         self._category = await self._found(deadline)
         self._memory = await unbroken(self._remembered)
         present = frozenset() if self._category is None else self._category.all_urls
-        found = changes(present, wanted, self._memory.owned, exclusive=settings.exclusive)
+        memory = self._memory
+        found = changes(
+            present, wanted, memory.owned, exclusive=settings.exclusive, shared=memory.shared
+        )
         quota = await self._categories.quota(deadline)
         _check_quota(len(found.add), len(found.remove), quota)
-        gone = self._memory.owned - keys(present) - keys(wanted)
+        gone = memory.owned - keys(present) - keys(wanted)
         return Plan(
             add=found.add,
             remove=found.remove,
@@ -81,7 +84,9 @@ class ZiaTarget:
             present=len(present) if settings.exclusive else 0,
             quota=quota,
             # What is gone is ours no more: somebody may add it again by hand.
-            repairs=self._memory.is_pending or bool(gone),
+            repairs=memory.is_pending
+            or bool(gone)
+            or memory.shared != _shared(wanted, present, memory.owned),
         )
 
     async def carry_out(self, plan: Plan, wanted: Sequence[str], deadline: float) -> Done:
@@ -144,7 +149,7 @@ class ZiaTarget:
         missing = sorted(keys(wanted) - refused - present)
         lingering = sorted(keys(plan.remove) & present)
         owned = self._memory.owned & present
-        await self._remember(owned=owned)
+        await self._remember(owned=owned, shared=_shared(wanted, present, owned))
         if missing or lingering:
             parts = [
                 f"{len(urls):,} {text}: {', '.join(urls[:_MAX_NAMED])}"
@@ -247,6 +252,11 @@ class ZiaTarget:
     async def _remember(self, **changed: str | frozenset[str] | bool) -> None:
         self._memory = msgspec.structs.replace(self._memory, **changed)
         await unbroken(lambda: self._store.keep_category(self._memory))
+
+
+def _shared(wanted: Iterable[str], present: Iterable[str], owned: frozenset[str]) -> frozenset[str]:
+    """Return the keys of URLs that are wanted and there, and that this program did not add."""
+    return (keys(wanted) & keys(present)) - owned
 
 
 def _check_quota(add: int, remove: int, quota: Quota) -> None:
