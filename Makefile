@@ -41,6 +41,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/spool.py
 	$(BIN)/python benchmarks/upload.py
+	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/startup.py
 
 MINUTES ?= 10
