@@ -27,10 +27,10 @@ MAX_SHOWN_CHARS = 120
 
 _MAX_PORT = 65_535
 _COMMENTS = ("#", ";", "!")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://)?(?=[^0-9])|//")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]*:(?://)?(?=[^0-9])|[A-Za-z][A-Za-z0-9+.-]*://|//")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_USER = re.compile("(?<=://).*@|^[^/]*@")
+_USER = re.compile("(?<=//).*@|(?<=:).*@|^[^/]*@")
 _BESIDE_ASCII_LETTERS = "/!$&'()+,-.:;=?@_~%"
 """What a path may have besides letters and digits (RFC 3986), without `*`, `#` and brackets."""
 
@@ -79,7 +79,8 @@ def normalised(entries: Iterable[str], *, max_url_chars: int = MAX_URL_CHARS) ->
             continue
         repeated += url in found
         found.add(url)
-    kept = tuple(sorted(url for url in found if not _is_covered(url, found)))
+    below = _below_folders(sorted(found))
+    kept = tuple(sorted(url for url in found if url not in below and not _is_covered(url, found)))
     return Wanted(kept, tuple(aside), repeated, len(found) - len(kept))
 
 
@@ -213,17 +214,19 @@ def _is_covered(url: str, urls: set[str]) -> bool:
             return False
         if f".{name}" in urls and f".{name}" != url:
             return True
-    return not is_wildcard and _is_below_a_folder(url, urls)
-
-
-def _is_below_a_folder(url: str, urls: set[str]) -> bool:
-    """Return whether a folder above, which ends with `/`, is an entry."""
-    at = url.rfind("/", 0, len(url) - 1)
-    while at > 0:
-        if url[: at + 1] in urls:
-            return True
-        at = url.rfind("/", 0, at)
     return False
+
+
+def _below_folders(urls: Iterable[str]) -> set[str]:
+    """Return those of sorted URLs that a folder above, which ends with `/`, covers."""
+    below: set[str] = set()
+    folder = None
+    for url in urls:
+        if folder is not None and url.startswith(folder):  # it follows its folder immediately
+            below.add(url)
+        elif url.endswith("/") and not url.startswith("."):
+            folder = url
+    return below
 
 
 def _shown(text: str) -> str:

@@ -74,6 +74,22 @@ def test_a_password_in_an_entry_is_not_shown() -> None:
         assert aside.reason == "has a user name before the host"
 
 
+@pytest.mark.parametrize(
+    "entry",
+    ["//me:hunter2@h.example", "https:/me:hunter2@h.example", "me:hun/ter2@h.example*"],
+)
+def test_a_password_in_an_entry_that_is_no_url_is_not_shown_either(entry: str) -> None:
+    (aside,) = normalised([entry]).set_aside
+    assert "ter2" not in aside.entry
+
+
+def test_a_host_before_a_colon_is_no_scheme() -> None:
+    """Another host than the first would be blocked."""
+    found = normalised(["good.example:other.example"])
+    assert found.urls == ()
+    assert [aside.reason for aside in found.set_aside] == ["has no valid port after the colon"]
+
+
 def test_blank_lines_and_comments_are_no_entries() -> None:
     assert normalised(["", " \r", "# comment", "; other"]).set_aside == ()
 

@@ -61,6 +61,30 @@ def test_a_response_policy_zone_has_names_and_wildcards() -> None:
     assert aside == [*NO_PATH, "192.0.2.1"]
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "1.0.0.0.128.rpz-ip",  # blocks every answer with an address from 128.0.0.0 on
+        "32.5.2.0.192.rpz-client-ip",
+        ".".join(["a" * 63] * 3 + ["example"]),  # with the zone's own name too long for DNS
+    ],
+)
+def test_an_entry_can_neither_block_more_than_its_name_nor_spoil_the_zone(hostile: str) -> None:
+    found = render((".good.example", hostile), "rpz", 7)
+    assert [aside.entry for aside in found.set_aside] == [hostile]
+    assert found.data.decode().splitlines()[4:] == [
+        "good.example IN CNAME .",
+        "*.good.example IN CNAME .",
+    ]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("format_", ["squid", "hosts", "rpz"])
+def test_a_list_of_a_hundred_thousand_names_comes_to_an_end(format_: Any) -> None:  # noqa: ANN401 - one of the words
+    urls = [f".app{number}.example" for number in range(100_000)]
+    assert render(urls, format_, 7).set_aside == ()
+
+
 def test_json_is_sorted_by_how_it_is_compared() -> None:
     text, aside = rendered("json")
     assert json.loads(text) == {

@@ -24,6 +24,10 @@ _TTL_SECS = 300
 
 _NO_PATH = "has a port or a path, which {} can't express"
 _NO_ADDRESS = "is an IP address, which {} never sees"
+_NO_NAME = "is longer than {} can take, or would be read as an order to it"
+
+MAX_NAME_CHARS = 190
+"""Of a name in a zone: DNS has 253, and the zone's own name and `*.` are added to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def render(urls: Sequence[str], format_: Format, serial: int) -> Rendered:
             return Rendered(_lines([f"# {_HEAD}", *lines]), tuple(aside))
         case "rpz":
             names, aside = _names(urls, "DNS")
-            return Rendered(_lines(_zone(names, serial)), tuple(aside))
+            fit, unfit = _sorted_out(names, _is_for_zone, _NO_NAME.format("a response policy zone"))
+            return Rendered(_lines(_zone(fit, serial)), (*aside, *unfit))
 
 
 def advice(format_: Format) -> str | None:
@@ -83,6 +88,17 @@ def _zone(names: Iterable[str], serial: int) -> Iterator[str]:
             yield f"*{name} IN CNAME ."
 
 
+def _is_for_zone(name: str) -> bool:
+    """Return whether a name is only a name in a response policy zone.
+
+    One that is too long with the zone's own name keeps all of the zone from being loaded; below
+    `rpz-ip` and its like stand addresses of answers and clients: `1.0.0.0.0.rpz-ip` is half the
+    internet.
+    """
+    host = host_of(name)
+    return len(host) <= MAX_NAME_CHARS and not host.rpartition(".")[2].startswith("rpz-")
+
+
 def _names(urls: Iterable[str], reader: str) -> tuple[list[str], list[SetAside]]:
     """Return the names among URLs, for a reader that knows nothing else."""
     hosts, paths = _sorted_out(urls, is_host, _NO_PATH.format(reader))
@@ -111,5 +127,7 @@ def _uncovered(hosts: Sequence[str]) -> list[str]:
     return [
         host
         for host in hosts
-        if not any(f".{name}" in dotted - {host} for name in parents(host.removeprefix(".")))
+        if not any(
+            f".{name}" in dotted and f".{name}" != host for name in parents(host.removeprefix("."))
+        )
     ]
