@@ -10,6 +10,7 @@ from typing import Any
 
 from nss.zia import Activation, Category, RequestRefused
 from nss.zia.api import ZiaApi
+from nss.zia.http import place_of
 from nss.zia.matching import Entry, Matcher, entry_of
 from nss.zia.rules import Rule, in_order
 
@@ -85,8 +86,9 @@ async def read_policy(api: ZiaApi, name: str, deadline: float) -> Policy:
         policy.url_rules = in_order(await _pages(api, "/urlFilteringRules", deadline))
     with _Part(policy, "advanced settings"):
         settings = await api.get("/advancedSettings", deadline)
-        if isinstance(settings, dict):
-            policy.cascades = settings.get("cascadeUrlFiltering") is True
+        if not isinstance(settings, dict):
+            raise _no_sense(api)
+        policy.cascades = settings.get("cascadeUrlFiltering") is True
     if not policy.cascades:
         with _Part(policy, "Cloud App Control rules"):
             policy.app_rules = await _app_rules(api, deadline)
@@ -126,11 +128,18 @@ async def _pages(api: ZiaApi, path: str, deadline: float) -> list[dict[str, Any]
 
 async def _app_rules(api: ZiaApi, deadline: float) -> dict[str, list[Rule]]:
     kinds = await api.get("/webApplicationRules/ruleTypeMapping", deadline)
-    names = sorted({str(kind) for kind in kinds.values()}) if isinstance(kinds, dict) else []
+    if not isinstance(kinds, dict):
+        raise _no_sense(api)
+    names = sorted({str(kind) for kind in kinds.values()})
     return {
         kind: in_order(await api.objects(f"/webApplicationRules/{kind}", deadline))
         for kind in names
     }
+
+
+def _no_sense(api: ZiaApi) -> RequestRefused:
+    """Return the error for a part that is not what it should be: nothing is concluded from it."""
+    return RequestRefused(f"ZIA gave an answer that makes no sense ({place_of(api.api_url)})")
 
 
 def judge(policy: Policy, urls: Sequence[str] = ()) -> list[Verdict]:
@@ -179,9 +188,10 @@ def _of_url(policy: Policy, category: Category, matcher: Matcher, url: Entry) ->
             *_CATEGORIES,
         )
         return
-    best = matches[0]
-    if best[0].rank > ours[0].rank and not _is_blocked(policy, best[1]):
-        yield _elsewhere(policy, best[2], best[1])
+    best = matches[0][0].rank
+    for entry, other, text in matches:
+        if entry.rank == best > ours[0].rank and not _is_blocked(policy, other):
+            yield _elsewhere(policy, text, other)
     same = [match[1] for match in matches if match[0].rank == ours[0].rank]
     yield from _of_everything(policy, category, (category.id, *same))
     if ours[0].path:
@@ -294,11 +304,14 @@ def _more_specific_elsewhere(
 
 
 def _is_blocked(policy: Policy, category: str) -> bool:
-    """Return whether a rule blocks all of another category, for everybody."""
-    return any(
-        rule.action == _BLOCKS and not rule.limits and rule.covers(category)
-        for rule in policy.url_rules or ()
-    )
+    """Return whether a rule blocks all of another category, for everybody, before any allows it."""
+    for rule in policy.url_rules or ():
+        covers = rule.covers(category)
+        if rule.action in _ALLOWS and (covers or rule.concerns(category)):
+            return False
+        if rule.action == _BLOCKS and covers and not rule.limits:
+            return not rule.can_be_overridden
+    return False
 
 
 def _elsewhere(policy: Policy, text: str, category_id: str) -> Reason:

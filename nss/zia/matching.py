@@ -1,11 +1,17 @@
 """Which entry of a URL category a URL belongs to, by ZIA's rules.
 
-A leading dot stands for a name, everything below it, and any path; an entry without one for that
-host alone. A path stands for everything that begins with it. The more specific entry wins.
+A leading dot stands for a name, what is up to five levels below it, and any path; an entry without
+one for that host alone. A path stands for everything that begins with it. The more specific entry
+wins.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+
+WILDCARD_LEVELS = 5
+"""How deep below its name a leading dot reaches."""
+
+USUAL_PORT = "443"
 
 
 class Entry(NamedTuple):
@@ -16,11 +22,22 @@ class Entry(NamedTuple):
     is_wildcard: bool
     path: str
     """Without the leading slash; empty: any."""
+    port: str = ""
+    """Empty: any."""
 
     @property
-    def rank(self) -> tuple[int, bool, int]:
-        """How specific it is: the longer name, then the exact one, then the longer path."""
-        return self.host.count("."), not self.is_wildcard, len(self.path)
+    def rank(self) -> tuple[int, bool, int, bool]:
+        """How specific it is: the longer name, then the exact one, the longer path, the port."""
+        return self.host.count("."), not self.is_wildcard, len(self.path), bool(self.port)
+
+    def takes(self, url: "Entry") -> bool:
+        """Return whether a URL, whose host is this one or below it, belongs to this entry."""
+        levels = url.host.count(".") - self.host.count(".")
+        if levels and not (self.is_wildcard and levels <= WILDCARD_LEVELS):
+            return False
+        # Without a port a URL means the usual one, and an entry means any.
+        is_port = not self.port or (url.port or USUAL_PORT) == self.port
+        return is_port and url.path.startswith(self.path)
 
 
 def entry_of(text: str) -> Entry:
@@ -28,7 +45,8 @@ def entry_of(text: str) -> Entry:
     bare = text.strip().lower()
     _, found, rest = bare.partition("://")
     host, _, path = (rest if found else bare).partition("/")
-    return Entry(host.removeprefix(".").partition(":")[0], host.startswith("."), path)
+    name, _, port = host.removeprefix(".").partition(":")
+    return Entry(name, host.startswith("."), path, port)
 
 
 class Matcher:
@@ -47,7 +65,7 @@ class Matcher:
             (entry, category, text)
             for host in _with_parents(url.host)
             for entry, category, text in self._by_host.get(host, ())
-            if (entry.is_wildcard or host == url.host) and url.path.startswith(entry.path)
+            if entry.takes(url)
         ]
         return sorted(found, key=lambda match: match[0].rank, reverse=True)
 

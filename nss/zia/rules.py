@@ -32,6 +32,8 @@ _NEEDED_PROTOCOLS = {"HTTP_RULE", "HTTPS_RULE"}
 _ANY_PROTOCOL = "ANY_RULE"
 _NEEDED_METHODS = {"GET", "POST", "CONNECT"}
 _LAST = 1 << 31
+_BLOCKING = ("BLOCK", "DENY")
+"""What actions of Cloud App Control begin with that let nothing through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,9 @@ class Rule:
             action = action.get("type")
         actions = found.get("actions")
         if isinstance(actions, list):  # of Cloud App Control: ALLOW_FILE_SHARE_VIEW
-            is_allowing = any(
-                isinstance(each, str) and each.startswith("ALLOW") for each in actions
-            )
-            action = "ALLOW" if is_allowing else "BLOCK"
+            # People get past a caution, and an isolated app opens in a browser elsewhere.
+            is_blocking = all(str(each).startswith(_BLOCKING) for each in actions)
+            action = "BLOCK" if is_blocking else "ALLOW"
         return cls(
             str(found.get("name") or found.get("id") or "?"),
             order if isinstance(order, int) and order >= 0 else _LAST,

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import httpx
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,10 +20,10 @@ from nss.lab.cloud.zia.policies import (
 )
 from nss.setup.zia import CATEGORY, ZiaSetup
 from nss.zia.api import ZiaApi
-from nss.zia.blocking import Policy, Verdict, judge
+from nss.zia.blocking import Policy, Verdict, judge, read_policy
 from nss.zia.credentials import Method, ZiaCredentials
-from nss.zia.rules import in_order
-from tests.zia.stand_in import FreePace, Ticket, Wire
+from nss.zia.rules import Rule, in_order
+from tests.zia.stand_in import Clock, FreePace, Ticket, Wire, api_of
 
 Good = Callable[[Method], ZiaCredentials]
 
@@ -250,6 +252,50 @@ async def test_many_rules_come_in_pages(office: Office, monkeypatch: pytest.Monk
     monkeypatch.setattr("nss.zia.blocking.PAGE", 2)
     office.zia.policies.url_filtering.insert(0, url_filtering_rule("a", ["GAMBLING"], order=7))
     assert await office.opens() == [None]
+
+
+async def test_a_more_specific_entry_that_is_blocked_too_late(office: Office) -> None:
+    other = office.zia.categories.put("Partners", ["www.dropbox.com"])
+    third = office.zia.categories.put("Friends", ["www.dropbox.com"])
+    office.zia.activation.start()
+    office.rule("Others", [other], 2, action="BLOCK")
+    assert await office.opens("www.dropbox.com") == ["more_specific"] * 2
+    office.rule("Others too", [third], 2, action="BLOCK")
+    assert await office.opens("www.dropbox.com") == [None, None]
+    office.rule("Friends", [third], 1, action="ALLOW")
+    assert await office.opens("www.dropbox.com") == ["more_specific"] * 2
+
+
+@pytest.mark.parametrize("path", ["/advancedSettings", "/webApplicationRules/ruleTypeMapping"])
+async def test_a_part_that_makes_no_sense_is_named_and_nothing_is_guessed(
+    path: str,
+) -> None:
+    answers: dict[str, object] = {
+        "/urlCategories": [{"id": "CUSTOM_1", "configuredName": CATEGORY, "urls": ["box.example"]}],
+        "/status": {"status": "ACTIVE"},
+        "/urlFilteringRules": [url_filtering_rule("Unsanctioned", ["CUSTOM_1"], order=1)],
+        "/advancedSettings": {},
+        "/webApplicationRules/ruleTypeMapping": {},
+        "/sslInspectionRules": [],
+    }
+    answers[path] = None
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = answers[request.url.path.removeprefix("/api/v1")]
+        return httpx.Response(200, content=b"" if found is None else orjson.dumps(found))
+
+    policy = await read_policy(api_of(Wire(answer), Clock()), CATEGORY, 1e9)
+    assert len(policy.unread) == 1
+    assert [verdict.is_blocked for verdict in judge(policy, ["box.example"])] == [None, None]
+
+
+@pytest.mark.parametrize("action", ["CAUTION_WEBMAIL_VIEW", "ISOLATE_FILE_SHARE_VIEW"])
+def test_a_caution_of_cloud_app_control_lets_apps_through(action: str) -> None:
+    found = Rule.of(cloud_app_rule("FILE_SHARE", "apps", ["BLOCK_FILE_SHARE_UPLOAD", action]))
+    assert found.action == "ALLOW"
+    assert Rule.of(cloud_app_rule("FILE_SHARE", "apps", ["BLOCK_FILE_SHARE_UPLOAD"])).action == (
+        "BLOCK"
+    )
 
 
 async def test_what_goes_past_all_policies_is_not_blocked(office: Office) -> None:

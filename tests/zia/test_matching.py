@@ -33,3 +33,19 @@ ENTRIES = {
 def test_the_entries_of_a_url_the_best_first(url: str, matches: list[tuple[str, str]]) -> None:
     found = Matcher(ENTRIES).matches(entry_of(url))
     assert [(category, text) for _, category, text in found] == matches
+
+
+@pytest.mark.parametrize(
+    ("entry", "url", "matches"),
+    [
+        ("host.example:8443", "host.example", 0),
+        ("host.example:8443", "host.example:8443/path", 1),
+        ("host.example:443", "https://host.example/", 1),
+        (".example.com", "1.2.3.4.5.example.com", 1),
+        (".example.com", "1.2.3.4.5.6.example.com", 0),
+    ],
+)
+def test_a_port_is_that_port_and_a_dot_reaches_five_levels(
+    entry: str, url: str, matches: int
+) -> None:
+    assert len(Matcher({"ours": [entry]}).matches(entry_of(url))) == matches
