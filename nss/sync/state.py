@@ -80,6 +80,8 @@ class CategoryMemory(msgspec.Struct, frozen=True):
     """The keys of wanted URLs that others had added: if one goes, that is reported."""
     is_pending: bool = False
     """Whether something was changed and perhaps not activated."""
+    refused: dict[str, str] = {}
+    """What ZIA said when it did not accept a URL, by its key: those are tried last."""
 
 
 class FileMemory(msgspec.Struct, frozen=True):

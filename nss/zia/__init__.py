@@ -47,9 +47,12 @@ class ZiaError(NssError):
     The message is one sentence for people that names what to fix. `field` is the same for
     programs, `code` the error code of ZIA, as `EDIT_LOCK_NOT_AVAILABLE`, `status` that of the HTTP
     answer, 0 if none is known. `retry_after_secs` is what the service asks for, if anything.
+    `is_unclear` says that a change may have been carried out all the same, perhaps by an attempt
+    before the one that failed like this.
     """
 
     exit_code: ClassVar[int] = 69
+    is_unclear: bool = False
 
     def __init__(
         self,
@@ -90,6 +93,8 @@ class Unreachable(ZiaError):  # noqa: N818 - named as the sentence reads
 
     A write may have been carried out all the same: read before repeating it.
     """
+
+    is_unclear = True
 
 
 class Authorization(Protocol):
@@ -161,7 +166,10 @@ class UrlCategories(Protocol):
     async def create(
         self, name: str, description: str, urls: Sequence[str], deadline: float, *, retain: bool
     ) -> Category:
-        """Create a category with these URLs, `retain`ing their predefined categories or not."""
+        """Create a category with these URLs, `retain`ing their predefined categories or not.
+
+        One that somebody else created first is refused.
+        """
         ...
 
     async def add(

@@ -28,6 +28,7 @@ from nss.zia import (
     RequestRefused,
     SignInRefused,
     Unreachable,
+    ZiaError,
 )
 from nss.zia.changing import Change
 from nss.zia.http import ask, json_of, makes_no_sense, place_of
@@ -146,7 +147,7 @@ class ZiaApi:
     async def create(
         self, name: str, description: str, urls: Sequence[str], deadline: float, *, retain: bool
     ) -> Category:
-        """Create a category. One that appears meanwhile under that name is returned instead."""
+        """Create a category. One that was created without an answer is returned as well."""
         body = {
             "configuredName": name,
             "description": description,
@@ -156,19 +157,27 @@ class ZiaApi:
             **_lists(urls, retain=retain),
         }
 
+        is_unclear = False
+
         async def attempt() -> Category:
+            nonlocal is_unclear
             try:
                 return self.category_of(await self._call("POST", "/urlCategories", {"json": body}))
             except (Unreachable, RequestRefused) as error:
-                # It may have been created all the same, or by somebody else at the same moment.
-                found = await self.find(name, deadline)
+                is_unclear = is_unclear or error.is_unclear
+                # What is there although every attempt was refused is somebody else's.
+                found = await self.find(name, deadline) if is_unclear else None
                 if found is not None:
                     return found
                 if isinstance(error, RequestRefused):
                     raise
                 raise Busy(error.sentence, tip=error.tip, status=error.status) from None
 
-        return await self._patience.repeat(attempt, deadline, is_harmless=False)
+        try:
+            return await self._patience.repeat(attempt, deadline, is_harmless=False)
+        except ZiaError as error:
+            error.is_unclear = is_unclear
+            raise
 
     async def add(
         self, category: Category, urls: Sequence[str], deadline: float, *, retain: bool
@@ -203,10 +212,18 @@ class ZiaApi:
         Other attributes are taken from the body as well: it is the object as it is at that moment.
         """
         path = f"/urlCategories/{category_id}"
+        sent_with: Category | None = None  # as it was before it may have been changed
 
         async def attempt() -> Category:
-            before = self.category_of(await self._call("GET", path, {}))
-            after = await self._put(path, change.action, change.body(before))
+            nonlocal sent_with
+            now = self.category_of(await self._call("GET", path, {}))
+            before = sent_with or now
+            try:
+                after = await self._put(path, change.action, change.body(now))
+            except ZiaError as error:
+                sent_with = before if error.is_unclear else sent_with
+                raise
+            sent_with = before
             if wrong := change.repairs(before, after):
                 body = {**after.raw, "urls": [], **wrong}
                 after = await self._put(path, "ADD_TO_LIST", body)
@@ -219,7 +236,11 @@ class ZiaApi:
                 )
             return after
 
-        return await self._patience.repeat(attempt, deadline, is_harmless=True)
+        try:
+            return await self._patience.repeat(attempt, deadline, is_harmless=True)
+        except ZiaError as error:
+            error.is_unclear = sent_with is not None
+            raise
 
     async def _put(self, path: str, action: str, body: Mapping[str, Any]) -> Category:
         request = {"params": {"action": action}, "json": body}

@@ -53,6 +53,9 @@ class Change:
             self.action == "ADD_TO_LIST" or not after.retaining & self.urls
         )
         wrong = {} if is_right else {RETAINING: sorted(retaining)}
+        left = before.urls - self.urls
+        if left and not left & after.all_urls:  # the list was set to what was sent
+            wrong["urls"] = sorted(left)
         for name in _OTHERS:
             had = _entries(before.raw, name)
             if not had <= _entries(after.raw, name):

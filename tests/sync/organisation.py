@@ -40,6 +40,13 @@ def unreachable() -> Unreachable:
     return Unreachable("no answer in time")
 
 
+def busy_after_all() -> Busy:
+    """The last attempt was refused; one before it got no answer, and may have been carried out."""
+    error = busy()
+    error.is_unclear = True
+    return error
+
+
 def forbidden() -> RequestRefused:
     return RequestRefused("the role may not do this", status=403)
 
@@ -51,6 +58,7 @@ def no_sign_in() -> SignInRefused:
 FAULTS: dict[str, tuple[Callable[[], BaseException], tuple[bool, ...]]] = {
     "busy": (busy, (False,)),
     "unreachable": (unreachable, (False, True)),
+    "busy after no answer": (busy_after_all, (False, True)),
     "forbidden": (forbidden, (False,)),
     "no sign-in": (no_sign_in, (False,)),
     "killed": (Killed, (False, True)),

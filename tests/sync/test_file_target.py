@@ -137,6 +137,13 @@ async def test_what_a_format_cannot_express_counts_as_set_aside_only(
     assert (await made.plan(urls, 0)).add == ()
 
 
+async def test_what_a_shorter_list_would_free_is_known_without_an_earlier_result(
+    tmp_path: Path, store: SyncStore
+) -> None:
+    await run(target(tmp_path, store), "a.example", "b.example", "c.example")
+    assert (await target(tmp_path, store).plan(["a.example"], 0)).present == 3
+
+
 async def test_a_file_that_somebody_changed_or_removed_is_written_again(
     tmp_path: Path, store: SyncStore
 ) -> None:

@@ -1,11 +1,13 @@
 """A category of ZIA as the target: what is added, removed, left alone, refused and repaired."""
 
+import contextlib
+
 import pytest
 
 from nss.sync import ListRefused, TargetUnfit, Unsettled
 from nss.zia import Busy, QuotaExceeded, RequestRefused
 from tests.sync.conftest import Bench, names
-from tests.sync.organisation import Killed, Organisation, busy, unreachable
+from tests.sync.organisation import Killed, Organisation, busy, busy_after_all, unreachable
 
 
 async def test_the_category_is_created_in_chunks_and_activated(bench: Bench) -> None:
@@ -126,6 +128,7 @@ async def test_a_refusal_of_everything_ends_before_the_limits_of_the_service(ben
     with pytest.raises(RequestRefused, match="not valid"):
         await bench.run(*names(range(200)))
     assert len(bench.organisation.requests) < 60
+    assert bench.organisation.category is None
     assert bench.store.category().claimed == frozenset()
 
 
@@ -249,3 +252,123 @@ async def test_what_was_refused_and_people_add_later_is_theirs(bench: Bench) -> 
     bench.organisation.change(add=["b.example"])
     await bench.run("a.example")
     assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+async def test_what_an_attempt_without_an_answer_added_is_ours_and_put_in_force(
+    bench: Bench,
+) -> None:
+    await bench.run("a.example")
+    bench.organisation.faults[len(bench.organisation.calls) + 2] = (busy_after_all, True)
+    with pytest.raises(Busy):
+        await bench.run("a.example", "b.example")
+    await bench.run("a.example", "b.example")
+    assert bench.organisation.is_active
+    await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example"}
+
+
+async def test_more_refused_urls_than_can_be_sought_out_at_once_sink_nothing_in_the_end(
+    bench: Bench,
+) -> None:
+    listed, bad = names(range(300)), names(range(0, 300, 2))
+    bench.organisation.unacceptable = frozenset(bad)
+    with pytest.raises(Unsettled, match="missing") as unsettled:
+        await bench.run(*listed)
+    assert "goes on with the rest" in (unsettled.value.tip or "")
+    assert bench.organisation.urls
+    assert bench.organisation.is_active
+    with contextlib.suppress(Unsettled):
+        await bench.run(*listed)
+    report = await bench.run(*listed)
+    assert bench.organisation.urls == set(listed) - set(bad)
+    assert {aside.entry for aside in report.set_aside} == set(bad)
+    bench.organisation.requests.clear()
+    await bench.run("300.example", *listed)
+    assert "300.example" in bench.organisation.urls
+    assert len(bench.organisation.requests) <= 102
+    bench.organisation.unacceptable = frozenset()
+    await bench.run("300.example", *listed)
+    assert bench.organisation.urls == {"300.example", *listed}
+    assert bench.store.category().refused == {}
+
+
+async def test_a_category_that_takes_none_of_the_urls_is_no_success(bench: Bench) -> None:
+    bench.organisation.unacceptable = frozenset(names(range(3)))
+    with pytest.raises(RequestRefused, match="none of the 3 URLs"):
+        await bench.run(*names(range(3)))
+
+
+async def test_a_list_that_shrinks_is_refused_although_no_run_has_succeeded_yet(
+    bench: Bench,
+) -> None:
+    bench.organisation.answers_activation = "PENDING"
+    with pytest.raises(Unsettled):
+        await bench.run(*names(range(8)))
+    bench.organisation.answers_activation = "ACTIVE"
+    with pytest.raises(ListRefused, match="from 8 to 1"):
+        await bench.run("000.example")
+    await bench.run(*names(range(8)))
+    (bench.store.folder / "state.json").unlink()
+    with pytest.raises(ListRefused, match="from 8 to 1"):
+        await bench.run("000.example")
+    assert bench.organisation.urls == set(names(range(8)))
+
+
+async def test_what_somebody_adds_between_plan_and_request_is_theirs(bench: Bench) -> None:
+    await bench.run("a.example")
+
+    def interfere(organisation: Organisation) -> None:
+        organisation.change(add=["z.example"])
+        organisation.between = lambda _: None
+
+    bench.organisation.between = interfere
+    await bench.run(*names(range(3)), "a.example", "z.example")  # in two requests
+    await bench.run(*names(range(3)), "a.example")
+    assert "z.example" in bench.organisation.urls
+
+
+async def test_a_category_that_another_service_creates_first_stays_that_services(
+    bench: Bench,
+) -> None:
+    def interfere(organisation: Organisation) -> None:
+        organisation.put(["a.example"])
+        organisation.between = lambda _: None
+
+    bench.organisation.between = interfere
+    await bench.run("a.example", "b.example")
+    await bench.run("b.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+async def test_what_was_removed_and_not_put_in_force_and_people_add_again_is_theirs(
+    bench: Bench,
+) -> None:
+    await bench.run("a.example", "b.example")
+    bench.organisation.answers_activation = "PENDING"
+    with pytest.raises(Unsettled):
+        await bench.run("a.example")
+    bench.organisation.answers_activation = "ACTIVE"
+    bench.organisation.change(add=["b.example"])
+    await bench.run("a.example")
+    assert bench.organisation.urls == {"a.example", "b.example"}
+
+
+async def test_a_removal_that_makes_too_little_room_is_said_and_put_in_force(bench: Bench) -> None:
+    await bench.run(*names(range(4)))
+    bench.organisation.put(names(range(2)), name="other")  # removing these frees nothing
+    bench.organisation.max_urls = 4
+    with pytest.raises(QuotaExceeded, match="nothing was added") as refused:
+        await bench.run(*names(range(2, 6)))
+    assert "nothing was changed" not in str(refused.value)
+    assert bench.organisation.urls == set(names(range(2, 4)))
+    assert bench.organisation.is_active
+
+
+async def test_a_removal_that_is_refused_leaves_nothing_to_put_in_force(bench: Bench) -> None:
+    await bench.run("a.example", "b.example")
+    bench.organisation.faults[len(bench.organisation.calls) + 2] = (busy, False)
+    with pytest.raises(Busy):
+        await bench.run("a.example")
+    activations = bench.organisation.activations
+    await bench.run("a.example", "b.example")
+    assert bench.organisation.activations == activations

@@ -151,8 +151,6 @@ async def test_a_category_is_created_with_its_urls() -> None:
     "trouble",
     [
         httpx.ReadTimeout("x"),
-        ok({"code": "DUPLICATE_ITEM"}, 409),
-        ok({"message": "a category of this name exists"}, 400),
         httpx.Response(502),
     ],
 )
@@ -179,9 +177,69 @@ async def test_a_creation_that_was_not_carried_out_is_tried_again() -> None:
 
 async def test_a_creation_that_is_refused_is_not() -> None:
     wire = Wire(Script(ok({"code": "LIMIT_EXCEEDED"}, 403), ok([])))
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(QuotaExceeded) as refused:
         await api_of(wire, Clock()).create(NAME, "", ["x.example"], FOREVER, retain=True)
-    assert len(wire.requests) == 2
+    assert len(wire.requests) == 1
+    assert not refused.value.is_unclear
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [ok({"code": "DUPLICATE_ITEM"}, 409), ok({"message": "this name exists"}, 400)],
+)
+async def test_a_category_that_somebody_else_created_first_is_not_taken_for_ours(
+    trouble: httpx.Response,
+) -> None:
+    wire = Wire(Script(trouble, ok([STORED])))
+    with pytest.raises(RequestRefused) as refused:
+        await api_of(wire, Clock()).create(NAME, "", ["x.example"], FOREVER, retain=True)
+    assert not refused.value.is_unclear
+
+
+LATER = (ok(LOCKED, 409), ok({"code": "SCOPE_LIMITED"}, 403))
+
+
+@pytest.mark.parametrize("last", LATER)
+async def test_what_an_earlier_attempt_may_have_done_is_not_forgotten(last: httpx.Response) -> None:
+    """Otherwise what was added is nobody's, and never activated."""
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    for first, is_unclear in ((httpx.ReadTimeout("x"), True), (ok(LOCKED, 409), False)):
+        wire = Wire(Script(ok(STORED), first, ok(STORED), last))
+        with pytest.raises(ZiaError) as failed:
+            await api_of(wire, Clock()).add(category, ["x.example"], 1020, retain=False)
+        assert failed.value.is_unclear == is_unclear
+    wire = Wire(Script(httpx.ReadTimeout("x"), last))
+    with pytest.raises(ZiaError) as failed:
+        await api_of(wire, Clock()).create(NAME, "", ["x.example"], 1020, retain=False)
+    assert failed.value.is_unclear
+
+
+async def test_a_change_that_was_carried_out_otherwise_was_carried_out() -> None:
+    after = {**STORED, "keywords": []}
+    wire = Wire(Script(ok(STORED), ok(after)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    with pytest.raises(RequestRefused) as refused:
+        await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=False)
+    assert refused.value.is_unclear
+
+
+async def test_what_a_change_cost_is_repaired_although_the_repair_has_to_wait() -> None:
+    broken = {**STORED, "keywords": []}
+    wire = Wire(Script(ok(STORED), ok(broken), ok(LOCKED, 409), ok(broken), ok(broken), ok(STORED)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    found = await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=False)
+    assert found.raw == STORED
+    assert orjson.loads(wire.requests[-1].content)["keywords"] == ["casino"]
+
+
+async def test_a_list_that_was_set_to_what_was_sent_gets_its_urls_back() -> None:
+    broken = {**STORED, "urls": [], "dbCategorizedUrls": ["c.example", "x.example"]}
+    whole = {**broken, "urls": STORED["urls"]}
+    wire = Wire(Script(ok(STORED), ok(broken), ok(whole)))
+    category = Category("CUSTOM_7", NAME, frozenset(), frozenset())
+    found = await api_of(wire, Clock()).add(category, ["x.example"], FOREVER, retain=True)
+    assert found.raw == whole
+    assert orjson.loads(wire.requests[-1].content)["urls"] == ["a.example", "b.example"]
 
 
 async def test_a_change_whose_answer_was_lost_is_repeated_with_the_object_of_then() -> None:

@@ -77,6 +77,7 @@ class FileTarget:
             add=tuple(sorted(listed - written)),
             remove=tuple(sorted(written - listed)),
             set_aside=rendered.set_aside,
+            present=len(written),
             repairs=memory.is_pending or rendered.data != data,
             advice=advice(self._settings.file_format),
         )

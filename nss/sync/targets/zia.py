@@ -11,18 +11,37 @@ import msgspec
 
 from nss.config.sync import SyncConfig
 from nss.sync import TargetUnfit, Unsettled, events
-from nss.sync.changes import changes, chunks, keys
+from nss.sync.changes import changes, chunks, key, keys
 from nss.sync.domains import SetAside
 from nss.sync.state import CategoryMemory, SyncStore
 from nss.sync.targets import At, Done, Plan
 from nss.sync.unbroken import unbroken
-from nss.zia import Busy, Category, Quota, QuotaExceeded, RequestRefused, Unreachable, UrlCategories
+from nss.zia import (
+    Busy,
+    Category,
+    Quota,
+    QuotaExceeded,
+    RequestRefused,
+    SignInRefused,
+    UrlCategories,
+    ZiaError,
+)
 
 DESCRIPTION = "URLs of apps that are unsanctioned in Microsoft Defender for Cloud Apps, kept by NSS"
 
-MAX_REFUSALS = 40
-"""How many requests may be refused in a run while the URLs are sought that ZIA does not accept."""
+MAX_REFUSALS = 100
+"""How many requests may be refused while the URLs are sought that ZIA does not accept."""
 
+MAX_SPLITTING_REFUSALS = 60
+"""From then on no refused request is taken apart any more; those that follow may be accepted."""
+
+MAX_USELESS_REFUSALS = 40
+"""How many there may be before ZIA has accepted anything at all."""
+
+_MANY_REFUSED = (
+    "ZIA refuses more URLs than can be sought out at once; the next run goes on with the rest"
+)
+_QUOTA_TIP = "remove URLs from other categories, or ask Zscaler for a larger quota"
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
 _MAX_NAMED = 3
@@ -57,6 +76,7 @@ class ZiaTarget:
         self._memory = CategoryMemory()
         self._refused: list[SetAside] = []
         self._refusals = 0
+        self._is_accepting = False
 
     async def close(self) -> None:
         """See `Target.close`."""
@@ -81,7 +101,7 @@ class ZiaTarget:
             remove=found.remove,
             kept=found.kept,
             vanished=found.vanished,
-            present=len(present) if settings.exclusive else 0,
+            present=len(present if settings.exclusive else self._memory.owned & keys(present)),
             quota=quota,
             # What is gone is ours no more: somebody may add it again by hand.
             repairs=memory.is_pending
@@ -91,7 +111,7 @@ class ZiaTarget:
 
     async def carry_out(self, plan: Plan, wanted: Sequence[str], deadline: float) -> Done:
         """See `Target.carry_out`."""
-        self._refused, self._refusals = [], 0
+        self._refused, self._refusals, self._is_accepting = [], 0, False
         remaining = 0 if plan.quota is None else plan.quota.remaining
         try:
             if len(plan.add) <= remaining:
@@ -99,7 +119,7 @@ class ZiaTarget:
                 await self._remove(plan.remove, deadline)
             else:  # the URLs that go make room for those that come
                 await self._remove(plan.remove, deadline)
-                _check_quota(len(plan.add), 0, await self._categories.quota(deadline))
+                await self._check_room(len(plan.add), deadline)
                 await self._add(plan.add, deadline)
             await self._put_in_force(deadline)
             await self._check(plan, wanted, deadline)
@@ -107,6 +127,12 @@ class ZiaTarget:
             if error.status != _NOT_FOUND:
                 raise
             raise Unsettled(f"somebody has removed the {self.destination} meanwhile") from None
+        if wanted and len(self._refused) == len(wanted):
+            first = self._refused[0]
+            raise RequestRefused(
+                f"ZIA accepts none of the {len(wanted):,} URLs; the first, {first.entry}: "
+                f"{first.reason}"
+            )
         added = len(plan.add) - len(self._refused)
         quota = await self._categories.quota(deadline)
         return Done(added, len(plan.remove), tuple(self._refused), quota)
@@ -149,7 +175,9 @@ class ZiaTarget:
         missing = sorted(keys(wanted) - refused - present)
         lingering = sorted(keys(plan.remove) & present)
         owned = self._memory.owned & present
-        await self._remember(owned=owned, shared=_shared(wanted, present, owned))
+        reasons = {at: text for at, text in self._memory.refused.items() if at in refused}
+        shared = _shared(wanted, present, owned)
+        await self._remember(owned=owned, shared=shared, refused=reasons)
         if missing or lingering:
             parts = [
                 f"{len(urls):,} {text}: {', '.join(urls[:_MAX_NAMED])}"
@@ -158,45 +186,71 @@ class ZiaTarget:
             ]
             raise Unsettled(
                 f"the {self.destination} is not what was sent ({'; '.join(parts)})",
-                tip="see in ZIA's audit log who else changes this category",
+                tip=_MANY_REFUSED
+                if self._refusals > MAX_SPLITTING_REFUSALS
+                else "see in ZIA's audit log who else changes this category",
             )
 
     # What is changed.
 
     async def _add(self, urls: Sequence[str], deadline: float) -> None:
-        for chunk in chunks(urls, self._settings.urls_per_request):
-            await self._add_accepted(chunk, deadline)
+        known = self._memory.refused
+        fresh = [url for url in urls if key(url) not in known]
+        again = [url for url in urls if key(url) in known]
+        for part in (fresh, again):  # what was refused before must not sink what was not
+            for chunk in chunks(part, self._settings.urls_per_request):
+                if self._refusals <= MAX_REFUSALS:
+                    await self._add_accepted(chunk, deadline)
+                else:
+                    self._give_up(chunk)
 
     async def _add_accepted(self, urls: list[str], deadline: float) -> None:
         """Add URLs; those that ZIA does not accept, each by itself, are set aside."""
         try:
             await self._add_claimed(urls, deadline)
+            self._is_accepting = True
         except QuotaExceeded:
             raise
         except RequestRefused as error:
             self._refusals += 1
-            if error.status != _BAD_REQUEST or self._refusals > MAX_REFUSALS:
+            is_useless = not self._is_accepting and self._refusals > MAX_USELESS_REFUSALS
+            if error.status != _BAD_REQUEST or is_useless:
                 raise
             if len(urls) == 1:
-                self._refused.append(SetAside(urls[0], f"ZIA refuses it: {error.sentence}"))
+                reason = f"ZIA refuses it: {error.sentence}"
+                self._refused.append(SetAside(urls[0], reason))
+                await self._remember(refused=self._memory.refused | {key(urls[0]): reason})
+                return
+            if self._refusals > MAX_SPLITTING_REFUSALS:
+                self._give_up(urls)
                 return
             middle = len(urls) // 2
             await self._add_accepted(urls[:middle], deadline)
             await self._add_accepted(urls[middle:], deadline)
 
+    def _give_up(self, urls: Sequence[str]) -> None:
+        """Leave URLs for the next run; those that were refused before are set aside."""
+        known = self._memory.refused
+        self._refused += [SetAside(url, known[key(url)]) for url in urls if key(url) in known]
+
     async def _add_claimed(self, urls: list[str], deadline: float) -> None:
         """Add URLs that are written down as ours first, and create the category if need be."""
         if self._category is None:  # what was in another category of that name is not there
             self._memory = msgspec.structs.replace(self._memory, id=None, owned=frozenset())
+        else:  # what somebody has added since the plan was made is not ours
+            there = keys(self._category.all_urls)
+            urls = [url for url in urls if key(url) not in there]
+            if not urls:
+                return
         was_pending, claimed = self._memory.is_pending, keys(urls)
         await self._remember(claimed=claimed, is_pending=True)
         self._at("claimed")
         try:
             self._category = await self._sent(urls, deadline)
-        except (Busy, RequestRefused, Unreachable) as error:
-            if not isinstance(error, Unreachable):
+        except ZiaError as error:
+            if not error.is_unclear:
                 await self._remember(claimed=frozenset(), is_pending=was_pending)
-            if isinstance(error, Busy) or not await self._turns_up(deadline):
+            if isinstance(error, Busy | SignInRefused) or not await self._turns_up(deadline):
                 raise
             await self._add_claimed(urls, deadline)
             return
@@ -232,10 +286,31 @@ class ZiaTarget:
         for chunk in chunks(urls, self._settings.urls_per_request):
             if self._category is None:
                 return
+            was_pending = self._memory.is_pending
             await self._remember(is_pending=True)
             self._at("removing")
-            self._category = await self._categories.remove(self._category, chunk, deadline)
+            try:
+                self._category = await self._categories.remove(self._category, chunk, deadline)
+            except ZiaError as error:
+                if not error.is_unclear:
+                    await self._remember(is_pending=was_pending)
+                raise
             self._at("removed")
+            # Whoever adds it by hand from now on has it for good.
+            gone = keys(chunk) - keys(self._category.all_urls)
+            await self._remember(owned=self._memory.owned - gone)
+
+    async def _check_room(self, add: int, deadline: float) -> None:
+        """Raise `QuotaExceeded` if what was removed made too little room: others have it, too."""
+        quota = await self._categories.quota(deadline)
+        if add > quota.remaining:
+            await self._put_in_force(deadline)
+            raise QuotaExceeded(
+                f"{add:,} URLs would have to be added and ZIA accepts {quota.remaining:,} more "
+                f"({quota.used:,} are in use): what is wanted no longer was removed, and nothing "
+                "was added",
+                tip=_QUOTA_TIP,
+            )
 
     async def _put_in_force(self, deadline: float) -> None:
         if not self._memory.is_pending:
@@ -249,7 +324,7 @@ class ZiaTarget:
         self._at("activated")
         await self._remember(is_pending=False)
 
-    async def _remember(self, **changed: str | frozenset[str] | bool) -> None:
+    async def _remember(self, **changed: str | frozenset[str] | dict[str, str] | bool) -> None:
         self._memory = msgspec.structs.replace(self._memory, **changed)
         await unbroken(lambda: self._store.keep_category(self._memory))
 
@@ -264,5 +339,5 @@ def _check_quota(add: int, remove: int, quota: Quota) -> None:
         raise QuotaExceeded(
             f"{add:,} URLs would have to be added and ZIA accepts {quota.remaining + remove:,} "
             f"more ({quota.used:,} are in use), so nothing was changed",
-            tip="remove URLs from other categories, or ask Zscaler for a larger quota",
+            tip=_QUOTA_TIP,
         )
