@@ -108,7 +108,7 @@ class OneApi:
 
     def _refusal(self, answer: Answer, place: str) -> ZiaError:
         if answer.status not in _REFUSED:
-            return refusal(answer.status, answer.headers, answer.body, place)
+            return _other_refusal(answer, place)
         is_key = self._credentials.method == "oneapi_key"
         field: Field = "private_key" if is_key else "client_secret"
         what = "the private key" if is_key else "the Client Secret"
@@ -177,12 +177,15 @@ class LegacySession:
         if answer.status in _REFUSED:
             raise self._refusal(answer, place)
         if answer.status != httpx.codes.OK:
-            raise refusal(answer.status, answer.headers, answer.body, place)
+            raise _other_refusal(answer, place)
         found = json_of(answer.body, place)
-        session = self._client.cookies.get("JSESSIONID")
+        sessions = [each.value for each in self._client.cookies.jar if each.name == "JSESSIONID"]
         self._client.cookies.clear()  # it is sent as a header, which nobody else writes
+        session = sessions[0] if len(sessions) == 1 else None
         if not isinstance(found, dict) or "authType" not in found or not session:
             raise Unreachable(f"ZIA began no session ({place})")
+        if not session.isascii() or not session.isprintable():
+            raise makes_no_sense(place)
         return Secret(session)
 
     def _refusal(self, answer: Answer, place: str) -> ZiaError:
@@ -198,6 +201,12 @@ class LegacySession:
             status=answer.status,
             code=found.code,
         )
+
+
+def _other_refusal(answer: Answer, place: str) -> ZiaError:
+    """Return what a status means, without the answer's text: it may repeat what was sent."""
+    is_busy = answer.status == httpx.codes.TOO_MANY_REQUESTS  # its body may say for how long
+    return refusal(answer.status, answer.headers, answer.body if is_busy else b"", place)
 
 
 def obfuscated(api_key: str, millis: str) -> str:

@@ -270,25 +270,28 @@ async def test_what_an_attempt_without_an_answer_added_is_ours_and_put_in_force(
 async def test_more_refused_urls_than_can_be_sought_out_at_once_sink_nothing_in_the_end(
     bench: Bench,
 ) -> None:
-    listed, bad = names(range(300)), names(range(0, 300, 2))
+    listed, bad = names(range(260)), names(range(0, 260, 2))
     bench.organisation.unacceptable = frozenset(bad)
     with pytest.raises(Unsettled, match="missing") as unsettled:
         await bench.run(*listed)
     assert "goes on with the rest" in (unsettled.value.tip or "")
     assert bench.organisation.urls
     assert bench.organisation.is_active
-    with contextlib.suppress(Unsettled):
-        await bench.run(*listed)
+    for _ in range(3):
+        with contextlib.suppress(Unsettled):
+            await bench.run(*listed)
     report = await bench.run(*listed)
     assert bench.organisation.urls == set(listed) - set(bad)
     assert {aside.entry for aside in report.set_aside} == set(bad)
     bench.organisation.requests.clear()
-    await bench.run("300.example", *listed)
-    assert "300.example" in bench.organisation.urls
+    await bench.run("260.example", *listed)
+    assert "260.example" in bench.organisation.urls
     assert len(bench.organisation.requests) <= 102
+    bench.organisation.unacceptable = frozenset(bad[:2])
+    await bench.run("260.example", *listed)
     bench.organisation.unacceptable = frozenset()
-    await bench.run("300.example", *listed)
-    assert bench.organisation.urls == {"300.example", *listed}
+    await bench.run("260.example", *listed)
+    assert bench.organisation.urls == {"260.example", *listed}
     assert bench.store.category().refused == {}
 
 

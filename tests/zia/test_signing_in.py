@@ -237,6 +237,36 @@ async def test_any_answer_signs_in_or_is_one_kind_of_error(body: bytes) -> None:
         assert shown.isprintable()
 
 
+@pytest.mark.parametrize("status", [302, 405, 413, 422, 500, 503])
+async def test_what_was_sent_is_not_shown_when_the_answer_repeats_it(status: int) -> None:
+    def echo(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, content=b"maximum of 1 custom URLs: " + request.content)
+
+    for sign_in, secret in (
+        (one_api(Wire(echo), Clock()), ONE_API.client_secret),
+        (LegacySession(LEGACY, Wire(echo).network()), LEGACY.password),
+    ):
+        with pytest.raises(ZiaError) as refused:
+            await sign_in.headers()
+        assert secret is not None
+        assert secret.reveal() not in str(refused.value)
+        assert "grant_type" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        ["JSESSIONID=a; Path=/", "JSESSIONID=b; Path=/api"],
+        ["JSESSIONID=\xe9; Path=/"],
+    ],
+)
+async def test_a_session_that_can_not_be_sent_is_one_kind_of_error(cookies: list[str]) -> None:
+    headers = [(b"set-cookie", each.encode("latin-1")) for each in cookies]
+    wire = Wire(lambda _: httpx.Response(200, headers=headers, content=orjson.dumps(SESSION)))
+    with pytest.raises(Unreachable):
+        await LegacySession(LEGACY, wire.network()).headers()
+
+
 async def test_the_real_clock() -> None:
     wire = Wire(session_answer)
     before = time.time()

@@ -213,8 +213,9 @@ class ZiaTarget:
             raise
         except RequestRefused as error:
             self._refusals += 1
-            is_useless = not self._is_accepting and self._refusals > MAX_USELESS_REFUSALS
-            if error.status != _BAD_REQUEST or is_useless:
+            is_new = key(urls[0]) not in self._memory.refused
+            is_useless = self._refusals > MAX_USELESS_REFUSALS and not self._is_accepting
+            if error.status != _BAD_REQUEST or (is_useless and is_new):
                 raise
             if len(urls) == 1:
                 reason = f"ZIA refuses it: {error.sentence}"
