@@ -95,10 +95,15 @@ class Sync:
         deadline = began[1] + self._deadline_secs
         target = await self._open()
         try:
-            wanted = await self._wanted(deadline)
-            history = await unbroken(self._store.history)
-            plan = await self._planned(target, wanted, history, deadline, allow_shrink=allow_shrink)
-            return self._report(target, began, wanted, plan, None)
+            async with asyncio.timeout(self._deadline_secs + _SPARE_SECS):
+                wanted = await self._wanted(deadline)
+                history = await unbroken(self._store.history)
+                plan = await self._planned(
+                    target, wanted, history, deadline, allow_shrink=allow_shrink
+                )
+                return self._report(target, began, wanted, plan, None)
+        except TimeoutError:
+            raise self._too_late() from None
         finally:
             await target.close()
 
@@ -117,10 +122,7 @@ class Sync:
                 async with asyncio.timeout(self._deadline_secs + _SPARE_SECS):
                     report = await self._synced(target, began, history, allow_shrink=allow_shrink)
             except TimeoutError:
-                error = SyncError(
-                    f"sync: not done within {self._settings.deadline_minutes} minutes",
-                    tip="set a larger deadline_minutes in [sync]",
-                )
+                error = self._too_late()
                 await self._failed(target, began, history, error)
                 raise error from None
             except NssError as error:
@@ -136,6 +138,12 @@ class Sync:
                 if target is not None:
                     await target.close()
             return report
+
+    def _too_late(self) -> SyncError:
+        return SyncError(
+            f"sync: not done within {self._settings.deadline_minutes} minutes",
+            tip="set a larger deadline_minutes in [sync]",
+        )
 
     @property
     def _deadline_secs(self) -> float:

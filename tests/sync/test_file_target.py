@@ -234,6 +234,17 @@ async def test_a_command_that_fails_is_shown_and_repeated_by_the_next_run(
     assert (tmp_path / "reloaded").exists()
 
 
+async def test_what_a_command_prints_can_not_steer_a_terminal(
+    tmp_path: Path, store: SyncStore
+) -> None:
+    command = script(tmp_path, r"printf 'bad \033[2J\007 end\n'; exit 3")
+    made = target(tmp_path, store, reload_command=command)
+    plan = await made.plan(["a.example"], 0)
+    with pytest.raises(TargetFailed) as failed:
+        await made.carry_out(plan, ["a.example"], 0)
+    assert "exit code 3: bad ?[2J? end" in str(failed.value)
+
+
 async def test_a_command_that_is_missing_is_shown(tmp_path: Path, store: SyncStore) -> None:
     made = target(tmp_path, store, reload_command=("/no/such/program",))
     plan = await made.plan(["a.example"], 0)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from nss.mcas import RequestRefused, Throttled, Unreachable
-from nss.sync import ListRefused, StateUnusable, SyncUnderway
+from nss.sync import ListRefused, StateUnusable, SyncError, SyncUnderway
 from nss.sync.state import SyncStore
 from tests.parts import happened
 from tests.sync.conftest import Bench, files, names
@@ -117,6 +117,20 @@ async def test_a_preview_changes_and_records_nothing(bench: Bench) -> None:
     with pytest.raises(ListRefused):
         await bench.wants().sync.preview()
     assert files(bench.folder) == []
+
+
+@pytest.mark.timeout(20)
+async def test_neither_a_run_nor_a_preview_waits_for_an_answer_without_end(bench: Bench) -> None:
+    # The deadline and what a run may take beyond it: a tenth of a second together.
+    hasty = Bench(bench.folder, bench.organisation, deadline_minutes=-59.9 / 60)
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    bench.organisation.find = hang  # type: ignore[method-assign]
+    for attempt in (hasty.wants("a.example").sync.preview, hasty.sync.run):
+        with pytest.raises(SyncError, match="not done within"):
+            await attempt()
 
 
 async def test_only_one_run_is_at_work(bench: Bench) -> None:

@@ -183,7 +183,9 @@ def _last_line(output: IO[bytes]) -> str:
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - _MAX_OUTPUT_BYTES))
     lines = output.read().decode(errors="replace").strip().splitlines()
-    return f": {lines[-1].strip()[:_MAX_SHOWN]}" if lines else ""
+    last = lines[-1].strip()[:_MAX_SHOWN] if lines else ""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in last)
+    return f": {shown}" if shown else ""
 
 
 def _not_reloaded(command: Sequence[str], reason: str) -> TargetFailed:
