@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from nss.config.model import McasConfig
+from nss.config.stored import StoredError
 from nss.mcas import McasError, RequestRefused, SignInRefused, Throttled
 from nss.mcas.api_errors import MAX_WAIT_SECS
-from nss.mcas.credentials import CredentialsError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.cloud_discovery.holds import FIRST_PAUSE_SECS, RECHECK_SECS, STOPPED_AFTER
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
@@ -162,7 +162,7 @@ async def test_credentials_that_could_not_be_read_for_a_moment_cost_seconds(benc
         nonlocal left
         left -= 1
         if left >= 0:
-            raise CredentialsError("/var/lib/nss/mcas.json: can't be read: too many open files")
+            raise StoredError("/var/lib/nss/mcas.json: can't be read: too many open files")
         return await api()
 
     sink = await filled(bench)
