@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.asking import status_of
 from cli.output import harmless, secs_text, show_json, time_text
+from cli.verdicts import verdict_lines
 from nss.expiry import last_day
 from nss.status.summary import (
     ExpiryStatus,
@@ -124,6 +125,7 @@ def _sheets(status: Status) -> list[Sheet]:
 def _last_lines(status: Status) -> Iterator[str]:
     if status.sync is not None:
         yield f"sync{_GAP} {_sync(status.sync, status.at)}"
+        yield from _blocking(status.sync, status.at)
     yield from _parsing(status)
 
 
@@ -181,6 +183,18 @@ def _sync(sync: SyncStatus, at: float) -> str:
     if sync.next_at is not None:
         parts.append(f"next in {secs_text(sync.next_at - at)}")
     return ", ".join(parts)
+
+
+def _blocking(sync: SyncStatus, at: float) -> Iterator[str]:
+    """Yield whether ZIA blocks what was synced, where that has been looked up."""
+    found = sync.blocking if sync.ready else None
+    if found is None:
+        return
+    margin = " " * len(f"sync{_GAP} ")
+    first, *more = verdict_lines(found)
+    yield f"{margin}{first} (looked up {secs_text(at - found.at)} ago)"
+    for line in more:
+        yield f"{margin}{line}"
 
 
 def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:

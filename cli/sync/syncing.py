@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from cli.output import error_lines, harmless, iso_time, secs_text, show_json
+from cli.verdicts import verdict_lines
 from nss.errors import ConfigError, NssError
 from nss.https.limiter import Limiter
 from nss.mcas.access import credentials_store, network_of
@@ -125,6 +126,8 @@ def _lines(report: Report, *, dry_run: bool) -> Iterator[str]:
         yield f"Done in {secs_text(run.secs)}, and read back."
     else:
         yield "Nothing had to be changed."
+    if report.blocking is not None:
+        yield from verdict_lines(report.blocking)
 
 
 def _urls(what: str, count: int, urls: Sequence[str]) -> Iterator[str]:
@@ -163,6 +166,7 @@ def _plain(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "quota_before": None if report.quota_before is None else asdict(report.quota_before),
         "quota_after": None if report.quota_after is None else asdict(report.quota_after),
         "advice": plan.advice,
+        "blocking": None if report.blocking is None else asdict(report.blocking),
         "error": None,
         "tip": None,
     }

@@ -288,6 +288,12 @@ METRICS = (
         "When the next run of the sync is due, seconds since the epoch.",
         of("next_at"),
     ),
+    _sync(
+        "blocked",
+        "1 while ZIA blocks the category of unsanctioned apps as a whole, 0 while it may open; "
+        "absent when that can't be said.",
+        lambda sync: None if sync.blocking is None else sync.blocking.blocked,
+    ),
     _last_sync(
         "last_run_timestamp_seconds",
         "When the last run of the sync began, seconds since the epoch.",

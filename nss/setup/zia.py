@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nss.answers import BadAnswer
 from nss.config.model import McasConfig, ZiaConfig
 from nss.config.stored import StoredError
+from nss.config.sync import SyncConfig
 from nss.errors import ConfigError, NssError
 from nss.https.network import Network
 from nss.mcas import McasError, Throttled
@@ -45,7 +46,7 @@ SECRETS: Mapping[str, Callable[[str], Secret]] = {
 }
 """Fields whose answers are never shown, and what reads them."""
 
-CATEGORY = "MS Defender Unsanctioned Apps"
+CATEGORY = SyncConfig().category
 
 TEST_SECS = 120.0
 """How long a test may take, with the pauses that ZIA asks for."""
@@ -195,6 +196,8 @@ class ZiaSetup:
     audit: AuditLog
     zia: ZiaConfig
     mcas: McasConfig
+    category: str = CATEGORY
+    """The URL category that is synced."""
 
     def connect(self, credentials: ZiaCredentials, pace: Pace) -> ZiaApi:
         """Return the API with some credentials; close it. Raises `NssError`."""
@@ -228,7 +231,7 @@ class ZiaSetup:
         try:
             api = await asyncio.to_thread(self.connect, credentials, Pace())
             try:
-                await _try(report, api, CATEGORY)
+                await _try(report, api, self.category)
             finally:
                 await api.close()
         except NssError as error:
@@ -256,7 +259,7 @@ class ZiaSetup:
             )
         api = await asyncio.to_thread(self.connect, credentials, Pace())
         try:
-            policy = await read_policy(api, CATEGORY, time.monotonic() + deadline_secs)
+            policy = await read_policy(api, self.category, time.monotonic() + deadline_secs)
         finally:
             await api.close()
         return policy, judge(policy, urls)
@@ -307,7 +310,9 @@ def zia_setup(path: Path) -> ZiaSetup:
 
     What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
-    found = read_sections(path, "service.state_directory", "mcas", "zia", may_be_missing=True)
+    sections = ("service.state_directory", "mcas", "zia", "sync.category")
+    found = read_sections(path, *sections, may_be_missing=True)
     setup = zia_setup_of(found.service.state_directory, found.zia, found.mcas)
+    setup = replace(setup, category=found.sync.category)
     setup.store.file.remove_drafts()
     return setup

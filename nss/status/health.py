@@ -4,8 +4,9 @@ Degraded: a source or a destination reports an error; records wait and none move
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
 a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
 three times, or has had no success for six hours. Only mentioned: what ends within 30 days, rejects,
-a spool that is not durable or is full for a moment, entries of the list that are set aside, and
-that it can't be read what became of uploads. An idle source is fine: nobody browses at night.
+a spool that is not durable or is full for a moment, entries of the list that are set aside, that it
+can't be read what became of uploads, and that ZIA may let people use unsanctioned apps. An idle
+source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -171,6 +172,11 @@ def _sync(sync: SyncStatus, now: float) -> Iterator[Reason]:
         yield Reason(component="sync", why=text, degrades=False)
     if run is not None and run.advice is not None:
         yield Reason(component="sync", why=run.advice, degrades=False)
+    blocking = sync.blocking
+    if blocking is not None and blocking.blocked is False:
+        # Rules are for people to decide, and often for some on purpose; all that NSS does works.
+        text = f"unsanctioned apps may open: {blocking.reason}. Try: {blocking.remedy}"
+        yield Reason(component="sync", why=text, since=blocking.since, degrades=False)
 
 
 def _records(number: int) -> str:

@@ -148,6 +148,29 @@ class SyncRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockingReading:
+    """Whether ZIA blocks the synced category as a whole, as its API describes the policies."""
+
+    destination: str
+    """The category."""
+    at: float
+    """When that was looked up, seconds since the epoch."""
+    blocked: bool | None
+    """`None`: it can't be said."""
+    since: float | None = None
+    """Since when every look has had this result."""
+    code: str | None = None
+    """The reason why it may open, for programs: `no_rule`, `allowed_before`."""
+    reason: str | None = None
+    """The first reason why it may open, or why that can't be said, as a sentence."""
+    remedy: str | None = None
+    portal: str | None = None
+    """Where to go in the admin portal as it was."""
+    experience_center: str | None = None
+    """Where to go in the new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReading:
     """The sync of unsanctioned apps."""
 
@@ -171,6 +194,8 @@ class SyncReading:
     """How long there may be no success without anything being wrong."""
     last_error: str | None
     """Why the sync can't even be planned, for example a file that can't be read."""
+    blocking: BlockingReading | None = None
+    """`None`: nobody has looked, or the target is a file."""
 
 
 @dataclass(frozen=True, slots=True)

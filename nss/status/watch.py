@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import (
+    BlockingReading,
     FeedReading,
     ServiceReading,
     SourceReading,
@@ -107,7 +108,7 @@ class Watch:
         sources = tuple(self._source(source, at, gap, now) for source in reading.sources)
         feeds = tuple(self._feed(feed, at, gap) for feed in reading.feeds)
         spool = self._spool(reading.spool, gap)
-        sync = None if reading.sync is None else _sync(reading.sync)
+        sync = None if reading.sync is None else _sync(reading.sync, now)
         return Status(
             version=self._version,
             pid=os.getpid(),
@@ -200,7 +201,7 @@ def _held(secs: float, gap: float, holds: bool) -> float:  # noqa: FBT001 - the 
     return secs + gap if holds else 0.0
 
 
-def _sync(sync: SyncReading) -> SyncStatus:
+def _sync(sync: SyncReading, now: float) -> SyncStatus:
     state: SyncState = "waiting" if sync.last is None else "synced"
     if sync.last_error is not None or (sync.last is not None and sync.last.error is not None):
         state = "failing"
@@ -210,7 +211,22 @@ def _sync(sync: SyncReading) -> SyncStatus:
         state = "not configured"
     if sync.running:
         state = "running"
-    return SyncStatus(**asdict(replace(sync, last=None)) | {"last": sync.last}, state=state)
+    blocking = sync.blocking
+    if blocking is not None and now - blocking.at >= sync.patience_secs:
+        blocking = _outdated(blocking, now)
+    parts = {"last": sync.last, "blocking": blocking}
+    return SyncStatus(**asdict(replace(sync, last=None, blocking=None)) | parts, state=state)
+
+
+def _outdated(blocking: BlockingReading, now: float) -> BlockingReading:
+    """Return what is known when nobody has looked for long: rules change at any time."""
+    return BlockingReading(
+        destination=blocking.destination,
+        at=blocking.at,
+        blocked=None,
+        reason=f"it was looked up {(now - blocking.at) / 3600:.0f} h ago, and not since",
+        remedy="run: nss verify-blocking",
+    )
 
 
 def _feed_state(feed: FeedReading, still_secs: float, rate: float) -> FeedState:

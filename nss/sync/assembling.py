@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,7 @@ class SyncSetup:
 
     def _zia_target(self) -> Target:
         from nss.setup.zia import zia_setup_of  # noqa: PLC0415 - see the module
+        from nss.sync.blocked import look_up  # noqa: PLC0415
         from nss.zia.api import Pace  # noqa: PLC0415
 
         credentials = self._zia_store.load()
@@ -113,7 +115,10 @@ class SyncSetup:
             credentials, self._pace
         )
         account = _account(credentials)
-        return ZiaTarget(api, self.settings, self.store, account=account, close=api.close)
+        look = partial(look_up, api, self.settings.category)
+        return ZiaTarget(
+            api, self.settings, self.store, account=account, look=look, close=api.close
+        )
 
 
 def _account(credentials: ZiaCredentials) -> str:

@@ -47,6 +47,21 @@ def sync_refused(destination: str, why: str) -> None:
     """The list of unsanctioned apps is empty or much shorter; nothing was changed."""
 
 
+@event(INFO, component=_SYNC, name="sync_blocked", always=True)
+def blocked(destination: str) -> None:
+    """ZIA blocks the unsanctioned apps that were synced."""
+
+
+@event(WARNING, component=_SYNC, name="sync_may_open", always=True)
+def may_open(destination: str, why: str) -> None:
+    """Unsanctioned apps were synced, and ZIA may let people use them."""
+
+
+@event(INFO, component=_SYNC, name="sync_blocking_unknown", always=True)
+def blocking_unknown(destination: str, why: str) -> None:
+    """Whether ZIA blocks the unsanctioned apps that were synced can't be said."""
+
+
 @event(INFO, component=_SYNC)
 def sync_stopped(destination: str) -> None:
     """A sync was cut off by a stop of the service; the next run completes it."""

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -11,13 +12,14 @@ import msgspec
 from nss.config.sync import SyncConfig
 from nss.errors import NssError, unplanned
 from nss.mcas import Throttled, Unreachable
-from nss.status.readings import SyncOutcome, SyncRun
+from nss.status.readings import BlockingReading, SyncOutcome, SyncRun
 from nss.sync import ListRefused, StateUnusable, SyncError, Unsettled, events
 from nss.sync.changes import check_size
 from nss.sync.domains import SetAside, Wanted, normalised
 from nss.sync.state import History, SyncStore
 from nss.sync.targets import Done, Plan, Target
 from nss.sync.unbroken import unbroken
+from nss.sync.verdicts import Verdicts, about
 from nss.telemetry.audit import AuditLog, Fact
 from nss.zia import Quota
 
@@ -52,6 +54,8 @@ class Report:
     covered: int = 0
     quota_before: Quota | None = None
     quota_after: Quota | None = None
+    blocking: BlockingReading | None = None
+    """Whether that is blocked; `None` where nobody can know, and for what is not done yet."""
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -88,6 +92,9 @@ class Sync:
         self._entries = entries
         self._open = target
         self._clocks = clocks or Clocks()
+        self._verdicts = Verdicts(
+            store, audit, now=self._clocks.now, monotonic=self._clocks.monotonic
+        )
 
     async def preview(self, *, allow_shrink: bool = False) -> Report:
         """Return what a run would change now. Raises `NssError` if it would fail."""
@@ -116,28 +123,43 @@ class Sync:
         with self._store.lock():
             history = await unbroken(self._store.history)
             began = self._clocks.now(), self._clocks.monotonic()
-            target: Target | None = None
-            try:
-                target = await self._open()
-                async with asyncio.timeout(self._deadline_secs + _SPARE_SECS):
-                    report = await self._synced(target, began, history, allow_shrink=allow_shrink)
-            except TimeoutError:
-                error = self._too_late()
-                await self._failed(target, began, history, error)
-                raise error from None
-            except NssError as error:
-                await self._failed(target, began, history, error)
-                raise
-            except asyncio.CancelledError:
-                events.sync_stopped(_destination(target))
-                raise
-            except Exception as error:
-                await self._failed(target, began, history, SyncError(f"sync: {unplanned(error)}"))
-                raise
-            finally:
-                if target is not None:
-                    await target.close()
-            return report
+            async with AsyncExitStack() as exits:
+                target, report = await self._recorded(
+                    exits, began, history, allow_shrink=allow_shrink
+                )
+                deadline = began[1] + self._deadline_secs
+                blocking = await self._verdicts.look(target, history.blocking, deadline)
+            return replace(report, blocking=blocking)
+
+    async def _recorded(
+        self,
+        exits: AsyncExitStack,
+        began: tuple[float, float],
+        history: History,
+        *,
+        allow_shrink: bool,
+    ) -> tuple[Target, Report]:
+        """Sync; whatever comes of it is recorded. The target is closed when `exits` are."""
+        target: Target | None = None
+        try:
+            target = await self._open()
+            exits.push_async_callback(target.close)
+            async with asyncio.timeout(self._deadline_secs + _SPARE_SECS):
+                report = await self._synced(target, began, history, allow_shrink=allow_shrink)
+        except TimeoutError:
+            error = self._too_late()
+            await self._failed(target, began, history, error)
+            raise error from None
+        except NssError as error:
+            await self._failed(target, began, history, error)
+            raise
+        except asyncio.CancelledError:
+            events.sync_stopped(_destination(target))
+            raise
+        except Exception as error:
+            await self._failed(target, began, history, SyncError(f"sync: {unplanned(error)}"))
+            raise
+        return target, report
 
     def _too_late(self) -> SyncError:
         return SyncError(
@@ -171,7 +193,7 @@ class Sync:
             plan = await self._planned(target, wanted, history, deadline, allow_shrink=allow_shrink)
         done = replace(done, added=added + done.added, removed=removed + done.removed)
         report = self._report(target, began, wanted, first, done)
-        await self._succeeded(report)
+        await self._succeeded(report, history)
         return report
 
     async def _planned(
@@ -252,9 +274,14 @@ class Sync:
         counts = (wanted.repeated, wanted.covered)
         return Report(run, plan, len(wanted.urls), aside, *counts, plan.quota, after)
 
-    async def _succeeded(self, report: Report) -> None:
+    async def _succeeded(self, report: Report, history: History) -> None:
         run = report.run
-        kept = History(last=run, last_success_at=self._clocks.now(), urls=report.listed)
+        kept = History(
+            last=run,
+            last_success_at=self._clocks.now(),
+            urls=report.listed,
+            blocking=about(history.blocking, run.destination),
+        )
         await unbroken(lambda: self._store.keep_history(kept))
         if report.plan.vanished:
             events.urls_vanished(run.destination, len(report.plan.vanished))

@@ -104,6 +104,9 @@ class Schedule:
         """Return how the sync is doing."""
         history = self._shown_history()
         target, destination = self._setup.destination()
+        blocking = history.blocking
+        if blocking is not None and blocking.destination != destination:
+            blocking = None
         return SyncReading(
             target=target,
             destination=destination,
@@ -117,6 +120,7 @@ class Schedule:
             next_at=None if self._due is None else self._due.at,
             patience_secs=max(STALE_SECS, 3 * self._setup.interval_secs),
             last_error=self._last_error,
+            blocking=blocking,
         )
 
     def _is_due(self) -> bool:

@@ -25,7 +25,7 @@ from nss import foreign
 from nss.files.beneath import open_folder
 from nss.files.private import FileFault, read_bounded, write_private
 from nss.files.set_aside import set_aside
-from nss.status.readings import SyncRun
+from nss.status.readings import BlockingReading, SyncRun
 from nss.sync import StateUnusable, SyncUnderway, events
 from nss.wording import error_text
 
@@ -53,6 +53,8 @@ class History(msgspec.Struct, frozen=True):
     failures: int = 0
     """Runs that failed since the last success."""
     failing_since: float | None = None
+    blocking: BlockingReading | None = None
+    """Whether the category was blocked when that was looked up last, after a success."""
 
 
 class Due(msgspec.Struct, frozen=True):

@@ -22,13 +22,23 @@ from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
 from nss.spool import KeptReject, Reject
 from nss.status.readings import (
+    BlockingReading,
     FeedReading,
     ParseFailureReading,
     ParsingReading,
     SourceReading,
     SpoolReading,
+    SyncRun,
 )
-from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, Status
+from nss.status.summary import (
+    FeedStatus,
+    Health,
+    Reason,
+    SourceStatus,
+    SpoolStatus,
+    Status,
+    SyncStatus,
+)
 from nss.telemetry import events
 
 ENV = os.environ | {"PYTHONPATH": str(Path(nss.__file__).parent.parent)}
@@ -213,6 +223,39 @@ SPOOL = SpoolStatus(
     failing_secs=0.0,
     kept_rejects=3,
 )
+HOUR = 3600.0
+
+SYNC_RUN = SyncRun(outcome="synced", target="zia", destination="X", at=NOW - HOUR, secs=3.0, urls=5)
+
+SYNC = SyncStatus(
+    target="zia",
+    destination="X",
+    ready=True,
+    running=False,
+    last=SYNC_RUN,
+    last_success_at=NOW - HOUR,
+    urls=5,
+    failures=0,
+    failing_since=None,
+    next_at=NOW + HOUR,
+    patience_secs=6 * HOUR,
+    last_error=None,
+    state="synced",
+)
+
+OPENS = BlockingReading(
+    destination="X",
+    at=NOW - 60,
+    since=NOW - HOUR,
+    blocked=False,
+    code="no_rule",
+    reason="no rule \x1bblocks it",
+    remedy="add one",
+    portal="Policy",
+    experience_center="Policies",
+)
+"""A verdict on the category, with what no terminal should get."""
+
 STATUS = Status(
     version="1.2.3",
     pid=77,

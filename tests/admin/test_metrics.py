@@ -27,10 +27,12 @@ from tests.admin.conftest import (
     DEGRADED,
     FEED,
     NOW,
+    OPENS,
     PARSING,
     SOURCE,
     SPOOL,
     STATUS,
+    SYNC,
     FakeOperations,
 )
 
@@ -144,6 +146,21 @@ async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOpe
         "nss_spool_full": 1.0,
         "nss_spool_durable": 0.0,
     }
+
+
+@pytest.mark.parametrize(("blocked", "number"), [(True, 1.0), (False, 0.0), (None, None)])
+async def test_metrics_show_whether_zia_blocks(
+    http: httpx.AsyncClient,
+    operations: FakeOperations,
+    *,
+    blocked: bool | None,
+    number: float | None,
+) -> None:
+    found = replace(OPENS, blocked=blocked)
+    operations.current = replace(STATUS, sync=replace(SYNC, blocking=found))
+    assert parsed((await http.get("/metrics")).text).get(("nss_sync_blocked", ())) == number
+    operations.current = replace(STATUS, sync=SYNC)
+    assert ("nss_sync_blocked", ()) not in parsed((await http.get("/metrics")).text)
 
 
 UPLOAD = UploadReading(

@@ -26,6 +26,8 @@ def lab(tmp_path: Path) -> Iterator[CloudLab]:
     (tmp_path / "state").mkdir()
     with CloudLab(tmp_path / "lab", requests_per_minute=1000) as lab:
         lab.mcas.unsanctioned.apps = {"App": [".a.example", "b.example"]}
+        # Then Cloud App Control is not read: ten seconds at ZIA's pace.
+        lab.zia.policies.advanced_settings["cascadeUrlFiltering"] = True
         yield lab
 
 
@@ -85,9 +87,13 @@ async def test_the_first_run_comes_with_the_start_and_the_last_result_stays(
     done = await running.reported("sync_done")
     assert (done["urls"], done["added"]) == (2, 2)
     assert lab.zia.in_force(NAME) == {".a.example", "b.example"}
+    opens = await running.reported("sync_may_open")
+    assert "no enabled URL filtering rule" in str(opens["why"])
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 0
     kept = history(bench)
+    assert kept.blocking is not None
+    assert (kept.blocking.blocked, kept.blocking.code) == (False, "no_rule")
     assert kept.last is not None
     assert (kept.last.outcome, kept.urls) == ("synced", 2)
     assert [each["outcome"] for each in audited(bench)] == ["synced"]

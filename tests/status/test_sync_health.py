@@ -3,29 +3,12 @@
 from dataclasses import replace
 
 from nss.status.health import judge
-from nss.status.readings import SyncRun
-from nss.status.summary import Health, SyncStatus
-from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
+from nss.status.readings import BlockingReading
+from nss.status.summary import Health
+from tests.admin.conftest import FEED, HOUR, NOW, SOURCE, SPOOL, SYNC
+from tests.admin.conftest import SYNC_RUN as GOOD
 
-HOUR = 3600.0
-
-GOOD = SyncRun(outcome="synced", target="zia", destination="X", at=NOW - HOUR, secs=3.0, urls=5)
 FAILED = replace(GOOD, outcome="failed", error="ZIA is busy", tip="wait")
-SYNC = SyncStatus(
-    target="zia",
-    destination="X",
-    ready=True,
-    running=False,
-    last=GOOD,
-    last_success_at=NOW - HOUR,
-    urls=5,
-    failures=0,
-    failing_since=None,
-    next_at=NOW + HOUR,
-    patience_secs=6 * HOUR,
-    last_error=None,
-    state="synced",
-)
 
 
 def health(**changed: object) -> Health:
@@ -73,6 +56,20 @@ def test_entries_set_aside_and_advice_are_mentioned() -> None:
         ("sync: 2 entries are set aside; see nss sync-unsanctioned --dry-run", False),
         ("sync: names only", False),
     ]
+
+
+def test_a_category_that_may_open_is_mentioned_and_degrades_nothing() -> None:
+    opens = BlockingReading(
+        destination="X", at=NOW, since=NOW - HOUR, blocked=False, reason="no rule", remedy="add one"
+    )
+    found = health(blocking=opens)
+    assert found.ok
+    assert reasons(found) == [
+        ("sync: unsanctioned apps may open: no rule. Try: add one", False),
+    ]
+    assert found.reasons[0].since == NOW - HOUR
+    for blocked in (True, None):  # an API role that may read little is no fault
+        assert reasons(health(blocking=replace(opens, blocked=blocked))) == []
 
 
 def test_what_keeps_runs_from_starting_is_mentioned() -> None:

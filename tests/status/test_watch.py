@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import fields, replace
 
 import pytest
 
 from nss.config.model import FeedConfig
 from nss.config.sources import SourceConfig
 from nss.expiry import DAY_SECS, Expiry
-from nss.status.readings import ServiceReading
+from nss.status.readings import BlockingReading, ServiceReading, SyncReading
 from nss.status.summary import ExpiryStatus, FeedStatus, SourceStatus, SpoolStatus, Status
 from nss.status.watch import Watch
-from tests.admin.conftest import NOW, Clock, FakeFeed, FakeSource, FakeSpool
+from tests.admin.conftest import NOW, OPENS, SYNC, Clock, FakeFeed, FakeSource, FakeSpool
 
 Settings = tuple[SourceConfig, FeedConfig, FeedConfig]
 
@@ -51,6 +52,13 @@ class Watched:
         return self.watch.status(
             ServiceReading((self.source.reading(),), feeds, self.spool.reading())
         )
+
+    def blocking(self, found: BlockingReading) -> BlockingReading | None:
+        """Return what is shown of a verdict now."""
+        known = {each.name: getattr(SYNC, each.name) for each in fields(SyncReading)}
+        sync = SyncReading(**known | {"blocking": found})
+        shown = self.watch.status(ServiceReading((), (), self.spool.reading(), sync=sync)).sync
+        return None if shown is None else shown.blocking
 
     @property
     def feed(self) -> FeedStatus:
@@ -124,6 +132,20 @@ async def test_a_status_says_everything(watched: Watched) -> None:
         kept_rejects=4,
     )
     assert status.summary == "healthy: 100 records/s, 5 pending"
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+async def test_a_verdict_that_nobody_has_looked_up_for_long_is_none(
+    watched: Watched, *, blocked: bool
+) -> None:
+    found = replace(OPENS, at=NOW, blocked=blocked)
+    watched.pause(SYNC.patience_secs - 1)
+    assert watched.blocking(found) == found
+    watched.pause(1.0)
+    shown = watched.blocking(found)
+    assert shown is not None
+    assert (shown.blocked, shown.code, shown.at) == (None, None, NOW)
+    assert shown.reason == "it was looked up 6 h ago, and not since"
 
 
 async def test_a_rate_is_that_of_the_last_ten_seconds(watched: Watched) -> None:

@@ -9,7 +9,7 @@ from nss.config.sync import SyncConfig
 from nss.sync.run import Clocks, Report, Sync
 from nss.sync.state import SyncStore
 from nss.sync.targets import At, Target
-from nss.sync.targets.zia import ZiaTarget
+from nss.sync.targets.zia import Look, ZiaTarget
 from nss.telemetry.audit import AuditLog
 from tests.sync.organisation import Organisation
 
@@ -24,6 +24,7 @@ class Bench:
         self.store = SyncStore(folder)
         self.at: At = lambda _point: None
         self.account = "here"
+        self.look: Look | None = None
         self.list: list[str] = []
         self.failures: list[Exception] = []
         """What reading the list raises, one after the other."""
@@ -55,7 +56,12 @@ class Bench:
 
     async def _open(self) -> Target:
         return ZiaTarget(
-            self.organisation, self.settings, self.store, account=self.account, at=self.at
+            self.organisation,
+            self.settings,
+            self.store,
+            account=self.account,
+            look=self.look,
+            at=self.at,
         )
 
 

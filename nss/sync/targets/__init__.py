@@ -2,12 +2,14 @@
 
 plan       what is there, compared with what should be: reads only
 carry_out  changes it, puts it in force and reads it back
+blocking   looks up whether what is there is blocked
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from nss.status.readings import BlockingReading
 from nss.sync.domains import SetAside
 from nss.zia import Quota
 
@@ -86,6 +88,10 @@ class Target(Protocol):
 
         Raises `Unsettled` when somebody else has changed the target meanwhile: plan anew.
         """
+        ...
+
+    async def blocking(self, deadline: float) -> BlockingReading | None:
+        """Return whether what is there is blocked; `None` where only others can know."""
         ...
 
     async def close(self) -> None:

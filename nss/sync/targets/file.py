@@ -60,6 +60,9 @@ class FileTarget:
     async def close(self) -> None:
         """There is nothing to close."""
 
+    async def blocking(self, deadline: float) -> None:
+        """Return nothing: who reads the file, and what it does with it, is not known."""
+
     async def plan(self, wanted: Sequence[str], deadline: float) -> Plan:  # noqa: ARG002 - the contract's
         """See `Target.plan`. Raises `TargetUnfit` for a file that is not ours."""
         return await asyncio.to_thread(self._plan, wanted)

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from nss.config.sync import SyncConfig
+from nss.status.readings import BlockingReading
 from nss.sync import TargetUnfit, Unsettled, events
 from nss.sync.changes import changes, chunks, key, keys
 from nss.sync.domains import SetAside
@@ -46,6 +47,9 @@ _BAD_REQUEST = 400
 _NOT_FOUND = 404
 _MAX_NAMED = 3
 
+Look = Callable[[str, float], Awaitable[BlockingReading]]
+"""Finds out until a deadline whether the category, by its name for people, is blocked."""
+
 
 class ZiaTarget:
     """The category that the settings name, in the account that `categories` reaches.
@@ -61,6 +65,7 @@ class ZiaTarget:
         store: SyncStore,
         *,
         account: str = "",
+        look: Look | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
         at: At = lambda _point: None,
     ) -> None:
@@ -70,6 +75,7 @@ class ZiaTarget:
         self._settings = settings
         self._store = store
         self._account = account
+        self._look = look
         self._close = close
         self._at = at
         self._category: Category | None = None
@@ -82,6 +88,10 @@ class ZiaTarget:
         """See `Target.close`."""
         if self._close is not None:
             await self._close()
+
+    async def blocking(self, deadline: float) -> BlockingReading | None:
+        """See `Target.blocking`."""
+        return None if self._look is None else await self._look(self.destination, deadline)
 
     async def plan(self, wanted: Sequence[str], deadline: float) -> Plan:
         """See `Target.plan`. Raises `QuotaExceeded` for more URLs than there may be."""

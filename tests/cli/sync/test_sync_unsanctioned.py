@@ -55,8 +55,12 @@ def test_a_list_as_it_was_delivered_becomes_the_category(office: SyncOffice) -> 
     assert office.lab.zia.in_force(NAME) == URLS - {".redd.it"} | {"hand.example", ".Redd.it"}
     assert office.lab.complaints == []
 
-    assert synced(office)["outcome"] == "unchanged"
+    assert (planned["blocking"], done["blocking"]["code"]) == (None, "no_rule")
+    office.block()
+    again = synced(office)
+    assert (again["outcome"], again["blocking"]["blocked"]) == ("unchanged", True)
     assert ("sync-unsanctioned", "synced", "") in office.audited()
+    assert ("verify-blocking", "blocked", "") in office.audited()
     assert office.lab.zia.one_api.secret not in office.everything_written()
 
 
@@ -65,8 +69,12 @@ def test_people_see_what_changes(office: SyncOffice) -> None:
     office.mark(*(f"u{number:02}.example" for number in range(25)), "com")
     ran = office.run("sync-unsanctioned")
     assert ran.returncode == 0, ran.stderr
-    *lines, last = ran.stdout.splitlines()
+    *lines, last, blocked, remedy, old, new = ran.stdout.splitlines()
     assert re.fullmatch(r"Done in [0-9]+ s, and read back\.", last)
+    assert blocked == f'blocked: no: no enabled URL filtering rule blocks the category "{NAME}"'
+    assert remedy.startswith("  Try: add a rule with the action Block")
+    assert old == "  Where: Policy > URL & Cloud App Control"
+    assert new.startswith("  In the Experience Center: Policies > ")
     assert lines == [
         f"URL category {NAME}: 25 URLs are unsanctioned",
         "  added: 25",
@@ -106,7 +114,7 @@ def test_without_zia_the_list_goes_into_a_file(office: SyncOffice) -> None:
     done = synced(office)
     path = office.state / "unsanctioned.txt"
     assert (done["target"], done["destination"]) == ("file", f"plain file {path}")
-    assert done["quota_before"] is None
+    assert (done["quota_before"], done["blocking"]) == (None, None)
     assert path.read_text() == ".a.example\nb.example\n"
 
 

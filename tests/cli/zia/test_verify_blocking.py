@@ -9,9 +9,9 @@ NEW_PLACE = "Policies > Access Control > Internet & SaaS > URL & Cloud App Contr
 NAME = "MS Defender Unsanctioned Apps"
 
 
-def block(office: ZiaOffice) -> None:
+def block(office: ZiaOffice, name: str = NAME) -> None:
     zia = office.lab.zia
-    category = zia.categories.put(NAME, [".dropbox.com"])
+    category = zia.categories.put(name, [".dropbox.com"])
     zia.policies.url_filtering.append(url_filtering_rule("Unsanctioned", [category]))
     zia.policies.advanced_settings["cascadeUrlFiltering"] = True  # which saves twenty requests
     zia.activation.start()
@@ -48,6 +48,15 @@ def test_what_can_not_be_said(office: ZiaOffice) -> None:
     assert [verdict["is_blocked"] for verdict in shown["verdicts"]] == [None]
     assert list(shown["unread"]) == ["URL filtering rules"]
     assert "not read: URL filtering rules" in office.run("verify-blocking").stdout
+
+
+def test_the_category_is_that_of_the_sync(office: ZiaOffice) -> None:
+    office.extra = '[sync]\ncategory = "Ours"\n'
+    block(office, "Ours")
+    ran = office.run("verify-blocking")
+    assert ran.stdout == 'blocked: category "Ours" (1 URLs)\n', ran.stderr
+    ran = office.run("configure-zia", *office.one_api, environ=office.secret)
+    assert '"Ours" is there' in ran.stdout
 
 
 def test_without_credentials_there_is_a_sentence(office: ZiaOffice) -> None:

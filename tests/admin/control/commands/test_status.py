@@ -7,15 +7,17 @@ import orjson
 import pytest
 
 from nss.admin.control.server import ControlServer
-from nss.status.readings import UploadReading
+from nss.status.readings import BlockingReading, UploadReading
 from nss.status.summary import ExpiryStatus
 from tests.admin.conftest import (
     DEGRADED,
     FEED,
     NOW,
+    OPENS,
     PARSE_FAILURE,
     PARSING,
     STATUS,
+    SYNC,
     FakeOperations,
 )
 from tests.admin.control.commands.conftest import Nss, Terminal
@@ -116,7 +118,36 @@ async def test_what_became_of_uploads_is_shown(operations: FakeOperations, nss: 
     assert (await nss("status")).out.decode().splitlines()[-1].endswith("; not read yet")
 
 
-@pytest.mark.parametrize(("expected", "code"), [(STATUS, 0), (DEGRADED, 1), (UPLOADS, 0)])
+SYNCED = replace(STATUS, sync=replace(SYNC, blocking=OPENS))
+
+
+@pytest.mark.usefixtures("control")
+async def test_whether_unsanctioned_apps_are_blocked_is_shown(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    operations.current = SYNCED
+    sync, *lines = (await nss("status")).out.decode().splitlines()[-5:]
+    assert sync.startswith("sync  ")
+    assert [line.removeprefix(" " * 7) for line in lines] == [
+        "blocked: no: no rule \\x1bblocks it (looked up 1 min 0 s ago)",
+        "  Try: add one",
+        "  Where: Policy",
+        "  In the Experience Center: Policies",
+    ]
+    unread = BlockingReading(destination="X", at=NOW - 60, blocked=None, reason="no role")
+    for found, text in (
+        (replace(OPENS, blocked=True), "blocked: yes (looked up 1 min 0 s ago)"),
+        (unread, "blocked: can't be said: no role (looked up 1 min 0 s ago)"),
+    ):
+        operations.current = replace(STATUS, sync=replace(SYNC, blocking=found))
+        assert (await nss("status")).out.decode().splitlines()[-1].strip() == text
+    operations.current = replace(STATUS, sync=SYNC)
+    assert "blocked:" not in (await nss("status")).out.decode()
+
+
+@pytest.mark.parametrize(
+    ("expected", "code"), [(STATUS, 0), (DEGRADED, 1), (UPLOADS, 0), (SYNCED, 0)]
+)
 @pytest.mark.usefixtures("control")
 async def test_json_is_the_whole_status(
     operations: FakeOperations, nss: Nss, expected: object, code: int
