@@ -30,26 +30,19 @@ def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed:
 
 
 def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
-    """Run the story of MCAS; the exit code is 0 when every record arrived."""
+    """Run the story of MCAS; the exit code is 0 when all records arrived and the app is blocked."""
     demo = McasDemo(seconds, records_per_sec, seed=seed)
     console = Console(highlight=False)
 
     async def show() -> None:
-        async for line in demo.run():
-            console.print(Text(line))
+        async for part in demo.run():
+            console.print(Text(part) if isinstance(part, str) else _discovered(part))
 
     asyncio.run(show())
-    console.print(
-        Columns(
-            [
-                _top("Cloud apps", "users", demo.discovery.top_apps(_TOP)),
-                _top("Users", "apps", demo.discovery.top_users(_TOP)),
-            ]
-        )
-    )
     for complaint in demo.complaints:
         console.print(Text(f"against the protocol: {complaint}"))
-    return 0 if demo.arrived == demo.sent and not demo.complaints else 1
+    is_good = demo.arrived == demo.sent and demo.is_blocked and not demo.complaints
+    return 0 if is_good else 1
 
 
 async def _show(demo: Demo, console: Console) -> Progress:
@@ -70,13 +63,16 @@ async def _show(demo: Demo, console: Console) -> Progress:
 
 
 def _picture(progress: Progress, discovery: Discovery) -> Group:
-    top_apps = _top("Cloud apps", "users", discovery.top_apps(_TOP))
-    top_users = _top("Users", "apps", discovery.top_users(_TOP))
     head = (
         "generator -> TCP -> nss run (MCAS LEEF) -> UDP -> collector"
         f"    {progress.elapsed_secs:5.1f} s"
     )
-    return Group(Text(head, style="bold"), _counts(progress), Columns([top_apps, top_users]))
+    return Group(Text(head, style="bold"), _counts(progress), _discovered(discovery))
+
+
+def _discovered(discovery: Discovery) -> Columns:
+    top_apps = _top("Cloud apps", "users", discovery.top_apps(_TOP))
+    return Columns([top_apps, _top("Users", "apps", discovery.top_users(_TOP))])
 
 
 def _counts(progress: Progress) -> Table:

@@ -278,14 +278,16 @@ def demo(
         bool,
         typer.Option(
             "--mcas",
-            help="Sign in and upload instead, to stand-ins for Entra and MCAS on this machine.",
+            help="Sign in, upload and block instead, with stand-ins for Entra, MCAS and ZIA on "
+            "this machine.",
         ),
     ] = False,
 ) -> None:
     """Watch NSS at work: generator, service and collector on loopback, nothing to set up.
 
-    With --mcas: configure-mcas2, run, uploads and verify-mcas2, on stand-ins for Microsoft's
-    services.
+    With --mcas: configure-mcas2, run, uploads and verify-mcas2; then an app is marked as
+    unsanctioned, synced into a URL category and blocked. All on stand-ins for Microsoft's and
+    Zscaler's services.
 
     Example: nss demo --seconds 5
     """

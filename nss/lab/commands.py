@@ -3,9 +3,13 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import nss
+from nss.errors import ServiceError
+
+COMMAND_SECS = 60.0
 
 
 def command(name: str, config: Path) -> list[str]:
@@ -17,6 +21,34 @@ def environ() -> dict[str, str]:
     """Return an environment with the packages that run here, never namesakes in this folder."""
     packages = (str(Path(nss.__file__).parent.parent), os.environ.get("PYTHONPATH"))
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))}
+
+
+async def run(
+    config: Path, name: str, *arguments: str, secrets: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return what a command prints; `secrets` go into its environment.
+
+    Raises `ServiceError` when it fails.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command(name, config),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environ() | dict(secrets or {}),
+    )
+    try:
+        async with asyncio.timeout(COMMAND_SECS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        raise ServiceError(f"demo: {name} has not ended within {COMMAND_SECS:.0f} s") from None
+    finally:
+        await kill(process)
+    text = output.decode(errors="replace")
+    if process.returncode:
+        raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
+    return text.splitlines()
 
 
 async def start_service(config: Path, log: Path) -> asyncio.subprocess.Process:

@@ -1,7 +1,7 @@
-"""The MCAS demonstration on this machine: configure, stream, upload, verify.
+"""The MCAS demonstration on this machine: logs out, and unsanctioned apps back to the gateway.
 
-Sign-in, API and storage are the lab's; the commands and the service are run as an administrator
-runs them, in processes of their own, with a configuration file of their own.
+Sign-in, API, storage and ZIA are the lab's; the commands and the service are run as an
+administrator runs them, in processes of their own, with a configuration file of their own.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from nss.lab import commands
 from nss.lab.cloud import CloudLab
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
+from nss.lab.way_back import WayBack
 from nss.spool.durable.inspect import read_totals
 
 TICK_SECS = 0.05
-COMMAND_SECS = 30.0
 STOP_SECS = 60.0
 UPLOAD_SECS = 2
 
@@ -33,6 +33,9 @@ state_directory = "{folder}/state"
 drain_secs = 30
 
 [mcas]
+ca_file = "{ca_file}"
+
+[zia]
 ca_file = "{ca_file}"
 
 [spool]
@@ -53,11 +56,13 @@ max_secs = {upload_secs}
 
 
 class McasDemo:
-    """One run: `async for line in demo.run()` says what happens."""
+    """One run: `async for part in demo.run()` says what happens."""
 
     def __init__(self, seconds: float, records_per_sec: int, *, seed: int = 1) -> None:
         self.discovery = Discovery()
         self.sent = self.arrived = self.uploads = 0
+        self.is_blocked = False
+        """Whether the app that was marked as unsanctioned is blocked at the end."""
         self.complaints: list[str] = []
         self._seconds = seconds
         self._records_per_sec = records_per_sec
@@ -65,28 +70,41 @@ class McasDemo:
             seed, records_per_sec=records_per_sec, start_epoch=int(time.time())
         ).lines(sys.maxsize)
 
-    async def run(self) -> AsyncIterator[str]:
-        """Run it. Raises `ServiceError` when a part of it fails."""
+    async def run(self) -> AsyncIterator[str | Discovery]:
+        """Run it: lines, and what Cloud Discovery sees once it has all that was uploaded.
+
+        Raises `ServiceError` when a part of it fails.
+        """
         with tempfile.TemporaryDirectory(prefix="nss-demo-") as name:
             folder = Path(name)
             (folder / "lab").mkdir()
             (folder / "state").mkdir()
             with CloudLab(folder / "lab") as lab:
-                async for line in self._story(folder, lab):
+                config = self._configuration(folder, lab)
+                async for line in self._way_out(folder, config, lab):
                     yield line
+                yield self.discovery
+                back = WayBack(config, lab)
+                async for line in back.run(self.discovery):
+                    yield line
+                self.is_blocked, self.complaints = back.is_blocked, lab.complaints
 
-    async def _story(self, folder: Path, lab: CloudLab) -> AsyncIterator[str]:
+    def _configuration(self, folder: Path, lab: CloudLab) -> Path:
         config = folder / "nss.toml"
         config.write_text(
             _CONFIG.format(folder=folder, ca_file=lab.ca_file, upload_secs=UPLOAD_SECS),
             encoding="utf-8",
         )
-        yield f"Entra at {lab.entra_url}, MCAS at {lab.api_url}, both of this machine."
+        return config
+
+    async def _way_out(self, folder: Path, config: Path, lab: CloudLab) -> AsyncIterator[str]:
+        yield f"Stand-ins: Entra at {lab.entra_url}, MCAS at {lab.api_url},"
+        yield f"ZIA at {lab.zia_url}, all of this machine."
         arguments = ["--client-id", lab.client_id, "--api-url", lab.api_url]
         arguments += ["--authentication-url", lab.authentication_url]
         yield "$ nss configure-mcas2 --client-id ... --authentication-url ... --api-url ..."
         secret = {"NSS_MCAS_CLIENT_SECRET": lab.client_secret}
-        for line in await self._command(config, "configure-mcas2", *arguments, environ=secret):
+        for line in await commands.run(config, "configure-mcas2", *arguments, secrets=secret):
             yield f"  {line}"
         yield "$ nss run"
         log = folder / "nss.log"
@@ -109,10 +127,10 @@ class McasDemo:
             await commands.kill(process)
         lab.parser.wait_parsed(self.sent, STOP_SECS)
         self.uploads, self.arrived = len(lab.mcas.uploads), lab.parser.records
-        self.discovery, self.complaints = lab.discovery, lab.complaints
+        self.discovery = lab.discovery
         yield f"  {self.sent:,} records sent, {self.arrived:,} arrived in {self.uploads} files"
         yield "$ nss verify-mcas2"
-        for line in await self._command(config, "verify-mcas2"):
+        for line in await commands.run(config, "verify-mcas2"):
             yield f"  {line}"
 
     async def _finish(self, process: asyncio.subprocess.Process, log: Path) -> None:
@@ -130,24 +148,6 @@ class McasDemo:
         if code:
             end = commands.end_of(log)
             raise ServiceError(f"demo: the service ended with exit code {code}\n{end}")
-
-    async def _command(
-        self, config: Path, name: str, *arguments: str, environ: dict[str, str] | None = None
-    ) -> list[str]:
-        process = await asyncio.create_subprocess_exec(
-            *commands.command(name, config),
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=commands.environ() | (environ or {}),
-        )
-        async with asyncio.timeout(COMMAND_SECS):
-            output, _ = await process.communicate()
-        text = output.decode(errors="replace")
-        if process.returncode:
-            raise ServiceError(f"demo: {name} ended with exit code {process.returncode}\n{text}")
-        return text.splitlines()
 
 
 def _accepted(spool: Path) -> int:

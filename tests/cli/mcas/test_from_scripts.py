@@ -475,8 +475,19 @@ def test_the_whole_story_is_played(tmp_path: Path) -> None:
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
-    assert "$ nss configure-mcas2" in ran.stdout
+    lines = ran.stdout.splitlines()
+    commands = [line.split()[2] for line in lines if line.startswith("$ nss ")]
+    assert commands == [
+        *("configure-mcas2", "run", "verify-mcas2"),
+        *("configure-zia", "sync-unsanctioned", "verify-blocking"),
+    ]
     assert "Cloud apps" in ran.stdout
+    assert "      .dropbox.com" in lines
+    assert "  blocked: no: no enabled URL filtering rule blocks the category" in ran.stdout
+    assert lines[-2:] == [
+        "By ZIA's API: blocked: yes",
+        'By the gateway: blocked: yes (www.dropbox.com, rule "Unsanctioned apps")',
+    ]
 
 
 STRANGER = 54_321
