@@ -1,7 +1,6 @@
 """Whether ZIA blocks what was synced, in short: the verdict on the category as a whole."""
 
 import time
-from collections.abc import Callable
 
 from nss.status.readings import BlockingReading
 from nss.zia.api import ZiaApi
@@ -13,12 +12,10 @@ async def look_up(
     category: str,
     destination: str,
     deadline: float,
-    *,
-    now: Callable[[], float] = time.time,
 ) -> BlockingReading:
     """Return whether a category is blocked: some thirty requests. Raises `ZiaError`."""
     policy = await read_policy(api, category, deadline)
-    return in_short(policy, destination, now())
+    return in_short(policy, destination, time.time())
 
 
 def in_short(policy: Policy, destination: str, at: float) -> BlockingReading:
