@@ -73,27 +73,30 @@ def configure_zia(
 
     Example: sudo nss configure-zia
     """
-    from cli.zia.configuring import configure
-    from cli.zia.prompts import ZiaOptions
+    from cli.dialogue import quiet
 
-    given = ZiaOptions(
-        method,
-        {
-            "client_id": client_id,
-            "token_url": vanity_domain,
-            "api_url": cloud,
-            "scope": scope,
-            "username": username,
-        },
-        {
-            "client_secret": client_secret_file,
-            "password": password_file,
-            "api_key": api_key_file,
-        },
-        private_key,
-        passphrase_file,
-    )
-    code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
+    with quiet():  # before what takes a while to be imported: a secret may be on its way
+        from cli.zia.configuring import configure
+        from cli.zia.prompts import ZiaOptions
+
+        given = ZiaOptions(
+            method,
+            {
+                "client_id": client_id,
+                "token_url": vanity_domain,
+                "api_url": cloud,
+                "scope": scope,
+                "username": username,
+            },
+            {
+                "client_secret": client_secret_file,
+                "password": password_file,
+                "api_key": api_key_file,
+            },
+            private_key,
+            passphrase_file,
+        )
+        code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
     raise typer.Exit(code)
 
 

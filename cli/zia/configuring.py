@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
+from cli.dialogue import Dialogue
 from cli.output import error_lines, show_json
 from cli.zia.prompts import (
     COMMAND,
@@ -40,30 +42,23 @@ def configure(
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)
-    if is_person:
-        draft = _interview(
-            draft,
-            stored,
-            taken,
-            setup,
-            asks_method=given.method is None,
-            gives_key=given.private_key is not None,
-        )
-    credentials = _complete(draft)
-    if skip_test:
-        _store(setup, credentials, None, as_json=as_json)
-        return 0
-    return _test_and_store(setup, draft, is_person=is_person, as_json=as_json)
+    with Dialogue() if is_person else nullcontext() as dialogue:
+        if dialogue is not None:
+            draft = _interview(dialogue, draft, stored, taken, given, setup)
+        credentials = _complete(draft)
+        if skip_test:
+            _store(setup, credentials, None, as_json=as_json)
+            return 0
+        return _test_and_store(setup, draft, dialogue, as_json=as_json)
 
 
 def _interview(
+    dialogue: Dialogue,
     draft: ZiaDraft,
     stored: ZiaCredentials | None,
     taken: set[str],
+    given: ZiaOptions,
     setup: ZiaSetup,
-    *,
-    asks_method: bool,
-    gives_key: bool,
 ) -> ZiaDraft:
     typer.echo("Zscaler Internet Access, for the URL category of unsanctioned apps")
     if stored is None:
@@ -73,15 +68,16 @@ def _interview(
         for line in stored_lines(stored):
             typer.echo(f"  {line}")
         typer.echo("Enter keeps what is in brackets.")
-    if asks_method and not taken and not gives_key:
-        method = ask_method(draft)
+    gives_key = given.private_key is not None
+    if given.method is None and not taken and not gives_key:
+        method = ask_method(dialogue, draft)
         if method != draft.method:
             draft = ZiaDraft.of(stored, method)
     for name in draft.questions:
         if name not in taken:
-            ask(draft, name)
+            ask(dialogue, draft, name)
     if draft.method == "oneapi_key" and not gives_key:
-        ask_key(draft)
+        ask_key(dialogue, draft)
     return draft
 
 
@@ -102,7 +98,9 @@ def _complete(draft: ZiaDraft) -> ZiaCredentials:
         raise UsageError(f"{COMMAND}: {bad.sentence}", tip="give --private-key") from None
 
 
-def _test_and_store(setup: ZiaSetup, draft: ZiaDraft, *, is_person: bool, as_json: bool) -> int:
+def _test_and_store(
+    setup: ZiaSetup, draft: ZiaDraft, dialogue: Dialogue | None, *, as_json: bool
+) -> int:
     while True:
         credentials = draft.credentials()
         if not as_json:
@@ -113,30 +111,30 @@ def _test_and_store(setup: ZiaSetup, draft: ZiaDraft, *, is_person: bool, as_jso
         if report.failed is None:
             _store(setup, credentials, report, as_json=as_json)
             return 0
-        if not is_person:
+        if dialogue is None:
             if as_json:
                 _print_json(report, stored=False)
             else:
                 typer.echo("nss: nothing was stored", err=True)
             return ZiaError.exit_code
-        if not _corrected(draft, report.failed):
+        if not _corrected(dialogue, draft, report.failed):
             typer.echo("Nothing was stored.")
             return ZiaError.exit_code
 
 
-def _corrected(draft: ZiaDraft, failed: ZiaCheck) -> bool:
+def _corrected(dialogue: Dialogue, draft: ZiaDraft, failed: ZiaCheck) -> bool:
     """Have a person correct what is wrong; return `False` if they don't want to."""
     if failed.field == "private_key":
-        if not typer.confirm("Correct the private key and test again?", default=True):
+        if not dialogue.confirm("Correct the private key and test again?"):
             return False
-        ask_key(draft)
+        ask_key(dialogue, draft)
         return True
     name = next((name for name in draft.questions if name == failed.field), None)
     if name is None:
-        return typer.confirm("Test again?", default=True)
-    if not typer.confirm(f"Correct the {LABELS[name]} and test again?", default=True):
+        return dialogue.confirm("Test again?")
+    if not dialogue.confirm(f"Correct the {LABELS[name]} and test again?"):
         return False
-    ask(draft, name)
+    ask(dialogue, draft, name)
     return True
 
 

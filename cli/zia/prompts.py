@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 import typer
 
+from cli.dialogue import Dialogue
 from cli.secrets import secret_text
 from nss.answers import BadAnswer
 from nss.errors import UsageError
@@ -111,23 +112,21 @@ def take(draft: ZiaDraft, name: Name, text: str) -> None:
         raise UsageError(f"{COMMAND}: {bad.sentence}", tip=bad.tip or None) from None
 
 
-def ask_method(draft: ZiaDraft) -> Method:
+def ask_method(dialogue: Dialogue, draft: ZiaDraft) -> Method:
     """Ask a person how to sign in."""
-    known = get_args(Method)
+    known: tuple[Method, ...] = get_args(Method)
     for name, text in METHODS.items():
         typer.echo(f"  {name:14} {text}")
-    while (text := typer.prompt("Sign in by", default=draft.method).strip()) not in known:
+    while (text := dialogue.ask("Sign in by", draft.method).strip()) not in known:
         typer.echo(f"  it must be one of {', '.join(known)}")
-    return cast("Method", text)
+    return next(method for method in known if method == text)
 
 
-def ask(draft: ZiaDraft, name: Name) -> None:
+def ask(dialogue: Dialogue, draft: ZiaDraft, name: Name) -> None:
     """Ask a person until the answer can be right; Enter keeps what is there."""
     kept = draft.shown(name) or draft.usual(name)
     while True:
-        text = typer.prompt(
-            LABELS[name], default=kept, show_default=bool(kept), hide_input=name in SECRETS
-        )
+        text = dialogue.ask(LABELS[name], kept, hidden=name in SECRETS)
         if text == kept and draft.has(name):
             return
         try:
@@ -138,17 +137,20 @@ def ask(draft: ZiaDraft, name: Name) -> None:
             return
 
 
-def ask_key(draft: ZiaDraft) -> None:
+def ask_key(dialogue: Dialogue, draft: ZiaDraft) -> None:
     """Ask for the file with the private key, and its passphrase."""
-    kept = "" if draft.private_key is None else str(draft.private_key)
-    text = typer.prompt("Private key, a PEM file", default=kept or None)
-    path = Path(text).absolute()
-    if path == draft.private_key:
+    before = draft.private_key
+    kept = "" if before is None else str(before)
+    while True:
+        try:
+            draft.take_key(dialogue.ask("Private key, a PEM file", kept))
+        except BadAnswer as bad:
+            show_problem(bad)
+        else:
+            break
+    if draft.private_key == before:
         return
-    draft.private_key = path
-    phrase = typer.prompt(
-        "Passphrase of the key (Enter: none)", default="", show_default=False, hide_input=True
-    )
+    phrase = dialogue.ask("Passphrase of the key (Enter: none)", hidden=True)
     draft.passphrase = Secret(phrase) if phrase else None
 
 

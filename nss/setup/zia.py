@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nss.answers import BadAnswer
+from nss.answers import AROUND, BadAnswer
 from nss.config.model import McasConfig, ZiaConfig
 from nss.config.stored import StoredError
 from nss.config.sync import SyncConfig
@@ -110,11 +110,18 @@ class ZiaDraft:
         url = zia_fields.one_api_url if self.method in _ONE_API else zia_fields.api_url
         self.values[name] = zia_fields.read(name, url)(text)
 
+    def take_key(self, text: str) -> None:
+        """Take the name of the file with the private key. Raises `BadAnswer`."""
+        name = text.strip(AROUND)
+        if not name:
+            raise _no_key()
+        self.private_key = Path(name).absolute()
+
     def credentials(self) -> ZiaCredentials:
         """Return the credentials; every one of `questions` has a value. Raises `BadAnswer`."""
         is_key = self.method == "oneapi_key"
         if is_key and self.private_key is None:
-            raise BadAnswer("the private key is missing", "name its file", field="private_key")
+            raise _no_key()
         given: dict[str, Any] = {**self.values, **self.secrets}
         return ZiaCredentials(
             method=self.method,
@@ -123,6 +130,10 @@ class ZiaDraft:
             passphrase=self.passphrase if is_key else None,
             **given,
         )
+
+
+def _no_key() -> BadAnswer:
+    return BadAnswer("the private key is missing", "name its file", field="private_key")
 
 
 @dataclass(frozen=True, slots=True)
