@@ -6,12 +6,12 @@ What a command says of ZIA's API is held against what the lab's gateway does wit
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from nss.config.sync import SyncConfig
 from nss.lab import commands
 from nss.lab.catalog import APPS
 from nss.lab.cloud import CloudLab
 from nss.lab.cloud.zia.policies import url_filtering_rule
 from nss.lab.discovery import Discovery
-from nss.setup.zia import CATEGORY
 
 RULE = "Unsanctioned apps"
 APP = next(app for app in APPS if app.status == "Unsanctioned")
@@ -49,7 +49,7 @@ class WayBack:
         for line in await commands.run(self._config, "sync-unsanctioned"):
             yield f"  {line}"
         yield f'In ZIA, the URL filtering rule "{RULE}" is added, which blocks the category.'
-        category = lab.zia.categories.shown(CATEGORY)["id"]
+        category = lab.zia.categories.shown(SyncConfig().category)["id"]
         lab.zia.policies.url_filtering.append(url_filtering_rule(RULE, [category]))
         yield f"$ nss verify-blocking {host}"
         for line in await commands.run(self._config, "verify-blocking", host):

@@ -46,8 +46,6 @@ SECRETS: Mapping[str, Callable[[str], Secret]] = {
 }
 """Fields whose answers are never shown, and what reads them."""
 
-CATEGORY = SyncConfig().category
-
 TEST_SECS = 120.0
 """How long a test may take, with the pauses that ZIA asks for."""
 
@@ -207,8 +205,7 @@ class ZiaSetup:
     audit: AuditLog
     zia: ZiaConfig
     mcas: McasConfig
-    category: str = CATEGORY
-    """The URL category that is synced."""
+    sync: SyncConfig
 
     def connect(self, credentials: ZiaCredentials, pace: Pace) -> ZiaApi:
         """Return the API with some credentials; close it. Raises `NssError`."""
@@ -242,7 +239,7 @@ class ZiaSetup:
         try:
             api = await asyncio.to_thread(self.connect, credentials, Pace())
             try:
-                await _try(report, api, self.category)
+                await _try(report, api, self.sync.category)
             finally:
                 await api.close()
         except NssError as error:
@@ -270,7 +267,7 @@ class ZiaSetup:
             )
         api = await asyncio.to_thread(self.connect, credentials, Pace())
         try:
-            policy = await read_policy(api, self.category, time.monotonic() + deadline_secs)
+            policy = await read_policy(api, self.sync.category, time.monotonic() + deadline_secs)
         finally:
             await api.close()
         return policy, judge(policy, urls)
@@ -311,9 +308,10 @@ def _failure(report: ZiaReport, error: NssError) -> ZiaCheck:
     return ZiaCheck(name, ok=False, sentence=error.args[0], field=field, code=code, tip=error.tip)
 
 
-def zia_setup_of(folder: Path, zia: ZiaConfig, mcas: McasConfig) -> ZiaSetup:
+def zia_setup_of(folder: Path, zia: ZiaConfig, mcas: McasConfig, sync: SyncConfig) -> ZiaSetup:
     """Return what settings say about ZIA; `folder` is the state directory."""
-    return ZiaSetup(folder, ZiaCredentialsStore(folder, os.environ), audit_log(folder), zia, mcas)
+    store = ZiaCredentialsStore(folder, os.environ)
+    return ZiaSetup(folder, store, audit_log(folder), zia, mcas, sync)
 
 
 def zia_setup(path: Path) -> ZiaSetup:
@@ -321,9 +319,8 @@ def zia_setup(path: Path) -> ZiaSetup:
 
     What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
-    sections = ("service.state_directory", "mcas", "zia", "sync.category")
-    found = read_sections(path, *sections, may_be_missing=True)
-    setup = zia_setup_of(found.service.state_directory, found.zia, found.mcas)
-    setup = replace(setup, category=found.sync.category)
+    keys = ("service.state_directory", "mcas", "zia", "sync.category", "sync.target")
+    found = read_sections(path, *keys, may_be_missing=True)
+    setup = zia_setup_of(found.service.state_directory, found.zia, found.mcas, found.sync)
     setup.store.file.remove_drafts()
     return setup

@@ -111,9 +111,8 @@ class SyncSetup:
                 tip="run: sudo nss configure-zia, or set target in [sync]",
             )
         self._pace = self._pace or Pace()
-        api = zia_setup_of(self.state_directory, self.zia, self.mcas).connect(
-            credentials, self._pace
-        )
+        setup = zia_setup_of(self.state_directory, self.zia, self.mcas, self.settings)
+        api = setup.connect(credentials, self._pace)
         account = _account(credentials)
         look = partial(look_up, api, self.settings.category)
         return ZiaTarget(

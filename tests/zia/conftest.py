@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nss.config.model import McasConfig, ZiaConfig
+from nss.config.sync import SyncConfig
 from nss.lab.cloud import CloudLab
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
@@ -34,7 +35,8 @@ def setup(tmp_path: Path, lab: CloudLab) -> ZiaSetup:
             api_url=lab.api_url,
         )
     )
-    return zia_setup_of(folder, ZiaConfig(ca_file=lab.ca_file), McasConfig(ca_file=lab.ca_file))
+    zia, mcas = ZiaConfig(ca_file=lab.ca_file), McasConfig(ca_file=lab.ca_file)
+    return zia_setup_of(folder, zia, mcas, SyncConfig())
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nss.config.sync import SyncConfig
 from nss.lab.cloud import CloudLab
 from nss.lab.cloud.zia.activation import Activation
 from nss.lab.cloud.zia.categories import Categories
@@ -18,7 +19,7 @@ from nss.lab.cloud.zia.policies import (
     ssl_inspection_rule,
     url_filtering_rule,
 )
-from nss.setup.zia import CATEGORY, ZiaSetup
+from nss.setup.zia import ZiaSetup
 from nss.zia.api import ZiaApi
 from nss.zia.blocking import Policy, Verdict, judge, read_policy
 from nss.zia.credentials import Method, ZiaCredentials
@@ -26,6 +27,8 @@ from nss.zia.rules import Rule, in_order
 from tests.zia.stand_in import Clock, FreePace, Ticket, Wire, api_of
 
 Good = Callable[[Method], ZiaCredentials]
+
+CATEGORY = SyncConfig().category
 
 
 class Office:

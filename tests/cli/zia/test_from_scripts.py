@@ -37,6 +37,20 @@ def test_what_passed_the_test_is_stored_and_nobody_else_may_read_it(office: ZiaO
     assert office.lab.zia.categories.changes == []
 
 
+def test_the_category_is_that_of_the_configuration(office: ZiaOffice) -> None:
+    office.extra = '[sync]\ncategory = "Closed"\n'
+    ran = office.run("configure-zia", *office.one_api, environ=office.secret)
+    assert '"Closed" is not there yet, and will be made' in ran.stdout
+    ran = office.run("verify-blocking")
+    assert (ran.returncode, ran.stdout.splitlines()[0]) == (1, 'OPENS: category "Closed" (0 URLs)')
+
+    office.extra = '[sync]\ncategory = "Closed*"\ntarget = "auto"\n'
+    for name in ("configure-zia", "verify-blocking"):
+        ran = office.run(name)
+        assert ran.returncode == 78
+        assert "sync.category" in ran.stderr
+
+
 @pytest.mark.parametrize("way", ["file", "standard input", "environment"])
 def test_the_secrets_come_from_anywhere_but_an_argument(office: ZiaOffice, way: str) -> None:
     sessions = office.lab.zia.sessions
