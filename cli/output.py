@@ -1,11 +1,15 @@
 """How commands print what they found: JSON, harmless text, times and durations."""
 
 import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import orjson
 import typer
+
+from nss.checks import Check
 
 _TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
@@ -27,6 +31,29 @@ def harmless(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What became of credentials: whether they are stored now, and the test that they took."""
+
+    stored: bool
+    checks: Sequence[Check] | None = None
+    """`None`: they were not tested."""
+
+    def plain(self) -> dict[str, object]:
+        """Return the same for JSON."""
+        steps = [asdict(check) for check in self.checks or ()]
+        return {"stored": self.stored, "tested": self.checks is not None, "steps": steps}
+
+
+def show_checks(checks: Iterable[Check], indent: str = "") -> None:
+    """Print the steps of a test, a line each, with what to do where something is to be done."""
+    for check in checks:
+        mark = "wrong" if not check.ok else "warn " if check.warns else "ok   "
+        typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
+        if check.tip and (check.warns or not check.ok):
+            typer.echo(f"{indent}      Try: {harmless(check.tip)}")
 
 
 def error_lines(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The command lines of the MCAS commands; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,6 +54,23 @@ def configure_mcas2(
         bool,
         typer.Option("--managed-identity", help="Sign in as this Azure virtual machine instead."),
     ] = False,
+    zia: Annotated[
+        Literal["entra"] | None,
+        typer.Option(
+            help="Then set up ZIA as well, which blocks unsanctioned apps: signing in as the same "
+            "Entra application.",
+            show_default="MCAS only",
+        ),
+    ] = None,
+    zia_scope: Annotated[
+        _Text, typer.Option(metavar="SCOPE", help="With --zia: its Scope, RESOURCE/.default.")
+    ] = None,
+    zia_cloud: Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME|URL", help="With --zia: the cloud, as zscalertwo, or the API's URL."
+        ),
+    ] = None,
     skip_test: Annotated[bool, typer.Option("--skip-test", help="Store without testing.")] = False,
     no_input: NoInputOption = False,
     as_json: JsonOption = False,
@@ -62,7 +79,8 @@ def configure_mcas2(
     """Sign in to Microsoft Defender for Cloud Apps with OAuth 2.0: ask, test, store.
 
     Without options it asks for everything, and tests before it stores. The exit code is 69 when the
-    test failed; then nothing was stored.
+    test failed; then nothing was stored. With --zia entra it continues with ZIA; when that fails,
+    the exit code is 69 too, and what was stored for MCAS stays.
 
     Example: sudo nss configure-mcas2
     """
@@ -70,12 +88,15 @@ def configure_mcas2(
 
     with quiet():  # before what takes a while to be imported: a secret may be on its way
         from cli.mcas.configuring import configure
-        from cli.mcas.prompts import CredentialOptions
+        from cli.mcas.prompts import CredentialOptions, zia_options
 
         texts = (client_secret_file, client_secret_expires, scope, authentication_url, api_url)
         files = (certificate, private_key, passphrase_file)
         given = CredentialOptions(client_id, *texts, *files, managed_identity)
-        code = configure(config, given, skip_test=skip_test, as_json=as_json, ask_nobody=no_input)
+        also = zia_options(zia, zia_scope, zia_cloud)
+        code = configure(
+            config, given, also, skip_test=skip_test, as_json=as_json, ask_nobody=no_input
+        )
     raise typer.Exit(code)
 
 

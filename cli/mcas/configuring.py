@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -18,22 +17,35 @@ from cli.mcas.prompts import (
     draft_of,
     show_problem,
 )
-from cli.mcas.showing import show_checks, stored_lines
-from cli.output import error_lines, show_json
+from cli.mcas.showing import stored_lines
+from cli.output import Configured, error_lines, show_checks, show_json
+from cli.zia.configuring import ZiaConfiguring
+from cli.zia.prompts import ZiaOptions
 from nss.answers import BadAnswer
+from nss.checks import Check
 from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.mcas import McasError
-from nss.mcas.connection_test import Check, ConnectionReport
+from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.fields import region_advice
 from nss.setup.mcas import CredentialsDraft, McasSetup, Name, mcas_setup
+from nss.setup.zia import zia_setup
 
 
 def configure(
-    path: Path, given: CredentialOptions, *, skip_test: bool, as_json: bool, ask_nobody: bool
+    path: Path,
+    given: CredentialOptions,
+    zia: ZiaOptions | None,
+    *,
+    skip_test: bool,
+    as_json: bool,
+    ask_nobody: bool,
 ) -> int:
-    """Collect the answers, test them and store what passed; return the exit code."""
+    """Collect the answers, test them and store what passed; return the exit code.
+
+    With `zia` the same comes for ZIA then, with the application that is stored by now.
+    """
     setup = mcas_setup(path)
     setup.store.check_writable()
     try:
@@ -43,28 +55,51 @@ def configure(
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)
+    second = None if zia is None else ZiaConfiguring(zia_setup(path), zia, as_json=as_json)
     with Dialogue() if is_person else nullcontext() as dialogue:
         if dialogue is not None:
             _interview(dialogue, draft, stored, taken, setup)
         else:
             _complete(draft)
+            if second is not None:
+                second.complete()
             _warn(draft)
-        return _finish(setup, draft, dialogue, skip_test=skip_test, as_json=as_json)
+        setup.store.check_files(draft.credentials())
+        done = _finish(setup, draft, dialogue, skip_test=skip_test, as_json=as_json)
+        zia_done = None if second is None else Configured(stored=False)
+        try:
+            if second is not None and done.stored:
+                zia_done = _second_half(second, dialogue, skip_test=skip_test)
+        finally:  # also when it is interrupted: MCAS is stored
+            _show_end(done, zia_done, is_person=is_person, as_json=as_json)
+    are_stored = done.stored and (zia_done is None or zia_done.stored)
+    return 0 if are_stored else McasError.exit_code
 
 
-def _finish(
-    setup: McasSetup,
-    draft: CredentialsDraft,
-    dialogue: Dialogue | None,
-    *,
-    skip_test: bool,
-    as_json: bool,
-) -> int:
-    setup.store.check_files(draft.credentials())
-    if skip_test:
-        _store(setup, draft.credentials(), None, as_json=as_json)
-        return 0
-    return _test_and_store(setup, draft, dialogue, as_json=as_json)
+def _second_half(
+    second: ZiaConfiguring, dialogue: Dialogue | None, *, skip_test: bool
+) -> Configured:
+    if dialogue is not None:
+        second.interview(dialogue)
+    return second.finish(dialogue, skip_test=skip_test)
+
+
+def _show_end(mcas: Configured, zia: Configured | None, *, is_person: bool, as_json: bool) -> None:
+    """Show what is stored and what is not; `zia` is `None` where it is not wanted."""
+    if as_json:
+        show_json(mcas.plain() if zia is None else {**mcas.plain(), "zia": zia.plain()})
+        return
+    if not mcas.stored:
+        problem, tip = "nothing was stored", ""
+    elif zia is not None and not zia.stored:
+        problem = "nothing was stored for ZIA; what was stored for MCAS stays"
+        tip = "\nTry: sudo nss configure-zia --method entra"
+    else:
+        return
+    if is_person:
+        typer.echo(f"{problem[0].upper()}{problem[1:]}.{tip}")
+    else:
+        typer.echo(f"nss: {problem}{tip}", err=True)
 
 
 def _interview(
@@ -127,28 +162,28 @@ def _disagreement(draft: CredentialsDraft) -> BadAnswer | None:
     return None
 
 
-def _test_and_store(
-    setup: McasSetup, draft: CredentialsDraft, dialogue: Dialogue | None, *, as_json: bool
-) -> int:
+def _finish(
+    setup: McasSetup,
+    draft: CredentialsDraft,
+    dialogue: Dialogue | None,
+    *,
+    skip_test: bool,
+    as_json: bool,
+) -> Configured:
+    """Test and store; with a dialogue, until the test passes or a person gives up."""
+    if skip_test:
+        return _store(setup, draft.credentials(), None, as_json=as_json)
     while True:
         credentials = draft.credentials()
         if not as_json:
             typer.echo("Testing ...")
         report = asyncio.run(setup.test(credentials))
         if not as_json:
-            show_checks(report, "  ")
+            show_checks(report.steps, "  ")
         if report.failed is None:
-            _store(setup, credentials, report, as_json=as_json)
-            return 0
-        if dialogue is None:
-            if as_json:
-                _print_json(report, stored=False)
-            else:
-                typer.echo("nss: nothing was stored", err=True)
-            return McasError.exit_code
-        if not _corrected(dialogue, draft, report.failed):
-            typer.echo("Nothing was stored.")
-            return McasError.exit_code
+            return _store(setup, credentials, report, as_json=as_json)
+        if dialogue is None or not _corrected(dialogue, draft, report.failed):
+            return Configured(stored=False, checks=report.steps)
 
 
 def _corrected(dialogue: Dialogue, draft: CredentialsDraft, failed: Check) -> bool:
@@ -169,25 +204,23 @@ def _store(
     report: ConnectionReport | None,
     *,
     as_json: bool,
-) -> None:
+) -> Configured:
     """Store credentials that passed the test of `report`, or were not tested."""
     removed_token = setup.keep(credentials, is_tested=report is not None)
-    if as_json:
-        _print_json(report, stored=True)
-        return
-    typer.echo(f"Stored in {setup.store.path}." + ("" if report else " It was NOT tested."))
+    if not as_json:
+        _show_stored(setup, is_tested=report is not None, removed_token=removed_token)
+    return Configured(stored=True, checks=None if report is None else report.steps)
+
+
+def _show_stored(setup: McasSetup, *, is_tested: bool, removed_token: bool) -> None:
+    typer.echo(f"Stored in {setup.store.path}." + ("" if is_tested else " It was NOT tested."))
     if removed_token:
         typer.echo("The legacy token was removed: OAuth 2.0 takes its place.")
     typer.echo("A running service uses it from now on, without a restart.")
-    if report is None and setup.store.token_path.exists():
+    if not is_tested and setup.store.token_path.exists():
         typer.echo("The legacy token stays, and is not used while these credentials are stored.")
     if not setup.has_upload:
         typer.echo(
             'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then '
             "nss reload."
         )
-
-
-def _print_json(report: ConnectionReport | None, *, stored: bool) -> None:
-    steps = [] if report is None else [asdict(check) for check in report.steps]
-    show_json({"stored": stored, "tested": report is not None, "steps": steps})

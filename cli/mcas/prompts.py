@@ -3,12 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import typer
 
 from cli.dialogue import Dialogue
 from cli.secrets import secret_text
+from cli.zia.prompts import ZiaOptions
 from nss.answers import BadAnswer
 from nss.errors import UsageError
 from nss.mcas import fields
@@ -53,6 +54,19 @@ class CredentialOptions:
     private_key: Path | None
     passphrase_file: str | None
     managed_identity: bool
+
+
+def zia_options(
+    method: Literal["entra"] | None, scope: str | None, cloud: str | None
+) -> ZiaOptions | None:
+    """Return what the command line says of ZIA, `None` for nothing. Raises `UsageError`."""
+    if method is not None:
+        texts = {"scope": scope, "api_url": cloud}
+        return ZiaOptions(method, texts, command=_COMMAND, prefix="--zia-")
+    for option, text in (("--zia-scope", scope), ("--zia-cloud", cloud)):
+        if text is not None:
+            raise UsageError(f"{_COMMAND}: {option} needs --zia", tip="add --zia entra")
+    return None
 
 
 def draft_of(

@@ -12,7 +12,6 @@ from cli.output import error_lines, harmless, iso_time, show_json, time_text
 from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.expiry import Expiry, last_day
-from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.expiries import expiries_of
 from nss.secret import Secret
@@ -115,15 +114,6 @@ def explain_legacy(path: Path) -> int:
         f"configure-mcas: legacy tokens can't be created or changed any more. {kept}".rstrip(),
         tip="sudo nss configure-mcas2, which signs in with OAuth 2.0",
     )
-
-
-def show_checks(report: ConnectionReport, indent: str = "") -> None:
-    """Print the steps of a connection test."""
-    for check in report.steps:
-        mark = "wrong" if not check.ok else "warn " if check.warns else "ok   "
-        typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
-        if check.tip and (check.warns or not check.ok):
-            typer.echo(f"{indent}      Try: {harmless(check.tip)}")
 
 
 def _legacy_token(setup: McasSetup) -> Secret | None:

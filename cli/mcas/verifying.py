@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from cli.mcas.showing import expiry_lines, plain_expiries, show_checks
-from cli.output import harmless, iso_time, secs_text, show_json, time_text
+from cli.mcas.showing import expiry_lines, plain_expiries
+from cli.output import harmless, iso_time, secs_text, show_checks, show_json, time_text
 from cli.uploading import resume_uploads
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
@@ -43,7 +43,7 @@ def verify_arrival(path: Path, *, as_json: bool) -> int:
 
 
 def _show(report: ConnectionReport, data_source: str) -> None:
-    show_checks(report)
+    show_checks(report.steps)
     if report.expires_at is not None:
         left = secs_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")

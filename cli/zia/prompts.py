@@ -1,6 +1,6 @@
 """The input of `configure-zia`: by options, by the environment, and by a person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
@@ -39,15 +39,15 @@ LABELS: Mapping[Name, str] = {
     "scope": "Scope",
     "api_url": "Cloud (zscaler, zscalertwo, ...) or API URL",
 }
-OPTIONS: Mapping[Name, str] = {
-    "client_id": "--client-id",
-    "client_secret": f"--client-secret-file (or {VARIABLES['client_secret']})",
-    "token_url": "--vanity-domain",
-    "username": "--username",
-    "password": f"--password-file (or {VARIABLES['password']})",
-    "api_key": f"--api-key-file (or {VARIABLES['api_key']})",
-    "scope": "--scope",
-    "api_url": "--cloud",
+_OPTIONS: Mapping[Name, str] = {
+    "client_id": "client-id",
+    "client_secret": f"client-secret-file (or {VARIABLES['client_secret']})",
+    "token_url": "vanity-domain",
+    "username": "username",
+    "password": f"password-file (or {VARIABLES['password']})",
+    "api_key": f"api-key-file (or {VARIABLES['api_key']})",
+    "scope": "scope",
+    "api_url": "cloud",
 }
 
 
@@ -62,6 +62,13 @@ class ZiaOptions:
     """Files with secrets by field."""
     private_key: Path | None = None
     passphrase_file: str | None = None
+    command: str = COMMAND
+    """The command that was given them, and how their names begin there."""
+    prefix: str = "--"
+
+    def names(self, fields: Iterable[Name]) -> str:
+        """Return the options of some fields, as a person would give them."""
+        return ", ".join(f"{self.prefix}{_OPTIONS[name]}" for name in fields)
 
 
 def draft_of(stored: ZiaCredentials | None, given: ZiaOptions) -> tuple[ZiaDraft, set[str]]:
@@ -70,7 +77,7 @@ def draft_of(stored: ZiaCredentials | None, given: ZiaOptions) -> tuple[ZiaDraft
     What is stored for the same way of signing in fills the rest. Raises `UsageError`.
     """
     secrets = {
-        name: secret_text(COMMAND, given.files.get(name), variable)
+        name: secret_text(given.command, given.files.get(name), variable)
         for name, variable in VARIABLES.items()
     }
     said = {name: text for name, text in {**given.texts, **secrets}.items() if text is not None}
@@ -78,13 +85,16 @@ def draft_of(stored: ZiaCredentials | None, given: ZiaOptions) -> tuple[ZiaDraft
     known = said.keys() & set(draft.questions)
     superfluous = sorted(name for name in given.texts if name in said and name not in known)
     if superfluous:
-        names = ", ".join(OPTIONS[cast("Name", name)] for name in superfluous)
-        raise UsageError(f"{COMMAND}: {names} does not go with {METHODS[draft.method]}")
+        names = given.names(cast("list[Name]", superfluous))
+        raise UsageError(f"{given.command}: {names} does not go with {METHODS[draft.method]}")
     for name in known:
-        take(draft, cast("Name", name), said[name])
+        try:
+            draft.take(cast("Name", name), said[name])
+        except BadAnswer as bad:
+            raise UsageError(f"{given.command}: {bad.sentence}", tip=bad.tip or None) from None
     if given.private_key is not None:
         draft.private_key = given.private_key.absolute()
-        phrase = secret_text(COMMAND, given.passphrase_file, PASSPHRASE_VARIABLE)
+        phrase = secret_text(given.command, given.passphrase_file, PASSPHRASE_VARIABLE)
         draft.passphrase = None if phrase is None else Secret(phrase)
     return draft, set(known)
 
@@ -102,14 +112,6 @@ def _method(stored: ZiaCredentials | None, given: ZiaOptions, said: Mapping[str,
     if "client_secret" in said or stored is None:
         return "oneapi_secret"
     return stored.method
-
-
-def take(draft: ZiaDraft, name: Name, text: str) -> None:
-    """Take an answer that was given as an option. Raises `UsageError`."""
-    try:
-        draft.take(name, text)
-    except BadAnswer as bad:
-        raise UsageError(f"{COMMAND}: {bad.sentence}", tip=bad.tip or None) from None
 
 
 def ask_method(dialogue: Dialogue, draft: ZiaDraft) -> Method:

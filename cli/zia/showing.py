@@ -8,7 +8,7 @@ import typer
 
 from cli.output import harmless, iso_time, show_json, time_text
 from cli.zia.prompts import METHODS
-from nss.setup.zia import ZiaReport, zia_setup
+from nss.setup.zia import zia_setup
 from nss.zia.credentials import ZiaCredentials
 
 _LABELS = {
@@ -76,15 +76,6 @@ def clear(path: Path, *, yes: bool) -> int:
     typer.echo("Removed. A running service stops the sync.")
     typer.echo("The URL category at the gateway stays as it is.")
     return 0
-
-
-def show_checks(report: ZiaReport, indent: str = "") -> None:
-    """Print the steps of a connection test."""
-    for check in report.steps:
-        mark = "ok   " if check.ok else "wrong"
-        typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
-        if check.tip and not check.ok:
-            typer.echo(f"{indent}      Try: {harmless(check.tip)}")
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from nss.checks import Check, first_failed
 from nss.errors import NssError
 from nss.expiry import Expiry
 from nss.https.limiter import Limiter
@@ -24,22 +25,6 @@ from nss.wording import nearest
 
 MAX_PAGES = 10
 """How many pages of the governance log are read: a third of the requests of a minute."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One step of the test. If it is not `ok`, `sentence` says what to fix and `tip` how.
-
-    So they do if it is `ok` and `warns`: then it works, and somebody should look at it.
-    """
-
-    name: str
-    ok: bool
-    sentence: str
-    field: Field | None = None
-    code: str | None = None
-    tip: str | None = None
-    warns: bool = False
 
 
 @dataclass(slots=True)
@@ -64,7 +49,7 @@ class ConnectionReport:
     @property
     def failed(self) -> Check | None:
         """The first check that failed."""
-        return next((step for step in self.steps if not step.ok), None)
+        return first_failed(self.steps)
 
 
 async def check(

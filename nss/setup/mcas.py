@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from nss.checks import Check
 from nss.config.stored import StoredError
 from nss.files.private import FileFault
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.mcas import connection_test, dates, fields
 from nss.mcas.access import UPLOADS_NAME, audit_log, credentials_store, network_of
-from nss.mcas.connection_test import Check, ConnectionReport
+from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
 from nss.mcas.parse_results import ParseResults
 from nss.mcas.uploaded import uploaded_by

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nss.answers import AROUND, BadAnswer
+from nss.checks import Check, first_failed
 from nss.config.model import McasConfig, ZiaConfig
 from nss.config.stored import StoredError
 from nss.config.sync import SyncConfig
@@ -134,28 +135,16 @@ def _no_key() -> BadAnswer:
     return BadAnswer("the private key is missing", "name its file", field="private_key")
 
 
-@dataclass(frozen=True, slots=True)
-class ZiaCheck:
-    """One step of a test. If it is not `ok`, `sentence` says what to fix and `tip` how."""
-
-    name: str
-    ok: bool
-    sentence: str
-    field: str | None = None
-    code: str | None = None
-    tip: str | None = None
-
-
 @dataclass(slots=True)
 class ZiaReport:
     """The checks made."""
 
-    steps: list[ZiaCheck] = field(default_factory=list)
+    steps: list[Check] = field(default_factory=list)
 
     @property
-    def failed(self) -> ZiaCheck | None:
+    def failed(self) -> Check | None:
         """The first check that failed."""
-        return next((step for step in self.steps if not step.ok), None)
+        return first_failed(self.steps)
 
 
 class EntraAuthorization:
@@ -289,23 +278,23 @@ class ZiaSetup:
 async def _try(report: ZiaReport, api: ZiaApi, category: str) -> None:
     deadline = time.monotonic() + TEST_SECS
     found = await api.find(category, deadline)
-    report.steps.append(ZiaCheck("sign in", ok=True, sentence="ZIA accepts the sign-in"))
+    report.steps.append(Check("sign in", ok=True, sentence="ZIA accepts the sign-in"))
     there = "is there" if found is not None else "is not there yet, and will be made"
     sentence = f'URL categories can be read; "{category}" {there}'
-    report.steps.append(ZiaCheck("URL categories", ok=True, sentence=sentence))
+    report.steps.append(Check("URL categories", ok=True, sentence=sentence))
     quota = await api.quota(deadline)
     sentence = f"{quota.used:,} custom URLs are used, {quota.remaining:,} may be added"
-    report.steps.append(ZiaCheck("quota", ok=True, sentence=sentence))
+    report.steps.append(Check("quota", ok=True, sentence=sentence))
 
 
-def _failure(report: ZiaReport, error: NssError) -> ZiaCheck:
+def _failure(report: ZiaReport, error: NssError) -> Check:
     name = "quota" if report.steps else "URL categories"
     if isinstance(error, SignInRefused | StoredError):
         name = "sign in"
     field, code = (error.field, error.code) if isinstance(error, ZiaError) else (None, None)
     if not report.steps and isinstance(error, RequestRefused):
-        report.steps.append(ZiaCheck("sign in", ok=True, sentence="ZIA accepts the sign-in"))
-    return ZiaCheck(name, ok=False, sentence=error.args[0], field=field, code=code, tip=error.tip)
+        report.steps.append(Check("sign in", ok=True, sentence="ZIA accepts the sign-in"))
+    return Check(name, ok=False, sentence=error.args[0], field=field, code=code, tip=error.tip)
 
 
 def zia_setup_of(folder: Path, zia: ZiaConfig, mcas: McasConfig, sync: SyncConfig) -> ZiaSetup:

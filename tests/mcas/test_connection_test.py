@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nss.checks import Check
 from nss.https.limiter import Limiter
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
 from nss.mcas import connection_test
 from nss.mcas.api import McasApi
-from nss.mcas.connection_test import Check, ConnectionReport, check, check_token
+from nss.mcas.connection_test import ConnectionReport, check, check_token
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.entra import SignIn
 from nss.mcas.parse_results import ParseResults
