@@ -101,17 +101,18 @@ def configure_mcas2(
 
 
 def verify_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Verify that the sign-in works and that logs arrive at MCAS.
+    """Verify that logs arrive at MCAS, and that unsanctioned apps come back.
 
     Token type and expiry, roles, the API, the data source with its last data, and what became of
-    the files that were uploaded from this machine: parsed, pending or failed. The exit code is 1
-    when something is wrong, also when the last files could not be parsed.
+    the files that were uploaded from this machine: parsed, pending or failed. Then the list of
+    unsanctioned apps, the sign-in to ZIA, the last sync, and in short whether the category blocks
+    (verify-blocking has all of that). The exit code is 1 when something is wrong.
 
     Example: sudo nss verify-mcas2 --json
     """
-    from cli.mcas.verifying import verify_arrival
+    from cli.mcas.verifying import verify_both_ways
 
-    raise typer.Exit(verify_arrival(config, as_json=as_json))
+    raise typer.Exit(verify_both_ways(config, as_json=as_json))
 
 
 def show_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

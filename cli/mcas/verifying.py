@@ -1,4 +1,4 @@
-"""`nss verify-mcas2`: whether sign-in works, and whether logs arrive."""
+"""`nss verify-mcas2`: whether logs arrive, and whether unsanctioned apps come back."""
 
 import asyncio
 import time
@@ -9,37 +9,60 @@ import typer
 
 from cli.mcas.showing import expiry_lines, plain_expiries
 from cli.output import harmless, iso_time, secs_text, show_checks, show_json, time_text
+from cli.sync.syncing import setup_of
 from cli.uploading import resume_uploads
+from nss.checks import Check, first_failed
 from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.parse_results import ParseSummary
-from nss.setup.mcas import mcas_setup
+from nss.mcas.session import McasSession
+from nss.setup.mcas import McasSetup, mcas_setup
+from nss.sync.way_back import WayBack, examine
 
 MAX_SHOWN = 5
 """How many parse errors are shown; JSON has all of them."""
 
 
-def verify_arrival(path: Path, *, as_json: bool) -> int:
+def verify_both_ways(path: Path, *, as_json: bool) -> int:
     """Verify, and show the result; the exit code is 0 when all is right, else 1.
 
-    When all is right, a running service tries uploads that it holds.
+    When all is right with uploads, a running service tries those that it holds.
     """
     setup = mcas_setup(path)
-    report = asyncio.run(setup.verify())
-    if report is None:
+    found = asyncio.run(_verified(setup, path))
+    if found is None:
         raise ConfigError(
             f"verify-mcas2: there are no credentials ({setup.store.origin})",
             tip="sudo nss configure-mcas2",
         )
+    report, way_back = found
     if as_json:
-        show_json(_plain(report))
+        show_json(_plain(report, way_back))
     else:
         _show(report, setup.data_source)
-    if report.failed is not None:
-        return 1
-    for feed in resume_uploads(path):
-        typer.echo(f"Uploads of feed {feed} are tried again now.", err=True)
-    return 0
+    if report.failed is None:
+        for feed in resume_uploads(path):
+            typer.echo(f"Uploads of feed {feed} are tried again now.", err=True)
+    return 0 if first_failed(report.all_checks) is None else 1
+
+
+async def _verified(setup: McasSetup, path: Path) -> tuple[ConnectionReport, WayBack] | None:
+    """Return what was found, `None` when nothing is stored. Raises `NssError`."""
+    sessions: list[McasSession] = []
+    sync = setup_of(path, sessions)
+    found: list[WayBack] = []
+
+    async def examined(report: ConnectionReport) -> list[Check]:
+        answers = any(check.name == "API" and check.ok for check in report.steps)
+        found.append(await examine(sync, asks_mcas=answers, time_text=time_text))
+        return found[0].checks
+
+    try:
+        report = await setup.verify(examined)
+    finally:
+        for session in sessions:
+            await session.close()
+    return None if report is None else (report, found[0])
 
 
 def _show(report: ConnectionReport, data_source: str) -> None:
@@ -65,6 +88,7 @@ def _show(report: ConnectionReport, data_source: str) -> None:
         typer.echo("        So nothing is known of whether Cloud Discovery could use the files.")
     elif report.parsing is not None:
         typer.echo(f"      {_results(report.parsing)}")
+    show_checks(report.way_back)
 
 
 def _results(found: ParseSummary) -> str:
@@ -79,10 +103,10 @@ def _results(found: ParseSummary) -> str:
     )
 
 
-def _plain(report: ConnectionReport) -> dict[str, object]:
+def _plain(report: ConnectionReport, way_back: WayBack) -> dict[str, object]:
     return {
-        "ok": report.failed is None,
-        "steps": [asdict(check) for check in report.steps],
+        "ok": first_failed(report.all_checks) is None,
+        "steps": [asdict(check) for check in report.all_checks],
         "token_type": report.token_type,
         "token_expires_at": iso_time(report.expires_at),
         "roles": list(report.roles),
@@ -93,4 +117,17 @@ def _plain(report: ConnectionReport) -> dict[str, object]:
         else [asdict(failure) for failure in report.failures],
         "parse_results": None if report.parsing is None else asdict(report.parsing),
         "parse_results_unreadable": report.unreadable,
+        "way_back": _plain_way_back(way_back),
+    }
+
+
+def _plain_way_back(found: WayBack) -> dict[str, object]:
+    last = found.last
+    return {
+        "target": found.target,
+        "destination": found.destination,
+        "urls": found.urls,
+        "last_sync": None if last is None else {**asdict(last), "at": iso_time(last.at)},
+        "last_success_at": iso_time(found.last_success_at),
+        "blocked": found.is_blocked,
     }

@@ -40,7 +40,8 @@ def sync(path: Path, *, dry_run: bool, allow_shrink: bool, as_json: bool) -> Non
     """Sync, or show what a sync would change. Raises `NssError`."""
     logging.getLogger("nss").addHandler(_Waits())  # the rest of what happens is shown below
     sessions: list[McasSession] = []
-    setup = _setup(path, sessions)
+    setup = setup_of(path, sessions)
+    _check_ready(setup, path)
     try:
         report = asyncio.run(_report(setup, sessions, dry_run=dry_run, allow_shrink=allow_shrink))
     except NssError as error:
@@ -71,18 +72,13 @@ async def _report(
             await session.close()
 
 
-def _setup(path: Path, sessions: list[McasSession]) -> SyncSetup:
+def setup_of(path: Path, sessions: list[McasSession]) -> SyncSetup:
     """Return what a configuration file says of the sync. Raises `NssError`.
 
     Sessions with MCAS that it opens are added to `sessions`.
     """
     found = read_sections(path, *_KEYS, may_be_missing=True)
     folder, mcas = found.service.state_directory, found.mcas
-    if found.sync.target == "off":
-        raise ConfigError(
-            f'sync-unsanctioned: sync.target is "off" ({path})',
-            tip='set target in [sync] to "auto", "zia" or "file"',
-        )
 
     def session() -> McasSession:
         store, limiter = credentials_store(folder, mcas), Limiter(mcas.requests_per_minute)
@@ -90,13 +86,21 @@ def _setup(path: Path, sessions: list[McasSession]) -> SyncSetup:
         sessions.append(McasSession(store, network_of(mcas), limiter, token_api_url=url))
         return sessions[-1]
 
-    setup = SyncSetup(folder, found.sync, mcas, found.zia, session)
+    return SyncSetup(folder, found.sync, mcas, found.zia, session)
+
+
+def _check_ready(setup: SyncSetup, path: Path) -> None:
+    """Raise `ConfigError` where there is nothing to sync from or to."""
+    if setup.settings.target == "off":
+        raise ConfigError(
+            f'sync-unsanctioned: sync.target is "off" ({path})',
+            tip='set target in [sync] to "auto", "zia" or "file"',
+        )
     if not setup.is_ready():
         raise ConfigError(
-            f"sync-unsanctioned: there are no credentials for MCAS ({folder})",
+            f"sync-unsanctioned: there are no credentials for MCAS ({setup.state_directory})",
             tip="sudo nss configure-mcas2",
         )
-    return setup
 
 
 def _lines(report: Report, *, dry_run: bool) -> Iterator[str]:

@@ -45,11 +45,18 @@ class ConnectionReport:
     """Why it can't be read what became of them, or not all of it."""
     expiries: tuple[Expiry, ...] = ()
     """When the credentials end, as far as that is known."""
+    way_back: list[Check] = field(default_factory=list)
+    """Checks of the sync of unsanctioned apps, where somebody made them."""
 
     @property
     def failed(self) -> Check | None:
-        """The first check that failed."""
+        """The first check that failed, of those that uploads depend on."""
         return first_failed(self.steps)
+
+    @property
+    def all_checks(self) -> list[Check]:
+        """All checks, in the order to show them."""
+        return [*self.steps, *self.way_back]
 
 
 async def check(

@@ -1,13 +1,13 @@
 """Credentials for MCAS: put together from what is given, tested, and stored for the service."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from nss.checks import Check
+from nss.checks import Check, first_failed
 from nss.config.stored import StoredError
 from nss.files.private import FileFault
 from nss.https.limiter import Limiter
@@ -29,6 +29,8 @@ Name = Literal[
 
 OPTIONAL: frozenset[Name] = frozenset({"client_secret_expires"})
 """What may stay empty."""
+
+Further = Callable[[ConnectionReport], Awaitable[list[Check]]]
 
 _ACTION = "configure-mcas2"
 _UPLOAD = "cloud_discovery"
@@ -168,8 +170,11 @@ class McasSetup:
         self._note(_ACTION, report, **facts, field=field)
         return report
 
-    async def verify(self) -> ConnectionReport | None:
-        """Test what is stored and check what arrived; `None` when nothing is stored."""
+    async def verify(self, further: Further | None = None) -> ConnectionReport | None:
+        """Test what is stored and check what arrived; `None` when nothing is stored.
+
+        `further` makes more checks, of the way back, when those are done.
+        """
         way = (self.network, self.data_source, self.limiter)
         stored, unreadable = self.store.load(), None
         try:
@@ -188,6 +193,8 @@ class McasSetup:
             api_url = fields.api_url(self.token_api_url)
             report = await connection_test.check_token(api_url, token, *way, results=results)
         report.unreadable = report.unreadable or unreadable
+        if further is not None:
+            report.way_back = await further(report)
         self._note("verify-mcas2", report)
         return report
 
@@ -230,7 +237,7 @@ class McasSetup:
         return was_stored or was_legacy
 
     def _note(self, action: str, report: ConnectionReport, **facts: str | None) -> None:
-        if failed := report.failed:
+        if failed := first_failed(report.all_checks):
             self.audit.write(action, "failed", failed.sentence, code=failed.code, **facts)
         else:
             self.audit.write(action, "passed", "", code=None, **facts)

@@ -242,11 +242,15 @@ class ZiaSetup:
         return report
 
     async def blocking(
-        self, urls: Sequence[str], *, deadline_secs: float = VERIFY_SECS
+        self,
+        urls: Sequence[str],
+        *,
+        deadline_secs: float = VERIFY_SECS,
+        reads_apps: bool = True,
     ) -> tuple[Policy, list[Verdict]]:
         """Return what is in force for the category, and whether it and some URLs are blocked.
 
-        Raises `NssError`, a `ConfigError` without credentials.
+        `reads_apps`: see `read_policy`. Raises `NssError`, a `ConfigError` without credentials.
         """
         credentials = await asyncio.to_thread(self.store.load)
         if credentials is None:
@@ -256,7 +260,9 @@ class ZiaSetup:
             )
         api = await asyncio.to_thread(self.connect, credentials, Pace())
         try:
-            policy = await read_policy(api, self.sync.category, time.monotonic() + deadline_secs)
+            deadline = time.monotonic() + deadline_secs
+            category = self.sync.category
+            policy = await read_policy(api, category, deadline, reads_apps=reads_apps)
         finally:
             await api.close()
         return policy, judge(policy, urls)

@@ -89,7 +89,7 @@ class SyncSetup:
         session = await asyncio.to_thread(self.session)
 
         async def entries() -> list[str]:
-            return await _entries(session, self.settings)
+            return await read_list(session, self.settings)
 
         audit = audit_log(self.state_directory)
         return Sync(self.settings, self.store, audit, entries, self._target)
@@ -127,7 +127,8 @@ def _account(credentials: ZiaCredentials) -> str:
     return " ".join(part for part in parts if part)
 
 
-async def _entries(session: "McasSession", settings: SyncConfig) -> list[str]:
+async def read_list(session: "McasSession", settings: SyncConfig) -> list[str]:
+    """Return the entries of the list that the settings name. Raises `McasError`."""
     from nss.mcas.unsanctioned import listed_entries, script_entries  # noqa: PLC0415 - see the module
 
     read = script_entries if settings.list == "script" else listed_entries

@@ -21,7 +21,7 @@ from nss.lab.cloud.zia.policies import (
 )
 from nss.setup.zia import ZiaSetup
 from nss.zia.api import ZiaApi
-from nss.zia.blocking import Policy, Verdict, judge, read_policy
+from nss.zia.blocking import CLOUD_APP_CONTROL, Policy, Verdict, judge, read_policy
 from nss.zia.credentials import Method, ZiaCredentials
 from nss.zia.rules import Rule, in_order
 from tests.zia.stand_in import Clock, FreePace, Ticket, Wire, api_of
@@ -318,6 +318,14 @@ async def test_what_goes_past_all_policies_is_not_blocked(office: Office) -> Non
 async def test_an_allowing_rule_that_names_the_category_second(office: Office) -> None:
     office.rule("Odd", ["GAMBLING"], 1, action="ALLOW", urlCategories2=[office.id])
     assert await office.opens("dropbox.com") == ["allowed_before"] * 2
+
+
+async def test_what_was_left_out_is_no_yes(office: Office) -> None:
+    policy, (verdict,) = await office.setup.blocking((), reads_apps=False)
+    assert (verdict.is_blocked, list(policy.unread)) == (None, [CLOUD_APP_CONTROL])
+    office.zia.policies.advanced_settings["cascadeUrlFiltering"] = True
+    policy, (verdict,) = await office.setup.blocking((), reads_apps=False)
+    assert (verdict.is_blocked, policy.unread) == (True, {})
 
 
 # Whatever the policies are: what is said to be blocked is blocked by a gateway that has them.
