@@ -454,6 +454,20 @@ def test_the_kernel_gives_up_on_a_peer_within_the_time(stall_secs: float, probe_
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
+async def test_a_connection_that_ends_in_good_order_has_ended(
+    tcp_collector: "TcpCollector", clock: "Clock"
+) -> None:
+    host, port = tcp_collector.address
+    endpoint = Endpoint(host, port, host)
+    connection = Connection(endpoint, None, stall_secs=5, on_lost=lambda: None, clock=clock)
+    await connection.open(5)
+    ending = asyncio.ensure_future(connection.finish(5))
+    while not ending.done():
+        tcp_collector.received()  # which also ends what the other side has ended
+        await asyncio.sleep(0.001)
+    assert ending.result()
+
+
 async def test_errors_of_a_connection_have_their_numbers(
     tcp_collector: "TcpCollector", clock: "Clock"
 ) -> None:
