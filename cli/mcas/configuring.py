@@ -30,7 +30,6 @@ from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.credentials import McasCredentials
 from nss.mcas.fields import region_advice
 from nss.setup.mcas import CredentialsDraft, McasSetup, Name, mcas_setup
-from nss.setup.zia import zia_setup
 
 
 def configure(
@@ -55,7 +54,7 @@ def configure(
         stored = None
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     draft, taken = draft_of(stored, given)
-    second = None if zia is None else ZiaConfiguring(zia_setup(path), zia, as_json=as_json)
+    second = None if zia is None else ZiaConfiguring(path, zia, as_json=as_json)
     with Dialogue() if is_person else nullcontext() as dialogue:
         if dialogue is not None:
             _interview(dialogue, draft, stored, taken, setup)

@@ -114,7 +114,9 @@ def clear_zia(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Remove the credentials for ZIA: the sync stops, the URL category stays as it is.
+    """Remove the credentials for ZIA: the URL category stays as it is.
+
+    With the target "auto" of [sync], unsanctioned apps are synced into the file from then on.
 
     Example: sudo nss clear-zia
     """

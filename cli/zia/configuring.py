@@ -9,13 +9,14 @@ import typer
 
 from cli.dialogue import Dialogue
 from cli.output import Configured, error_lines, show_checks, show_json
+from cli.sync.syncing import setup_of
 from cli.zia.prompts import LABELS, ZiaOptions, ask, ask_key, ask_method, draft_of
-from cli.zia.showing import stored_lines
+from cli.zia.showing import stored_lines, with_zia
 from nss.answers import BadAnswer
 from nss.checks import Check
 from nss.config.stored import StoredError
 from nss.errors import UsageError
-from nss.setup.zia import ZiaDraft, ZiaReport, ZiaSetup, zia_setup
+from nss.setup.zia import ZiaDraft, ZiaReport, zia_setup
 from nss.zia import ZiaError
 from nss.zia.credentials import ZiaCredentials
 
@@ -24,7 +25,7 @@ def configure(
     path: Path, given: ZiaOptions, *, skip_test: bool, as_json: bool, ask_nobody: bool
 ) -> int:
     """Collect the answers, test them and store what passed; return the exit code."""
-    work = ZiaConfiguring(zia_setup(path), given, as_json=as_json)
+    work = ZiaConfiguring(path, given, as_json=as_json)
     is_person = sys.stdin.isatty() and not ask_nobody and not as_json
     with Dialogue() if is_person else nullcontext() as dialogue:
         if dialogue is None:
@@ -48,8 +49,9 @@ class ZiaConfiguring:
     stored here and for options that make no sense.
     """
 
-    def __init__(self, setup: ZiaSetup, given: ZiaOptions, *, as_json: bool) -> None:
-        self._setup = setup
+    def __init__(self, path: Path, given: ZiaOptions, *, as_json: bool) -> None:
+        self._setup = setup = zia_setup(path)
+        self._sync = setup_of(path, [])
         self._given = given
         self._as_json = as_json
         setup.store.file.check_writable()
@@ -119,7 +121,7 @@ class ZiaConfiguring:
         path = self._setup.keep(self._draft.credentials(), is_tested=report is not None)
         if not self._as_json:
             typer.echo(f"Stored in {path}." + ("" if report else " It was NOT tested."))
-            typer.echo("A running service uses it from now on, and begins with a sync.")
+            typer.echo(with_zia(self._sync))
         return Configured(stored=True, checks=None if report is None else report.steps)
 
 

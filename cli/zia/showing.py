@@ -7,8 +7,10 @@ from pathlib import Path
 import typer
 
 from cli.output import harmless, iso_time, show_json, time_text
+from cli.sync.syncing import setup_of
 from cli.zia.prompts import METHODS
 from nss.setup.zia import zia_setup
+from nss.sync.assembling import SyncSetup
 from nss.zia.credentials import ZiaCredentials
 
 _LABELS = {
@@ -65,17 +67,40 @@ def clear(path: Path, *, yes: bool) -> int:
     """Remove the credentials, after a question."""
     setup = zia_setup(path)
     setup.store.file.check_writable()
+    sync = setup_of(path, [])
     if not yes and not typer.confirm(
-        "Remove the credentials for ZIA? The sync of unsanctioned apps stops.", default=False
+        f"Remove the credentials for ZIA? {_without_zia(sync)}", default=False
     ):
         typer.echo("Nothing was removed.")
         return 1
     if not setup.clear():
         typer.echo("There was nothing to remove.")
         return 0
-    typer.echo("Removed. A running service stops the sync.")
+    typer.echo(f"Removed. {_without_zia(sync)}")
     typer.echo("The URL category at the gateway stays as it is.")
     return 0
+
+
+def with_zia(sync: SyncSetup) -> str:
+    """Return what comes of new credentials for ZIA, as a sentence."""
+    if sync.settings.target in {"file", "off"}:
+        return f'They are not used: target in [sync] is "{sync.settings.target}".'
+    if not sync.is_ready():
+        return "The sync begins when MCAS is configured, too. Try: sudo nss configure-mcas2"
+    return "A running service uses it from now on, and begins with a sync."
+
+
+def _without_zia(sync: SyncSetup) -> str:
+    """Return what becomes of the sync without credentials for ZIA, as a sentence."""
+    match sync.settings.target:
+        case "file" | "off" as target:
+            return f'The sync does not use them: target in [sync] is "{target}".'
+        case "zia":
+            return 'The sync fails without others: target in [sync] is "zia".'
+        case "auto" if sync.is_ready():
+            return f"The sync continues, into the {sync.name_of('file')}."
+        case _:
+            return "Nothing is synced at the moment: MCAS is not configured."
 
 
 def _plain(value: object) -> object:

@@ -314,7 +314,7 @@ def zia_setup(path: Path) -> ZiaSetup:
 
     What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
-    keys = ("service.state_directory", "mcas", "zia", "sync.category", "sync.target")
+    keys = ("service.state_directory", "mcas", "zia", "sync")
     found = read_sections(path, *keys, may_be_missing=True)
     setup = zia_setup_of(found.service.state_directory, found.zia, found.mcas, found.sync)
     setup.store.file.remove_drafts()

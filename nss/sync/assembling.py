@@ -79,10 +79,14 @@ class SyncSetup:
     def destination(self) -> tuple[str, str]:
         """Return the kind of the target and its name for people."""
         kind = self.kind()
+        return kind, self.name_of(kind)
+
+    def name_of(self, kind: TargetKind) -> str:
+        """Return the name of a target for people."""
         if kind == "zia":
-            return kind, f"URL category {self.settings.category}"
+            return f"URL category {self.settings.category}"
         path = self.settings.file_path or self.state_directory / FILE_NAME
-        return kind, f"{self.settings.file_format} file {path}"
+        return f"{self.settings.file_format} file {path}"
 
     async def sync(self) -> Sync:
         """Return what runs. Raises `NssError`."""

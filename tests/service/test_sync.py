@@ -15,7 +15,15 @@ from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from nss.sync.state import History, SyncStore
 from nss.zia.credentials import ZiaCredentials, ZiaCredentialsStore
-from tests.service.conftest import TOLD_SECS, Bench, Running, file_feed, file_source
+from tests.service.conftest import (
+    COMMAND,
+    ENV,
+    TOLD_SECS,
+    Bench,
+    Running,
+    file_feed,
+    file_source,
+)
 
 NAME = "MS Defender Unsanctioned Apps"
 
@@ -123,6 +131,45 @@ async def test_credentials_that_come_later_are_a_reason_to_run_at_once(
     running.send_signal(signal.SIGTERM)
     assert await running.ended() == 0
     assert lab.zia.in_force(NAME) == {".a.example", "b.example"}
+
+
+async def run_command(bench: Bench, *arguments: str, **variables: str) -> None:
+    """Run a command beside the service."""
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, *arguments, "--config", str(bench.config)),
+        env=ENV | variables,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(3 * TOLD_SECS):
+        shown, _ = await process.communicate()
+    assert process.returncode == 0, shown.decode()
+
+
+async def test_the_commands_for_zia_begin_a_sync_of_the_service_at_work(
+    bench: Bench, lab: CloudLab
+) -> None:
+    state = bench.folder / "state"
+    store_mcas(lab, state)
+    running = await start(bench, lab)
+    await running.reported("sync_done", destination=f"plain file {state / 'unsanctioned.txt'}")
+    one_api = lab.zia.one_api
+    given = [
+        *("--client-id", one_api.client_id, "--cloud", lab.one_api_url),
+        *("--vanity-domain", lab.one_api_token_url),
+    ]
+    await run_command(bench, "configure-zia", *given, NSS_ZIA_CLIENT_SECRET=one_api.secret)
+    await running.reported("sync_done", destination=f"URL category {NAME}")
+    assert lab.zia.in_force(NAME) == {".a.example", "b.example"}
+
+    lab.mcas.unsanctioned.apps = {"Other": ["b.example", "c.example"]}
+    await run_command(bench, "clear-zia", "--yes")
+    await running.reported("sync_done", destination=f"plain file {state / 'unsanctioned.txt'}")
+    assert (state / "unsanctioned.txt").read_text() == "b.example\nc.example\n"
+    assert lab.zia.in_force(NAME) == {".a.example", "b.example"}
+    running.send_signal(signal.SIGTERM)
+    assert await running.ended() == 0
 
 
 async def test_a_reload_with_other_settings_runs_at_once_and_off_ends_it(

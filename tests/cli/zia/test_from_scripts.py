@@ -22,7 +22,7 @@ def test_what_passed_the_test_is_stored_and_nobody_else_may_read_it(office: ZiaO
         f"  ok    URL categories: URL categories can be read; {THERE}",
         "  ok    quota: 0 custom URLs are used, 25,000 may be added",
         f"Stored in {office.state / 'zia.json'}.",
-        "A running service uses it from now on, and begins with a sync.",
+        "The sync begins when MCAS is configured, too. Try: sudo nss configure-mcas2",
     ]
     assert stored is not None
     assert stored.method == "oneapi_secret"
@@ -200,6 +200,42 @@ def test_what_is_stored_is_shown_without_secrets_and_cleared(office: ZiaOffice) 
     assert office.zia_store.load() is None
     assert "There was nothing to remove." in office.run("clear-zia", "--yes").stdout
     assert office.audited()[-1][:2] == ("clear-zia", "cleared")
+
+
+@pytest.mark.parametrize(
+    ("target", "stored", "cleared"),
+    [
+        ("auto", "A running service uses it from now on, and begins with a sync.",
+         "The sync continues, into the plain file {state}/unsanctioned.txt."),
+        ("zia", "A running service uses it from now on, and begins with a sync.",
+         'The sync fails without others: target in [sync] is "zia".'),
+        ("file", 'They are not used: target in [sync] is "file".',
+         'The sync does not use them: target in [sync] is "file".'),
+        ("off", 'They are not used: target in [sync] is "off".',
+         'The sync does not use them: target in [sync] is "off".'),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_the_sync_is_said_as_it_is(
+    office: ZiaOffice, target: str, stored: str, cleared: str
+) -> None:
+    office.store_good()
+    office.extra = f'[sync]\ntarget = "{target}"\n'
+    ran = office.run("configure-zia", *office.one_api, "--skip-test", environ=office.secret)
+    assert ran.stdout.splitlines()[-1] == stored
+    sentence = cleared.format(state=office.state)
+    declined = office.run("clear-zia", data="n\n")
+    assert f"Remove the credentials for ZIA? {sentence} [y/N]: " in declined.stdout
+    ran = office.run("clear-zia", "--yes")
+    assert ran.stdout.splitlines() == [
+        f"Removed. {sentence}",
+        "The URL category at the gateway stays as it is.",
+    ]
+
+
+def test_without_mcas_nothing_is_synced_before_or_after(office: ZiaOffice) -> None:
+    office.run("configure-zia", *office.one_api, "--skip-test", environ=office.secret)
+    ran = office.run("clear-zia", "--yes")
+    assert "Nothing is synced at the moment: MCAS is not configured." in ran.stdout
 
 
 def test_a_damaged_file_is_replaced(office: ZiaOffice) -> None:
