@@ -66,7 +66,7 @@ async def fill(folder: Path, batches: Sequence[bytes]) -> None:
 
 async def service(bench: Bench, lab: CloudLab, max_records: int) -> Running:
     text = SERVICE.format(ca_file=lab.ca_file, max_records=max_records)
-    return await bench.start(text, state="state")
+    return await bench.start(text, state="state", drain_secs=40)
 
 
 async def met(lab: CloudLab) -> None:
