@@ -45,7 +45,6 @@ async def examine(
     *,
     asks_mcas: bool,
     time_text: Callable[[float], str],
-    now: Callable[[], float] = time.time,
 ) -> WayBack:
     """Make the checks: one request to MCAS, or one a page, and six or seven to ZIA.
 
@@ -63,7 +62,7 @@ async def examine(
         blocking = await _look_at_zia(found, setup)
     else:
         found.checks.append(_without_zia(found, setup))
-    found.checks.append(_last_sync(found, setup, time_text, now()))
+    found.checks.append(_last_sync(found, setup, time_text))
     if blocking is not None:
         found.checks.append(blocking)
     return found
@@ -145,9 +144,7 @@ def _without_zia(found: WayBack, setup: SyncSetup) -> Check:
     )
 
 
-def _last_sync(
-    found: WayBack, setup: SyncSetup, time_text: Callable[[float], str], now: float
-) -> Check:
+def _last_sync(found: WayBack, setup: SyncSetup, time_text: Callable[[float], str]) -> Check:
     try:
         history = setup.store.history()
     except StateUnusable as error:
@@ -163,7 +160,7 @@ def _last_sync(
         sentence = f"{when}: {run.error}"
         return Check(LAST_SYNC, ok=is_empty, sentence=sentence, tip=run.tip, warns=is_empty)
     patience_secs = max(STALE_SECS, 3 * setup.interval_secs)
-    if success_at is not None and now - success_at >= patience_secs:
+    if success_at is not None and time.time() - success_at >= patience_secs:
         sentence = f"{when}, and none for more than {patience_secs / 3600:.0f} h"
         return Check(
             LAST_SYNC, ok=False, sentence=sentence, tip="nss status: does the service run?"
