@@ -124,9 +124,6 @@ RUN_BY = {
     "nss/sync/targets/file.py FileTarget at": SYNC_WAITS,
     "nss/sync/targets/file.py FileTarget now": SYNC_WAITS,
     "nss/sync/targets/zia.py ZiaTarget at": SYNC,
-    "nss/sync/way_back.py examine now": (
-        "tests/cli/sync/test_verify_both_ways.py::test_a_circle_that_is_closed"
-    ),
     "nss/telemetry/audit.py AuditLog environ": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/telemetry/audit.py AuditLog now": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/zia/patience.py Patience chance": ZIA_CLOCK,
