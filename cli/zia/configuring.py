@@ -97,9 +97,11 @@ class ZiaConfiguring:
                 tip=f"give {given.names(missing)}, or run it at a terminal",
             )
         try:
-            draft.credentials()
+            key = draft.credentials().private_key
         except BadAnswer as bad:
             raise UsageError(f"{given.command}: {bad.sentence}", tip="give --private-key") from None
+        if key is not None and key.exists():  # or the test reports it, and it can be corrected
+            self._setup.store.file.check_readable("private key", key)
 
     def finish(self, dialogue: Dialogue | None, *, skip_test: bool) -> Configured:
         """Test and store; with a dialogue, until the test passes or a person gives up."""

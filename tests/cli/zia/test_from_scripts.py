@@ -1,5 +1,6 @@
 """The ZIA commands without a terminal: options, files, the environment, JSON."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import orjson
 import pytest
 
 from nss.secret import Secret
+from tests.cli.mcas.test_from_scripts import STRANGER, as_root
 from tests.cli.zia.conftest import ZiaOffice
 
 THERE = '"MS Defender Unsanctioned Apps" is not there yet, and will be made'
@@ -257,3 +259,22 @@ def test_the_authorities_that_can_not_be_used_are_named(office: ZiaOffice, tmp_p
     ran = office.run("configure-zia", *office.one_api, "-c", str(path), environ=office.secret)
     assert ran.returncode == 69
     assert "ca_file" in ran.stdout
+
+
+@as_root
+@pytest.mark.parametrize("more", [(), ("--skip-test",)])
+def test_a_key_that_the_service_can_not_read_is_refused(
+    office: ZiaOffice, more: tuple[str, ...]
+) -> None:
+    """Root can read it, and that is no use to the user that nss runs as."""
+    os.chown(office.state, STRANGER, STRANGER)
+    path = office.lab.issue_zia_key("key.pem")  # mode 0600, of root
+    ran = office.run("configure-zia", *office.one_api, "--private-key", str(path), *more)
+    assert ran.returncode == 78
+    first, tip = ran.stderr.splitlines()
+    assert first.startswith(
+        f"nss: credentials for ZIA: the user {STRANGER}, as which nss runs, can't read the private "
+        "key: "
+    )
+    assert tip.startswith(f"Try: sudo install -o root -g {STRANGER} -m 0640 {path} /etc/nss/")
+    assert office.zia_store.load() is None
