@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-package mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-long test-package mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "not long"
+
+# Commands at terminals and whole services, which mostly wait for what they talk to.
+test-long: $(VENV)/tested .peers/fetched
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m long
 
 # The package on whole machines; says so when this machine can't, and ends well.
 test-package: $(VENV)/tested .peers/fetched

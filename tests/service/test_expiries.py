@@ -18,6 +18,8 @@ from nss.secret import Secret
 from nss.status.summary import ExpiryStatus, Status
 from tests.service.conftest import Bench, Running, file_feed
 
+pytestmark = pytest.mark.long
+
 AUTHORITY = trustme.CA()
 WARNED = "credential_expires"
 

@@ -25,6 +25,8 @@ from tests.service.conftest import (
     file_source,
 )
 
+pytestmark = pytest.mark.long
+
 NAME = "MS Defender Unsanctioned Apps"
 
 

@@ -22,6 +22,8 @@ from tests.service.conftest import (
     udp_feed,
 )
 
+pytestmark = pytest.mark.long
+
 UPLOAD = """\
 [feeds.up]
 format = "MCAS"

@@ -17,6 +17,8 @@ from tests.parts import durable_spool
 from tests.service.conftest import Bench, Running
 from tests.service.test_upload import lines, records, store, uploaded
 
+pytestmark = pytest.mark.long
+
 SERVICE = """\
 [mcas]
 ca_file = "{ca_file}"

@@ -12,6 +12,8 @@ from nss.lab.cloud import CloudLab, Fault
 from tests.service.conftest import COMMAND, ENV, TOLD_SECS, Bench, udp_feed
 from tests.service.test_upload import lines, records, sections, store, uploaded
 
+pytestmark = pytest.mark.long
+
 LATER = "86400"
 
 

@@ -1,5 +1,6 @@
 """Killed with SIGKILL at every step of a run: the next run repairs what it left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import cli
 from tests.sync.conftest import Bench, names
 from tests.sync.organisation import Organisation
 
-ROOT = Path(cli.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 CALLS = ("find", "quota", "create", "add", "remove", "activate", "read")
 POINTS = [
@@ -23,7 +23,12 @@ POINTS = [
 def die(folder: Path, point: str, count: int, urls: list[str]) -> None:
     command = [sys.executable, "-m", "tests.sync.victim", str(folder), point, str(count), *urls]
     ran = subprocess.run(  # noqa: S603 - ours
-        command, cwd=ROOT, capture_output=True, timeout=50, check=False
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=50,
+        check=False,
     )
     assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
 

@@ -14,6 +14,8 @@ from nss.lab.cloud import Fault
 from tests.cli.conftest import COMMAND, ENV
 from tests.cli.mcas.conftest import Office, Terminal
 
+pytestmark = pytest.mark.long
+
 WRONG = "wrong~but-of-the-right-form-1234567890"
 NO_FEED = (
     'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then nss reload.'

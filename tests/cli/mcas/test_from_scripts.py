@@ -18,6 +18,8 @@ from nss.mcas.uploaded import UploadedFiles, file_name
 from tests.cli.conftest import ENV, Nss
 from tests.cli.mcas.conftest import Office
 
+pytestmark = pytest.mark.long
+
 VARIABLE = "NSS_MCAS_CLIENT_SECRET"
 
 

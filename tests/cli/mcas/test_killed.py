@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import COMMAND, ENV, Nss
 
+pytestmark = pytest.mark.long
+
 SECRET = "client~secret-0123456789-0123456789-abc"  # noqa: S105 - made up
 
 HOOK = """

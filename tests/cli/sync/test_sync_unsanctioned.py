@@ -13,6 +13,8 @@ from nss.lab.cloud.zia.categories import Categories
 from nss.sync.state import SyncStore
 from tests.cli.sync.conftest import NAME, SyncOffice
 
+pytestmark = pytest.mark.long
+
 URLS = {
     ".reddit.com", ".redd.it", ".redditmedia.com", ".logz.io", "pdf.example/share/upload?x=1",
     "pdf.example/free/", ".xn--bcher-kva.example", ".wild.example", "spaced.example",

@@ -1,7 +1,11 @@
 """What a sync made of ZIA's category, as the vendor's own client sees it."""
 
+import pytest
+
 from tests.cli.sync.conftest import NAME, SyncOffice
 from tests.vendor import zia_calls
+
+pytestmark = pytest.mark.long
 
 DOMAINS = [f".app{number}.example" for number in range(40)]
 

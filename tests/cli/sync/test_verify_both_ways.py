@@ -13,6 +13,8 @@ from nss.lab.cloud.zia.policies import url_filtering_rule
 from nss.sync.state import SyncStore
 from tests.cli.sync.conftest import NAME, SyncOffice
 
+pytestmark = pytest.mark.long
+
 NAMES = ("unsanctioned apps", "ZIA", "last sync", "blocking")
 
 

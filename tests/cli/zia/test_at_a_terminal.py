@@ -7,6 +7,8 @@ from nss.secret import Secret
 from tests.cli.conftest import COMMAND, ENV
 from tests.cli.zia.conftest import ZiaOffice
 
+pytestmark = pytest.mark.long
+
 
 def test_the_way_to_sign_in_and_its_fields_are_asked_for(office: ZiaOffice) -> None:
     one_api = office.lab.zia.one_api

@@ -7,6 +7,8 @@ from nss.lab.cloud import Fault
 from tests.cli.mcas.conftest import Terminal
 from tests.cli.zia.conftest import ZiaOffice
 
+pytestmark = pytest.mark.long
+
 ONLY_MCAS = "othing was stored for ZIA; what was stored for MCAS stays"
 RETRY = "Try: sudo nss configure-zia --method entra"
 

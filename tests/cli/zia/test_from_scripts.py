@@ -11,6 +11,8 @@ from nss.secret import Secret
 from tests.cli.mcas.test_from_scripts import STRANGER, as_root
 from tests.cli.zia.conftest import ZiaOffice
 
+pytestmark = pytest.mark.long
+
 THERE = '"MS Defender Unsanctioned Apps" is not there yet, and will be made'
 
 

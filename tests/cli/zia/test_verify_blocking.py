@@ -1,9 +1,12 @@
 """`nss verify-blocking` on the command line."""
 
 import orjson
+import pytest
 
 from nss.lab.cloud.zia.policies import url_filtering_rule
 from tests.cli.zia.conftest import ZiaOffice
+
+pytestmark = pytest.mark.long
 
 NEW_PLACE = "Policies > Access Control > Internet & SaaS > URL & Cloud App Control"
 NAME = "MS Defender Unsanctioned Apps"
