@@ -49,7 +49,6 @@ class WholeFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._ended = True
         if self._unpacked is not None:
             self._unpacked.close()
         if self._file is not None:

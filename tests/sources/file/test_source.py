@@ -22,7 +22,7 @@ from nss.batch import Batch
 from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
 from nss.sources.file.follow import Follower
-from nss.sources.file.logfile import Position
+from nss.sources.file.logfile import Fingerprint, LogFile, Position
 from nss.sources.file.rotated import rotations
 from nss.sources.file.source import FileSource, _submit
 from nss.sources.framing.lines import BOM
@@ -649,6 +649,92 @@ async def test_another_packed_file_of_the_name_is_read_from_its_start(
     path.write_bytes(gzip.compress(lines(3, 9)))
     await source(path, position=last_position(accepted.batches)).run(accepted.accept)
     assert accepted.data == lines(0, 9)
+
+
+def test_an_array_is_followed_across_a_restart(path: Path) -> None:
+    path.write_bytes(BOM + b'[{"n":1}\n')
+    reading = follower(path)
+    batch = reading.read_available()
+    reading.close()
+    assert batch is not None
+    assert batch.data == b'{"n":1}\n'
+    with path.open("ab") as file:
+        file.write(b',{"n":2}\n,{"n":3}]\n')
+    again = follower(path, batch.position)
+    assert read_all(again) == b'{"n":2}\n{"n":3}\n'
+    again.close()
+
+
+def test_a_byte_order_mark_is_dropped_at_the_start_of_a_followed_file(path: Path) -> None:
+    path.write_bytes(BOM + lines(0, 2))
+    reading = follower(path)
+    assert read_all(reading) == lines(0, 2)
+    reading.close()
+
+
+async def test_a_byte_order_mark_where_reading_goes_on_is_kept(
+    path: Path, accepted: "Accepted"
+) -> None:
+    path.write_bytes(BOM + lines(0, 2))
+    await source(path).run(accepted.accept)
+    with path.open("ab") as file:
+        file.write(BOM + lines(2, 3))
+    await source(path, position=last_position(accepted.batches)).run(accepted.accept)
+    assert accepted.data == lines(0, 2) + BOM + lines(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_it"),
+    [
+        (b"head" + b"x" * 2000 + b"tail", True),
+        (b"head" + b"x" * 2000 + b"tail and more", True),
+        (b"HEAD" + b"x" * 2000 + b"tail", False),
+        (b"head" + b"x" * 2000 + b"TAIL", False),
+    ],
+)
+def test_a_position_is_in_a_file_with_its_first_bytes_and_those_before_it(
+    path: Path, content: bytes, *, is_it: bool
+) -> None:
+    path.write_bytes(b"head" + b"x" * 2000 + b"tail")
+    with contextlib.closing(LogFile(path)) as file:
+        file.read(1 << 20)
+        position = file.position(0, spans_lines=None)
+    path.with_name("other").write_bytes(content)
+    with contextlib.closing(LogFile(path.with_name("other"))) as other:
+        assert other.resume(position) == is_it
+
+
+def test_the_checksums_of_kept_positions_stay_what_they_are() -> None:
+    assert Fingerprint.of(b"abc") == Fingerprint(3, "cf4ab791c62b8d2b2109c90275287816")
+
+
+async def test_where_reading_begins_is_reported_with_the_path(
+    path: Path, accepted: "Accepted", caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "nss")
+    path.write_bytes(lines(0, 2))
+    await source(path, position="no position").run(accepted.accept)
+    position = last_position(accepted.batches)
+    path.rename(path.with_name("kept for the inode"))
+    path.write_bytes(b"other\n")
+    events.clear()
+    await source(path, position=position).run(accepted.accept)
+    (path.parent / "elsewhere").mkdir()
+    path.rename(path.parent / "elsewhere" / "kept as well")
+    path.write_bytes(b"another\n")
+    events.clear()
+    reading = follower(path, last_position(accepted.batches))
+    read_all(reading)
+    reading.close()
+    opened = ("file_opened", {"path": str(path), "offset": 0})
+    assert happened(caplog) == [
+        ("position_unreadable", {"path": str(path)}),
+        opened,
+        ("position_lost", {"path": str(path)}),
+        opened,
+        ("position_lost", {"path": str(path)}),
+        opened,
+    ]
 
 
 def test_an_inode_used_again_is_another_file(path: Path) -> None:
