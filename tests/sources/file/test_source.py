@@ -10,12 +10,14 @@ import gzip
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
 
 from nss.batch import Batch
@@ -25,6 +27,7 @@ from nss.sources.file.follow import Follower
 from nss.sources.file.logfile import Fingerprint, LogFile, Position
 from nss.sources.file.rotated import rotations
 from nss.sources.file.source import FileSource, _submit
+from nss.sources.file.whole import WholeFile
 from nss.sources.framing.lines import BOM
 from nss.telemetry import events
 from tests.parts import file_source, happened
@@ -649,6 +652,60 @@ async def test_another_packed_file_of_the_name_is_read_from_its_start(
     path.write_bytes(gzip.compress(lines(3, 9)))
     await source(path, position=last_position(accepted.batches)).run(accepted.accept)
     assert accepted.data == lines(0, 9)
+
+
+def test_a_file_that_is_closed_twice_closes_nothing_else(path: Path) -> None:
+    path.write_bytes(lines(0, 1))
+    file = LogFile(path)
+    file.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        file.read(1)
+    assert file._fd < 0
+    file.close()
+
+
+async def test_a_position_of_a_version_that_kept_no_path_is_used(
+    path: Path, accepted: "Accepted"
+) -> None:
+    path.write_bytes(lines(0, 2))
+    await source(path).run(accepted.accept)
+    position = msgspec.json.decode(last_position(accepted.batches))
+    del position["path"]
+    with path.open("ab") as file:
+        file.write(lines(2, 3))
+    again = source(path, position=msgspec.json.encode(position).decode())
+    await again.run(accepted.accept)
+    assert accepted.data == lines(0, 3)
+
+
+async def test_the_file_is_closed_after_the_read_that_is_under_way(
+    path: Path, accepted: "Accepted"
+) -> None:
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    happened: list[str] = []
+
+    class Slow:
+        def read(self) -> Batch | None:
+            begun.set()
+            happened.append(f"read, let go on: {go_on.wait(5)}")
+            return None
+
+        def close(self) -> None:
+            happened.append("closed")
+            closed.set()
+
+    path.touch()
+    reading = source(path)
+    reading._reader = cast("WholeFile", Slow())
+    task = asyncio.create_task(reading.run(accepted.accept))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not await asyncio.to_thread(closed.wait, 0.05)
+    go_on.set()
+    assert await asyncio.to_thread(closed.wait, 5)
+    assert happened == ["read, let go on: True", "closed"]
 
 
 def test_an_array_is_followed_across_a_restart(path: Path) -> None:

@@ -343,6 +343,13 @@ async def test_a_port_that_is_taken_is_an_error_with_a_tip(accepted: "Accepted")
     )
 
 
+async def test_only_the_configured_address_is_listened_at(accepted: "Accepted") -> None:
+    async with serving(accepted) as source:
+        await (await Client.to(source)).close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.2", source.bound_port)
+
+
 async def test_ipv6_peers_are_named_in_brackets(accepted: "Accepted") -> None:
     source = tcp_source("::1", max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
