@@ -5,6 +5,7 @@ may not read is named, and nothing is concluded from it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ _CATEGORIES = (
 _SSL = ("Policy > SSL Inspection", "Policies > SSL/TLS Inspection")
 _ACTIVATION = ("Activation > Activate", "Activation > Activate")
 
+_PREDEFINED = "URLs that are in a predefined category as well"
 _BLOCKS, _ALLOWS = "BLOCK", {"ALLOW", "CAUTION", "ISOLATE"}
 
 
@@ -180,7 +182,8 @@ def _verdict(policy: Policy, url: str, reasons: Iterator[Reason]) -> Verdict:
 
 
 def _of_category(policy: Policy, category: Category, matcher: Matcher) -> Iterator[Reason]:
-    yield from _of_everything(policy, category, (category.id,))
+    places = _places(policy, category, (category.id,), may_be_predefined=bool(category.retaining))
+    yield from _of_everything(policy, category, places)
     yield from _more_specific_elsewhere(policy, category, matcher)
     if any(entry.path for entry, _ in matcher.entries(category.id)):
         yield from _uninspected(policy, category)
@@ -203,13 +206,40 @@ def _of_url(policy: Policy, category: Category, matcher: Matcher, url: Entry) ->
         if entry.rank == best > ours[0].rank and not _is_blocked(policy, other):
             yield _elsewhere(policy, text, other)
     same = [match[1] for match in matches if match[0].rank == ours[0].rank]
-    yield from _of_everything(policy, category, (category.id, *same))
+    stays = ours[2] in category.retaining
+    places = _places(policy, category, (category.id, *same), may_be_predefined=stays)
+    yield from _of_everything(policy, category, places)
     if ours[0].path:
         yield from _uninspected(policy, category)
 
 
-def _of_everything(policy: Policy, category: Category, ids: Sequence[str]) -> Iterator[Reason]:
-    """Yield reasons that hold for all URLs of the categories `ids`."""
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The categories that URLs are in: `ids`, and perhaps predefined ones."""
+
+    ids: Sequence[str]
+    custom: AbstractSet[str] | None
+    """All categories that are not predefined; `None`: the URLs have left those that are."""
+
+    def met_by(self, rule: Rule) -> bool:
+        """Return whether a rule may be for such a URL."""
+        return any(rule.covers(each) or rule.concerns(each) for each in self.ids)
+
+    def perhaps_met_by(self, rule: Rule) -> bool:
+        """Return whether a rule is for predefined categories that the URL may be in."""
+        return self.custom is not None and rule.names_others(self.custom)
+
+
+def _places(
+    policy: Policy, category: Category, ids: Sequence[str], *, may_be_predefined: bool
+) -> _Places:
+    known = (category, *policy.others)
+    custom = {each.id for each in known if each.raw.get("customCategory") is not False}
+    return _Places(ids, custom if may_be_predefined else None)
+
+
+def _of_everything(policy: Policy, category: Category, places: _Places) -> Iterator[Reason]:
+    """Yield reasons that hold for all URLs in these places."""
     if policy.activation not in {None, "ACTIVE"}:
         yield Reason(
             "not_activated",
@@ -217,41 +247,41 @@ def _of_everything(policy: Policy, category: Category, ids: Sequence[str]) -> It
             "activate the changes, or let the next sync do it",
             *_ACTIVATION,
         )
-    yield from _past_all_policies(policy.ssl_rules or (), ids)
+    yield from _past_all_policies(policy.ssl_rules or (), places)
     if policy.url_rules is not None:
-        yield from _by_url_rules(policy.url_rules, category, ids)
+        yield from _by_url_rules(policy.url_rules, category, places)
     if policy.app_rules is not None and policy.cascades is False:
         yield from _by_app_rules(policy.app_rules)
 
 
-def _past_all_policies(rules: Sequence[Rule], ids: Sequence[str]) -> Iterator[Reason]:
+def _past_all_policies(rules: Sequence[Rule], places: _Places) -> Iterator[Reason]:
     for rule in rules:
-        if rule.bypasses and any(rule.covers(i) or rule.concerns(i) for i in ids):
+        if rule.bypasses and (places.met_by(rule) or places.perhaps_met_by(rule)):
+            whom = "it" if places.met_by(rule) else _PREDEFINED
             yield Reason(
                 "bypassed",
-                f'the SSL inspection rule "{rule.name}" lets it past all other policies',
+                f'the SSL inspection rule "{rule.name}" lets {whom} past all other policies',
                 "choose Evaluate Other Policies in that rule, or inspect the category before it",
                 *_SSL,
             )
-        if rule.action == "DECRYPT" and not rule.limits and all(rule.covers(i) for i in ids):
+        if rule.action == "DECRYPT" and not rule.limits and all(map(rule.covers, places.ids)):
             return
 
 
-def _by_url_rules(
-    rules: Sequence[Rule], category: Category, ids: Sequence[str]
-) -> Iterator[Reason]:
+def _by_url_rules(rules: Sequence[Rule], category: Category, places: _Places) -> Iterator[Reason]:
     """Go through the rules in their order until one blocks everybody."""
     partly: Rule | None = None
     for rule in rules:
-        if rule.action in _ALLOWS and any(rule.covers(i) or rule.concerns(i) for i in ids):
-            whom = f", for {' and '.join(rule.limits)}" if rule.limits else ""
+        if rule.action in _ALLOWS and (places.met_by(rule) or places.perhaps_met_by(rule)):
+            limits = [*rule.limits, *([] if places.met_by(rule) else [_PREDEFINED])]
+            whom = f", for {' and '.join(limits)}" if limits else ""
             yield Reason(
                 "allowed_before",
                 f'the URL filtering rule "{rule.name}" ({rule.action}) comes first{whom}',
                 f'move a rule that blocks "{category.name}" before it',
                 *_URL_POLICY,
             )
-            if not rule.limits:
+            if not limits:
                 return
         if rule.action != _BLOCKS or not rule.concerns(category.id):
             continue
@@ -313,13 +343,15 @@ def _more_specific_elsewhere(
                 yield _elsewhere(policy, text, other.id)
 
 
-def _is_blocked(policy: Policy, category: str) -> bool:
+def _is_blocked(policy: Policy, category_id: str) -> bool:
     """Return whether a rule blocks all of another category, for everybody, before any allows it."""
+    category = next(each for each in policy.others if each.id == category_id)
+    stays = bool(category.retaining)
+    places = _places(policy, category, (category_id,), may_be_predefined=stays)
     for rule in policy.url_rules or ():
-        covers = rule.covers(category)
-        if rule.action in _ALLOWS and (covers or rule.concerns(category)):
+        if rule.action in _ALLOWS and (places.met_by(rule) or places.perhaps_met_by(rule)):
             return False
-        if rule.action == _BLOCKS and covers and not rule.limits:
+        if rule.action == _BLOCKS and rule.covers(category_id) and not rule.limits:
             return not rule.can_be_overridden
     return False
 

@@ -1,6 +1,7 @@
 """Rules of the organisation's policies, as far as they matter to a URL category."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,10 @@ class Rule:
         """Return whether every URL of a category is meant."""
         lists = (self.categories, self.categories2)
         return all(not each or ANY in each or category in each for each in lists)
+
+    def names_others(self, custom: AbstractSet[str]) -> bool:
+        """Return whether a category is named that is not one of these: a predefined one."""
+        return bool((self.categories | self.categories2) - custom - {ANY})
 
     def concerns(self, category: str) -> bool:
         """Return whether a category is named, perhaps together with others that must match too."""

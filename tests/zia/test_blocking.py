@@ -124,7 +124,7 @@ async def test_an_allowing_rule_that_comes_first(
 
 async def test_an_allowing_rule_that_comes_later_or_is_for_others(office: Office) -> None:
     office.rule("Default", [], -1, action="ALLOW")
-    office.rule("Games", ["GAMBLING"], 1, action="ALLOW")
+    office.rule("Games", ["GAMBLING"], 9, action="ALLOW")
     assert await office.opens("dropbox.com") == [None, None]
 
 
@@ -328,12 +328,25 @@ async def test_what_was_left_out_is_no_yes(office: Office) -> None:
     assert (verdict.is_blocked, policy.unread) == (True, {})
 
 
+async def test_a_url_that_stays_in_its_predefined_category_may_be_allowed_there(
+    office: Office,
+) -> None:
+    office.rule("Games", ["GAMBLING"], 1, action="ALLOW")
+    found = await office.verdicts("dropbox.com", "box.example")
+    assert [each.is_blocked for each in found] == [False, True, False]
+    assert found[2].reason is not None
+    assert found[2].reason.sentence == (
+        'the URL filtering rule "Games" (ALLOW) comes first, for URLs that are in a predefined '
+        "category as well"
+    )
+
+
 # Whatever the policies are: what is said to be blocked is blocked by a gateway that has them.
 
 CATEGORIES = ("ours", "partners", "games")
 ENTRIES = (".dropbox.com", "www.dropbox.com", ".dropbox.com/public", "box.example", ".example")
 URLS = ("dropbox.com", "www.dropbox.com/public/1", "a.dropbox.com", "box.example/x", "box.example")
-PLACES = st.lists(st.sampled_from([*CATEGORIES, "ANY"]), max_size=2, unique=True)
+PLACES = st.lists(st.sampled_from([*CATEGORIES, "ANY", "GAMBLING"]), max_size=2, unique=True)
 
 
 def sublist(of: Sequence[str]) -> st.SearchStrategy[list[str]]:
@@ -355,12 +368,14 @@ SSL_RULES = st.tuples(
 
 @given(
     contents=st.fixed_dictionaries({name: sublist(ENTRIES) for name in CATEGORIES}),
+    retaining=st.sets(st.sampled_from(CATEGORIES)),
     url_rules=st.lists(URL_RULES, max_size=4),
     ssl_rules=st.lists(SSL_RULES, max_size=2),
     app_rule=st.sampled_from(["none", "allows", "cascades", "all cascade"]),
 )
 def test_no_false_yes(
     contents: dict[str, list[str]],
+    retaining: set[str],
     url_rules: list[tuple[str, list[str], list[str], int, bool, bool]],
     ssl_rules: list[tuple[str, list[str], int]],
     app_rule: str,
@@ -369,10 +384,10 @@ def test_no_false_yes(
     categories = Categories(activation.changed)
     activation.contents = lambda: categories.contents
     names = dict(zip(CATEGORIES, (CATEGORY, "Partners", "Games"), strict=True))
-    ids = {"ANY": "ANY"} | {
-        key: categories.put(name, contents[key], retaining=["kept.test"])
-        for key, name in names.items()
-    }
+    ids = {"ANY": "ANY", "GAMBLING": "GAMBLING"}
+    for key, name in names.items():
+        lists = ([], contents[key]) if key in retaining else (contents[key], [])
+        ids[key] = categories.put(name, *lists)
     for number, (action, first, second, order, is_enabled, is_limited) in enumerate(url_rules):
         rule = url_filtering_rule(f"url {number}", [ids[key] for key in first], order=order)
         rule |= {"action": action, "urlCategories2": [ids[key] for key in second]}
@@ -391,6 +406,7 @@ def test_no_false_yes(
         policies.advanced_settings["cascadeUrlFiltering"] = app_rule == "all cascade"
     activation.start()
     gateway = Gateway(activation, policies)
+    gateway.classified = {"dropbox.com": ["GAMBLING"], "box.example": ["GAMBLING"]}
     gateway.apps = {"dropbox.com": ("FILE_SHARE", "BOX"), "box.example": ("FILE_SHARE", "BOX")}
 
     for verdict in judge(policy_of(categories, activation, policies), URLS)[1:]:
