@@ -86,11 +86,14 @@ def test_packages_of_our_names_in_the_folder_are_left_alone(nss: Nss, tmp_path: 
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A demonstration on a pseudo-terminal, and our end of that."""
+def terminal(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A demonstration on a pseudo-terminal, and our end of that; a parameter is its seconds."""
     ours, theirs = pty.openpty()
+    secs = str(getattr(request, "param", 2))
     process = subprocess.Popen(  # noqa: S603 - ours
-        [*COMMAND, "demo", "--seconds", "2", "--rate", "500"],
+        [*COMMAND, "demo", "--seconds", secs, "--rate", "500"],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -131,6 +134,7 @@ def test_a_terminal_gets_a_live_table(terminal: tuple[subprocess.Popen[bytes], i
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor is back
 
 
+@pytest.mark.parametrize("terminal", [50], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_its_service_without_a_traceback(
     terminal: tuple[subprocess.Popen[bytes], int], tmp_path: Path, number: signal.Signals
