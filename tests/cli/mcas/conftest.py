@@ -1,6 +1,7 @@
 """The MCAS commands as an administrator runs them: at a terminal, and from scripts."""
 
 import re
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -94,6 +95,8 @@ class Office:
                 encoding="utf-8",
                 timeout=PROMPT_SECS,
                 dimensions=(50, 200),
+                # Whoever runs tests in the background may ignore it, which is inherited.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         )
 
