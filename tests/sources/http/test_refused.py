@@ -240,6 +240,17 @@ async def test_the_preface_of_http_2_is_refused(accepted: "Accepted") -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+async def test_a_sender_that_was_refused_and_stays_loses_its_connection(
+    accepted: "Accepted",
+) -> None:
+    async with serving(accepted) as source, raw(source) as (reader, writer):
+        writer.write(b"no HTTP\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        async with asyncio.timeout(10):
+            while source._serving:  # noqa: ASYNC110 - nothing signals it
+                await asyncio.sleep(0.01)
+
+
 async def test_chunks_in_http_1_0_are_refused(accepted: "Accepted") -> None:
     head = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n0\r\n\r\n"
     async with serving(accepted) as source:
