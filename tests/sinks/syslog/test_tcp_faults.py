@@ -521,6 +521,24 @@ async def test_what_a_lost_connection_owes_goes_out_before_the_sink_ends(
     assert received == LINES
 
 
+async def test_a_sink_that_ends_as_it_hears_of_a_loss_sends_the_last_seconds_again(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60, finish_secs=5)
+    await sink.send(LINES)
+    assert tcp_collector.received() == LINES
+    tcp_collector.hang_up()
+    async with asyncio.timeout(10):
+        while sink._restoring is None:  # noqa: ASYNC110 - nothing reports it
+            await asyncio.sleep(0)
+    closing = asyncio.ensure_future(sink.close())
+    received: list[bytes] = []
+    while not closing.done():
+        received += tcp_collector.received()
+        await asyncio.sleep(0.001)
+    assert received == LINES
+
+
 async def test_a_send_interrupts_what_restores_and_is_not_interrupted_itself(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:

@@ -80,6 +80,21 @@ def test_what_was_packed_is_unpacked(name: str, chunk: int) -> None:
     assert b"".join(unpacked(encoding, pack(data), chunk)) == data
 
 
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [
+        (b",", True),
+        (b"identity, Identity", True),
+        (b"gzip", True),
+        (b"gzip, identity", False),
+        (b"gzip, gzip", False),
+        (b"br", False),
+    ],
+)
+def test_encodings_on_top_of_each_other_are_unknown(header: bytes, *, known: bool) -> None:
+    assert (unpacker(header) is not None) == known
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 5, 100_000_000])
 @pytest.mark.parametrize("header", ["", "identity", "gzip", "deflate", "zstd"])
 @pytest.mark.parametrize("name", ["gzip", "two gzip members", "zstd", "zstd stream"])
