@@ -20,7 +20,8 @@ def record(user: str) -> bytes:
     fields = {
         "time": time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime()),
         "login": user,
-        "eurl": "example.com/",
+        "eurl": "www.dropbox.com/",
+        "appname": "Dropbox",
     }
     return orjson.dumps(fields) + b"\n"
 
