@@ -1,7 +1,7 @@
 """How commands print what they found: JSON, harmless text, times and durations."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -54,6 +54,25 @@ def show_checks(checks: Iterable[Check], indent: str = "") -> None:
         typer.echo(f"{indent}{mark} {check.name}: {harmless(check.sentence)}")
         if check.tip and (check.warns or not check.ok):
             typer.echo(f"{indent}      Try: {harmless(check.tip)}")
+
+
+def fact_lines(
+    method: str, labels: Mapping[str, str], stored: object, tested_at: float | None
+) -> Iterator[str]:
+    """Yield what is stored, a line for each field that has a value; secrets show as ***."""
+    facts = [("Signs in by", method)]
+    for name, label in labels.items():
+        value = getattr(stored, name)
+        if value:
+            facts.append((label, str(value)))
+    facts.append(("Tested", "never" if tested_at is None else time_text(tested_at)))
+    for label, value in facts:
+        yield f"{label + ':':20}{harmless(value)}"
+
+
+def plain(value: object) -> object:
+    """Return a value of stored credentials for JSON; secrets show as ***."""
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def error_lines(error: Exception) -> str:

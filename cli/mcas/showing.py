@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.mcas.prompts import LABELS
-from cli.output import error_lines, harmless, iso_time, show_json, time_text
+from cli.output import error_lines, fact_lines, iso_time, plain, show_json
 from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.expiry import Expiry, last_day
@@ -31,15 +31,7 @@ _LABELS = LABELS | {
 
 def stored_lines(stored: McasCredentials) -> Iterator[str]:
     """Yield what is stored, a line each; secrets show as ***."""
-    facts = [("Signs in by", _METHODS[stored.method])]
-    for name, label in _LABELS.items():
-        value = getattr(stored, name)
-        if value:
-            facts.append((label, str(value)))
-    tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
-    facts.append(("Tested", tested))
-    for label, value in facts:
-        yield f"{label + ':':20}{harmless(value)}"
+    yield from fact_lines(_METHODS[stored.method], _LABELS, stored, stored.tested_at)
     if stored.method == "secret" and stored.client_secret_expires is None:
         yield f"{'Secret expires on:':20}not known"
     yield from expiry_lines(expiries_of(stored))
@@ -69,7 +61,7 @@ def show(path: Path, *, as_json: bool) -> int:
         result: dict[str, object] = {"stored": None, "legacy_token": token is not None}
         if stored is not None:
             result["stored"] = {
-                **{field.name: _plain(getattr(stored, field.name)) for field in fields(stored)},
+                **{field.name: plain(getattr(stored, field.name)) for field in fields(stored)},
                 "tested_at": iso_time(stored.tested_at),
                 "origin": str(setup.store.origin),
                 "expiries": plain_expiries(expiries_of(stored)),
@@ -123,7 +115,3 @@ def _legacy_token(setup: McasSetup) -> Secret | None:
     except StoredError as error:
         typer.echo(f"nss: {error_lines(error)}", err=True)
         return None
-
-
-def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, bool | int | float) else str(value)

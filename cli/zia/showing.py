@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cli.output import harmless, iso_time, show_json, time_text
+from cli.output import fact_lines, iso_time, plain, show_json
 from cli.sync.syncing import setup_of
 from cli.zia.prompts import METHODS
 from nss.setup.zia import zia_setup
@@ -29,15 +29,7 @@ _LABELS = {
 
 def stored_lines(stored: ZiaCredentials) -> Iterator[str]:
     """Yield what is stored, a line each; secrets show as ***."""
-    facts = [("Signs in by", METHODS[stored.method])]
-    for name, label in _LABELS.items():
-        value = getattr(stored, name)
-        if value:
-            facts.append((label, str(value)))
-    tested = "never" if stored.tested_at is None else time_text(stored.tested_at)
-    facts.append(("Tested", tested))
-    for label, value in facts:
-        yield f"{label + ':':20}{harmless(value)}"
+    yield from fact_lines(METHODS[stored.method], _LABELS, stored, stored.tested_at)
 
 
 def show(path: Path, *, as_json: bool) -> int:
@@ -48,7 +40,7 @@ def show(path: Path, *, as_json: bool) -> int:
         result: dict[str, object] = {"stored": None}
         if stored is not None:
             result["stored"] = {
-                **{field.name: _plain(getattr(stored, field.name)) for field in fields(stored)},
+                **{field.name: plain(getattr(stored, field.name)) for field in fields(stored)},
                 "tested_at": iso_time(stored.tested_at),
                 "origin": str(setup.store.file.origin),
             }
@@ -101,7 +93,3 @@ def _without_zia(sync: SyncSetup) -> str:
             return f"The sync continues, into the {sync.name_of('file')}."
         case _:
             return "Nothing is synced at the moment: MCAS is not configured."
-
-
-def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
