@@ -1,9 +1,10 @@
 """Credentials for ZIA: put together from what is given, tested, and stored for the service."""
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +54,8 @@ TEST_SECS = 120.0
 VERIFY_SECS = 300.0
 """And a look at all policies: some thirty requests."""
 
+_SIGNED_IN = Check("sign in", ok=True, sentence="ZIA accepts the sign-in")
+_FORBIDDEN = 403
 _ACTION = "configure-zia"
 _QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
     "oneapi_secret": ("client_id", "client_secret", "token_url", "api_url"),
@@ -228,7 +231,8 @@ class ZiaSetup:
         try:
             api = await asyncio.to_thread(self.connect, credentials, Pace())
             try:
-                await _try(report, api, self.sync.category)
+                async with _in_time(TEST_SECS):
+                    await _try(report, api, self.sync.category)
             finally:
                 await api.close()
         except NssError as error:
@@ -262,7 +266,8 @@ class ZiaSetup:
         try:
             deadline = time.monotonic() + deadline_secs
             category = self.sync.category
-            policy = await read_policy(api, category, deadline, reads_apps=reads_apps)
+            async with _in_time(deadline_secs):
+                policy = await read_policy(api, category, deadline, reads_apps=reads_apps)
         finally:
             await api.close()
         return policy, judge(policy, urls)
@@ -281,10 +286,26 @@ class ZiaSetup:
         return was_stored
 
 
+@contextlib.asynccontextmanager
+async def _in_time(secs: float) -> AsyncIterator[None]:
+    """Raise `Unreachable` for what takes longer, as an answer that comes byte by byte."""
+    try:
+        async with asyncio.timeout(secs):
+            yield
+    except TimeoutError:
+        raise Unreachable(f"ZIA did not answer within {secs:.0f} s") from None
+
+
 async def _try(report: ZiaReport, api: ZiaApi, category: str) -> None:
     deadline = time.monotonic() + TEST_SECS
-    found = await api.find(category, deadline)
-    report.steps.append(Check("sign in", ok=True, sentence="ZIA accepts the sign-in"))
+    await api.sign_in()
+    try:
+        found = await api.find(category, deadline)
+    except RequestRefused as error:
+        if error.status == _FORBIDDEN:  # to whom it may be refused, ZIA knows
+            report.steps.append(_SIGNED_IN)
+        raise
+    report.steps.append(_SIGNED_IN)
     there = "is there" if found is not None else "is not there yet, and will be made"
     sentence = f'URL categories can be read; "{category}" {there}'
     report.steps.append(Check("URL categories", ok=True, sentence=sentence))
@@ -294,12 +315,10 @@ async def _try(report: ZiaReport, api: ZiaApi, category: str) -> None:
 
 
 def _failure(report: ZiaReport, error: NssError) -> Check:
-    name = "quota" if report.steps else "URL categories"
+    name = "quota" if len(report.steps) > 1 else "URL categories"
     if isinstance(error, SignInRefused | StoredError):
         name = "sign in"
     field, code = (error.field, error.code) if isinstance(error, ZiaError) else (None, None)
-    if not report.steps and isinstance(error, RequestRefused):
-        report.steps.append(Check("sign in", ok=True, sentence="ZIA accepts the sign-in"))
     return Check(name, ok=False, sentence=error.args[0], field=field, code=code, tip=error.tip)
 
 

@@ -93,6 +93,10 @@ class ZiaApi:
         await self._client.aclose()
         await self._authorization.close()
 
+    async def sign_in(self) -> None:
+        """Sign in, if that has to be done; whether ZIA takes it shows with the first call."""
+        await self._authorization.headers()
+
     # Reading.
 
     async def find(self, name: str, deadline: float) -> Category | None:

@@ -280,3 +280,11 @@ def test_a_key_that_the_service_can_not_read_is_refused(
     )
     assert tip.startswith(f"Try: sudo install -o root -g {STRANGER} -m 0640 {path} /etc/nss/")
     assert office.zia_store.load() is None
+
+
+def test_an_address_where_nobody_knows_zia_has_accepted_no_sign_in(office: ZiaOffice) -> None:
+    given = [*office.one_api, "--cloud", f"{office.lab.api_url}/zia/api/v1"]  # that of MCAS
+    ran = office.run("configure-zia", *given, "--json", environ=office.secret)
+    shown = orjson.loads(ran.stdout)
+    assert (ran.returncode, shown["stored"]) == (69, False)
+    assert [(step["name"], step["ok"]) for step in shown["steps"]] == [("URL categories", False)]
