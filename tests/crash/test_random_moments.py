@@ -9,6 +9,8 @@ import pytest
 
 from tests.crash.conftest import Ground
 
+pytestmark = pytest.mark.long
+
 CRASHES = int(os.environ.get("NSS_CRASHES", "12"))
 LIFE_SECS = (0.2, 1.2)
 """The service is up after about 0.4 s: some kills hit its start, and its recovery."""

@@ -9,12 +9,15 @@ import tempfile
 from pathlib import Path
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nss.errors import NssError
 from tests.sync.conftest import Bench, names
 from tests.sync.organisation import FAULTS, Killed, Organisation
+
+pytestmark = pytest.mark.long
 
 POOL = st.sets(st.sampled_from(names(range(10))), min_size=1)
 HAND = st.sets(st.sampled_from([f"hand{number}.example" for number in range(4)]))

@@ -11,6 +11,8 @@ import pytest
 from tests.sync.conftest import Bench, names
 from tests.sync.organisation import Organisation
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 CALLS = ("find", "quota", "create", "add", "remove", "activate", "read")
