@@ -7,6 +7,7 @@ after a few seconds, and makes way for the next at once when all places are take
 import asyncio
 import json
 import socket
+import ssl
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,7 @@ class LocalServer:
 
     At most `max_connections` are open at once, of one address `max_each`; both are lower in a
     process that may have few descriptors. With `may_stall` a peer that stops reading in the middle
-    of an answer is waited for. `part` names the server in events.
+    of an answer is waited for. `ssl_context` is for TLS. `part` names the server in events.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LocalServer:
         max_each: int | None = None,
         may_stall: bool = False,
         patience_secs: float = PATIENCE_SECS,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         # The descriptors that connections of senders leave alone are for this, too.
         self.max_connections = min(max_connections, max(1, descriptors.reserved() // 4))
@@ -54,6 +56,7 @@ class LocalServer:
         self._listener = listener
         self._may_stall = may_stall
         self._patience_secs = patience_secs
+        self._ssl_context = ssl_context
         self._config = server_config(self._serve_request, "h11")
         self._state = ServerState()
         self._places = Places(self.max_connections, max_each or max_connections)
@@ -89,10 +92,26 @@ class LocalServer:
             patience_secs=self._patience_secs,
             may_stall=self._may_stall,
         )
-        task = asyncio.create_task(_serve(accepted, connection))
+        task = asyncio.create_task(self._serve(accepted, connection))
         place.make_way = partial(self._displace, task)
         self._serving.add(task)
         task.add_done_callback(partial(self._forget, accepted, place))
+
+    async def _serve(self, accepted: socket.socket, connection: "_Connection") -> None:
+        """Serve a connection until it is closed."""
+        loop = asyncio.get_running_loop()
+        secured = {}
+        if self._ssl_context is not None:
+            # A peer that keeps the handshake waiting is not waited for longer than any other.
+            secured = {"ssl": self._ssl_context, "ssl_handshake_timeout": self._patience_secs}
+        try:
+            await loop.connect_accepted_socket(lambda: connection, accepted, **secured)
+            await connection.lost.wait()
+        except OSError:  # the peer has gone already, or speaks no TLS
+            return
+        finally:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def _displace(self, task: asyncio.Task[None]) -> None:
         events.connection_displaced(self._part)
@@ -206,19 +225,6 @@ class _Connection(H11Protocol):
             self.transport.abort()
             return
         self._watch()
-
-
-async def _serve(accepted: socket.socket, connection: _Connection) -> None:
-    """Serve a connection until it is closed."""
-    loop = asyncio.get_running_loop()
-    try:
-        await loop.connect_accepted_socket(lambda: connection, accepted)
-        await connection.lost.wait()
-    except OSError:  # the peer has gone already
-        return
-    finally:
-        if connection.transport is not None:
-            connection.transport.abort()
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

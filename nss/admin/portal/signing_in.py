@@ -1,0 +1,221 @@
+"""Signing in and out, and one-time links."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from nss.admin.portal.attempts import Attempts
+from nss.admin.portal.forms import form_of
+from nss.admin.portal.links import SignInLinks
+from nss.admin.portal.people import signed_in
+from nss.admin.portal.sessions import Sessions
+from nss.admin.portal.texts import duration
+from nss.admin.portal.view import View, post, view_of
+from nss.errors import NssError
+from nss.setup.portal_users import PortalUsers, User
+from nss.telemetry.audit import AuditLog, acting_as
+
+HOME = "/"
+SIGN_IN = "/sign-in"
+ONCE = "/once"
+
+_ACTION = "portal sign-in"
+_WRONG = "the name or the password is not right"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """The cookie of sessions; over TLS it has a prefix that only this host, and TLS, can set."""
+
+    is_secure: bool
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return "__Host-nss" if self.is_secure else "nss_session"
+
+    def read(self, request: Request) -> str | None:
+        """Return the token that a browser sent."""
+        try:
+            found = SimpleCookie(request.headers.get("cookie", "")).get(self.name)
+        except CookieError:
+            return None
+        return None if found is None else found.value
+
+    def write(self, response: Response, token: str) -> None:
+        """Have the browser keep a token until it is closed."""
+        response.set_cookie(
+            self.name, token, path="/", secure=self.is_secure, httponly=True, samesite="strict"
+        )
+
+    def clear(self, response: Response) -> None:
+        """Have the browser forget it."""
+        response.delete_cookie(
+            self.name, path="/", secure=self.is_secure, httponly=True, samesite="strict"
+        )
+
+
+class SessionOfRequests:
+    """Finds the session of each request; without one only `open_paths` are served.
+
+    `users` says whether the person may still sign in, with the same password and role.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        cookie: Cookie,
+        *,
+        is_open: Callable[[str], bool],
+        is_passive: Callable[[Scope], bool],
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._cookie = cookie
+        self._is_open = is_open
+        self._is_passive = is_passive
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        request = Request(scope)
+        token = self._cookie.read(request)
+        session = None
+        if token is not None:
+            session = self._sessions.find(token, touch=not self._is_passive(scope))
+        state = scope.setdefault("state", {})
+        state["session"], state["token"] = session, token
+        if session is None and not self._is_open(scope["path"]):
+            await self._turned_away(request)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _turned_away(self, request: Request) -> Response:
+        is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        if not is_page or request.headers.get("hx-request") == "true":
+            # htmx follows HX-Redirect; an event stream shows that the session is over.
+            headers = {"hx-redirect": SIGN_IN} if request.method == "POST" else {}
+            return Response("Sign in first.\n", 401, headers, "text/plain")
+        return RedirectResponse(SIGN_IN, 303)
+
+
+class SignIn:
+    """The pages of signing in and out."""
+
+    def __init__(
+        self,
+        users: PortalUsers,
+        sessions: Sessions,
+        attempts: Attempts,
+        links: SignInLinks,
+        audit: AuditLog,
+        cookie: Cookie,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._attempts = attempts
+        self._links = links
+        self._audit = audit
+        self._cookie = cookie
+        self._verifying = asyncio.Semaphore(2)
+        """Each takes a core and tens of MiB for a while; the stream needs them more."""
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route(SIGN_IN, self._form, methods=["GET"]),
+            Route(SIGN_IN, self._signed_in, methods=["POST"]),
+            Route(ONCE, self._once_form, methods=["GET"]),
+            Route(ONCE, self._once, methods=["POST"]),
+            post("/sign-out", self._signed_out, viewers=True),
+        ]
+
+    async def _form(self, request: Request) -> Response:
+        if signed_in(request) is not None:
+            return RedirectResponse(HOME, 303)
+        return await self._shown(view_of(request), request)
+
+    async def _shown(
+        self, view: View, request: Request, *, status: int = 200, name: str = "", error: str = ""
+    ) -> Response:
+        is_empty = False
+        try:
+            is_empty = not await asyncio.to_thread(self._users.users)
+        except NssError as fault:
+            error = error or str(fault.args[0])
+        facts = {"name": name, "error": error, "nobody_yet": is_empty}
+        return view.page(request, "sign_in.html", status=status, **facts)
+
+    async def _signed_in(self, request: Request) -> Response:
+        view = view_of(request)
+        try:
+            form = await form_of(request)
+            name, password = form["user"].strip(), form["password"]
+            address = request.client.host if request.client else ""
+            wait_secs = self._attempts.check(address, name)
+            if wait_secs > 0:
+                self._note(name, "locked out", "too many attempts", address)
+                text = f"too many attempts: try again in {duration(wait_secs + 1)}"
+                response = await self._shown(view, request, status=429, name=name, error=text)
+                response.headers["retry-after"] = str(int(wait_secs) + 1)
+                return response
+            # Counted before it is known to be wrong: attempts side by side are all counted.
+            self._attempts.failed(address, name)
+            async with self._verifying:
+                user = await asyncio.to_thread(self._users.verify, name, password)
+        except NssError as error:
+            return await self._shown(view, request, status=400, error=str(error.args[0]))
+        if user is None:
+            self._note(name, "failed", _WRONG, address)
+            return await self._shown(view, request, status=401, name=name, error=_WRONG)
+        self._attempts.passed(address, name)
+        self._note(user.name, "passed", "", address)
+        return self._begun(request, user)
+
+    async def _once_form(self, request: Request) -> Response:
+        # A link is used up by a form: what looks at links in advance does not use it up.
+        return view_of(request).page(request, "once.html", token=request.query_params.get("t", ""))
+
+    async def _once(self, request: Request) -> Response:
+        view = view_of(request)
+        try:
+            form = await form_of(request)
+            user = self._links.take(form["t"])
+        except NssError as error:
+            return await self._shown(view, request, status=400, error=str(error.args[0]))
+        address = request.client.host if request.client else ""
+        if user is None:
+            self._note("", "failed", "the one-time link is not valid", address)
+            text = "this link was used already, or is too old: nss portal sign-in-link makes a new one"
+            return await self._shown(view, request, status=401, error=text)
+        self._note(user.name, "passed", "by a one-time link", address)
+        return self._begun(request, user)
+
+    def _begun(self, request: Request, user: User) -> Response:
+        """Begin a session with a new token, whatever the browser had before."""
+        before = request.scope["state"].get("token")
+        if before:
+            self._sessions.end(before)
+        token, _ = self._sessions.begin(user.name, user.role, user.changed_at)
+        response = RedirectResponse(HOME, 303)
+        self._cookie.write(response, token)
+        return response
+
+    async def _signed_out(self, request: Request) -> Response:
+        self._sessions.end(request.scope["state"]["token"])
+        self._audit.write("portal sign-out", "done")
+        response = RedirectResponse(SIGN_IN, 303)
+        self._cookie.clear(response)
+        response.headers["clear-site-data"] = '"cache"'
+        return response
+
+    def _note(self, name: str, outcome: str, reason: str, address: str) -> None:
+        with acting_as(f"{name[:64]} (portal)"):
+            self._audit.write(_ACTION, outcome, reason, address=address)
+

@@ -1,0 +1,79 @@
+"""How pages show numbers, sizes, times and texts that others wrote."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+_UNIT = 1000
+_SPANS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def number(value: float) -> str:
+    """Return a number with separators, without decimals."""
+    return f"{value:,.0f}"
+
+
+def size(value: float) -> str:
+    """Return bytes with a decimal unit."""
+    for unit in _UNITS:
+        if abs(value) < _UNIT or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _UNIT
+    raise AssertionError
+
+
+def duration(secs: float) -> str:
+    """Return a duration in its two largest units."""
+    whole = max(0, int(secs)) if math.isfinite(secs) else 0
+    for unit_secs, unit, smaller_secs, smaller in _SPANS:
+        if whole >= unit_secs:
+            rest = whole % unit_secs // smaller_secs
+            return f"{whole // unit_secs} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def rate(per_sec: float) -> str:
+    """Return records a second; below ten with a decimal, since 0.4 is not nothing."""
+    return f"{per_sec:.1f}" if 0 < per_sec < 10 else f"{per_sec:,.0f}"  # noqa: PLR2004 - see above
+
+
+def iso(at: float) -> str:
+    """Return a time, seconds since the epoch, as the attribute of `<time>` has it."""
+    return _moment(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc(at: float) -> str:
+    """Return a time, seconds since the epoch, for people, in UTC."""
+    return _moment(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _moment(at: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def harmless(text: str | bytes) -> str:
+    """Return text of which every character can be seen; line feeds stay."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    return "".join(
+        letter
+        if letter.isprintable() or letter == "\n"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "number": number,
+    "bytes": size,
+    "duration": duration,
+    "rate": rate,
+    "iso": iso,
+    "utc": utc,
+    "harmless": harmless,
+}
+"""The filters of templates; each returns plain text, which is escaped like any other."""
