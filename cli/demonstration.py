@@ -1,9 +1,11 @@
 """`nss demo`: the demonstration as a live table on a terminal, or a summary anywhere else."""
 
 import asyncio
+import contextlib
 import signal
 from pathlib import Path
 
+import typer
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,6 +16,7 @@ from nss.errors import InputMissing
 from nss.lab.demo import Demo, Progress
 from nss.lab.discovery import Discovery, Traffic
 from nss.lab.mcas_demo import McasDemo
+from nss.lab.portal_demo import PortalDemo
 
 _TOP = 8
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
@@ -45,10 +48,34 @@ def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
     return 0 if is_good else 1
 
 
-async def _show(demo: Demo, console: Console) -> Progress:
+def demonstrate_portal(seconds: float | None, records_per_sec: int, seed: int) -> int:
+    """Show the portal on the lab's data until Ctrl-C, or for so long; the exit code is 0."""
+
+    async def show() -> None:
+        async with PortalDemo(records_per_sec, seed=seed) as demo:
+            typer.echo(f"The portal:    {demo.address}")
+            typer.echo(f"Sign in once:  {demo.link}")
+            typer.echo("Records come in; uploads and the sync go to stand-ins for Microsoft's and")
+            typer.echo("Zscaler's services. The feed branch has a collector that is down, to see")
+            typer.echo("what that looks like. Ctrl-C ends it.")
+            _end_like_ctrl_c()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await demo.run()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(show())
+    return 0
+
+
+def _end_like_ctrl_c() -> None:
+    """Have what ends us end the service of the demonstration too, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # What ends us ends the service of the demonstration too, as Ctrl-C does.
         asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
+
+
+async def _show(demo: Demo, console: Console) -> Progress:
+    _end_like_ctrl_c()
     if not console.is_terminal:
         async for _ in demo.run():
             pass

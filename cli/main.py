@@ -19,6 +19,8 @@ from nss.errors import NssError, UsageError
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
+DEMO_SECS = 15.0
+
 app = typer.Typer(
     name="nss",
     help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
@@ -263,7 +265,14 @@ def render(
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(min=1, help="How long the demonstration runs.")] = 15,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="How long the demonstration runs.",
+            show_default="15, and with --portal until Ctrl-C",
+        ),
+    ] = None,
     rate: Annotated[
         int, typer.Option(min=1, metavar="N", help="Records a second that are generated.")
     ] = 5000,
@@ -282,6 +291,10 @@ def demo(
             "this machine.",
         ),
     ] = False,
+    portal: Annotated[
+        bool,
+        typer.Option("--portal", help="Open the portal on data of those stand-ins, until Ctrl-C."),
+    ] = False,
 ) -> None:
     """Watch NSS at work: generator, service and collector on loopback, nothing to set up.
 
@@ -289,13 +302,17 @@ def demo(
     unsanctioned, synced into a URL category and blocked. All on stand-ins for Microsoft's and
     Zscaler's services.
 
+    With --portal: the address of the portal and a link that signs in once are printed.
+
     Example: nss demo --seconds 5
     """
-    from cli.demonstration import demonstrate, demonstrate_mcas
+    from cli.demonstration import demonstrate, demonstrate_mcas, demonstrate_portal
 
+    if portal:
+        raise typer.Exit(demonstrate_portal(seconds, rate, seed))
     if mcas:
-        raise typer.Exit(demonstrate_mcas(seconds, rate, seed))
-    raise typer.Exit(demonstrate(seconds, rate, sample, seed))
+        raise typer.Exit(demonstrate_mcas(seconds or DEMO_SECS, rate, seed))
+    raise typer.Exit(demonstrate(seconds or DEMO_SECS, rate, sample, seed))
 
 
 @app.command()

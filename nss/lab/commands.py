@@ -14,7 +14,7 @@ COMMAND_SECS = 60.0
 
 def command(name: str, config: Path) -> list[str]:
     """Return the command line of an `nss` command."""
-    return [sys.executable, "-P", "-m", "cli.main", name, "--config", str(config)]
+    return [sys.executable, "-P", "-m", "cli.main", *name.split(), "--config", str(config)]
 
 
 def environ() -> dict[str, str]:
@@ -28,7 +28,7 @@ async def run(
 ) -> list[str]:
     """Return what a command prints; `secrets` go into its environment.
 
-    Raises `ServiceError` when it fails.
+    `name` may be of two words. Raises `ServiceError` when it fails.
     """
     process = await asyncio.create_subprocess_exec(
         *command(name, config),

@@ -66,9 +66,7 @@ async def _read(request: Request) -> Form:
         raise UsageError(f"the form did not arrive within {READ_SECS:.0f} s") from None
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(
-            text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace"
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")
     except ValueError:
         raise UsageError("the form can't be read") from None
     return Form([(name, value.replace("\r\n", "\n")) for name, value in pairs])

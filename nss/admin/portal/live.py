@@ -82,7 +82,10 @@ class Live:
     def response(self, request: Request, events: AsyncIterator[bytes]) -> Response:
         """Return the response of a stream. Raises `ServiceError` when there are too many."""
         session = session_of(request)
-        if self._open.get(session, 0) >= MAX_STREAMS_EACH or sum(self._open.values()) >= MAX_STREAMS:
+        if (
+            self._open.get(session, 0) >= MAX_STREAMS_EACH
+            or sum(self._open.values()) >= MAX_STREAMS
+        ):
             raise ServiceError("too many live pages are open", tip="close some")
 
         async def counted() -> AsyncIterator[bytes]:

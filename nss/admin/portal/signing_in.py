@@ -192,7 +192,9 @@ class SignIn:
         address = request.client.host if request.client else ""
         if user is None:
             self._note("", "failed", "the one-time link is not valid", address)
-            text = "this link was used already, or is too old: nss portal sign-in-link makes a new one"
+            text = (
+                "this link was used already, or is too old: nss portal sign-in-link makes a new one"
+            )
             return await self._shown(view, request, status=401, error=text)
         self._note(user.name, "passed", "by a one-time link", address)
         return self._begun(request, user)
@@ -218,4 +220,3 @@ class SignIn:
     def _note(self, name: str, outcome: str, reason: str, address: str) -> None:
         with acting_as(f"{name[:64]} (portal)"):
             self._audit.write(_ACTION, outcome, reason, address=address)
-
