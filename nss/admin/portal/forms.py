@@ -43,27 +43,27 @@ class Form(Mapping[str, str]):
         return [value for found, value in self._pairs if found == name]
 
 
-async def form_of(request: Request) -> Form:
+async def form_of(request: Request, *, within_secs: float = READ_SECS) -> Form:
     """Return the form that a request has as its body. Raises `UsageError` for anything else."""
     found = request.scope["state"].get("form")
     if not isinstance(found, Form):
-        found = request.scope["state"]["form"] = await _read(request)
+        found = request.scope["state"]["form"] = await _read(request, within_secs)
     return found
 
 
-async def _read(request: Request) -> Form:
+async def _read(request: Request, within_secs: float) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _KIND:
         raise UsageError("the request is no form")
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_SECS):
+        async with asyncio.timeout(within_secs):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BYTES:
                     raise UsageError(f"the form is larger than {MAX_BYTES:,} bytes")
     except TimeoutError:
-        raise UsageError(f"the form did not arrive within {READ_SECS:.0f} s") from None
+        raise UsageError(f"the form did not arrive within {within_secs:.0f} s") from None
     try:
         text = body.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")

@@ -1,0 +1,65 @@
+"""How pages show numbers, times and texts that others wrote."""
+
+import math
+
+import pytest
+
+from nss.admin.portal import texts
+
+
+@pytest.mark.parametrize(
+    ("at", "iso", "utc"),
+    [
+        (0, "1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"),
+        (1_795_000_000.9, "2026-11-18T11:06:40Z", "2026-11-18 11:06:40 UTC"),
+        (1e300, "1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"),
+        (math.nan, "1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"),
+        (-math.inf, "1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"),
+    ],
+)
+def test_times_are_utc_and_no_number_is_too_large(at: float, iso: str, utc: str) -> None:
+    assert (texts.iso(at), texts.utc(at)) == (iso, utc)
+
+
+@pytest.mark.parametrize(
+    ("secs", "text"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (90_000, "1 d 1 h"),
+        (-5, "0 s"),
+        (math.inf, "0 s"),
+    ],
+)
+def test_durations_have_two_units(secs: float, text: str) -> None:
+    assert texts.duration(secs) == text
+
+
+@pytest.mark.parametrize(
+    ("per_sec", "text"), [(0, "0"), (0.42, "0.4"), (9.96, "10.0"), (10, "10"), (12_345.6, "12,346")]
+)
+def test_a_slow_rate_is_not_shown_as_nothing(per_sec: float, text: str) -> None:
+    assert texts.rate(per_sec) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (8.59e9, "8.6 GB")]
+)
+def test_sizes_have_decimal_units(size: float, text: str) -> None:
+    assert texts.size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain <b>", "plain <b>"),
+        ("two\nlines", "two\nlines"),
+        ("\x1b[31m\x00\r", "\\x1b[31m\\x00\\r"),
+        ("\u202ereversed", "\\u202ereversed"),
+        (b"caf\xc3\xa9 \xff", "café \\xff"),
+    ],
+)
+def test_what_can_not_be_seen_is_made_visible(text: str | bytes, shown: str) -> None:
+    assert texts.harmless(text) == shown
