@@ -117,7 +117,7 @@ def _spool(status: Status) -> str:
 
 
 def _sheets(status: Status) -> list[Sheet]:
-    sheets = [_source_sheet(status.sources, status.at), _feed_sheet(status.feeds)]
+    sheets = [_source_sheet(status.sources, status.at), _feed_sheet(status.feeds, status.at)]
     others = (_upload_sheet(status.feeds, status.at), _expiry_sheet(status.expiries))
     return [*sheets, *(sheet for sheet in others if sheet.rows)]
 
@@ -232,9 +232,9 @@ def _upload_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
     return Sheet(columns, tuple(rows), frozenset())
 
 
-def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:
+def _feed_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
     counts = ("accepted", "delivered", "filtered", "rejected", "dropped", "pending")
-    columns = ("feed", "kind", "state", "records/s", *counts, "lag", "destination")
+    columns = ("feed", "kind", "state", "records/s", *counts, "lag", "last delivery", "destination")
     rows = tuple(
         (
             feed.name,
@@ -243,8 +243,15 @@ def _feed_sheet(feeds: tuple[FeedStatus, ...]) -> Sheet:
             f"{feed.records_per_sec:,.0f}",
             *(f"{getattr(feed, count):,}" for count in counts),
             secs_text(feed.lag_secs),
+            _last_delivery(feed, at),
             feed.destination,
         )
         for feed in feeds
     )
-    return Sheet(columns, rows, frozenset({"records/s", *counts, "lag"}))
+    return Sheet(columns, rows, frozenset({"records/s", *counts, "lag", "last delivery"}))
+
+
+def _last_delivery(feed: FeedStatus, at: float) -> str:
+    """Return when records last got to the destination, in the word for what is known of it."""
+    last = feed.last_delivered_at
+    return "none yet" if last is None else f"{feed.confirmation} {secs_text(at - last)} ago"

@@ -89,7 +89,8 @@ def _source(name: str, text: str, read: _Read) -> Family:
 
 def _feed(name: str, text: str, read: _Read) -> Family:
     def samples(status: Status) -> _Samples:
-        return [((feed.name,), read(feed)) for feed in status.feeds]
+        numbers = [(feed.name, read(feed)) for feed in status.feeds]
+        return [((feed,), number) for feed, number in numbers if number is not None]
 
     return Family(f"nss_feed_{name}", text, ("feed",), samples)
 
@@ -200,6 +201,12 @@ METRICS = (
         of("still_secs"),
     ),
     _feed("failing", "1 while the feed's destination accepts no lines.", _is_failing),
+    _feed(
+        "last_delivered_timestamp_seconds",
+        "When records were last delivered since the service started (for uploads: when MCAS last "
+        "confirmed one), seconds since the epoch; absent before the first.",
+        of("last_delivered_at"),
+    ),
     _upload(
         "last_confirmed_timestamp_seconds",
         "When MCAS confirmed an upload last, seconds since the epoch; absent before the first.",

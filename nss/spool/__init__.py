@@ -55,6 +55,21 @@ class KeptReject:
     """How many records it stands for: a batch that could not be read back is one reject."""
 
 
+REASONS_MAX = 100
+"""How many reasons of rejects are told apart at once: the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many records a feed rejected for a reason, as far as they are kept."""
+
+    feed: str
+    reason: str
+    records: int
+    newest_at: float
+    """When the newest was rejected, seconds since the epoch."""
+
+
 class Cursor(Protocol):
     """How far one feed has come. One reader at a time."""
 
@@ -132,8 +147,23 @@ class Spool(Protocol):
         alone. Raises `SpoolError` when the spool keeps nothing that was delivered.
         """
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now. Raises what it raises."""
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return when the oldest and the newest that `feed` can replay were accepted.
+
+        Both are seconds since the epoch; `None` when there is nothing.
+        """
+
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
+
+    async def reject_reasons(self, feed: str | None = None) -> list[ReasonCount]:
+        """Return the kept rejects of a feed, or of all, counted by feed and reason.
+
+        The newest reason comes first; there are at most `REASONS_MAX`.
+        """
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more, as if newly accepted.

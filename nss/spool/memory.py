@@ -9,7 +9,16 @@ from itertools import islice
 
 from nss.batch import Account, Batch
 from nss.config.model import MemorySpoolConfig
-from nss.spool import REJECT_MAX_BYTES, Entry, KeptReject, Reject, SpoolClosed, SpoolError
+from nss.spool import (
+    REASONS_MAX,
+    REJECT_MAX_BYTES,
+    Entry,
+    KeptReject,
+    ReasonCount,
+    Reject,
+    SpoolClosed,
+    SpoolError,
+)
 from nss.spool.cursors import CursorCounts, Signal
 
 REJECTS_MAX_BYTES = 4 << 20
@@ -92,10 +101,28 @@ class MemorySpool:
             tip='set kind = "durable" in [spool]',
         )
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Raise `SpoolError`, as `replay` does."""
+        return await self.replay(feed, since, until)
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:  # noqa: ARG002 - the contract's
+        """Return `None`: nothing that was delivered is kept."""
+        return None
+
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
         wanted = [kept for kept in self._rejects if feed in (None, kept.feed)]
         return wanted[-limit:] if limit else []
+
+    async def reject_reasons(self, feed: str | None = None) -> list[ReasonCount]:
+        """Return the kept rejects of a feed, or of all, counted by feed and reason."""
+        counts: dict[tuple[str, str], ReasonCount] = {}
+        for kept in await self.rejects(feed, len(self._rejects)):
+            key = (kept.feed, kept.reject.reason)
+            before = counts.pop(key, ReasonCount(*key, 0, 0.0))  # the newest are the last
+            newest_at = max(before.newest_at, kept.rejected_at)
+            counts[key] = ReasonCount(*key, before.records + kept.records, newest_at)
+        return list(counts.values())[: -REASONS_MAX - 1 : -1]
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""

@@ -12,6 +12,14 @@ from nss.status.readings import ParsingReading, SpoolReading, SyncReading, Uploa
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
+Confirmation = Literal["sent", "written", "confirmed"]
+"""What is known of records that count as delivered.
+
+`sent`: the kernel took them for the network, and nobody who read them said so. `written`: they are
+in the file, the pipe or standard output, with `sync` on the disk. `confirmed`: the destination said
+that it has them.
+"""
+
 SyncState = Literal["not configured", "waiting", "running", "synced", "failing"]
 
 
@@ -99,6 +107,11 @@ class FeedStatus:
     """What somebody should know though nothing is wrong, as a sentence."""
     upload: UploadReading | None = None
     """`None` for a sink that does not upload."""
+    confirmation: Confirmation = "sent"
+    """What its sink knows of what it delivered."""
+    last_delivered_at: float | None = None
+    """When records were last delivered since the service started, seconds since the epoch; of a
+    feed that uploads, when MCAS last confirmed it. `None`: not yet."""
 
     @property
     def unaccounted(self) -> int:

@@ -7,7 +7,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from nss.status.health import STUCK_SECS, judge
@@ -20,6 +20,7 @@ from nss.status.readings import (
     SyncReading,
 )
 from nss.status.summary import (
+    Confirmation,
     ExpiryStatus,
     FeedState,
     FeedStatus,
@@ -42,6 +43,15 @@ MAX_GAP_SECS = 5.0
 
 _MIN_STEP_SECS = 0.5
 
+CONFIRMATIONS: Mapping[str, Confirmation] = {
+    "syslog_udp": "sent",
+    # What a collector's TCP has not acknowledged counts, too; and none says what it has read.
+    "syslog_tcp": "sent",
+    "file": "written",
+    "cloud_discovery": "confirmed",
+}
+"""What each kind of sink knows of what it delivered; see docs/guarantees.md."""
+
 
 @dataclass(slots=True)
 class _Trail:
@@ -51,6 +61,9 @@ class _Trail:
     progress: tuple[int, ...] = ()
     failing_secs: float = 0.0
     still_secs: float = 0.0
+    delivered: int | None = None
+    delivered_at: float | None = None
+    """Seconds since the epoch."""
 
     def add(self, at: float, numbers: tuple[float, ...]) -> None:
         """Remember numbers; when the first of them falls, the part was restarted."""
@@ -106,7 +119,7 @@ class Watch:
         }
         self._feeds = {part.name: self._feeds.get(part.name, _Trail()) for part in reading.feeds}
         sources = tuple(self._source(source, at, gap, now) for source in reading.sources)
-        feeds = tuple(self._feed(feed, at, gap) for feed in reading.feeds)
+        feeds = tuple(self._feed(feed, at, gap, now) for feed in reading.feeds)
         spool = self._spool(reading.spool, gap)
         sync = None if reading.sync is None else _sync(reading.sync, now)
         return Status(
@@ -151,7 +164,7 @@ class Watch:
             advice=source.advice,
         )
 
-    def _feed(self, feed: FeedReading, at: float, gap: float) -> FeedStatus:
+    def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:
         trail, account = self._feeds[feed.name], feed.account
         # Records that moved on; a full spool drops also for a feed that hangs.
         moved = account.delivered + account.filtered + account.rejected
@@ -186,6 +199,8 @@ class Watch:
             failing_secs=trail.failing_secs,
             advice=feed.advice,
             upload=feed.upload,
+            confirmation=CONFIRMATIONS.get(feed.kind, "sent"),
+            last_delivered_at=_delivered_at(feed, trail, now),
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:
@@ -199,6 +214,21 @@ class Watch:
 
 def _held(secs: float, gap: float, holds: bool) -> float:  # noqa: FBT001 - the condition itself
     return secs + gap if holds else 0.0
+
+
+def _delivered_at(feed: FeedReading, trail: _Trail, now: float) -> float | None:
+    """Return when the feed last delivered since the start, and take note of it in its trail."""
+    if feed.upload is not None:
+        # What is delivered may be files that MCAS never confirmed, or an earlier process's.
+        trail.delivered_at = feed.upload.last_confirmed_at or trail.delivered_at
+        return trail.delivered_at
+    delivered, before = feed.account.delivered, trail.delivered
+    # At the first look the account may be that of earlier processes.
+    grew = feed.handed_over > 0 if before is None else delivered > before
+    trail.delivered = delivered
+    if grew and delivered:
+        trail.delivered_at = now
+    return trail.delivered_at
 
 
 def _sync(sync: SyncReading, now: float) -> SyncStatus:

@@ -212,6 +212,7 @@ FEED = FeedStatus(
     sending=False,
     last_error=None,
     failing_secs=0.0,
+    last_delivered_at=NOW - 3,
 )
 SPOOL = SpoolStatus(
     durable=True,
@@ -264,7 +265,17 @@ STATUS = Status(
     config="/etc/nss/nss.toml",
     health=Health(ok=True, alive=True),
     sources=(SOURCE,),
-    feeds=(FEED, replace(FEED, name="siem", kind="file", destination="/srv/siem.log")),
+    feeds=(
+        FEED,
+        replace(
+            FEED,
+            name="siem",
+            kind="file",
+            destination="/srv/siem.log",
+            confirmation="written",
+            last_delivered_at=None,
+        ),
+    ),
     spool=SPOOL,
 )
 PARSE_FAILURE = ParseFailureReading(

@@ -110,6 +110,7 @@ async def test_metrics_show_the_whole_status(
         ("nss_feed_lag_seconds", (feed,)): 1.5,
         ("nss_feed_still_seconds", (feed,)): 0.0,
         ("nss_feed_failing", (feed,)): 0.0,
+        ("nss_feed_last_delivered_timestamp_seconds", (feed,)): NOW - 3,
         ("nss_spool_used_bytes", ()): 1024.0,
         ("nss_spool_max_bytes", ()): 4096.0,
         ("nss_spool_full", ()): 0.0,
@@ -125,13 +126,14 @@ async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOpe
         STATUS,
         health=Health(ok=False, alive=False),
         sources=(replace(SOURCE, last_error="gone", last_at=None),),
-        feeds=(replace(FEED, last_error="refused", still_secs=50.0),),
+        feeds=(replace(FEED, last_error="refused", still_secs=50.0, last_delivered_at=None),),
         spool=replace(SPOOL, last_error="No space left", full=True, durable=False),
     )
 
     scraped = parsed((await http.get("/metrics")).text)
 
     assert ("nss_source_last_record_timestamp_seconds", (("source", "web"),)) not in scraped
+    assert ("nss_feed_last_delivered_timestamp_seconds", (("feed", "mcas"),)) not in scraped
     assert {
         name: value
         for (name, _), value in scraped.items()

@@ -442,3 +442,40 @@ async def test_many_batches_are_passed_at_once_with_many_rejects_of_many_sources
     assert [kept.reject for kept in await spool.rejects("both")] == [*of_both, *more]
     assert [kept.reject for kept in await spool.rejects("web")] == of_web
     assert [kept.reject for kept in await spool.rejects()] == [*of_both, *of_web, *more]
+
+
+async def test_rejects_are_counted_by_feed_and_reason_the_newest_first(new_spool: Spools) -> None:
+    spool = await new_spool(1000)
+    begun = time.time()
+    for feed, reasons in (("a", ("no JSON", "too long", "no JSON")), ("b", ("no JSON",))):
+        cursor = await spool.cursor(feed, ["web"])
+        sequence = await spool.append(
+            Batch("web", b"r\n" * len(reasons), len(reasons), None, "", feed)
+        )
+        await cursor.next()
+        rejects = [Reject("web", "", reason, b"r") for reason in reasons]
+        await cursor.advance(sequence, Account(rejected=len(reasons)), rejects)
+        await new_spool.settled()
+
+    found = await spool.reject_reasons()
+    assert [(each.feed, each.reason, each.records) for each in found] == [
+        ("b", "no JSON", 1),
+        ("a", "no JSON", 2),
+        ("a", "too long", 1),
+    ]
+    assert all(begun <= each.newest_at <= time.time() for each in found)
+    assert await spool.reject_reasons("a") == found[1:]
+    assert await spool.reject_reasons("gone") == []
+
+
+async def test_only_the_newest_reasons_are_told_apart(new_spool: Spools) -> None:
+    spool = await new_spool(1000)
+    cursor = await spool.cursor("mcas", ["web"])
+    sequence = await spool.append(batch("a" * 150))
+    await cursor.next()
+    rejects = [Reject("web", "", f"reason {number}", b"") for number in range(150)]
+    await cursor.advance(sequence, Account(rejected=150), rejects)
+
+    found = await spool.reject_reasons("mcas")
+
+    assert [each.reason for each in found] == [f"reason {number}" for number in range(149, 49, -1)]

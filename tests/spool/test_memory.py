@@ -123,12 +123,15 @@ async def test_two_retries_at_a_time_retry_each_reject_once() -> None:
 
 
 async def test_there_is_nothing_to_replay() -> None:
-    with pytest.raises(SpoolError) as caught:
-        await memory_spool(1000).replay("mcas", 0.0, 1.0)
-    assert str(caught.value) == (
-        "replay: a spool in memory keeps nothing that was delivered\n"
-        'Try: set kind = "durable" in [spool]'
-    )
+    spool = memory_spool(1000)
+    for asked in (spool.replay, spool.replayable):
+        with pytest.raises(SpoolError) as caught:
+            await asked("mcas", 0.0, 1.0)
+        assert str(caught.value) == (
+            "replay: a spool in memory keeps nothing that was delivered\n"
+            'Try: set kind = "durable" in [spool]'
+        )
+    assert await spool.replay_range("mcas") is None
 
 
 async def test_lag_is_the_age_of_the_oldest_batch_pending_also_of_several_under_way() -> None:

@@ -171,6 +171,13 @@ async def test_a_replay_delivers_again_what_was_on_its_way_at_a_time(open_spool:
     await delivered(other, 4)
     await spool.settle()
 
+    assert await spool.replay_range("mcas") == (1000.0, 1030.0)
+    assert await spool.replay_range("other") == (1000.0, 1030.0)
+    for until, records in ((999, 0), (1010, 3), (1020, 3), (1030, 6)):
+        assert await spool.replayable("mcas", 0, until) == records
+    assert await spool.replayable("other", 0, 1030) == 7
+    assert (cursor.accepted_records, cursor.pending_records) == (6, 0)
+
     assert await spool.replay("mcas", 0, 999) == 0
     assert await spool.replay("mcas", 0, 1010) == 3
     assert (cursor.accepted_records, cursor.pending_records) == (9, 3)
@@ -194,6 +201,7 @@ async def test_a_replay_reaches_back_to_what_was_not_passed_by_then(open_spool: 
     await delivered(cursor, 1)
     await spool.settle()
 
+    assert await spool.replayable("mcas", 1050, 2000) == 1
     assert await spool.replay("mcas", 1050, 2000) == 1
     assert await delivered(cursor, 1) == ["b"]
 
@@ -203,10 +211,13 @@ async def test_a_replay_does_not_repeat_replays_nor_what_is_pending(open_spool: 
     cursor = await spool.cursor("mcas", ["web"])
     await spool.append(batch("a"))
     await spool.append(batch("b"))
+    assert await spool.replay_range("mcas") is None
     await delivered(cursor, 1)
 
+    assert await spool.replayable("mcas", 0, 1e12) == 1
     assert await spool.replay("mcas", 0, 1e12) == 1
     assert await delivered(cursor, 2) == ["b", "a"]
+    assert await spool.replayable("mcas", 0, 1e12) == 2
     assert await spool.replay("mcas", 0, 1e12) == 2
     assert await delivered(cursor, 2) == ["a", "b"]
 
@@ -248,14 +259,19 @@ async def test_replayed_records_outlive_the_batch_they_came_in(
 
 async def test_a_replay_needs_a_feed_and_something_kept(open_spool: Open) -> None:
     spool = await open_spool(replay_secs=3600)
+    for asked in (spool.replay, spool.replayable):
+        with pytest.raises(SpoolError, match="replay: there is no feed mcas"):
+            await asked("mcas", 0, 1e12)
     with pytest.raises(SpoolError, match="replay: there is no feed mcas"):
-        await spool.replay("mcas", 0, 1e12)
+        await spool.replay_range("mcas")
     await spool.close()
 
     spool = await open_spool()
     await spool.cursor("mcas", ["web"])
-    with pytest.raises(SpoolError, match="the spool keeps nothing that was delivered"):
-        await spool.replay("mcas", 0, 1e12)
+    for asked in (spool.replay, spool.replayable):
+        with pytest.raises(SpoolError, match="the spool keeps nothing that was delivered"):
+            await asked("mcas", 0, 1e12)
+    assert await spool.replay_range("mcas") is None
 
 
 async def test_a_full_spool_drops_the_oldest_when_told_to(open_spool: Open, path: Path) -> None:

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
+from typing import get_args
 
 import pytest
 
+from nss.batch import Account
 from nss.config.model import FeedConfig
+from nss.config.sinks import SinkConfig
 from nss.config.sources import SourceConfig
 from nss.expiry import DAY_SECS, Expiry
-from nss.status.readings import BlockingReading, ServiceReading, SyncReading
+from nss.status.readings import BlockingReading, ServiceReading, SyncReading, UploadReading
 from nss.status.summary import ExpiryStatus, FeedStatus, SourceStatus, SpoolStatus, Status
-from nss.status.watch import Watch
+from nss.status.watch import CONFIRMATIONS, Watch
 from tests.admin.conftest import NOW, OPENS, SYNC, Clock, FakeFeed, FakeSource, FakeSpool
 
 Settings = tuple[SourceConfig, FeedConfig, FeedConfig]
@@ -119,8 +122,10 @@ async def test_a_status_says_everything(watched: Watched) -> None:
         sending=False,
         last_error=None,
         failing_secs=0.0,
+        confirmation="sent",
+        last_delivered_at=NOW + 20,
     )
-    assert status.feeds[1].state == "idle"
+    assert (status.feeds[1].state, status.feeds[1].last_delivered_at) == ("idle", None)
     assert status.spool == SpoolStatus(
         durable=True,
         used_bytes=500,
@@ -146,6 +151,54 @@ async def test_a_verdict_that_nobody_has_looked_up_for_long_is_none(
     assert shown is not None
     assert (shown.blocked, shown.code, shown.at) == (None, None, NOW)
     assert shown.reason == "it was looked up 6 h ago, and not since"
+
+
+async def test_the_last_delivery_is_when_the_account_last_grew(watched: Watched) -> None:
+    watched.wait(3, records_per_sec=100)
+    watched.wait(60)
+    assert watched.feed.last_delivered_at == NOW + 3
+    watched.udp.part.cursor.account.rejected += 5
+    watched.wait(1)
+    assert watched.feed.last_delivered_at == NOW + 3
+    watched.udp.part.cursor.account.delivered = 0  # forgotten, and back as a new feed
+    watched.wait(1)
+    assert watched.feed.last_delivered_at == NOW + 3
+
+
+@pytest.mark.parametrize(("handed_over", "last"), [(0, None), (7, NOW)])
+async def test_what_earlier_processes_delivered_is_no_delivery_since_the_start(
+    watched: Watched, handed_over: int, last: float | None
+) -> None:
+    watched.udp.part.cursor.account.delivered = 1000
+    watched.udp.part.handed_over = handed_over
+    watched.watch = Watch("x", clock=watched.clock, now=watched.now)
+    assert watched.feed.last_delivered_at == last
+
+
+async def test_an_upload_is_delivered_when_mcas_confirmed_it(watched: Watched) -> None:
+    upload = UploadReading(
+        state="collecting",
+        last_confirmed_at=None,
+        next_due_at=None,
+        held_until=None,
+        unconfirmed=1,
+    )
+
+    def shown(upload: UploadReading, delivered: int) -> tuple[str, float | None]:
+        account = Account(delivered=delivered)
+        reading = replace(watched.udp.reading(), kind="cloud_discovery", account=account)
+        readings = (replace(reading, upload=upload),)
+        feed = watched.watch.status(ServiceReading((), readings, watched.spool.reading())).feeds[0]
+        return feed.confirmation, feed.last_delivered_at
+
+    assert shown(upload, 5) == ("confirmed", None)
+    assert shown(upload, 9) == ("confirmed", None)  # delivered, but not confirmed
+    assert shown(replace(upload, last_confirmed_at=NOW - 5), 9) == ("confirmed", NOW - 5)
+    assert shown(upload, 9) == ("confirmed", NOW - 5)  # the feed was built anew by a reload
+
+
+def test_each_kind_of_sink_has_a_word_for_what_it_knows() -> None:
+    assert set(CONFIRMATIONS) == {kind.kind for kind in get_args(SinkConfig)}
 
 
 async def test_a_rate_is_that_of_the_last_ten_seconds(watched: Watched) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nss.spool import REJECT_MAX_BYTES, KeptReject, Reject
+from nss.spool import REASONS_MAX, REJECT_MAX_BYTES, KeptReject, ReasonCount, Reject
 from nss.spool.durable.schema import BODY_USES, row_crc32
 
 OVERHEAD_BYTES = 256
@@ -111,6 +111,22 @@ class RejectsTable:
         """Return the newest rejects of a feed, or of all, oldest first."""
         rows = self._select(feed, 0, "number DESC", limit)
         return [row.kept for row in reversed(rows)]
+
+    def reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return how many records were rejected for each reason, the newest reason first.
+
+        Checksums are not looked at, for which every record would have to be read: what a damaged
+        row says is counted as it is.
+        """
+        # total() is a float, which does not overflow whatever a damaged row has.
+        rows = self._connection.execute(
+            "SELECT CAST(feed AS TEXT), CAST(reason AS TEXT), total(records), "
+            "coalesce(CAST(max(rejected_at) AS REAL), 0.0) FROM rejects "
+            "WHERE :feed IS NULL OR feed = :feed "
+            "GROUP BY feed, reason ORDER BY max(number) DESC LIMIT :limit",
+            {"feed": feed, "limit": REASONS_MAX},
+        )
+        return [ReasonCount(name, reason, int(records), at) for name, reason, records, at in rows]
 
     def after(self, number: int, feed: str | None) -> list[RejectRow]:
         """Return some of the rejects after `number`, in order."""

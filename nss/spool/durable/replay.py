@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import inf
 
 from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.spool import SpoolError
@@ -33,6 +34,47 @@ class Retried:
     finished: bool = False
 
 
+_REPLAYED = (
+    "accepted_at <= :until AND coalesce(passed_at, accepted_at) >= :since "
+    f"AND sequence <= :passed AND body = sequence AND {WANTED}"
+)
+"""The batches that a replay repeats, with what `_replayed` returns."""
+
+
+def _replayed(store: Store, feed: str, since: float, until: float) -> dict[str, object]:
+    row = store.state.feeds.get(feed)
+    if row is None:
+        raise SpoolError(f"replay: there is no feed {feed}")
+    sources = wanted(feed, store.wanted.get(feed, ()))
+    return {"since": since, "until": until, "passed": row.passed, **sources}
+
+
+def _counted(store: Store, values: dict[str, object]) -> tuple[int, int]:
+    """Return how many batches would be repeated, and how many records are in them."""
+    batches, records = store.connection.execute(
+        f"SELECT count(*), coalesce(sum(records), 0) FROM batches WHERE {_REPLAYED}",  # noqa: S608 - constants
+        values,
+    ).fetchone()
+    return int(batches), int(records)
+
+
+def replayable(store: Store, feed: str, since: float, until: float) -> int:
+    """Return how many records `replay` would write once more. Raises what it raises."""
+    return _counted(store, _replayed(store, feed, since, until))[1]
+
+
+def replay_range(store: Store, feed: str) -> tuple[float, float] | None:
+    """Return when the oldest and the newest that a feed can replay were accepted.
+
+    Raises `SpoolError` when the feed is gone.
+    """
+    oldest, newest = store.connection.execute(
+        f"SELECT min(accepted_at), max(accepted_at) FROM batches WHERE {_REPLAYED}",  # noqa: S608 - constants
+        _replayed(store, feed, -inf, inf),
+    ).fetchone()
+    return None if oldest is None else (oldest, newest)
+
+
 def replay(store: Store, feed: str, since: float, until: float) -> int:
     """Write batches once more that were on their way between two times, if the feed passed them.
 
@@ -40,30 +82,14 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
 
     Returns how many records. Raises `SpoolError` when the feed is gone.
     """
-    state, connection = store.state, store.connection
-    row = state.feeds.get(feed)
-    if row is None:
-        raise SpoolError(f"replay: there is no feed {feed}")
-    where = (
-        "accepted_at <= :until AND coalesce(passed_at, accepted_at) >= :since "
-        f"AND sequence <= :passed AND body = sequence AND {WANTED}"
-    )
-    values = {
-        "since": since,
-        "until": until,
-        "passed": row.passed,
-        **wanted(feed, store.wanted.get(feed, ())),
-    }
-    batches, records = connection.execute(
-        f"SELECT count(*), coalesce(sum(records), 0) FROM batches WHERE {where}",  # noqa: S608 - constants
-        values,
-    ).fetchone()
+    state, values = store.state, _replayed(store, feed, since, until)
+    batches, records = _counted(store, values)
     if not batches:
         return 0
-    connection.execute(
+    store.connection.execute(
         "WITH again AS (SELECT :last + row_number() OVER (ORDER BY sequence) AS next, source, "  # noqa: S608 - constants
         "connection, :feed AS only_feed, records, data_bytes, stored_bytes, :now AS at, body "
-        f"FROM batches WHERE {where} ORDER BY sequence) "
+        f"FROM batches WHERE {_REPLAYED} ORDER BY sequence) "
         "INSERT INTO batches SELECT *, NULL, row_crc32('batches', next, source, connection, "
         "only_feed, records, data_bytes, stored_bytes, at, body, NULL) FROM again",
         {**values, "last": state.last_sequence, "now": store.now()},
@@ -71,7 +97,7 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
     store.note_accepted(feed, state.last_sequence + 1, records)
     state.last_sequence += batches
     state.used_bytes += batches * store.overhead_bytes
-    return int(records)
+    return records
 
 
 def retry_rejects(store: Store, retried: Retried, upto: int) -> Retried:

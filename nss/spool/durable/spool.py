@@ -17,7 +17,7 @@ from typing import IO, Self, TypeVar, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, KeptReject, Reject, SpoolError
+from nss.spool import Entry, KeptReject, ReasonCount, Reject, SpoolError
 from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay, suspicion
 from nss.spool.durable.accounts import Missing
@@ -159,11 +159,7 @@ class DurableSpool:
 
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have `feed` deliver again what was accepted between two times; see the contract."""
-        if not self._replays:
-            raise SpoolError(
-                "replay: the spool keeps nothing that was delivered",
-                tip="set replay_minutes in [spool]",
-            )
+        self._check_replays()
 
         def replayed(records: int) -> None:
             if records:
@@ -171,9 +167,32 @@ class DurableSpool:
 
         return await self._do(lambda store: replay.replay(store, feed, since, until), replayed)
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now; see the contract."""
+        self._check_replays()
+        work = partial(replay.replayable, feed=feed, since=since, until=until)
+        return await self._do(work, writes=False)
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return what times `feed` can replay; see the contract."""
+        if not self._replays:
+            return None
+        return await self._do(partial(replay.replay_range, feed=feed), writes=False)
+
+    def _check_replays(self) -> None:
+        if not self._replays:
+            raise SpoolError(
+                "replay: the spool keeps nothing that was delivered",
+                tip="set replay_minutes in [spool]",
+            )
+
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
         return await self._do(lambda store: store.rejects.newest(feed, limit))
+
+    async def reject_reasons(self, feed: str | None = None) -> list[ReasonCount]:
+        """Return the kept rejects of a feed, or of all, counted by feed and reason."""
+        return await self._do(lambda store: store.rejects.reasons(feed), writes=False)
 
     async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""

@@ -1,6 +1,9 @@
 """The records that feeds could not deliver: kept, bounded, and tried again."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from nss.batch import Account, Batch
 from nss.spool import REJECT_MAX_BYTES, Reject
@@ -128,3 +131,22 @@ async def test_very_many_rejects_are_retried_in_steps_and_in_order(open_spool: O
     while len(seen) < len(data):
         seen += (await cursor.next()).batch.data.split()
     assert seen == data
+
+
+async def test_reasons_are_counted_whatever_a_damaged_row_has(open_spool: Open, path: Path) -> None:
+    spool = await open_spool()
+    await rejected(spool, [reject(b"a"), reject(b"b")])
+    await spool.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(
+            "UPDATE rejects SET reason = x'ff00', records = ?, rejected_at = 'x' WHERE number = 2",
+            (2**63 - 1,),
+        )
+    again = await open_spool()
+
+    found = {each.reason: each for each in await again.reject_reasons()}
+
+    assert found["bad"].records == 1
+    (other,) = (each for reason, each in found.items() if reason != "bad")
+    assert (other.records, other.newest_at) == (int(float(2**63)), 0.0)

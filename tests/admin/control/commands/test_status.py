@@ -27,11 +27,11 @@ source  kind  state    records/s  bytes/s  records    bytes     last
 web     tcp   reading        100  1.0 KiB    1,234  2.0 KiB  5 s ago
 
 feed  kind        state   records/s  accepted  delivered  filtered  rejected  dropped  pending\
-  lag  destination
+  lag  last delivery  destination
 mcas  syslog_udp  moving        100     1,234      1,200        20         3        1       10\
-  1 s  collector.example.com:514
+  1 s   sent 3 s ago  collector.example.com:514
 siem  file        moving        100     1,234      1,200        20         3        1       10\
-  1 s  /srv/siem.log
+  1 s       none yet  /srv/siem.log
 
 spool  durable, 1.0 KiB of 4.0 KiB, 3 rejects kept
 """
