@@ -74,6 +74,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Example: nss check --config nss.toml
     """
     from nss.config import load as configuration
+    from nss.config import portal
     from nss.config.machine import check_environment
 
     checked = configuration.load(config)
@@ -83,6 +84,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     sources = ", ".join(source.name for source in checked.sources)
     feeds = ", ".join(feed.name for feed in checked.feeds)
     typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
+    for warning in portal.warnings(checked.portal):
+        typer.echo(f"nss: warning: {warning}", err=True)
 
 
 @app.command()

@@ -9,10 +9,15 @@ from typing import Literal
 from nss.files.private import MAX_PEM_BYTES, FileFault, read_bounded
 
 Credential = Literal[
-    "client_secret", "app_certificate", "server_certificate", "client_certificate", "collector"
+    "client_secret",
+    "app_certificate",
+    "server_certificate",
+    "portal_certificate",
+    "client_certificate",
+    "collector",
 ]
-"""A secret or a certificate of the application in Entra; a certificate of a listener of ours, one
-that we show to collectors, and a collector's."""
+"""A secret or a certificate of the application in Entra; a certificate of a listener of ours, that
+of the portal, one that we show to collectors, and a collector's."""
 
 DAY_SECS = 86_400
 
@@ -23,6 +28,7 @@ _WHAT: Mapping[Credential, str] = {
     "client_secret": "the Client Secret",
     "app_certificate": "the certificate for signing in",
     "server_certificate": "the server certificate",
+    "portal_certificate": "the certificate of the portal",
     "client_certificate": "the client certificate",
     "collector": "the collector's certificate",
 }
@@ -30,6 +36,7 @@ _REMEDY: Mapping[Credential, str] = {
     "client_secret": "make a new one in Entra, and give it to nss configure-mcas2",
     "app_certificate": "renew it in its file, and upload its public part in Entra",
     "server_certificate": "renew it in its file, then nss reload",
+    "portal_certificate": "renew it in its file, then sudo nss restart",
     "client_certificate": "renew it in its file, then nss reload",
     "collector": "have it renewed there",
 }
@@ -40,7 +47,7 @@ class Expiry:
     """Something that ends at `ends_at`, seconds since the epoch."""
 
     component: str
-    """`feed siem`, `source web`, `MCAS`."""
+    """`feed siem`, `source web`, `portal`, `MCAS`."""
     credential: Credential
     place: str = ""
     """The file of a certificate, the `HOST:PORT` of a collector."""

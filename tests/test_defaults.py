@@ -33,7 +33,7 @@ from nss.sinks.syslog.pacing import Pace
 from nss.spool import Reject, Spool
 from nss.status.readings import ServiceReading, SpoolReading
 from nss.status.watch import Watch
-from nss.telemetry.audit import AuditLog
+from nss.telemetry.audit import AuditLog, person_at_work
 from tests.admin.test_systemd import Systemd
 from tests.parts import durable_spool, file_sink, memory_spool, tcp_sink, udp_sink
 from tests.sinks.conftest import Collector, TcpCollector
@@ -126,6 +126,9 @@ RUN_BY = {
     "nss/sync/targets/zia.py ZiaTarget at": SYNC,
     "nss/telemetry/audit.py AuditLog environ": f"{HERE}::test_the_audit_log_knows_who_and_when",
     "nss/telemetry/audit.py AuditLog now": f"{HERE}::test_the_audit_log_knows_who_and_when",
+    "nss/telemetry/audit.py person_at_work environ": (
+        f"{HERE}::test_the_audit_log_knows_who_and_when"
+    ),
     "nss/zia/patience.py Patience chance": ZIA_CLOCK,
     "nss/zia/patience.py Patience clock": ZIA_CLOCK,
     "nss/zia/patience.py Patience sleep": ZIA_CLOCK,
@@ -364,5 +367,5 @@ def test_the_audit_log_knows_who_and_when(tmp_path: Path, monkeypatch: pytest.Mo
     AuditLog(tmp_path / "audit.log").write("test", "done")
     entry = orjson.loads((tmp_path / "audit.log").read_bytes())
     me = pwd.getpwuid(os.getuid()).pw_name
-    assert entry["who"] == ("alice" if os.geteuid() == 0 else me)
+    assert entry["who"] == person_at_work() == ("alice" if os.geteuid() == 0 else me)
     assert before <= datetime.fromisoformat(entry["at"]) <= datetime.now(UTC)

@@ -30,7 +30,7 @@ def configure(
     if before is not None and not force:
         check_kept(path, before)
     if is_person:
-        choices = _interview(choices)
+        choices = replace(_interview(choices), portal=choices.portal)
     elif not given and not to:
         raise UsageError(
             "configure: nobody to ask, and no options",
@@ -109,4 +109,6 @@ def _show_next(path: Path, choices: Choices) -> None:
     if any(target.way == "mcas" for target in choices.targets):
         typer.echo("  sudo nss configure-mcas2    the credentials for uploads")
     typer.echo("  nss test-firewall           whether everything can be reached")
+    if choices.portal.listen is not None:
+        typer.echo("  sudo nss portal set-password    who may sign in at the portal")
     typer.echo("  sudo nss start              or nss reload, if it runs")

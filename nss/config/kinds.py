@@ -163,11 +163,16 @@ def _path(text: str) -> Path | None:
     return Path(text) if text and text.isprintable() else None
 
 
-def list_of(item: Kind) -> Kind:
-    """Return the kind of lists without repetitions, at least one entry long."""
+def list_of(item: Kind, *, may_be_empty: bool = False) -> Kind:
+    """Return the kind of lists without repetitions, at least one entry long unless said so."""
+
+    def read(entries: Sequence[object]) -> tuple[object, ...] | None:
+        found = _entries(item, entries)
+        return found if found or may_be_empty else None
+
     return values(
-        f"a list of at least one, each {item.expected}",
-        lambda entries: _entries(item, entries) or None,
+        f"a list{'' if may_be_empty else ' of at least one'}, each {item.expected}",
+        read,
         of=list,
         show=lambda entries: f"[{', '.join(map(item.show, entries))}]",
     )

@@ -1,6 +1,6 @@
 """The sections of the configuration: each a frozen type whose fields carry their declarations.
 
-Those of sources, sinks and the sync are in `nss.config.sources`, `sinks` and `sync`.
+Those of sources, sinks, sync and portal are in `nss.config.sources`, `sinks`, `sync`, `portal`.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from nss.config.kinds import (
     seconds,
     whole_number,
 )
+from nss.config.portal import PortalConfig
 from nss.config.setting import Example, Held, Role, held_by, needs
 from nss.config.sinks import SINK_KINDS, SinkConfig
 from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
@@ -222,6 +223,7 @@ SECTION_TYPES: tuple[type, ...] = (
     McasConfig,
     ZiaConfig,
     SyncConfig,
+    PortalConfig,
     *SPOOL_KINDS,
     *SOURCE_KINDS,
     FeedConfig,
@@ -238,6 +240,7 @@ class Config:
     mcas: McasConfig
     zia: ZiaConfig
     sync: SyncConfig
+    portal: PortalConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]
 
@@ -248,6 +251,7 @@ class Config:
         yield "mcas", self.mcas
         yield "zia", self.zia
         yield "sync", self.sync
+        yield "portal", self.portal
         for source in self.sources:
             yield key_path("sources", source.name), source
         for feed in self.feeds:

@@ -18,6 +18,7 @@ from nss.config.model import (
     ServiceConfig,
     ZiaConfig,
 )
+from nss.config.portal import PortalConfig
 from nss.config.rules import section_problems, unused
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
@@ -26,7 +27,7 @@ from nss.config.sync import SyncConfig
 from nss.config.toml import choice_of, key_path
 from nss.config.values import FormatChoice, component_name
 
-_SECTIONS = ("service", "mcas", "zia", "sync", "spool", "sources", "feeds")
+_SECTIONS = ("service", "mcas", "zia", "sync", "portal", "spool", "sources", "feeds")
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Reading:
         mcas = self.section(McasConfig, tables, "mcas")
         zia = self.section(ZiaConfig, tables, "zia")
         sync = self.section(SyncConfig, tables, "sync")
+        portal = self.section(PortalConfig, tables, "portal")
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
@@ -69,6 +71,7 @@ class Reading:
             mcas=mcas,
             zia=zia,
             sync=sync,
+            portal=portal,
             sources=sources,
             feeds=feeds,
         )

@@ -18,6 +18,7 @@ from nss.config.model import (
     ServiceConfig,
     ZiaConfig,
 )
+from nss.config.portal import PortalConfig
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
@@ -78,6 +79,7 @@ def page() -> str:
         _section("[mcas]", McasConfig.__doc__, declared(McasConfig)),
         _section("[zia]", ZiaConfig.__doc__, declared(ZiaConfig)),
         _section("[sync]", SyncConfig.__doc__, declared(SyncConfig)),
+        _section("[portal]", PortalConfig.__doc__, declared(PortalConfig)),
         _section("[spool]", "The queue between sources and feeds.", ()),
         _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
         _section("[sources.NAME]", _SOURCES, ()),

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from formats.errors import Problem
+from nss.config import portal
 from nss.config.model import FeedConfig, SpoolConfig
+from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
 from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
 from nss.config.toml import key_path
-from nss.config.values import Address, ip_address
+from nss.config.values import Address, canonical, is_every_interface, is_loopback
 
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes, one of them for the NUL at the end (unix(7))."""
 
 # The journal is there only until the file is in WAL mode.
 _BESIDE_SPOOL = ("-wal", "-shm", "-journal", ".lock")
-_EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
 def section_problems(
@@ -35,6 +36,8 @@ def section_problems(
                 yield from _socket_problems(held)
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
+        if isinstance(section, PortalConfig):
+            yield from portal.problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
     for where, section in sections:
         if spool is None or not isinstance(section, CommonSourceConfig):
@@ -62,7 +65,7 @@ def _socket_problems(held: Held) -> Iterator[Problem]:
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:
     known_senders = source.token_file or source.basic_file
-    if known_senders is None and not _on_loopback(source.listen):
+    if known_senders is None and not is_loopback(source.listen.host):
         reason = "is not on loopback, so it needs token_file or basic_file as well"
         yield Problem(f"{where}.listen", str(source.listen), reason)
     unpacked = source.max_decompressed_bytes
@@ -146,16 +149,7 @@ def _clash(earlier: _Claim, later: _Claim) -> str | None:
 
 
 def _same_port(first: Address, second: Address) -> bool:
-    hosts = {_canonical(first.host), _canonical(second.host)}
-    return first.port == second.port != 0 and (len(hosts) == 1 or bool(hosts & _EVERY_INTERFACE))
-
-
-def _on_loopback(address: Address) -> bool:
-    ip = ip_address(_canonical(address.host))
-    return ip is not None and ip.is_loopback
-
-
-def _canonical(host: str) -> str:
-    """Return a host in the form in which hosts are compared."""
-    name = host.lower().removesuffix(".")
-    return str(ip_address("127.0.0.1" if name == "localhost" else name) or name)
+    hosts = {canonical(first.host), canonical(second.host)}
+    return first.port == second.port != 0 and (
+        len(hosts) == 1 or any(map(is_every_interface, hosts))
+    )

@@ -28,6 +28,7 @@ _TAKEN_HEADERS = frozenset(
     {"authorization", "connection", "content-encoding", "content-length", "content-type", "date"}
     | {"expect", "host", "keep-alive", "origin", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -130,6 +131,23 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host to listen at is reached from this machine alone."""
+    ip = ip_address(canonical(host))
+    return ip is not None and ip.is_loopback
+
+
+def is_every_interface(host: str) -> bool:
+    """Return whether a host to listen at stands for all addresses of this machine."""
+    return canonical(host) in _EVERY_INTERFACE
+
+
+def canonical(host: str) -> str:
+    """Return a host in the form in which hosts are compared."""
+    name = host.lower().removesuffix(".")
+    return str(ip_address("127.0.0.1" if name == "localhost" else name) or name)
 
 
 def _port(text: str, port: str, *, lowest: int) -> int:

@@ -13,7 +13,7 @@ _PLACE = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\s]+)):(?P<port>\d+)(?:
 
 
 def owner(found: Socket, config: Config, feeds: tuple[FeedStatus, ...]) -> str:
-    """Return `source web`, `feed siem`, `metrics`, `MCAS`, or nothing when that is unknown."""
+    """Return `source web`, `feed siem`, `metrics`, `portal`, `MCAS`; nothing for others."""
     if found.proto.startswith("tcp"):
         for source in config.sources:
             if isinstance(source, ListeningSourceConfig) and (
@@ -23,6 +23,9 @@ def owner(found: Socket, config: Config, feeds: tuple[FeedStatus, ...]) -> str:
         metrics = config.service.metrics_listen
         if metrics is not None and metrics.port == found.local_port:
             return "metrics"
+        portal = config.portal.listen
+        if portal is not None and portal.port == found.local_port:
+            return "portal"
     for feed in feeds:
         if feed.kind.removeprefix("syslog_") == found.proto.rstrip("6") and _leads_to(feed, found):
             return f"feed {feed.name}"

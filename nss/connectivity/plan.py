@@ -101,6 +101,8 @@ def listeners_of(config: Config) -> Iterator[tuple[str, Address]]:
             yield f"source {source.name}", source.listen
     if config.service.metrics_listen is not None:
         yield "metrics", config.service.metrics_listen
+    if config.portal.listen is not None:
+        yield "portal", config.portal.listen
 
 
 def _outbound(routes: list[Route]) -> Iterator[OpenPort]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
 from nss.config.model import Config, DurableSpoolConfig, FeedConfig, MemorySpoolConfig, SpoolConfig
+from nss.config.portal import PortalConfig
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -137,6 +138,12 @@ def shown_to_collectors(settings: FeedConfig) -> tuple[Expiry, ...]:
     sink = settings.sink
     path = sink.tls_certificate if isinstance(sink, SyslogTcpSinkConfig) else None
     return _expiries(f"feed {settings.name}", "client_certificate", path)
+
+
+def shown_by_portal(portal: PortalConfig) -> tuple[Expiry, ...]:
+    """Return when the certificate ends that the portal shows from now on."""
+    path = None if portal.listen is None else portal.tls_certificate
+    return _expiries("portal", "portal_certificate", path)
 
 
 def _expiries(component: str, credential: Credential, path: Path | None) -> tuple[Expiry, ...]:

@@ -112,3 +112,11 @@ def _nothing_changed(path: str, *, ended: list[str], started: list[str]) -> None
 def reload_refused(path: str, why: str) -> str:
     """The configuration was not reloaded; the old one stays."""
     return why  # for another reason it is reported at once
+
+
+@event(WARNING, component="portal", always=True)
+def portal_open(listen: str) -> None:
+    """The portal can be reached from other machines.
+
+    Restrict access with a firewall.
+    """

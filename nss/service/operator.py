@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
 from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
 from nss.admin.systemd import Notifier
-from nss.config.model import ServiceConfig
+from nss.config.model import Config
+from nss.config.portal import PortalConfig, warnings
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
+from nss.service import build, events
 from nss.service.running import Running
 from nss.service.threads import off_loop
 from nss.spool import KeptReject
@@ -48,17 +51,25 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer] = []
 
-    async def start(self, settings: ServiceConfig) -> None:
+    async def start(self, config: Config) -> None:
         """Begin. Raises `NssError` when the socket or the port can't be listened at."""
+        settings = config.service
         if settings.control_socket is not None:
             self._servers.append(ControlServer(settings.control_socket, self))
         if settings.metrics_listen is not None:
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
             await server.start()
+        await self._prepare_portal(config.portal)
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
         self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
+
+    async def _prepare_portal(self, settings: PortalConfig) -> None:
+        """Report who can reach the portal, and see when its certificate ends."""
+        self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))
+        if settings.listen is not None and any(warnings(settings)):
+            events.portal_open(str(settings.listen))
 
     async def close(self) -> None:
         """End."""

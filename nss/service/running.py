@@ -113,6 +113,8 @@ class Running:
         self.opened_spool: Spool | None = None
         self.parsing: Callable[[], ParsingReading | None] = lambda: None
         """Returns what is known of uploaded files."""
+        self.portal_expiries: tuple[Expiry, ...] = ()
+        """When the certificate ends that the portal shows."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -153,7 +155,7 @@ class Running:
 
     def expiries(self) -> tuple[Expiry, ...]:
         """Return what ends, the next first, each once."""
-        found: set[Expiry] = set()
+        found: set[Expiry] = set(self.portal_expiries)
         for source in self.sources.values():
             found.update(source.expiries)
         for name, feed in self.feeds.items():

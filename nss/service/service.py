@@ -44,6 +44,7 @@ _KEPT_UNTIL_RESTART = (
     "service.control_socket",
     "service.metrics_listen",
     "service.state_directory",
+    "portal",
 )
 
 
@@ -86,7 +87,7 @@ class Service:
         try:
             async with self._reloading:  # no reload before the start is done
                 self._running.opened_spool = await build.open_spool(self._config.spool, self._at)
-                await self._operator.start(self._config.service)
+                await self._operator.start(self._config)
                 check_listens(self._config, {}, ())
                 await self._workers.unless_stopped(self._begin())
             await self._workers.until_finished(self._reloading)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,5 +25,6 @@ async def off_loop(work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - the caller gets it
             done.set_exception(error)
 
-    threading.Thread(target=run, name="off the loop", daemon=True).start()
+    context = copy_context()  # who acts, for the audit log
+    threading.Thread(target=context.run, args=(run,), name="off the loop", daemon=True).start()
     return await asyncio.wrap_future(done)

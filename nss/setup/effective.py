@@ -29,6 +29,7 @@ def effective(config: Config, written: Mapping[str, Any]) -> Tables:
         "mcas": _values(config.mcas),
         "zia": _values(config.zia),
         "sync": _values(config.sync),
+        "portal": _values(config.portal),
         "sources": {source.name: _values(source) for source in config.sources},
         "feeds": feeds,
     }

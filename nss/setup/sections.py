@@ -9,6 +9,7 @@ from typing import Any
 from nss.config import DEFAULT_CONFIG, load
 from nss.config.load import ConfigProblems
 from nss.config.model import McasConfig, ServiceConfig, ZiaConfig
+from nss.config.portal import PortalConfig
 from nss.config.reading import Reading
 from nss.config.sync import SyncConfig
 from nss.errors import InputMissing
@@ -22,6 +23,7 @@ class Sections:
     mcas: McasConfig
     zia: ZiaConfig
     sync: SyncConfig
+    portal: PortalConfig
     tables: Mapping[str, Any]
     """The whole file, as it is written."""
 
@@ -48,6 +50,7 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     mcas = reading.section(McasConfig, tables, "mcas")
     zia = reading.section(ZiaConfig, tables, "zia")
     sync = reading.section(SyncConfig, tables, "sync")
+    portal = reading.section(PortalConfig, tables, "portal")
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     problems = [
         problem
@@ -56,4 +59,4 @@ def read_sections(path: Path, *keys: str, may_be_missing: bool = False) -> Secti
     ]
     if problems:
         raise ConfigProblems(problems, str(path))
-    return Sections(service, mcas, zia, sync, tables)
+    return Sections(service, mcas, zia, sync, portal, tables)

@@ -7,6 +7,8 @@ from typing import Literal
 
 from nss.config.kinds import InvalidValue
 from nss.config.model import Config
+from nss.config.portal import LOOPBACK, PortalConfig
+from nss.config.setting import held_by
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -59,6 +61,9 @@ class Target:
         return f"{self.way}{_MARKS.get(self.way, '://')}{self.place}"
 
 
+_PORTAL = PortalConfig(listen=LOOPBACK)
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What a configuration is to have; an empty text is a source that is not wanted."""
@@ -70,6 +75,8 @@ class Choices:
     format: str = "MCAS"
     zone: str = "GMT"
     targets: tuple[Target, ...] = ()
+    portal: PortalConfig = _PORTAL
+    """On, for a new file; nobody is asked, and what is chosen is kept."""
 
 
 def choices_of(config: Config) -> Choices:
@@ -88,7 +95,13 @@ def choices_of(config: Config) -> Choices:
                 pass
     targets = tuple(_target(feed.sink) for feed in config.feeds)
     first = config.feeds[0]
-    return Choices(**found, format=first.format.value, zone=first.zone, targets=targets)
+    return Choices(
+        **found,
+        format=first.format.value,
+        zone=first.zone,
+        targets=targets,
+        portal=config.portal,
+    )
 
 
 def _target(sink: SinkConfig) -> Target:
@@ -105,7 +118,12 @@ def _target(sink: SinkConfig) -> Target:
 
 def text_of(choices: Choices) -> str:
     """Return the configuration file."""
-    return "\n".join([*_head(), *_sources(choices), *_feeds(choices)]) + "\n"
+    return (
+        "\n".join(
+            [*_head(), *_portal(choices.portal), *_spool(), *_sources(choices), *_feeds(choices)]
+        )
+        + "\n"
+    )
 
 
 def _head() -> Iterator[str]:
@@ -115,6 +133,20 @@ def _head() -> Iterator[str]:
     yield "\n[service]"
     yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'
+
+
+def _portal(portal: PortalConfig) -> Iterator[str]:
+    yield "\n# Pages to set NSS up and watch it in a browser, after sudo nss portal set-password."
+    yield "# From elsewhere: ssh -L 9633:127.0.0.1:9633 HOST, or TLS, hosts and a firewall."
+    yield "[portal]"
+    if portal.listen is None:
+        yield f'#listen = "{LOOPBACK}"'
+    for held in held_by(portal):
+        if held.value != held.entry.default:
+            yield f"{held.entry.key} = {held.entry.kind.show(held.value)}"
+
+
+def _spool() -> Iterator[str]:
     yield "\n# The queue between sources and feeds, on disk: what was accepted survives a crash."
     yield "[spool]"
     yield '#max_bytes = "8GiB"'

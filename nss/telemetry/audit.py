@@ -10,8 +10,10 @@ import fcntl
 import os
 import pwd
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from logging import WARNING
@@ -36,6 +38,52 @@ _ATTEMPTS = 50
 _PAUSE_SECS = 0.001
 
 Fact = str | int | float | bool | None
+
+
+@dataclass(slots=True)
+class _Act:
+    """What somebody does now; an act that is over names nobody any more."""
+
+    person: str
+    is_over: bool = False
+
+
+_act: ContextVar[_Act | None] = ContextVar("audit_act", default=None)
+
+
+@contextmanager
+def acting_as(person: str) -> Iterator[None]:
+    """Have audit logs name `person` for what is done inside, also in tasks and threads of it.
+
+    Threads are those of `asyncio.to_thread` and `off_loop`. What outlives the block, such as a
+    feed that a reload has started, is the service's own again.
+    """
+    act = _Act(person)
+    before = _act.set(act)
+    try:
+        yield
+    finally:
+        act.is_over = True
+        _act.reset(before)
+
+
+def person_at_work(environ: Mapping[str, str] = os.environ) -> str:
+    """Return who does what is done now: see `acting_as`; with sudo, its caller."""
+    act = _act.get()
+    if act is not None and not act.is_over:
+        return act.person
+    name = environ.get("SUDO_USER")
+    if name and os.geteuid() == 0:
+        return name
+    return user_name(os.getuid())
+
+
+def user_name(number: int) -> str:
+    """Return the name of a user of this machine, the number of one without."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 class AuditLog:
@@ -63,7 +111,7 @@ class AuditLog:
         """Record what somebody, or the service itself, did, and the outcome. Never raises."""
         entry = {
             "at": datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "who": _person(self._environ),
+            "who": person_at_work(self._environ),
             "uid": os.getuid(),
             "action": action,
             "outcome": outcome,
@@ -137,14 +185,3 @@ def _line(entry: Mapping[str, object]) -> bytes:
 @event(WARNING, Counter.AUDIT_FAILURES, name="audit_unwritable", component="audit")
 def _unwritable(path: str, why: str) -> None:
     """The audit log can't be written."""
-
-
-def _person(environ: Mapping[str, str]) -> str:
-    """Return the person at work: with sudo, its caller."""
-    name = environ.get("SUDO_USER")
-    if name and os.geteuid() == 0:
-        return name
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

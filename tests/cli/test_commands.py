@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import trustme
 
 from formats import presets
 from formats.fields import catalogue
@@ -196,6 +197,25 @@ def test_a_good_configuration_is_reported_to_be_good(nss: Nss, tmp_path: Path) -
 
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout == b"nss.toml is good: sources web; feeds out.\n"
+
+
+def test_a_portal_that_others_can_reach_is_worth_a_warning(nss: Nss, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    pem = authority.issue_cert("nss1.example.com").private_key_and_cert_chain_pem
+    pem.write_to_path(str(tmp_path / "portal.pem"))
+    (tmp_path / "portal.pem").chmod(0o600)
+    tls = "tls_certificate = 'portal.pem'\ntls_key = 'portal.pem'\n"
+    portal = f"[portal]\nlisten = '0.0.0.0:9633'\nhosts = ['nss1.example.com']\n{tls}"
+    (tmp_path / "nss.toml").write_text(f"{CONFIG}\n{portal}")
+    (tmp_path / "web.log").touch()
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (0, b"nss.toml is good: sources web; feeds out.\n")
+    assert ran.stderr == (
+        b"nss: warning: the portal can be reached from other machines, at 0.0.0.0:9633: restrict "
+        b"access with a firewall\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -13,6 +13,7 @@ from nss.config.model import (
     ServiceConfig,
     ZiaConfig,
 )
+from nss.config.portal import PortalConfig
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
@@ -81,6 +82,14 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             file_format="plain",
             reload_command=None,
             reload_secs=30.0,
+        ),
+        portal=PortalConfig(
+            listen=None,
+            hosts=(),
+            tls_certificate=None,
+            tls_key=None,
+            idle_minutes=30,
+            session_hours=12,
         ),
         spool=DurableSpoolConfig(
             path=Path("/var/lib/nss/spool.db"),
@@ -153,6 +162,14 @@ def test_every_key_can_be_set() -> None:
     proxy = "http://other.example.com:3128"
     proxy_auth_file = "zia-auth"
     ca_file = "zia-ca.pem"
+
+    [portal]
+    listen = ":8443"
+    hosts = ["nss1.example.com", "10.0.0.1"]
+    tls_certificate = "portal.pem"
+    tls_key = "/etc/keys/portal.key"
+    idle_minutes = 5
+    session_hours = 168
 
     [sync]
     target = "file"
@@ -320,6 +337,14 @@ def test_every_key_can_be_set() -> None:
             file_format="squid",
             reload_command=("/usr/bin/systemctl", "reload", "squid"),
             reload_secs=5.0,
+        ),
+        portal=PortalConfig(
+            listen=Address("", 8443),
+            hosts=("nss1.example.com", "10.0.0.1"),
+            tls_certificate=Path("/etc/nss/portal.pem"),
+            tls_key=Path("/etc/keys/portal.key"),
+            idle_minutes=5,
+            session_hours=168,
         ),
         spool=DurableSpoolConfig(
             path=Path("/etc/nss/spool.db"),

@@ -11,6 +11,7 @@ import pytest
 from nss.config import reference
 from nss.config.load import load, validate
 from nss.config.model import SPOOL_KINDS, FeedConfig, McasConfig, MemorySpoolConfig, ServiceConfig
+from nss.config.portal import PortalConfig
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS, SyslogUdpSinkConfig
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig, FileSourceConfig
@@ -23,6 +24,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 SECTIONS: tuple[type, ...] = (
     ServiceConfig,
     McasConfig,
+    PortalConfig,
     *SPOOL_KINDS,
     *SOURCE_KINDS,
     FeedConfig,
@@ -91,6 +93,7 @@ def sample_sections() -> list[tuple[type, dict[str, Any]]]:
         (ServiceConfig, tables["service"]),
         (McasConfig, tables["mcas"]),
         (SyncConfig, tables["sync"]),
+        (PortalConfig, tables["portal"]),
         (spools[tables["spool"]["kind"]], tables["spool"]),
     ]
     found += [(sources[table["kind"]], table) for table in tables["sources"].values()]

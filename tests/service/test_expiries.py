@@ -130,6 +130,25 @@ async def test_a_listeners_certificate_is_watched_renewed_and_warned_of_once(
     await stop(running)
 
 
+async def test_the_certificate_of_the_portal_is_watched_and_its_reach_is_reported(
+    watched: Watched,
+) -> None:
+    path = watched.folder / "portal.pem"
+    ends_at = certificate(path, 5.5)
+    tls = 'tls_certificate = "portal.pem"\ntls_key = "portal.pem"\n'
+    portal = f'[portal]\nlisten = ":0"\nhosts = ["nss1.example.com"]\n{tls}'
+    running = await watched.start('[sources.web]\nkind = "stdin"\n', file_feed("out"), portal)
+    status = await watched.status()
+    assert [(expiry.credential, expiry.ends_at) for expiry in status.expiries] == [
+        ("portal_certificate", ends_at)
+    ]
+    assert "sudo nss restart" in status.health.reasons[0].why
+    found = [event for event in running.events if event["event"] == "portal_open"]
+    assert [event["listen"] for event in found] == [":0"]
+    await stop(running)
+    assert watched.warnings() == [("portal", 5)]
+
+
 TLS_FEED = """\
 [feeds.siem]
 format = "QRADAR"

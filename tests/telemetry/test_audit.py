@@ -1,5 +1,6 @@
 """The log of who changed or tested what."""
 
+import asyncio
 import fcntl
 import logging
 import os
@@ -12,8 +13,9 @@ import orjson
 import pytest
 
 from nss.secret import Secret
+from nss.service.threads import off_loop
 from nss.telemetry import events
-from nss.telemetry.audit import AuditLog
+from nss.telemetry.audit import AuditLog, acting_as, person_at_work
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,52 @@ def test_without_sudo_it_is_the_user_of_the_process(path: Path) -> None:
     AuditLog(path, environ={}).write("upload", "stopped")
     found = lines(path)[0]
     assert (found["who"], found["uid"]) == (pwd.getpwuid(os.getuid()).pw_name, os.getuid())
+
+
+async def test_whoever_acts_is_named_also_in_tasks_and_threads(path: Path) -> None:
+    log = new_log(path)
+    with acting_as("alice (portal)"):
+        log.write("test", "passed", "here")
+        await asyncio.create_task(asyncio.to_thread(log.write, "test", "passed", "thread"))
+        await off_loop(lambda: log.write("test", "passed", "off the loop"))
+        with acting_as("bob"):
+            log.write("test", "passed", "inside")
+        assert person_at_work() == "alice (portal)"
+    found = [(line["who"], line["reason"]) for line in lines(path)]
+    assert found == [
+        ("alice (portal)", "here"),
+        ("alice (portal)", "thread"),
+        ("alice (portal)", "off the loop"),
+        ("bob", "inside"),
+    ]
+
+
+async def test_what_outlives_an_act_is_the_service_s_own(path: Path) -> None:
+    log, over = new_log(path), asyncio.Event()
+
+    async def later() -> None:
+        await over.wait()
+        log.write("upload", "stopped")
+
+    with acting_as("alice (portal)"):
+        task = asyncio.create_task(later())
+        await asyncio.sleep(0)
+    over.set()
+    await task
+    assert lines(path)[0]["who"] == person_at_work({"SUDO_USER": "alice"})
+
+
+async def test_two_people_at_once_are_told_apart(path: Path) -> None:
+    log = new_log(path)
+
+    async def act(name: str) -> None:
+        with acting_as(name):
+            for _ in range(3):
+                log.write("test", "passed", name)
+                await asyncio.sleep(0)
+
+    await asyncio.gather(act("alice"), act("bob"))
+    assert [line["who"] for line in lines(path)] == reasons(path)
 
 
 def test_entries_are_appended(path: Path) -> None:

@@ -8,8 +8,10 @@ import pexpect
 import pytest
 
 from nss.config import load as configuration
+from nss.config.portal import PortalConfig
 from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.config.sources import TcpSourceConfig
+from nss.config.values import Address
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 TO = "udp://collector.example.com:514"
@@ -115,6 +117,32 @@ def test_the_file_before_stays_beside_the_new_one(nss: Nss, tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "nss.toml.old").read_text() == first
     assert configuration.load(path).feeds[0].format.value == "QRADAR"
+
+
+def test_the_portal_is_on_in_a_new_file_and_nobody_is_asked(nss: Nss, tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    ran = nss("configure", "--config", path, "--to", TO)
+    assert configuration.load(path).portal == PortalConfig(listen=Address("127.0.0.1", 9633))
+    assert b"sudo nss portal set-password" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "listen = '[::1]:9999'\nidle_minutes = 5",
+        "listen = ':9633'\nhosts = ['nss1']\ntls_certificate = 'a b.pem'\ntls_key = '/etc/key'",
+    ],
+)
+def test_what_was_chosen_for_the_portal_is_kept(nss: Nss, tmp_path: Path, kept: str) -> None:
+    path = tmp_path / "nss.toml"
+    nss("configure", "--config", path, "--to", TO)
+    path.write_text(path.read_text().replace('listen = "127.0.0.1:9633"', kept))
+    before = configuration.load(path).portal
+    ran = nss("configure", "--config", path, "--format", "QRADAR")
+    assert ran.returncode == 0, ran.stderr
+    assert configuration.load(path).portal == before
+    assert (b"set-password" in ran.stdout) == bool(kept)
 
 
 def test_what_the_questions_do_not_cover_is_not_lost(nss: Nss, tmp_path: Path) -> None:

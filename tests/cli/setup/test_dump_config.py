@@ -17,6 +17,9 @@ metrics_listen = "127.0.0.1:9632"
 control_socket = "off"
 [spool]
 kind = "memory"
+[portal]
+listen = "[::1]:9633"
+hosts = ["nss1.example.com"]
 [mcas]
 proxy = "http://proxy.example.com:3128"
 proxy_auth_file = "proxy-auth"
@@ -86,6 +89,7 @@ def test_every_key_is_there_as_json(nss: Nss, tmp_path: Path) -> None:
         "mcas",
         "zia",
         "sync",
+        "portal",
         "sources",
         "feeds",
         "credentials",
