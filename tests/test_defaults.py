@@ -45,6 +45,7 @@ SYNC = (
     "tests/service/test_sync.py::test_the_first_run_comes_with_the_start_and_the_last_result_stays"
 )
 SYNC_WAITS = "tests/cli/sync/test_sync_unsanctioned.py::test_a_person_sees_what_is_waited_for"
+USERS = "tests/setup/test_portal_users.py::test_the_cost_is_that_of_the_standard"
 ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
@@ -78,6 +79,8 @@ RUN_BY = {
     "nss/service/service.py run at": (
         "tests/service/test_run.py::test_a_second_signal_ends_it_at_once"
     ),
+    "nss/setup/portal_users.py PortalUsers environ": USERS,
+    "nss/setup/portal_users.py PortalUsers now": USERS,
     "nss/sinks/backoff.py Backoff jitter": f"{HERE}::test_delays_are_spread",
     "nss/sinks/cloud_discovery/age.py AgeLimit now": f"{HERE}::test_lines_grow_old_by_the_clock",
     "nss/sinks/cloud_discovery/collection.py Collection clock": f"{HERE}::test_lines_are_collected",
