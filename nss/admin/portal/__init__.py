@@ -1,0 +1,1 @@
+"""The portal: pages to set NSS up, watch it and change it in a browser."""
