@@ -168,6 +168,9 @@ def replay(
         str | None,
         typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show how many records there would be.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deliver again, by one feed, what was accepted between two times.
@@ -178,7 +181,7 @@ def replay(
     """
     from cli.replaying import replay as replay_feed
 
-    replay_feed(config, feed, since, until)
+    replay_feed(config, feed, since, until, dry_run=dry_run)
 
 
 @app.command()
@@ -213,6 +216,9 @@ def rejects(
     limit: Annotated[
         int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
     ] = 100,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Count them by feed and reason.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -220,10 +226,12 @@ def rejects(
 
     Example: nss rejects --feed mcas --limit 5
     """
-    from cli.rejects import retry, show_rejects
+    from cli.rejects import retry, show_reasons, show_rejects
 
     if action == "retry":
         retry(config, feed)
+    elif summary:
+        show_reasons(config, feed, as_json=as_json)
     else:
         show_rejects(config, feed, limit, as_json=as_json)
 

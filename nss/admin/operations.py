@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nss.config.model import Config
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
-from nss.spool import KeptReject
+from nss.spool import KeptReject, ReasonCount
+from nss.status.history import Series, Span
 from nss.status.summary import Status
 from nss.wording import nearest
 
@@ -38,6 +40,16 @@ class Operations(Protocol):
     def status(self) -> Status:
         """Return what is known of the service now."""
 
+    def configuration(self) -> Config:
+        """Return the configuration in force."""
+
+    def series(self, component: str, span: Span) -> Series:
+        """Return the numbers of a part over time; `component` is `feed mcas` or `source web`.
+
+        A part that has just started has gaps; one that is no longer configured is known for a day.
+        Raises `UsageError` for a part that is not known, and where no history is kept.
+        """
+
     async def reload(self) -> Reloaded:
         """Put the configuration file in force. Raises `NssError` if the old one stays.
 
@@ -50,8 +62,20 @@ class Operations(Protocol):
         Returns how many records. Raises `SpoolError` when the spool keeps nothing delivered.
         """
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now. Raises what it raises."""
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return when the oldest and the newest that a feed can replay were accepted.
+
+        Both are seconds since the epoch; `None` when there is nothing.
+        """
+
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects of one feed or of all, oldest first."""
+
+    async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects of a feed or of all by reason, the newest of up to 100 first."""
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejected records go through their feeds again. Raises `SpoolError`.
@@ -80,3 +104,8 @@ def unknown_feed(name: str, known: Collection[str]) -> UsageError:
     """Return the error that a feed does not exist, with the nearest one that does."""
     tip = nearest(name, known) or f"one of {', '.join(sorted(known))}"
     return UsageError(f"feed {name!r} is not known", tip=tip if known else None)
+
+
+def unknown_component(name: str, known: Collection[str]) -> UsageError:
+    """Return the error that a part does not exist, with the nearest one that does."""
+    return UsageError(f"{name!r} is no part that is known", tip=nearest(name, known))

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
-from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
+from nss.admin.operations import Reloaded, UploadedNow, unknown_component, unknown_feed
 from nss.admin.systemd import Notifier
 from nss.config.model import Config
 from nss.config.portal import PortalConfig, warnings
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.service import build, events
+from nss.service.keeping import HistoryKeeping
 from nss.service.running import Running
 from nss.service.threads import off_loop
-from nss.spool import KeptReject
+from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
+from nss.status.history import History, Series, Span
 from nss.status.readings import SyncReading
 from nss.status.summary import Status
 from nss.status.watch import Watch
@@ -33,7 +35,10 @@ EXPIRIES_SECS = 2.0
 
 
 class Operator:
-    """Checks the status every second, and performs `nss.admin.operations.Operations`."""
+    """Checks the status every second, and performs `nss.admin.operations.Operations`.
+
+    `configuration` returns the one in force. A `history` is kept in the state directory.
+    """
 
     def __init__(
         self,
@@ -42,12 +47,17 @@ class Operator:
         syncing: Callable[[], SyncReading | None],
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
+        configuration: Callable[[], Config],
+        history: History | None = None,
     ) -> None:
         self._watch = Watch(str(path.absolute()))
         self._running = running
         self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
+        self._configuration = configuration
+        self._history = history
+        self._keeping: HistoryKeeping | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer] = []
 
@@ -64,6 +74,9 @@ class Operator:
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
         self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
+        if self._history is not None:
+            self._keeping = HistoryKeeping(self._history, settings.state_directory)
+            self._tasks.append(asyncio.create_task(self._keeping.run()))
 
     async def _prepare_portal(self, settings: PortalConfig) -> None:
         """Report who can reach the portal, and see when its certificate ends."""
@@ -76,14 +89,19 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._keeping is not None:
+            await self._keeping.close()
         for server in self._servers:
             await server.close()
         self._notifier.close()
 
     async def _look(self) -> None:
         while True:
-            health = self.status().health
+            status = self.status()
+            health = status.health
             self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
+            if self._keeping is not None:
+                self._keeping.add(status)
             await asyncio.sleep(STATUS_SECS)
 
     async def _watch_expiries(self, alarms: ExpiryAlarms) -> None:
@@ -97,6 +115,20 @@ class Operator:
     def status(self) -> Status:
         """Return what is known of the service now."""
         return self._watch.status(self._running.reading(self._syncing()))
+
+    def configuration(self) -> Config:
+        """Return the configuration in force."""
+        return self._configuration()
+
+    def series(self, component: str, span: Span) -> Series:
+        """Return the numbers of a part over time."""
+        if self._history is None:
+            raise UsageError("no history is kept", tip="set listen in [portal], and restart")
+        known = {f"source {name}" for name in self._running.sources}
+        known |= {f"feed {name}" for name in self._running.feeds} | self._history.seen.keys()
+        if component not in known:
+            raise unknown_component(component, known)
+        return self._history.series(component, span)
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""
@@ -128,9 +160,26 @@ class Operator:
         self._check(feed)
         return await self._running.spool.replay(feed, since, until)
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records a replay would deliver again now."""
+        self._check(feed)
+        return await self._running.spool.replayable(feed, since, until)
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return when the oldest and the newest that a feed can replay were accepted."""
+        self._check(feed)
+        return await self._running.spool.replay_range(feed)
+
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects, also those of a feed that is gone."""
         found = await self._running.spool.rejects(feed, limit)
+        if not found:
+            self._check(feed)
+        return found
+
+    async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects by reason, also those of a feed that is gone."""
+        found = await self._running.spool.reject_reasons(feed)
         if not found:
             self._check(feed)
         return found

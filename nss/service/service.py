@@ -68,7 +68,12 @@ class Service:
         self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
         self._operator = Operator(
-            path, self._running, self._syncing.reading, self._notifier, self.reload
+            path,
+            self._running,
+            self._syncing.reading,
+            self._notifier,
+            self.reload,
+            configuration=lambda: self._config,
         )
         self._signalled_before = False
         self._reloading = asyncio.Lock()

@@ -2,8 +2,10 @@
 
     GET  /status                                                  -> Status
     POST /reload                                                  -> Reloaded
+    GET  /replay?feed=NAME&since=SECS&until=SECS                  -> how many there would be
     POST /replay?feed=NAME&since=SECS&until=SECS                  -> number of records
     GET  /rejects[?feed=NAME][&limit=N]                           -> list of KeptReject
+    GET  /rejects/reasons[?feed=NAME]                             -> list of ReasonCount
     POST /rejects/retry[?feed=NAME]                               -> [retried, cut]
     POST /uploads/now[?feed=NAME&feed=NAME..]                     -> list of UploadedNow
     POST /uploads/resume                                          -> names of feeds that were held

@@ -18,7 +18,7 @@ from nss.admin.operations import Reloaded, UploadedNow
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
-from nss.spool import KeptReject
+from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
 from nss.wording import error_text
 
@@ -74,6 +74,11 @@ class ControlClient:
         """Have the configuration put in force; returns when that is done."""
         return _decoded(self._ask("POST", "/reload", timeout=_NO_LIMIT), Reloaded)
 
+    def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now."""
+        asked = _given(feed=feed, since=since, until=until)
+        return _decoded(self._ask("GET", "/replay", params=asked, timeout=_NO_LIMIT), int)
+
     def replay(self, feed: str, since: float, until: float) -> int:
         """Have a feed deliver again; times are seconds since the epoch. Returns how many."""
         asked = _given(feed=feed, since=since, until=until)
@@ -85,6 +90,11 @@ class ControlClient:
         return _decoded(
             self._ask("GET", "/rejects", params=asked, timeout=_NO_LIMIT), list[KeptReject]
         )
+
+    def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects by reason, the newest reason first."""
+        answer = self._ask("GET", "/rejects/reasons", params=_given(feed=feed), timeout=_NO_LIMIT)
+        return _decoded(answer, list[ReasonCount])
 
     def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejects go through again; returns how many, and how many could not."""

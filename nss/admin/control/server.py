@@ -65,8 +65,10 @@ class ControlServer:
             routes=[
                 _route("GET", "/status", self._status),
                 _route("POST", "/reload", self._reload),
+                _route("GET", "/replay", self._replayable),
                 _route("POST", "/replay", self._replay),
                 _route("GET", "/rejects", self._rejects),
+                _route("GET", "/rejects/reasons", self._reject_reasons),
                 _route("POST", "/rejects/retry", self._retry),
                 _route("POST", "/uploads/now", self._upload_now),
                 _route("POST", "/uploads/resume", self._resume_uploads),
@@ -120,15 +122,20 @@ class ControlServer:
     async def _reload(self, _request: Request) -> Response:
         return _answer(await self._operations.reload())
 
+    async def _replayable(self, request: Request) -> Response:
+        asked = _asked_replay(request)
+        return _answer(await self._operations.replayable(asked.feed, asked.since, asked.until))
+
     async def _replay(self, request: Request) -> Response:
-        asked = _asked(request, _Replay)
-        if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
-            raise UsageError("replay: the time it starts at must be before the one it ends at")
+        asked = _asked_replay(request)
         return _answer(await self._operations.replay(asked.feed, asked.since, asked.until))
 
     async def _rejects(self, request: Request) -> Response:
         asked = _asked(request, _Chosen)
         return _answer(await self._operations.rejects(asked.feed, asked.limit))
+
+    async def _reject_reasons(self, request: Request) -> Response:
+        return _answer(await self._operations.reject_reasons(_asked(request, _Chosen).feed))
 
     async def _retry(self, request: Request) -> Response:
         return _answer(await self._operations.retry_rejects(_asked(request, _Chosen).feed))
@@ -180,6 +187,13 @@ def _asked(request: Request, kind: type[T]) -> T:
         return msgspec.convert(dict(request.query_params), kind, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"{request.url.path[1:]}: {error}") from None
+
+
+def _asked_replay(request: Request) -> _Replay:
+    asked = _asked(request, _Replay)
+    if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
+        raise UsageError("replay: the time it starts at must be before the one it ends at")
+    return asked
 
 
 def _answer(value: object, status: int = 200) -> Response:

@@ -15,6 +15,15 @@ MAX_NOTICES = 8
 NoticeKind = Literal["good", "warn", "bad", "info"]
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to know, for the next page; `tip` says what to do, where there is something."""
+
+    kind: NoticeKind
+    text: str
+    tip: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """Somebody who is signed in."""
@@ -29,7 +38,7 @@ class Session:
     """Seconds of the clock of `Sessions`, as is"""
     used_at: float
     """when it was found last."""
-    notices: list[tuple[NoticeKind, str]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     """For the next page."""
 
     @property
@@ -37,11 +46,11 @@ class Session:
         """Whether it may change things."""
         return self.role == "admin"
 
-    def note(self, kind: NoticeKind, text: str) -> None:
+    def note(self, kind: NoticeKind, text: str, tip: str = "") -> None:
         """Have the next page show a notice; of too many the oldest are forgotten."""
-        self.notices = [*self.notices, (kind, text)][-MAX_NOTICES:]
+        self.notices = [*self.notices, Notice(kind, text, tip)][-MAX_NOTICES:]
 
-    def take_notices(self) -> list[tuple[NoticeKind, str]]:
+    def take_notices(self) -> list[Notice]:
         """Return the notices that no page has shown, for one that does."""
         notices, self.notices = self.notices, []
         return notices
@@ -99,6 +108,12 @@ class Sessions:
         if is_used:
             session.used_at = self._clock()
         return session
+
+    def is_alive(self, session: Session) -> bool:
+        """Return whether a session still goes on; it stays as idle as it was."""
+        return not self._is_over(session) and any(
+            session is each for each in self._sessions.values()
+        )
 
     def end(self, token: str) -> None:
         """End the session of a token, if there is one."""

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.forms import form_of
-from nss.admin.portal.links import SignInLinks
+from nss.admin.portal.links import Links
 from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
 from nss.errors import NssError
-from nss.setup.portal_users import PortalUsers, User
+from nss.setup.portal_users import PortalUsers, Role
 from nss.telemetry.audit import AuditLog, acting_as
 
 HOME = "/"
@@ -88,7 +88,7 @@ class SessionOfRequests:
         token = self._cookie.read(request)
         session = None
         if token is not None:
-            session = self._sessions.find(token, touch=not self._is_passive(scope))
+            session = self._sessions.find(token, is_used=not self._is_passive(scope))
         state = scope.setdefault("state", {})
         state["session"], state["token"] = session, token
         if session is None and not self._is_open(scope["path"]):
@@ -113,7 +113,7 @@ class SignIn:
         users: PortalUsers,
         sessions: Sessions,
         attempts: Attempts,
-        links: SignInLinks,
+        links: Links,
         audit: AuditLog,
         cookie: Cookie,
     ) -> None:
@@ -165,18 +165,17 @@ class SignIn:
                 response = await self._shown(view, request, status=429, name=name, error=text)
                 response.headers["retry-after"] = str(int(wait_secs) + 1)
                 return response
-            # Counted before it is known to be wrong: attempts side by side are all counted.
-            self._attempts.failed(address, name)
             async with self._verifying:
                 user = await asyncio.to_thread(self._users.verify, name, password)
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         if user is None:
+            self._attempts.failed(address, name)
             self._note(name, "failed", _WRONG, address)
             return await self._shown(view, request, status=401, name=name, error=_WRONG)
         self._attempts.passed(address, name)
         self._note(user.name, "passed", "", address)
-        return self._begun(request, user)
+        return self._begun(request, user.name, user.role, user.stamp)
 
     async def _once_form(self, request: Request) -> Response:
         # A link is used up by a form: what looks at links in advance does not use it up.
@@ -186,7 +185,7 @@ class SignIn:
         view = view_of(request)
         try:
             form = await form_of(request)
-            user = self._links.take(form["t"])
+            link = self._links.use(form["t"])
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         address = request.client.host if request.client else ""
@@ -204,7 +203,7 @@ class SignIn:
         before = request.scope["state"].get("token")
         if before:
             self._sessions.end(before)
-        token, _ = self._sessions.begin(user.name, user.role, user.changed_at)
+        token, _ = self._sessions.begin(name, role, stamp)
         response = RedirectResponse(HOME, 303)
         self._cookie.write(response, token)
         return response
