@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
 from nss.admin.operations import Reloaded, UploadedNow, unknown_component, unknown_feed
 from nss.admin.systemd import Notifier
 from nss.config.model import Config
-from nss.config.portal import PortalConfig, warnings
+from nss.config.portal import warnings
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.service import build, events
@@ -25,6 +26,9 @@ from nss.status.readings import SyncReading
 from nss.status.summary import Status
 from nss.status.watch import Watch
 
+if TYPE_CHECKING:
+    from nss.admin.portal.server import PortalServer
+
 STATUS_SECS = 1.0
 """How often the status is checked."""
 
@@ -37,7 +41,7 @@ EXPIRIES_SECS = 2.0
 class Operator:
     """Checks the status every second, and performs `nss.admin.operations.Operations`.
 
-    `configuration` returns the one in force. A `history` is kept in the state directory.
+    `configuration` returns the one in force. With a portal, a history is kept for its graphs.
     """
 
     def __init__(
@@ -48,18 +52,18 @@ class Operator:
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
         configuration: Callable[[], Config],
-        history: History | None = None,
     ) -> None:
+        self._path = path
         self._watch = Watch(str(path.absolute()))
         self._running = running
         self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
         self._configuration = configuration
-        self._history = history
+        self._history: History | None = None
         self._keeping: HistoryKeeping | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers: list[ControlServer | MetricsServer] = []
+        self._servers: list[ControlServer | MetricsServer | PortalServer] = []
 
     async def start(self, config: Config) -> None:
         """Begin. Raises `NssError` when the socket or the port can't be listened at."""
@@ -70,19 +74,27 @@ class Operator:
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
             await server.start()
-        await self._prepare_portal(config.portal)
+        if config.portal.listen is not None:
+            await self._start_portal(config)
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
-        self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
-        if self._history is not None:
-            self._keeping = HistoryKeeping(self._history, settings.state_directory)
-            self._tasks.append(asyncio.create_task(self._keeping.run()))
+        self._tasks += [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
 
-    async def _prepare_portal(self, settings: PortalConfig) -> None:
-        """Report who can reach the portal, and see when its certificate ends."""
+    async def _start_portal(self, config: Config) -> None:
+        """Serve the portal, and keep a history for it. Raises `NssError`."""
+        # What it is made of takes 40 MB, which a service without a portal does not need.
+        from nss.admin.portal.server import PortalServer  # noqa: PLC0415
+
+        settings = config.portal
         self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))
-        if settings.listen is not None and any(warnings(settings)):
+        portal = PortalServer(config, self._path, self)
+        self._servers.append(portal)
+        await portal.start()
+        if any(warnings(settings)):
             events.portal_open(str(settings.listen))
+        self._history = History()
+        self._keeping = HistoryKeeping(self._history, config.service.state_directory)
+        self._tasks.append(asyncio.create_task(self._keeping.run()))
 
     async def close(self) -> None:
         """End."""

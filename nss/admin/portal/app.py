@@ -1,5 +1,7 @@
 """All routes of the portal, put together: the only module that knows every page."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from nss.admin.operations import Operations
 from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
-from nss.admin.portal.links import SignInLinks
+from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
@@ -20,8 +22,13 @@ from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests
 from nss.admin.portal.static import PREFIX, StaticFiles
 from nss.admin.portal.view import Portal, View
 from nss.config.model import Config
+from nss.errors import NssError
 from nss.mcas.access import audit_log
-from nss.setup.portal_users import PortalUsers
+from nss.setup.portal_users import PortalUsers, Role
+from nss.telemetry.audit import person_at_work
+
+USERS_SECS = 1.0
+"""How soon a password that was changed on the command line ends sessions."""
 
 _LIVE = "/live"
 _DATA = ".json"
@@ -37,7 +44,7 @@ class PortalApp:
         view = View(operations, static)
         audit = audit_log(folder)
         self._users = PortalUsers(folder)
-        self._links = SignInLinks()
+        self._links = Links()
         sessions = Sessions(
             idle_secs=settings.idle_minutes * 60.0, max_secs=settings.session_hours * 3600.0
         )
@@ -59,6 +66,7 @@ class PortalApp:
         inner = SessionOfRequests(app, sessions, cookie, is_open=_is_open, is_passive=_is_passive)
         hosts = known_hosts(settings.listen.host if settings.listen else "", settings.hosts)
         self._app = Guard(inner, hosts, is_tls=is_tls)
+        self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -66,14 +74,33 @@ class PortalApp:
 
     async def start(self) -> None:
         """Begin to watch who may still sign in."""
+        self._watching = asyncio.create_task(self._watch_users())
 
-    def close(self) -> None:
-        """End live pages."""
+    async def close(self) -> None:
+        """End live pages, and what pages have under way."""
         self._live.close()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
 
-    def sign_in_path(self, role: str) -> str:
-        """Return the path and query that sign in once."""
-        return f"{ONCE}?t={quote(self._links.new(role))}"
+    async def _watch_users(self) -> None:
+        """End the sessions of those whose password or role has changed, or who are gone."""
+        seen: object = None
+        while True:
+            stamp = await asyncio.to_thread(self._users.stamp)
+            if stamp != seen:
+                with contextlib.suppress(NssError):  # said where somebody signs in
+                    found = await asyncio.to_thread(self._users.users)
+                    stamps = {user.name: user.stamp for user in found}
+                    self._sessions.end_where(
+                        lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp  # noqa: B023
+                    )
+                    seen = stamp
+            await asyncio.sleep(USERS_SECS)
+
+    def sign_in_path(self, role: Role) -> str:
+        """Return the path and query that sign in once, as whoever asks for it."""
+        return f"{ONCE}?t={quote(self._links.new(role, person_at_work()))}"
 
 
 def _common(view: View, operations: Operations) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Live:
                 now = self._clock()
                 if changed:
                     sent, quiet_since = found, now
-                    yield event("".join(map(partial, changed, changed.values())))
+                    yield event("".join(map(fragment, changed, changed.values())))
                 elif now - quiet_since >= QUIET_SECS:
                     quiet_since = now
                     yield b":\n\n"
@@ -115,7 +115,7 @@ class Live:
         return shown.parts
 
 
-def partial(name: str, html: str) -> str:
+def fragment(name: str, html: str) -> str:
     """Return what has htmx put HTML into the element with an id."""
     return f'<hx-partial hx-target="#{name}" hx-swap="innerMorph">{html}</hx-partial>'
 

@@ -18,7 +18,7 @@ from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
 from nss.errors import NssError
-from nss.setup.portal_users import PortalUsers, Role
+from nss.setup.portal_users import PortalUsers
 from nss.telemetry.audit import AuditLog, acting_as
 
 HOME = "/"
@@ -189,16 +189,18 @@ class SignIn:
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         address = request.client.host if request.client else ""
-        if user is None:
+        if link is None:
             self._note("", "failed", "the one-time link is not valid", address)
             text = (
-                "this link was used already, or is too old: nss portal sign-in-link makes a new one"
+                "this link was used already, or is older than ten minutes: "
+                "nss portal sign-in-link makes a new one"
             )
             return await self._shown(view, request, status=401, error=text)
-        self._note(user.name, "passed", "by a one-time link", address)
-        return self._begun(request, user)
+        name = link.person or "one-time link"
+        self._note(name, "passed", "by a one-time link", address)
+        return self._begun(request, name, link.role, "")
 
-    def _begun(self, request: Request, user: User) -> Response:
+    def _begun(self, request: Request, name: str, role: Role, stamp: str) -> Response:
         """Begin a session with a new token, whatever the browser had before."""
         before = request.scope["state"].get("token")
         if before:

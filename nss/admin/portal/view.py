@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from nss.admin.portal import texts
 from nss.admin.portal.forms import Form, form_of
 from nss.admin.portal.live import Live
 from nss.admin.portal.people import Forbidden, SignInNeeded, session_of, signed_in
+from nss.admin.portal.sessions import Notice, NoticeKind
 from nss.admin.portal.static import StaticFiles
 from nss.errors import NssError, UsageError, unplanned
 from nss.telemetry.audit import AuditLog, acting_as
@@ -63,11 +63,17 @@ class View:
         return self._templates.get_template(template).render(facts)
 
     def redirect(
-        self, request: Request, path: str, *, notice: str = "", kind: str = "good", tip: str = ""
+        self,
+        request: Request,
+        path: str,
+        *,
+        notice: str = "",
+        kind: NoticeKind = "good",
+        tip: str = "",
     ) -> Response:
         """Send the browser to a page of ours, which shows the notice."""
         if notice:
-            session_of(request).add_notice(kind, notice, tip)
+            session_of(request).note(kind, notice, tip)
         return RedirectResponse(path, 303)
 
     def error(self, request: Request, error: Exception) -> Response:
@@ -80,7 +86,7 @@ class View:
         return self.page(request, "error.html", status=status, **facts)
 
     def _rendered(
-        self, request: Request, template: str, facts: Mapping[str, object], notices: list[Any]
+        self, request: Request, template: str, facts: Mapping[str, object], notices: list[Notice]
     ) -> str:
         session = signed_in(request)
         common: dict[str, object] = {

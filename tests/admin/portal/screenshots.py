@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
+from tests.admin.portal.browser import ARGUMENTS, CHROMIUM
 
 from nss.lab.portal_demo import PortalDemo
-from tests.admin.portal.browser import ARGUMENTS, CHROMIUM
 
 PAGES = {
     "overview": "/",
@@ -82,7 +82,9 @@ def main() -> int:
     """Make the pictures and name them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--warm-up-secs", type=float, default=75, help="how long records flow first")
+    parser.add_argument(
+        "--warm-up-secs", type=float, default=75, help="how long records flow first"
+    )
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(KeyboardInterrupt):
