@@ -100,12 +100,15 @@ class LocalServer:
     async def _serve(self, accepted: socket.socket, connection: "_Connection") -> None:
         """Serve a connection until it is closed."""
         loop = asyncio.get_running_loop()
-        secured = {}
-        if self._ssl_context is not None:
-            # A peer that keeps the handshake waiting is not waited for longer than any other.
-            secured = {"ssl": self._ssl_context, "ssl_handshake_timeout": self._patience_secs}
+        # A peer that keeps the handshake waiting is not waited for longer than any other.
+        handshake_secs = None if self._ssl_context is None else self._patience_secs
         try:
-            await loop.connect_accepted_socket(lambda: connection, accepted, **secured)
+            await loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._ssl_context,
+                ssl_handshake_timeout=handshake_secs,
+            )
             await connection.lost.wait()
         except OSError:  # the peer has gone already, or speaks no TLS
             return

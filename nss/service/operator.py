@@ -41,7 +41,8 @@ EXPIRIES_SECS = 2.0
 class Operator:
     """Checks the status every second, and performs `nss.admin.operations.Operations`.
 
-    `configuration` returns the one in force. With a portal, a history is kept for its graphs.
+    `configuration` returns the one in force. A `history` is kept in the state directory; with a
+    portal there always is one, for its graphs.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Operator:
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
         configuration: Callable[[], Config],
+        history: History | None = None,
     ) -> None:
         self._path = path
         self._watch = Watch(str(path.absolute()))
@@ -60,7 +62,7 @@ class Operator:
         self._notifier = notifier
         self._reload = reload
         self._configuration = configuration
-        self._history: History | None = None
+        self._history = history
         self._keeping: HistoryKeeping | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer | PortalServer] = []
@@ -76,6 +78,9 @@ class Operator:
             await server.start()
         if config.portal.listen is not None:
             await self._start_portal(config)
+        if self._history is not None:
+            self._keeping = HistoryKeeping(self._history, settings.state_directory)
+            self._tasks.append(asyncio.create_task(self._keeping.run()))
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
         self._tasks += [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
@@ -92,9 +97,7 @@ class Operator:
         await portal.start()
         if any(warnings(settings)):
             events.portal_open(str(settings.listen))
-        self._history = History()
-        self._keeping = HistoryKeeping(self._history, config.service.state_directory)
-        self._tasks.append(asyncio.create_task(self._keeping.run()))
+        self._history = self._history or History()
 
     async def close(self) -> None:
         """End."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ CONFIG = parse(TOML, Path("/etc/nss"))
 
 async def reload() -> Reloaded:
     return Reloaded([], [])
+
+
+def settings_in(folder: Path) -> Config:
+    return replace(CONFIG, service=ServiceConfig(control_socket=None, state_directory=folder))
 
 
 class Bench:
@@ -59,7 +64,7 @@ class Bench:
         """Let a new operator look at the service once, and end it."""
         operator = self.operator()
         assert self.history is not None
-        await operator.start(ServiceConfig(control_socket=None, state_directory=folder))
+        await operator.start(settings_in(folder))
         async with asyncio.timeout(10):
             while not self.history.seen:  # noqa: ASYNC110 - there is nothing to wait for
                 await asyncio.sleep(0.01)
@@ -97,7 +102,7 @@ async def test_numbers_over_time_are_those_of_known_parts(bench: Bench) -> None:
 async def test_without_a_history_there_are_no_numbers_over_time(bench: Bench) -> None:
     operator = bench.operator(keeps=False)
     assert str(failure(operator, "source web")).startswith("no history is kept\n")
-    settings = ServiceConfig(control_socket=None, state_directory=bench.folder)
+    settings = settings_in(bench.folder)
     await operator.start(settings)
     await operator.close()
     assert not (bench.folder / FILE_NAME).exists()
@@ -108,7 +113,7 @@ async def test_what_the_end_wrote_the_next_start_reads(bench: Bench) -> None:
     bench.running.sources.clear()
     again = bench.operator()
     assert bench.history is not None
-    await again.start(ServiceConfig(control_socket=None, state_directory=bench.folder))
+    await again.start(settings_in(bench.folder))
     async with asyncio.timeout(10):
         while not bench.history.seen:  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
-from nss.admin.portal.view import Portal, View
+from nss.admin.portal.view import NoSuchPage, Portal, View, view_of
 from nss.config.model import Config
 from nss.errors import NssError
 from nss.mcas.access import audit_log
@@ -113,11 +113,9 @@ def _is_open(path: str) -> bool:
 
 def _is_passive(scope: Scope) -> bool:
     """Return whether a request comes by itself from an open page: nobody may be there."""
-    path = scope["path"]
+    path: str = scope["path"]
     return path.endswith((_LIVE, _DATA))
 
 
 async def _not_found(request: Request) -> Response:
-    view: View = request.app.state.view
-    facts = {"sentence": "there is no such page", "tip": None, "status": 404}
-    return view.page(request, "error.html", status=404, **facts)
+    return view_of(request).error(request, NoSuchPage("there is no such page"))

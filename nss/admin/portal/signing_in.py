@@ -18,7 +18,7 @@ from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
 from nss.errors import NssError
-from nss.setup.portal_users import PortalUsers
+from nss.setup.portal_users import PortalUsers, Role
 from nss.telemetry.audit import AuditLog, acting_as
 
 HOME = "/"

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from nss.admin.operations import Operations
 from nss.admin.portal import texts
 from nss.admin.portal.forms import Form, form_of
 from nss.admin.portal.live import Live
-from nss.admin.portal.people import Forbidden, SignInNeeded, session_of, signed_in
+from nss.admin.portal.people import Forbidden, NoSuchPage, SignInNeeded, session_of, signed_in
 from nss.admin.portal.sessions import Notice, NoticeKind
 from nss.admin.portal.static import StaticFiles
 from nss.errors import NssError, UsageError, unplanned
@@ -25,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-__all__ = ["Form", "Portal", "View", "form_of", "get", "post", "session_of"]
+__all__ = ["Form", "NoSuchPage", "Portal", "View", "form_of", "get", "post", "session_of"]
 
 
 class View:
@@ -79,7 +80,7 @@ class View:
     def error(self, request: Request, error: Exception) -> Response:
         """Return what a request gets that ended in an error: a page, or for htmx a notice."""
         sentence, tip, status = _described(error)
-        facts = {"sentence": sentence, "tip": tip, "status": status}
+        facts: dict[str, Any] = {"sentence": sentence, "tip": tip, "code": status}
         if is_htmx(request):
             # With 200 htmx shows it in the place of what was asked for.
             return self.part(request, "error_part.html", **facts)
@@ -168,6 +169,8 @@ def _described(error: Exception) -> tuple[str, str | None, int]:
             return str(error.args[0]), error.tip, 401
         case Forbidden():
             return str(error.args[0]), error.tip, 403
+        case NoSuchPage():
+            return str(error.args[0]), error.tip, 404
         case UsageError():
             return str(error.args[0]), error.tip, 400
         case NssError():

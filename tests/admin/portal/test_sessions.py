@@ -2,7 +2,7 @@
 
 import pytest
 
-from nss.admin.portal.sessions import Sessions
+from nss.admin.portal.sessions import Notice, Sessions
 
 
 class Clock:
@@ -115,5 +115,5 @@ def test_a_notice_is_shown_once(sessions: Sessions) -> None:
     _, session = sessions.begin("alice", "admin")
     for number in range(20):
         session.note("good", f"{number}")
-    assert session.take_notices() == [("good", f"{number}") for number in range(12, 20)]
+    assert session.take_notices() == [Notice("good", f"{number}") for number in range(12, 20)]
     assert session.take_notices() == []
