@@ -24,6 +24,7 @@ from nss.admin.portal.view import NoSuchPage, Portal, View, view_of
 from nss.config.model import Config
 from nss.errors import NssError
 from nss.mcas.access import audit_log
+from nss.setup.password_hashes import Cost
 from nss.setup.portal_users import PortalUsers, Role
 from nss.telemetry.audit import person_at_work
 
@@ -35,15 +36,22 @@ _DATA = ".json"
 
 
 class PortalApp:
-    """The ASGI application of one running service."""
+    """The ASGI application of one running service. `cost` is that of new hashes of passwords."""
 
-    def __init__(self, config: Config, path: Path, operations: Operations) -> None:
+    def __init__(
+        self,
+        config: Config,
+        path: Path,
+        operations: Operations,
+        *,
+        cost: Cost = Cost(),  # noqa: B008 - it is frozen
+    ) -> None:
         settings, folder = config.portal, config.service.state_directory
         is_tls = settings.tls_certificate is not None
         static = StaticFiles()
         view = View(operations, static)
         audit = audit_log(folder)
-        self._users = PortalUsers(folder)
+        self._users = PortalUsers(folder, cost=cost)
         self._links = Links()
         sessions = Sessions(
             idle_secs=settings.idle_minutes * 60.0, max_secs=settings.session_hours * 3600.0

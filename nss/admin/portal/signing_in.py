@@ -17,13 +17,16 @@ from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
-from nss.errors import NssError
-from nss.setup.portal_users import PortalUsers, Role
+from nss.errors import NssError, ServiceError
+from nss.setup.portal_users import PortalUsers, Role, User
 from nss.telemetry.audit import AuditLog, acting_as
 
 HOME = "/"
 SIGN_IN = "/sign-in"
 ONCE = "/once"
+
+MAX_WAITING = 16
+"""How many passwords wait to be looked at."""
 
 _ACTION = "portal sign-in"
 _WRONG = "the name or the password is not right"
@@ -123,8 +126,9 @@ class SignIn:
         self._links = links
         self._audit = audit
         self._cookie = cookie
-        self._verifying = asyncio.Semaphore(2)
+        self._verifying = asyncio.Semaphore(1)
         """Each takes a core and tens of MiB for a while; the stream needs them more."""
+        self._waiting = 0
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -165,8 +169,7 @@ class SignIn:
                 response = await self._shown(view, request, status=429, name=name, error=text)
                 response.headers["retry-after"] = str(int(wait_secs) + 1)
                 return response
-            async with self._verifying:
-                user = await asyncio.to_thread(self._users.verify, name, password)
+            user = await self._verified(name, password)
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         if user is None:
@@ -176,6 +179,17 @@ class SignIn:
         self._attempts.passed(address, name)
         self._note(user.name, "passed", "", address)
         return self._begun(request, user.name, user.role, user.stamp)
+
+    async def _verified(self, name: str, password: str) -> User | None:
+        """Return the user whose password this is. Raises `NssError`."""
+        if self._waiting >= MAX_WAITING:
+            raise ServiceError("too many people sign in at this moment", tip="try again")
+        self._waiting += 1
+        try:
+            async with self._verifying:
+                return await asyncio.to_thread(self._users.verify, name, password)
+        finally:
+            self._waiting -= 1
 
     async def _once_form(self, request: Request) -> Response:
         # A link is used up by a form: what looks at links in advance does not use it up.
