@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nss.admin.operations import Operations
+from nss.admin.portal import handover
 from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
@@ -46,7 +47,8 @@ class PortalApp:
         *,
         cost: Cost = Cost(),  # noqa: B008 - it is frozen
     ) -> None:
-        settings, folder = config.portal, config.service.state_directory
+        settings = config.portal
+        self._folder = folder = config.service.state_directory
         is_tls = settings.tls_certificate is not None
         static = StaticFiles()
         view = View(operations, static)
@@ -81,15 +83,19 @@ class PortalApp:
         await self._app(scope, receive, send)
 
     async def start(self) -> None:
-        """Begin to watch who may still sign in."""
+        """Go on with the sessions of the service before, and watch who may still sign in."""
+        await asyncio.to_thread(handover.take, self._folder, self._sessions)
+        with contextlib.suppress(NssError):
+            await self._end_sessions_of_others()
         self._watching = asyncio.create_task(self._watch_users())
 
     async def close(self) -> None:
-        """End live pages, and what pages have under way."""
+        """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.to_thread(handover.leave, self._folder, self._sessions)
 
     async def _watch_users(self) -> None:
         """End the sessions of those whose password or role has changed, or who are gone."""
@@ -98,13 +104,17 @@ class PortalApp:
             stamp = await asyncio.to_thread(self._users.stamp)
             if stamp != seen:
                 with contextlib.suppress(NssError):  # said where somebody signs in
-                    found = await asyncio.to_thread(self._users.users)
-                    stamps = {user.name: user.stamp for user in found}
-                    self._sessions.end_where(
-                        lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp  # noqa: B023
-                    )
+                    await self._end_sessions_of_others()
                     seen = stamp
             await asyncio.sleep(USERS_SECS)
+
+    async def _end_sessions_of_others(self) -> None:
+        """End sessions of all but those who could begin one now. Raises `NssError`."""
+        users = await asyncio.to_thread(self._users.users)
+        stamps = {user.name: user.stamp for user in users}
+        self._sessions.end_where(
+            lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp
+        )
 
     def sign_in_path(self, role: Role) -> str:
         """Return the path and query that sign in once, as whoever asks for it."""

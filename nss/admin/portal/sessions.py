@@ -1,7 +1,8 @@
 """Who is signed in: sessions in memory, which end when the service does."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +55,19 @@ class Session:
         """Return the notices that no page has shown, for one that does."""
         notices, self.notices = self.notices, []
         return notices
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A session on its way from one service to the next; `key` is the hash of its token, in hex."""
+
+    key: str
+    user: str
+    role: Role
+    stamp: str
+    csrf: str
+    age_secs: float
+    idle_secs: float
 
 
 class Sessions:
@@ -132,6 +146,34 @@ class Sessions:
         for key in ended:
             del self._sessions[key]
         return len(ended)
+
+    def carried(self) -> list[Carried]:
+        """Return all that go on, for the service that takes over."""
+        self._end_old()
+        now = self._clock()
+        return [
+            Carried(
+                key.hex(),
+                each.user,
+                each.role,
+                each.stamp,
+                each.csrf,
+                now - each.began_at,
+                now - each.used_at,
+            )
+            for key, each in self._sessions.items()
+        ]
+
+    def take_over(self, carried: Sequence[Carried], away_secs: float) -> None:
+        """Have sessions of the service before go on; nobody was served for so long."""
+        now = self._clock()
+        for each in carried[: self._max_sessions]:
+            began_at = now - max(0.0, each.age_secs) - away_secs
+            used_at = now - max(0.0, each.idle_secs) - away_secs
+            session = Session(each.user, each.role, each.stamp, each.csrf, began_at, used_at)
+            with contextlib.suppress(ValueError):
+                self._sessions[bytes.fromhex(each.key)] = session
+        self._end_old()
 
     def _is_over(self, session: Session) -> bool:
         now = self._clock()
