@@ -194,5 +194,3 @@ async def serving(gallery: Gallery, port: int = 0) -> AsyncIterator[str]:
     finally:
         gallery.events.put_nowait(None)
         await server.close()
-
-
