@@ -117,6 +117,15 @@ async def test_parts_come_and_the_viewer_keeps_what_is_open_and_the_zone(
     assert title == "2026-09-21 14:13:20 UTC"
 
 
+async def test_rows_of_a_table_come_and_go(browser: Chromium, gallery: Gallery, url: str) -> None:
+    page = (await browser.open(f"{url}/gallery")).page
+    rows = page.locator("#rejects > tr")
+    assert await rows.count() == 3
+    gallery.show("rejects", "<tr><td>too long</td><td>7</td></tr>")
+    await expect(rows).to_have_count(1)
+    await expect(rows.locator("td").last).to_have_text("7")
+
+
 async def test_a_lost_stream_is_shown_and_comes_back_by_itself(
     browser: Chromium, gallery: Gallery
 ) -> None:
