@@ -90,7 +90,7 @@ class Chromium:
     browser: Browser
 
     async def open(self, url: str | None = None, **options: Unpack[Options]) -> Seen:
-        """Open a page in a context of its own, which has no cookies; go to `url` if there is one."""
+        """Open a page in a context of its own, without cookies; go to `url` if there is one."""
         context = await self.browser.new_context(
             viewport={"width": options.get("width", WIDE), "height": 900},
             color_scheme=options.get("scheme", "light"),

@@ -11,7 +11,7 @@ _PAIR = re.compile(r"--([a-z0-9-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\
 COLOURS = {name: pair for name, *pair in _PAIR.findall((FOLDER / "nss.css").read_text())}
 
 TEXT, SHAPE = 4.5, 3.0
-"""The least contrast: of texts (1.4.3), of borders, icons and lines that mean something (1.4.11)."""
+"""The least contrast: of texts (1.4.3), of borders, icons and lines (1.4.11)."""
 
 STATUS = ["good", "warn", "bad", "busy", "quiet"]
 
@@ -31,11 +31,12 @@ NEEDED = [
 
 
 def luminance(colour: str) -> float:
-    parts = [int(colour[n : n + 2], 16) / 255 for n in (0, 2, 4)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    red, green, blue = (linear(int(colour[n : n + 2], 16) / 255) for n in (0, 2, 4))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
 
 
 def contrast(one: str, other: str) -> float:
