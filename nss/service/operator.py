@@ -8,15 +8,18 @@ from pathlib import Path
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
-from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
+from nss.admin.operations import Reloaded, SignInLinks, UploadedNow, unknown_feed
 from nss.admin.systemd import Notifier
 from nss.config.model import Config
-from nss.config.portal import PortalConfig, warnings
+from nss.config.portal import warnings
+from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
+from nss.mcas.access import audit_log
 from nss.service import build, events
 from nss.service.running import Running
 from nss.service.threads import off_loop
+from nss.setup.portal_users import PortalUsers, Role
 from nss.spool import KeptReject
 from nss.status.alarms import ExpiryAlarms
 from nss.status.readings import SyncReading
@@ -48,28 +51,39 @@ class Operator:
         self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
+        self.links: SignInLinks | None = None
+        """The portal, if it is on."""
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer] = []
 
     async def start(self, config: Config) -> None:
         """Begin. Raises `NssError` when the socket or the port can't be listened at."""
         settings = config.service
+        audit = audit_log(settings.state_directory)
         if settings.control_socket is not None:
-            self._servers.append(ControlServer(settings.control_socket, self))
+            self._servers.append(ControlServer(settings.control_socket, self, audit))
         if settings.metrics_listen is not None:
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
             await server.start()
-        await self._prepare_portal(config.portal)
+        await self._prepare_portal(config)
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
         self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
 
-    async def _prepare_portal(self, settings: PortalConfig) -> None:
-        """Report who can reach the portal, and see when its certificate ends."""
-        self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))
-        if settings.listen is not None and any(warnings(settings)):
-            events.portal_open(str(settings.listen))
+    async def _prepare_portal(self, config: Config) -> None:
+        """Report who can reach the portal and sign in; see when its certificate ends."""
+        portal = config.portal
+        if portal.listen is None:
+            return
+        self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, portal))
+        if any(warnings(portal)):
+            events.portal_open(str(portal.listen))
+        try:
+            if not await off_loop(PortalUsers(config.service.state_directory).users):
+                events.portal_without_users()
+        except StoredError as error:
+            events.portal_users_unusable(str(error.args[0]))
 
     async def close(self) -> None:
         """End."""
@@ -139,6 +153,15 @@ class Operator:
         """Have rejected records go through their feeds again."""
         self._check(feed)
         return await self._running.spool.retry_rejects(feed)
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once."""
+        if self.links is None:
+            raise UsageError(
+                "the portal is off",
+                tip='set listen = "127.0.0.1:9633" in [portal], then: sudo nss restart',
+            )
+        return self.links.new(role)
 
     def add_tap(self, tap: Tap) -> None:
         """Show a tap every slice from now on."""
