@@ -7,6 +7,7 @@ from typing import Protocol
 from nss.config.model import Config
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
+from nss.setup.portal_users import Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.history import Series, Span
 from nss.status.summary import Status
@@ -32,6 +33,13 @@ class UploadedNow:
     """How many wait, those accepted meanwhile included."""
     reason: str | None
     """Why what was collected is not uploaded, as a sentence; `None`: it is."""
+
+
+class SignInLinks(Protocol):
+    """The portal, as far as the command line lets somebody in."""
+
+    def new(self, role: Role) -> str:
+        """Return a URL that signs in once, within ten minutes."""
 
 
 class Operations(Protocol):
@@ -92,6 +100,12 @@ class Operations(Protocol):
 
     def resume_uploads(self) -> list[str]:
         """End what holds uploads; return the names of the feeds that were held."""
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once, within ten minutes, with this role.
+
+        Raises `UsageError` when the portal is off.
+        """
 
     def add_tap(self, tap: Tap) -> None:
         """Show the tap every slice of its feed from now on; of every feed, also of new ones."""

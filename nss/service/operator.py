@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
-from nss.admin.operations import Reloaded, UploadedNow, unknown_component, unknown_feed
+from nss.admin.operations import (
+    Reloaded,
+    SignInLinks,
+    UploadedNow,
+    unknown_component,
+    unknown_feed,
+)
 from nss.admin.systemd import Notifier
 from nss.config.model import Config
 from nss.config.portal import warnings
+from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
+from nss.mcas.access import audit_log
 from nss.service import build, events
 from nss.service.keeping import HistoryKeeping
 from nss.service.running import Running
 from nss.service.threads import off_loop
+from nss.setup.portal_users import PortalUsers, Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
 from nss.status.history import History, Series, Span
@@ -64,14 +73,17 @@ class Operator:
         self._configuration = configuration
         self._history = history
         self._keeping: HistoryKeeping | None = None
+        self.links: SignInLinks | None = None
+        """The portal, if it is on."""
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[ControlServer | MetricsServer | PortalServer] = []
 
     async def start(self, config: Config) -> None:
         """Begin. Raises `NssError` when the socket or the port can't be listened at."""
         settings = config.service
+        audit = audit_log(settings.state_directory)
         if settings.control_socket is not None:
-            self._servers.append(ControlServer(settings.control_socket, self))
+            self._servers.append(ControlServer(settings.control_socket, self, audit))
         if settings.metrics_listen is not None:
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
@@ -86,18 +98,23 @@ class Operator:
         self._tasks += [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
 
     async def _start_portal(self, config: Config) -> None:
-        """Serve the portal, and keep a history for it. Raises `NssError`."""
+        """Serve the portal, report who can reach it and sign in, and keep a history for it."""
         # What it is made of takes 40 MB, which a service without a portal does not need.
         from nss.admin.portal.server import PortalServer  # noqa: PLC0415
 
         settings = config.portal
         self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))
-        portal = PortalServer(config, self._path, self)
+        self.links = portal = PortalServer(config, self._path, self)
         self._servers.append(portal)
         await portal.start()
+        self._history = self._history or History()
         if any(warnings(settings)):
             events.portal_open(str(settings.listen))
-        self._history = self._history or History()
+        try:
+            if not await off_loop(PortalUsers(config.service.state_directory).users):
+                events.portal_without_users()
+        except StoredError as error:
+            events.portal_users_unusable(str(error.args[0]))
 
     async def close(self) -> None:
         """End."""
@@ -203,6 +220,15 @@ class Operator:
         """Have rejected records go through their feeds again."""
         self._check(feed)
         return await self._running.spool.retry_rejects(feed)
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once."""
+        if self.links is None:
+            raise UsageError(
+                "the portal is off",
+                tip='set listen = "127.0.0.1:9633" in [portal], then: sudo nss restart',
+            )
+        return self.links.new(role)
 
     def add_tap(self, tap: Tap) -> None:
         """Show a tap every slice from now on."""

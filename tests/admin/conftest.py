@@ -20,6 +20,7 @@ from nss.config.load import parse
 from nss.config.model import Config, FeedConfig
 from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
+from nss.setup.portal_users import Role
 from nss.spool import KeptReject, ReasonCount, Reject
 from nss.status.history import History, Series, Span
 from nss.status.readings import (
@@ -389,6 +390,11 @@ class FakeOperations:
         self.asked.append(("resume uploads",))
         self._fail()
         return ["mcas"]
+
+    def sign_in_link(self, role: Role) -> str:
+        self.asked.append(("sign-in link", role))
+        self._fail()
+        return "http://127.0.0.1:9633/link/token"
 
     def add_tap(self, tap: Tap) -> None:
         known = [feed.name for feed in self.current.feeds]

@@ -7,19 +7,23 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from nss import foreign
+from nss.admin.control import PERSON_HEADER
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import check_length
 from nss.admin.operations import Reloaded, UploadedNow
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
+from nss.setup.portal_users import Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
+from nss.telemetry.audit import person_at_work
 from nss.wording import error_text
 
 ANSWER_SECS = 5.0
@@ -60,6 +64,7 @@ class ControlClient:
             base_url="http://nss",
             timeout=answer_secs,
             trust_env=False,  # a proxy has no say here
+            headers={PERSON_HEADER: quote(person_at_work())},
         )
 
     def close(self) -> None:
@@ -115,6 +120,12 @@ class ControlClient:
         """End what holds uploads; returns the names of the feeds that were held."""
         answer = self._ask("POST", "/uploads/resume", within_secs=self._answer_secs)
         return _decoded(answer, list[str])
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once, within ten minutes."""
+        asked = _given(role=role)
+        answer = self._ask("POST", "/portal/link", params=asked, within_secs=self._answer_secs)
+        return _decoded(answer, str)
 
     def tap(
         self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100

@@ -100,7 +100,6 @@ class Live:
         async def counted() -> AsyncIterator[bytes]:
             self._open[session] = self._open.get(session, 0) + 1
             try:
-                yield b"retry: 1000\n\n"
                 async for found in events:
                     yield found
             finally:

@@ -64,7 +64,7 @@ class PortalServer:
         if self._server is not None:
             await self._server.close()
 
-    def sign_in_link(self, role: Role) -> str:
+    def new(self, role: Role) -> str:
         """Return an address that signs in once, within ten minutes. Raises `ServiceError`."""
         if self._app is None or self.bound_port is None:
             raise ServiceError("the portal does not listen yet")

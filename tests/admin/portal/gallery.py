@@ -2,10 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +17,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 import nss.admin.portal
 from nss.admin.local_server import LocalServer
+from nss.admin.portal.guard import CONTENT_SECURITY_POLICY
+from nss.admin.portal.sessions import Notice
 from nss.admin.portal.static import StaticFiles
+from nss.admin.portal.texts import FILTERS
 from nss.checks import Check
 from nss.status.summary import Health, Reason
 
 TEMPLATES = Path(nss.admin.portal.__file__).parent / "templates"
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-
 NOW = 1_790_000_000.0
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> <hx-partial hx-target=body>"
 
-
-def utc(at: float, form: str) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime(form)
-
-
-FILTERS: dict[str, Callable[..., str]] = {
-    "iso": lambda at: utc(at, "%Y-%m-%dT%H:%M:%SZ"),
-    "utc": lambda at: utc(at, "%Y-%m-%d %H:%M:%S UTC"),
-    "number": lambda value: f"{value:,.0f}",
-    "bytes": str,
-    "duration": str,
-    "rate": str,
-    "harmless": str,
-}
 
 CHECKS = [
     Check("Sign-in", ok=True, sentence="Entra gave a token."),
@@ -60,13 +43,6 @@ CHECKS = [
         tip="copy it from Settings, Cloud apps, About",
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    kind: str
-    text: str
-    tip: str = ""
 
 
 @dataclass
@@ -180,7 +156,7 @@ async def serving(gallery: Gallery, port: int = 0) -> AsyncIterator[str]:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                policy = (b"content-security-policy", POLICY.encode())
+                policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
                 message["headers"] = [*message["headers"], policy]
             await send(message)
 

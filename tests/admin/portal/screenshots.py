@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
-from tests.admin.portal.browser import ARGUMENTS, CHROMIUM
 
 from nss.lab.portal_demo import PortalDemo
+from tests.admin.portal.browser import ARGUMENTS, CHROMIUM
 
 PAGES = {
     "overview": "/",
@@ -71,7 +71,7 @@ async def _all(browser: Browser, demo: PortalDemo, folder: Path) -> list[Path]:
 async def _both(page: Page, folder: Path, name: str) -> list[Path]:
     made = []
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme)
         await page.wait_for_timeout(400)  # graphs are drawn anew
         made.append(folder / f"{name}-{scheme}.png")
         await page.screenshot(path=made[-1])

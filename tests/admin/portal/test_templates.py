@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tests.admin.portal.gallery import FILTERS, HOSTILE, TEMPLATES, Gallery
+from nss.admin.portal.texts import FILTERS
+from tests.admin.portal.gallery import HOSTILE, TEMPLATES, Gallery
 
 ALL = sorted(TEMPLATES.rglob("*.html")) + sorted(Path(__file__).parent.glob("*.html"))
 
