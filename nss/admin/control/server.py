@@ -20,7 +20,7 @@ from nss.admin.operations import Operations
 from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
 from nss.setup.portal_users import Role
-from nss.telemetry.audit import AuditLog
+from nss.telemetry.audit import AuditLog, Fact
 
 MAX_CONNECTIONS = 64
 
@@ -134,7 +134,7 @@ class ControlServer:
         asked = _asked(request, _Replay)
         if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
             raise UsageError("replay: the time it starts at must be before the one it ends at")
-        facts = {"feed": asked.feed, "since": asked.since, "until": asked.until}
+        facts: dict[str, Fact] = {"feed": asked.feed, "since": asked.since, "until": asked.until}
         async with self._trail.asked(request, "replay", **facts) as found:
             found["records"] = await self._operations.replay(asked.feed, asked.since, asked.until)
             return _answer(found["records"])
