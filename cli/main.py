@@ -9,6 +9,7 @@ import typer
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
+from cli.portal import commands as portal_commands
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
@@ -367,6 +368,7 @@ for group in (
     mcas_commands,
     zia_commands,
     sync_commands,
+    portal_commands,
     support_commands,
 ):
     group.register(app)

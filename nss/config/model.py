@@ -57,7 +57,7 @@ class ServiceConfig:
     folder must exist."""
     state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
     """Where credentials, users of the portal, the audit log and unfinished uploads are kept. Only
-    the portal, and commands and sinks that connect to MCAS need it."""
+    the portal, and commands and sinks that connect to MCAS, need it."""
     metrics_listen: Annotated[
         Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None

@@ -138,11 +138,7 @@ class ControlServer:
 
     async def _replay(self, request: Request) -> Response:
         asked = _asked_replay(request)
-        facts: dict[str, Fact] = {
-            "feed": asked.feed,
-            "since": asked.since,
-            "until": asked.until,
-        }
+        facts: dict[str, Fact] = {"feed": asked.feed, "since": asked.since, "until": asked.until}
         async with self._trail.asked(request, "replay", **facts) as found:
             found["records"] = await self._operations.replay(asked.feed, asked.since, asked.until)
             return _answer(found["records"])
