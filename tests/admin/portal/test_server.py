@@ -32,8 +32,8 @@ async def listening(folder: Path, *, tls: bool = False) -> AsyncIterator[PortalS
         certificate = issued.issue_cert("localhost", "127.0.0.1")
         certificate.private_key_pem.write_to_path(folder / "key.pem")
         certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
-        files = {"tls_certificate": folder / "certificate.pem", "tls_key": folder / "key.pem"}
-        portal = replace(portal, **files)
+        certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+        portal = replace(portal, tls_certificate=certificate_file, tls_key=key_file)
     server = PortalServer(replace(config, portal=portal), folder / "nss.toml", FakeOperations())
     await server.start()
     try:
@@ -100,8 +100,8 @@ async def test_an_address_in_use_is_said(tmp_path: Path) -> None:
 async def test_a_certificate_that_can_not_be_used_is_said(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     (tmp_path / "c.pem").write_text("no certificate")
-    files = {"tls_certificate": tmp_path / "c.pem", "tls_key": tmp_path / "k.pem"}
-    portal = replace(config.portal, listen=FREE, **files)
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    portal = replace(config.portal, listen=FREE, tls_certificate=certificate, tls_key=key)
     server = PortalServer(replace(config, portal=portal), tmp_path / "nss.toml", FakeOperations())
     with pytest.raises(ServiceError, match=r"portal: TLS can.t be set up"):
         await server.start()
