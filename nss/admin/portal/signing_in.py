@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nss.admin.portal.attempts import Attempts
-from nss.admin.portal.forms import form_of
+from nss.admin.portal.forms import MAX_SMALL_BYTES, form_of
 from nss.admin.portal.links import Links
 from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
@@ -44,12 +43,16 @@ class Cookie:
         return "__Host-nss" if self.is_secure else "nss_session"
 
     def read(self, request: Request) -> str | None:
-        """Return the token that a browser sent."""
-        try:
-            found = SimpleCookie(request.headers.get("cookie", "")).get(self.name)
-        except CookieError:
-            return None
-        return None if found is None else found.value
+        """Return the token that a browser sent.
+
+        Cookies of other services of the host are among those it sends, in whatever form. (The
+        parser of Python's library stops at them, and takes seconds for some.)
+        """
+        for each in request.headers.get("cookie", "").split(";"):
+            name, _, value = each.partition("=")
+            if name.strip() == self.name:
+                return value.strip()
+        return None
 
     def write(self, response: Response, token: str) -> None:
         """Have the browser keep a token until it is closed."""
@@ -159,7 +162,7 @@ class SignIn:
     async def _signed_in(self, request: Request) -> Response:
         view = view_of(request)
         try:
-            form = await form_of(request)
+            form = await form_of(request, max_bytes=MAX_SMALL_BYTES)
             name, password = form["user"].strip(), form["password"]
             address = request.client.host if request.client else ""
             wait_secs = self._attempts.check(address, name)
@@ -198,7 +201,7 @@ class SignIn:
     async def _once(self, request: Request) -> Response:
         view = view_of(request)
         try:
-            form = await form_of(request)
+            form = await form_of(request, max_bytes=MAX_SMALL_BYTES)
             link = self._links.use(form["t"])
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
