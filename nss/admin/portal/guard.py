@@ -14,9 +14,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_PATH_BYTES = 2048
 """Of path and query together; no link of ours comes near."""
 
-_HOST = re.compile(
-    r"(?:\[(?P<ip6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?"
-)
+_HOST = re.compile(r"(?:\[(?P<ip6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:(?P<port>[0-9]{0,5}))?")
 _MAX_PORT = 65_535
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
