@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from nss.admin.portal.app import PortalApp
+from nss.admin.portal.attempts import FREE_LINES
 from nss.admin.portal.forms import MAX_SMALL_BYTES
 from nss.setup.portal_users import PortalUsers
 from tests.admin.conftest import FakeOperations
@@ -316,9 +317,34 @@ async def test_a_users_file_that_can_not_be_read_is_said(
     answer = await sign_in(client)
 
     assert page.status_code == 200
-    assert answer.status_code == 400
+    assert answer.status_code == 503
     for text in (page.text, answer.text):
         assert "portal-users.json" in text
+
+
+async def test_what_nobody_has_looked_at_is_no_attempt(app: PortalApp, tmp_path: Path) -> None:
+    users = (tmp_path / "portal-users.json").read_bytes()
+    async with browser(app) as owner:
+        (tmp_path / "portal-users.json").write_bytes(b"no json")
+        for _ in range(30):
+            assert (await sign_in(owner)).status_code == 503
+        (tmp_path / "portal-users.json").write_bytes(users)
+        assert (await sign_in(owner)).status_code == 303
+
+
+async def test_strangers_can_not_push_the_audit_log_out(app: PortalApp, tmp_path: Path) -> None:
+    async with browser(app) as stranger:
+        for _ in range(FREE_LINES):
+            await stranger.post("/once", data={"t": "made up"})
+        for _ in range(20):
+            await sign_in(stranger, "alice", "wrong horse battery")
+            await stranger.post("/once", data={"t": "made up"})
+        assert len(audit(tmp_path)) == FREE_LINES
+    async with browser(app, peer="10.3.3.3") as owner:
+        await sign_in(owner, "victor")
+
+    assert len(audit(tmp_path)) == FREE_LINES + 1
+    assert audit(tmp_path)[-1]["outcome"] == "passed"
 
 
 async def test_many_at_the_same_moment_are_not_all_looked_at(app: PortalApp) -> None:
@@ -327,6 +353,6 @@ async def test_many_at_the_same_moment_are_not_all_looked_at(app: PortalApp) -> 
             return (await sign_in(guesser, f"user{number}")).status_code
 
     statuses = await asyncio.gather(*map(guess, range(60)))
-    assert set(statuses) == {400, 401}
+    assert set(statuses) == {401, 503}
     async with browser(app, peer="10.3.3.3") as owner:
         assert (await sign_in(owner)).status_code == 303
