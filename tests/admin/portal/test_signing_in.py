@@ -244,6 +244,25 @@ async def test_a_changed_password_ends_sessions_and_so_does_removal(
                 await asyncio.sleep(0.05)
 
 
+async def test_a_session_of_a_password_that_was_right_before_ends(
+    app: PortalApp, client: httpx.AsyncClient
+) -> None:
+    # As when the password is changed while somebody signs in.
+    token, session = app._sessions.begin("alice", "admin", "admin 1.5")
+    client.cookies.set(SESSION, token)
+    assert (await client.get("/")).status_code == 200
+    async with asyncio.timeout(10):
+        while app._sessions.is_alive(session):  # noqa: ASYNC110 - nothing signals it
+            await asyncio.sleep(0.1)
+    assert (await client.get("/")).status_code == 303
+
+
+async def test_all_templates_are_compiled_before_anybody_asks(app: PortalApp) -> None:
+    templates = app._view._templates
+    assert templates.cache is not None
+    assert len(templates.cache) == len(templates.list_templates())
+
+
 async def test_a_viewer_who_becomes_an_administrator_signs_in_anew(
     app: PortalApp, tmp_path: Path
 ) -> None:
