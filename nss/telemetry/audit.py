@@ -178,8 +178,17 @@ def _line(entry: Mapping[str, object]) -> bytes:
     option = orjson.OPT_APPEND_NEWLINE
     try:
         return orjson.dumps(entry, default=str, option=option)
+    except TypeError:
+        return orjson.dumps({name: _plain(value) for name, value in entry.items()}, option=option)
+
+
+def _plain(value: object) -> object:
+    """Return a value that JSON has; the others of its entry stay what they are."""
+    try:
+        orjson.dumps(value, default=str)
     except TypeError:  # a path that is not UTF-8, a number beyond 64 bits
-        return orjson.dumps({name: ascii(value) for name, value in entry.items()}, option=option)
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 @event(WARNING, Counter.AUDIT_FAILURES, name="audit_unwritable", component="audit")
