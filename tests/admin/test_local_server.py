@@ -71,6 +71,11 @@ async def _short(_request: Request) -> Response:
     return Response(b"short")
 
 
+async def _late(_request: Request) -> Response:
+    await asyncio.sleep(PATIENCE_SECS / 3)
+    return Response(b"short")
+
+
 async def _large(_request: Request) -> Response:
     return Response(LARGE)
 
@@ -91,6 +96,7 @@ async def _form(request: Request) -> Response:
 PAGES = Starlette(
     routes=[
         Route("/short", _short),
+        Route("/late", _late),
         Route("/large", _large),
         Route("/endless", _endless, methods=["GET", "POST"]),
         Route("/form", _form, methods=["POST"]),
@@ -175,6 +181,36 @@ async def test_what_is_sent_a_byte_a_time_arrives(clients: Clients) -> None:
             writer.write(bytes([byte]))
             await asyncio.sleep(0)
         assert (await reader.readuntil(b"abc")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("path", ["/short", "/late"])
+async def test_who_sends_no_more_gets_his_answer(clients: Clients, path: str) -> None:
+    async with serving() as port:
+        connection = await clients.connect(port)
+        connection[1].write(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        connection[1].write_eof()
+        assert (await ended(connection)).endswith(b"short")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /sh", CHUNKED, CHUNKED + b"1\r\na\r\n"])
+async def test_who_sends_no_more_of_a_request_is_not_waited_for(
+    clients: Clients, sent: bytes
+) -> None:
+    async with serving() as port:
+        connection = await clients.connect(port)
+        connection[1].write(sent)
+        connection[1].write_eof()
+        async with asyncio.timeout(PATIENCE_SECS / 2):
+            assert b" 200 " not in await ended(connection)
+
+
+async def test_an_answer_without_end_ends_with_its_reader(clients: Clients) -> None:
+    async with serving() as port:
+        reader, writer = await clients.connect(port)
+        writer.write(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readexactly(100)
+        writer.write_eof()
+        await ended((reader, writer))
 
 
 async def test_requests_behind_one_another_are_answered_in_their_order(clients: Clients) -> None:

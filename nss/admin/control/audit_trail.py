@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from nss.admin.control import PERSON_HEADER
-from nss.admin.local_server import PEER_USER
+from nss.admin.local_connection import PEER_USER
 from nss.errors import NssError, unplanned
 from nss.telemetry.audit import AuditLog, Fact, acting_as, user_name
 
