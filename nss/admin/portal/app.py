@@ -17,6 +17,7 @@ from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
+from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
@@ -63,7 +64,8 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        pages = [OverviewPage(portal)]
+        self._integrations = IntegrationsPages(portal, sessions.is_alive)
+        pages: list[OverviewPage | IntegrationsPages] = [OverviewPage(portal), self._integrations]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
@@ -92,6 +94,7 @@ class PortalApp:
     async def close(self) -> None:
         """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
+        await self._integrations.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
