@@ -62,6 +62,13 @@ RUN_BY = {
     ),
     "nss/admin/portal/links.py Links clock": PORTAL,
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
+    "nss/admin/portal/pages/integrations/drafts.py Drafts now": (
+        "tests/admin/portal/integrations/test_mcas.py::"
+        "test_a_secret_that_was_entered_is_kept_and_never_sent_back"
+    ),
+    "nss/admin/portal/pages/integrations/jobs.py Jobs now": (
+        "tests/admin/portal/integrations/test_sync.py::test_sync_now_fills_the_category"
+    ),
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
     "nss/admin/systemd.py Notifier clock": f"{HERE}::test_systemd_is_notified",
     "nss/connectivity/firewall.py try_routes now": (
