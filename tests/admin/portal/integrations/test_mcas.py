@@ -25,6 +25,8 @@ from tests.admin.portal.integrations.conftest import (
     words,
 )
 
+pytestmark = pytest.mark.long
+
 OTHER = "11111111-2222-3333-4444-555555555555"
 LONG = "x" * 5000
 

@@ -14,6 +14,8 @@ from tests.admin.portal.integrations.conftest import (
     until,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ RUN, PREVIEW, BLOCKING, SHRINK = (
     f"/integrations/sync/{name}" for name in ("run", "preview", "blocking", "allow-shrink")
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def ready(desk: Desk) -> Desk:
@@ -110,7 +112,6 @@ async def test_hostile_entries_are_text(ready: Desk) -> None:
     assert "x" * 400 not in page
 
 
-@pytest.mark.long
 async def test_a_list_that_shrank_is_refused_until_somebody_allows_it(ready: Desk) -> None:
     ready.lab.mcas.unsanctioned.apps = many(10)
     page = await asked(ready, RUN)
@@ -143,7 +144,6 @@ async def test_a_list_without_any_usable_entry_is_nothing_to_allow(ready: Desk) 
     assert "all the same" not in page
 
 
-@pytest.mark.long
 async def test_one_sync_at_a_time(ready: Desk) -> None:
     ready.lab.faults.add(Fault("mcas", "block_scripts", "latency", secs=1.0))
     first = asyncio.create_task(ready.send(RUN))
@@ -158,7 +158,6 @@ async def test_one_sync_at_a_time(ready: Desk) -> None:
     await first
 
 
-@pytest.mark.long
 async def test_a_sync_of_somebody_else_is_shown(ready: Desk) -> None:
     store = SyncStore(ready.folder)
     store.prepare()
@@ -208,7 +207,6 @@ async def test_a_failure_is_shown_with_its_remedy(ready: Desk) -> None:
     assert "Try:" in state
 
 
-@pytest.mark.long
 async def test_a_url_is_blocked_or_not_and_why(ready: Desk) -> None:
     page = await asked(ready, BLOCKING, url="")
     assert "opens there is no URL category" in part(page, "sync_jobs")
@@ -233,7 +231,6 @@ async def test_a_url_is_blocked_or_not_and_why(ready: Desk) -> None:
     assert ("may open", "example.org") in mine
 
 
-@pytest.mark.long
 async def test_what_can_not_be_read_is_no_yes(ready: Desk) -> None:
     await asked(ready, RUN)
     ready.block()
@@ -254,7 +251,6 @@ async def test_nonsense_is_no_url(ready: Desk, url: str) -> None:
     assert "this is no URL" in answer.text
 
 
-@pytest.mark.long
 async def test_a_rule_with_markup_in_its_name_is_text(ready: Desk) -> None:
     await asked(ready, RUN)
     ready.block()
