@@ -6,7 +6,7 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.config.discovery import SOURCE_TYPES, unparsable
+from nss.config.discovery import SOURCE_TYPES, knows, shortcoming, unparsable
 from nss.config.load import parse
 
 LEEF = r"LEEF:1.0|Zscaler|NSS|4.1|%s{reason}|"
@@ -131,3 +131,20 @@ def test_formats_in_files_are_checked_and_those_that_can_not_be_read_are_passed(
 def test_both_lists_are_known_as_files_and_as_syslog() -> None:
     assert {"ZSCALER", "ZSCALER_CEF_SYSLOG", "BLUECOAT", "CORRATA_SYSLOG"} <= SOURCE_TYPES
     assert len(SOURCE_TYPES) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "source_type", "lack"),
+    [
+        ("MCAS", "ZSCALER_QRADAR_SYSLOG", None),
+        ("MCAS", "ZSCALER_CEF", "has no CEF header"),
+        ("JSON", "ZSCALER_QRADAR", "has no LEEF header"),
+        ("CSV", "ZSCALER", None),
+        ("JSON", "CUSTOM_PARSER", None),
+    ],
+)
+def test_what_a_format_lacks_for_a_type_can_be_asked_without_a_configuration(
+    name: str, source_type: str, lack: str | None
+) -> None:
+    assert shortcoming(presets.load(name), source_type) == lack
+    assert knows(source_type) == (source_type != "CUSTOM_PARSER")
