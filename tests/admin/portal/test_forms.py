@@ -40,7 +40,7 @@ async def test_a_form_is_read_once_and_kept() -> None:
 
 
 async def test_letters_of_any_script_arrive_and_what_is_not_utf8_is_marked() -> None:
-    form = await form_of(request("n=%C3%A4&w=%FF".encode()))
+    form = await form_of(request(b"n=%C3%A4&w=%FF"))
 
     assert (form["n"], form["w"]) == ("ä", "\ufffd")
 
