@@ -18,6 +18,7 @@ from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.overview import OverviewPage
+from nss.admin.portal.pages.studio import StudioPages
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
@@ -63,7 +64,7 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        pages = [OverviewPage(portal)]
+        pages: list[OverviewPage | StudioPages] = [OverviewPage(portal), StudioPages(portal)]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
