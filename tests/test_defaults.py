@@ -44,6 +44,7 @@ from tests.sinks.conftest import Collector, TcpCollector
 ROOT = Path(__file__).parent.parent
 
 HERE = "tests/test_defaults.py"
+HANDOVER = "tests/admin/portal/test_handover.py::test_who_was_signed_in_still_is_after_a_restart"
 SYNC = (
     "tests/service/test_sync.py::test_the_first_run_comes_with_the_start_and_the_last_result_stays"
 )
@@ -54,6 +55,11 @@ ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
     "nss/admin/portal/attempts.py Attempts clock": PORTAL,
+    "nss/admin/portal/handover.py leave now": HANDOVER,
+    "nss/admin/portal/handover.py take now": HANDOVER,
+    "nss/admin/portal/live.py Live clock": (
+        "tests/admin/portal/test_live.py::test_all_parts_come_first_and_then_what_has_changed"
+    ),
     "nss/admin/portal/links.py Links clock": PORTAL,
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
