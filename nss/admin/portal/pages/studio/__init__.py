@@ -17,7 +17,7 @@ from nss.admin.portal.pages.studio.choices import Choices
 from nss.admin.portal.pages.studio.showing import Shown, shown
 from nss.admin.portal.pages.studio.taking import Taken, Taker
 from nss.admin.portal.view import Form, Portal, form_of, get, post
-from nss.errors import ServiceError, UsageError
+from nss.errors import NssError, ServiceError, UsageError
 from nss.setup.studio import MAX_RECORDS, Draft, Trial
 from nss.setup.studio.samples import examples
 from nss.setup.studio.trial import try_out
@@ -25,8 +25,6 @@ from nss.setup.studio.trial import try_out
 AT_ONCE = 2
 MAX_WAITING = 16
 """More requests than this are refused: each holds what its form has."""
-
-TAKEN_AT_ONCE = (10, 50, MAX_RECORDS)
 
 
 class StudioPages:
@@ -56,16 +54,19 @@ class StudioPages:
 
     async def _again(self, request: Request) -> Response:
         choices, form = self._choices(), await form_of(request)
-        draft, said = choices.draft(form), None
-        match form["do"]:
-            case "load":
-                draft = await asyncio.to_thread(choices.loaded, draft, form["load"])
-            case "examples":
-                draft = replace(draft, samples=examples())
-            case "take":
-                said = await self._taker.take(form["from"], _count(form))
-                if said.records:
-                    draft = replace(draft, samples=said.records)
+        draft = choices.draft(form)
+        said: Taken | NssError | None = None
+        try:
+            match form["do"]:
+                case "load":
+                    draft = await asyncio.to_thread(choices.loaded, draft, form["load"])
+                case "examples":
+                    draft = replace(draft, samples=examples())
+                case "take":
+                    said = await self._taker.take(form["from"], _count(form))
+                    draft = replace(draft, samples=said.records or draft.samples)
+        except NssError as error:  # not a page of its own: what was typed must stay
+            said = error
         return await self._page(request, choices, draft, said, form)
 
     async def _render(self, request: Request) -> Response:
@@ -81,7 +82,7 @@ class StudioPages:
         request: Request,
         choices: Choices,
         draft: Draft,
-        said: Taken | None = None,
+        said: Taken | NssError | None = None,
         form: Form | None = None,
     ) -> Response:
         result = await self._tried(request, draft)
@@ -90,9 +91,9 @@ class StudioPages:
         facts: dict[str, Any] = {
             "draft": draft,
             "result": result,
-            "said": said,
+            "taken": said if isinstance(said, Taken) else None,
+            "trouble": said if isinstance(said, NssError) else None,
             "choices": choices,
-            "counts": TAKEN_AT_ONCE,
             "chosen": form or Form([]),
         }
         return self._portal.view.page(request, "studio/index.html", **facts)

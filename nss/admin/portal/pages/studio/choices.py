@@ -46,7 +46,7 @@ class Choices:
     @property
     def bases(self) -> Options:
         """What the format can be compared with."""
-        return [("", "The nearest preset"), *((name, f"Preset {name}") for name in presets.names())]
+        return [("", "Nearest preset"), *((name, f"Preset {name}") for name in presets.names())]
 
     @property
     def feeds(self) -> Options:
@@ -88,10 +88,10 @@ class Choices:
         """
         kind, _, name = value.partition(" ")
         if kind == "preset" and name in presets.names():
-            return replace(draft, format_string=presets.text(name))
+            return _with_format(draft, presets.text(name))
         feeds = {feed.name: feed for feed in self.config.feeds}
-        if not value and feeds:
-            return _of_first(draft, next(iter(feeds.values())))
+        if not value:
+            return _of_first(draft, next(iter(feeds.values()), None))
         if kind == "feed" and name in feeds:
             return _of_feed(draft, feeds[name])
         raise UsageError("there is no such format to load")
@@ -116,21 +116,26 @@ class Choices:
         }
 
 
-def _of_first(draft: Draft, feed: FeedConfig) -> Draft:
+def _of_first(draft: Draft, feed: FeedConfig | None) -> Draft:
     try:
-        return _of_feed(draft, feed)
-    except UnfitFile:  # which the page of the feed shows
+        return draft if feed is None else _of_feed(draft, feed)
+    except UnfitFile:  # the person has not asked for it
         return draft
 
 
 def _of_feed(draft: Draft, feed: FeedConfig) -> Draft:
     return replace(
-        draft,
-        format_string=_text(feed.format),
+        _with_format(draft, _text(feed.format)),
         zone=feed.zone,
         escape_characters=feed.escape_characters,
         protect_separators=feed.protect_separators,
     )
+
+
+def _with_format(draft: Draft, text: str) -> Draft:
+    own = draft.input == FormatChoice("string", draft.format_string)
+    found = FormatChoice("string", text) if own else draft.input
+    return replace(draft, format_string=text, input=found)
 
 
 def _text(choice: FormatChoice) -> str:

@@ -15,7 +15,7 @@ from nss.setup.studio import Compared, Look, Outcome, Rendering, Trial
 FIELDS = {
     "format_string": "Feed output format string",
     "samples": "Sample records",
-    "input": "Form of the samples",
+    "input": "Form of the records",
     "zone": "Time zone",
     "source_zone": "Zone of times without one",
     "escape_characters": "Escape characters",
@@ -183,6 +183,10 @@ def _facts(found: Comparison) -> list[tuple[str, str]]:
         ("Removed", ", ".join(found.removed)),
         ("Moved", ", ".join(found.moved)),
         ("Printed otherwise", reworded),
-        ("Static text", f"differs in {found.texts} places" if found.texts else ""),
+        ("Static text", _places(found.texts)),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _places(count: int) -> str:
+    return f"differs in {count:,} place{'s' if count > 1 else ''}" if count else ""
