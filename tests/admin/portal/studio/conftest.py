@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nss.admin.portal.app import PortalApp
 from nss.config.load import parse
 from nss.config.model import Config
 from tests.admin.conftest import TOML, FakeOperations
@@ -111,9 +112,15 @@ def studio() -> StudioOperations:
 
 
 @pytest.fixture
-async def visitor(tmp_path: Path, studio: StudioOperations) -> AsyncIterator[Visitor]:
-    """A viewer: the studio changes nothing."""
+async def app(tmp_path: Path, studio: StudioOperations) -> AsyncIterator[PortalApp]:
     add_user(tmp_path, "victor", "viewer")
-    async with served(tmp_path, studio) as app, browser(app) as http:
+    async with served(tmp_path, studio) as found:
+        yield found
+
+
+@pytest.fixture
+async def visitor(app: PortalApp) -> AsyncIterator[Visitor]:
+    """A viewer: the studio changes nothing."""
+    async with browser(app) as http:
         await sign_in(http, "victor")
         yield Visitor(http, await token_of(http))

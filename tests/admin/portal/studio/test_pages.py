@@ -4,12 +4,16 @@ import asyncio
 import html
 import json
 import re
+from collections.abc import MutableMapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from formats import presets
+from nss.admin.portal.app import PortalApp
 from nss.admin.portal.pages.studio import MAX_WAITING
 from nss.config.load import parse
 from nss.lab import hostile
@@ -306,6 +310,36 @@ async def test_too_many_at_once_are_refused_and_the_rest_is_served(visitor: Visi
     assert len(refused) == len(answers) - MAX_WAITING
     assert all("200 rendered" in each.text for each in answers if each not in refused)
     assert "1 rendered" in await visitor.render(format_string="%s{login}", samples=RECORD)
+
+
+async def test_what_a_browser_does_not_wait_for_any_more_is_not_tried(
+    app: PortalApp, visitor: Visitor
+) -> None:
+    body = urlencode({"csrf": visitor.csrf, "format_string": "%s{login}", "samples": RECORD})
+    request = visitor.http.build_request("POST", "/studio/render", content=body)
+    request.headers["content-type"] = "application/x-www-form-urlencoded"
+    request.headers["hx-request"] = "true"
+    waiting: list[dict[str, object]] = [{"type": "http.request", "body": body.encode()}]
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, object]:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/studio/render",
+        "raw_path": b"/studio/render",
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 50_000),
+    }
+    await app(scope, receive, send)
+
+    assert [message.get("status") for message in sent] == [204, None]
 
 
 async def test_there_is_a_studio_without_feeds(visitor: Visitor, studio: StudioOperations) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from formats import presets
 from nss.admin.portal.pages.studio.showing import MAX_CHANGES, SHOWN_OF_VALUE, Shown, shown
-from nss.setup.studio import Draft
+from nss.setup.studio import SHOWN_CHARS, Draft
 from nss.setup.studio.trial import try_out
 
 RECORD = '{"time": "Fri Oct  6 09:05:08 2023", "login": "LOGIN"}\n'
@@ -85,3 +85,10 @@ def test_a_difference_that_is_large_is_bounded() -> None:
     assert len(found.lines) <= MAX_CHANGES
     assert many is not None
     assert (many.is_same, many.lines) == (False, ())
+
+
+def test_a_line_of_what_can_not_be_seen_is_as_short_as_any_other() -> None:
+    found = seen("\u202e" * 3000 + "%s{login}", RECORD)
+
+    assert len(found.outcomes[0].text) == SHOWN_CHARS
+    assert found.outcomes[0].is_cut

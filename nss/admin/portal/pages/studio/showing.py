@@ -4,13 +4,13 @@ Made in the thread of the trial: it is much text, and the event loop has a strea
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from formats.comparison import Comparison
 from formats.errors import FeedFormatError
 from formats.reading.dissection import Entry
 from nss.admin.portal.texts import harmless
-from nss.setup.studio import Compared, Look, Outcome, Rendering, Trial
+from nss.setup.studio import SHOWN_CHARS, Compared, Look, Outcome, Rendering, Trial
 
 FIELDS = {
     "format_string": "Feed output format string",
@@ -129,13 +129,12 @@ def _columns(text: str) -> int:
 
 
 def _outcome(outcome: Outcome) -> Outcome:
-    return Outcome(
-        outcome.number,
-        outcome.kind,
-        _seen(outcome.text),
-        outcome.size,
-        outcome.is_cut,
-        _seen(outcome.record),
+    text = _seen(outcome.text)  # several characters for each that can't be seen
+    return replace(
+        outcome,
+        text=text[:SHOWN_CHARS],
+        is_cut=outcome.is_cut or len(text) > SHOWN_CHARS,
+        record=_seen(outcome.record),
     )
 
 
@@ -151,8 +150,9 @@ def _look(look: Look) -> Look:
 
 
 def _entry(entry: Entry) -> Entry:
-    cut = entry.text[:SHOWN_OF_VALUE]
-    text = _seen(cut) + ("..." if len(cut) < len(entry.text) else "")
+    text = _seen(entry.text[: SHOWN_OF_VALUE + 1])
+    if len(text) > SHOWN_OF_VALUE:
+        text = f"{text[:SHOWN_OF_VALUE]}..."
     return Entry(_seen(entry.place), text, _seen(entry.spec), entry.fields, entry.in_header)
 
 
