@@ -32,7 +32,7 @@ async def test_the_page_begins_with_the_format_of_the_first_feed_and_examples(
 
     assert visitor.fields["format_string"] == presets.text("MCAS")
     assert visitor.fields["samples"] == examples()
-    assert "12 rendered; read as json" in page
+    assert "12 rendered; read as JSON with NSS field names" in page
     assert "Record 1 taken apart" in page
     assert "It prints the same as the preset" in page
     assert len(page) < 100_000
@@ -60,7 +60,7 @@ async def test_what_one_types_is_rendered_in_its_place(visitor: Visitor) -> None
 
     assert "<html" not in part
     assert "ana at h/a,b" in shown(part)
-    assert "1 rendered; read as json; longest line 12 bytes" in shown(part)
+    assert "1 rendered; read as JSON with NSS field names; longest line 12 bytes" in shown(part)
 
 
 async def test_the_page_keeps_everything_that_was_put_in(visitor: Visitor) -> None:
@@ -180,7 +180,7 @@ async def test_samples_can_be_in_the_format_of_a_source_or_in_the_format_itself(
     samples = "seen Fri Oct  6 09:05:08 2023 ana end"
     page = await visitor.page(format_string="%s{login}", samples=samples, input="source old")
     assert visitor.fields["input"] == "source old"
-    assert "1 rendered; read as custom" in page
+    assert "1 rendered; read as its own format string" in page
 
     page = await visitor.page(format_string="[%s{login}]", samples="[ana]", input="own")
     assert visitor.fields["input"] == "own"
@@ -193,7 +193,7 @@ async def test_a_choice_that_there_is_not_is_as_if_nothing_was_chosen(visitor: V
     samples = RECORD
     for wrong in ("source unknown", "preset NONE", "/etc/passwd", "file /etc/passwd"):
         part = await visitor.render(format_string="%s{login}", samples=samples, input=wrong)
-        assert "1 rendered; read as json" in part
+        assert "1 rendered; read as JSON with NSS field names" in part
     part = await visitor.render(
         format_string="%s{login}", samples=samples, compare="../x", look="x" * 50, zone="Z" * 9000
     )

@@ -6,6 +6,7 @@ Made in the thread of the trial: it is much text, and the event loop has a strea
 import unicodedata
 from dataclasses import dataclass, replace
 
+from formats import presets
 from formats.comparison import Comparison
 from formats.errors import FeedFormatError
 from formats.reading.dissection import Entry
@@ -109,7 +110,13 @@ def _counted(rendering: Rendering) -> str:
     if rendering.left_out:
         counts.append(f"{rendering.left_out:,} left out")
     longest = f"; longest line {rendering.longest:,} bytes" if rendering.longest else ""
-    return f"{', '.join(counts)}; read as {rendering.input}{longest}"
+    return f"{', '.join(counts)}; read as {_form(rendering.input)}{longest}"
+
+
+def _form(name: str) -> str:
+    if name in presets.names():
+        return f"preset {name}"
+    return {"json": "JSON with NSS field names", "custom": "its own format string"}.get(name, name)
 
 
 def _fault(error: FeedFormatError) -> Fault:
