@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
+from nss.admin.portal.pages.studio import StudioPages
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
@@ -35,6 +37,21 @@ USERS_SECS = 1.0
 
 _LIVE = "/live"
 _DATA = ".json"
+
+
+class Page(Protocol):
+    """A page, or several that belong together."""
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+
+
+@runtime_checkable
+class ClosingPage(Protocol):
+    """A page that has something under way."""
+
+    async def close(self) -> None:
+        """End it."""
 
 
 class PortalApp:
@@ -64,13 +81,16 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        self._integrations = IntegrationsPages(portal, sessions.is_alive)
-        pages: list[OverviewPage | IntegrationsPages] = [OverviewPage(portal), self._integrations]
+        self._pages: list[Page] = [
+            OverviewPage(portal),
+            IntegrationsPages(portal, sessions.is_alive),
+            StudioPages(portal),
+        ]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
                 *static.routes(),
-                *(route for page in pages for route in page.routes()),
+                *(route for page in self._pages for route in page.routes()),
                 Route("/{path:path}", _not_found),
             ]
         )
@@ -94,7 +114,9 @@ class PortalApp:
     async def close(self) -> None:
         """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
-        await self._integrations.close()
+        for page in self._pages:
+            if isinstance(page, ClosingPage):
+                await page.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
