@@ -6,17 +6,25 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-long test-package mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-long test-portal test-package screenshots mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "not long"
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "not long and not browser"
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m long
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "long and not browser"
+
+# The portal in a real browser; says so when there is none and it can't be had, and ends well.
+test-portal: $(VENV)/tested .peers/fetched
+	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest -m browser
+
+# Pictures of all pages, for the README and the docs.
+screenshots: $(VENV)/tested
+	tests/admin/portal/run $(BIN)/python -m tests.admin.portal.screenshots docs/images/portal
 
 # The package on whole machines; says so when this machine can't, and ends well.
 test-package: $(VENV)/tested .peers/fetched

@@ -9,6 +9,7 @@ import typer
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
+from cli.portal import commands as portal_commands
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
@@ -168,6 +169,9 @@ def replay(
         str | None,
         typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show how many records there would be.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deliver again, by one feed, what was accepted between two times.
@@ -178,7 +182,7 @@ def replay(
     """
     from cli.replaying import replay as replay_feed
 
-    replay_feed(config, feed, since, until)
+    replay_feed(config, feed, since, until, dry_run=dry_run)
 
 
 @app.command()
@@ -213,6 +217,9 @@ def rejects(
     limit: Annotated[
         int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
     ] = 100,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Count them by feed and reason.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -220,10 +227,12 @@ def rejects(
 
     Example: nss rejects --feed mcas --limit 5
     """
-    from cli.rejects import retry, show_rejects
+    from cli.rejects import retry, show_reasons, show_rejects
 
     if action == "retry":
         retry(config, feed)
+    elif summary:
+        show_reasons(config, feed, as_json=as_json)
     else:
         show_rejects(config, feed, limit, as_json=as_json)
 
@@ -359,6 +368,7 @@ for group in (
     mcas_commands,
     zia_commands,
     sync_commands,
+    portal_commands,
     support_commands,
 ):
     group.register(app)

@@ -5,6 +5,7 @@ python -m cli.reference completions FOLDER   for bash, zsh and fish, below a sha
 python -m cli.reference markdown             docs/commands.md, on stdout
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Page:
     options: list[Option]
     commands: list[tuple[str, str]]
     """Names and first sentences of the commands below it."""
+    is_whole: bool
+    """Whether it does something without one of these."""
 
 
 def pages() -> list[Page]:
@@ -74,6 +77,7 @@ def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's,
         arguments=[_option(param) for param in shown if param.param_type_name == "argument"],
         options=[_option(param) for param in shown if param.param_type_name == "option"],
         commands=[(word, _paragraphs(each)[0]) for word, each in below.items()],
+        is_whole=getattr(command, "invoke_without_command", True),
     )
     for word, each in below.items():
         yield from _walk(each, f"{name} {word}")
@@ -90,7 +94,11 @@ def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typ
 
 
 def _type_name(declared: Any) -> str:  # noqa: ANN401 - click's, vendored by typer
-    return {"int": "NUMBER", "float": "NUMBER"}.get(declared.bare_type.__name__, "TEXT")
+    """Return what a value is: typer has its type as text, such as `typing.Literal['a', 'b']`."""
+    name = str(declared.bare_type())
+    if name.startswith("typing.Literal["):
+        return "|".join(re.findall(r"'([^']*)'", name))
+    return {"int": "NUMBER", "float": "NUMBER"}.get(name, "TEXT")
 
 
 def _default(declared: Any) -> str | None:  # noqa: ANN401 - click's, vendored by typer
@@ -171,7 +179,8 @@ def _described(option: Option) -> str:
 def _synopsis(page: Page) -> str:
     words = ["[OPTIONS]"] if page.options else []
     words += [f"[{argument.names}]" for argument in page.arguments]
-    words += ["COMMAND"] if page.commands else []
+    if page.commands:
+        words.append("[COMMAND]" if page.is_whole else "COMMAND")
     return " ".join(words)
 
 

@@ -2,13 +2,15 @@
 
 import sys
 from base64 import b64encode
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from cli.asking import service_of
 from cli.output import harmless, harmless_bytes, show_json, time_text
-from nss.spool import KeptReject
+from cli.status import Sheet, aligned
+from nss.spool import REASONS_MAX, KeptReject
 
 _SHOWN_CHARACTERS = 200
 
@@ -26,6 +28,25 @@ def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -
         typer.echo("No rejects are kept.", err=True)
     elif len(rejects) == limit:
         typer.echo(f"Shown: the newest {limit}. --limit N shows more.", err=True)
+
+
+def show_reasons(config: Path, feed: str | None, *, as_json: bool) -> None:
+    """Print how many rejects there are for each reason, the newest first. Raises `NssError`."""
+    with service_of(config) as service:
+        reasons = service.reject_reasons(feed)
+    if as_json:
+        show_json([asdict(each) for each in reasons])
+        return
+    if not reasons:
+        typer.echo("No rejects are kept.", err=True)
+        return
+    rows = tuple(
+        (f"{each.records:,}", time_text(each.newest_at), each.feed, each.reason) for each in reasons
+    )
+    columns = ("records", "newest", "feed", "reason")
+    typer.echo("\n".join(aligned(Sheet(columns, rows, frozenset({"records"})))))
+    if len(reasons) == REASONS_MAX:
+        typer.echo(f"Shown: the newest {REASONS_MAX} reasons.", err=True)
 
 
 def retry(config: Path, feed: str | None) -> None:

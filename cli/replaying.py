@@ -17,8 +17,13 @@ _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _FORMS = "30m (s, m, h or d back from now) or 2026-11-23T10:00"
 
 
-def replay(config: Path, feed: str, since: str, until: str | None) -> None:
-    """Have a feed deliver again what was accepted between two times. Raises `NssError`."""
+def replay(
+    config: Path, feed: str, since: str, until: str | None, *, dry_run: bool = False
+) -> None:
+    """Have a feed deliver again what was accepted between two times. Raises `NssError`.
+
+    With `dry_run` only show how many records there would be.
+    """
     now = time.time()
     begins = moment(since, now, "--since")
     ends = now if until is None else moment(until, now, "--until")
@@ -27,17 +32,19 @@ def replay(config: Path, feed: str, since: str, until: str | None) -> None:
             f"replay: --since, {time_text(begins)}, is not before the end, {time_text(ends)}"
         )
     with service_of(config) as service:
-        records = service.replay(feed, begins, ends)
+        asked = service.replayable if dry_run else service.replay
+        records = asked(feed, begins, ends)
     if not records:
         typer.echo(
             f"Nothing to send again from {time_text(begins)} to {time_text(ends)}: what feed "
             f"{feed} took then is still pending, or no longer kept (replay_minutes)."
         )
         return
+    does = "would deliver" if dry_run else "delivers"
     what = "1 record" if records == 1 else f"{records:,} records"
     typer.echo(
-        f"{what} accepted from {time_text(begins)} to {time_text(ends)}: feed {feed} delivers "
-        f"{'it' if records == 1 else 'them'} again."
+        f"{what} accepted from {time_text(begins)} to {time_text(ends)}: feed {feed} {does} "
+        f"{'it' if records == 1 else 'them'} again.{' Nothing was sent.' if dry_run else ''}"
     )
 
 

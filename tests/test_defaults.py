@@ -18,6 +18,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from nss.admin.portal.attempts import FIRST_WAIT_SECS, FREE_OF_ACCOUNT, Attempts
+from nss.admin.portal.links import Links
+from nss.admin.portal.sessions import Sessions
 from nss.admin.systemd import Notifier
 from nss.batch import Account, Batch
 from nss.config.sinks import CloudDiscoverySinkConfig
@@ -41,13 +44,24 @@ from tests.sinks.conftest import Collector, TcpCollector
 ROOT = Path(__file__).parent.parent
 
 HERE = "tests/test_defaults.py"
+HANDOVER = "tests/admin/portal/test_handover.py::test_who_was_signed_in_still_is_after_a_restart"
 SYNC = (
     "tests/service/test_sync.py::test_the_first_run_comes_with_the_start_and_the_last_result_stays"
 )
 SYNC_WAITS = "tests/cli/sync/test_sync_unsanctioned.py::test_a_person_sees_what_is_waited_for"
+PORTAL = f"{HERE}::test_sessions_links_and_attempts_know_the_time"
+USERS = "tests/setup/test_portal_users.py::test_the_cost_is_that_of_the_standard"
 ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
+    "nss/admin/portal/attempts.py Attempts clock": PORTAL,
+    "nss/admin/portal/handover.py leave now": HANDOVER,
+    "nss/admin/portal/handover.py take now": HANDOVER,
+    "nss/admin/portal/live.py Live clock": (
+        "tests/admin/portal/test_live.py::test_all_parts_come_first_and_then_what_has_changed"
+    ),
+    "nss/admin/portal/links.py Links clock": PORTAL,
+    "nss/admin/portal/sessions.py Sessions clock": PORTAL,
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
     "nss/admin/systemd.py Notifier clock": f"{HERE}::test_systemd_is_notified",
     "nss/connectivity/firewall.py try_routes now": (
@@ -78,6 +92,8 @@ RUN_BY = {
     "nss/service/service.py run at": (
         "tests/service/test_run.py::test_a_second_signal_ends_it_at_once"
     ),
+    "nss/setup/portal_users.py PortalUsers environ": USERS,
+    "nss/setup/portal_users.py PortalUsers now": USERS,
     "nss/sinks/backoff.py Backoff jitter": f"{HERE}::test_delays_are_spread",
     "nss/sinks/cloud_discovery/age.py AgeLimit now": f"{HERE}::test_lines_grow_old_by_the_clock",
     "nss/sinks/cloud_discovery/collection.py Collection clock": f"{HERE}::test_lines_are_collected",
@@ -359,6 +375,18 @@ def test_a_status_knows_the_time() -> None:
     assert before <= first.started_at <= first.at <= second.at <= time.time()
     assert first.spool.full_secs == 0
     assert second.spool.full_secs >= 0.02
+
+
+def test_sessions_links_and_attempts_know_the_time() -> None:
+    sessions, links, attempts = Sessions(0.02, 60), Links(), Attempts()
+    token, _ = sessions.begin("alice", "admin")
+    link = links.new("admin")
+    for _ in range(FREE_OF_ACCOUNT):
+        assert attempts.check("10.0.0.1", "alice") == 0
+    assert FIRST_WAIT_SECS / 2 < attempts.check("10.0.0.1", "alice") <= FIRST_WAIT_SECS
+    assert links.is_good(link)
+    time.sleep(0.03)
+    assert sessions.find(token) is None
 
 
 def test_the_audit_log_knows_who_and_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

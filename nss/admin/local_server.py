@@ -8,6 +8,7 @@ import asyncio
 import json
 import socket
 import ssl
+import struct
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,12 @@ from nss.https.serving import App, server_config
 PATIENCE_SECS = 5.0
 """How long a connection may take to ask, wait for its next request, or not read the answer."""
 
+PEER_USER = "peer_user"
+"""Where the state of a request has the number of the user at the other end of a unix socket."""
+
 _CLOSE_SECS = 1.0
+_CREDENTIALS = struct.Struct("3i")
+"""`struct ucred` of unix(7): process, user, group."""
 
 
 class LocalServer:
@@ -91,6 +97,7 @@ class LocalServer:
             place=place,
             patience_secs=self._patience_secs,
             may_stall=self._may_stall,
+            peer_user=_peer_user(accepted),
         )
         task = asyncio.create_task(self._serve(accepted, connection))
         place.make_way = partial(self._displace, task)
@@ -100,12 +107,15 @@ class LocalServer:
     async def _serve(self, accepted: socket.socket, connection: "_Connection") -> None:
         """Serve a connection until it is closed."""
         loop = asyncio.get_running_loop()
-        secured = {}
-        if self._ssl_context is not None:
-            # A peer that keeps the handshake waiting is not waited for longer than any other.
-            secured = {"ssl": self._ssl_context, "ssl_handshake_timeout": self._patience_secs}
+        # A peer that keeps the handshake waiting is not waited for longer than any other.
+        handshake_secs = None if self._ssl_context is None else self._patience_secs
         try:
-            await loop.connect_accepted_socket(lambda: connection, accepted, **secured)
+            await loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._ssl_context,
+                ssl_handshake_timeout=handshake_secs,
+            )
             await connection.lost.wait()
         except OSError:  # the peer has gone already, or speaks no TLS
             return
@@ -135,6 +145,13 @@ class LocalServer:
             connection.end()
 
 
+def _peer_user(accepted: socket.socket) -> int | None:
+    if accepted.family != socket.AF_UNIX:
+        return None
+    data = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(data)[1])
+
+
 class _Connection(H11Protocol):
     """One connection: idle, or with a request under way."""
 
@@ -147,8 +164,10 @@ class _Connection(H11Protocol):
         place: Place,
         patience_secs: float,
         may_stall: bool,
+        peer_user: int | None,
     ) -> None:
-        super().__init__(config, state, {"connection": self}, asyncio.get_running_loop())
+        known = {"connection": self, PEER_USER: peer_user}
+        super().__init__(config, state, known, asyncio.get_running_loop())
         self.lost = asyncio.Event()
         self._part = part
         self._place = place

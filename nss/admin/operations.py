@@ -4,9 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nss.config.model import Config
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
-from nss.spool import KeptReject
+from nss.setup.portal_users import Role
+from nss.spool import KeptReject, ReasonCount
+from nss.status.history import Series, Span
 from nss.status.summary import Status
 from nss.wording import nearest
 
@@ -32,11 +35,28 @@ class UploadedNow:
     """Why what was collected is not uploaded, as a sentence; `None`: it is."""
 
 
+class SignInLinks(Protocol):
+    """The portal, as far as the command line lets somebody in."""
+
+    def new(self, role: Role) -> str:
+        """Return a URL that signs in once, within ten minutes."""
+
+
 class Operations(Protocol):
     """The running service, as its operator sees it. Names of feeds are checked: `UsageError`."""
 
     def status(self) -> Status:
         """Return what is known of the service now."""
+
+    def configuration(self) -> Config:
+        """Return the configuration in force."""
+
+    def series(self, component: str, span: Span) -> Series:
+        """Return the numbers of a part over time; `component` is `feed mcas` or `source web`.
+
+        A part that has just started has gaps; one that is no longer configured is known for a day.
+        Raises `UsageError` for a part that is not known, and where no history is kept.
+        """
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force. Raises `NssError` if the old one stays.
@@ -50,8 +70,20 @@ class Operations(Protocol):
         Returns how many records. Raises `SpoolError` when the spool keeps nothing delivered.
         """
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now. Raises what it raises."""
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return when the oldest and the newest that a feed can replay were accepted.
+
+        Both are seconds since the epoch; `None` when there is nothing.
+        """
+
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects of one feed or of all, oldest first."""
+
+    async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects of a feed or of all by reason, the newest of up to 100 first."""
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejected records go through their feeds again. Raises `SpoolError`.
@@ -69,6 +101,12 @@ class Operations(Protocol):
     def resume_uploads(self) -> list[str]:
         """End what holds uploads; return the names of the feeds that were held."""
 
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once, within ten minutes, with this role.
+
+        Raises `UsageError` when the portal is off.
+        """
+
     def add_tap(self, tap: Tap) -> None:
         """Show the tap every slice of its feed from now on; of every feed, also of new ones."""
 
@@ -80,3 +118,8 @@ def unknown_feed(name: str, known: Collection[str]) -> UsageError:
     """Return the error that a feed does not exist, with the nearest one that does."""
     tip = nearest(name, known) or f"one of {', '.join(sorted(known))}"
     return UsageError(f"feed {name!r} is not known", tip=tip if known else None)
+
+
+def unknown_component(name: str, known: Collection[str]) -> UsageError:
+    """Return the error that a part does not exist, with the nearest one that does."""
+    return UsageError(f"{name!r} is no part that is known", tip=nearest(name, known))

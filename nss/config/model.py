@@ -56,8 +56,8 @@ class ServiceConfig:
     """The socket on which the running service answers `nss status` and the other commands; its
     folder must exist."""
     state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
-    """Where credentials, the audit log and unfinished uploads are kept. Only commands and sinks
-    that connect to MCAS need it."""
+    """Where credentials, users of the portal, the audit log and unfinished uploads are kept. Only
+    the portal, and commands and sinks that connect to MCAS, need it."""
     metrics_listen: Annotated[
         Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None

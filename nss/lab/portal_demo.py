@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -26,6 +27,9 @@ from nss.lab.generator import RecordGenerator
 HOST = "127.0.0.1"
 PORT = 9633
 """Taken if it is free, any other if not."""
+
+SECRET_DAYS = 120
+"""How long the application's secret is good for."""
 
 TICK_SECS = 0.05
 START_SECS = 30.0
@@ -151,6 +155,8 @@ class PortalDemo:
     async def _set_up(self, lab: CloudLab) -> None:
         arguments = ["--client-id", lab.client_id, "--api-url", lab.api_url]
         arguments += ["--authentication-url", lab.authentication_url]
+        ends = datetime.now(UTC).date() + timedelta(days=SECRET_DAYS)
+        arguments += ["--client-secret-expires", ends.isoformat()]
         secret = {"NSS_MCAS_CLIENT_SECRET": lab.client_secret}
         await commands.run(self.config, "configure-mcas2", *arguments, secrets=secret)
         arguments = ["--client-id", lab.zia.one_api.client_id, "--cloud", lab.one_api_url]
@@ -162,7 +168,7 @@ class PortalDemo:
         deadline = time.monotonic() + START_SECS
         while True:
             try:
-                (self.link,) = await commands.run(self.config, "portal sign-in-link")
+                self.link = (await commands.run(self.config, "portal sign-in-link"))[0]
             except ServiceError as error:
                 if self.process.returncode is not None or time.monotonic() > deadline:
                     end = commands.end_of(self.log)

@@ -120,3 +120,16 @@ def portal_open(listen: str) -> None:
 
     Restrict access with a firewall.
     """
+
+
+@event(WARNING, component="portal", always=True)
+def portal_without_users() -> None:
+    """Nobody can sign in at the portal yet; run: sudo nss portal set-password."""
+
+
+@event(WARNING, component="portal", always=True)
+def portal_users_unusable(why: str) -> None:
+    """Nobody can sign in at the portal.
+
+    The file with its users can't be used.
+    """

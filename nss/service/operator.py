@@ -5,23 +5,38 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nss.admin.control.server import ControlServer
 from nss.admin.metrics import MetricsServer
-from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
+from nss.admin.operations import (
+    Reloaded,
+    SignInLinks,
+    UploadedNow,
+    unknown_component,
+    unknown_feed,
+)
 from nss.admin.systemd import Notifier
 from nss.config.model import Config
-from nss.config.portal import PortalConfig, warnings
+from nss.config.portal import warnings
+from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
+from nss.mcas.access import audit_log
 from nss.service import build, events
+from nss.service.keeping import HistoryKeeping
 from nss.service.running import Running
 from nss.service.threads import off_loop
-from nss.spool import KeptReject
+from nss.setup.portal_users import PortalUsers, Role
+from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
+from nss.status.history import History, Series, Span
 from nss.status.readings import SyncReading
 from nss.status.summary import Status
 from nss.status.watch import Watch
+
+if TYPE_CHECKING:
+    from nss.admin.portal.server import PortalServer
 
 STATUS_SECS = 1.0
 """How often the status is checked."""
@@ -33,7 +48,11 @@ EXPIRIES_SECS = 2.0
 
 
 class Operator:
-    """Checks the status every second, and performs `nss.admin.operations.Operations`."""
+    """Checks the status every second, and performs `nss.admin.operations.Operations`.
+
+    `configuration` returns the one in force. A `history` is kept in the state directory; with a
+    portal there always is one, for its graphs.
+    """
 
     def __init__(
         self,
@@ -42,48 +61,79 @@ class Operator:
         syncing: Callable[[], SyncReading | None],
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
+        configuration: Callable[[], Config],
+        history: History | None = None,
     ) -> None:
+        self._path = path
         self._watch = Watch(str(path.absolute()))
         self._running = running
         self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
+        self._configuration = configuration
+        self._history = history
+        self._keeping: HistoryKeeping | None = None
+        self.links: SignInLinks | None = None
+        """The portal, if it is on."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers: list[ControlServer | MetricsServer] = []
+        self._servers: list[ControlServer | MetricsServer | PortalServer] = []
 
     async def start(self, config: Config) -> None:
         """Begin. Raises `NssError` when the socket or the port can't be listened at."""
         settings = config.service
+        audit = audit_log(settings.state_directory)
         if settings.control_socket is not None:
-            self._servers.append(ControlServer(settings.control_socket, self))
+            self._servers.append(ControlServer(settings.control_socket, self, audit))
         if settings.metrics_listen is not None:
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
             await server.start()
-        await self._prepare_portal(config.portal)
+        if config.portal.listen is not None:
+            await self._start_portal(config)
+        if self._history is not None:
+            self._keeping = HistoryKeeping(self._history, settings.state_directory)
+            self._tasks.append(asyncio.create_task(self._keeping.run()))
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
-        self._tasks = [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
+        self._tasks += [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
 
-    async def _prepare_portal(self, settings: PortalConfig) -> None:
-        """Report who can reach the portal, and see when its certificate ends."""
+    async def _start_portal(self, config: Config) -> None:
+        """Serve the portal, report who can reach it and sign in, and keep a history for it."""
+        # What it is made of takes 40 MB, which a service without a portal does not need.
+        from nss.admin.portal.server import PortalServer  # noqa: PLC0415
+
+        settings = config.portal
         self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))
-        if settings.listen is not None and any(warnings(settings)):
+        self.links = portal = PortalServer(config, self._path, self)
+        self._servers.append(portal)
+        await portal.start()
+        self._history = self._history or History()
+        if any(warnings(settings)):
             events.portal_open(str(settings.listen))
+        try:
+            if not await off_loop(PortalUsers(config.service.state_directory).users):
+                events.portal_without_users()
+        except StoredError as error:
+            events.portal_users_unusable(str(error.args[0]))
 
     async def close(self) -> None:
         """End."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._keeping is not None:
+            await self._keeping.close()
         for server in self._servers:
             await server.close()
         self._notifier.close()
 
     async def _look(self) -> None:
         while True:
-            health = self.status().health
+            status = self.status()
+            health = status.health
             self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
+            if self._keeping is not None:
+                self._keeping.add(status)
             await asyncio.sleep(STATUS_SECS)
 
     async def _watch_expiries(self, alarms: ExpiryAlarms) -> None:
@@ -97,6 +147,20 @@ class Operator:
     def status(self) -> Status:
         """Return what is known of the service now."""
         return self._watch.status(self._running.reading(self._syncing()))
+
+    def configuration(self) -> Config:
+        """Return the configuration in force."""
+        return self._configuration()
+
+    def series(self, component: str, span: Span) -> Series:
+        """Return the numbers of a part over time."""
+        if self._history is None:
+            raise UsageError("no history is kept", tip="set listen in [portal], and restart")
+        known = {f"source {name}" for name in self._running.sources}
+        known |= {f"feed {name}" for name in self._running.feeds} | self._history.seen.keys()
+        if component not in known:
+            raise unknown_component(component, known)
+        return self._history.series(component, span)
 
     async def reload(self) -> Reloaded:
         """Put the configuration file in force."""
@@ -128,9 +192,26 @@ class Operator:
         self._check(feed)
         return await self._running.spool.replay(feed, since, until)
 
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records a replay would deliver again now."""
+        self._check(feed)
+        return await self._running.spool.replayable(feed, since, until)
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        """Return when the oldest and the newest that a feed can replay were accepted."""
+        self._check(feed)
+        return await self._running.spool.replay_range(feed)
+
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
         """Return the newest rejects, also those of a feed that is gone."""
         found = await self._running.spool.rejects(feed, limit)
+        if not found:
+            self._check(feed)
+        return found
+
+    async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects by reason, also those of a feed that is gone."""
+        found = await self._running.spool.reject_reasons(feed)
         if not found:
             self._check(feed)
         return found
@@ -139,6 +220,15 @@ class Operator:
         """Have rejected records go through their feeds again."""
         self._check(feed)
         return await self._running.spool.retry_rejects(feed)
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once."""
+        if self.links is None:
+            raise UsageError(
+                "the portal is off",
+                tip='set listen = "127.0.0.1:9633" in [portal], then: sudo nss restart',
+            )
+        return self.links.new(role)
 
     def add_tap(self, tap: Tap) -> None:
         """Show a tap every slice from now on."""

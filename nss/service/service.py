@@ -33,6 +33,7 @@ from nss.service.starting import Starter
 from nss.service.syncing import Syncing
 from nss.service.threads import off_loop
 from nss.service.workers import Workers
+from nss.setup.portal_users import PortalUsers
 from nss.spool.durable.schema import At
 from nss.telemetry import logs
 
@@ -58,7 +59,12 @@ class Service:
         self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
         self._operator = Operator(
-            path, self._running, self._syncing.reading, self._notifier, self.reload
+            path,
+            self._running,
+            self._syncing.reading,
+            self._notifier,
+            self.reload,
+            configuration=lambda: self._config,
         )
         self._signalled_before = False
         self._reloading = asyncio.Lock()
@@ -236,6 +242,7 @@ def run(path: Path, *, at: At = lambda _point: None) -> int:
     config = _checked(path)
     logs.configure(config.service.log_format, config.service.log_level)
     remove_drafts(config.service.state_directory, config.mcas)
+    PortalUsers(config.service.state_directory).file.remove_drafts()
     descriptors.raise_limit()
 
     async def main() -> int:

@@ -17,10 +17,12 @@ from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
 from nss.batch import Account
 from nss.config.load import parse
-from nss.config.model import FeedConfig
+from nss.config.model import Config, FeedConfig
 from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
-from nss.spool import KeptReject, Reject
+from nss.setup.portal_users import Role
+from nss.spool import KeptReject, ReasonCount, Reject
+from nss.status.history import History, Series, Span
 from nss.status.readings import (
     BlockingReading,
     FeedReading,
@@ -329,6 +331,7 @@ class FakeOperations:
         self.tapped = asyncio.Event()
         self.untapped = asyncio.Event()
         self.kept = [REJECT]
+        self.reasons = [ReasonCount("mcas", "no JSON: '\x1b[2J'", 1234, NOW - 10)]
         self.uploaded = [UploadedNow("mcas", 1234, 5, None)]
 
     def status(self) -> Status:
@@ -345,10 +348,33 @@ class FakeOperations:
         self._fail()
         return 12_345
 
+    def configuration(self) -> Config:
+        return parse(TOML, Path("/etc/nss"))
+
+    def series(self, component: str, span: Span) -> Series:
+        self.asked.append(("series", component, span))
+        self._fail()
+        return History().series(component, span)
+
+    async def replayable(self, feed: str, since: float, until: float) -> int:
+        self.asked.append(("replayable", feed, since, until))
+        self._fail()
+        return 12_345
+
+    async def replay_range(self, feed: str) -> tuple[float, float] | None:
+        self.asked.append(("replay range", feed))
+        self._fail()
+        return NOW - HOUR, NOW
+
     async def rejects(self, feed: str | None, limit: int) -> list[KeptReject]:
         self.asked.append(("rejects", feed, limit))
         self._fail()
         return self.kept
+
+    async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        self.asked.append(("reasons", feed))
+        self._fail()
+        return self.reasons
 
     async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         self.asked.append(("retry", feed))
@@ -364,6 +390,11 @@ class FakeOperations:
         self.asked.append(("resume uploads",))
         self._fail()
         return ["mcas"]
+
+    def sign_in_link(self, role: Role) -> str:
+        self.asked.append(("sign-in link", role))
+        self._fail()
+        return "http://127.0.0.1:9633/link/token"
 
     def add_tap(self, tap: Tap) -> None:
         known = [feed.name for feed in self.current.feeds]

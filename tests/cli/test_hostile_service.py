@@ -18,7 +18,7 @@ from rich.console import Console
 from cli.status import picture
 from nss.admin.control.faults import Fault
 from nss.admin.operations import Reloaded
-from nss.spool import KeptReject
+from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
 from tests.cli.conftest import Nss
 
@@ -45,6 +45,7 @@ ANSWERS: dict[str, Any] = {
     "/status": filled(Status),
     "/reload": filled(Reloaded),
     "/rejects": [filled(KeptReject)],
+    "/rejects/reasons": [filled(ReasonCount)],
     "/rejects/retry": (1, 1),
     "/replay": 1,
 }
@@ -116,8 +117,10 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         ("reload",),
         ("rejects",),
         ("rejects", "--json"),
+        ("rejects", "--summary"),
         ("rejects", "retry"),
         ("replay", "--feed", "out", "--since", "1m"),
+        ("replay", "--feed", "out", "--since", "1m", "--dry-run"),
         ("troubleshoot", "feeds"),
         ("troubleshoot", "netstat"),
         ("checkversion",),

@@ -40,6 +40,18 @@ def test_a_man_page_has_all_of_a_command() -> None:
     assert "\\-\\-config, \\-c FILE" in text
 
 
+def test_a_page_says_what_an_option_takes() -> None:
+    text = markdown()
+    assert "| `--seconds NUMBER` |" in text
+    assert r"| `--role admin\|viewer` |" in text
+    assert "| `--zone TEXT` |" in text
+
+
+def test_a_group_that_does_something_by_itself_needs_no_command() -> None:
+    assert "    nss portal [OPTIONS] [COMMAND]\n" in markdown()
+    assert "    nss troubleshoot COMMAND\n" in markdown()
+
+
 def test_there_is_a_completion_for_each_shell(tmp_path: Path) -> None:
     main(["completions", str(tmp_path)])
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [

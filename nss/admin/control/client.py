@@ -7,19 +7,23 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from nss import foreign
+from nss.admin.control import PERSON_HEADER
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import check_length
 from nss.admin.operations import Reloaded, UploadedNow
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
-from nss.spool import KeptReject
+from nss.setup.portal_users import Role
+from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
+from nss.telemetry.audit import person_at_work
 from nss.wording import error_text
 
 ANSWER_SECS = 5.0
@@ -60,6 +64,7 @@ class ControlClient:
             base_url="http://nss",
             timeout=answer_secs,
             trust_env=False,  # a proxy has no say here
+            headers={PERSON_HEADER: quote(person_at_work())},
         )
 
     def close(self) -> None:
@@ -74,6 +79,11 @@ class ControlClient:
         """Have the configuration put in force; returns when that is done."""
         return _decoded(self._ask("POST", "/reload", timeout=_NO_LIMIT), Reloaded)
 
+    def replayable(self, feed: str, since: float, until: float) -> int:
+        """Return how many records `replay` would deliver again now."""
+        asked = _given(feed=feed, since=since, until=until)
+        return _decoded(self._ask("GET", "/replay", params=asked, timeout=_NO_LIMIT), int)
+
     def replay(self, feed: str, since: float, until: float) -> int:
         """Have a feed deliver again; times are seconds since the epoch. Returns how many."""
         asked = _given(feed=feed, since=since, until=until)
@@ -85,6 +95,11 @@ class ControlClient:
         return _decoded(
             self._ask("GET", "/rejects", params=asked, timeout=_NO_LIMIT), list[KeptReject]
         )
+
+    def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
+        """Return the kept rejects by reason, the newest reason first."""
+        answer = self._ask("GET", "/rejects/reasons", params=_given(feed=feed), timeout=_NO_LIMIT)
+        return _decoded(answer, list[ReasonCount])
 
     def retry_rejects(self, feed: str | None) -> tuple[int, int]:
         """Have rejects go through again; returns how many, and how many could not."""
@@ -105,6 +120,12 @@ class ControlClient:
         """End what holds uploads; returns the names of the feeds that were held."""
         answer = self._ask("POST", "/uploads/resume", within_secs=self._answer_secs)
         return _decoded(answer, list[str])
+
+    def sign_in_link(self, role: Role) -> str:
+        """Return a URL that signs in at the portal once, within ten minutes."""
+        asked = _given(role=role)
+        answer = self._ask("POST", "/portal/link", params=asked, within_secs=self._answer_secs)
+        return _decoded(answer, str)
 
     def tap(
         self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100

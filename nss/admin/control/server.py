@@ -12,12 +12,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from nss.admin.control import events
+from nss.admin.control.audit_trail import AuditTrail
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import Listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations
 from nss.errors import NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
+from nss.setup.portal_users import Role
+from nss.telemetry.audit import AuditLog, Fact
 
 MAX_CONNECTIONS = 64
 
@@ -43,6 +46,10 @@ class _Chosen(msgspec.Struct):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_REJECTS)] = 100
 
 
+class _Linked(msgspec.Struct):
+    role: Role = "admin"
+
+
 class _Tapping(msgspec.Struct):
     feed: str | None = None
     kind: TapKind = "lines"
@@ -53,8 +60,9 @@ class _Tapping(msgspec.Struct):
 class ControlServer:
     """Serves the operations at the control socket at `path`; see the package for the routes."""
 
-    def __init__(self, path: Path, operations: Operations) -> None:
+    def __init__(self, path: Path, operations: Operations, audit: AuditLog | None = None) -> None:
         self._path = path
+        self._trail = AuditTrail(audit)
         self._operations = operations
         self._taps: set[Tap] = set()
         self._listener: Listener | None = None
@@ -65,11 +73,14 @@ class ControlServer:
             routes=[
                 _route("GET", "/status", self._status),
                 _route("POST", "/reload", self._reload),
+                _route("GET", "/replay", self._replayable),
                 _route("POST", "/replay", self._replay),
                 _route("GET", "/rejects", self._rejects),
+                _route("GET", "/rejects/reasons", self._reject_reasons),
                 _route("POST", "/rejects/retry", self._retry),
                 _route("POST", "/uploads/now", self._upload_now),
                 _route("POST", "/uploads/resume", self._resume_uploads),
+                _route("POST", "/portal/link", self._sign_in_link),
                 _route("GET", "/tap", self._tap),
             ]
         )
@@ -117,28 +128,50 @@ class ControlServer:
     async def _status(self, _request: Request) -> Response:
         return _answer(self._operations.status())
 
-    async def _reload(self, _request: Request) -> Response:
-        return _answer(await self._operations.reload())
+    async def _reload(self, request: Request) -> Response:
+        async with self._trail.asked(request, "reload"):
+            return _answer(await self._operations.reload())
+
+    async def _replayable(self, request: Request) -> Response:
+        asked = _asked_replay(request)
+        return _answer(await self._operations.replayable(asked.feed, asked.since, asked.until))
 
     async def _replay(self, request: Request) -> Response:
-        asked = _asked(request, _Replay)
-        if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
-            raise UsageError("replay: the time it starts at must be before the one it ends at")
-        return _answer(await self._operations.replay(asked.feed, asked.since, asked.until))
+        asked = _asked_replay(request)
+        facts: dict[str, Fact] = {"feed": asked.feed, "since": asked.since, "until": asked.until}
+        async with self._trail.asked(request, "replay", **facts) as found:
+            found["records"] = await self._operations.replay(asked.feed, asked.since, asked.until)
+            return _answer(found["records"])
 
     async def _rejects(self, request: Request) -> Response:
         asked = _asked(request, _Chosen)
         return _answer(await self._operations.rejects(asked.feed, asked.limit))
 
+    async def _reject_reasons(self, request: Request) -> Response:
+        return _answer(await self._operations.reject_reasons(_asked(request, _Chosen).feed))
+
     async def _retry(self, request: Request) -> Response:
-        return _answer(await self._operations.retry_rejects(_asked(request, _Chosen).feed))
+        feed = _asked(request, _Chosen).feed
+        async with self._trail.asked(request, "rejects-retry", feed=feed) as found:
+            retried, cut = await self._operations.retry_rejects(feed)
+            found["records"] = retried
+            return _answer((retried, cut))
 
     async def _upload_now(self, request: Request) -> Response:
         feeds = request.query_params.getlist("feed")
-        return _answer(await self._operations.upload_now(feeds))
+        named = ", ".join(feeds) or None
+        async with self._trail.asked(request, "upload-now", feeds=named) as found:
+            uploaded = await self._operations.upload_now(feeds)
+            found["records"] = sum(each.records for each in uploaded)
+            return _answer(uploaded)
 
     async def _resume_uploads(self, _request: Request) -> Response:
         return _answer(self._operations.resume_uploads())
+
+    async def _sign_in_link(self, request: Request) -> Response:
+        role = _asked(request, _Linked).role
+        async with self._trail.asked(request, "portal-sign-in-link", role=role):
+            return _answer(self._operations.sign_in_link(role))
 
     async def _tap(self, request: Request) -> Response:
         asked = _asked(request, _Tapping)
@@ -180,6 +213,13 @@ def _asked(request: Request, kind: type[T]) -> T:
         return msgspec.convert(dict(request.query_params), kind, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"{request.url.path[1:]}: {error}") from None
+
+
+def _asked_replay(request: Request) -> _Replay:
+    asked = _asked(request, _Replay)
+    if not (isfinite(asked.since) and isfinite(asked.until)) or asked.since > asked.until:
+        raise UsageError("replay: the time it starts at must be before the one it ends at")
+    return asked
 
 
 def _answer(value: object, status: int = 200) -> Response:

@@ -1,5 +1,7 @@
 """All routes of the portal, put together: the only module that knows every page."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,34 +12,49 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nss.admin.operations import Operations
+from nss.admin.portal import handover
 from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
-from nss.admin.portal.links import SignInLinks
+from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
-from nss.admin.portal.view import Portal, View
+from nss.admin.portal.view import NoSuchPage, Portal, View, view_of
 from nss.config.model import Config
+from nss.errors import NssError
 from nss.mcas.access import audit_log
-from nss.setup.portal_users import PortalUsers
+from nss.setup.password_hashes import Cost
+from nss.setup.portal_users import PortalUsers, Role
+from nss.telemetry.audit import person_at_work
+
+USERS_SECS = 1.0
+"""How soon a password that was changed on the command line ends sessions."""
 
 _LIVE = "/live"
 _DATA = ".json"
 
 
 class PortalApp:
-    """The ASGI application of one running service."""
+    """The ASGI application of one running service. `cost` is that of new hashes of passwords."""
 
-    def __init__(self, config: Config, path: Path, operations: Operations) -> None:
-        settings, folder = config.portal, config.service.state_directory
+    def __init__(
+        self,
+        config: Config,
+        path: Path,
+        operations: Operations,
+        *,
+        cost: Cost = Cost(),  # noqa: B008 - it is frozen
+    ) -> None:
+        settings = config.portal
+        self._folder = folder = config.service.state_directory
         is_tls = settings.tls_certificate is not None
         static = StaticFiles()
         view = View(operations, static)
         audit = audit_log(folder)
-        self._users = PortalUsers(folder)
-        self._links = SignInLinks()
+        self._users = PortalUsers(folder, cost=cost)
+        self._links = Links()
         sessions = Sessions(
             idle_secs=settings.idle_minutes * 60.0, max_secs=settings.session_hours * 3600.0
         )
@@ -59,21 +76,49 @@ class PortalApp:
         inner = SessionOfRequests(app, sessions, cookie, is_open=_is_open, is_passive=_is_passive)
         hosts = known_hosts(settings.listen.host if settings.listen else "", settings.hosts)
         self._app = Guard(inner, hosts, is_tls=is_tls)
+        self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         await self._app(scope, receive, send)
 
     async def start(self) -> None:
-        """Begin to watch who may still sign in."""
+        """Go on with the sessions of the service before, and watch who may still sign in."""
+        await asyncio.to_thread(handover.take, self._folder, self._sessions)
+        with contextlib.suppress(NssError):
+            await self._end_sessions_of_others()
+        self._watching = asyncio.create_task(self._watch_users())
 
-    def close(self) -> None:
-        """End live pages."""
+    async def close(self) -> None:
+        """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.to_thread(handover.leave, self._folder, self._sessions)
 
-    def sign_in_path(self, role: str) -> str:
-        """Return the path and query that sign in once."""
-        return f"{ONCE}?t={quote(self._links.new(role))}"
+    async def _watch_users(self) -> None:
+        """End the sessions of those whose password or role has changed, or who are gone."""
+        seen: object = None
+        while True:
+            stamp = await asyncio.to_thread(self._users.stamp)
+            if stamp != seen:
+                with contextlib.suppress(NssError):  # said where somebody signs in
+                    await self._end_sessions_of_others()
+                    seen = stamp
+            await asyncio.sleep(USERS_SECS)
+
+    async def _end_sessions_of_others(self) -> None:
+        """End sessions of all but those who could begin one now. Raises `NssError`."""
+        users = await asyncio.to_thread(self._users.users)
+        stamps = {user.name: user.stamp for user in users}
+        self._sessions.end_where(
+            lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp
+        )
+
+    def sign_in_path(self, role: Role) -> str:
+        """Return the path and query that sign in once, as whoever asks for it."""
+        return f"{ONCE}?t={quote(self._links.new(role, person_at_work()))}"
 
 
 def _common(view: View, operations: Operations) -> dict[str, str]:
@@ -86,11 +131,9 @@ def _is_open(path: str) -> bool:
 
 def _is_passive(scope: Scope) -> bool:
     """Return whether a request comes by itself from an open page: nobody may be there."""
-    path = scope["path"]
+    path: str = scope["path"]
     return path.endswith((_LIVE, _DATA))
 
 
 async def _not_found(request: Request) -> Response:
-    view: View = request.app.state.view
-    facts = {"sentence": "there is no such page", "tip": None, "status": 404}
-    return view.page(request, "error.html", status=404, **facts)
+    return view_of(request).error(request, NoSuchPage("there is no such page"))

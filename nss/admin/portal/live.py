@@ -9,7 +9,7 @@ stream. What a stream shows is rendered once for all who watch the same.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -29,6 +29,8 @@ MAX_STREAMS_EACH = 10
 
 Render = Callable[[], Mapping[str, str]]
 """Returns HTML by the id of the element that it fills."""
+
+Prepare = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -58,20 +60,27 @@ class Live:
         """End all streams; browsers will connect again."""
         self._closing.set()
 
-    def stream(self, request: Request, key: str, render: Render) -> Response:
-        """Return a stream of parts; requests with the same `key` share what `render` returns."""
+    def stream(
+        self, request: Request, key: str, render: Render, prepare: Prepare | None = None
+    ) -> Response:
+        """Return a stream of parts; requests with the same `key` share what `render` returns.
+
+        `prepare` is awaited before each turn, for what must not be read in the event loop.
+        """
         session = session_of(request)
 
         async def parts() -> AsyncIterator[bytes]:
             sent: dict[str, str] = {}
             quiet_since = self._clock()
             while not self._closing.is_set() and self._sessions.is_alive(session):
+                if prepare is not None:
+                    await prepare()
                 found = {**self._rendered("", self._common), **self._rendered(key, render)}
                 changed = {name: html for name, html in found.items() if sent.get(name) != html}
                 now = self._clock()
                 if changed:
                     sent, quiet_since = found, now
-                    yield event("".join(map(partial, changed, changed.values())))
+                    yield event("".join(map(fragment, changed, changed.values())))
                 elif now - quiet_since >= QUIET_SECS:
                     quiet_since = now
                     yield b":\n\n"
@@ -91,7 +100,6 @@ class Live:
         async def counted() -> AsyncIterator[bytes]:
             self._open[session] = self._open.get(session, 0) + 1
             try:
-                yield b"retry: 1000\n\n"
                 async for found in events:
                     yield found
             finally:
@@ -115,7 +123,7 @@ class Live:
         return shown.parts
 
 
-def partial(name: str, html: str) -> str:
+def fragment(name: str, html: str) -> str:
     """Return what has htmx put HTML into the element with an id."""
     return f'<hx-partial hx-target="#{name}" hx-swap="innerMorph">{html}</hx-partial>'
 

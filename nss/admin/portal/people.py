@@ -14,6 +14,10 @@ class Forbidden(UsageError):  # noqa: N818 - named as the sentence reads
     """The person may not do that."""
 
 
+class NoSuchPage(UsageError):  # noqa: N818 - named as the sentence reads
+    """There is nothing at an address."""
+
+
 def signed_in(request: Request) -> Session | None:
     """Return the session of a request, `None` where nobody has signed in."""
     found = request.scope.get("state", {}).get("session")

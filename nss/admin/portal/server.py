@@ -9,6 +9,7 @@ from nss.admin.operations import Operations
 from nss.admin.portal.app import PortalApp
 from nss.config.model import Config
 from nss.errors import ServiceError
+from nss.setup.portal_users import Role
 from nss.tls import server_context
 from nss.wording import error_text
 
@@ -59,11 +60,11 @@ class PortalServer:
     async def close(self) -> None:
         """End live pages and stop listening, if it did."""
         if self._app is not None:
-            self._app.close()
+            await self._app.close()
         if self._server is not None:
             await self._server.close()
 
-    def sign_in_link(self, role: str) -> str:
+    def new(self, role: Role) -> str:
         """Return an address that signs in once, within ten minutes. Raises `ServiceError`."""
         if self._app is None or self.bound_port is None:
             raise ServiceError("the portal does not listen yet")

@@ -12,18 +12,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.forms import form_of
-from nss.admin.portal.links import SignInLinks
+from nss.admin.portal.links import Links
 from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
-from nss.errors import NssError
-from nss.setup.portal_users import PortalUsers, User
+from nss.errors import NssError, ServiceError
+from nss.setup.portal_users import PortalUsers, Role, User
 from nss.telemetry.audit import AuditLog, acting_as
 
 HOME = "/"
 SIGN_IN = "/sign-in"
 ONCE = "/once"
+
+MAX_WAITING = 16
+"""How many passwords wait to be looked at."""
 
 _ACTION = "portal sign-in"
 _WRONG = "the name or the password is not right"
@@ -88,7 +91,7 @@ class SessionOfRequests:
         token = self._cookie.read(request)
         session = None
         if token is not None:
-            session = self._sessions.find(token, touch=not self._is_passive(scope))
+            session = self._sessions.find(token, is_used=not self._is_passive(scope))
         state = scope.setdefault("state", {})
         state["session"], state["token"] = session, token
         if session is None and not self._is_open(scope["path"]):
@@ -113,7 +116,7 @@ class SignIn:
         users: PortalUsers,
         sessions: Sessions,
         attempts: Attempts,
-        links: SignInLinks,
+        links: Links,
         audit: AuditLog,
         cookie: Cookie,
     ) -> None:
@@ -123,8 +126,9 @@ class SignIn:
         self._links = links
         self._audit = audit
         self._cookie = cookie
-        self._verifying = asyncio.Semaphore(2)
+        self._verifying = asyncio.Semaphore(1)
         """Each takes a core and tens of MiB for a while; the stream needs them more."""
+        self._waiting = 0
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -165,18 +169,27 @@ class SignIn:
                 response = await self._shown(view, request, status=429, name=name, error=text)
                 response.headers["retry-after"] = str(int(wait_secs) + 1)
                 return response
-            # Counted before it is known to be wrong: attempts side by side are all counted.
-            self._attempts.failed(address, name)
-            async with self._verifying:
-                user = await asyncio.to_thread(self._users.verify, name, password)
+            user = await self._verified(name, password)
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         if user is None:
+            self._attempts.failed(address, name)
             self._note(name, "failed", _WRONG, address)
             return await self._shown(view, request, status=401, name=name, error=_WRONG)
         self._attempts.passed(address, name)
         self._note(user.name, "passed", "", address)
-        return self._begun(request, user)
+        return self._begun(request, user.name, user.role, user.stamp)
+
+    async def _verified(self, name: str, password: str) -> User | None:
+        """Return the user whose password this is. Raises `NssError`."""
+        if self._waiting >= MAX_WAITING:
+            raise ServiceError("too many people sign in at this moment", tip="try again")
+        self._waiting += 1
+        try:
+            async with self._verifying:
+                return await asyncio.to_thread(self._users.verify, name, password)
+        finally:
+            self._waiting -= 1
 
     async def _once_form(self, request: Request) -> Response:
         # A link is used up by a form: what looks at links in advance does not use it up.
@@ -186,25 +199,27 @@ class SignIn:
         view = view_of(request)
         try:
             form = await form_of(request)
-            user = self._links.take(form["t"])
+            link = self._links.use(form["t"])
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         address = request.client.host if request.client else ""
-        if user is None:
+        if link is None:
             self._note("", "failed", "the one-time link is not valid", address)
             text = (
-                "this link was used already, or is too old: nss portal sign-in-link makes a new one"
+                "this link was used already, or is older than ten minutes: "
+                "nss portal sign-in-link makes a new one"
             )
             return await self._shown(view, request, status=401, error=text)
-        self._note(user.name, "passed", "by a one-time link", address)
-        return self._begun(request, user)
+        name = link.person or "one-time link"
+        self._note(name, "passed", "by a one-time link", address)
+        return self._begun(request, name, link.role, "")
 
-    def _begun(self, request: Request, user: User) -> Response:
+    def _begun(self, request: Request, name: str, role: Role, stamp: str) -> Response:
         """Begin a session with a new token, whatever the browser had before."""
         before = request.scope["state"].get("token")
         if before:
             self._sessions.end(before)
-        token, _ = self._sessions.begin(user.name, user.role, user.changed_at)
+        token, _ = self._sessions.begin(name, role, stamp)
         response = RedirectResponse(HOME, 303)
         self._cookie.write(response, token)
         return response

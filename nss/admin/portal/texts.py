@@ -67,6 +67,21 @@ def harmless(text: str | bytes) -> str:
     )
 
 
+_KINDS = {
+    "syslog_udp": "syslog over UDP",
+    "syslog_tcp": "syslog over TCP",
+    "cloud_discovery": "upload to Cloud Discovery",
+    "tcp": "TCP",
+    "http": "HTTP push",
+    "stdin": "standard input",
+}
+
+
+def kind(name: str) -> str:
+    """Return what people call a kind of source or sink."""
+    return _KINDS.get(name, name)
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "bytes": size,
@@ -75,5 +90,6 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "iso": iso,
     "utc": utc,
     "harmless": harmless,
+    "kind": kind,
 }
 """The filters of templates; each returns plain text, which is escaped like any other."""

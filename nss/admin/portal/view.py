@@ -15,7 +15,8 @@ from nss.admin.operations import Operations
 from nss.admin.portal import texts
 from nss.admin.portal.forms import Form, form_of
 from nss.admin.portal.live import Live
-from nss.admin.portal.people import Forbidden, SignInNeeded, session_of, signed_in
+from nss.admin.portal.people import Forbidden, NoSuchPage, SignInNeeded, session_of, signed_in
+from nss.admin.portal.sessions import Notice, NoticeKind
 from nss.admin.portal.static import StaticFiles
 from nss.errors import NssError, UsageError, unplanned
 from nss.telemetry.audit import AuditLog, acting_as
@@ -25,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-__all__ = ["Form", "Portal", "View", "form_of", "get", "post", "session_of"]
+__all__ = ["Form", "NoSuchPage", "Portal", "View", "form_of", "get", "post", "session_of"]
 
 
 class View:
@@ -63,24 +64,30 @@ class View:
         return self._templates.get_template(template).render(facts)
 
     def redirect(
-        self, request: Request, path: str, *, notice: str = "", kind: str = "good", tip: str = ""
+        self,
+        request: Request,
+        path: str,
+        *,
+        notice: str = "",
+        kind: NoticeKind = "good",
+        tip: str = "",
     ) -> Response:
         """Send the browser to a page of ours, which shows the notice."""
         if notice:
-            session_of(request).add_notice(kind, notice, tip)
+            session_of(request).note(kind, notice, tip)
         return RedirectResponse(path, 303)
 
     def error(self, request: Request, error: Exception) -> Response:
         """Return what a request gets that ended in an error: a page, or for htmx a notice."""
         sentence, tip, status = _described(error)
-        facts = {"sentence": sentence, "tip": tip, "status": status}
+        facts: dict[str, Any] = {"sentence": sentence, "tip": tip, "code": status}
         if is_htmx(request):
             # With 200 htmx shows it in the place of what was asked for.
             return self.part(request, "error_part.html", **facts)
         return self.page(request, "error.html", status=status, **facts)
 
     def _rendered(
-        self, request: Request, template: str, facts: Mapping[str, object], notices: list[Any]
+        self, request: Request, template: str, facts: Mapping[str, object], notices: list[Notice]
     ) -> str:
         session = signed_in(request)
         common: dict[str, object] = {
@@ -162,6 +169,8 @@ def _described(error: Exception) -> tuple[str, str | None, int]:
             return str(error.args[0]), error.tip, 401
         case Forbidden():
             return str(error.args[0]), error.tip, 403
+        case NoSuchPage():
+            return str(error.args[0]), error.tip, 404
         case UsageError():
             return str(error.args[0]), error.tip, 400
         case NssError():

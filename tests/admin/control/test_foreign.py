@@ -32,6 +32,8 @@ CALLS: dict[str, Callable[[ControlClient], object]] = {
     "status": lambda client: client.status(),
     "reload": lambda client: client.reload(),
     "replay": lambda client: client.replay("mcas", 0, 1),
+    "replayable": lambda client: client.replayable("mcas", 0, 1),
+    "reasons": lambda client: client.reject_reasons(None),
     "rejects": lambda client: client.rejects("mcas", 5),
     "retry": lambda client: client.retry_rejects(None),
     "upload": lambda client: client.upload_now(["mcas"]),
@@ -128,7 +130,15 @@ WORDS = foreign.ANY.map(lambda data: quote(data[:2000])) | st.sampled_from(
 @given(
     route=st.sampled_from(
         [
-            *("GET /status", "GET /rejects", "GET /tap", "GET /", "DELETE /status"),
+            *(
+                "GET /status",
+                "GET /rejects",
+                "GET /rejects/reasons",
+                "GET /replay",
+                "GET /tap",
+                "GET /",
+                "DELETE /status",
+            ),
             *("POST /reload", "POST /replay", "POST /rejects/retry"),
             *("POST /uploads/now", "POST /uploads/resume"),
         ]

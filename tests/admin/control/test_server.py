@@ -26,7 +26,7 @@ from nss.errors import (
     UsageError,
 )
 from nss.feeds.tap import Seen, TapKind
-from nss.spool import SpoolError
+from nss.spool import ReasonCount, SpoolError
 from nss.telemetry import events
 from tests.admin.conftest import DEGRADED, REJECT, STATUS, FakeOperations
 
@@ -96,12 +96,30 @@ async def test_a_replay_is_asked_for_exactly(
     assert operations.asked == [("replay", "mcas", 1_790_000_000.25, 1_790_000_600.5)]
 
 
+async def test_what_a_replay_would_deliver_is_asked_for_exactly(
+    client: ControlClient, operations: FakeOperations
+) -> None:
+    assert await asyncio.to_thread(client.replayable, "mcas", 1.25, 2.5) == 12_345
+    assert operations.asked == [("replayable", "mcas", 1.25, 2.5)]
+
+
+async def test_reasons_of_rejects_arrive_as_they_are(
+    client: ControlClient, operations: FakeOperations
+) -> None:
+    operations.reasons = [ReasonCount("é", "no JSON: '\x1b'", 5, 1.5), ReasonCount("b", "", 1, 0.0)]
+    assert await asyncio.to_thread(client.reject_reasons, None) == operations.reasons
+    assert await asyncio.to_thread(client.reject_reasons, "mcas") == operations.reasons
+    assert operations.asked == [("reasons", None), ("reasons", "mcas")]
+
+
 @pytest.mark.parametrize(("since", "until"), [(2.0, 1.0), (nan, 1.0), (0.0, inf)])
 async def test_a_replay_between_times_that_make_no_sense_is_refused(
     client: ControlClient, operations: FakeOperations, since: float, until: float
 ) -> None:
     with pytest.raises(UsageError):
         await asyncio.to_thread(client.replay, "mcas", since, until)
+    with pytest.raises(UsageError):
+        await asyncio.to_thread(client.replayable, "mcas", since, until)
     assert operations.asked == []
 
 

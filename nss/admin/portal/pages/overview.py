@@ -1,14 +1,20 @@
 """The overview: everything at one look, and what is wrong with its remedy."""
 
+import asyncio
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from nss.admin.portal.view import Portal, get
-from nss.status.machine import machine
+from nss.config.model import DurableSpoolConfig
+from nss.status.machine import MachineReading, machine
 from nss.status.remedies import Explained, explained
 from nss.status.summary import FeedStatus, SourceStatus, Status
 
@@ -36,6 +42,9 @@ _SYNC_CHIPS: Mapping[str, Kind] = {
 }
 _SOON_DAYS = 30
 
+MACHINE_SECS = 5.0
+"""How old what is shown of the machine may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -51,27 +60,42 @@ class OverviewPage:
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
+        self._machine: MachineReading | None = None
+        self._looked_at = -math.inf
 
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [get("/", self._page), get("/overview/live", self._live)]
 
     async def _page(self, request: Request) -> Response:
+        await self._look_at_machine()
         return self._portal.view.page(request, "overview/index.html", **self._facts())
 
     async def _live(self, request: Request) -> Response:
-        return self._portal.live.stream(request, "overview", self._parts)
+        return self._portal.live.stream(request, "overview", self._parts, self._look_at_machine)
+
+    async def _look_at_machine(self) -> None:
+        """Read the machine anew, if that is some seconds ago; disks may not answer at once."""
+        now = time.monotonic()
+        if now - self._looked_at < MACHINE_SECS:
+            return
+        self._looked_at = now
+        config = self._portal.operations.configuration()
+        spool = config.spool
+        folder = spool.path.parent if isinstance(spool, DurableSpoolConfig) else None
+        look = partial(machine, config.service.state_directory, folder)
+        self._machine = await asyncio.to_thread(look)
 
     def _parts(self) -> dict[str, str]:
         facts, view = self._facts(), self._portal.view
         return {name: view.text(f"overview/_{name}.html", **facts) for name in PARTS}
 
-    def _facts(self) -> dict[str, object]:
+    def _facts(self) -> dict[str, Any]:
         portal = self._portal
         status, config = portal.operations.status(), portal.operations.configuration()
         reasons = [explained(reason, status) for reason in status.health.reasons]
         return {
-            "status": status,
+            "now": status,
             "reasons": reasons,
             "sources": _nodes(status.sources, "source", _SOURCE_CHIPS, reasons),
             "feeds": _nodes(status.feeds, "feed", _FEED_CHIPS, reasons),
@@ -79,7 +103,7 @@ class OverviewPage:
             "spool_chip": _spool_chip(status),
             "sync_chip": _SYNC_CHIPS.get(status.sync.state, "quiet") if status.sync else "quiet",
             "formats": {feed.name: feed.format.value for feed in config.feeds},
-            "machine": machine(config.service.state_directory),
+            "machine": self._machine,
             "soon_days": _SOON_DAYS,
         }
 

@@ -28,7 +28,7 @@
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: Object.fromEntries([["x", { time: true }], ...units.map((unit) => [`y${unit}`, { range }])]),
       axes: [
-        { ...axis, space: 72, values: (_, at) => at.map((secs) => clock.format(secs * 1000)) },
+        { ...axis, space: 72, size: 28, values: (_, at) => at.map((secs) => clock.format(secs * 1000)) },
         ...units.slice(0, 2).map((unit, i) => ({ ...axis, scale: `y${unit}`, side: i ? 1 : 3, size: 52,
           grid: i ? { show: false } : axis.grid, values: (_, found) => found.map((each) => short.format(each)) })),
       ],

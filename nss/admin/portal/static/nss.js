@@ -201,4 +201,5 @@
 
   nameTheme();
   localise(document);
+  document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 })();

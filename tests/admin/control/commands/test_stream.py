@@ -14,7 +14,7 @@ from cli.replaying import moment
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded
 from nss.errors import ConfigError, ServiceError, UsageError
-from nss.spool import SpoolError
+from nss.spool import ReasonCount, SpoolError
 from nss.wording import size_text
 from tests.admin.conftest import NOW, REJECT, FakeOperations
 from tests.admin.control.commands.conftest import Nss, Terminal
@@ -151,6 +151,21 @@ async def test_a_replay_says_what_it_will_do(operations: FakeOperations, nss: Ns
     )
     at = datetime.fromisoformat("2026-09-21T10:00+00:00").timestamp()
     assert operations.asked == [("replay", "mcas", at, at + 1800)]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_dry_run_of_a_replay_says_what_it_would_do(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    times = ("--since", "2026-09-21T10:00", "--until", "2026-09-21T10:30")
+    ran = await nss("replay", "--feed", "mcas", "--dry-run", *times)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode() == (
+        "12,345 records accepted from 2026-09-21 10:00:00+00:00 to 2026-09-21 10:30:00+00:00: "
+        "feed mcas would deliver them again. Nothing was sent.\n"
+    )
+    at = datetime.fromisoformat("2026-09-21T10:00+00:00").timestamp()
+    assert operations.asked == [("replayable", "mcas", at, at + 1800)]
 
 
 @pytest.mark.usefixtures("control")
@@ -297,3 +312,26 @@ def test_numbers_are_reported_for_people() -> None:
 def test_no_byte_gets_to_a_terminal_that_it_might_obey(data: bytes) -> None:
     assert harmless_bytes(data).isprintable()
     assert harmless("\udcff\n\x1b").isprintable()
+
+
+@pytest.mark.usefixtures("control")
+async def test_rejects_are_counted_by_reason(operations: FakeOperations, nss: Nss) -> None:
+    operations.reasons.append(ReasonCount("siem", "too long", 1, NOW - 20))
+    ran = await nss("rejects", "--summary")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode() == (
+        "records  newest                     feed  reason\n"
+        "  1,234  2026-09-21 14:13:10+00:00  mcas  no JSON: '\\x1b[2J'\n"
+        "      1  2026-09-21 14:13:00+00:00  siem  too long\n"
+    )
+    ran = await nss("rejects", "--summary", "--feed", "mcas", "--json")
+    assert orjson.loads(ran.out)[0] == {
+        "feed": "mcas",
+        "reason": "no JSON: '\x1b[2J'",
+        "records": 1234,
+        "newest_at": NOW - 10,
+    }
+    assert operations.asked == [("reasons", None), ("reasons", "mcas")]
+    operations.reasons = []
+    ran = await nss("rejects", "--summary")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")

@@ -1,0 +1,1 @@
+"""Commands for the portal: who may sign in, and how."""

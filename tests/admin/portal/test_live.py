@@ -1,0 +1,130 @@
+"""Event streams: what has changed comes within a second, once; and nothing after the session."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from nss.admin.portal.live import MAX_STREAMS, MAX_STREAMS_EACH, Live, event
+from nss.admin.portal.sessions import Session, Sessions
+from nss.errors import ServiceError
+
+
+class Desk:
+    """Sessions and streams, with a page whose parts a test changes."""
+
+    def __init__(self) -> None:
+        self.parts = {"a": "one", "b": "<p>two</p>"}
+        self.rendered = self.prepared = 0
+        self.sessions = Sessions(1800, 3600)
+        self.token, self.session = self.sessions.begin("alice", "admin")
+        self.live = Live(self.sessions, lambda: {"health": "good"})
+
+    def render(self) -> dict[str, str]:
+        self.rendered += 1
+        return dict(self.parts)
+
+    async def prepare(self) -> None:
+        self.prepared += 1
+
+    def open(self, session: Session | None = None) -> AsyncIterator[str]:
+        request = Request({"type": "http", "state": {"session": session or self.session}})
+        response = self.live.stream(request, "page", self.render, self.prepare)
+        assert isinstance(response, StreamingResponse)
+        assert response.media_type == "text/event-stream"
+        return response.body_iterator  # type: ignore[return-value]
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return Desk()
+
+
+@asynccontextmanager
+async def watched(stream: AsyncIterator[str]) -> AsyncIterator[AsyncIterator[str]]:
+    async with asyncio.timeout(15):
+        try:
+            yield stream
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def following(stream: AsyncIterator[str]) -> str:
+    found = await anext(stream)
+    return found if isinstance(found, str) else bytes(found).decode()
+
+
+def part(name: str, html: str) -> str:
+    return f'<hx-partial hx-target="#{name}" hx-swap="innerMorph">{html}</hx-partial>'
+
+
+async def test_all_parts_come_first_and_then_what_has_changed(desk: Desk) -> None:
+    async with watched(desk.open()) as stream:
+        first = await following(stream)
+        desk.parts["b"] = "three"
+        second = await following(stream)
+
+    whole = part("health", "good") + part("a", "one") + part("b", "<p>two</p>")
+    assert first == f"data: {whole}\n\n"
+    assert second == f"data: {part('b', 'three')}\n\n"
+    assert desk.prepared >= 2
+
+
+async def test_what_many_watch_is_rendered_once(desk: Desk) -> None:
+    streams = [desk.open() for _ in range(4)]
+    async with watched(streams[0]), watched(streams[1]), watched(streams[2]), watched(streams[3]):
+        for stream in streams:
+            await following(stream)
+        assert desk.rendered == 1
+
+
+async def test_it_ends_with_the_session(desk: Desk) -> None:
+    async with watched(desk.open()) as stream:
+        await following(stream)
+        desk.sessions.end(desk.token)
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+
+async def test_it_ends_at_once_when_the_portal_closes(desk: Desk) -> None:
+    async with watched(desk.open()) as stream:
+        await following(stream)
+        waiting = asyncio.ensure_future(anext(stream, None))
+        await asyncio.sleep(0)
+        desk.live.close()
+        assert await asyncio.wait_for(waiting, 0.5) is None
+
+
+async def test_one_session_can_not_take_all_streams(desk: Desk) -> None:
+    streams = [desk.open() for _ in range(MAX_STREAMS_EACH)]
+    for stream in streams:
+        await following(stream)
+    with pytest.raises(ServiceError, match="too many live pages"):
+        desk.open()
+    _, other = desk.sessions.begin("bob", "viewer")
+    async with watched(desk.open(other)) as stream:
+        await following(stream)
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    async with watched(desk.open()) as stream:
+        await following(stream)
+
+
+async def test_all_together_can_not_take_more_than_there_are(desk: Desk) -> None:
+    streams = []
+    for number in range(MAX_STREAMS):
+        _, session = desk.sessions.begin(f"user{number}", "viewer")
+        streams.append(desk.open(session))
+        await following(streams[-1])
+    with pytest.raises(ServiceError):
+        desk.open()
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+
+
+def test_lines_in_html_can_not_end_a_message() -> None:
+    assert event("a\r\n\r\nb\ndata: x") == b"data: a\ndata: \ndata: b\ndata: data: x\n\n"
+    assert event("") == b"data: \n\n"
