@@ -1,7 +1,6 @@
 """A configuration file while somebody edits it: everything that is wrong, and the difference."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from nss.config.toml import printable, toml_text
 from nss.errors import InputMissing
 from nss.files.private import FileFault, read_bounded
 from nss.setup.difference import Difference, difference, lines_of
-from nss.setup.hiding import Hidden, cleaned_lines, hidden
+from nss.setup.hiding import Clean, Hidden, cleaned_lines, hidden
 from nss.setup.places import Places
 from nss.setup.redaction import Redactor, redactor_of
 from nss.setup.versions import digest_of
@@ -98,27 +97,20 @@ class Examined:
 
     document: Document
     """The file that it was compared with."""
-    text: str
-    """What would be written, secrets included."""
+    data: bytes
+    """The file as it would be, secrets included."""
     faults: tuple[Fault, ...]
     """Everything wrong; at most `MAX_PROBLEMS`."""
     further_faults: int
     """How many more there are."""
     difference: Difference
-    needing_restart: tuple[str, ...]
+    needing_restart: tuple[str, ...] = ()
     """The changed settings that the service takes over only when it starts."""
-    config: Config | None
-    """What the text states, if it is right."""
 
     @property
     def changed_lines(self) -> int:
         """How many lines are added and removed."""
         return self.difference.added + self.difference.removed
-
-    @property
-    def data(self) -> bytes:
-        """The file as it would be."""
-        return self.document.encoded(self.text)
 
     @property
     def is_changed(self) -> bool:
@@ -127,7 +119,7 @@ class Examined:
 
     @property
     def digest(self) -> str:
-        """What the text is recognised by."""
+        """What the proposed file is recognised by."""
         return digest_of(self.data)
 
 
@@ -138,26 +130,37 @@ def examined(document: Document, edited: str, in_force: Config | None = None) ->
     `DeviceFailed`.
     """
     if len(edited.encode(errors="replace")) > MAX_TEXT_BYTES:
-        fault = Fault("", None, "", f"it has more than {MAX_TEXT_BYTES:,} bytes")
-        return Examined(document, edited, (fault,), 0, Difference((), 0, 0), (), None)
+        fault = Fault("", None, "", f"the text has more than {MAX_TEXT_BYTES:,} bytes")
+        data = edited.encode(errors="replace")
+        return Examined(document, data, (fault,), 0, Difference((), 0, 0))
     text, starred = document.hidden.restored(edited)
-    clean = document.redactor.clean
-    problems, config = _problems(document.path, text)
     faults = [Fault("", line, "", _STARRED) for line in starred]
+    return _examined(document, document.encoded(text), faults, in_force)
+
+
+def examined_version(document: Document, data: bytes, in_force: Config | None = None) -> Examined:
+    """Return everything about an earlier content of the file, byte for byte; see `examined`."""
+    return _examined(document, data, [], in_force)
+
+
+def _examined(
+    document: Document, data: bytes, faults: list[Fault], in_force: Config | None
+) -> Examined:
+    clean = document.redactor.clean
+    text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    problems, config = _problems(document.path, text)
     places = _places(text, problems)
-    faults += [_fault(problem, places, clean) for problem in problems[:MAX_PROBLEMS]]
+    found = [*faults, *(_fault(problem, places, clean) for problem in problems[:MAX_PROBLEMS])]
     restart = settings_needing_restart(in_force, config) if in_force and config else []
-    old, new = lines_of(document.text), lines_of(text if text.endswith("\n") else f"{text}\n")
-    shown = difference(old, new, cleaned_lines(old, clean), cleaned_lines(new, clean))
-    return Examined(
-        document,
-        text,
-        tuple(faults),
-        max(0, len(problems) - MAX_PROBLEMS),
-        shown,
-        tuple(restart),
-        None if starred else config,
-    )
+    shown = compared(document.text, text, clean)
+    further = max(0, len(problems) - MAX_PROBLEMS)
+    return Examined(document, data, tuple(found), further, shown, tuple(restart))
+
+
+def compared(old: str, new: str, clean: Clean) -> Difference:
+    """Return the difference of two texts, without what is secret in them."""
+    before, after = lines_of(old), lines_of(new)
+    return difference(before, after, cleaned_lines(before, clean), cleaned_lines(after, clean))
 
 
 def _problems(path: Path, text: str) -> tuple[list[Problem], Config | None]:
@@ -165,8 +168,7 @@ def _problems(path: Path, text: str) -> tuple[list[Problem], Config | None]:
         config = load.parse(text, path.absolute().parent)
     except ConfigProblems as found:
         return list(found.problems), None
-    problems = check_environment(config)
-    return problems, None if problems else config
+    return check_environment(config), config
 
 
 def _places(text: str, problems: list[Problem]) -> Places | None:
@@ -175,7 +177,7 @@ def _places(text: str, problems: list[Problem]) -> Places | None:
     return Places(text) if problems and is_toml else None
 
 
-def _fault(problem: Problem, places: Places | None, clean: Callable[[bytes], bytes]) -> Fault:
+def _fault(problem: Problem, places: Places | None, clean: Clean) -> Fault:
     at = _AT.fullmatch(problem.key)
     line = int(at[1]) if at else None
     if places is not None:
@@ -190,7 +192,7 @@ def _fault(problem: Problem, places: Places | None, clean: Callable[[bytes], byt
     return Fault(key, line, _shortened(value, _MAX_VALUE), _shortened(reason, _MAX_REASON))
 
 
-def _cleaned(text: str, clean: Callable[[bytes], bytes]) -> str:
+def _cleaned(text: str, clean: Clean) -> str:
     return clean(text.encode(errors="replace")).decode(errors="replace")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -17,6 +18,8 @@ from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
+from nss.admin.portal.pages.audit import AuditPages
+from nss.admin.portal.pages.configuration import ConfigurationPages
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
@@ -34,6 +37,13 @@ USERS_SECS = 1.0
 
 _LIVE = "/live"
 _DATA = ".json"
+
+
+class Pages(Protocol):
+    """The pages of one room."""
+
+    def routes(self) -> list[Route]:
+        """Return their routes."""
 
 
 class PortalApp:
@@ -63,7 +73,7 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        pages = [OverviewPage(portal)]
+        pages: list[Pages] = [OverviewPage(portal), ConfigurationPages(portal), AuditPages(portal)]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
