@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 
 from nss import wording
-from nss.errors import SinkError, SourceError
+from nss.errors import NssError, SinkError, SourceError
 from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy
 
 _TIP = "run nss check: it says what is wrong with each file"
@@ -43,12 +43,17 @@ def error_text(error: OSError) -> str:
 
 
 def server_context(
-    name: str, certificate: Path | None, key: Path | None, client_ca: Path | None
+    component: str,
+    certificate: Path | None,
+    key: Path | None,
+    client_ca: Path | None = None,
+    *,
+    error_type: type[NssError] = SourceError,
 ) -> ssl.SSLContext | None:
-    """Return the context of the listener of source `name`; `None` without a certificate.
+    """Return the context of a listener; `None` without a certificate.
 
     With `client_ca`, clients must show a certificate that one of its authorities signed. All are
-    PEM. Raises `SourceError` when a file can't be used.
+    PEM. Raises `error_type` when a file can't be used; `component` is named then.
     """
     if certificate is None:
         return None
@@ -57,7 +62,7 @@ def server_context(
         _load_identity(context, certificate, key)
     except (OSError, FileFault) as error:  # ssl.SSLError is an OSError
         reason = _reason(error)
-        raise SourceError(f"source {name}: TLS can't be set up: {reason}", tip=_TIP) from None
+        raise error_type(f"{component}: TLS can't be set up: {reason}", tip=_TIP) from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

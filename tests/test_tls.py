@@ -17,7 +17,7 @@ from tests.cli.conftest import COMMAND, ENV
 Use = Callable[[Path, Path, Path], ssl.SSLContext | None]
 
 USES: dict[str, Use] = {
-    "listener": lambda ca, certificate, key: server_context("tcp", certificate, key, ca),
+    "listener": lambda ca, certificate, key: server_context("source tcp", certificate, key, ca),
     "connection": client_context,
 }
 
@@ -109,7 +109,7 @@ def test_a_listener_serves_and_a_connection_checks_the_name(files: tuple[Path, P
         assert client.options == usual.options | ssl.OP_NO_RENEGOTIATION
         assert client.minimum_version == ssl.TLSVersion.TLSv1_2
     for client_ca, verify_mode in ((None, ssl.CERT_NONE), (ca, ssl.CERT_REQUIRED)):
-        server = server_context("tcp", certificate, key, client_ca)
+        server = server_context("source tcp", certificate, key, client_ca)
         assert server is not None
         assert (server.protocol, server.verify_mode) == (ssl.PROTOCOL_TLS_SERVER, verify_mode)
 
@@ -128,7 +128,7 @@ ASKS_NOBODY = """
 from pathlib import Path
 from nss.tls import client_context, server_context
 ca, certificate, key = map(Path, ("ca.pem", "own.pem", "own.key"))
-for use in (lambda: server_context("tcp", certificate, key, ca),
+for use in (lambda: server_context("source tcp", certificate, key, ca),
             lambda: client_context(ca, certificate, key)):
     try:
         use()

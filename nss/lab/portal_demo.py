@@ -115,7 +115,7 @@ class PortalDemo:
 
     async def _begin(self) -> None:
         enter = self._exits.enter_context
-        folder = Path(enter(tempfile.TemporaryDirectory(prefix="nss-demo-")))
+        self.folder = folder = Path(enter(tempfile.TemporaryDirectory(prefix="nss-demo-")))
         (folder / "lab").mkdir()
         (folder / "state").mkdir(mode=0o700)
         self.lab = lab = enter(CloudLab(folder / "lab"))

@@ -102,7 +102,10 @@ def _credentials(settings: HttpSourceConfig) -> Credentials:
 
 def _server_context(settings: ListeningSourceConfig) -> ssl.SSLContext | None:
     return server_context(
-        settings.name, settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+        f"source {settings.name}",
+        settings.tls_certificate,
+        settings.tls_key,
+        settings.tls_client_ca,
     )
 
 

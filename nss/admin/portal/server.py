@@ -82,4 +82,6 @@ class PortalServer:
 
 def _context(config: Config) -> ssl.SSLContext | None:
     settings = config.portal
-    return server_context("portal", settings.tls_certificate, settings.tls_key, None)
+    return server_context(
+        "portal", settings.tls_certificate, settings.tls_key, error_type=ServiceError
+    )

@@ -1,9 +1,11 @@
 """The portal's application over operations of the tests, and browsers without a network."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -72,3 +74,38 @@ async def token_of(client: httpx.AsyncClient, path: str = "/") -> str:
     """Return the CSRF token that a page has."""
     text = (await client.get(path)).text
     return text.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+async def first_event(app: PortalApp, client: httpx.AsyncClient, path: str) -> str:
+    """Return the first message of an event stream, and leave it."""
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    headers = [(b"host", b"127.0.0.1:9633"), (b"cookie", cookies.encode())]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 50_000),
+        "scheme": "http",
+        "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }
+    found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def receive() -> dict[str, object]:
+        await asyncio.shield(found)
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("body") and not found.done():
+            found.set_result(message["body"])
+
+    serving = asyncio.create_task(app(scope, receive, send))
+    try:
+        async with asyncio.timeout(10):
+            return (await asyncio.shield(found)).decode()
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)

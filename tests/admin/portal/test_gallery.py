@@ -12,7 +12,7 @@ from tests.admin.portal.browser import PHONE, WIDE, Chromium, Options
 from tests.admin.portal.gallery import Gallery, serving
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.browser,
     pytest.mark.asyncio(loop_factories=["uvloop"]),
     chrome.NEEDS,
 ]
