@@ -62,6 +62,9 @@ RUN_BY = {
     ),
     "nss/admin/portal/links.py Links clock": PORTAL,
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
+    "nss/admin/portal/pages/audit_entries.py Watching clock": (
+        "tests/admin/portal/audit/test_audit.py::test_live_pages_are_looked_at_by_the_clock"
+    ),
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
     "nss/admin/systemd.py Notifier clock": f"{HERE}::test_systemd_is_notified",
     "nss/connectivity/firewall.py try_routes now": (
