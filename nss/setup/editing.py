@@ -151,6 +151,7 @@ def _examined(
     problems, config = _problems(document.path, text)
     places = _places(text, problems)
     found = [*faults, *(_fault(problem, places, clean) for problem in problems[:MAX_PROBLEMS])]
+    found.sort(key=lambda fault: fault.line or 0)
     restart = settings_needing_restart(in_force, config) if in_force and config else []
     shown = compared(document.text, text, clean)
     further = max(0, len(problems) - MAX_PROBLEMS)

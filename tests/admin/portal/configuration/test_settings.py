@@ -31,7 +31,7 @@ async def test_each_setting_has_its_value_its_place_and_what_it_is_for(tmp_path:
     async with room(tmp_path) as found:
         settings = lines_of((await found.get("/configuration")).text)
     for where, section in load(found.path).sections():
-        (kind,) = (each for each in SECTION_TYPES if each is type(section))
+        kind = next(each for each in SECTION_TYPES if isinstance(section, each))
         for entry in declared(kind):
             text = settings[f"{where}.{entry.key}"]
             assert entry.description.replace("`", "")[:60] in text
