@@ -65,6 +65,13 @@ RUN_BY = {
     "nss/admin/portal/pages/audit_entries.py Watching clock": (
         "tests/admin/portal/audit/test_audit.py::test_live_pages_are_looked_at_by_the_clock"
     ),
+    "nss/admin/portal/pages/integrations/drafts.py Drafts now": (
+        "tests/admin/portal/integrations/test_mcas.py::"
+        "test_a_secret_that_was_entered_is_kept_and_never_sent_back"
+    ),
+    "nss/admin/portal/pages/integrations/jobs.py Jobs now": (
+        "tests/admin/portal/integrations/test_sync.py::test_sync_now_fills_the_category"
+    ),
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
     "nss/admin/systemd.py Notifier clock": f"{HERE}::test_systemd_is_notified",
     "nss/connectivity/firewall.py try_routes now": (

@@ -6,8 +6,9 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.config.discovery import SOURCE_TYPES, unparsable
+from nss.config.discovery import SOURCE_TYPES, suits_collector, unparsable
 from nss.config.load import parse
+from nss.config.values import FormatChoice
 
 LEEF = r"LEEF:1.0|Zscaler|NSS|4.1|%s{reason}|"
 KEYS = r"cat=%s{action}\tdevTime=%s{time}\tsrc=%s{cip}\tdst=%s{sip}"
@@ -131,3 +132,23 @@ def test_formats_in_files_are_checked_and_those_that_can_not_be_read_are_passed(
 def test_both_lists_are_known_as_files_and_as_syslog() -> None:
     assert {"ZSCALER", "ZSCALER_CEF_SYSLOG", "BLUECOAT", "CORRATA_SYSLOG"} <= SOURCE_TYPES
     assert len(SOURCE_TYPES) > 100
+
+
+@pytest.mark.parametrize(
+    ("choice", "suits"),
+    [
+        (FormatChoice("preset", "MCAS"), True),
+        (FormatChoice("preset", "QRADAR"), True),
+        (FormatChoice("string", LEEF + KEYS), True),
+        (FormatChoice("string", LEEF + "src=%s{cip}"), False),
+        (FormatChoice("preset", "JSON"), False),
+        (FormatChoice("preset", "ARCSIGHT_CEF"), False),
+        (FormatChoice("json"), False),
+        (FormatChoice("file", "/nowhere/own.fof"), False),
+    ],
+)
+def test_a_log_collector_parses_leef_with_what_each_line_needs(
+    choice: FormatChoice,
+    suits: bool,  # noqa: FBT001 - of the table
+) -> None:
+    assert suits_collector(choice) is suits

@@ -20,6 +20,7 @@ from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.audit import AuditPages
 from nss.admin.portal.pages.configuration import ConfigurationPages
+from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
@@ -73,7 +74,13 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        pages: list[Pages] = [OverviewPage(portal), ConfigurationPages(portal), AuditPages(portal)]
+        self._integrations = IntegrationsPages(portal, sessions.is_alive)
+        pages: list[Pages] = [
+            OverviewPage(portal),
+            self._integrations,
+            ConfigurationPages(portal),
+            AuditPages(portal),
+        ]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
@@ -102,6 +109,7 @@ class PortalApp:
     async def close(self) -> None:
         """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
+        await self._integrations.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
