@@ -112,11 +112,11 @@ async def room(folder: Path, name: str = "alice") -> AsyncIterator[Room]:
         yield Room(path, operations, client)
 
 
-def prepared(folder: Path) -> Path:
+def prepared(folder: Path, text: str = TEXT) -> Path:
     """Write the file and the users."""
     path = folder / "nss.toml"
     if not path.exists():
-        path.write_text(TEXT)
+        path.write_text(text)
     add_user(folder)
     add_user(folder, "victor", "viewer")
     return path
