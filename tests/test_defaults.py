@@ -62,6 +62,9 @@ RUN_BY = {
     ),
     "nss/admin/portal/links.py Links clock": PORTAL,
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
+    "nss/admin/portal/pages/audit_entries.py Watching clock": (
+        "tests/admin/portal/audit/test_audit.py::test_live_pages_are_looked_at_by_the_clock"
+    ),
     "nss/admin/portal/pages/integrations/drafts.py Drafts now": (
         "tests/admin/portal/integrations/test_mcas.py::"
         "test_a_secret_that_was_entered_is_kept_and_never_sent_back"
@@ -101,6 +104,14 @@ RUN_BY = {
     ),
     "nss/setup/portal_users.py PortalUsers environ": USERS,
     "nss/setup/portal_users.py PortalUsers now": USERS,
+    "nss/setup/replacing.py Replacing at": (
+        "tests/setup/test_replacing.py::"
+        "test_a_change_is_written_taken_over_kept_and_in_the_audit_log"
+    ),
+    "nss/setup/replacing.py Replacing now": (
+        "tests/setup/test_replacing.py::"
+        "test_after_a_crash_while_it_is_put_back_the_old_file_is_there"
+    ),
     "nss/sinks/backoff.py Backoff jitter": f"{HERE}::test_delays_are_spread",
     "nss/sinks/cloud_discovery/age.py AgeLimit now": f"{HERE}::test_lines_grow_old_by_the_clock",
     "nss/sinks/cloud_discovery/collection.py Collection clock": f"{HERE}::test_lines_are_collected",

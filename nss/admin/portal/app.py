@@ -18,6 +18,8 @@ from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
+from nss.admin.portal.pages.audit import AuditPages
+from nss.admin.portal.pages.configuration import ConfigurationPages
 from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.pages.studio import StudioPages
@@ -85,6 +87,8 @@ class PortalApp:
             OverviewPage(portal),
             IntegrationsPages(portal, sessions.is_alive),
             StudioPages(portal),
+            ConfigurationPages(portal),
+            AuditPages(portal),
         ]
         app = Starlette(
             routes=[
