@@ -12,6 +12,7 @@ from nss.lab.cloud import CloudLab, Fault
 from nss.lab.cloud.unsanctioned import AS_DELIVERED, many
 from nss.sync.state import SyncStore
 from tests.admin.portal.integrations.conftest import CATEGORY, Desk, desk_of, part, until, words
+from tests.admin.portal.parts import pages_of
 
 RUN, PREVIEW, BLOCKING, SHRINK = (
     f"/integrations/sync/{name}" for name in ("run", "preview", "blocking", "allow-shrink")
@@ -33,7 +34,7 @@ async def asked(desk: Desk, path: str, **values: str) -> str:
     """Send a form of the sync, and wait for the end of what it began."""
     page = await desk.followed(await desk.send(path, **values))
     async with asyncio.timeout(30):
-        while any(job.is_running for job in desk.app._integrations._jobs._jobs.values()):
+        while any(job.is_running for job in pages_of(desk.app)._jobs._jobs.values()):
             await asyncio.sleep(0.05)
             page = await desk.get()
     return page
@@ -147,7 +148,7 @@ async def test_a_list_without_any_usable_entry_is_nothing_to_allow(ready: Desk) 
 async def test_one_sync_at_a_time(ready: Desk) -> None:
     ready.lab.faults.add(Fault("mcas", "block_scripts", "latency", secs=1.0))
     first = asyncio.create_task(ready.send(RUN))
-    await until(lambda: ready.app._integrations._jobs.of("sync"))
+    await until(lambda: pages_of(ready.app)._jobs.of("sync"))
 
     page = await ready.get()
     assert "running for alice (portal), since" in part(page, "sync_state")
@@ -186,7 +187,7 @@ async def test_a_sync_of_somebody_else_is_shown(ready: Desk) -> None:
 async def test_what_a_sync_waits_for_is_shown(ready: Desk) -> None:
     ready.lab.faults.add(Fault("mcas", "block_scripts", "status", 503, times=1))
     sending = asyncio.create_task(ready.send(RUN))
-    jobs = ready.app._integrations._jobs
+    jobs = pages_of(ready.app)._jobs
     await until(lambda: (job := jobs.of("sync")) is not None and job.note)
     page = await ready.get()
     await jobs.close()
