@@ -20,6 +20,7 @@ from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
 from nss.admin.portal.pages.audit import AuditPages
 from nss.admin.portal.pages.configuration import ConfigurationPages
+from nss.admin.portal.pages.feeds import FeedsPages
 from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
 from nss.admin.portal.pages.studio import StudioPages
@@ -86,6 +87,7 @@ class PortalApp:
         self._pages: list[Page] = [
             OverviewPage(portal),
             IntegrationsPages(portal, sessions.is_alive),
+            FeedsPages(portal),
             StudioPages(portal),
             ConfigurationPages(portal),
             AuditPages(portal),
