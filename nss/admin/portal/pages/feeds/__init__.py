@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from nss.admin.portal.pages.feeds.detail import FeedDetail, SourceDetail
 from nss.admin.portal.pages.feeds.listing import Listing
+from nss.admin.portal.pages.feeds.rejects import Rejects
 from nss.admin.portal.pages.feeds.series import SeriesData
 from nss.admin.portal.view import Portal
 
@@ -22,6 +23,7 @@ class FeedsPages:
             Listing(portal),
             SourceDetail(portal, data),
             FeedDetail(portal, data),
+            Rejects(portal),
         )
 
     def routes(self) -> list[Route]:
