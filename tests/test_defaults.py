@@ -61,6 +61,12 @@ RUN_BY = {
         "tests/admin/portal/test_live.py::test_all_parts_come_first_and_then_what_has_changed"
     ),
     "nss/admin/portal/links.py Links clock": PORTAL,
+    "nss/admin/portal/pages/feeds/replay.py Replay now": (
+        "tests/admin/portal/feeds/test_replay.py::test_a_preset_reaches_back_from_now"
+    ),
+    "nss/admin/portal/pages/feeds/series.py SeriesData clock": (
+        "tests/admin/portal/feeds/test_series.py::test_a_feed_has_rate_lag_and_pending"
+    ),
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
     "nss/admin/portal/pages/audit_entries.py Watching clock": (
         "tests/admin/portal/audit/test_audit.py::test_live_pages_are_looked_at_by_the_clock"

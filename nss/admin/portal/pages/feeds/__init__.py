@@ -9,6 +9,7 @@ from starlette.routing import Route
 from nss.admin.portal.pages.feeds.detail import FeedDetail, SourceDetail
 from nss.admin.portal.pages.feeds.listing import Listing
 from nss.admin.portal.pages.feeds.rejects import Rejects
+from nss.admin.portal.pages.feeds.replay import Replay
 from nss.admin.portal.pages.feeds.series import SeriesData
 from nss.admin.portal.view import Portal
 
@@ -24,6 +25,7 @@ class FeedsPages:
             SourceDetail(portal, data),
             FeedDetail(portal, data),
             Rejects(portal),
+            Replay(portal),
         )
 
     def routes(self) -> list[Route]:
