@@ -11,6 +11,7 @@ from nss.admin.portal.pages.feeds.listing import Listing
 from nss.admin.portal.pages.feeds.rejects import Rejects
 from nss.admin.portal.pages.feeds.replay import Replay
 from nss.admin.portal.pages.feeds.series import SeriesData
+from nss.admin.portal.pages.feeds.tapping import Tapping
 from nss.admin.portal.pages.feeds.uploads import Uploads
 from nss.admin.portal.view import Portal
 
@@ -28,6 +29,7 @@ class FeedsPages:
             Rejects(portal),
             Replay(portal),
             Uploads(portal),
+            Tapping(portal),
         )
 
     def routes(self) -> list[Route]:
