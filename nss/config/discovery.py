@@ -107,6 +107,20 @@ def suits_collector(choice: FormatChoice) -> bool:
     return feed_format is not None and _lack(feed_format, _LEEF) is None
 
 
+def shortcoming(feed_format: FeedFormat, source_type: str) -> str | None:
+    """Return what Cloud Discovery would miss in lines of a type, as the beginning of a sentence.
+
+    `None` is no promise: of most types nothing is known, see `knows`.
+    """
+    dialect = _DIALECTS.get(source_type.removesuffix(_OF_SYSLOG))
+    return None if dialect is None else _lack(feed_format, dialect)
+
+
+def knows(source_type: str) -> bool:
+    """Return whether anything is known of what lines of a type must be like."""
+    return source_type.removesuffix(_OF_SYSLOG) in _DIALECTS
+
+
 def _misfits(feed: FeedConfig, dialect: _Dialect, source_type: str) -> Iterator[Problem]:
     try:
         feed_format = load_format(feed.format)

@@ -94,13 +94,17 @@ def parse(text: str, base: Path, *, origin: str = "TOML text") -> Config:
 
     `origin` names the text in the message. Raises `ConfigProblems` with everything wrong.
     """
+    return validate(tables_of(text, origin=origin), base, origin=origin)
+
+
+def tables_of(text: str, *, origin: str = "TOML text") -> dict[str, object]:
+    """Return what TOML says. Raises `ConfigProblems` with the place where it is none."""
     if _LONG_KEY.search(text):
         raise ConfigProblems([_syntax_problem(text, RecursionError())], origin)
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigProblems([_syntax_problem(text, error)], origin) from None
-    return validate(tables, base, origin=origin)
 
 
 def _syntax_problem(text: str, error: Exception) -> Problem:

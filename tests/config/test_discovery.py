@@ -6,7 +6,13 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.config.discovery import SOURCE_TYPES, suits_collector, unparsable
+from nss.config.discovery import (
+    SOURCE_TYPES,
+    knows,
+    shortcoming,
+    suits_collector,
+    unparsable,
+)
 from nss.config.load import parse
 from nss.config.values import FormatChoice
 
@@ -152,3 +158,20 @@ def test_a_log_collector_parses_leef_with_what_each_line_needs(
     suits: bool,  # noqa: FBT001 - of the table
 ) -> None:
     assert suits_collector(choice) is suits
+
+
+@pytest.mark.parametrize(
+    ("name", "source_type", "lack"),
+    [
+        ("MCAS", "ZSCALER_QRADAR_SYSLOG", None),
+        ("MCAS", "ZSCALER_CEF", "has no CEF header"),
+        ("JSON", "ZSCALER_QRADAR", "has no LEEF header"),
+        ("CSV", "ZSCALER", None),
+        ("JSON", "CUSTOM_PARSER", None),
+    ],
+)
+def test_what_a_format_lacks_for_a_type_can_be_asked_without_a_configuration(
+    name: str, source_type: str, lack: str | None
+) -> None:
+    assert shortcoming(presets.load(name), source_type) == lack
+    assert knows(source_type) == (source_type != "CUSTOM_PARSER")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -22,6 +22,7 @@ from nss.admin.portal.pages.audit import AuditPages
 from nss.admin.portal.pages.configuration import ConfigurationPages
 from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
+from nss.admin.portal.pages.studio import StudioPages
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
@@ -40,11 +41,19 @@ _LIVE = "/live"
 _DATA = ".json"
 
 
-class Pages(Protocol):
-    """The pages of one room."""
+class Page(Protocol):
+    """A page, or several that belong together."""
 
     def routes(self) -> list[Route]:
-        """Return their routes."""
+        """Return the routes."""
+
+
+@runtime_checkable
+class ClosingPage(Protocol):
+    """A page that has something under way."""
+
+    async def close(self) -> None:
+        """End it."""
 
 
 class PortalApp:
@@ -74,10 +83,10 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        self._integrations = IntegrationsPages(portal, sessions.is_alive)
-        pages: list[Pages] = [
+        self._pages: list[Page] = [
             OverviewPage(portal),
-            self._integrations,
+            IntegrationsPages(portal, sessions.is_alive),
+            StudioPages(portal),
             ConfigurationPages(portal),
             AuditPages(portal),
         ]
@@ -85,7 +94,7 @@ class PortalApp:
             routes=[
                 *signing_in.routes(),
                 *static.routes(),
-                *(route for page in pages for route in page.routes()),
+                *(route for page in self._pages for route in page.routes()),
                 Route("/{path:path}", _not_found),
             ]
         )
@@ -109,7 +118,9 @@ class PortalApp:
     async def close(self) -> None:
         """End live pages and what pages have under way; leave the sessions for the next service."""
         self._live.close()
-        await self._integrations.close()
+        for page in self._pages:
+            if isinstance(page, ClosingPage):
+                await page.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

@@ -13,6 +13,9 @@ MAX_BYTES = 4 << 20
 
 MAX_FIELDS = 256
 
+THREAD_BYTES = 64 << 10
+"""A larger body is decoded in a thread: a megabyte takes a tenth of a second."""
+
 READ_SECS = 30.0
 """How long a browser may take to send one."""
 
@@ -64,6 +67,12 @@ async def _read(request: Request, within_secs: float) -> Form:
                     raise UsageError(f"the form is larger than {MAX_BYTES:,} bytes")
     except TimeoutError:
         raise UsageError(f"the form did not arrive within {within_secs:.0f} s") from None
+    if len(body) > THREAD_BYTES:
+        return await asyncio.to_thread(_decoded, body)
+    return _decoded(body)
+
+
+def _decoded(body: bytearray) -> Form:
     try:
         text = body.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")

@@ -18,6 +18,7 @@ OWN = {"nss.css", "nss.js", "graphs.js", "theme.js", "icon.svg", "manifest.json"
     "audit.css",
     "configuration.css",
     "editor.js",
+    "studio.css",
 }
 
 KB = 1000

@@ -15,7 +15,7 @@ from tests.admin.portal.integrations.conftest import TOML, Desk, Operations
 from tests.admin.portal.parts import PASSWORD, add_user, configuration
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.browser,
     pytest.mark.asyncio(loop_factories=["uvloop"]),
     chrome.NEEDS,
 ]

@@ -24,6 +24,9 @@ from tests.admin.portal.integrations.conftest import (
     value_of,
     words,
 )
+from tests.admin.portal.parts import pages_of
+
+pytestmark = pytest.mark.long
 
 OTHER = "11111111-2222-3333-4444-555555555555"
 LONG = "x" * 5000
@@ -137,7 +140,7 @@ async def test_what_was_typed_stays_but_what_may_be_a_secret_in_the_wrong_place(
 async def test_streams_show_what_the_pages_show(desk: Desk) -> None:
     desk.store_good()
     desk.store_good_zia()
-    pages = desk.app._integrations
+    pages = pages_of(desk.app)
     mcas, zia = await desk.get(), await desk.get("/integrations/zia")
 
     facts = pages._mcas_facts(pages._mcas.stored(), is_admin=True)

@@ -13,6 +13,9 @@ from tests.admin.portal.integrations.conftest import (
     part,
     until,
 )
+from tests.admin.portal.parts import pages_of
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +157,7 @@ async def test_the_end_of_the_portal_ends_a_test(tmp_path: Path, lab: CloudLab) 
 
 async def test_signing_out_forgets_what_was_entered(desk: Desk) -> None:
     await desk.submit("test", **desk.good)
-    drafts = desk.app._integrations._mcas_page._drafts
+    drafts = pages_of(desk.app)._mcas_page._drafts
     assert len(drafts._drafts) == 1
 
     await desk.send("/sign-out")

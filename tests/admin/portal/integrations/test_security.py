@@ -15,6 +15,8 @@ from tests.admin.conftest import Clock
 from tests.admin.portal.integrations.conftest import Desk, hidden_of
 from tests.admin.portal.parts import browser, sign_in
 
+pytestmark = pytest.mark.long
+
 CHANGES = [
     "/integrations/mcas/check?field=client_id",
     "/integrations/mcas/submit",

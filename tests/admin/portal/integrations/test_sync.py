@@ -12,10 +12,13 @@ from nss.lab.cloud import CloudLab, Fault
 from nss.lab.cloud.unsanctioned import AS_DELIVERED, many
 from nss.sync.state import SyncStore
 from tests.admin.portal.integrations.conftest import CATEGORY, Desk, desk_of, part, until, words
+from tests.admin.portal.parts import pages_of
 
 RUN, PREVIEW, BLOCKING, SHRINK = (
     f"/integrations/sync/{name}" for name in ("run", "preview", "blocking", "allow-shrink")
 )
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ async def asked(desk: Desk, path: str, **values: str) -> str:
     """Send a form of the sync, and wait for the end of what it began."""
     page = await desk.followed(await desk.send(path, **values))
     async with asyncio.timeout(30):
-        while any(job.is_running for job in desk.app._integrations._jobs._jobs.values()):
+        while any(job.is_running for job in pages_of(desk.app)._jobs._jobs.values()):
             await asyncio.sleep(0.05)
             page = await desk.get()
     return page
@@ -110,7 +113,6 @@ async def test_hostile_entries_are_text(ready: Desk) -> None:
     assert "x" * 400 not in page
 
 
-@pytest.mark.long
 async def test_a_list_that_shrank_is_refused_until_somebody_allows_it(ready: Desk) -> None:
     ready.lab.mcas.unsanctioned.apps = many(10)
     page = await asked(ready, RUN)
@@ -143,11 +145,10 @@ async def test_a_list_without_any_usable_entry_is_nothing_to_allow(ready: Desk) 
     assert "all the same" not in page
 
 
-@pytest.mark.long
 async def test_one_sync_at_a_time(ready: Desk) -> None:
     ready.lab.faults.add(Fault("mcas", "block_scripts", "latency", secs=1.0))
     first = asyncio.create_task(ready.send(RUN))
-    await until(lambda: ready.app._integrations._jobs.of("sync"))
+    await until(lambda: pages_of(ready.app)._jobs.of("sync"))
 
     page = await ready.get()
     assert "running for alice (portal), since" in part(page, "sync_state")
@@ -158,7 +159,6 @@ async def test_one_sync_at_a_time(ready: Desk) -> None:
     await first
 
 
-@pytest.mark.long
 async def test_a_sync_of_somebody_else_is_shown(ready: Desk) -> None:
     store = SyncStore(ready.folder)
     store.prepare()
@@ -187,7 +187,7 @@ async def test_a_sync_of_somebody_else_is_shown(ready: Desk) -> None:
 async def test_what_a_sync_waits_for_is_shown(ready: Desk) -> None:
     ready.lab.faults.add(Fault("mcas", "block_scripts", "status", 503, times=1))
     sending = asyncio.create_task(ready.send(RUN))
-    jobs = ready.app._integrations._jobs
+    jobs = pages_of(ready.app)._jobs
     await until(lambda: (job := jobs.of("sync")) is not None and job.note)
     page = await ready.get()
     await jobs.close()
@@ -208,7 +208,6 @@ async def test_a_failure_is_shown_with_its_remedy(ready: Desk) -> None:
     assert "Try:" in state
 
 
-@pytest.mark.long
 async def test_a_url_is_blocked_or_not_and_why(ready: Desk) -> None:
     page = await asked(ready, BLOCKING, url="")
     assert "opens there is no URL category" in part(page, "sync_jobs")
@@ -233,7 +232,6 @@ async def test_a_url_is_blocked_or_not_and_why(ready: Desk) -> None:
     assert ("may open", "example.org") in mine
 
 
-@pytest.mark.long
 async def test_what_can_not_be_read_is_no_yes(ready: Desk) -> None:
     await asked(ready, RUN)
     ready.block()
@@ -254,7 +252,6 @@ async def test_nonsense_is_no_url(ready: Desk, url: str) -> None:
     assert "this is no URL" in answer.text
 
 
-@pytest.mark.long
 async def test_a_rule_with_markup_in_its_name_is_text(ready: Desk) -> None:
     await asked(ready, RUN)
     ready.block()

@@ -7,6 +7,8 @@ import pytest
 from nss.lab.cloud import CloudLab
 from tests.admin.portal.integrations.conftest import Desk, desk_of, error_of, part, value_of, words
 
+pytestmark = pytest.mark.long
+
 PAGE = "/integrations/zia"
 
 
