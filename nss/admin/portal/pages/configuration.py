@@ -35,6 +35,7 @@ from nss.setup.editing import (
     read_document,
 )
 from nss.setup.explained import Section, explained
+from nss.setup.hiding import hidden
 from nss.setup.places import Places
 from nss.setup.redaction import redactor_of
 from nss.setup.replacing import CHANGE, UNDO, Replacing, unfinished, unwritable
@@ -314,7 +315,7 @@ def _cut(change: Difference) -> tuple[list[str], int]:
 
 def _excerpts(text: str, found: Examined) -> list[Excerpt]:
     """Return the lines around those with problems."""
-    lines = text.split("\n")
+    lines = hidden(text, found.document.redactor.clean).lines
     wrong = {fault.line for fault in found.faults if fault.line is not None}
     near = {
         number

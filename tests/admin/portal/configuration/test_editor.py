@@ -141,6 +141,14 @@ async def test_a_hidden_secret_stays_in_the_file(tmp_path: Path) -> None:
     assert "Line 1 *** stands for a value that is not shown here" in shown(broken.text)
 
 
+async def test_a_secret_that_somebody_types_is_only_in_his_own_text(tmp_path: Path) -> None:
+    async with room(tmp_path) as found:
+        answer = await found.edit(f'{TEXT}[mcas]\nclient_secret = "{SECRET}"\n')
+    assert "unknown key" in shown(answer.text)
+    assert 'mcas.client_secret = "***"' in shown(answer.text)
+    assert answer.text.count(SECRET) == form_of(answer.text)["text"].count(SECRET) == 1
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "\0", "a." * 50_000 + "a=1", "[" * 5000, f"x = '{HOSTILE}'", "\u202e = 1", "a" * 300_000],
