@@ -17,7 +17,7 @@ from nss.setup.portal_users import Role
 from tests.admin.portal.browser import NEEDS, PHONE, WIDE, Chromium, Options, Seen
 from tests.admin.portal.feeds.running import RealService, real_service, until
 
-pytestmark = [pytest.mark.long, NEEDS]
+pytestmark = [pytest.mark.browser, NEEDS]
 
 BAD = b"no record <script>alert(1)</script> </textarea> \x1b[2J \xe2\x80\xae \xff\n"
 

@@ -17,7 +17,7 @@ from tests.admin.portal.parts import PASSWORD, add_user, configuration
 from tests.admin.portal.studio.conftest import StudioOperations
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.browser,
     pytest.mark.asyncio(loop_factories=["uvloop"]),
     chrome.NEEDS,
 ]
