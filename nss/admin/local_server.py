@@ -1,7 +1,8 @@
 """A small HTTP server in the service's own event loop, on a socket that is already bound.
 
 Whoever connects gets an answer, whatever others do: a connection that asks for nothing is closed
-after a few seconds, and makes way for the next at once when all places are taken.
+after a few seconds, and makes way for the next at once when all places are taken. What it sends is
+parsed a piece a turn of the event loop, whoever sends it and however it is made.
 """
 
 import asyncio
@@ -9,16 +10,20 @@ import json
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import msgspec
 import uvicorn
+from h11 import SEND_BODY, LocalProtocolError
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from nss.addresses import host_port
 from nss.admin import events
+from nss.admin.turns import Turns
 from nss.admission import descriptors
 from nss.admission.accepting import AcceptLoop, Address, Host
 from nss.admission.places import NoPlaceError, Place, Places
@@ -29,6 +34,14 @@ PATIENCE_SECS = 5.0
 
 PEER_USER = "peer_user"
 """Where the state of a request has the number of the user at the other end of a unix socket."""
+
+MAX_HEAD_BYTES = 16 << 10
+"""Of a request, with all its headers: cookies of other services of a host are among them."""
+
+_PIECE_BYTES = 2 << 10
+"""So much is parsed at once: heads of many headers and bodies of many chunks take their time."""
+_HELD_BYTES = 64 << 10
+"""So much is read ahead of that."""
 
 _CLOSE_SECS = 1.0
 _CREDENTIALS = struct.Struct("3i")
@@ -63,7 +76,8 @@ class LocalServer:
         self._may_stall = may_stall
         self._patience_secs = patience_secs
         self._ssl_context = ssl_context
-        self._config = server_config(self._serve_request, "h11")
+        self._config = server_config(self._serve_request, "h11", max_head_bytes=MAX_HEAD_BYTES)
+        self._turns = Turns()
         self._state = ServerState()
         self._places = Places(self.max_connections, max_each or max_connections)
         self._accepting: asyncio.Task[None] | None = None
@@ -95,6 +109,7 @@ class LocalServer:
             self._state,
             part=self._part,
             place=place,
+            turns=self._turns,
             patience_secs=self._patience_secs,
             may_stall=self._may_stall,
             peer_user=_peer_user(accepted),
@@ -110,6 +125,10 @@ class LocalServer:
         # A peer that keeps the handshake waiting is not waited for longer than any other.
         handshake_secs = None if self._ssl_context is None else self._patience_secs
         try:
+            if self._ssl_context is not None:
+                # What a handshake computes takes milliseconds: not those of many in one turn.
+                await _readable(accepted, self._patience_secs)
+                await self._turns.mine()
             await loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
@@ -145,6 +164,16 @@ class LocalServer:
             connection.end()
 
 
+async def _readable(connection: socket.socket, within_secs: float) -> None:
+    """Wait until the peer has sent something or has gone. Raises `TimeoutError`."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(connection, readable.set)
+    try:
+        await asyncio.wait_for(readable.wait(), within_secs)
+    finally:
+        loop.remove_reader(connection)
+
+
 def _peer_user(accepted: socket.socket) -> int | None:
     if accepted.family != socket.AF_UNIX:
         return None
@@ -152,8 +181,25 @@ def _peer_user(accepted: socket.socket) -> int | None:
     return int(_CREDENTIALS.unpack(data)[1])
 
 
+class _Flow(FlowControl):
+    """When a connection reads: not before what has come already is parsed."""
+
+    def __init__(self, transport: asyncio.Transport, parse: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._parse = parse
+
+    def resume_reading(self) -> None:
+        """Go on with what has come, then with what comes."""
+        if self.read_paused:
+            self.read_paused = False
+            self._parse()
+
+
 class _Connection(H11Protocol):
-    """One connection: idle, or with a request under way."""
+    """One connection: idle, or with a request under way.
+
+    It keeps its place while a request that has come entirely is under way.
+    """
 
     def __init__(
         self,
@@ -162,6 +208,7 @@ class _Connection(H11Protocol):
         *,
         part: str,
         place: Place,
+        turns: Turns,
         patience_secs: float,
         may_stall: bool,
         peer_user: int | None,
@@ -171,6 +218,10 @@ class _Connection(H11Protocol):
         self.lost = asyncio.Event()
         self._part = part
         self._place = place
+        self._turns = turns
+        self._received = bytearray()
+        self._has_turn = False
+        """Whether it waits for one."""
         self._patience_secs = patience_secs
         self._may_stall = may_stall
         self._is_busy = False
@@ -178,9 +229,9 @@ class _Connection(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Note that a request is under way: the connection keeps its place."""
+        """Note that a request is under way."""
         self._is_busy = True
-        self._place.keep()
+        self._keep_place()
         self._watch()
 
     def end(self) -> None:
@@ -201,7 +252,16 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a request."""
         super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is no Transport
+        self.flow = _Flow(self.transport, self.handle_events)
         self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Have it parsed, in turns."""
+        self._unset_keepalive_if_required()
+        self._received += data
+        if len(self._received) > _HELD_BYTES:
+            self.transport.pause_reading()
+        self.handle_events()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release whoever serves it."""
@@ -214,7 +274,50 @@ class _Connection(H11Protocol):
         super().resume_writing()
         self._idle()
 
+    # Parsing.
+
+    def handle_events(self) -> None:
+        """Parse what has come, and begin what it asks for, in the next turns."""
+        if not self._has_turn:
+            self._has_turn = True
+            self._turns.wait(self._parse)
+
+    def _parse(self) -> None:
+        self._has_turn = False
+        if self.transport.is_closing():
+            return
+        try:
+            super().handle_events()
+            if self._received and self._may_go_on():
+                self._take_piece()
+                super().handle_events()
+        except LocalProtocolError:  # nonsense behind a request that is being answered
+            self.transport.abort()
+        if self._is_busy:
+            self._keep_place()
+        if self._may_go_on():
+            if self._received:
+                self.handle_events()
+            else:
+                self.transport.resume_reading()
+
+    def _may_go_on(self) -> bool:
+        return not self.flow.read_paused and not self.transport.is_closing()
+
+    def _take_piece(self) -> None:
+        is_plain = self.conn.their_state is SEND_BODY and not any(
+            name == b"transfer-encoding" for name, _ in self.headers
+        )
+        piece_bytes = _HELD_BYTES if is_plain else _PIECE_BYTES
+        self.conn.receive_data(bytes(self._received[:piece_bytes]))
+        del self._received[:piece_bytes]
+
     # Patience.
+
+    def _keep_place(self) -> None:
+        """Keep the place, if all of the request is here: what comes slowly may make way."""
+        if self.conn.their_state is not SEND_BODY:
+            self._place.keep()
 
     def _idle(self) -> None:
         """Risk the place, if nothing is under way."""

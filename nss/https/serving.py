@@ -21,11 +21,13 @@ def server_config(
     max_connections: int | None = None,
     keep_alive_secs: int = _KEEP_ALIVE_SECS,
     close_secs: int | None = None,
+    max_head_bytes: int | None = None,
 ) -> uvicorn.Config:
     """Return a loaded configuration that serves an ASGI app and leaves the rest to us.
 
     Above `max_connections` uvicorn itself answers 503. `close_secs` is how long a server that
-    closes waits for answers under way; `None`: until they end.
+    closes waits for answers under way; `None`: until they end. `max_head_bytes` is the most that is
+    kept of a head which is not there entirely.
     """
     config = uvicorn.Config(
         app,
@@ -45,6 +47,7 @@ def server_config(
         limit_concurrency=max_connections,
         timeout_keep_alive=keep_alive_secs,
         timeout_graceful_shutdown=close_secs,
+        h11_max_incomplete_event_size=max_head_bytes,
     )
     config.load()
     return config

@@ -6,9 +6,10 @@ password; one at a time is computed.
 """
 
 import unicodedata
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
+
+from nss.errors import ServiceError
 
 MAX_PASSWORD_BYTES = 1024
 
@@ -16,6 +17,9 @@ _NO_SALT = "A" * 22
 """16 bytes of nothing, as Argon2's encoding has them,"""
 _NO_HASH = "A" * 43
 """and 32."""
+
+_OF_THE_MACHINE = frozenset({"Memory allocation error", "Threading failure"})
+"""What Argon2 says when it has not looked at the password."""
 
 _hashing = Lock()
 """64 MiB for each password that is tried at once would be a way to fill the memory."""
@@ -49,21 +53,43 @@ class PasswordHashes:
         return f"$argon2id$v=19${parameters}${_NO_SALT}${_NO_HASH}"
 
     def make(self, password: bytes) -> str:
-        """Return a new hash of a password."""
-        with _hashing:
-            return self._hasher.hash(password)
+        """Return a new hash of a password. Raises `ServiceError`."""
+        from argon2.exceptions import HashingError  # noqa: PLC0415
+
+        try:
+            with _hashing:
+                return self._hasher.hash(password)
+        except HashingError as error:
+            raise _uncomputed(error) from None
 
     def fits(self, hashed: str, password: bytes) -> bool:
-        """Return whether a hash is that of a password; one that is damaged is of none."""
+        """Return whether a hash is that of a password; one that is damaged is of none.
+
+        Raises `ServiceError` when that can't be computed.
+        """
         from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415
 
-        with _hashing, suppress(InvalidHashError, VerificationError):
-            return self._hasher.verify(hashed, password)
-        return False
+        try:
+            with _hashing:
+                return self._hasher.verify(hashed, password)
+        except InvalidHashError:
+            return False
+        except VerificationError as error:
+            if str(error) in _OF_THE_MACHINE:
+                raise _uncomputed(error) from None
+            return False
 
     def is_outdated(self, hashed: str) -> bool:
         """Return whether a hash that fits has another cost."""
         return self._hasher.check_needs_rehash(hashed)
+
+
+def _uncomputed(error: Exception) -> ServiceError:
+    reason = str(error).lower()
+    return ServiceError(
+        f"the hash of the password can't be computed: {reason}",
+        tip="it takes 64 MiB of memory and a few threads: see what limits them",
+    )
 
 
 def normal(password: str) -> bytes | None:

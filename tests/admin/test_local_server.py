@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import cast
@@ -29,6 +30,8 @@ from tests.admin.conftest import STATUS, FakeOperations
 PATIENCE_SECS = 0.3
 LARGE = b"x" * (16 << 20)
 """More than any socket buffer takes."""
+
+CHUNKED = b"POST /form HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -81,8 +84,17 @@ async def _endless(_request: Request) -> Response:
     return StreamingResponse(parts())
 
 
+async def _form(request: Request) -> Response:
+    return Response(await request.body())
+
+
 PAGES = Starlette(
-    routes=[Route("/short", _short), Route("/large", _large), Route("/endless", _endless)]
+    routes=[
+        Route("/short", _short),
+        Route("/large", _large),
+        Route("/endless", _endless, methods=["GET", "POST"]),
+        Route("/form", _form, methods=["POST"]),
+    ]
 )
 
 
@@ -132,6 +144,91 @@ async def until(found: Callable[[], bool]) -> None:
 async def test_a_connection_that_asks_for_nothing_is_closed(clients: Clients) -> None:
     async with serving() as port:
         assert await ended(await clients.connect(port)) == b""
+
+
+async def test_bodies_that_come_slowly_keep_nobody_out(clients: Clients) -> None:
+    async with serving() as port:
+        for _ in range(8):
+            _, writer = await clients.connect(port)
+            writer.write(b"POST /form HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc")
+        await asyncio.sleep(PATIENCE_SECS / 2)
+        assert (await get(port, "/short")).content == b"short"
+
+
+async def test_what_is_sent_a_byte_a_time_arrives(clients: Clients) -> None:
+    async with serving() as port:
+        reader, writer = await clients.connect(port)
+        for byte in b"POST /form HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await reader.readuntil(b"abc")).startswith(b"HTTP/1.1 200")
+
+
+async def test_requests_behind_one_another_are_answered_in_their_order(clients: Clients) -> None:
+    async with serving() as port:
+        reader, writer = await clients.connect(port)
+        writer.write(
+            b"".join(
+                b"POST /form HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n%03d" % number
+                for number in range(300)
+            )
+        )
+        async with asyncio.timeout(10):
+            for number in range(300):
+                assert await reader.readuntil(b"\r\n\r\n%03d" % number)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
+        b"GET /short HTTP/1.1\r\nhost: x\r\n" + b"a:\r\n" * 30_000 + b"\r\n",
+        b"GET /short?" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        (CHUNKED + b"0\r\n\r\n") * 30 + CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
+    ],
+    ids=["chunks", "headers", "address", "chunks behind others"],
+)
+async def test_nothing_that_is_sent_holds_the_loop_up(
+    clients: Clients, request_bytes: bytes
+) -> None:
+    longest_secs = 0.0
+
+    async def watch() -> None:
+        nonlocal longest_secs
+        before = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest_secs, before = max(longest_secs, now - before), now
+
+    async with serving() as port:
+        _, writer = await clients.connect(port)
+        watching = asyncio.create_task(watch())
+        writer.write(request_bytes)
+        for _ in range(3):
+            await asyncio.sleep(PATIENCE_SECS / 2)
+            assert (await get(port, "/short")).content == b"short"
+        watching.cancel()
+
+    assert longest_secs < 0.1
+
+
+async def test_a_head_that_is_larger_than_any_is_refused(clients: Clients) -> None:
+    async with serving() as port:
+        connection = await clients.connect(port)
+        connection[1].write(b"GET /short HTTP/1.1\r\nhost: x\r\ncookie: " + b"x" * 40_000)
+        assert (await ended(connection)).startswith(b"HTTP/1.1 400")
+
+
+async def test_nonsense_behind_the_beginning_of_an_answer_ends_the_connection(
+    clients: Clients,
+) -> None:
+    async with serving(may_stall=True) as port:
+        reader, writer = await clients.connect(port)
+        writer.write(CHUNKED.replace(b"/form", b"/endless"))
+        await reader.readexactly(100)
+        writer.write(b"nonsense\r\n\r\n")
+        await ended((reader, writer))
 
 
 async def test_a_head_that_never_ends_is_given_up(clients: Clients) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from itertools import count
@@ -254,6 +256,30 @@ def test_nobody_s_hash_costs_what_that_of_a_user_costs() -> None:
     assert list(map(len, nobody.split("$"))) == list(map(len, alice.split("$")))
     assert not hashes.fits(nobody, b"")
     assert not hashes.is_outdated(nobody)
+
+
+def test_without_memory_for_it_no_password_is_called_wrong(tmp_path: Path) -> None:
+    program = """
+import resource, sys
+from pathlib import Path
+from nss.errors import ServiceError
+from nss.setup.portal_users import PortalUsers
+
+users = PortalUsers(Path(sys.argv[1]))
+users.set_password("alice", sys.argv[2])
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (16 << 20),) * 2)
+for method in (users.verify, users.set_password):
+    try:
+        print(method("alice", sys.argv[2]))
+    except ServiceError as error:
+        print(error.args[0])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path), PASSWORD]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50)  # noqa: S603
+
+    reason = "the hash of the password can't be computed: memory allocation error"
+    assert ran.stdout.splitlines() == [reason, reason]
 
 
 def test_the_cost_is_that_of_the_standard(tmp_path: Path) -> None:

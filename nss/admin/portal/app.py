@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
@@ -72,7 +73,7 @@ class PortalApp:
         self._folder = folder = config.service.state_directory
         is_tls = settings.tls_certificate is not None
         static = StaticFiles()
-        view = View(operations, static)
+        self._view = view = View(operations, static)
         audit = audit_log(folder)
         self._users = PortalUsers(folder, cost=cost)
         self._links = Links()
@@ -105,6 +106,10 @@ class PortalApp:
         hosts = known_hosts(settings.listen.host if settings.listen else "", settings.hosts)
         self._app = Guard(inner, hosts, is_tls=is_tls)
         self._watching: asyncio.Task[None] | None = None
+        self._users_seen: object = None
+        """The stamp of the file with users, as is"""
+        self._stamps: Mapping[str, str] = {}
+        """that of each user in it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -112,14 +117,21 @@ class PortalApp:
 
     async def start(self) -> None:
         """Go on with the sessions of the service before, and watch who may still sign in."""
+        await asyncio.to_thread(self._view.compile)
         await asyncio.to_thread(handover.take, self._folder, self._sessions)
-        with contextlib.suppress(NssError):
-            await self._end_sessions_of_others()
+        await self._look_at_users()
         self._watching = asyncio.create_task(self._watch_users())
 
-    async def close(self) -> None:
-        """End live pages and what pages have under way; leave the sessions for the next service."""
+    def end_live(self) -> None:
+        """End live pages, which would go on as long as their readers."""
         self._live.close()
+
+    async def close(self) -> None:
+        """End what pages have under way, and leave the sessions for the next service.
+
+        Nobody may be served any more: who signed out meanwhile would be signed in again.
+        """
+        self.end_live()
         for page in self._pages:
             if isinstance(page, ClosingPage):
                 await page.close()
@@ -130,22 +142,27 @@ class PortalApp:
 
     async def _watch_users(self) -> None:
         """End the sessions of those whose password or role has changed, or who are gone."""
-        seen: object = None
         while True:
-            stamp = await asyncio.to_thread(self._users.stamp)
-            if stamp != seen:
-                with contextlib.suppress(NssError):  # said where somebody signs in
-                    await self._end_sessions_of_others()
-                    seen = stamp
+            await self._look_at_users()
             await asyncio.sleep(USERS_SECS)
 
-    async def _end_sessions_of_others(self) -> None:
-        """End sessions of all but those who could begin one now. Raises `NssError`."""
-        users = await asyncio.to_thread(self._users.users)
-        stamps = {user.name: user.stamp for user in users}
-        self._sessions.end_where(
-            lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp
-        )
+    async def _look_at_users(self) -> None:
+        """End sessions of all but those who could begin one now.
+
+        Also when nothing has changed: one may have begun with a password that was right before.
+        """
+        # What can't be read is said where somebody signs in. `RuntimeError`: there is no thread.
+        with contextlib.suppress(NssError, OSError, RuntimeError):
+            found = await asyncio.to_thread(self._users.stamp)
+            if found != self._users_seen:
+                users = await asyncio.to_thread(self._users.users)
+                self._stamps = {user.name: user.stamp for user in users}
+                self._users_seen = found
+        if self._users_seen is not None:
+            stamps = self._stamps
+            self._sessions.end_where(
+                lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp
+            )
 
     def sign_in_path(self, role: Role) -> str:
         """Return the path and query that sign in once, as whoever asks for it."""

@@ -5,6 +5,7 @@ from many addresses makes everybody wait who wants to sign in to that account wi
 links from the command line (`nss portal sign-in-link`) are never counted here.
 """
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +22,11 @@ FORGET_SECS = 4 * MAX_WAIT_SECS
 """So long after the last failure an address or an account starts anew."""
 MAX_KEPT = 10_000
 """Addresses, and accounts, that are remembered."""
+
+FREE_LINES = 100
+"""So many refusals are in the audit log whenever they come,"""
+LINE_SECS = 60.0
+"""and of more one in this time: whoever fills the log would push what is in it out."""
 
 _MAX_NAME_CHARS = 100
 
@@ -112,10 +118,36 @@ class Attempts:
         self._addresses.touch(one_peer(address), now)
         self._accounts.touch(_name(account), now)
 
+    def take_back(self, address: str, account: str) -> None:
+        """Forget an attempt whose password nobody has looked at."""
+        self._addresses.take_back(one_peer(address))
+        self._accounts.take_back(_name(account))
+
     def passed(self, address: str, account: str) -> None:
         """Forget the failures of the account; the address keeps those of other attempts."""
         self._addresses.take_back(one_peer(address))
         self._accounts.forget(_name(account))
+
+
+class Lines:
+    """Which refusals get a line in the audit log."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._free_from = -math.inf
+        """When all lines are free again."""
+        self._unrecorded = 0
+
+    def next(self) -> int | None:
+        """Return how many had none since the last line; `None` if this one has none, too."""
+        now = self._clock()
+        free_from = max(self._free_from, now) + LINE_SECS
+        if free_from > now + FREE_LINES * LINE_SECS:
+            self._unrecorded += 1
+            return None
+        self._free_from = free_from
+        unrecorded, self._unrecorded = self._unrecorded, 0
+        return unrecorded
 
 
 def _name(account: str) -> str:

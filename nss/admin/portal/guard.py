@@ -1,8 +1,9 @@
 """What stands before every request: known host names, same-origin changes, security headers."""
 
+import re
 from collections.abc import Collection, Iterable, MutableMapping
+from ipaddress import IPv6Address
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -12,6 +13,9 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 MAX_PATH_BYTES = 2048
 """Of path and query together; no link of ours comes near."""
+
+_HOST = re.compile(r"(?:\[(?P<ip6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:(?P<port>[0-9]{0,5}))?")
+_MAX_PORT = 65_535
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _METHODS = _SAFE_METHODS | {"POST"}
@@ -80,22 +84,27 @@ class Guard:
 
 
 def host_of(header: str) -> str | None:
-    """Return the name in a Host header, without brackets and port; `None` if it has none."""
+    """Return the name in a Host header as browsers write it, without brackets and port.
+
+    Addresses have their one form, names are in lower case and have no dot at the end. `None` for
+    what is no host.
+    """
+    found = _HOST.fullmatch(header.lower())
+    if found is None or int(found["port"] or 0) > _MAX_PORT:
+        return None
+    if found["ip6"] is None:
+        return str(found["name"]).removesuffix(".")
     try:
-        parts = urlsplit(f"//{header}")
-        if parts.netloc != header or "@" in header:
-            return None
-        _ = parts.port
+        return str(IPv6Address(found["ip6"]))
     except ValueError:
         return None
-    return None if parts.hostname is None else parts.hostname.removesuffix(".")
 
 
 def known_hosts(listen_host: str, further: Iterable[str]) -> frozenset[str]:
     """Return the names that a portal is known by: those configured, its address, and loopback's."""
-    named = {host_of(f"[{name}]" if ":" in name else name) or "" for name in further}
-    own = listen_host.lower()
-    return LOOPBACK_HOSTS | named - {""} | ({own} - {"", "0.0.0.0", "::"})  # noqa: S104 - compared
+    named = {host_of(f"[{name}]" if ":" in name else name) for name in (*further, listen_host)}
+    every = {"0.0.0.0", "::"}  # noqa: S104 - compared
+    return LOOPBACK_HOSTS | {name for name in named if name} - every
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:

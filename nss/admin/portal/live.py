@@ -17,11 +17,14 @@ from starlette.responses import Response, StreamingResponse
 
 from nss.admin.portal.people import session_of
 from nss.admin.portal.sessions import Session, Sessions
+from nss.admin.portal.texts import sendable
 from nss.errors import ServiceError
 
 EVERY_SECS = 1.0
 QUIET_SECS = 10.0
 """After this long without a change a comment is sent, so that a lost connection is noticed."""
+
+_KEPT_SECS = 2 * EVERY_SECS
 
 MAX_STREAMS = 40
 MAX_STREAMS_EACH = 10
@@ -127,7 +130,12 @@ class Live:
         now = self._clock()
         shown = self._shown.get(key)
         if shown is None or now - shown.at >= EVERY_SECS / 2:
-            shown = self._shown[key] = _Shown(now, render())
+            shown = _Shown(now, render())
+            # What nobody watches any more is forgotten: keys may have what was asked for in them.
+            self._shown = {
+                name: each for name, each in self._shown.items() if now - each.at < _KEPT_SECS
+            }
+            self._shown[key] = shown
         return shown.parts
 
 
@@ -139,4 +147,4 @@ def fragment(name: str, html: str) -> str:
 def event(html: str) -> bytes:
     """Return a message of a stream."""
     lines = html.splitlines() or [""]
-    return "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+    return sendable("".join(f"data: {line}\n" for line in lines)) + b"\n"

@@ -60,9 +60,11 @@ class PortalServer:
     async def close(self) -> None:
         """End live pages and stop listening, if it did."""
         if self._app is not None:
-            await self._app.close()
+            self._app.end_live()
         if self._server is not None:
             await self._server.close()
+        if self._app is not None:
+            await self._app.close()
 
     def new(self, role: Role) -> str:
         """Return an address that signs in once, within ten minutes. Raises `ServiceError`."""

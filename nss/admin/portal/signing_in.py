@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nss.admin.portal.attempts import Attempts
-from nss.admin.portal.forms import form_of
+from nss.admin.portal.attempts import Attempts, Lines
+from nss.admin.portal.forms import MAX_SMALL_BYTES, form_of
 from nss.admin.portal.links import Links
 from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
@@ -19,7 +18,7 @@ from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
 from nss.errors import NssError, ServiceError
 from nss.setup.portal_users import PortalUsers, Role, User
-from nss.telemetry.audit import AuditLog, acting_as
+from nss.telemetry.audit import AuditLog, Fact, acting_as
 
 HOME = "/"
 SIGN_IN = "/sign-in"
@@ -44,12 +43,16 @@ class Cookie:
         return "__Host-nss" if self.is_secure else "nss_session"
 
     def read(self, request: Request) -> str | None:
-        """Return the token that a browser sent."""
-        try:
-            found = SimpleCookie(request.headers.get("cookie", "")).get(self.name)
-        except CookieError:
-            return None
-        return None if found is None else found.value
+        """Return the token that a browser sent.
+
+        Cookies of other services of the host are among those it sends, in whatever form. (The
+        parser of Python's library stops at them, and takes seconds for some.)
+        """
+        for each in request.headers.get("cookie", "").split(";"):
+            name, _, value = each.partition("=")
+            if name.strip() == self.name:
+                return value.strip()
+        return None
 
     def write(self, response: Response, token: str) -> None:
         """Have the browser keep a token until it is closed."""
@@ -129,6 +132,7 @@ class SignIn:
         self._verifying = asyncio.Semaphore(1)
         """Each takes a core and tens of MiB for a while; the stream needs them more."""
         self._waiting = 0
+        self._refusals = Lines()
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -159,25 +163,29 @@ class SignIn:
     async def _signed_in(self, request: Request) -> Response:
         view = view_of(request)
         try:
-            form = await form_of(request)
+            form = await form_of(request, max_bytes=MAX_SMALL_BYTES)
             name, password = form["user"].strip(), form["password"]
             address = request.client.host if request.client else ""
             wait_secs = self._attempts.check(address, name)
             if wait_secs > 0:
-                self._note(name, "locked out", "too many attempts", address)
+                await self._note_refusal(name, "locked out", "too many attempts", address)
                 text = f"too many attempts: try again in {duration(wait_secs + 1)}"
                 response = await self._shown(view, request, status=429, name=name, error=text)
                 response.headers["retry-after"] = str(int(wait_secs) + 1)
                 return response
-            user = await self._verified(name, password)
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
+        try:
+            user = await self._verified(name, password)
+        except NssError as error:
+            self._attempts.take_back(address, name)
+            return await self._shown(view, request, status=503, error=str(error.args[0]))
         if user is None:
             self._attempts.failed(address, name)
-            self._note(name, "failed", _WRONG, address)
+            await self._note_refusal(name, "failed", _WRONG, address)
             return await self._shown(view, request, status=401, name=name, error=_WRONG)
         self._attempts.passed(address, name)
-        self._note(user.name, "passed", "", address)
+        await self._note(user.name, "passed", "", address)
         return self._begun(request, user.name, user.role, user.stamp)
 
     async def _verified(self, name: str, password: str) -> User | None:
@@ -198,20 +206,21 @@ class SignIn:
     async def _once(self, request: Request) -> Response:
         view = view_of(request)
         try:
-            form = await form_of(request)
+            form = await form_of(request, max_bytes=MAX_SMALL_BYTES)
             link = self._links.use(form["t"])
         except NssError as error:
             return await self._shown(view, request, status=400, error=str(error.args[0]))
         address = request.client.host if request.client else ""
         if link is None:
-            self._note("", "failed", "the one-time link is not valid", address)
+            reason = "the one-time link is not valid"
+            await self._note_refusal("one-time link", "failed", reason, address)
             text = (
                 "this link was used already, or is older than ten minutes: "
                 "nss portal sign-in-link makes a new one"
             )
             return await self._shown(view, request, status=401, error=text)
         name = link.person or "one-time link"
-        self._note(name, "passed", "by a one-time link", address)
+        await self._note(name, "passed", "by a one-time link", address)
         return self._begun(request, name, link.role, "")
 
     def _begun(self, request: Request, name: str, role: Role, stamp: str) -> Response:
@@ -226,12 +235,21 @@ class SignIn:
 
     async def _signed_out(self, request: Request) -> Response:
         self._sessions.end(request.scope["state"]["token"])
-        self._audit.write("portal sign-out", "done")
+        await asyncio.to_thread(self._audit.write, "portal sign-out", "done")
         response = RedirectResponse(SIGN_IN, 303)
         self._cookie.clear(response)
         response.headers["clear-site-data"] = '"cache"'
         return response
 
-    def _note(self, name: str, outcome: str, reason: str, address: str) -> None:
+    async def _note_refusal(self, name: str, outcome: str, reason: str, address: str) -> None:
+        """Have it in the audit log, unless there are too many; then they are counted there."""
+        unrecorded = self._refusals.next()
+        if unrecorded is not None:
+            await self._note(name, outcome, reason, address, unrecorded or None)
+
+    async def _note(
+        self, name: str, outcome: str, reason: str, address: str, unrecorded: int | None = None
+    ) -> None:
+        facts: dict[str, Fact] = {"address": address, "unrecorded": unrecorded}
         with acting_as(f"{name[:64]} (portal)"):
-            self._audit.write(_ACTION, outcome, reason, address=address)
+            await asyncio.to_thread(self._audit.write, _ACTION, outcome, reason, **facts)

@@ -67,6 +67,11 @@ def harmless(text: str | bytes) -> str:
     )
 
 
+def sendable(text: str) -> bytes:
+    """Return text as it is sent; what is no Unicode, as in the name of a file, is written out."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 _KINDS = {
     "syslog_udp": "syslog over UDP",
     "syslog_tcp": "syslog over TCP",

@@ -45,19 +45,24 @@ class View:
         self._templates.filters |= texts.FILTERS
         self._templates.globals |= {"static": static.url, "version": own_version() or "unknown"}
 
+    def compile(self) -> None:
+        """Compile all templates, which blocks: each page would when it is first asked for."""
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
+
     def page(
         self, request: Request, template: str, /, *, status: int = 200, **facts: object
     ) -> Response:
         """Return a whole page; the notices of the session are shown in it."""
         session = signed_in(request)
         notices = [] if session is None else session.take_notices()
-        return HTMLResponse(self._rendered(request, template, facts, notices), status)
+        return _html(self._rendered(request, template, facts, notices), status)
 
     def part(
         self, request: Request, template: str, /, *, status: int = 200, **facts: object
     ) -> Response:
         """Return a fragment, for htmx."""
-        return HTMLResponse(self._rendered(request, template, facts, []), status)
+        return _html(self._rendered(request, template, facts, []), status)
 
     def text(self, template: str, /, **facts: object) -> str:
         """Return a fragment as text, for event streams: it is the same for everybody."""
@@ -110,6 +115,10 @@ class Portal:
     audit: AuditLog
     view: View
     live: Live
+
+
+def _html(text: str, status: int) -> Response:
+    return HTMLResponse(texts.sendable(text), status)
 
 
 def is_htmx(request: Request) -> bool:

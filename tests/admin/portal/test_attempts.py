@@ -4,10 +4,13 @@ import pytest
 
 from nss.admin.portal.attempts import (
     FORGET_SECS,
+    FREE_LINES,
     FREE_OF_ACCOUNT,
     FREE_OF_ADDRESS,
+    LINE_SECS,
     MAX_WAIT_SECS,
     Attempts,
+    Lines,
 )
 
 HERE = "10.0.0.1"
@@ -131,3 +134,20 @@ def test_nobody_needs_to_have_been_there_to_pass_or_fail(attempts: Attempts) -> 
     attempts.passed(HERE, "alice")
     attempts.failed(HERE, "alice")
     assert len(attempts) == 0
+
+
+def test_an_attempt_that_is_taken_back_never_was(attempts: Attempts) -> None:
+    for _ in range(100):
+        assert attempts.check(HERE, "alice") == 0
+        attempts.take_back(HERE, "alice")
+    assert len(attempts) == 0
+
+
+def test_of_many_refusals_few_have_a_line_and_the_others_are_counted(clock: Clock) -> None:
+    lines = Lines(clock=clock)
+    assert [lines.next() for _ in range(FREE_LINES + 1)] == [*[0] * FREE_LINES, None]
+    assert [lines.next() for _ in range(41)] == [None] * 41
+    clock.now += LINE_SECS
+    assert [lines.next() for _ in range(2)] == [42, None]
+    clock.now += FREE_LINES * LINE_SECS * 10
+    assert [lines.next() for _ in range(FREE_LINES + 1)] == [1, *[0] * (FREE_LINES - 1), None]

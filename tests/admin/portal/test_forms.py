@@ -1,12 +1,21 @@
 """Forms: what browsers send, and what they never would."""
 
 import asyncio
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.requests import Request
 
-from nss.admin.portal.forms import MAX_BYTES, MAX_FIELDS, THREAD_BYTES, form_of
+from nss.admin.portal.forms import (
+    MAX_BYTES,
+    MAX_FIELDS,
+    PIECE_CHARS,
+    THREAD_BYTES,
+    form_of,
+    unquoted,
+)
 from nss.errors import UsageError
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -44,6 +53,24 @@ async def test_letters_of_any_script_arrive_and_what_is_not_utf8_is_marked() -> 
     form = await form_of(request(b"n=%C3%A4&w=%FF"))
 
     assert (form["n"], form["w"]) == ("ä", "\ufffd")
+
+
+async def test_a_large_form_is_read_like_a_small_one() -> None:
+    value = "ä€😀%+&=\r\n\0" * 10_000
+    body = urlencode({"a": value, "": "x", "b": ""}).encode()
+    form = await form_of(request(b"&&" + body, b"&c"))
+
+    assert form["a"] == value.replace("\r\n", "\n")
+    assert (form[""], form["b"], form["c"], len(form)) == ("x", "", "", 4)
+
+
+@given(st.text("%aF0C3+=&\r\n", max_size=60))
+@settings(max_examples=500)
+def test_escapes_are_read_as_pythons_library_reads_them(text: str) -> None:
+    # Pieces of a few characters make many ends between escapes.
+    whole = text * (PIECE_CHARS // max(1, len(text)) + 2)
+    found = unquoted(whole)
+    assert found == unquote_plus(whole.replace("+", "%2B"), errors="replace")
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "multipart/form-data; boundary=x", "json"])

@@ -48,6 +48,11 @@ async def test_a_known_name_is_served_at_whatever_port_a_tunnel_has(host: str) -
         "nss.example.com/x",
         "nss.example.com:port",
         "[::1",
+        "evil.example[::1]",
+        "[::1]evil.example",
+        "[::1]evil.example:80",
+        "[::1%25lo]",
+        "localhost:65536",
         "0.0.0.0",  # noqa: S104 - a name that a page elsewhere may use
         "10.1.2.33",
         "",
@@ -152,6 +157,14 @@ async def test_what_an_answer_says_of_caching_stays() -> None:
 def test_every_interface_is_no_name() -> None:
     assert known_hosts("", []) == known_hosts("0.0.0.0", []) == known_hosts("::", [])  # noqa: S104
     assert "" not in known_hosts("", ["a.example"])
+
+
+def test_an_address_is_known_however_it_is_written() -> None:
+    names = ["2001:0DB8:0:0::5", "NSS.example.com.", "::ffff:10.0.0.1"]
+    known = known_hosts("fd00:0::0:1", names)
+
+    for host in ("[2001:db8::5]", "nss.example.com", "[fd00::1]:9633", "[::ffff:a00:1]"):
+        assert host_of(host) in known
 
 
 def test_names_are_compared_in_lower_case() -> None:

@@ -1,7 +1,9 @@
 """A restart under an open page: who was signed in still is; who no longer may be is not."""
 
+import asyncio
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 
@@ -10,6 +12,8 @@ from nss.admin.portal.sessions import Sessions
 from nss.setup.portal_users import PortalUsers
 from tests.admin.conftest import Clock, FakeOperations
 from tests.admin.portal.parts import CHEAP, add_user, browser, served, sign_in, token_of
+from tests.admin.portal.test_server import browser as browser_of
+from tests.admin.portal.test_server import listening
 
 
 def sessions(clock: Clock) -> Sessions:
@@ -42,6 +46,33 @@ async def test_who_was_removed_meanwhile_is_not(tmp_path: Path) -> None:
     async with served(tmp_path, FakeOperations()) as app, browser(app) as client:
         client.cookies = cookies
         assert (await client.get("/")).status_code == 303
+
+
+async def test_who_signs_out_while_the_service_ends_has_signed_out(tmp_path: Path) -> None:
+    async with listening(tmp_path) as server:
+        async with browser_of(server) as client:
+            await client.post("/once", data={"t": httpx.URL(server.new("admin")).params["t"]})
+            form = f"csrf={await token_of(client)}".encode()
+            cookie = client.headers.get("cookie") or "; ".join(
+                f"{name}={value}" for name, value in client.cookies.items()
+            )
+        head = (
+            f"POST /sign-out HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\n"
+            f"cookie: {cookie}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+            f"content-length: {len(form)}\r\n\r\n"
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.bound_port)
+        writer.write(head.encode() + form[:5])
+        await asyncio.sleep(0.2)
+        closing = asyncio.create_task(server.close())
+        await asyncio.sleep(0.2)
+        writer.write(form[5:])
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 303")
+            await closing
+        writer.close()
+
+    assert not (tmp_path / FILE_NAME).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Event streams: what has changed comes within a second, once; and nothing after the session."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,12 @@ class Desk:
         self.rendered = self.prepared = 0
         self.sessions = Sessions(1800, 3600)
         self.token, self.session = self.sessions.begin("alice", "admin")
-        self.live = Live(self.sessions, lambda: {"health": "good"})
+        self.ahead_secs = 0.0
+        """How far the clock of the streams is ahead."""
+        self.live = Live(self.sessions, lambda: {"health": "good"}, clock=self.clock)
+
+    def clock(self) -> float:
+        return time.monotonic() + self.ahead_secs
 
     def render(self) -> dict[str, str]:
         self.rendered += 1
@@ -123,6 +129,18 @@ async def test_all_together_can_not_take_more_than_there_are(desk: Desk) -> None
         desk.open()
     for stream in streams:
         await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_what_nobody_watches_any_more_is_forgotten(desk: Desk) -> None:
+    for number in range(3):
+        request = Request({"type": "http", "state": {"session": desk.session}})
+        response = desk.live.stream(request, f"page {number}", desk.render)
+        assert isinstance(response, StreamingResponse)
+        async with watched(response.body_iterator) as stream:  # type: ignore[arg-type]
+            await following(stream)
+        desk.ahead_secs += 10
+
+    assert len(desk.live._shown) <= 2
 
 
 def test_lines_in_html_can_not_end_a_message() -> None:

@@ -130,6 +130,19 @@ async def test_nothing_that_others_wrote_is_markup(
         assert "hx-target=body" not in page.replace("hx-target=body&gt;", "")
 
 
+async def test_what_is_no_unicode_is_shown_and_sent(
+    app: PortalApp, client: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    reason = Reason(component="spool", why="can't be read: no such file (/data/\udcff.log)")
+    health = Health(ok=False, alive=True, reasons=(reason,))
+    operations.current = replace(STATUS, health=health)
+    page, live = await client.get("/"), await first_event(app, client, "/overview/live")
+
+    assert page.status_code == 200
+    for text in (page.text, live):
+        assert "/data/\\udcff.log" in text
+
+
 async def test_control_characters_are_made_visible(
     client: httpx.AsyncClient, operations: FakeOperations
 ) -> None:
