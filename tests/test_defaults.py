@@ -55,6 +55,10 @@ ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
     "nss/admin/portal/attempts.py Attempts clock": PORTAL,
+    "nss/admin/portal/attempts.py Lines clock": (
+        "tests/admin/portal/test_signing_in.py::"
+        "test_anything_else_does_not_and_all_refusals_are_alike"
+    ),
     "nss/admin/portal/handover.py leave now": HANDOVER,
     "nss/admin/portal/handover.py take now": HANDOVER,
     "nss/admin/portal/live.py Live clock": (

@@ -12,17 +12,13 @@ from tests.admin.portal.browser import Chromium, chromium
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on both loops; those that take long on the one that the service runs on.
-
-    For those in a browser it is another's: what they look at is in a process of its own.
-    """
+    """Run tests on both loops; those that take long on the one that the service runs on."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
         "asyncio": asyncio.SelectorEventLoop,
         "uvloop": uvloop.new_event_loop,
     }
-    if item.get_closest_marker("browser") is not None:
-        return {"asyncio": loops["asyncio"]}
-    return {"uvloop": loops["uvloop"]} if item.get_closest_marker("long") is not None else loops
+    once = any(item.get_closest_marker(name) is not None for name in ("browser", "long"))
+    return {"uvloop": loops["uvloop"]} if once else loops
 
 
 @pytest.fixture
