@@ -23,7 +23,7 @@ def secret_text(command: str, name: str | None, variable: str) -> str | None:
         if sys.stdin.isatty():
             with Dialogue() as dialogue:
                 return dialogue.ask("Secret", hidden=True)
-        return sys.stdin.readline(MAX_FILE_BYTES).rstrip("\r\n")
+        return _line(sys.stdin.readline(MAX_FILE_BYTES))
     path = Path(name)
     try:
         data = read_bounded(path, MAX_FILE_BYTES, forbidden=EVERYONE, pipe=True)
@@ -35,4 +35,9 @@ def secret_text(command: str, name: str | None, variable: str) -> str | None:
         ) from None
     except FileFault as fault:
         raise UsageError(f"{command}: the file {fault} ({path})") from None
-    return data.decode("utf-8", "replace").rstrip("\r\n")
+    return _line(data.decode("utf-8", "replace"))
+
+
+def _line(text: str) -> str:
+    """Return a secret without the end of its line, and without the mark that some editors set."""
+    return text.removeprefix("\ufeff").rstrip("\r\n")

@@ -39,7 +39,9 @@ def read_bounded(path: Path, max_bytes: int, *, forbidden: int = 0, pipe: bool =
     except NotRegular:
         raise FileFault("is not a regular file") from None
     try:
-        if os.fstat(number).st_mode & forbidden:
+        mode = os.fstat(number).st_mode
+        # What is neither is no secret of somebody: a folder, say, must not be closed to others.
+        if mode & forbidden and (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
             raise OpenToOthers("is open to everyone; chmod o= it")
         with open(number, "rb", closefd=False) as file:
             data = file.read(max_bytes + 1)

@@ -212,6 +212,10 @@ def checked_password(name: str, password: str) -> bytes:
     if found is None:
         most = f"at most {MAX_PASSWORD_BYTES} bytes of UTF-8"
         raise UsageError(f"the password is too long: {most}, or is no text")
+    if b"\n" in found or b"\r" in found:
+        raise UsageError(
+            "the password has more than one line", tip="nobody can type that at the portal"
+        )
     if len(found.decode()) < MIN_CHARACTERS:
         raise UsageError(
             f"the password is too short: at least {MIN_CHARACTERS} characters",

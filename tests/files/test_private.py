@@ -79,6 +79,13 @@ def test_a_file_that_others_may_read_is_not_read(tmp_path: Path) -> None:
         read_bounded(path, 5, forbidden=OTHERS)
 
 
+def test_a_folder_is_not_called_open_to_others(tmp_path: Path) -> None:
+    # The advice for that is to close it, and this may be the folder of all temporary files.
+    tmp_path.chmod(0o1777)
+    with pytest.raises(IsADirectoryError):
+        read_bounded(tmp_path, 10, forbidden=EVERYONE, pipe=True)
+
+
 def test_any_mode_will_do_where_none_is_forbidden(tmp_path: Path) -> None:
     path = tmp_path / "certificate"
     path.write_bytes(b"12345")

@@ -102,6 +102,8 @@ def test_what_is_no_name_is_refused(users: PortalUsers, name: str) -> None:
         ("\u20ac" * 400, "too long: at most 1024 bytes"),
         ("\ufdfa" * 60, "too long: at most 1024 bytes"),
         ("\udcff" * 12, "is no text"),
+        ("correct horse\nbattery", "more than one line"),
+        ("correct horse\rbattery", "more than one line"),
         ("Administrator", "is the name of the user"),
     ],
 )

@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from nss.admin.portal.people import session_of
 from nss.admin.portal.sessions import Session, Sessions
 from nss.admin.portal.texts import sendable
-from nss.errors import ServiceError
 
 EVERY_SECS = 1.0
 QUIET_SECS = 10.0
@@ -27,8 +26,8 @@ QUIET_SECS = 10.0
 _KEPT_SECS = 2 * EVERY_SECS
 
 MAX_STREAMS = 40
-MAX_STREAMS_EACH = 10
-"""Of one session."""
+MAX_STREAMS_EACH = 5
+"""Of one session: a browser has six connections to a server, of which pages need one to load."""
 
 Render = Callable[[], Mapping[str, str]]
 """Returns HTML by the id of the element that it fills."""
@@ -92,13 +91,16 @@ class Live:
         return self.response(request, parts())
 
     def response(self, request: Request, events: AsyncIterator[bytes]) -> Response:
-        """Return the response of a stream. Raises `ServiceError` when there are too many."""
+        """Return the response of a stream; 503 when there are too many.
+
+        That is no error page: the page that asks would take it for a stream that says nothing.
+        """
         session = session_of(request)
         if (
             self._open.get(session, 0) >= MAX_STREAMS_EACH
             or sum(self._open.values()) >= MAX_STREAMS
         ):
-            raise ServiceError("too many live pages are open", tip="close some")
+            return PlainTextResponse("Too many live pages are open: close some.\n", 503)
 
         async def counted() -> AsyncIterator[bytes]:
             self._open[session] = self._open.get(session, 0) + 1

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from playwright.async_api import Page
 
+from nss.admin.portal.live import MAX_STREAMS_EACH
 from nss.lab import commands
 from nss.lab.portal_demo import PortalDemo
 from nss.setup.portal_users import PortalUsers
@@ -190,3 +191,19 @@ async def test_two_browsers_see_the_same(browser: Chromium, demo: PortalDemo) ->
     for seen in (first, second):
         await seen.page.wait_for_selector('#picture a:text-is("office")', timeout=5000)
         assert await seen.page.locator('#picture a:text-is("branch")').count() == 0
+
+
+async def test_more_tabs_than_a_browser_has_connections_all_load(
+    browser: Chromium, demo: PortalDemo
+) -> None:
+    seen = await signed_in(browser, demo)
+    address = seen.page.url
+    pages = [seen.page]
+    for _ in range(MAX_STREAMS_EACH + 2):
+        pages.append(await seen.page.context.new_page())
+        await pages[-1].goto(address)
+    waiting = pages[-1].get_by_text("Connection lost")
+    await waiting.wait_for()
+    for page in pages[:-1]:
+        await page.close()
+    await waiting.wait_for(state="hidden")

@@ -264,3 +264,27 @@ def test_a_person_is_asked_before_a_user_goes(site: Site, ask: Ask) -> None:
         person.sendline(answer)
         assert ended(person)[0] == code
         assert [user.name for user in site.users.users()] == left
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xef\xbb\xbf%s\r\n", None),
+        (b"%s\n\n", None),
+        (b"%s\nand another line\n", "nss: the password has more than one line"),
+        (b"%s\xff", "nss: the password is not UTF-8"),
+    ],
+)
+def test_a_file_holds_what_can_be_typed(site: Site, content: bytes, reason: str | None) -> None:
+    path = site.folder / "password"
+    path.write_bytes(content % PASSWORD.encode())
+    path.chmod(0o600)
+    code, _, err = site.run("set-password", "alice", "--password-file", str(path))
+
+    assert err.partition("\n")[0] == (reason or "")
+    assert (site.users.verify("alice", PASSWORD) is not None) == (code == 0) == (reason is None)
+
+
+def test_nobody_is_advised_to_close_a_folder(site: Site) -> None:
+    code, _, err = site.run("set-password", "alice", "--password-file", "/tmp")  # noqa: S108 - as is
+    assert (code, err) == (64, "nss: portal: is a directory (/tmp)\n")
