@@ -33,14 +33,19 @@ _WRONG = "the name or the password is not right"
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """The cookie of sessions; over TLS it has a prefix that only this host, and TLS, can set."""
+    """The cookie of sessions; over TLS it has a prefix that only this host, and TLS, can set.
+
+    Cookies are for all ports of a host. Through tunnels several portals are at one host, so the
+    port that the browser sees is in the name.
+    """
 
     is_secure: bool
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return "__Host-nss" if self.is_secure else "nss_session"
+    def name(self, request: Request) -> str:
+        """Return its name, at the port that a request names."""
+        port = request.headers.get("host", "").rpartition("]")[2].partition(":")[2]
+        name = "__Host-nss" if self.is_secure else "nss_session"
+        return f"{name}_{port}" if port.isascii() and port.isdecimal() else name
 
     def read(self, request: Request) -> str | None:
         """Return the token that a browser sent.
@@ -48,22 +53,28 @@ class Cookie:
         Cookies of other services of the host are among those it sends, in whatever form. (The
         parser of Python's library stops at them, and takes seconds for some.)
         """
+        own = self.name(request)
         for each in request.headers.get("cookie", "").split(";"):
             name, _, value = each.partition("=")
-            if name.strip() == self.name:
+            if name.strip() == own:
                 return value.strip()
         return None
 
-    def write(self, response: Response, token: str) -> None:
+    def write(self, request: Request, response: Response, token: str) -> None:
         """Have the browser keep a token until it is closed."""
         response.set_cookie(
-            self.name, token, path="/", secure=self.is_secure, httponly=True, samesite="strict"
+            self.name(request),
+            token,
+            path="/",
+            secure=self.is_secure,
+            httponly=True,
+            samesite="strict",
         )
 
-    def clear(self, response: Response) -> None:
+    def clear(self, request: Request, response: Response) -> None:
         """Have the browser forget it."""
         response.delete_cookie(
-            self.name, path="/", secure=self.is_secure, httponly=True, samesite="strict"
+            self.name(request), path="/", secure=self.is_secure, httponly=True, samesite="strict"
         )
 
 
@@ -230,14 +241,14 @@ class SignIn:
             self._sessions.end(before)
         token, _ = self._sessions.begin(name, role, stamp)
         response = RedirectResponse(HOME, 303)
-        self._cookie.write(response, token)
+        self._cookie.write(request, response, token)
         return response
 
     async def _signed_out(self, request: Request) -> Response:
         self._sessions.end(request.scope["state"]["token"])
         await asyncio.to_thread(self._audit.write, "portal sign-out", "done")
         response = RedirectResponse(SIGN_IN, 303)
-        self._cookie.clear(response)
+        self._cookie.clear(request, response)
         response.headers["clear-site-data"] = '"cache"'
         return response
 

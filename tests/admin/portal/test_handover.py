@@ -1,6 +1,7 @@
 """A restart under an open page: who was signed in still is; who no longer may be is not."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import httpx
@@ -53,25 +54,25 @@ async def test_who_signs_out_while_the_service_ends_has_signed_out(tmp_path: Pat
         async with browser_of(server) as client:
             await client.post("/once", data={"t": httpx.URL(server.new("admin")).params["t"]})
             form = f"csrf={await token_of(client)}".encode()
-            cookie = client.headers.get("cookie") or "; ".join(
-                f"{name}={value}" for name, value in client.cookies.items()
-            )
+            cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        place = server.address.removeprefix("http://")
         head = (
-            f"POST /sign-out HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\n"
+            f"POST /sign-out HTTP/1.1\r\nhost: {place}\r\norigin: http://{place}\r\n"
             f"cookie: {cookie}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
             f"content-length: {len(form)}\r\n\r\n"
         )
         reader, writer = await asyncio.open_connection("127.0.0.1", server.bound_port)
-        writer.write(head.encode() + form[:5])
-        await asyncio.sleep(0.2)
-        closing = asyncio.create_task(server.close())
-        await asyncio.sleep(0.2)
-        writer.write(form[5:])
-        async with asyncio.timeout(10):
-            assert (await reader.read()).startswith(b"HTTP/1.1 303")
-            await closing
-        writer.close()
+        with contextlib.closing(writer):
+            writer.write(head.encode() + form[:5])
+            await asyncio.sleep(0.2)
+            closing = asyncio.create_task(server.close())
+            await asyncio.sleep(0.2)
+            writer.write(form[5:])
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+                await closing
 
+    assert answer.startswith(b"HTTP/1.1 303")
     assert not (tmp_path / FILE_NAME).exists()
 
 

@@ -26,7 +26,7 @@ from tests.admin.portal.parts import (
     token_of,
 )
 
-SESSION = "nss_session"
+SESSION = "nss_session_9633"
 DATA = ["/", "/overview/live", "/feeds", "/configuration", "/audit", "/integrations", "/studio"]
 
 
@@ -146,7 +146,7 @@ async def test_a_cookie_from_before_is_never_taken_over(client: httpx.AsyncClien
         assert (await other.get("/")).status_code == 303
 
 
-@pytest.mark.parametrize("other", ['t={"a": 1, "b": [2]}', "x=a b c", 'q="', "=", "nss_session2=x"])
+@pytest.mark.parametrize("other", ['t={"a": 1, "b": [2]}', "x=a b c", 'q="', "=", "nss_session=x"])
 async def test_cookies_of_other_services_of_the_host_hide_nothing(
     client: httpx.AsyncClient, other: str
 ) -> None:
@@ -157,6 +157,20 @@ async def test_cookies_of_other_services_of_the_host_hide_nothing(
     answer = await client.get("/", headers={"cookie": f"{other}; {own}; {other}"})
 
     assert answer.status_code == 200
+
+
+async def test_portals_at_several_ports_of_a_host_do_not_sign_each_other_out(
+    app: PortalApp, client: httpx.AsyncClient
+) -> None:
+    await sign_in(client)
+    async with browser(app, "http://127.0.0.1:9634") as tunnel:
+        tunnel.cookies = client.cookies
+        assert (await tunnel.get("/")).status_code == 303
+        await sign_in(tunnel)
+        assert len(tunnel.cookies) == 2
+        client.cookies = tunnel.cookies
+        assert (await client.get("/")).status_code == 200
+        assert (await tunnel.get("/")).status_code == 200
 
 
 async def test_no_cookie_takes_long_to_read(client: httpx.AsyncClient) -> None:
@@ -317,7 +331,7 @@ async def test_over_tls_the_cookie_is_for_tls_and_this_host_alone(tmp_path: Path
         answer = await sign_in(client)
         assert (await client.get("/")).status_code == 200
 
-    assert answer.headers["set-cookie"].startswith("__Host-nss=")
+    assert answer.headers["set-cookie"].startswith("__Host-nss")
     assert "Secure" in answer.headers["set-cookie"]
 
 
