@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
-from h11 import SEND_BODY, LocalProtocolError
+from h11 import IDLE, SEND_BODY, LocalProtocolError
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -40,6 +40,8 @@ MAX_HEAD_BYTES = 16 << 10
 
 _PIECE_BYTES = 2 << 10
 """So much is parsed at once: heads of many headers and bodies of many chunks take their time."""
+_HEAD_LINES = 256
+"""No browser has as many headers, each of which takes a while."""
 _HELD_BYTES = 64 << 10
 """So much is read ahead of that."""
 
@@ -87,7 +89,8 @@ class LocalServer:
         """Accept connections from now on."""
         self._listener.settimeout(0)
         host = Host(self._welcome, self._turned_away, partial(events.accepting_waits, self._part))
-        loop = AcceptLoop(self._listener, self._places, host)
+        # Who has connected is served first: newcomers would take the places of those who wait.
+        loop = AcceptLoop(self._listener, self._places, host, self._turns.mine)
         self._accepting = asyncio.create_task(loop.run())
 
     async def close(self) -> None:
@@ -139,8 +142,7 @@ class LocalServer:
         except OSError:  # the peer has gone already, or speaks no TLS
             return
         finally:
-            if connection.transport is not None:
-                connection.transport.abort()
+            connection.abandon()
 
     def _displace(self, task: asyncio.Task[None]) -> None:
         events.connection_displaced(self._part)
@@ -198,7 +200,7 @@ class _Flow(FlowControl):
 class _Connection(H11Protocol):
     """One connection: idle, or with a request under way.
 
-    It keeps its place while a request that has come entirely is under way.
+    It keeps its place while it waits for us, and a request that has come entirely is under way.
     """
 
     def __init__(
@@ -225,19 +227,23 @@ class _Connection(H11Protocol):
         self._patience_secs = patience_secs
         self._may_stall = may_stall
         self._is_busy = False
+        self._is_ended = False
+        """Whether the peer sends no more: it may still read the answer."""
         self._unsent_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Note that a request is under way."""
         self._is_busy = True
-        self._keep_place()
+        self._settle()
         self._watch()
 
     def end(self) -> None:
         """Note that the request is answered, though perhaps not all of it is sent."""
         self._is_busy = False
-        self._idle()
+        self._settle()
+        if self._is_ended and not self._received and not self._has_turn:
+            self.transport.close()
         self._watch()
 
     def finish(self) -> None:
@@ -246,6 +252,15 @@ class _Connection(H11Protocol):
             self.cycle.keep_alive = False
         else:
             self.transport.close()
+
+    def abandon(self) -> None:
+        """Close the connection at once, if it is open."""
+        if self.transport is not None and not self.lost.is_set():
+            self.transport.abort()
+            # The loop does not say so of one whose task was cancelled before it was all set up.
+            self._stop_watching()
+            self.connections.discard(self)
+            self.lost.set()
 
     # What the event loop calls.
 
@@ -263,6 +278,13 @@ class _Connection(H11Protocol):
             self.transport.pause_reading()
         self.handle_events()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Close, or answer first what has come and nobody has begun to answer."""
+        self._is_ended = True
+        is_asked = self.cycle is not None and not self.cycle.response_started
+        is_waiting = is_asked or self._has_turn or bool(self._received)
+        return is_waiting and self.transport.get_extra_info("ssl_object") is None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Release whoever serves it."""
         self._stop_watching()
@@ -272,7 +294,7 @@ class _Connection(H11Protocol):
     def resume_writing(self) -> None:
         """Note that the peer reads."""
         super().resume_writing()
-        self._idle()
+        self._settle()
 
     # Parsing.
 
@@ -280,29 +302,44 @@ class _Connection(H11Protocol):
         """Parse what has come, and begin what it asks for, in the next turns."""
         if not self._has_turn:
             self._has_turn = True
+            self._settle()
             self._turns.wait(self._parse)
 
-    def _parse(self) -> None:
+    def _parse(self) -> bool:
+        """Parse for a turn; return whether a request begins."""
         self._has_turn = False
-        if self.transport.is_closing():
-            return
+        if self._is_over():
+            return False
+        before = self.cycle
         try:
             super().handle_events()
             if self._received and self._may_go_on():
                 self._take_piece()
                 super().handle_events()
+            if self._may_go_on() and self._has_large_head():
+                self.send_400_response("There are too many headers.")
         except LocalProtocolError:  # nonsense behind a request that is being answered
             self.transport.abort()
-        if self._is_busy:
-            self._keep_place()
         if self._may_go_on():
             if self._received:
                 self.handle_events()
             else:
                 self.transport.resume_reading()
+        begins = self.cycle is not before
+        if self._is_ended and not begins and not self._is_busy and not self._received:
+            self.transport.close()  # what would complete the request never comes
+        self._settle()
+        return begins
+
+    def _has_large_head(self) -> bool:
+        is_head = self.conn.their_state is IDLE
+        return is_head and self.conn.trailing_data[0].count(b"\n") > _HEAD_LINES
 
     def _may_go_on(self) -> bool:
-        return not self.flow.read_paused and not self.transport.is_closing()
+        return not self.flow.read_paused and not self._is_over()
+
+    def _is_over(self) -> bool:
+        return self.lost.is_set() or self.transport.is_closing()
 
     def _take_piece(self) -> None:
         is_plain = self.conn.their_state is SEND_BODY and not any(
@@ -314,14 +351,15 @@ class _Connection(H11Protocol):
 
     # Patience.
 
-    def _keep_place(self) -> None:
-        """Keep the place, if all of the request is here: what comes slowly may make way."""
-        if self.conn.their_state is not SEND_BODY:
+    def _settle(self) -> None:
+        """Keep the place while the peer waits for us, risk it while we wait for the peer."""
+        if self._has_turn:
             self._place.keep()
-
-    def _idle(self) -> None:
-        """Risk the place, if nothing is under way."""
-        if not self._is_busy and not self.flow.write_paused:
+        elif self.conn.their_state is SEND_BODY:
+            self._place.risk()
+        elif self._is_busy or self.flow.write_paused or self.conn.their_state is not IDLE:
+            self._place.keep()
+        else:
             self._place.risk()
 
     def _watch(self) -> None:
@@ -338,6 +376,9 @@ class _Connection(H11Protocol):
 
     def _look(self) -> None:
         unsent_bytes = self.transport.get_write_buffer_size()
+        if self._is_ended and not unsent_bytes:
+            self.transport.abort()  # nobody says whether it still reads
+            return
         if unsent_bytes and unsent_bytes == self._unsent_bytes:
             if not (self._is_busy and self._may_stall):
                 events.connection_stalled(self._part, unsent_bytes)

@@ -1,30 +1,44 @@
 """Turns of the event loop: what many want to do at the same moment happens one after another.
 
-The stream of records runs in the same loop. What one peer can ask for takes it a few milliseconds
-at most; a hundred peers who ask together get one such turn each, with the stream's in between.
+The stream of records runs in the same loop. What peers ask for takes it a few milliseconds a turn,
+however many they are.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
+TURN_SECS = 0.002
+
 
 class Turns:
-    """Calls what waits in its order, one in each turn of the event loop."""
+    """Calls what waits, in its order, for `TURN_SECS` in each turn of the event loop.
+
+    A call that returns true has something begin that takes a while by itself: it is the last of its
+    turn.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[Callable[[], bool]] = deque()
         self._next: asyncio.Handle | None = None
 
-    def wait(self, call: Callable[[], None]) -> None:
-        """Have something called in a turn of its own."""
+    def wait(self, call: Callable[[], bool]) -> None:
+        """Have something called in one of the next turns."""
         self._waiting.append(call)
         self._arrange()
 
     async def mine(self) -> None:
-        """Wait for a turn."""
+        """Wait for a turn of one's own."""
         coming = asyncio.get_running_loop().create_future()
-        self.wait(lambda: None if coming.done() else coming.set_result(None))
+
+        def come() -> bool:
+            if coming.done():
+                return False
+            coming.set_result(None)
+            return True
+
+        self.wait(come)
         await coming
 
     def _arrange(self) -> None:
@@ -33,6 +47,10 @@ class Turns:
 
     def _call(self) -> None:
         self._next = None
-        call = self._waiting.popleft()
-        self._arrange()
-        call()
+        until = time.perf_counter() + TURN_SECS
+        is_over = False
+        try:
+            while self._waiting and not is_over:
+                is_over = self._waiting.popleft()() or time.perf_counter() >= until
+        finally:
+            self._arrange()

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nss.addresses import one_peer
@@ -51,15 +51,22 @@ class AcceptLoop:
     """Accepts at a listening socket, which does not block, and gives each connection a place.
 
     A connection without a place is reset. While the process can't have one more descriptor, the
-    loop waits.
+    loop waits. `pause` is waited for before the next; by default others have a turn.
     """
 
-    def __init__(self, listening: socket.socket, places: Places, host: Host) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        places: Places,
+        host: Host,
+        pause: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.trouble: str | None = None
         """Why no connection can be accepted now."""
         self._listening = listening
         self._places = places
         self._host = host
+        self._pause = pause
 
     async def run(self) -> None:
         """Accept until cancelled."""
@@ -75,7 +82,7 @@ class AcceptLoop:
             else:
                 self._admit(accepted, address)
             # While somebody is waiting to connect this would go on without a pause for others.
-            await asyncio.sleep(0)
+            await (asyncio.sleep(0) if self._pause is None else self._pause())
 
     async def _somebody_connects(self) -> None:
         """Wait for a connection, without accepting it.

@@ -155,6 +155,19 @@ async def test_bodies_that_come_slowly_keep_nobody_out(clients: Clients) -> None
         assert (await get(port, "/short")).content == b"short"
 
 
+async def test_who_asks_at_once_is_answered_however_many_come_behind(clients: Clients) -> None:
+    async def answer(number: int) -> bytes:
+        connection = await clients.connect(port, f"127.0.0.{number % 50 + 1}")
+        request = b"GET /short HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        connection[1].write(request)
+        return await ended(connection)
+
+    async with serving() as port:
+        answers = await asyncio.gather(*map(answer, range(90)))
+
+    assert [each for each in answers if not each.startswith(b"HTTP/1.1 200")] == []
+
+
 async def test_what_is_sent_a_byte_a_time_arrives(clients: Clients) -> None:
     async with serving() as port:
         reader, writer = await clients.connect(port)
