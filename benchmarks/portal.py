@@ -33,7 +33,7 @@ _ANSWER_SECS = 30.0
 _FIGURES_SECS = 5.0
 _PAGES = (
     ("/overview/live",),
-    ("/feeds/live",),
+    ("/feeds-list/live",),
     ("/feeds/f0/live", "/feeds/f0/series.json?span=15m"),
     ("/feeds/f1/live", "/feeds/f1/series.json?span=15m"),
     ("/integrations/live",),

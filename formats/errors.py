@@ -14,29 +14,61 @@ class FormatsError(ValueError):
     """Every error that `formats` raises on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A piece of a line of text: what stands before the place that it is about, at it, behind it.
+
+    TABs are spaces, so that the place is as many columns along as `before` is long.
+    """
+
+    before: str
+    at: str
+    behind: str
+
+
 class FeedFormatError(FormatsError):
     """A feed output format string can't be compiled.
 
-    `offset` says where in `text`; `tip` is what would be right, for an unknown field the nearest
-    known one.
+    `offset` says where in `text` the `length` characters begin that are wrong; `line` and `column`
+    count from 1. `tip` is what would be right, for an unknown field the nearest known one.
     """
 
-    def __init__(self, reason: str, text: str, offset: int, tip: str | None = None) -> None:
-        line = text.count("\n", 0, offset) + 1
-        column = offset - text.rfind("\n", 0, offset)
-        where = f"line {line}, column {column}" if line > 1 else f"column {column}"
-        excerpt = _excerpt(text.split("\n")[line - 1], column)
-        message = f"feed format: {reason} ({where})\n{excerpt}"
+    def __init__(
+        self, reason: str, text: str, offset: int, tip: str | None = None, *, length: int = 1
+    ) -> None:
+        self.reason = reason
+        self.tip = tip
+        self.offset = offset
+        self.line = text.count("\n", 0, offset) + 1
+        self.column = offset - text.rfind("\n", 0, offset)
+        self.excerpt = _excerpt(text.split("\n")[self.line - 1], self.column, length)
+        piece = self.excerpt
+        message = (
+            f"feed format: {reason} ({self.where})\n"
+            f"  {piece.before}{piece.at}{piece.behind}\n"
+            f"  {' ' * len(piece.before)}^"
+        )
         super().__init__(message if tip is None else f"{message}\nTry: {tip}")
 
+    @property
+    def where(self) -> str:
+        """The place in words; the line only where it is not the first."""
+        column = f"column {self.column}"
+        return f"line {self.line}, {column}" if self.line > 1 else column
 
-def _excerpt(row: str, column: int, width: int = 72) -> str:
-    """Return the place in a line of text with a caret under it, cut to a terminal's width."""
+
+def _excerpt(row: str, column: int, length: int, width: int = 72) -> Excerpt:
+    """Return the place in a line of text, cut to a terminal's width."""
     start = max(0, column - 1 - width // 2)
-    piece = row[start : start + width].replace("\t", " ")
-    lead = "..." if start else ""
-    trail = "..." if start + width < len(row) else ""
-    return f"  {lead}{piece}{trail}\n  {' ' * (len(lead) + column - 1 - start)}^"
+    end = start + width
+    place_end = min(column - 1 + length, end)
+    before, at, behind = (
+        piece.replace("\t", " ")
+        for piece in (row[start : column - 1], row[column - 1 : place_end], row[place_end:end])
+    )
+    return Excerpt(
+        f"{'...' if start else ''}{before}", at, f"{behind}{'...' if end < len(row) else ''}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,11 @@ MAX_WIDTH = 32
 MAX_FIELDS = 1000
 """Far beyond what any feed prints (the vendor advises 50), and small enough to compile at once."""
 
+MAX_NAME = 64
+"""Characters of an unknown name that an error repeats; the longest known one has 31."""
+
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "{": "{", "}": "}", "\\": "\\"}
+_TYPED = {ord(meant): f"\\{written}" for written, meant in _ESCAPES.items()} | {ord("%"): "%%"}
 _TOKEN = re.compile(
     r"""(?P<line_break>(?:\r?\n[ \t]*|\r[ \t]*)+)
     | (?P<percent>%%)
@@ -56,6 +60,11 @@ class Literal:
     """Static text."""
 
     text: str
+
+    @property
+    def spec(self) -> str:
+        """The text as it is typed in a feed output format string."""
+        return self.text.translate(_TYPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +136,47 @@ def parse(text: str, *, name: str = "custom") -> FeedFormat:
     return FeedFormat(name, tuple(_merge(parts)))
 
 
+def faults(text: str, limit: int = 20) -> tuple[FeedFormatError, ...]:
+    """Return what is wrong in a feed output format string, in its order; nothing: it compiles.
+
+    Of what concerns the string as a whole (too many fields, a LEEF delimiter that can't be kept
+    out of values) only the first is found, and only when all else is right.
+    """
+    found: list[FeedFormatError] = []
+    unread_brace = False  # the one that ends a slot whose beginning is wrong
+    for token in _TOKEN.finditer(text, 0, len(text.rstrip("\r\n"))):
+        if unread_brace and token[0] == "}":
+            unread_brace = False
+            continue
+        try:
+            _part(token)
+        except FeedFormatError as error:
+            found.append(error)
+            if len(found) >= limit:
+                break
+        if token["opened"]:
+            unread_brace = True
+        elif token.lastgroup != "static":
+            unread_brace = False
+    if not found:
+        try:
+            parse(text)
+        except FeedFormatError as error:
+            found.append(error)
+    return tuple(found)
+
+
 def _error(
-    token: re.Match[str], reason: str, tip: str | None = None, at: int | None = None
+    token: re.Match[str],
+    reason: str,
+    tip: str | None = None,
+    at: int | None = None,
+    length: int = 0,
 ) -> FeedFormatError:
-    return FeedFormatError(reason, token.string, token.start() if at is None else at, tip)
+    """Return the error of a token, or of `length` characters `at` an offset in it."""
+    if at is None:
+        at, length = token.start(), len(token[0])
+    return FeedFormatError(reason, token.string, at, tip, length=max(length, 1))
 
 
 def _part(token: re.Match[str]) -> Part:
@@ -166,7 +212,9 @@ def _slot(token: re.Match[str], zero: str, digits: str, letters: str, name: str)
     if field is None:
         near = nearest(name)
         tip = None if near is None else f"%{catalogue()[near].conversion}{{{near}}}"
-        raise _error(token, f"unknown field {name!r}", tip, token.end() - 1 - len(name))
+        shown = repr(name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}...")
+        at = token.end() - 1 - len(name)
+        raise _error(token, f"unknown field {shown}", tip, at, len(name))
     width = int(digits[:9] or 0)
     if width > MAX_WIDTH:
         raise _error(token, f"width {width} is over {MAX_WIDTH}")

@@ -102,7 +102,7 @@ class Structure:
     readable: bool = True
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # more than feeds have formats; one is as large as its string, many times
 def structure_of(feed_format: FeedFormat) -> Structure:
     """Find a feed format's structure from its static text."""
     template = _Template(feed_format)

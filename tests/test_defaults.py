@@ -55,14 +55,33 @@ ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
     "nss/admin/portal/attempts.py Attempts clock": PORTAL,
-    "nss/admin/portal/attempts.py Lines clock": PORTAL,
+    "nss/admin/portal/attempts.py Lines clock": (
+        "tests/admin/portal/test_signing_in.py::"
+        "test_anything_else_does_not_and_all_refusals_are_alike"
+    ),
     "nss/admin/portal/handover.py leave now": HANDOVER,
     "nss/admin/portal/handover.py take now": HANDOVER,
     "nss/admin/portal/live.py Live clock": (
         "tests/admin/portal/test_live.py::test_all_parts_come_first_and_then_what_has_changed"
     ),
     "nss/admin/portal/links.py Links clock": PORTAL,
+    "nss/admin/portal/pages/feeds/replay.py Replay now": (
+        "tests/admin/portal/feeds/test_replay.py::test_a_preset_reaches_back_from_now"
+    ),
+    "nss/admin/portal/pages/feeds/series.py SeriesData clock": (
+        "tests/admin/portal/feeds/test_series.py::test_a_feed_has_rate_lag_and_pending"
+    ),
     "nss/admin/portal/sessions.py Sessions clock": PORTAL,
+    "nss/admin/portal/pages/audit_entries.py Watching clock": (
+        "tests/admin/portal/audit/test_audit.py::test_live_pages_are_looked_at_by_the_clock"
+    ),
+    "nss/admin/portal/pages/integrations/drafts.py Drafts now": (
+        "tests/admin/portal/integrations/test_mcas.py::"
+        "test_a_secret_that_was_entered_is_kept_and_never_sent_back"
+    ),
+    "nss/admin/portal/pages/integrations/jobs.py Jobs now": (
+        "tests/admin/portal/integrations/test_sync.py::test_sync_now_fills_the_category"
+    ),
     "nss/admin/systemd.py Notifier environ": f"{HERE}::test_systemd_is_notified",
     "nss/admin/systemd.py Notifier clock": f"{HERE}::test_systemd_is_notified",
     "nss/connectivity/firewall.py try_routes now": (
@@ -95,6 +114,14 @@ RUN_BY = {
     ),
     "nss/setup/portal_users.py PortalUsers environ": USERS,
     "nss/setup/portal_users.py PortalUsers now": USERS,
+    "nss/setup/replacing.py Replacing at": (
+        "tests/setup/test_replacing.py::"
+        "test_a_change_is_written_taken_over_kept_and_in_the_audit_log"
+    ),
+    "nss/setup/replacing.py Replacing now": (
+        "tests/setup/test_replacing.py::"
+        "test_after_a_crash_while_it_is_put_back_the_old_file_is_there"
+    ),
     "nss/sinks/backoff.py Backoff jitter": f"{HERE}::test_delays_are_spread",
     "nss/sinks/cloud_discovery/age.py AgeLimit now": f"{HERE}::test_lines_grow_old_by_the_clock",
     "nss/sinks/cloud_discovery/collection.py Collection clock": f"{HERE}::test_lines_are_collected",

@@ -40,7 +40,7 @@ def line_format(feed_format: FeedFormat) -> Input:
         raise NotReadable(
             f"feed format {feed_format.name}: its fields can't be told apart in a line"
         )
-    split = _SPLITS[structure.kind](structure)
+    split = SPLITS[structure.kind](structure)
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
@@ -187,9 +187,10 @@ def _sequence_split(structure: Structure) -> Split:
     return split
 
 
-_SPLITS: Mapping[LineKind, Callable[[Structure], Split]] = {
+SPLITS: Mapping[LineKind, Callable[[Structure], Split]] = {
     LineKind.LEEF: _leef_split,
     LineKind.KEYED: _keyed_split,
     LineKind.COLUMNS: _column_split,
     LineKind.SEQUENCE: _sequence_split,
 }
+"""What takes a line of each kind apart into the texts of its cells; raises `BadLine`."""

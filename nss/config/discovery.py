@@ -25,6 +25,7 @@ from nss.config.files import UnfitFile, load_format
 from nss.config.model import Config, FeedConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.config.toml import key_path
+from nss.config.values import FormatChoice
 from nss.wording import nearest
 
 # "Initiate file upload" and "Supported log types" of the Cloud Discovery API (2021 to 2025).
@@ -92,6 +93,32 @@ def unparsable(config: Config) -> Iterator[Problem]:
     if dialect is not None:
         for feed in uploads:
             yield from _misfits(feed, dialect, mcas.source_type)
+
+
+def suits_collector(choice: FormatChoice) -> bool:
+    """Return whether a log collector's data source "Zscaler QRadar LEEF" parses a format.
+
+    False as well where its file can't be read, or where it is none that can be written.
+    """
+    try:
+        feed_format = load_format(choice)
+    except UnfitFile:
+        return False
+    return feed_format is not None and _lack(feed_format, _LEEF) is None
+
+
+def shortcoming(feed_format: FeedFormat, source_type: str) -> str | None:
+    """Return what Cloud Discovery would miss in lines of a type, as the beginning of a sentence.
+
+    `None` is no promise: of most types nothing is known, see `knows`.
+    """
+    dialect = _DIALECTS.get(source_type.removesuffix(_OF_SYSLOG))
+    return None if dialect is None else _lack(feed_format, dialect)
+
+
+def knows(source_type: str) -> bool:
+    """Return whether anything is known of what lines of a type must be like."""
+    return source_type.removesuffix(_OF_SYSLOG) in _DIALECTS
 
 
 def _misfits(feed: FeedConfig, dialect: _Dialect, source_type: str) -> Iterator[Problem]:

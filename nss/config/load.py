@@ -29,6 +29,12 @@ MAX_BYTES = 4 << 20
 
 _MAX_SHOWN = len(" = ") + 60
 
+_LONG_KEY = re.compile(
+    r"""(?<![\w-])(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+    r"""(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){64}"""
+)
+"""More parts than any dotted key has: the time that `tomllib` needs grows with their square."""
+
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -88,11 +94,17 @@ def parse(text: str, base: Path, *, origin: str = "TOML text") -> Config:
 
     `origin` names the text in the message. Raises `ConfigProblems` with everything wrong.
     """
+    return validate(tables_of(text, origin=origin), base, origin=origin)
+
+
+def tables_of(text: str, *, origin: str = "TOML text") -> dict[str, object]:
+    """Return what TOML says. Raises `ConfigProblems` with the place where it is none."""
+    if _LONG_KEY.search(text):
+        raise ConfigProblems([_syntax_problem(text, RecursionError())], origin)
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigProblems([_syntax_problem(text, error)], origin) from None
-    return validate(tables, base, origin=origin)
 
 
 def _syntax_problem(text: str, error: Exception) -> Problem:

@@ -35,6 +35,18 @@ def toml_text(value: object) -> str:
             return str(value)
 
 
+def literal_text(text: str) -> str:
+    """Return a text as it stands, between three quotes, or quoted as any other where it can't.
+
+    A literal string has no escapes: it can't hold three quotes or what a reader would not see.
+    """
+    fits = all(c.isprintable() or c in "\t\n" for c in text) and not text.endswith("'")
+    if not fits or "'''" in text:
+        return toml_text(text)
+    first = "\n" if text.startswith("\n") else ""  # which would be left out (TOML 1.0, "String")
+    return f"'''{first}{text}'''"
+
+
 def choice_of(words: Sequence[str]) -> str:
     """Return the words in quotes, as a choice reads in a sentence."""
     *most, last = (toml_text(word) for word in words)

@@ -31,6 +31,9 @@ PORT = 9633
 SECRET_DAYS = 120
 """How long the application's secret is good for."""
 
+UPLOAD_SECS = 30
+"""How long records are collected before they are uploaded."""
+
 TICK_SECS = 0.05
 START_SECS = 30.0
 
@@ -65,7 +68,7 @@ listen = "{host}:{tcp_port}"
 format = "MCAS"
 [feeds.mcas.sink]
 kind = "cloud_discovery"
-max_secs = 30
+max_secs = {upload_secs}
 
 # A SIEM that takes QRadar LEEF over UDP.
 [feeds.siem]
@@ -88,14 +91,23 @@ class PortalDemo:
     """One demonstration, used with `async with`; `run` keeps it at work.
 
     `is_set_up`: whether the accounts of MCAS and ZIA are configured already, as the commands do it.
+    Records are uploaded every `upload_secs`.
     """
 
-    def __init__(self, records_per_sec: int, *, seed: int = 1, is_set_up: bool = True) -> None:
+    def __init__(
+        self,
+        records_per_sec: int,
+        *,
+        seed: int = 1,
+        is_set_up: bool = True,
+        upload_secs: int = UPLOAD_SECS,
+    ) -> None:
         self.sent = 0
         self.link = ""
         """Signs in once, as an administrator."""
         self._records_per_sec = records_per_sec
         self._is_set_up = is_set_up
+        self._upload_secs = upload_secs
         self._lines = RecordGenerator(
             seed, records_per_sec=records_per_sec, start_epoch=int(time.time())
         ).lines(sys.maxsize)
@@ -133,6 +145,7 @@ class PortalDemo:
                 tcp_port=self._port,
                 udp_port=collector.port,
                 closed_port=closed.getsockname()[1],
+                upload_secs=self._upload_secs,
             ),
             encoding="utf-8",
         )

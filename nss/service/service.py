@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Callable, Collection
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from nss.admission import descriptors
 from nss.config import load as configuration
 from nss.config.machine import check_environment
 from nss.config.model import Config
+from nss.config.restart import sections_needing_restart
 from nss.errors import NssError, ServiceError
 from nss.mcas.access import McasAccess, remove_drafts
 from nss.service import build, events
@@ -39,15 +39,6 @@ from nss.telemetry import logs
 
 EXIT_DRAINED = 0
 EXIT_NOT_DRAINED = 75  # EX_TEMPFAIL: records accepted and not delivered
-
-_KEPT_UNTIL_RESTART = (
-    "spool",
-    "service.control_socket",
-    "service.metrics_listen",
-    "service.state_directory",
-    "portal",
-)
-
 
 _STOPPING = "reload: the service is stopping"
 
@@ -170,10 +161,8 @@ class Service:
         if self._stopped:
             raise ServiceError(_STOPPING)
         config = await self._off_loop(partial(_checked, self._path))
-        for section in _KEPT_UNTIL_RESTART:
-            read = attrgetter(section)
-            if read(config) != read(self._config):
-                raise ServiceError(f"reload: a changed {section} needs a restart")
+        for section in sections_needing_restart(self._config, config):
+            raise ServiceError(f"reload: a changed {section} needs a restart")
         running, workers = self._running, self._workers
         now = dict(running.sources), dict(running.feeds)
         plan = await self._off_loop(partial(self._starter.plan, config, *now))

@@ -1,13 +1,15 @@
 """Credentials for MCAS: put together from what is given, tested, and stored for the service."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from nss.checks import Check, first_failed
+from nss.config.model import McasConfig
 from nss.config.stored import StoredError
 from nss.files.private import FileFault
 from nss.https.limiter import Limiter
@@ -178,7 +180,7 @@ class McasSetup:
         way = (self.network, self.data_source, self.limiter)
         stored, unreadable = self.store.load(), None
         try:
-            results = self._results()
+            results = await asyncio.to_thread(self._results)
         except (OSError, FileFault, ValueError) as error:
             reason = error_text(error) if isinstance(error, OSError) else str(error)
             unreadable = f"the names of uploaded files: {reason} ({self.uploads})"
@@ -243,26 +245,36 @@ class McasSetup:
             self.audit.write(action, "passed", "", code=None, **facts)
 
 
+def mcas_setup_of(
+    folder: Path, mcas: McasConfig, feeds: Iterable[str], limiter: Limiter | None = None
+) -> McasSetup:
+    """Return what settings say about MCAS; `folder` is the state directory.
+
+    `feeds` are the names of those that upload. With `limiter` the requests count together with
+    others. Raises `NssError` for files that are no good.
+    """
+    return McasSetup(
+        mcas.data_source,
+        mcas.token_api_url,
+        credentials_store(folder, mcas),
+        audit_log(folder),
+        network_of(mcas),
+        limiter or Limiter(mcas.requests_per_minute),
+        tuple(feeds),
+        folder / UPLOADS_NAME,
+        mcas.parse_failure_days,
+    )
+
+
 def mcas_setup(path: Path) -> McasSetup:
     """Return what a configuration file says about MCAS; the usual file may be missing.
 
     What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
     found = read_sections(path, "service.state_directory", "mcas", may_be_missing=True)
-    folder, mcas = found.service.state_directory, found.mcas
-    store = credentials_store(folder, mcas)
-    store.remove_drafts()
-    return McasSetup(
-        mcas.data_source,
-        mcas.token_api_url,
-        store,
-        audit_log(folder),
-        network_of(mcas),
-        Limiter(mcas.requests_per_minute),
-        tuple(_uploading(found.tables)),
-        folder / UPLOADS_NAME,
-        mcas.parse_failure_days,
-    )
+    setup = mcas_setup_of(found.service.state_directory, found.mcas, _uploading(found.tables))
+    setup.store.remove_drafts()
+    return setup
 
 
 def _uploading(tables: Mapping[str, Any]) -> Iterator[str]:

@@ -36,8 +36,9 @@ _STATE_KEY = next(entry.key for entry in _SETTINGS if entry.role is Role.STATE_F
 _KEYS = f"{_SECRET_KEYS}|[a-z_]+_file|{_STATE_KEY}"
 _NAMED = re.compile(rf"""({_KEYS})["']?\s*=\s*["']([^"'\n]+)["']""")
 
+# The time that each pattern needs grows with the length of a text alone, whatever is in it.
 _ASSIGNED = (
-    rb"(?i)([\"']?[a-z_]*(?:secret|password|passphrase|token|api_?key)[\"']?\s*[:=]\s*)"
+    rb"(?i)(?<![a-z_])([\"']?[a-z_]*(?:secret|password|passphrase|token|api_?key)[\"']?\s*[:=]\s*)"
     rb"([\"'])(?!/)[^\"'\n]{6,}\2"
 )
 _PATTERNS = [
@@ -51,7 +52,7 @@ _PATTERNS = [
         (rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}", rb"\1***"),
         (rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+", rb"\1***"),
         (rb"(://)[^/\s:@\"']*:[^/\s@\"']+@", rb"\1***@"),
-        (rb"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_.-]+", STARS),
+        (rb"\beyJ[A-Za-z0-9_-]{4,4000}+\.[A-Za-z0-9_.-]+", STARS),
         (_ASSIGNED, rb"\1\2***\2"),
         (
             rb"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",

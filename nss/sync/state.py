@@ -118,6 +118,30 @@ class SyncStore:
         """Return the lock of runs, for `with`. Raises `SyncUnderway` when another has it."""
         return RunLock(self.folder)
 
+    def holder(self) -> int | None:
+        """Return the number of another process that syncs at the moment, `None` if none does.
+
+        Never waits and never raises. The lock is tried only while the process that had it last is
+        there, and another one: whoever wants it at the very moment would be kept out.
+        """
+        try:
+            with open_folder(self.folder) as folder:
+                number = folder.open_file("lock")
+        except OSError:
+            return None
+        try:
+            pid = _pid_in(number)
+            if pid is None or pid == os.getpid() or not _is_there(pid):
+                return None
+            fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return pid
+        except OSError:
+            return None
+        finally:
+            os.close(number)
+        return None
+
     def history(self) -> History:
         """Return how runs went."""
         return self._load("state.json", History)
@@ -215,9 +239,9 @@ class RunLock:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            pid = os.pread(number, 20, 0).decode(errors="replace").strip()
+            pid = _pid_in(number)
             os.close(number)
-            whose = f"process {pid}" if pid.isdigit() else "another process"
+            whose = "another process" if pid is None else f"process {pid}"
             raise SyncUnderway(
                 f"sync: {whose} syncs at the moment, and only one may",
                 tip="wait until it has ended: nss status shows how it went",
@@ -233,3 +257,19 @@ class RunLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _pid_in(number: int) -> int | None:
+    """Return the number of the process that took the lock last, as it wrote it there."""
+    text = os.pread(number, 20, 0).decode(errors="replace").strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

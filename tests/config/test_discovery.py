@@ -6,8 +6,15 @@ import pytest
 
 from formats import presets
 from formats.errors import Problem
-from nss.config.discovery import SOURCE_TYPES, unparsable
+from nss.config.discovery import (
+    SOURCE_TYPES,
+    knows,
+    shortcoming,
+    suits_collector,
+    unparsable,
+)
 from nss.config.load import parse
+from nss.config.values import FormatChoice
 
 LEEF = r"LEEF:1.0|Zscaler|NSS|4.1|%s{reason}|"
 KEYS = r"cat=%s{action}\tdevTime=%s{time}\tsrc=%s{cip}\tdst=%s{sip}"
@@ -131,3 +138,40 @@ def test_formats_in_files_are_checked_and_those_that_can_not_be_read_are_passed(
 def test_both_lists_are_known_as_files_and_as_syslog() -> None:
     assert {"ZSCALER", "ZSCALER_CEF_SYSLOG", "BLUECOAT", "CORRATA_SYSLOG"} <= SOURCE_TYPES
     assert len(SOURCE_TYPES) > 100
+
+
+@pytest.mark.parametrize(
+    ("choice", "suits"),
+    [
+        (FormatChoice("preset", "MCAS"), True),
+        (FormatChoice("preset", "QRADAR"), True),
+        (FormatChoice("string", LEEF + KEYS), True),
+        (FormatChoice("string", LEEF + "src=%s{cip}"), False),
+        (FormatChoice("preset", "JSON"), False),
+        (FormatChoice("preset", "ARCSIGHT_CEF"), False),
+        (FormatChoice("json"), False),
+        (FormatChoice("file", "/nowhere/own.fof"), False),
+    ],
+)
+def test_a_log_collector_parses_leef_with_what_each_line_needs(
+    choice: FormatChoice,
+    suits: bool,  # noqa: FBT001 - of the table
+) -> None:
+    assert suits_collector(choice) is suits
+
+
+@pytest.mark.parametrize(
+    ("name", "source_type", "lack"),
+    [
+        ("MCAS", "ZSCALER_QRADAR_SYSLOG", None),
+        ("MCAS", "ZSCALER_CEF", "has no CEF header"),
+        ("JSON", "ZSCALER_QRADAR", "has no LEEF header"),
+        ("CSV", "ZSCALER", None),
+        ("JSON", "CUSTOM_PARSER", None),
+    ],
+)
+def test_what_a_format_lacks_for_a_type_can_be_asked_without_a_configuration(
+    name: str, source_type: str, lack: str | None
+) -> None:
+    assert shortcoming(presets.load(name), source_type) == lack
+    assert knows(source_type) == (source_type != "CUSTOM_PARSER")

@@ -36,6 +36,13 @@ destinations = ["collector.example.com"]
         ("x = 0x" + "f" * 6000, "TOML", "has a whole number of more than 64 bits"),
         ("x = " + "[" * 5000, "TOML", "is nested deeper than 16 levels"),
         ("x." * 5000 + "x = 1", "TOML", "is nested deeper than 16 levels"),
+        ("x . " * 500_000 + "x = 1", "TOML", "is nested deeper than 16 levels"),
+        ("['x'." + '"x".' * 500_000 + "x]", "TOML", "is nested deeper than 16 levels"),
+        (
+            "x" * 1_000_000,
+            "line 1, column 1000001",
+            "not TOML: Expected '=' after a key in a key/value pair",
+        ),
     ],
 )
 def test_what_is_no_toml_is_reported_with_its_place(text: str, where: str, reason: str) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats import presets
-from formats.errors import FeedFormatError
+from formats.errors import Excerpt, FeedFormatError
 from formats.fields import catalogue
-from formats.language import MAX_FIELDS, FeedFormat, Literal, Slot, parse
+from formats.language import MAX_FIELDS, FeedFormat, Literal, Slot, faults, parse
 from formats.structure import structure_of
 
 
@@ -313,3 +313,71 @@ def test_what_was_parsed_can_be_written_and_parsed_again(pieces: list[str]) -> N
         for part in parsed.parts
     )
     assert parse(written) == parsed
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_the_first_fault_is_the_one_that_compiling_stops_at(text: str) -> None:
+    assert str(faults(text)[0]) == REFUSALS[text]
+
+
+def test_all_faults_are_found_each_with_its_place_and_what_would_be_right() -> None:
+    found = faults("%s{lgoin}\\t%d{recordidd}\n  {x} 100% %s{url")
+
+    assert [(each.reason, each.line, each.column, each.tip) for each in found] == [
+        ("unknown field 'lgoin'", 1, 4, "%s{login}"),
+        ("unknown field 'recordidd'", 1, 15, "%d{recordid}"),
+        ("unescaped {", 2, 3, r"write \{ for a brace"),
+        ("unescaped }", 2, 5, r"write \} for a brace"),
+        ("lone %", 2, 10, "write %% for a percent sign"),
+        ("unclosed brace", 2, 12, "end the field with }"),
+    ]
+    assert found[1].excerpt == Excerpt(r"%s{lgoin}\t%d{", "recordidd", "}")
+    assert [each.where for each in found[:3:2]] == ["column 4", "line 2, column 3"]
+
+
+def test_the_brace_of_a_slot_that_is_wrong_is_no_fault_of_its_own() -> None:
+    assert [each.reason for each in faults("%q{login} %s{url}} %q{x")] == [
+        "unknown conversion %q",
+        "unescaped }",
+        "unknown conversion %q",
+    ]
+
+
+def test_what_concerns_the_whole_string_is_found_when_all_else_is_right() -> None:
+    (many,) = faults("%s{login} " * (MAX_FIELDS + 1))
+    (delimiter,) = faults("LEEF:2.0|V|P|1|%s{reason}|=|cat=%s{action}")
+
+    assert many.reason.startswith("more than 1000 fields")
+    assert "LEEF delimiter =" in delimiter.reason
+    assert faults(presets.text("MCAS")) == ()
+
+
+def test_faults_are_bounded_in_number_and_length() -> None:
+    found = faults("%s{" + "n" * 60_000 + "}" + "%s{nope}" * 100)
+
+    assert len(found) == 20
+    assert len(str(found[0])) < 400
+
+
+@given(st.text(max_size=60) | st.text("%sd{}loginurl\\tn0 \n", max_size=60))
+def test_a_string_has_faults_exactly_when_it_does_not_compile(text: str) -> None:
+    found = faults(text)
+    try:
+        parse(text)
+    except FeedFormatError as error:
+        stopped = [str(error)]
+    else:
+        stopped = []
+    assert [str(each) for each in found[:1]] == stopped
+    for each in found:
+        piece = each.excerpt
+        assert "\n" not in piece.before + piece.at + piece.behind
+
+
+@given(st.text(max_size=60) | st.text("%sd{}login\\tn \n\r\t", max_size=60))
+def test_a_format_written_again_as_it_is_typed_is_the_same(text: str) -> None:
+    try:
+        feed_format = parse(text + "%s{url}")
+    except FeedFormatError:
+        return
+    assert parse("".join(part.spec for part in feed_format.parts)) == feed_format

@@ -1,10 +1,12 @@
 """The life of an appliance, on whole machines: installed, at work, killed, upgraded, removed."""
 
+import html
 import shutil
 import stat
 import subprocess
 from pathlib import Path
 
+import httpx
 import orjson
 import pexpect
 import pytest
@@ -14,7 +16,7 @@ import zstandard
 from nss.lab.cloud import CloudLab
 from tests.cli.mcas.conftest import Terminal
 from tests.package.conftest import Collector, Kind, configuration
-from tests.package.machine import CLOUD, CONFIG, HERE, UNIT, Machine, wait_for
+from tests.package.machine import CLOUD, CONFIG, HERE, THERE, UNIT, Machine, wait_for
 from tests.package.sending import TOKEN, Load, over_http, over_tcp
 
 STATE = Path("/var/lib/nss")
@@ -461,6 +463,36 @@ def test_what_helps_at_three_in_the_morning_works_here_too(
     collected = orjson.loads(machine.run(*packed, secs=120).stdout)
     assert set(collected["missing"]) == {"audit.log"}  # nobody has configured anything yet
     assert owned(machine, "/root/found.tar.zst") == "root:root 600"
+
+
+def test_the_portal_is_served_with_the_rights_of_the_service_alone(
+    machine: Machine, collector: Collector
+) -> None:
+    portal = '\n[portal]\nlisten = "0.0.0.0:9633"\nhosts = ["nss1.example.com"]\n'
+    portal += 'tls_certificate = "portal.pem"\ntls_key = "portal.key"\n'
+    issued = trustme.CA().issue_cert("nss1.example.com")
+    machine.write("/etc/nss/portal.pem", issued.cert_chain_pems[0].bytes().decode())
+    machine.write("/etc/nss/portal.key", issued.private_key_pem.bytes().decode(), mode=0o640)
+    machine.run("chgrp", "nss", "/etc/nss/portal.key")
+    started(machine, configuration(collector=collector, more=portal))
+    assert "Nobody can sign in at the portal yet" in machine.journal()
+    assert "restrict access with a firewall" in machine.run("nss", "check").stderr
+    password = ["nss", "portal", "set-password", "alice", "--password-file", "-"]
+    machine.run(*password, data="correct horse battery\n")
+    assert owned(machine, STATE / "portal-users.json") == "nss:nss 600"
+
+    address = f"https://{THERE}:9633"
+    headers = {"host": "nss1.example.com:9633", "origin": "https://nss1.example.com:9633"}
+    with httpx.Client(base_url=address, headers=headers, verify=False) as browser:  # noqa: S501 - the name is another
+        given = {"user": "alice", "password": "correct horse battery"}
+        assert browser.post("/sign-in", data=given).status_code == 303
+        page = browser.get("/")
+        assert "From sources to destinations" in page.text
+        edit = html.unescape(browser.get("/configuration/edit").text)
+        assert "The service can't write the file" in edit
+        assert "alice (portal)" in browser.get("/audit").text
+        other = browser.get("/", headers={"host": "evil.example.com"})
+        assert other.status_code == 421
 
 
 def test_a_dead_collector_holds_records_back_and_not_the_machine(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -18,7 +19,12 @@ from nss.admin.portal.attempts import Attempts
 from nss.admin.portal.guard import Guard, known_hosts
 from nss.admin.portal.links import Links
 from nss.admin.portal.live import Live
+from nss.admin.portal.pages.audit import AuditPages
+from nss.admin.portal.pages.configuration import ConfigurationPages
+from nss.admin.portal.pages.feeds import FeedsPages
+from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.admin.portal.pages.overview import OverviewPage
+from nss.admin.portal.pages.studio import StudioPages
 from nss.admin.portal.sessions import Sessions
 from nss.admin.portal.signing_in import ONCE, SIGN_IN, Cookie, SessionOfRequests, SignIn
 from nss.admin.portal.static import PREFIX, StaticFiles
@@ -35,6 +41,21 @@ USERS_SECS = 1.0
 
 _LIVE = "/live"
 _DATA = ".json"
+
+
+class Page(Protocol):
+    """A page, or several that belong together."""
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+
+
+@runtime_checkable
+class ClosingPage(Protocol):
+    """A page that has something under way."""
+
+    async def close(self) -> None:
+        """End it."""
 
 
 class PortalApp:
@@ -64,12 +85,19 @@ class PortalApp:
         portal = Portal(operations, path, audit, view, self._live)
         cookie = Cookie(is_secure=is_tls)
         signing_in = SignIn(self._users, sessions, Attempts(), self._links, audit, cookie)
-        pages = [OverviewPage(portal)]
+        self._pages: list[Page] = [
+            OverviewPage(portal),
+            IntegrationsPages(portal, sessions.is_alive),
+            FeedsPages(portal),
+            StudioPages(portal),
+            ConfigurationPages(portal),
+            AuditPages(portal),
+        ]
         app = Starlette(
             routes=[
                 *signing_in.routes(),
                 *static.routes(),
-                *(route for page in pages for route in page.routes()),
+                *(route for page in self._pages for route in page.routes()),
                 Route("/{path:path}", _not_found),
             ]
         )
@@ -104,6 +132,9 @@ class PortalApp:
         Nobody may be served any more: who signed out meanwhile would be signed in again.
         """
         self.end_live()
+        for page in self._pages:
+            if isinstance(page, ClosingPage):
+                await page.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

@@ -74,10 +74,10 @@ class Live:
         async def parts() -> AsyncIterator[bytes]:
             sent: dict[str, str] = {}
             quiet_since = self._clock()
-            while not self._closing.is_set() and self._sessions.is_alive(session):
+            while self.lasts(session):
                 if prepare is not None:
                     await prepare()
-                found = {**self._rendered("", self._common), **self._rendered(key, render)}
+                found = {**self.common(), **self._rendered(key, render)}
                 changed = {name: html for name, html in found.items() if sent.get(name) != html}
                 now = self._clock()
                 if changed:
@@ -113,6 +113,14 @@ class Live:
                     del self._open[session]
 
         return StreamingResponse(counted(), media_type="text/event-stream")
+
+    def lasts(self, session: Session) -> bool:
+        """Return whether streams of a session go on: it is not over, and neither is the portal."""
+        return not self._closing.is_set() and self._sessions.is_alive(session)
+
+    def common(self) -> Mapping[str, str]:
+        """Return the parts that every page has."""
+        return self._rendered("", self._common)
 
     async def pause(self) -> None:
         """Wait for the next turn of all streams, which share the work; or for the end."""

@@ -12,13 +12,13 @@ from tests.admin.portal.browser import Chromium, chromium
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on both loops, but those in a browser once: there, all of interest is elsewhere."""
+    """Run tests on both loops; those that take long on the one that the service runs on."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-        "asyncio": asyncio.SelectorEventLoop
+        "asyncio": asyncio.SelectorEventLoop,
+        "uvloop": uvloop.new_event_loop,
     }
-    if item.get_closest_marker("browser") is None:
-        loops["uvloop"] = uvloop.new_event_loop
-    return loops
+    once = any(item.get_closest_marker(name) is not None for name in ("browser", "long"))
+    return {"uvloop": loops["uvloop"]} if once else loops
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class Gallery:
             "user": None,
             "health": None,
             "notices": [],
-            "status": 404,
+            "code": 404,
             "sentence": "there is no such page",
             "tip": "go back",
             "name": "",

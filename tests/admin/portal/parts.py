@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from nss.admin.portal.app import PortalApp
+from nss.admin.portal.pages.integrations.index import IntegrationsPages
 from nss.config.load import parse
 from nss.config.model import Config
 from nss.setup.password_hashes import Cost
@@ -109,3 +110,8 @@ async def first_event(app: PortalApp, client: httpx.AsyncClient, path: str) -> s
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+def pages_of(app: PortalApp) -> IntegrationsPages:
+    """Return the pages of partner integrations of an application."""
+    return next(page for page in app._pages if isinstance(page, IntegrationsPages))

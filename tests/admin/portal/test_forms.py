@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from nss.admin.portal.forms import MAX_BYTES, MAX_FIELDS, PIECE_CHARS, form_of, unquoted
+from nss.admin.portal.forms import (
+    MAX_BYTES,
+    MAX_FIELDS,
+    PIECE_CHARS,
+    THREAD_BYTES,
+    form_of,
+    unquoted,
+)
 from nss.errors import UsageError
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -90,3 +97,12 @@ async def test_a_form_that_never_ends_is_not_waited_for() -> None:
 
     with pytest.raises(UsageError, match=r"did not arrive within 0 s"):
         await form_of(stalled, within_secs=0.05)
+
+
+async def test_a_large_form_is_read_as_a_small_one_is() -> None:
+    text = "é\r\n" * THREAD_BYTES
+    form = await form_of(request(urlencode({"a": text, "b": "1"}).encode()))
+
+    assert (form["a"], form["b"]) == ("é\n" * THREAD_BYTES, "1")
+    with pytest.raises(UsageError, match="can't be read"):
+        await form_of(request(b"a=" + b"\xff" * (THREAD_BYTES + 1)))

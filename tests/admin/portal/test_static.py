@@ -14,7 +14,12 @@ from nss.admin.portal.static import CONTENT_TYPES, FOLDER, StaticFiles, accepts_
 
 VENDOR = Path(__file__).parent / "vendor"
 
-OWN = {"nss.css", "nss.js", "graphs.js", "theme.js", "icon.svg", "manifest.json"}
+OWN = {"nss.css", "nss.js", "graphs.js", "theme.js", "icon.svg", "manifest.json"} | {
+    "audit.css",
+    "configuration.css",
+    "editor.js",
+    "studio.css",
+}
 
 KB = 1000
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from nss.admin.portal.live import MAX_STREAMS_EACH
 from nss.lab import commands
@@ -29,7 +30,7 @@ async def until(holds: Callable[[], Awaitable[bool]], within_secs: float = WAIT_
 
 @contextlib.asynccontextmanager
 async def demonstration(*, is_set_up: bool = True) -> AsyncIterator[PortalDemo]:
-    async with PortalDemo(RATE, is_set_up=is_set_up) as demo:
+    async with PortalDemo(RATE, is_set_up=is_set_up, upload_secs=2) as demo:
         running = asyncio.create_task(demo.run())
         try:
             yield demo
@@ -180,6 +181,49 @@ async def test_the_keyboard_reaches_everything(browser: Chromium, demo: PortalDe
         reached.add(await page.evaluate("document.activeElement.innerText?.trim()"))
     for name in ("Overview", "Partner Integrations", "Audit log", "Sign out", "gateway", "siem"):
         assert name in reached
+
+
+@pytest.mark.timeout(120)
+async def test_a_new_administrator_goes_from_nothing_to_logs_that_flow(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o600)
+    async with demonstration(is_set_up=False) as demo:
+        arguments = ["alice", "--password-file", str(tmp_path / "password")]
+        await commands.run(demo.config, "portal set-password", *arguments)
+        seen = await browser.open(demo.address)
+        page = seen.page
+        await page.fill("#f-user", "alice")
+        await page.fill("#f-password", PASSWORD)
+        await page.click("main button")
+        await page.click("nav >> text=Partner Integrations")
+        await expect(page.locator("#conditions")).not_to_contain_text("MCAS confirms uploads")
+
+        lab = demo.lab
+        await page.fill("#f-client_id", lab.client_id)
+        await page.fill("#f-client_secret", lab.client_secret)
+        await page.fill("#f-scope", lab.scope)
+        await page.fill("#f-authentication_url", lab.authentication_url)
+        await page.fill("#f-api_url", lab.api_url)
+        await page.click("button:text-is('Test')")
+        await expect(page.locator("#result")).to_contain_text("All steps passed", timeout=20_000)
+        await page.click("button:text-is('Save')")
+        await expect(page.locator("#result")).to_contain_text("Stored.", timeout=20_000)
+
+        conditions = page.locator("#conditions")
+        await expect(conditions).to_contain_text("MCAS confirms uploads", timeout=40_000)
+        assert lab.mcas.uploads
+        await page.click("nav >> text=Overview")
+        await expect(page.locator("#deliveries")).to_contain_text("confirmed")
+        await page.click("nav >> text=Audit log")
+        for text in ("alice (portal)", "configure-mcas2", "stored"):
+            await expect(page.locator("main")).to_contain_text(text)
+        await page.click("nav >> text=Feeds")
+        await page.click("a:text-is('mcas')")
+        await expect(page.locator("main")).to_contain_text("confirmed")
+        assert lab.client_secret not in demo.log.read_text()
+        assert lab.complaints == []
 
 
 async def test_two_browsers_see_the_same(browser: Chromium, demo: PortalDemo) -> None:

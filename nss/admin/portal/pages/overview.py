@@ -12,27 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nss.admin.portal import chips
+from nss.admin.portal.chips import Kind, chip
 from nss.admin.portal.view import Portal, get
 from nss.config.model import DurableSpoolConfig
 from nss.status.machine import MachineReading, machine
 from nss.status.remedies import Explained, explained
 from nss.status.summary import FeedStatus, SourceStatus, Status
 
-Kind = str
-"""Of a chip: `good`, `warn`, `bad`, `busy` or `quiet`."""
-
-_SOURCE_CHIPS: Mapping[str, Kind] = {
-    "reading": "busy",
-    "idle": "quiet",
-    "failing": "bad",
-    "ended": "quiet",
-}
-_FEED_CHIPS: Mapping[str, Kind] = {
-    "moving": "busy",
-    "idle": "quiet",
-    "failing": "bad",
-    "stuck": "bad",
-}
 _SYNC_CHIPS: Mapping[str, Kind] = {
     "not configured": "quiet",
     "waiting": "quiet",
@@ -97,8 +84,8 @@ class OverviewPage:
         return {
             "now": status,
             "reasons": reasons,
-            "sources": _nodes(status.sources, "source", _SOURCE_CHIPS, reasons),
-            "feeds": _nodes(status.feeds, "feed", _FEED_CHIPS, reasons),
+            "sources": _nodes(status.sources, "source", chips.SOURCE, reasons),
+            "feeds": _nodes(status.feeds, "feed", chips.FEED, reasons),
             "spool_reasons": [found for found in reasons if found.component == "spool"],
             "spool_chip": _spool_chip(status),
             "sync_chip": _SYNC_CHIPS.get(status.sync.state, "quiet") if status.sync else "quiet",
@@ -115,16 +102,13 @@ PARTS = ("summary", "picture", "reasons", "account", "deliveries", "machine", "e
 def _nodes(
     parts: tuple[SourceStatus, ...] | tuple[FeedStatus, ...],
     kind: str,
-    chips: Mapping[str, Kind],
+    kinds: Mapping[str, Kind],
     reasons: list[Explained],
 ) -> list[Node]:
     nodes = []
     for part in parts:
         own = tuple(found for found in reasons if found.component == f"{kind} {part.name}")
-        chip = chips.get(part.state, "quiet")
-        if chip != "bad" and any(found.degrades for found in own):
-            chip = "bad"
-        nodes.append(Node(part, chip, own))
+        nodes.append(Node(part, chip(kinds, part.state, own), own))
     return nodes
 
 
