@@ -26,6 +26,8 @@ from tests.admin.portal.parts import (
     token_of,
 )
 
+pytestmark = pytest.mark.long
+
 SESSION = "nss_session_9633"
 DATA = ["/", "/overview/live", "/feeds", "/configuration", "/audit", "/integrations", "/studio"]
 

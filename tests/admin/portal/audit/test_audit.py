@@ -16,6 +16,8 @@ from tests.admin.portal.configuration.parts import shown
 from tests.admin.portal.gallery import HOSTILE
 from tests.admin.portal.parts import add_user, browser, served, sign_in
 
+pytestmark = pytest.mark.long
+
 START = 1_790_000_000.0
 
 

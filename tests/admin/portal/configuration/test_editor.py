@@ -9,6 +9,8 @@ from tests.admin.portal.configuration.parts import TEXT, form_of, prepared, room
 from tests.admin.portal.gallery import HOSTILE
 from tests.setup.test_editing import SECRET
 
+pytestmark = pytest.mark.long
+
 NEW = TEXT.replace('"MCAS"', '"QRADAR"')
 
 

@@ -12,6 +12,8 @@ from tests.admin.portal.configuration.parts import TEXT, prepared, room, shown
 from tests.admin.portal.gallery import HOSTILE
 from tests.setup.test_editing import SECRET
 
+pytestmark = pytest.mark.long
+
 PAGES = ["/configuration", "/configuration/file", "/configuration/versions"]
 
 

@@ -13,6 +13,8 @@ from nss.spool import SpoolError
 from nss.status.summary import Health, Reason
 from tests.admin.portal.feeds.conftest import UPLOAD, Browser, PortalOperations
 
+pytestmark = pytest.mark.long
+
 HOSTILE = [
     b"<script>alert(1)</script>",
     b"</textarea><script>alert(1)</script>",

@@ -11,6 +11,8 @@ from nss.admin.portal.pages.feeds.tapping import MAX_TAPS, MAX_TAPS_EACH, Asked,
 from nss.errors import UsageError
 from tests.admin.portal.feeds.conftest import Browser, PortalOperations, Served, eventually
 
+pytestmark = pytest.mark.long
+
 LIVE = "/feeds/mcas/tap/live"
 
 

@@ -22,6 +22,8 @@ from nss.setup.studio.samples import examples
 from tests.admin.portal.parts import browser, served
 from tests.admin.portal.studio.conftest import StudioOperations, Visitor, shown
 
+pytestmark = pytest.mark.long
+
 RECORD = '{"time": "Fri Oct  6 09:05:08 2023", "login": "ana", "eurl": "h/a,b"}\n'
 
 

@@ -7,6 +7,8 @@ from nss.admin.portal.pages.studio.showing import MAX_CHANGES, SHOWN_OF_VALUE, S
 from nss.setup.studio import SHOWN_CHARS, Draft
 from nss.setup.studio.trial import try_out
 
+pytestmark = pytest.mark.long
+
 RECORD = '{"time": "Fri Oct  6 09:05:08 2023", "login": "LOGIN"}\n'
 
 

@@ -10,6 +10,8 @@ from nss.feeds.tap import SHOWN_MAX_BYTES
 from tests.admin.conftest import FakeOperations
 from tests.admin.portal.studio.conftest import StudioOperations, Visitor
 
+pytestmark = pytest.mark.long
+
 RECORD = b'{"time": "Fri Oct  6 09:05:08 2023", "login": "ana"}\n'
 
 
