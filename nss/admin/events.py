@@ -1,6 +1,6 @@
-"""What happens where the service is asked: at the control socket and the metrics port."""
+"""What happens where the service is asked: control socket, metrics port and portal."""
 
-from logging import INFO, WARNING
+from logging import ERROR, INFO, WARNING
 
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import event
@@ -25,3 +25,11 @@ def connection_stalled(part: str, unsent_bytes: int) -> None:
 @event(WARNING, Counter.ACCEPTING_WAITS)
 def accepting_waits(part: str, why: str) -> None:
     """The service can't be asked now; it tries again."""
+
+
+@event(ERROR, Counter.REQUESTS_FAILED)
+def request_failed(part: str, request: str, where: str) -> None:
+    """An operator's request failed; the stream is not affected.
+
+    It ended in an error that nobody planned.
+    """

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from nss.admin.control import events
+from nss.admin import events
 from nss.admin.control.audit_trail import AuditTrail
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import Listener

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from nss.admin import events
 from nss.admin.portal.people import session_of
 from nss.admin.portal.sessions import Session, Sessions
 from nss.admin.portal.texts import sendable
+from nss.errors import unplanned
 
 EVERY_SECS = 1.0
 QUIET_SECS = 10.0
@@ -88,9 +90,9 @@ class Live:
                     yield b":\n\n"
                 await self.pause()
 
-        return self.response(request, parts())
+        return self.response(request, self._reported(key, parts()))
 
-    def response(self, request: Request, events: AsyncIterator[bytes]) -> Response:
+    def response(self, request: Request, messages: AsyncIterator[bytes]) -> Response:
         """Return the response of a stream; 503 when there are too many.
 
         That is no error page: the page that asks would take it for a stream that says nothing.
@@ -105,7 +107,7 @@ class Live:
         async def counted() -> AsyncIterator[bytes]:
             self._open[session] = self._open.get(session, 0) + 1
             try:
-                async for found in events:
+                async for found in messages:
                     yield found
             finally:
                 self._open[session] -= 1
@@ -113,6 +115,14 @@ class Live:
                     del self._open[session]
 
         return StreamingResponse(counted(), media_type="text/event-stream")
+
+    async def _reported(self, key: str, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield what a stream has; that it fails is in the log, and the browser connects again."""
+        try:
+            async for found in messages:
+                yield found
+        except Exception as error:  # noqa: BLE001 - a page must not hurt the stream of records
+            events.request_failed("portal", f"live {key}", unplanned(error))
 
     def lasts(self, session: Session) -> bool:
         """Return whether streams of a session go on: it is not over, and neither is the portal."""

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from nss.admin import events
 from nss.admin.operations import Operations
 from nss.admin.portal import texts
 from nss.admin.portal.forms import Form, form_of
@@ -159,6 +160,8 @@ def _answering(endpoint: Endpoint) -> Endpoint:
         except NssError as error:
             return view_of(request).error(request, error)
         except Exception as error:  # noqa: BLE001 - a page must not hurt the stream
+            asked = f"{request.method} {request.scope['route'].path}"
+            events.request_failed("portal", asked, unplanned(error))
             return view_of(request).error(request, error)
 
     return answered

@@ -89,6 +89,19 @@ async def test_what_many_watch_is_rendered_once(desk: Desk) -> None:
         assert desk.rendered == 1
 
 
+async def test_a_part_that_fails_is_in_the_log_and_ends_the_stream(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watched(desk.open()) as stream:
+        await following(stream)
+        desk.parts = None  # type: ignore[assignment]
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+    [record] = [each for each in caplog.records if "request failed" in each.getMessage()]
+    assert record.levelname == "ERROR"
+
+
 async def test_it_ends_with_the_session(desk: Desk) -> None:
     async with watched(desk.open()) as stream:
         await following(stream)

@@ -11,6 +11,7 @@ import pytest
 from nss.admin.portal.app import PortalApp
 from nss.admin.portal.pages.overview import PARTS
 from nss.admin.portal.texts import utc
+from nss.config.model import Config
 from nss.expiry import Expiry
 from nss.status.summary import ExpiryStatus, Health, Reason
 from tests.admin.conftest import FEED, NOW, PARSING, SOURCE, STATUS, SYNC, FakeOperations
@@ -177,3 +178,19 @@ async def test_the_first_page_is_small(client: httpx.AsyncClient) -> None:
         loaded += len(answer.content)
 
     assert loaded < 100_000
+
+
+async def test_a_page_that_fails_says_so_and_so_does_the_log(
+    client: httpx.AsyncClient, operations: FakeOperations, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Config:
+        raise RuntimeError("a record: secret")
+
+    operations.configuration = broken  # type: ignore[method-assign]
+    answer = await client.get("/")
+
+    assert answer.status_code == 500
+    assert "this went wrong here: unplanned RuntimeError" in answer.text
+    assert "a record" not in answer.text
+    [record] = [each for each in caplog.records if "request failed" in each.getMessage()]
+    assert record.levelname == "ERROR"
