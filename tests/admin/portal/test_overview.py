@@ -13,7 +13,7 @@ from nss.admin.portal.pages.overview import PARTS
 from nss.admin.portal.texts import utc
 from nss.config.model import Config
 from nss.expiry import Expiry
-from nss.status.summary import ExpiryStatus, Health, Reason
+from nss.status.summary import Confirmation, ExpiryStatus, Health, Reason
 from tests.admin.conftest import FEED, NOW, PARSING, SOURCE, STATUS, SYNC, FakeOperations
 from tests.admin.portal.gallery import HOSTILE
 from tests.admin.portal.parts import add_user, browser, first_event, served, sign_in
@@ -53,11 +53,11 @@ async def test_all_parts_and_their_numbers_are_there(client: httpx.AsyncClient) 
     assert "web reading TCP 100 records/s 1.0 KB/s" in text
     assert "spool ready on disk Used 1.0 KB of 4.1 KB" in text
     assert "mcas moving MCAS 100 records/s 10 pending, lag 1 s" in text
-    assert "collector.example.com:514 accepting syslog over UDP, of mcas" in text
+    assert "collector.example.com:514 sent syslog over UDP, of mcas" in text
     assert "mcas 1,234 1,200 20 3 1 10 yes" in text
     assert f"sent {utc(NOW - 3)}" in text
     assert "written not yet since the start" in text
-    assert "Records get where they should." in text
+    assert "Nothing is known to be wrong." in text
 
 
 async def test_what_is_red_has_its_reason_and_a_remedy(
@@ -78,7 +78,23 @@ async def test_what_is_red_has_its_reason_and_a_remedy(
     assert text.count("Try: see whether the collector is up") == 2
     assert text.count("Try: see whether the file is there") == 2
     assert text.count("the disk is full Try: free some of it") == 2
-    assert "Records get where they should." not in text
+    assert "Nothing is known to be wrong." not in text
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "chip"), [("sent", "quiet"), ("written", "good"), ("confirmed", "good")]
+)
+async def test_only_what_is_known_to_have_arrived_is_green(
+    client: httpx.AsyncClient,
+    operations: FakeOperations,
+    confirmation: Confirmation,
+    chip: str,
+) -> None:
+    operations.current = replace(STATUS, feeds=(replace(FEED, confirmation=confirmation),))
+    _, _, destinations = (await client.get("/")).text.partition("<h3>Destinations</h3>")
+
+    assert f'<li class="node {chip}">' in destinations
+    assert "accepting" not in destinations
 
 
 async def test_an_account_that_does_not_add_up_says_by_how_much(
