@@ -79,9 +79,9 @@ class Cookie:
 
 
 class SessionOfRequests:
-    """Finds the session of each request; without one only `open_paths` are served.
+    """Finds the session of each request; without one only paths that `is_open` are served.
 
-    `users` says whether the person may still sign in, with the same password and role.
+    A request that `is_passive` comes from an open page by itself, and does not count as use.
     """
 
     def __init__(
