@@ -1,8 +1,7 @@
 """Passwords in the one form that equal looking texts have, and their hashes.
 
 Hashes are Argon2id with the second recommendation of RFC 9106 (section 4), for machines with little
-memory: 64 MiB, three passes, four lanes. On two idle cores that is some 100 ms a
-password; one at a time is computed.
+memory: 64 MiB, three passes, four lanes. One at a time is computed.
 """
 
 import unicodedata

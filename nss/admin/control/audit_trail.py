@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
+from nss.admin.audited import audited
 from nss.admin.control import PERSON_HEADER
 from nss.admin.local_connection import PEER_USER
-from nss.errors import NssError, unplanned
 from nss.telemetry.audit import AuditLog, Fact, acting_as, user_name
 
 _MAX_PERSON_CHARS = 100
@@ -34,30 +34,13 @@ class AuditTrail:
 
         The block may add facts to the dict that it is given.
         """
-        found: dict[str, Fact] = {"peer_uid": request.scope["state"].get(PEER_USER), **facts}
-        outcome, reason = "ok", ""
+        own: dict[str, Fact] = {"peer_uid": request.scope["state"].get(PEER_USER), **facts}
         with acting_as(_person(request)):
-            try:
+            if self._audit is None or not await asyncio.to_thread(self._audit.path.parent.is_dir):
+                yield own
+                return
+            async with audited(self._audit, action, **own) as found:
                 yield found
-            except NssError as error:
-                outcome, reason = "failed", str(error.args[0]).partition("\n")[0]
-                raise
-            except Exception as error:
-                outcome, reason = "failed", unplanned(error)
-                raise
-            except asyncio.CancelledError:
-                outcome, reason = "failed", "it was not waited for"
-                raise
-            finally:
-                if self._audit is not None:
-                    await asyncio.shield(
-                        asyncio.to_thread(_write, self._audit, action, outcome, reason, found)
-                    )
-
-
-def _write(audit: AuditLog, action: str, outcome: str, reason: str, facts: dict[str, Fact]) -> None:
-    if audit.path.parent.is_dir():
-        audit.write(action, outcome, reason, **facts)
 
 
 def _person(request: Request) -> str:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nss.admin.portal.pages.feeds.audited import audited
+from nss.admin.audited import audited
 from nss.admin.portal.pages.feeds.finding import of_feed
 from nss.admin.portal.pages.feeds.listing import head_of
 from nss.admin.portal.pages.feeds.shown import Shown, shown

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nss.admin.audited import audited
 from nss.admin.operations import UploadedNow
-from nss.admin.portal.pages.feeds.audited import audited
 from nss.admin.portal.pages.feeds.finding import of_feed
 from nss.admin.portal.pages.feeds.shown import visible
 from nss.admin.portal.view import Portal, post

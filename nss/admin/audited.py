@@ -11,7 +11,7 @@ from nss.telemetry.audit import AuditLog, Fact
 
 @asynccontextmanager
 async def audited(audit: AuditLog, action: str, **facts: Fact) -> AsyncIterator[dict[str, Fact]]:
-    """Write an entry once it is known what came of the block, as the control socket does.
+    """Write an entry once it is known what came of the block.
 
     Yields the facts of the entry, for what the result adds. `failed` among them is the reason of
     a change that was tried and did not succeed.
