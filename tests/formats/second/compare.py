@@ -1,0 +1,132 @@
+"""A case through both implementations: what differs, and the smallest case that still does."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import formats
+from formats.errors import FeedFormatError, NotReadable
+from tests.formats.second import language, read, render, structure
+from tests.formats.second.cases import Case
+from tests.formats.second.known import known
+from tests.formats.second.lines import Reader
+from tests.formats.second.values import BadError
+
+Outcome = tuple[list[bytes], list[int]]  # lines, and the numbers of the lines of bad records
+
+
+def expected(case: Case) -> Outcome | None:
+    """Return what the page says of a case; None where it refuses the string."""
+    try:
+        parts = language.parse(case.format)
+        structure.check(parts)
+    except language.RefusedError:
+        return None
+    settings = render.Settings(**choices(case))
+    names = read.wanted(parts)
+    lines, bad = [], []
+    reader = Reader(language.parse(case.source)) if case.source else None
+    for number, record in enumerate(case.records):
+        if record == "":
+            continue  # an empty line is no record
+        try:
+            found = reader.read(record) if reader else read.objects(record.encode())
+        except BadError:
+            bad.append(number)
+            continue
+        for each in found:
+            try:
+                lines.append(render.line(parts, read.record_of(each, names), settings))
+            except BadError:
+                bad.append(number)
+    return lines, bad
+
+
+def got(case: Case) -> Outcome | None:
+    """Return what the product makes of it."""
+    try:
+        feed_format = formats.parse(case.format)
+    except FeedFormatError:
+        return None
+    settings = formats.FeedSettings(feed_format, **choices(case))
+    source = formats.json_names()
+    if case.source:
+        try:
+            source = formats.input_of(formats.parse(case.source))
+        except (NotReadable, FeedFormatError):
+            return None
+    pipeline = formats.Pipeline(source, settings)
+    data = "".join(record + "\n" for record in case.records).encode()
+    rendered = pipeline.run(data)
+    assert rendered.filtered == 0
+    assert len(rendered.records) == len(rendered.lines)
+    return rendered.lines, [bad.line for bad in rendered.bad]
+
+
+def choices(case: Case) -> dict[str, Any]:
+    return {
+        name: formats.zone(value) if name.endswith("zone") else value
+        for name, value in case.choices.items()
+    }
+
+
+def difference(case: Case) -> str | None:
+    """Return how the two differ over a case, None where they agree or are known not to."""
+    if known(case):
+        return None
+    try:
+        theirs: Outcome | str | None = got(case)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, a record should not raise it
+        theirs = repr(error)
+    if theirs is None and case.source:
+        return None  # which formats can be read is more than the page says
+    ours = expected(case)
+    if theirs == ours:
+        return None
+    return f"{describe(case)}\nby the page:   {ours}\nby the product: {theirs}"
+
+
+def describe(case: Case) -> str:
+    lines = [
+        f"format:   {case.format!r}",
+        *(f"record:   {each!r}" for each in case.records),
+        f"settings: {case.choices}",
+    ]
+    if case.source:
+        lines.insert(0, f"source:   {case.source!r}")
+    return "\n".join(lines)
+
+
+def smallest(case: Case, differs: Callable[[Case], bool]) -> Case:
+    """Return a case that still differs, and from which nothing more can be left out."""
+    while True:
+        for smaller in smaller_cases(case):
+            if differs(smaller):
+                case = smaller
+                break
+        else:
+            return case
+
+
+def smaller_cases(case: Case) -> Iterator[Case]:
+    for at in range(len(case.records)):
+        if len(case.records) > 1:
+            yield replace(case, records=case.records[:at] + case.records[at + 1 :])
+    for name in case.choices:
+        yield replace(case, choices={k: v for k, v in case.choices.items() if k != name})
+    for text in shorter(case.format, r"[^%]*%[0-9a-z]+\{\w*\}"):
+        yield replace(case, format=text)
+    for at, record in enumerate(case.records):
+        for text in shorter(record, r'"\w+": ?("(\\.|[^"\\])*"|[^",}]*),? ?'):
+            yield replace(case, records=(*case.records[:at], text, *case.records[at + 1 :]))
+
+
+def shorter(text: str, pieces: str) -> Iterator[str]:
+    for piece in re.finditer(pieces, text):
+        yield text[: piece.start()] + text[piece.end() :]
+    size = len(text) // 2
+    while size:
+        for at in range(0, len(text) - size + 1, size):
+            yield text[:at] + text[at + size :]
+        size //= 2

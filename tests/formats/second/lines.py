@@ -1,0 +1,239 @@
+"""Lines read back: a format's cells, found in a line by key, by column or by the text between."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from tests.formats.second.language import FIELDS, Part, Spec
+from tests.formats.second.read import Number, objects
+from tests.formats.second.times import FROM_TIME
+from tests.formats.second.values import BadError
+
+Cell = list[Part]
+Fields = dict[str, object]  # as an object of JSON states them
+
+LEEF = re.compile(r"LEEF:([12]\.0)\|")
+HEADER = re.compile(
+    r"(?:<[0-9]{1,3}>)?(?:"
+    r"1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+)(?: \ufeff?|$)"
+    r"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} (?:\S+ )?\S+: )"
+    r"|<[0-9]{1,3}>"
+)
+SHAPES = {
+    "time": r"(?:[A-Z][a-z]{2} ){2}[ 0-9][0-9] [0-9:]{8} [0-9]{4}",
+    "mon": "[A-Za-z]{3}",
+    "day": "[A-Za-z]{3}",
+    "tz": "[^ ]+",
+}
+
+
+def whole(cells: list[Cell]) -> Cell:
+    return [part for cell in cells for part in cell]
+
+
+def split(parts: list[Part], separator: str) -> list[Cell]:
+    """Return what stands between the separators in a format's static text."""
+    cells: list[Cell] = [[]]
+    for part in parts:
+        if isinstance(part, Spec):
+            cells[-1].append(part)
+            continue
+        first, *others = part.split(separator)
+        if first:
+            cells[-1].append(first)
+        cells += [[other] if other else [] for other in others]
+    return cells
+
+
+def key_of(cell: Cell) -> tuple[str, Cell] | None:
+    """Return the key that a cell begins with, and the value behind its equals sign."""
+    if not cell or not isinstance(cell[0], str) or "=" not in cell[0]:
+        return None
+    key, rest = cell[0].split("=", 1)
+    return key, ([rest] if rest else []) + cell[1:]
+
+
+def stated(cell: Cell, text: str) -> Fields:
+    """Return what the fields of a cell are where it prints this text."""
+    if not any(isinstance(part, Spec) for part in cell):
+        return {}
+    if len(cell) == 1 and isinstance(cell[0], Spec):
+        return {cell[0].name: value_of(cell[0], text)}
+    pattern = "".join(
+        re.escape(part) if isinstance(part, str) else f"({shape(part)})" for part in cell
+    )
+    found = re.fullmatch(pattern, text, re.DOTALL)
+    if found is None:
+        raise BadError(f"{text!r} is not as {pattern}")
+    fields: Fields = {}
+    specs = [part for part in cell if isinstance(part, Spec)]
+    for spec, value in zip(specs, found.groups(), strict=True):
+        fields.setdefault(spec.name, value_of(spec, value))
+    return fields
+
+
+def value_of(spec: Spec, text: str) -> str:
+    """Return what a text in the place of a spec states: a number in decimal digits."""
+    if spec.conversion == "x" and re.fullmatch(r" *-?[0-9A-Fa-f]{1,40}", text):
+        return str(int(text, 16))
+    return text
+
+
+def shape(spec: Spec) -> str:
+    if spec.name in SHAPES:
+        return SHAPES[spec.name]
+    return " *[0-9]+" if spec.name in FROM_TIME else ".*?"
+
+
+class Reader:
+    """Reads what one format prints."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        self.parts = parts
+        texts = "".join(part if isinstance(part, str) else "\ue000" for part in parts)
+        if LEEF.search(texts):
+            self.records = self.leef
+        elif texts.lstrip().startswith("{"):
+            self.cells = dict(json_cells(parts))
+            self.records = self.json
+        else:
+            self.records = self.line
+            self.separator = next((each for each in ("\t", "^^", '","') if each in texts), "")
+
+    def read(self, data: str) -> list[Fields]:
+        """Return the records of a line; Bad where one can't be read."""
+        header = HEADER.match(data)
+        return list(self.records(data[header.end() if header else 0 :]))
+
+    def json(self, data: str) -> Iterator[Fields]:
+        for found in objects(data[min(data.find("{"), data.find("[") % 2**62) :].encode()):
+            fields: Fields = {}
+            for path, cell in self.cells.items():
+                value = found
+                for key in path:
+                    value = value.get(key) if isinstance(value, dict) else None
+                if value is None:
+                    continue
+                if len(cell) == 1 and isinstance(cell[0], Spec):
+                    fields.setdefault(cell[0].name, value)
+                elif isinstance(value, str):
+                    fields |= stated(cell, value) | fields
+            yield fields
+
+    def leef(self, data: str) -> Iterator[Fields]:
+        written = self.leef_parts(self.parts)
+        read = self.leef_parts([data])
+        fields: Fields = {}
+        for cell, value in zip(written[0], read[0], strict=True):
+            text = "".join(part for part in value if isinstance(part, str))
+            if len(cell) == 1:
+                fields |= stated(cell, text) | fields
+        yield self.pairs(written[1], read[1], fields)
+
+    def leef_parts(self, parts: list[Part]) -> tuple[list[Cell], list[Cell]]:
+        """Return the five fields of a header, and the attributes."""
+        head, *rest = split(parts, "|")
+        while not (head and isinstance(head[-1], str) and re.search(r"LEEF:[12]\.0$", head[-1])):
+            if not rest:
+                raise BadError("no LEEF header")
+            head, *rest = rest
+        if len(rest) < 5:
+            raise BadError("no LEEF header")
+        delimiter = "\t"
+        attributes = rest[4:]
+        version = str(head[-1])[-3:]
+        if version == "2.0" and len(rest) > 5 and is_delimiter(rest[4]):
+            delimiter = delimiter_of("".join(map(str, rest[4])))
+            attributes = rest[5:]
+        joined = whole([cell if n == 0 else ["|", *cell] for n, cell in enumerate(attributes)])
+        return rest[:4], split(merged(joined), delimiter)
+
+    def pairs(self, written: list[Cell], read: list[Cell], fields: Fields) -> Fields:
+        found: dict[str, str] = {}
+        for cell in read:
+            key, equals, value = "".join(map(str, cell)).partition("=")
+            if equals:
+                found.setdefault(key, value)
+        known = False
+        for cell in written:
+            pair = key_of(cell)
+            if pair is not None and pair[0] in found:
+                known = True
+                fields |= stated(pair[1], found[pair[0]]) | fields
+        if not known:
+            raise BadError("no known key")
+        return fields
+
+    def line(self, data: str) -> Iterator[Fields]:
+        cells = split(self.parts, self.separator) if self.separator else [self.parts]
+        keys = [pair[0] for pair in map(key_of, cells) if pair is not None]
+        if self.separator and len(keys) >= len(cells) - 1 and not any(" " in key for key in keys):
+            read = data.split(self.separator)
+            fields: Fields = {}
+            if key_of(cells[0]) is None:
+                fields = stated(cells[0], read[0])
+            yield self.pairs(cells, [[text] for text in read], fields)
+        elif self.separator == "\t":
+            columns = data.split("\t")
+            if len(columns) != len(cells):
+                raise BadError("columns")
+            fields = {}
+            for cell, text in zip(cells, columns, strict=True):
+                fields |= stated(cell, text) | fields
+            yield fields
+        else:
+            yield stated(self.parts, data)
+
+
+def is_delimiter(cell: Cell) -> bool:
+    text = "".join(map(str, cell))
+    return len(text) <= 1 or re.fullmatch(r"0?x[0-9A-Fa-f]{1,4}", text) is not None
+
+
+def delimiter_of(text: str) -> str:
+    return text if len(text) == 1 else chr(int(text.split("x")[1], 16)) if text else "\t"
+
+
+def merged(parts: list[Part]) -> list[Part]:
+    out: list[Part] = []
+    for part in parts:
+        if out and isinstance(part, str) and isinstance(out[-1], str):
+            out[-1] += part
+        else:
+            out.append(part)
+    return out
+
+
+def json_cells(parts: list[Part]) -> Iterator[tuple[tuple[str, ...], Cell]]:
+    """Yield the place of each value that a format of JSON prints, and what stands there."""
+    specs = [part for part in parts if isinstance(part, Spec)]
+    text, quoted, number = "", False, 0
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+            quoted ^= len(re.findall(r'(?<!\\)"', part)) % 2 == 1
+        else:
+            text += f"\ue000{number}\ue001" if quoted else f'"\ue000{number}\ue001"'
+            number += 1
+    yield from places(json.loads(text), (), specs)
+
+
+def places(
+    value: object, path: tuple[str, ...], specs: list[Spec]
+) -> Iterator[tuple[tuple[str, ...], Cell]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*path, key), specs)
+    elif isinstance(value, str) and "\ue000" in value:
+        pieces = re.split("\ue000([0-9]+)\ue001", value)
+        cell = [specs[int(each)] if n % 2 else each for n, each in enumerate(pieces)]
+        yield path, [part for part in cell if part != ""]
+
+
+def numbers_too(fields: Fields) -> Fields:
+    """Return fields of text as an object of JSON would state them: numbers without quotes too."""
+    return {
+        name: Number(value) if FIELDS.get(name, {}).get("conversion") == "d" else value
+        for name, value in fields.items()
+        if value is not None
+    }

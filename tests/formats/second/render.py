@@ -1,0 +1,51 @@
+"""Lines of docs/formats.md: what each spec prints of a record, guarded for its place."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+from tests.formats.second import structure
+from tests.formats.second.language import Part, Spec
+from tests.formats.second.times import FROM_TIME, moment_of, printed_time
+from tests.formats.second.values import Record, hh, printed, without_controls
+
+
+@dataclass(frozen=True)
+class Settings:
+    zone: tzinfo = UTC
+    source_zone: tzinfo = UTC
+    escape_characters: str = ""
+    protect_separators: bool = True
+    protect_for: frozenset[str] = field(default=frozenset())
+
+
+def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
+    """Return the line of a record; Bad where it has none."""
+    guards = structure.guards(
+        parts, settings.protect_for, protect_separators=settings.protect_separators
+    )
+    moment = None
+    if any(isinstance(part, Spec) and part.name in FROM_TIME for part in parts):
+        moment = moment_of(record, settings.source_zone, settings.zone)
+    out = []
+    for at, part in enumerate(parts):
+        if isinstance(part, str):
+            out.append(part)
+        elif moment is not None and part.name in FROM_TIME:
+            out.append(printed_time(moment, part))
+        else:
+            value = without_controls(printed(record, part, settings.escape_characters))
+            value = "".join(hh(each) if each in guards[at] else each for each in value)
+            out.append(value)
+    for at in structure.closing(parts):
+        close(parts, out, at)
+    return "".join(out).encode()
+
+
+def close(parts: list[Part], out: list[str], at: int) -> None:
+    """Encode a backslash at the end of the values that end at this place."""
+    while at >= 0 and isinstance(parts[at], Spec):
+        if out[at]:
+            if out[at].endswith("\\"):
+                out[at] = out[at][:-1] + hh("\\")
+            return
+        at -= 1
