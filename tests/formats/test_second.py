@@ -35,5 +35,5 @@ def test_cases_are_of_every_kind() -> None:
     assert sum(len(outcome[1]) for outcome in outcomes if outcome) > 30
     assert {"source"} <= {"source" if case.source else "" for case in cases}
     assert {name for case in cases for name in case.choices} == {
-        *("zone", "source_zone", "escape_characters", "protect_separators"),
+        *("zone", "source_zone", "escape_characters", "protect_separators", "filter"),
     }

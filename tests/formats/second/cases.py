@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from formats import presets
 from tests.formats.second import language, material, read, render
+from tests.formats.second.filters import KEYS
 from tests.formats.second.language import FIELDS
 from tests.formats.second.material import NAMES, PRINTED
 from tests.formats.second.times import FROM_TIME
@@ -49,9 +50,9 @@ class Cases:
         if self.chance() < 0.08:
             text = self.broken(text)
         records = tuple(self.record(text) for _ in range(self.random.randint(1, 4)))
-        return Case(text, records, self.choices())
+        return Case(text, records, self.choices(text))
 
-    def choices(self) -> dict[str, Any]:
+    def choices(self, text: str) -> dict[str, Any]:
         chosen: dict[str, Any] = {}
         if self.chance() < 0.3:
             chosen["zone"] = self.one(material.ZONES)
@@ -61,6 +62,8 @@ class Cases:
             chosen["escape_characters"] = self.one([",", ',"', "|=", "\\", " ", "^;:", "~{}"])
         if self.chance() < 0.3:
             chosen["protect_separators"] = False
+        if self.chance() < 0.15:
+            chosen["filter"] = self.filter(text)
         return chosen
 
     def lines_case(self) -> Case:
@@ -78,11 +81,11 @@ class Cases:
             lines = [self.printed(parts, source) for _ in range(self.random.randint(1, 3))]
         except (language.RefusedError, BadError):
             return self.records_case()
-        return Case("\\t".join(specs), tuple(lines), self.choices(), source)
+        return Case("\\t".join(specs), tuple(lines), self.choices(source), source)
 
     def printed(self, parts: list[language.Part], source: str) -> str:
         (found,) = read.objects(self.record(source).encode())
-        record = read.record_of(found, read.wanted(parts))
+        record = read.record_of(found, read.wanted(parts, set()))
         line = render.line(parts, record, render.Settings()).decode()
         return self.damaged(line).replace("\n", " ")
 
@@ -102,6 +105,24 @@ class Cases:
         else:
             cells.insert(self.random.randrange(len(cells) + 1), self.one(["x", "k0=9", "u=1", ""]))
         return separator.join(cells)
+
+    def filter(self, text: str) -> dict[str, list[str]]:
+        """Return a filter of which a record may well have a value."""
+        keys = [key for key, (_, names) in KEYS.items() if any(f"{{{n}}}" in text for n in names)]
+        chosen = [self.one(keys or list(KEYS)) for _ in range(self.random.randint(1, 2))]
+        return {
+            self.one(["", "", "not_"]) + key: [
+                self.wanted(key) for _ in range(self.random.randint(1, 3))
+            ]
+            for key in chosen
+        }
+
+    def wanted(self, key: str) -> str:
+        for closed in (key, KEYS[key][0]):
+            if closed in material.WANTED:
+                return self.one(material.WANTED[closed])
+        word = self.one([*material.ORDINARY, "e", "\t", ",", " ", "None", "A"])
+        return self.one([word, f"{word}*", f"*{word}", f"*{word}*"])
 
     # ---- format strings
 
@@ -222,9 +243,7 @@ class Cases:
 
     def text(self) -> str:
         if self.chance() < 0.4:
-            return self.one(
-                ["ana@example.com", "Allowed", "www.example.com/a?b=c", "a b", "192.0.2.1"]
-            )
+            return self.one(material.ORDINARY)
         if self.chance() < 0.1:
             return self.one(material.PIECES) * self.random.randint(1, 30)
         return "".join(self.one(material.PIECES) for _ in range(self.random.randint(0, 6)))

@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import formats
+from formats import filters as filters_of_the_product
 from formats.errors import FeedFormatError, NotReadable
-from tests.formats.second import language, read, render, structure
+from tests.formats.second import filters, language, read, render, structure
 from tests.formats.second.cases import Case
 from tests.formats.second.known import known
 from tests.formats.second.lines import Reader
 from tests.formats.second.values import BadError
 
-Outcome = tuple[list[bytes], list[int]]  # lines, and the numbers of the lines of bad records
+Outcome = tuple[list[bytes], list[int], int]  # lines, which records are bad, how many filtered
 
 
 def expected(case: Case) -> Outcome | None:
@@ -23,8 +24,10 @@ def expected(case: Case) -> Outcome | None:
         structure.check(parts)
     except language.RefusedError:
         return None
-    settings = render.Settings(**choices(case))
-    names = read.wanted(parts)
+    settings = render.Settings(**{k: v for k, v in choices(case).items() if k != "filter"})
+    wanted = case.choices.get("filter", {})
+    names = read.wanted(parts, filters.fields_of(wanted))
+    filtered = 0
     lines, bad = [], []
     reader = Reader(language.parse(case.source)) if case.source else None
     for number, record in enumerate(case.records):
@@ -37,10 +40,14 @@ def expected(case: Case) -> Outcome | None:
             continue
         for each in found:
             try:
-                lines.append(render.line(parts, read.record_of(each, names), settings))
+                stated = read.record_of(each, names)
+                if filters.passes(stated, wanted, settings.escape_characters):
+                    lines.append(render.line(parts, stated, settings))
+                else:
+                    filtered += 1
             except BadError:
                 bad.append(number)
-    return lines, bad
+    return lines, bad, filtered
 
 
 def got(case: Case) -> Outcome | None:
@@ -59,14 +66,17 @@ def got(case: Case) -> Outcome | None:
     pipeline = formats.Pipeline(source, settings)
     data = "".join(record + "\n" for record in case.records).encode()
     rendered = pipeline.run(data)
-    assert rendered.filtered == 0
     assert len(rendered.records) == len(rendered.lines)
-    return rendered.lines, [bad.line for bad in rendered.bad]
+    return rendered.lines, [bad.line for bad in rendered.bad], rendered.filtered
 
 
 def choices(case: Case) -> dict[str, Any]:
     return {
-        name: formats.zone(value) if name.endswith("zone") else value
+        name: formats.zone(value)
+        if name.endswith("zone")
+        else filters_of_the_product.parse(value)
+        if name == "filter"
+        else value
         for name, value in case.choices.items()
     }
 

@@ -19,6 +19,13 @@ KNOWN: dict[str, Callable[[Case], object]] = {
     "base64 of a placeholder is decoded": lambda case: re.search(
         r'"b64\w+": ?"(NA|N/A|Unknown)"', "".join(case.records)
     ),
+    "a filter counts what a record lacks as a value": lambda case: re.search(
+        "public_ips|file_types|file_classes", str(case.choices)
+    ),
+    "a filter looks at raw characters of an e* value in two ways": lambda case: (
+        "filter" in case.choices
+        and re.search(r'"e\w+": ?"[^"]*([^\x21-\x7e]|\\)', "".join(case.records))
+    ),
     "lines are read back in part": lambda case: case.source,
 }
 

@@ -16,6 +16,18 @@ PIECES: list[str] = [
     " act=Blocked", '","action":"Allowed', "^^user=root", "|ACTION|Blocked", "example.com", "/path",
     "?next=/x", "198.51.100.7", "\ufeff",
 ]  # fmt: skip
+ORDINARY = [
+    "ana@example.com", "Allowed", "www.example.com/a?b=c", "a b", "192.0.2.1", "403", "Ana",
+    "example.com:443", "2001:db8::1",
+]  # fmt: skip
+WANTED = {
+    "action": ["Allowed", "blocked"],
+    "threat_severities": ["High", "none"],
+    "address": ["192.0.2.0/24", "192.0.2.1-192.0.2.9, 2001:db8::/32", "0.0.0.0/0", "2001:db8::1"],
+    "code": ["403", "4xx", "400-499", "200, 403"],
+    "size": ["0", "0-64KB", "1KB-", "10KB-1MB, 7", "12"],
+    "score": ["0", "75-100", "7", "1-"],
+}
 MOMENTS: list[object] = [
     "Fri Oct  6 09:05:08 2023", "2023-10-06 09:05:08", "2023-10-06T09:05:08.25+02:00",
     "Oct 06 2023 09:05:08 CEST", "2023-10-29 02:30:00", "Oct 6 2023 09:05:08",

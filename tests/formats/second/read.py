@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from tests.formats.second.language import FIELDS, Part, Spec
-from tests.formats.second.times import FROM_TIME, PARTS, WHOLE
+from tests.formats.second.times import PARTS, WHOLE
 from tests.formats.second.values import BadError, Record, number
 
 TIMES = {*WHOLE, *PARTS, "tz"}
@@ -44,11 +44,9 @@ def no_constant(name: str) -> Number:
     raise BadError(name)
 
 
-def wanted(parts: list[Part]) -> set[str]:
-    """Return the fields that a format reads: what it prints, what stands in, and the user."""
-    names = {part.name for part in parts if isinstance(part, Spec)} | {"login"}
-    if names & FROM_TIME or True:
-        names |= TIMES
+def wanted(parts: list[Part], filtered: set[str]) -> set[str]:
+    """Return the fields that a feed reads: what it prints, what stands in, times and the user."""
+    names = {part.name for part in parts if isinstance(part, Spec)} | {"login"} | TIMES | filtered
     if "totalsize" in names:
         names |= {"reqsize", "respsize"}
     for name in list(names):
