@@ -90,21 +90,15 @@ class Cases:
         return self.damaged(line).replace("\n", " ")
 
     def damaged(self, line: str) -> str:
-        """Return a line of a source as others would have it: more, less, other order, headers."""
-        chance = self.chance()
-        if chance < 0.5:
-            return line
-        if chance < 0.65:
+        """Return a line as others would have it: behind a header, its attributes in any order."""
+        if self.chance() < 0.2:
             return self.one(material.HEADERS) + line
-        separator = self.one(["\t", "^", ",", '","', "^^", " ", "|"])
-        cells = line.split(separator)
-        if chance < 0.75:
-            self.random.shuffle(cells)
-        elif chance < 0.85:
-            del cells[self.random.randrange(len(cells))]
-        else:
-            cells.insert(self.random.randrange(len(cells) + 1), self.one(["x", "k0=9", "u=1", ""]))
-        return separator.join(cells)
+        if self.chance() < 0.2 and "LEEF:1.0|" in line and line.count("|") >= 5:
+            *header, attributes = line.split("|", 5)
+            shuffled = attributes.split("\t")
+            self.random.shuffle(shuffled)
+            return "|".join([*header, "\t".join(shuffled)])
+        return line
 
     def filter(self, text: str) -> dict[str, list[str]]:
         """Return a filter of which a record may well have a value."""

@@ -74,9 +74,12 @@ def fits(kind: str, record: Record, name: str, value: str, escape_characters: st
             return any(is_code(each.strip(), stated) for each in value.split(","))
         case "list":
             return any(is_text(value, member.strip()) for member in stated.split("|"))
-        case "host":
-            if re.search(r":[0-9]+\*?$", value) is None:
-                stated = re.sub(r":[0-9]+$", "", stated)
+        case "host" if re.search(r":[0-9]+\*?$", value) is None:
+            stated = re.sub(r":[0-9]+$", "", stated)
+    return text_fits(record, name, value, stated, escape_characters)
+
+
+def text_fits(record: Record, name: str, value: str, stated: str, escape_characters: str) -> bool:
     if is_encoded(name):
         return is_text(encoded(value, escape_characters), stated)
     if name not in record and is_twin_stated(record, name):

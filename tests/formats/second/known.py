@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from tests.formats.second.cases import Case
+from tests.formats.second.material import HEADERS
 
 KNOWN: dict[str, Callable[[Case], object]] = {
     "guards follow from the character behind a value": lambda case: (
@@ -26,7 +27,18 @@ KNOWN: dict[str, Callable[[Case], object]] = {
         "filter" in case.choices
         and re.search(r'"e\w+": ?"[^"]*([^\x21-\x7e]|\\)', "".join(case.records))
     ),
-    "lines are read back in part": lambda case: case.source,
+    "a syslog header before a line makes it unreadable": lambda case: (
+        case.source and any(record.startswith(tuple(HEADERS)) for record in case.records)
+    ),
+    "fields in a LEEF header are not read back": lambda case: "|%s{cloudname}|" in case.source,
+    "LEEF 2.0 delimiters that NSS writes itself are read": lambda case: "LEEF:2.0" in case.source,
+    "a zone beside a time is not read back": lambda case: "{time} %s{tz}" in case.source,
+    "a number padded with blanks, beside other fields, is not read back": lambda case: re.search(
+        r"%\d+[dx]\{", case.source
+    ),
+    "a line of blanks is rejected": lambda case: (
+        case.source and not all(record.strip() for record in case.records)
+    ),
 }
 
 

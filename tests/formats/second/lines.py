@@ -63,6 +63,8 @@ def stated(cell: Cell, text: str) -> Fields:
         re.escape(part) if isinstance(part, str) else f"({shape(part)})" for part in cell
     )
     found = re.fullmatch(pattern, text, re.DOTALL)
+    if found is None and all(part.name in FROM_TIME for part in cell if isinstance(part, Spec)):
+        return {"time": text}  # of no use, unless nobody asks for it
     if found is None:
         raise BadError(f"{text!r} is not as {pattern}")
     fields: Fields = {}
@@ -82,7 +84,9 @@ def value_of(spec: Spec, text: str) -> str:
 def shape(spec: Spec) -> str:
     if spec.name in SHAPES:
         return SHAPES[spec.name]
-    return " *[0-9]+" if spec.name in FROM_TIME else ".*?"
+    if spec.conversion == "x":
+        return " *-?[0-9a-f]+"
+    return " *-?[0-9]+" if FIELDS[spec.name]["conversion"] == "d" else ".*?"
 
 
 class Reader:
@@ -93,8 +97,8 @@ class Reader:
         texts = "".join(part if isinstance(part, str) else "\ue000" for part in parts)
         if LEEF.search(texts):
             self.records = self.leef
-        elif texts.lstrip().startswith("{"):
-            self.cells = dict(json_cells(parts))
+        elif texts.lstrip().startswith("{") and (cells := json_cells(parts)):
+            self.cells = cells
             self.records = self.json
         else:
             self.records = self.line
@@ -103,7 +107,12 @@ class Reader:
     def read(self, data: str) -> list[Fields]:
         """Return the records of a line; Bad where one can't be read."""
         header = HEADER.match(data)
-        return list(self.records(data[header.end() if header else 0 :]))
+        try:
+            return list(self.records(data))
+        except BadError:
+            if header is None:
+                raise
+        return list(self.records(data[header.end() :]))
 
     def json(self, data: str) -> Iterator[Fields]:
         for found in objects(data[min(data.find("{"), data.find("[") % 2**62) :].encode()):
@@ -204,8 +213,8 @@ def merged(parts: list[Part]) -> list[Part]:
     return out
 
 
-def json_cells(parts: list[Part]) -> Iterator[tuple[tuple[str, ...], Cell]]:
-    """Yield the place of each value that a format of JSON prints, and what stands there."""
+def json_cells(parts: list[Part]) -> dict[tuple[str, ...], Cell]:
+    """Return the place of each value that a format of JSON prints, and what stands there."""
     specs = [part for part in parts if isinstance(part, Spec)]
     text, quoted, number = "", False, 0
     for part in parts:
@@ -215,7 +224,10 @@ def json_cells(parts: list[Part]) -> Iterator[tuple[tuple[str, ...], Cell]]:
         else:
             text += f"\ue000{number}\ue001" if quoted else f'"\ue000{number}\ue001"'
             number += 1
-    yield from places(json.loads(text), (), specs)
+    try:
+        return dict(places(json.loads(text), (), specs))
+    except ValueError:
+        return {}
 
 
 def places(
