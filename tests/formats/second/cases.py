@@ -32,6 +32,7 @@ class Cases:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.chance = self.random.random
+        self.plain = False
 
     def one(self, of: Sequence[T]) -> T:
         return self.random.choice(of)
@@ -62,15 +63,20 @@ class Cases:
             chosen["escape_characters"] = self.one([",", ',"', "|=", "\\", " ", "^;:", "~{}"])
         if self.chance() < 0.3:
             chosen["protect_separators"] = False
+        if self.chance() < 0.3:
+            readers = ["quotes", "pipes", "pairs"]
+            chosen["protect_for"] = sorted(self.random.sample(readers, self.random.randint(1, 3)))
         if self.chance() < 0.15:
             chosen["filter"] = self.filter(text)
         return chosen
 
     def lines_case(self) -> Case:
         """Return a case whose records are lines of another format, or nearly so."""
+        self.plain = True  # two values that stand side by side may not be told apart
         source = self.one(
             [self.leef, self.objects, self.preset, self.tabs, self.quoted, self.spaced]
         )()  # fmt: skip
+        self.plain = False
         names = [name for name in NAMES if f"{{{name}}}" in source and name not in FROM_TIME]
         names += [name for name in PRINTED if f":{name}" in FIELDS[name]["derivations"]]
         specs = [f"%s{{{self.one(names)}}}" for _ in range(6) if names]
@@ -115,7 +121,7 @@ class Cases:
         for closed in (key, KEYS[key][0]):
             if closed in material.WANTED:
                 return self.one(material.WANTED[closed])
-        word = self.one([*material.ORDINARY, "e", "\t", ",", " ", "None", "A"])
+        word = self.one([*material.ORDINARY, "e", ",", " ", "None", "A"])
         return self.one([word, f"{word}*", f"*{word}", f"*{word}*"])
 
     # ---- format strings
@@ -135,6 +141,8 @@ class Cases:
             return self.one(material.PRINTED_TIMES)
         if chance < 0.95:
             return self.one(["text", "7", "a b", "x\\\\"])
+        if self.plain:
+            return self.spec()
         return self.spec() + self.one(["", " ", "/", "x", "!"]) + self.spec()
 
     def slots(self, most: int = 8) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.read import Number, objects
-from tests.formats.second.times import FROM_TIME
+from tests.formats.second.times import FROM_TIME, zones_of_the_text
 from tests.formats.second.values import BadError
 
 Cell = list[Part]
@@ -19,6 +19,8 @@ HEADER = re.compile(
     r"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} (?:\S+ )?\S+: )"
     r"|<[0-9]{1,3}>"
 )
+PRI = re.compile(r"(?:<[0-9]{1,3}>)?")
+SAMPLES = {"mon": "Oct", "dd": "06", "hh": "09", "mm": "05", "ss": "08"}
 SHAPES = {
     "time": r"(?:[A-Z][a-z]{2} ){2}[ 0-9][0-9] [0-9:]{8} [0-9]{4}",
     "mon": "[A-Za-z]{3}",
@@ -76,7 +78,7 @@ def stated(cell: Cell, text: str) -> Fields:
 
 def value_of(spec: Spec, text: str) -> str:
     """Return what a text in the place of a spec states: a number in decimal digits."""
-    if spec.conversion == "x" and re.fullmatch(r" *-?[0-9A-Fa-f]{1,40}", text):
+    if spec.conversion == "x" and re.fullmatch(r" *-?[0-9A-Fa-f]{1,32}", text):
         return str(int(text, 16))
     return text
 
@@ -94,6 +96,10 @@ class Reader:
 
     def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
+        sample = "".join(
+            part if isinstance(part, str) else SAMPLES.get(part.name, "x") for part in parts
+        )
+        self.has_header = HEADER.match(sample) is not None
         texts = "".join(part if isinstance(part, str) else "\ue000" for part in parts)
         if LEEF.search(texts):
             self.records = self.leef
@@ -106,13 +112,24 @@ class Reader:
 
     def read(self, data: str) -> list[Fields]:
         """Return the records of a line; Bad where one can't be read."""
+        data = data.removeprefix("\ufeff")
         header = HEADER.match(data)
-        try:
-            return list(self.records(data))
-        except BadError:
-            if header is None:
-                raise
-        return list(self.records(data[header.end() :]))
+        if header is None:
+            return [self.zoned(each) for each in self.records(data)]
+        starts = [header.end(), PRI.match(data).end(), 0]  # type: ignore[union-attr]
+        if self.has_header:  # of its own
+            starts.reverse()
+        for start in starts[:-1]:
+            try:
+                return [self.zoned(each) for each in self.records(data[start:])]
+            except BadError:
+                continue
+        return [self.zoned(each) for each in self.records(data[starts[-1] :])]
+
+    def zoned(self, fields: Fields) -> Fields:
+        """Return fields with the zone that the format's own text states."""
+        zones = [*zones_of_the_text(self.parts).values()]
+        return {"tz": zones[0]} | fields if zones else fields
 
     def json(self, data: str) -> Iterator[Fields]:
         for found in objects(data[min(data.find("{"), data.find("[") % 2**62) :].encode()):
@@ -124,7 +141,8 @@ class Reader:
                 if value is None:
                     continue
                 if len(cell) == 1 and isinstance(cell[0], Spec):
-                    fields.setdefault(cell[0].name, value)
+                    read = value_of(cell[0], value) if isinstance(value, str) else value
+                    fields.setdefault(cell[0].name, read)
                 elif isinstance(value, str):
                     fields |= stated(cell, value) | fields
             yield fields
@@ -133,29 +151,33 @@ class Reader:
         written = self.leef_parts(self.parts)
         read = self.leef_parts([data])
         fields: Fields = {}
-        for cell, value in zip(written[0], read[0], strict=True):
+        for number, (cell, value) in enumerate(zip(written[0], read[0], strict=True)):
             text = "".join(part for part in value if isinstance(part, str))
-            if len(cell) == 1:
+            try:
                 fields |= stated(cell, text) | fields
+            except BadError:
+                if number > 0:
+                    raise  # what stands before LEEF: may be another's header
         yield self.pairs(written[1], read[1], fields)
 
     def leef_parts(self, parts: list[Part]) -> tuple[list[Cell], list[Cell]]:
-        """Return the five fields of a header, and the attributes."""
+        """Return what stands before LEEF:, the header's four other fields, and the attributes."""
         head, *rest = split(parts, "|")
         while not (head and isinstance(head[-1], str) and re.search(r"LEEF:[12]\.0$", head[-1])):
             if not rest:
                 raise BadError("no LEEF header")
-            head, *rest = rest
+            head, rest = merged([*head, "|", *rest[0]]), rest[1:]
         if len(rest) < 5:
             raise BadError("no LEEF header")
+        version = str(head[-1])[-3:]
+        head = [*head[:-1], str(head[-1])[: -len("LEEF:1.0")]]
         delimiter = "\t"
         attributes = rest[4:]
-        version = str(head[-1])[-3:]
         if version == "2.0" and len(rest) > 5 and is_delimiter(rest[4]):
             delimiter = delimiter_of("".join(map(str, rest[4])))
             attributes = rest[5:]
         joined = whole([cell if n == 0 else ["|", *cell] for n, cell in enumerate(attributes)])
-        return rest[:4], split(merged(joined), delimiter)
+        return [[part for part in head if part], *rest[:4]], split(merged(joined), delimiter)
 
     def pairs(self, written: list[Cell], read: list[Cell], fields: Fields) -> Fields:
         found: dict[str, str] = {}
@@ -166,7 +188,11 @@ class Reader:
         known = False
         for cell in written:
             pair = key_of(cell)
-            if pair is not None and pair[0] in found:
+            if (
+                pair is not None
+                and pair[0] in found
+                and any(isinstance(each, Spec) for each in pair[1])
+            ):
                 known = True
                 fields |= stated(pair[1], found[pair[0]]) | fields
         if not known:

@@ -5,7 +5,13 @@ from datetime import UTC, tzinfo
 
 from tests.formats.second import structure
 from tests.formats.second.language import Part, Spec
-from tests.formats.second.times import FROM_TIME, moment_of, printed_time
+from tests.formats.second.times import (
+    FROM_TIME,
+    moment_of,
+    printed_time,
+    zone_of,
+    zones_of_the_text,
+)
 from tests.formats.second.values import Record, hh, printed, without_controls
 
 
@@ -23,15 +29,16 @@ def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
     guards = structure.guards(
         parts, settings.protect_for, protect_separators=settings.protect_separators
     )
-    moment = None
-    if any(isinstance(part, Spec) and part.name in FROM_TIME for part in parts):
-        moment = moment_of(record, settings.source_zone, settings.zone)
+    named = zones_of_the_text(parts)
+    times = [n for n, part in enumerate(parts) if isinstance(part, Spec) and part.name in FROM_TIME]
+    zones = {n: zone_of(named[n]) if n in named else settings.zone for n in times}
+    moments = {n: moment_of(record, settings.source_zone, zone) for n, zone in zones.items()}
     out = []
     for at, part in enumerate(parts):
         if isinstance(part, str):
             out.append(part)
-        elif moment is not None and part.name in FROM_TIME:
-            out.append(printed_time(moment, part))
+        elif at in moments:
+            out.append(printed_time(moments[at], part))
         else:
             value = without_controls(printed(record, part, settings.escape_characters))
             value = "".join(hh(each) if each in guards[at] else each for each in value)

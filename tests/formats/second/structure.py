@@ -7,8 +7,18 @@ from tests.formats.second.language import FIELDS, Part, RefusedError, Spec
 SLOT = "\ue000"
 LEEF = re.compile(r"LEEF:(?P<version>[12]\.0)\|(?:[^|]*\|){4}")
 DELIMITER = re.compile(r"(?P<one>[^|]?)\||0?x(?P<hex>[0-9A-Fa-f]{1,4})\|")
+COLUMN = rf'(?:"{SLOT}"|{SLOT}|[a-z]+)'
+COLUMNS = re.compile(rf"{COLUMN}(?:(?P<separator>[,;\t]){COLUMN}(?:(?P=separator){COLUMN})*)")
+KEYED = re.compile(rf"\w+={SLOT}(?:\t\w+={SLOT})*|\w+={SLOT}(?:\^\^\w+={SLOT})+")
+TEXT = r'"[^"\\]*"'
+VALUE = rf"(?:{TEXT}|{SLOT}|[0-9]+)"
+FLAT = rf"\{{ *{TEXT} *: *{VALUE} *(?:, *{TEXT} *: *{VALUE} *)*\}}"
+JSON = re.compile(
+    rf"[^\"'{{\[]*(?:{FLAT}|\[{FLAT}(?:,{FLAT})*\]|\{{\"event\":{FLAT}(?:,\"z\":1)?\}})"
+)
+EXTENSION = re.compile(rf"(?:[\w ]+=(?:{SLOT})+)+")
 CEF = re.compile(r"CEF:[0-9]+\|(?:[^|]*\|){6}")
-WRITTEN_BY_US = " %+-.:=[]0123456789abcdefABCDEF"  # in %HH, addresses, times, numbers and cuts
+WRITTEN_BY_US = re.compile(r"[A-Za-z0-9 %+./:=\[\]\\\0\n\r-]")  # keys, times, addresses, %HH, cuts
 READERS = {"quotes": "\"'\\", "pipes": "|"}
 
 
@@ -57,24 +67,46 @@ class Places:
     def guard(self, at: int, spec: Spec) -> str:
         """Return what a value must not print raw so that the line keeps its structure."""
         if self.leef:
+            if at == self.header_end and self.leef["version"] == "2.0":
+                return self.delimiter + "|"  # or it would be the delimiter itself
             return "|" if at < self.header_end else self.delimiter
         if self.cef:
-            return "|" if at < self.header_end else "" if encoded(spec) else "="
+            return "|" if at < self.header_end else "=" * may_be_a_pair(self, at, spec)
         if self.quoted(at):
             return '"' if self.columns() else '"\\'
-        following = self.behind(at) or self.behind_all()
-        guard = following if following and not (following.isalnum() or following.isspace()) else ""
-        if "=" in self.text and not guard and not encoded(spec) and "\t" not in self.text:
-            guard = "="
-        return guard
+        return self.bare_guard(at)
 
-    def behind_all(self) -> str:
-        """Return what stands behind all values but the last, where that is always the same."""
-        found = {self.behind(at) for _, at, _ in self.slots()} - {""}
-        return found.pop() if len(found) == 1 else ""
+    def bare_guard(self, at: int) -> str:
+        """Return the same for a value that no quotes stand around."""
+        if self.columns():
+            return '"' + self.columns()
+        if self.is_json():
+            return '",:[\\]{}' if self.inside_json(at) else '"[{'
+        if KEYED.fullmatch(self.text):
+            return "^" if "^" in self.text else ""
+        following = self.behind(at)
+        return "" if re.match(r"[\w\s%]", following) else following
 
-    def columns(self) -> bool:
-        return re.fullmatch(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*', self.text) is not None
+    def columns(self) -> str:
+        """Return what separates the columns of a format that has nothing else, if it does."""
+        found = COLUMNS.fullmatch(self.text)
+        return found["separator"] if found and found["separator"] else ""
+
+    def is_json(self) -> bool:
+        return JSON.fullmatch(self.text) is not None
+
+    def inside_json(self, at: int) -> bool:
+        return re.search(r"[{\[]", self.text[:at]) is not None
+
+    def is_of_a_kind(self) -> bool:
+        """Whether the page says which characters are encoded; not so of free text."""
+        return bool(
+            self.leef
+            or (self.cef and EXTENSION.fullmatch(self.text, self.header_end))
+            or self.columns()
+            or self.is_json()
+            or KEYED.fullmatch(self.text)
+        )
 
     def closes(self, at: int) -> bool:
         """Whether a value ends a field of a header or an attribute, where readers may unescape."""
@@ -114,12 +146,13 @@ def may_be_a_pair(places: Places, at: int, spec: Spec) -> bool:
         return True
     specs = {at: spec for _, at, spec in places.slots()}
     for before in range(at - 1, -1, -1):
-        if before in specs and encoded(specs[before]):
-            continue
-        if places.text[before] == "=":
-            return False
-        if places.text[before].isspace() or before in specs:
+        if before in specs:
+            if FIELDS[specs[before].name]["conversion"] == "s" and not encoded(specs[before]):
+                return True
+        elif places.text[before].isspace():
             return True
+        elif re.match(r"[A-Za-z0-9_.-]", places.text[before]) is None:
+            return False
     return True
 
 
@@ -132,5 +165,5 @@ def closing(parts: list[Part]) -> list[int]:
 def check(parts: list[Part]) -> None:
     """Refuse what can't be printed so that it is read again: delimiters that NSS writes itself."""
     places = Places(parts)
-    if places.leef and (places.delimiter in WRITTEN_BY_US):
+    if places.leef and WRITTEN_BY_US.match(places.delimiter):
         raise RefusedError(f"LEEF delimiter {places.delimiter}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from tests.formats.second.language import FIELDS, Spec
+from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.values import BadError, Record, digits
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -25,6 +25,9 @@ ABBREVIATIONS: Mapping[str, float] = {
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+STATED_ZONE = re.compile(
+    r" ?(Z|(?:GMT|UTC)?[+-][0-9]{2}:?[0-9]{2})(?![\w/:])| (GMT|UTC|[A-Za-z_]+/[A-Za-z_/]+)(?![\w/])"
+)
 CLOCK = r"(?P<hh>[0-9]{1,2}):(?P<mm>[0-9]{1,2}):(?P<ss>[0-9]{1,2})([.,][0-9]+)?"
 ZONE = r" ?(?P<zone>[^ ]*)"
 MONTH_DAY = r"(?P<mon>[A-Za-z]{3}) +(?P<dd>[0-9]{1,2})"
@@ -88,7 +91,7 @@ def from_parts(parts: Record) -> datetime:
     numbers = {}
     for name in PARTS:
         if name in parts and name != "mon":
-            if re.fullmatch(r"[0-9]{1,9}", parts[name]) is None:
+            if re.fullmatch(r"[0-9]{1,40}", parts[name]) is None:
                 raise BadError(f"{name} {parts[name]!r} is no number")
             numbers[name] = int(parts[name])
     if "mth" not in numbers and "mon" in parts:
@@ -102,6 +105,36 @@ def from_parts(parts: Record) -> datetime:
         return datetime(*day, numbers["hh"], numbers["mm"], second)  # noqa: DTZ001 -- the zone comes later
     except KeyError as error:
         raise BadError(f"the time has no {error}") from error
+
+
+def zones_of_the_text(parts: list[Part]) -> dict[int, str]:
+    """Return the zone of each time behind which the format's own text states one (QRADAR_OLD)."""
+    zones: dict[int, str] = {}
+    run: list[int] = []  # parts of time with nothing but their own punctuation between them
+    for number, part in enumerate(parts):
+        if isinstance(part, Spec):
+            run = [*run, number] if part.name in FROM_TIME else []
+            continue
+        if re.fullmatch(r"[ ,./:T-]{1,3}", part):
+            continue
+        named = STATED_ZONE.match(part)
+        specs = [part for part in (parts[each] for each in run) if isinstance(part, Spec)]
+        if (
+            named is not None
+            and is_zone(named[1] or named[2])
+            and all(spec.name != "tz" for spec in specs)
+        ):
+            zones |= dict.fromkeys(run, named[1] or named[2])
+        run = []
+    return zones
+
+
+def is_zone(name: str) -> bool:
+    try:
+        zone_of(name)
+    except BadError:
+        return False
+    return True
 
 
 def own_zone(stated: Record, source_zone: tzinfo) -> tzinfo:
