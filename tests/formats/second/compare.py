@@ -40,7 +40,8 @@ def expected(case: Case) -> Outcome | None:
             continue
         for each in found:
             try:
-                stated = read.record_of(each, names)
+                make = read.of_fields if reader else read.record_of
+                stated = make(each, names)  # type: ignore[arg-type]
                 if filters.passes(stated, wanted, settings.escape_characters):
                     lines.append(render.line(parts, stated, settings))
                 else:

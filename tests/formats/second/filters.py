@@ -4,12 +4,11 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.formats.second.language import FIELDS, Spec
 from tests.formats.second.values import (
     Record,
-    encoded,
-    is_encoded,
     number_of,
     printed,
     text_of,
@@ -76,25 +75,11 @@ def fits(kind: str, record: Record, name: str, value: str, escape_characters: st
             return any(is_text(value, member.strip()) for member in stated.split("|"))
         case "host" if re.search(r":[0-9]+\*?$", value) is None:
             stated = re.sub(r":[0-9]+$", "", stated)
-    return text_fits(record, name, value, stated, escape_characters)
-
-
-def text_fits(record: Record, name: str, value: str, stated: str, escape_characters: str) -> bool:
-    if is_encoded(name):
-        return is_text(encoded(value, escape_characters), stated)
-    if name not in record and is_twin_stated(record, name):
-        return is_text(value, stated) or is_text(encoded(value, ""), stated)
     return is_text(value, stated)
 
 
-def is_twin_stated(record: Record, name: str) -> bool:
-    """Whether a text field is taken from its `e*` twin, in which much is %HH."""
-    sources = FIELDS[name]["derivations"].split()
-    return any(each.startswith("same:e") and each[5:] in record for each in sources)
-
-
 def is_text(value: str, stated: str) -> bool:
-    value, stated = value.casefold(), stated.casefold()
+    value, stated = (unquote(text).casefold() for text in (value, stated))
     core = value.removeprefix("*").removesuffix("*")
     if value.startswith("*") and value.endswith("*"):
         return core in stated

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from tests.formats.second.cases import Case
-from tests.formats.second.material import HEADERS
+from tests.formats.second.synonyms import EXACT
 
 KNOWN: dict[str, Callable[[Case], object]] = {
     "guards follow from the character behind a value": lambda case: (
@@ -18,6 +18,10 @@ KNOWN: dict[str, Callable[[Case], object]] = {
         "LEEF:2.0" in case.format + case.source
     ),
     "protect_for is not there yet": lambda case: "protect_for" in case.choices,
+    "bypassed_etime stays where it is": lambda case: "bypassed_etime" in case.format + case.source,
+    "JSON takes the names of fields only, and the last of two": lambda case: any(
+        mixes_keys(record) for record in case.records
+    ),
     "a path is looked for in the query": lambda case: "path}" in case.format,
     "a negative totalsize is none": lambda case: "{totalsize}" in case.format,
     "base64 of a placeholder is decoded": lambda case: re.search(
@@ -30,14 +34,19 @@ KNOWN: dict[str, Callable[[Case], object]] = {
         "filter" in case.choices
         and re.search(r'"e\w+": ?"[^"]*([^\x21-\x7e]|\\)', "".join(case.records))
     ),
-    "a header is taken into the text that a line begins with": lambda case: (
-        re.match(r"%s\{", case.source)
-        and any(record.startswith(tuple(HEADERS)) for record in case.records)
+    "pairs in the headers of CEF and LEEF, and in CEF behind a key": lambda case: (
+        "pairs" in case.choices.get("protect_for", ()) and re.search("CEF:|LEEF:", case.format)
     ),
     "a line of blanks is rejected": lambda case: (
         case.source and not all(record.strip() for record in case.records)
     ),
 }
+
+
+def mixes_keys(record: str) -> bool:
+    """Whether a record has keys of presets, or one twice."""
+    keys = re.findall(r'"(\w+)":', record)
+    return len({*keys}) < len(keys) or any(EXACT.get(key, key) != key for key in keys)
 
 
 def known(case: Case) -> bool:

@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tests.formats.second.language import FIELDS, Part, Spec
-from tests.formats.second.read import Number, objects
+from tests.formats.second.read import objects
 from tests.formats.second.times import FROM_TIME, zones_of_the_text
 from tests.formats.second.values import BadError
 
 Cell = list[Part]
-Fields = dict[str, object]  # as an object of JSON states them
+Fields = dict[str, object]  # as an object of JSON states them, by the names of fields
 
 LEEF = re.compile(r"LEEF:([12]\.0)\|")
 HEADER = re.compile(
@@ -25,7 +26,7 @@ SHAPES = {
     "time": r"(?:[A-Z][a-z]{2} ){2}[ 0-9][0-9] [0-9:]{8} [0-9]{4}",
     "mon": "[A-Za-z]{3}",
     "day": "[A-Za-z]{3}",
-    "tz": "[^ ]+",
+    "tz": r'[^ ",|\t^]+',
 }
 
 
@@ -103,7 +104,7 @@ class Reader:
         texts = "".join(part if isinstance(part, str) else "\ue000" for part in parts)
         if LEEF.search(texts):
             self.records = self.leef
-        elif texts.lstrip().startswith("{") and (cells := json_cells(parts)):
+        elif re.match(r'[^"\ue000{]*\{', texts) and (cells := json_cells(parts)):
             self.cells = cells
             self.records = self.json
         else:
@@ -114,6 +115,9 @@ class Reader:
         """Return the records of a line; Bad where one can't be read."""
         data = data.removeprefix("\ufeff")
         header = HEADER.match(data)
+        first = self.parts[0]
+        if isinstance(first, Spec) and self.records != self.json and shape(first) == ".*?":
+            header = None  # it could not be told from the value
         if header is None:
             return [self.zoned(each) for each in self.records(data)]
         starts = [header.end(), PRI.match(data).end(), 0]  # type: ignore[union-attr]
@@ -150,15 +154,18 @@ class Reader:
     def leef(self, data: str) -> Iterator[Fields]:
         written = self.leef_parts(self.parts)
         read = self.leef_parts([data])
+        texts = ["".join(map(str, cell)) for cell in read[0]]
         fields: Fields = {}
-        for number, (cell, value) in enumerate(zip(written[0], read[0], strict=True)):
-            text = "".join(part for part in value if isinstance(part, str))
-            try:
-                fields |= stated(cell, text) | fields
-            except BadError:
-                if number > 0:
-                    raise  # what stands before LEEF: may be another's header
-        yield self.pairs(written[1], read[1], fields)
+        for cell, text in zip(written[0][1:], texts[1:], strict=True):
+            fields |= stated(cell, text) | fields
+        fields = self.pairs(written[1], read[1], fields)
+        with suppress(BadError):  # what stands before LEEF: may be another's header
+            found = stated(written[0][0], texts[0])
+            dated = {"time", "epochtime"} & fields.keys() or {"yy", "ss"} <= fields.keys()
+            for name, value in found.items():
+                if not (name in FROM_TIME and (dated or found == {"time": texts[0]})):
+                    fields.setdefault(name, value)
+        yield fields
 
     def leef_parts(self, parts: list[Part]) -> tuple[list[Cell], list[Cell]]:
         """Return what stands before LEEF:, the header's four other fields, and the attributes."""
@@ -250,6 +257,7 @@ def json_cells(parts: list[Part]) -> dict[tuple[str, ...], Cell]:
         else:
             text += f"\ue000{number}\ue001" if quoted else f'"\ue000{number}\ue001"'
             number += 1
+    text = text[text.index("{") :]
     try:
         return dict(places(json.loads(text), (), specs))
     except ValueError:
@@ -266,12 +274,3 @@ def places(
         pieces = re.split("\ue000([0-9]+)\ue001", value)
         cell = [specs[int(each)] if n % 2 else each for n, each in enumerate(pieces)]
         yield path, [part for part in cell if part != ""]
-
-
-def numbers_too(fields: Fields) -> Fields:
-    """Return fields of text as an object of JSON would state them: numbers without quotes too."""
-    return {
-        name: Number(value) if FIELDS.get(name, {}).get("conversion") == "d" else value
-        for name, value in fields.items()
-        if value is not None
-    }

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
 
 from tests.formats.second.language import FIELDS, Part, Spec
+from tests.formats.second.synonyms import field_of
 from tests.formats.second.times import PARTS, WHOLE
 from tests.formats.second.values import BadError, Record, number
 
@@ -17,15 +17,23 @@ class Number(str):
     __slots__ = ()
 
 
-class Twice(dict[str, object]):
-    """An object that has a key twice."""
+class Object(dict[str, object]):
+    """An object, and its members as they were written: a key may come twice."""
+
+    def __init__(self, members: list[tuple[str, object]]) -> None:
+        super().__init__(members)
+        self.members = members
 
 
 def objects(text: bytes) -> list[object]:
     """Return what one line of JSON holds: an object, or what an array has."""
     try:
         found = json.loads(
-            text.decode(), parse_int=whole, parse_float=broken, parse_constant=no_constant
+            text.decode(),
+            parse_int=whole,
+            parse_float=broken,
+            parse_constant=no_constant,
+            object_pairs_hook=Object,
         )
     except (ValueError, RecursionError) as error:
         raise BadError(str(error)) from error
@@ -57,21 +65,46 @@ def wanted(parts: list[Part], filtered: set[str]) -> set[str]:
 
 def record_of(found: object, names: set[str]) -> Record:
     """Return what an object states of these fields as text; Bad where a value is of no use."""
-    if not isinstance(found, dict):
+    if not isinstance(found, Object):
         raise BadError("no object")
-    event = found.get("event")
-    if isinstance(event, Mapping):
-        found = event
-    record = {}
-    for name in names:
-        value = found.get(name)
+    envelopes = [value for key, value in found.members if key == "event"]
+    if any(isinstance(value, Object) for value in envelopes):
+        if len(envelopes) > 1:
+            raise BadError("event comes twice")
+        found = envelopes[0]
+    assert isinstance(found, Object)
+    record: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for key, value in found.members:
+        name = field_of(key)
+        if name is None or name not in names:
+            continue
+        if key in keys:
+            raise BadError(f"{key} comes twice")
+        keys[key] = name
         if value is None:
             continue
-        if not isinstance(value, str):
-            raise BadError(f"{name} is neither text nor a number")
-        if re.search("[\ud800-\udfff]", value):
-            raise BadError("half a surrogate pair")
-        if name not in TIMES and FIELDS[name]["conversion"] == "d":
-            number(value)
-        record[name] = str(value)
+        text = stated(name, value)
+        if record.setdefault(name, text) != text:
+            raise BadError(f"{key} and another key contradict each other")
     return record
+
+
+def of_fields(fields: dict[str, object], names: set[str]) -> Record:
+    """Return the same of what a line states, whose format names the fields."""
+    return {
+        name: stated(name, value)
+        for name, value in fields.items()
+        if name in names and value is not None
+    }
+
+
+def stated(name: str, value: object) -> str:
+    """Return the value of a field as text; Bad where it is neither text nor a number."""
+    if not isinstance(value, str):
+        raise BadError(f"{name} is neither text nor a number")
+    if re.search("[\ud800-\udfff]", value):
+        raise BadError("half a surrogate pair")
+    if name not in TIMES and FIELDS[name]["conversion"] == "d":
+        number(value)
+    return str(value)

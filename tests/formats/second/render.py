@@ -12,7 +12,7 @@ from tests.formats.second.times import (
     zone_of,
     zones_of_the_text,
 )
-from tests.formats.second.values import Record, hh, printed, without_controls
+from tests.formats.second.values import BadError, Record, hh, printed, without_controls
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
     for at, part in enumerate(parts):
         if isinstance(part, str):
             out.append(part)
+        elif part.name == "bypassed_etime":
+            out.append(without_controls(bypassed(record, settings)))
         elif at in moments:
             out.append(printed_time(moments[at], part))
         else:
@@ -46,6 +48,19 @@ def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
     for at in structure.closing(parts):
         close(parts, out, at)
     return "".join(out).encode()
+
+
+def bypassed(record: Record, settings: Settings) -> str:
+    """Return the other time of a record, which stays as it is where it is none, or never was."""
+    text = record.get("bypassed_etime", "None")
+    if text == "Thu Jan  1 00:00:00 1970":
+        return text
+    stated = {"time": text} | {name: record[name] for name in ("tz",) if name in record}
+    try:
+        moment = moment_of(stated, settings.source_zone, settings.zone)
+    except BadError:
+        return text
+    return printed_time(moment, Spec("time", "s"))
 
 
 def close(parts: list[Part], out: list[str], at: int) -> None:

@@ -26,7 +26,8 @@ ABBREVIATIONS: Mapping[str, float] = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 STATED_ZONE = re.compile(
-    r" ?(Z|(?:GMT|UTC)?[+-][0-9]{2}:?[0-9]{2})(?![\w/:])| (GMT|UTC|[A-Za-z_]+/[A-Za-z_/]+)(?![\w/])"
+    r" ?(?P<zone>Z|(?:GMT|UTC)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?|[+-][0-9]{2}:?[0-9]{2}"
+    r"|[A-Za-z_]+/[A-Za-z_/]+)(?![\w/:+-])"
 )
 CLOCK = r"(?P<hh>[0-9]{1,2}):(?P<mm>[0-9]{1,2}):(?P<ss>[0-9]{1,2})([.,][0-9]+)?"
 ZONE = r" ?(?P<zone>[^ ]*)"
@@ -121,10 +122,10 @@ def zones_of_the_text(parts: list[Part]) -> dict[int, str]:
         specs = [part for part in (parts[each] for each in run) if isinstance(part, Spec)]
         if (
             named is not None
-            and is_zone(named[1] or named[2])
+            and is_zone(named["zone"])
             and all(spec.name != "tz" for spec in specs)
         ):
-            zones |= dict.fromkeys(run, named[1] or named[2])
+            zones |= dict.fromkeys(run, named["zone"])
         run = []
     return zones
 

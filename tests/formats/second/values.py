@@ -63,7 +63,7 @@ def path(url: str) -> str:
     """Return the path of a URL without scheme: from its first slash, without the query."""
     if url == "None":
         return url
-    before_query = url.partition("?")[0]
+    before_query = re.split(r"[?#]", url, maxsplit=1)[0]
     at = before_query.find("/")
     return before_query[at:] if at >= 0 else "/"
 
