@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from tests.formats.second.language import FIELDS, Spec
 from tests.formats.second.values import (
+    ADDRESSES,
     Record,
     number_of,
     printed,
@@ -58,7 +59,8 @@ def states(record: Record, name: str, escape_characters: str) -> bool:
     """Whether a record has a field or one that stands for it; a number is always there."""
     if FIELDS[name]["conversion"] == "d":
         return True
-    return text_of(record, name, escape_characters) is not None
+    text = text_of(record, name, escape_characters)
+    return text is not None and not (name in ADDRESSES and text == "")
 
 
 def fits(kind: str, record: Record, name: str, value: str, escape_characters: str) -> bool:

@@ -10,6 +10,7 @@ from tests.formats.second.cases import Case
 from tests.formats.second.synonyms import field_of
 
 KNOWN: dict[str, Callable[[Case], object]] = {
+    # what quotes, columns, JSON and pairs keep out of a value
     "guards follow from the character behind a value": lambda case: (
         case.choices.get("protect_separators", True)
         and re.search(r"LEEF:[12]\.0\|", case.format) is None
@@ -17,27 +18,33 @@ KNOWN: dict[str, Callable[[Case], object]] = {
     "LEEF 2.0 delimiters that NSS writes itself are taken": lambda case: (
         "LEEF:2.0" in case.format + case.source
     ),
-    "protect_for is not there yet": lambda case: "protect_for" in case.choices,
+    "a value in the place of a LEEF key is printed as it is": lambda case: re.search(
+        r"LEEF:1\.0\|([^|]*\|){4}(.*\\t)?[^=]*%s", case.format
+    ),
+    "protect_for is not there": lambda case: "protect_for" in case.choices,
+    # JSON
     "JSON takes the names of fields only, and the last of two": lambda case: any(
         mixes_keys(record) for record in case.records
     ),
+    # filters and values
     "a path is looked for in the query": lambda case: "path}" in case.format,
     "a negative totalsize is none": lambda case: "{totalsize}" in case.format,
-    "base64 of a placeholder is decoded": lambda case: re.search(
-        r'"b64\w+": ?"(NA|N/A|Unknown)"', "".join(case.records)
-    ),
     "a filter counts what a record lacks as a value": lambda case: re.search(
         "public_ips|file_types|file_classes", str(case.choices)
     ),
-    "a filter looks at raw characters of an e* value in two ways": lambda case: (
-        "filter" in case.choices
-        and re.search(r'"e\w+": ?"[^"]*([^\x21-\x7e]|\\)', "".join(case.records))
-    ),
-    "pairs in the headers of CEF and LEEF, and in CEF behind a key": lambda case: (
-        "pairs" in case.choices.get("protect_for", ()) and re.search("CEF:|LEEF:", case.format)
+    "a filter looks at %HH and at characters beyond ASCII in two ways": lambda case: (
+        "filter" in case.choices and re.search(r"%[0-9A-F]|[^\x20-\x7e]|\\u", "".join(case.records))
     ),
     "a line of blanks is rejected": lambda case: (
         case.source and not all(record.strip() for record in case.records)
+    ),
+    # what remains
+    "base64 of a placeholder is decoded": lambda case: re.search(
+        r'"b64\w+": ?"(NA|N/A|Unknown)"', "".join(case.records)
+    ),
+    "pairs are encoded more often: in headers of CEF and LEEF, and in keys": lambda case: (
+        "pairs" in case.choices.get("protect_for", ())
+        and re.search(r"CEF:|LEEF:|\}\w*=", case.format)
     ),
 }
 

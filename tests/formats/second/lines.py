@@ -92,6 +92,18 @@ def shape(spec: Spec) -> str:
     return " *-?[0-9]+" if FIELDS[spec.name]["conversion"] == "d" else ".*?"
 
 
+def with_prefix(fields: Fields, prefix: Fields, text: str) -> Fields:
+    """Return fields with those before them, whose time counts only if there is no other."""
+    dated = {"time", "epochtime"} & fields.keys() or {"yy", "ss"} <= fields.keys()
+    useless = {"time": text}
+    added = {
+        name: value
+        for name, value in prefix.items()
+        if name not in FROM_TIME or not (dated or (prefix == useless and fields))
+    }
+    return added | fields
+
+
 class Reader:
     """Reads what one format prints."""
 
@@ -160,11 +172,8 @@ class Reader:
             fields |= stated(cell, text) | fields
         fields = self.pairs(written[1], read[1], fields)
         with suppress(BadError):  # what stands before LEEF: may be another's header
-            found = stated(written[0][0], texts[0])
-            dated = {"time", "epochtime"} & fields.keys() or {"yy", "ss"} <= fields.keys()
-            for name, value in found.items():
-                if not (name in FROM_TIME and (dated or found == {"time": texts[0]})):
-                    fields.setdefault(name, value)
+            yield with_prefix(fields, stated(written[0][0], texts[0]), texts[0])
+            return
         yield fields
 
     def leef_parts(self, parts: list[Part]) -> tuple[list[Cell], list[Cell]]:
@@ -211,10 +220,10 @@ class Reader:
         keys = [pair[0] for pair in map(key_of, cells) if pair is not None]
         if self.separator and len(keys) >= len(cells) - 1 and not any(" " in key for key in keys):
             read = data.split(self.separator)
-            fields: Fields = {}
+            fields = self.pairs(cells, [[text] for text in read], {})
             if key_of(cells[0]) is None:
-                fields = stated(cells[0], read[0])
-            yield self.pairs(cells, [[text] for text in read], fields)
+                fields = with_prefix(fields, stated(cells[0], read[0]), read[0])
+            yield fields
         elif self.separator == "\t":
             columns = data.split("\t")
             if len(columns) != len(cells):

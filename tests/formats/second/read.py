@@ -2,10 +2,12 @@
 
 import json
 import re
+from contextlib import suppress
+from datetime import UTC
 
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.synonyms import field_of
-from tests.formats.second.times import PARTS, WHOLE
+from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
 from tests.formats.second.values import BadError, Record, number
 
 TIMES = {*WHOLE, *PARTS, "tz"}
@@ -85,9 +87,26 @@ def record_of(found: object, names: set[str]) -> Record:
         if value is None:
             continue
         text = stated(name, value)
-        if record.setdefault(name, text) != text:
+        before = record.get(name)
+        if before is None or says_nothing(name, before):
+            record[name] = text
+        elif not says_nothing(name, text) and meaning(name, before) != meaning(name, text):
             raise BadError(f"{key} and another key contradict each other")
     return record
+
+
+def says_nothing(name: str, text: str) -> bool:
+    if name in TIMES:
+        return text.strip() in NO_TIME
+    return FIELDS[name]["conversion"] == "d" and number(text) is None
+
+
+def meaning(name: str, text: str) -> object:
+    """Return what two keys must agree upon: a moment, a number or the text itself."""
+    if name in WHOLE:
+        with suppress(BadError):
+            return moment_of({name: text}, UTC, UTC)
+    return number(text) if name not in TIMES and FIELDS[name]["conversion"] == "d" else text
 
 
 def of_fields(fields: dict[str, object], names: set[str]) -> Record:

@@ -37,12 +37,13 @@ def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
     for at, part in enumerate(parts):
         if isinstance(part, str):
             out.append(part)
-        elif part.name == "bypassed_etime":
-            out.append(without_controls(bypassed(record, settings)))
         elif at in moments:
             out.append(printed_time(moments[at], part))
         else:
-            value = without_controls(printed(record, part, settings.escape_characters))
+            value = printed(record, part, settings.escape_characters)
+            if part.name == "bypassed_etime":
+                value = bypassed(value, record, settings)
+            value = without_controls(value)
             value = "".join(hh(each) if each in guards[at] else each for each in value)
             out.append(value)
     for at in structure.closing(parts):
@@ -50,9 +51,8 @@ def line(parts: list[Part], record: Record, settings: Settings) -> bytes:
     return "".join(out).encode()
 
 
-def bypassed(record: Record, settings: Settings) -> str:
+def bypassed(text: str, record: Record, settings: Settings) -> str:
     """Return the other time of a record, which stays as it is where it is none, or never was."""
-    text = record.get("bypassed_etime", "None")
     if text == "Thu Jan  1 00:00:00 1970":
         return text
     stated = {"time": text} | {name: record[name] for name in ("tz",) if name in record}

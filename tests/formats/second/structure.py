@@ -10,8 +10,8 @@ DELIMITER = re.compile(r"(?P<one>[^|]?)\||0?x(?P<hex>[0-9A-Fa-f]{1,4})\|")
 COLUMN = rf'(?:"{SLOT}"|{SLOT}|[a-z]+)'
 COLUMNS = re.compile(rf"{COLUMN}(?:(?P<separator>[,;\t]){COLUMN}(?:(?P=separator){COLUMN})*)")
 KEYED = re.compile(rf"\w+={SLOT}(?:\t\w+={SLOT})*|\w+={SLOT}(?:\^\^\w+={SLOT})+")
-TEXT = r'"[^"\\]*"'
-VALUE = rf"(?:{TEXT}|{SLOT}|[0-9]+)"
+TEXT = rf'"[^"\\{SLOT}]*"'
+VALUE = rf'(?:{TEXT}|"{SLOT}"|{SLOT}|[0-9]+)'
 FLAT = rf"\{{ *{TEXT} *: *{VALUE} *(?:, *{TEXT} *: *{VALUE} *)*\}}"
 JSON = re.compile(
     rf"[^\"'{{\[]*(?:{FLAT}|\[{FLAT}(?:,{FLAT})*\]|\{{\"event\":{FLAT}(?:,\"z\":1)?\}})"
@@ -38,7 +38,8 @@ class Places:
         header = self.leef or self.cef
         self.header_end = header.end() if header else 0
         self.delimiter = "\t"
-        if self.leef and self.leef["version"] == "2.0":
+        self.version = self.leef["version"] if self.leef else ""
+        if self.version == "2.0":
             found = DELIMITER.match(self.text, self.header_end)
             if found and found["one"] != SLOT:
                 self.header_end = found.end()
@@ -67,14 +68,21 @@ class Places:
     def guard(self, at: int, spec: Spec) -> str:
         """Return what a value must not print raw so that the line keeps its structure."""
         if self.leef:
-            if at == self.header_end and self.leef["version"] == "2.0":
-                return self.delimiter + "|"  # or it would be the delimiter itself
-            return "|" if at < self.header_end else self.delimiter
+            return "|" if at < self.header_end else self.delimiter + self.key_guard(at)
         if self.cef:
             return "|" if at < self.header_end else "=" * may_be_a_pair(self, at, spec)
         if self.quoted(at):
             return '"' if self.columns() else '"\\'
         return self.bare_guard(at)
+
+    def key_guard(self, at: int) -> str:
+        """Return what a value in the place of a LEEF key must not make of itself."""
+        before = self.text[self.header_end : at]
+        if "=" in before.rpartition(self.delimiter)[2]:
+            return ""
+        names_no_delimiter = self.leef is not None and self.leef.end() == self.header_end
+        is_first = self.version == "2.0" and names_no_delimiter and "=" not in before
+        return "=|" if is_first else "="
 
     def bare_guard(self, at: int) -> str:
         """Return the same for a value that no quotes stand around."""

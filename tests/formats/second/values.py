@@ -61,8 +61,6 @@ def unbase64(text: str) -> str | None:
 
 def path(url: str) -> str:
     """Return the path of a URL without scheme: from its first slash, without the query."""
-    if url == "None":
-        return url
     before_query = re.split(r"[?#]", url, maxsplit=1)[0]
     at = before_query.find("/")
     return before_query[at:] if at >= 0 else "/"
@@ -96,6 +94,8 @@ def text_of(record: Record, name: str, escape_characters: str) -> str | None:
             continue
         if how in {"encode", "unbase64-encode"}:
             return encoded(value, escape_characters)
+        if how == "path" and value == "None":
+            continue
         if how == "path":
             return encoded(path(value), escape_characters)
         if how == "base64":
