@@ -1,5 +1,7 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,12 +17,15 @@ from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
-from nss.errors import NssError, UsageError
+from nss.errors import NssError, SinkError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
 DEMO_SECS = 15.0
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What standard output fails with; whoever writes to files of ours says which one it was."""
 
 app = typer.Typer(
     name="nss",
@@ -385,6 +390,14 @@ def main() -> None:
 
         typer.echo(f"nss: {error_lines(error)}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        from nss.wording import error_text
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
+        typer.echo(f"nss: can't write: {error_text(error)} (standard output)", err=True)
+        sys.exit(SinkError.exit_code)
 
 
 if __name__ == "__main__":
