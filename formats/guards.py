@@ -12,6 +12,7 @@ READERS: Mapping[str, str] = {"quotes": "\"'\\", "pipes": "|", "pairs": "="}
 needs a blank before the key, so `=` stays where a value can't have one before it.
 """
 
+_CEF = re.compile(r"CEF:\d+\|")
 _WORD_END = re.compile(r"[\w.\-]+\Z", re.ASCII)
 """What the key of a pair may begin with."""
 
@@ -40,8 +41,11 @@ def spaced_slots(template: Template) -> frozenset[int]:
     """Return the slots in whose text a blank may stand before a key.
 
     Plain text may hold ` key=`. Encoded text holds no blank, and URLs are full of `=`; but the key
-    may be its first word, where the line begins or a blank stands before it.
+    may be its first word, where the line begins or a blank stands before it. In CEF an equals sign
+    of a value is escaped, wherever it stands, so its readers take any that is not for a pair.
     """
+    if _CEF.search(template.text):
+        return frozenset(range(len(template.slots)))
     spaced = set()
     begins = True  # whether a key that begins here may be taken for that of a pair
     for token in re.findall(f"{MARK}|{STATIC}", template.text):
