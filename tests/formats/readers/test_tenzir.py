@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from formats import presets
 from formats.language import FeedFormat, parse
+from nss.config.sinks import SyslogSinkConfig
+from nss.config.values import Address
+from nss.sinks.syslog.header import Header
 from tests.formats.readers import hostile, tenzir
 from tests.formats.readers.lines import (
     Attributes,
@@ -188,3 +192,42 @@ def test_as_the_vendor_prints_csv_a_backslash_at_the_end_of_a_column_shifts_othe
     header = '["ua", "action", "login"]'
     (event,) = tenzir.parsed([line.text for line in lines], f"parse_csv(header={header}, raw=true)")
     assert event == {"ua": '"x","Blocked","bob"'} | {"action": None, "login": None}
+
+
+# ---- syslog
+
+BEHIND_5424 = Header(
+    SyslogSinkConfig(destinations=(Address("siem", 514),), rfc5424=True, hostname="nss1", pri=190),
+    lambda: datetime(2026, 11, 26, 12, tzinfo=UTC),
+)().decode()
+
+
+def test_read_syslog_finds_each_line_behind_an_rfc_5424_header() -> None:
+    sent = [
+        line.text
+        for feed_format in map(presets.load, presets.names())
+        for line in rendered(feed_format, hostile.records(text_fields(feed_format))[::3])
+    ]
+    read = tenzir.run("from_stdin { read_syslog }", [BEHIND_5424 + line for line in sent])
+    assert [event["message"] for event in read] == sent
+    header = {"hostname": "nss1", "app_name": "zscaler-nss", "facility": 23, "severity": 6}
+    assert [event for event in read if not header.items() <= event.items()] == []
+
+
+@pytest.mark.parametrize("name", ["MCAS", "QRADAR", "QRADAR_OLD"])
+@pytest.mark.parametrize("pri", ["", "<134>"])
+def test_read_syslog_finds_leef_behind_its_own_header(name: str, pri: str) -> None:
+    lines = rendered(presets.load(name), hostile.records(text_fields(presets.load(name))))
+    read = tenzir.run("from_stdin { read_syslog }", [pri + line.text for line in lines])
+    assert [event["app_name"] for event in read] == ["zscaler-nss"] * len(lines)
+    assert [event["content"] for event in read] == [
+        line.text.split("zscaler-nss: ", 1)[1] for line in lines
+    ]
+
+
+def test_read_syslog_adds_a_line_without_a_header_to_the_one_before() -> None:
+    (line,) = rendered(
+        presets.load("MCAS"), [dict.fromkeys(text_fields(presets.load("MCAS")), "x")]
+    )
+    (event,) = tenzir.run("from_stdin { read_syslog }", [line.text, '<134>{"action":"Blocked"}'])
+    assert event["content"].endswith('\n<134>{"action":"Blocked"}')
