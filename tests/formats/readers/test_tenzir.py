@@ -98,7 +98,7 @@ def cef_case(preset: str) -> Case:
         "parse_cef(raw=true)",
         cef_event,
         lambda line: trimmed(cef(line)),
-        ["quotes", "pipes", "pairs"],
+        ["quotes", "pipes"],
     )
 
 
