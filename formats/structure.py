@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from formats.fields import TIME_FIELDS
-from formats.guards import spaced_slots
+from formats.guards import guards_of, spaced_slots
 from formats.language import FeedFormat, Part, Slot
 from formats.leef import HEADER, leef_delimiter
 from formats.template import CELL, MARK, STATIC, Template, slots_in
@@ -84,7 +84,7 @@ class Structure:
 
     `guards[i]` are the characters that slot `i` must not print raw. `closing` are the slots
     directly before a LEEF or CEF header's pipe, a LEEF separator or the end, whose value must not
-    end in a backslash; in that of the `spaced` slots may stand a blank before a key. `readable` is
+    end in a backslash; a `=` in that of the `spaced` slots may be one of a pair. `readable` is
     false when cells cannot be told apart in a line.
     """
 
@@ -102,7 +102,17 @@ class Structure:
 def structure_of(feed_format: FeedFormat) -> Structure:
     """Find a feed format's structure from its static text."""
     template = Template(feed_format)
-    return replace(_built(template), spaced=spaced_slots(template))
+    return replace(_built(template), spaced=_spaced(template))
+
+
+def _spaced(template: Template) -> frozenset[int]:
+    """Return the slots whose `=` may be taken for that of a pair.
+
+    CEF has each `=` of a value escaped, so its readers do not look for the blank before the key.
+    """
+    if _CEF.search(template.text):
+        return frozenset(range(len(template.slots)))
+    return spaced_slots(template)
 
 
 def _built(template: Template) -> Structure:
@@ -148,7 +158,7 @@ def _json(template: Template) -> Structure | None:
         cells = tuple(_json_cells(tree, (), template))
     except (msgspec.DecodeError, RecursionError):
         return None
-    return Structure(LineKind.JSON, cells, ('"\\',) * len(template.slots), quoted=True)
+    return Structure(LineKind.JSON, cells, guards_of(template), quoted=True)
 
 
 def _json_cells(tree: Any, path: tuple[str, ...], template: Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
@@ -171,18 +181,20 @@ def _separated(template: Template, separator: str, *, quoted: bool = False) -> S
         cells.append(Cell(template.parts(value), key))
     kind = LineKind.KEYED if keyed else LineKind.COLUMNS
     kept = tuple(cell for cell in cells if cell.slots or not keyed)
-    guards = ("" if separator == "\t" else separator[0],) * len(template.slots)
+    guards = guards_of(
+        template,
+        separator=separator,
+        keyless=frozenset(
+            slots_in("".join(piece for piece in pieces if keyed and not _KEY.match(piece)))
+        ),
+        is_columns=not keyed,
+    )
     return Structure(kind, kept, guards, separator, quoted=quoted)
-
-
-def _between(template: Template) -> list[str]:
-    """Return the static texts between slots, those inside a time left out."""
-    return list(filter(None, re.split(CELL, template.text)[1:-1]))
 
 
 def _keyed_separator(template: Template) -> str:
     """Return the separator of a key=value format whose keys all follow the same punctuation."""
-    between = _between(template)
+    between = filter(None, re.split(CELL, template.text)[1:-1])
     found = [re.match(r"([^\w\s=]+)[A-Za-z][\w.\-]*=$", piece) for piece in between]
     separators = {match[1] for match in found if match is not None}
     return separators.pop() if len(separators) == 1 and all(found) else ""
@@ -195,32 +207,7 @@ def _sequence(template: Template) -> Structure:
     return Structure(
         LineKind.SEQUENCE,
         tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces)),
-        _sequence_guards(template, end),
+        guards_of(template, header_end=end, is_sequence=True),
         closing=template.before("|", end=end),
         readable=re.search(MARK * 2, template.text) is None,
     )
-
-
-def _sequence_guards(template: Template, header_end: int) -> tuple[str, ...]:
-    """Return what ends each value: the text after it begins with that.
-
-    A ` key=` forges a pair where a space separates pairs, so there it is `=`; but encoded values
-    hold no space, and URLs are full of `=`.
-    """
-    between = _between(template)
-    firsts = {text[0] for text in between}
-    common = firsts.pop() if len(firsts) == 1 else ""
-    pairs = header_end or (any("=" in text for text in between) and common in {" ", ""})
-    header = slots_in(template.text[:header_end])
-    guards = []
-    texts = re.split(MARK, template.text)
-    for index, (slot, after) in enumerate(zip(template.slots, texts[1:], strict=True)):
-        if index in header:
-            guards.append("|")
-        elif pairs:
-            guards.append("" if slot.field.encoded else "=")
-        else:
-            first = common or after[:1]
-            guard = "" if first.isalnum() or first.isspace() else first
-            guards.append('"\\' if guard == '"' else guard)
-    return tuple(guards)

@@ -83,18 +83,7 @@ def test_no_text_leaves_its_string(name: str, data: st.DataObject) -> None:
     check(rendered(FORMATS[name], records))
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        pytest.param(
-            header,
-            marks=[pytest.mark.xfail(strict=True, reason="a quote leaves its string")]
-            if header == "web: "
-            else [],
-        )
-        for header in BEHIND
-    ],
-)
+@pytest.mark.parametrize("header", BEHIND)
 def test_an_object_behind_a_header_is_read_as_it_was_printed(header: str) -> None:
     for line in rendered(BEHIND[header], hostile.records(["ua", "action"])):
         assert line.text.startswith(header)
