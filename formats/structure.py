@@ -108,11 +108,13 @@ def structure_of(feed_format: FeedFormat) -> Structure:
 def _spaced(template: Template) -> frozenset[int]:
     """Return the slots whose `=` may be taken for that of a pair.
 
-    CEF has each `=` of a value escaped, so its readers do not look for the blank before the key.
+    CEF has each `=` of a value escaped, so its readers do not look for the blank before the key;
+    and who looks for the first key of a line, behind a header of LEEF say, takes any before it.
     """
     if _CEF.search(template.text):
         return frozenset(range(len(template.slots)))
-    return spaced_slots(template)
+    before_pairs, equals, _ = template.text.partition("=")
+    return spaced_slots(template) | frozenset(slots_in(before_pairs) if equals else ())
 
 
 def _built(template: Template) -> Structure:

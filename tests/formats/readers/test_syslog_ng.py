@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from formats import presets
 from formats.language import FeedFormat, parse
-from tests.formats.readers import hostile, syslog_ng
+from tests.formats.readers import custom, hostile, syslog_ng
 from tests.formats.readers.lines import (
     Attributes,
     Line,
@@ -96,6 +96,19 @@ def test_no_text_forges_or_hides_an_attribute(
     check(CASES[name], records, tmp_path, "quotes", "pairs")
 
 
+@FEW
+@given(texts=custom.many_leef(), data=st.data())
+def test_no_text_forges_or_hides_an_attribute_of_any_leef_format(
+    tmp_path: Path, texts: list[str], data: st.DataObject
+) -> None:
+    lines: list[Line] = []
+    for feed_format in map(parse, texts):
+        records = data.draw(hostile.some_records(text_fields(feed_format), 5))
+        lines += rendered(feed_format, records, protect_for=frozenset({"quotes", "pairs"}))
+    for line, read in zip(lines, attributes(lines, "\t", tmp_path), strict=True):
+        assert read == {key: value.strip(" ") for key, value in without_header(line).items()}
+
+
 RECORD = {"reason": "r", "action": "Blocked", "ua": "plain", "eurl": "u", "login": "bob"}
 READ = {"cat": "Blocked", "ua": "plain", "url": "u", "usrName": "bob"}
 CONFUSED: dict[str, tuple[dict[str, str], dict[str, str | None], str]] = {
@@ -119,6 +132,14 @@ CONFUSED: dict[str, tuple[dict[str, str], dict[str, str | None], str]] = {
         {"reason": "x=y"}, {"cat": None, "x": "y|cat=Blocked"}, "pairs",
     ),
 }  # fmt: skip
+
+
+def test_an_equals_sign_of_a_url_in_the_header_takes_the_first_attribute(tmp_path: Path) -> None:
+    feed_format = parse(r"LEEF:1.0|Zscaler|NSS|4.1|%s{eurl}|cat=%s{action}\tua=%s{ua}")
+    record = {"eurl": "u?x=y", "action": "Blocked", "ua": "plain"}
+    (read,) = attributes(rendered(feed_format, [record]), "\t", tmp_path)
+    assert read == {"x": "y|cat=Blocked", "ua": "plain"}
+    check((feed_format, "\t", without_header), [record], tmp_path, "pairs")
 
 
 @pytest.mark.parametrize("what", CONFUSED)

@@ -14,7 +14,7 @@ from formats.language import FeedFormat, parse
 from nss.config.sinks import SyslogSinkConfig
 from nss.config.values import Address
 from nss.sinks.syslog.header import Header
-from tests.formats.readers import hostile, tenzir
+from tests.formats.readers import custom, hostile, tenzir
 from tests.formats.readers.lines import (
     Attributes,
     Line,
@@ -147,6 +147,22 @@ def test_every_attribute_is_read_as_it_was_printed(name: str) -> None:
 def test_no_text_forges_or_hides_an_attribute(name: str, data: st.DataObject) -> None:
     fields = text_fields(CASES[name].feed_format)
     CASES[name].check(data.draw(hostile.some_records(fields, 60)))
+
+
+@FEW
+@given(texts=custom.many_leef(), data=st.data())
+def test_no_text_forges_or_hides_an_attribute_of_any_leef_format(
+    texts: list[str], data: st.DataObject
+) -> None:
+    lines: list[Line] = []
+    for feed_format in map(parse, texts):
+        records = data.draw(hostile.some_records(text_fields(feed_format), 5))
+        lines += rendered(feed_format, records, protect_for=frozenset({"quotes"}))
+    begins = [line.text.index("LEEF:") for line in lines]
+    texts = [line.text[begin:] for line, begin in zip(lines, begins, strict=True)]
+    for line, event in zip(lines, tenzir.parsed(texts, "parse_leef(raw=true)"), strict=True):
+        assert event is not None
+        assert leef_event(event) == trimmed(leef(line))
 
 
 RECORD = {"reason": "r", "action": "Blocked", "ua": "plain", "eurl": "u", "login": "bob"}
