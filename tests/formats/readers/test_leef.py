@@ -70,7 +70,7 @@ def test_every_attribute_is_read_by_the_rules_of_leef(name: str) -> None:
     check(CASES[name], hostile.records(text_fields(CASES[name][0])), by_its_rules)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["MCAS", "caret", "not named"])
 @given(data=st.data())
 def test_no_text_breaks_the_rules_of_leef(name: str, data: st.DataObject) -> None:
     protect_for = data.draw(st.sets(st.sampled_from(["quotes", "pipes", "pairs"])))
@@ -84,7 +84,7 @@ def test_every_attribute_is_behind_the_last_pipe(name: str) -> None:
     check(CASES[name], records, behind_the_last_pipe, "pipes")
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["MCAS", "caret", "not named"])
 @given(data=st.data())
 def test_no_text_has_a_pipe_of_its_own(name: str, data: st.DataObject) -> None:
     records = data.draw(hostile.some_records(text_fields(CASES[name][0]), 3))
