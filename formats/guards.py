@@ -108,6 +108,35 @@ def guards_of(
     )
 
 
+def leef_guards(
+    template: Template, separator: str, header_end: int, *, names_delimiter: bool
+) -> tuple[str, ...]:
+    """Return what the value of each slot must not print raw in a line of LEEF.
+
+    TAB is a control character. A value where a key stands must not be a pair of its own; and where
+    the header could name a delimiter, but does not, no pipe may stand before the first key.
+    """
+    end = "" if separator == "\t" else separator
+    first, *others = (
+        frozenset(slots_in(piece.partition("=")[0]))
+        for piece in template.text[header_end:].split(separator)
+    )
+    keys = first.union(*others)
+    header = frozenset(slots_in(template.text[:header_end]))
+    return tuple(
+        ""
+        if not _is_text(slot)
+        else "|"
+        if index in header
+        else united(
+            end,
+            "=" if index in keys else "",
+            "|" if index in first and not names_delimiter else "",
+        )
+        for index, slot in enumerate(template.slots)
+    )
+
+
 def _is_text(slot: Slot) -> bool:
     return slot.field.conversion == "s" and slot.field.name not in TIME_FIELDS
 
@@ -150,10 +179,10 @@ def _between(text: str) -> list[str]:
 
 
 def _has_pairs(outline: str) -> bool:
-    """Whether a space separates `key=value` pairs, so that ` key=` forges one."""
+    """Whether what separates `key=value` pairs may be in a value, so that ` key=` forges one."""
     between = _between(outline)
     firsts = {text[0] for text in between}
-    return any("=" in text for text in between) and (len(firsts) > 1 or firsts == {" "})
+    return any("=" in text for text in between) and (len(firsts) > 1 or not _end(*firsts))
 
 
 def _columns_in(outline: str) -> str:

@@ -47,7 +47,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The placeholder of a field that no record of the input can have."""
+    """The placeholder of a field that no record of the input can have.
+
+    In a `ValuePiece` it is as it is printed, with the guard encoded.
+    """
 
     value: str | int
 

@@ -21,13 +21,13 @@ from typing import Any
 import msgspec
 
 from formats.fields import TIME_FIELDS
-from formats.guards import guards_of, spaced_slots
+from formats.guards import guards_of, leef_guards, spaced_slots
 from formats.language import FeedFormat, Part, Slot
-from formats.leef import HEADER, leef_delimiter
+from formats.leef import HEADER, WRITTEN, leef_delimiter
 from formats.template import CELL, MARK, STATIC, Template, slots_in
 
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
-_DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]{1,6})\\|")
+_DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]*)\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 
 SYSLOG, EVENT_ID = "#syslog", "#event_id"
@@ -136,7 +136,7 @@ def _leef(template: Template, header: re.Match[str]) -> Structure:
     named = _DELIMITER.match(text, header.end()) if header["version"] == "2.0" else None
     separator = leef_delimiter(named["delimiter"] if named is not None else "")
     end = named.end() if named is not None else header.end()
-    in_header = frozenset(slots_in(text[:end]))
+    is_first = header["version"] == "1.0"
     cells = [
         Cell(template.parts(text[: header.start()]), SYSLOG),
         Cell(template.parts(header["event_id"]), EVENT_ID),
@@ -146,8 +146,7 @@ def _leef(template: Template, header: re.Match[str]) -> Structure:
         cells.append(Cell(template.parts(value), key))
     filled = tuple(cell for cell in cells if cell.slots)
     closing = template.before("|", end=end) | template.before(separator, end)
-    guard = "" if separator == "\t" else separator
-    guards = tuple("|" if index in in_header else guard for index in range(len(template.slots)))
+    guards = leef_guards(template, separator, end, names_delimiter=named is not None or is_first)
     return Structure(LineKind.LEEF, filled, guards, separator, closing=closing)
 
 
@@ -195,11 +194,17 @@ def _separated(template: Template, separator: str, *, quoted: bool = False) -> S
 
 
 def _keyed_separator(template: Template) -> str:
-    """Return the separator of a key=value format whose keys all follow the same punctuation."""
+    """Return the separator of a key=value format whose keys all follow the same punctuation.
+
+    A line can't be split at a character that times and numbers have: it is read as a sequence.
+    """
     between = filter(None, re.split(CELL, template.text)[1:-1])
     found = [re.match(r"([^\w\s=]+)[A-Za-z][\w.\-]*=$", piece) for piece in between]
     separators = {match[1] for match in found if match is not None}
-    return separators.pop() if len(separators) == 1 and all(found) else ""
+    if len(separators) != 1 or not all(found):
+        return ""
+    separator = separators.pop()
+    return "" if separator in WRITTEN else separator
 
 
 def _sequence(template: Template) -> Structure:

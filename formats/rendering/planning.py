@@ -20,6 +20,7 @@ from formats.plan import (
     ValuePiece,
 )
 from formats.structure import LineKind, Structure, structure_of
+from formats.values import cleaner
 
 _FEW = 4
 """Up to this many values a guard is looked for in each; with more it is counted in the line."""
@@ -59,6 +60,8 @@ def _pieces(
         if not fixed:
             for slot, number, guard in slots:
                 value = access.values[slot.field.name]
+                if isinstance(value, Constant) and isinstance(value.value, str):
+                    value = Constant(cleaner(guard)(value.value))
                 yield ValuePiece(slot, value, guard, number in structure.closing)
         elif slots:
             yield TimePiece(run)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 from formats.structure import structure_of
 
 JSON, COLUMN, BARE = '"\\', '"', '",'
@@ -181,3 +182,63 @@ def test_columns_quoted_or_not_are_read_with_the_values_that_were_put_in(
     filled = {f"%s{{{name}}}": str(values[name]) for name in FIELDS}
     filled |= {"%d{reqsize}": "7", "x-%s{ua}": f"x-{values['ua']}"}
     assert [unquote(text) for text in row] == [filled.get(column, column) for column in columns]
+
+
+# ---- the fast way and the reference, where a placeholder or a mark has a guarded character
+
+
+@pytest.mark.parametrize(
+    ("text", "printed_line"),
+    [
+        ("%s{login}.%s{cip}.x", "a%2Eb.0%2E0%2E0%2E0.x"),
+        ("%s{dept}.%s{cip}.x", "c.0%2E0%2E0%2E0.x"),
+        ("%s{dept}.%s{reqsize}.%s{login}", "c.0.a%2Eb"),
+        ("%s{dept}[%s{cip}", "c[0.0.0.0"),
+    ],
+)
+def test_a_placeholder_is_encoded_alike_whether_or_not_the_input_has_the_field(
+    text: str, printed_line: str
+) -> None:
+    settings = FeedSettings(parse(text))
+    lines = []
+    for source, record in (
+        (json_names(), b'{"login":"a.b","dept":"c"}\n'),
+        (input_of(parse("%s{login}~%s{dept}")), b"a.b~c\n"),
+    ):
+        pipeline = Pipeline(source, settings)
+        rendered = pipeline.run(record)
+        assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+        lines += rendered.lines
+    assert lines == [printed_line.encode()] * 2
+
+
+def test_the_mark_of_a_cut_value_does_not_end_it() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("[%s{ua}] %s{url}.%s{login}")))
+    record = msgspec.json.encode({"ua": "u" * 90, "url": "v" * 90, "login": "a"}) + b"\n"
+    (only,) = pipeline.run(record).records
+    assert pipeline.renderer.fit(only, 60) == (
+        b"[" + b"u" * 20 + b"[...%5D] " + b"v" * 16 + b"[%2E%2E%2E].a"
+    )
+    assert pipeline.renderer.fit(only, 27) == b"[uuuu[...%5D] [%2E%2E%2E].a"
+    assert pipeline.renderer.fit(only, 26) is None
+
+
+@pytest.mark.parametrize("separator", [":", ".", "-", "+", "[", "]", "/", "%%"])
+def test_pairs_are_kept_apart_even_by_a_separator_that_times_and_numbers_have(
+    separator: str,
+) -> None:
+    text = separator.join(["time=%s{time}", "src=%s{cip}", "user=%s{login}", "size=%d{reqsize}"])
+    mark = separator[0]
+    login = f"a{mark}size=1{mark}src=192.0.2.1"
+    feed_format = parse(text)
+    record = {"time": "Fri Oct  6 09:05:08 2023", "cip": "10.0.0.1", "login": login, "reqsize": -7}
+    pipeline = Pipeline(json_names(), FeedSettings(feed_format))
+    line = pipeline.run(msgspec.json.encode(record) + b"\n").lines[0]
+    shown = parse("%d{epochtime} %d{reqsize} %s{cip} %s{login}")
+    again = Pipeline(input_of(feed_format), FeedSettings(shown, protect_separators=False))
+    found = again.run(line + b"\n")
+    assert (len(found.lines), found.bad) == (1, [])
+    moment, size, address, user = found.lines[0].decode().split(" ", 3)
+    assert (moment, size, unquote(address), unquote(user)) == (
+        ("1696583108", "-7", "10.0.0.1", login)
+    )
