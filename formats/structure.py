@@ -84,7 +84,7 @@ class Structure:
 
     `guards[i]` are the characters that slot `i` must not print raw. `closing` are the slots
     directly before a LEEF or CEF header's pipe, a LEEF separator or the end, whose value must not
-    end in a backslash; in that of the `spaced` slots may stand a blank before a key. `readable` is
+    end in a backslash; a `=` in that of the `spaced` slots may be one of a pair. `readable` is
     false when cells cannot be told apart in a line.
     """
 
@@ -102,7 +102,19 @@ class Structure:
 def structure_of(feed_format: FeedFormat) -> Structure:
     """Find a feed format's structure from its static text."""
     template = Template(feed_format)
-    return replace(_built(template), spaced=spaced_slots(template))
+    return replace(_built(template), spaced=_spaced(template))
+
+
+def _spaced(template: Template) -> frozenset[int]:
+    """Return the slots whose `=` may be taken for that of a pair.
+
+    CEF has each `=` of a value escaped, so its readers do not look for the blank before the key;
+    and who looks for the first key of a line, behind a header of LEEF say, takes any before it.
+    """
+    if _CEF.search(template.text):
+        return frozenset(range(len(template.slots)))
+    before_pairs, equals, _ = template.text.partition("=")
+    return spaced_slots(template) | frozenset(slots_in(before_pairs) if equals else ())
 
 
 def _built(template: Template) -> Structure:
