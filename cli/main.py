@@ -264,6 +264,13 @@ def render(
     escape: Annotated[
         str, typer.Option(metavar="CHARS", help="Feed escape characters, encoded in e* fields.")
     ] = "",
+    protect_for: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What else is encoded in values for readers that need it: quotes, pipes, pairs.",
+        ),
+    ] = "",
     max_bytes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
     ] = 0,
@@ -276,7 +283,7 @@ def render(
     """
     from cli.rendering import Conversion, render_files
 
-    conversion = Conversion(to, from_, zone, source_zone, escape, max_bytes)
+    conversion = Conversion(to, from_, zone, source_zone, escape, protect_for, max_bytes)
     raise typer.Exit(render_files(files or [], conversion))
 
 

@@ -23,6 +23,7 @@ from formats import (
     recognise,
     zone,
 )
+from formats.guards import READERS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
@@ -46,6 +47,7 @@ class Conversion:
     zone: str
     source_zone: str
     escape: str
+    protect_for: str
     max_bytes: int
 
 
@@ -103,6 +105,7 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
             zone=zone(conversion.zone),
             source_zone=zone(conversion.source_zone),
             escape_characters=further_escapes().read(conversion.escape),
+            protect_for=_protections(conversion.protect_for),
         )
         return settings, load_input(words.get(conversion.from_) or _chosen(conversion.from_))
     except UnfitFile as unfit:
@@ -111,6 +114,17 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
         raise UsageError(f"--escape: {error.problems[0].reason}") from None
     except FormatsError as error:
         raise UsageError(str(error)) from None
+
+
+def _protections(names: str) -> frozenset[str]:
+    """Return what a list with commas or blanks names. Raises `UsageError` for what is not known."""
+    found = names.replace(",", " ").split()
+    for name in found:
+        if name not in READERS:
+            raise UsageError(
+                f"--protect-for: {name[:40]!r} is not known", tip=f"any of {', '.join(READERS)}"
+            )
+    return frozenset(found)
 
 
 def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:

@@ -5,7 +5,7 @@ is made once for one pairing of input and feed:
 
     record.field_access          FieldAccess   attributes to decode, and a Value for every field
     reading.time_key, .json      TimeKey       where a record states its time
-    structure                    the guards    which characters must not come out of a value raw
+    structure, guards            the guards    which characters must not come out of a value raw
     rendering.planning           RenderPlan    the pieces of a line, and the checks of the loop
     filters.parse                Predicate     see `formats.filters.predicate`
 
@@ -47,7 +47,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The placeholder of a field that no record of the input can have."""
+    """The placeholder of a field that no record of the input can have.
+
+    In a `ValuePiece` it is as it is printed, with the guard encoded.
+    """
 
     value: str | int
 

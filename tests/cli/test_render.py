@@ -70,12 +70,13 @@ def test_a_format_file_may_begin_with_a_byte_order_mark(nss: Nss, tmp_path: Path
 def test_every_option_reaches_the_renderer(nss: Nss, tmp_path: Path) -> None:
     text = "%s{time} %s{eurl} %s{elogin}\\n"
     (tmp_path / "my.fof").write_text(text)
-    data = b'"e.com/%s","2026-01-02 03:04:05","a|b"\n' % (60 * b"x")
+    data = b'"e.com/%s","2026-01-02 03:04:05","a|\'"\n' % (60 * b"x")
     (tmp_path / "theirs.fof").write_text('"%s{eurl}","%s{time}","%s{login}"\\n')
 
     ran = nss(
         *("render", "--to", "my.fof", "--from", "theirs.fof", "--zone", "Asia/Tokyo"),
         *("--source-zone", "America/New_York", "--escape", "|", "--max-bytes", "60"),
+        *("--protect-for", "pairs,quotes"),
         data=data,
     )
 
@@ -84,17 +85,26 @@ def test_every_option_reaches_the_renderer(nss: Nss, tmp_path: Path) -> None:
         zone=zone("Asia/Tokyo"),
         source_zone=zone("America/New_York"),
         escape_characters="|",
+        protect_for=frozenset({"pairs", "quotes"}),
     )
-    [plain] = (
-        Pipeline(json_names(), settings)
-        .run(b'{"time": "2026-01-02 03:04:05", "eurl": "e.com/%s", "login": "a|b"}\n' % (60 * b"x"))
-        .lines
+    records = b'{"time": "2026-01-02 03:04:05", "eurl": "e.com/%s", "login": "a|\'"}\n' % (
+        60 * b"x"
     )
+    [plain] = Pipeline(json_names(), settings).run(records).lines
     assert plain.startswith(b"Fri Jan  2 17:04:05 2026 e.com/xxx")
-    assert plain.endswith(b"x a%7Cb")
+    assert plain.endswith(b"x a%7C%27")
     assert len(ran.stdout.removesuffix(b"\n")) == 60
-    assert ran.stdout == b"Fri Jan  2 17:04:05 2026 e.com/%s[...] a%%7Cb\n" % (18 * b"x")
+    assert ran.stdout == b"Fri Jan  2 17:04:05 2026 e.com/%s[...] a%%7C%%27\n" % (16 * b"x")
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_what_no_reader_needs_can_not_be_protected(nss: Nss) -> None:
+    ran = nss("render", "--protect-for", "quotes,pipe", data=record("ann"))
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert ran.stderr == (
+        b"nss: --protect-for: 'pipe' is not known\nTry: any of quotes, pipes, pairs\n"
+    )
 
 
 def test_bad_records_are_reported_with_file_and_line_and_their_neighbours_come_out(
