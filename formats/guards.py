@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from string import ascii_letters, digits
 
 from formats.fields import TIME_FIELDS
 from formats.language import Slot
@@ -22,8 +23,7 @@ _COLUMN_END = re.compile(r" *([,;|])(?: *\Z|\S)")
 """Static text between two columns: a separator, and nothing but text without a blank behind it."""
 _LAST = re.compile(r"[,;|]\Z")
 
-_WORD_END = re.compile(r"[\w.\-]+\Z", re.ASCII)
-"""What the key of a pair may begin with."""
+_KEY_CHARACTERS = ascii_letters + digits + "_.-"
 
 
 def for_readers(
@@ -56,7 +56,7 @@ def spaced_slots(template: Template) -> frozenset[int]:
     begins = True  # whether a key that begins here may be taken for that of a pair
     for token in re.findall(f"{MARK}|{STATIC}", template.text):
         if not re.match(MARK, token):
-            before = _WORD_END.sub("", token)
+            before = token.rstrip(_KEY_CHARACTERS)
             begins = before[-1].isspace() if before else begins
             continue
         (index,) = slots_in(token)
@@ -90,7 +90,10 @@ def guards_of(
     if is_sequence:
         body = quoting_of(template.text[header_end:]).outline if header_end else quoting.outline
         unquoted += _columns_in(body)
-        if header_end or _has_pairs(body):
+        if header_end:  # CEF knows no quotes
+            spaced = spaced_slots(template)
+            ends = ["=" if index in spaced else "" for index in range(len(template.slots))]
+        elif _has_pairs(body):
             pairs = spaced_slots(template)
         else:
             ends = _ends(template)

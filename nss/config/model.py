@@ -217,7 +217,8 @@ class FeedConfig:
     ] = ()
     """What else is encoded inside values as `%HH`, in every format, for readers that take it for
     more than text: `quotes` (`"`, `'` and the backslash), `pipes` (`|`), `pairs` (the `=` of a
-    ` key=`). Which reader needs what is told in [Feed formats](formats.md)."""
+    ` key=`). [Feed formats](formats.md#readers-that-take-values-for-more-than-text) says which
+    reader needs which."""
     obfuscation_key_file: Annotated[
         Path | None,
         Role.OBFUSCATION_KEY,

@@ -56,6 +56,7 @@ MEMBER = '",:[\\]{}'
         (r'a="%s{action}"\tb=%s{login}\tc=%s{ua}', (JSON, '"', '"')),
         (r"%s{login}\ta=%s{action}\tb=%s{ua}", ("=", "", "")),
         ("%s{eurl} a=%s{action} b=%s{eua}", ("=", "=", "")),
+        ('CEF:0|Z|N|1|%s{reason}|n|3|msg="%s{ua}" a=%s{login}', ("|", JSON + "=", '"=')),
         # an access log
         ('%s{login} [%s{dept}] "%s{reqmethod} %s{url}" %s{respcode}', ('"', '"]', JSON, JSON, '"')),
         # what a value can't be kept free of, or need not
