@@ -36,7 +36,7 @@ CASES: dict[str, Case] = {
     "caret": leef_2("^|", "^"),
     "hex": leef_2("x7E|", "~"),
     "long hex": leef_2("0x0023|", "#"),
-    "letter": leef_2("Q|", "Q"),
+    "exclamation": leef_2("!|", "!"),
     "semicolon": leef_2(";|", ";"),
     "not named": leef_2("", "\t", 5),
 }
