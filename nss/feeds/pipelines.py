@@ -8,14 +8,16 @@ from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rende
 from formats.reading import split_lines
 from nss.feeds import events
 
-SAMPLE_MAX_BYTES = 64 * 1024
-"""How much of a batch is looked at to recognise the form of its records."""
+LOOK_MAX_BYTES = 2 << 20
+"""How much of what follows a slice in its batch may be looked at to recognise its form."""
 
 MAX_SENDERS = 4096
 """How many connections' forms are remembered; with one more, all are forgotten."""
 
 Sender = tuple[str, str]
 """A source, and one of its connections."""
+
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,13 @@ class Pipelines:
         self._of_sender: dict[Sender, Pipeline] = {}
         self._compiled: dict[tuple[str, str], Pipeline] = {}
 
-    def render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
-        """Return what became of a slice, and by which pipeline; `None`: no form was recognised."""
+    def render(
+        self, sender: Sender, data: bytes, following: memoryview = _NOTHING
+    ) -> tuple[Pipeline | None, Rendered]:
+        """Return what became of a slice, and by which pipeline; `None`: no form was recognised.
+
+        `following` is the rest of its batch, which may show the form when the slice does not.
+        """
         pipeline = self._of_sender.get(sender)
         rendered = None
         origin = self._origins[sender[0]]
@@ -45,12 +52,15 @@ class Pipelines:
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return pipeline, rendered
         # Nothing of it could be read: its sender may write another form than the last.
-        found = origin.input or _recognised(data)
+        found = origin.input or _recognised(data + following[:LOOK_MAX_BYTES])
         if found is None:
             return pipeline, rendered or _unknown(data)
+        before, pipeline = pipeline, self._compile(sender[0], found, origin)
+        if rendered is not None and pipeline is before:
+            return pipeline, rendered
         if len(self._of_sender) >= MAX_SENDERS:
             self._of_sender.clear()
-        pipeline = self._of_sender[sender] = self._compile(sender[0], found, origin)
+        self._of_sender[sender] = pipeline
         return pipeline, pipeline.run(data)
 
     def _compile(self, source: str, found: Input, origin: Origin) -> Pipeline:
@@ -80,9 +90,8 @@ def records_behind(
 
 
 def _recognised(data: bytes) -> Input | None:
-    end = data.find(b"\n", SAMPLE_MAX_BYTES)
     try:
-        return recognise(data if end < 0 else data[: end + 1])
+        return recognise(data)
     except NotReadable:
         return None
 
