@@ -224,7 +224,8 @@ def test_an_absent_address_counts_only_if_the_record_has_no_other(
 
 
 def test_an_absent_file_type_counts_only_if_the_record_has_no_other() -> None:
-    for table in ({"file_types": "None"}, {"file_types": ["n*", "*zz*"]}, {"file_types": "*ON*"}):
+    for value in ("None", ["n*", "*zz*"], "*ON*"):
+        table: dict[str, object] = {"file_types": value}
         assert passes(table, filetype="None", upload_filetype="None")
         assert not passes(table, filetype="ZIP", upload_filetype="None")
         assert not passes(table, filetype="None", upload_filetype="ZIP")
