@@ -22,13 +22,13 @@ SAMPLE_RECORDS = 16
 WINDOW_BYTES = 64 * 1024
 """Records are looked at together up to this many bytes, or one longer record alone."""
 
-LOOK_RECORDS = 512
+LOOK_RECORDS = 256
 """This many records are looked at from the beginning of a sample, then only some of the rest."""
 
 LOOK_BYTES = 1 << 20
 """And this many bytes, with the record that they end in."""
 
-_PROBES = 16
+_PROBES = 8
 """In so many places of the rest, and at its end, recognition looks on."""
 
 

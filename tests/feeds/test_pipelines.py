@@ -74,6 +74,18 @@ def test_what_follows_a_slice_shows_its_form() -> None:
     assert made().render(("web", "a"), junk)[0] is None
 
 
+def test_a_batch_in_which_nothing_is_recognised_is_looked_at_once() -> None:
+    feed = made()
+    junk, rest = 100 * b"#\n", 20_000 * b"#\n"
+    data = memoryview(junk + rest + RECORD + rest)
+    assert feed.render(("web", "a"), junk, data[len(junk) :])[0] is None
+    # The record shows the form of the slice, but what was looked at was enough of the batch.
+    assert feed.render(("web", "a"), RECORD, data[len(data) - len(rest) :])[0] is None
+    assert (
+        feed.render(("web", "a"), RECORD, memoryview(RECORD + rest)[len(RECORD) :])[0] is not None
+    )
+
+
 def test_a_slice_that_a_known_form_does_not_read_is_rendered_once() -> None:
     feed = made()
     first, _ = feed.render(("web", "a"), RECORD)
