@@ -74,6 +74,14 @@ def test_a_record_is_read_in_the_layout_that_it_is_in(
 
 
 @pytest.mark.parametrize(("written", "other"), MEMBERS)
+def test_a_record_behind_a_syslog_header_is_read_in_its_layout(written: str, other: str) -> None:
+    for header in (b"<134>", b"<134>1 2023-10-06T09:05:08Z host app - - - "):
+        for named in (written, other):
+            rendered = read(header + line_of(written), named)
+            assert (len(rendered.lines), rendered.bad) == (1, [])
+
+
+@pytest.mark.parametrize(("written", "other"), MEMBERS)
 def test_both_layouts_may_be_mixed_line_by_line(written: str, other: str) -> None:
     data = (line_of(written) + line_of(other, login="bob")) * 3
     for named in (None, written, other):
