@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -81,6 +82,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     from nss.config import load as configuration
     from nss.config import portal
+    from nss.config.files import source_warnings
     from nss.config.machine import check_environment
 
     checked = configuration.load(config)
@@ -90,7 +92,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     sources = ", ".join(source.name for source in checked.sources)
     feeds = ", ".join(feed.name for feed in checked.feeds)
     typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
-    for warning in portal.warnings(checked.portal):
+    readings = (source_warnings(source.name, source.format) for source in checked.sources)
+    for warning in chain(portal.warnings(checked.portal), *readings):
         typer.echo(f"nss: warning: {warning}", err=True)
 
 
@@ -277,7 +280,8 @@ def render(
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are reported on stderr with file and line; the exit code is then 65.
+    Bad records are reported on stderr with file and line; the exit code is then 65. After a file
+    that can't be read, or not to its end, the next one follows; the exit code is then 66.
 
     Example: nss render --to MCAS records.json > lines.leef
     """

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
 
-UNSTATED = -1
-"""Default of a number that can be derived; sizes and ids are never negative."""
+UNSTATED = -(10**40)
+"""Default of a number that can be derived: no record can state it (`formats.reading.number`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of the attributes `summands`, unless `own` is an attribute that is not negative."""
+    """The sum of the attributes `summands`, unless `own` is an attribute that is not `UNSTATED`."""
 
     own: str | None
     summands: tuple[str, ...]
@@ -84,7 +84,18 @@ class Derived:
     placeholder: str | int
 
 
-Value = Constant | Own | Total | Derived
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """The time that the attribute `own` states in the record's zone, in the zone of the feed.
+
+    It is printed like `time`. What states no time stays as it is, and so does the placeholder of
+    one that was never set (`times.NEVER`).
+    """
+
+    own: str
+
+
+Value = Constant | Own | Total | Derived | Shifted
 """Where the value of a field comes from. Numbers are integers of any size, all else is text."""
 
 
@@ -104,11 +115,13 @@ class TimeCells:
     """The time stands in texts whose form is known: `cells[i]` is what attribute `i` is built of.
 
     The key is the text of the only attribute, the texts of all of them in order, or nothing. A
-    text that its cell does not match states `time` as a whole, in any known form.
+    text that its cell does not match states `time` as a whole, in any known form. `zones[i]` is the
+    zone that the format names as static text behind the time of cell `i`.
     """
 
     attributes: tuple[str, ...]
     cells: tuple[tuple[Part, ...], ...]
+    zones: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +144,14 @@ Records with equal keys print equal times, so that a distinct time is worked out
 
 @dataclass(frozen=True, slots=True)
 class TimePiece:
-    """Static text and time fields that stand together: the same text for every equal time."""
+    """Static text and time fields that stand together: the same text for every equal time.
+
+    `zones[i]` is the zone that part `i` is printed in, `None` for that of the feed; without any,
+    there are none.
+    """
 
     parts: tuple[Part, ...]
+    zones: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import msgspec
 
-from formats.fields import TIME_FIELDS
 from formats.guards import guards_of, leef_guards, spaced_slots
 from formats.language import FeedFormat, Part, Slot
 from formats.leef import HEADER, WRITTEN, leef_delimiter
+from formats.runs import zone_behind
 from formats.template import CELL, MARK, STATIC, Template, slots_in
 
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
@@ -31,7 +32,13 @@ _DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]*)\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 
 SYSLOG, EVENT_ID = "#syslog", "#event_id"
-"""Keys of the two cells of a LEEF line that are no attributes."""
+"""Keys of cells of a LEEF line that are no attributes."""
+
+HEADER_KEYS = {
+    "vendor": "#vendor", "product": "#product", "product_version": "#product_version",
+    "event_id": EVENT_ID,
+}  # fmt: skip
+"""Keys of the cells of a LEEF header, by their names in `HEADER`."""
 
 
 class LineKind(Enum):
@@ -49,12 +56,14 @@ class Cell:
     """One value place of a line, or static text beside value places.
 
     `key` is that of an attribute; a column or a piece without a key has `#` and its number, from 0.
-    A string in a JSON object has the `path` of keys that leads to it.
+    A string in JSON has the `path` of keys and places in arrays that leads to it. `zone` is named
+    by the static text behind the cell.
     """
 
     parts: tuple[Part, ...]
     key: str = ""
-    path: tuple[str, ...] = ()
+    path: tuple[str | int, ...] = ()
+    zone: str | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -71,11 +80,6 @@ class Cell:
         """Whether the text of the cell is that of its one field, so that nothing needs matching."""
         first = self.parts[0] if len(self.parts) == 1 else None
         return isinstance(first, Slot) and first.conversion != "x"
-
-    @property
-    def is_time(self) -> bool:
-        """Whether every slot of the cell is a time field."""
-        return bool(self.slots) and self.fields <= TIME_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ def _leef(template: Template, header: re.Match[str]) -> Structure:
     is_first = header["version"] == "1.0"
     cells = [
         Cell(template.parts(text[: header.start()]), SYSLOG),
-        Cell(template.parts(header["event_id"]), EVENT_ID),
+        *(Cell(template.parts(header[name]), key) for name, key in HEADER_KEYS.items()),
     ]
     for piece in text[end:].split(separator):
         key, _, value = piece.partition("=")
@@ -162,9 +166,9 @@ def _json(template: Template) -> Structure | None:
     return Structure(LineKind.JSON, cells, guards_of(template), quoted=True)
 
 
-def _json_cells(tree: Any, path: tuple[str, ...], template: Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
-    if isinstance(tree, dict):
-        for key, value in tree.items():
+def _json_cells(tree: Any, path: tuple[str | int, ...], template: Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from _json_cells(value, (*path, key), template)
     elif isinstance(tree, str) and re.search(MARK, tree):
         yield Cell(template.parts(tree), path=path)
@@ -210,11 +214,15 @@ def _keyed_separator(template: Template) -> str:
 def _sequence(template: Template) -> Structure:
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
-    pieces = re.findall(f"{CELL}|{STATIC}", template.text)
+    pieces = [template.parts(piece) for piece in re.findall(f"{CELL}|{STATIC}", template.text)]
+    cells = tuple(
+        Cell(piece, f"#{at}", zone=zone_behind(piece, (*following, None)[0]))
+        for at, (piece, following) in enumerate(zip_longest(pieces, pieces[1:], fillvalue=()))
+    )
     return Structure(
         LineKind.SEQUENCE,
-        tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces)),
+        cells,
         guards_of(template, header_end=end, is_sequence=True),
         closing=template.before("|", end=end),
-        readable=re.search(MARK * 2, template.text) is None,
+        readable=not any(first.slots and second.slots for first, second in pairwise(cells)),
     )

@@ -14,7 +14,7 @@ MARK = "[\U000f0000-\U0010fffd]"
 """A slot."""
 TIME_MARK = "[\U00100000-\U0010fffd]"
 STATIC = "[^\U000f0000-\U0010fffd]+"
-CELL = rf"{TIME_MARK}(?:[ :,./T\-]+{TIME_MARK})*|{MARK}"
+CELL = rf"{TIME_MARK}(?:[ :,./T\-]*{TIME_MARK})*|{MARK}"
 """A field, or time fields that nothing but glue stands between."""
 
 

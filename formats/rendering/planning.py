@@ -19,6 +19,7 @@ from formats.plan import (
     ValueHolds,
     ValuePiece,
 )
+from formats.runs import zones_of
 from formats.structure import LineKind, Structure, structure_of
 from formats.values import cleaner
 
@@ -64,7 +65,8 @@ def _pieces(
                     value = Constant(cleaner(guard)(value.value))
                 yield ValuePiece(slot, value, guard, number in structure.closing)
         elif slots:
-            yield TimePiece(run)
+            zones = zones_of(run)
+            yield TimePiece(run, zones if any(zones) else ())
         else:
             yield from (part for part in run if isinstance(part, Literal))
 

@@ -9,13 +9,14 @@ it is not there; a record that has it is rendered again by the reference, piece 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import zip_longest
 from typing import Any
 
 from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
 from formats.rendering.generate import Fields, compile_batch, compile_values
-from formats.times import BadTime, Parts, resolve
+from formats.times import BadTime, Parts, resolve, zone
 from formats.values import Remembered, cleaner, cut, encoder
 
 Record = Any
@@ -52,7 +53,9 @@ class Renderer:
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
         self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
-        self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
+        self._time_pieces = [piece for piece in plan.pieces if isinstance(piece, TimePiece)]
+        named = {name for piece in self._time_pieces for name in piece.zones if name is not None}
+        self._targets = {None: zones[1]} | {name: zone(name) for name in named}
         self._key = key_of(plan.time_key)
         self._statement = statement_of(plan.time_key)
         self.times = Remembered(self._time_texts, _MAX_TIMES)
@@ -108,7 +111,7 @@ class Renderer:
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
-        times = iter(self.times[self._key(record)] if self._has_time else ())
+        times = iter(self.times[self._key(record)] if self._time_pieces else ())
         texts: list[str] = []
         for piece in self._plan.pieces:
             if isinstance(piece, Literal):
@@ -129,11 +132,14 @@ class Renderer:
         return self._clean[piece.guard](value)
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
-        parts = resolve(self._statement(key), *self._zones)
+        stated, (source, _) = self._statement(key), self._zones
+        parts = {name: resolve(stated, source, target) for name, target in self._targets.items()}
         return tuple(
-            "".join(_time_text(part, parts) for part in piece.parts)
-            for piece in self._plan.pieces
-            if isinstance(piece, TimePiece)
+            "".join(
+                _time_text(part, parts[name])
+                for part, name in zip_longest(piece.parts, piece.zones)
+            )
+            for piece in self._time_pieces
         )
 
 

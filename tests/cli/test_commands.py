@@ -136,6 +136,8 @@ def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
     for name, count, *_ in rows:
         assert int(count) == len(presets.load(name).slots)
     assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+    older = {row[0]: row[-1] for row in rows if row[-4:-1] == ["older", "variant", "of"]}
+    assert older == dict(presets.OLDER)
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -215,6 +217,34 @@ def test_a_portal_that_others_can_reach_is_worth_a_warning(nss: Nss, tmp_path: P
     assert ran.stderr == (
         b"nss: warning: the portal can be reached from other machines, at 0.0.0.0:9633: restrict "
         b"access with a firewall\n"
+    )
+
+
+def test_a_source_whose_values_may_be_read_wrong_is_worth_a_warning(
+    nss: Nss, tmp_path: Path
+) -> None:
+    source = "path = \"web.log\"\nformat_string = '%d{epochtime} %s{login} %s{dept}'"
+    (tmp_path / "nss.toml").write_text(CONFIG.replace('path = "web.log"', source))
+    (tmp_path / "web.log").touch()
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (0, b"nss.toml is good: sources web; feeds out.\n")
+    assert ran.stderr == (
+        b"nss: warning: source web: lines of its format are not read back in full: %s{login} may "
+        b"hold ' ', which ends it before %s{dept}: it is read back wrong then\n"
+    )
+
+
+def test_a_source_whose_fields_nothing_tells_apart_is_a_problem(nss: Nss, tmp_path: Path) -> None:
+    source = "path = \"web.log\"\nformat_string = '%d{epochtime} %s{login}%s{dept}'"
+    (tmp_path / "nss.toml").write_text(CONFIG.replace('path = "web.log"', source))
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (78, b"")
+    assert (
+        b"can't be read back: nothing between %s{login} and %s{dept} tells them apart" in ran.stderr
     )
 
 

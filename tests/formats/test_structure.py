@@ -24,7 +24,9 @@ def built(text: str) -> Structure:
         ("SPLUNK_CIM", LineKind.KEYED, "\t", 41),
         ("RSA_SECURITY", LineKind.KEYED, "^^", 39),
         ("CSV", LineKind.COLUMNS, '","', 34),
+        ("CSV_OLD", LineKind.COLUMNS, '","', 34),
         ("TAB_SEPARATED", LineKind.COLUMNS, "\t", 34),
+        ("TAB_SEPARATED_OLD", LineKind.COLUMNS, "\t", 34),
         ("ARCSIGHT_CEF", LineKind.SEQUENCE, "", 75),
         ("CEF_MULTILINE", LineKind.SEQUENCE, "", 67),
         ("SYMANTEC_MSS", LineKind.SEQUENCE, "", 78),
@@ -98,7 +100,6 @@ def test_a_leef_line_has_a_header_an_event_and_attributes() -> None:
         r"%s{mon} %d{dd} x: LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tk=v\tt=%d{hh}:%d{mm}"
     )
     assert [cell.key for cell in structure.cells] == [SYSLOG, EVENT_ID, "a", "t"]
-    assert [cell.is_time for cell in structure.cells] == [True, False, False, True]
 
 
 def test_attributes_may_be_called_like_the_parts_of_the_header() -> None:
@@ -108,11 +109,12 @@ def test_attributes_may_be_called_like_the_parts_of_the_header() -> None:
 
 def test_a_json_cell_knows_its_path() -> None:
     structure = built(r'\{"a": \{ "b" : "%s{login}", "c":1\}, "d":%d{hh}, "e":"%s{mon} %d{dd}"\}')
-    assert [(cell.path, cell.is_time) for cell in structure.cells] == [
-        (("a", "b"), False),
-        (("d",), True),
-        (("e",), True),
-    ]
+    assert [cell.path for cell in structure.cells] == [("a", "b"), ("d",), ("e",)]
+
+
+def test_a_json_cell_in_an_array_has_its_place_there_in_its_path() -> None:
+    structure = built(r'\{"a": ["x", "%s{login}", \{"b": "%s{dept}"\}]\}')
+    assert [cell.path for cell in structure.cells] == [("a", 1), ("a", 2, "b")]
 
 
 def test_times_glued_together_are_one_cell() -> None:

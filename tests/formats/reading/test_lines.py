@@ -8,6 +8,7 @@ from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
+from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
@@ -66,7 +67,6 @@ def test_a_csv_line_is_read(line: bytes, printed: bytes) -> None:
         (b'"1696583108","a","b","7","5","d"', "6 columns, expected 5"),
         (b"hello", "1 columns, expected 5"),
         (b'"', "1 columns, expected 5"),
-        (b" ", "blank line"),
         (b'"1696583108","good","many","5","d"', "reqsize: text 'many', expected a number"),
         (b'"soon","good","7","5","d"', "time 'soon' is in no known form"),
         (b'"1696583108","\xe4","7","5","d"', "not UTF-8: invalid continuation byte (byte 14)"),
@@ -86,10 +86,25 @@ def test_a_bad_csv_line_is_set_apart(bad: bytes, reason: str, place: int) -> Non
 def test_a_tab_separated_line_is_read() -> None:
     source = input_of(parse(r"%s{time}\t%s{login}\t%d{reqsize}\t%d{recordid}\t%s{dept}"))
     good = b'1696583108\t"a", b\t7\t5\t'
-    assert read(joined([good, b"1\t2", b"\t\t\t\t", good]), source) == (
+    assert read(joined([good, b"1\t2", good]), source) == (
         [b'1696583108;"a", b;7;5;'] * 2,
-        [(1, 23, "2 columns, expected 5"), (2, 27, "blank line")],
+        [(1, 23, "2 columns, expected 5")],
     )
+
+
+@pytest.mark.parametrize("blank", [b"", b" ", b"\t\t\t\t", b"\r", b" \x0b\x0c\r"])
+def test_lines_of_white_space_are_blank_in_every_form(blank: bytes) -> None:
+    record = b'{"epochtime":1696583108,"login":"good","reqsize":7,"recordid":5,"dept":"d"}'
+    sources = {
+        input_of(parse(CSV)): b'"1696583108","good","7","5","d"',
+        input_of(parse(KEYED)): b"1696583108\tuser=good\tsize=7\tid=5\tdept=d",
+        input_of(parse(LEEF)): b"LEEF:1.0|V|P|1|x|" + LEEF_BODY,
+        json_names(): record,
+    }
+    for source, line in sources.items():
+        data = joined([blank, line, blank, blank, line, blank])
+        assert read(data, source) == ([GOOD_LINE] * 2, [])
+        assert read(joined([b"bad", blank, line]), source)[0] == [GOOD_LINE]
 
 
 KEYED = r"%d{epochtime}\tuser=%s{login}\tsize=%d{reqsize}\tid=%d{recordid}\tdept=%s{dept}"
@@ -100,7 +115,7 @@ KEYED = r"%d{epochtime}\tuser=%s{login}\tsize=%d{reqsize}\tid=%d{recordid}\tdept
     [
         (b"1696583108\tuser=good\tsize=7\tid=5\tdept=d", GOOD_LINE),
         (b"1696583108\tdept=d\tid=5\tx=y\tsize=7\tuser=good", GOOD_LINE),
-        (b"1696583108\tuser=a=b\tuser=c", b"1696583108;a=b;0;0;None"),
+        (b"1696583108\tuser=a=b\tuser=a=b", b"1696583108;a=b;0;0;None"),
         (b"1696583108\tuser=\tsize=7", b"1696583108;;7;0;None"),
     ],
 )
@@ -205,13 +220,28 @@ def test_a_carriage_return_that_the_format_writes_is_no_part_of_the_value() -> N
     assert read(b"a,b\r\n", source, "%s{login};%s{dept}") == ([b"a;b"], [])
 
 
+APART = "nothing between %s{login} and %s{url} tells them apart"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("%s{login}%s{url}", "feed format custom: its fields can't be told apart in a line"),
-        ("a=%s{login}\\nb=%s{url}", "feed format custom: its fields can't be told apart in a line"),
-        (r"a=%s{login}%s{url}\tb=%s{ua}", "nothing between %s{login} and the field after it"),
-        (r'\{"a":"%s{login}%s{url}"\}', "nothing between %s{login} and the field after it"),
+        ("%s{login}%s{url}", APART),
+        ("a=%s{login}\\nb=%s{url}", "it prints a line break inside a record"),
+        (r"a=%s{login}%s{url}\tb=%s{ua}", APART),
+        (r'\{"a":"%s{login}%s{url}"\}', APART),
+        (
+            "%02d{reqsize}%02d{respsize}",  # a number may be wider than its width
+            "nothing between %02d{reqsize} and %02d{respsize} tells them apart",
+        ),
+        (
+            "%s{time}%s{tz}%s{mon} x",
+            "nothing between %s{tz} and %s{mon} tells them apart",
+        ),
+        (
+            r"x=%s{login}\ty=%s{url}\tx=%s{dept}",
+            "key 'x' stands before %s{login} and %s{dept}",
+        ),
     ],
 )
 def test_a_format_whose_fields_can_not_be_told_apart_is_not_readable(
