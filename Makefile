@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
+# Tests wait a lot. Empty for one process: make test WORKERS=
+WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: run test test-long test-portal test-package screenshots fuzz mutations mutants deb lint bench soak fmt docs clean
@@ -15,7 +17,7 @@ test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "not long and not browser"
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
-test-long: $(VENV)/tested .peers/fetched
+test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "long and not browser"
 
 # The portal in a real browser; says so when there is none and it can't be had, and ends well.
@@ -110,4 +112,9 @@ $(VENV)/tested: $(VENV)/locked $(VENV)/installed
 # with their reason.
 .peers/fetched: tests/peers/fetch
 	tests/peers/fetch .peers
+	touch $@
+
+# Tenzir, whose LEEF, CEF, CSV and syslog readers `make test-long` asks for their opinion.
+.peers/tenzir-fetched: $(VENV)/made tests/peers/fetch_tenzir
+	tests/peers/fetch_tenzir .peers $(BIN)/python
 	touch $@

@@ -1,5 +1,7 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
+import errno
+import os
 import sys
 from itertools import chain
 from pathlib import Path
@@ -16,12 +18,15 @@ from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
-from nss.errors import NssError, UsageError
+from nss.errors import NssError, SinkError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
 DEMO_SECS = 15.0
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What standard output fails with; whoever writes to files of ours says which one it was."""
 
 app = typer.Typer(
     name="nss",
@@ -262,19 +267,27 @@ def render(
     escape: Annotated[
         str, typer.Option(metavar="CHARS", help="Feed escape characters, encoded in e* fields.")
     ] = "",
+    protect_for: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What else is encoded in values for readers that need it: quotes, pipes, pairs.",
+        ),
+    ] = "",
     max_bytes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
     ] = 0,
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are reported on stderr with file and line; the exit code is then 65.
+    Bad records are reported on stderr with file and line; the exit code is then 65. After a file
+    that can't be read, or not to its end, the next one follows; the exit code is then 66.
 
     Example: nss render --to MCAS records.json > lines.leef
     """
     from cli.rendering import Conversion, render_files
 
-    conversion = Conversion(to, from_, zone, source_zone, escape, max_bytes)
+    conversion = Conversion(to, from_, zone, source_zone, escape, protect_for, max_bytes)
     raise typer.Exit(render_files(files or [], conversion))
 
 
@@ -388,6 +401,14 @@ def main() -> None:
 
         typer.echo(f"nss: {error_lines(error)}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        from nss.wording import error_text
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
+        typer.echo(f"nss: can't write: {error_text(error)} (standard output)", err=True)
+        sys.exit(SinkError.exit_code)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from formats.errors import FeedFormatError
 from formats.fields import Field, catalogue, nearest
-from formats.leef import HEADER
+from formats.leef import HEADER, unfit_delimiter
 from formats.values import UNSAFE
 
 MAX_WIDTH = 32
@@ -48,11 +48,8 @@ _TOKEN = re.compile(
 # Everything that never leaves a value raw, but TAB; and the private planes.
 _MISPLACED = re.compile(f"(?!\t)[{UNSAFE}\U000f0000-\U0010ffff]")
 _SLOT_MARK = "\U000f0000"
-# A delimiter is written as its hexadecimal code or as itself, when only its first character counts.
-_UNSAFE_DELIMITER = re.compile(
-    r"(?:(?:0x|x|\\x)0{0,2}(?:25|3[0-9Dd]|[46][1-6])|=|"
-    rf"(?!0x[0-9A-Fa-f]{{1,4}}\|)[%0-9A-Fa-f][^|={_SLOT_MARK}]{{0,5}})(?=\|)"
-)
+_DELIMITER = re.compile(rf"(=|[^|={_SLOT_MARK}]+)\|")
+_RECORDED_DELIMITER = re.compile(rf"[^|={_SLOT_MARK}]*{_SLOT_MARK}[^|=]*\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,19 +233,23 @@ def _wrong_slot(token: re.Match[str]) -> FeedFormatError:
 
 
 def _check_delimiter(text: str, parts: Sequence[Part], offsets: Sequence[int]) -> None:
-    """Refuse a LEEF 2.0 delimiter that encoding as `%HH` does not keep out of the values.
-
-    `%` and the hexadecimal digits are part of `%HH`, and `=` separates keys from values.
-    """
+    """Refuse a LEEF 2.0 delimiter that values can't be kept free of, or that a record states."""
     line = "".join(part.text if isinstance(part, Literal) else _SLOT_MARK for part in parts)
     at = 0
     while (header := HEADER.search(line, at)) is not None:
         at = header.start() + 1
-        unsafe = _UNSAFE_DELIMITER.match(line, header.end())
-        if unsafe is not None and header["version"] == "2.0":
-            reason = f"values can't be kept free of the LEEF delimiter {unsafe[0]}"
-            tip = "another, like ^, or x09 for TAB"
-            raise FeedFormatError(reason, text, offsets[unsafe.start()], tip)
+        if header["version"] != "2.0":
+            continue
+        tip = "another, like ^, or x09 for TAB"
+        if _RECORDED_DELIMITER.match(line, header.end()):
+            reason = "the LEEF delimiter would be what a record says"
+            raise FeedFormatError(reason, text, offsets[header.end()], tip)
+        named = _DELIMITER.match(line, header.end())
+        use = None if named is None else unfit_delimiter(named[1])
+        if named is not None and use is not None:
+            shown = named[1] if named[1].isprintable() else repr(named[1])
+            reason = f"values can't be kept free of the LEEF delimiter {shown}, which is {use}"
+            raise FeedFormatError(reason, text, offsets[named.start()], tip)
 
 
 def _merge(parts: list[Part]) -> list[Part]:

@@ -76,3 +76,30 @@ def leef_delimiter(written: str) -> str:
     if found is not None:
         return chr(int(found[1], 16))
     return written[:1] or "\t"
+
+
+def unfit_delimiter(written: str) -> str | None:
+    """Return what NSS itself writes the character for that a LEEF 2.0 header names, if it does.
+
+    The delimiter must not come out of a value, so NSS encodes it there; but it is in what NSS
+    encodes it as, or in values that can't be encoded without becoming something else.
+    """
+    delimiter = leef_delimiter(written)
+    if delimiter.isascii() and delimiter.isalnum():
+        return "in keys, numbers, times and placeholders"
+    return WRITTEN.get(delimiter)
+
+
+_IN_MOMENTS, _IN_MARKS = "in times, zones and addresses", "the mark [...] of values that were cut"
+
+WRITTEN = {
+    "%": "in %HH, as characters are encoded",
+    "=": "between key and value",
+    **dict.fromkeys(" :+-", _IN_MOMENTS),
+    ".": f"in addresses, and in {_IN_MARKS}",
+    **dict.fromkeys("[]", f"in {_IN_MARKS}"),
+    "/": "in URLs and base64",
+    "\\": "an escape for some readers",
+    **dict.fromkeys("\n\r\0", "no part of a line"),
+}
+"""What NSS itself writes these characters for, in values or around them; letters and digits too."""

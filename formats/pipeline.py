@@ -26,7 +26,8 @@ class FeedSettings:
     `zone` is the zone of what is printed, `source_zone` that of times that carry none.
     `escape_characters` are encoded in `e*` fields beyond what always is. With
     `protect_separators` the structure of every format is kept from hostile values; without it
-    only LEEF's is. `max_record_bytes` bounds one record.
+    only LEEF's is. `protect_for` names what else is encoded in values, for readers that LEEF and
+    the service know nothing of, see `formats.guards.READERS`. `max_record_bytes` bounds one record.
     """
 
     format: FeedFormat
@@ -35,6 +36,7 @@ class FeedSettings:
     source_zone: tzinfo = UTC
     escape_characters: str = ""
     protect_separators: bool = True
+    protect_for: frozenset[str] = frozenset()
     obfuscation_key: bytes = b""
     max_record_bytes: int = MAX_RECORD_BYTES
 
@@ -70,6 +72,7 @@ class Pipeline:
             source.time_key,
             escape_characters=escaped,
             protect_separators=settings.protect_separators,
+            protect_for=settings.protect_for,
         )
         self.decode = source.reader(access.attributes, settings.max_record_bytes)
         """Returns the records of a batch, unfiltered."""

@@ -5,7 +5,7 @@ is made once for one pairing of input and feed:
 
     record.field_access          FieldAccess   attributes to decode, and a Value for every field
     reading.time_key, .json      TimeKey       where a record states its time
-    structure                    the guards    which characters must not come out of a value raw
+    structure, guards            the guards    which characters must not come out of a value raw
     rendering.planning           RenderPlan    the pieces of a line, and the checks of the loop
     filters.parse                Predicate     see `formats.filters.predicate`
 
@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
 
-UNSTATED = -1
-"""Default of a number that can be derived; sizes and ids are never negative."""
+UNSTATED = -(10**40)
+"""Default of a number that can be derived: no record can state it (`formats.reading.number`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The placeholder of a field that no record of the input can have."""
+    """The placeholder of a field that no record of the input can have.
+
+    In a `ValuePiece` it is as it is printed, with the guard encoded.
+    """
 
     value: str | int
 
@@ -61,7 +64,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of the attributes `summands`, unless `own` is an attribute that is not negative."""
+    """The sum of the attributes `summands`, unless `own` is an attribute that is not `UNSTATED`."""
 
     own: str | None
     summands: tuple[str, ...]

@@ -22,6 +22,7 @@ from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
 from formats.reading.beginning import content_of
 from formats.reading.cells import Places, cells_input, unit_shape
+from formats.reading.layouts import Layouts, layouts_of
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
@@ -35,10 +36,12 @@ Split = Callable[[str], Values]
 Keys = frozenset[str]
 
 
-def line_format(feed_format: FeedFormat) -> Input:
+def line_format(feed_format: FeedFormat, *, alone: bool = False) -> Input:
     """Return the input of lines as a feed format prints them.
 
-    Raises `NotReadable` when the format's fields cannot be told apart in a line.
+    A preset of columns reads the layouts of the presets beside it too (`formats.reading.layouts`),
+    unless it is to be read `alone`. Raises `NotReadable` when the format's fields cannot be told
+    apart in a line.
     """
     structure = structure_of(_without_final_cr(feed_format))
     texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
@@ -46,12 +49,16 @@ def line_format(feed_format: FeedFormat) -> Input:
         raise NotReadable("it prints a line break inside a record")
     check_apart(structure)
     is_leef = structure.kind is LineKind.LEEF
+    layouts = layouts_of(structure) if structure.kind is LineKind.COLUMNS and not alone else None
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
     ) -> Reader:
         keys = frozenset(cell.key for cell, _ in places.values())
-        split = SPLITS[structure.kind](structure, keys)
+        if layouts is not None:
+            split = _split_of_columns(structure, layouts)
+        else:
+            split = SPLITS[structure.kind](structure, keys)
         # A LEEF header is found wherever it stands.
         content = content_of(feed_format, structure) if not is_leef or SYSLOG in keys else None
         struct = struct_of(attributes, time_key)
@@ -77,7 +84,7 @@ def line_format(feed_format: FeedFormat) -> Input:
 
         return lambda data: decode_lines(data, max_record_bytes, records_of)
 
-    cells = structure.cells
+    cells = structure.cells if layouts is None else layouts.cells
     if structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
         cells = tuple({(cell.parts, cell.zone): cell for cell in cells}.values())
     found = cells_input(feed_format.name, cells, reader)
@@ -164,19 +171,21 @@ def _without(pieces: Sequence[str], places: Container[int]) -> list[str]:
 
 
 def _column_split(structure: Structure, _keys: Keys) -> Split:
+    return _split_of_columns(structure, replace(layouts_of(structure), alone=True))
+
+
+def _split_of_columns(structure: Structure, layouts: Layouts) -> Split:
     separator, quoted = structure.separator, structure.quoted
-    count = len(structure.cells)
+    counts = layouts.by_count
 
     def split(line: str) -> Values:
         inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
         columns = inner.split(separator)
         # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
-        if separator != "\t" and (len(columns) != count or (quoted and '""' in line)):
+        if separator != "\t" and (len(columns) not in counts or (quoted and '""' in line)):
             rows = _csv_columns(line)
-            columns = rows if len(rows) == count else columns
-        if len(columns) != count:
-            raise BadLine(f"{len(columns)} columns, expected {count}")
-        return {f"#{position}": column for position, column in enumerate(columns)}
+            columns = rows if len(rows) in counts else columns
+        return layouts.values(columns)
 
     return split
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from formats.fields import TIME_FIELDS
+from formats.guards import for_readers
 from formats.language import FeedFormat, Literal, Part, Slot
 from formats.plan import (
     BackslashBefore,
@@ -20,6 +21,7 @@ from formats.plan import (
 )
 from formats.runs import zones_of
 from formats.structure import LineKind, Structure, structure_of
+from formats.values import cleaner
 
 _FEW = 4
 """Up to this many values a guard is looked for in each; with more it is counted in the line."""
@@ -32,16 +34,19 @@ def render_plan(
     *,
     escape_characters: str,
     protect_separators: bool,
+    protect_for: frozenset[str] = frozenset(),
 ) -> RenderPlan:
     """Return the plan of a feed's lines.
 
     With `protect_separators` the structure of every format is kept from hostile values; without
-    it only LEEF's is, and the rest prints exactly what the service prints.
+    it only LEEF's is, and the rest prints exactly what the service prints. What `protect_for`
+    names is encoded either way.
     """
     structure = structure_of(feed_format)
     guards = structure.guards
     if not protect_separators and structure.kind is not LineKind.LEEF:
         guards = ("",) * len(guards)
+    guards = for_readers(guards, structure.spaced, protect_for)
     pieces = tuple(_pieces(feed_format, access, structure, guards))
     return RenderPlan(pieces, tuple(_checks(pieces, structure)), time_key, escape_characters)
 
@@ -56,6 +61,8 @@ def _pieces(
         if not fixed:
             for slot, number, guard in slots:
                 value = access.values[slot.field.name]
+                if isinstance(value, Constant) and isinstance(value.value, str):
+                    value = Constant(cleaner(guard)(value.value))
                 yield ValuePiece(slot, value, guard, number in structure.closing)
         elif slots:
             zones = zones_of(run)

@@ -6,7 +6,7 @@ the format's own separator inside a value) is looked for in ways that cost next 
 it is not there; a record that has it is rendered again by the reference, piece by piece.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import zip_longest
@@ -27,7 +27,7 @@ SHORTENED_FIELDS = frozenset(
 """What is cut when a line is too long for its way: URL, referrer and user agent."""
 
 MARK = "[...]"
-"""Stands at the end of a value that was cut."""
+"""Stands at the end of a value that was cut, with what must not stand in the value as `%HH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,12 @@ class Renderer:
         Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
         """
         pieces = enumerate(self._plan.pieces)
-        values = {index: piece.name for index, piece in pieces if isinstance(piece, ValuePiece)}
-        cuttable = [index for index, name in values.items() if name in SHORTENED_FIELDS]
-        return shorten(self._pieces(record), cuttable, max_bytes)
+        marks = {
+            index: self._clean[piece.guard](MARK)
+            for index, piece in pieces
+            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
+        }
+        return shorten(self._pieces(record), marks, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
@@ -161,11 +164,11 @@ def _time_text(part: Part, parts: Parts) -> str:
     return part.text(parts[name])
 
 
-def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> bytes | None:
+def shorten(pieces: Sequence[str], marks: Mapping[int, str], max_bytes: int) -> bytes | None:
     """Join the pieces of a line into at most `max_bytes`, cutting some of its values.
 
-    `pieces` are static texts and values in order; only those at the indices `cuttable` are cut:
-    always the longest, down to the next longest or as far as needed, ending in `MARK`. Works for
+    `pieces` are static texts and values in order; only those at the indices of `marks` are cut:
+    always the longest, down to the next longest or as far as needed, ending in the mark. Works for
     any format, because the structure is never touched. Returns `None` when cutting all of them
     is not enough.
     """
@@ -173,10 +176,10 @@ def shorten(pieces: Sequence[str], cuttable: Sequence[int], max_bytes: int) -> b
     excess = sum(sizes) - max_bytes
     if excess <= 0:
         return "".join(pieces).encode()
-    most = _level(sorted((sizes[index] for index in cuttable), reverse=True), excess)
-    if most < len(MARK):
+    most = _level(sorted((sizes[index] for index in marks), reverse=True), excess)
+    if most < max(map(len, marks.values()), default=0):
         return None
-    shortened = {index: cut(pieces[index], most, MARK) for index in cuttable}
+    shortened = {index: cut(pieces[index], most, mark) for index, mark in marks.items()}
     return "".join(shortened.get(index, piece) for index, piece in enumerate(pieces)).encode()
 
 

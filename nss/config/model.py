@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
 from formats.filters import Filter
+from formats.guards import READERS
 from nss.config.kinds import (
     GIB,
     KIB,
@@ -19,6 +20,7 @@ from nss.config.kinds import (
     list_of,
     seconds,
     whole_number,
+    words,
 )
 from nss.config.portal import PortalConfig
 from nss.config.setting import Example, Held, Role, held_by, needs
@@ -208,6 +210,15 @@ class FeedConfig:
     """Whether a format's own separators are encoded inside values (the quote of CSV, the quote and
     backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and writes everything else
     exactly as the service does."""
+    protect_for: Annotated[
+        tuple[str, ...],
+        list_of(words(*READERS), may_be_empty=True),
+        Example('["quotes", "pipes"]'),
+    ] = ()
+    """What else is encoded inside values as `%HH`, in every format, for readers that take it for
+    more than text: `quotes` (`"`, `'` and the backslash), `pipes` (`|`), `pairs` (the `=` of a
+    ` key=`). [Feed formats](formats.md#readers-that-take-values-for-more-than-text) says which
+    reader needs which."""
     obfuscation_key_file: Annotated[
         Path | None,
         Role.OBFUSCATION_KEY,

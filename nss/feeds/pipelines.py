@@ -8,14 +8,16 @@ from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rende
 from formats.reading import split_lines
 from nss.feeds import events
 
-SAMPLE_MAX_BYTES = 64 * 1024
-"""How much of a batch is looked at to recognise the form of its records."""
+LOOK_MAX_BYTES = 2 << 20
+"""How much of what follows a slice in its batch may be looked at to recognise its form."""
 
 MAX_SENDERS = 4096
 """How many connections' forms are remembered; with one more, all are forgotten."""
 
 Sender = tuple[str, str]
 """A source, and one of its connections."""
+
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +36,47 @@ class Pipelines:
         self._origins = origins
         self._of_sender: dict[Sender, Pipeline] = {}
         self._compiled: dict[tuple[str, str], Pipeline] = {}
+        self._hopeless: object = None
+        """The batch at hand, once nothing was recognised in it: it is not looked at again."""
 
-    def render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
-        """Return what became of a slice, and by which pipeline; `None`: no form was recognised."""
+    def render(
+        self, sender: Sender, data: bytes, following: memoryview = _NOTHING
+    ) -> tuple[Pipeline | None, Rendered]:
+        """Return what became of a slice, and by which pipeline; `None`: no form was recognised.
+
+        `following` is the rest of its batch, which may show the form when the slice does not: a
+        view of the bytes of the whole batch, by which its slices are known to belong together.
+        """
         pipeline = self._of_sender.get(sender)
         rendered = None
+        if self._hopeless is not following.obj:
+            self._hopeless = None
         origin = self._origins[sender[0]]
         if pipeline is not None:
             rendered = pipeline.run(data)
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return pipeline, rendered
         # Nothing of it could be read: its sender may write another form than the last.
-        found = origin.input or _recognised(data)
+        found = origin.input or self._recognised(data, following)
         if found is None:
             return pipeline, rendered or _unknown(data)
+        before, pipeline = pipeline, self._compile(sender[0], found, origin)
+        if rendered is not None and pipeline is before:
+            return pipeline, rendered
         if len(self._of_sender) >= MAX_SENDERS:
             self._of_sender.clear()
-        pipeline = self._of_sender[sender] = self._compile(sender[0], found, origin)
+        self._of_sender[sender] = pipeline
         return pipeline, pipeline.run(data)
+
+    def _recognised(self, data: bytes, following: memoryview) -> Input | None:
+        batch = following.obj
+        if batch and batch is self._hopeless:
+            return None
+        try:
+            return recognise(data + following[:LOOK_MAX_BYTES])
+        except NotReadable:
+            self._hopeless = batch
+            return None
 
     def _compile(self, source: str, found: Input, origin: Origin) -> Pipeline:
         """Return what renders records of one form of a source, compiled once."""
@@ -77,14 +102,6 @@ def records_behind(
             yield wanted.popleft(), record
         if not wanted:
             return
-
-
-def _recognised(data: bytes) -> Input | None:
-    end = data.find(b"\n", SAMPLE_MAX_BYTES)
-    try:
-        return recognise(data if end < 0 else data[: end + 1])
-    except NotReadable:
-        return None
 
 
 def _unknown(data: bytes) -> Rendered:

@@ -184,6 +184,7 @@ def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> di
                 source_zone=zone(source.zone),
                 escape_characters=settings.escape_characters,
                 protect_separators=settings.protect_separators,
+                protect_for=frozenset(settings.protect_for),
                 obfuscation_key=key,
                 max_record_bytes=source.max_record_bytes,
             ),

@@ -7,6 +7,7 @@ the process at once. The event loop is chosen here and nowhere else.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Collection
@@ -108,6 +109,9 @@ class Service:
             await self._syncing.put_in_force(self._config)
             events.service_started(len(self._running.sources), len(self._running.feeds))
             self._notifier.ready()
+            # Looking at 70,000 objects that stay takes 13 ms, and holds everybody up: look no more.
+            gc.collect()
+            gc.freeze()
 
     async def _forget_strangers(self) -> None:
         """Let the spool forget feeds that are no longer in the configuration."""

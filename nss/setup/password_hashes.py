@@ -1,7 +1,8 @@
 """Passwords in the one form that equal looking texts have, and their hashes.
 
-Hashes are Argon2id with the second recommendation of RFC 9106 (section 4), for machines with little
-memory: 64 MiB, three passes, four lanes. One at a time is computed.
+Hashes are Argon2id with the memory and the passes of RFC 9106's second recommendation (section 4):
+64 MiB, three passes; but one lane, so that a try leaves the stream the other cores. One at a time
+is computed.
 """
 
 import unicodedata
@@ -30,7 +31,11 @@ class Cost:
 
     passes: int = 3
     memory_kib: int = 64 << 10
-    lanes: int = 4
+    lanes: int = 1
+
+
+_DEAREST = Cost(passes=30, memory_kib=1 << 20, lanes=64)
+"""What no hash of ours has ever come near: one that costs more is not computed."""
 
 
 class PasswordHashes:
@@ -62,13 +67,15 @@ class PasswordHashes:
             raise _uncomputed(error) from None
 
     def fits(self, hashed: str, password: bytes) -> bool:
-        """Return whether a hash is that of a password; one that is damaged is of none.
+        """Return whether a hash is that of a password; one damaged or too dear is of none.
 
         Raises `ServiceError` when that can't be computed.
         """
         from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415
 
         try:
+            if _is_too_dear(hashed):
+                return False
             with _hashing:
                 return self._hasher.verify(hashed, password)
         except InvalidHashError:
@@ -81,6 +88,18 @@ class PasswordHashes:
     def is_outdated(self, hashed: str) -> bool:
         """Return whether a hash that fits has another cost."""
         return self._hasher.check_needs_rehash(hashed)
+
+
+def _is_too_dear(hashed: str) -> bool:
+    """Return whether a hash costs so much that signing in would stop the service."""
+    from argon2 import extract_parameters  # noqa: PLC0415
+
+    cost = extract_parameters(hashed)
+    return (
+        cost.time_cost > _DEAREST.passes
+        or cost.memory_cost > _DEAREST.memory_kib
+        or cost.parallelism > _DEAREST.lanes
+    )
 
 
 def _uncomputed(error: Exception) -> ServiceError:

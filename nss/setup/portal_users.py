@@ -1,6 +1,6 @@
 """Who may sign in at the portal: users, roles and hashes of passwords, in the state directory.
 
-    {"form": 1, "users": {"alice": {"role": "admin", "hash": "$argon2id$v=19$m=65536,t=3,p=4$..",
+    {"form": 1, "users": {"alice": {"role": "admin", "hash": "$argon2id$v=19$m=65536,t=3,p=1$..",
                                     "changed_at": 1763942400.5}}}
 
 `changed_at` is when password or role were set last, seconds since the epoch.
@@ -34,7 +34,7 @@ MAX_USERS = 100
 
 SET_PASSWORD = "sudo nss portal set-password"  # noqa: S105 - a command
 
-_NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_NAME = re.compile(r"(?!-)[A-Za-z0-9._@-]{1,64}")
 _LOCK_SECS = 5.0
 _PAUSE_SECS = 0.01
 
@@ -201,7 +201,7 @@ def check_name(name: str) -> None:
     """Raise `UsageError` for what can't be the name of a user."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            "the name of a user may have 1 to 64 letters, digits and . _ @ -",
+            "the name of a user may have 1 to 64 letters, digits and . _ @ -, and begins with no -",
             tip="for example: alice or alice@example.com",
         )
 

@@ -3,6 +3,7 @@
 What is in an entry may come from anybody: it is only ever text.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -23,6 +24,8 @@ MAX_LINE_BYTES = 64 << 10
 
 _REQUIRED = ("at", "who", "action", "outcome")
 _TIMES = "%Y-%m-%dT%H:%M:%SZ"
+_LAST_SECS = 253_402_300_799.0
+"""The end of the year 9999."""
 
 
 class Entries(Iterator[dict[str, Fact]]):
@@ -91,10 +94,11 @@ class _Wanted(msgspec.Struct, frozen=True):
 
 
 def _moment(at: float | None) -> str:
-    """Return a time as entries have it, of which earlier ones are smaller."""
-    with suppress(ValueError, OverflowError, OSError):
-        return "" if at is None else datetime.fromtimestamp(at, UTC).strftime(_TIMES)
-    return ""
+    """Return a time as entries have it, of which earlier ones are smaller; empty without one."""
+    if at is None or math.isnan(at):
+        return ""
+    # Beyond what dates can say, nothing is later or nothing earlier.
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECS), UTC).strftime(_TIMES)
 
 
 def _matching(

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,14 @@ def secret_file(tmp_path: Path) -> Path:
 
 
 def left_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
+    # Addresses have at most 107 bytes, which the path of a test may be beyond.
+    with (
+        tempfile.TemporaryDirectory() as short,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        made = Path(short) / "s"
+        listener.bind(str(made))
+        made.rename(path)
 
 
 TRAPS: dict[str, Trap] = {

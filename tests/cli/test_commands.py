@@ -136,6 +136,8 @@ def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
     for name, count, *_ in rows:
         assert int(count) == len(presets.load(name).slots)
     assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+    older = {row[0]: row[-1] for row in rows if row[-4:-1] == ["older", "variant", "of"]}
+    assert older == dict(presets.OLDER)
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -301,3 +303,21 @@ def test_run_ends_by_itself_and_its_log_is_text_a_line_an_event(nss: Nss, tmp_pa
         "service",
         "The service stopped; everything accepted was delivered.",
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [["--version"], ["presets"], ["fields"], ["render", "--help"]])
+def test_a_command_whose_output_nobody_can_take_says_so(command: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(  # noqa: S603 - ours
+            [*COMMAND, *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=ENV,
+            timeout=30,
+            check=False,
+        )
+
+    assert ran.stderr == b"nss: can't write: no space left on device (standard output)\n"
+    assert ran.returncode == 74

@@ -118,6 +118,7 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
                 zone="GMT",
                 escape_characters="",
                 protect_separators=True,
+                protect_for=(),
                 obfuscation_key_file=None,
                 filter=filters.parse({}),
                 sink=SyslogUdpSinkConfig(
@@ -231,6 +232,7 @@ def test_every_key_can_be_set() -> None:
     zone = "GMT-05:30"
     escape_characters = ',"'
     protect_separators = false
+    protect_for = ["pipes", "quotes"]
     obfuscation_key_file = "key"
     [feeds.all.filter]
     methods = ["POST", "PUT"]
@@ -392,6 +394,7 @@ def test_every_key_can_be_set() -> None:
                 zone="GMT-05:30",
                 escape_characters=',"',
                 protect_separators=False,
+                protect_for=("pipes", "quotes"),
                 obfuscation_key_file=Path("/etc/nss/key"),
                 filter=filters.parse({"methods": ["POST", "PUT"]}),
                 sink=FileSinkConfig(

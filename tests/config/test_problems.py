@@ -50,6 +50,7 @@ def test_all_problems_are_reported_in_one_message() -> None:
     format = "MCSA"
     format_string = "%s{urll}"
     escape_characters = "%a"
+    protect_for = ["pipes", "pipe", "pipes"]
     [feeds.mcas.filter]
     user = 3
     [feeds.mcas.sink]
@@ -59,7 +60,7 @@ def test_all_problems_are_reported_in_one_message() -> None:
     with pytest.raises(ConfigProblems) as caught:
         parse(text, BASE, origin="/etc/nss/nss.toml")
     assert str(caught.value) == (
-        "configuration: 20 problems (/etc/nss/nss.toml)\n"
+        "configuration: 22 problems (/etc/nss/nss.toml)\n"
         "  servise = 1: unknown key; the nearest is service\n"
         "  service.drain = 5: unknown key; the nearest is drain_secs\n"
         '  service.log_level = "loud": must be "debug", "info", "warning" or "error"\n'
@@ -81,6 +82,8 @@ def test_all_problems_are_reported_in_one_message() -> None:
         "  feeds.mcas.format_string: format and format_string exclude each other; keep one\n"
         '  feeds.mcas.escape_characters = "%a": must be printable ASCII characters, without %, '
         '0-9, a-f and A-F; wrong here: "%" "a"\n'
+        '  feeds.mcas.protect_for[1] = "pipe": must be "quotes", "pipes" or "pairs"\n'
+        '  feeds.mcas.protect_for[2] = "pipes": is in the list before\n'
         '  feeds.mcas.sources[0] = "wbe": there is no such source; the nearest is web\n'
         "  feeds.mcas.filter.user = 3: unknown key; the nearest is users\n"
         '  feeds.mcas.sink.destinations[0] = "a:99999": the port must be from 1 to 65535\n'

@@ -98,20 +98,23 @@ def test_the_longest_values_are_cut_first_and_only_as_far_as_needed(
     max_bytes: int, line: bytes | None
 ) -> None:
     pieces = ["url=", "u" * 20, "\treferer=", "r" * 10, "\tua=", "aa"]
-    assert shorten(pieces, (1, 3, 5), max_bytes) == line
+    assert shorten(pieces, dict.fromkeys((1, 3, 5), MARK), max_bytes) == line
 
 
 def test_nothing_but_the_cuttable_values_is_cut() -> None:
-    assert shorten(["a" * 50, "b" * 50], (1,), 60) == b"a" * 50 + b"b" * 5 + b"[...]"
-    assert shorten(["a" * 50, "b" * 50], (1,), 54) is None
-    assert shorten(["a" * 50], (), 49) is None
-    assert shorten(["a" * 50], (), 50) == b"a" * 50
+    assert (
+        shorten(["a" * 50, "b" * 50], dict.fromkeys((1,), MARK), 60)
+        == b"a" * 50 + b"b" * 5 + b"[...]"
+    )
+    assert shorten(["a" * 50, "b" * 50], dict.fromkeys((1,), MARK), 54) is None
+    assert shorten(["a" * 50], dict.fromkeys((), MARK), 49) is None
+    assert shorten(["a" * 50], dict.fromkeys((), MARK), 50) == b"a" * 50
 
 
 def test_equal_values_of_any_length_are_cut_at_once() -> None:
     """A character at a time would take longer than any test may."""
     values = ["u" * 400_000, "r" * 400_000, "a" * 400_000]
-    line = shorten(values, (0, 1, 2), 8192)
+    line = shorten(values, dict.fromkeys((0, 1, 2), MARK), 8192)
     assert line is not None
     assert len(line) == 8190
 
@@ -133,7 +136,7 @@ def test_a_shortened_line_fits_and_only_its_values_changed(
     least = sum(len(p.encode()) for p in pieces[::2]) + len(other.encode())
     least += sum(min(len(value.encode()), len(MARK)) for value in values)
     whole = "".join(pieces).encode()
-    line = shorten(pieces, (1, 5, 7), max_bytes)
+    line = shorten(pieces, dict.fromkeys((1, 5, 7), MARK), max_bytes)
     if len(whole) <= max_bytes:
         assert line == whole
     elif line is None:

@@ -24,7 +24,9 @@ def built(text: str) -> Structure:
         ("SPLUNK_CIM", LineKind.KEYED, "\t", 41),
         ("RSA_SECURITY", LineKind.KEYED, "^^", 39),
         ("CSV", LineKind.COLUMNS, '","', 34),
+        ("CSV_OLD", LineKind.COLUMNS, '","', 34),
         ("TAB_SEPARATED", LineKind.COLUMNS, "\t", 34),
+        ("TAB_SEPARATED_OLD", LineKind.COLUMNS, "\t", 34),
         ("ARCSIGHT_CEF", LineKind.SEQUENCE, "", 75),
         ("CEF_MULTILINE", LineKind.SEQUENCE, "", 67),
         ("SYMANTEC_MSS", LineKind.SEQUENCE, "", 78),
@@ -45,17 +47,23 @@ def test_a_preset_is_of_its_kind(name: str, kind: LineKind, separator: str, cell
         (r"LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{url}", LineKind.LEEF, ("|", "", "")),
         ("%s{login} LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}^b=%s{url}", LineKind.LEEF, "||^^"),
         ("LEEF:2.0|Z|N|1|%s{reason}|x7C|a=%s{login}|b=%s{url}", LineKind.LEEF, "|||"),
-        (r'\{"a":"%s{login}","b":%d{reqsize}\}', LineKind.JSON, ('"\\', '"\\')),
+        # a value in the place of a key must not name one, nor the delimiter
+        (r"LEEF:1.0|Z|N|1|x|%s{login}\ta=%s{url}\tb%s{ua}=%s{dept}", LineKind.LEEF,
+         ("=", "", "=", "")),
+        (r"LEEF:2.0|Z|N|1|x|%s{login}\ta=%s{url}", LineKind.LEEF, ("=|", "")),
+        (r"LEEF:2.0|Z|N|1|x||%s{login}\ta=%s{url}", LineKind.LEEF, ("=", "")),
+        ("LEEF:2.0|Z|N|1|x|^|%s{login}^a=%s{url}", LineKind.LEEF, ("=^", "^")),
+        (r'\{"a":"%s{login}","b":%d{reqsize}\}', LineKind.JSON, ('"\\', "")),
         (r"a=%s{login}\tb=%s{url}", LineKind.KEYED, ("", "")),
         ("a=%s{login}^^b=%s{url}", LineKind.KEYED, ("^", "^")),
         ("a=%s{login};b=%s{url}", LineKind.KEYED, (";", ";")),
-        (r"%s{login}\t%s{url}", LineKind.COLUMNS, ("", "")),
+        (r"%s{login}\t%s{url}", LineKind.COLUMNS, ('"', '"')),
         ('"%s{login}","%s{url}"', LineKind.COLUMNS, ('"', '"')),
-        ("%s{login},%s{url}", LineKind.COLUMNS, (",", ",")),
+        ("%s{login},%s{url}", LineKind.COLUMNS, ('",', '",')),
         # anything else: what ends a value
-        ("%s{login}|%s{url}", LineKind.SEQUENCE, ("|", "|")),
-        ("%s{login}, %s{url}, %s{ua}", LineKind.SEQUENCE, (",", ",", ",")),
-        ("%s{login}: %s{url}; %s{ua}", LineKind.SEQUENCE, (":", ";", "")),
+        ("%s{login}|%s{url}", LineKind.SEQUENCE, ('"|', '"|')),
+        ("%s{login}, %s{url}, %s{ua}", LineKind.SEQUENCE, ('",', '",', '",')),
+        ("%s{login}: %s{url}; %s{ua}", LineKind.SEQUENCE, ('":;', '";', '";')),
         ("a=%s{login} b=%s{url} c=%s{eurl}", LineKind.SEQUENCE, ("=", "=", "")),
         ('x \\{"a":"%s{login}","b":"%s{url}"\\}', LineKind.SEQUENCE, ('"\\', '"\\')),
         ('a="%s{login}" b="%s{url}"', LineKind.SEQUENCE, ('"\\', '"\\')),
@@ -137,35 +145,48 @@ def test_a_leef_delimiter_is_a_character_or_its_hex_code(written: str, character
     assert leef_delimiter(written) == character
 
 
+PLAIN = "in keys, numbers, times and placeholders"
+TIMES = "in times, zones and addresses"
+CUT = "in the mark [...] of values that were cut"
+ENCODED = "in %HH, as characters are encoded"
+
+
 @pytest.mark.parametrize(
-    "written",
+    ("written", "use"),
     [
-        *("%%", "=", "0", "9", "a", "f", "A", "F", "abc", "0x", "ax"),
-        *(
-            "x25",
-            "0x25",
-            r"\\x25",
-            "x0025",
-            "x3D",
-            "x3d",
-            "x30",
-            "x039",
-            "x41",
-            "x46",
-            "x61",
-            "x66",
-        ),
+        *((written, PLAIN) for written in ("0", "9", "a", "f", "A", "F", "g", "x", "Z", "abc")),
+        *((written, PLAIN) for written in ("0x", "ax", "x30", "x039", "x41", "0x6e", "x67")),
+        *((written, ENCODED) for written in ("%%", "x25", "0x25", r"\\x25", "x0025")),
+        *((written, "between key and value") for written in ("=", "x3D", "x3d")),
+        *((written, TIMES) for written in (" ", ":", "+", "-", "x20", "x3A", "0x2B", "x2d", "--")),
+        *((written, CUT) for written in ("[", "]", "x5B", "0x5d")),
+        *((written, f"in addresses, and {CUT}") for written in (".", "x2E", "...^")),
+        *((written, "in URLs and base64") for written in ("/", "x2f")),
+        *((written, "an escape for some readers") for written in (r"\\", "x5C")),
+        *((written, "no part of a line") for written in ("x0A", "x0D", "x00", r"\n")),
     ],
 )
-def test_a_leef_delimiter_that_encoding_does_not_keep_out_of_values_is_refused(
-    written: str,
-) -> None:
+def test_a_leef_delimiter_that_nss_writes_itself_is_refused(written: str, use: str) -> None:
     text = f"LEEF:2.0|Z|N|1|%s{{reason}}|{written}|a=%s{{login}}"
     with pytest.raises(FeedFormatError) as caught:
         parse(text)
-    plain = written.replace("%%", "%").replace(r"\\", "\\")
+    plain = written.replace("%%", "%").replace(r"\\", "\\").replace(r"\n", r"'\n'")
     assert str(caught.value) == (
-        f"feed format: values can't be kept free of the LEEF delimiter {plain} (column 27)\n"
+        f"feed format: values can't be kept free of the LEEF delimiter {plain}, which is {use}"
+        " (column 27)\n"
+        f"  {text}\n"
+        f"  {' ' * 26}^\n"
+        "Try: another, like ^, or x09 for TAB"
+    )
+
+
+@pytest.mark.parametrize("written", ["%s{login}", "x%s{login}", "%d{reqsize}^"])
+def test_a_leef_delimiter_is_not_what_a_record_says(written: str) -> None:
+    text = f"LEEF:2.0|Z|N|1|%s{{reason}}|{written}|a=%s{{login}}"
+    with pytest.raises(FeedFormatError) as caught:
+        parse(text)
+    assert str(caught.value) == (
+        "feed format: the LEEF delimiter would be what a record says (column 27)\n"
         f"  {text}\n"
         f"  {' ' * 26}^\n"
         "Try: another, like ^, or x09 for TAB"
@@ -177,7 +198,8 @@ def test_the_place_of_a_refused_delimiter_is_that_in_the_text_as_written() -> No
     with pytest.raises(FeedFormatError) as caught:
         parse(text)
     assert str(caught.value) == (
-        "feed format: values can't be kept free of the LEEF delimiter x61 (line 3, column 15)\n"
+        f"feed format: values can't be kept free of the LEEF delimiter x61, which is {PLAIN}"
+        " (line 3, column 15)\n"
         "  |1|%s{reason}|x61|a=%s{login}\n"
         "                ^\n"
         "Try: another, like ^, or x09 for TAB"
@@ -189,11 +211,11 @@ def test_the_place_of_a_refused_delimiter_is_that_in_the_text_as_written() -> No
     [
         ("LEEF:2.0|Z|N|1|%s{reason}|^|a=%s{login}", "^"),
         ("LEEF:2.0|Z|N|1|%s{reason}|0x5e|a=%s{login}", "^"),
-        ("LEEF:2.0|Z|N|1|%s{reason}|x3A|a=%s{login}", ":"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|x3B|a=%s{login}", ";"),
+        ("LEEF:2.0|Z|N|1|%s{reason}|^ is it|a=%s{login}", "^"),
+        ("LEEF:2.0|Z|N|1|%s{reason}||a=%s{login}", "\t"),
         ("LEEF:2.0|Z|N|1|%s{reason}|xab|a=%s{login}", "\xab"),
         ("LEEF:2.0|Z|N|1|%s{reason}|x0161|a=%s{login}", "\u0161"),
-        ("LEEF:2.0|Z|N|1|%s{reason}|g|a=%s{login}", "g"),
-        ("LEEF:2.0|Z|N|1|%s{reason}|x|a=%s{login}", "x"),
         ("LEEF:2.0|Z|N|1|%s{reason}|a=%s{login}", "\t"),
         ("LEEF:2.0|Z|N|1|%s{reason}|a=%s{login}|b", "\t"),
         ("LEEF:1.0|Z|N|1|%s{reason}|a|b=%s{login}", "\t"),
@@ -201,3 +223,8 @@ def test_the_place_of_a_refused_delimiter_is_that_in_the_text_as_written() -> No
 )
 def test_any_other_leef_delimiter_is_taken(text: str, separator: str) -> None:
     assert built(text).separator == separator
+
+
+def test_behind_an_empty_leef_delimiter_stands_the_first_key() -> None:
+    structure = built(r"LEEF:2.0|Z|N|1|%s{reason}||a=%s{login}\tb=%s{ua}")
+    assert [cell.key for cell in structure.cells] == [EVENT_ID, "a", "b"]

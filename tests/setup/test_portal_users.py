@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -183,6 +184,24 @@ def test_a_damaged_file_lets_nobody_in(users: PortalUsers, tmp_path: Path, data:
             use()
 
 
+def test_a_hash_that_would_take_minutes_lets_nobody_in(users: PortalUsers, tmp_path: Path) -> None:
+    users.set_password("alice", PASSWORD)
+    path = tmp_path / FILE_NAME
+    for dear in ("m=8,t=4000000,p=1", "m=16777216,t=1,p=1"):
+        path.write_text(re.sub(r"m=\d+,t=\d+,p=\d+", dear, path.read_text()))
+        began = time.monotonic()
+        assert users.verify("alice", PASSWORD) is None
+        assert time.monotonic() - began < 30, "it would take minutes, or all memory"
+
+
+@pytest.mark.parametrize("name", ["-alice", "--role", "-"])
+def test_a_name_that_commands_would_take_for_an_option_is_none(
+    users: PortalUsers, name: str
+) -> None:
+    with pytest.raises(UsageError, match="begins with no -"):
+        users.set_password(name, PASSWORD)
+
+
 @pytest.mark.parametrize("hashed", ["", "x", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA", "$2b$12$abc"])
 def test_a_hash_that_is_none_lets_nobody_in(
     users: PortalUsers, tmp_path: Path, hashed: str
@@ -284,11 +303,11 @@ for method in (users.verify, users.set_password):
     assert ran.stdout.splitlines() == [reason, reason]
 
 
-def test_the_cost_is_that_of_the_standard(tmp_path: Path) -> None:
+def test_the_cost_is_that_of_the_standard_on_one_core(tmp_path: Path) -> None:
     users = PortalUsers(tmp_path)
     before = time.time()
     alice = users.set_password("alice", PASSWORD)
     assert before <= alice.changed_at <= time.time()
-    assert "$argon2id$v=19$m=65536,t=3,p=4$" in (tmp_path / FILE_NAME).read_text()
+    assert "$argon2id$v=19$m=65536,t=3,p=1$" in (tmp_path / FILE_NAME).read_text()
     assert users.verify("alice", PASSWORD) == alice
     assert users.verify("nobody", PASSWORD) is None

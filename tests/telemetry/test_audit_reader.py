@@ -120,7 +120,10 @@ def test_only_what_is_asked_for_is_found(path: Path) -> None:
     who = str(next(entries(path, limit=1))["who"])
     assert len(reasons(path, person=who[1:].upper())) == 3
     assert reasons(path, person="nobody at all") == []
-    assert reasons(path, since=float("inf"), until=float("nan")) == ["gamma", "beta", "Alpha"]
+    assert reasons(path, since=float("nan"), until=float("nan")) == ["gamma", "beta", "Alpha"]
+    assert reasons(path, since=float("-inf"), until=1e300) == ["gamma", "beta", "Alpha"]
+    assert reasons(path, since=1e300) == reasons(path, since=float("inf")) == []
+    assert reasons(path, until=-1e300) == []
 
 
 def test_links_and_other_things_in_its_place_are_left_alone(path: Path) -> None:

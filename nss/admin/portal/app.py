@@ -37,6 +37,8 @@ from nss.setup.portal_users import PortalUsers, Role
 from nss.telemetry.audit import person_at_work
 
 USERS_SECS = 1.0
+UNREADABLE_LOOKS = 10
+"""So often the users can't be read before nobody counts as one any more."""
 """How soon a password that was changed on the command line ends sessions."""
 
 _LIVE = "/live"
@@ -110,6 +112,7 @@ class PortalApp:
         """The stamp of the file with users, as is"""
         self._stamps: Mapping[str, str] = {}
         """that of each user in it."""
+        self._unreadable_looks = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -152,17 +155,27 @@ class PortalApp:
         Also when nothing has changed: one may have begun with a password that was right before.
         """
         # What can't be read is said where somebody signs in. `RuntimeError`: there is no thread.
-        with contextlib.suppress(NssError, OSError, RuntimeError):
+        with contextlib.suppress(OSError, RuntimeError):
             found = await asyncio.to_thread(self._users.stamp)
             if found != self._users_seen:
-                users = await asyncio.to_thread(self._users.users)
-                self._stamps = {user.name: user.stamp for user in users}
-                self._users_seen = found
+                await self._read_users(found)
         if self._users_seen is not None:
             stamps = self._stamps
             self._sessions.end_where(
                 lambda each: each.stamp != "" and stamps.get(each.user) != each.stamp
             )
+
+    async def _read_users(self, stamp: object) -> None:
+        """Learn who may still be signed in; of a file that stays unreadable, nobody."""
+        try:
+            users = await asyncio.to_thread(self._users.users)
+        except NssError:
+            self._unreadable_looks += 1
+            if self._unreadable_looks >= UNREADABLE_LOOKS:
+                self._stamps, self._users_seen = {}, ()
+            return
+        self._stamps = {user.name: user.stamp for user in users}
+        self._users_seen, self._unreadable_looks = stamp, 0
 
     def sign_in_path(self, role: Role) -> str:
         """Return the path and query that sign in once, as whoever asks for it."""

@@ -33,6 +33,7 @@ class Draft:
     """What a person has put in: texts as they were typed, right or wrong.
 
     `input` is how the samples are read. `filter` are the keys of a feed's filter table, in TOML.
+    `protect_for` are names of `formats.guards.READERS`.
     `compare` is a preset, or nothing for the nearest. `look` is the number of the record whose line
     is taken apart, 0 for the first that has one.
     """
@@ -44,6 +45,7 @@ class Draft:
     source_zone: str = "GMT"
     escape_characters: str = ""
     protect_separators: bool = True
+    protect_for: tuple[str, ...] = ()
     filter: str = ""
     compare: str = ""
     look: int = 0

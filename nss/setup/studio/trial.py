@@ -78,6 +78,8 @@ def toml_of(draft: Draft) -> str:
         rows.append(f"escape_characters = {toml_text(draft.escape_characters)}")
     if not draft.protect_separators:
         rows.append("protect_separators = false")
+    if draft.protect_for:
+        rows.append(f"protect_for = {toml_text(list(draft.protect_for))}")
     if table := tables_of(draft.filter):
         pairs = (f"{written_key(key)} = {toml_text(value)}" for key, value in table.items())
         rows.append(f"filter = {{ {', '.join(pairs)} }}")
@@ -115,6 +117,7 @@ def _settings(draft: Draft, problems: dict[str, str]) -> Callable[[FeedFormat], 
             source_zone=unstated,
             escape_characters=escapes,
             protect_separators=draft.protect_separators,
+            protect_for=frozenset(draft.protect_for),
         )
 
     return settings

@@ -13,7 +13,7 @@ import pytest
 from nss.admin.portal.app import PortalApp
 from nss.admin.portal.attempts import FREE_LINES
 from nss.admin.portal.forms import MAX_SMALL_BYTES
-from nss.setup.portal_users import PortalUsers
+from nss.setup.portal_users import FILE_NAME, PortalUsers
 from tests.admin.conftest import FakeOperations
 from tests.admin.portal.parts import (
     CHEAP,
@@ -391,3 +391,18 @@ async def test_many_at_the_same_moment_are_not_all_looked_at(app: PortalApp) -> 
     assert set(statuses) == {401, 503}
     async with browser(app, peer="10.3.3.3") as owner:
         assert (await sign_in(owner)).status_code == 303
+
+
+async def test_users_that_stay_unreadable_end_the_sessions_that_passwords_began(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await sign_in(client)
+    (tmp_path / FILE_NAME).write_text("{")
+    async with asyncio.timeout(30):
+        while (await client.get("/")).status_code == 200:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.05)
+    (tmp_path / "other").mkdir()
+    add_user(tmp_path / "other")
+    (tmp_path / "other" / FILE_NAME).replace(tmp_path / FILE_NAME)
+    assert (await sign_in(client)).status_code == 303
+    assert (await client.get("/")).status_code == 200

@@ -76,7 +76,7 @@ def test_a_line_is_printed_as_its_format_says(
          {"action": "a=b\\", "reason": "c\\|d", "eurl": "h/?a=b c=d"},
          "CEF:0|Z|N|1|a=b%5C|c\\%7Cd|3|act=a%3Db\\ url=h/?a=b%20c=d"),
         ('"%s{login}","%s{dept}"', {"login": 'a","b', "dept": "c,d"}, '"a%22,%22b","c,d"'),
-        ("%s{login},%s{dept}", {"login": "a,b", "dept": 'c"d'}, 'a%2Cb,c"d'),
+        ("%s{login},%s{dept}", {"login": "a,b", "dept": 'c"d'}, "a%2Cb,c%22d"),
         (r'\{"a":"%s{login}","b":"%s{dept}"\}', {"login": 'x","c":"', "dept": "\\"},
          '{"a":"x%22,%22c%22:%22","b":"%5C"}'),
         ("a=%s{login}^^b=%s{dept}", {"login": "x^^b=y", "dept": "^"}, "a=x%5E%5Eb=y^^b=%5E"),
@@ -109,7 +109,8 @@ def test_feed_escape_characters_are_encoded_in_encoded_fields_only(
     escapes: str, printed: str
 ) -> None:
     record: dict[str, object] = {"eua": 'a,b "c" \\|\xe4', "login": "x,y"}
-    assert line("%s{eua};%s{login}", record, escape_characters=escapes) == printed + ";x,y"
+    settings = {"escape_characters": escapes, "protect_separators": False}
+    assert line("%s{eua};%s{login}", record, **settings) == printed + ";x,y"
 
 
 @pytest.mark.parametrize(

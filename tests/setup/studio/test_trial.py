@@ -163,6 +163,7 @@ def test_zones_escape_characters_and_separators_are_the_feeds() -> None:
     assert line(source_zone="GMT+1") == '"Fri Oct  6 08:05:08 2023","GMT","h/a,b%22c"'
     assert line(escape_characters=",").endswith(',"h/a%2Cb%22c"')
     assert line(protect_separators=False).endswith(',"h/a,b"c"')
+    assert line(protect_separators=False, protect_for=("quotes",)).endswith(',"h/a,b%22c"')
 
 
 def test_a_filter_is_that_of_a_feed_and_what_it_drops_is_counted() -> None:
@@ -211,7 +212,7 @@ def test_what_is_lost_on_the_way_back_is_said() -> None:
     assert look is not None
     assert (look.reads_back, look.lost) == (
         False,
-        "rendered again it has 'x' instead of 'y' at character 7",
+        "key 'a' stands before %s{login} and %s{dept}",
     )
 
 
@@ -308,6 +309,7 @@ def test_the_toml_has_all_that_is_not_the_default() -> None:
         zone="Europe/Berlin",
         escape_characters=",\"'",
         protect_separators=False,
+        protect_for=("quotes", "pairs"),
         filter='not_action = "Blocked"\nresponse_codes = [200, "4xx"]',
     )
     assert trial.toml == (
@@ -315,6 +317,7 @@ def test_the_toml_has_all_that_is_not_the_default() -> None:
         'zone = "Europe/Berlin"\n'
         'escape_characters = ",\\"\'"\n'
         "protect_separators = false\n"
+        'protect_for = ["quotes", "pairs"]\n'
         'filter = { not_action = "Blocked", response_codes = [200, "4xx"] }\n'
     )
 
@@ -328,10 +331,11 @@ def test_there_is_no_toml_of_what_a_feed_would_refuse() -> None:
     text=st.text(st.characters(codec="utf-8", exclude_characters="%\\{}"), max_size=40),
     escape=st.text("!\"'(),;:|~", max_size=8),
     protect=st.sampled_from([True, False]),
+    readers=st.lists(st.sampled_from(["quotes", "pipes", "pairs"]), unique=True),
     users=st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), max_size=3),
 )
 def test_the_toml_makes_the_feed_that_was_tried(
-    *, text: str, escape: str, protect: bool, users: list[str]
+    *, text: str, escape: str, protect: bool, readers: list[str], users: list[str]
 ) -> None:
     filter_text = f"not_users = {toml_text(users)}" if users else ""
     draft = Draft(
@@ -339,6 +343,7 @@ def test_the_toml_makes_the_feed_that_was_tried(
         zone="GMT+2",
         escape_characters=escape,
         protect_separators=protect,
+        protect_for=tuple(readers),
         filter=filter_text,
     )
     trial = try_out(draft, LEEF)
@@ -355,6 +360,7 @@ def test_the_toml_makes_the_feed_that_was_tried(
     assert (feed.zone, feed.escape_characters, feed.protect_separators) == (
         ("GMT+2", escape, protect)
     )
+    assert feed.protect_for == tuple(readers)
     assert feed.filter.passes_all == (not filter_text)
 
 

@@ -25,6 +25,7 @@ format_string = '%s{time},%s{eurl}'
 zone = "Europe/Berlin"
 escape_characters = ","
 protect_separators = false
+protect_for = ["pipes"]
 [feeds.own.sink]
 kind = "file"
 path = "-"

@@ -173,7 +173,7 @@ async def test_the_keyboard_reaches_all_of_it_in_order(browser: Chromium, url: s
     page = (await opened(browser, url)).page
     await page.locator(FORMAT).focus()
     reached = []
-    for _ in range(26):
+    for _ in range(29):
         await page.keyboard.press("Tab")
         reached.append(
             await page.evaluate(
@@ -182,11 +182,12 @@ async def test_the_keyboard_reaches_all_of_it_in_order(browser: Chromium, url: s
         )
     names = ["zone", "escape_characters", "compare", "do", "To the lines", "load", "do", "samples"]
     assert reached[: len(names)] == names
-    assert reached[8:16] == [
+    assert reached[8:19] == [
         *("input", "from", "count", "do", "do"),
-        *("filter", "protect_separators", "source_zone"),
+        *("filter", "protect_separators", "protect_quotes", "protect_pipes", "protect_pairs"),
+        "source_zone",
     ]
-    assert "look" in reached[16:]
+    assert "look" in reached[19:]
 
 
 async def test_the_page_does_not_jump_when_it_is_rendered_again(

@@ -74,6 +74,8 @@ async def test_the_page_keeps_everything_that_was_put_in(visitor: Visitor) -> No
         "source_zone": "Asia/Tokyo",
         "escape_characters": ',"',
         "filter": 'users = "a*"',
+        "protect_quotes": "yes",
+        "protect_pairs": "yes",
         "compare": "CSV",
         "input": "json",
         "load": "preset JSON",
@@ -84,7 +86,7 @@ async def test_the_page_keeps_everything_that_was_put_in(visitor: Visitor) -> No
     await visitor.page(**put_in)
 
     assert {name: visitor.fields[name] for name in put_in} == put_in
-    assert "protect_separators" not in visitor.fields
+    assert not {"protect_separators", "protect_pipes"} & visitor.fields.keys()
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -104,7 +106,8 @@ async def test_the_format_of_a_feed_comes_with_its_zone_and_choices(visitor: Vis
 
     assert visitor.fields["format_string"] == "%s{time},%s{eurl}"
     assert (visitor.fields["zone"], visitor.fields["escape_characters"]) == ("Europe/Berlin", ",")
-    assert "protect_separators" not in visitor.fields
+    assert visitor.fields["protect_pipes"] == "yes"
+    assert not {"protect_separators", "protect_quotes"} & visitor.fields.keys()
     assert "Fri Oct 6 11:05:08 2023,h/a%2Cb" in shown(page)
 
 
@@ -236,6 +239,7 @@ EVIL = "</textarea></pre><script>alert(1)</script><img src=x onerror=alert(1)>\"
     [
         *("format_string", "samples", "zone", "source_zone", "escape_characters", "filter"),
         *("compare", "input", "look", "load", "from", "count", "do", "protect_separators"),
+        "protect_pipes",
     ],
 )
 async def test_nothing_that_is_put_in_is_more_than_text(
