@@ -1,5 +1,6 @@
 """Lines read back: a format's cells, found in a line by key, by column or by the text between."""
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import suppress
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.read import objects
 from tests.formats.second.times import FROM_TIME, zones_of_the_text
-from tests.formats.second.values import BadError
+from tests.formats.second.values import ADDRESSES, BadError
 
 Cell = list[Part]
 Fields = dict[str, object]  # as an object of JSON states them, by the names of fields
@@ -22,6 +23,15 @@ HEADER = re.compile(
 )
 PRI = re.compile(r"(?:<[0-9]{1,3}>)?")
 SAMPLES = {"mon": "Oct", "dd": "06", "hh": "09", "mm": "05", "ss": "08"}
+WORDS = {
+    "action": {"Allowed", "Blocked"},
+    "status": {"Sanctioned", "Unsanctioned"},
+    "severity": {"Critical", "High", "Medium", "Low"},
+    "method": {"GET", "POST", "PUT", "HEAD", "DELETE", "CONNECT", "OPTIONS", "PATCH", "TRACE"},
+}
+CLOSED = {"action": "action", "app_status": "status", "threatseverity": "severity"} | dict.fromkeys(
+    ADDRESSES, "address"
+)
 SHAPES = {
     "time": r"(?:[A-Z][a-z]{2} ){2}[ 0-9][0-9] [0-9:]{8} [0-9]{4}",
     "mon": "[A-Za-z]{3}",
@@ -172,8 +182,10 @@ class Reader:
             fields |= stated(cell, text) | fields
         fields = self.pairs(written[1], read[1], fields)
         with suppress(BadError):  # what stands before LEEF: may be another's header
-            yield with_prefix(fields, stated(written[0][0], texts[0]), texts[0])
-            return
+            header = HEADER.match(texts[0])
+            for start in {0, header.end() if header else 0}:
+                prefix = stated(written[0][0], texts[0][start:])
+                fields = with_prefix(fields, prefix, texts[0][start:])
         yield fields
 
     def leef_parts(self, parts: list[Part]) -> tuple[list[Cell], list[Cell]]:
@@ -228,12 +240,43 @@ class Reader:
             columns = data.split("\t")
             if len(columns) != len(cells):
                 raise BadError("columns")
+            check_columns(cells, columns)
             fields = {}
             for cell, text in zip(cells, columns, strict=True):
                 fields |= stated(cell, text) | fields
             yield fields
         else:
+            if self.separator and all(is_one_field(cell) for cell in cells):
+                check_columns(cells, data.strip('"').split(self.separator))
             yield stated(self.parts, data)
+
+
+def is_one_field(cell: Cell) -> bool:
+    return sum(isinstance(part, Spec) for part in cell) == 1
+
+
+def check_columns(cells: list[Cell], columns: list[str]) -> None:
+    """Reject a record of another layout: more columns hold what is another's than their own."""
+    own = foreign = 0
+    for cell, text in zip(cells, columns, strict=False):
+        name = next((part.name for part in cell if isinstance(part, Spec)), "")
+        if name in CLOSED:
+            own += kind_of(text) == CLOSED[name]
+            foreign += kind_of(text) not in {CLOSED[name], ""}
+    if foreign > own:
+        raise BadError("the columns are another layout's")
+
+
+def kind_of(text: str) -> str:
+    """Return what kind of value a text can only be: of an address, of one of some words."""
+    for kind, words in WORDS.items():
+        if text in words:
+            return kind
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    return "address"
 
 
 def is_delimiter(cell: Cell) -> bool:
