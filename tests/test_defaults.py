@@ -50,7 +50,7 @@ SYNC = (
 )
 SYNC_WAITS = "tests/cli/sync/test_sync_unsanctioned.py::test_a_person_sees_what_is_waited_for"
 PORTAL = f"{HERE}::test_sessions_links_and_attempts_know_the_time"
-USERS = "tests/setup/test_portal_users.py::test_the_cost_is_that_of_the_standard"
+USERS = "tests/setup/test_portal_users.py::test_the_cost_is_that_of_the_standard_on_one_core"
 ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
