@@ -31,8 +31,8 @@ def expected(case: Case) -> Outcome | None:
     lines, bad = [], []
     reader = Reader(language.parse(case.source)) if case.source else None
     for number, record in enumerate(case.records):
-        if not record.strip():
-            continue  # an empty line is no record
+        if not record.strip(" \t\n\r\v\f"):
+            continue  # a line of white space is no record
         try:
             found = reader.read(record) if reader else read.objects(record.encode())
         except BadError:

@@ -10,18 +10,6 @@ from tests.formats.second.cases import Case
 from tests.formats.second.synonyms import field_of
 
 KNOWN: dict[str, Callable[[Case], object]] = {
-    # what quotes, columns, JSON and pairs keep out of a value
-    "guards follow from the character behind a value": lambda case: (
-        case.choices.get("protect_separators", True)
-        and re.search(r"LEEF:[12]\.0\|", case.format) is None
-    ),
-    "LEEF 2.0 delimiters that NSS writes itself are taken": lambda case: (
-        "LEEF:2.0" in case.format + case.source
-    ),
-    "a value in the place of a LEEF key is printed as it is": lambda case: re.search(
-        r"LEEF:1\.0\|([^|]*\|){4}(.*\\t)?[^=]*%s", case.format
-    ),
-    "protect_for is not there": lambda case: "protect_for" in case.choices,
     # JSON
     "JSON takes the names of fields only, and the last of two": lambda case: any(
         mixes_keys(record) for record in case.records

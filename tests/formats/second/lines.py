@@ -209,10 +209,11 @@ class Reader:
 
     def pairs(self, written: list[Cell], read: list[Cell], fields: Fields) -> Fields:
         found: dict[str, str] = {}
+        twice = set()
         for cell in read:
             key, equals, value = "".join(map(str, cell)).partition("=")
-            if equals:
-                found.setdefault(key, value)
+            if equals and found.setdefault(key, value) != value:
+                twice.add(key)
         known = False
         for cell in written:
             pair = key_of(cell)
@@ -222,6 +223,8 @@ class Reader:
                 and any(isinstance(each, Spec) for each in pair[1])
             ):
                 known = True
+                if pair[0] in twice:
+                    raise BadError(f"{pair[0]} comes twice with different values")
                 fields |= stated(pair[1], found[pair[0]]) | fields
         if not known:
             raise BadError("no known key")
@@ -247,7 +250,7 @@ class Reader:
             yield fields
         else:
             if self.separator and all(is_one_field(cell) for cell in cells):
-                check_columns(cells, data.strip('"').split(self.separator))
+                check_columns(cells, data[1:-1].split(self.separator))
             yield stated(self.parts, data)
 
 

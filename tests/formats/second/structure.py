@@ -92,13 +92,18 @@ class Places:
             return '",:[\\]{}' if self.inside_json(at) else '"[{'
         if KEYED.fullmatch(self.text):
             return "^" if "^" in self.text else ""
-        following = self.behind(at)
+        following = self.behind(at) or self.behind_all()
         return "" if re.match(r"[\w\s%]", following) else following
 
     def columns(self) -> str:
         """Return what separates the columns of a format that has nothing else, if it does."""
         found = COLUMNS.fullmatch(self.text)
         return found["separator"] if found and found["separator"] else ""
+
+    def behind_all(self) -> str:
+        """Return what all texts behind fields but the last begin with, if it is the same."""
+        found = {self.behind(at) for _, at, _ in self.slots()} - {""}
+        return found.pop() if len(found) == 1 else ""
 
     def is_json(self) -> bool:
         return JSON.fullmatch(self.text) is not None
@@ -155,7 +160,7 @@ def may_be_a_pair(places: Places, at: int, spec: Spec) -> bool:
     specs = {at: spec for _, at, spec in places.slots()}
     for before in range(at - 1, -1, -1):
         if before in specs:
-            if FIELDS[specs[before].name]["conversion"] == "s" and not encoded(specs[before]):
+            if not encoded(specs[before]):
                 return True
         elif places.text[before].isspace():
             return True
