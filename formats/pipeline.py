@@ -1,6 +1,6 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
@@ -42,13 +42,15 @@ class FeedSettings:
 class Rendered:
     """What became of a batch: `lines[i]` is `records[i]` rendered, without LF.
 
-    Every record of the batch is in `lines`, counted in `filtered`, or in `bad`.
+    Every record of the batch is in `lines`, counted in `filtered`, or in `bad`. `unmapped` are the
+    keys of the batch that no field is known for, as in `formats.reading.Decoded`.
     """
 
     lines: list[bytes]
     records: list[Any]
     filtered: int = 0
     bad: list[BadRecord] = field(default_factory=list)
+    unmapped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -92,7 +94,7 @@ class Pipeline:
             bad.sort(key=lambda record: record.line)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, len(decoded.records) - len(places), bad)
+        return Rendered(lines, records, len(decoded.records) - len(places), bad, decoded.unmapped)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""

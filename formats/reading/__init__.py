@@ -5,6 +5,7 @@ that can't be read is set apart with its reason and offset; its neighbours are n
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,13 +36,16 @@ class BadLine(ValueError):  # noqa: N818 - its text is the reason of a reject
 class Decoded:
     """What a batch held. `suspects` are indices of records that may hold control characters.
 
-    `line_of` is the line of each record; it is empty when record `i` is line `i`.
+    `line_of` is the line of each record; it is empty when record `i` is line `i`. `unmapped` are
+    keys that no field is known for, and in how many records each was: at most 64 names of at most
+    64 characters, what is beyond that under `...`. Only JSON has any.
     """
 
     records: list[Any] = field(default_factory=list)
     line_of: list[int] = field(default_factory=list)
     suspects: list[int] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
+    unmapped: Counter[str] = field(default_factory=Counter)
 
 
 Reader = Callable[[bytes], Decoded]
