@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from formats.language import FeedFormat
 from formats.plan import Attribute, TimeKey
 
 MAX_RECORD_BYTES = 1 << 20
@@ -57,13 +58,15 @@ class Input:
     """A form in which records come: which fields it can provide, and how to read them.
 
     `reader(attributes, max_record_bytes)` makes a reader; every reader's records also have the
-    attributes of `time_key`.
+    attributes of `time_key`. `format` is the feed format that prints such records; `None` for JSON
+    that is read by the names of its keys.
     """
 
     name: str
     available: frozenset[str]
     time_key: TimeKey
     reader: Callable[[Sequence[Attribute], int], Reader]
+    format: FeedFormat | None = None
 
 
 def count_lines(data: bytes) -> int:

@@ -1,6 +1,7 @@
 """Recognition: which format a sample of records is in."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC
 from functools import cache
 from operator import itemgetter
@@ -22,9 +23,9 @@ SAMPLE_RECORDS = 16
 
 def input_of(feed_format: FeedFormat) -> Input:
     """Return the input of records as a feed format prints them. Raises `NotReadable`."""
-    if structure_of(feed_format).kind is LineKind.JSON:
-        return json_format(feed_format)
-    return line_format(feed_format)
+    is_json = structure_of(feed_format).kind is LineKind.JSON
+    found = json_format(feed_format) if is_json else line_format(feed_format)
+    return replace(found, format=feed_format)
 
 
 class _Candidate:

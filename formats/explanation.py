@@ -1,0 +1,167 @@
+"""How a sample of records is understood, and what a feed makes of it: for people, key by key."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from formats.errors import NotReadable
+from formats.essentials import Essential, essentials
+from formats.fields import TIME_FIELDS, catalogue
+from formats.lacking import Lacking, lacking
+from formats.pipeline import FeedSettings, Pipeline
+from formats.reading import BadRecord, Input, split_lines
+from formats.reading.json import json_names
+from formats.reading.recognise import recognise
+from formats.reading.statements import Statement, statements
+
+MAX_PLACES = 512
+"""Keys that are told apart; a sender can make up any number."""
+
+EXAMPLE_CHARS = 200
+KEY_CHARS = 64
+
+Use = Literal["printed", "unprinted", "constant", "unknown"]
+"""Whether the feed prints what stands there; `constant`: static text, `unknown`: no field."""
+
+_SAYS_NOTHING = frozenset({"", "none", "na", "n/a", "null", "0", "0.0.0.0", "-", "unknown"})  # noqa: S104 - values
+
+
+@dataclass(slots=True)
+class Place:
+    """A key, attribute or column: in how many records it is, the fields it is taken for, an example.
+
+    `prints` are the fields that the feed makes of it, which may be called otherwise: `eurl` is
+    printed of a `url`.
+    """
+
+    key: str
+    fields: tuple[str, ...]
+    use: Use
+    prints: tuple[str, ...] = ()
+    records: int = 0
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was found in a sample.
+
+    `input` is the form that its records are read in, `None` if no form is known; `places` are then
+    the keys of JSON objects, if there are any. Of the sample's records `rendered` have a line,
+    `filtered` were left out by the filter, and `bad` can't be read or printed.
+    """
+
+    input: str | None
+    rendered: int
+    filtered: int
+    bad: tuple[BadRecord, ...]
+    places: tuple[Place, ...]
+    lacking: Lacking
+    missing: tuple[Essential, ...]
+
+    @property
+    def records(self) -> int:
+        """How many records the sample has."""
+        return self.rendered + self.filtered + len(self.bad)
+
+    @property
+    def good(self) -> bool:
+        """Whether every record is understood, with address, user and URL if the feed prints any."""
+        return self.input is not None and self.records > 0 and not self.bad and not self.missing
+
+
+def explanation(data: bytes, settings: FeedSettings, known: Input | None = None) -> Explanation:
+    """Explain whole lines of records. Never raises for anything in them."""
+    source = known
+    if source is None:
+        try:
+            source = recognise(data)
+        except NotReadable:
+            return _unknown(data)
+    rendered = Pipeline(source, settings).run(data)
+    gone = {bad.line for bad in rendered.bad}
+    lines = [line for number, (_, line) in enumerate(split_lines(data)) if number not in gone]
+    states = [record for line in lines for record in statements(source, line)]
+    stated = frozenset(name for record in states for each in record for name in each.fields)
+    needs = essentials(settings.format)
+    return Explanation(
+        source.name,
+        len(rendered.lines),
+        rendered.filtered,
+        tuple(rendered.bad),
+        _places(states, _Uses(settings, stated)),
+        lacking(settings.format, source, data, settings.max_record_bytes),
+        tuple(each for each in needs if states and each.sources.isdisjoint(stated)),
+    )
+
+
+def _unknown(data: bytes) -> Explanation:
+    reason = "the records are in no known format"
+    lines = split_lines(data)
+    bad = tuple(BadRecord(n, at, reason, line) for n, (at, line) in enumerate(lines))
+    states = [record for _, line in lines for record in statements(json_names(), line)]
+    return Explanation(None, 0, 0, bad, _places(states, None), Lacking(0, {}), ())
+
+
+@dataclass(slots=True)
+class _Uses:
+    """What a feed uses the fields of a sample for; `stated` are those of any record."""
+
+    settings: FeedSettings
+    stated: frozenset[str]
+    _made: dict[str, list[str]] = field(default_factory=dict)
+    """The fields that are printed of another."""
+
+    def __post_init__(self) -> None:
+        printed = dict.fromkeys(slot.field.name for slot in self.settings.format.slots)
+        for name in printed:
+            self._made.setdefault(name, []).append(name)
+            if name not in self.stated:
+                for source in _sources(name):
+                    self._made.setdefault(source, []).append(name)
+        if TIME_FIELDS.intersection(printed):
+            self._made |= {name: ["time"] for name in TIME_FIELDS}
+
+    def of(self, statement: Statement) -> tuple[Use, tuple[str, ...]]:
+        """Return what a feed does with a statement, and the fields that it prints of it."""
+        if not statement.fields:
+            return "constant" if statement.is_constant else "unknown", ()
+        prints = [made for name in statement.fields for made in self._made.get(name, ())]
+        if prints:
+            return "printed", tuple(dict.fromkeys(prints))
+        kept = self.settings.filter
+        if kept is not None and kept.fields.intersection(statement.fields):
+            return "printed", ("the filter",)
+        return "unprinted", ()
+
+
+def _sources(name: str) -> Iterator[str]:
+    if name == "totalsize":
+        yield from ("reqsize", "respsize")
+    for way in catalogue()[name].derivations:
+        yield way.source
+
+
+def _places(records: Sequence[Sequence[Statement]], uses: _Uses | None) -> tuple[Place, ...]:
+    places: dict[tuple[str, tuple[str, ...]], Place] = {}
+    for record in records:
+        for statement in record:
+            key = statement.key[:KEY_CHARS], statement.fields
+            place = places.get(key)
+            if place is None:
+                if len(places) >= MAX_PLACES:
+                    continue
+                use, prints = uses.of(statement) if uses is not None else ("unknown", ())
+                place = places[key] = Place(*key, use, prints)
+            place.records += 1
+            if place.example.strip().lower() in _SAYS_NOTHING and statement.text:
+                place.example = statement.text[:EXAMPLE_CHARS]
+    return tuple(places.values())
+
+
+def unread(bad: Sequence[BadRecord]) -> Mapping[str, list[BadRecord]]:
+    """Return the records that can't be read or printed, by reason, the most frequent first."""
+    reasons: dict[str, list[BadRecord]] = {}
+    for record in bad:
+        reasons.setdefault(record.reason, []).append(record)
+    return dict(sorted(reasons.items(), key=lambda reason: -len(reason[1])))

@@ -1,0 +1,139 @@
+"""What each record of a line states: its keys (attributes, columns), and the field of each."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from formats.errors import NotReadable
+from formats.fields import TIME_FIELDS
+from formats.language import FeedFormat, Literal
+from formats.reading import BadLine, Input
+from formats.reading.dissection import entries
+from formats.reading.json import ENVELOPE
+from formats.reading.synonyms import field_of, is_constant
+from formats.structure import LineKind, structure_of
+
+_OBJECT = re.compile(rb"(?:\[\s*)?\{")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One key, attribute or column of a record, as it is called there, and its text.
+
+    `fields` are those of the catalogue that it is taken for; several share a text, as the parts of
+    a time do. With none it is not used; `is_constant` says that formats print static text there, so
+    that nothing is lost.
+    """
+
+    key: str
+    text: str
+    fields: tuple[str, ...] = ()
+    is_constant: bool = False
+
+
+def statements(source: Input, line: bytes) -> list[tuple[Statement, ...]]:
+    """Return the statements of each record of a line, in their order there.
+
+    A line that can't be taken apart has none. Never raises for anything in it.
+    """
+    form = source.format
+    if form is None:
+        return [tuple(_named(inner)) for inner in _objects(line, (ENVELOPE,))]
+    if structure_of(form).kind is LineKind.JSON:
+        paths, parent = _paths(form)
+        return [tuple(_pathed(inner, paths)) for inner in _objects(line, parent)]
+    try:
+        found = entries(form, line.decode().removeprefix("\ufeff").removesuffix("\r"))
+    except (BadLine, NotReadable, UnicodeDecodeError):
+        return []
+    constants = _constants(form)
+    return [
+        tuple(
+            Statement(entry.place, entry.text, entry.fields, entry.place in constants)
+            for entry in found
+        )
+    ]
+
+
+def stated_fields(source: Input, line: bytes) -> Iterator[frozenset[str]]:
+    """Yield the fields that each record of a line states, with a value or a placeholder."""
+    for record in statements(source, line):
+        yield frozenset(name for statement in record for name in statement.fields)
+
+
+def _objects(line: bytes, parent: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the objects that hold the fields: in each record under `parent`, or the record."""
+    found = _OBJECT.search(line)
+    try:
+        tree = msgspec.json.decode(line if found is None else line[found.start() :])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    records = tree if isinstance(tree, list) else [tree]
+    return [_inner(record, parent) for record in records if isinstance(record, dict)]
+
+
+def _inner(record: Mapping[str, Any], parent: Sequence[str]) -> Mapping[str, Any]:
+    inner: Any = record
+    for key in parent:
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else record
+
+
+def _named(record: Mapping[str, Any]) -> Iterator[Statement]:
+    """Yield the statements of an object that the table of synonyms is for."""
+    for key, value in record.items():
+        field = field_of(key)
+        fields = () if field is None else (field,)
+        yield Statement(key, _text(value), fields, is_constant(key))
+
+
+def _pathed(record: Mapping[str, Any], paths: Mapping[str, tuple[str, ...]]) -> Iterator[Statement]:
+    """Yield the statements of an object that a feed format describes."""
+    for key, value in _leaves(record, ""):
+        yield Statement(key, _text(value), paths.get(key, ()), is_constant(key))
+
+
+def _leaves(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{key} / ")
+        else:
+            yield f"{above}{key}", value
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+@lru_cache(maxsize=64)
+def _paths(form: FeedFormat) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return the fields by the keys that lead to them, and the keys that all of them are under."""
+    cells = structure_of(form).cells
+    parents = {cell.path[:-1] for cell in cells}
+    parent = parents.pop() if len(parents) == 1 else ()
+    fields = {
+        " / ".join(cell.path[len(parent) :]): tuple(slot.field.name for slot in cell.slots)
+        for cell in cells
+    }
+    return fields, parent or (ENVELOPE,)
+
+
+@lru_cache(maxsize=64)
+def _constants(form: FeedFormat) -> frozenset[str]:
+    """Return the places at which a format prints static text."""
+    text = "".join(part.text if isinstance(part, Literal) else "0" for part in form.parts)
+    try:
+        return frozenset(entry.place for entry in entries(form, text) if not entry.fields)
+    except (BadLine, NotReadable):
+        return frozenset()
+
+
+def label(fields: Sequence[str]) -> str:
+    """Return the name of several fields for people: the parts of a time are one."""
+    if len(fields) > 1 and TIME_FIELDS.issuperset(fields):
+        return "time"
+    return ", ".join(dict.fromkeys(fields))
