@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import typer
 
+from cli.gaps import Gaps
 from formats import (
     MAX_RECORD_BYTES,
     FeedSettings,
@@ -49,7 +50,7 @@ class Conversion:
     max_bytes: int
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """Records of a file, one a line, and the number of the first: that of its line, if it has one.
 
     Values that span lines have no line of their own; they are counted.
@@ -60,6 +61,7 @@ class _Piece(NamedTuple):
     by_line: bool = True
 
     def place(self, name: str, offset: int) -> str:
+        """Return where in the file `name` the record is that begins at an offset of the data."""
         number = self.first + self.data.count(b"\n", 0, offset)
         return f"{name}:{number}" if self.by_line else f"{name}: record {number}"
 
@@ -71,12 +73,18 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
     """
     settings, known = _loaded(conversion)
     paths = files or [Path("-")]
-    bad = sum(_render_file(path, known, settings, conversion.max_bytes) for path in paths)
+    gaps = Gaps(settings.format)
+    bad = sum(_render_file(path, known, settings, conversion.max_bytes, gaps) for path in paths)
+    for line in gaps.lines():
+        typer.echo(line, err=True)
     return DataError.exit_code if bad else 0
 
 
-def _chosen(name: str) -> FormatChoice:
-    """Return what a person names: a preset, a feed output format string, or a file."""
+def chosen(name: str) -> FormatChoice:
+    """Return what a person names: a preset, a feed output format string, or a file.
+
+    Raises `NssError` when it is none of them.
+    """
     if name in presets.names():
         return FormatChoice("preset", name)
     if _SPEC.search(name):
@@ -95,7 +103,7 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
     """Return what renders, and how records are read; `None`: that is to be recognised."""
     words = {"auto": FormatChoice("auto"), "json": FormatChoice("json")}
     try:
-        feed_format = load_format(_chosen(conversion.to))
+        feed_format = load_format(chosen(conversion.to))
         if feed_format is None:
             raise UsageError(f"format {conversion.to!r} is none to render")
         settings = FeedSettings(
@@ -104,7 +112,7 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
             source_zone=zone(conversion.source_zone),
             escape_characters=further_escapes().read(conversion.escape),
         )
-        return settings, load_input(words.get(conversion.from_) or _chosen(conversion.from_))
+        return settings, load_input(words.get(conversion.from_) or chosen(conversion.from_))
     except UnfitFile as unfit:
         raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
     except InvalidValue as error:
@@ -113,27 +121,30 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
         raise UsageError(str(error)) from None
 
 
-def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:
+def _render_file(
+    path: Path, known: Input | None, settings: FeedSettings, max_bytes: int, gaps: Gaps
+) -> int:
     """Render one file; returns how many of its records were bad."""
     name = "stdin" if path == Path("-") else str(path)
-    converter = Pipeline(known, settings) if known is not None else None
+    converter: Pipeline | None = None
     bad = 0
-    for piece in _read(path, name):
+    for piece in read_pieces(path, name):
         if converter is None:
-            if piece.data.isspace():
+            if known is None and piece.data.isspace():
                 continue
-            found = _recognised(piece.data)
+            found = known or _recognised(piece.data)
             if found is None:
                 bad += len(piece.data.splitlines())
                 typer.echo(f"nss: render: the records are in no known format ({name})", err=True)
                 typer.echo("Try: name their format with --from", err=True)
                 continue
             converter = Pipeline(found, settings)
-        bad += _render_piece(piece, converter, name, max_bytes)
+            gaps.begin(name, found)
+        bad += _render_piece(piece, converter, name, max_bytes, gaps)
     return bad
 
 
-def _read(path: Path, name: str) -> Iterator[_Piece]:
+def read_pieces(path: Path, name: str) -> Iterator[Piece]:
     """Yield the records of a file. Raises `InputMissing` for what stands in the way of reading."""
     progress = _ProgressLine(path)
     try:
@@ -155,8 +166,9 @@ def _recognised(data: bytes) -> Input | None:
         return None
 
 
-def _render_piece(piece: _Piece, converter: Pipeline, name: str, max_bytes: int) -> int:
+def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int, gaps: Gaps) -> int:
     rendered = converter.run(piece.data)
+    gaps.look(piece.data, rendered)
     lines, refused = rendered.lines, 0
     if max_bytes:
         lines = []
@@ -197,7 +209,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
             yield raw, raw
 
 
-def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
+def _pieces(stream: BinaryIO) -> Iterator[Piece]:
     start = stream.read(DECIDE_BYTES)
     if spans_lines(start, ended=len(start) < DECIDE_BYTES):
         yield from _values(start, stream)
@@ -205,34 +217,34 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
         yield from _lines(start, stream)
 
 
-def _values(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
+def _values(start: bytes, stream: BinaryIO) -> Iterator[Piece]:
     """Yield JSON values that span lines, one a line; they are numbered, not their lines."""
     framer = JsonFramer(MAX_RECORD_BYTES)
     first, block = 1, start
     while block:
         if data := framer.feed(block):
-            yield _Piece(data, first, by_line=False)
+            yield Piece(data, first, by_line=False)
             first += framer.records
         block = stream.read(_BLOCK_BYTES)
     if data := framer.flush():
-        yield _Piece(data, first, by_line=False)
+        yield Piece(data, first, by_line=False)
 
 
-def _lines(start: bytes, stream: BinaryIO) -> Iterator[_Piece]:
+def _lines(start: bytes, stream: BinaryIO) -> Iterator[Piece]:
     """Yield whole lines, ended by LF alone. One too long is cut to a byte more than is allowed."""
     first, half, block = 1, b"", start.removeprefix(BOM)
     while block:
         end = block.rfind(b"\n") + 1
         if end:
             data = half + block[:end]
-            yield _Piece(data.replace(b"\r\n", b"\n"), first)
+            yield Piece(data.replace(b"\r\n", b"\n"), first)
             first += data.count(b"\n")
             half = block[end:]
         else:
             half = (half + block)[: MAX_RECORD_BYTES + 1]
         block = stream.read(_BLOCK_BYTES)
     if half:
-        yield _Piece(half.removesuffix(b"\r") + b"\n", first)
+        yield Piece(half.removesuffix(b"\r") + b"\n", first)
 
 
 class _ProgressLine:

@@ -16,13 +16,13 @@ from formats.language import FeedFormat
 from formats.reading import Input
 from formats.reading.statements import stated_fields
 
-_KINDS: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType({
-    "address": (frozenset({"cip", "cintip", "cpubip", "ocip", "ocpubip"}), frozenset({"sip"})),
-    "user": (frozenset({"login", "elogin", "b64login", "ologin"}),),
-    "URL": (
-        frozenset({"url", "eurl", "b64url", "host", "ehost", "b64host", "hostname"}),
-    ),
-})
+_KINDS: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
+    {
+        "address": (frozenset({"cip", "cintip", "cpubip", "ocip", "ocpubip"}), frozenset({"sip"})),
+        "user": (frozenset({"login", "elogin", "b64login", "ologin"}),),
+        "URL": (frozenset({"url", "eurl", "b64url", "host", "ehost", "b64host", "hostname"}),),
+    }
+)
 """The fields of each kind; the second choice counts for feeds that print none of the first."""
 
 PATIENCE_RECORDS = 100
@@ -47,7 +47,8 @@ class Essential:
     sources: frozenset[str]
 
     def __str__(self) -> str:
-        return f"{self.kind} ({', '.join(self.printed)})"
+        article = "an" if self.kind == "address" else "a"
+        return f"{article} {self.kind} ({', '.join(self.printed)})"
 
 
 def essentials(feed_format: FeedFormat) -> tuple[Essential, ...]:
@@ -60,6 +61,12 @@ def essentials(feed_format: FeedFormat) -> tuple[Essential, ...]:
             sources = {way.source for name in names for way in catalogue()[name].derivations}
             found.append(Essential(kind, names, frozenset(names) | sources))
     return tuple(found)
+
+
+def listed(missing: Sequence[Essential]) -> str:
+    """Return several as half a sentence: what is not stated."""
+    *others, last = map(str, missing)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 class Survey:

@@ -1,18 +1,19 @@
 """How a sample of records is understood, and what a feed makes of it: for people, key by key."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from formats.errors import NotReadable
 from formats.essentials import Essential, essentials
 from formats.fields import TIME_FIELDS, catalogue
-from formats.lacking import Lacking, lacking
+from formats.lacking import Lacking, lacking, sources_of
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import BadRecord, Input, split_lines
 from formats.reading.json import json_names
 from formats.reading.recognise import recognise
 from formats.reading.statements import Statement, statements
+from formats.record import field_access
 
 MAX_PLACES = 512
 """Keys that are told apart; a sender can make up any number."""
@@ -28,7 +29,7 @@ _SAYS_NOTHING = frozenset({"", "none", "na", "n/a", "null", "0", "0.0.0.0", "-",
 
 @dataclass(slots=True)
 class Place:
-    """A key, attribute or column: in how many records it is, the fields it is taken for, an example.
+    """A key, attribute or column: the fields it is taken for, how many records have it, an example.
 
     `prints` are the fields that the feed makes of it, which may be called otherwise: `eurl` is
     printed of a `url`.
@@ -48,7 +49,9 @@ class Explanation:
 
     `input` is the form that its records are read in, `None` if no form is known; `places` are then
     the keys of JSON objects, if there are any. Of the sample's records `rendered` have a line,
-    `filtered` were left out by the filter, and `bad` can't be read or printed.
+    `filtered` were left out by the filter, and `bad` can't be read or printed. `is_any_printed` is
+    whether the feed prints anything of any record; `missing` is what of address, user and URL it
+    does not.
     """
 
     input: str | None
@@ -57,7 +60,8 @@ class Explanation:
     bad: tuple[BadRecord, ...]
     places: tuple[Place, ...]
     lacking: Lacking
-    missing: tuple[Essential, ...]
+    is_any_printed: bool
+    missing: tuple[Essential, ...] = ()
 
     @property
     def records(self) -> int:
@@ -67,7 +71,8 @@ class Explanation:
     @property
     def good(self) -> bool:
         """Whether every record is understood, with address, user and URL if the feed prints any."""
-        return self.input is not None and self.records > 0 and not self.bad and not self.missing
+        is_understood = self.input is not None and self.records > 0 and not self.bad
+        return is_understood and self.is_any_printed and not self.missing
 
 
 def explanation(data: bytes, settings: FeedSettings, known: Input | None = None) -> Explanation:
@@ -83,15 +88,17 @@ def explanation(data: bytes, settings: FeedSettings, known: Input | None = None)
     lines = [line for number, (_, line) in enumerate(split_lines(data)) if number not in gone]
     states = [record for line in lines for record in statements(source, line)]
     stated = frozenset(name for record in states for each in record for name in each.fields)
+    places = _places(states, _Uses(settings, stated))
     needs = essentials(settings.format)
     return Explanation(
         source.name,
         len(rendered.lines),
         rendered.filtered,
         tuple(rendered.bad),
-        _places(states, _Uses(settings, stated)),
+        places,
         lacking(settings.format, source, data, settings.max_record_bytes),
-        tuple(each for each in needs if states and each.sources.isdisjoint(stated)),
+        is_any_printed=any(place.use == "printed" for place in places),
+        missing=tuple(each for each in needs if states and each.sources.isdisjoint(stated)),
     )
 
 
@@ -100,7 +107,7 @@ def _unknown(data: bytes) -> Explanation:
     lines = split_lines(data)
     bad = tuple(BadRecord(n, at, reason, line) for n, (at, line) in enumerate(lines))
     states = [record for _, line in lines for record in statements(json_names(), line)]
-    return Explanation(None, 0, 0, bad, _places(states, None), Lacking(0, {}), ())
+    return Explanation(None, 0, 0, bad, _places(states, None), Lacking(0, {}), is_any_printed=False)
 
 
 @dataclass(slots=True)
@@ -114,11 +121,11 @@ class _Uses:
 
     def __post_init__(self) -> None:
         printed = dict.fromkeys(slot.field.name for slot in self.settings.format.slots)
+        values = field_access(printed, catalogue()).values
         for name in printed:
-            self._made.setdefault(name, []).append(name)
-            if name not in self.stated:
-                for source in _sources(name):
-                    self._made.setdefault(source, []).append(name)
+            is_stated = name in self.stated or name in TIME_FIELDS
+            for source in (name,) if is_stated else sources_of(values[name]):
+                self._made.setdefault(source, []).append(name)
         if TIME_FIELDS.intersection(printed):
             self._made |= {name: ["time"] for name in TIME_FIELDS}
 
@@ -133,13 +140,6 @@ class _Uses:
         if kept is not None and kept.fields.intersection(statement.fields):
             return "printed", ("the filter",)
         return "unprinted", ()
-
-
-def _sources(name: str) -> Iterator[str]:
-    if name == "totalsize":
-        yield from ("reqsize", "respsize")
-    for way in catalogue()[name].derivations:
-        yield way.source
 
 
 def _places(records: Sequence[Sequence[Statement]], uses: _Uses | None) -> tuple[Place, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,9 +13,10 @@ from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine, Input
-from formats.reading.dissection import entries
+from formats.reading.dissection import Entry, entries
 from formats.reading.json import ENVELOPE
 from formats.reading.synonyms import field_of, is_constant
+from formats.reading.syslog_header import content_starts
 from formats.structure import LineKind, structure_of
 
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
@@ -46,17 +48,25 @@ def statements(source: Input, line: bytes) -> list[tuple[Statement, ...]]:
     if structure_of(form).kind is LineKind.JSON:
         paths, parent = _paths(form)
         return [tuple(_pathed(inner, paths)) for inner in _objects(line, parent)]
-    try:
-        found = entries(form, line.decode().removeprefix("\ufeff").removesuffix("\r"))
-    except (BadLine, NotReadable, UnicodeDecodeError):
-        return []
     constants = _constants(form)
     return [
         tuple(
             Statement(entry.place, entry.text, entry.fields, entry.place in constants)
             for entry in found
         )
+        for found in _entries(form, line)
     ]
+
+
+def _entries(form: FeedFormat, line: bytes) -> list[tuple[Entry, ...]]:
+    """Return what stands at each place of a line: behind the syslog header that leaves most."""
+    found: list[tuple[Entry, ...]] = []
+    for start in (0, *content_starts(line)):
+        with suppress(BadLine, NotReadable, UnicodeDecodeError):
+            text = line[start:].decode().removeprefix("\ufeff").removesuffix("\r")
+            found.append(entries(form, text))
+    found.sort(key=lambda places: sum(bool(place.fields) for place in places))
+    return found[-1:]
 
 
 def stated_fields(source: Input, line: bytes) -> Iterator[frozenset[str]]:
