@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,6 +21,11 @@ from formats.reading.syslog_header import content_starts
 from formats.structure import LineKind, structure_of
 
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
+
+_MAX_STATEMENTS = 1000
+_MAX_DEPTH = 8
+_MAX_KEY_CHARS = 256
+"""A hostile record has thousands of keys, or long ones around many, hundreds of levels deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +43,27 @@ class Statement:
     is_constant: bool = False
 
 
-def statements(source: Input, line: bytes) -> list[tuple[Statement, ...]]:
-    """Return the statements of each record of a line, in their order there.
+def statements(source: Input, line: bytes) -> Iterator[tuple[Statement, ...]]:
+    """Yield the statements of each record of a line, in their order there.
 
-    A line that can't be taken apart has none. Never raises for anything in it.
+    A line that can't be taken apart has none, and of a record with thousands the first count. Never
+    raises for anything in it.
     """
     form = source.format
     if form is None:
-        return [tuple(_named(inner)) for inner in _objects(line, (ENVELOPE,))]
-    if structure_of(form).kind is LineKind.JSON:
+        for inner in _objects(line, (ENVELOPE,)):
+            yield tuple(islice(_named(inner), _MAX_STATEMENTS))
+    elif structure_of(form).kind is LineKind.JSON:
         paths, parent = _paths(form)
-        return [tuple(_pathed(inner, paths)) for inner in _objects(line, parent)]
-    constants = _constants(form)
-    return [
-        tuple(
-            Statement(entry.place, entry.text, entry.fields, entry.place in constants)
-            for entry in found
-        )
-        for found in _entries(form, line)
-    ]
+        for inner in _objects(line, parent):
+            yield tuple(islice(_pathed(inner, paths), _MAX_STATEMENTS))
+    else:
+        constants = _constants(form)
+        for found in _entries(form, line):
+            yield tuple(
+                Statement(entry.place, entry.text, entry.fields, entry.place in constants)
+                for entry in found[:_MAX_STATEMENTS]
+            )
 
 
 def _entries(form: FeedFormat, line: bytes) -> list[tuple[Entry, ...]]:
@@ -98,25 +106,29 @@ def _named(record: Mapping[str, Any]) -> Iterator[Statement]:
     for key, value in record.items():
         field = field_of(key)
         fields = () if field is None else (field,)
-        yield Statement(key, _text(value), fields, is_constant(key))
+        yield Statement(key[:_MAX_KEY_CHARS], _text(value), fields, is_constant(key))
 
 
 def _pathed(record: Mapping[str, Any], paths: Mapping[str, tuple[str, ...]]) -> Iterator[Statement]:
     """Yield the statements of an object that a feed format describes."""
-    for key, value in _leaves(record, ""):
+    for key, value in _leaves(record, "", _MAX_DEPTH):
         yield Statement(key, _text(value), paths.get(key, ()), is_constant(key))
 
 
-def _leaves(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+def _leaves(tree: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{above}{key} / ")
+        path = f"{above}{key[:_MAX_KEY_CHARS]}"
+        if isinstance(value, dict) and value and depth:
+            yield from _leaves(value, f"{path} / ", depth - 1)
         else:
-            yield f"{above}{key}", value
+            yield path, value
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    try:
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except RecursionError:
+        return "[...]"
 
 
 @lru_cache(maxsize=64)

@@ -80,14 +80,26 @@ def test_a_format_that_has_its_keys_deep_is_read_by_their_paths() -> None:
     }
 
 
+def test_what_is_taken_apart_of_a_hostile_record_is_bounded() -> None:
+    form = input_of(parse(r'\{"a":"%s{login}","b":\{"c":"%s{cip}"\}\}'))
+    inner = ",".join(f'"{number}":1' for number in range(100_000))
+    long = "k" * 300_000
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    line = f'{{"{long}":{{{inner}}},"deep":{deep}}}'.encode()
+    for source in (form, json_names()):
+        (record,) = statements(source, line)
+        assert sum(len(each.key) for each in record) < 1_000_000
+        assert len(record) <= 1000
+
+
 @pytest.mark.parametrize("header", [b"", b"<134>", b"<134>1 - web nss - - - "])
 @pytest.mark.parametrize("name", ["SPLUNK_CIM", "CSV", "TAB_SEPARATED", "MCAS", "JSON"])
 def test_a_syslog_header_in_front_hides_no_field(name: str, header: bytes) -> None:
     settings = FeedSettings(presets.load(name))
     (line,) = Pipeline(json_names(), settings).run(b'{"epochtime":1,"login":"ann"}\n').lines
-    plain = [each.fields for each in statements(FORMS[name], line)[0]]
+    plain = [each.fields for each in next(statements(FORMS[name], line))]
 
-    assert [each.fields for each in statements(FORMS[name], header + line)[0]] == plain
+    assert [each.fields for each in next(statements(FORMS[name], header + line))] == plain
 
 
 @pytest.mark.parametrize("name", presets.names())
