@@ -31,6 +31,9 @@ PATIENCE_RECORDS = 100
 Some senders leave a key out of records that have no value for it.
 """
 
+_ODD_RECORDS = 4
+"""So many without any kind may be something else than the others that come."""
+
 _FIRST_RECORDS = 16
 """So many of a batch are looked at before that."""
 
@@ -83,7 +86,8 @@ class Survey:
     @property
     def missing(self) -> tuple[Essential, ...]:
         """What is missing for long, or from the first when it is all that matters."""
-        if self._looked and len(self._seen_at) > 1 and not any(self._seen_at.values()):
+        is_all = len(self._seen_at) > 1 and not any(self._seen_at.values())
+        if is_all and self._looked >= _ODD_RECORDS:
             return tuple(self._seen_at)
         return tuple(
             each

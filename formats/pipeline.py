@@ -54,9 +54,10 @@ class Rendered:
 
 
 class Pipeline:
-    """Decodes, filters and renders batches of one input for one feed."""
+    """Decodes, filters and renders batches of one input, `source`, for one feed."""
 
     def __init__(self, source: Input, settings: FeedSettings) -> None:
+        self.source = source
         kept = settings.filter or Filter(frozenset())
         wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
         access = field_access(wanted, source.available)

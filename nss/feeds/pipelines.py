@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
 from formats.reading import split_lines
 from nss.feeds import events
+from nss.feeds.gaps import Gaps
 
 SAMPLE_MAX_BYTES = 64 * 1024
 """How much of a batch is looked at to recognise the form of its records."""
@@ -30,6 +31,7 @@ class Pipelines:
     """Renders slices of batches, each connection in a form of its own."""
 
     def __init__(self, feed: str, origins: Mapping[str, Origin]) -> None:
+        self.gaps = Gaps(feed)
         self._feed = feed
         self._origins = origins
         self._of_sender: dict[Sender, Pipeline] = {}
@@ -37,6 +39,13 @@ class Pipelines:
 
     def render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
         """Return what became of a slice, and by which pipeline; `None`: no form was recognised."""
+        pipeline, rendered = self._render(sender, data)
+        if pipeline is not None:
+            settings = self._origins[sender[0]].settings
+            self.gaps.look(sender[0], pipeline.source, settings.format, data, rendered)
+        return pipeline, rendered
+
+    def _render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
         pipeline = self._of_sender.get(sender)
         rendered = None
         origin = self._origins[sender[0]]

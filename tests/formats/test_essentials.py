@@ -88,7 +88,10 @@ def test_what_no_record_states_is_missing_after_a_hundred_records_and_not_before
 
 def test_records_of_which_nothing_that_matters_is_known_show_it_at_once() -> None:
     looking = Looking()
-    looking.look(lines({"epochtime": 1, "who": "ann", "where": "e.example/"}))
+    strange = {"epochtime": 1, "who": "ann", "where": "e.example/"}
+    looking.look(lines(*[strange] * 3))
+    assert (looking.missing, looking.never_stated) == ([], ["address", "user", "URL"])
+    looking.look(lines(strange))
     assert looking.missing == ["address", "user", "URL"]
 
 
