@@ -10,11 +10,13 @@ from nss.errors import UsageError
 
 
 def list_presets() -> None:
-    """Print one line for each preset: name, number of fields, structure."""
+    """Print one line for each preset: name, number of fields, structure, whether it is older."""
     for name in presets.names():
         feed_format = presets.load(name)
         kind = structure_of(feed_format).kind.name.lower()
-        typer.echo(f"{name:<18}{len(feed_format.slots):>3} fields  {kind}")
+        row = f"{name:<18}{len(feed_format.slots):>3} fields  {kind:<9}"
+        newer = presets.OLDER.get(name)
+        typer.echo(f"{row} older variant of {newer}" if newer else row.rstrip())
 
 
 def print_preset(name: str) -> None:

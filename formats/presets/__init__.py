@@ -1,9 +1,21 @@
 """The vendor's default feed output format strings, as `.fof` data files, and their loader."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from formats.language import FeedFormat, parse
+
+OLDER: Mapping[str, str] = MappingProxyType(
+    {
+        "CEF_MULTILINE": "ARCSIGHT_CEF",
+        "CSV_OLD": "CSV",
+        "QRADAR_OLD": "QRADAR",
+        "TAB_SEPARATED_OLD": "TAB_SEPARATED",
+    }
+)
+"""Presets that the vendor no longer hands out, and what took the place of each."""
 
 
 @cache

@@ -8,6 +8,7 @@ their static text.
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -18,6 +19,7 @@ from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
 from formats.reading.cells import Places, cells_input
+from formats.reading.layouts import Layouts, layouts_of
 from formats.record import struct_of
 from formats.structure import EVENT_ID, SYSLOG, LineKind, Structure, structure_of
 from formats.values import find_unsafe
@@ -29,10 +31,12 @@ Split = Callable[[str], Values]
 _PRI = re.compile(r"<\d{1,3}>(?:1 )?")
 
 
-def line_format(feed_format: FeedFormat) -> Input:
+def line_format(feed_format: FeedFormat, *, alone: bool = False) -> Input:
     """Return the input of lines as a feed format prints them.
 
-    Raises `NotReadable` when the format's fields cannot be told apart in a line.
+    A preset of columns reads the layouts of the presets beside it too (`formats.reading.layouts`),
+    unless it is to be read `alone`. Raises `NotReadable` when the format's fields cannot be told
+    apart in a line.
     """
     structure = structure_of(_without_final_cr(feed_format))
     texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
@@ -41,6 +45,12 @@ def line_format(feed_format: FeedFormat) -> Input:
             f"feed format {feed_format.name}: its fields can't be told apart in a line"
         )
     split = SPLITS[structure.kind](structure)
+    cells = structure.cells
+    if structure.kind is LineKind.COLUMNS and not alone:
+        layouts = layouts_of(structure)
+        split, cells = _split_of_columns(structure, layouts), layouts.cells
+    elif structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
+        cells = tuple({cell.parts: cell for cell in cells}.values())
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
@@ -65,9 +75,6 @@ def line_format(feed_format: FeedFormat) -> Input:
 
         return lambda data: decode_lines(data, max_record_bytes, records_of)
 
-    cells = structure.cells
-    if structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
-        cells = tuple({cell.parts: cell for cell in cells}.values())
     return cells_input(feed_format.name, cells, reader)
 
 
@@ -134,19 +141,21 @@ def _keyed_split(structure: Structure) -> Split:
 
 
 def _column_split(structure: Structure) -> Split:
+    return _split_of_columns(structure, replace(layouts_of(structure), alone=True))
+
+
+def _split_of_columns(structure: Structure, layouts: Layouts) -> Split:
     separator, quoted = structure.separator, structure.quoted
-    count = len(structure.cells)
+    counts = layouts.by_count
 
     def split(line: str) -> Values:
         inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
         columns = inner.split(separator)
         # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
-        if separator != "\t" and (len(columns) != count or '""' in line):
+        if separator != "\t" and (len(columns) not in counts or '""' in line):
             rows = _csv_columns(line)
-            columns = rows if len(rows) == count else columns
-        if len(columns) != count:
-            raise BadLine(f"{len(columns)} columns, expected {count}")
-        return {f"#{position}": column for position, column in enumerate(columns)}
+            columns = rows if len(rows) in counts else columns
+        return layouts.values(columns)
 
     return split
 

@@ -1,15 +1,15 @@
 """Recognition: which format a sample of records is in."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from functools import cache
-from operator import itemgetter
 
 from formats import presets
 from formats.errors import NotReadable
 from formats.language import FeedFormat
-from formats.reading import MAX_RECORD_BYTES, Input, split_lines
+from formats.reading import MAX_RECORD_BYTES, Input
 from formats.reading.json import json_format, json_names
 from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
@@ -18,7 +18,19 @@ from formats.structure import LineKind, structure_of
 from formats.times import BadTime, resolve
 
 SAMPLE_RECORDS = 16
-"""This many records of a sample are read to recognise their form."""
+"""When an input reads this many records of a sample, its form is known."""
+
+WINDOW_BYTES = 64 * 1024
+"""Records are looked at together up to this many bytes, or one longer record alone."""
+
+LOOK_RECORDS = 1024
+"""This many records are looked at from the beginning of a sample, then only some of the rest."""
+
+LOOK_BYTES = 1 << 20
+"""And this many bytes, with the record that they end in."""
+
+_PROBES = 16
+"""In so many places of the rest recognition looks on."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:
@@ -29,16 +41,21 @@ def input_of(feed_format: FeedFormat) -> Input:
 
 
 class _Candidate:
-    """An input that records may be in, and what it takes to find out; made once, as it is slow."""
+    """An input that records may be in, and what it takes to find out; made once, as it is slow.
 
-    def __init__(self, found: Input) -> None:
+    `alone` reads no records of the layouts beside `found` (see `formats.reading.layouts`), so that
+    the one that they are in is found.
+    """
+
+    def __init__(self, found: Input, alone: Input, *, is_json: bool) -> None:
         self.input = found
-        access = field_access(found.available, found.available)
-        self._decode = found.reader(access.attributes, MAX_RECORD_BYTES)
-        self._time_key = key_of(found.time_key)
-        self._statement = statement_of(found.time_key)
+        self.is_json = is_json
+        access = field_access(alone.available, alone.available)
+        self._decode = alone.reader(access.attributes, MAX_RECORD_BYTES)
+        self._time_key = key_of(alone.time_key)
+        self._statement = statement_of(alone.time_key)
         self._defaults = {attribute.name: attribute.default for attribute in access.attributes}
-        self._defaults |= dict.fromkeys(found.time_key.attributes)
+        self._defaults |= dict.fromkeys(alone.time_key.attributes)
 
     def score(self, sample: bytes) -> tuple[int, int, int]:
         """Return how many records it reads, of how many the time, and how many fields."""
@@ -57,28 +74,75 @@ class _Candidate:
 
 
 def recognise(sample: bytes) -> Input:
-    """Return the input that a sample (a few whole lines) is in: NSS field names or a preset.
+    """Return the input that a sample (whole lines) is in: NSS field names or a preset.
 
     The input that reads most records wins, then the one that knows the time of most, then the one
-    that finds most fields in them. Raises `NotReadable` when none reads any.
+    that finds most fields in them. Lines that nothing reads are skipped over, within bounds: the
+    sample may be of any size. Raises `NotReadable` when nothing reads any.
     """
-    sample = b"\n".join([line for _, line in split_lines(sample)][:SAMPLE_RECORDS]) + b"\n"
-    # Without a brace it can't be JSON.
-    scored = [(each.score(sample), each.input) for each in _candidates(json=b"{" in sample)]
-    readable = [(score, found) for score, found in scored if score[0] and score[2]]
-    if not readable:
+    scores: dict[str, tuple[int, int, int]] = {}
+    inputs: dict[str, Input] = {}
+    for window in _windows(sample):
+        # Without a brace it can't be JSON.
+        for candidate in _candidates(json=b"{" in window):
+            records, timed, stated = candidate.score(window)
+            if records and stated:
+                name = candidate.input.name
+                inputs[name] = candidate.input
+                before = scores.get(name, (0, 0, 0))
+                scores[name] = before[0] + records, before[1] + timed, before[2] + stated
+        if scores and max(scores.values())[0] >= SAMPLE_RECORDS:
+            break
+    if not scores:
         raise NotReadable("the records are in no known format")
-    return max(readable, key=itemgetter(0))[1]
+    return inputs[max(scores, key=lambda name: scores[name])]
+
+
+def _windows(sample: bytes) -> Iterator[bytes]:
+    """Yield a few lines of a sample at a time: those that it begins with, then some of the rest."""
+    at = looked = 0
+    while at < len(sample) and looked < LOOK_RECORDS and at < LOOK_BYTES:
+        window, at = _window(sample, at)
+        looked += SAMPLE_RECORDS
+        yield window
+    step = max(1, (len(sample) - at) // _PROBES)
+    while at < len(sample):
+        window, end = _window(sample, at)
+        yield window
+        at = max(end, sample.find(b"\n", at + step) + 1 or len(sample))
+
+
+def _window(sample: bytes, at: int) -> tuple[bytes, int]:
+    """Return some lines from one on, none of them blank, and where the next line begins."""
+    lines: list[bytes] = []
+    start = at
+    while at < len(sample) and len(lines) < SAMPLE_RECORDS and at - start < WINDOW_BYTES:
+        end = sample.find(b"\n", at) + 1 or len(sample)
+        if lines and end - start > WINDOW_BYTES:
+            break
+        line = sample[at:end].rstrip(b"\n")
+        if line and not line.isspace():
+            lines.append(line)
+        at = end
+    return b"\n".join([*lines, b""]), at
 
 
 @cache
 def _candidates(*, json: bool) -> tuple[_Candidate, ...]:
     """Return what a sample may be in, if it can be JSON, and otherwise."""
-    inputs = [json_names()] if json else []
-    for name in presets.names():
-        feed_format = presets.load(name)
-        if not json and structure_of(feed_format).kind is LineKind.JSON:
-            continue
-        with suppress(NotReadable):
-            inputs.append(input_of(feed_format))
-    return tuple(map(_Candidate, inputs))
+    if json:
+        names = json_names()
+        forms = [_candidate(name) for name in presets.names()]
+        return (_Candidate(names, names, is_json=True), *(form for form in forms if form))
+    return tuple(candidate for candidate in _candidates(json=True) if not candidate.is_json)
+
+
+def _candidate(name: str) -> _Candidate | None:
+    feed_format = presets.load(name)
+    is_json = structure_of(feed_format).kind is LineKind.JSON
+    try:
+        found = input_of(feed_format)
+    except NotReadable:
+        return None
+    alone = found if is_json else line_format(feed_format, alone=True)
+    return _Candidate(found, alone, is_json=is_json)

@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 
+from formats import presets
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine, Input
 from formats.reading.dissection import Entry, entries
 from formats.reading.json import ENVELOPE
+from formats.reading.layouts import FAMILIES
 from formats.reading.synonyms import field_of, is_constant
 from formats.reading.syslog_header import content_starts
 from formats.structure import LineKind, structure_of
@@ -70,9 +72,11 @@ def _entries(form: FeedFormat, line: bytes) -> list[tuple[Entry, ...]]:
     """Return what stands at each place of a line: behind the syslog header that leaves most."""
     found: list[tuple[Entry, ...]] = []
     for start in (0, *content_starts(line)):
-        with suppress(BadLine, NotReadable, UnicodeDecodeError):
+        with suppress(UnicodeDecodeError):
             text = line[start:].decode().removeprefix("\ufeff").removesuffix("\r")
-            found.append(entries(form, text))
+            for layout in _layouts(form):
+                with suppress(BadLine, NotReadable):
+                    found.append(entries(layout, text))
     found.sort(key=lambda places: sum(bool(place.fields) for place in places))
     return found[-1:]
 
@@ -142,6 +146,19 @@ def _paths(form: FeedFormat) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, 
         for cell in cells
     }
     return fields, parent or (ENVELOPE,)
+
+
+@lru_cache(maxsize=64)
+def _layouts(form: FeedFormat) -> tuple[FeedFormat, ...]:
+    """Return a format, and those beside it whose layout is read too."""
+    structure = structure_of(form)
+    if structure.kind is not LineKind.COLUMNS:
+        return (form,)
+    for names in FAMILIES:
+        family = [presets.load(name) for name in names]
+        if structure in map(structure_of, family):
+            return (form, *(other for other in family if structure_of(other) != structure))
+    return (form,)
 
 
 @lru_cache(maxsize=64)

@@ -123,7 +123,9 @@ class Feed:
     async def _process_slice(self, processed: Processed, offset: int, data: bytes) -> bool:
         """Bring a slice to its end; return `False` when stopped before."""
         batch, done = processed.batch, processed.done
-        pipeline, rendered = self._pipelines.render((batch.source, batch.connection), data)
+        following = memoryview(batch.data)[offset + len(data) :]
+        sender = batch.source, batch.connection
+        pipeline, rendered = self._pipelines.render(sender, data, following)
         for tap in self._taps:
             tap.show(self.name, data, rendered.lines)
         outgoing = OutgoingLines(self.name, batch.source, pipeline, rendered)

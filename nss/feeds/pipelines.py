@@ -9,14 +9,16 @@ from formats.reading import split_lines
 from nss.feeds import events
 from nss.feeds.gaps import Gaps
 
-SAMPLE_MAX_BYTES = 64 * 1024
-"""How much of a batch is looked at to recognise the form of its records."""
+LOOK_MAX_BYTES = 2 << 20
+"""How much of what follows a slice in its batch may be looked at to recognise its form."""
 
 MAX_SENDERS = 4096
 """How many connections' forms are remembered; with one more, all are forgotten."""
 
 Sender = tuple[str, str]
 """A source, and one of its connections."""
+
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,22 @@ class Pipelines:
         self._of_sender: dict[Sender, Pipeline] = {}
         self._compiled: dict[tuple[str, str], Pipeline] = {}
 
-    def render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
-        """Return what became of a slice, and by which pipeline; `None`: no form was recognised."""
-        pipeline, rendered = self._render(sender, data)
+    def render(
+        self, sender: Sender, data: bytes, following: memoryview = _NOTHING
+    ) -> tuple[Pipeline | None, Rendered]:
+        """Return what became of a slice, and by which pipeline; `None`: no form was recognised.
+
+        `following` is the rest of its batch, which may show the form when the slice does not.
+        """
+        pipeline, rendered = self._render(sender, data, following)
         if pipeline is not None:
             settings = self._origins[sender[0]].settings
             self.gaps.look(sender[0], pipeline.source, settings.format, data, rendered)
         return pipeline, rendered
 
-    def _render(self, sender: Sender, data: bytes) -> tuple[Pipeline | None, Rendered]:
+    def _render(
+        self, sender: Sender, data: bytes, following: memoryview
+    ) -> tuple[Pipeline | None, Rendered]:
         pipeline = self._of_sender.get(sender)
         rendered = None
         origin = self._origins[sender[0]]
@@ -54,12 +63,15 @@ class Pipelines:
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return pipeline, rendered
         # Nothing of it could be read: its sender may write another form than the last.
-        found = origin.input or _recognised(data)
+        found = origin.input or _recognised(data + following[:LOOK_MAX_BYTES])
         if found is None:
             return pipeline, rendered or _unknown(data)
+        before, pipeline = pipeline, self._compile(sender[0], found, origin)
+        if rendered is not None and pipeline is before:
+            return pipeline, rendered
         if len(self._of_sender) >= MAX_SENDERS:
             self._of_sender.clear()
-        pipeline = self._of_sender[sender] = self._compile(sender[0], found, origin)
+        self._of_sender[sender] = pipeline
         return pipeline, pipeline.run(data)
 
     def _compile(self, source: str, found: Input, origin: Origin) -> Pipeline:
@@ -89,9 +101,8 @@ def records_behind(
 
 
 def _recognised(data: bytes) -> Input | None:
-    end = data.find(b"\n", SAMPLE_MAX_BYTES)
     try:
-        return recognise(data if end < 0 else data[: end + 1])
+        return recognise(data)
     except NotReadable:
         return None
 

@@ -136,6 +136,8 @@ def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
     for name, count, *_ in rows:
         assert int(count) == len(presets.load(name).slots)
     assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+    older = {row[0]: row[-1] for row in rows if row[-4:-1] == ["older", "variant", "of"]}
+    assert older == dict(presets.OLDER)
 
 
 @pytest.mark.parametrize("name", presets.names())

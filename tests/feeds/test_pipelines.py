@@ -54,12 +54,39 @@ def test_a_sender_whose_records_have_no_known_form_is_not_remembered() -> None:
     assert feed._of_sender == {}
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [16 * [b"# comment"], [b"x" * 200_000], 500 * [b"x"], 100 * [b"\xff\xfe{"]],
+)
+def test_lines_that_nothing_reads_are_skipped_over_wherever_they_are(junk: list[bytes]) -> None:
+    before = b"\n".join(junk) + b"\n"
+    for lines in (before + 100 * RECORD, 100 * RECORD + before, RECORD + before + 99 * RECORD):
+        _, rendered = made().render(("web", "a"), lines)
+        assert rendered.lines == 100 * [b"ann a.example/"]
+        assert len(rendered.bad) == len(junk)
+
+
+def test_what_follows_a_slice_shows_its_form() -> None:
+    junk = 30 * b"# comment\n"
+    pipeline, rendered = made().render(("web", "a"), junk, memoryview(RECORD))
+    assert pipeline is not None
+    assert [bad.reason for bad in rendered.bad[:1]] == ["not JSON: invalid character (byte 0)"]
+    assert made().render(("web", "a"), junk)[0] is None
+
+
+def test_a_slice_that_a_known_form_does_not_read_is_rendered_once() -> None:
+    feed = made()
+    first, _ = feed.render(("web", "a"), RECORD)
+    pipeline, rendered = feed.render(("web", "a"), b"no record\n", memoryview(RECORD))
+    assert (pipeline, len(rendered.bad)) == (first, 1)
+
+
 def test_what_is_looked_at_to_recognise_a_form_is_bounded() -> None:
     feed = made()
-    long = b"x" * (pipelines.SAMPLE_MAX_BYTES + 1) + b"\n"
-    pipeline, rendered = feed.render(("web", "a"), long + RECORD)
+    junk = b"x" * (pipelines.LOOK_MAX_BYTES + 1) + b"\n"
+    pipeline, rendered = feed.render(("web", "a"), b"y\n", memoryview(junk + RECORD))
     assert pipeline is None
-    assert len(rendered.bad) == 2
+    assert len(rendered.bad) == 1
 
 
 def test_what_finds_out_a_form_is_made_once_for_all_senders() -> None:

@@ -1,8 +1,12 @@
 """Batches with several lines that can't be delivered: each reject is the record behind its line."""
 
+import asyncio
+
+from formats.pipeline import FeedSettings
 from nss.batch import Account
+from nss.feeds.pipelines import Origin
 from nss.sinks import Rejected, TooLong
-from tests.feeds.test_feed import Bench, ScriptedSink, batch, known, record
+from tests.feeds.test_feed import FORMAT, Bench, ScriptedSink, batch, known, record
 
 
 async def test_each_line_of_a_batch_that_cannot_be_shortened_is_rejected_with_its_record() -> None:
@@ -69,3 +73,27 @@ async def test_several_refused_lines_of_an_array_each_keep_that_array() -> None:
         (arrays[1], "reason 3"),
     ]
     assert counts == Account(delivered=4, rejected=4, unpacked=4)
+
+
+async def test_records_of_a_batch_that_nobody_recognised_are_delivered_by_a_retry() -> None:
+    # Nearly all of it is junk, and the only record is not among what is looked at.
+    junk = 1_500 * [b"#"]
+    sink = ScriptedSink()
+    bench = await Bench.of(sink, {"web": Origin(None, FeedSettings(FORMAT))})
+    await bench.spool.append(batch(*junk, record("ann"), *junk))
+    await bench.spool.append(batch(record("bob")))
+    at_work = asyncio.create_task(bench.feed.run())
+    await asyncio.wait_for(sink.called.wait(), 20)
+
+    assert sink.taken == [b"bob example.com/"]
+    unknown = "the records are in no known format"
+    assert [kept.reject.reason for kept in await bench.spool.rejects(None, 9_999)] == (
+        3_001 * [unknown]
+    )
+
+    assert await bench.spool.retry_rejects() == (3_001, 0)
+    bench.spool.seal()
+    await at_work
+
+    assert sink.taken == [b"bob example.com/", b"ann example.com/"]
+    assert bench.feed.cursor.account == Account(delivered=2, rejected=6_001)

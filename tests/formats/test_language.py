@@ -253,8 +253,10 @@ def test_a_vendor_default_has_its_specs_and_tabs(name: str) -> None:
     assert (len(feed_format.slots), tabs) == SPECS_AND_TABS[name]
 
 
-def test_the_eleven_defaults_and_two_older_variants_ship() -> None:
-    assert set(presets.names()) == SPECS_AND_TABS.keys() | {"QRADAR_OLD", "CEF_MULTILINE"}
+def test_the_eleven_defaults_and_four_older_variants_ship() -> None:
+    assert set(presets.names()) == SPECS_AND_TABS.keys() | presets.OLDER.keys()
+    assert len(presets.names()) == 15
+    assert set(presets.OLDER.values()) <= SPECS_AND_TABS.keys()
 
 
 def test_leef_attributes_come_in_the_vendor_order() -> None:

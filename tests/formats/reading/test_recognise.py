@@ -7,7 +7,7 @@ from formats import presets
 from formats.errors import NotReadable
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
-from formats.reading.recognise import recognise
+from formats.reading.recognise import LOOK_BYTES, LOOK_RECORDS, recognise
 
 SAMPLE = {
     "time": "Fri Oct  6 09:05:08 2023", "recordid": "7012000000000000001", "login": "ana",
@@ -46,3 +46,43 @@ def test_what_is_in_no_known_form_is_not_readable(sample: bytes) -> None:
     with pytest.raises(NotReadable) as caught:
         recognise(sample)
     assert str(caught.value) == "the records are in no known format"
+
+
+LINE = msgspec.json.encode(SAMPLE) + b"\n"
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        16 * b"# comment\n",
+        b"x" * 200_000 + b"\n",
+        1000 * b"x\n",
+        16 * b" \t\n",
+        20 * (b"y" * 50_000 + b"\n"),
+        (LOOK_BYTES + 1) * b"z" + b"\n",
+        100 * LOOK_RECORDS * b"x\n",
+    ],
+)
+def test_lines_that_nothing_reads_are_skipped_over(junk: bytes) -> None:
+    assert recognise(junk + 100 * LINE).name == "json"
+
+
+@pytest.mark.parametrize("records", [LOOK_RECORDS - 1, LOOK_RECORDS + 20_000])
+def test_a_single_record_is_found_among_those_that_are_all_looked_at(records: int) -> None:
+    sample = records * b"x\n" + LINE + 1000 * b"x\n"
+    if records < LOOK_RECORDS:
+        assert recognise(sample).name == "json"
+    else:
+        with pytest.raises(NotReadable):
+            recognise(sample)
+
+
+def test_the_form_of_most_records_wins_over_one_line_that_looks_like_another() -> None:
+    odd = b"Fri Oct  6 09:05:08 2023\tuser=ann\n"
+    assert recognise(odd).name != "json"
+    assert recognise(odd + 16 * b"# comment\n" + 100 * LINE).name == "json"
+
+
+def test_the_last_line_may_lack_its_end() -> None:
+    assert recognise(LINE.rstrip(b"\n")).name == "json"
+    assert recognise(b"x\n" + LINE.rstrip(b"\n")).name == "json"
