@@ -100,7 +100,8 @@ def _keyed(structure: Structure, line: str) -> Iterator[Entry]:
 def _columns(structure: Structure, line: str) -> Iterator[Entry]:
     texts = SPLITS[structure.kind](structure)(line)
     for number, cell in enumerate(structure.cells, 1):
-        yield _entry(f"column {number}", texts[cell.key], cell)
+        if cell.key in texts:  # the last column may be missing
+            yield _entry(f"column {number}", texts[cell.key], cell)
 
 
 def _sequence(structure: Structure, line: str) -> Iterator[Entry]:

@@ -133,6 +133,21 @@ def test_what_is_stated_is_what_the_reader_reads(name: str) -> None:
     assert own <= source.available
 
 
+@pytest.mark.parametrize(
+    ("name", "older"), [("CSV", "CSV_OLD"), ("TAB_SEPARATED", "TAB_SEPARATED_OLD")]
+)
+@pytest.mark.parametrize("columns", [34, 33])
+def test_lines_of_an_older_layout_have_its_columns(name: str, older: str, columns: int) -> None:
+    record = b'{"epochtime":1,"login":"ann","action":"Allowed","reqsize":5,"url":"u/"}\n'
+    (line,) = Pipeline(json_names(), FeedSettings(presets.load(older))).run(record).lines
+    if columns == 33:
+        line = line.rpartition(b"\t" if b"\t" in line else b",")[0]
+    (found,) = statements(FORMS[name], line)
+
+    assert len(found) == columns
+    assert [each.text for each in found if each.fields == ("reqsize",)] == ["5"]
+
+
 def test_the_parts_of_a_time_have_one_name() -> None:
     assert label(("mon", "dd", "yy", "hh", "mm", "ss")) == "time"
     assert label(("mon",)) == "mon"
