@@ -27,7 +27,7 @@ NOT_GOOD = 1
 """Exit code: records are read, but no address, user or URL, of what the feed prints."""
 
 _WIDTH = 80
-_KEY_WIDTH, _FIELD_WIDTH, _COUNT_WIDTH = 28, 24, 9
+_KEY_WIDTH, _FIELD_WIDTH, _COUNT_WIDTH = 28, 24, 7
 _SHOWN_REASONS = 5
 
 
