@@ -22,6 +22,9 @@ from formats.reading.synonyms import field_of, is_constant
 from formats.reading.syslog_header import content_starts
 from formats.structure import LineKind, structure_of
 
+Paths = Mapping[str, tuple[str, ...]]
+"""The fields at each place of an object, by the keys that lead there; none for static text."""
+
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
 
 _MAX_STATEMENTS = 1000
@@ -113,10 +116,11 @@ def _named(record: Mapping[str, Any]) -> Iterator[Statement]:
         yield Statement(key[:_MAX_KEY_CHARS], _text(value), fields, is_constant(key))
 
 
-def _pathed(record: Mapping[str, Any], paths: Mapping[str, tuple[str, ...]]) -> Iterator[Statement]:
+def _pathed(record: Mapping[str, Any], paths: Paths) -> Iterator[Statement]:
     """Yield the statements of an object that a feed format describes."""
     for key, value in _leaves(record, "", _MAX_DEPTH):
-        yield Statement(key, _text(value), paths.get(key, ()), is_constant(key))
+        fields = paths.get(key)
+        yield Statement(key, _text(value), fields or (), fields == ())
 
 
 def _leaves(tree: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -136,16 +140,22 @@ def _text(value: object) -> str:
 
 
 @lru_cache(maxsize=64)
-def _paths(form: FeedFormat) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+def _paths(form: FeedFormat) -> tuple[Paths, tuple[str, ...]]:
     """Return the fields by the keys that lead to them, and the keys that all of them are under."""
     cells = structure_of(form).cells
     parents = {cell.path[:-1] for cell in cells}
     parent = parents.pop() if len(parents) == 1 else ()
-    fields = {
-        " / ".join(cell.path[len(parent) :]): tuple(slot.field.name for slot in cell.slots)
-        for cell in cells
-    }
-    return fields, parent or (ENVELOPE,)
+    whole = next(iter(_objects(_sample(form).encode(), parent)), {})
+    paths: dict[str, tuple[str, ...]] = {key: () for key, _ in _leaves(whole, "", _MAX_DEPTH)}
+    for cell in cells:
+        key = " / ".join(cell.path[len(parent) :])
+        paths[key] = tuple(slot.field.name for slot in cell.slots)
+    return paths, parent or (ENVELOPE,)
+
+
+def _sample(form: FeedFormat) -> str:
+    """Return a line as a format prints it, with `0` for every value."""
+    return "".join(part.text if isinstance(part, Literal) else "0" for part in form.parts)
 
 
 @lru_cache(maxsize=64)
@@ -164,9 +174,8 @@ def _layouts(form: FeedFormat) -> tuple[FeedFormat, ...]:
 @lru_cache(maxsize=64)
 def _constants(form: FeedFormat) -> frozenset[str]:
     """Return the places at which a format prints static text."""
-    text = "".join(part.text if isinstance(part, Literal) else "0" for part in form.parts)
     try:
-        return frozenset(entry.place for entry in entries(form, text) if not entry.fields)
+        return frozenset(entry.place for entry in entries(form, _sample(form)) if not entry.fields)
     except (BadLine, NotReadable):
         return frozenset()
 

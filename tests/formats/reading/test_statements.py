@@ -70,14 +70,19 @@ def test_a_line_that_can_not_be_taken_apart_states_nothing_that_is_a_field(
 
 
 def test_a_format_that_has_its_keys_deep_is_read_by_their_paths() -> None:
-    form = input_of(parse(r'\{"a":"%s{login}","b":\{"c":"%s{cip}"\},"d":"%s{yy} %s{mon}"\}'))
+    text = r'\{"a":"%s{login}","b":\{"c":"%s{cip}","s":1\},"d":"%d{yy} %s{mon}"\}'
+    (record,) = statements(
+        input_of(parse(text)), b'{"a":"ann","b":{"c":"1.1.1.1","e":1,"s":1},"d":"x"}'
+    )
 
-    assert fields(form, b'{"a":"ann","b":{"c":"1.1.1.1","e":1},"d":"x"}') == {
+    assert {each.key: each.fields for each in record} == {
         "a": ("login",),
         "b / c": ("cip",),
         "b / e": (),
+        "b / s": (),
         "d": ("yy", "mon"),
     }
+    assert [each.key for each in record if each.is_constant] == ["b / s"]
 
 
 def test_what_is_taken_apart_of_a_hostile_record_is_bounded() -> None:
