@@ -14,7 +14,7 @@ from typing import Any
 from formats.fields import catalogue
 from formats.language import FeedFormat
 from formats.reading import Input
-from formats.reading.statements import stated_fields
+from formats.reading.statements import statement_reader
 
 _KINDS: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
     {
@@ -37,7 +37,7 @@ _ODD_RECORDS = 4
 _FIRST_RECORDS = 16
 """So many of a batch are looked at before that."""
 
-_BATCHES = 16
+_BATCHES, _BATCHES_WHILE_MISSING = 16, 4
 """Later one record of so many batches is."""
 
 
@@ -76,7 +76,7 @@ class Survey:
     """Looks at some records of an input for what a feed prints of address, user and URL."""
 
     def __init__(self, source: Input, feed_format: FeedFormat) -> None:
-        self._source = source
+        self._statements = statement_reader(source)
         self._seen_at: dict[Essential, int] = dict.fromkeys(essentials(feed_format), 0)
         """After how many records each was last seen; 0: never."""
         self._looked = 0
@@ -108,7 +108,7 @@ class Survey:
             return
         if self._looked < PATIENCE_RECORDS:
             self._look_at(data, 0, _FIRST_RECORDS)
-        elif self.missing or self._batches % _BATCHES == 0:
+        elif self._batches % (_BATCHES_WHILE_MISSING if self.missing else _BATCHES) == 0:
             # Somewhere else each time: a sender may repeat itself.
             at = data.find(b"\n", self._batches * 7919 % max(len(data), 1)) + 1
             self._look_at(data, at if at < len(data) else 0, 1)
@@ -120,7 +120,8 @@ class Survey:
         for _ in range(lines):
             end = data.find(b"\n", start)
             line = data[start : end if end >= 0 else len(data)]
-            for stated in islice(stated_fields(self._source, line), _FIRST_RECORDS):
+            for record in islice(self._statements(line), _FIRST_RECORDS):
+                stated = {name for statement in record for name in statement.fields}
                 self._looked += 1
                 for each in self._seen_at:
                     if not each.sources.isdisjoint(stated):

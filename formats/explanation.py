@@ -12,7 +12,7 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import BadRecord, Input, split_lines
 from formats.reading.json import json_names
 from formats.reading.recognise import recognise
-from formats.reading.statements import Statement, statements
+from formats.reading.statements import Statement, statement_reader
 from formats.record import field_access
 
 MAX_PLACES = 512
@@ -85,8 +85,9 @@ def explanation(data: bytes, settings: FeedSettings, known: Input | None = None)
             return _unknown(data)
     rendered = Pipeline(source, settings).run(data)
     gone = {bad.line for bad in rendered.bad}
+    statements = statement_reader(source)
     lines = [line for number, (_, line) in enumerate(split_lines(data)) if number not in gone]
-    states = [record for line in lines for record in statements(source, line)]
+    states = [record for line in lines for record in statements(line)]
     stated = frozenset(name for record in states for each in record for name in each.fields)
     places = _places(states, _Uses(settings, stated))
     needs = essentials(settings.format)
@@ -106,7 +107,8 @@ def _unknown(data: bytes) -> Explanation:
     reason = "the records are in no known format"
     lines = split_lines(data)
     bad = tuple(BadRecord(n, at, reason, line) for n, (at, line) in enumerate(lines))
-    states = [record for _, line in lines for record in statements(json_names(), line)]
+    statements = statement_reader(json_names())
+    states = [record for _, line in lines for record in statements(line)]
     return Explanation(None, 0, 0, bad, _places(states, None), Lacking(0, {}), is_any_printed=False)
 
 

@@ -35,7 +35,11 @@ def entries(feed_format: FeedFormat, line: str) -> tuple[Entry, ...]:
     LEEF is read as any reader would, all else by what the format says of its lines. Raises
     `NotReadable` if that is too little, and `BadLine` for a line that is not of the format.
     """
-    structure = structure_of(feed_format)
+    return structure_entries(structure_of(feed_format), line)
+
+
+def structure_entries(structure: Structure, line: str) -> tuple[Entry, ...]:
+    """Return the entries of a line whose format has this structure; see `entries`."""
     if not structure.readable:
         raise NotReadable("its fields can't be told apart in a line")
     return tuple(_ENTRIES[structure.kind](structure, line))

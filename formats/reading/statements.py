@@ -1,10 +1,9 @@
 """What each record of a line states: its keys (attributes, columns), and the field of each."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -15,12 +14,12 @@ from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine, Input
-from formats.reading.dissection import Entry, entries
+from formats.reading.dissection import Entry, structure_entries
 from formats.reading.json import ENVELOPE
 from formats.reading.layouts import FAMILIES
 from formats.reading.synonyms import field_of, is_constant
 from formats.reading.syslog_header import content_starts
-from formats.structure import LineKind, structure_of
+from formats.structure import LineKind, Structure, structure_of
 
 Paths = Mapping[str, tuple[str, ...]]
 """The fields at each place of an object, by the keys that lead there; none for static text."""
@@ -48,46 +47,66 @@ class Statement:
     is_constant: bool = False
 
 
-def statements(source: Input, line: bytes) -> Iterator[tuple[Statement, ...]]:
-    """Yield the statements of each record of a line, in their order there.
+Statements = Callable[[bytes], Iterator[tuple[Statement, ...]]]
+"""Yields the statements of each record of a line, in their order there.
 
-    A line that can't be taken apart has none, and of a record with thousands the first count. Never
-    raises for anything in it.
-    """
+A line that can't be taken apart has none, and of a record with thousands the first count. Never
+raises for anything in a line.
+"""
+
+
+def statement_reader(source: Input) -> Statements:
+    """Return what takes lines of an input apart."""
     form = source.format
     if form is None:
-        for inner in _objects(line, (ENVELOPE,)):
-            yield tuple(islice(_named(inner), _MAX_STATEMENTS))
-    elif structure_of(form).kind is LineKind.JSON:
-        paths, parent = _paths(form)
+        return _names_reader
+    if structure_of(form).kind is LineKind.JSON:
+        return _paths_reader(form)
+    return _lines_reader(form)
+
+
+def _names_reader(line: bytes) -> Iterator[tuple[Statement, ...]]:
+    for inner in _objects(line, (ENVELOPE,)):
+        yield tuple(islice(_named(inner), _MAX_STATEMENTS))
+
+
+def _paths_reader(form: FeedFormat) -> Statements:
+    paths, parent = _paths(form)
+
+    def read(line: bytes) -> Iterator[tuple[Statement, ...]]:
         for inner in _objects(line, parent):
             yield tuple(islice(_pathed(inner, paths), _MAX_STATEMENTS))
-    else:
-        constants = _constants(form)
-        for found in _entries(form, line):
+
+    return read
+
+
+def _lines_reader(form: FeedFormat) -> Statements:
+    layouts = _layouts(form)
+    constants = _constants(form)
+
+    def read(line: bytes) -> Iterator[tuple[Statement, ...]]:
+        for found in _entries(layouts, line):
             yield tuple(
                 Statement(entry.place, entry.text, entry.fields, entry.place in constants)
                 for entry in found[:_MAX_STATEMENTS]
             )
 
+    return read
 
-def _entries(form: FeedFormat, line: bytes) -> list[tuple[Entry, ...]]:
+
+def _entries(layouts: Sequence[Structure], line: bytes) -> list[tuple[Entry, ...]]:
     """Return what stands at each place of a line: behind the syslog header that leaves most."""
     found: list[tuple[Entry, ...]] = []
-    for start in (0, *content_starts(line)):
+    # LEEF is found behind any header.
+    starts = () if layouts[0].kind is LineKind.LEEF else content_starts(line)
+    for start in (0, *starts):
         with suppress(UnicodeDecodeError):
             text = line[start:].decode().removeprefix("\ufeff").removesuffix("\r")
-            for layout in _layouts(form):
+            for layout in layouts:
                 with suppress(BadLine, NotReadable):
-                    found.append(entries(layout, text))
+                    found.append(structure_entries(layout, text))
     found.sort(key=lambda places: sum(bool(place.fields) for place in places))
     return found[-1:]
-
-
-def stated_fields(source: Input, line: bytes) -> Iterator[frozenset[str]]:
-    """Yield the fields that each record of a line states, with a value or a placeholder."""
-    for record in statements(source, line):
-        yield frozenset(name for statement in record for name in statement.fields)
 
 
 def _objects(line: bytes, parent: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -139,7 +158,6 @@ def _text(value: object) -> str:
         return "[...]"
 
 
-@lru_cache(maxsize=64)
 def _paths(form: FeedFormat) -> tuple[Paths, tuple[str, ...]]:
     """Return the fields by the keys that lead to them, and the keys that all of them are under."""
     cells = structure_of(form).cells
@@ -158,24 +176,22 @@ def _sample(form: FeedFormat) -> str:
     return "".join(part.text if isinstance(part, Literal) else "0" for part in form.parts)
 
 
-@lru_cache(maxsize=64)
-def _layouts(form: FeedFormat) -> tuple[FeedFormat, ...]:
-    """Return a format, and those beside it whose layout is read too."""
-    structure = structure_of(form)
-    if structure.kind is not LineKind.COLUMNS:
-        return (form,)
-    for names in FAMILIES:
-        family = [presets.load(name) for name in names]
-        if structure in map(structure_of, family):
-            return (form, *(other for other in family if structure_of(other) != structure))
-    return (form,)
+def _layouts(form: FeedFormat) -> tuple[Structure, ...]:
+    """Return how lines of a format are built, and of those beside it that are read too."""
+    own = structure_of(form)
+    if own.kind is LineKind.COLUMNS:
+        for names in FAMILIES:
+            family = [structure_of(presets.load(name)) for name in names]
+            if own in family:
+                return (own, *(other for other in family if other != own))
+    return (own,)
 
 
-@lru_cache(maxsize=64)
 def _constants(form: FeedFormat) -> frozenset[str]:
     """Return the places at which a format prints static text."""
     try:
-        return frozenset(entry.place for entry in entries(form, _sample(form)) if not entry.fields)
+        found = structure_entries(structure_of(form), _sample(form))
+        return frozenset(entry.place for entry in found if not entry.fields)
     except (BadLine, NotReadable):
         return frozenset()
 

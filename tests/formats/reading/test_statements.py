@@ -5,12 +5,22 @@ import pytest
 from formats import FeedSettings, Input, Pipeline, input_of, json_names, parse, presets
 from formats.fields import TIME_FIELDS, catalogue
 from formats.lacking import lacking
-from formats.reading.statements import label, stated_fields, statements
+from formats.reading.statements import Statement, label, statement_reader
 from nss.lab.generator import RecordGenerator
 
 FORMS = {"json": json_names()}
 for _name in presets.names():
     FORMS[_name] = input_of(presets.load(_name))
+
+
+def statements(source: Input, line: bytes) -> list[tuple[Statement, ...]]:
+    return list(statement_reader(source)(line))
+
+
+def stated_fields(source: Input, line: bytes) -> list[set[str]]:
+    return [
+        {name for each in record for name in each.fields} for record in statements(source, line)
+    ]
 
 
 def fields(source: Input, line: bytes) -> dict[str, tuple[str, ...]]:
@@ -47,7 +57,7 @@ def test_the_fields_of_json_are_found_wherever_the_object_is(line: bytes) -> Non
 
 
 def test_an_array_has_the_statements_of_each_of_its_records() -> None:
-    found = list(stated_fields(json_names(), b'[{"login":"ann"}, 7, {"cip":"1.1.1.1"}]'))
+    found = stated_fields(json_names(), b'[{"login":"ann"}, 7, {"cip":"1.1.1.1"}]')
 
     assert found == [{"login"}, {"cip"}]
 
@@ -102,9 +112,9 @@ def test_what_is_taken_apart_of_a_hostile_record_is_bounded() -> None:
 def test_a_syslog_header_in_front_hides_no_field(name: str, header: bytes) -> None:
     settings = FeedSettings(presets.load(name))
     (line,) = Pipeline(json_names(), settings).run(b'{"epochtime":1,"login":"ann"}\n').lines
-    plain = [each.fields for each in next(statements(FORMS[name], line))]
+    plain = [each.fields for each in statements(FORMS[name], line)[0]]
 
-    assert [each.fields for each in next(statements(FORMS[name], header + line))] == plain
+    assert [each.fields for each in statements(FORMS[name], header + line)[0]] == plain
 
 
 @pytest.mark.parametrize("name", presets.names())
