@@ -121,10 +121,14 @@ def _objects(line: bytes, parent: Sequence[str]) -> list[Mapping[str, Any]]:
 
 
 def _inner(record: Mapping[str, Any], parent: Sequence[str]) -> Mapping[str, Any]:
-    inner: Any = record
-    for key in parent:
-        inner = inner.get(key) if isinstance(inner, dict) else None
+    inner = _at(record, parent)
     return inner if isinstance(inner, dict) else record
+
+
+def _at(tree: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
 
 
 def _named(record: Mapping[str, Any]) -> Iterator[Statement]:
@@ -137,16 +141,23 @@ def _named(record: Mapping[str, Any]) -> Iterator[Statement]:
 
 def _pathed(record: Mapping[str, Any], paths: Paths) -> Iterator[Statement]:
     """Yield the statements of an object that a feed format describes."""
-    for key, value in _leaves(record, "", _MAX_DEPTH):
+    for key, value in _leaves(record, "", _MAX_DEPTH, paths):
         fields = paths.get(key)
         yield Statement(key, _text(value), fields or (), fields == ())
 
 
-def _leaves(tree: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        path = f"{above}{key[:_MAX_KEY_CHARS]}"
-        if isinstance(value, dict) and value and depth:
-            yield from _leaves(value, f"{path} / ", depth - 1)
+def _leaves(
+    tree: Mapping[str, Any] | Sequence[Any], above: str, depth: int, paths: Paths | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield the values of a tree, each with the keys that lead to it.
+
+    With `paths` an array is one value, unless they lead into it.
+    """
+    for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+        path = f"{above}{str(key)[:_MAX_KEY_CHARS]}"
+        is_array = isinstance(value, list) and (paths is None or f"{path} / 0" in paths)
+        if (is_array or isinstance(value, dict)) and value and depth:
+            yield from _leaves(value, f"{path} / ", depth - 1, paths)
         else:
             yield path, value
 
@@ -163,10 +174,13 @@ def _paths(form: FeedFormat) -> tuple[Paths, tuple[str, ...]]:
     cells = structure_of(form).cells
     parents = {cell.path[:-1] for cell in cells}
     parent = parents.pop() if len(parents) == 1 else ()
-    whole = next(iter(_objects(_sample(form).encode(), parent)), {})
-    paths: dict[str, tuple[str, ...]] = {key: () for key, _ in _leaves(whole, "", _MAX_DEPTH)}
+    whole = next(iter(_objects(_sample(form).encode(), ())), {})
+    if not isinstance(_at(whole, parent), dict):  # an array
+        parent = ()
+    inner = _inner(whole, parent)
+    paths: dict[str, tuple[str, ...]] = {key: () for key, _ in _leaves(inner, "", _MAX_DEPTH)}
     for cell in cells:
-        key = " / ".join(cell.path[len(parent) :])
+        key = " / ".join(map(str, cell.path[len(parent) :]))
         paths[key] = tuple(slot.field.name for slot in cell.slots)
     return paths, parent or (ENVELOPE,)
 
