@@ -155,8 +155,11 @@ def _leaves(
     """
     for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
         path = f"{above}{str(key)[:_MAX_KEY_CHARS]}"
-        is_array = isinstance(value, list) and (paths is None or f"{path} / 0" in paths)
-        if (is_array or isinstance(value, dict)) and value and depth:
+        is_inner = isinstance(value, dict) or (
+            isinstance(value, list)
+            and (paths is None or any(known.startswith(f"{path} / 0") for known in paths))
+        )
+        if is_inner and value and depth:
             yield from _leaves(value, f"{path} / ", depth - 1, paths)
         else:
             yield path, value
