@@ -13,6 +13,7 @@ from typing import Any
 
 from formats.fields import catalogue
 from formats.language import FeedFormat
+from formats.plan import UNSTATED
 from formats.reading import Input
 from formats.reading.statements import statement_reader
 
@@ -133,15 +134,8 @@ class Survey:
 
 def _have_a_value(records: Sequence[Any], names: frozenset[str]) -> bool:
     """Return whether any record has a value of its own in one of the attributes."""
-    if not records:
-        return False
-    kind = type(records[0])
-    defaults = dict(zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True))
-    return any(
-        getattr(record, name) != defaults[name]
-        for name in names & defaults.keys()
-        for record in records
-    )
+    nothing = {None, UNSTATED, *(catalogue()[name].placeholder for name in names)}
+    return any(getattr(record, name, None) not in nothing for name in names for record in records)
 
 
 MAX_KEYS = 64
