@@ -343,3 +343,44 @@ def read_all(descriptor: int) -> str:
         while block := terminal.read(4096):
             shown += block
     return shown.decode()
+
+
+WARNING = (
+    b"nss: render: warning: no record states %b: placeholders are printed instead (%b)\n"
+    b"Try: nss explain %b\n"
+)
+
+
+def test_records_that_lack_user_or_url_are_warned_of_once_at_the_end(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    (tmp_path / "one.json").write_bytes(b'{"eurl":"e.com/","action":"Allowed"}\n' * 5000)
+    (tmp_path / "two.json").write_bytes(b'{"url":"e.com/","login":null}\n')
+    (tmp_path / "six.json").write_bytes(b'{"eurl":"e.com/"}\n')
+    (tmp_path / "ten.json").write_bytes(b'{"action":"Allowed"}\n{"action":"Allowed"\n')
+
+    ran = nss("render", "--to", short, "one.json", "two.json", "six.json", "ten.json")
+
+    assert ran.returncode == 65
+    assert ran.stdout.count(b"\n") == 5003
+    bad, _, warnings = ran.stderr.partition(b"\n")
+    assert bad == b"ten.json:2: JSON is truncated"
+    assert warnings == (
+        WARNING % (b"a user (login)", b"one.json and 1 more", b"one.json")
+        + WARNING % (b"a user (login) or a URL (eurl)", b"ten.json", b"ten.json")
+    )
+
+
+def test_one_record_with_a_user_far_down_is_enough(nss: Nss, short: Path) -> None:
+    data = b'{"eurl":"e.com/"}\n' * 100_000 + record("ann") + b"\n" + b'{"eurl":"e.com/"}\n' * 9
+
+    ran = nss("render", "--to", short, data=data)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_warning_changes_no_exit_code_and_no_line(nss: Nss, short: Path) -> None:
+    ran = nss("render", "--to", short, data=b'{"eurl":"e.com/"}\n')
+
+    assert (ran.returncode, ran.stdout) == (0, b"None e.com/\n")
+    assert ran.stderr == WARNING % (b"a user (login)", b"stdin", b"-")

@@ -84,11 +84,11 @@ def test_placeholders_are_no_gap(caplog: pytest.LogCaptureFixture) -> None:
     assert (gaps(feed), reported(caplog)) == ([], [])
 
 
-def test_records_of_which_none_can_be_printed_are_no_gap() -> None:
+def test_records_of_which_none_can_be_printed_lack_nothing() -> None:
     feed = made()
     for _ in range(50):
         feed.render(("web", "1"), lines(*[{"test": "connectivity"}] * 20))
-    assert gaps(feed) == []
+    assert [gap.missing for gap in gaps(feed) if gap.missing] == []
 
 
 def test_records_that_the_filter_leaves_out_are_looked_at() -> None:

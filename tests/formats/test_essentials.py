@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
 
 from formats import FeedSettings, Input, Pipeline, input_of, json_names, parse, presets
 from formats.essentials import (
@@ -15,6 +16,7 @@ from formats.essentials import (
     essentials,
     listed,
 )
+from tests.foreign import VALUES
 
 MCAS = presets.load("MCAS")
 WHOLE = {"epochtime": 1, "login": "ann", "cip": "10.0.0.1", "url": "e.example/"}
@@ -172,6 +174,21 @@ def test_records_that_can_not_be_read_say_nothing() -> None:
     looking.look(b"nonsense\n" * 50, times=10)
     looking.look(b"", times=10)
     assert (looking.missing, looking.never_stated) == ([], [])
+
+
+SOURCES = {name: input_of(presets.load(name)) for name in presets.names()}
+LINES = {
+    name: Pipeline(json_names(), FeedSettings(presets.load(name))).run(lines(WHOLE)).lines[0]
+    for name in SOURCES
+}
+
+
+@given(VALUES)
+def test_nothing_in_a_record_ends_a_survey(value: bytes) -> None:
+    data = b'{"login":"ann","x":%b}\n{"event":%b}\n[%b]\n%b\n' % ((value,) * 4)
+    for name, source in SOURCES.items():
+        Survey(source, MCAS).look(data + LINES[name].replace(b"ann", value), [])
+    Survey(json_names(), MCAS).look(data, [])
 
 
 def test_the_names_of_keys_are_bounded_and_no_count_is_lost() -> None:
