@@ -84,9 +84,9 @@ def explanation(data: bytes, settings: FeedSettings, known: Input | None = None)
         except NotReadable:
             return _unknown(data)
     rendered = Pipeline(source, settings).run(data)
-    gone = {bad.line for bad in rendered.bad}
+    gone = {(bad.line, bad.data) for bad in rendered.bad}  # of an array, the others stay
     statements = statement_reader(source)
-    lines = [line for number, (_, line) in enumerate(split_lines(data)) if number not in gone]
+    lines = [line for place, (_, line) in enumerate(split_lines(data)) if (place, line) not in gone]
     states = [record for line in lines for record in statements(line)]
     stated = frozenset(name for record in states for each in record for name in each.fields)
     places = _places(states, _Uses(settings, stated))
