@@ -67,10 +67,10 @@ def essentials(feed_format: FeedFormat) -> tuple[Essential, ...]:
     return tuple(found)
 
 
-def listed(missing: Sequence[Essential]) -> str:
-    """Return several as half a sentence: what is not stated."""
-    *others, last = map(str, missing)
-    return f"{', '.join(others)} or {last}" if others else last
+def listed(several: Sequence[Essential], word: str = "or") -> str:
+    """Return several as a part of a sentence, with `word` before the last."""
+    *others, last = map(str, several)
+    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 class Survey:

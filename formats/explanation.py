@@ -50,8 +50,8 @@ class Explanation:
     `input` is the form that its records are read in, `None` if no form is known; `places` are then
     the keys of JSON objects, if there are any. Of the sample's records `rendered` have a line,
     `filtered` were left out by the filter, and `bad` can't be read or printed. `is_any_printed` is
-    whether the feed prints anything of any record; `missing` is what of address, user and URL it
-    does not.
+    whether the feed prints anything of any record; `missing` is what of address, user and URL no
+    record states, `empty` what all of them state with a placeholder.
     """
 
     input: str | None
@@ -62,6 +62,7 @@ class Explanation:
     lacking: Lacking
     is_any_printed: bool
     missing: tuple[Essential, ...] = ()
+    empty: tuple[Essential, ...] = ()
 
     @property
     def records(self) -> int:
@@ -91,6 +92,7 @@ def explanation(data: bytes, settings: FeedSettings, known: Input | None = None)
     stated = frozenset(name for record in states for each in record for name in each.fields)
     places = _places(states, _Uses(settings, stated))
     needs = essentials(settings.format)
+    missing = tuple(each for each in needs if states and each.sources.isdisjoint(stated))
     return Explanation(
         source.name,
         len(rendered.lines),
@@ -99,8 +101,19 @@ def explanation(data: bytes, settings: FeedSettings, known: Input | None = None)
         places,
         lacking(settings.format, source, data, settings.max_record_bytes),
         is_any_printed=any(place.use == "printed" for place in places),
-        missing=tuple(each for each in needs if states and each.sources.isdisjoint(stated)),
+        missing=missing,
+        empty=tuple(each for each in needs if each not in missing and _is_empty(each, places)),
     )
+
+
+def _is_empty(essential: Essential, places: Sequence[Place]) -> bool:
+    """Return whether every key that it is printed of has nothing but placeholders."""
+    found = [place for place in places if not essential.sources.isdisjoint(place.fields)]
+    return bool(found) and all(_says_nothing(place.example) for place in found)
+
+
+def _says_nothing(text: str) -> bool:
+    return text.strip().lower() in _SAYS_NOTHING
 
 
 def _unknown(data: bytes) -> Explanation:
@@ -156,7 +169,7 @@ def _places(records: Sequence[Sequence[Statement]], uses: _Uses | None) -> tuple
                 use, prints = uses.of(statement) if uses is not None else ("unknown", ())
                 place = places[key] = Place(*key, use, prints)
             place.records += 1
-            if place.example.strip().lower() in _SAYS_NOTHING and statement.text:
+            if statement.text and _says_nothing(place.example):
                 place.example = statement.text[:EXAMPLE_CHARS]
     return tuple(places.values())
 

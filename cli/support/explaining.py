@@ -254,6 +254,12 @@ def _verdict(found: Explanation, feed: str) -> str:
         return f"Not good: no record states {needs}; {feed} prints placeholders instead."
     if not found.is_any_printed:
         return f"Not good: nothing that {feed} prints is stated by any record."
+    return _praise(found)
+
+
+def _praise(found: Explanation) -> str:
+    if found.empty:
+        return f"Good, but every record has a placeholder for {listed(found.empty, 'and')}."
     unknown = sum(place.use == "unknown" for place in found.places)
     if unknown:
         return f"Good: all records are understood; no field is known for {_number(unknown, 'key')}."
@@ -306,6 +312,7 @@ def _for_programs(
             for place in found.places
         ],
         "missing": [{"kind": each.kind, "fields": each.printed} for each in found.missing],
+        "empty": [{"kind": each.kind, "fields": each.printed} for each in found.empty],
         "lacking": [
             {"field": name, "records": count, "printed": placeholder(name)}
             for name, count in found.lacking.counts.items()

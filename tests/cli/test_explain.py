@@ -119,6 +119,13 @@ def test_a_sample_of_which_only_some_is_understood_is_not_good(
     assert "write a .fof" in text
 
 
+def test_a_user_that_is_a_placeholder_in_every_record_is_mentioned(nss: Nss, short: Path) -> None:
+    ran = nss("explain", "--to", short, "-", data=lines(*[WHOLE | {"login": "None"}] * 3))
+
+    assert ran.returncode == 0
+    assert b"Good, but every record has a placeholder for a user (login).\n" in ran.stdout
+
+
 def test_what_is_in_no_known_format_shows_its_keys(nss: Nss) -> None:
     ran = nss("explain", "-", data=b'{"who":"ann"}\n{"where":"e.example/"}\n')
 
@@ -182,6 +189,7 @@ def test_programs_get_all_of_it(nss: Nss, tmp_path: Path, short: Path) -> None:
             )
         ],
         "missing": [],
+        "empty": [],
         "lacking": [
             {"field": "login", "records": 1, "printed": "None"},
             {"field": "location", "records": 2, "printed": "None"},

@@ -91,6 +91,15 @@ def test_a_sample_without_one_of_what_matters_is_not_good(
     assert not found.good
 
 
+def test_what_every_record_states_with_a_placeholder_is_known() -> None:
+    hidden = RECORD | {"login": "None", "user": "", "cip": "0.0.0.0"}  # noqa: S104 - a value
+
+    found = explanation(lines(hidden, hidden), MCAS)
+    assert [each.kind for each in found.empty] == ["address", "user"]
+    assert (found.missing, found.good) == ((), True)
+    assert explanation(lines(hidden, RECORD), MCAS).empty == ()
+
+
 def test_a_sample_of_which_the_feed_prints_nothing_is_not_good() -> None:
     found = explanation(lines(RECORD), FeedSettings(parse("%s{action} %s{reason}")))
 
