@@ -21,7 +21,12 @@ SAMPLE_RECORDS = 16
 
 
 def input_of(feed_format: FeedFormat) -> Input:
-    """Return the input of records as a feed format prints them. Raises `NotReadable`."""
+    """Return the input of records as a feed format prints them. Raises `NotReadable`.
+
+    The JSON preset is read as any JSON is: its older and newer forms have other keys.
+    """
+    if feed_format.parts == presets.load("JSON").parts:
+        return json_names()
     if structure_of(feed_format).kind is LineKind.JSON:
         return json_format(feed_format)
     return line_format(feed_format)
@@ -76,7 +81,7 @@ def _candidates(*, json: bool) -> tuple[_Candidate, ...]:
     inputs = [json_names()] if json else []
     for name in presets.names():
         feed_format = presets.load(name)
-        if not json and structure_of(feed_format).kind is LineKind.JSON:
+        if structure_of(feed_format).kind is LineKind.JSON:
             continue
         with suppress(NotReadable):
             inputs.append(input_of(feed_format))
