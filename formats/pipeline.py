@@ -92,7 +92,7 @@ class Pipeline:
         lines, unrendered = self.renderer.render(records, suspects)
         if unrendered:
             bad = [*bad, *_bad_records(data, decoded, places, unrendered)]
-            bad.sort(key=lambda record: record.line)
+            bad.sort(key=lambda record: record.offset)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
         return Rendered(lines, records, len(decoded.records) - len(places), bad, decoded.unmapped)
@@ -111,6 +111,6 @@ def _bad_records(
     for record in unrendered:
         place = places[record.index]
         line = decoded.line_of[place] if decoded.line_of else place
-        offset, text = lines[line]
+        offset, text = decoded.pieces.get(place) or lines[line]
         found.append(BadRecord(line, offset, record.reason, text))
     return found

@@ -20,7 +20,7 @@ MAX_RECORD_BYTES = 1 << 20
 class BadRecord:
     """A record that can't be read. `line` counts from 0, `offset` is its first byte's place.
 
-    `data` is the whole line, which a JSON array of several records shares.
+    `data` is the whole line, or the record's own bytes where a JSON array has several on a line.
     """
 
     line: int
@@ -37,7 +37,8 @@ class BadLine(ValueError):  # noqa: N818 - its text is the reason of a reject
 class Decoded:
     """What a batch held. `suspects` are indices of records that may hold control characters.
 
-    `line_of` is the line of each record; it is empty when record `i` is line `i`. `unmapped` are
+    `line_of` is the line of each record; it is empty when record `i` is line `i`. Where records
+    share a line, `pieces` has the offset and the bytes of each by its index. `unmapped` are
     keys that no field is known for, and in how many records each was: at most 64 names of at most
     64 characters, what is beyond that under `...`. Only JSON has any.
     """
@@ -47,6 +48,7 @@ class Decoded:
     suspects: list[int] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
     unmapped: Counter[str] = field(default_factory=Counter)
+    pieces: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
 
 Reader = Callable[[bytes], Decoded]
@@ -102,7 +104,7 @@ def decode_lines(
     decoded = Decoded()
     for index, (offset, line) in enumerate(split_lines(data)):
         try:
-            _admit(line, max_record_bytes)
+            admit(line, max_record_bytes)
             records, suspect = records_of(line)
         except BadLine as error:
             decoded.bad.append(BadRecord(index, offset, str(error), line))
@@ -115,7 +117,8 @@ def decode_lines(
     return decoded
 
 
-def _admit(line: bytes, max_record_bytes: int) -> None:
+def admit(line: bytes, max_record_bytes: int) -> None:
+    """Raise `BadLine` for a line that is too long or blank."""
     if len(line) > max_record_bytes:
         raise BadLine(f"longer than max_record_bytes ({max_record_bytes})")
     if line.isspace():
@@ -141,6 +144,11 @@ def number(attribute: Attribute, value: object) -> int:
     if found is None:
         raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found
+
+
+def states_number(value: object) -> bool:
+    """Whether a value is there at all: neither `null` nor what stands for no number."""
+    return not (value is None or (isinstance(value, str) and value.strip().lower() in _NO_NUMBER))
 
 
 def describe(value: object) -> str:
