@@ -384,3 +384,37 @@ def test_a_warning_changes_no_exit_code_and_no_line(nss: Nss, short: Path) -> No
 
     assert (ran.returncode, ran.stdout) == (0, b"None e.com/\n")
     assert ran.stderr == WARNING % (b"a user (login)", b"stdin", b"-")
+
+
+def test_keys_that_no_field_is_known_for_are_counted_once_at_the_end(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    rows = [record("ann", colour="red", **{"a\u202e\x1b[2Jb": 1})] * 3000
+    (tmp_path / "one.json").write_bytes(b"\n".join(rows))
+    (tmp_path / "two.json").write_bytes(record("bob", colour="blue", vendor="Zscaler"))
+
+    ran = nss("render", "--to", short, "one.json", "two.json")
+
+    assert (ran.returncode, ran.stdout.count(b"\n")) == (0, 3001)
+    assert ran.stderr == (
+        b"nss: render: not used, no field is known for it: colour (3,001), "
+        b"a\\u202e%1B[2Jb (3,000)\n"
+    )
+
+
+def test_the_names_of_such_keys_are_bounded(nss: Nss, short: Path) -> None:
+    data = b"\n".join(record("ann", **{f"key{number}": 1}) for number in range(500))
+
+    ran = nss("render", "--to", short, data=data)
+
+    assert ran.stderr.count(b"key") == 64
+    assert ran.stderr.endswith(b", others (436)\n")
+
+
+def test_records_with_keys_of_another_preset_are_read_whole(nss: Nss) -> None:
+    data = b'{"datetime":"2023-10-06 09:05:08","usrName":"ravi","clientip":"1.2.3.4","url":"e/"}'
+
+    ran = nss("render", "--to", "%s{login} %s{cip} %s{eurl} %s{time}", data=data)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == b"ravi 1.2.3.4 e/ Fri Oct  6 09:05:08 2023\n"

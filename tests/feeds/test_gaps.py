@@ -116,6 +116,18 @@ def test_connections_of_one_form_are_looked_at_together() -> None:
     assert gaps(feed) == []
 
 
+def test_keys_of_records_that_no_field_is_known_for_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feed = made()
+    for number in range(20):
+        feed.render(("web", "1"), lines(*[WHOLE | {"colour": "red", f"k{number % 3}": 1}] * 20))
+
+    (gap,) = gaps(feed)
+    assert gap.unmapped == {"colour": 400, "k0": 140, "k1": 140, "k2": 120}
+    assert [facts["names"] for _, facts in reported(caplog)] == ["colour, k0", "k1", "k2"]
+
+
 class TestKeys:
     """Keys that no field is known for; counts are those of the pipeline."""
 

@@ -92,7 +92,7 @@ def test_a_sample_without_one_of_what_matters_is_not_good(
 
 
 def test_what_every_record_states_with_a_placeholder_is_known() -> None:
-    hidden = RECORD | {"login": "None", "user": "", "cip": "0.0.0.0"}  # noqa: S104 - a value
+    hidden = RECORD | {"login": "None", "user": "None", "cip": "0.0.0.0"}  # noqa: S104 - a value
 
     found = explanation(lines(hidden, hidden), MCAS)
     assert [each.kind for each in found.empty] == ["address", "user"]

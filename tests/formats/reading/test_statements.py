@@ -6,6 +6,8 @@ from formats import FeedSettings, Input, Pipeline, input_of, json_names, parse, 
 from formats.fields import TIME_FIELDS, catalogue
 from formats.lacking import lacking
 from formats.reading.statements import Statement, label, statement_reader
+from formats.reading.synonyms import synonyms
+from formats.record import field_access
 from nss.lab.generator import RecordGenerator
 
 FORMS = {"json": json_names()}
@@ -161,6 +163,35 @@ def test_lines_of_an_older_layout_have_its_columns(name: str, older: str, column
 
     assert len(found) == columns
     assert [each.text for each in found if each.fields == ("reqsize",)] == ["5"]
+
+
+def test_every_synonym_is_taken_for_what_the_reader_reads() -> None:
+    """With every key that there is, one at a time: a false yes would hide that all is lost."""
+    for key, field in synonyms().items():
+        line = b'{"%b":"7","vendor":"x","colour":1}' % key.encode()
+        (found,) = statements(json_names(), line)
+        decoded = json_names().reader((), 1 << 20)(line + b"\n")
+
+        assert found[0].fields == (field,)
+        assert {each.key for each in found if not each.fields and not each.is_constant} == set(
+            decoded.unmapped
+        )
+        if field not in TIME_FIELDS:
+            slot = f"%{catalogue()[field].conversion}{{{field}}}"
+            assert lacking(parse(slot), json_names(), line + b"\n", 1 << 20).counts == {}, key
+
+
+def test_what_a_json_format_does_not_know_is_what_the_reader_counts() -> None:
+    form = input_of(parse(r'\{"a":"%s{login}","b":\{"c":"%s{cip}","s":1\}\}'))
+    line = b'{"a":"ann","login":"bob","b":{"c":"1.1.1.1","d":1,"s":1}}'
+    (found,) = statements(form, line)
+    decoded = form.reader(field_access(["login", "cip"], form.available).attributes, 1 << 20)(line)
+
+    assert [each.key for each in found if not each.fields and not each.is_constant] == [
+        "login",
+        "b / d",
+    ]
+    assert set(decoded.unmapped) == {"login", "d"}
 
 
 def test_the_parts_of_a_time_have_one_name() -> None:
