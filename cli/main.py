@@ -265,7 +265,8 @@ def render(
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are reported on stderr with file and line; the exit code is then 65.
+    Bad records are reported on stderr with file and line; the exit code is then 65. After a file
+    that can't be read, or not to its end, the next one follows; the exit code is then 66.
 
     Example: nss render --to MCAS records.json > lines.leef
     """

@@ -1,40 +1,28 @@
 """`nss render`: records of files or stdin to lines on stdout."""
 
-import gzip
 import os
 import re
 import sys
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
 
 import typer
 
 from cli.gaps import Gaps
-from formats import (
-    MAX_RECORD_BYTES,
-    FeedSettings,
-    FormatsError,
-    Input,
-    Pipeline,
-    presets,
-    recognise,
-    zone,
-)
+from cli.output import error_lines
+from cli.records import Piece, pieces_of
+from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
+from formats.reading import split_lines
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
 from nss.errors import DataError, InputMissing, SinkError, UsageError
-from nss.sources.framing.json import DECIDE_BYTES, JsonFramer, spans_lines
-from nss.sources.framing.lines import BOM
 from nss.wording import error_text, nearest
 
-_BLOCK_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-_PROGRESS_FROM_BYTES = 64 << 20
+_HOLD_BYTES = 16 << 20
+"""How much of a file waits for its form to be recognised further on."""
+
 _SPEC = re.compile(r"%[0-9a-z]*\{")
 
 
@@ -50,33 +38,25 @@ class Conversion:
     max_bytes: int
 
 
-class Piece(NamedTuple):
-    """Records of a file, one a line, and the number of the first: that of its line, if it has one.
-
-    Values that span lines have no line of their own; they are counted.
-    """
-
-    data: bytes
-    first: int
-    by_line: bool = True
-
-    def place(self, name: str, offset: int) -> str:
-        """Return where in the file `name` the record is that begins at an offset of the data."""
-        number = self.first + self.data.count(b"\n", 0, offset)
-        return f"{name}:{number}" if self.by_line else f"{name}: record {number}"
-
-
 def render_files(files: list[Path], conversion: Conversion) -> int:
     """Render files (`-` or none: stdin) to stdout; returns the exit code.
 
-    Raises `nss.errors.NssError` when a format, a zone or a file can't be used.
+    A file that can't be read, or not to its end, is reported, and the next one follows. Raises
+    `nss.errors.NssError` when a format or a zone can't be used.
     """
     settings, known = _loaded(conversion)
-    paths = files or [Path("-")]
     gaps = Gaps(settings.format)
-    bad = sum(_render_file(path, known, settings, conversion.max_bytes, gaps) for path in paths)
+    bad, missing = 0, False
+    for path in files or [Path("-")]:
+        try:
+            bad += _render_file(path, known, settings, conversion.max_bytes, gaps)
+        except InputMissing as error:
+            typer.echo(f"nss: {error_lines(error)}", err=True)
+            missing = True
     for line in gaps.lines():
         typer.echo(line, err=True)
+    if missing:
+        return InputMissing.exit_code
     return DataError.exit_code if bad else 0
 
 
@@ -124,46 +104,74 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
 def _render_file(
     path: Path, known: Input | None, settings: FeedSettings, max_bytes: int, gaps: Gaps
 ) -> int:
-    """Render one file; returns how many of its records were bad."""
+    """Render one file; returns how many of its records were bad. Raises `InputMissing`."""
     name = "stdin" if path == Path("-") else str(path)
-    converter: Pipeline | None = None
-    bad = 0
-    for piece in read_pieces(path, name):
-        if converter is None:
-            if known is None and piece.data.isspace():
-                continue
-            found = known or _recognised(piece.data)
-            if found is None:
-                bad += len(piece.data.splitlines())
-                typer.echo(f"nss: render: the records are in no known format ({name})", err=True)
+    rendering = _Rendering(name, known, settings, max_bytes, gaps)
+    try:
+        for piece in pieces_of(path, name, "render"):
+            rendering.take(piece)
+    except InputMissing:
+        rendering.give_up()
+        raise
+    rendering.give_up()
+    return rendering.bad
+
+
+class _Rendering:
+    """Renders the pieces of one file; those before its form was recognised wait for that."""
+
+    def __init__(
+        self,
+        name: str,
+        known: Input | None,
+        settings: FeedSettings,
+        max_bytes: int,
+        gaps: Gaps,
+    ) -> None:
+        self.bad = 0
+        self._name = name
+        self._settings = settings
+        self._max_bytes = max_bytes
+        self._gaps = gaps
+        self._converter = None if known is None else self._made(known)
+        self._held: deque[Piece] = deque()
+        self._held_bytes = 0
+        self._reported = False
+
+    def _made(self, source: Input) -> Pipeline:
+        self._gaps.begin(self._name, source)
+        return Pipeline(source, self._settings)
+
+    def take(self, piece: Piece) -> None:
+        """Render a piece, and those that waited for it; or let it wait."""
+        self._held.append(piece)
+        self._held_bytes += len(piece.data)
+        if self._converter is None:
+            try:
+                self._converter = self._made(recognise(piece.data))
+            except FormatsError:
+                self.give_up(_HOLD_BYTES)
+                return
+        while self._held:
+            held = self._held.popleft()
+            self.bad += _render_piece(
+                held, self._converter, self._name, self._max_bytes, self._gaps
+            )
+        self._held_bytes = 0
+
+    def give_up(self, most_bytes: int = 0) -> None:
+        """Count as bad what waits, the first first, until it has at most so many bytes."""
+        while self._held and self._held_bytes > most_bytes:
+            piece = self._held.popleft()
+            self._held_bytes -= len(piece.data)
+            unknown = len(split_lines(piece.data))
+            self.bad += unknown
+            if unknown and not self._reported:
+                self._reported = True
+                typer.echo(
+                    f"nss: render: the records are in no known format ({self._name})", err=True
+                )
                 typer.echo("Try: name their format with --from", err=True)
-                continue
-            converter = Pipeline(found, settings)
-            gaps.begin(name, found)
-        bad += _render_piece(piece, converter, name, max_bytes, gaps)
-    return bad
-
-
-def read_pieces(path: Path, name: str) -> Iterator[Piece]:
-    """Yield the records of a file. Raises `InputMissing` for what stands in the way of reading."""
-    progress = _ProgressLine(path)
-    try:
-        with _opened(path) as (raw, stream):
-            for piece in _pieces(stream):
-                yield piece
-                progress.show(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error_text(error) if isinstance(error, OSError) else str(error)
-        raise InputMissing(f"render: {reason} ({name})") from None
-    finally:
-        progress.end()
-
-
-def _recognised(data: bytes) -> Input | None:
-    try:
-        return recognise(data[: data.find(b"\n", DECIDE_BYTES) + 1 or None])
-    except FormatsError:
-        return None
 
 
 def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int, gaps: Gaps) -> int:
@@ -196,74 +204,3 @@ def _write(data: bytes) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
         raise SinkError(f"render: can't write: {error_text(error)} (standard output)") from None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file for reading; yields it as it is and, the same or not, as it is unpacked."""
-    with os.fdopen(os.dup(0), "rb") if path == Path("-") else path.open("rb") as raw:
-        if raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
-            with gzip.open(raw) as unpacked:
-                yield raw, cast("BinaryIO", unpacked)
-        else:
-            yield raw, raw
-
-
-def _pieces(stream: BinaryIO) -> Iterator[Piece]:
-    start = stream.read(DECIDE_BYTES)
-    if spans_lines(start, ended=len(start) < DECIDE_BYTES):
-        yield from _values(start, stream)
-    else:
-        yield from _lines(start, stream)
-
-
-def _values(start: bytes, stream: BinaryIO) -> Iterator[Piece]:
-    """Yield JSON values that span lines, one a line; they are numbered, not their lines."""
-    framer = JsonFramer(MAX_RECORD_BYTES)
-    first, block = 1, start
-    while block:
-        if data := framer.feed(block):
-            yield Piece(data, first, by_line=False)
-            first += framer.records
-        block = stream.read(_BLOCK_BYTES)
-    if data := framer.flush():
-        yield Piece(data, first, by_line=False)
-
-
-def _lines(start: bytes, stream: BinaryIO) -> Iterator[Piece]:
-    """Yield whole lines, ended by LF alone. One too long is cut to a byte more than is allowed."""
-    first, half, block = 1, b"", start.removeprefix(BOM)
-    while block:
-        end = block.rfind(b"\n") + 1
-        if end:
-            data = half + block[:end]
-            yield Piece(data.replace(b"\r\n", b"\n"), first)
-            first += data.count(b"\n")
-            half = block[end:]
-        else:
-            half = (half + block)[: MAX_RECORD_BYTES + 1]
-        block = stream.read(_BLOCK_BYTES)
-    if half:
-        yield Piece(half.removesuffix(b"\r") + b"\n", first)
-
-
-class _ProgressLine:
-    """Share of a large file read, on a terminal's last line; nothing anywhere else."""
-
-    def __init__(self, path: Path) -> None:
-        size = path.stat().st_size if path.is_file() else 0
-        on = sys.stderr.isatty() and not sys.stdout.isatty() and size >= _PROGRESS_FROM_BYTES
-        self._size = size if on else 0
-        self._name = path.name
-        self._percent = -1
-
-    def show(self, stream: BinaryIO) -> None:
-        percent = min(100, stream.tell() * 100 // self._size) if self._size else -1
-        if percent > self._percent:
-            self._percent = percent
-            sys.stderr.write(f"\r{self._name!a} {percent:3d} %")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._percent >= 0:
-            sys.stderr.write("\n")

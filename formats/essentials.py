@@ -115,7 +115,7 @@ class Survey:
             self._look_at(data, at if at < len(data) else 0, 1)
         for each in self.missing or self.never_stated:
             if _have_a_value(records, each.sources):
-                self._seen_at[each] = self._looked
+                self._seen_at[each] = max(self._looked, 1)
 
     def _look_at(self, data: bytes, start: int, lines: int) -> None:
         for _ in range(lines):

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
 
-UNSTATED = -1
-"""Default of a number that can be derived; sizes and ids are never negative."""
+UNSTATED = -(10**40)
+"""Default of a number that can be derived: no record can state it (`formats.reading.number`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of the attributes `summands`, unless `own` is an attribute that is not negative."""
+    """The sum of the attributes `summands`, unless `own` is an attribute that is not `UNSTATED`."""
 
     own: str | None
     summands: tuple[str, ...]

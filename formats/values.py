@@ -87,9 +87,12 @@ class Remembered(dict[Key, Answer]):
 
 
 def url_path(url: str) -> str:
-    """Return the path of a URL that carries no scheme, without query; `/` when it has none."""
-    _, slash, path = url.partition("/")
-    return slash + path.partition("?")[0] if slash else "/"
+    """Return the path of a URL that carries no scheme; `/` when it has none.
+
+    It ends where query or fragment begin, whatever these hold (RFC 3986, 3.3).
+    """
+    _, slash, path = url.partition("#")[0].partition("?")[0].partition("/")
+    return slash + path if slash else "/"
 
 
 def to_base64(text: str) -> str:

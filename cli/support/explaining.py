@@ -7,8 +7,9 @@ from shlex import quote
 
 import typer
 
-from cli.output import harmless, show_json
-from cli.rendering import Piece, chosen, read_pieces
+from cli.output import error_lines, harmless, show_json
+from cli.records import Piece, pieces_of
+from cli.rendering import chosen
 from formats import FeedSettings, FormatsError, Input
 from formats.essentials import listed
 from formats.explanation import Explanation, Place, explanation, unread
@@ -17,7 +18,7 @@ from formats.reading.statements import label
 from nss.config import load as configuration
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.values import AUTO, FormatChoice
-from nss.errors import DataError, UsageError
+from nss.errors import DataError, InputMissing, UsageError
 from nss.wording import nearest
 
 SAMPLE_RECORDS = 1000
@@ -43,13 +44,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """The first records of a file; `is_all` is whether it has no others."""
+    """The first records of a file; `is_all` is whether it has no others.
+
+    `damage` is why it could not be read further.
+    """
 
     argument: str
     name: str
     pieces: tuple[Piece, ...]
     data: bytes
     is_all: bool
+    damage: InputMissing | None = None
 
     def place(self, offset: int) -> str:
         """Return where in the file the record is that begins at an offset of the data."""
@@ -76,6 +81,9 @@ def explain(file: Path, question: Question, *, as_json: bool) -> int:
     else:
         typer.echo("\n".join(_lines(found, sample, feed, recognised=known is None)))
         typer.echo("\n".join(_wrapped(_next_step(found, sample, question))))
+    if sample.damage is not None:
+        typer.echo(f"nss: {error_lines(sample.damage)}", err=True)
+        return InputMissing.exit_code
     if found.bad or not found.records:
         return DataError.exit_code
     return 0 if found.good else NOT_GOOD
@@ -121,16 +129,22 @@ def _sample(file: Path) -> _Sample:
     pieces: list[Piece] = []
     size = lines = 0
     is_all = True
-    for piece in read_pieces(file, name):
-        if size >= SAMPLE_BYTES or lines >= SAMPLE_RECORDS:
-            is_all = False
-            break
-        pieces.append(piece)
-        size += len(piece.data)
-        lines += piece.data.count(b"\n")
+    damage = None
+    try:
+        for piece in pieces_of(file, name, "explain"):
+            if size >= SAMPLE_BYTES or lines >= SAMPLE_RECORDS:
+                is_all = False
+                break
+            pieces.append(piece)
+            size += len(piece.data)
+            lines += piece.data.count(b"\n")
+    except InputMissing as error:
+        if not pieces:
+            raise
+        is_all, damage = False, error
     data = b"".join(piece.data for piece in pieces)
     kept = _first_lines(data, SAMPLE_RECORDS)
-    return _Sample(str(file), name, tuple(pieces), kept, is_all and len(kept) == len(data))
+    return _Sample(str(file), name, tuple(pieces), kept, is_all and len(kept) == len(data), damage)
 
 
 def _first_lines(data: bytes, count: int) -> bytes:

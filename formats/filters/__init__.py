@@ -1,10 +1,11 @@
 """The NSS feed filters: configuration keys become one predicate over a record.
 
 All keys of a table must hold, and any of the values of a key. `not_` before a key negates it. A key
-for several fields holds if any of them fits. Text is compared without regard to case. Missing
-values take part as their placeholders: `not_threats = "None"` passes the records that carry a
-threat. Text is found in its `%HH` form as well, because a record may have only the `e*` twin of a
-field; a feed's own escape characters must be written as `%HH`.
+for several fields holds if any of them fits. Text is compared without regard to case, and `%HH` is
+the character that it stands for: a record may have only the `e*` twin of a field, which feed escape
+characters may have changed further. Missing values take part as their placeholders:
+`not_threats = "None"` passes the records that carry a threat; but of a key for several fields, only
+if all of them are missing.
 """
 
 import ipaddress
@@ -14,27 +15,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from itertools import chain
 
 from formats.errors import FilterError, Problem
 from formats.filters.keys import FILTER_KEYS, KINDS, FilterKey
+from formats.filters.placeholders import any_field
 from formats.filters.predicate import (
     EVERYTHING,
     AllOf,
-    AnyOf,
-    Comparison,
     Not,
     NumberTest,
     Predicate,
     Reading,
     TextTest,
 )
-from formats.filters.readings import IPV6_OFFSET, address_number
-from formats.values import encoder
+from formats.filters.readings import IPV6_OFFSET, address_number, folded
 
 _NOT = "not_"
 _UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
-_encoded = encoder()
 
 Range = tuple[int, float]
 
@@ -67,7 +64,7 @@ def parse(table: Mapping[str, object]) -> Filter:
             continue
         test = _read_values(key, name, value, problems)
         reading = _READINGS.get(key.kind, Reading.VALUE)
-        passes = AnyOf(tuple(Comparison(field, test, reading) for field in key.fields))
+        passes = any_field(key.fields, test, reading)
         members.append(Not(passes) if name.startswith(_NOT) else passes)
         fields.update(key.fields)
     if problems:
@@ -129,9 +126,7 @@ def _pattern(key: FilterKey, text: str) -> tuple[str, str]:
 
 def _text_test(patterns: list[tuple[str, str]]) -> TextTest:
     def words(form: str) -> tuple[str, ...]:
-        # A record may have only the `e*` twin of a field, and URLs are encoded anyway.
-        both = ((word, _encoded(word)) for shape, word in patterns if shape == form)
-        return tuple(dict.fromkeys(map(str.casefold, chain.from_iterable(both))))
+        return tuple(dict.fromkeys(folded(word) for shape, word in patterns if shape == form))
 
     return TextTest(frozenset(words("x")), words("x*"), words("*x"), words("*x*"))
 

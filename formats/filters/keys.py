@@ -24,7 +24,7 @@ class FilterKey:
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "text": "text: `x` is the whole value, `x*` its start, `*x` its end, `*x*` any part",
-        "url": "text as above, without scheme; characters that NSS encodes are found as %HH",
+        "url": "text as above, without scheme",
         "host": "text as above; a port after the host is ignored unless the value has a port",
         "list": "text as above; one member of the record's list is enough",
         "address": "IPv4 or IPv6: an address, `first-last`, or CIDR; commas separate several",

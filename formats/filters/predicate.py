@@ -27,7 +27,7 @@ class Reading(Enum):
 class TextTest:
     """Passes a text that equals, starts with, ends with or holds one of the words.
 
-    The words are case-folded, and the text is before it is compared.
+    The words are folded, and the text is before it is compared: `readings.folded`.
     """
 
     equal: frozenset[str]

@@ -17,6 +17,23 @@ IPV6_OFFSET = 1 << 32
 """IPv6 addresses stand behind all of IPv4 on the line of numbers."""
 
 
+_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
+
+
+def unescaped(text: str) -> str:
+    """Return `text` with each `%HH` as what it stands for; bytes that are no UTF-8 as `xhh`."""
+    return _ESCAPED.sub(_characters, text)
+
+
+def _characters(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "backslashreplace")
+
+
+def folded(text: str) -> str:
+    """Return what texts have in common that differ in case, or in what is written as `%HH`."""
+    return unescaped(text).casefold()
+
+
 def address_number(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     """Place an address on one line for both kinds: IPv4 first, IPv4-mapped IPv6 as its IPv4."""
     if isinstance(address, ipaddress.IPv4Address):

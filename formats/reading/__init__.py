@@ -1,7 +1,8 @@
 """The contract of reading: the bytes of a batch become records.
 
-A batch is lines, each ended by LF, each one record (a JSON array on a line is several). A record
-that can't be read is set apart with its reason and offset; its neighbours are not affected.
+A batch is lines, each ended by LF, each one record (a JSON array on a line is several, a line of
+nothing but white space none). A record that can't be read is set apart with its reason and offset;
+its neighbours are not affected.
 """
 
 import re
@@ -18,7 +19,8 @@ MAX_RECORD_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that can't be read. `line` counts from 0, `offset` is its first byte's place.
+    """A record that can't be read. `line` counts from 0, blank ones left out, `offset` is its
+    first byte's place.
 
     `data` is the whole line, or the record's own bytes where a JSON array has several on a line.
     """
@@ -85,10 +87,10 @@ def count_lines(data: bytes) -> int:
 
 
 def split_lines(data: bytes) -> list[tuple[int, bytes]]:
-    """Return the lines of a batch with their offsets, empty ones left out."""
+    """Return the lines of a batch with their offsets, those of white space alone left out."""
     lines, offset = [], 0
     for line in data.split(b"\n"):
-        if line:
+        if line and not line.isspace():
             lines.append((offset, line))
         offset += len(line) + 1
     return lines
@@ -121,8 +123,6 @@ def admit(line: bytes, max_record_bytes: int) -> None:
     """Raise `BadLine` for a line that is too long or blank."""
     if len(line) > max_record_bytes:
         raise BadLine(f"longer than max_record_bytes ({max_record_bytes})")
-    if line.isspace():
-        raise BadLine("blank line")
 
 
 def field_in(text: str, name: str, match: Callable[[str], Mapping[str, str] | None]) -> str:

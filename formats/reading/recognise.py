@@ -23,14 +23,14 @@ SAMPLE_RECORDS = 16
 WINDOW_BYTES = 64 * 1024
 """Records are looked at together up to this many bytes, or one longer record alone."""
 
-LOOK_RECORDS = 1024
+LOOK_RECORDS = 512
 """This many records are looked at from the beginning of a sample, then only some of the rest."""
 
 LOOK_BYTES = 1 << 20
 """And this many bytes, with the record that they end in."""
 
 _PROBES = 16
-"""In so many places of the rest recognition looks on."""
+"""In so many places of the rest, and at its end, recognition looks on."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:
@@ -109,11 +109,15 @@ def _windows(sample: bytes) -> Iterator[bytes]:
         window, at = _window(sample, at)
         looked += SAMPLE_RECORDS
         yield window
-    step = max(1, (len(sample) - at) // _PROBES)
+    last = len(sample)
+    for _ in range(SAMPLE_RECORDS):
+        last = max(at, sample.rfind(b"\n", at, max(at, last - 1)) + 1)
+    step = max(1, (last - at) // _PROBES)
     while at < len(sample):
         window, end = _window(sample, at)
         yield window
         at = max(end, sample.find(b"\n", at + step) + 1 or len(sample))
+        at = max(end, min(at, last))
 
 
 def _window(sample: bytes, at: int) -> tuple[bytes, int]:

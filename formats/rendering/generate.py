@@ -26,9 +26,10 @@ from formats.filters.predicate import (
     Reading,
     TextTest,
 )
-from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS
+from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS, unescaped
 from formats.language import Literal, Slot
 from formats.plan import (
+    UNSTATED,
     BackslashBefore,
     Check,
     Constant,
@@ -109,7 +110,11 @@ def _value(field: str, value: Value) -> str:
             otherwise, number = f"derive_{field}(r)", isinstance(placeholder, int)
     if own is None:
         return f"({otherwise})"
-    return f"(r.{own} if r.{own} >= 0 else {otherwise})" if number else f"(r.{own} or {otherwise})"
+    return (
+        f"(r.{own} if r.{own} != {UNSTATED} else {otherwise})"
+        if number
+        else f"(r.{own} or {otherwise})"
+    )
 
 
 def compile_field(field: str, fields: Fields) -> Callable[[Record], Any]:
@@ -319,7 +324,10 @@ def _compile_test(test: TextTest | NumberTest, reading: Reading) -> Callable[[st
 
 
 def _test(test: TextTest | NumberTest, value: str, bind: Bind) -> str:
-    text = f"({value}).casefold()" if isinstance(test, TextTest) else f"({value})"
+    text = f"({value})"
+    if isinstance(test, TextTest):  # `readings.folded`
+        plain = f"{bind(unescaped)}(_fs) if '%' in (_fs := {value}) else _fs"
+        text = f"({plain}).casefold()"
     tested = chain([f"(_fv := {text})"], repeat("_fv"))
     if isinstance(test, TextTest):
         words = ((" in ", test.equal), (".startswith", test.starts), (".endswith", test.ends))

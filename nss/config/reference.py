@@ -68,6 +68,11 @@ _FILTER = """\
 All keys of a filter must match; of the values of one key, one is enough. `not_` before a key
 inverts it. Without any key every record passes. A value is one TOML value or a list of them. Sizes
 are written as in the service, where KB, MB and GB are powers of 1024.
+
+Text is compared without regard to case, and `%HH` counts as the character that it stands for. What
+a record lacks counts as its placeholder (`None`, `0`, `0.0.0.0`): `not_threats = "None"` passes
+what carries a threat. Of several fields, one that is lacking counts only if the record has none of
+the others.
 """
 
 

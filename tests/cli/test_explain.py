@@ -268,6 +268,19 @@ def test_of_a_large_file_the_first_thousand_records_are_looked_at(nss: Nss, shor
     assert b"Not stated by some" not in ran.stdout
 
 
+def test_what_comes_before_the_damage_of_a_file_is_explained(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    packed = gzip.compress(b"".join(lines(WHOLE | {"n": n}) for n in range(500)))
+    (tmp_path / "web.json.gz").write_bytes(packed[:-100] + b"x" * 100)
+
+    ran = nss("explain", "--to", short, "web.json.gz")
+
+    assert (ran.returncode, ran.stderr.count(b"\n")) == (66, 1)
+    assert b"web.json.gz" in ran.stderr
+    assert b"recognised as json" in ran.stdout
+
+
 def test_hostile_keys_and_values_stay_on_their_line_and_in_80_columns(nss: Nss) -> None:
     keys = {f"{'k' * 90}\u001b[2J\u202e\n{number}": "\u001b]0;x\u0007" * 99 for number in range(9)}
 

@@ -4,6 +4,7 @@ import gzip
 import os
 import pty
 import subprocess
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -197,7 +198,7 @@ def test_a_line_that_can_not_be_shortened_is_reported_and_left_out(nss: Nss, sho
     assert ran.stderr == b"stdin: a line can't be shortened to 40 bytes\n"
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n"])
+@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n", b" \n\t\r\n \n"])
 def test_nothing_in_is_nothing_out(nss: Nss, data: bytes) -> None:
     ran = nss("render", data=data)
 
@@ -235,7 +236,79 @@ def test_a_damaged_gzip_file_is_reported_after_what_could_be_read(
 
     assert ran.returncode == 66
     assert ran.stdout.startswith(b"u0 e.com/\nu1 e.com/\n")
-    assert ran.stderr.startswith(b"nss: render: Compressed file ended before")
+    there = zlib.decompressobj(31).decompress((tmp_path / "web.gz").read_bytes())
+    assert ran.stdout.count(b"\n") == there.count(b"\n")
+    assert ran.stderr.decode() == (
+        "nss: render: the gzip data ends too early, at byte "
+        f"{(tmp_path / 'web.gz').stat().st_size} (web.gz)\n"
+    )
+
+
+def test_every_record_before_garbage_behind_a_gzip_file_comes_out(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    data = b"".join(record(f"u{number}", ua=str(number**9)) + b"\n" for number in range(60_000))
+    packed = gzip.compress(data + record("half")[:-5], 1)
+    (tmp_path / "web.gz").write_bytes(packed + b"garbage")
+
+    ran = nss("render", "--to", short, "web.gz", "-", data=record("next"))
+
+    assert (ran.returncode, ran.stdout.count(b"\n")) == (66, 60_001)
+    assert ran.stdout.endswith(b"\nu59999 e.com/\nnext e.com/\n")
+    assert ran.stderr.decode() == (
+        f"nss: render: what follows the gzip data at byte {len(packed)} is none (web.gz)\n"
+    )
+
+
+def test_files_that_are_missing_do_not_keep_others_from_being_rendered(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    (tmp_path / "one.json").write_bytes(record("ann") + b"\nno record\n")
+
+    ran = nss("render", "--to", short, "gone.json", "one.json", ".", "-", data=record("bob"))
+
+    assert (ran.returncode, ran.stdout) == (66, b"ann e.com/\nbob e.com/\n")
+    assert ran.stderr.decode() == (
+        "nss: render: no such file or directory (gone.json)\n"
+        "one.json:2: not JSON: invalid character (byte 4)\n"
+        "nss: render: is a directory (.)\n"
+    )
+
+
+def test_what_comes_before_the_form_is_recognised_is_read_again_in_it(
+    nss: Nss, short: Path
+) -> None:
+    comments = 2_000 * (b"# " + 1_000 * b"c" + b"\n")
+    good = b"".join(record(f"u{number}") + b"\n" for number in range(100))
+
+    ran = nss("render", "--to", short, data=record("first") + b"\n" + comments + good)
+    assert (ran.returncode, ran.stdout.count(b"\n")) == (65, 101)
+
+    ran = nss("render", "--to", short, data=comments + b" \n" + good)
+    assert (ran.returncode, ran.stdout.count(b"\n")) == (65, 100)
+    reasons = ran.stderr.decode().splitlines()
+    assert reasons[0] == "stdin:1: not JSON: invalid character (byte 0)"
+    assert len(reasons) == 2_000
+
+
+def test_records_in_no_known_format_are_reported_once_however_many_blocks_they_fill(
+    nss: Nss,
+) -> None:
+    ran = nss("render", data=100_000 * b"what is this, a line?\n")
+
+    assert (ran.returncode, ran.stdout) == (65, b"")
+    assert ran.stderr.decode() == (
+        "nss: render: the records are in no known format (stdin)\n"
+        "Try: name their format with --from\n"
+    )
+
+
+def test_what_waits_for_its_form_is_bounded_and_the_rest_comes_out(nss: Nss, short: Path) -> None:
+    ran = nss("render", "--to", short, data=20 * (1_000_000 * b"c" + b"\n") + record("ann"))
+
+    assert (ran.returncode, ran.stdout) == (65, b"ann e.com/\n")
+    assert ran.stderr.startswith(b"nss: render: the records are in no known format (stdin)\nTry:")
+    assert ran.stderr.count(b"no known format") == 1
 
 
 def test_an_unknown_preset_is_answered_with_the_nearest(nss: Nss) -> None:

@@ -509,3 +509,16 @@ async def test_each_connection_of_a_source_is_read_in_its_own_form() -> None:
 
     lines = [line for sent, _ in bench.sink.sends for line in sent]
     assert lines == [b"ann a.example/", b"bob b.example/"] * 2
+
+
+async def test_lines_of_white_space_are_no_records_in_the_account_either() -> None:
+    # Sources hand none over; a spool of an older version may have some.
+    bench = await Bench.of(ScriptedSink(), {"web": known()})
+    await bench.spool.append(batch(b" ", record("ann"), b"\t", record("bob"), b"no record"))
+    await bench.spool.append(batch(b" \t "))
+
+    counts = await bench.run()
+
+    assert bench.sink.taken == [b"ann example.com/", b"bob example.com/"]
+    assert counts == Account(delivered=2, rejected=1, unpacked=-3)
+    assert bench.feed.accepted_records == 3

@@ -191,6 +191,12 @@ def test_nothing_in_a_record_ends_a_survey(value: bytes) -> None:
     Survey(json_names(), MCAS).look(data, [])
 
 
+def test_records_behind_lines_that_are_none_are_seen_too() -> None:
+    looking = Looking()
+    looking.look(b"# comment\n" * 50 + lines(WHOLE))
+    assert (looking.missing, looking.never_stated) == ([], [])
+
+
 def test_the_names_of_keys_are_bounded_and_no_count_is_lost() -> None:
     counts: dict[str, int] = {}
     assert add_keys(counts, {"a": 1, "b": 2}) == ["a", "b"]

@@ -22,7 +22,8 @@ from formats.rendering.generate import compile_predicate
 NUMBER_KINDS = {"size", "score"}
 NUMBERS = {f for key in FILTER_KEYS.values() if key.kind in NUMBER_KINDS for f in key.fields}
 ADDRESSES = {f for key in FILTER_KEYS.values() if key.kind == "address" for f in key.fields}
-IPV4 = ("0.0.0.0", "192.0.2.0", "192.0.2.7", "192.0.2.8", "255.255.255.255")  # noqa: S104 - values
+ABSENT = "0.0.0.0"  # noqa: S104 - a value
+IPV4 = (ABSENT, "192.0.2.0", "192.0.2.7", "192.0.2.8", "255.255.255.255")
 IPV6 = ("::", "::1", "2001:db8::", "2001:DB8::ffff", "fe80::1%eth0", "::ffff:192.0.2.7")
 NO_ADDRESSES = ("", "None", "192.0.2", "192.0.2.07", "192.0.2.7:80", "[::1]", "1" * 5000, "0")
 FIELDS = sorted({field for key in FILTER_KEYS.values() for field in key.fields})
@@ -38,7 +39,7 @@ def record(**values: object) -> SimpleNamespace:
     unknown = set(values) - set(FIELDS)
     assert unknown == set()
     placeholders = {
-        field: 0 if field in NUMBERS else "0.0.0.0" if field in ADDRESSES else "None"  # noqa: S104 - a value
+        field: 0 if field in NUMBERS else ABSENT if field in ADDRESSES else "None"
         for field in FIELDS
     }
     return SimpleNamespace(**placeholders | values)
@@ -133,6 +134,12 @@ def test_text_keys_take_whole_values_starts_ends_and_parts_in_any_case(
         ("user_agents", "*'\"\\{x}\n*", ["-'\"\\{X}\n-"], ["'"]),
         ("urls", "a.test/ä*", ["a.test/%C3%A4b", "a.test/%c3%a4", "a.test/äb"], ["a.test/a"]),
         ("urls", "*u=https://a*", ["b.test/?u=https://a/"], ["b.test/"]),
+        ("urls", "*é*", ["É", "é", "%C3%89", "%c3%89", "a%C3%a9b", "xÉx"], ["e", "%C3", "%E9"]),
+        ("urls", "*%C3%89*", ["É", "é", "%c3%a9"], ["C3"]),
+        ("urls", "*a,b*", ["a,b", "xa%2Cb", "a%2cB"], ["a%252Cb", "ab"]),
+        ("urls", "a.test/100%*", ["a.test/100%", "a.test/100%25"], ["a.test/100"]),
+        ("departments", "ÉCOLE*", ["école", "École 2", "%C3%89cole"], ["ecole"]),
+        ("locations", "*%ff", ["a%FF", "%ff"], ["ÿ", "%C3%BF"]),
         ("hosts", "www.a.test", ["www.a.test:443", "www.a.test"], ["a.test:443", "www.a.test:x"]),
         ("hosts", "*.a.test", ["b.A.test:8443", "c.a.test"], ["a.test", "b.a.test.test"]),
         ("hosts", "*:8443", ["a.test:8443"], ["a.test"]),
@@ -191,6 +198,39 @@ def test_a_key_of_two_fields_holds_if_one_fits_and_its_twin_if_none_does() -> No
     assert not passes({"not_public_ips": "203.0.113.0/24"}, cintip="203.0.113.9")
     assert not passes({"not_file_types": "ZIP"}, filetype="RAR", upload_filetype="zip")
     assert passes({"not_file_types": "ZIP"}, filetype="RAR", upload_filetype="None")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "value", "expected"),
+    [
+        (("203.0.113.9", ABSENT), "0.0.0.0/0", True),
+        ((ABSENT, "203.0.113.9"), "0.0.0.0/0", True),
+        (("203.0.113.9", ABSENT), ABSENT, False),
+        (("203.0.113.9", ABSENT), "0.0.0.0/8", False),
+        ((ABSENT, "203.0.113.9"), "0.0.0.0-198.51.100.0", False),
+        (("2001:db8::1", ABSENT), "0.0.0.0/0", False),
+        (("2001:db8::1", "203.0.113.9"), "0.0.0.0/0", True),
+        ((ABSENT, ABSENT), ABSENT, True),
+        ((ABSENT, "NA"), "0.0.0.0/0", True),
+        (("NA", "None"), "0.0.0.0/0", False),
+    ],
+)
+def test_an_absent_address_counts_only_if_the_record_has_no_other(
+    addresses: tuple[str, str], value: str, *, expected: bool
+) -> None:
+    cintip, cpubip = addresses
+    assert passes({"public_ips": value}, cintip=cintip, cpubip=cpubip) is expected
+    assert passes({"not_public_ips": value}, cintip=cintip, cpubip=cpubip) is not expected
+
+
+def test_an_absent_file_type_counts_only_if_the_record_has_no_other() -> None:
+    for value in ("None", ["n*", "*zz*"], "*ON*"):
+        table: dict[str, object] = {"file_types": value}
+        assert passes(table, filetype="None", upload_filetype="None")
+        assert not passes(table, filetype="ZIP", upload_filetype="None")
+        assert not passes(table, filetype="None", upload_filetype="ZIP")
+    assert passes({"not_file_types": "None"}, filetype="None", upload_filetype="ZIP")
+    assert passes({"file_types": ["None", "ZIP"]}, filetype="None", upload_filetype="ZIP")
 
 
 def test_all_keys_must_hold() -> None:
@@ -378,10 +418,12 @@ def value_fits(kind: str, written: str, value: Any) -> bool:  # noqa: ANN401 - t
 def slowly_passes(table: dict[str, list[str]], sent: SimpleNamespace) -> bool:
     for name, values in table.items():
         key = FILTER_KEYS[name.removeprefix("not_")]
+        sent_values = [getattr(sent, field) for field in key.fields]
+        stated = [value for value in sent_values if value not in {"None", ABSENT}]
         fits = any(
-            value_fits(key.kind, written, getattr(sent, field))
+            value_fits(key.kind, written, value)
             for written in values
-            for field in key.fields
+            for value in stated or sent_values
         )
         if fits == name.startswith("not_"):
             return False

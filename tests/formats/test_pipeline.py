@@ -1,5 +1,7 @@
 """The pipeline: every record is a line, filtered, or set apart, and nothing gets out of step."""
 
+import base64
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -112,6 +114,7 @@ def test_every_line_is_rendered_filtered_or_set_apart(
     settings = FeedSettings(FORMAT, filter=kept, max_record_bytes=200)
     batch = b"\n".join(lines) + end * bool(lines)
     rendered = Pipeline(json_names(), settings).run(batch)
+    lines = [line for line in lines if not line.isspace()]
     assert len(rendered.lines) + rendered.filtered + len(rendered.bad) == len(lines)
     assert len(rendered.records) == len(rendered.lines)
     assert [lines[bad.line] for bad in rendered.bad] == [bad.data for bad in rendered.bad]
@@ -140,3 +143,41 @@ def test_every_preset_is_read_into_every_other(source: str, target: str) -> None
     else:
         assert rendered.bad == []
         assert b"ana" in rendered.lines[0]
+
+
+@pytest.mark.parametrize("field", ["url", "eurl", "b64url"])
+@pytest.mark.parametrize("written", ["*/a,b c*", "*/a%2Cb%20c*", "*/A%2cB C*"])
+def test_a_url_filter_finds_what_the_escape_characters_of_the_feed_encode(
+    field: str, written: str
+) -> None:
+    url = "e.com/a,b c"
+    stated = base64.b64encode(url.encode()).decode() if field == "b64url" else url
+    settings = FeedSettings(
+        parse("%s{eurl}"), filter=filters.parse({"urls": written}), escape_characters=',"'
+    )
+    rendered = Pipeline(json_names(), settings).run(msgspec.json.encode({field: stated}) + b"\n")
+    assert rendered.lines == [b"e.com/a%2Cb%20c"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "printed"),
+    [
+        ({"totalsize": -5}, b"-5"),
+        ({"totalsize": "-1", "reqsize": 2}, b"-1"),
+        ({"totalsize": 0, "reqsize": 2}, b"0"),
+        ({"reqsize": -5, "respsize": 2}, b"-3"),
+        ({"totalsize": "None", "reqsize": 7}, b"7"),
+        ({"totalsize": None, "reqsize": 7}, b"7"),
+        ({"totalsize": -(2**63)}, b"-9223372036854775808"),
+        ({"totalsize": "-" + 40 * "9"}, b"-" + 40 * b"9"),
+    ],
+)
+def test_a_size_that_is_stated_is_printed_whatever_its_sign(
+    stated: dict[str, object], printed: bytes
+) -> None:
+    source = input_of(parse("size=%d{totalsize};in=%d{reqsize}"))
+    settings = FeedSettings(parse("%d{totalsize}"))
+    assert Pipeline(json_names(), settings).run(msgspec.json.encode(stated)).lines == [printed]
+    if "reqsize" not in stated:
+        line = b"size=%s" % str(stated["totalsize"]).encode()
+        assert Pipeline(source, settings).run(line).lines == [printed]

@@ -86,6 +86,11 @@ def test_percent_is_upper_case_hex_of_every_byte() -> None:
         ("h:443", "/"),
         ("", "/"),
         ("h/", "/"),
+        ("h?next=/admin", "/"),
+        ("h?a/b?c", "/"),
+        ("h#/admin", "/"),
+        ("h/a#b/c?d", "/a"),
+        ("h/a?b#c/d", "/a"),
     ],
 )
 def test_the_path_of_a_url_has_no_host_and_no_query(url: str, path: str) -> None:

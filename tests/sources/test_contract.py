@@ -258,7 +258,7 @@ async def test_a_source_that_waits_for_input_is_well(rig: Rig, accepted: "Accept
 
 
 async def test_a_line_is_a_record_and_a_blank_one_is_none(rig: Rig, accepted: "Accepted") -> None:
-    running = await started(rig, accepted, b"\n\none\r\n\n\r\n two \n\xff\n")
+    running = await started(rig, accepted, b"\n\none\r\n\n\r\n \t\n  \r\n two \n\xff\n")
     await accepted.until(3)
     await stopped(rig, running)
     assert accepted.lines == [b"one", b" two ", b"\xff"]

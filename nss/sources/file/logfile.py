@@ -15,11 +15,11 @@ import msgspec
 
 from nss import foreign
 from nss.errors import SourceError
+from nss.files.gunzip import GZIP_START
 from nss.sources import events
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 256
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Fingerprint(msgspec.Struct, frozen=True, array_like=True):
@@ -171,7 +171,7 @@ class LogFile:
     @property
     def compressed(self) -> bool:
         """Whether it begins as gzip does."""
-        return os.pread(self._fd, len(GZIP_MAGIC), 0) == GZIP_MAGIC
+        return os.pread(self._fd, len(GZIP_START), 0) == GZIP_START
 
     @property
     def size_bytes(self) -> int:

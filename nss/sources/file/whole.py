@@ -1,11 +1,9 @@
 """Reads a file once from start to end, unpacked when its first bytes say gzip."""
 
-import gzip
-import zlib
-
 from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.config.sources import FileSourceConfig
 from nss.errors import SourceError
+from nss.files.gunzip import DamagedGzip, Gunzip
 from nss.sources import events
 from nss.sources.file.logfile import Fingerprint, LogFile, Position, kept_position
 from nss.sources.framing.json import AutoFramer
@@ -40,7 +38,7 @@ class WholeFile:
                 batch = self._step(file)
                 if batch is not None:
                     return batch
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, DamagedGzip) as error:
             reason = error_text(error) if isinstance(error, OSError) else str(error)
             raise SourceError(
                 f"file source: can't read: {reason} ({self._path})", tip=_tip(error)
@@ -101,33 +99,24 @@ class _Unpacked:
 
     def __init__(self, file: LogFile, offset: int) -> None:
         self._packed = file.stream()
-        self._stream = gzip.GzipFile(fileobj=self._packed)
-        self._error: OSError | EOFError | zlib.error | None = None
+        self._stream = Gunzip(self._packed)
         self._skip_bytes = offset
         self.offset = offset
         """Unpacked bytes up to the end of the last `read`."""
 
     def read(self) -> bytes:
         """Return about 1 MiB; none at the end. Bytes before an error come before it is raised."""
-        block = bytearray()
-        while len(block) < BATCH_MAX_BYTES and self._error is None:
-            try:
-                piece = self._stream.read1(BATCH_MAX_BYTES)
-            except (OSError, EOFError, zlib.error) as error:
-                self._error = error
-                break
-            if not piece:
-                break
-            block += piece[self._skip_bytes :]
-            self._skip_bytes = max(0, self._skip_bytes - len(piece))
-        if self._error is not None and not block:
-            raise self._error
+        while self._skip_bytes:
+            skipped = self._stream.read(min(self._skip_bytes, BATCH_MAX_BYTES))
+            if not skipped:
+                return b""
+            self._skip_bytes -= len(skipped)
+        block = self._stream.read(BATCH_MAX_BYTES)
         self.offset += len(block)
-        return bytes(block)
+        return block
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
         self._packed.close()
 
 
@@ -137,7 +126,7 @@ def _tip(error: Exception) -> str:
             return "check the path, or set follow = true to wait for the file"
         case PermissionError():
             return "let the user that nss runs as read the file and enter its folders"
-        case EOFError() | gzip.BadGzipFile() | zlib.error():
+        case DamagedGzip():
             return "the file is damaged or not complete yet: copy it again"
         case _:
             return "check the disk, then read the file again"

@@ -70,7 +70,7 @@ class JsonFramer:
     def flush(self) -> bytes:
         """Return what is left: an object that does not end, or a line without LF."""
         left = bytes(self._buffer).strip(_BLANKS) if self._broken is None else self._broken
-        records = [self._one_line(left)] if left else []
+        records = [] if not left or left.isspace() else [self._one_line(left)]
         self._buffer.clear()
         self._open.clear()
         self._broken = None
@@ -110,7 +110,8 @@ class JsonFramer:
             return True
         end = buffer.find(b"\n")
         if end >= 0:
-            records.append(self._one_line(buffer[:end].rstrip(b"\r")))
+            line = buffer[:end].rstrip(b"\r")
+            records += [] if line.isspace() else [self._one_line(line)]
             del buffer[:end]
             return True
         self._indent = None

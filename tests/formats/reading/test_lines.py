@@ -8,6 +8,7 @@ from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
+from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
@@ -64,7 +65,6 @@ def test_a_csv_line_is_read(line: bytes, printed: bytes) -> None:
         (b'"1696583108","a","b","7","5","d"', "6 columns, expected 5"),
         (b"hello", "1 columns, expected 5"),
         (b'"', "1 columns, expected 5"),
-        (b" ", "blank line"),
         (b'"1696583108","good","many","5","d"', "reqsize: text 'many', expected a number"),
         (b'"soon","good","7","5","d"', "time 'soon' is in no known form"),
         (b'"1696583108","\xe4","7","5","d"', "not UTF-8: invalid continuation byte (byte 14)"),
@@ -84,10 +84,25 @@ def test_a_bad_csv_line_is_set_apart(bad: bytes, reason: str, place: int) -> Non
 def test_a_tab_separated_line_is_read() -> None:
     source = input_of(parse(r"%s{time}\t%s{login}\t%d{reqsize}\t%d{recordid}\t%s{dept}"))
     good = b'1696583108\t"a", b\t7\t5\t'
-    assert read(joined([good, b"1\t2", b"\t\t\t\t", good]), source) == (
+    assert read(joined([good, b"1\t2", good]), source) == (
         [b'1696583108;"a", b;7;5;'] * 2,
-        [(1, 23, "2 columns, expected 5"), (2, 27, "blank line")],
+        [(1, 23, "2 columns, expected 5")],
     )
+
+
+@pytest.mark.parametrize("blank", [b"", b" ", b"\t\t\t\t", b"\r", b" \x0b\x0c\r"])
+def test_lines_of_white_space_are_blank_in_every_form(blank: bytes) -> None:
+    record = b'{"epochtime":1696583108,"login":"good","reqsize":7,"recordid":5,"dept":"d"}'
+    sources = {
+        input_of(parse(CSV)): b'"1696583108","good","7","5","d"',
+        input_of(parse(KEYED)): b"1696583108\tuser=good\tsize=7\tid=5\tdept=d",
+        input_of(parse(LEEF)): b"LEEF:1.0|V|P|1|x|" + LEEF_BODY,
+        json_names(): record,
+    }
+    for source, line in sources.items():
+        data = joined([blank, line, blank, blank, line, blank])
+        assert read(data, source) == ([GOOD_LINE] * 2, [])
+        assert read(joined([b"bad", blank, line]), source)[0] == [GOOD_LINE]
 
 
 KEYED = r"%d{epochtime}\tuser=%s{login}\tsize=%d{reqsize}\tid=%d{recordid}\tdept=%s{dept}"

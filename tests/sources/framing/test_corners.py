@@ -182,3 +182,23 @@ def test_records_begin_again_no_deeper_than_the_broken_object_began(before: byte
 
 def test_of_a_line_that_is_no_json_only_its_end_is_taken() -> None:
     assert JsonFramer(MAX).feed(b"text \v\r\n") == b"text \v\n"
+
+
+WHITE = [b" ", b"\t\t", b" \r", b"\x0b\x0c", b" " * (2 * MAX)]
+
+
+@pytest.mark.parametrize("white", WHITE)
+def test_a_line_of_white_space_is_no_record(white: bytes) -> None:
+    stream = b"%b\na\n%b\n%b\n b \n%b" % (white, white, white, white)
+    framer = LineFramer(MAX)
+    assert framer.feed(stream + b"\n") + framer.flush() == b"a\n b \n"
+    assert framer.records == 0
+    for piece in (white[:MAX], white[: MAX - 2] + b"\r\n"):
+        assert OctetFramer(MAX).feed(b"%d %b1 a" % (len(piece), piece)) == b"a\n"
+
+
+@pytest.mark.parametrize("white", [b" ", b"\t", b"\x0b\x0c", b" \x0c\r"])
+def test_a_line_of_white_space_between_values_that_span_lines_is_no_record(white: bytes) -> None:
+    framer = JsonFramer(MAX)
+    data = framer.feed(b'{\n"a":1}\n%b\n{\n"b":1}\n%b' % (white, white))
+    assert data + framer.flush() == b'{ "a":1}\n{ "b":1}\n'
