@@ -174,20 +174,23 @@ def _pairs(piece: bytes) -> Pairs:
     return tree
 
 
-def _pieces(line: bytes) -> tuple[bool, list[tuple[int, bytes]]]:
-    """Return whether records share a line, as in an array, and the JSON of each with its place.
+def bare(line: bytes) -> bytes:
+    """Return the JSON of a line without byte order mark and without a syslog header before it."""
+    if line[:1] == b"{":
+        return line
+    line = line.strip().removeprefix(b"\xef\xbb\xbf")
+    found = _OBJECT.search(line)
+    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
-    A byte order mark and a syslog header before them are left out.
-    """
-    bare = line.strip().removeprefix(b"\xef\xbb\xbf")
-    if bare[:1] not in {b"[", b"{", b'"'}:
-        found = _OBJECT.search(bare)
-        bare = bare if found is None else bare[found.start() :]
-    at = line.find(bare)
-    if bare[:1] != b"[":
-        return False, [(at, bare)]
+
+def _pieces(line: bytes) -> tuple[bool, list[tuple[int, bytes]]]:
+    """Return whether records share a line, as in an array, and the JSON of each with its place."""
+    text = bare(line)
+    at = line.find(text)
+    if text[:1] != b"[":
+        return False, [(at, text)]
     pieces = []
-    for raw in decoded(bare, _ELEMENTS):
+    for raw in decoded(text, _ELEMENTS):
         piece = bytes(raw)
         at = line.find(piece, at)
         pieces.append((at, piece))
