@@ -137,7 +137,7 @@ class Shape:
         return self.accept(objects, quotes_in(data), unmapped)
 
     def decode(self, piece: bytes) -> Object | None:
-        """Return what one record is decoded into, for `accept`; `None` if it isn't of this shape."""
+        """Return what `accept` takes of one record; `None` if it is not of this shape."""
         try:
             return self._decode(piece)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
