@@ -138,6 +138,8 @@ def number(attribute: Attribute, value: object) -> int:
 
     Raises `BadLine` for anything else.
     """
+    if type(value) is str and len(value) <= _MAX_DIGITS and value.isdigit() and value.isascii():
+        return int(value)
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
     text = value.strip() if isinstance(value, str) else None
     found = _integer(value) if text is None else _number_in(text, attribute.default)
@@ -177,6 +179,7 @@ def _number_in(text: str, default: int) -> int | None:
 
 
 _NO_NUMBER = frozenset({"", "none", "na", "n/a", "null", "-"})
+_MAX_DIGITS = 40
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
 _TOO_LARGE = 10**40

@@ -1,7 +1,7 @@
 """JSON records: any key that NSS or a preset has, the Cloud NSS envelope, JSON of a feed format.
 
-A batch is decoded at once by the shape that its records have had so far, see `json_shape`. Where
-that does not fit, it is halved, and the few lines that do not fit are read one by one.
+A batch is decoded at once by the shape that its records have had so far, see `json_shape`. When it
+does not fit, its lines are decoded by that shape one by one, and what is left by `json_lines`.
 """
 
 from collections import Counter
@@ -12,11 +12,11 @@ import msgspec
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
-from formats.reading import Decoded, Input, Reader, count_lines
+from formats.reading import Decoded, Input, Reader, count_lines, split_lines
 from formats.reading.cells import Places, cells_input, matcher
-from formats.reading.json_lines import Path
+from formats.reading.json_lines import Path, bare
 from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
-from formats.reading.json_scan import longest_fits, suspect_lines
+from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
 from formats.reading.json_shape import Layout, Record, Shape, Unfit
 from formats.reading.synonyms import field_of, is_constant, synonyms
 from formats.structure import Cell, structure_of
@@ -27,7 +27,6 @@ ENVELOPE = "event"
 _TIME_KEYS = ("time", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm", "ss")
 
 _MAX_LESSONS = 64
-_FEW_LINES = 4
 _ODD_SHARE = 8
 
 
@@ -131,52 +130,63 @@ class _BatchReader:
             decoded.records = records
             decoded.suspects = suspect_lines(data)
             return decoded
-        if self._in_parts(data, decoded) * _ODD_SHARE >= count_lines(data):
+        lines = split_lines(data)
+        if self._apart(data, lines, decoded) * _ODD_SHARE >= len(lines):
             self._learn()
         self._lines.seen.clear()
         return decoded
 
     def _at_once(self, data: bytes, unmapped: Counter[str]) -> list[Record] | None:
-        if not self._shapes or not longest_fits(data, self._max_record_bytes):
-            return None
-        for depth, shape in self._shapes.items():
-            records = shape.read(data, unmapped)
-            if records is not None:
-                if len(self._shapes) > 1:  # the next batch is probably of this one too
-                    self._shapes = {depth: shape, **self._shapes}
-                return records
+        if longest_fits(data, self._max_record_bytes):
+            for depth, shape in self._shapes.items():
+                records = shape.read(data, unmapped)
+                if records is not None:
+                    if len(self._shapes) > 1:  # the next batch is probably of this one too
+                        self._shapes = {depth: shape, **self._shapes}
+                    return records
         return None
 
-    def _in_parts(self, data: bytes, decoded: Decoded) -> int:
-        """Decode a batch that does not fit as a whole; return how many lines were read alone."""
-        line = alone = 0
-        left = [(0, data)]
-        while left:
-            start, part = left.pop()
-            records = self._at_once(part, decoded.unmapped) if len(part) < len(data) else None
-            if records is not None:
-                first = len(decoded.records)
-                decoded.suspects.extend(first + number for number in suspect_lines(part))
-                decoded.records.extend(records)
-                decoded.line_of.extend(range(line, line + len(records)))
-                line += len(records)
+    def _apart(self, data: bytes, lines: Sequence[tuple[int, bytes]], decoded: Decoded) -> int:
+        """Decode the lines of a batch each by itself; return how many no shape fits."""
+        found = self._by_shape(lines, decoded.unmapped)
+        suspicious = set(suspect_lines(data)) if len(lines) == count_lines(data) else None
+        for number, (offset, line) in enumerate(lines):
+            record = found.get(number)
+            if record is None:
+                self._lines.read_lines(line, number, offset, decoded)
                 continue
-            half = self._half(part)
-            if half:
-                left += [(start + half, part[half:]), (start, part[:half])]
-            else:
-                read = self._lines.read_lines(part, line, start, decoded)
-                line += read
-                alone += read
-        return alone
+            if unsafe_places(line) if suspicious is None else number in suspicious:
+                decoded.suspects.append(len(decoded.records))
+            decoded.records.append(record)
+            decoded.line_of.append(number)
+        return len(lines) - len(found)
 
-    def _half(self, part: bytes) -> int:
-        """Return where to cut lines in two; 0 when they are few, or there is no shape to try."""
-        if not self._shapes or count_lines(part) <= _FEW_LINES:
-            return 0
-        middle = len(part) // 2
-        cut = part.find(b"\n", middle) + 1
-        return cut if 0 < cut < len(part) else part.rfind(b"\n", 0, middle) + 1
+    def _by_shape(
+        self, lines: Sequence[tuple[int, bytes]], unmapped: Counter[str]
+    ) -> Mapping[int, Record]:
+        """Return the records of lines that hold one of a known shape, by the number of the line."""
+        fitting: dict[int, list[tuple[int, int, Record]]] = {}
+        for number, (_, line) in enumerate(lines):
+            if len(line) > self._max_record_bytes:
+                continue
+            piece = bare(line)
+            for depth, shape in self._shapes.items():
+                decoded = shape.decode(piece)
+                if decoded is not None:
+                    fitting.setdefault(depth, []).append((number, quotes_in(piece), decoded))
+                    break
+        found: dict[int, Record] = {}
+        for depth, fit in fitting.items():
+            left = [fit]
+            while left:
+                some = left.pop()
+                numbers, quotes, objects = zip(*some, strict=True)
+                records = self._shapes[depth].accept(objects, sum(quotes), unmapped)
+                if records is not None:
+                    found.update(zip(numbers, records, strict=True))
+                elif (half := len(some) // 2) > 0:
+                    left += [some[half:], some[:half]]
+        return found
 
     def _learn(self) -> None:
         """Make shapes of what records were like so far, and those that did not fit."""

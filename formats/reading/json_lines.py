@@ -47,6 +47,7 @@ class LineReader(ABC):
         self, attributes: Sequence[Attribute], time_key: TimeKey, max_record_bytes: int
     ) -> None:
         self._numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
+        self._texts = frozenset(attribute.name for attribute in attributes if not attribute.number)
         self._times = frozenset(time_key.attributes)
         self._max_record_bytes = max_record_bytes
         self._struct = struct_of(attributes, time_key)
@@ -112,14 +113,16 @@ class LineReader(ABC):
         """Return the values by attribute; what stands for a time that is not there comes last."""
         values: dict[str, Any] = {}
         keys: dict[str, str] = {}
+        texts = self._texts
         for name, key, value in statements:
-            known = self.value(name, value)
+            known = value if name in texts and type(value) is str else self.value(name, value)
             if known is None:
                 continue
-            if name in self._times and known in ABSENT:
+            if known in ABSENT and name in self._times:
                 values.setdefault(name, known)
             elif name not in keys:
-                keys[name], values[name] = key, known
+                keys[name] = key
+                values[name] = known
             elif not self._same(name, known, values[name]):
                 raise BadLine(f'"{keys[name][:40]}" and "{key[:40]}" contradict each other')
         return values
@@ -131,7 +134,7 @@ class LineReader(ABC):
         if name in self._numbers:
             return number(self._numbers[name], value) if states_number(value) else None
         timed = name in self._times
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return value if timed else str(value)
         raise BadLine(f"{name}: {describe(value)}, expected {'a time' if timed else 'text'}")
 
@@ -174,20 +177,24 @@ def _pairs(piece: bytes) -> Pairs:
     return tree
 
 
-def _pieces(line: bytes) -> tuple[bool, list[tuple[int, bytes]]]:
-    """Return whether records share a line, as in an array, and the JSON of each with its place.
+def bare(line: bytes) -> bytes:
+    """Return the JSON of a line without byte order mark and without a syslog header before it."""
+    line = line.strip()
+    if line[:1] == b"{":
+        return line
+    line = line.removeprefix(b"\xef\xbb\xbf")
+    found = _OBJECT.search(line)
+    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
-    A byte order mark and a syslog header before them are left out.
-    """
-    bare = line.strip().removeprefix(b"\xef\xbb\xbf")
-    if bare[:1] not in {b"[", b"{", b'"'}:
-        found = _OBJECT.search(bare)
-        bare = bare if found is None else bare[found.start() :]
-    at = line.find(bare)
-    if bare[:1] != b"[":
-        return False, [(at, bare)]
+
+def _pieces(line: bytes) -> tuple[bool, list[tuple[int, bytes]]]:
+    """Return whether records share a line, as in an array, and the JSON of each with its place."""
+    text = bare(line)
+    at = line.find(text)
+    if text[:1] != b"[":
+        return False, [(at, text)]
     pieces = []
-    for raw in decoded(bare, _ELEMENTS):
+    for raw in decoded(text, _ELEMENTS):
         piece = bytes(raw)
         at = line.find(piece, at)
         pieces.append((at, piece))

@@ -32,13 +32,15 @@ def quotes_of(tree: object) -> int:
     left = [tree]
     while left:
         value = left.pop()
-        if isinstance(value, str):
-            count += 2
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             count += 2 * len(value)
-            left.extend(value.values())
-        elif isinstance(value, list):
-            left.extend(value)
+            values = list(value.values())
+        else:
+            values = value if isinstance(value, list) else [value]
+        kinds = list(map(type, values))
+        count += 2 * kinds.count(str)
+        if dict in kinds or list in kinds:
+            left += [value for value in values if isinstance(value, dict | list)]
     return count
 
 

@@ -21,11 +21,11 @@ from msgspec import UNSET, UnsetType
 
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, number
-from formats.reading.json_lines import Object, count_unmapped
+from formats.reading.json_lines import count_unmapped
 from formats.reading.json_objects import ObjectReader
 from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
 
-_MAX_KEYS, _MAX_KEY_CHARS, _MAX_OPTIONAL = 512, 256, 32
+_MAX_KEYS, _MAX_KEY_CHARS, _MAX_OPTIONAL = 512, 256, 128
 _UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
 """What a key of a struct must not hold."""
 
@@ -34,6 +34,8 @@ _CONTAINERS = frozenset({dict, list})
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What is converted at once; a larger number is converted alone, see `formats.reading.number`."""
 
+Object = Any
+"""A record as it was decoded, in its envelope."""
 Record = Any
 
 
@@ -45,7 +47,7 @@ class Layout:
         self.optional: list[set[str]] = []
         self.is_too_large = False
 
-    def learn(self, levels: Sequence[Object]) -> None:
+    def learn(self, levels: Sequence[Mapping[str, Any]]) -> None:
         """Take in the objects of a record, as many as those of others."""
         if sum(map(len, levels)) > _MAX_KEYS or sum(map(len, self.levels)) > _MAX_KEYS:
             self.is_too_large = True
@@ -76,7 +78,9 @@ class Layout:
         )
 
 
-def _with_new(known: Mapping[str, frozenset[type]], level: Object) -> dict[str, frozenset[type]]:
+def _with_new(
+    known: Mapping[str, frozenset[type]], level: Mapping[str, Any]
+) -> dict[str, frozenset[type]]:
     """Return the known keys with those of another record, each behind the one it stands behind.
 
     msgspec looks for a key from where it found the last one, so the order makes it fast.
@@ -116,7 +120,8 @@ class Shape:
             envelope = _Fields()
             struct = envelope.envelope(level, missing, key, struct)
             self._levels.insert(0, envelope.columns)
-        self._decode = msgspec.json.Decoder(struct, strict=True).decode_lines
+        decoder = msgspec.json.Decoder(struct, strict=True)
+        self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
         self._settled = fields.settled
         self._same = fields.same
         self._unmapped = fields.unmapped
@@ -124,18 +129,34 @@ class Shape:
     def read(self, data: bytes, unmapped: Counter[str]) -> list[Record] | None:
         """Return the records of a batch, or `None` if they are not all of this shape, or odd."""
         try:
-            records: list[Record] = self._decode(data)
+            objects: list[Object] = self._decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if len(records) != objects_by_line(data):
+        if len(objects) != objects_by_line(data):
             return None
-        quotes = 0
+        return self.accept(objects, quotes_in(data), unmapped)
+
+    def decode(self, piece: bytes) -> Object | None:
+        """Return what `accept` takes of one record; `None` if it is not of this shape."""
+        try:
+            return self._decode(piece)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def accept(
+        self, objects: Sequence[Object], quotes: int, unmapped: Counter[str]
+    ) -> list[Record] | None:
+        """Return the records in what was decoded of texts with so many quotes.
+
+        Returns `None` if at least one has a key twice, or values that are none, or differ.
+        """
         counts: dict[str, int] = {}
+        records = list(objects)
         for depth, columns in enumerate(self._levels):
             if depth:
                 records = [record.inner for record in records]
-            quotes += columns.quotes(records, counts)
-        if quotes != quotes_in(data) or not self._settle(records):
+            quotes -= columns.quotes(records, counts)
+        if quotes or not self._settle(records):
             return None
         for key in self._unmapped:
             if had := counts.get(key, len(records)):
@@ -148,10 +169,11 @@ class Shape:
             if list(map(one, records)) != list(map(other, records)):
                 return False
         try:
-            for settle in self._settled:
-                settle(records)
+            columns = [column for settle in self._settled for column in settle(records)]
         except BadLine:
             return False
+        for name, column in columns:
+            deque(map(setattr, records, repeat(name), column), maxlen=0)
         return True
 
 
@@ -242,8 +264,8 @@ class _Fields:
         )
 
 
-Settle = Callable[[Sequence[Record]], None]
-"""Brings a value of each record to its final form. Raises `BadLine`."""
+Settle = Callable[[Sequence[Record]], Iterable[tuple[str, Sequence[Any]]]]
+"""Returns the final values of attributes, in the records' order. Raises `BadLine`."""
 
 
 class _InnerFields(_Fields):
@@ -294,16 +316,14 @@ class _InnerFields(_Fields):
         self.same.append((attrgetter(name), attrgetter(other)))
 
     def _wanted(self, name: str, key: str, kinds: frozenset[type], *, is_optional: bool) -> None:
-        attribute = self._attributes.get(name)
-        default = self._defaults[name]
-        is_number = attribute is not None and attribute.number
+        default, is_number = self._defaults[name], self._is_number(name)
         if kinds == _TEXT and is_number and not is_optional:
             self.columns.fixed += 4
             self.put(name, key, str)
             self._quoted.append(name)
         elif kinds == _TEXT and not is_number:
             self.text(name, key, _own(default) if is_optional else msgspec.NODEFAULT)
-        elif kinds == _INTEGER and (is_number or attribute is None) and not is_optional:
+        elif kinds == _INTEGER and (is_number or name not in self._attributes) and not is_optional:
             self.columns.fixed += 2
             self.put(name, key, _Number)
         else:
@@ -318,14 +338,22 @@ class _InnerFields(_Fields):
 
     def _loose(self, name: str) -> Settle:
         value_of, known, default = attrgetter(name), self._reader.value, self._defaults[name]
+        plain = int if self._is_number(name) else str
 
-        def settle(records: Sequence[Record]) -> None:
-            for record in records:
-                value = value_of(record)
-                value = None if value is UNSET else known(name, value)
-                setattr(record, name, default if value is None else value)
+        def final(value: Any) -> Any:  # noqa: ANN401 - what the struct takes
+            if type(value) is plain:
+                return value
+            value = None if value is UNSET else known(name, value)
+            return default if value is None else value
+
+        def settle(records: Sequence[Record]) -> Iterable[tuple[str, Sequence[Any]]]:
+            return [(name, list(map(final, map(value_of, records))))]
 
         return settle
+
+    def _is_number(self, name: str) -> bool:
+        attribute = self._attributes.get(name)
+        return attribute is not None and attribute.number
 
     def _numbers(self) -> Settle:
         """Return what turns all numbers that stand as texts into numbers."""
@@ -334,7 +362,7 @@ class _InnerFields(_Fields):
         rows_type = list.__class_getitem__(tuple.__class_getitem__((_Number,) * len(names)))
         attributes = [self._attributes[name] for name in names]
 
-        def settle(records: Sequence[Record]) -> None:
+        def settle(records: Sequence[Record]) -> Iterable[tuple[str, Sequence[Any]]]:
             texts = list(map(texts_of, records))
             digits = "".join(chain.from_iterable(texts))
             try:
@@ -344,8 +372,7 @@ class _InnerFields(_Fields):
                     rows = msgspec.convert(texts, rows_type, strict=False)
             except msgspec.ValidationError:
                 rows = [tuple(map(number, attributes, row)) for row in texts]
-            for name, column in zip(names, zip(*rows, strict=True), strict=True):
-                deque(map(setattr, records, repeat(name), column), maxlen=0)
+            return zip(names, zip(*rows, strict=True), strict=True)
 
         return settle
 
