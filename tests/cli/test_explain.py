@@ -119,6 +119,13 @@ def test_a_sample_of_which_only_some_is_understood_is_not_good(
     assert "write a .fof" in text
 
 
+def test_what_no_key_can_stand_for_has_to_come_from_the_sender(nss: Nss, short: Path) -> None:
+    ran = nss("explain", "--to", short, "-", data=lines(without("colour", "login")))
+
+    assert ran.returncode == 1
+    assert ran.stdout.endswith(b"\nTry: have the sender add them to its records\n")
+
+
 def test_a_user_that_is_a_placeholder_in_every_record_is_mentioned(nss: Nss, short: Path) -> None:
     ran = nss("explain", "--to", short, "-", data=lines(*[WHOLE | {"login": "None"}] * 3))
 
