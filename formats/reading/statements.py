@@ -109,7 +109,7 @@ def _entries(layouts: Sequence[Structure], line: bytes) -> list[tuple[Entry, ...
     return found[-1:]
 
 
-def _objects(line: bytes, parent: Sequence[str]) -> list[Mapping[str, Any]]:
+def _objects(line: bytes, parent: Sequence[str | int]) -> list[Mapping[str, Any]]:
     """Return the objects that hold the fields: in each record under `parent`, or the record."""
     found = _OBJECT.search(line)
     try:
@@ -120,12 +120,12 @@ def _objects(line: bytes, parent: Sequence[str]) -> list[Mapping[str, Any]]:
     return [_inner(record, parent) for record in records if isinstance(record, dict)]
 
 
-def _inner(record: Mapping[str, Any], parent: Sequence[str]) -> Mapping[str, Any]:
+def _inner(record: Mapping[str, Any], parent: Sequence[str | int]) -> Mapping[str, Any]:
     inner = _at(record, parent)
     return inner if isinstance(inner, dict) else record
 
 
-def _at(tree: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON
+def _at(tree: Any, path: Sequence[str | int]) -> Any:  # noqa: ANN401 - any JSON
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
@@ -172,11 +172,11 @@ def _text(value: object) -> str:
         return "[...]"
 
 
-def _paths(form: FeedFormat) -> tuple[Paths, tuple[str, ...]]:
+def _paths(form: FeedFormat) -> tuple[Paths, Sequence[str | int]]:
     """Return the fields by the keys that lead to them, and the keys that all of them are under."""
     cells = structure_of(form).cells
     parents = {cell.path[:-1] for cell in cells}
-    parent = parents.pop() if len(parents) == 1 else ()
+    parent: Sequence[str | int] = parents.pop() if len(parents) == 1 else ()
     whole = next(iter(_objects(_sample(form).encode(), ())), {})
     if not isinstance(_at(whole, parent), dict):  # an array
         parent = ()
