@@ -159,7 +159,8 @@ def batches(draw: st.DrawFn, envelope: str) -> list[list[str]]:
         if nested != (draw(st.integers(0, 9)) == 0):
             tail = draw(st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2']))
             again = draw(st.sampled_from(["", "", "", "", "", f',"{envelope}":{text}']))
-            text = f'{{"{envelope}":{text}{tail}{again}}}'
+            inner = draw(st.sampled_from([text] * 9 + ["null", "[]", '"x"', "{}"]))
+            text = f'{{"{envelope}":{inner}{tail}{again}}}'
         lines.append(draw(st.sampled_from(["", "", "", "", "<13>"])) + text)
     size = draw(st.integers(1, len(lines)))
     return [lines[at : at + size] for at in range(0, len(lines), size)]
