@@ -109,7 +109,7 @@ class Shape:
         *outer, inner = layout.levels
         *outer_optional, optional = layout.optional
         fields = _InnerFields(reader, attributes, time_key)
-        struct = fields.struct(inner, optional)
+        struct = fields.struct(inner, optional, None if outer else reader.path[0])
         self._levels = [fields.columns]
         for key, level, missing in zip(
             reversed(reader.path[: len(outer)]),
@@ -286,14 +286,20 @@ class _InnerFields(_Fields):
         self.unmapped: list[str] = []
 
     def struct(
-        self, level: Mapping[str, frozenset[type]], optional: set[str]
+        self, level: Mapping[str, frozenset[type]], optional: set[str], trap: str | None
     ) -> type[msgspec.Struct]:
-        """Make the struct of an object with these keys. Raises `Unfit`."""
+        """Make the struct of an object with these keys. Raises `Unfit`.
+
+        Under the key `trap` there must be no object: it would be the one that holds the fields.
+        """
         for key, kinds in level.items():
             name, is_unmapped = self._reader.meanings[key]
             is_optional = key in optional
             if name is None:
-                self.unread(key, kinds, is_optional=is_optional)
+                if key == trap:
+                    self._trap(key, is_optional=is_optional)
+                else:
+                    self.unread(key, kinds, is_optional=is_optional)
                 if is_unmapped:
                     self.unmapped.append(key)
             elif name in self._kinds:
@@ -307,6 +313,12 @@ class _InnerFields(_Fields):
         if self._quoted:
             self.settled.append(self._numbers())
         return self.make()
+
+    def _trap(self, key: str, *, is_optional: bool) -> None:
+        name = f"_{len(self.fields)}"
+        self.columns.loose.append((key, attrgetter(name)))
+        kind = str | int | float | bool | list[Any] | UnsetType | None
+        self.put(name, key, kind, UNSET if is_optional else msgspec.NODEFAULT)
 
     def _second(self, name: str, key: str, kinds: frozenset[type], *, is_optional: bool) -> None:
         """Add another key of an attribute: the values must be equal as they stand."""

@@ -189,6 +189,20 @@ def test_a_rejected_element_of_an_array_is_kept_without_its_neighbours() -> None
     assert [bad.data for bad in rendered.bad] == [b'{"login":"timeless"}', b'{"reqsize":[]}']
 
 
+@pytest.mark.parametrize("event", [b"null", b'"x"', b"[]", b"[{}]", b"7"])
+def test_an_envelope_is_one_whatever_stood_there_in_other_records(event: bytes) -> None:
+    empty = b'{"sourcetype":"x","event":%s}' % event
+    flat = GOOD[:-1] + b',"sourcetype":"x","event":%s}' % event
+    full = b'{"sourcetype":"x","event":' + GOOD + b"}"
+    for batch in ([empty, full, full], [flat, full, flat], [full, empty, full, flat]):
+        printed, bad = read(joined([*batch, *batch]))
+        assert len(printed) == 2 * (len(batch) - batch.count(empty))
+        assert [why for _, _, why in bad] == ["the record has no time"] * 2 * batch.count(empty)
+    pipeline = Pipeline(json_names(), FeedSettings(parse(PRINTED)))
+    for line in (empty, flat, full, empty, full):
+        assert pipeline.run(line).lines == [GOOD_LINE] * (line != empty)
+
+
 ENVELOPED = b'{"event":%s}'
 
 

@@ -25,7 +25,11 @@ FORMAT = (
 )
 OWN = {"t": TIME, "user": "login"} | {name: name for name in (*TEXTS, *NUMBERS)}
 
-Pairs = list[tuple[str, Any]]
+
+class Pairs(list[tuple[str, Any]]):
+    """An object with each key as often as it was written."""
+
+
 Meaning = Callable[[str], tuple[str | None, bool]]
 """The field that a key states, and whether it is unmapped."""
 
@@ -48,13 +52,13 @@ def plain_format(key: str) -> tuple[str | None, bool]:
 
 def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None, set[str]]:
     """Return the texts of one object's printed fields, if it has a time, and its unmapped keys."""
-    top = json.loads(text, object_pairs_hook=lambda pairs: pairs)
-    if not isinstance(top, list) or not text.startswith("{"):
+    top = json.loads(text, object_pairs_hook=Pairs)
+    if not isinstance(top, Pairs):
         raise Refused
     once = [value for key, value in top if key == envelope]
     if len(once) > 1:
         raise Refused
-    inner = once[0] if once and is_object(once[0]) else top
+    inner = once[0] if once and isinstance(once[0], Pairs) else top
     values: dict[str, Any] = {TIME: None}
     seen: set[str] = set()
     for key, value in inner:
@@ -78,10 +82,6 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     printed = defaults | values
     order = (TIME, "login", "reqsize", "cip", "recordid", "url")
     return [str(printed[name]) for name in order], unmapped
-
-
-def is_object(value: object) -> bool:
-    return isinstance(value, list) and (not value or isinstance(value[0], tuple))
 
 
 def plain_value(field: str, value: object) -> object:
@@ -159,7 +159,8 @@ def batches(draw: st.DrawFn, envelope: str) -> list[list[str]]:
         if nested != (draw(st.integers(0, 9)) == 0):
             tail = draw(st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2']))
             again = draw(st.sampled_from(["", "", "", "", "", f',"{envelope}":{text}']))
-            text = f'{{"{envelope}":{text}{tail}{again}}}'
+            inner = draw(st.sampled_from([text] * 9 + ["null", "[]", '"x"', "{}"]))
+            text = f'{{"{envelope}":{inner}{tail}{again}}}'
         lines.append(draw(st.sampled_from(["", "", "", "", "<13>"])) + text)
     size = draw(st.integers(1, len(lines)))
     return [lines[at : at + size] for at in range(0, len(lines), size)]
