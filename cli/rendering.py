@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from cli.gaps import Gaps
 from cli.output import error_lines
 from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
@@ -46,20 +47,26 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
     `nss.errors.NssError` when a format or a zone can't be used.
     """
     settings, known = _loaded(conversion)
+    gaps = Gaps(settings.format)
     bad, missing = 0, False
     for path in files or [Path("-")]:
         try:
-            bad += _render_file(path, known, settings, conversion.max_bytes)
+            bad += _render_file(path, known, settings, conversion.max_bytes, gaps)
         except InputMissing as error:
             typer.echo(f"nss: {error_lines(error)}", err=True)
             missing = True
+    for line in gaps.lines():
+        typer.echo(line, err=True)
     if missing:
         return InputMissing.exit_code
     return DataError.exit_code if bad else 0
 
 
-def _chosen(name: str) -> FormatChoice:
-    """Return what a person names: a preset, a feed output format string, or a file."""
+def chosen(name: str) -> FormatChoice:
+    """Return what a person names: a preset, a feed output format string, or a file.
+
+    Raises `NssError` when it is none of them.
+    """
     if name in presets.names():
         return FormatChoice("preset", name)
     if _SPEC.search(name):
@@ -78,7 +85,7 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
     """Return what renders, and how records are read; `None`: that is to be recognised."""
     words = {"auto": FormatChoice("auto"), "json": FormatChoice("json")}
     try:
-        feed_format = load_format(_chosen(conversion.to))
+        feed_format = load_format(chosen(conversion.to))
         if feed_format is None:
             raise UsageError(f"format {conversion.to!r} is none to render")
         settings = FeedSettings(
@@ -88,7 +95,7 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
             escape_characters=further_escapes().read(conversion.escape),
             protect_for=_protections(conversion.protect_for),
         )
-        return settings, load_input(words.get(conversion.from_) or _chosen(conversion.from_))
+        return settings, load_input(words.get(conversion.from_) or chosen(conversion.from_))
     except UnfitFile as unfit:
         raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
     except InvalidValue as error:
@@ -108,10 +115,12 @@ def _protections(names: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _render_file(path: Path, known: Input | None, settings: FeedSettings, max_bytes: int) -> int:
+def _render_file(
+    path: Path, known: Input | None, settings: FeedSettings, max_bytes: int, gaps: Gaps
+) -> int:
     """Render one file; returns how many of its records were bad. Raises `InputMissing`."""
     name = "stdin" if path == Path("-") else str(path)
-    rendering = _Rendering(name, known, settings, max_bytes)
+    rendering = _Rendering(name, known, settings, max_bytes, gaps)
     try:
         for piece in pieces_of(path, name, "render"):
             rendering.take(piece)
@@ -126,16 +135,26 @@ class _Rendering:
     """Renders the pieces of one file; those before its form was recognised wait for that."""
 
     def __init__(
-        self, name: str, known: Input | None, settings: FeedSettings, max_bytes: int
+        self,
+        name: str,
+        known: Input | None,
+        settings: FeedSettings,
+        max_bytes: int,
+        gaps: Gaps,
     ) -> None:
         self.bad = 0
         self._name = name
         self._settings = settings
         self._max_bytes = max_bytes
-        self._converter = Pipeline(known, settings) if known is not None else None
+        self._gaps = gaps
+        self._converter = None if known is None else self._made(known)
         self._held: deque[Piece] = deque()
         self._held_bytes = 0
         self._reported = False
+
+    def _made(self, source: Input) -> Pipeline:
+        self._gaps.begin(self._name, source)
+        return Pipeline(source, self._settings)
 
     def take(self, piece: Piece) -> None:
         """Render a piece, and those that waited for it; or let it wait."""
@@ -143,13 +162,15 @@ class _Rendering:
         self._held_bytes += len(piece.data)
         if self._converter is None:
             try:
-                self._converter = Pipeline(recognise(piece.data), self._settings)
+                self._converter = self._made(recognise(piece.data))
             except FormatsError:
                 self.give_up(_HOLD_BYTES)
                 return
         while self._held:
             held = self._held.popleft()
-            self.bad += _render_piece(held, self._converter, self._name, self._max_bytes)
+            self.bad += _render_piece(
+                held, self._converter, self._name, self._max_bytes, self._gaps
+            )
         self._held_bytes = 0
 
     def give_up(self, most_bytes: int = 0) -> None:
@@ -167,8 +188,9 @@ class _Rendering:
                 typer.echo("Try: name their format with --from", err=True)
 
 
-def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int) -> int:
+def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int, gaps: Gaps) -> int:
     rendered = converter.run(piece.data)
+    gaps.look(piece.data, rendered)
     lines, refused = rendered.lines, 0
     if max_bytes:
         lines = []

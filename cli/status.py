@@ -24,6 +24,7 @@ from nss.status.summary import (
 from nss.wording import size_text
 
 _GAP = "  "
+_KEYS_SHOWN = 10
 _STATES = {
     **dict.fromkeys(("failing", "stuck", "degraded", "unconfirmed", "stopped"), "red"),
     "held": "yellow",
@@ -127,6 +128,20 @@ def _last_lines(status: Status) -> Iterator[str]:
         yield f"sync{_GAP} {_sync(status.sync, status.at)}"
         yield from _blocking(status.sync, status.at)
     yield from _parsing(status)
+    yield from _unmapped(status.feeds)
+
+
+def _unmapped(feeds: tuple[FeedStatus, ...]) -> Iterator[str]:
+    """Yield the keys of records that are not used, because no field is known for them."""
+    for feed in feeds:
+        for gap in feed.gaps:
+            names = [f"{key} ({records:,})" for key, records in gap.unmapped.items()]
+            more = len(names) - _KEYS_SHOWN
+            further = f" and {more:,} more" if more > 0 else ""
+            if names:
+                where = f"feed {feed.name}, source {gap.source} ({gap.form})"
+                shown = ", ".join(names[:_KEYS_SHOWN])
+                yield harmless(f"keys not used{_GAP}{where}: {shown}{further}")
 
 
 def _parsing(status: Status) -> Iterator[str]:

@@ -47,14 +47,14 @@ def placeholder(name: str) -> str:
 
 
 def _count(value: Value, records: Sequence[Any]) -> int:
-    places = _places(value)
+    places = sources_of(value)
     return sum(all(getattr(record, place) in _ABSENT for place in places) for record in records)
 
 
 _ABSENT = (None, UNSTATED)
 
 
-def _places(value: Value) -> tuple[str, ...]:
+def sources_of(value: Value) -> tuple[str, ...]:
     """Return the attributes of which any makes the value."""
     match value:
         case Constant():

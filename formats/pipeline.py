@@ -1,6 +1,6 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
@@ -45,19 +45,22 @@ class FeedSettings:
 class Rendered:
     """What became of a batch: `lines[i]` is `records[i]` rendered, without LF.
 
-    Every record of the batch is in `lines`, counted in `filtered`, or in `bad`.
+    Every record of the batch is in `lines`, counted in `filtered`, or in `bad`. `unmapped` are the
+    keys of the batch that no field is known for, as in `formats.reading.Decoded`.
     """
 
     lines: list[bytes]
     records: list[Any]
     filtered: int = 0
     bad: list[BadRecord] = field(default_factory=list)
+    unmapped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pipeline:
-    """Decodes, filters and renders batches of one input for one feed."""
+    """Decodes, filters and renders batches of one input, `source`, for one feed."""
 
     def __init__(self, source: Input, settings: FeedSettings) -> None:
+        self.source = source
         kept = settings.filter or Filter(frozenset())
         wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
         access = field_access(wanted, source.available)
@@ -95,10 +98,10 @@ class Pipeline:
         lines, unrendered = self.renderer.render(records, suspects)
         if unrendered:
             bad = [*bad, *_bad_records(data, decoded, places, unrendered)]
-            bad.sort(key=lambda record: record.line)
+            bad.sort(key=lambda record: record.offset)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, len(decoded.records) - len(places), bad)
+        return Rendered(lines, records, len(decoded.records) - len(places), bad, decoded.unmapped)
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""
@@ -114,6 +117,6 @@ def _bad_records(
     for record in unrendered:
         place = places[record.index]
         line = decoded.line_of[place] if decoded.line_of else place
-        offset, text = lines[line]
+        offset, text = decoded.pieces.get(place) or lines[line]
         found.append(BadRecord(line, offset, record.reason, text))
     return found

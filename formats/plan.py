@@ -126,7 +126,7 @@ class TimeCells:
 
 @dataclass(frozen=True, slots=True)
 class TimeFields:
-    """Each attribute is called like the time field that it states; `datetime` is another `time`.
+    """Each attribute is called like the time field that it states, `time` in any known form.
 
     The key is `time`, or `time` and `tz`, for a record that has a `time` and no `epochtime`; for
     every other, all attributes that it has, by name.

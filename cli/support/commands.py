@@ -19,6 +19,7 @@ troubleshoot = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    app.command()(explain)
     app.command("test-firewall")(firewall)
     app.command()(collect_diagnostics)
     app.command()(checkversion)
@@ -26,6 +27,44 @@ def register(app: typer.Typer) -> None:
     troubleshoot.command()(connection)
     troubleshoot.command()(netstat)
     app.add_typer(troubleshoot)
+
+
+def explain(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file of records; gzip too, - for stdin.")
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to explain it for.")
+    ] = "QRADAR",
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help="The format of the records: auto, json, a preset, a file.",
+            show_default="auto, or what the feed's sources say",
+        ),
+    ] = None,
+    feed: Annotated[
+        str | None,
+        typer.Option(
+            "--feed", metavar="NAME", help="This feed of the configuration, instead of --to."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Explain how records are read: each key, its field, and what a feed lacks of them.
+
+    Looks at the first 1,000 records. The exit code is 1 when no record states the address, user or
+    URL that the feed prints, 65 when records can't be read.
+
+    Example: nss explain --to MCAS records.json
+    """
+    from cli.support.explaining import Question
+    from cli.support.explaining import explain as explain_file
+
+    raise typer.Exit(explain_file(file, Question(from_, to, feed, config), as_json=as_json))
 
 
 def firewall(

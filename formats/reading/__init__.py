@@ -6,10 +6,12 @@ its neighbours are not affected.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from formats.language import FeedFormat
 from formats.plan import Attribute, TimeKey
 
 MAX_RECORD_BYTES = 1 << 20
@@ -20,7 +22,7 @@ class BadRecord:
     """A record that can't be read. `line` counts from 0, blank ones left out, `offset` is its
     first byte's place.
 
-    `data` is the whole line, which a JSON array of several records shares.
+    `data` is the whole line, or the record's own bytes where a JSON array has several on a line.
     """
 
     line: int
@@ -37,13 +39,18 @@ class BadLine(ValueError):  # noqa: N818 - its text is the reason of a reject
 class Decoded:
     """What a batch held. `suspects` are indices of records that may hold control characters.
 
-    `line_of` is the line of each record; it is empty when record `i` is line `i`.
+    `line_of` is the line of each record; it is empty when record `i` is line `i`. Where records
+    share a line, `pieces` has the offset and the bytes of each by its index. `unmapped` are
+    keys that no field is known for, and in how many records each was: at most 64 names of at most
+    64 characters, what is beyond that under `...`. Only JSON has any.
     """
 
     records: list[Any] = field(default_factory=list)
     line_of: list[int] = field(default_factory=list)
     suspects: list[int] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
+    unmapped: Counter[str] = field(default_factory=Counter)
+    pieces: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
 
 Reader = Callable[[bytes], Decoded]
@@ -55,7 +62,9 @@ class Input:
     """A form in which records come: which fields it can provide, and how to read them.
 
     `reader(attributes, max_record_bytes)` makes a reader; every reader's records also have the
-    attributes of `time_key`. `doubts` are sentences on values that may be read back wrong.
+    attributes of `time_key`. `doubts` are sentences on values that may be read back wrong. `format`
+    is the feed format that prints such records; `None` for JSON that is read by the names of its
+    keys.
     """
 
     name: str
@@ -63,6 +72,7 @@ class Input:
     time_key: TimeKey
     reader: Callable[[Sequence[Attribute], int], Reader]
     doubts: tuple[str, ...] = ()
+    format: FeedFormat | None = None
 
 
 def count_lines(data: bytes) -> int:
@@ -98,7 +108,7 @@ def decode_lines(
     decoded = Decoded()
     for index, (offset, line) in enumerate(split_lines(data)):
         try:
-            _admit(line, max_record_bytes)
+            admit(line, max_record_bytes)
             records, suspect = records_of(line)
         except BadLine as error:
             decoded.bad.append(BadRecord(index, offset, str(error), line))
@@ -111,7 +121,8 @@ def decode_lines(
     return decoded
 
 
-def _admit(line: bytes, max_record_bytes: int) -> None:
+def admit(line: bytes, max_record_bytes: int) -> None:
+    """Raise `BadLine` for a line that is too long or blank."""
     if len(line) > max_record_bytes:
         raise BadLine(f"longer than max_record_bytes ({max_record_bytes})")
 
@@ -130,12 +141,19 @@ def number(attribute: Attribute, value: object) -> int:
 
     Raises `BadLine` for anything else.
     """
+    if type(value) is str and len(value) <= _MAX_DIGITS and value.isdigit() and value.isascii():
+        return int(value)
     assert isinstance(attribute.default, int)  # noqa: S101 - it is the attribute of a number
     text = value.strip() if isinstance(value, str) else None
     found = _integer(value) if text is None else _number_in(text, attribute.default)
     if found is None:
         raise BadLine(f"{attribute.name}: {describe(value)}, expected a number")
     return found
+
+
+def states_number(value: object) -> bool:
+    """Whether a value is there at all: neither `null` nor what stands for no number."""
+    return not (value is None or (isinstance(value, str) and value.strip().lower() in _NO_NUMBER))
 
 
 def describe(value: object) -> str:
@@ -164,6 +182,7 @@ def _number_in(text: str, default: int) -> int | None:
 
 
 _NO_NUMBER = frozenset({"", "none", "na", "n/a", "null", "-"})
+_MAX_DIGITS = 40
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
 _TOO_LARGE = 10**40

@@ -35,7 +35,11 @@ def entries(feed_format: FeedFormat, line: str) -> tuple[Entry, ...]:
     LEEF is read as any reader would, all else by what the format says of its lines. Raises
     `NotReadable` if that is too little, and `BadLine` for a line that is not of the format.
     """
-    structure = structure_of(feed_format)
+    return structure_entries(structure_of(feed_format), line)
+
+
+def structure_entries(structure: Structure, line: str) -> tuple[Entry, ...]:
+    """Return the entries of a line whose format has this structure; see `entries`."""
     if not structure.readable:
         raise NotReadable("its fields can't be told apart in a line")
     return tuple(_ENTRIES[structure.kind](structure, line))
@@ -104,7 +108,8 @@ def _keyed(structure: Structure, line: str) -> Iterator[Entry]:
 def _columns(structure: Structure, line: str) -> Iterator[Entry]:
     texts = SPLITS[structure.kind](structure, frozenset())(line)
     for number, cell in enumerate(structure.cells, 1):
-        yield _entry(f"column {number}", texts[cell.key], cell)
+        if cell.key in texts:  # the last column may be missing
+            yield _entry(f"column {number}", texts[cell.key], cell)
 
 
 def _sequence(structure: Structure, line: str) -> Iterator[Entry]:

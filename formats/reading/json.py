@@ -1,267 +1,230 @@
-"""JSON records: NSS field names, the Cloud NSS envelope, and any JSON that a feed format describes.
+"""JSON records: any key that NSS or a preset has, the Cloud NSS envelope, JSON of a feed format.
 
-The batch is decoded in one call into structs with only the wanted attributes. When that fails,
-each line is decoded alone, and a line that fails is read without a type: numbers may stand
-as strings and strings as numbers, `null` is a missing field, arrays hold several records.
+A batch is decoded at once by the shape that its records have had so far, see `json_shape`. When it
+does not fit, its lines are decoded by that shape one by one, and what is left by `json_lines`.
 """
 
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
-from formats.fields import TIME_FIELDS, catalogue
-from formats.language import FeedFormat
+from formats.fields import TIME_FIELDS
+from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
-from formats.reading import (
-    BadLine,
-    Decoded,
-    Input,
-    Reader,
-    count_lines,
-    decode_lines,
-    describe,
-    field_in,
-    number,
-)
-from formats.reading.cells import Match, Places, cells_input
-from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
+from formats.reading import Decoded, Input, Reader, count_lines, split_lines
+from formats.reading.cells import Places, cells_input, matcher
+from formats.reading.json_lines import Path, bare
+from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
+from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
+from formats.reading.json_shape import Layout, Record, Shape, Unfit
 from formats.reading.reversible import doubts
-from formats.record import struct_of
-from formats.structure import structure_of
-
-Path = tuple[str | int, ...]
-"""The keys, and places in arrays, that lead from the top of a record to a value."""
+from formats.reading.synonyms import field_of, is_constant, synonyms
+from formats.structure import Cell, structure_of
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
 
-_OBJECT = re.compile(rb"(?:\[\s*)?\{")
-_UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
-"""What a key of a struct must not hold."""
+_TIME_KEYS = ("time", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm", "ss")
 
-_TIME_KEYS = ("time", "datetime", "epochtime", "tz", "yy", "yyyy", "mon", "mth", "dd", "hh", "mm",
-              "ss")  # fmt: skip
+_MAX_LESSONS = 64
+_ODD_SHARE = 8
 
 
 def json_names() -> Input:
-    """Return the input of JSON objects with NSS field names, flat or in the Cloud NSS envelope."""
+    """Return the input of JSON objects with any known keys, flat or in the Cloud NSS envelope."""
     time_key = TimeFields(_TIME_KEYS)
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
-        names = [attribute.name for attribute in attributes] + list(_TIME_KEYS)
-        keys = {name: name for name in names}
-        return _ObjectReader(attributes, time_key, keys, (), max_record_bytes).read
+        wanted = {attribute.name for attribute in attributes} | set(_TIME_KEYS)
 
-    return Input("json", frozenset(catalogue()) - TIME_FIELDS, time_key, reader)
+        def meaning(key: str) -> tuple[str | None, bool]:
+            field = field_of(key)
+            return (field if field in wanted else None), field is None and not is_constant(key)
+
+        lines = ObjectReader(attributes, time_key, Meanings(meaning), (ENVELOPE,), max_record_bytes)
+        return _BatchReader(lines, attributes, time_key, max_record_bytes).read
+
+    return Input("json", frozenset(synonyms().values()) - TIME_FIELDS, time_key, reader)
 
 
 def json_format(feed_format: FeedFormat) -> Input:
     """Return the input of JSON lines as a feed format prints them; the order of keys is free.
 
-    Raises `NotReadable` when a string holds several fields that can't be told apart.
+    Only the format's own keys count: its author has chosen what they mean. Raises `NotReadable`
+    when a string holds several fields that can't be told apart.
     """
+    structure = structure_of(feed_format)
+    cells = structure.cells
+    known = _known_keys(feed_format)
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
     ) -> Reader:
-        paths = {name: (cell.path, match) for name, (cell, match) in places.items()}
-        parents = {path[:-1] for path, _ in paths.values()}
-        plain = all(
-            match is None
-            and not any(isinstance(key, int) or _UNFIT_FOR_KEY.search(key) for key in path)
-            for path, match in paths.values()
-        )
-        if len(parents) > 1 or not plain:
-            return _TreeReader(attributes, time_key, paths, max_record_bytes).read
-        keys = {name: str(path[-1]) for name, (path, _) in paths.items()}
+        wanted = {attribute.name for attribute in attributes}
+        found = _places(cells, wanted)
+        for name in time_key.attributes:
+            cell, match = places[name]
+            found.append(Place(name, cell.path, match))
+        parents = {place.path[:-1] for place in found}
+        in_arrays = any(isinstance(key, int) for place in found for key in place.path)
+        if len(parents) > 1 or in_arrays or any(place.match is not None for place in found):
+            return TreeReader(attributes, time_key, found, known, max_record_bytes).read
         path = tuple(map(str, parents.pop() if parents else ()))
-        return _ObjectReader(attributes, time_key, keys, path, max_record_bytes).read
+        names = {str(place.path[-1]): place.name for place in found}
+        theirs = known.get(path, frozenset())
+        meanings = Meanings(lambda key: (names.get(key), key not in theirs))
+        lines = ObjectReader(attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes)
+        return _BatchReader(lines, attributes, time_key, max_record_bytes).read
 
-    structure = structure_of(feed_format)
-    found = cells_input(feed_format.name, structure.cells, reader)
+    found = cells_input(feed_format.name, cells, reader)
     return replace(found, doubts=doubts(feed_format, structure))
 
 
-class _TreeReader:
-    """Reads line by line without a type, and gives the reason when a line is not a record.
+def _places(cells: Sequence[Cell], wanted: set[str]) -> list[Place]:
+    """Return every place of the wanted fields: a format may print one in several."""
+    return [
+        Place(name, cell.path, None if cell.is_text else matcher(cell.parts))
+        for cell in cells
+        for name in sorted(cell.fields & wanted)
+    ]
 
-    `paths` lead to the values of all attributes, those of the time among them; a match takes out
-    one field of several that share a string.
-    """
+
+def _known_keys(feed_format: FeedFormat) -> Mapping[Path, frozenset[str]]:
+    """Return the keys of each object that a format prints, those of static text among them."""
+    parts = feed_format.parts
+    text = "".join(part.text if isinstance(part, Literal) else "0" for part in parts)
+    known: dict[Path, frozenset[str]] = {}
+    try:
+        left: list[tuple[Path, object]] = [((), msgspec.json.decode(text))]
+    except (msgspec.DecodeError, RecursionError):
+        return known
+    while left:
+        path, tree = left.pop()
+        if isinstance(tree, dict):
+            known[path] = frozenset(tree)
+            left += [((*path, key), value) for key, value in tree.items()]
+        elif isinstance(tree, list):
+            left += [((*path, place), value) for place, value in enumerate(tree)]
+    return known
+
+
+class _BatchReader:
+    """Reads batches at once where it can, and line by line where it must, with the same result."""
 
     def __init__(
         self,
+        lines: ObjectReader,
         attributes: Sequence[Attribute],
         time_key: TimeKey,
-        paths: Mapping[str, tuple[Path, Match | None]],
         max_record_bytes: int,
     ) -> None:
+        self._lines = lines
         self._attributes = tuple(attributes)
-        self._numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
         self._time_key = time_key
-        self._times = frozenset(time_key.attributes)
-        self._paths = paths
         self._max_record_bytes = max_record_bytes
-        self._struct = struct_of(attributes, time_key)
+        self._layouts: dict[int, Layout] = {}
+        self._shapes: dict[int, Shape] = {}
+        self._lessons = 0
 
     def read(self, data: bytes) -> Decoded:
-        """Decode line by line."""
-        return decode_lines(
-            data,
-            self._max_record_bytes,
-            lambda line: (self._records(_bare(line)), bool(unsafe_places(line))),
-        )
+        """Decode a batch."""
+        if not self._lessons:
+            self._lines.read_lines(data[: data.find(b"\n") + 1 or len(data)], 0, 0, Decoded())
+            self._learn()
+        decoded = Decoded()
+        records = self._at_once(data, decoded.unmapped)
+        if records is not None:
+            decoded.records = records
+            decoded.suspects = suspect_lines(data)
+            return decoded
+        lines = split_lines(data)
+        if self._apart(data, lines, decoded) * _ODD_SHARE >= len(lines):
+            self._learn()
+        self._lines.seen.clear()
+        return decoded
 
-    def _records(self, line: bytes) -> Sequence[Any]:
-        tree = _untyped(line)
-        if isinstance(tree, list):
-            return [self._record(element) for element in tree]
-        return (self._record(tree),)
-
-    def _record(self, tree: object) -> msgspec.Struct:
-        if not isinstance(tree, dict):
-            raise BadLine(f"not a JSON object but {describe(tree)}")
-        stated: dict[str, Any] = {}
-        for name, value in self._values(tree).items():
-            if value is None:
-                continue
-            timed = name in self._times
-            if name in self._numbers:
-                stated[name] = number(self._numbers[name], value)
-            elif isinstance(value, str | int | float) and not isinstance(value, bool):
-                stated[name] = value if timed else str(value)
-            else:
-                expected = "a time" if timed else "text"
-                raise BadLine(f"{name}: {describe(value)}, expected {expected}")
-        return self._struct(**stated)
-
-    def _values(self, tree: object) -> Mapping[str, Any]:
-        values: dict[str, Any] = {}
-        for name, (path, match) in self._paths.items():
-            value = _value_at(tree, path)
-            if match is not None and isinstance(value, str):
-                value = field_in(value, name, match)
-            values[name] = value
-        return values
-
-
-class _ObjectReader(_TreeReader):
-    """Reads objects whose wanted keys all lie in one object: at the top, or at the end of `path`.
-
-    Without a path, the object may lie in the envelope.
-    """
-
-    def __init__(
-        self,
-        attributes: Sequence[Attribute],
-        time_key: TimeKey,
-        keys: Mapping[str, str],
-        path: tuple[str, ...],
-        max_record_bytes: int,
-    ) -> None:
-        super().__init__(attributes, time_key, {}, max_record_bytes)
-        self._keys = keys
-        self._path = path or (ENVELOPE,)
-        self._nested = bool(path)
-        self._ordered = False
-        self._decoders: dict[bool, msgspec.json.Decoder[Any]] = {}
-
-    def _build_decoders(self, order: Sequence[str]) -> None:
-        traps = () if self._path[0] in self._keys.values() else self._path[:1]
-        self._struct = struct_of(self._attributes, self._time_key, self._keys, traps, order)
-        nested = self._struct
-        for key in reversed(self._path):
-            fields = [("event", nested)]
-            nested = msgspec.defstruct("Envelope", fields, rename={"event": key}, gc=False)
-        self._decoders = {
-            True: msgspec.json.Decoder(nested, strict=False),
-            False: msgspec.json.Decoder(self._struct, strict=False),
-        }
-
-    def _learn_order(self, data: bytes) -> None:
-        """Put the attributes in the order of the first record's keys.
-
-        msgspec looks for a key from where it found the last one: in this order it is always the
-        next, which makes decoding half as expensive. Any other order is read as well.
-        """
-        try:
-            order = list(self._inner(_untyped(data[: data.find(b"\n")])))
-        except BadLine:
-            order = []
-        self._ordered = bool(order)
-        if order or not self._decoders:
-            self._build_decoders(order)
-
-    def read(self, data: bytes) -> Decoded:
-        """Decode the batch in one call; line by line when that does not work out."""
-        if not self._ordered:
-            self._learn_order(data)
-        decoded = self._decode(data) if longest_fits(data, self._max_record_bytes) else None
-        if decoded is not None:
-            records, self._nested = decoded
-            if len(records) == count_lines(data) and one_object_a_line(data):
-                return Decoded(records, suspects=suspect_lines(data))
-        return super().read(data)
-
-    def _records(self, line: bytes) -> Sequence[Any]:
-        records, _ = self._decode(line) or ((), False)
-        return records if len(records) == 1 else super()._records(line)
-
-    def _decode(self, lines: bytes) -> tuple[list[Any], bool] | None:
-        """Return the records of lines, and whether they are nested; `None` if they are neither."""
-        for nested in (self._nested, not self._nested):
-            try:
-                records: list[Any] = self._decoders[nested].decode_lines(lines)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                continue
-            for _ in range(len(self._path) if nested else 0):
-                records = [record.event for record in records]
-            return records, nested
+    def _at_once(self, data: bytes, unmapped: Counter[str]) -> list[Record] | None:
+        if longest_fits(data, self._max_record_bytes):
+            for depth, shape in self._shapes.items():
+                records = shape.read(data, unmapped)
+                if records is not None:
+                    if len(self._shapes) > 1:  # the next batch is probably of this one too
+                        self._shapes = {depth: shape, **self._shapes}
+                    return records
         return None
 
-    def _values(self, tree: object) -> Mapping[str, Any]:
-        inner = self._inner(tree)
-        return {name: inner.get(key) for name, key in self._keys.items()}
+    def _apart(self, data: bytes, lines: Sequence[tuple[int, bytes]], decoded: Decoded) -> int:
+        """Decode the lines of a batch each by itself; return how many no shape fits."""
+        found = self._by_shape(lines, decoded.unmapped)
+        suspicious = set(suspect_lines(data)) if len(lines) == count_lines(data) else None
+        for number, (offset, line) in enumerate(lines):
+            record = found.get(number)
+            if record is None:
+                self._lines.read_lines(line, number, offset, decoded)
+                continue
+            if unsafe_places(line) if suspicious is None else number in suspicious:
+                decoded.suspects.append(len(decoded.records))
+            decoded.records.append(record)
+            decoded.line_of.append(number)
+        return len(lines) - len(found)
 
-    def _inner(self, tree: object) -> Mapping[str, Any]:
-        """Return the object that holds the fields: at the end of the path, or the record itself."""
-        for found in (_value_at(tree, self._path), tree):
-            if isinstance(found, dict):
-                return found
-        return {}
+    def _by_shape(
+        self, lines: Sequence[tuple[int, bytes]], unmapped: Counter[str]
+    ) -> Mapping[int, Record]:
+        """Return the records of lines that hold one of a known shape, by the number of the line."""
+        fitting: dict[int, list[tuple[int, int, Record]]] = {}
+        for number, (_, line) in enumerate(lines):
+            if len(line) > self._max_record_bytes:
+                continue
+            piece = bare(line)
+            for depth, shape in self._shapes.items():
+                decoded = shape.decode(piece)
+                if decoded is not None:
+                    fitting.setdefault(depth, []).append((number, quotes_in(piece), decoded))
+                    break
+        found: dict[int, Record] = {}
+        for depth, fit in fitting.items():
+            left = [fit]
+            while left:
+                some = left.pop()
+                numbers, quotes, objects = zip(*some, strict=True)
+                records = self._shapes[depth].accept(objects, sum(quotes), unmapped)
+                if records is not None:
+                    found.update(zip(numbers, records, strict=True))
+                elif (half := len(some) // 2) > 0:
+                    left += [some[half:], some[:half]]
+        return found
 
+    def _learn(self) -> None:
+        """Make shapes of what records were like so far, and those that did not fit."""
+        seen = self._lines.seen
+        if not seen or self._lessons >= _MAX_LESSONS:
+            seen.clear()
+            return
+        self._lessons += 1
+        for depth in {len(levels) for levels in seen}:
+            same = [levels for levels in seen if len(levels) == depth]
+            shape = self._shape(self._layouts.get(depth) or Layout(), same, depth)
+            if shape is None and depth in self._layouts:
+                shape = self._shape(Layout(), same, depth)
+            self._shapes.pop(depth, None)
+            if shape is not None:
+                self._shapes[depth] = shape
+        seen.clear()
 
-def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
-    for key in path:
-        if isinstance(key, int):
-            tree = tree[key] if isinstance(tree, list) and key < len(tree) else None
-        else:
-            tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
-
-
-def _bare(line: bytes) -> bytes:
-    """Return the JSON of a line without byte order mark and without a syslog header before it."""
-    line = line.strip().removeprefix(b"\xef\xbb\xbf")
-    found = _OBJECT.search(line)
-    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
-
-
-def _untyped(line: bytes) -> object:
-    try:
-        return msgspec.json.decode(line)
-    except UnicodeDecodeError as error:
-        raise BadLine(f"not UTF-8: {error.reason}") from None
-    except RecursionError:
-        raise BadLine("JSON is nested too deeply") from None
-    except msgspec.ValidationError as error:  # a number of thousands of digits
-        reason, _, _ = str(error).partition(" - at ")  # the place is as long as the record is deep
-        raise BadLine(f"JSON: {reason}") from None
-    except msgspec.DecodeError as error:
-        text = str(error)
-        if "truncated" in text:
-            raise BadLine("JSON is truncated") from None
-        raise BadLine(f"not JSON: {text.removeprefix('JSON is malformed: ')}") from None
+    def _shape(
+        self, layout: Layout, seen: Sequence[Sequence[Mapping[str, object]]], depth: int
+    ) -> Shape | None:
+        for levels in seen:
+            layout.learn(levels)
+        self._layouts[depth] = layout
+        try:
+            return (
+                Shape(layout, self._lines, self._attributes, self._time_key)
+                if layout.is_usable
+                else None
+            )
+        except Unfit:
+            return None

@@ -1,4 +1,4 @@
-"""What the bytes of JSON lines show without decoding: lengths, line ends, control characters."""
+"""What the bytes of JSON lines show without decoding: lengths, line ends, quotes, controls."""
 
 import re
 
@@ -14,19 +14,53 @@ _UNSAFE = (
 _BRACE = ord("}")
 
 
-def one_object_a_line(data: bytes) -> bool:
-    """Whether as many objects as lines means one object a line, in data that was decoded.
+def quotes_in(data: bytes) -> int:
+    """Return how many quotes begin or end a string: all but those behind a backslash."""
+    count = data.count(b'"')
+    find = data.find
+    at = find(b"\\")
+    while at >= 0:
+        if data[at + 1 : at + 2] == b'"':
+            count -= 1
+        at = find(b"\\", at + 2)
+    return count
 
-    It could be two on one line and one on two lines, and then a record's number isn't its
-    line's. A line feed between `}` and `{` stands only where a top-level object ends.
+
+def quotes_of(tree: object) -> int:
+    """Return how many quotes a decoded value was written with, if it held no key twice."""
+    count = 0
+    left = [tree]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            count += 2 * len(value)
+            values = list(value.values())
+        else:
+            values = value if isinstance(value, list) else [value]
+        kinds = list(map(type, values))
+        count += 2 * kinds.count(str)
+        if dict in kinds or list in kinds:
+            left += [value for value in values if isinstance(value, dict | list)]
+    return count
+
+
+def objects_by_line(data: bytes) -> int:
+    """Return the number of lines of decoded data, or -1 if objects and lines may not be the same.
+
+    As many objects as lines could be two on one line and one on two lines, and then a record's
+    number isn't its line's. A line feed between `}` and `{` stands only where a top-level object
+    ends.
     """
-    end = data.find(b"\n")
+    lines = 0
+    find, startswith = data.find, data.startswith
+    end = find(b"\n")
     last = len(data) - 1
     while end >= 0:
-        if not data.startswith(b"}\n{", end - 1) and (end < last or data[end - 1] != _BRACE):
-            return False
-        end = data.find(b"\n", end + 1)
-    return True
+        lines += 1
+        if not startswith(b"}\n{", end - 1) and (end < last or data[end - 1] != _BRACE):
+            return -1
+        end = find(b"\n", end + 1)
+    return lines + (data[-1:] not in {b"\n", b""})
 
 
 def longest_fits(data: bytes, max_record_bytes: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC
 from functools import cache
 
@@ -33,10 +34,15 @@ _PROBES = 8
 
 
 def input_of(feed_format: FeedFormat) -> Input:
-    """Return the input of records as a feed format prints them. Raises `NotReadable`."""
-    if structure_of(feed_format).kind is LineKind.JSON:
-        return json_format(feed_format)
-    return line_format(feed_format)
+    """Return the input of records as a feed format prints them. Raises `NotReadable`.
+
+    The JSON preset is read as any JSON is: its older and newer forms have other keys.
+    """
+    if feed_format.parts == presets.load("JSON").parts:
+        return json_names()
+    is_json = structure_of(feed_format).kind is LineKind.JSON
+    found = json_format(feed_format) if is_json else line_format(feed_format)
+    return replace(found, format=feed_format)
 
 
 class _Candidate:
@@ -46,9 +52,8 @@ class _Candidate:
     the one that they are in is found.
     """
 
-    def __init__(self, found: Input, alone: Input, *, is_json: bool) -> None:
+    def __init__(self, found: Input, alone: Input) -> None:
         self.input = found
-        self.is_json = is_json
         access = field_access(alone.available, alone.available)
         self._decode = alone.reader(access.attributes, MAX_RECORD_BYTES)
         self._time_key = key_of(alone.time_key)
@@ -135,17 +140,17 @@ def _candidates(*, json: bool) -> tuple[_Candidate, ...]:
     """Return what a sample may be in, if it can be JSON, and otherwise."""
     if json:
         names = json_names()
-        forms = [_candidate(name) for name in presets.names()]
-        return (_Candidate(names, names, is_json=True), *(form for form in forms if form))
-    return tuple(candidate for candidate in _candidates(json=True) if not candidate.is_json)
+        return (_Candidate(names, names), *_candidates(json=False))
+    forms = [_candidate(name) for name in presets.names()]
+    return tuple(form for form in forms if form is not None)
 
 
 def _candidate(name: str) -> _Candidate | None:
     feed_format = presets.load(name)
-    is_json = structure_of(feed_format).kind is LineKind.JSON
+    if structure_of(feed_format).kind is LineKind.JSON:
+        return None
     try:
         found = input_of(feed_format)
     except NotReadable:
         return None
-    alone = found if is_json else line_format(feed_format, alone=True)
-    return _Candidate(found, alone, is_json=is_json)
+    return _Candidate(found, line_format(feed_format, alone=True))

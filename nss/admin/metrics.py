@@ -132,6 +132,23 @@ def _outcomes(status: Status) -> _Samples:
     ]
 
 
+def _unmapped(status: Status) -> _Samples:
+    return [
+        ((feed.name, gap.source, gap.form, key), records)
+        for feed in status.feeds
+        for gap in feed.gaps
+        for key, records in gap.unmapped.items()
+    ]
+
+
+def _missing(status: Status) -> _Samples:
+    return [
+        ((feed.name, gap.source, gap.form), len(gap.missing))
+        for feed in status.feeds
+        for gap in feed.gaps
+    ]
+
+
 def _expiry(name: str, text: str, read: _Read) -> Family:
     def samples(status: Status) -> _Samples:
         return [
@@ -206,6 +223,20 @@ METRICS = (
         "When records were last delivered since the service started (for uploads: when MCAS last "
         "confirmed one), seconds since the epoch; absent before the first.",
         of("last_delivered_at"),
+    ),
+    Family(
+        "nss_feed_unmapped_keys_total",
+        "Records with a key that no field is known for: 64 keys at most of a source and format, "
+        "all others under `...`.",
+        ("feed", "source", "format", "key"),
+        _unmapped,
+    ),
+    Family(
+        "nss_feed_missing_fields",
+        "How many of address, user and URL, of what the feed prints, a source's records lack; "
+        "absent while nothing is missing and no key is unmapped.",
+        ("feed", "source", "format"),
+        _missing,
     ),
     _upload(
         "last_confirmed_timestamp_seconds",

@@ -33,6 +33,29 @@ def format_recognised(feed: str, source: str, format_: str) -> None:
     """The form of the records was recognised."""
 
 
+@event(INFO, Counter.KEYS_UNMAPPED, amount="keys_", always=True)
+def keys_unmapped(feed: str, source: str, names: str, keys_: int) -> None:
+    """Records have keys that no field is known for; they are not used.
+
+    Each name is reported once, and 64 of a source at most.
+    """
+
+
+@event(WARNING, Counter.FIELDS_MISSING)
+def fields_missing(feed: str, source: str, format_: str, missing: str) -> str:
+    """No record states a part of who went where, so that placeholders are printed of it.
+
+    See what became of each key with `nss explain`.
+    """
+    return source
+
+
+@event(INFO)
+def fields_stated(feed: str, source: str, format_: str) -> str:
+    """Records state address, user and URL again, as far as the feed prints them."""
+    return source
+
+
 def record_rejected(feed: str, source: str, reason: str, offset: int, record_bytes: int) -> None:
     """Report a record that can't be delivered for good. Its content, which reasons quote, is not
     logged.

@@ -12,7 +12,7 @@ from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
-from nss.status.readings import UploadReading
+from nss.status.readings import GapsReading, UploadReading
 
 SLICE_BYTES = 128 * 1024
 """How much of a batch is decoded, rendered and sent before the next: the records of a slice stay
@@ -86,6 +86,11 @@ class Feed:
     def upload(self) -> UploadReading | None:
         """How its uploads stand, if its sink uploads."""
         return self._delivery.upload
+
+    @property
+    def gaps(self) -> tuple[GapsReading, ...]:
+        """What it can't use of its sources' records, and what it lacks of them."""
+        return tuple(self._pipelines.gaps.readings())
 
     def retry(self) -> None:
         """See `Delivery.retry`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
 from formats.reading import split_lines
 from nss.feeds import events
+from nss.feeds.gaps import Gaps
 
 LOOK_MAX_BYTES = 2 << 20
 """How much of what follows a slice in its batch may be looked at to recognise its form."""
@@ -32,6 +33,7 @@ class Pipelines:
     """Renders slices of batches, each connection in a form of its own."""
 
     def __init__(self, feed: str, origins: Mapping[str, Origin]) -> None:
+        self.gaps = Gaps(feed)
         self._feed = feed
         self._origins = origins
         self._of_sender: dict[Sender, Pipeline] = {}
@@ -47,6 +49,15 @@ class Pipelines:
         `following` is the rest of its batch, which may show the form when the slice does not: a
         view of the bytes of the whole batch, by which its slices are known to belong together.
         """
+        pipeline, rendered = self._render(sender, data, following)
+        if pipeline is not None:
+            settings = self._origins[sender[0]].settings
+            self.gaps.look(sender[0], pipeline.source, settings.format, data, rendered)
+        return pipeline, rendered
+
+    def _render(
+        self, sender: Sender, data: bytes, following: memoryview
+    ) -> tuple[Pipeline | None, Rendered]:
         pipeline = self._of_sender.get(sender)
         rendered = None
         if self._hopeless is not following.obj:

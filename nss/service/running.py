@@ -100,6 +100,7 @@ class RunningFeed:
             last_error=feed.last_error,
             advice=feed.advice,
             upload=feed.upload,
+            gaps=feed.gaps,
         )
 
 

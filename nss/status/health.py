@@ -4,9 +4,10 @@ Degraded: a source or a destination reports an error; records wait and none move
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
 a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
 three times, or has had no success for six hours. Only mentioned: what ends within 30 days, rejects,
-a spool that is not durable or is full for a moment, entries of the list that are set aside, that it
-can't be read what became of uploads, and that ZIA may let people use unsanctioned apps. An idle
-source is fine: nobody browses at night.
+records that lack the address, user or URL that a feed prints, a spool that is not durable or is
+full for a moment, entries of the list that are set aside, that it can't be read what became of
+uploads, and that ZIA may let people use unsanctioned apps. An idle source is fine: nobody browses
+at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from nss.expiry import WARN_DAYS, Expiry
-from nss.status.readings import ParsingReading
+from nss.status.readings import GapsReading, ParsingReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, SyncStatus
 
 STUCK_SECS = 45.0
@@ -92,9 +93,22 @@ def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
         yield Reason(component=component, why=text)
     if feed.advice is not None:
         yield Reason(component=component, why=feed.advice, degrades=False)
+    for gap in feed.gaps:
+        if gap.missing:
+            yield Reason(component=component, why=_missing(feed.name, gap), degrades=False)
     if feed.rejected_lately:
         text = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
         yield Reason(component=component, why=text, degrades=False)
+
+
+def _missing(feed: str, gap: GapsReading) -> str:
+    *others, last = gap.missing
+    parts = f"{', '.join(others)} and {last}" if others else last
+    return (
+        f"records of source {gap.source}, read as {gap.form}, lack {parts}: placeholders are "
+        f"printed instead. Try: nss tap --feed {feed} --records --limit 100 > sample, then nss "
+        f"explain sample --feed {feed}"
+    )
 
 
 def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:

@@ -47,6 +47,20 @@ class UploadReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapsReading:
+    """What a feed can't use of one source's records in one form, and what it lacks of them."""
+
+    source: str
+    form: str
+    """The form they are read in: `json`, a preset, or the name of a feed format."""
+    unmapped: dict[str, int]
+    """Keys that no field is known for, and in how many records they were: 64 names at most, and
+    `...` for all others."""
+    missing: tuple[str, ...]
+    """What the feed prints of address, user and URL and no record states: `a user (login)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedReading:
     """A feed, and what became of its records."""
 
@@ -65,6 +79,8 @@ class FeedReading:
     advice: str | None
     upload: UploadReading | None = None
     """`None` for a sink that does not upload."""
+    gaps: tuple[GapsReading, ...] = ()
+    """Of each source's records, by form; those without any gap are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.expiry import Expiry
-from nss.status.readings import ParsingReading, SpoolReading, SyncReading, UploadReading
+from nss.status.readings import (
+    GapsReading,
+    ParsingReading,
+    SpoolReading,
+    SyncReading,
+    UploadReading,
+)
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]
@@ -112,6 +118,8 @@ class FeedStatus:
     last_delivered_at: float | None = None
     """When records were last delivered since the service started, seconds since the epoch; of a
     feed that uploads, when MCAS last confirmed it. `None`: not yet."""
+    gaps: tuple[GapsReading, ...] = ()
+    """What it can't use of its sources' records, and what it lacks of them."""
 
     @property
     def unaccounted(self) -> int:

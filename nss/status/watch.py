@@ -201,6 +201,7 @@ class Watch:
             upload=feed.upload,
             confirmation=CONFIRMATIONS.get(feed.kind, "sent"),
             last_delivered_at=_delivered_at(feed, trail, now),
+            gaps=feed.gaps,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:

@@ -91,6 +91,8 @@ class Counter(StrEnum):
 
     RECORDS_REJECTED = auto(), "feed", "Records that can't be delivered for good."
     RECORDS_LEFT_BEHIND = auto(), "feed", "Pending records whose feed or source was removed."
+    KEYS_UNMAPPED = auto(), "feed", "Names of keys in records that no field is known for."
+    FIELDS_MISSING = auto(), "feed", "Times a source's records stated no address, user or URL."
     LINES_SHORTENED = auto(), "feed", "Lines that were too long and were cut."
     BYTES_CUT = auto(), "feed", "Bytes cut from lines that were too long."
 

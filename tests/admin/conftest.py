@@ -26,6 +26,7 @@ from nss.status.history import History, Series, Span
 from nss.status.readings import (
     BlockingReading,
     FeedReading,
+    GapsReading,
     ParseFailureReading,
     ParsingReading,
     SourceReading,
@@ -166,6 +167,14 @@ class FakeFeed:
             last_error=part.last_error,
             advice=part.advice,
         )
+
+
+GAPS = GapsReading(
+    source="web",
+    form="json",
+    unmapped={"colour": 1234, "shape\u202e": 1, "...": 7},
+    missing=("an address (cip, cintip)", "a user (login)"),
+)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from nss.telemetry.counters import Counter
 from tests.admin.conftest import (
     DEGRADED,
     FEED,
+    GAPS,
     NOW,
     OPENS,
     PARSING,
@@ -119,6 +120,22 @@ async def test_metrics_show_the_whole_status(
         ("nss_rejects_kept", ()): 3.0,
         ("nss_events_total", (("component", "mcas"), ("event", "sink_failures"))): 3.0,
     }
+
+
+async def test_metrics_show_what_a_feed_can_not_use_and_lacks(
+    http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    keys = {"colour": 5, 'a"b\\c{}=,': 1, "%0A": 2, "\u202ex": 3, "...": 4}
+    feed = replace(FEED, gaps=(replace(GAPS, unmapped=keys),))
+    operations.current = replace(STATUS, feeds=(feed,))
+
+    found = parsed((await http.get("/metrics")).text)
+
+    where = {"feed": "mcas", "source": "web", "format": "json"}
+    for key, records in keys.items():
+        labels = tuple(sorted({**where, "key": key}.items()))
+        assert found["nss_feed_unmapped_keys_total", labels] == records
+    assert found["nss_feed_missing_fields", tuple(sorted(where.items()))] == 2
 
 
 async def test_metrics_show_trouble(http: httpx.AsyncClient, operations: FakeOperations) -> None:

@@ -22,7 +22,7 @@ COMMANDS = [
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
     "sync-unsanctioned",
-    *("test-firewall", "collect-diagnostics", "checkversion", "portal", "troubleshoot"),
+    *("explain", "test-firewall", "collect-diagnostics", "checkversion", "portal", "troubleshoot"),
 ]
 
 HEAVY = (

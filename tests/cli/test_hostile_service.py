@@ -34,6 +34,8 @@ def filled(kind: Any) -> Any:  # noqa: ANN401 - any type of an answer
         return filled(next(each for each in arguments if each is not type(None)))
     if origin in {tuple, list}:
         return origin([filled(arguments[0])])
+    if origin is dict:
+        return {filled(arguments[0]): filled(arguments[1])}
     if is_dataclass(kind) or issubclass(kind, msgspec.Struct):
         hints = get_type_hints(kind)
         named = fields(kind) if is_dataclass(kind) else msgspec.structs.fields(kind)

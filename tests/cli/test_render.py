@@ -426,3 +426,78 @@ def read_all(descriptor: int) -> str:
         while block := terminal.read(4096):
             shown += block
     return shown.decode()
+
+
+WARNING = (
+    b"nss: render: warning: no record states %b: placeholders are printed instead (%b)\n"
+    b"Try: nss explain %b\n"
+)
+
+
+def test_records_that_lack_user_or_url_are_warned_of_once_at_the_end(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    (tmp_path / "one.json").write_bytes(b'{"eurl":"e.com/","action":"Allowed"}\n' * 5000)
+    (tmp_path / "two.json").write_bytes(b'{"url":"e.com/","login":null}\n')
+    (tmp_path / "six.json").write_bytes(b'{"eurl":"e.com/"}\n')
+    (tmp_path / "ten.json").write_bytes(b'{"action":"Allowed"}\n{"action":"Allowed"\n')
+
+    ran = nss("render", "--to", short, "one.json", "two.json", "six.json", "ten.json")
+
+    assert ran.returncode == 65
+    assert ran.stdout.count(b"\n") == 5003
+    bad, _, warnings = ran.stderr.partition(b"\n")
+    assert bad == b"ten.json:2: JSON is truncated"
+    assert warnings == (
+        WARNING % (b"a user (login)", b"one.json and 1 more", b"one.json")
+        + WARNING % (b"a user (login) or a URL (eurl)", b"ten.json", b"ten.json")
+    )
+
+
+def test_one_record_with_a_user_far_down_is_enough(nss: Nss, short: Path) -> None:
+    data = b'{"eurl":"e.com/"}\n' * 100_000 + record("ann") + b"\n" + b'{"eurl":"e.com/"}\n' * 9
+
+    ran = nss("render", "--to", short, data=data)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_warning_changes_no_exit_code_and_no_line(nss: Nss, short: Path) -> None:
+    ran = nss("render", "--to", short, data=b'{"eurl":"e.com/"}\n')
+
+    assert (ran.returncode, ran.stdout) == (0, b"None e.com/\n")
+    assert ran.stderr == WARNING % (b"a user (login)", b"stdin", b"-")
+
+
+def test_keys_that_no_field_is_known_for_are_counted_once_at_the_end(
+    nss: Nss, tmp_path: Path, short: Path
+) -> None:
+    rows = [record("ann", colour="red", **{"a\u202e\x1b[2Jb": 1})] * 3000
+    (tmp_path / "one.json").write_bytes(b"\n".join(rows))
+    (tmp_path / "two.json").write_bytes(record("bob", colour="blue", vendor="Zscaler"))
+
+    ran = nss("render", "--to", short, "one.json", "two.json")
+
+    assert (ran.returncode, ran.stdout.count(b"\n")) == (0, 3001)
+    assert ran.stderr == (
+        b"nss: render: not used, no field is known for it: colour (3,001), "
+        b"a\\u202e%1B[2Jb (3,000)\n"
+    )
+
+
+def test_the_names_of_such_keys_are_bounded(nss: Nss, short: Path) -> None:
+    data = b"\n".join(record("ann", **{f"key{number}": 1}) for number in range(500))
+
+    ran = nss("render", "--to", short, data=data)
+
+    assert ran.stderr.count(b"key") == 64
+    assert ran.stderr.endswith(b", others (436)\n")
+
+
+def test_records_with_keys_of_another_preset_are_read_whole(nss: Nss) -> None:
+    data = b'{"datetime":"2023-10-06 09:05:08","usrName":"ravi","clientip":"1.2.3.4","url":"e/"}'
+
+    ran = nss("render", "--to", "%s{login} %s{cip} %s{eurl} %s{time}", data=data)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == b"ravi 1.2.3.4 e/ Fri Oct  6 09:05:08 2023\n"

@@ -166,7 +166,7 @@ def test_placeholders_are_none_zero_and_the_zero_address() -> None:
         ("%s{erefererpath}", {"ereferer": "h/x?y"}, "/x"),
         ("%s{hostname}", {"host": "h"}, "h"),
         ("%s{hostname}", {"ehost": "h"}, "h"),
-        ("%s{hostname}", {"hostname": "own", "host": "h"}, "own"),
+        ("%s{hostname}", {"hostname": "own"}, "own"),
         ("%d{totalsize}", {"reqsize": 2, "respsize": "3"}, "5"),
         ("%d{totalsize}", {"totalsize": 9, "reqsize": 2, "respsize": 3}, "9"),
         ("%d{totalsize}", {"respsize": 3}, "3"),

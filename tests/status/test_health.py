@@ -8,7 +8,7 @@ from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
 from nss.status.readings import ParsingReading, UploadReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
-from tests.admin.conftest import FEED, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
+from tests.admin.conftest import FEED, GAPS, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
 
 
 def health(
@@ -49,6 +49,25 @@ def test_a_feed_that_moves_nothing_while_records_wait_is_stuck_within_a_minute()
                 component="feed mcas",
                 why="10 records waiting and none has moved for 45 s",
                 since=NOW - 45,
+            ),
+        ),
+    )
+
+
+def test_what_records_lack_is_mentioned_with_what_to_do_and_degrades_nothing() -> None:
+    """A source may be meant to be so, and nobody is to be called at night for what never was."""
+    gap = replace(GAPS, unmapped={})
+
+    assert health(feed=replace(FEED, gaps=(gap, replace(GAPS, missing=())))) == Health(
+        ok=True,
+        alive=True,
+        reasons=(
+            Reason(
+                component="feed mcas",
+                why="records of source web, read as json, lack an address (cip, cintip) and a user "
+                "(login): placeholders are printed instead. Try: nss tap --feed mcas --records "
+                "--limit 100 > sample, then nss explain sample --feed mcas",
+                degrades=False,
             ),
         ),
     )

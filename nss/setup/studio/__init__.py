@@ -4,6 +4,7 @@ Pure but for a `.fof` file that a draft names, and bounded: strings, records, li
 printed in all have a largest size, so that nothing a person pastes keeps a thread busy for long.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -96,6 +97,7 @@ class Rendering:
     """What became of the sample records: `input` is the form that they were read in.
 
     `left_out` counts those that were not tried, because there are too many or too long ones.
+    `unmapped` are keys that no field is known for, with the number of their records.
     """
 
     input: str
@@ -103,6 +105,7 @@ class Rendering:
     left_out: int
     lacking: Lacking
     look: Look | None
+    unmapped: Mapping[str, int]
 
     def count(self, kind: str) -> int:
         """Return how many records came to that."""

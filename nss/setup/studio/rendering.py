@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from formats import FeedSettings, Input, NotReadable, Pipeline, input_of, recognise
+from formats.essentials import add_keys
 from formats.fields import TIME_FIELDS, catalogue
 from formats.lacking import lacking
 from formats.language import FeedFormat, Literal, parse
@@ -47,13 +48,15 @@ def rendering(
     number = look if look in numbers else next(iter(numbers), 0)
     looked = trial.look(number, tried[number - 1]) if number else None
     done = max((outcome.number for outcome in outcomes), default=0)
-    return Rendering(source.name, outcomes, len(records) - done, missing, looked)
+    left_out = len(records) - done
+    return Rendering(source.name, outcomes, left_out, missing, looked, trial.unmapped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
     settings: FeedSettings
     pipeline: Pipeline
+    unmapped: dict[str, int] = field(default_factory=dict)
 
     def outcomes(self, records: Sequence[bytes]) -> Iterator[Outcome]:
         largest = _Largest(self.settings.format)
@@ -64,6 +67,7 @@ class _Trial:
                 yield _rejected(number, reason, record)
                 continue
             rendered = self.pipeline.run(record + b"\n")
+            add_keys(self.unmapped, rendered.unmapped)
             for line in rendered.lines:
                 output_bytes += len(line)
                 text = line.decode("utf-8", "replace")

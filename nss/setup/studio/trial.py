@@ -6,8 +6,9 @@ from datetime import UTC, tzinfo
 from formats import FeedFormat, FeedSettings, NotReadable, filters, presets, zone
 from formats.comparison import comparison, nearest
 from formats.errors import FilterError, Problem, ZoneError
+from formats.essentials import FURTHER_KEYS
 from formats.filters import Filter
-from formats.lacking import Lacking, placeholder
+from formats.lacking import placeholder
 from formats.language import Literal, faults, parse
 from formats.leef import HEADER
 from nss.config import discovery
@@ -50,7 +51,7 @@ def try_out(draft: Draft, source_type: str) -> Trial:
     rendered = None if problems else _rendered(draft, settings_of(feed_format), problems)
     verdict, is_warning = _discovery(feed_format, source_type)
     warnings = [verdict] if is_warning else []
-    warnings += [*_of_format(feed_format), *(_of_samples(rendered.lacking) if rendered else ())]
+    warnings += [*_of_format(feed_format), *(_of_samples(rendered) if rendered else ())]
     return Trial(
         problems=problems,
         format=feed_format,
@@ -181,7 +182,14 @@ def _of_format(feed_format: FeedFormat) -> Iterator[str]:
         yield "It prints a line feed inside of a record, which readers take for two records."
 
 
-def _of_samples(found: Lacking) -> Iterator[str]:
+def _of_samples(rendered: Rendering) -> Iterator[str]:
+    if rendered.unmapped:
+        keys = [
+            f"{'others' if key == FURTHER_KEYS else printable(key)} ({count:,})"
+            for key, count in rendered.unmapped.items()
+        ]
+        yield f"No field is known for {_listed(keys)}: not used."
+    found = rendered.lacking
     everywhere = found.everywhere
     if everywhere:
         names = _listed([f"{name} ({placeholder(name)})" for name in everywhere])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from formats import presets
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
@@ -26,7 +27,7 @@ def read(
     settings = FeedSettings(parse(printed), max_record_bytes=max_record_bytes)
     rendered = Pipeline(source or json_names(), settings).run(data)
     lines = data.split(b"\n")
-    assert [bad.data for bad in rendered.bad] == [lines[bad.line] for bad in rendered.bad]
+    assert all(bad.data in lines[bad.line] for bad in rendered.bad)
     assert all(data.startswith(bad.data, bad.offset) for bad in rendered.bad)
     return rendered.lines, [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
 
@@ -70,9 +71,10 @@ def joined(lines: Iterable[bytes]) -> bytes:
          b"1696583108;;0;0;None"),
         (b'{"epochtime":1696583108,"reqsize":"None","recordid":"-"}', b"1696583108;None;0;0;None"),
         # unknown keys, whatever they hold
-        (b'{"x":{"login":"no"},"y":[1,{"z":[]}],"epochtime":1696583108,"login":"a","Login":"b"}',
+        (b'{"x":{"login":"no"},"y":[1,{"z":[]}],"epochtime":1696583108,"login":"a","Logins":"b"}',
          b"1696583108;a;0;0;None"),
-        (b'{"epochtime":1696583108,"login":"a","login":"b"}', b"1696583108;b;0;0;None"),
+        (b'{"x":1,"x":2,"y":{"z":1,"z":2},"epochtime":1696583108,"login":"a"}',
+         b"1696583108;a;0;0;None"),
         ('{"epochtime":1696583108,"login":"\xe4\\u00e4\\ud83d\\ude00\U0001f600"}'.encode(),
          "1696583108;\xe4\xe4\U0001f600\U0001f600;0;0;None".encode()),
     ],
@@ -108,7 +110,7 @@ BAD_JSON = {
     b"null": "not a JSON object but null",
     b"[1]": "not a JSON object but number 1",
     b"[[]]": "not a JSON object but an array",
-    b"[" + GOOD + b",2]": "not a JSON object but number 2",
+    b"[" + GOOD + b",2": "JSON is truncated",
     b'{"login":true}': "login: a boolean, expected text",
     b'{"login":{}}': "login: an object, expected text",
     b'{"login":["a"]}': "login: an array, expected text",
@@ -158,16 +160,116 @@ def test_a_record_over_the_limit_is_set_apart_and_one_at_the_limit_is_not() -> N
     assert read(batch[:-1], max_record_bytes=200) == read(batch, max_record_bytes=200)
 
 
-def test_the_records_of_an_array_stand_or_fall_with_their_line() -> None:
+@pytest.mark.parametrize("header", [b"", b"<134>1 2023-10-06T09:05:08Z host nss - - - "])
+def test_the_records_of_an_array_are_read_one_by_one(header: bytes) -> None:
     second = GOOD.replace(b"good", b"second")
-    assert read(joined([b"[" + GOOD + b", " + second + b"]", b"[]", GOOD])) == (
+    array = header + b"[" + GOOD + b", " + second + b"]"
+    assert read(joined([array, b"[]", GOOD])) == (
         [GOOD_LINE, GOOD_LINE.replace(b"good", b"second"), GOOD_LINE],
         [],
     )
-    timeless = b"[" + GOOD + b',{"login":"timeless"}]'
-    assert read(joined([b"x", timeless, GOOD])) == (
-        [GOOD_LINE, GOOD_LINE],
-        [(0, 0, "not JSON: invalid character (byte 0)"), (1, 2, "the record has no time")],
+    timeless, wrong, doubled = b'{"login":"timeless"}', b'{"reqsize":[]}', b'{"login":1,"login":1}'
+    elements = [GOOD, timeless, b"2", wrong, GOOD, doubled]
+    array = header + b"[" + b" ,".join(elements) + b" ]"
+    printed, bad = read(joined([b"x", array, GOOD]))
+    assert printed == [GOOD_LINE] * 3
+    assert bad == [
+        (0, 0, "not JSON: invalid character (byte 0)"),
+        (1, 2 + array.index(timeless), "the record has no time"),
+        (1, 2 + array.index(b"2", len(header) + len(GOOD)), "not a JSON object but number 2"),
+        (1, 2 + array.index(wrong), "reqsize: an array, expected a number"),
+        (1, 2 + array.index(doubled), 'duplicate key "login"'),
+    ]
+
+
+def test_a_rejected_element_of_an_array_is_kept_without_its_neighbours() -> None:
+    batch = b"<13>[" + GOOD + b',{"login":"timeless"}, {"reqsize":[]}]\n'
+    rendered = Pipeline(json_names(), FeedSettings(parse(PRINTED))).run(batch)
+    assert rendered.lines == [GOOD_LINE]
+    assert [bad.data for bad in rendered.bad] == [b'{"login":"timeless"}', b'{"reqsize":[]}']
+
+
+@pytest.mark.parametrize("event", [b"null", b'"x"', b"[]", b"[{}]", b"7"])
+def test_an_envelope_is_one_whatever_stood_there_in_other_records(event: bytes) -> None:
+    empty = b'{"sourcetype":"x","event":%s}' % event
+    flat = GOOD[:-1] + b',"sourcetype":"x","event":%s}' % event
+    full = b'{"sourcetype":"x","event":' + GOOD + b"}"
+    for batch in ([empty, full, full], [flat, full, flat], [full, empty, full, flat]):
+        printed, bad = read(joined([*batch, *batch]))
+        assert len(printed) == 2 * (len(batch) - batch.count(empty))
+        assert [why for _, _, why in bad] == ["the record has no time"] * 2 * batch.count(empty)
+    pipeline = Pipeline(json_names(), FeedSettings(parse(PRINTED)))
+    for line in (empty, flat, full, empty, full):
+        assert pipeline.run(line).lines == [GOOD_LINE] * (line != empty)
+
+
+ENVELOPED = b'{"event":%s}'
+
+
+@pytest.mark.parametrize(
+    "source", [json_names(), input_of(presets.load("JSON"))], ids=["names", "JSON"]
+)
+@pytest.mark.parametrize("form", [b"%s", ENVELOPED, b"<13>%s", b"[%s]"])
+@pytest.mark.parametrize(
+    ("twice", "reason"),
+    [
+        (b'"login":"a","login":"b"', 'duplicate key "login"'),
+        (b'"login":"a","x":"y","login":"a"', 'duplicate key "login"'),
+        (b'"login":"a","\\u006cogin":"b"', 'duplicate key "login"'),
+        (b'"login":"a","login":null', 'duplicate key "login"'),
+        (b'"login":null,"login":"a"', 'duplicate key "login"'),
+        (b'"reqsize":"7","reqsize":7', 'duplicate key "reqsize"'),
+        (b'"time":"x","time":"y"', 'duplicate key "time"'),
+        (b'"user":"a","login":"b"', '"user" and "login" contradict each other'),
+        (b'"login":"a","Login":"b"', '"login" and "Login" contradict each other'),
+        (b'"requestsize":"7","srcBytes":8', '"requestsize" and "srcBytes" contradict each other'),
+        (b'"time":"1696583108","datetime":"1696583109"',
+         '"time" and "datetime" contradict each other'),
+    ],
+)  # fmt: skip
+def test_a_record_that_states_a_field_twice_is_set_apart(
+    twice: bytes, reason: str, form: bytes, source: Input
+) -> None:
+    bad = form % (b'{"epochtime":1696583108,' + twice + b"}")
+    good = form % GOOD
+    for batch in ([bad], [good, bad, good], [good] * 9 + [bad] + [good] * 9, [bad, bad, good]):
+        printed, found = read(joined(batch), source)
+        assert printed == [GOOD_LINE] * batch.count(good)
+        assert [why for _, _, why in found] == [reason] * batch.count(bad)
+
+
+def test_a_value_that_leaves_its_place_takes_no_other_key() -> None:
+    agent = b'x","action":"Allowed","user":"bob'
+    record = b'{"event":{"time":"1","user":"eve","action":"Blocked","useragent":"%s"}}'
+    printed = "%s{login} %s{action} %s{ua}"
+    assert read(joined([record % b"x", record % agent]), printed=printed) == (
+        [b"eve Blocked x"],
+        [(1, len(record % b"x") + 1, 'duplicate key "user"')],
+    )
+    envelope = b'x"},"event":{"time":"1","user":"bob'
+    assert read(joined([record % envelope]), printed=printed) == (
+        [],
+        [(0, 0, 'duplicate key "event"')],
+    )
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b'"user":"good","login":"good"',
+        b'"login":"good","user":null',
+        b'"recordid":5,"event_id":"5","user":"good"',
+        b'"reqsize":"","requestsize":7,"user":"good"',
+        b'"time":"Fri Oct  6 09:05:08 2023","datetime":"2023-10-06 09:05:08","user":"good"',
+        b'"time":"None","datetime":"2023-10-06 09:05:08","user":"good"',
+        b'"x":1,"x":2,"action":"a","action":"b","user":"good"',
+    ],
+)
+def test_keys_that_agree_or_are_not_read_do_no_harm(twice: bytes) -> None:
+    record = b'{"epochtime":1696583108,%s}' % twice
+    assert read(joined([record] * 3), printed="%d{epochtime};%s{login}") == (
+        [b"1696583108;good"] * 3,
+        [],
     )
 
 
@@ -214,6 +316,51 @@ def test_a_time_may_be_stated_in_any_known_key() -> None:
         b'{"yy":2023,"mon":"Oct","dd":6,"hh":"09","mm":"5","ss":8}',
     ]
     assert read(joined(stated), printed="%d{epochtime}") == ([b"1696583108"] * len(stated), [])
+
+
+@pytest.mark.parametrize(
+    "source", [json_names(), input_of(presets.load("JSON"))], ids=["names", "JSON"]
+)
+def test_a_record_may_mix_the_keys_of_all_presets(source: Input) -> None:
+    record = (
+        b'{"datetime":"2023-10-06 09:05:08","login":"ravi@example.com","clientip":"192.0.2.1",'
+        b'"serverip":"198.51.100.2","srcBytes":7,"refererURL":"a.example/","HOSTNAME":"b.example"}'
+    )
+    printed = "%s{login} %s{cip} %s{sip} %d{reqsize} %s{ereferer} %s{ehost} %s{hostname}"
+    line = b"ravi@example.com 192.0.2.1 198.51.100.2 7 a.example/ b.example b.example"
+    assert read(joined([record, ENVELOPED % record]), source, printed) == ([line, line], [])
+
+
+def test_a_format_of_ones_own_has_its_own_keys_and_no_others() -> None:
+    source = input_of(parse(r'\{"t":%d{epochtime},"user":"%s{dept}","login":"static"\}'))
+    record = b'{"t":1,"user":"d","login":"no","usrName":"no","cip":"no"}'
+    rendered = Pipeline(source, FeedSettings(parse("%s{dept} %s{login} %s{cip}"))).run(record)
+    assert (rendered.lines, rendered.bad) == ([b"d None 0.0.0.0"], [])
+    assert rendered.unmapped == {"usrName": 1, "cip": 1}
+
+
+def test_a_format_that_prints_a_field_twice_reads_it_only_where_both_agree() -> None:
+    text = r'\{"t":%d{epochtime},"a":"%s{login}","b":"%s{login}"\}'
+    apart = r'\{"t":%d{epochtime},"in":\{"a":"%s{login}"\},"b":"%s{login}"\}'
+    flat, nested = b'{"t":1,"a":"%s","b":"x"}', b'{"t":1,"in":{"a":"%s"},"b":"x"}'
+    for source, record in ((text, flat), (apart, nested)):
+        assert read(
+            joined([record % b"x", record % b"y"]), input_of(parse(source)), "%s{login}"
+        ) == (
+            [b"x"],
+            [(1, len(record), '"a" and "b" contradict each other')],
+        )
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["web-log", "", "a b", "class", "\xe4", "1", "_0", "inner", "__slots__", "login", "k" * 300],
+)
+def test_any_key_may_be_an_envelope(key: str) -> None:
+    source = input_of(parse(f'\\{{"{key}":\\{{"t":%d{{epochtime}},"{key}":"%s{{login}}"\\}}\\}}'))
+    record = f'{{"{key}":{{"t":1,"{key}":"a"}}}}'.encode()
+    odd = f'{{"{key}":{{"t":1,"{key}":7}},"x":1}}'.encode()
+    assert read(joined([record, odd, record]), source, "%s{login}") == ([b"a", b"7", b"a"], [])
 
 
 # ---- records that a feed format describes

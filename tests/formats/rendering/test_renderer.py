@@ -225,7 +225,7 @@ def sources_of(feed_format: FeedFormat) -> frozenset[str]:
     """Fields of a format and what they are derived from."""
     names = feed_format.field_names
     ways = {way.source for name in names for way in catalogue()[name].derivations}
-    return names | ways | {"reqsize", "respsize"}
+    return (names | ways | {"reqsize", "respsize"}) - {"hostname"}  # another key of host
 
 
 CUSTOM = {

@@ -226,6 +226,14 @@ def test_fields_that_samples_lack_are_warned_of_with_what_is_printed() -> None:
     )
 
 
+def test_keys_that_no_field_is_known_for_are_named() -> None:
+    samples = record(login="a", colour="red") + record(login="b", colour="blue", shape=1)
+
+    assert tried("%s{login}", samples).warnings == (
+        "No field is known for colour (2), shape (1): not used.",
+    )
+
+
 def test_a_leef_format_that_cloud_discovery_would_not_parse_is_warned_of() -> None:
     leef = r"LEEF:1.0|Zscaler|NSS|4.1|%s{reason}|cat=%s{action}\tsrc=%s{cip}"
     sentence = (

@@ -12,6 +12,7 @@ from nss.status.summary import ExpiryStatus
 from tests.admin.conftest import (
     DEGRADED,
     FEED,
+    GAPS,
     NOW,
     OPENS,
     PARSE_FAILURE,
@@ -92,6 +93,25 @@ async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
         "spool: in memory\n"
         f"\n{SHEET}"
     )
+
+
+@pytest.mark.usefixtures("control")
+async def test_keys_that_are_not_used_are_named(operations: FakeOperations, nss: Nss) -> None:
+    many = replace(GAPS, source="branch", unmapped={f"k{number}": 1 for number in range(64)})
+    silent = replace(GAPS, unmapped={})
+    operations.current = replace(STATUS, feeds=(replace(FEED, gaps=(GAPS, silent, many)),))
+    first, second = (await nss("status")).out.decode().splitlines()[-2:]
+    assert first == (
+        "keys not used  feed mcas, source web (json): colour (1,234), shape\\u202e (1), ... (7)"
+    )
+    assert second.endswith(" k8 (1), k9 (1) and 54 more")
+    shown = orjson.loads((await nss("status", "--json")).out)
+    assert shown["feeds"][0]["gaps"][0] == {
+        "source": "web",
+        "form": "json",
+        "unmapped": {"colour": 1234, "shape\u202e": 1, "...": 7},
+        "missing": ["an address (cip, cintip)", "a user (login)"],
+    }
 
 
 UPLOADS = replace(STATUS, parsing=PARSING)

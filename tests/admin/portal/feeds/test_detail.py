@@ -9,7 +9,7 @@ import pytest
 from formats import presets
 from nss.admin.portal.pages.feeds.about import MAX_SHOWN_CHARACTERS, about
 from nss.config.load import parse
-from tests.admin.conftest import NOW
+from tests.admin.conftest import GAPS, NOW
 from tests.admin.portal.feeds.conftest import CONFIG, UPLOAD, Browser, PortalOperations, Served
 
 FILTER = 'not_users = ["healthcheck@example.com"]'
@@ -39,6 +39,17 @@ async def test_a_feed_shows_what_it_does_and_how_it_is_set_up(admin: Browser) ->
     }
     assert "Uploads to Cloud Discovery" not in page
     assert "sent <time" in page
+
+
+async def test_keys_that_no_field_is_known_for_are_named(
+    admin: Browser, operations: PortalOperations
+) -> None:
+    assert "Keys not used" not in await admin.page("/feeds/mcas")
+    operations.show(gaps=(GAPS,))
+    found = facts(await admin.page("/feeds/mcas"))
+    assert found["Keys not used"] == (
+        "colour 1,234 , shape\\u202e 1 , ... 7 of source web, json: no field is known for them"
+    )
 
 
 async def test_a_format_string_is_text(admin: Browser) -> None:

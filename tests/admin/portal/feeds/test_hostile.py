@@ -11,6 +11,7 @@ from nss.admin.operations import UploadedNow
 from nss.admin.portal.pages.feeds.shown import Shown, shown, visible
 from nss.spool import SpoolError
 from nss.status.summary import Health, Reason
+from tests.admin.conftest import GAPS
 from tests.admin.portal.feeds.conftest import UPLOAD, Browser, PortalOperations
 
 pytestmark = pytest.mark.long
@@ -175,3 +176,10 @@ def test_what_is_shown_of_bytes(data: bytes, full_bytes: int, found: Shown) -> N
 def test_text_that_can_be_seen_stays_as_it_is() -> None:
     text = 'LEEF: a="b" <x> äöü €漢字 😀'
     assert visible(text) == text
+
+
+async def test_keys_of_records(admin: Browser, operations: PortalOperations) -> None:
+    texts = [hostile.decode(errors="replace")[:64] for hostile in HOSTILE]
+    operations.show(gaps=(replace(GAPS, unmapped=dict.fromkeys(texts, 1)),))
+
+    check(await admin.page("/feeds/mcas"))

@@ -1,0 +1,135 @@
+"""Which keys of a JSON record state which attributes: in one object, or in several."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from formats.plan import Attribute, TimeKey
+from formats.reading import field_in
+from formats.reading.cells import Match
+from formats.reading.json_lines import LineReader, Object, Pairs, Path
+
+_MAX_REMEMBERED, _MAX_KEY_CHARS = 1024, 64
+_MAX_SEEN = 64
+
+
+class Meanings(dict[str, tuple[str | None, bool]]):
+    """By key: the attribute that it states, if that is a wanted one, and whether it is unmapped.
+
+    What was looked up is remembered, within bounds.
+    """
+
+    def __init__(self, meaning_of: Callable[[str], tuple[str | None, bool]]) -> None:
+        super().__init__()
+        self._meaning_of = meaning_of
+
+    def __missing__(self, key: str) -> tuple[str | None, bool]:
+        found = self._meaning_of(key)
+        if len(self) < _MAX_REMEMBERED and len(key) <= _MAX_KEY_CHARS:
+            self[key] = found
+        return found
+
+
+class ObjectReader(LineReader):
+    """Reads records whose keys all lie in one object: at the end of `path`, or at the top."""
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        time_key: TimeKey,
+        meanings: Meanings,
+        path: tuple[str, ...],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, time_key, max_record_bytes)
+        self.meanings = meanings
+        self.path = path
+        self.seen: list[list[Object]] = []
+        """The objects of some records without contradictions, for whoever learns from them."""
+
+    def levels(self, tree: Object) -> list[Object]:
+        """Return the objects from the top of a record to the one that holds the fields."""
+        levels = [tree]
+        for key in self.path:
+            inner = levels[-1].get(key)
+            if not isinstance(inner, dict):
+                return [tree]
+            levels.append(inner)
+        return levels
+
+    def _stated(self, tree: Object, unmapped: list[str]) -> Iterator[tuple[str, str, Any]]:
+        meanings, levels = self.meanings, self.levels(tree)
+        for key, value in levels[-1].items():
+            name, is_unmapped = meanings[key]
+            if name is not None:
+                yield name, key, value
+            elif is_unmapped:
+                unmapped.append(key)
+        if len(self.seen) < _MAX_SEEN:
+            self.seen.append(levels)
+
+    def _twice(self, tree: Object) -> Iterator[str]:
+        levels = self.levels(tree)
+        for level, key in zip(levels, self.path, strict=False):
+            if key in twice(level):
+                yield key
+        yield from (key for key in levels[-1] if key in twice(levels[-1]) and self.meanings[key][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attribute is stated; `match` takes out one field of several that share a string."""
+
+    name: str
+    path: Path
+    match: Match | None
+
+
+class TreeReader(LineReader):
+    """Reads records whose fields lie in several objects, or share strings.
+
+    `known` are the keys that a format prints in each of its objects.
+    """
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute],
+        time_key: TimeKey,
+        places: Sequence[Place],
+        known: Mapping[Path, frozenset[str]],
+        max_record_bytes: int,
+    ) -> None:
+        super().__init__(attributes, time_key, max_record_bytes)
+        self._places = places
+        self._known = known
+
+    def _stated(self, tree: Object, unmapped: list[str]) -> Iterable[tuple[str, str, Any]]:
+        for path, known in self._known.items():
+            found = _value_at(tree, path)
+            if isinstance(found, dict):
+                unmapped.extend(key for key in found if key not in known)
+        for place in self._places:
+            value = _value_at(tree, place.path)
+            if place.match is not None and isinstance(value, str):
+                value = field_in(value, place.name, place.match)
+            yield place.name, str(place.path[-1]), value
+
+    def _twice(self, tree: Object) -> Iterator[str]:
+        for place in self._places:
+            for depth, key in enumerate(place.path):
+                if key in twice(_value_at(tree, place.path[:depth])):
+                    yield str(key)
+
+
+def twice(tree: object) -> frozenset[str]:
+    """Return the keys that an object was written with more than once."""
+    return tree.twice if isinstance(tree, Pairs) else frozenset()
+
+
+def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+    for key in path:
+        if isinstance(key, int):
+            tree = tree[key] if isinstance(tree, list) and key < len(tree) else None
+        else:
+            tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
