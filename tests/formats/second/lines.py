@@ -8,13 +8,14 @@ from contextlib import suppress
 
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.read import objects
+from tests.formats.second.structure import LEEF
+from tests.formats.second.structure import shape as shape_of
 from tests.formats.second.times import FROM_TIME, zones_of_the_text
 from tests.formats.second.values import ADDRESSES, BadError
 
 Cell = list[Part]
 Fields = dict[str, object]  # as an object of JSON states them, by the names of fields
 
-LEEF = re.compile(r"LEEF:([12]\.0)\|")
 HEADER = re.compile(
     r"(?:<[0-9]{1,3}>)?(?:"
     r"1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+)(?: \ufeff?|$)"
@@ -124,7 +125,7 @@ class Reader:
         )
         self.has_header = HEADER.match(sample) is not None
         texts = "".join(part if isinstance(part, str) else "\ue000" for part in parts)
-        if LEEF.search(texts):
+        if LEEF.search(shape_of(parts)):
             self.records = self.leef
         elif re.match(r'[^"\ue000{]*\{', texts) and (cells := json_cells(parts)):
             self.cells = cells
