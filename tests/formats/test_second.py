@@ -40,7 +40,7 @@ def test_cases_are_of_every_kind() -> None:
             "source_zone",
             "escape_characters",
             "protect_separators",
-            "filter",
             "protect_for",
+            "filter",
         ),
     }

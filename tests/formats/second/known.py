@@ -23,7 +23,7 @@ KNOWN: dict[str, Callable[[Case], object]] = {
     ),
     "pairs are encoded more often: in headers of CEF and LEEF, and in keys": lambda case: (
         "pairs" in case.choices.get("protect_for", ())
-        and re.search(r'CEF:|LEEF:|\}"?\w*=', case.format)
+        and re.search(r"CEF:|LEEF:|\}[^%]{0,3}=", case.format)
     ),
 }
 

@@ -178,5 +178,9 @@ def closing(parts: list[Part]) -> list[int]:
 def check(parts: list[Part]) -> None:
     """Refuse what can't be printed so that it is read again: delimiters that NSS writes itself."""
     places = Places(parts)
+    names_no_delimiter = places.leef is not None and places.leef.end() == places.header_end
+    following = places.text[places.header_end :]
+    if places.version == "2.0" and names_no_delimiter and re.match(rf"[^|={SLOT}]+\|", following):
+        raise RefusedError("a LEEF delimiter of several characters")
     if places.leef and WRITTEN_BY_US.match(places.delimiter):
         raise RefusedError(f"LEEF delimiter {places.delimiter}")
