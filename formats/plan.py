@@ -101,11 +101,13 @@ class TimeCells:
     """The time stands in texts whose form is known: `cells[i]` is what attribute `i` is built of.
 
     The key is the text of the only attribute, the texts of all of them in order, or nothing. A
-    text that its cell does not match states `time` as a whole, in any known form.
+    text that its cell does not match states `time` as a whole, in any known form. `zones[i]` is the
+    zone that the format names as static text behind the time of cell `i`.
     """
 
     attributes: tuple[str, ...]
     cells: tuple[tuple[Part, ...], ...]
+    zones: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,14 @@ Records with equal keys print equal times, so that a distinct time is worked out
 
 @dataclass(frozen=True, slots=True)
 class TimePiece:
-    """Static text and time fields that stand together: the same text for every equal time."""
+    """Static text and time fields that stand together: the same text for every equal time.
+
+    `zones[i]` is the zone that part `i` is printed in, `None` for that of the feed; without any,
+    there are none.
+    """
 
     parts: tuple[Part, ...]
+    zones: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

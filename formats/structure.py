@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ import msgspec
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal, Part, Slot
 from formats.leef import HEADER, leef_delimiter
+from formats.runs import zone_behind
 
 # One private character stands for each slot while the static text is taken apart with ordinary
 # string functions; those of time fields are of another plane.
@@ -30,14 +32,20 @@ _FIRST_MARK, _FIRST_TIME_MARK = 0xF0000, 0x100000
 _MARK = "[\U000f0000-\U0010fffd]"
 _TIME_MARK = "[\U00100000-\U0010fffd]"
 _STATIC = "[^\U000f0000-\U0010fffd]+"
-_CELL = rf"{_TIME_MARK}(?:[ :,./T\-]+{_TIME_MARK})*|{_MARK}"
+_CELL = rf"{_TIME_MARK}(?:[ :,./T\-]*{_TIME_MARK})*|{_MARK}"
 """A field, or time fields that nothing but glue stands between."""
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
 _DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]{1,6})\\|")
 _CEF = re.compile(r"CEF:\d+(?:\|[^|]*){6}\|")
 
 SYSLOG, EVENT_ID = "#syslog", "#event_id"
-"""Keys of the two cells of a LEEF line that are no attributes."""
+"""Keys of cells of a LEEF line that are no attributes."""
+
+HEADER_KEYS = {
+    "vendor": "#vendor", "product": "#product", "product_version": "#product_version",
+    "event_id": EVENT_ID,
+}  # fmt: skip
+"""Keys of the cells of a LEEF header, by their names in `HEADER`."""
 
 
 class LineKind(Enum):
@@ -55,12 +63,14 @@ class Cell:
     """One value place of a line, or static text beside value places.
 
     `key` is that of an attribute; a column or a piece without a key has `#` and its number, from 0.
-    A string in a JSON object has the `path` of keys that leads to it.
+    A string in JSON has the `path` of keys and places in arrays that leads to it. `zone` is named
+    by the static text behind the cell.
     """
 
     parts: tuple[Part, ...]
     key: str = ""
-    path: tuple[str, ...] = ()
+    path: tuple[str | int, ...] = ()
+    zone: str | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -77,11 +87,6 @@ class Cell:
         """Whether the text of the cell is that of its one field, so that nothing needs matching."""
         first = self.parts[0] if len(self.parts) == 1 else None
         return isinstance(first, Slot) and first.conversion != "x"
-
-    @property
-    def is_time(self) -> bool:
-        """Whether every slot of the cell is a time field."""
-        return bool(self.slots) and self.fields <= TIME_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def _leef(template: _Template, header: re.Match[str]) -> Structure:
     in_header = frozenset(_numbers(text[:end]))
     cells = [
         Cell(template.parts(text[: header.start()]), SYSLOG),
-        Cell(template.parts(header["event_id"]), EVENT_ID),
+        *(Cell(template.parts(header[name]), key) for name, key in HEADER_KEYS.items()),
     ]
     for piece in text[end:].split(separator):
         key, _, value = piece.partition("=")
@@ -182,9 +187,9 @@ def _json(template: _Template) -> Structure | None:
     return Structure(LineKind.JSON, cells, ('"\\',) * len(template.slots), quoted=True)
 
 
-def _json_cells(tree: Any, path: tuple[str, ...], template: _Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
-    if isinstance(tree, dict):
-        for key, value in tree.items():
+def _json_cells(tree: Any, path: tuple[str | int, ...], template: _Template) -> Iterator[Cell]:  # noqa: ANN401 - any JSON
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from _json_cells(value, (*path, key), template)
     elif isinstance(tree, str) and re.search(_MARK, tree):
         yield Cell(template.parts(tree), path=path)
@@ -222,13 +227,17 @@ def _keyed_separator(template: _Template) -> str:
 def _sequence(template: _Template) -> Structure:
     found = _CEF.search(template.text)
     end = found.end() if found is not None else 0
-    pieces = re.findall(f"{_CELL}|{_STATIC}", template.text)
+    pieces = [template.parts(piece) for piece in re.findall(f"{_CELL}|{_STATIC}", template.text)]
+    cells = tuple(
+        Cell(piece, f"#{at}", zone=zone_behind(piece, (*following, None)[0]))
+        for at, (piece, following) in enumerate(zip_longest(pieces, pieces[1:], fillvalue=()))
+    )
     return Structure(
         LineKind.SEQUENCE,
-        tuple(Cell(template.parts(piece), f"#{at}") for at, piece in enumerate(pieces)),
+        cells,
         _sequence_guards(template, end),
         closing=template.before("|", end=end),
-        readable=re.search(_MARK * 2, template.text) is None,
+        readable=not any(first.slots and second.slots for first, second in pairwise(cells)),
     )
 
 

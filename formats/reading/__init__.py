@@ -53,13 +53,14 @@ class Input:
     """A form in which records come: which fields it can provide, and how to read them.
 
     `reader(attributes, max_record_bytes)` makes a reader; every reader's records also have the
-    attributes of `time_key`.
+    attributes of `time_key`. `doubts` are sentences on values that may be read back wrong.
     """
 
     name: str
     available: frozenset[str]
     time_key: TimeKey
     reader: Callable[[Sequence[Attribute], int], Reader]
+    doubts: tuple[str, ...] = ()
 
 
 def count_lines(data: bytes) -> int:
@@ -119,6 +120,7 @@ def field_in(text: str, name: str, match: Callable[[str], Mapping[str, str] | No
     """Return a field of a cell with more in it than its text. Raises `BadLine` if it has none."""
     found = match(text)
     if found is None:
+        name = "time" if name.startswith("clock") else name
         raise BadLine(f"{name}: text {text[:40]!r} is not what the feed format prints")
     return found[name]
 

@@ -1,14 +1,16 @@
 """Reading cells back: the text of a value place to the fields that it was built from."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, zip_longest
 
-from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import Literal, Part, Slot
 from formats.plan import Attribute, TimeCells, TimeKey
 from formats.reading import Input, Reader
+from formats.reading.shapes import ANY_TIME, fixed_shape, glued, run_pattern, shape
+from formats.runs import Run, Unit, fields_of, units_of, zone_behind
 from formats.structure import Cell
 
 Match = Callable[[str], dict[str, str] | None]
@@ -16,53 +18,117 @@ Match = Callable[[str], dict[str, str] | None]
 _HEX = re.compile(r"-?[0-9A-Fa-f]{1,32}")
 
 _COMPLETE = 50
-"""Completeness of a cell that needs no other beside it, but for a zone."""
+"""Completeness of a time that needs no other beside it, but for a zone."""
 
 
 def matcher(parts: Sequence[Part]) -> Match:
-    """Return a function from text to field texts; it returns `None` when the text doesn't fit.
+    """Return a function from text to the texts in it; it returns `None` when the text doesn't fit.
 
-    A field ends where the static text after it first occurs, and nothing is tried twice: hostile
-    text cannot make it slow. Fields with nothing between them are told apart by their width; raises
-    `NotReadable` when they have none. What `%x` wrote comes back as decimal text.
+    Texts of fields have the field's name, those of runs are `run0`, `run1`, ... A value ends where
+    the text after it first occurs, the last one where it last does; a number and a time end where
+    they look finished, if that text follows. Nothing is tried twice: hostile text cannot make it
+    slow. What `%x` wrote comes back as decimal text. Raises `NotReadable` for fields that nothing
+    tells apart.
     """
-    slots: list[Slot] = []
-    pattern = ""
-    for part, following in zip_longest(parts, parts[1:]):
-        if isinstance(part, Literal):
-            pattern += "" if slots else re.escape(part.text)  # else it stands behind its field
-            continue
-        slots.append(part)
-        if isinstance(following, Literal):
-            pattern += f"(?>(.*?){re.escape(following.text)})"
-        elif following is None:
-            pattern += "(.*)"
-        elif part.width:
-            pattern += f"(.{{{part.width}}})"
-        else:
-            raise NotReadable(f"nothing between {part.spec} and the field after it")
-    fullmatch = re.compile(pattern, re.DOTALL).fullmatch
+    units = units_of(parts)
+    fullmatch = re.compile(_pattern(units), re.DOTALL | re.ASCII).fullmatch
+    values = [unit for unit in units if not isinstance(unit, Literal)]
+    runs = count()
+    names = [
+        (unit.field.name, unit.conversion == "x")
+        if isinstance(unit, Slot)
+        else (f"run{next(runs)}", False)
+        for unit in values
+    ]
 
     def match(text: str) -> dict[str, str] | None:
         found = fullmatch(text)
+        if found is None:
+            return None
         values: dict[str, str] = {}
-        for slot, written in zip(slots, found.groups() if found else (), strict=False):
-            value = _decimal(written) if slot.conversion == "x" else written
+        for (name, is_hex), written in zip(names, found.groups(), strict=True):
+            value = decimal(written) if is_hex else written
             if value is None:
                 return None
-            values.setdefault(slot.field.name, value)
-        return values if found else None
+            values.setdefault(name, value)
+        return values
 
     return match
 
 
-def _decimal(text: str) -> str | None:
+def _pattern(units: Sequence[Unit]) -> str:
+    """Return the pattern of the units of a cell, with a group for each that is no static text."""
+    pattern = ""
+    for at, unit in enumerate(units):
+        following = units[at + 1] if at + 1 < len(units) else Literal("")
+        if isinstance(unit, Literal):
+            pattern += "" if at else re.escape(unit.text)  # else it stands behind its value
+        elif isinstance(following, Literal):
+            pattern += _ending(unit, re.escape(following.text), last=at + 2 >= len(units))
+        else:
+            pattern += f"({_fixed(unit, following)})"
+    return pattern
+
+
+def _ending(unit: Slot | Run, text: str, *, last: bool) -> str:
+    """Return the pattern of a unit that static text ends, or that is the `last`, with a group."""
+    known = unit_shape(unit)
+    if last:
+        return f"(.*){text}"
+    if known is None:
+        return f"(?>(.*?){text})"
+    return f"(?>((?:{known})(?={text})|.*?(?={text})){text})"
+
+
+def unit_shape(unit: Slot | Run) -> str | None:
+    """Return the pattern of what a unit prints; `None` for text, which may be anything."""
+    if isinstance(unit, Slot):
+        return shape(unit)
+    pattern = run_pattern(unit, grouped=False)
+    return f"{pattern}|{ANY_TIME}" if _completeness(fields_of(unit)) >= _COMPLETE else pattern
+
+
+def _fixed(unit: Slot | Run, following: Unit) -> str:
+    """Return the pattern of a unit beside another. Raises `NotReadable` if its width varies."""
+    last = unit if isinstance(unit, Slot) else unit[-1]
+    behind = following[0] if isinstance(following, tuple) else following
+    if not isinstance(last, Slot) or fixed_shape(last) is None:
+        raise glued(last, behind)
+    return run_pattern(unit, grouped=False) if isinstance(unit, tuple) else str(fixed_shape(last))
+
+
+def decimal(text: str) -> str | None:
+    """Return in decimal what `%x` wrote; `None` for what it can't have written."""
     digits = text.strip()
     return str(int(digits, 16)) if _HEX.fullmatch(digits) else None
 
 
 Places = Mapping[str, tuple[Cell, Match | None]]
 """Where each attribute of a record is read from; the match takes out one field of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A run of a cell: `parts` is what the text of its attribute is built of.
+
+    These are those of the whole cell where it has nothing but one run, else those of the run, which
+    a match with the key `run` takes out. `zone` is named behind it as static text.
+    """
+
+    cell: Cell
+    run: str
+    parts: tuple[Part, ...]
+    zone: str | None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Names of the fields in the run."""
+        return fields_of(self.parts)
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether the text of the clock is that of its cell."""
+        return self.parts == self.cell.parts
 
 
 def cells_input(
@@ -73,42 +139,67 @@ def cells_input(
     """Return the input of records that have the cells of a feed format.
 
     `reader_of(attributes, time_key, places, max_record_bytes)` makes a reader; the texts of the
-    time's cells go to attributes `clock0`, `clock1`, ... Raises `NotReadable` as `matcher` does.
+    times go to attributes `clock0`, `clock1`, ... Raises `NotReadable` as `matcher` does.
     """
-    clocks = {f"clock{index}": cell for index, cell in enumerate(time_cells(cells))}
-    time_key = TimeCells(tuple(clocks), tuple(cell.parts for cell in clocks.values()))
+    clocks = {f"clock{index}": clock for index, clock in enumerate(time_clocks(cells))}
+    time_key = TimeCells(
+        tuple(clocks),
+        tuple(clock.parts for clock in clocks.values()),
+        tuple(clock.zone for clock in clocks.values()),
+    )
     matches = {cell: matcher(cell.parts) for cell in cells}
     homes: dict[str, Cell] = {}
     for cell in sorted(cells, key=lambda cell: cell.is_text, reverse=True):
-        homes |= dict.fromkeys(cell.fields - homes.keys(), cell)
+        homes |= dict.fromkeys(cell.fields - TIME_FIELDS - homes.keys(), cell)
 
     fields: Places = {
         name: (cell, None if cell.is_text else matches[cell]) for name, cell in homes.items()
     }
-    times: Places = {clock: (cell, None) for clock, cell in clocks.items()}
+    times: Places = {
+        name: (clock.cell, None if clock.is_cell else _taking(matches[clock.cell], clock.run, name))
+        for name, clock in clocks.items()
+    }
 
     def reader(attributes: Sequence[Attribute], max_record_bytes: int) -> Reader:
         places = {attribute.name: fields[attribute.name] for attribute in attributes}
         return reader_of(attributes, time_key, {**places, **times}, max_record_bytes)
 
-    return Input(name, frozenset(homes) - TIME_FIELDS, time_key, reader)
+    return Input(name, frozenset(homes), time_key, reader)
 
 
-def time_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells that state a record's time: a single cell if enough, and its zone's."""
-    candidates = [cell for cell in cells if cell.is_time]
+def _taking(match: Match, key: str, name: str) -> Match:
+    def taken(text: str) -> dict[str, str] | None:
+        found = match(text)
+        return None if found is None else {name: found[key]}
+
+    return taken
+
+
+def time_clocks(cells: Sequence[Cell]) -> tuple[Clock, ...]:
+    """Return what states a record's time: a single run if enough, and its zone's."""
+    candidates = [clock for cell in cells for clock in _clocks(cell)]
     if not candidates:
         return ()
-    best = max(candidates, key=_completeness)
-    if _completeness(best) < _COMPLETE:
+    best = max(candidates, key=lambda clock: _completeness(clock.fields))
+    if _completeness(best.fields) < _COMPLETE:
         return tuple(candidates)
-    zoned = best.fields & {"tz", "epochtime"}
-    zones = [] if zoned else [cell for cell in candidates if "tz" in cell.fields]
+    zoned = best.zone or best.fields & {"tz", "epochtime"}
+    zones = [] if zoned else [clock for clock in candidates if "tz" in clock.fields]
     return (best, *zones[:1])
 
 
-def _completeness(cell: Cell) -> int:
-    names = cell.fields
+def _clocks(cell: Cell) -> Iterator[Clock]:
+    units = units_of(cell.parts)
+    values = [unit for unit in units if not isinstance(unit, Literal)]
+    runs = 0
+    for unit, following in zip_longest(units, units[1:]):
+        if isinstance(unit, tuple):
+            zone = zone_behind(unit, following) or cell.zone
+            yield Clock(cell, f"run{runs}", cell.parts if len(values) == 1 else unit, zone)
+            runs += 1
+
+
+def _completeness(names: frozenset[str]) -> int:
     if "epochtime" in names:
         return 100
     if "time" in names:

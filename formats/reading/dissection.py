@@ -11,7 +11,7 @@ from formats.errors import NotReadable
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine
 from formats.reading.lines import SPLITS
-from formats.structure import EVENT_ID, SYSLOG, Cell, LineKind, Structure, structure_of
+from formats.structure import EVENT_ID, HEADER_KEYS, SYSLOG, Cell, LineKind, Structure, structure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ def _entry(place: str, text: str, cell: Cell | None, *, in_header: bool = False)
     return Entry(place, text, spec, names, in_header)
 
 
+JsonPath = tuple[str | int, ...]
+"""The keys and places in arrays that lead to a value."""
+
+
 def _leef(structure: Structure, line: str) -> Iterator[Entry]:
     try:
         event = leef.parse(line)
@@ -58,9 +62,9 @@ def _leef(structure: Structure, line: str) -> Iterator[Entry]:
     for place, text, cell in (
         ("syslog header", event.syslog, cells.get(SYSLOG)),
         ("LEEF version", event.version, None),
-        ("vendor", event.vendor, None),
-        ("product", event.product, None),
-        ("product version", event.product_version, None),
+        ("vendor", event.vendor, cells.get(HEADER_KEYS["vendor"])),
+        ("product", event.product, cells.get(HEADER_KEYS["product"])),
+        ("product version", event.product_version, cells.get(HEADER_KEYS["product_version"])),
         ("event ID", event.event_id, cells.get(EVENT_ID)),
     ):
         yield _entry(place, text, cell, in_header=True)
@@ -75,12 +79,12 @@ def _json(structure: Structure, line: str) -> Iterator[Entry]:
         raise BadLine(f"not JSON: {error}") from None
     cells = {cell.path: cell for cell in structure.cells}
     for path, text in _leaves(tree, ()):
-        yield _entry(" / ".join(path), text, cells.get(path))
+        yield _entry(" / ".join(map(str, path)), text, cells.get(path))
 
 
-def _leaves(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:  # noqa: ANN401 - any JSON
-    if isinstance(tree, dict):
-        for key, value in tree.items():
+def _leaves(tree: Any, path: JsonPath) -> Iterator[tuple[JsonPath, str]]:  # noqa: ANN401 - any JSON
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from _leaves(value, (*path, key))
     else:
         yield path, tree if isinstance(tree, str) else msgspec.json.encode(tree).decode()
@@ -98,13 +102,13 @@ def _keyed(structure: Structure, line: str) -> Iterator[Entry]:
 
 
 def _columns(structure: Structure, line: str) -> Iterator[Entry]:
-    texts = SPLITS[structure.kind](structure)(line)
+    texts = SPLITS[structure.kind](structure, frozenset())(line)
     for number, cell in enumerate(structure.cells, 1):
         yield _entry(f"column {number}", texts[cell.key], cell)
 
 
 def _sequence(structure: Structure, line: str) -> Iterator[Entry]:
-    texts = SPLITS[structure.kind](structure)(line)
+    texts = SPLITS[structure.kind](structure, frozenset())(line)
     before, slots = "", 0
     for cell in structure.cells:
         if cell.slots:

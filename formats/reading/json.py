@@ -7,6 +7,7 @@ as strings and strings as numbers, `null` is a missing field, arrays hold severa
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -27,11 +28,12 @@ from formats.reading import (
 )
 from formats.reading.cells import Match, Places, cells_input
 from formats.reading.json_scan import longest_fits, one_object_a_line, suspect_lines, unsafe_places
+from formats.reading.reversible import doubts
 from formats.record import struct_of
 from formats.structure import structure_of
 
-Path = tuple[str, ...]
-"""The keys that lead from the top of a record to a value."""
+Path = tuple[str | int, ...]
+"""The keys, and places in arrays, that lead from the top of a record to a value."""
 
 ENVELOPE = "event"
 """The key under which Cloud NSS puts the fields."""
@@ -68,16 +70,19 @@ def json_format(feed_format: FeedFormat) -> Input:
         paths = {name: (cell.path, match) for name, (cell, match) in places.items()}
         parents = {path[:-1] for path, _ in paths.values()}
         plain = all(
-            match is None and not any(map(_UNFIT_FOR_KEY.search, path))
+            match is None
+            and not any(isinstance(key, int) or _UNFIT_FOR_KEY.search(key) for key in path)
             for path, match in paths.values()
         )
         if len(parents) > 1 or not plain:
             return _TreeReader(attributes, time_key, paths, max_record_bytes).read
-        keys = {name: path[-1] for name, (path, _) in paths.items()}
-        path = parents.pop() if parents else ()
+        keys = {name: str(path[-1]) for name, (path, _) in paths.items()}
+        path = tuple(map(str, parents.pop() if parents else ()))
         return _ObjectReader(attributes, time_key, keys, path, max_record_bytes).read
 
-    return cells_input(feed_format.name, structure_of(feed_format).cells, reader)
+    structure = structure_of(feed_format)
+    found = cells_input(feed_format.name, structure.cells, reader)
+    return replace(found, doubts=doubts(feed_format, structure))
 
 
 class _TreeReader:
@@ -154,7 +159,7 @@ class _ObjectReader(_TreeReader):
         attributes: Sequence[Attribute],
         time_key: TimeKey,
         keys: Mapping[str, str],
-        path: Path,
+        path: tuple[str, ...],
         max_record_bytes: int,
     ) -> None:
         super().__init__(attributes, time_key, {}, max_record_bytes)
@@ -231,7 +236,10 @@ class _ObjectReader(_TreeReader):
 
 def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
     for key in path:
-        tree = tree.get(key) if isinstance(tree, dict) else None
+        if isinstance(key, int):
+            tree = tree[key] if isinstance(tree, list) and key < len(tree) else None
+        else:
+            tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
 
 

@@ -7,7 +7,9 @@ their static text.
 
 import csv
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -17,16 +19,19 @@ from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
-from formats.reading.cells import Places, cells_input
+from formats.reading.beginning import content_of
+from formats.reading.cells import Places, cells_input, unit_shape
+from formats.reading.reversible import check_apart, doubts
+from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
-from formats.structure import EVENT_ID, SYSLOG, LineKind, Structure, structure_of
+from formats.runs import units_of
+from formats.structure import HEADER_KEYS, SYSLOG, Cell, LineKind, Structure, structure_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]
 """Texts of a line by cell name (key, position, or order)."""
 Split = Callable[[str], Values]
-
-_PRI = re.compile(r"<\d{1,3}>(?:1 )?")
+Keys = frozenset[str]
 
 
 def line_format(feed_format: FeedFormat) -> Input:
@@ -36,15 +41,18 @@ def line_format(feed_format: FeedFormat) -> Input:
     """
     structure = structure_of(_without_final_cr(feed_format))
     texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
-    if not structure.readable or any("\n" in text for text in texts):
-        raise NotReadable(
-            f"feed format {feed_format.name}: its fields can't be told apart in a line"
-        )
-    split = SPLITS[structure.kind](structure)
+    if any("\n" in text for text in texts):
+        raise NotReadable("it prints a line break inside a record")
+    check_apart(structure)
+    is_leef = structure.kind is LineKind.LEEF
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
     ) -> Reader:
+        keys = frozenset(cell.key for cell, _ in places.values())
+        split = SPLITS[structure.kind](structure, keys)
+        # A LEEF header is found wherever it stands.
+        content = content_of(feed_format, structure) if not is_leef or SYSLOG in keys else None
         struct = struct_of(attributes, time_key)
         numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
         parts = [
@@ -52,7 +60,10 @@ def line_format(feed_format: FeedFormat) -> Input:
         ]
 
         def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
-            values = split(_text(line))
+            record = line if content is None else content(line)
+            values = split(_text(record))
+            if is_leef and record is not line and not values[SYSLOG]:
+                values = {**values, SYSLOG: timestamp(line) or ""}
             stated: dict[str, str | int] = {}
             for name, key, match, attribute in parts:
                 value = values.get(key)
@@ -67,8 +78,9 @@ def line_format(feed_format: FeedFormat) -> Input:
 
     cells = structure.cells
     if structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
-        cells = tuple({cell.parts: cell for cell in cells}.values())
-    return cells_input(feed_format.name, cells, reader)
+        cells = tuple({(cell.parts, cell.zone): cell for cell in cells}.values())
+    found = cells_input(feed_format.name, cells, reader)
+    return replace(found, doubts=doubts(feed_format, structure))
 
 
 def _text(line: bytes) -> str:
@@ -87,17 +99,22 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     return FeedFormat(feed_format.name, parts)
 
 
-def _pairs(pieces: Sequence[str]) -> dict[str, str]:
-    """Return key=value pieces as a mapping; of a key that comes twice, the first counts."""
+def _pairs(pieces: Sequence[str], keys: Keys) -> dict[str, str]:
+    """Return key=value pieces as a mapping; of a key that comes twice, the first counts.
+
+    Raises `BadLine` when one of `keys` comes twice with different values: one of them is forged.
+    """
     values: dict[str, str] = {}
     for piece in pieces:
         key, equals, value = piece.partition("=")
         if equals:
-            values.setdefault(key, value)
+            first = values.setdefault(key, value)
+            if first is not value and first != value and key in keys:
+                raise BadLine(f"key {key!r} comes twice with different values")
     return values
 
 
-def _leef_split(structure: Structure) -> Split:
+def _leef_split(structure: Structure, keys: Keys) -> Split:
     known = frozenset(cell.key for cell in structure.cells)
 
     def split(line: str) -> Values:
@@ -105,24 +122,30 @@ def _leef_split(structure: Structure) -> Split:
         if header is None:
             raise BadLine("no LEEF header")
         separator, body = split_body(line, header)
-        values = _pairs(body.split(separator))
+        values = _pairs(body.split(separator), keys)
         if not known & values.keys():
             raise BadLine("no known LEEF attribute")
-        values[EVENT_ID] = header["event_id"]
-        values[SYSLOG] = _PRI.sub("", line[: header.start()], count=1)
+        values |= {key: header[name] for name, key in HEADER_KEYS.items()}
+        values[SYSLOG] = line[: header.start()]
         return values
 
     return split
 
 
-def _keyed_split(structure: Structure) -> Split:
+def _keyed_split(structure: Structure, keys: Keys) -> Split:
     separator = structure.separator
     known = frozenset(cell.key for cell in structure.cells)
     positions = {int(key[1:]): key for key in known if key.startswith("#")}
 
     def split(line: str) -> Values:
         pieces = line.split(separator)
-        values = _pairs(pieces)
+        # A piece that has its place is no pair, whatever it holds; but it may be missing.
+        paired = [piece for at, piece in enumerate(pieces) if at not in positions]
+        values = _pairs(paired if positions else pieces, keys)
+        for at in positions:
+            key, equals, value = (pieces[at] if at < len(pieces) else "").partition("=")
+            if equals:
+                values.setdefault(key, value)
         if not known & values.keys():
             raise BadLine("no known key")
         for position, name in positions.items():
@@ -133,7 +156,7 @@ def _keyed_split(structure: Structure) -> Split:
     return split
 
 
-def _column_split(structure: Structure) -> Split:
+def _column_split(structure: Structure, _keys: Keys) -> Split:
     separator, quoted = structure.separator, structure.quoted
     count = len(structure.cells)
 
@@ -141,7 +164,7 @@ def _column_split(structure: Structure) -> Split:
         inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
         columns = inner.split(separator)
         # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
-        if separator != "\t" and (len(columns) != count or '""' in line):
+        if separator != "\t" and (len(columns) != count or (quoted and '""' in line)):
             rows = _csv_columns(line)
             columns = rows if len(rows) == count else columns
         if len(columns) != count:
@@ -159,25 +182,30 @@ def _csv_columns(line: str) -> list[str]:
         return []
 
 
-def _sequence_split(structure: Structure) -> Split:
-    # Each cell with its static text, if it is one, and the static text that ends it.
-    firsts = [cell.parts[0] for cell in structure.cells]
-    texts = [first.text if isinstance(first, Literal) else None for first in firsts]
+def _sequence_split(structure: Structure, _keys: Keys) -> Split:
+    # Each cell with its static text, if it is one, the static text that ends it, and what finds
+    # that end where the text of the cell may hold it.
+    texts = [_static_text(cell) for cell in structure.cells]
     steps = [
-        (cell.key, *pair)
-        for cell, pair in zip(structure.cells, pairwise([*texts, None]), strict=True)
+        (cell.key, text, following, _end_of(cell, following))
+        for cell, (text, following) in zip(structure.cells, pairwise([*texts, None]), strict=True)
     ]
+    final, before_final = texts[-1] if texts else None, len(steps) - 2
 
     def split(line: str) -> Values:
         values: dict[str, str] = {}
         at = 0
-        for key, text, following in steps:
+        for step, (key, text, following, end_of) in enumerate(steps):
             if text is not None:
                 if not line.startswith(text, at):
                     raise BadLine(f"no {text[:40]!r} at character {at + 1}")
                 at += len(text)
                 continue
-            end = len(line) if following is None else line.find(following, at)
+            end = -1 if end_of is None else end_of(line, at)
+            if step == before_final and final and line.endswith(final, at):
+                end = len(line) - len(final)
+            elif end < 0:
+                end = len(line) if following is None else line.find(following, at)
             if end < 0:
                 raise BadLine(f"no {following!r:.60} after character {at + 1}")
             values[key] = line[at:end]
@@ -187,10 +215,39 @@ def _sequence_split(structure: Structure) -> Split:
     return split
 
 
-SPLITS: Mapping[LineKind, Callable[[Structure], Split]] = {
+_IN_TIMES = frozenset(string.ascii_letters + string.digits + " :,./+-")
+"""What times and numbers are made of."""
+
+
+def _static_text(cell: Cell) -> str | None:
+    first = cell.parts[0]
+    return first.text if isinstance(first, Literal) else None
+
+
+def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | None:
+    """Return what finds the end of a time or a number that the text behind it may be part of."""
+    if following is None or not cell.slots or set(following) - _IN_TIMES:
+        return None
+    unit = units_of(cell.parts)[0]
+    known = None if isinstance(unit, Literal) else unit_shape(unit)
+    if known is None:
+        return None
+    match = re.compile(f"(?:{known})(?={re.escape(following)})", re.ASCII).match
+
+    def end(line: str, at: int) -> int:
+        found = match(line, at)
+        return -1 if found is None else found.end()
+
+    return end
+
+
+SPLITS: Mapping[LineKind, Callable[[Structure, Keys], Split]] = {
     LineKind.LEEF: _leef_split,
     LineKind.KEYED: _keyed_split,
     LineKind.COLUMNS: _column_split,
     LineKind.SEQUENCE: _sequence_split,
 }
-"""What takes a line of each kind apart into the texts of its cells; raises `BadLine`."""
+"""What takes a line of each kind apart into the texts of its cells; raises `BadLine`.
+
+It is made for the keys whose values are read, which must not come twice with different ones.
+"""

@@ -16,7 +16,10 @@ _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _PRI = rb"<\d{1,3}>"
 _BOM = b"\xef\xbb\xbf"
 
-_MAY_BEGIN = re.compile(rb"(?:%b)?(?:%b|%b [ \d]?\d \d\d:|%b )" % (_BOM, _PRI, _MONTH, _ISO))
+may_begin = re.compile(
+    rb"(?:%b)?(?:%b|%b [ \d]?\d (?:\d{4} )?\d\d:|%b )" % (_BOM, _PRI, _MONTH, _ISO)
+).match
+"""Finds out cheaply that a line has no header."""
 
 _PARAMETER = rb' [!-~]{1,255}?="(?>[^"\\]++|\\.)*+"'
 _ELEMENT = rb'\[[^\s=\]"]{1,255}(?:%b)*+\]' % _PARAMETER
@@ -48,7 +51,7 @@ def content_starts(line: bytes) -> Sequence[int]:
     Empty when the line has no header. An RFC 5424 header has one end; for the others it depends on
     the content whether a timestamp, a host and a tag are still part of them.
     """
-    if _MAY_BEGIN.match(line) is None:
+    if may_begin(line) is None:
         return ()
     found = _RFC5424.match(line)
     if found is not None:

@@ -1,11 +1,15 @@
 """How records state their time: the key of a record, and what a key states."""
 
+import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from formats.language import Literal, Part, Slot
 from formats.plan import TimeCells, TimeKey
-from formats.reading.cells import matcher
+from formats.reading.cells import decimal
+from formats.reading.shapes import run_pattern
+from formats.runs import Unit, units_of
 from formats.times import ABSENT, Stated
 
 
@@ -43,16 +47,47 @@ def _fields_statement(key: object) -> Stated:
 
 
 def _cells_statement(time_key: TimeCells) -> Callable[[object], Stated]:
-    matches = [matcher(parts) for parts in time_key.cells]
+    zones = time_key.zones or (None,) * len(time_key.cells)
+    readings = [_reading(*each) for each in zip(time_key.cells, zones, strict=True)]
 
     def statement(key: object) -> Stated:
         texts = key if isinstance(key, tuple) else (key,)
         stated: dict[str, str | int | None] = {}
-        for match, text in zip(matches, texts, strict=False):  # no cells: the key is None
-            if text is None:
-                continue
-            found = match(str(text))
-            stated.update(found if found and all(found.values()) else {"time": str(text)})
+        for reading, text in zip(readings, texts, strict=False):  # no cells: the key is None
+            if text is not None:
+                stated.update(reading(str(text)))
         return stated
 
     return statement
+
+
+def _reading(parts: Sequence[Part], zone: str | None) -> Callable[[str], Stated]:
+    """Return the function from the text of a run, and static text around it, to what it states.
+
+    Text in another form than the service prints (with `Z`, say) states the time as a whole.
+    """
+    units = units_of(parts)
+    at, run = next((at, unit) for at, unit in enumerate(units) if isinstance(unit, tuple))
+    before, behind = _text(units[:at]), _text(units[at + 1 :])
+    slots = [part for part in run if isinstance(part, Slot)]
+    only = slots[0].field.name if len(run) == 1 and slots[0].conversion != "x" else None
+    fullmatch = re.compile(run_pattern(run, grouped=True), re.ASCII).fullmatch
+
+    def reading(text: str) -> Stated:
+        inner = text.removeprefix(before)
+        if len(inner) + len(before) != len(text) or not inner.endswith(behind):
+            return {"time": text}
+        inner = inner.removesuffix(behind)
+        found = fullmatch(inner)
+        stated: dict[str, str | int | None] = {} if zone is None else {"tz": zone}
+        if found is None:
+            return stated | {only or "time": inner}
+        for slot, written in zip(slots, found.groups(), strict=True):
+            stated[slot.field.name] = decimal(written) if slot.conversion == "x" else written
+        return stated
+
+    return reading
+
+
+def _text(units: Sequence[Unit]) -> str:
+    return "".join(unit.text for unit in units if isinstance(unit, Literal))

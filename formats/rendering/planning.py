@@ -18,6 +18,7 @@ from formats.plan import (
     ValueHolds,
     ValuePiece,
 )
+from formats.runs import zones_of
 from formats.structure import LineKind, Structure, structure_of
 
 _FEW = 4
@@ -57,7 +58,8 @@ def _pieces(
                 value = access.values[slot.field.name]
                 yield ValuePiece(slot, value, guard, number in structure.closing)
         elif slots:
-            yield TimePiece(run)
+            zones = zones_of(run)
+            yield TimePiece(run, zones if any(zones) else ())
         else:
             yield from (part for part in run if isinstance(part, Literal))
 

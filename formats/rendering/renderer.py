@@ -9,13 +9,14 @@ it is not there; a record that has it is rendered again by the reference, piece 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import zip_longest
 from typing import Any
 
 from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
 from formats.rendering.generate import Fields, compile_batch, compile_values
-from formats.times import BadTime, Parts, resolve
+from formats.times import BadTime, Parts, resolve, zone
 from formats.values import Remembered, cleaner, cut, encoder
 
 Record = Any
@@ -126,11 +127,20 @@ class Renderer:
         return self._clean[piece.guard](value)
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
-        parts = resolve(self._statement(key), *self._zones)
+        stated = self._statement(key)
+        source, target = self._zones
+        pieces = [piece for piece in self._plan.pieces if isinstance(piece, TimePiece)]
+        named = {name for piece in pieces for name in piece.zones}
+        parts = {
+            name: resolve(stated, source, target if name is None else zone(name))
+            for name in {None, *named}
+        }
         return tuple(
-            "".join(_time_text(part, parts) for part in piece.parts)
-            for piece in self._plan.pieces
-            if isinstance(piece, TimePiece)
+            "".join(
+                _time_text(part, parts[name])
+                for part, name in zip_longest(piece.parts, piece.zones)
+            )
+            for piece in pieces
         )
 
 

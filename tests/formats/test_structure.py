@@ -92,7 +92,6 @@ def test_a_leef_line_has_a_header_an_event_and_attributes() -> None:
         r"%s{mon} %d{dd} x: LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tk=v\tt=%d{hh}:%d{mm}"
     )
     assert [cell.key for cell in structure.cells] == [SYSLOG, EVENT_ID, "a", "t"]
-    assert [cell.is_time for cell in structure.cells] == [True, False, False, True]
 
 
 def test_attributes_may_be_called_like_the_parts_of_the_header() -> None:
@@ -102,11 +101,12 @@ def test_attributes_may_be_called_like_the_parts_of_the_header() -> None:
 
 def test_a_json_cell_knows_its_path() -> None:
     structure = built(r'\{"a": \{ "b" : "%s{login}", "c":1\}, "d":%d{hh}, "e":"%s{mon} %d{dd}"\}')
-    assert [(cell.path, cell.is_time) for cell in structure.cells] == [
-        (("a", "b"), False),
-        (("d",), True),
-        (("e",), True),
-    ]
+    assert [cell.path for cell in structure.cells] == [("a", "b"), ("d",), ("e",)]
+
+
+def test_a_json_cell_in_an_array_has_its_place_there_in_its_path() -> None:
+    structure = built(r'\{"a": ["x", "%s{login}", \{"b": "%s{dept}"\}]\}')
+    assert [cell.path for cell in structure.cells] == [("a", 1), ("a", 2, "b")]
 
 
 def test_times_glued_together_are_one_cell() -> None:

@@ -36,7 +36,7 @@ def test_leef_has_its_header_and_its_attributes_with_the_fields_that_printed_the
         ("syslog header", "Oct 6 nss:", "%s{mon} %d{dd} nss: "),
         ("LEEF version", "1.0", ""),
         ("vendor", "Z", ""),
-        ("product", "Allowed", ""),
+        ("product", "Allowed", "%s{action}"),
         ("product version", "4.1", ""),
         ("event ID", "Allowed", "%s{reason}"),
         ("cat", "Allowed", "%s{action}"),
@@ -61,7 +61,7 @@ def test_leef_2_is_split_at_the_delimiter_that_its_header_names() -> None:
                 ("a", "ana@example.com", "%s{login}"),
                 ("b / c", "12", "%d{reqsize}"),
                 ("b / d", "x", ""),
-                ("e", '["10.0.0.1"]', ""),
+                ("e / 0", "10.0.0.1", "%s{cip}"),
             ],
         ),
         (

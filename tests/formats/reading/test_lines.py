@@ -98,7 +98,7 @@ KEYED = r"%d{epochtime}\tuser=%s{login}\tsize=%d{reqsize}\tid=%d{recordid}\tdept
     [
         (b"1696583108\tuser=good\tsize=7\tid=5\tdept=d", GOOD_LINE),
         (b"1696583108\tdept=d\tid=5\tx=y\tsize=7\tuser=good", GOOD_LINE),
-        (b"1696583108\tuser=a=b\tuser=c", b"1696583108;a=b;0;0;None"),
+        (b"1696583108\tuser=a=b\tuser=a=b", b"1696583108;a=b;0;0;None"),
         (b"1696583108\tuser=\tsize=7", b"1696583108;;7;0;None"),
     ],
 )
@@ -203,13 +203,28 @@ def test_a_carriage_return_that_the_format_writes_is_no_part_of_the_value() -> N
     assert read(b"a,b\r\n", source, "%s{login};%s{dept}") == ([b"a;b"], [])
 
 
+APART = "nothing between %s{login} and %s{url} tells them apart"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("%s{login}%s{url}", "feed format custom: its fields can't be told apart in a line"),
-        ("a=%s{login}\\nb=%s{url}", "feed format custom: its fields can't be told apart in a line"),
-        (r"a=%s{login}%s{url}\tb=%s{ua}", "nothing between %s{login} and the field after it"),
-        (r'\{"a":"%s{login}%s{url}"\}', "nothing between %s{login} and the field after it"),
+        ("%s{login}%s{url}", APART),
+        ("a=%s{login}\\nb=%s{url}", "it prints a line break inside a record"),
+        (r"a=%s{login}%s{url}\tb=%s{ua}", APART),
+        (r'\{"a":"%s{login}%s{url}"\}', APART),
+        (
+            "%02d{reqsize}%02d{respsize}",  # a number may be wider than its width
+            "nothing between %02d{reqsize} and %02d{respsize} tells them apart",
+        ),
+        (
+            "%s{time}%s{tz}%s{mon} x",
+            "nothing between %s{tz} and %s{mon} tells them apart",
+        ),
+        (
+            r"x=%s{login}\ty=%s{url}\tx=%s{dept}",
+            "key 'x' stands before %s{login} and %s{dept}",
+        ),
     ],
 )
 def test_a_format_whose_fields_can_not_be_told_apart_is_not_readable(

@@ -1,0 +1,61 @@
+"""Where the content of a line begins: behind a syslog header, unless it is the content's own.
+
+A line is taken as it stands when it begins as the feed format does. A format that begins with text
+is never looked at: whoever wrote the value could write a header too.
+"""
+
+import re
+from collections.abc import Callable
+
+from formats.language import FeedFormat, Literal, Slot
+from formats.reading.cells import unit_shape
+from formats.reading.syslog_header import content_starts, may_begin
+from formats.runs import units_of
+from formats.structure import LineKind, Structure
+
+_LEEF = "LEEF:"
+
+
+def content_of(feed_format: FeedFormat, structure: Structure) -> Callable[[bytes], bytes] | None:
+    """Return the function from a line to its content; `None` when lines are read as they stand.
+
+    The structure is that of the format. A line without a header is returned as it is.
+    """
+    pattern = _beginning(feed_format, structure)
+    if pattern is None:
+        return None
+    begins = re.compile(pattern.encode()).match
+
+    def content(line: bytes) -> bytes:
+        if may_begin(line) is None or begins(line) is not None:
+            return line
+        starts = content_starts(line)
+        for start in starts:
+            if begins(line, start) is not None:
+                return line[start:]
+        # A time in another form, keys in another order: nothing of ours begins with <PRI>.
+        return line[starts[-1] :] if starts and b"<" in line[:4] else line
+
+    return content
+
+
+def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
+    """Return the pattern of what the lines of a format begin with; `None` if with any text."""
+    if structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#"):
+        return r"[A-Za-z][\w.\-]*="
+    first, *others = units_of(feed_format.parts) or (Literal(""),)
+    if isinstance(first, Literal):
+        return re.escape(_static(first.text))
+    known = unit_shape(first) if isinstance(first, Slot | tuple) else None
+    if known is None:
+        return None
+    if structure.separator and structure.kind is not LineKind.LEEF:
+        return f"(?:{known})(?:{re.escape(structure.separator)}|\\Z)"
+    behind = _static(others[0].text) if others and isinstance(others[0], Literal) else ""
+    return f"(?:{known}){re.escape(behind)}"
+
+
+def _static(text: str) -> str:
+    """Return static text as far as every line has it: LEEF may be another version's or vendor's."""
+    before, leef, _ = text.partition(_LEEF)
+    return before + leef
