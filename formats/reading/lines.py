@@ -8,8 +8,9 @@ their static text.
 import csv
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -104,13 +105,14 @@ def _pairs(pieces: Sequence[str], keys: Keys) -> dict[str, str]:
 
     Raises `BadLine` when one of `keys` comes twice with different values: one of them is forged.
     """
-    values: dict[str, str] = {}
-    for piece in pieces:
-        key, equals, value = piece.partition("=")
-        if equals:
-            first = values.setdefault(key, value)
-            if first is not value and first != value and key in keys:
-                raise BadLine(f"key {key!r} comes twice with different values")
+    parted = [piece.partition("=") for piece in pieces]
+    values = {key: value for key, equals, value in parted if equals}
+    if len(values) == len(parted):
+        return values
+    values = {}
+    for key, equals, value in parted:
+        if equals and values.setdefault(key, value) != value and key in keys:
+            raise BadLine(f"key {key!r} comes twice with different values")
     return values
 
 
@@ -136,12 +138,13 @@ def _keyed_split(structure: Structure, keys: Keys) -> Split:
     separator = structure.separator
     known = frozenset(cell.key for cell in structure.cells)
     positions = {int(key[1:]): key for key in known if key.startswith("#")}
+    before = len(positions)
+    all_first = positions.keys() == set(range(before))
 
     def split(line: str) -> Values:
         pieces = line.split(separator)
         # A piece that has its place is no pair, whatever it holds; but it may be missing.
-        paired = [piece for at, piece in enumerate(pieces) if at not in positions]
-        values = _pairs(paired if positions else pieces, keys)
+        values = _pairs(pieces[before:] if all_first else _without(pieces, positions), keys)
         for at in positions:
             key, equals, value = (pieces[at] if at < len(pieces) else "").partition("=")
             if equals:
@@ -154,6 +157,10 @@ def _keyed_split(structure: Structure, keys: Keys) -> Split:
         return values
 
     return split
+
+
+def _without(pieces: Sequence[str], places: Container[int]) -> list[str]:
+    return [piece for at, piece in enumerate(pieces) if at not in places]
 
 
 def _column_split(structure: Structure, _keys: Keys) -> Split:
@@ -187,25 +194,22 @@ def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     # that end where the text of the cell may hold it.
     texts = [_static_text(cell) for cell in structure.cells]
     steps = [
-        (cell.key, text, following, _end_of(cell, following))
+        (cell.key, text, following or "", _end_of(cell, following))
         for cell, (text, following) in zip(structure.cells, pairwise([*texts, None]), strict=True)
     ]
-    final, before_final = texts[-1] if texts else None, len(steps) - 2
+    if len(steps) > 1 and texts[-1] is not None and texts[-2] is None:
+        steps[-2] = (*steps[-2][:3], partial(_last_end, texts[-1]))
 
     def split(line: str) -> Values:
         values: dict[str, str] = {}
         at = 0
-        for step, (key, text, following, end_of) in enumerate(steps):
+        for key, text, following, end_of in steps:
             if text is not None:
                 if not line.startswith(text, at):
                     raise BadLine(f"no {text[:40]!r} at character {at + 1}")
                 at += len(text)
                 continue
-            end = -1 if end_of is None else end_of(line, at)
-            if step == before_final and final and line.endswith(final, at):
-                end = len(line) - len(final)
-            elif end < 0:
-                end = len(line) if following is None else line.find(following, at)
+            end = line.find(following, at) if end_of is None else end_of(line, at)
             if end < 0:
                 raise BadLine(f"no {following!r:.60} after character {at + 1}")
             values[key] = line[at:end]
@@ -225,20 +229,27 @@ def _static_text(cell: Cell) -> str | None:
 
 
 def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | None:
-    """Return what finds the end of a time or a number that the text behind it may be part of."""
-    if following is None or not cell.slots or set(following) - _IN_TIMES:
-        return None
+    """Return what finds the end of a cell, if it is not where the text behind it first occurs."""
+    if following is None:
+        return lambda line, _: len(line)
     unit = units_of(cell.parts)[0]
-    known = None if isinstance(unit, Literal) else unit_shape(unit)
+    if isinstance(unit, Literal) or set(following) - _IN_TIMES:
+        return None
+    known = unit_shape(unit)
     if known is None:
         return None
     match = re.compile(f"(?:{known})(?={re.escape(following)})", re.ASCII).match
 
     def end(line: str, at: int) -> int:
         found = match(line, at)
-        return -1 if found is None else found.end()
+        return line.find(following, at) if found is None else found.end()
 
     return end
+
+
+def _last_end(text: str, line: str, at: int) -> int:
+    """Return where the last cell ends, before the static text at the end of the line."""
+    return len(line) - len(text) if line.endswith(text, at) else line.find(text, at)
 
 
 SPLITS: Mapping[LineKind, Callable[[Structure, Keys], Split]] = {

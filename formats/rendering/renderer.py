@@ -53,7 +53,9 @@ class Renderer:
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
         self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
-        self._has_time = any(isinstance(piece, TimePiece) for piece in plan.pieces)
+        self._time_pieces = [piece for piece in plan.pieces if isinstance(piece, TimePiece)]
+        named = {name for piece in self._time_pieces for name in piece.zones if name is not None}
+        self._targets = {None: zones[1]} | {name: zone(name) for name in named}
         self._key = key_of(plan.time_key)
         self._statement = statement_of(plan.time_key)
         self.times = Remembered(self._time_texts, _MAX_TIMES)
@@ -106,7 +108,7 @@ class Renderer:
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
-        times = iter(self.times[self._key(record)] if self._has_time else ())
+        times = iter(self.times[self._key(record)] if self._time_pieces else ())
         texts: list[str] = []
         for piece in self._plan.pieces:
             if isinstance(piece, Literal):
@@ -127,20 +129,14 @@ class Renderer:
         return self._clean[piece.guard](value)
 
     def _time_texts(self, key: object) -> tuple[str, ...]:
-        stated = self._statement(key)
-        source, target = self._zones
-        pieces = [piece for piece in self._plan.pieces if isinstance(piece, TimePiece)]
-        named = {name for piece in pieces for name in piece.zones}
-        parts = {
-            name: resolve(stated, source, target if name is None else zone(name))
-            for name in {None, *named}
-        }
+        stated, (source, _) = self._statement(key), self._zones
+        parts = {name: resolve(stated, source, target) for name, target in self._targets.items()}
         return tuple(
             "".join(
                 _time_text(part, parts[name])
                 for part, name in zip_longest(piece.parts, piece.zones)
             )
-            for piece in pieces
+            for piece in self._time_pieces
         )
 
 
