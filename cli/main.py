@@ -1,6 +1,7 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,6 +77,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     from nss.config import load as configuration
     from nss.config import portal
+    from nss.config.files import source_warnings
     from nss.config.machine import check_environment
 
     checked = configuration.load(config)
@@ -85,7 +87,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     sources = ", ".join(source.name for source in checked.sources)
     feeds = ", ".join(feed.name for feed in checked.feeds)
     typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
-    for warning in portal.warnings(checked.portal):
+    readings = (source_warnings(source.name, source.format) for source in checked.sources)
+    for warning in chain(portal.warnings(checked.portal), *readings):
         typer.echo(f"nss: warning: {warning}", err=True)
 
 

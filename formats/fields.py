@@ -30,6 +30,9 @@ TIME_FIELDS = frozenset(
 )
 """Parts of the time of a record; each follows from any complete statement of it."""
 
+SHIFTED_FIELDS = frozenset({"bypassed_etime"})
+"""Further times, printed in the zone of the feed like `time`, which they are written like."""
+
 ADDRESS_FIELDS = frozenset({"cip", "cintip", "cpubip", "sip", "fwd_gw_ip", "nsssvcip"})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import FeedFormat
-from formats.plan import UNSTATED, Constant, Derived, Own, Total, Value
+from formats.plan import UNSTATED, Constant, Derived, Own, Shifted, Total, Value
 from formats.reading import Input
 from formats.record import field_access
 
@@ -59,7 +59,7 @@ def _places(value: Value) -> tuple[str, ...]:
     match value:
         case Constant():
             return ()
-        case Own(attribute):
+        case Own(attribute) | Shifted(attribute):
             return (attribute,)
         case Total(own, others):
             pass

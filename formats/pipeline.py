@@ -13,6 +13,7 @@ from formats.record import derivers, field_access
 from formats.rendering.generate import Fields, compile_field, compile_predicate
 from formats.rendering.planning import render_plan
 from formats.rendering.renderer import Renderer, Unrendered
+from formats.rendering.shifting import shifters
 
 ORDER_FIELD = "login"
 """Order is kept for each user when lines take several ways."""
@@ -59,7 +60,10 @@ class Pipeline:
         wanted = settings.format.field_names | kept.fields | {ORDER_FIELD}
         access = field_access(wanted, source.available)
         escaped = settings.escape_characters
-        fields = Fields(access, derivers(access, escaped, settings.obfuscation_key))
+        zones = settings.source_zone, settings.zone
+        derive = derivers(access, escaped, settings.obfuscation_key)
+        derive |= shifters(access, source.time_key, zones)
+        fields = Fields(access, derive)
         plan = render_plan(
             settings.format,
             access,
@@ -69,7 +73,6 @@ class Pipeline:
         )
         self.decode = source.reader(access.attributes, settings.max_record_bytes)
         """Returns the records of a batch, unfiltered."""
-        zones = settings.source_zone, settings.zone
         self.renderer = Renderer(plan, fields, zones, settings.format.name)
         passes = compile_predicate(kept.predicate, fields.expression, fields.names)
         self._passes = None if kept.passes_all else passes

@@ -81,7 +81,18 @@ class Derived:
     placeholder: str | int
 
 
-Value = Constant | Own | Total | Derived
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """The time that the attribute `own` states in the record's zone, in the zone of the feed.
+
+    It is printed like `time`. What states no time stays as it is, and so does the placeholder of
+    one that was never set (`times.NEVER`).
+    """
+
+    own: str
+
+
+Value = Constant | Own | Total | Derived | Shifted
 """Where the value of a field comes from. Numbers are integers of any size, all else is text."""
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from formats.fields import TIME_FIELDS, Field, How, catalogue
+from formats.fields import SHIFTED_FIELDS, TIME_FIELDS, Field, How, catalogue
 from formats.plan import (
     UNSTATED,
     Attribute,
@@ -19,6 +19,7 @@ from formats.plan import (
     Derived,
     FieldAccess,
     Own,
+    Shifted,
     TimeKey,
     Total,
     Value,
@@ -64,7 +65,7 @@ def field_access(wanted: Collection[str], available: Collection[str]) -> FieldAc
     defaults: dict[str, str | int | None] = {}
     for field in fields:
         if field.name in provided:
-            own = isinstance(values[field.name], Own)
+            own = isinstance(values[field.name], Own | Shifted)
             defaults[field.name] = field.placeholder if own else _unstated(field)
     for value in values.values():
         if isinstance(value, Derived):
@@ -91,6 +92,8 @@ def _value(field: Field, provided: frozenset[str]) -> Value:
     own = field.name if field.name in provided else None
     if field.name == _TOTAL and provided.issuperset(_SUMMANDS):
         return Total(own, _SUMMANDS)
+    if own is not None and own in SHIFTED_FIELDS:
+        return Shifted(own)
     derivations = tuple(way for way in field.derivations if way.source in provided)
     if derivations:
         return Derived(own, derivations, field.placeholder)

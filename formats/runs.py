@@ -8,7 +8,7 @@ offset with minutes.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import zip_longest
 
 from formats.errors import ZoneError
@@ -57,6 +57,14 @@ def _units(parts: Sequence[Part]) -> Iterator[Unit]:
 def fields_of(run: Run) -> frozenset[str]:
     """Return the names of the fields of a run."""
     return frozenset(part.field.name for part in run if isinstance(part, Slot))
+
+
+def is_whole(names: Collection[str]) -> bool:
+    """Whether time fields state a moment, but for its zone."""
+    if "epochtime" in names or "time" in names:
+        return True
+    parts = (("yy", "yyyy"), ("mon", "mth"), ("dd",), ("hh",), ("mm",), ("ss",))
+    return all(any(name in names for name in part) for part in parts)
 
 
 def zone_behind(run: Run, following: Unit | None) -> str | None:

@@ -48,6 +48,9 @@ _ABBREVIATIONS = {
     "MEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "AEST": 10, "AEDT": 11,
 }  # fmt: skip
 
+NEVER = "Thu Jan  1 00:00:00 1970"
+"""What the service prints for a time that was never set, in every zone."""
+
 _MAX_CHARS = 80
 """No statement of a time is longer; a bound keeps what renderers remember small."""
 
@@ -144,6 +147,22 @@ def parse_text(text: str, default: tzinfo) -> datetime:
         if found is not None:
             return _assemble(found.groupdict(), default)
     raise BadTime(f"time {text[:60]!r} is in no known form")
+
+
+def shifted(text: str, tz: str | None, source: tzinfo, target: tzinfo) -> str:
+    """Return a time, which stands in zone `tz` or else `source`, as ctime in zone `target`.
+
+    `NEVER`, and text that states no time, is returned as it is.
+    """
+    if len(text) > _MAX_CHARS or text == NEVER:
+        return text
+    try:
+        moment = parse_text(text, source if tz in ABSENT else _record_zone(str(tz)))
+        if moment.replace(tzinfo=None) == _EPOCH_START.replace(tzinfo=None):
+            return NEVER
+        return str(parts_of(moment.astimezone(target))["time"])
+    except (BadTime, OverflowError, ValueError):
+        return text
 
 
 def _assemble(stated: Stated, default: tzinfo) -> datetime:

@@ -10,7 +10,7 @@ from formats.language import Literal, Part, Slot
 from formats.plan import Attribute, TimeCells, TimeKey
 from formats.reading import Input, Reader
 from formats.reading.shapes import ANY_TIME, fixed_shape, glued, run_pattern, shape
-from formats.runs import Run, Unit, fields_of, units_of, zone_behind
+from formats.runs import Run, Unit, fields_of, is_whole, units_of, zone_behind
 from formats.structure import Cell
 
 Match = Callable[[str], dict[str, str] | None]
@@ -204,5 +204,4 @@ def _completeness(names: frozenset[str]) -> int:
         return 100
     if "time" in names:
         return 90
-    dated = bool(names & {"yy", "yyyy"}) and bool(names & {"mon", "mth"}) and "dd" in names
-    return len(names) + (_COMPLETE if dated and {"hh", "mm", "ss"} <= names else 0)
+    return len(names) + (_COMPLETE if is_whole(names) else 0)

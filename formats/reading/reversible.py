@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 
 from formats.errors import NotReadable
-from formats.fields import ADDRESS_FIELDS
+from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import FeedFormat, Literal, Slot
 from formats.reading.shapes import fixed_shape, glued
-from formats.runs import Unit, is_time, units_of
+from formats.runs import Unit, is_time, is_whole, units_of
 from formats.structure import Cell, LineKind, Structure
 
 _NUMBER = frozenset("0123456789-")
@@ -36,7 +36,14 @@ def check_apart(structure: Structure) -> None:
 
 def doubts(feed_format: FeedFormat, structure: Structure) -> tuple[str, ...]:
     """Return a sentence for each value that can't be relied on when lines are read back."""
-    return tuple(dict.fromkeys((*_lost(feed_format, structure), *_open_ended(structure))))
+    found = (*_lost(feed_format, structure), *_open_ended(structure), *_half_timed(structure))
+    return tuple(dict.fromkeys(found))
+
+
+def _half_timed(structure: Structure) -> Iterator[str]:
+    names = TIME_FIELDS & {name for cell in structure.cells for name in cell.fields}
+    if names - {"tz"} and not is_whole(names):
+        yield "the time is not whole: feeds whose format prints more of it reject such records"
 
 
 def _lost(feed_format: FeedFormat, structure: Structure) -> Iterator[str]:

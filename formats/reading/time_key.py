@@ -38,6 +38,22 @@ def statement_of(time_key: TimeKey) -> Callable[[object], Stated]:
     return _cells_statement(time_key) if isinstance(time_key, TimeCells) else _fields_statement
 
 
+def zone_of(time_key: TimeKey) -> Callable[[Any], str | None]:
+    """Return the function from a record to the zone that it states itself.
+
+    A zone that stands behind one of several times as static text is only that one's.
+    """
+    if isinstance(time_key, TimeCells) and any(time_key.zones):
+        return lambda _: None
+    key, statement = key_of(time_key), statement_of(time_key)
+
+    def zone(record: Any) -> str | None:  # noqa: ANN401 - made at run time
+        tz = statement(key(record)).get("tz")
+        return None if tz is None else str(tz)
+
+    return zone
+
+
 def _fields_statement(key: object) -> Stated:
     if not isinstance(key, tuple):
         return {"time": str(key)}

@@ -37,6 +37,7 @@ from formats.plan import (
     LineHolds,
     Own,
     RenderPlan,
+    Shifted,
     TimeCells,
     TimeKey,
     TimePiece,
@@ -103,6 +104,8 @@ def _value(field: str, value: Value) -> str:
             return repr(constant)
         case Own(attribute):
             return f"r.{attribute}"
+        case Shifted():
+            return f"derive_{field}(r)"
         case Total(own, summands):
             otherwise, number = " + ".join(f"r.{name}" for name in summands), True
         case Derived(own, _, placeholder):

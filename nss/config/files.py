@@ -1,5 +1,6 @@
 """Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from formats import FeedFormat, Input, input_of, json_names, parse, presets
@@ -50,6 +51,13 @@ def load_input(choice: FormatChoice) -> Input | None:
         return json_names()
     feed_format = load_format(choice)
     return None if feed_format is None else input_of(feed_format)
+
+
+def source_warnings(name: str, choice: FormatChoice) -> Iterator[str]:
+    """Yield sentences on values that a source may read wrong. Raises `UnfitFile`."""
+    found = load_input(choice)
+    for doubt in () if found is None else found.doubts:
+        yield f"source {name}: lines of its format are not read back in full: {doubt}"
 
 
 def read_obfuscation_key(path: Path) -> bytes:

@@ -41,11 +41,13 @@ ORDINARY = st.lists(
     min_size=1,
     max_size=3,
 ).map(" ".join)
-HOSTILE = st.lists(
-    st.sampled_from([*"\t\n\r\0\\|^=\"',;{}[] x09:-/.~\u2028", *BETWEEN, "<134>", "<134>1 - - - - - - ",
-                     "LEEF:1.0|a|b|c|d|", "\tk1=v", "^^k1=v", ' k1="v"', '","k1":"v', "%", "%2C"]),
-    max_size=6,
-).map("".join)  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        *"\t\n\r\0\\|^=\"',;{}[] x09:-/.~\u2028", *BETWEEN, "<134>", "<134>1 - - - - - - ",
+        "LEEF:1.0|a|b|c|d|", "\tk1=v", "^^k1=v", ' k1="v"', '","k1":"v', "%", "%2C",
+    ]
+)  # fmt: skip
+HOSTILE = st.lists(PIECES, max_size=6).map("".join)
 
 
 @st.composite
@@ -128,7 +130,9 @@ def is_reversible(text: str) -> bool:
         return False
     # Of a field that stands in two places, the place with more encoded may be the one read.
     guards = structure_of(feed_format).guards
-    places = {(slot.field.name, guard) for slot, guard in zip(feed_format.slots, guards, strict=True)}
+    places = {
+        (slot.field.name, guard) for slot, guard in zip(feed_format.slots, guards, strict=True)
+    }
     return not source.doubts and len(places) == len(feed_format.field_names)
 
 
@@ -161,7 +165,9 @@ def test_the_values_of_a_reversible_format_are_read_back_equal(data: st.DataObje
     feed_format = parse(data.draw(REVERSIBLE))
     source = input_of(feed_format)
     names = sorted(feed_format.field_names - TIME_FIELDS)
-    guards = str.maketrans("", "", "".join(structure_of(feed_format).guards))
+    guarded = "".join(structure_of(feed_format).guards)
+    assume(not set(guarded) & set(".:"))  # which every address would be encoded for
+    guards = str.maketrans("", "", guarded)
     batch = data.draw(record(names, ORDINARY.map(lambda text: text.translate(guards) or "v")))
     zone_name = data.draw(st.sampled_from(ZONES))
     specs = [f"%s{{{name}}}" for name in names]
