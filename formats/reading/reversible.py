@@ -62,7 +62,7 @@ def _open_ended(structure: Structure) -> Iterator[str]:
         last, first = _slots(unit)[-1], _slots(following)[0]
         yield (
             f"{last.spec} may hold {text!r}, which ends it before {first.spec}: "
-            "such values are read back wrong"
+            "it is read back wrong then"
         )
 
 

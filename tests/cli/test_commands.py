@@ -218,6 +218,34 @@ def test_a_portal_that_others_can_reach_is_worth_a_warning(nss: Nss, tmp_path: P
     )
 
 
+def test_a_source_whose_values_may_be_read_wrong_is_worth_a_warning(
+    nss: Nss, tmp_path: Path
+) -> None:
+    source = "path = \"web.log\"\nformat_string = '%d{epochtime} %s{login} %s{dept}'"
+    (tmp_path / "nss.toml").write_text(CONFIG.replace('path = "web.log"', source))
+    (tmp_path / "web.log").touch()
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (0, b"nss.toml is good: sources web; feeds out.\n")
+    assert ran.stderr == (
+        b"nss: warning: source web: lines of its format are not read back in full: %s{login} may "
+        b"hold ' ', which ends it before %s{dept}: it is read back wrong then\n"
+    )
+
+
+def test_a_source_whose_fields_nothing_tells_apart_is_a_problem(nss: Nss, tmp_path: Path) -> None:
+    source = "path = \"web.log\"\nformat_string = '%d{epochtime} %s{login}%s{dept}'"
+    (tmp_path / "nss.toml").write_text(CONFIG.replace('path = "web.log"', source))
+
+    ran = nss("check", "-c", "nss.toml")
+
+    assert (ran.returncode, ran.stdout) == (78, b"")
+    assert (
+        b"can't be read back: nothing between %s{login} and %s{dept} tells them apart" in ran.stderr
+    )
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_all_problems_of_a_bad_configuration_are_reported_at_once(
     nss: Nss, tmp_path: Path, command: str

@@ -140,8 +140,8 @@ REVERSIBLE = format_text().filter(is_reversible)
 
 
 def run(source: Input, feed_format: FeedFormat, data: bytes, zone_name: str) -> Rendered:
-    zones = {"zone": zone(zone_name), "source_zone": zone(zone_name)}
-    return Pipeline(source, FeedSettings(feed_format, **zones)).run(data)
+    own = zone(zone_name)
+    return Pipeline(source, FeedSettings(feed_format, zone=own, source_zone=own)).run(data)
 
 
 @given(data=st.data())

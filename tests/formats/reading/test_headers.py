@@ -82,32 +82,30 @@ def test_a_time_that_another_writer_gave_is_no_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "header", "moment"),
+    ("before", "header", "moment"),
     [
         # the format prints the header
         (
-            "<134>1 %04d{yyyy}-%02d{mth}-%02d{dd}T%02d{hh}:%02d{mm}:%02d{ss}Z h a - - - "
-            "LEEF:1.0|V|P|1|%s{reason}|usrName=%s{login}",
+            "<134>1 %04d{yyyy}-%02d{mth}-%02d{dd}T%02d{hh}:%02d{mm}:%02d{ss}Z h a - - - ",
             b"<134>1 2023-10-06T09:05:08Z h a - - - ",
             b"1696583108",
         ),
         # a relay put its own in the place of the format's, or before it
         (
-            "%s{mon} %02d{dd} %d{yy} %02d{hh}:%02d{mm}:%02d{ss} nss: "
-            "LEEF:1.0|V|P|1|%s{reason}|usrName=%s{login}",
+            "%s{mon} %02d{dd} %d{yy} %02d{hh}:%02d{mm}:%02d{ss} nss: ",
             b"<134>1 2023-10-06T09:05:08.5Z h a - - - ",
             b"1696583108",
         ),
         (
-            "%s{mon} %02d{dd} %d{yy} %02d{hh}:%02d{mm}:%02d{ss} nss: "
-            "LEEF:1.0|V|P|1|%s{reason}|usrName=%s{login}",
+            "%s{mon} %02d{dd} %d{yy} %02d{hh}:%02d{mm}:%02d{ss} nss: ",
             b"<134>1 2026-10-06T09:05:08.5Z h a - - - Oct 06 2023 09:05:08 nss: ",
             b"1696583108",
         ),
     ],
 )
-def test_a_leef_header_may_state_the_time(text: str, header: bytes, moment: bytes) -> None:
-    pipeline = Pipeline(input_of(parse(text)), FeedSettings(parse("%d{epochtime} %s{login}")))
+def test_a_leef_header_may_state_the_time(before: str, header: bytes, moment: bytes) -> None:
+    source = input_of(parse(f"{before}LEEF:1.0|V|P|1|%s{{reason}}|usrName=%s{{login}}"))
+    pipeline = Pipeline(source, FeedSettings(parse("%d{epochtime} %s{login}")))
     rendered = pipeline.run(header + b"LEEF:1.0|V|P|1|ID|usrName=ana\n")
     assert (rendered.lines, rendered.bad) == ([moment + b" ana"], [])
 

@@ -1,0 +1,167 @@
+"""What lines print is read back: where values end, times in other forms, keys that come twice."""
+
+import pytest
+
+from formats import presets
+from formats.language import parse
+from formats.pipeline import FeedSettings, Pipeline
+from formats.reading.json import json_names
+from formats.reading.recognise import input_of
+from tests.formats.reading.test_lines import KEYED, LEEF, read
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("%s{time},%s{tz},%s{login} x", b"Fri Oct  6 09:05:08 2023,GMT,ana x"),
+        ("%s{time}:%s{login}", b"Fri Oct  6 09:05:08 2023:ana"),
+        ("%s{time} %s{tz} %s{login}", b"Fri Oct  6 11:05:08 2023 CEST ana"),
+        ("t=%s{time} a=%s{login}", b"t=2023-10-06T09:05:08.123Z a=ana"),
+        ("%s{time},%s{login} x", b"2023-10-06 09:05:08.123,ana x"),
+        (r"%s{time} %s{login}\t%d{reqsize}", b"Fri Oct  6 09:05:08 2023 ana\t7"),
+        (r"%d{reqsize}\t%s{login} %s{time}", b"7\tana Fri Oct  6 09:05:08 2023"),
+        (r'\{"a":[1,"%s{login}",\{"t":"%s{time}"\}]\}', b'{"a":[0,"ana",{"t":1696583108}]}'),
+        (
+            "LEEF:1.0|%s{login}|%s{dept}|v%s{reason}|x|t=%s{time}",
+            b"LEEF:1.0|ana|d|vr|e|t=1696583108",
+        ),
+        ("%04d{yyyy}%02d{mth}%02d{dd}%02d{hh}%02d{mm}%02d{ss} %s{login}", b"20231006090508 ana"),
+        ("%2d{dd}%s{mon}%d{yy} %02d{hh}:%02d{mm}:%02d{ss} %s{login}", b" 6Oct2023 09:05:08 ana"),
+        ("%d{epochtime} %5d{reqsize} %s{login}", b"1696583108     7 ana"),
+    ],
+)
+def test_a_value_ends_where_it_looks_finished(text: str, line: bytes) -> None:
+    assert read(line + b"\n", input_of(parse(text)), "%d{epochtime} %s{login}") == (
+        [b"1696583108 ana"],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("preset", "stated"),
+    [
+        ("NAME_VALUE_PAIRS", "2023-10-06 09:05:08.123"),
+        ("NAME_VALUE_PAIRS", "2023-10-06 09:05:08Z"),
+        ("NAME_VALUE_PAIRS", "2023-10-06T11:05:08+02:00"),
+        ("NAME_VALUE_PAIRS", "2023-10-06 11:05:08 Europe/Berlin"),
+        ("JSON", "2023-10-06 09:05:08.123"),
+        ("JSON", "2023-10-06T09:05:08Z"),
+        ("JSON", "2023-10-06 05:05:08 EDT"),
+        ("CSV", "Fri Oct  6 09:05:08.123 2023"),
+        ("CSV", "Fri Oct  6 11:05:08 2023 CEST"),
+        ("TAB_SEPARATED", "2023-10-06T09:05:08Z"),
+        ("LOGRHYTHM", "2023-10-06T09:05:08.123Z"),
+        ("QRADAR", "Oct 06 2023 09:05:08.123 GMT"),
+        ("QRADAR", "Fri Oct 06 2023 09:05:08 GMT"),
+        ("QRADAR", "2023-10-06T11:05:08+02:00"),
+        ("QRADAR", "1696583108123"),
+        ("MCAS", "Oct 06 2023 09:05:08.5"),
+    ],
+)
+def test_presets_read_times_with_a_fraction_or_a_zone(preset: str, stated: str) -> None:
+    feed_format = presets.load(preset)
+    record = b'{"epochtime":1696583108,"login":"ana"}\n'
+    (line,) = Pipeline(json_names(), FeedSettings(feed_format)).run(record).lines
+    own = {
+        "NAME_VALUE_PAIRS": b"2023-10-06 09:05:08", "JSON": b"2023-10-06 09:05:08",
+        "QRADAR": b"Oct 06 2023 09:05:08 GMT", "MCAS": b"Oct 6 2023 09:05:08 GMT",
+    }.get(preset, b"Fri Oct  6 09:05:08 2023")  # fmt: skip
+    assert own in line
+    changed = line.replace(own, stated.encode()) + b"\n"
+    source = input_of(feed_format)
+    assert read(changed, source, "%d{epochtime}") == ([b"1696583108"], [])
+
+
+@pytest.mark.parametrize(
+    ("preset", "stated", "reason"),
+    [
+        ("QRADAR", "Mon 06 2023 09:05:08 GMT", "month 'Mon' is not known"),
+        ("QRADAR", "soon", "time 'soon' is in no known form"),
+        ("QRADAR", "Oct 06 2023 29:05:08 GMT", "time is impossible: hour must be in 0..23"),
+        ("QRADAR", "Oct 06 2023 09:05:08 ABC", "time zone 'ABC' is not known"),
+    ],
+)
+def test_a_time_that_can_not_be_read_is_named_as_it_stands(
+    preset: str, stated: str, reason: str
+) -> None:
+    line = f"LEEF:1.0|V|P|1|ID|usrName=a\tdevTime={stated}\n".encode()
+    assert read(line, input_of(presets.load(preset)), "%d{epochtime}") == ([], [(0, 0, reason)])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (KEYED, b"1696583108\tuser=ana\tsize=7\tuser=root"),
+        (LEEF, b"LEEF:1.0|V|P|1|ID|usrName=ana\tdevTime=1696583108\tusrName=root"),
+        (LEEF, b"LEEF:2.0|V|P|1|ID|^|usrName=ana^devTime=1696583108^usrName="),
+        (r"user=%s{login}^^x=%s{dept}", b"user=ana^^x=d^^user=root"),
+    ],
+)
+def test_a_key_that_comes_twice_with_different_values_is_an_ambiguity(
+    text: str, line: bytes
+) -> None:
+    source = input_of(parse(text))
+    key = "user" if b"user=" in line else "usrName"
+    reason = f"key '{key}' comes twice with different values"
+    assert read(line + b"\n", source, "%s{login}") == ([], [(0, 0, reason)])
+
+
+def test_a_key_that_comes_twice_with_the_same_value_or_is_not_read_does_no_harm() -> None:
+    line = b"LEEF:1.0|V|P|1|ID|usrName=ana\tdevTime=1\tusrName=ana\tx=1\tx=2\trole=a\trole=b\n"
+    assert read(line, input_of(parse(LEEF)), "%s{login}") == ([b"ana"], [])
+
+
+def test_a_piece_that_has_its_place_is_no_pair() -> None:
+    source = input_of(parse(r"%s{login}\tdept=%s{dept}\tsize=%d{reqsize}"))
+    line = b"dept=forged\tdept=d\tsize=7\n"
+    assert read(line, source, "%s{login};%s{dept}") == ([b"dept=forged;d"], [])
+
+
+def test_quotes_in_unquoted_csv_are_text() -> None:
+    source = input_of(parse("%s{login},%s{dept},%d{reqsize}"))
+    assert read(b'"",say ""hi"",7\n', source, "%s{login};%s{dept}") == ([b'"";say ""hi""'], [])
+    assert read(b'"a,b",d,7\n', source, "%s{login};%s{dept}") == ([b"a,b;d"], [])
+
+
+def test_the_last_value_may_hold_the_text_that_ends_the_line() -> None:
+    source = input_of(parse("[%d{reqsize}] %s{login} x"))
+    assert read(b"[7] ana x x\n[7] bo x\n", source, "%s{login}") == ([b"ana x", b"bo"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (
+            "%s{login} %s{dept}",
+            "%s{login} may hold ' ', which ends it before %s{dept}: it is read back wrong then",
+        ),
+        (
+            r"a=%s{login} (%d{reqsize})\tb=%s{dept}",
+            "%s{login} may hold ' (', which ends it before %d{reqsize}: it is read back wrong then",
+        ),
+        (
+            r'\{"%s{login}":"x","a":"%s{dept}"\}',
+            "login is not read back: it stands where no value does",
+        ),
+        (
+            r"%d{hh}:%d{mm}\t%s{login}",
+            "the time is not whole: feeds whose format prints more of it reject such records",
+        ),
+    ],
+)
+def test_what_may_be_read_back_wrong_is_said(text: str, doubt: str) -> None:
+    assert input_of(parse(text)).doubts == (doubt,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%s{elogin} %s{dept}",  # no encoded value holds a space
+        "%s{cip} %d{reqsize}/%d{respsize} %s{login}",
+        "%s{login}|%s{dept}|",  # the guard of the format
+        r"%s{login}\t%s{dept}",
+        "%s{time} %s{tz} %s{login}",
+    ],
+)
+def test_what_can_not_hold_its_own_end_is_beyond_doubt(text: str) -> None:
+    assert input_of(parse(text)).doubts == ()
