@@ -22,6 +22,7 @@ from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
 from formats.reading.beginning import content_of
 from formats.reading.cells import Places, cells_input, unit_shape
+from formats.reading.pairs import Keys, ambiguity_of, pairs_of
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
@@ -32,7 +33,6 @@ from formats.values import find_unsafe
 Values = Mapping[str, str]
 """Texts of a line by cell name (key, position, or order)."""
 Split = Callable[[str], Values]
-Keys = frozenset[str]
 
 
 def line_format(feed_format: FeedFormat) -> Input:
@@ -100,34 +100,20 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
     return FeedFormat(feed_format.name, parts)
 
 
-def _pairs(pieces: Sequence[str], keys: Keys) -> dict[str, str]:
-    """Return key=value pieces as a mapping; of a key that comes twice, the first counts.
-
-    Raises `BadLine` when one of `keys` comes twice with different values: one of them is forged.
-    """
-    parted = [piece.partition("=") for piece in pieces]
-    values = {key: value for key, equals, value in parted if equals}
-    if len(values) == len(parted):
-        return values
-    values = {}
-    for key, equals, value in parted:
-        if equals and values.setdefault(key, value) != value and key in keys:
-            raise BadLine(f"key {key!r} comes twice with different values")
-    return values
-
-
 def _leef_split(structure: Structure, keys: Keys) -> Split:
     known = frozenset(cell.key for cell in structure.cells)
+    named = [(name, key) for name, key in HEADER_KEYS.items() if key in known]
 
     def split(line: str) -> Values:
         header = HEADER.search(line)
         if header is None:
             raise BadLine("no LEEF header")
         separator, body = split_body(line, header)
-        values = _pairs(body.split(separator), keys)
+        values = pairs_of(body.split(separator), keys)
         if not known & values.keys():
             raise BadLine("no known LEEF attribute")
-        values |= {key: header[name] for name, key in HEADER_KEYS.items()}
+        for name, key in named:
+            values[key] = header[name]
         values[SYSLOG] = line[: header.start()]
         return values
 
@@ -144,7 +130,7 @@ def _keyed_split(structure: Structure, keys: Keys) -> Split:
     def split(line: str) -> Values:
         pieces = line.split(separator)
         # A piece that has its place is no pair, whatever it holds; but it may be missing.
-        values = _pairs(pieces[before:] if all_first else _without(pieces, positions), keys)
+        values = pairs_of(pieces[before:] if all_first else _without(pieces, positions), keys)
         for at in positions:
             key, equals, value = (pieces[at] if at < len(pieces) else "").partition("=")
             if equals:
@@ -199,6 +185,7 @@ def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     ]
     if len(steps) > 1 and texts[-1] is not None and texts[-2] is None:
         steps[-2] = (*steps[-2][:3], partial(_last_end, texts[-1]))
+    check = ambiguity_of(texts)
 
     def split(line: str) -> Values:
         values: dict[str, str] = {}
@@ -214,6 +201,8 @@ def _sequence_split(structure: Structure, _keys: Keys) -> Split:
                 raise BadLine(f"no {following!r:.60} after character {at + 1}")
             values[key] = line[at:end]
             at = end
+        if check is not None:
+            check(line, values)
         return values
 
     return split

@@ -254,7 +254,7 @@ def test_an_unknown_preset_is_answered_with_the_nearest(nss: Nss) -> None:
         (("--to", "bad.fof"), "unknown field 'loginn'"),
         (("--to", "binary.fof"), "format: byte 1 is not UTF-8 (binary.fof)"),
         (("--from", "nope"), "format 'nope': neither a preset nor a file"),
-        (("--from", "run.fof"), "its fields can't be told apart in a line"),
+        (("--from", "run.fof"), "nothing between"),
         (("--zone", "Mars/Olympus"), "zone 'Mars/Olympus'"),
         (("--source-zone", "GMT+99"), "zone 'GMT+99'"),
         (("--max-bytes", "-1"), "--max-bytes"),

@@ -177,7 +177,7 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(
         (
             format_text(for_source=True),
             "%s{url}%s{ua}",
-            "can't be read back: feed format custom: its fields can't be told apart in a line",
+            "can't be read back: nothing between %s{url} and %s{ua} tells them apart",
         ),
         (
             further_escapes(),

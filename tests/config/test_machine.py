@@ -151,7 +151,7 @@ def test_a_format_file_of_a_source_must_be_readable_back(tmp_path: Path) -> None
     assert problem == Problem(
         "sources.web.format",
         f"{tmp_path}/glued.fof",
-        "can't be read back: feed format custom: its fields can't be told apart in a line",
+        "can't be read back: nothing between %s{url} and %s{ua} tells them apart",
     )
 
 

@@ -111,6 +111,40 @@ def test_a_key_that_comes_twice_with_the_same_value_or_is_not_read_does_no_harm(
     assert read(line, input_of(parse(LEEF)), "%s{login}") == ([b"ana"], [])
 
 
+PAIRS = "%s{time} login=%s{login} action=%s{action} ua=%s{ua}"
+TIME = "Fri Oct  6 09:05:08 2023"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{TIME} login=ana action=Allowed ua=x action=Blocked ua=y",
+        f"{TIME} login=a action=Allowed ua=z login=b action=Blocked ua=",
+        f"{TIME} login=a login=b action=Allowed action=Blocked ua=x",
+    ],
+)
+def test_a_line_of_pairs_that_can_be_taken_apart_in_two_ways_is_rejected(line: str) -> None:
+    printed, bad = read(f"{line}\n".encode(), input_of(parse(PAIRS)), "%s{login};%s{action}")
+    assert printed == []
+    assert [reason.partition(": ")[2] for _, _, reason in bad] == [
+        "it can't be told where values end"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        (f"{TIME} login=a action=Allowed ua=x?a=b c=d", "a;Allowed;x?a=b c=d"),
+        # only one way to take it apart, though a value holds a key
+        (f"{TIME} login=a action=Allowed ua=x login=b", "a;Allowed;x login=b"),
+        (f"{TIME} login=ua=b action=Allowed ua=x", "ua=b;Allowed;x"),
+    ],
+)
+def test_a_line_of_pairs_with_further_equals_signs_is_read(line: str, values: str) -> None:
+    printed = read(f"{line}\n".encode(), input_of(parse(PAIRS)), "%s{login};%s{action};%s{ua}")
+    assert printed == ([values.encode()], [])
+
+
 def test_a_piece_that_has_its_place_is_no_pair() -> None:
     source = input_of(parse(r"%s{login}\tdept=%s{dept}\tsize=%d{reqsize}"))
     line = b"dept=forged\tdept=d\tsize=7\n"

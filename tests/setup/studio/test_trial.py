@@ -211,7 +211,7 @@ def test_what_is_lost_on_the_way_back_is_said() -> None:
     assert look is not None
     assert (look.reads_back, look.lost) == (
         False,
-        "rendered again it has 'x' instead of 'y' at character 7",
+        "key 'a' stands before %s{login} and %s{dept}",
     )
 
 
