@@ -178,6 +178,10 @@ def test_the_last_value_may_hold_the_text_that_ends_the_line() -> None:
             "login is not read back: it stands where no value does",
         ),
         (
+            r'\{"a":%s{login},"b":"\\"%s{dept}","c":%d{reqsize}\}',
+            "%s{login} stands outside of quotes: only numbers are read back there",
+        ),
+        (
             r"%d{hh}:%d{mm}\t%s{login}",
             "the time is not whole: feeds whose format prints more of it reject such records",
         ),
