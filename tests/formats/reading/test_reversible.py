@@ -25,6 +25,7 @@ from tests.formats.reading.test_lines import KEYED, LEEF, read
             "LEEF:1.0|%s{login}|%s{dept}|v%s{reason}|x|t=%s{time}",
             b"LEEF:1.0|ana|d|vr|e|t=1696583108",
         ),
+        ("%s{time} LEEF:1.0|V|P|1|%s{login}|x=1", b"2023-10-06T09:05:08Z LEEF:1.0|V|P|1|ana|"),
         ("%04d{yyyy}%02d{mth}%02d{dd}%02d{hh}%02d{mm}%02d{ss} %s{login}", b"20231006090508 ana"),
         ("%2d{dd}%s{mon}%d{yy} %02d{hh}:%02d{mm}:%02d{ss} %s{login}", b" 6Oct2023 09:05:08 ana"),
         ("%d{epochtime} %5d{reqsize} %s{login}", b"1696583108     7 ana"),
