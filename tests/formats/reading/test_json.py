@@ -402,3 +402,17 @@ def test_values_in_several_objects_or_sharing_a_string_are_read() -> None:
 def test_a_key_that_needs_escapes_in_json_is_read() -> None:
     source = input_of(parse(r'\{"a\\"b":"%s{login}","t":"%d{epochtime}"\}'))
     assert read(b'{"t":"1","a\\"b":"x"}\n', source, "%s{login}") == ([b"x"], [])
+
+
+def test_unmapped_keys_are_counted_by_names_within_bounds() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}")))
+    record = b'{"epochtime":1,"login":"a","extra":1,"a\\nb":"x","sourcetype":"x","action":"y"}'
+    some = b'{"epochtime":1,"login":"a","extra":1,"%s":2}' % (b"k" * 100)
+    expected = {"extra": 3, "a%0Ab": 2, "k" * 64: 1}
+    for _ in range(3):  # once it is learned, and after that
+        assert pipeline.run(joined([record, some, record])).unmapped == expected
+    many = b'{"epochtime":1,%s}' % b",".join(b'"k%d":1' % number for number in range(100))
+    for _ in range(2):
+        unmapped = pipeline.run(joined([many] * 9)).unmapped
+        assert len(unmapped) == 65
+        assert (unmapped["k0"], unmapped["..."]) == (9, 9 * 36)
