@@ -6,6 +6,7 @@ does not fit, its lines are decoded by that shape one by one, and what is left b
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
@@ -13,9 +14,18 @@ import msgspec
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
-from formats.reading import Decoded, Input, Reader, count_lines, split_lines
+from formats.reading import (
+    MAX_RECORD_BYTES,
+    BadLine,
+    Decoded,
+    Input,
+    Reader,
+    admit,
+    count_lines,
+    split_lines,
+)
 from formats.reading.cells import Places, cells_input, matcher
-from formats.reading.json_lines import Path, bare
+from formats.reading.json_lines import Path, bare, untyped
 from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
 from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
 from formats.reading.json_shape import Layout, Record, Shape, Unfit
@@ -47,6 +57,18 @@ def json_names() -> Input:
         return _BatchReader(lines, attributes, time_key, max_record_bytes).read
 
     return Input("json", frozenset(synonyms().values()) - TIME_FIELDS, time_key, reader)
+
+
+def states_fields(lines: bytes) -> bool:
+    """Whether one of the lines is an object with a key that is known, whatever else it is."""
+    for _, line in split_lines(lines):
+        with suppress(BadLine):
+            admit(line, MAX_RECORD_BYTES)
+            tree = untyped(bare(line))
+            inner = tree.get(ENVELOPE, tree) if isinstance(tree, dict) else None
+            if isinstance(inner, dict) and any(map(field_of, inner)):
+                return True
+    return False
 
 
 def json_format(feed_format: FeedFormat) -> Input:

@@ -10,7 +10,7 @@ from formats import presets
 from formats.errors import NotReadable
 from formats.language import FeedFormat
 from formats.reading import MAX_RECORD_BYTES, Input
-from formats.reading.json import json_format, json_names
+from formats.reading.json import json_format, json_names, states_fields
 from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
 from formats.record import field_access
@@ -98,6 +98,8 @@ def recognise(sample: bytes) -> Input:
         if scores and max(scores.values())[0] >= SAMPLE_RECORDS:
             break
     if not scores:
+        if any(map(states_fields, _windows(sample))):
+            return json_names()  # which has better reasons why it reads none of them
         raise NotReadable("the records are in no known format")
     return inputs[max(scores, key=lambda name: scores[name])]
 

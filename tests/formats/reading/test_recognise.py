@@ -86,3 +86,13 @@ def test_the_form_of_most_records_wins_over_one_line_that_looks_like_another() -
 def test_the_last_line_may_lack_its_end() -> None:
     assert recognise(LINE.rstrip(b"\n")).name == "json"
     assert recognise(b"x\n" + LINE.rstrip(b"\n")).name == "json"
+
+
+def test_json_of_which_no_record_is_one_is_json_so_that_the_reason_is_told() -> None:
+    forged = b'{"time":"2023-10-06 09:05:08","action":"Blocked","ua":"x","action":"Allowed"}\n'
+    assert recognise(b"x\n" + forged).name == "json"
+    pipeline = Pipeline(recognise(forged), FeedSettings(presets.load("MCAS")))
+    assert [bad.reason for bad in pipeline.run(forged).bad] == ['duplicate key "action"']
+    for none in (b"{}\n", b"[1]\n", b"{x}\n", b'"a"\n'):
+        with pytest.raises(NotReadable):
+            recognise(none)
