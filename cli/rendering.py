@@ -15,6 +15,7 @@ from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
 from formats.guards import READERS
 from formats.reading import split_lines
+from formats.reading.recognise import UNKNOWN
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
@@ -174,7 +175,7 @@ class _Rendering:
         self._held_bytes = 0
 
     def give_up(self, most_bytes: int = 0) -> None:
-        """Count as bad what waits, the first first, until it has at most so many bytes."""
+        """Count the oldest of what waits as bad, until at most `most_bytes` are left."""
         while self._held and self._held_bytes > most_bytes:
             piece = self._held.popleft()
             self._held_bytes -= len(piece.data)
@@ -182,9 +183,7 @@ class _Rendering:
             self.bad += unknown
             if unknown and not self._reported:
                 self._reported = True
-                typer.echo(
-                    f"nss: render: the records are in no known format ({self._name})", err=True
-                )
+                typer.echo(f"nss: render: {UNKNOWN} ({self._name})", err=True)
                 typer.echo("Try: name their format with --from", err=True)
 
 

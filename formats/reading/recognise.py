@@ -13,13 +13,16 @@ from formats.errors import NotReadable
 from formats.fields import catalogue
 from formats.language import FeedFormat
 from formats.plan import UNSTATED
-from formats.reading import MAX_RECORD_BYTES, Input
+from formats.reading import MAX_RECORD_BYTES, BadRecord, Input, split_lines
 from formats.reading.json import json_format, json_names
 from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
 from formats.record import field_access
 from formats.structure import LineKind, structure_of
 from formats.times import BadTime, resolve
+
+UNKNOWN = "the records are in no known format"
+"""The reason of records that nothing reads."""
 
 SAMPLE_RECORDS = 16
 """When an input reads this many records of a sample, its form is known."""
@@ -128,8 +131,14 @@ def recognise(sample: bytes) -> Input:
         if scores and max(scores.values()).records >= SAMPLE_RECORDS:
             break
     if not scores:
-        raise NotReadable("the records are in no known format")
+        raise NotReadable(UNKNOWN)
     return inputs[max(scores, key=lambda name: scores[name])]
+
+
+def unrecognised(data: bytes) -> list[BadRecord]:
+    """Return the rejects of a batch that is in no known format: each of its lines."""
+    lines = enumerate(split_lines(data))
+    return [BadRecord(number, at, UNKNOWN, line) for number, (at, line) in lines]
 
 
 def _windows(sample: bytes) -> Iterator[bytes]:

@@ -146,9 +146,18 @@ def test_what_is_in_no_known_format_shows_its_keys(nss: Nss) -> None:
         "  where        1  e.example/\n"
         "\n"
         "Not understood: the records are in no known format.\n"
-        "Try: name their format with --from (nss presets lists those known), or write a\n"
-        ".fof file that describes the records (docs/formats.md), and name it with --from\n"
+        "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
+        "file that describes the records (docs/formats.md)\n"
     )
+
+
+def test_json_that_no_feed_can_read_shows_the_reasons(nss: Nss) -> None:
+    twice = b'{"time":"2023-10-06 09:05:08","login":"ann","login":"bob"}\n'
+    ran = nss("explain", "-", data=twice + b"garbage\n")
+
+    assert ran.returncode == 65
+    assert ran.stdout.decode().startswith("stdin: 2 records in no known format\n")
+    assert '\nNot understood\n  stdin:1: duplicate key "login"\n\n' in ran.stdout.decode()
 
 
 def test_lines_of_a_preset_are_explained_by_their_attributes(nss: Nss) -> None:
