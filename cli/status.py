@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.asking import status_of
 from cli.output import harmless, secs_text, show_json, time_text
 from cli.verdicts import verdict_lines
+from formats.reading.unmapped import unmapped_texts
 from nss.expiry import last_day
 from nss.status.summary import (
     ExpiryStatus,
@@ -135,7 +136,7 @@ def _unmapped(feeds: tuple[FeedStatus, ...]) -> Iterator[str]:
     """Yield the keys of records that are not used, because no field is known for them."""
     for feed in feeds:
         for gap in feed.gaps:
-            names = [f"{key} ({records:,})" for key, records in gap.unmapped.items()]
+            names = unmapped_texts(gap.unmapped)
             more = len(names) - _KEYS_SHOWN
             further = f" and {more:,} more" if more > 0 else ""
             if names:

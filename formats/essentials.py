@@ -136,22 +136,3 @@ def _have_a_value(records: Sequence[Any], names: frozenset[str]) -> bool:
     """Return whether any record has a value of its own in one of the attributes."""
     nothing = {None, UNSTATED, *(catalogue()[name].placeholder for name in names)}
     return any(getattr(record, name, None) not in nothing for name in names for record in records)
-
-
-MAX_KEYS = 64
-FURTHER_KEYS = "..."
-"""What is beyond `MAX_KEYS` counts under this."""
-
-
-def add_keys(counts: dict[str, int], more: Mapping[str, int]) -> list[str]:
-    """Add to the bounded counts of keys that no field is known for; returns the new names."""
-    new = []
-    for key, count in more.items():
-        if key in counts:
-            counts[key] += count
-        elif key != FURTHER_KEYS and len(counts) - (FURTHER_KEYS in counts) < MAX_KEYS:
-            counts[key] = count
-            new.append(key)
-        else:
-            counts[FURTHER_KEYS] = counts.get(FURTHER_KEYS, 0) + count
-    return new

@@ -21,9 +21,9 @@ from msgspec import UNSET, UnsetType
 
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, number
-from formats.reading.json_lines import count_unmapped
 from formats.reading.json_objects import ObjectReader
 from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
+from formats.reading.unmapped import count_unmapped
 
 _MAX_KEYS, _MAX_KEY_CHARS, _MAX_OPTIONAL = 512, 256, 128
 _UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
