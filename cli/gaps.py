@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from cli.output import harmless
 from formats import FeedFormat, Input, Rendered
 from formats.essentials import Essential, Survey, listed
 from formats.reading.unmapped import add_unmapped, unmapped_texts
+from nss.wording import harmless
 
 
 class Gaps:

@@ -1,4 +1,4 @@
-"""How commands print what they found: JSON, harmless text, times and durations."""
+"""How commands print what they found: JSON, steps of tests, stored facts, times."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,8 +10,7 @@ import orjson
 import typer
 
 from nss.checks import Check
-
-_TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
+from nss.wording import harmless
 
 
 def show_json(value: object) -> None:
@@ -23,14 +22,6 @@ def show_json(value: object) -> None:
             for letter in text
         )
     typer.echo(text)
-
-
-def harmless(text: str) -> str:
-    """Return text that fits on a line and that no terminal obeys."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +74,6 @@ def error_lines(error: Exception) -> str:
 def harmless_bytes(data: bytes) -> str:
     """Return bytes of a record as harmless text; what is not UTF-8 shows as hexadecimal."""
     return harmless(data.decode(errors="backslashreplace"))
-
-
-def secs_text(secs: float) -> str:
-    """Return a duration for people, in its two largest units."""
-    whole = max(0, int(secs))
-    for unit, unit_secs, smaller, smaller_secs in _TWO_UNITS:
-        if whole >= unit_secs:
-            return f"{whole // unit_secs} {unit} {whole % unit_secs // smaller_secs} {smaller}"
-    return f"{whole} s"
 
 
 def time_text(at: float) -> str:

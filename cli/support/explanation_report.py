@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from shlex import quote
 
-from cli.output import harmless
 from cli.support.samples import Sample
 from formats.essentials import listed
 from formats.explanation import Explanation, Place, unread
 from formats.lacking import placeholder
 from formats.reading.recognise import UNKNOWN
 from formats.reading.statements import label
+from nss.wording import harmless
 
 _WIDTH = 80
 _KEY_WIDTH, _FIELD_WIDTH, _COUNT_WIDTH = 28, 24, 7
