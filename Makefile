@@ -8,7 +8,7 @@ SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-long test-portal test-package screenshots mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-long test-portal test-package screenshots fuzz mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -66,6 +66,11 @@ soak: $(VENV)/tested
 MUTATIONS ?= 10000
 mutations: $(VENV)/tested
 	$(BIN)/python -m tests.spool.durable.mutations --count $(MUTATIONS)
+
+# Random formats and hostile records, against a second implementation of docs/formats.md.
+FUZZ_SECS ?= 60
+fuzz: $(VENV)/tested
+	nice $(BIN)/python -m tests.formats.second.fuzz --secs $(FUZZ_SECS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 fmt: $(VENV)/tested
 	$(BIN)/ruff check --fix .

@@ -110,6 +110,7 @@ def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
 def _leef_split(structure: Structure, keys: Keys) -> Split:
     known = frozenset(cell.key for cell in structure.cells)
     named = [(name, key) for name, key in HEADER_KEYS.items() if key in known]
+    attributes = known - {SYSLOG, *HEADER_KEYS.values()}
 
     def split(line: str) -> Values:
         header = HEADER.search(line)
@@ -117,7 +118,7 @@ def _leef_split(structure: Structure, keys: Keys) -> Split:
             raise BadLine("no LEEF header")
         separator, body = split_body(line, header)
         values = pairs_of(body.split(separator), keys)
-        if not known & values.keys():
+        if attributes and not attributes & values.keys():
             raise BadLine("no known LEEF attribute")
         for name, key in named:
             values[key] = header[name]

@@ -4,6 +4,7 @@ A format is reversible when every value ends at something that it can't hold its
 `nss` prints in it, structure protected, reads back equal.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 
@@ -14,6 +15,7 @@ from formats.reading.shapes import fixed_shape, glued
 from formats.runs import Unit, is_time, is_whole, units_of
 from formats.structure import Cell, LineKind, Structure
 
+_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _NUMBER = frozenset("0123456789-")
 _HEX = _NUMBER | frozenset("abcdefABCDEF")
 _ADDRESS = frozenset("0123456789abcdefABCDEF.:")
@@ -36,8 +38,20 @@ def check_apart(structure: Structure) -> None:
 
 def doubts(feed_format: FeedFormat, structure: Structure) -> tuple[str, ...]:
     """Return a sentence for each value that can't be relied on when lines are read back."""
-    found = (*_lost(feed_format, structure), *_open_ended(structure), *_half_timed(structure))
+    found = [*_lost(feed_format, structure), *_open_ended(structure), *_half_timed(structure)]
+    if structure.kind is LineKind.JSON:
+        found += _unquoted(feed_format)
     return tuple(dict.fromkeys(found))
+
+
+def _unquoted(feed_format: FeedFormat) -> Iterator[str]:
+    """Yield what stands in JSON outside of strings, where text is no JSON."""
+    quoted = False
+    for part in feed_format.parts:
+        if isinstance(part, Literal):
+            quoted ^= len(_QUOTE.findall(part.text)) % 2 == 1
+        elif not quoted and part.field.conversion == "s":
+            yield f"{part.spec} stands outside of quotes: only numbers are read back there"
 
 
 def _half_timed(structure: Structure) -> Iterator[str]:

@@ -25,6 +25,7 @@ from tests.formats.reading.test_lines import KEYED, LEEF, read
             "LEEF:1.0|%s{login}|%s{dept}|v%s{reason}|x|t=%s{time}",
             b"LEEF:1.0|ana|d|vr|e|t=1696583108",
         ),
+        ("%s{time} LEEF:1.0|V|P|1|%s{login}|x=1", b"2023-10-06T09:05:08Z LEEF:1.0|V|P|1|ana|"),
         ("%04d{yyyy}%02d{mth}%02d{dd}%02d{hh}%02d{mm}%02d{ss} %s{login}", b"20231006090508 ana"),
         ("%2d{dd}%s{mon}%d{yy} %02d{hh}:%02d{mm}:%02d{ss} %s{login}", b" 6Oct2023 09:05:08 ana"),
         ("%d{epochtime} %5d{reqsize} %s{login}", b"1696583108     7 ana"),
@@ -176,6 +177,10 @@ def test_the_last_value_may_hold_the_text_that_ends_the_line() -> None:
         (
             r'\{"%s{login}":"x","a":"%s{dept}"\}',
             "login is not read back: it stands where no value does",
+        ),
+        (
+            r'\{"a":%s{login},"b":"\\"%s{dept}","c":%d{reqsize}\}',
+            "%s{login} stands outside of quotes: only numbers are read back there",
         ),
         (
             r"%d{hh}:%d{mm}\t%s{login}",

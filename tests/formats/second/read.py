@@ -1,0 +1,129 @@
+"""Records of docs/formats.md: JSON with NSS field names, one character of doubt at a time."""
+
+import json
+import re
+from contextlib import suppress
+from datetime import UTC
+
+from tests.formats.second.language import FIELDS, Part, Spec
+from tests.formats.second.synonyms import field_of
+from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
+from tests.formats.second.values import BadError, Record, number
+
+TIMES = {*WHOLE, *PARTS, "tz"}
+
+
+class Number(str):
+    """The digits of a number, which JSON writes without quotes."""
+
+    __slots__ = ()
+
+
+class Object(dict[str, object]):
+    """An object, and its members as they were written: a key may come twice."""
+
+    def __init__(self, members: list[tuple[str, object]]) -> None:
+        super().__init__(members)
+        self.members = members
+
+
+def objects(text: bytes) -> list[object]:
+    """Return what one line of JSON holds: an object, or what an array has."""
+    try:
+        found = json.loads(
+            text.decode(),
+            parse_int=whole,
+            parse_float=broken,
+            parse_constant=no_constant,
+            object_pairs_hook=Object,
+        )
+    except (ValueError, RecursionError) as error:
+        raise BadError(str(error)) from error
+    return found if isinstance(found, list) else [found]
+
+
+def whole(digits: str) -> Number:
+    return Number("0" if digits == "-0" else digits)
+
+
+def broken(digits: str) -> Number:
+    return Number(repr(float(digits)))
+
+
+def no_constant(name: str) -> Number:
+    raise BadError(name)
+
+
+def wanted(parts: list[Part], filtered: set[str]) -> set[str]:
+    """Return the fields that a feed reads: what it prints, what stands in, times and the user."""
+    names = {part.name for part in parts if isinstance(part, Spec)} | {"login"} | TIMES | filtered
+    if "totalsize" in names:
+        names |= {"reqsize", "respsize"}
+    for name in list(names):
+        for derivation in FIELDS.get(name, {"derivations": ""})["derivations"].split():
+            names.add(derivation.split(":")[1])
+    return names
+
+
+def record_of(found: object, names: set[str]) -> Record:
+    """Return what an object states of these fields as text; Bad where a value is of no use."""
+    if not isinstance(found, Object):
+        raise BadError("no object")
+    envelopes = [value for key, value in found.members if key == "event"]
+    if any(isinstance(value, Object) for value in envelopes):
+        if len(envelopes) > 1:
+            raise BadError("event comes twice")
+        found = envelopes[0]
+    assert isinstance(found, Object)
+    record: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for key, value in found.members:
+        name = field_of(key)
+        if name is None or name not in names:
+            continue
+        if key in keys:
+            raise BadError(f"{key} comes twice")
+        keys[key] = name
+        if value is None:
+            continue
+        text = stated(name, value)
+        before = record.get(name)
+        if before is None or says_nothing(name, before):
+            record[name] = text
+        elif not says_nothing(name, text) and meaning(name, before) != meaning(name, text):
+            raise BadError(f"{key} and another key contradict each other")
+    return record
+
+
+def says_nothing(name: str, text: str) -> bool:
+    if name in TIMES:
+        return text.strip() in NO_TIME
+    return FIELDS[name]["conversion"] == "d" and number(text) is None
+
+
+def meaning(name: str, text: str) -> object:
+    """Return what two keys must agree upon: a moment, a number or the text itself."""
+    if name in WHOLE:
+        with suppress(BadError):
+            return moment_of({name: text}, UTC, UTC)
+    return number(text) if name not in TIMES and FIELDS[name]["conversion"] == "d" else text
+
+
+def of_fields(fields: dict[str, object], names: set[str]) -> Record:
+    """Return the same of what a line states, whose format names the fields."""
+    return {
+        name: stated(name, value)
+        for name, value in fields.items()
+        if name in names and value is not None
+    }
+
+
+def stated(name: str, value: object) -> str:
+    """Return the value of a field as text; Bad where it is neither text nor a number."""
+    if not isinstance(value, str):
+        raise BadError(f"{name} is neither text nor a number")
+    if re.search("[\ud800-\udfff]", value):
+        raise BadError("half a surrogate pair")
+    if name not in TIMES and FIELDS[name]["conversion"] == "d":
+        number(value)
+    return str(value)
