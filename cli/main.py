@@ -26,7 +26,7 @@ TYPER_USAGE_ERROR = 2
 DEMO_SECS = 15.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What standard output fails with; whoever writes to files of ours says which one it was."""
+"""Errors of standard output. Those of our own files carry the file's name."""
 
 app = typer.Typer(
     name="nss",

@@ -37,7 +37,7 @@ LOOK_BYTES = 1 << 20
 """And this many bytes, with the record that they end in."""
 
 _PROBES = 8
-"""In so many places of the rest, and at its end, recognition looks on."""
+"""Recognition continues at this many places of the rest, and at its end."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:

@@ -10,7 +10,7 @@ from nss.feeds import events
 from nss.status.readings import GapsReading
 
 _LOOKED_AT = 16
-"""So many records of a slice are searched for a value of what is missing."""
+"""How many records of a slice are searched for a value of what is missing."""
 
 
 @dataclass(slots=True)
