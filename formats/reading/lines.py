@@ -20,8 +20,8 @@ from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
-from formats.reading.beginning import content_of
-from formats.reading.cells import Places, cells_input, unit_shape
+from formats.reading.cells import Places, cells_input, unit_pattern
+from formats.reading.content import content_of
 from formats.reading.layouts import Layouts, layouts_of
 from formats.reading.pairs import Keys, ambiguity_of, pairs_of
 from formats.reading.reversible import check_apart, doubts
@@ -234,7 +234,7 @@ def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | No
     unit = units_of(cell.parts)[0]
     if isinstance(unit, Literal) or set(following) - _IN_TIMES:
         return None
-    known = unit_shape(unit)
+    known = unit_pattern(unit)
     if known is None:
         return None
     match = re.compile(f"(?:{known})(?={re.escape(following)})", re.ASCII).match

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from formats.language import FeedFormat, Literal, Slot
-from formats.reading.cells import unit_shape
+from formats.reading.cells import unit_pattern
 from formats.reading.syslog_header import content_starts, may_begin
 from formats.runs import units_of
 from formats.structure import LineKind, Structure
@@ -46,7 +46,7 @@ def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
     first, *others = units_of(feed_format.parts) or (Literal(""),)
     if isinstance(first, Literal):
         return re.escape(_static(first.text))
-    known = unit_shape(first) if isinstance(first, Slot | tuple) else None
+    known = unit_pattern(first) if isinstance(first, Slot | tuple) else None
     if known is None:
         return None
     if structure.separator and structure.kind is not LineKind.LEEF:
