@@ -13,9 +13,9 @@ from cli.gaps import Gaps
 from cli.output import error_lines
 from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
-from formats.guards import READERS
 from formats.reading import split_lines
 from formats.reading.recognise import UNKNOWN
+from formats.structure.guards import READERS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes

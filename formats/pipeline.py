@@ -27,7 +27,8 @@ class FeedSettings:
     `escape_characters` are encoded in `e*` fields beyond what always is. With
     `protect_separators` the structure of every format is kept from hostile values; without it
     only LEEF's is. `protect_for` names what else is encoded in values, for readers that LEEF and
-    the service know nothing of, see `formats.guards.READERS`. `max_record_bytes` bounds one record.
+    the service know nothing of, see `formats.structure.guards.READERS`. `max_record_bytes` bounds
+    one record.
     """
 
     format: FeedFormat

@@ -10,8 +10,8 @@ from formats.language import Literal, Part, Slot
 from formats.plan import Attribute, TimeCells, TimeKey
 from formats.reading import Input, Reader
 from formats.reading.patterns import ANY_TIME, fixed_pattern, glued, pattern_of, run_pattern
-from formats.runs import Run, Unit, fields_of, is_whole, units_of, zone_behind
 from formats.structure import Cell
+from formats.structure.runs import Run, Unit, fields_of, is_whole, units_of, zone_behind
 
 Match = Callable[[str], dict[str, str] | None]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from formats.language import FeedFormat, Literal, Slot
 from formats.reading.cells import unit_pattern
 from formats.reading.syslog_header import content_starts, may_begin
-from formats.runs import units_of
 from formats.structure import LineKind, Structure
+from formats.structure.runs import units_of
 
 _LEEF = "LEEF:"
 

@@ -27,8 +27,8 @@ from formats.reading.pairs import Keys, ambiguity_of, pairs_of
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
-from formats.runs import units_of
 from formats.structure import HEADER_KEYS, SYSLOG, Cell, LineKind, Structure, structure_of
+from formats.structure.runs import units_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]

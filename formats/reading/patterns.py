@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from formats.errors import NotReadable
 from formats.language import Literal, Part, Slot
-from formats.runs import Run
+from formats.structure.runs import Run
 
 _CTIME = r"[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 _FRACTION = r"(?:[.,]\d{1,9})?"

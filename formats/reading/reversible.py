@@ -12,8 +12,8 @@ from formats.errors import NotReadable
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import FeedFormat, Literal, Slot
 from formats.reading.patterns import fixed_pattern, glued
-from formats.runs import Unit, is_time, is_whole, units_of
 from formats.structure import Cell, LineKind, Structure
+from formats.structure.runs import Unit, is_time, is_whole, units_of
 
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _NUMBER = frozenset("0123456789-")

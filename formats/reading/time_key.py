@@ -9,7 +9,7 @@ from formats.language import Literal, Part, Slot
 from formats.plan import TimeCells, TimeKey
 from formats.reading.cells import decimal
 from formats.reading.patterns import run_pattern
-from formats.runs import Unit, units_of
+from formats.structure.runs import Unit, units_of
 from formats.times import ABSENT, Stated
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
 from formats.filters import Filter
-from formats.guards import READERS
+from formats.structure.guards import READERS
 from nss.config.kinds import (
     GIB,
     KIB,

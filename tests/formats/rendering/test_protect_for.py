@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats import presets
-from formats.guards import READERS
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.structure.guards import READERS
 
 HOSTILE = 'it\'s "q" \\ a|b x=1 y'
 LEEF = r"%s{dept} LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{eurl}\tn=%d{reqsize}\tlast=%s{ua}"

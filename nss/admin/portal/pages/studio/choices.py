@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from formats import presets
-from formats.guards import READERS
+from formats.structure.guards import READERS
 from nss.admin.portal.view import Form
 from nss.config.files import UnfitFile, format_of_file
 from nss.config.model import Config, FeedConfig

@@ -6,8 +6,8 @@ from string import ascii_letters, digits
 
 from formats.fields import TIME_FIELDS
 from formats.language import Slot
-from formats.quoting import Place, quoting_of
-from formats.template import CELL, MARK, STATIC, Template, slots_in
+from formats.structure.quoting import Place, quoting_of
+from formats.structure.template import CELL, MARK, STATIC, Template, slots_in
 
 READERS: Mapping[str, str] = {"quotes": "\"'\\", "pipes": "|", "pairs": "="}
 """What readers stumble over that is legal in a value, by the name it has in `protect_for`.
