@@ -15,7 +15,7 @@ from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
 from formats.reading import split_lines
 from formats.reading.recognise import UNKNOWN
-from formats.structure.guards import READERS
+from formats.structure.guards import PROTECTIONS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
@@ -109,9 +109,9 @@ def _protections(names: str) -> frozenset[str]:
     """Return what a list with commas or blanks names. Raises `UsageError` for what is not known."""
     found = names.replace(",", " ").split()
     for name in found:
-        if name not in READERS:
+        if name not in PROTECTIONS:
             raise UsageError(
-                f"--protect-for: {name[:40]!r} is not known", tip=f"any of {', '.join(READERS)}"
+                f"--protect-for: {name[:40]!r} is not known", tip=f"any of {', '.join(PROTECTIONS)}"
             )
     return frozenset(found)
 
