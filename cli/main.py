@@ -271,7 +271,7 @@ def render(
         str,
         typer.Option(
             metavar="NAMES",
-            help="What else is encoded in values for readers that need it: quotes, pipes, pairs.",
+            help="Also encode what some readers misread in values: any of quotes, pipes, pairs.",
         ),
     ] = "",
     max_bytes: Annotated[
@@ -280,8 +280,8 @@ def render(
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are reported on stderr with file and line; the exit code is then 65. After a file
-    that can't be read, or not to its end, the next one follows; the exit code is then 66.
+    Bad records are reported on stderr with file and line; the exit code is then 65. A
+    file that can't be read, or not to its end, does not stop the others; the exit code is then 66.
 
     Example: nss render --to MCAS records.json > lines.leef
     """
