@@ -1,7 +1,6 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
 import errno
-import os
 import sys
 from itertools import chain
 from pathlib import Path
@@ -18,7 +17,7 @@ from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
-from nss.errors import NssError, SinkError, UsageError
+from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
@@ -404,11 +403,11 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise
-        from nss.wording import error_text
+        from cli.output import unwritable
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        typer.echo(f"nss: can't write: {error_text(error)} (standard output)", err=True)
-        sys.exit(SinkError.exit_code)
+        full = unwritable(error)
+        typer.echo(f"nss: {full}", err=True)
+        sys.exit(full.exit_code)
 
 
 if __name__ == "__main__":

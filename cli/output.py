@@ -1,6 +1,7 @@
 """How commands print what they found: JSON, steps of tests, stored facts, times."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,7 +11,8 @@ import orjson
 import typer
 
 from nss.checks import Check
-from nss.wording import harmless
+from nss.errors import SinkError
+from nss.wording import error_text, harmless
 
 
 def show_json(value: object) -> None:
@@ -59,6 +61,13 @@ def fact_lines(
     facts.append(("Tested", "never" if tested_at is None else time_text(tested_at)))
     for label, value in facts:
         yield f"{label + ':':20}{harmless(value)}"
+
+
+def unwritable(error: OSError, command: str = "") -> SinkError:
+    """Return the error of standard output that takes no more; what is left is not written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
+    said = f"can't write: {error_text(error)} (standard output)"
+    return SinkError(f"{command}: {said}" if command else said)
 
 
 def plain(value: object) -> object:

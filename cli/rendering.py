@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from cli.gaps import Gaps
-from cli.output import error_lines
+from cli.output import error_lines, unwritable
 from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
 from formats.reading import split_lines
@@ -19,8 +19,8 @@ from formats.structure.guards import PROTECTIONS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
-from nss.errors import DataError, InputMissing, SinkError, UsageError
-from nss.wording import error_text, nearest
+from nss.errors import DataError, InputMissing, UsageError
+from nss.wording import nearest
 
 _HOLD_BYTES = 16 << 20
 """How much of a file waits for its form to be recognised further on."""
@@ -215,5 +215,4 @@ def _write(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        raise SinkError(f"render: can't write: {error_text(error)} (standard output)") from None
+        raise unwritable(error, "render") from None
