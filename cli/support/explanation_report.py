@@ -37,7 +37,11 @@ class Report:
         yield from _wrapped(f"{self.sample.name}: {self._reading()}")
         yield from _table(f"Printed by {feed}", self._places("printed"))
         yield from _table(f"Known, but not printed by {feed}", self._places("unprinted"))
-        yield from _table("Not used: no field is known for it", self._places("unknown"))
+        unknown = self._places("unknown")
+        recognisable = [place for place in unknown if place.fields]
+        yield from _table("Known, but in no known format", recognisable)
+        unused = [place for place in unknown if not place.fields]
+        yield from _table("Not used: no field is known for it", unused)
         everywhere = found.lacking.everywhere
         yield from _paragraph(
             f"Printed by {feed}, but no record states it (printed instead)",
