@@ -43,11 +43,7 @@ def line_format(feed_format: FeedFormat, *, alone: bool = False) -> Input:
     unless it is to be read `alone`. Raises `NotReadable` when the format's fields cannot be told
     apart in a line.
     """
-    structure = structure_of(_without_final_cr(feed_format))
-    texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
-    if any("\n" in text for text in texts):
-        raise NotReadable("it prints a line break inside a record")
-    check_apart(structure)
+    structure = _readable_structure(feed_format)
     is_leef = structure.kind is LineKind.LEEF
     layouts = layouts_of(structure) if structure.kind is LineKind.COLUMNS and not alone else None
 
@@ -96,6 +92,15 @@ def _text(line: bytes) -> str:
         return line.decode().removeprefix("\ufeff").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
+
+
+def _readable_structure(feed_format: FeedFormat) -> Structure:
+    """Return what the lines of a format are built like when read. Raises `NotReadable`."""
+    if any("\n" in part.text for part in feed_format.parts if isinstance(part, Literal)):
+        raise NotReadable("it prints a line break inside a record")
+    structure = structure_of(_without_final_cr(feed_format))
+    check_apart(structure)
+    return structure
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
