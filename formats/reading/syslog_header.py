@@ -36,6 +36,15 @@ _RFC3164 = re.compile(
 )  # fmt: skip
 
 
+def header_end(line: bytes) -> int:
+    """Return where the content behind a syslog header begins; 0 when the line has none.
+
+    It is the longest header that the line may have: of content that looks like one itself (LEEF
+    and CEF as the vendor sends them), the beginning is skipped too. Never raises.
+    """
+    return max(content_starts(line), default=0)
+
+
 def content_starts(line: bytes) -> Sequence[int]:
     """Return where the content behind a syslog header may begin, the likeliest first.
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from formats.reading.syslog_header import content_starts
+from formats.reading.syslog_header import content_starts, header_end
 from nss.config.sinks import SyslogSinkConfig
 from nss.sinks.syslog.header import Header
 
@@ -34,7 +34,7 @@ MOMENT = datetime(2023, 10, 6, 9, 5, 8, 123_000, tzinfo=UTC)
     ],
 )
 def test_content_begins_where_the_header_ends(header: bytes) -> None:
-    assert content_starts(header + CONTENT)[-1] == len(header)
+    assert header_end(header + CONTENT) == len(header)
 
 
 @pytest.mark.parametrize("rfc5424", [False, True])
@@ -42,7 +42,7 @@ def test_the_headers_of_our_own_sinks_end_where_the_line_begins(rfc5424: bool) -
     settings = SyslogSinkConfig(destinations=(), pri=134, rfc5424=rfc5424, hostname="h\xf6st")
     header = Header(settings, lambda: MOMENT)()
     assert header.startswith(b"<134>")
-    assert content_starts(header + CONTENT)[-1] == len(header)
+    assert header_end(header + CONTENT) == len(header)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_headers_of_our_own_sinks_end_where_the_line_begins(rfc5424: bool) -
     ],
 )
 def test_a_line_without_a_header_has_none(line: bytes) -> None:
-    assert not content_starts(line)
+    assert header_end(line) == 0
 
 
 def test_what_may_be_header_or_content_is_left_to_the_reader_of_the_content() -> None:
@@ -90,4 +90,4 @@ def test_what_may_be_header_or_content_is_left_to_the_reader_of_the_content() ->
     ],
 )
 def test_a_hostile_header_is_looked_at_once(hostile: bytes, end: int) -> None:
-    assert content_starts(hostile)[-1] == end
+    assert header_end(hostile) == end
