@@ -1,4 +1,4 @@
-"""What `nss render` could not use of its input, and what it lacked: said once, at the end."""
+"""What `nss render` could not use of its input, and what that lacked: reported once, at the end."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ class Gaps:
         self._surveys[-1][1].look(data, rendered.records)
 
     def lines(self) -> Iterator[str]:
-        """Yield what there is to say."""
+        """Yield the report, line by line; nothing if nothing was lacking."""
         if self._unmapped:
             names = ", ".join(unmapped_texts(self._unmapped))
             yield harmless(f"nss: render: not used, no field is known for it: {names}")

@@ -1,7 +1,7 @@
 """Where the content of a line begins: behind a syslog header, unless it is the content's own.
 
-A line is taken as it stands when it begins as the feed format does. A format that begins with text
-is never looked at: whoever wrote the value could write a header too.
+A line that begins as the feed format does is taken as it stands. So are all lines of a format that
+begins with a text field: whoever wrote the value could have written a header too.
 """
 
 import re
