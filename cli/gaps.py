@@ -1,10 +1,11 @@
-"""What `nss render` could not use of its input, and what it lacked: said once, at the end."""
+"""What `nss render` could not use of its input, and what that lacked: reported once, at the end."""
 
 from collections.abc import Iterator
 
-from cli.output import harmless
 from formats import FeedFormat, Input, Rendered
-from formats.essentials import FURTHER_KEYS, Essential, Survey, add_keys, listed
+from formats.essentials import Essential, Survey, listed
+from formats.reading.unmapped import add_unmapped, unmapped_texts
+from nss.wording import harmless
 
 
 class Gaps:
@@ -21,17 +22,14 @@ class Gaps:
 
     def look(self, data: bytes, rendered: Rendered) -> None:
         """Look at what was read last."""
-        add_keys(self._unmapped, rendered.unmapped)
+        add_unmapped(self._unmapped, rendered.unmapped)
         self._surveys[-1][1].look(data, rendered.records)
 
     def lines(self) -> Iterator[str]:
-        """Yield what there is to say."""
+        """Yield the report, line by line; nothing if nothing was lacking."""
         if self._unmapped:
-            names = [
-                f"{'others' if key == FURTHER_KEYS else key} ({count:,})"
-                for key, count in self._unmapped.items()
-            ]
-            yield harmless(f"nss: render: not used, no field is known for it: {', '.join(names)}")
+            names = ", ".join(unmapped_texts(self._unmapped))
+            yield harmless(f"nss: render: not used, no field is known for it: {names}")
         lacking: dict[tuple[Essential, ...], list[str]] = {}
         for name, survey in self._surveys:
             if survey.never_stated:

@@ -1,7 +1,6 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
 import errno
-import os
 import sys
 from itertools import chain
 from pathlib import Path
@@ -18,7 +17,7 @@ from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
-from nss.errors import NssError, SinkError, UsageError
+from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
@@ -26,7 +25,7 @@ TYPER_USAGE_ERROR = 2
 DEMO_SECS = 15.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What standard output fails with; whoever writes to files of ours says which one it was."""
+"""Errors of standard output. Those of our own files carry the file's name."""
 
 app = typer.Typer(
     name="nss",
@@ -271,7 +270,7 @@ def render(
         str,
         typer.Option(
             metavar="NAMES",
-            help="What else is encoded in values for readers that need it: quotes, pipes, pairs.",
+            help="Also encode what some readers misread in values: any of quotes, pipes, pairs.",
         ),
     ] = "",
     max_bytes: Annotated[
@@ -280,8 +279,8 @@ def render(
 ) -> None:
     """Render records to lines on stdout.
 
-    Bad records are reported on stderr with file and line; the exit code is then 65. After a file
-    that can't be read, or not to its end, the next one follows; the exit code is then 66.
+    Bad records are reported on stderr with file and line; the exit code is then 65. A
+    file that can't be read, or not to its end, does not stop the others; the exit code is then 66.
 
     Example: nss render --to MCAS records.json > lines.leef
     """
@@ -404,11 +403,11 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise
-        from nss.wording import error_text
+        from cli.output import unwritable
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        typer.echo(f"nss: can't write: {error_text(error)} (standard output)", err=True)
-        sys.exit(SinkError.exit_code)
+        full = unwritable(error)
+        typer.echo(f"nss: {full}", err=True)
+        sys.exit(full.exit_code)
 
 
 if __name__ == "__main__":

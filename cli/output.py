@@ -1,6 +1,7 @@
-"""How commands print what they found: JSON, harmless text, times and durations."""
+"""How commands print what they found: JSON, steps of tests, stored facts, times."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,8 +11,8 @@ import orjson
 import typer
 
 from nss.checks import Check
-
-_TWO_UNITS = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
+from nss.errors import SinkError
+from nss.wording import error_text, harmless
 
 
 def show_json(value: object) -> None:
@@ -23,14 +24,6 @@ def show_json(value: object) -> None:
             for letter in text
         )
     typer.echo(text)
-
-
-def harmless(text: str) -> str:
-    """Return text that fits on a line and that no terminal obeys."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,13 @@ def fact_lines(
         yield f"{label + ':':20}{harmless(value)}"
 
 
+def unwritable(error: OSError, command: str = "") -> SinkError:
+    """Return the error of standard output that takes no more; what is left is not written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
+    said = f"can't write: {error_text(error)} (standard output)"
+    return SinkError(f"{command}: {said}" if command else said)
+
+
 def plain(value: object) -> object:
     """Return a value of stored credentials for JSON; secrets show as ***."""
     return value if value is None or isinstance(value, bool | int | float) else str(value)
@@ -83,15 +83,6 @@ def error_lines(error: Exception) -> str:
 def harmless_bytes(data: bytes) -> str:
     """Return bytes of a record as harmless text; what is not UTF-8 shows as hexadecimal."""
     return harmless(data.decode(errors="backslashreplace"))
-
-
-def secs_text(secs: float) -> str:
-    """Return a duration for people, in its two largest units."""
-    whole = max(0, int(secs))
-    for unit, unit_secs, smaller, smaller_secs in _TWO_UNITS:
-        if whole >= unit_secs:
-            return f"{whole // unit_secs} {unit} {whole % unit_secs // smaller_secs} {smaller}"
-    return f"{whole} s"
 
 
 def time_text(at: float) -> str:

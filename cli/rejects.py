@@ -8,9 +8,10 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless, harmless_bytes, show_json, time_text
+from cli.output import harmless_bytes, show_json, time_text
 from cli.status import Sheet, aligned
 from nss.spool import REASONS_MAX, KeptReject
+from nss.wording import harmless
 
 _SHOWN_CHARACTERS = 200
 

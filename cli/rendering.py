@@ -10,16 +10,17 @@ from pathlib import Path
 import typer
 
 from cli.gaps import Gaps
-from cli.output import error_lines
+from cli.output import error_lines, unwritable
 from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
-from formats.guards import READERS
 from formats.reading import split_lines
+from formats.reading.recognise import UNKNOWN
+from formats.structure.guards import PROTECTIONS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.values import FormatChoice, further_escapes
-from nss.errors import DataError, InputMissing, SinkError, UsageError
-from nss.wording import error_text, nearest
+from nss.errors import DataError, InputMissing, UsageError
+from nss.wording import nearest
 
 _HOLD_BYTES = 16 << 20
 """How much of a file waits for its form to be recognised further on."""
@@ -108,9 +109,9 @@ def _protections(names: str) -> frozenset[str]:
     """Return what a list with commas or blanks names. Raises `UsageError` for what is not known."""
     found = names.replace(",", " ").split()
     for name in found:
-        if name not in READERS:
+        if name not in PROTECTIONS:
             raise UsageError(
-                f"--protect-for: {name[:40]!r} is not known", tip=f"any of {', '.join(READERS)}"
+                f"--protect-for: {name[:40]!r} is not known", tip=f"any of {', '.join(PROTECTIONS)}"
             )
     return frozenset(found)
 
@@ -174,7 +175,7 @@ class _Rendering:
         self._held_bytes = 0
 
     def give_up(self, most_bytes: int = 0) -> None:
-        """Count as bad what waits, the first first, until it has at most so many bytes."""
+        """Count the oldest of what waits as bad, until at most `most_bytes` are left."""
         while self._held and self._held_bytes > most_bytes:
             piece = self._held.popleft()
             self._held_bytes -= len(piece.data)
@@ -182,9 +183,7 @@ class _Rendering:
             self.bad += unknown
             if unknown and not self._reported:
                 self._reported = True
-                typer.echo(
-                    f"nss: render: the records are in no known format ({self._name})", err=True
-                )
+                typer.echo(f"nss: render: {UNKNOWN} ({self._name})", err=True)
                 typer.echo("Try: name their format with --from", err=True)
 
 
@@ -216,5 +215,4 @@ def _write(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its exit
-        raise SinkError(f"render: can't write: {error_text(error)} (standard output)") from None
+        raise unwritable(error, "render") from None

@@ -8,9 +8,10 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless, time_text
+from cli.output import time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
+from nss.wording import harmless
 
 _SECS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.asking import status_of
-from cli.output import harmless, secs_text, show_json, time_text
+from cli.output import show_json, time_text
 from cli.verdicts import verdict_lines
+from formats.reading.unmapped import unmapped_texts
 from nss.expiry import last_day
 from nss.status.summary import (
     ExpiryStatus,
@@ -21,7 +22,7 @@ from nss.status.summary import (
     Status,
     SyncStatus,
 )
-from nss.wording import size_text
+from nss.wording import duration_text, harmless, size_text
 
 _GAP = "  "
 _KEYS_SHOWN = 10
@@ -100,7 +101,7 @@ def _drawn(sheet: Sheet) -> Table:
 
 
 def _head(status: Status) -> str:
-    up = secs_text(status.at - status.started_at)
+    up = duration_text(status.at - status.started_at)
     return harmless(f"nss {status.version}, pid {status.pid}, up {up}, {status.config}")
 
 
@@ -135,7 +136,7 @@ def _unmapped(feeds: tuple[FeedStatus, ...]) -> Iterator[str]:
     """Yield the keys of records that are not used, because no field is known for them."""
     for feed in feeds:
         for gap in feed.gaps:
-            names = [f"{key} ({records:,})" for key, records in gap.unmapped.items()]
+            names = unmapped_texts(gap.unmapped)
             more = len(names) - _KEYS_SHOWN
             further = f" and {more:,} more" if more > 0 else ""
             if names:
@@ -152,7 +153,7 @@ def _parsing(status: Status) -> Iterator[str]:
     last = parsing.last_parsed_at
     facts = [
         f"parsed {parsing.parsed:,}"
-        + ("" if last is None else f" (the last uploaded {secs_text(status.at - last)} ago)"),
+        + ("" if last is None else f" (the last uploaded {duration_text(status.at - last)} ago)"),
         f"failed {parsing.failed:,}",
         f"pending {parsing.pending:,}",
     ]
@@ -162,7 +163,7 @@ def _parsing(status: Status) -> Iterator[str]:
     if parsing.unreadable is not None:
         read = "can't be read"
     elif parsing.read_at is not None:
-        read = f"read {secs_text(status.at - parsing.read_at)} ago"
+        read = f"read {duration_text(status.at - parsing.read_at)} ago"
     yield harmless(f"uploads{_GAP}data source {parsing.data_source}: {', '.join(facts)}; {read}")
     failure = parsing.last_failure
     if failure is not None:
@@ -191,12 +192,12 @@ def _sync(sync: SyncStatus, at: float) -> str:
         return "not configured: there are no credentials for MCAS (sudo nss configure-mcas2)"
     parts = [sync.state, harmless(sync.destination)]
     if sync.last_success_at is not None and sync.urls is not None:
-        parts.append(f"{sync.urls:,} URLs {secs_text(at - sync.last_success_at)} ago")
+        parts.append(f"{sync.urls:,} URLs {duration_text(at - sync.last_success_at)} ago")
     if sync.last is not None:
         changed = (f"{sync.last.added:,} added", f"{sync.last.removed:,} removed")
         parts += [*changed, f"{sync.last.set_aside:,} set aside"]
     if sync.next_at is not None:
-        parts.append(f"next in {secs_text(sync.next_at - at)}")
+        parts.append(f"next in {duration_text(sync.next_at - at)}")
     return ", ".join(parts)
 
 
@@ -207,7 +208,7 @@ def _blocking(sync: SyncStatus, at: float) -> Iterator[str]:
         return
     margin = " " * len(f"sync{_GAP} ")
     first, *more = verdict_lines(found)
-    yield f"{margin}{first} (looked up {secs_text(at - found.at)} ago)"
+    yield f"{margin}{first} (looked up {duration_text(at - found.at)} ago)"
     for line in more:
         yield f"{margin}{line}"
 
@@ -223,7 +224,7 @@ def _source_sheet(sources: tuple[SourceStatus, ...], at: float) -> Sheet:
             size_text(source.bytes_per_sec),
             f"{source.records:,}",
             size_text(source.data_bytes),
-            "none yet" if source.last_at is None else f"{secs_text(at - source.last_at)} ago",
+            "none yet" if source.last_at is None else f"{duration_text(at - source.last_at)} ago",
         )
         for source in sources
     )
@@ -239,8 +240,8 @@ def _upload_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
             continue
         confirmed, due, held = upload.last_confirmed_at, upload.next_due_at, upload.held_until
         cells = (
-            "none yet" if confirmed is None else f"{secs_text(at - confirmed)} ago",
-            "nothing collected" if due is None else f"in {secs_text(due - at)}",
+            "none yet" if confirmed is None else f"{duration_text(at - confirmed)} ago",
+            "nothing collected" if due is None else f"in {duration_text(due - at)}",
             "not held" if held is None else time_text(held),
         )
         rows.append((feed.name, upload.state, *cells))
@@ -257,7 +258,7 @@ def _feed_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
             feed.state,
             f"{feed.records_per_sec:,.0f}",
             *(f"{getattr(feed, count):,}" for count in counts),
-            secs_text(feed.lag_secs),
+            duration_text(feed.lag_secs),
             _last_delivery(feed, at),
             feed.destination,
         )
@@ -269,4 +270,4 @@ def _feed_sheet(feeds: tuple[FeedStatus, ...], at: float) -> Sheet:
 def _last_delivery(feed: FeedStatus, at: float) -> str:
     """Return when records last got to the destination, in the word for what is known of it."""
     last = feed.last_delivered_at
-    return "none yet" if last is None else f"{feed.confirmation} {secs_text(at - last)} ago"
+    return "none yet" if last is None else f"{feed.confirmation} {duration_text(at - last)} ago"

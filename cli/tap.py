@@ -8,8 +8,9 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless, harmless_bytes
+from cli.output import harmless_bytes
 from nss.feeds.tap import Seen, TapKind
+from nss.wording import harmless
 
 
 def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: int | None) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless, show_json
+from cli.output import show_json
 from nss.admin.operations import UploadedNow
 from nss.errors import NssError
+from nss.wording import harmless
 
 
 def upload(config: Path, feeds: Sequence[str], *, as_json: bool) -> int:

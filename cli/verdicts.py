@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from cli.output import harmless
 from nss.status.readings import BlockingReading
+from nss.wording import harmless
 
 
 def verdict_lines(found: BlockingReading) -> Iterator[str]:

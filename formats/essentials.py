@@ -1,8 +1,8 @@
 """Who went where: whether records state the address, user and URL that a feed prints.
 
-Whoever reads the lines does little without them, and a feed that prints a placeholder in their
-place works without an error. So what is asked is whether a record has a key (an attribute, a
-column) for them: one that is there with a placeholder, or with `null`, is stated.
+Lines without them are of little use, yet a feed that prints placeholders instead reports no error.
+What counts is whether a record has a key (an attribute, a column) for them: one that holds a
+placeholder, or `null`, is stated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,19 @@ _KINDS: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
 """The fields of each kind; the second choice counts for feeds that print none of the first."""
 
 PATIENCE_RECORDS = 100
-"""So many records looked at, one after the other, without a kind mean that it is missing.
+"""A kind is missing after this many records in a row, of those looked at, without it.
 
 Some senders leave a key out of records that have no value for it.
 """
 
-_ODD_RECORDS = 4
-"""So many without any kind may be something else than the others that come."""
+_PATIENCE_FOR_ALL_RECORDS = 4
+"""After this many, if they have none of the kinds: no sender's ordinary records are like that."""
 
 _FIRST_RECORDS = 16
-"""So many of a batch are looked at before that."""
+"""How many records of a batch are looked at until `PATIENCE_RECORDS` have been."""
 
 _BATCHES, _BATCHES_WHILE_MISSING = 16, 4
-"""Later one record of so many batches is."""
+"""After that, one record is looked at in every batch of this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Essential:
 
 
 def essentials(feed_format: FeedFormat) -> tuple[Essential, ...]:
-    """Return what of address, user and URL a feed prints."""
+    """Return which of address, user and URL a feed prints."""
     printed = dict.fromkeys(slot.field.name for slot in feed_format.slots)
     found = []
     for kind, choices in _KINDS.items():
@@ -74,7 +74,7 @@ def listed(several: Sequence[Essential], word: str = "or") -> str:
 
 
 class Survey:
-    """Looks at some records of an input for what a feed prints of address, user and URL."""
+    """Watches some records of an input for the address, user and URL that a feed prints."""
 
     def __init__(self, source: Input, feed_format: FeedFormat) -> None:
         self._statements = statement_reader(source)
@@ -86,9 +86,9 @@ class Survey:
 
     @property
     def missing(self) -> tuple[Essential, ...]:
-        """What is missing for long, or from the first when it is all that matters."""
+        """What recent records lack; from the first few on, if they lack all of it."""
         is_all = len(self._seen_at) > 1 and not any(self._seen_at.values())
-        if is_all and self._looked >= _ODD_RECORDS:
+        if is_all and self._looked >= _PATIENCE_FOR_ALL_RECORDS:
             return tuple(self._seen_at)
         return tuple(
             each
@@ -136,22 +136,3 @@ def _have_a_value(records: Sequence[Any], names: frozenset[str]) -> bool:
     """Return whether any record has a value of its own in one of the attributes."""
     nothing = {None, UNSTATED, *(catalogue()[name].placeholder for name in names)}
     return any(getattr(record, name, None) not in nothing for name in names for record in records)
-
-
-MAX_KEYS = 64
-FURTHER_KEYS = "..."
-"""What is beyond `MAX_KEYS` counts under this."""
-
-
-def add_keys(counts: dict[str, int], more: Mapping[str, int]) -> list[str]:
-    """Add to the bounded counts of keys that no field is known for; returns the new names."""
-    new = []
-    for key, count in more.items():
-        if key in counts:
-            counts[key] += count
-        elif key != FURTHER_KEYS and len(counts) - (FURTHER_KEYS in counts) < MAX_KEYS:
-            counts[key] = count
-            new.append(key)
-        else:
-            counts[FURTHER_KEYS] = counts.get(FURTHER_KEYS, 0) + count
-    return new

@@ -1,7 +1,7 @@
 """How a sample of records is understood, and what a feed makes of it: for people, key by key."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from formats.errors import NotReadable
@@ -9,9 +9,9 @@ from formats.essentials import Essential, essentials
 from formats.fields import TIME_FIELDS, catalogue
 from formats.lacking import Lacking, lacking, sources_of
 from formats.pipeline import FeedSettings, Pipeline
-from formats.reading import BadRecord, Input, split_lines
+from formats.reading import MAX_RECORD_BYTES, BadRecord, Input, split_lines
 from formats.reading.json import json_names
-from formats.reading.recognise import recognise
+from formats.reading.recognise import recognise, unrecognised
 from formats.reading.statements import Statement, statement_reader
 from formats.record import field_access
 
@@ -117,12 +117,20 @@ def _says_nothing(text: str) -> bool:
 
 
 def _unknown(data: bytes) -> Explanation:
-    reason = "the records are in no known format"
-    lines = split_lines(data)
-    bad = tuple(BadRecord(n, at, reason, line) for n, (at, line) in enumerate(lines))
-    statements = statement_reader(json_names())
-    states = [record for _, line in lines for record in statements(line)]
-    return Explanation(None, 0, 0, bad, _places(states, None), Lacking(0, {}), is_any_printed=False)
+    """Explain what is in no known format: as JSON, as far as it is JSON."""
+    names = json_names()
+    access = field_access(names.available, names.available)
+    rejects = names.reader(access.attributes, MAX_RECORD_BYTES)(data).bad
+    reasons = {reject.offset: reject.reason for reject in rejects}
+    statements = statement_reader(names)
+    bad, states = [], []
+    for reject in unrecognised(data):
+        found = list(statements(reject.data))
+        states += found
+        reason = reasons.get(reject.offset) if found else None
+        bad.append(reject if reason is None else replace(reject, reason=reason))
+    places = _places(states, None)
+    return Explanation(None, 0, 0, tuple(bad), places, Lacking(0, {}), is_any_printed=False)
 
 
 @dataclass(slots=True)

@@ -107,6 +107,11 @@ class FeedFormat:
         """Names of all fields that the format prints."""
         return frozenset(slot.field.name for slot in self.slots)
 
+    @property
+    def sample(self) -> str:
+        """A line as the format prints it, with `0` for every value."""
+        return "".join(part.text if isinstance(part, Literal) else "0" for part in self.parts)
+
 
 def parse(text: str, *, name: str = "custom") -> FeedFormat:
     """Compile a feed output format string in typed or API form.

@@ -26,8 +26,9 @@ class FeedSettings:
     `zone` is the zone of what is printed, `source_zone` that of times that carry none.
     `escape_characters` are encoded in `e*` fields beyond what always is. With
     `protect_separators` the structure of every format is kept from hostile values; without it
-    only LEEF's is. `protect_for` names what else is encoded in values, for readers that LEEF and
-    the service know nothing of, see `formats.guards.READERS`. `max_record_bytes` bounds one record.
+    only LEEF's is. `protect_for` names what else is encoded in values, for readers that take
+    it for more than text, see `formats.structure.guards.PROTECTIONS`. `max_record_bytes` bounds one
+    record.
     """
 
     format: FeedFormat

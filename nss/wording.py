@@ -1,10 +1,12 @@
-"""How people read it: sizes, the nearest name, the reason of a system error, our own version."""
+"""How people read it: sizes, durations, names, texts that others wrote, errors of the system."""
 
 import difflib
+import math
 from collections.abc import Iterable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNIT = 1024
+_SPANS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def size_text(size_bytes: float) -> str:
@@ -13,6 +15,29 @@ def size_text(size_bytes: float) -> str:
     while size >= _UNIT and unit < len(_UNITS) - 1:
         size, unit = size / _UNIT, unit + 1
     return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"
+
+
+def duration_text(secs: float) -> str:
+    """Return a duration in its two largest units; the second is left out when it is 0."""
+    whole = max(0, int(secs)) if math.isfinite(secs) else 0
+    for unit_secs, unit, smaller_secs, smaller in _SPANS:
+        if whole >= unit_secs:
+            rest = whole % unit_secs // smaller_secs
+            return f"{whole // unit_secs} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def harmless(text: str, kept: str = "") -> str:
+    """Return text that no terminal obeys and of which every character shows.
+
+    What is not printable is escaped, but for the characters of `kept`.
+    """
+    return "".join(
+        letter
+        if letter.isprintable() or letter in kept
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cli.output import harmless
 from nss.errors import ServiceError
+from nss.wording import harmless
 
 UNIT = "nss-streamer.service"
 BOOTED = Path("/run/systemd/system")

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.mcas.showing import expiry_lines, plain_expiries
-from cli.output import harmless, iso_time, secs_text, show_checks, show_json, time_text
+from cli.output import iso_time, show_checks, show_json, time_text
 from cli.sync.syncing import setup_of
 from cli.uploading import resume_uploads
 from nss.checks import Check, first_failed
@@ -18,6 +18,7 @@ from nss.mcas.parse_results import ParseSummary
 from nss.mcas.session import McasSession
 from nss.setup.mcas import McasSetup, mcas_setup
 from nss.sync.way_back import WayBack, examine
+from nss.wording import duration_text, harmless
 
 MAX_SHOWN = 5
 """How many parse errors are shown; JSON has all of them."""
@@ -68,7 +69,7 @@ async def _verified(setup: McasSetup, path: Path) -> tuple[ConnectionReport, Way
 def _show(report: ConnectionReport, data_source: str) -> None:
     show_checks(report.steps)
     if report.expires_at is not None:
-        left = secs_text(report.expires_at - time.time())
+        left = duration_text(report.expires_at - time.time())
         typer.echo(f"      token type {report.token_type}, expires in {left}")
         for line in expiry_lines(report.expiries):
             typer.echo(f"      {line}")

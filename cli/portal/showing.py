@@ -7,12 +7,13 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of, status_if_running
-from cli.output import harmless, show_json, time_text
+from cli.output import show_json, time_text
 from cli.portal.accounts import sections_of
 from nss.config.portal import PortalConfig, warnings
 from nss.config.stored import StoredError
 from nss.config.values import is_loopback
 from nss.setup.portal_users import SET_PASSWORD, PortalUsers, Role, User
+from nss.wording import harmless
 
 
 def show_portal(path: Path, *, as_json: bool) -> None:

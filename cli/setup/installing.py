@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from cli.output import harmless
 from nss.setup.certificates import check_name, read_bundle, store
+from nss.wording import harmless
 
 
 def install(

@@ -18,7 +18,7 @@ import zstandard
 
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
-from cli.output import harmless, show_json
+from cli.output import show_json
 from cli.support.inspecting import spool_contents
 from cli.support.programs import RanTooLong, output_of
 from nss.config import load as configuration
@@ -27,7 +27,7 @@ from nss.errors import NssError, ServiceError
 from nss.files.beneath import open_file
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
-from nss.wording import error_text
+from nss.wording import error_text, harmless
 
 MAX_BYTES = 8 << 20
 """Of one part; of a log the end is kept."""

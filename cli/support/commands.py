@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file of records; gzip too, - for stdin.")
+        Path, typer.Argument(metavar="FILE", help="A file of records, plain or gzip; - for stdin.")
     ],
     to: Annotated[
         str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to explain it for.")
@@ -48,16 +48,16 @@ def explain(
     feed: Annotated[
         str | None,
         typer.Option(
-            "--feed", metavar="NAME", help="This feed of the configuration, instead of --to."
+            "--feed", metavar="NAME", help="A feed of the configuration, instead of --to."
         ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Explain how records are read: each key, its field, and what a feed lacks of them.
+    """Explain how records are read: each key with its field, and what a feed finds missing.
 
     Looks at the first 1,000 records. The exit code is 1 when no record states the address, user or
-    URL that the feed prints, 65 when records can't be read.
+    URL that the feed prints, 65 when some can't be read, 66 when the file can't be read to its end.
 
     Example: nss explain --to MCAS records.json
     """

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from shlex import quote
 
-from cli.output import harmless
 from cli.support.samples import Sample
 from formats.essentials import listed
 from formats.explanation import Explanation, Place, unread
 from formats.lacking import placeholder
+from formats.reading.recognise import UNKNOWN
 from formats.reading.statements import label
+from nss.wording import harmless
 
 _WIDTH = 80
 _KEY_WIDTH, _FIELD_WIDTH, _COUNT_WIDTH = 28, 24, 7
@@ -36,7 +37,11 @@ class Report:
         yield from _wrapped(f"{self.sample.name}: {self._reading()}")
         yield from _table(f"Printed by {feed}", self._places("printed"))
         yield from _table(f"Known, but not printed by {feed}", self._places("unprinted"))
-        yield from _table("Not used: no field is known for it", self._places("unknown"))
+        unknown = self._places("unknown")
+        recognisable = [place for place in unknown if place.fields]
+        yield from _table("Known, but in no known format", recognisable)
+        unused = [place for place in unknown if not place.fields]
+        yield from _table("Not used: no field is known for it", unused)
         everywhere = found.lacking.everywhere
         yield from _paragraph(
             f"Printed by {feed}, but no record states it (printed instead)",
@@ -101,9 +106,8 @@ class Report:
         return f"{records}, {how} {found.input}; {understood:,} understood"
 
     def _bad(self) -> Iterator[str]:
-        found = self.found
-        reasons = unread(found.bad)
-        if not reasons or found.input is None:
+        reasons = {r: bad for r, bad in unread(self.found.bad).items() if r != UNKNOWN}
+        if not reasons:
             return
         yield from ("", "Not understood")
         for reason, records in list(reasons.items())[:_SHOWN_REASONS]:
@@ -115,7 +119,7 @@ class Report:
     def _verdict(self) -> str:
         found, feed = self.found, self.feed
         if found.input is None:
-            return "Not understood: the records are in no known format."
+            return f"Not understood: {UNKNOWN}."
         bad = len(found.bad)
         if bad:
             return f"Not good: {_number(bad, 'record')} of {found.records:,} would be rejected."
@@ -138,15 +142,16 @@ class Report:
 
     def _next_step(self) -> str:
         found = self.found
-        own = "a .fof file that describes the records (docs/formats.md), and name it with --from"
+        own = "a .fof file that describes the records (docs/formats.md)"
         if found.input is None or len(found.bad) == found.records:
-            known = "name their format with --from (nss presets lists those known)"
-            return f"Try: {known}, or write {own}"
+            return (
+                f"Try: name their format with --from: a preset (nss presets lists them), or {own}"
+            )
         if found.bad:
             return f"Try: another --from, if {found.input} is not their format; or fix the sender"
         if self._places("unknown"):
             wish = "a key that is not used matters" if found.good else "they are among those keys"
-            return f"Try: if {wish}, write {own}"
+            return f"Try: if {wish}, write {own}, and name it with --from"
         if not found.good:
             return "Try: have the sender add them to its records"
         if self.to is None:

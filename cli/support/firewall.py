@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import process_of, status_if_running
-from cli.output import harmless, show_json
+from cli.output import show_json
 from nss.config import load as configuration
 from nss.config.model import Config
 from nss.connectivity import Finding, Step
@@ -17,6 +17,7 @@ from nss.connectivity.plan import OpenPort, listeners_of, ports_of, routes_of
 from nss.connectivity.sockets import sockets_of
 from nss.errors import NssError
 from nss.mcas.access import credentials_store
+from nss.wording import harmless
 
 
 def report(path: Path, timeout_secs: float, *, as_json: bool) -> int:

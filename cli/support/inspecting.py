@@ -13,11 +13,11 @@ from pathlib import Path
 
 import orjson
 
-from cli.output import harmless
 from cli.support.programs import RanTooLong, output_of
 from nss.errors import InputMissing, NssError
 from nss.files.beneath import ROOT, open_folder
 from nss.spool.durable.inspect import read_contents, read_form
+from nss.wording import harmless
 
 SECS = 60
 MAX_BYTES = 64 << 10

@@ -8,13 +8,13 @@ from pathlib import Path
 import typer
 
 from cli.asking import status_if_running
-from cli.output import harmless, show_json
+from cli.output import show_json
 from cli.support.inspecting import spool_form
 from nss.config import load as configuration
 from nss.config.model import DurableSpoolConfig
 from nss.errors import NssError
 from nss.spool.durable.schema import MIGRATIONS
-from nss.wording import own_version
+from nss.wording import harmless, own_version
 
 PACKAGE = "nss-streamer"
 

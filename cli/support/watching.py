@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from cli.asking import process_of, status_of
-from cli.output import harmless, secs_text, show_json
+from cli.output import show_json
 from cli.status import Sheet, aligned
 from nss.addresses import host_port
 from nss.admin.control.client import ServiceUnavailable
@@ -17,6 +17,7 @@ from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NssError
 from nss.status.summary import FeedStatus
+from nss.wording import duration_text, harmless
 
 LOOK_SECS = 0.25
 """Connections that live shorter than this may not be seen."""
@@ -44,7 +45,7 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
     for feed in status.feeds:
         state = "Stable"
         if feed.last_error is not None:
-            state = f"Failing for {secs_text(feed.failing_secs)}"
+            state = f"Failing for {duration_text(feed.failing_secs)}"
         typer.echo(f"Feed name: {harmless(feed.name)}:\n  Connection Status:")
         typer.echo(f"    [{harmless(feed.destination)}] : {state}\n  Other health checks:")
         for sentence in found[feed.name] or [_NONE]:
@@ -63,8 +64,8 @@ def _suspicions(feed: FeedStatus) -> list[str]:
     if feed.last_error is None and lag_secs > SLOW_SECS:
         grows = "and more with time" if feed.lag_growth_secs > 0 else "and no more with time"
         found.append(
-            f"{feed.pending:,} records wait, the oldest for {secs_text(feed.lag_secs)}, {grows}: "
-            "the destination takes them more slowly than they come."
+            f"{feed.pending:,} records wait, the oldest for {duration_text(feed.lag_secs)}, "
+            f"{grows}: the destination takes them more slowly than they come."
         )
     if feed.rejected_lately:
         found.append(f"{feed.rejected_lately:,} records were rejected lately: nss rejects")
@@ -108,7 +109,7 @@ def show_connections(path: Path, seconds: float, *, as_json: bool) -> int:
     if as_json:
         show_json({"stable": not flapping, "seconds": seconds, "connections": rows})
         return 1 if flapping else 0
-    typer.echo(f"Watched for {secs_text(seconds)}.")
+    typer.echo(f"Watched for {duration_text(seconds)}.")
     if not rows:
         typer.echo("No TCP connection was open. UDP has none.")
     for name in sorted(waiting):

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cli.output import error_lines, harmless, iso_time, secs_text, show_json
+from cli.output import error_lines, iso_time, show_json
 from cli.verdicts import verdict_lines
 from nss.errors import ConfigError, NssError
 from nss.https.limiter import Limiter
@@ -18,6 +18,7 @@ from nss.mcas.session import McasSession
 from nss.setup.sections import read_sections
 from nss.sync.assembling import SyncSetup
 from nss.sync.run import Report
+from nss.wording import duration_text, harmless
 from nss.zia import Quota
 
 MAX_SHOWN = 20
@@ -127,7 +128,7 @@ def _lines(report: Report, *, dry_run: bool) -> Iterator[str]:
     if dry_run:
         yield "Nothing was changed."
     elif plan.changes_something:
-        yield f"Done in {secs_text(run.secs)}, and read back."
+        yield f"Done in {duration_text(run.secs)}, and read back."
     else:
         yield "Nothing had to be changed."
     if report.blocking is not None:

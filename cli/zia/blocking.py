@@ -7,8 +7,9 @@ from pathlib import Path
 
 import typer
 
-from cli.output import harmless, show_json
+from cli.output import show_json
 from nss.setup.zia import zia_setup
+from nss.wording import harmless
 from nss.zia import ZiaError
 from nss.zia.blocking import Policy, Verdict
 

@@ -9,9 +9,9 @@ from formats.fields import TIME_FIELDS
 from formats.language import Literal, Part, Slot
 from formats.plan import Attribute, TimeCells, TimeKey
 from formats.reading import Input, Reader
-from formats.reading.shapes import ANY_TIME, fixed_shape, glued, run_pattern, shape
-from formats.runs import Run, Unit, fields_of, is_whole, units_of, zone_behind
+from formats.reading.patterns import ANY_TIME, fixed_pattern, glued, pattern_of, run_pattern
 from formats.structure import Cell
+from formats.structure.runs import Run, Unit, fields_of, is_whole, units_of, zone_behind
 
 Match = Callable[[str], dict[str, str] | None]
 
@@ -72,7 +72,7 @@ def _pattern(units: Sequence[Unit]) -> str:
 
 def _ending(unit: Slot | Run, text: str, *, last: bool) -> str:
     """Return the pattern of a unit that static text ends, or that is the `last`, with a group."""
-    known = unit_shape(unit)
+    known = unit_pattern(unit)
     if last:
         return f"(.*){text}"
     if known is None:
@@ -80,10 +80,10 @@ def _ending(unit: Slot | Run, text: str, *, last: bool) -> str:
     return f"(?>((?:{known})(?={text})|.*?(?={text})){text})"
 
 
-def unit_shape(unit: Slot | Run) -> str | None:
+def unit_pattern(unit: Slot | Run) -> str | None:
     """Return the pattern of what a unit prints; `None` for text, which may be anything."""
     if isinstance(unit, Slot):
-        return shape(unit)
+        return pattern_of(unit)
     pattern = run_pattern(unit, grouped=False)
     return f"{pattern}|{ANY_TIME}" if _completeness(fields_of(unit)) >= _COMPLETE else pattern
 
@@ -92,9 +92,9 @@ def _fixed(unit: Slot | Run, following: Unit) -> str:
     """Return the pattern of a unit beside another. Raises `NotReadable` if its width varies."""
     last = unit if isinstance(unit, Slot) else unit[-1]
     behind = following[0] if isinstance(following, tuple) else following
-    if not isinstance(last, Slot) or fixed_shape(last) is None:
+    if not isinstance(last, Slot) or fixed_pattern(last) is None:
         raise glued(last, behind)
-    return run_pattern(unit, grouped=False) if isinstance(unit, tuple) else str(fixed_shape(last))
+    return run_pattern(unit, grouped=False) if isinstance(unit, tuple) else str(fixed_pattern(last))
 
 
 def decimal(text: str) -> str | None:

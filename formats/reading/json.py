@@ -12,7 +12,7 @@ from dataclasses import replace
 import msgspec
 
 from formats.fields import TIME_FIELDS
-from formats.language import FeedFormat, Literal
+from formats.language import FeedFormat
 from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import (
     MAX_RECORD_BYTES,
@@ -25,9 +25,9 @@ from formats.reading import (
     split_lines,
 )
 from formats.reading.cells import Places, cells_input, matcher
-from formats.reading.json_lines import Path, bare, untyped
+from formats.reading.json_lines import Path, untyped
 from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
-from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
+from formats.reading.json_scan import bare, longest_fits, quotes_in, suspect_lines, unsafe_places
 from formats.reading.json_shape import Layout, Record, Shape, Unfit
 from formats.reading.reversible import doubts
 from formats.reading.synonyms import field_of, is_constant, synonyms
@@ -115,11 +115,9 @@ def _places(cells: Sequence[Cell], wanted: set[str]) -> list[Place]:
 
 def _known_keys(feed_format: FeedFormat) -> Mapping[Path, frozenset[str]]:
     """Return the keys of each object that a format prints, those of static text among them."""
-    parts = feed_format.parts
-    text = "".join(part.text if isinstance(part, Literal) else "0" for part in parts)
     known: dict[Path, frozenset[str]] = {}
     try:
-        left: list[tuple[Path, object]] = [((), msgspec.json.decode(text))]
+        left: list[tuple[Path, object]] = [((), msgspec.json.decode(feed_format.sample))]
     except (msgspec.DecodeError, RecursionError):
         return known
     while left:

@@ -6,7 +6,6 @@ one field differently, make it a matter of the reader whom a record is about: it
 """
 
 import json
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,18 +25,15 @@ from formats.reading import (
     split_lines,
     states_number,
 )
-from formats.reading.json_scan import quotes_in, quotes_of, unsafe_places
+from formats.reading.json_scan import bare, quotes_in, quotes_of, unsafe_places
+from formats.reading.unmapped import count_unmapped
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
-from formats.values import clean
 
 Path = tuple[str | int, ...]
 """The keys, and places in arrays, that lead from the top of a record to a value."""
 
 Object = Mapping[str, Any]
-
-_OBJECT = re.compile(rb"(?:\[\s*)?\{")
-_MAX_NAMES, _MAX_NAME_CHARS, _FURTHER = 64, 64, "..."
 
 
 class LineReader(ABC):
@@ -149,15 +145,6 @@ def _same_moment(one: str, other: str) -> bool:
         return False
 
 
-def count_unmapped(counter: Counter[str], keys: Iterable[str], records: int) -> None:
-    """Count keys that no field is known for; the names are bounded, whatever the records hold."""
-    for key in keys:
-        name = clean(key[:_MAX_NAME_CHARS])[:_MAX_NAME_CHARS]
-        if name not in counter and len(counter) >= _MAX_NAMES:
-            name = _FURTHER
-        counter[name] += records
-
-
 class Pairs(dict[str, Any]):
     """An object as it was written: the last value of each key, and the keys that came twice."""
 
@@ -175,16 +162,6 @@ def _pairs(piece: bytes) -> Pairs:
         raise BadLine("JSON is nested too deeply") from None
     assert isinstance(tree, Pairs)  # noqa: S101 - it was decoded before
     return tree
-
-
-def bare(line: bytes) -> bytes:
-    """Return the JSON of a line without byte order mark and without a syslog header before it."""
-    line = line.strip()
-    if line[:1] == b"{":
-        return line
-    line = line.removeprefix(b"\xef\xbb\xbf")
-    found = _OBJECT.search(line)
-    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 
 def _pieces(line: bytes) -> tuple[bool, list[tuple[int, bytes]]]:

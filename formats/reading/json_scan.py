@@ -1,4 +1,4 @@
-"""What the bytes of JSON lines show without decoding: lengths, line ends, quotes, controls."""
+"""What JSON lines show without decoding: header, lengths, line ends, quotes, controls."""
 
 import re
 
@@ -12,6 +12,17 @@ _UNSAFE = (
     (b"\xe2", re.compile(rb"\xe2\x80[\xa8\xa9]").match),
 )
 _BRACE = ord("}")
+_OBJECT = re.compile(rb"(?:\[\s*)?\{")
+
+
+def bare(line: bytes) -> bytes:
+    """Return the JSON of a line without byte order mark and without a syslog header before it."""
+    line = line.strip()
+    if line[:1] == b"{":
+        return line
+    line = line.removeprefix(b"\xef\xbb\xbf")
+    found = _OBJECT.search(line)
+    return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 
 def quotes_in(data: bytes) -> int:

@@ -1,10 +1,10 @@
 """The shape of JSON records: their keys and the kinds of values, and batches decoded by it.
 
-msgspec keeps the last of two equal keys and says nothing. Whether a batch has any is counted: a
-record of a shape has a known number of quotes, two for each key and each text, and a key more is
-two quotes more at least. So a batch is decoded into structs that require all keys of the shape,
-know no other, and take a value only in its kind, and is free of duplicates if it holds as many
-quotes as that makes. What does not fit is read line by line, see `json_lines`.
+msgspec silently keeps the last of two equal keys. Whether a batch has any is found by counting: a
+record of a shape has a known number of quotes, two for each key and each text, and a further key
+adds at least two. So a batch is decoded into structs that require all keys of the shape, know no
+other, and take a value only in its kind; it is free of duplicates if it holds exactly as many
+quotes as its records make. What does not fit is read line by line, see `json_lines`.
 
 Keys that only some records have, and values of several kinds, are counted where they are.
 """
@@ -21,9 +21,9 @@ from msgspec import UNSET, UnsetType
 
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, number
-from formats.reading.json_lines import count_unmapped
 from formats.reading.json_objects import ObjectReader
 from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
+from formats.reading.unmapped import count_unmapped
 
 _MAX_KEYS, _MAX_KEY_CHARS, _MAX_OPTIONAL = 512, 256, 128
 _UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')

@@ -21,7 +21,7 @@ from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import Part
 from formats.plan import Attribute
 from formats.reading import BadLine, number
-from formats.structure import Cell, Structure, structure_of
+from formats.structure import Cell, LineKind, Structure, structure_of
 from formats.values import Remembered
 
 FAMILIES = (("CSV", "CSV_OLD"), ("TAB_SEPARATED", "TAB_SEPARATED_OLD"))
@@ -141,22 +141,28 @@ def _fitting(layouts: Sequence[_Layout], columns: Sequence[str]) -> _Layout:
 @lru_cache(maxsize=64)
 def layouts_of(structure: Structure) -> Layouts:
     """Return the layouts of a format of columns: its own, and those of the presets beside it."""
-    family = next((names for names in FAMILIES if structure in map(_columns_of, names)), None)
+    family = family_of(structure)
     count = len(structure.cells)
-    if family is None:
+    if not family:
         keys = [cell.key for cell in structure.cells]
         return Layouts(structure.cells, {count: [_Layout("", structure.cells, keys)]})
     key_of: dict[tuple[Part, ...], str] = {}
     layouts = []
-    for name in sorted(family, key=lambda name: _columns_of(name) != structure):
-        cells = _columns_of(name).cells
-        for cell in cells:
+    for name, known in sorted(family, key=lambda each: each[1] != structure):
+        for cell in known.cells:
             key_of.setdefault(cell.parts, f"#{len(key_of)}")
-        layouts.append(_Layout(name, cells, [key_of[cell.parts] for cell in cells]))
+        layouts.append(_Layout(name, known.cells, [key_of[cell.parts] for cell in known.cells]))
     merged = tuple(Cell(parts, key) for parts, key in key_of.items())
     return Layouts(merged, dict.fromkeys((count, count - 1), layouts))
 
 
+def family_of(structure: Structure) -> Sequence[tuple[str, Structure]]:
+    """Return the presets of a family, by name, if the structure is that of one; else none."""
+    families = _families() if structure.kind is LineKind.COLUMNS else ()
+    known = (family for family in families if any(structure == each for _, each in family))
+    return next(known, ())
+
+
 @cache
-def _columns_of(name: str) -> Structure:
-    return structure_of(presets.load(name))
+def _families() -> Sequence[Sequence[tuple[str, Structure]]]:
+    return [[(name, structure_of(presets.load(name))) for name in names] for names in FAMILIES]

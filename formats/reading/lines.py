@@ -20,15 +20,15 @@ from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
-from formats.reading.beginning import content_of
-from formats.reading.cells import Places, cells_input, unit_shape
+from formats.reading.cells import Places, cells_input, unit_pattern
+from formats.reading.content import content_of
 from formats.reading.layouts import Layouts, layouts_of
 from formats.reading.pairs import Keys, ambiguity_of, pairs_of
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
-from formats.runs import units_of
 from formats.structure import HEADER_KEYS, SYSLOG, Cell, LineKind, Structure, structure_of
+from formats.structure.runs import units_of
 from formats.values import find_unsafe
 
 Values = Mapping[str, str]
@@ -43,11 +43,7 @@ def line_format(feed_format: FeedFormat, *, alone: bool = False) -> Input:
     unless it is to be read `alone`. Raises `NotReadable` when the format's fields cannot be told
     apart in a line.
     """
-    structure = structure_of(_without_final_cr(feed_format))
-    texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
-    if any("\n" in text for text in texts):
-        raise NotReadable("it prints a line break inside a record")
-    check_apart(structure)
+    structure = _readable_structure(feed_format)
     is_leef = structure.kind is LineKind.LEEF
     layouts = layouts_of(structure) if structure.kind is LineKind.COLUMNS and not alone else None
 
@@ -96,6 +92,15 @@ def _text(line: bytes) -> str:
         return line.decode().removeprefix("\ufeff").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise BadLine(f"not UTF-8: {error.reason} (byte {error.start})") from None
+
+
+def _readable_structure(feed_format: FeedFormat) -> Structure:
+    """Return what the lines of a format are built like when read. Raises `NotReadable`."""
+    if any("\n" in part.text for part in feed_format.parts if isinstance(part, Literal)):
+        raise NotReadable("it prints a line break inside a record")
+    structure = structure_of(_without_final_cr(feed_format))
+    check_apart(structure)
+    return structure
 
 
 def _without_final_cr(feed_format: FeedFormat) -> FeedFormat:
@@ -234,7 +239,7 @@ def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | No
     unit = units_of(cell.parts)[0]
     if isinstance(unit, Literal) or set(following) - _IN_TIMES:
         return None
-    known = unit_shape(unit)
+    known = unit_pattern(unit)
     if known is None:
         return None
     match = re.compile(f"(?:{known})(?={re.escape(following)})", re.ASCII).match

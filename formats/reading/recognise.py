@@ -5,17 +5,24 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from functools import cache
+from operator import add
+from typing import NamedTuple
 
 from formats import presets
 from formats.errors import NotReadable
+from formats.fields import catalogue
 from formats.language import FeedFormat
-from formats.reading import MAX_RECORD_BYTES, Input
+from formats.plan import UNSTATED
+from formats.reading import MAX_RECORD_BYTES, BadRecord, Input, split_lines
 from formats.reading.json import json_format, json_names, states_fields
 from formats.reading.lines import line_format
 from formats.reading.time_key import key_of, statement_of
 from formats.record import field_access
 from formats.structure import LineKind, structure_of
 from formats.times import BadTime, resolve
+
+UNKNOWN = "the records are in no known format"
+"""The reason of records that nothing reads."""
 
 SAMPLE_RECORDS = 16
 """When an input reads this many records of a sample, its form is known."""
@@ -30,7 +37,7 @@ LOOK_BYTES = 1 << 20
 """And this many bytes, with the record that they end in."""
 
 _PROBES = 8
-"""In so many places of the rest, and at its end, recognition looks on."""
+"""Recognition continues at this many places of the rest, and at its end."""
 
 
 def input_of(feed_format: FeedFormat) -> Input:
@@ -45,6 +52,23 @@ def input_of(feed_format: FeedFormat) -> Input:
     return replace(found, format=feed_format)
 
 
+class _Score(NamedTuple):
+    """How well an input reads a sample, what counts most first.
+
+    Of the records that it reads `timed` have a time; they have values in `stated` fields, and
+    values or placeholders in `present` ones.
+    """
+
+    records: int = 0
+    timed: int = 0
+    stated: int = 0
+    present: int = 0
+
+    def plus(self, other: "_Score") -> "_Score":
+        """Return the score of two samples together."""
+        return _Score(*map(add, self, other))
+
+
 class _Candidate:
     """An input that records may be in, and what it takes to find out; made once, as it is slow.
 
@@ -55,53 +79,68 @@ class _Candidate:
     def __init__(self, found: Input, alone: Input) -> None:
         self.input = found
         access = field_access(alone.available, alone.available)
-        self._decode = alone.reader(access.attributes, MAX_RECORD_BYTES)
+        attributes = [
+            replace(attribute, default=UNSTATED if attribute.number else None)
+            for attribute in access.attributes
+        ]
+        self._decode = alone.reader(attributes, MAX_RECORD_BYTES)
         self._time_key = key_of(alone.time_key)
         self._statement = statement_of(alone.time_key)
-        self._defaults = {attribute.name: attribute.default for attribute in access.attributes}
-        self._defaults |= dict.fromkeys(alone.time_key.attributes)
+        self._placeholders = {
+            attribute.name: catalogue()[attribute.name].placeholder
+            for attribute in access.attributes
+        }
+        self._placeholders |= dict.fromkeys(alone.time_key.attributes, "")
 
-    def score(self, sample: bytes) -> tuple[int, int, int]:
-        """Return how many records it reads, of how many the time, and how many fields."""
+    def score(self, sample: bytes) -> _Score:
+        """Return how well it reads a sample."""
         decoded = self._decode(sample)
         timed = 0
         for record in decoded.records:
             with suppress(BadTime):
                 resolve(self._statement(self._time_key(record)), UTC, UTC)
                 timed += 1
-        stated = sum(
-            getattr(record, name) != default
-            for record in decoded.records
-            for name, default in self._defaults.items()
-        )
-        return len(decoded.records), timed, stated
+        present = stated = 0
+        for record in decoded.records:
+            for name, placeholder in self._placeholders.items():
+                value = getattr(record, name)
+                if value is not None and value != UNSTATED:
+                    present += 1
+                    stated += value != placeholder
+        return _Score(len(decoded.records), timed, stated, present)
 
 
 def recognise(sample: bytes) -> Input:
     """Return the input that a sample (whole lines) is in: NSS field names or a preset.
 
     The input that reads most records wins, then the one that knows the time of most, then the one
-    that finds most fields in them. Lines that nothing reads are skipped over, within bounds: the
-    sample may be of any size. Raises `NotReadable` when nothing reads any.
+    that finds most values in them, then the one that finds most fields: of records that hold little
+    but placeholders, too, all keys are known. Lines that nothing reads are skipped over, within
+    bounds: the sample may be of any size. Raises `NotReadable` when nothing reads any.
     """
-    scores: dict[str, tuple[int, int, int]] = {}
+    scores: dict[str, _Score] = {}
     inputs: dict[str, Input] = {}
     for window in _windows(sample):
         # Without a brace it can't be JSON.
         for candidate in _candidates(json=b"{" in window):
-            records, timed, stated = candidate.score(window)
-            if records and stated:
+            score = candidate.score(window)
+            if score.records and score.stated:
                 name = candidate.input.name
                 inputs[name] = candidate.input
-                before = scores.get(name, (0, 0, 0))
-                scores[name] = before[0] + records, before[1] + timed, before[2] + stated
-        if scores and max(scores.values())[0] >= SAMPLE_RECORDS:
+                scores[name] = scores.get(name, _Score()).plus(score)
+        if scores and max(scores.values()).records >= SAMPLE_RECORDS:
             break
     if not scores:
         if any(map(states_fields, _windows(sample))):
             return json_names()  # which has better reasons why it reads none of them
-        raise NotReadable("the records are in no known format")
+        raise NotReadable(UNKNOWN)
     return inputs[max(scores, key=lambda name: scores[name])]
+
+
+def unrecognised(data: bytes) -> list[BadRecord]:
+    """Return the rejects of a batch that is in no known format: each of its lines."""
+    lines = enumerate(split_lines(data))
+    return [BadRecord(number, at, UNKNOWN, line) for number, (at, line) in lines]
 
 
 def _windows(sample: bytes) -> Iterator[bytes]:

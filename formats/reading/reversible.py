@@ -11,9 +11,9 @@ from itertools import pairwise, zip_longest
 from formats.errors import NotReadable
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import FeedFormat, Literal, Slot
-from formats.reading.shapes import fixed_shape, glued
-from formats.runs import Unit, is_time, is_whole, units_of
+from formats.reading.patterns import fixed_pattern, glued
 from formats.structure import Cell, LineKind, Structure
+from formats.structure.runs import Unit, is_time, is_whole, units_of
 
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _NUMBER = frozenset("0123456789-")
@@ -101,7 +101,7 @@ def _may_hold(unit: Unit, text: str, guard: str) -> bool:
         return False
     slot = _slots(unit)[-1]
     if is_time(slot):
-        return fixed_shape(slot) is None and (text[0].isalnum() or text[0] in "+-/:")
+        return fixed_pattern(slot) is None and (text[0].isalnum() or text[0] in "+-/:")
     if slot.field.conversion == "d":
         return not set(text) - (_HEX if slot.conversion == "x" else _NUMBER)
     if slot.field.name in ADDRESS_FIELDS:

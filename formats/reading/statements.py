@@ -1,6 +1,5 @@
 """What each record of a line states: its keys (attributes, columns), and the field of each."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,22 +8,20 @@ from typing import Any
 
 import msgspec
 
-from formats import presets
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
-from formats.language import FeedFormat, Literal
+from formats.language import FeedFormat
 from formats.reading import BadLine, Input
 from formats.reading.dissection import Entry, structure_entries
 from formats.reading.json import ENVELOPE
-from formats.reading.layouts import FAMILIES
+from formats.reading.json_scan import bare
+from formats.reading.layouts import family_of
 from formats.reading.synonyms import field_of, is_constant
 from formats.reading.syslog_header import content_starts
 from formats.structure import LineKind, Structure, structure_of
 
 Paths = Mapping[str, tuple[str, ...]]
 """The fields at each place of an object, by the keys that lead there; none for static text."""
-
-_OBJECT = re.compile(rb"(?:\[\s*)?\{")
 
 _MAX_STATEMENTS = 1000
 _MAX_DEPTH = 8
@@ -111,9 +108,8 @@ def _entries(layouts: Sequence[Structure], line: bytes) -> list[tuple[Entry, ...
 
 def _objects(line: bytes, parent: Sequence[str | int]) -> list[Mapping[str, Any]]:
     """Return the objects that hold the fields: in each record under `parent`, or the record."""
-    found = _OBJECT.search(line)
     try:
-        tree = msgspec.json.decode(line if found is None else line[found.start() :])
+        tree = msgspec.json.decode(bare(line))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     records = tree if isinstance(tree, list) else [tree]
@@ -177,7 +173,7 @@ def _paths(form: FeedFormat) -> tuple[Paths, Sequence[str | int]]:
     cells = structure_of(form).cells
     parents = {cell.path[:-1] for cell in cells}
     parent: Sequence[str | int] = parents.pop() if len(parents) == 1 else ()
-    whole = next(iter(_objects(_sample(form).encode(), ())), {})
+    whole = next(iter(_objects(form.sample.encode(), ())), {})
     if not isinstance(_at(whole, parent), dict):  # an array
         parent = ()
     inner = _inner(whole, parent)
@@ -188,26 +184,16 @@ def _paths(form: FeedFormat) -> tuple[Paths, Sequence[str | int]]:
     return paths, parent or (ENVELOPE,)
 
 
-def _sample(form: FeedFormat) -> str:
-    """Return a line as a format prints it, with `0` for every value."""
-    return "".join(part.text if isinstance(part, Literal) else "0" for part in form.parts)
-
-
 def _layouts(form: FeedFormat) -> tuple[Structure, ...]:
     """Return how lines of a format are built, and of those beside it that are read too."""
     own = structure_of(form)
-    if own.kind is LineKind.COLUMNS:
-        for names in FAMILIES:
-            family = [structure_of(presets.load(name)) for name in names]
-            if own in family:
-                return (own, *(other for other in family if other != own))
-    return (own,)
+    return (own, *(other for _, other in family_of(own) if other != own))
 
 
 def _constants(form: FeedFormat) -> frozenset[str]:
     """Return the places at which a format prints static text."""
     try:
-        found = structure_entries(structure_of(form), _sample(form))
+        found = structure_entries(structure_of(form), form.sample)
         return frozenset(entry.place for entry in found if not entry.fields)
     except (BadLine, NotReadable):
         return frozenset()

@@ -49,7 +49,7 @@ def content_starts(line: bytes) -> Sequence[int]:
     """Return where the content behind a syslog header may begin, the likeliest first.
 
     Empty when the line has no header. An RFC 5424 header has one end; for the others it depends on
-    the content whether a timestamp, a host and a tag are still part of them.
+    the content whether a timestamp, a host and a tag are still part of them. Never raises.
     """
     if may_begin(line) is None:
         return ()

@@ -8,8 +8,8 @@ from typing import Any
 from formats.language import Literal, Part, Slot
 from formats.plan import TimeCells, TimeKey
 from formats.reading.cells import decimal
-from formats.reading.shapes import run_pattern
-from formats.runs import Unit, units_of
+from formats.reading.patterns import run_pattern
+from formats.structure.runs import Unit, units_of
 from formats.times import ABSENT, Stated
 
 

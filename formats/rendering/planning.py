@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from formats.fields import TIME_FIELDS
-from formats.guards import for_readers
 from formats.language import FeedFormat, Literal, Part, Slot
 from formats.plan import (
     BackslashBefore,
@@ -19,8 +18,9 @@ from formats.plan import (
     ValueHolds,
     ValuePiece,
 )
-from formats.runs import zones_of
 from formats.structure import LineKind, Structure, structure_of
+from formats.structure.guards import for_readers
+from formats.structure.runs import zones_of
 from formats.values import cleaner
 
 _FEW = 4

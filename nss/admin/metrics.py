@@ -226,15 +226,15 @@ METRICS = (
     ),
     Family(
         "nss_feed_unmapped_keys_total",
-        "Records with a key that no field is known for: 64 keys at most of a source and format, "
-        "all others under `...`.",
+        "Records with a key that no field is known for: at most 64 keys of a source and format, "
+        "all others as `...`.",
         ("feed", "source", "format", "key"),
         _unmapped,
     ),
     Family(
         "nss_feed_missing_fields",
-        "How many of address, user and URL, of what the feed prints, a source's records lack; "
-        "absent while nothing is missing and no key is unmapped.",
+        "How many of the address, user and URL that the feed prints a source's records lack; "
+        "absent while none is missing and no key is unmapped.",
         ("feed", "source", "format"),
         _missing,
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
 from formats.filters import Filter
-from formats.guards import READERS
+from formats.structure.guards import PROTECTIONS
 from nss.config.kinds import (
     GIB,
     KIB,
@@ -212,7 +212,7 @@ class FeedConfig:
     exactly as the service does."""
     protect_for: Annotated[
         tuple[str, ...],
-        list_of(words(*READERS), may_be_empty=True),
+        list_of(words(*PROTECTIONS), may_be_empty=True),
         Example('["quotes", "pipes"]'),
     ] = ()
     """What else is encoded inside values as `%HH`, in every format, for readers that take it for

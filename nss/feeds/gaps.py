@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from formats import FeedFormat, Input, Rendered
-from formats.essentials import Essential, Survey, add_keys, listed
+from formats.essentials import Essential, Survey, listed
+from formats.reading.unmapped import add_unmapped
 from nss.feeds import events
 from nss.status.readings import GapsReading
 
 _LOOKED_AT = 16
-"""So many records of a slice are searched for a value of what is missing."""
+"""How many records of a slice are searched for a value of what is missing."""
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Gaps:
         if known is None:
             known = self._forms[source, form.name] = _Form(Survey(form, feed_format))
         if rendered.unmapped:
-            new = add_keys(known.unmapped, rendered.unmapped)
+            new = add_unmapped(known.unmapped, rendered.unmapped)
             if new:
                 events.keys_unmapped(self._feed, source, ", ".join(new), len(new))
         if rendered.lines or rendered.filtered:  # else a sender tries out the connection, say

@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from formats import BadRecord, FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
+from formats import FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
 from formats.reading import split_lines
+from formats.reading.recognise import unrecognised
 from nss.feeds import events
 from nss.feeds.gaps import Gaps
 
@@ -70,7 +71,7 @@ class Pipelines:
         # Nothing of it could be read: its sender may write another form than the last.
         found = origin.input or self._recognised(data, following)
         if found is None:
-            return pipeline, rendered or _unknown(data)
+            return pipeline, rendered or Rendered([], [], bad=unrecognised(data))
         before, pipeline = pipeline, self._compile(sender[0], found, origin)
         if rendered is not None and pipeline is before:
             return pipeline, rendered
@@ -113,9 +114,3 @@ def records_behind(
             yield wanted.popleft(), record
         if not wanted:
             return
-
-
-def _unknown(data: bytes) -> Rendered:
-    reason = "the records are in no known format"
-    bad = [BadRecord(n, at, reason, line) for n, (at, line) in enumerate(split_lines(data))]
-    return Rendered([], [], bad=bad)

@@ -66,7 +66,7 @@ class Gunzip:
         if self._inflate is None:
             if self._packed[0] != GZIP_START[0]:
                 at = self._taken_bytes - len(self._packed)
-                raise DamagedGzip(f"what follows the gzip data at byte {at} is none")
+                raise DamagedGzip(f"what follows at byte {at} is no gzip data")
             self._inflate = zlib.decompressobj(_GZIP)
         return True
 

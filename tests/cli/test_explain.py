@@ -146,8 +146,30 @@ def test_what_is_in_no_known_format_shows_its_keys(nss: Nss) -> None:
         "  where        1  e.example/\n"
         "\n"
         "Not understood: the records are in no known format.\n"
-        "Try: name their format with --from (nss presets lists those known), or write a\n"
-        ".fof file that describes the records (docs/formats.md), and name it with --from\n"
+        "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
+        "file that describes the records (docs/formats.md)\n"
+    )
+
+
+def test_json_that_no_feed_can_read_shows_the_reasons(nss: Nss) -> None:
+    twice = b'{"time":"2023-10-06 09:05:08","login":"ann","login":"bob"}\n'
+    ran = nss("explain", "-", data=twice + b"garbage\n")
+
+    assert ran.returncode == 65
+    assert ran.stdout.decode() == (
+        "stdin: 2 records in no known format\n"
+        "\n"
+        "Known, but in no known format\n"
+        "  key    field  records  example\n"
+        "  time   time         1  2023-10-06 09:05:08\n"
+        "  login  login        1  bob\n"
+        "\n"
+        "Not understood\n"
+        '  stdin:1: duplicate key "login"\n'
+        "\n"
+        "Not understood: the records are in no known format.\n"
+        "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
+        "file that describes the records (docs/formats.md)\n"
     )
 
 

@@ -266,7 +266,7 @@ def test_every_record_before_garbage_behind_a_gzip_file_comes_out(
     assert (ran.returncode, ran.stdout.count(b"\n")) == (66, 60_001)
     assert ran.stdout.endswith(b"\nu59999 e.com/\nnext e.com/\n")
     assert ran.stderr.decode() == (
-        f"nss: render: what follows the gzip data at byte {len(packed)} is none (web.gz)\n"
+        f"nss: render: what follows at byte {len(packed)} is no gzip data (web.gz)\n"
     )
 
 

@@ -8,11 +8,8 @@ from hypothesis import given
 
 from formats import FeedSettings, Input, Pipeline, input_of, json_names, parse, presets
 from formats.essentials import (
-    FURTHER_KEYS,
-    MAX_KEYS,
     PATIENCE_RECORDS,
     Survey,
-    add_keys,
     essentials,
     listed,
 )
@@ -195,14 +192,3 @@ def test_records_behind_lines_that_are_none_are_seen_too() -> None:
     looking = Looking()
     looking.look(b"# comment\n" * 50 + lines(WHOLE))
     assert (looking.missing, looking.never_stated) == ([], [])
-
-
-def test_the_names_of_keys_are_bounded_and_no_count_is_lost() -> None:
-    counts: dict[str, int] = {}
-    assert add_keys(counts, {"a": 1, "b": 2}) == ["a", "b"]
-    assert add_keys(counts, {"a": 3, FURTHER_KEYS: 5}) == []
-    assert counts == {"a": 4, "b": 2, FURTHER_KEYS: 5}
-    new = add_keys(counts, {f"k{number}": 1 for number in range(100)})
-    assert len(new) == MAX_KEYS - 2
-    assert len(counts) == MAX_KEYS + 1
-    assert sum(counts.values()) == 111

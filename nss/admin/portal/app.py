@@ -37,9 +37,10 @@ from nss.setup.portal_users import PortalUsers, Role
 from nss.telemetry.audit import person_at_work
 
 USERS_SECS = 1.0
-UNREADABLE_LOOKS = 10
-"""So often the users can't be read before nobody counts as one any more."""
 """How soon a password that was changed on the command line ends sessions."""
+
+UNREADABLE_LOOKS = 10
+"""After this many failures to read the users, one after the other, nobody is signed in any more."""
 
 _LIVE = "/live"
 _DATA = ".json"

@@ -15,11 +15,11 @@ from nss.admin.portal.forms import MAX_SMALL_BYTES, form_of
 from nss.admin.portal.links import Links
 from nss.admin.portal.people import signed_in
 from nss.admin.portal.sessions import Sessions
-from nss.admin.portal.texts import duration
 from nss.admin.portal.view import View, post, view_of
 from nss.errors import NssError, ServiceError
 from nss.setup.portal_users import PortalUsers, Role, User
 from nss.telemetry.audit import AuditLog, Fact, acting_as
+from nss.wording import duration_text
 
 HOME = "/"
 SIGN_IN = "/sign-in"
@@ -181,7 +181,7 @@ class SignIn:
             wait_secs = self._attempts.check(address, name)
             if wait_secs > 0:
                 await self._note_refusal(name, "locked out", "too many attempts", address)
-                text = f"too many attempts: try again in {duration(wait_secs + 1)}"
+                text = f"too many attempts: try again in {duration_text(wait_secs + 1)}"
                 response = await self._shown(view, request, status=429, name=name, error=text)
                 response.headers["retry-after"] = str(int(wait_secs) + 1)
                 return response

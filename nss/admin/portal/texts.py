@@ -1,12 +1,12 @@
 """How pages show numbers, sizes, times and texts that others wrote."""
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from nss import wording
+
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _UNIT = 1000
-_SPANS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def number(value: float) -> str:
@@ -21,16 +21,6 @@ def size(value: float) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= _UNIT
     raise AssertionError
-
-
-def duration(secs: float) -> str:
-    """Return a duration in its two largest units."""
-    whole = max(0, int(secs)) if math.isfinite(secs) else 0
-    for unit_secs, unit, smaller_secs, smaller in _SPANS:
-        if whole >= unit_secs:
-            rest = whole % unit_secs // smaller_secs
-            return f"{whole // unit_secs} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
 
 
 def rate(per_sec: float) -> str:
@@ -59,12 +49,7 @@ def harmless(text: str | bytes) -> str:
     """Return text of which every character can be seen; line feeds stay."""
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")
-    return "".join(
-        letter
-        if letter.isprintable() or letter == "\n"
-        else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
+    return wording.harmless(text, kept="\n")
 
 
 def sendable(text: str) -> bytes:
@@ -90,7 +75,7 @@ def kind(name: str) -> str:
 FILTERS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "bytes": size,
-    "duration": duration,
+    "duration": wording.duration_text,
     "rate": rate,
     "iso": iso,
     "utc": utc,

@@ -34,7 +34,7 @@ class Draft:
     """What a person has put in: texts as they were typed, right or wrong.
 
     `input` is how the samples are read. `filter` are the keys of a feed's filter table, in TOML.
-    `protect_for` are names of `formats.guards.READERS`.
+    `protect_for` are names of `formats.structure.guards.PROTECTIONS`.
     `compare` is a preset, or nothing for the nearest. `look` is the number of the record whose line
     is taken apart, 0 for the first that has one.
     """

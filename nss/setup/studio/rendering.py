@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from formats import FeedSettings, Input, NotReadable, Pipeline, input_of, recognise
-from formats.essentials import add_keys
 from formats.fields import TIME_FIELDS, catalogue
 from formats.lacking import lacking
 from formats.language import FeedFormat, Literal, parse
 from formats.reading import BadLine
 from formats.reading.dissection import entries
+from formats.reading.unmapped import add_unmapped
 from nss.setup.studio import MAX_RECORD_BYTES, MAX_RECORDS, SHOWN_CHARS, Look, Outcome, Rendering
 
 MAX_LINE_BYTES = 4 << 20
@@ -67,7 +67,7 @@ class _Trial:
                 yield _rejected(number, reason, record)
                 continue
             rendered = self.pipeline.run(record + b"\n")
-            add_keys(self.unmapped, rendered.unmapped)
+            add_unmapped(self.unmapped, rendered.unmapped)
             for line in rendered.lines:
                 output_bytes += len(line)
                 text = line.decode("utf-8", "replace")

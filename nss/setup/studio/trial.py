@@ -6,11 +6,11 @@ from datetime import UTC, tzinfo
 from formats import FeedFormat, FeedSettings, NotReadable, filters, presets, zone
 from formats.comparison import comparison, nearest
 from formats.errors import FilterError, Problem, ZoneError
-from formats.essentials import FURTHER_KEYS
 from formats.filters import Filter
 from formats.lacking import placeholder
 from formats.language import Literal, faults, parse
 from formats.leef import HEADER
+from formats.reading.unmapped import unmapped_texts
 from nss.config import discovery
 from nss.config.files import UnfitFile, load_input
 from nss.config.kinds import InvalidValue
@@ -184,10 +184,7 @@ def _of_format(feed_format: FeedFormat) -> Iterator[str]:
 
 def _of_samples(rendered: Rendering) -> Iterator[str]:
     if rendered.unmapped:
-        keys = [
-            f"{'others' if key == FURTHER_KEYS else printable(key)} ({count:,})"
-            for key, count in rendered.unmapped.items()
-        ]
+        keys = [printable(text) for text in unmapped_texts(rendered.unmapped)]
         yield f"No field is known for {_listed(keys)}: not used."
     found = rendered.lacking
     everywhere = found.everywhere

@@ -22,22 +22,6 @@ def test_times_are_utc_and_no_number_is_too_large(at: float, iso: str, utc: str)
 
 
 @pytest.mark.parametrize(
-    ("secs", "text"),
-    [
-        (0, "0 s"),
-        (59.9, "59 s"),
-        (61, "1 min 1 s"),
-        (3600, "1 h"),
-        (90_000, "1 d 1 h"),
-        (-5, "0 s"),
-        (math.inf, "0 s"),
-    ],
-)
-def test_durations_have_two_units(secs: float, text: str) -> None:
-    assert texts.duration(secs) == text
-
-
-@pytest.mark.parametrize(
     ("per_sec", "text"), [(0, "0"), (0.42, "0.4"), (9.96, "10.0"), (10, "10"), (12_345.6, "12,346")]
 )
 def test_a_slow_rate_is_not_shown_as_nothing(per_sec: float, text: str) -> None:

@@ -30,6 +30,14 @@ def test_a_line_of_each_preset_is_recognised(name: str) -> None:
     assert recognise((line + b"\n") * 3 + b"garbage\n").name == expected
 
 
+def test_lines_of_little_but_placeholders_are_in_the_format_that_has_all_their_keys() -> None:
+    record = {"time": SAMPLE["time"], "login": "ana", "eurl": "www.example.com"}
+    for name in ("MCAS", "QRADAR"):
+        pipeline = Pipeline(json_names(), FeedSettings(presets.load(name)))
+        (line,) = pipeline.run(msgspec.json.encode(record) + b"\n").lines
+        assert recognise(line + b"\n").name == name
+
+
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"<134>", b"garbage\n"])
 def test_json_records_with_field_names_are_recognised(before: bytes) -> None:
     record = msgspec.json.encode(SAMPLE)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats import presets
-from formats.guards import READERS
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
+from formats.structure.guards import PROTECTIONS
 
 HOSTILE = 'it\'s "q" \\ a|b x=1 y'
 LEEF = r"%s{dept} LEEF:1.0|Z|N|1|%s{reason}|a=%s{login}\tb=%s{eurl}\tn=%d{reqsize}\tlast=%s{ua}"
@@ -64,7 +64,7 @@ def test_each_name_encodes_its_characters_in_values_and_not_in_the_format(
 @pytest.mark.parametrize("protect_separators", [True, False])
 def test_it_holds_for_every_kind_of_format(text: str, *, protect_separators: bool) -> None:
     static = line(text.replace("%s{login}", "").replace("%s{ua}", "").replace("%s{reason}", ""))
-    whole = line(text, *READERS, protect_separators=protect_separators)
+    whole = line(text, *PROTECTIONS, protect_separators=protect_separators)
     for character in "\"'\\|=":
         assert whole.count(character) == static.count(character)
 
@@ -97,7 +97,7 @@ VALUE = st.text(st.sampled_from("\"'\\|= \tab%\xe9\n"), max_size=12)
 @pytest.mark.parametrize("name", presets.names())
 @given(
     values=st.lists(VALUE, min_size=1, max_size=4),
-    protect_for=st.sets(st.sampled_from(sorted(READERS)), min_size=1),
+    protect_for=st.sets(st.sampled_from(sorted(PROTECTIONS)), min_size=1),
     protect_separators=st.booleans(),
 )
 def test_the_fast_way_and_the_reference_encode_the_same(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from nss.admin.portal.pages.integrations.arrival import Arrival
 from nss.admin.portal.pages.integrations.entries import Built, Entry, Field, Problem
 from nss.admin.portal.pages.integrations.files import named_file
-from nss.admin.portal.pages.integrations.partner import Stored, problem_of, seen
+from nss.admin.portal.pages.integrations.partner import Stored, problem_of, refusal, seen
 from nss.answers import BadAnswer
 from nss.checks import Check
 from nss.config.model import Config
@@ -26,7 +26,7 @@ from nss.mcas.access import credentials_store
 from nss.mcas.credentials import CredentialsStore, McasCredentials, Method
 
 if TYPE_CHECKING:
-    from nss.setup.mcas import CredentialsDraft, McasSetup, Name
+    from nss.setup.mcas import CredentialsDraft, McasSetup
 
 _SECRET = Field(
     "client_secret",
@@ -287,17 +287,9 @@ def _taken(draft: "CredentialsDraft", entry: Entry) -> Iterator[tuple[str, Probl
             text = secret.reveal()
         elif name == "client_secret_expires" and not text:
             continue  # that of the secret stored before stays as long as the secret does
-        bad = _refusal(draft, name, text)
+        bad = refusal(draft.take, name, text)
         if bad is not None:
             yield name, bad
-
-
-def _refusal(draft: "CredentialsDraft", name: "Name", text: str) -> Problem | None:
-    try:
-        draft.take(name, text)
-    except BadAnswer as bad:
-        return Problem(bad.sentence, bad.tip)
-    return None
 
 
 def _without_secret(

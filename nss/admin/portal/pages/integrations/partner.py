@@ -1,15 +1,17 @@
 """The contract of an account: what it asks for, what is stored, how it is tested and stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
 from nss.admin.portal.pages.integrations.entries import Built, Entry, Field, Problem
+from nss.answers import BadAnswer
 from nss.checks import Check
 from nss.errors import NssError
 
 C = TypeVar("C")
+N = TypeVar("N", bound=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +111,12 @@ def seen(stamp: object) -> str:
 def problem_of(error: NssError) -> Problem:
     """Return what an error says."""
     return Problem(str(error.args[0]), error.tip or "")
+
+
+def refusal(take: Callable[[N, str], None], name: N, text: str) -> Problem | None:
+    """Have a draft take an answer; returns what is wrong with it, if anything."""
+    try:
+        take(name, text)
+    except BadAnswer as bad:
+        return Problem(bad.sentence, bad.tip)
+    return None

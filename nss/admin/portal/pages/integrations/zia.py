@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from nss.admin.portal.pages.integrations.entries import Built, Entry, Field, Problem
 from nss.admin.portal.pages.integrations.files import named_file
-from nss.admin.portal.pages.integrations.partner import Stored, problem_of, seen
+from nss.admin.portal.pages.integrations.partner import Stored, problem_of, refusal, seen
 from nss.answers import BadAnswer
 from nss.checks import Check
 from nss.config.model import Config
@@ -22,7 +22,7 @@ from nss.zia import fields
 from nss.zia.credentials import Method, ZiaCredentials, ZiaCredentialsStore
 
 if TYPE_CHECKING:
-    from nss.setup.zia import Name, ZiaDraft, ZiaSetup
+    from nss.setup.zia import ZiaDraft, ZiaSetup
 
 _CLIENT_ID = Field("client_id", "Client ID", "On the API client's page in ZIdentity.")
 _CLIENT_SECRET = Field(
@@ -245,17 +245,9 @@ def _taken(draft: "ZiaDraft", entry: Entry) -> Iterator[tuple[str, Problem]]:
             text = secret.reveal()
         else:
             text = entry.texts.get(name, "").strip() or draft.usual(name)
-        bad = _refusal(draft, name, text)
+        bad = refusal(draft.take, name, text)
         if bad is not None:
             yield name, bad
-
-
-def _refusal(draft: "ZiaDraft", name: "Name", text: str) -> Problem | None:
-    try:
-        draft.take(name, text)
-    except BadAnswer as bad:
-        return Problem(bad.sentence, bad.tip)
-    return None
 
 
 def _without_secrets(

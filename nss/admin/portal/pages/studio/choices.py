@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from formats import presets
-from formats.guards import READERS
+from formats.structure.guards import PROTECTIONS
 from nss.admin.portal.view import Form
 from nss.config.files import UnfitFile, format_of_file
 from nss.config.model import Config, FeedConfig
@@ -65,7 +65,7 @@ class Choices:
             source_zone=form["source_zone"][:MAX_CHARS].strip() or "GMT",
             escape_characters=form["escape_characters"][:MAX_CHARS],
             protect_separators=form["protect_separators"] == "yes",
-            protect_for=tuple(name for name in READERS if form[f"protect_{name}"] == "yes"),
+            protect_for=tuple(name for name in PROTECTIONS if form[f"protect_{name}"] == "yes"),
             filter=form["filter"],
             compare=form["compare"],
             look=int(look) if look.isascii() and look.isdigit() else 0,

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from formats.errors import NotReadable
 from formats.language import Literal, Part, Slot
-from formats.runs import Run
+from formats.structure.runs import Run
 
 _CTIME = r"[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 _FRACTION = r"(?:[.,]\d{1,9})?"
@@ -29,30 +29,30 @@ _TZ = (
     r"|[A-Za-z]{1,20}(?:/[A-Za-z][\w+\-]{1,30}){1,2}"
 )
 _NUMBER, _HEX = " *-?[0-9]+", " *-?[0-9A-Fa-f]+"
-_TIME_SHAPES = {"time": _CTIME, "mon": "[A-Za-z]{3}", "day": "[A-Za-z]{3}", "tz": _TZ}
+_TIME_PATTERNS = {"time": _CTIME, "mon": "[A-Za-z]{3}", "day": "[A-Za-z]{3}", "tz": _TZ}
 _TWO, _YEAR = 2, 4
 _DIGITS = {"yy": _YEAR, "yyyy": _YEAR} | dict.fromkeys(("mth", "dd", "hh", "mm", "ss"), _TWO)
 """Most digits of the time fields that are numbers; a year has them anyway."""
 
 
-def shape(slot: Slot) -> str | None:
+def pattern_of(slot: Slot) -> str | None:
     """Return the pattern of what a slot prints; `None` for text, which may be anything."""
     name = slot.field.name
-    if name in _TIME_SHAPES:
-        return _TIME_SHAPES[name]
+    if name in _TIME_PATTERNS:
+        return _TIME_PATTERNS[name]
     if slot.field.conversion == "s":
         return None
     return _HEX if slot.conversion == "x" else _NUMBER
 
 
-def fixed_shape(slot: Slot) -> str | None:
+def fixed_pattern(slot: Slot) -> str | None:
     """Return the pattern of a slot that always prints as many characters; `None` for others.
 
     A number is at least as wide as its width, and may be wider; those of a time are not.
     """
     name = slot.field.name
     if name in {"time", "mon", "day"}:
-        return _TIME_SHAPES[name]
+        return _TIME_PATTERNS[name]
     digits = _DIGITS.get(name)
     if digits is None or slot.conversion == "x" or (digits == _TWO and slot.width < _TWO):
         return None
@@ -71,7 +71,7 @@ def run_pattern(run: Run, *, grouped: bool) -> str:
             pattern += re.escape(part.text)
             continue
         beside = isinstance(following, Slot)
-        found = fixed_shape(part) if beside else shape(part)
+        found = fixed_pattern(part) if beside else pattern_of(part)
         if found is None:
             raise glued(part, following)
         pattern += f"{'(' if grouped else '(?:'}{found})"

@@ -1,17 +1,17 @@
 """Where the content of a line begins: behind a syslog header, unless it is the content's own.
 
-A line is taken as it stands when it begins as the feed format does. A format that begins with text
-is never looked at: whoever wrote the value could write a header too.
+A line that begins as the feed format does is taken as it stands. So are all lines of a format that
+begins with a text field: whoever wrote the value could have written a header too.
 """
 
 import re
 from collections.abc import Callable
 
 from formats.language import FeedFormat, Literal, Slot
-from formats.reading.cells import unit_shape
+from formats.reading.cells import unit_pattern
 from formats.reading.syslog_header import content_starts, may_begin
-from formats.runs import units_of
 from formats.structure import LineKind, Structure
+from formats.structure.runs import units_of
 
 _LEEF = "LEEF:"
 
@@ -46,7 +46,7 @@ def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
     first, *others = units_of(feed_format.parts) or (Literal(""),)
     if isinstance(first, Literal):
         return re.escape(_static(first.text))
-    known = unit_shape(first) if isinstance(first, Slot | tuple) else None
+    known = unit_pattern(first) if isinstance(first, Slot | tuple) else None
     if known is None:
         return None
     if structure.separator and structure.kind is not LineKind.LEEF:

@@ -7,7 +7,7 @@ stand in the line: behind a syslog header, in an array, in one column of several
 import re
 from dataclasses import dataclass
 
-from formats.template import MARK
+from formats.structure.template import MARK
 
 CSV_SEPARATORS = frozenset(",;|\t")
 """What columns are separated by where quotes are those of CSV: doubled inside, not escaped."""

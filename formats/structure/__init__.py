@@ -21,11 +21,11 @@ from typing import Any
 
 import msgspec
 
-from formats.guards import guards_of, leef_guards, spaced_slots
 from formats.language import FeedFormat, Part, Slot
 from formats.leef import HEADER, WRITTEN, leef_delimiter
-from formats.runs import zone_behind
-from formats.template import CELL, MARK, STATIC, Template, slots_in
+from formats.structure.guards import guards_of, leef_guards, spaced_slots
+from formats.structure.runs import zone_behind
+from formats.structure.template import CELL, MARK, STATIC, Template, slots_in
 
 _KEY = re.compile(r"([A-Za-z][\w.\-]*)=")
 _DELIMITER = re.compile("(?P<delimiter>[^|=\U000f0000-\U0010fffd]*)\\|")

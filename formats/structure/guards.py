@@ -6,10 +6,10 @@ from string import ascii_letters, digits
 
 from formats.fields import TIME_FIELDS
 from formats.language import Slot
-from formats.quoting import Place, quoting_of
-from formats.template import CELL, MARK, STATIC, Template, slots_in
+from formats.structure.quoting import Place, quoting_of
+from formats.structure.template import CELL, MARK, STATIC, Template, slots_in
 
-READERS: Mapping[str, str] = {"quotes": "\"'\\", "pipes": "|", "pairs": "="}
+PROTECTIONS: Mapping[str, str] = {"quotes": "\"'\\", "pipes": "|", "pairs": "="}
 """What readers stumble over that is legal in a value, by the name it has in `protect_for`.
 
 `quotes` are what readers take for quoting or for an escape, `pairs` a ` key=` inside a value. That
@@ -29,12 +29,12 @@ _KEY_CHARACTERS = ascii_letters + digits + "_.-"
 def for_readers(
     guards: Sequence[str], spaced: frozenset[int], protect_for: frozenset[str]
 ) -> tuple[str, ...]:
-    """Return the guards of each slot and what `protect_for` names of `READERS`.
+    """Return the guards of each slot and what `protect_for` names of `PROTECTIONS`.
 
     `spaced` are the slots that `pairs` concerns, see `spaced_slots`.
     """
-    everywhere = "".join(READERS[name] for name in sorted(protect_for - {"pairs"}))
-    pairs = READERS["pairs"] if "pairs" in protect_for else ""
+    everywhere = "".join(PROTECTIONS[name] for name in sorted(protect_for - {"pairs"}))
+    pairs = PROTECTIONS["pairs"] if "pairs" in protect_for else ""
     return tuple(
         united(guard, everywhere, pairs if index in spaced else "")
         for index, guard in enumerate(guards)
