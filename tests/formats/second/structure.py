@@ -18,7 +18,8 @@ JSON = re.compile(
 )
 EXTENSION = re.compile(rf"(?:[\w ]+=(?:{SLOT})+)+")
 CEF = re.compile(r"CEF:[0-9]+\|(?:[^|]*\|){6}")
-WRITTEN_BY_US = re.compile(r"[A-Za-z0-9 %+./:=\[\]\\\0\n\r-]")  # keys, times, addresses, %HH, cuts
+# In keys, times, addresses, %HH and the mark of a cut; or in no line at all.
+WRITTEN_BY_US = re.compile(r"[A-Za-z0-9 %+./:=\[\]\\\0\n\r\ud800-\udfff-]")
 READERS = {"quotes": "\"'\\", "pipes": "|"}
 
 
