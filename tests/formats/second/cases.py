@@ -299,5 +299,8 @@ class Cases:
             return self.one([5, 1.5, True, None, [], {}, 10**30, -0.0, 1e5])
         text = self.text()
         if name.startswith("b64"):
-            return base64.b64encode(text.encode()).decode() if self.chance() < 0.7 else text[:20]
+            chance = self.chance()
+            if chance < 0.1:
+                return self.one(material.ODD_BASE64)
+            return base64.b64encode(text.encode()).decode() if chance < 0.7 else text[:20]
         return text

@@ -18,9 +18,6 @@ KNOWN: dict[str, Callable[[Case], object]] = {
     "a header before a number in hexadecimal is not left out": lambda case: re.match(
         r"%\d*x\{", case.source
     ),
-    "base64 of a placeholder is decoded": lambda case: re.search(
-        r'"b64\w+": ?"(NA|N/A|Unknown)"', "".join(case.records)
-    ),
     "pairs are encoded more often: in headers of CEF and LEEF, and in keys": lambda case: (
         "pairs" in case.choices.get("protect_for", ())
         and re.search(r"CEF:|LEEF:|\}[^%]{0,3}=", case.format)

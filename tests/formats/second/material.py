@@ -46,6 +46,7 @@ ODD_NUMBERS: list[object] = [
     "", "None", "n/a", "-", "null", "NA", "Unknown", "1e3", "1.0", "1.5", 1.0, 1.5, 1e30, "9" * 39,
     "9" * 50, "0x10", "\uff11", True, False, None, [], {}, "1_0",
 ]  # fmt: skip
+ODD_BASE64 = ["None", "NA", "N/A", "Unknown", "CXVz=", "CXU==", "CXU", "_-8=", "A", "=", " YQ "]
 HEADERS = [
     "<134>", "<134>Oct  6 09:05:08 host app: ", "Oct  6 09:05:08 host app: ",
     "<134>1 2023-10-06T09:05:08Z host app - - - ",

@@ -46,9 +46,9 @@ def without_controls(text: str) -> str:
 
 def unbase64(text: str) -> str | None:
     """Return what a text in either alphabet stands for; None where it is no base64."""
+    text = text.strip()
     if text in NO_TEXT:
         return None
-    text = text.strip()
     digits = text.rstrip("=")
     padding = {0: 0, 2: 2, 3: 1}.get(len(digits) % 4)
     if padding is None or len(text) - len(digits) > padding:
