@@ -67,9 +67,13 @@ def key_of(cell: Cell) -> tuple[str, Cell] | None:
     return key, ([rest] if rest else []) + cell[1:]
 
 
+def has_spec(cell: Cell) -> bool:
+    return any(isinstance(part, Spec) for part in cell)
+
+
 def stated(cell: Cell, text: str) -> Fields:
     """Return what the fields of a cell are where it prints this text."""
-    if not any(isinstance(part, Spec) for part in cell):
+    if not has_spec(cell):
         return {}
     if len(cell) == 1 and isinstance(cell[0], Spec):
         return {cell[0].name: value_of(cell[0], text)}
@@ -215,19 +219,13 @@ class Reader:
             key, equals, value = "".join(map(str, cell)).partition("=")
             if equals and found.setdefault(key, value) != value:
                 twice.add(key)
-        known = False
-        for cell in written:
-            pair = key_of(cell)
-            if (
-                pair is not None
-                and pair[0] in found
-                and any(isinstance(each, Spec) for each in pair[1])
-            ):
-                known = True
-                if pair[0] in twice:
-                    raise BadError(f"{pair[0]} comes twice with different values")
-                fields |= stated(pair[1], found[pair[0]]) | fields
-        if not known:
+        pairs = [pair for pair in map(key_of, written) if pair and has_spec(pair[1])]
+        for key, cell in pairs:
+            if key in twice:
+                raise BadError(f"{key} comes twice with different values")
+            if key in found:
+                fields |= stated(cell, found[key]) | fields
+        if pairs and not any(key in found for key, _ in pairs):
             raise BadError("no known key")
         return fields
 
