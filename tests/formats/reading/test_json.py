@@ -32,6 +32,30 @@ def read(
     return rendered.lines, [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "9007199254740993.0",
+        "9007199254740992.0",
+        "-9007199254740993.0",
+        "9007199254740993e0",
+        "1e99",
+    ],
+)
+@pytest.mark.parametrize("form", ['"%s"', "%s"])
+def test_a_number_that_would_be_rounded_is_rejected(written: str, form: str) -> None:
+    record = b'{"reqsize":%s}\n' % (form % written).encode()
+    lines, ((_, _, reason),) = read(record, printed="%d{reqsize}")
+    assert lines == []
+    assert reason.startswith("reqsize: ")
+
+
+@pytest.mark.parametrize("form", [b'"%s"', b"%s"])
+def test_the_largest_number_with_a_fraction_is_read(form: bytes) -> None:
+    record = b'{"reqsize":%s}\n' % (form % b"-9007199254740991.0")
+    assert read(record, printed="%d{reqsize}") == ([b"-9007199254740991"], [])
+
+
 def joined(lines: Iterable[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 

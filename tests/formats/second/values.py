@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 
 from tests.formats.second.language import FIELDS, Spec
 
@@ -73,9 +74,9 @@ def number(text: str) -> int | None:
         return None
     if re.fullmatch(r"[+-]?[0-9]{1,40}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", text) and len(text) <= 40:
-        value = float(text)
-        if value == int(value) and abs(value) <= 2**53:
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", text) and len(text) <= 40:
+        value = Fraction(text)
+        if value.denominator == 1 and abs(value) < 2**53:
             return int(value)
     raise BadError(f"{text} is no number")
 
