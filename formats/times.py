@@ -38,6 +38,10 @@ _PATTERNS = [
 ]
 _EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})", re.ASCII)
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
+_MACHINE_FILES = frozenset({"localtime", "posixrules", "Factory"})
+_MACHINE_FOLDERS = ("posix/", "right/")
+"""Files beside those of zones, which are there on some machines, and different on each."""
+
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What `%s{tz}` and LEEF writers print for zones of the United States, Europe, Japan and
@@ -75,11 +79,13 @@ def zone(name: str) -> tzinfo:
             raise ZoneError(f"zone {name!r}: an offset is under 24 hours")
         return timezone(-offset if sign == "-" else offset)
     try:
-        return ZoneInfo(name)
+        if name not in _MACHINE_FILES and not name.startswith(_MACHINE_FOLDERS):
+            return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # unknown, a folder such as Europe, or no path at all
-        raise ZoneError(
-            f"zone {name!r}: neither an IANA name such as Europe/Berlin nor an offset like GMT+2"
-        ) from None
+        pass
+    raise ZoneError(
+        f"zone {name!r}: neither an IANA name such as Europe/Berlin nor an offset like GMT+2"
+    )
 
 
 def _record_zone(name: str) -> tzinfo:

@@ -311,6 +311,16 @@ def test_a_table_that_is_full_is_emptied() -> None:
     assert len(table) <= 3
 
 
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "Factory", "right/UTC", "posix/Europe/Berlin"]
+)
+def test_a_file_of_the_machine_is_no_zone(name: str) -> None:
+    with pytest.raises(ZoneError, match=name):
+        zone(name)
+    with pytest.raises(BadTime, match="is not known"):
+        resolve({"time": "2023-10-06 09:05:08", "tz": name}, UTC, UTC)
+
+
 def test_a_bad_time_is_not_remembered() -> None:
     pipeline = Pipeline(json_names(), FeedSettings(parse("%s{time}")))
     line = msgspec.json.encode({"time": "x" * 70}) + b"\n"

@@ -39,7 +39,8 @@ PART_VALUES: dict[str, list[object]] = {
     "yy": [2023, "2024", "NA", 23], "yyyy": [2023, "", None], "mon": ["Oct", "feb", "Mon", ""],
     "mth": [10, "02", 13, "x"], "dd": [6, "29", 31, 0], "hh": [9, "00", 24], "mm": [5, "05", 60],
     "ss": [8, "60", 61, "8.5"],
-    "tz": ["GMT", "CEST", "GMT+03:30", "America/Chicago", "XYZ", "", "NA"],
+    "tz": ["GMT", "CEST", "GMT+03:30", "America/Chicago", "XYZ", "", "NA", "localtime", "right/UTC",
+           "Factory"],
 }  # fmt: skip
 ODD_NUMBERS: list[object] = [
     0, 7, -7, 1050, 2**53 + 1, 2**63, 2**64, 10**25, 10**39, 10**45, "0", "007", "+5", "-5", " 12 ",

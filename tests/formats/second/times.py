@@ -22,6 +22,7 @@ ABBREVIATIONS: Mapping[str, float] = {
     "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "JST": 9, "AEST": 10,
     "AEDT": 11,
 }  # fmt: skip
+NO_ZONES = {"localtime", "Factory"}  # files of the machine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -152,7 +153,7 @@ def zone_of(text: str) -> tzinfo:
         return timezone(ahead if sign == "+" else -ahead)
     if text.upper() in ABBREVIATIONS:
         return timezone(timedelta(hours=ABBREVIATIONS[text.upper()]))
-    if text in zoneinfo.available_timezones():
+    if text in zoneinfo.available_timezones() - NO_ZONES:
         return zoneinfo.ZoneInfo(text)
     raise BadError(f"zone {text!r}")
 
