@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import chain, product
 from zoneinfo import ZoneInfo
 
 from formats.errors import ZoneError
@@ -21,8 +22,10 @@ Parts = Mapping[str, str | int]
 Stated = Mapping[str, str | int | None]
 """The time fields that a record states, `time` and `datetime` in any known form."""
 
-ABSENT = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
-"""What stands for a time that is not there."""
+_PLACEHOLDERS = ("", "-", "none", "na", "n/a", "null", "unknown")
+_IN_ANY_CASE = (product(*zip(word, word.upper(), strict=True)) for word in _PLACEHOLDERS)
+ABSENT: frozenset[str | None] = frozenset({None, *map("".join, chain.from_iterable(_IN_ANY_CASE))})
+"""What stands for a time that is not there, in any case of letters."""
 
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"

@@ -321,6 +321,16 @@ def test_a_file_of_the_machine_is_no_zone(name: str) -> None:
         resolve({"time": "2023-10-06 09:05:08", "tz": name}, UTC, UTC)
 
 
+@pytest.mark.parametrize("word", ["", "-", "None", "none", "n/a", "NA", "null", "NULL", "Unknown"])
+@pytest.mark.parametrize("name", ["epochtime", "time", "datetime", "yy"])
+def test_a_placeholder_states_no_time(name: str, word: str) -> None:
+    stated = {name: word, "yyyy": 2023, "mth": 10, "dd": 6, "hh": 9, "mm": 5, "ss": 8}
+    assert resolve(stated, UTC, UTC) == parts_of(OCTOBER)
+    record = msgspec.json.encode(stated) + b"\n"
+    rendered = Pipeline(json_names(), FeedSettings(parse("%d{epochtime}"))).run(record)
+    assert rendered.lines == [b"1696583108"]
+
+
 def test_a_bad_time_is_not_remembered() -> None:
     pipeline = Pipeline(json_names(), FeedSettings(parse("%s{time}")))
     line = msgspec.json.encode({"time": "x" * 70}) + b"\n"

@@ -97,7 +97,7 @@ def record_of(found: object, names: set[str]) -> Record:
 
 def says_nothing(name: str, text: str) -> bool:
     if name in TIMES:
-        return text.strip() in NO_TIME
+        return text.lower() in NO_TIME
     return FIELDS[name]["conversion"] == "d" and number(text) is None
 
 

@@ -15,7 +15,7 @@ WHOLE = ["epochtime", "time", "datetime"]
 PARTS = ["yy", "yyyy", "mon", "mth", "dd", "hh", "mm", "ss"]
 FROM_TIME = {"time", "tz", "day", "epochtime", *PARTS}
 NEEDS_YEAR = {"time", "tz", "day", "epochtime", "yy", "yyyy"}
-NO_TIME = {"", "None", "NA", "N/A", "Unknown"}
+NO_TIME = {"", "none", "na", "n/a", "null", "-", "unknown"}  # in any case of letters
 ABBREVIATIONS: Mapping[str, float] = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2,
     "EET": 2, "EEST": 3, "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7,
@@ -48,7 +48,7 @@ class Moment:
 
 def moment_of(record: Record, source_zone: tzinfo, zone: tzinfo) -> Moment:
     """Return when a record happened; Bad where it does not say."""
-    stated = {name: text.strip() for name, text in record.items() if text.strip() not in NO_TIME}
+    stated = {name: text.strip() for name, text in record.items() if text.lower() not in NO_TIME}
     wholes = [name for name in WHOLE if name in stated]
     if wholes[1:] and float_or_none(stated[wholes[0]]) == 0:
         wholes.pop(0)  # the epoch itself is a placeholder
