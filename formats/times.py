@@ -58,6 +58,8 @@ _ABBREVIATIONS = {
 NEVER = "Thu Jan  1 00:00:00 1970"
 """What the service prints for a time that was never set, in every zone."""
 
+_WHOLE = ("epochtime", "time", "datetime")
+
 _MAX_CHARS = 80
 """No statement of a time is longer; a bound keeps what renderers remember small."""
 
@@ -138,10 +140,10 @@ def parts_of(moment: datetime) -> dict[str, str | int]:
     }
 
 
-def parse_text(text: str, default: tzinfo) -> datetime:
-    """Return the moment that `text` states; `default` is its zone if it names none.
+def parse_text(text: str, default: tzinfo, tz: str | None = None) -> datetime:
+    """Return the moment that `text` states; if it names no zone it is in `tz`, or else `default`.
 
-    Raises `BadTime`.
+    `tz` is as a record has it, and looked up only if it is needed. Raises `BadTime`.
     """
     text = text.strip()
     epoch = _EPOCH.fullmatch(text)
@@ -154,7 +156,8 @@ def parse_text(text: str, default: tzinfo) -> datetime:
     for pattern in _PATTERNS:
         found = pattern.fullmatch(text)
         if found is not None:
-            return _assemble(found.groupdict(), default)
+            parts = found.groupdict()
+            return _assemble(parts | {"tz": parts["tz"] or tz}, default)
     raise BadTime(f"time {text[:60]!r} is in no known form")
 
 
@@ -166,7 +169,7 @@ def shifted(text: str, tz: str | None, source: tzinfo, target: tzinfo) -> str:
     if len(text) > _MAX_CHARS or text == NEVER:
         return text
     try:
-        moment = parse_text(text, source if tz in ABSENT else _record_zone(str(tz)))
+        moment = parse_text(text, source, None if tz in ABSENT else tz)
         if moment.replace(tzinfo=None) == _EPOCH_START.replace(tzinfo=None):
             return NEVER
         return str(parts_of(moment.astimezone(target))["time"])
@@ -224,12 +227,10 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         raise BadTime(f"{long} is longer than {_MAX_CHARS} characters")
     if known.get("epochtime") in {0, "0"} and len(known) > 1:
         del known["epochtime"]  # the placeholder of a number
-    if "epochtime" in known:
-        moment = parse_text(str(known["epochtime"]), source)
-    elif "time" in known or "datetime" in known:
+    whole = next((known[name] for name in _WHOLE if name in known), None)
+    if whole is not None:
         tz = known.get("tz")
-        default = source if tz is None else _record_zone(str(tz))
-        moment = parse_text(str(known.get("time", known.get("datetime"))), default)
+        moment = parse_text(str(whole), source, None if tz is None else str(tz))
     elif known.keys() & {"yy", "yyyy"}:
         moment = _assemble(known, source)
     elif known.keys() >= {"dd", "hh", "mm", "ss"} and known.keys() & {"mon", "mth"}:

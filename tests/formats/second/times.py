@@ -54,8 +54,6 @@ def moment_of(record: Record, source_zone: tzinfo, zone: tzinfo) -> Moment:
         wholes.pop(0)  # the epoch itself is a placeholder
     try:
         if wholes:
-            if wholes[0] == "epochtime":
-                stated.pop("tz", None)
             return Moment(whole(stated[wholes[0]], stated, source_zone).astimezone(zone))
         if not any(name in stated for name in PARTS if name not in {"hh", "mm", "ss"}):
             raise BadError("no time")
@@ -73,7 +71,6 @@ def float_or_none(text: str) -> float | None:
 
 
 def whole(text: str, stated: Record, source_zone: tzinfo) -> datetime:
-    zone = own_zone(stated, source_zone)
     if re.fullmatch(r"[0-9]{1,11}(\.[0-9]+)?|[0-9]{13}", text):
         digits_before = text.partition(".")[0]
         seconds = int(digits_before) // (1000 if len(digits_before) == 13 else 1)
@@ -83,8 +80,8 @@ def whole(text: str, stated: Record, source_zone: tzinfo) -> datetime:
         if found is None:
             continue
         parts = {name: part for name, part in found.groupdict().items() if part is not None}
-        if parts.get("zone"):
-            zone = zone_of(parts["zone"])
+        own = parts.get("zone")
+        zone = zone_of(own) if own else own_zone(stated, source_zone)
         return from_parts(parts).replace(tzinfo=zone)
     raise BadError(f"time {text!r}")
 
