@@ -324,7 +324,15 @@ def test_a_file_of_the_machine_is_no_zone(name: str) -> None:
 @pytest.mark.parametrize("word", ["", "-", "None", "none", "n/a", "NA", "null", "NULL", "Unknown"])
 @pytest.mark.parametrize("name", ["epochtime", "time", "datetime", "yy"])
 def test_a_placeholder_states_no_time(name: str, word: str) -> None:
-    stated = {name: word, "yyyy": 2023, "mth": 10, "dd": 6, "hh": 9, "mm": 5, "ss": 8}
+    stated: dict[str, str | int | None] = {
+        name: word,
+        "yyyy": 2023,
+        "mth": 10,
+        "dd": 6,
+        "hh": 9,
+        "mm": 5,
+        "ss": 8,
+    }
     assert resolve(stated, UTC, UTC) == parts_of(OCTOBER)
     record = msgspec.json.encode(stated) + b"\n"
     rendered = Pipeline(json_names(), FeedSettings(parse("%d{epochtime}"))).run(record)
