@@ -9,12 +9,6 @@ from collections.abc import Callable
 from tests.formats.second.cases import Case
 
 KNOWN: dict[str, Callable[[Case], object]] = {
-    "an absent address counts beside text that is none": lambda case: (
-        "public_ips" in str(case.choices)
-    ),
-    "one column in quotes is held against its kind": lambda case: re.fullmatch(
-        r'"%s\{\w+\}"', case.source
-    ),
     "a header before a number in hexadecimal is not left out": lambda case: re.match(
         r"%\d*x\{", case.source
     ),
