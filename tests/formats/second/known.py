@@ -9,9 +9,6 @@ from collections.abc import Callable
 from tests.formats.second.cases import Case
 
 KNOWN: dict[str, Callable[[Case], object]] = {
-    "a header before a number in hexadecimal is not left out": lambda case: re.match(
-        r"%\d*x\{", case.source
-    ),
     "pairs are encoded more often: in headers of CEF and LEEF, and in keys": lambda case: (
         "pairs" in case.choices.get("protect_for", ())
         and re.search(r"CEF:|LEEF:|\}[^%]{0,3}=", case.format)
