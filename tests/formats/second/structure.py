@@ -149,7 +149,9 @@ def guards(
             found[number] += places.guard(at, spec)
         for reader in protect_for & READERS.keys():
             found[number] += READERS[reader]
-        if "pairs" in protect_for and may_be_a_pair(places, at, spec):
+        if "pairs" in protect_for and (
+            CEF.search(places.text) or at < places.text.find("=") or may_be_a_pair(places, at, spec)
+        ):
             found[number] += "="
     return found
 
