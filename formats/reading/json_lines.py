@@ -29,7 +29,7 @@ from formats.reading import (
 from formats.reading.json_scan import quotes_in, quotes_of, unsafe_places
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
-from formats.values import clean
+from formats.values import NO_TEXT, clean
 
 Path = tuple[str | int, ...]
 """The keys, and places in arrays, that lead from the top of a record to a value."""
@@ -37,6 +37,7 @@ Path = tuple[str | int, ...]
 Object = Mapping[str, Any]
 
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
+_NO_TEXT = NO_TEXT | {""}
 _MAX_NAMES, _MAX_NAME_CHARS, _FURTHER = 64, 64, "..."
 
 
@@ -110,7 +111,7 @@ class LineReader(ABC):
         return self._struct(**stated)
 
     def _values(self, statements: Iterable[tuple[str, str, Any]]) -> Mapping[str, Any]:
-        """Return the values by attribute; what stands for a time that is not there comes last."""
+        """Return the values by attribute; what stands for a value that is not there comes last."""
         values: dict[str, Any] = {}
         keys: dict[str, str] = {}
         texts = self._texts
@@ -118,7 +119,7 @@ class LineReader(ABC):
             known = value if name in texts and type(value) is str else self.value(name, value)
             if known is None:
                 continue
-            if known in ABSENT and name in self._times:
+            if known in (_NO_TEXT if name in texts else ABSENT):
                 values.setdefault(name, known)
             elif name not in keys:
                 keys[name] = key

@@ -56,6 +56,19 @@ def test_the_largest_number_with_a_fraction_is_read(form: bytes) -> None:
     assert read(record, printed="%d{reqsize}") == ([b"-9007199254740991"], [])
 
 
+@pytest.mark.parametrize("word", ["None", "NA", "N/A", "Unknown", ""])
+def test_a_placeholder_beside_a_text_contradicts_nothing(word: str) -> None:
+    records = [{"login": word, "user": "ana"}, {"user": "ana", "login": word}]
+    lines = joined(json.dumps(record).encode() for record in records)
+    assert read(lines * 3, printed="%s{login}") == ([b"ana"] * 6, [])
+    assert read(lines + GOOD, printed="%s{login}") == ([b"ana", b"ana", b"good"], [])
+
+
+def test_of_placeholders_alone_the_first_counts() -> None:
+    lines = b'{"login":"NA","user":"None"}\n{"user":"None","login":"NA"}\n'
+    assert read(lines, printed="%s{login}") == ([b"NA", b"None"], [])
+
+
 def joined(lines: Iterable[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 

@@ -8,7 +8,7 @@ from datetime import UTC
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.synonyms import field_of
 from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
-from tests.formats.second.values import BadError, Record, number
+from tests.formats.second.values import NO_TEXT, BadError, Record, number
 
 TIMES = {*WHOLE, *PARTS, "tz"}
 
@@ -98,7 +98,9 @@ def record_of(found: object, names: set[str]) -> Record:
 def says_nothing(name: str, text: str) -> bool:
     if name in TIMES:
         return text.lower() in NO_TIME
-    return FIELDS[name]["conversion"] == "d" and number(text) is None
+    if FIELDS[name]["conversion"] == "d":
+        return number(text) is None
+    return text in {"", *NO_TEXT}
 
 
 def meaning(name: str, text: str) -> object:
