@@ -19,6 +19,7 @@ UNSAFE = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 find_unsafe = re.compile(f"[{UNSAFE}]").search
 
 _EVERY_UNSAFE = re.compile(f"[{UNSAFE}]")
+_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
 _HEX_PLACE = re.compile(r"%[0-9A-Fa-f]?\Z")
 
 
@@ -29,6 +30,15 @@ def percent(text: str) -> str:
 
 def _percent_match(found: re.Match[str]) -> str:
     return percent(found[0])
+
+
+def unescaped(text: str) -> str:
+    """Return `text` with each `%HH` as what it stands for; bytes that are no UTF-8 as `xhh`."""
+    return _ESCAPED.sub(_characters, text)
+
+
+def _characters(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "backslashreplace")
 
 
 def clean(text: str) -> str:

@@ -15,10 +15,11 @@ from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import Decoded, Input, Reader, count_lines, split_lines
 from formats.reading.cells import Places, cells_input, matcher
+from formats.reading.json_layout import Layout
 from formats.reading.json_lines import Path, bare
 from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
 from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
-from formats.reading.json_shape import Layout, Record, Shape, Unfit
+from formats.reading.json_shape import Record, Shape, Unfit
 from formats.reading.reversible import doubts
 from formats.reading.synonyms import field_of, is_constant, synonyms
 from formats.structure import Cell, structure_of
