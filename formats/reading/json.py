@@ -7,6 +7,7 @@ does not fit, its lines are decoded by that shape one by one, and what is left b
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 
@@ -76,7 +77,10 @@ def json_format(feed_format: FeedFormat) -> Input:
         names = {str(place.path[-1]): place.name for place in found}
         theirs = known.get(path, frozenset())
         meanings = Meanings(lambda key: (names.get(key), key not in theirs))
-        lines = ObjectReader(attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes)
+        around = chain.from_iterable(known.get(path[:depth], ()) for depth in range(len(path)))
+        lines = ObjectReader(
+            attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes, beside={*around}
+        )
         return _BatchReader(lines, attributes, time_key, max_record_bytes).read
 
     found = cells_input(feed_format.name, cells, reader)

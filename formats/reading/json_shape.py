@@ -57,6 +57,8 @@ class Shape:
             reversed(outer_optional),
             strict=True,
         ):
+            if any(known != key and reader.is_astray(known) for known in level):
+                raise Unfit
             envelope = _Fields()
             struct = envelope.envelope(level, missing, key, struct)
             self._levels.insert(0, envelope.columns)
