@@ -22,6 +22,7 @@ NO_TEXT = frozenset({"None", "NA", "N/A", "Unknown"})
 find_unsafe = re.compile(f"[{UNSAFE}]").search
 
 _EVERY_UNSAFE = re.compile(f"[{UNSAFE}]")
+_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
 _HEX_PLACE = re.compile(r"%[0-9A-Fa-f]?\Z")
 
 
@@ -32,6 +33,15 @@ def percent(text: str) -> str:
 
 def _percent_match(found: re.Match[str]) -> str:
     return percent(found[0])
+
+
+def unescaped(text: str) -> str:
+    """Return `text` with each `%HH` as what it stands for; bytes that are no UTF-8 as `xhh`."""
+    return _ESCAPED.sub(_characters, text)
+
+
+def _characters(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "backslashreplace")
 
 
 def clean(text: str) -> str:

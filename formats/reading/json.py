@@ -7,6 +7,7 @@ does not fit, its lines are decoded by that shape one by one, and what is left b
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 
@@ -15,10 +16,11 @@ from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import Decoded, Input, Reader, count_lines, split_lines
 from formats.reading.cells import Places, cells_input, matcher
+from formats.reading.json_layout import Layout
 from formats.reading.json_lines import Path, bare
 from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
 from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
-from formats.reading.json_shape import Layout, Record, Shape, Unfit
+from formats.reading.json_shape import Record, Shape, Unfit
 from formats.reading.reversible import doubts
 from formats.reading.synonyms import field_of, is_constant, synonyms
 from formats.structure import Cell, structure_of
@@ -75,7 +77,10 @@ def json_format(feed_format: FeedFormat) -> Input:
         names = {str(place.path[-1]): place.name for place in found}
         theirs = known.get(path, frozenset())
         meanings = Meanings(lambda key: (names.get(key), key not in theirs))
-        lines = ObjectReader(attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes)
+        around = chain.from_iterable(known.get(path[:depth], ()) for depth in range(len(path)))
+        lines = ObjectReader(
+            attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes, beside={*around}
+        )
         return _BatchReader(lines, attributes, time_key, max_record_bytes).read
 
     found = cells_input(feed_format.name, cells, reader)

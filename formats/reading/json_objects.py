@@ -1,16 +1,19 @@
 """Which keys of a JSON record state which attributes: in one object, or in several."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from formats.plan import Attribute, TimeKey
-from formats.reading import field_in
+from formats.reading import BadLine, field_in
 from formats.reading.cells import Match
 from formats.reading.json_lines import LineReader, Object, Pairs, Path
 
 _MAX_REMEMBERED, _MAX_KEY_CHARS = 1024, 64
 _MAX_SEEN = 64
+
+_COLLECTORS = frozenset({"time", "host", "source", "sourcetype", "index", "fields"})
+"""Keys that Splunk's collectors put beside an event."""
 
 
 class Meanings(dict[str, tuple[str | None, bool]]):
@@ -31,7 +34,10 @@ class Meanings(dict[str, tuple[str | None, bool]]):
 
 
 class ObjectReader(LineReader):
-    """Reads records whose keys all lie in one object: at the end of `path`, or at the top."""
+    """Reads records whose keys all lie in one object: at the end of `path`, or at the top.
+
+    `beside` are keys that a format prints around that object.
+    """
 
     def __init__(
         self,
@@ -40,10 +46,13 @@ class ObjectReader(LineReader):
         meanings: Meanings,
         path: tuple[str, ...],
         max_record_bytes: int,
+        *,
+        beside: Collection[str] = (),
     ) -> None:
         super().__init__(attributes, time_key, max_record_bytes)
         self.meanings = meanings
         self.path = path
+        self._beside = _COLLECTORS.union(beside)
         self.seen: list[list[Object]] = []
         """The objects of some records without contradictions, for whoever learns from them."""
 
@@ -57,8 +66,19 @@ class ObjectReader(LineReader):
             levels.append(inner)
         return levels
 
+    def is_astray(self, key: str) -> bool:
+        """Whether a key outside of the envelope shows that it is none: the fields are beside it.
+
+        A value that leaves its place in a flat record could bring an envelope, and take it over.
+        """
+        return key not in self._beside and self.meanings[key][0] is not None
+
     def _stated(self, tree: Object, unmapped: list[str]) -> Iterator[tuple[str, str, Any]]:
         meanings, levels = self.meanings, self.levels(tree)
+        for level, envelope in zip(levels[:-1], self.path, strict=False):
+            for key in filter(self.is_astray, level):
+                if key != envelope:
+                    raise BadLine(f'"{key[:40]}" stands beside the envelope "{envelope[:40]}"')
         for key, value in levels[-1].items():
             name, is_unmapped = meanings[key]
             if name is not None:

@@ -259,6 +259,10 @@ ENVELOPED = b'{"event":%s}'
         (b'"time":"x","time":"y"', 'duplicate key "time"'),
         (b'"user":"a","login":"b"', '"user" and "login" contradict each other'),
         (b'"login":"a","Login":"b"', '"login" and "Login" contradict each other'),
+        (b'"user":"a","elogin":"b"', '"user" and "elogin" contradict each other'),
+        (b'"elogin":"b","login":"a"', '"elogin" and "login" contradict each other'),
+        (b'"b64login":"Yg==","login":"a"', '"b64login" and "login" contradict each other'),
+        (b'"elogin":"None","b64login":"Yg=="', '"elogin" and "b64login" contradict each other'),
         (b'"requestsize":"7","srcBytes":8', '"requestsize" and "srcBytes" contradict each other'),
         (b'"time":"1696583108","datetime":"1696583109"',
          '"time" and "datetime" contradict each other'),
@@ -273,6 +277,38 @@ def test_a_record_that_states_a_field_twice_is_set_apart(
         printed, found = read(joined(batch), source)
         assert printed == [GOOD_LINE] * batch.count(good)
         assert [why for _, _, why in found] == [reason] * batch.count(bad)
+
+
+@pytest.mark.parametrize(
+    ("source", "envelope", "key"),
+    [
+        (json_names(), b"event", b"user"),
+        (input_of(presets.load("JSON")), b"event", b"user"),
+        (input_of(parse(r'\{"t":"%d{epochtime}","u":"%s{login}"\}')), b"event", b"u"),
+        (input_of(parse(r'\{"a":\{"t":"%d{epochtime}","u":"%s{login}"\}\}')), b"a", b"u"),
+    ],
+)
+@pytest.mark.parametrize("beside", [b'"eve"', b"7", b"null", b"{}"])
+def test_an_envelope_that_came_out_of_a_value_is_none(
+    source: Input, envelope: bytes, key: bytes, beside: bytes
+) -> None:
+    time = b"t" if key == b"u" else b"epochtime"
+    inner = b'{"%s":1,"%s":"bob"}' % (time, key)
+    good = b'{"x":"y","%s":%s}' % (envelope, inner)
+    forged = b'{"%s":%s,"x":"y","%s":%s}' % (key, beside, envelope, inner)
+    for batch in ([forged], [good] * 9 + [forged] + [good] * 9, [forged, good, forged]):
+        printed, bad = read(joined(batch), source, "%d{epochtime} %s{login}")
+        assert printed == [b"1 bob"] * batch.count(good)
+        reason = f'"{key.decode()}" stands beside the envelope "{envelope.decode()}"'
+        assert [why for _, _, why in bad] == [reason] * batch.count(forged)
+
+
+def test_what_collectors_put_beside_an_envelope_is_not_read() -> None:
+    collected = b'{"time":5,"host":"nss","source":"x","sourcetype":"y","event":%s}' % GOOD
+    assert read(joined([collected] * 3)) == ([GOOD_LINE] * 3, [])
+    own = input_of(parse(r'\{"u":"x","a":\{"t":"%d{epochtime}","u":"%s{login}"\}\}'))
+    line = b'{"u":"x","a":{"t":1,"u":"ana"}}'
+    assert read(joined([line] * 3), own, "%s{login}") == ([b"ana"] * 3, [])
 
 
 def test_a_value_that_leaves_its_place_takes_no_other_key() -> None:
@@ -295,6 +331,8 @@ def test_a_value_that_leaves_its_place_takes_no_other_key() -> None:
     [
         b'"user":"good","login":"good"',
         b'"login":"good","user":null',
+        b'"b64login":"Z29vZA==","user":"good","elogin":"%67ood"',
+        b'"elogin":null,"login":"good"',
         b'"recordid":5,"event_id":"5","user":"good"',
         b'"reqsize":"","requestsize":7,"user":"good"',
         b'"time":"Fri Oct  6 09:05:08 2023","datetime":"2023-10-06 09:05:08","user":"good"',

@@ -59,6 +59,9 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     if len(once) > 1:
         raise Refused
     inner = once[0] if once and isinstance(once[0], Pairs) else top
+    beside = [meaning(key)[0] for key, _ in top if key != envelope] if inner is not top else []
+    if not {*TEXTS, *NUMBERS, TIME}.isdisjoint(beside):
+        raise Refused
     values: dict[str, Any] = {TIME: None}
     seen: set[str] = set()
     for key, value in inner:
@@ -157,7 +160,9 @@ def batches(draw: st.DrawFn, envelope: str) -> list[list[str]]:
     for _ in range(draw(st.integers(1, 20))):
         text = draw(objects(keys))
         if nested != (draw(st.integers(0, 9)) == 0):
-            tail = draw(st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2']))
+            tail = draw(
+                st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2', ',"url":7'])
+            )
             again = draw(st.sampled_from(["", "", "", "", "", f',"{envelope}":{text}']))
             inner = draw(st.sampled_from([text] * 9 + ["null", "[]", '"x"', "{}"]))
             text = f'{{"{envelope}":{inner}{tail}{again}}}'
