@@ -28,7 +28,7 @@ def expected(case: Case) -> Outcome | None:
     names = read.wanted(parts, filters.fields_of(wanted))
     filtered = 0
     lines, bad = [], []
-    reader = Reader(language.parse(case.source)) if case.source else None
+    reader = Reader(language.parse(case.source), names) if case.source else None
     for number, record in enumerate(case.records):
         if not record.strip(" \t\n\r\v\f"):
             continue  # a line of white space is no record

@@ -120,10 +120,11 @@ def with_prefix(fields: Fields, prefix: Fields, text: str) -> Fields:
 
 
 class Reader:
-    """Reads what one format prints."""
+    """Reads what one format prints, for a feed that reads the fields `names`."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], names: set[str]) -> None:
         self.parts = parts
+        self.names = names
         sample = "".join(
             part if isinstance(part, str) else SAMPLES.get(part.name, "x") for part in parts
         )
@@ -221,7 +222,7 @@ class Reader:
                 twice.add(key)
         pairs = [pair for pair in map(key_of, written) if pair and has_spec(pair[1])]
         for key, cell in pairs:
-            if key in twice:
+            if key in twice and self.names & {each.name for each in cell if isinstance(each, Spec)}:
                 raise BadError(f"{key} comes twice with different values")
             if key in found:
                 fields |= stated(cell, found[key]) | fields
@@ -234,9 +235,12 @@ class Reader:
         keys = [pair[0] for pair in map(key_of, cells) if pair is not None]
         if self.separator and len(keys) >= len(cells) - 1 and not any(" " in key for key in keys):
             read = data.split(self.separator)
-            fields = self.pairs(cells, [[text] for text in read], {})
-            if key_of(cells[0]) is None:
-                fields = with_prefix(fields, stated(cells[0], read[0]), read[0])
+            placed = [n for n, cell in enumerate(cells) if key_of(cell) is None and has_spec(cell)]
+            others: list[Cell] = [[text] for n, text in enumerate(read) if n not in placed]
+            fields = self.pairs(cells, others, {})
+            for n in (n for n in placed if n < len(read)):
+                found = stated(cells[n], read[n])
+                fields = found | fields if n else with_prefix(fields, found, read[n])
             yield fields
         elif self.separator == "\t":
             columns = data.split("\t")
