@@ -152,10 +152,10 @@ class Reader:
         if self.has_header:  # of its own
             starts.reverse()
         for start in starts[:-1]:
-            try:
-                return [self.zoned(each) for each in self.records(data[start:])]
-            except BadError:
-                continue
+            with suppress(BadError):
+                found = [*self.records(data[start:])]
+                if found != [{"time": data[start:]}]:  # of no use
+                    return [self.zoned(each) for each in found]
         return [self.zoned(each) for each in self.records(data[starts[-1] :])]
 
     def zoned(self, fields: Fields) -> Fields:
