@@ -64,7 +64,7 @@ def states(record: Record, name: str, escape_characters: str) -> bool:
     text = text_of(record, name, escape_characters)
     if name in ADDRESSES:
         return (text or "").lower() not in {"", NO_ADDRESS, *map(str.lower, NO_TEXT)}
-    return (text or "None").lower() != "none"
+    return text is not None and text.lower() != "none"
 
 
 def fits(kind: str, record: Record, name: str, value: str, escape_characters: str) -> bool:
