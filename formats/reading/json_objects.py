@@ -125,11 +125,11 @@ class TreeReader(LineReader):
 
     def _stated(self, tree: Object, unmapped: list[str]) -> Iterable[tuple[str, str, Any]]:
         for path, known in self._known.items():
-            found = _value_at(tree, path)
+            found = value_at(tree, path)
             if isinstance(found, dict):
                 unmapped.extend(key for key in found if key not in known)
         for place in self._places:
-            value = _value_at(tree, place.path)
+            value = value_at(tree, place.path)
             if place.match is not None and isinstance(value, str):
                 value = field_in(value, place.name, place.match)
             yield place.name, str(place.path[-1]), value
@@ -137,7 +137,7 @@ class TreeReader(LineReader):
     def _twice(self, tree: Object) -> Iterator[str]:
         for place in self._places:
             for depth, key in enumerate(place.path):
-                if key in twice(_value_at(tree, place.path[:depth])):
+                if key in twice(value_at(tree, place.path[:depth])):
                     yield str(key)
 
 
@@ -146,7 +146,8 @@ def twice(tree: object) -> frozenset[str]:
     return tree.twice if isinstance(tree, Pairs) else frozenset()
 
 
-def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+def value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+    """Return what stands in a tree where keys and places in arrays lead; `None` for nothing."""
     for key in path:
         if isinstance(key, int):
             tree = tree[key] if isinstance(tree, list) and key < len(tree) else None

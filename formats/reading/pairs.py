@@ -59,6 +59,8 @@ def _check_only(line: str, texts: Sequence[str | None], values: Sequence[str]) -
             found.append((at, text))
         at += len(next(rest) if text is None else text)
     end = len(line)
+    if found[0][0] == 0:  # the line begins with it
+        found = found[1:]
     for place, text in reversed(found):
         end = line.rfind(text, 0, end)
         if end != place:

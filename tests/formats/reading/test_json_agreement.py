@@ -122,6 +122,7 @@ VALUES: st.SearchStrategy[object] = st.one_of(
     ),
     st.sampled_from([None, True, [], {}, ["a", {"b": "c"}], {"login": "no"}, {"a": 1, "b": '"'}]),
 )
+TAILS = ("", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2', ',"url":7')
 USUAL: dict[str, st.SearchStrategy[object]] = {
     "epochtime": st.sampled_from([1696583108, "1696583108"]),
     "t": st.sampled_from([1696583108, "1696583108"]),
@@ -160,7 +161,7 @@ def batches(draw: st.DrawFn, envelope: str) -> list[list[str]]:
     for _ in range(draw(st.integers(1, 20))):
         text = draw(objects(keys))
         if nested != (draw(st.integers(0, 9)) == 0):
-            tail = draw(st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2', ',"url":7']))
+            tail = draw(st.sampled_from(TAILS))
             again = draw(st.sampled_from(["", "", "", "", "", f',"{envelope}":{text}']))
             inner = draw(st.sampled_from([text] * 9 + ["null", "[]", '"x"', "{}"]))
             text = f'{{"{envelope}":{inner}{tail}{again}}}'

@@ -3,6 +3,7 @@
 import pytest
 
 from formats import presets
+from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
@@ -135,6 +136,7 @@ def test_a_line_of_pairs_that_can_be_taken_apart_in_two_ways_is_rejected(line: s
     ("line", "values"),
     [
         (f"{TIME} login=a action=Allowed ua=x?a=b c=d", "a;Allowed;x?a=b c=d"),
+        (f"{TIME} login=a action=Allowed ua={TIME}", f"a;Allowed;{TIME}"),
         # only one way to take it apart, though a value holds a key
         (f"{TIME} login=a action=Allowed ua=x login=b", "a;Allowed;x login=b"),
         (f"{TIME} login=ua=b action=Allowed ua=x", "ua=b;Allowed;x"),
@@ -143,6 +145,24 @@ def test_a_line_of_pairs_that_can_be_taken_apart_in_two_ways_is_rejected(line: s
 def test_a_line_of_pairs_with_further_equals_signs_is_read(line: str, values: str) -> None:
     printed = read(f"{line}\n".encode(), input_of(parse(PAIRS)), "%s{login};%s{action};%s{ua}")
     assert printed == ([values.encode()], [])
+
+
+def test_a_line_begins_where_its_first_pair_does() -> None:
+    source = input_of(parse("login=%s{login} ua=%s{ua} t=%d{epochtime}"))
+    line = b"login=ana ua=x login=b t=1\n"
+    assert read(line, source, "%s{login};%s{ua}") == ([b"ana;x login=b"], [])
+
+
+def test_json_with_a_key_twice_is_no_format_of_a_source() -> None:
+    for text in (
+        r'\{"a":"%s{login}","a":"%s{dept}"\}',
+        r'\{"a":"%s{login}","a":"%s{login}"\}',
+        r'\{"a":"x","a":\{"b":"%s{login}"\}\}',
+        r'\{"a":[0,\{"b":"%s{login} %d{reqsize}","b":"%s{dept}"\}]\}',
+    ):
+        with pytest.raises(NotReadable, match=r'^key "[ab]" stands twice in an object$'):
+            input_of(parse(text))
+    assert input_of(parse(r'\{"x":1,"x":2,"a":"%s{login}"\}')).doubts == ()
 
 
 def test_a_piece_that_has_its_place_is_no_pair() -> None:
@@ -180,6 +200,17 @@ def test_the_last_value_may_hold_the_text_that_ends_the_line() -> None:
         (
             r"%d{hh}:%d{mm}\t%s{login}",
             "the time is not whole: feeds whose format prints more of it reject such records",
+        ),
+        (
+            r"%s{tz}\t%s{login}",
+            "the time is not whole: feeds whose format prints more of it reject such records",
+        ),
+        *(
+            (
+                rf'\{{"a":[{spec}],"b":%d{{reqsize}},"t":"%d{{epochtime}}"\}}',
+                f"{spec} stands in JSON without quotes: what it prints is not always JSON",
+            )
+            for spec in ("%s{login}", "%x{recordid}", "%02d{respsize}", "%s{mon}")
         ),
     ],
 )
