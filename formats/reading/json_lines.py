@@ -27,6 +27,7 @@ from formats.reading import (
     states_number,
 )
 from formats.reading.json_scan import quotes_in, quotes_of, unsafe_places
+from formats.reading.syslog_header import header_end
 from formats.reading.twins import agree, twins_among
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
@@ -195,7 +196,7 @@ def bare(line: bytes) -> bytes:
     if line[:1] == b"{":
         return line
     line = line.removeprefix(b"\xef\xbb\xbf")
-    found = _OBJECT.search(line)
+    found = _OBJECT.search(line, header_end(line))
     return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 

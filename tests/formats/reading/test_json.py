@@ -46,6 +46,7 @@ def joined(lines: Iterable[bytes]) -> bytes:
         (b"\xef\xbb\xbf" + GOOD, GOOD_LINE),
         (b"<134>" + GOOD, GOOD_LINE),
         (b"<134>1 2023-10-06T09:05:08Z host nss - - - " + GOOD, GOOD_LINE),
+        (b'<134>1 - host nss - - [x@1 a="{b}" c="[{\\"d"][y e="{"] ' + GOOD, GOOD_LINE),
         (b"<13>Oct  6 09:05:08 host nss[123]: " + GOOD, GOOD_LINE),
         (b"Oct  6 09:05:08 zscaler-nss: " + GOOD, GOOD_LINE),
         (b"<13>nss: [" + GOOD + b"]", GOOD_LINE),
