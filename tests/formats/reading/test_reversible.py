@@ -19,6 +19,15 @@ from tests.formats.reading.test_lines import KEYED, LEEF, read
         ("%s{time} %s{tz} %s{login}", b"Fri Oct  6 11:05:08 2023 CEST ana"),
         ("t=%s{time} a=%s{login}", b"t=2023-10-06T09:05:08.123Z a=ana"),
         ("%s{time},%s{login} x", b"2023-10-06 09:05:08.123,ana x"),
+        (
+            "%d{yy}-%02d{mth}-%02d{dd} %02d{hh}:%02d{mm}:%02d{ss},%d{reqsize},%s{login}",
+            b"2023-10-06 09:05:08,7,ana",
+        ),
+        (
+            "%d{yy}/%d{mth}/%d{dd} %d{hh}:%d{mm}:%d{ss}.%d{reqsize}.%s{login}",
+            b"2023/10/6 9:5:8.7.ana",
+        ),
+        (r"%s{time},%d{reqsize}\t%s{login}", b"2023-10-06 09:05:08,7\tana"),
         (r"%s{time} %s{login}\t%d{reqsize}", b"Fri Oct  6 09:05:08 2023 ana\t7"),
         (r"%d{reqsize}\t%s{login} %s{time}", b"7\tana Fri Oct  6 09:05:08 2023"),
         (r'\{"a":[1,"%s{login}",\{"t":"%s{time}"\}]\}', b'{"a":[0,"ana",{"t":1696583108}]}'),
