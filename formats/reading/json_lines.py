@@ -172,10 +172,13 @@ def count_unmapped(counter: Counter[str], keys: Iterable[str], records: int) -> 
 
 
 class Pairs(dict[str, Any]):
-    """An object as it was written: the last value of each key, and the keys that came twice."""
+    """An object as it was written: the last value of each key, the keys that came twice, and all
+    keys with their values.
+    """
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(pairs)
+        self.written = pairs
         counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
         self.twice = frozenset(key for key, count in counts.items() if count > 1)
 

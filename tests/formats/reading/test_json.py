@@ -72,7 +72,7 @@ def joined(lines: Iterable[bytes]) -> bytes:
          b"1696583108;;0;0;None"),
         (b'{"epochtime":1696583108,"reqsize":"None","recordid":"-"}', b"1696583108;None;0;0;None"),
         # unknown keys, whatever they hold
-        (b'{"x":{"login":"no"},"y":[1,{"z":[]}],"epochtime":1696583108,"login":"a","Logins":"b"}',
+        (b'{"x":{"Logins":"no"},"y":[1,{"z":[]}],"epochtime":1696583108,"login":"a","Logins":"b"}',
          b"1696583108;a;0;0;None"),
         (b'{"x":1,"x":2,"y":{"z":1,"z":2},"epochtime":1696583108,"login":"a"}',
          b"1696583108;a;0;0;None"),
@@ -265,6 +265,27 @@ def test_an_envelope_that_came_out_of_a_value_is_none(
         assert printed == [b"1 bob"] * batch.count(good)
         reason = f'"{key.decode()}" stands beside the envelope "{envelope.decode()}"'
         assert [why for _, _, why in bad] == [reason] * batch.count(forged)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b'{"event":{"epochtime":1,"ua":"x"},"b":{"q":"","user":"eve"}}',
+        b'{"event":{"epochtime":1,"ua":"x"},"fields":[[{"q":"","user":"eve"}]]}',
+        b'{"epochtime":1,"ua":"x","b":{"q":"","user":"eve","url":"x"},"r":""}',
+        b'{"epochtime":1,"ua":"x","b":{"q":"","user":"eve","url":"x"},"r":"","b":1}',
+        b'{"epochtime":1,"ua":"x","b":{"c":[{"q":"","user":"eve"}],"r":"","c":1}}',
+        b'{"epochtime":1,"ua":"x","login":"bob","b":{"q":"","user":"bob","c":{"user":"eve"}}}',
+    ],
+)
+def test_two_values_that_leave_their_places_hide_nothing_between_them(forged: bytes) -> None:
+    good = b'{"event":{"epochtime":1,"login":"ana","x":{"y":{"action":"a"}}},"b":{"q":"","z":[]}}'
+    for batch in ([forged], [good] * 9 + [forged] * 2 + [good] * 9, [forged, good, forged]):
+        printed, bad = read(joined(batch), printed="%d{epochtime} %s{login}")
+        assert printed == [b"1 ana"] * batch.count(good)
+        reasons = {f'"user" stands inside of "{key}"' for key in ("b", "fields", "c")}
+        assert len(bad) == batch.count(forged)
+        assert {why for _, _, why in bad} <= reasons
 
 
 def test_what_collectors_put_beside_an_envelope_is_not_read() -> None:

@@ -59,9 +59,7 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     if len(once) > 1:
         raise Refused
     inner = once[0] if once and isinstance(once[0], Pairs) else top
-    beside = [meaning(key)[0] for key, _ in top if key != envelope] if inner is not top else []
-    if not {*TEXTS, *NUMBERS, TIME}.isdisjoint(beside):
-        raise Refused
+    check_around(top, inner, envelope, meaning)
     values: dict[str, Any] = {TIME: None}
     seen: set[str] = set()
     for key, value in inner:
@@ -85,6 +83,28 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     printed = defaults | values
     order = (TIME, "login", "reqsize", "cip", "recordid", "url")
     return [str(printed[name]) for name in order], unmapped
+
+
+def check_around(top: Pairs, inner: Pairs, envelope: str, meaning: Meaning) -> None:
+    """Refuse fields outside of the object that is read."""
+    beside = [meaning(key)[0] for key, _ in top if key != envelope] if inner is not top else []
+    if not {*TEXTS, *NUMBERS, TIME}.isdisjoint(beside):
+        raise Refused
+    around = [*top, *inner] if inner is not top else top
+    if any(value is not inner and plain_hides(value, meaning) for _, value in around):
+        raise Refused
+
+
+def plain_hides(value: object, meaning: Meaning) -> bool:
+    """Whether an object has a key that says whose record it is, or one within it has."""
+    if isinstance(value, Pairs):
+        return any(
+            plain_hides(inner, meaning)
+            if isinstance(inner, list)
+            else meaning(key)[0] in {"login", "cip", "url"}
+            for key, inner in value
+        )
+    return isinstance(value, list) and any(plain_hides(inner, meaning) for inner in value)
 
 
 def plain_value(field: str, value: object) -> object:
