@@ -180,6 +180,27 @@ def test_a_piece_that_has_its_place_is_no_pair() -> None:
     assert read(line, source, "%s{login};%s{dept}") == ([b"dept=forged;d"], [])
 
 
+def test_columns_whose_ends_can_not_be_told_are_no_record() -> None:
+    source = input_of(parse('"%s{url}","%s{action}","%s{login}"'))
+    reason = "it can't be told where columns end: one ends or begins with a quote and a comma"
+    for line in (b'"x",","Blocked","ana"', b'"x","Blocked",","ana"', b'"x""",","Blocked","ana"'):
+        assert read(line + b"\n", source, "%s{action}") == ([], [(0, 0, reason)])
+    shifted = b'"x","Allowed"","b"",""ana"'
+    assert read(shifted + b"\n", source, "%s{action}")[0] == []
+    for line, printed in (
+        (b'"x",",","ana"', b"x;,;ana"),
+        (b'"","",""', b";;"),
+        (b'"say ""hi""","a","b"', b'say "hi";a;b'),
+    ):
+        assert read(line + b"\n", source, "%s{url};%s{action};%s{login}") == ([printed], [])
+
+
+def test_a_value_may_end_in_a_part_of_the_separator() -> None:
+    source = input_of(parse("a=%s{ua}^^b=%s{action}^^c=%s{login}"))
+    line = b"a=x^^^b=Blocked^^^c=ana^\n"
+    assert read(line, source, "%s{ua};%s{action};%s{login}") == ([b"x^;Blocked^;ana^"], [])
+
+
 def test_quotes_in_unquoted_csv_are_text() -> None:
     source = input_of(parse("%s{login},%s{dept},%d{reqsize}"))
     assert read(b'"",say ""hi"",7\n', source, "%s{login};%s{dept}") == ([b'"";say ""hi""'], [])
