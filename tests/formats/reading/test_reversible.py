@@ -156,6 +156,14 @@ def test_a_line_of_pairs_with_further_equals_signs_is_read(line: str, values: st
     assert printed == ([values.encode()], [])
 
 
+def test_keys_between_pipes_are_ambiguous_too() -> None:
+    source = input_of(parse("|UA|%s{ua}|IP|%s{cip}|USER|%s{login}|"))
+    read_line = "|UA|%s|IP|10.0.0.1|USER|ana|\n"
+    for agent in ("x|IP|6.6.6.6", "|IP|", "x|IP|6.6.6.6|USER|bob"):
+        assert read((read_line % agent).encode(), source, "%s{cip}")[0] == []
+    assert read((read_line % "x|y").encode(), source, "%s{ua} %s{cip}")[0] == [b"x|y 10.0.0.1"]
+
+
 def test_a_line_begins_where_its_first_pair_does() -> None:
     source = input_of(parse("login=%s{login} ua=%s{ua} t=%d{epochtime}"))
     line = b"login=ana ua=x login=b t=1\n"
