@@ -4,21 +4,28 @@ A batch is decoded at once by the shape that its records have had so far, see `j
 does not fit, its lines are decoded by that shape one by one, and what is left by `json_lines`.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-import msgspec
-
+from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat, Literal
 from formats.plan import Attribute, TimeFields, TimeKey
 from formats.reading import Decoded, Input, Reader, count_lines, split_lines
 from formats.reading.cells import Places, cells_input, matcher
 from formats.reading.json_layout import Layout
-from formats.reading.json_lines import Path, bare
-from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
+from formats.reading.json_lines import Pairs, Path, bare
+from formats.reading.json_objects import (
+    Meanings,
+    ObjectReader,
+    Place,
+    TreeReader,
+    twice,
+    value_at,
+)
 from formats.reading.json_scan import longest_fits, quotes_in, suspect_lines, unsafe_places
 from formats.reading.json_shape import Record, Shape, Unfit
 from formats.reading.reversible import doubts
@@ -59,7 +66,9 @@ def json_format(feed_format: FeedFormat) -> Input:
     """
     structure = structure_of(feed_format)
     cells = structure.cells
-    known = _known_keys(feed_format)
+    tree = _sample(feed_format)
+    _check_keys(tree, cells)
+    known = _known_keys(tree)
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
@@ -96,15 +105,28 @@ def _places(cells: Sequence[Cell], wanted: set[str]) -> list[Place]:
     ]
 
 
-def _known_keys(feed_format: FeedFormat) -> Mapping[Path, frozenset[str]]:
-    """Return the keys of each object that a format prints, those of static text among them."""
+def _sample(feed_format: FeedFormat) -> object:
+    """Return the JSON that a format prints, with 0 for each value; `None` if that is no JSON."""
     parts = feed_format.parts
     text = "".join(part.text if isinstance(part, Literal) else "0" for part in parts)
-    known: dict[Path, frozenset[str]] = {}
     try:
-        left: list[tuple[Path, object]] = [((), msgspec.json.decode(text))]
-    except (msgspec.DecodeError, RecursionError):
-        return known
+        return json.loads(text, object_pairs_hook=Pairs)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_keys(tree: object, cells: Sequence[Cell]) -> None:
+    """Raise `NotReadable` if a key that leads to a field stands twice: no such record is read."""
+    for cell in cells:
+        for depth, key in enumerate(cell.path):
+            if key in twice(value_at(tree, cell.path[:depth])):
+                raise NotReadable(f'key "{key}" stands twice in an object')
+
+
+def _known_keys(tree: object) -> Mapping[Path, frozenset[str]]:
+    """Return the keys of each object that a format prints, those of static text among them."""
+    known: dict[Path, frozenset[str]] = {}
+    left: list[tuple[Path, object]] = [((), tree)]
     while left:
         path, tree = left.pop()
         if isinstance(tree, dict):

@@ -27,6 +27,7 @@ from formats.reading import (
     states_number,
 )
 from formats.reading.json_scan import quotes_in, quotes_of, unsafe_places
+from formats.reading.syslog_header import header_end
 from formats.reading.twins import agree, twins_among
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
@@ -172,10 +173,13 @@ def count_unmapped(counter: Counter[str], keys: Iterable[str], records: int) -> 
 
 
 class Pairs(dict[str, Any]):
-    """An object as it was written: the last value of each key, and the keys that came twice."""
+    """An object as it was written: the last value of each key, the keys that came twice, and all
+    keys with their values.
+    """
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(pairs)
+        self.written = pairs
         counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
         self.twice = frozenset(key for key, count in counts.items() if count > 1)
 
@@ -196,7 +200,7 @@ def bare(line: bytes) -> bytes:
     if line[:1] == b"{":
         return line
     line = line.removeprefix(b"\xef\xbb\xbf")
-    found = _OBJECT.search(line)
+    found = _OBJECT.search(line, header_end(line))
     return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from formats.plan import Attribute, TimeKey
@@ -14,6 +15,14 @@ _MAX_SEEN = 64
 
 _COLLECTORS = frozenset({"time", "host", "source", "sourcetype", "index", "fields"})
 """Keys that Splunk's collectors put beside an event."""
+
+_WHOSE = frozenset(
+    {
+        *("action", "login", "elogin", "b64login", "ologin"),
+        *("cip", "cintip", "cpubip", "ocip", "ocpubip", "sip", "url", "eurl", "b64url"),
+    }
+)
+"""Fields that say whose record it is, and what became of the request."""
 
 
 class Meanings(dict[str, tuple[str | None, bool]]):
@@ -73,8 +82,37 @@ class ObjectReader(LineReader):
         """
         return key not in self._beside and self.meanings[key][0] is not None
 
+    def hidden_in(self, tree: object) -> str | None:
+        """Return a key in an object that nobody reads that says whose record it is, if any.
+
+        Two values that leave their places could put what is between them into such an object.
+        """
+        left = [tree]
+        while left:
+            value = left.pop()
+            if isinstance(value, dict):
+                for key, inner in _written(value):
+                    if isinstance(inner, dict | list):
+                        left.append(inner)
+                    elif self.meanings[key][0] in _WHOSE:
+                        return key
+            else:
+                assert isinstance(value, list)  # noqa: S101 - nothing else was put there
+                left += [inner for inner in value if isinstance(inner, dict | list)]
+        return None
+
+    def _check_inner(self, levels: Sequence[Object]) -> None:
+        """Raise `BadLine` for an object beside the fields that hides some of them."""
+        for level, following in zip_longest(levels, levels[1:]):
+            for key, value in _written(level):
+                if isinstance(value, dict | list) and value and value is not following:
+                    hidden = self.hidden_in(value)
+                    if hidden is not None:
+                        raise BadLine(f'"{hidden[:40]}" stands inside of "{key[:40]}"')
+
     def _stated(self, tree: Object, unmapped: list[str]) -> Iterator[tuple[str, str, Any]]:
         meanings, levels = self.meanings, self.levels(tree)
+        self._check_inner(levels)
         for level, envelope in zip(levels[:-1], self.path, strict=False):
             for key in filter(self.is_astray, level):
                 if key != envelope:
@@ -94,6 +132,7 @@ class ObjectReader(LineReader):
             if key in twice(level):
                 yield key
         yield from (key for key in levels[-1] if key in twice(levels[-1]) and self.meanings[key][0])
+        self._check_inner(levels)  # with what is gone from the tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +164,11 @@ class TreeReader(LineReader):
 
     def _stated(self, tree: Object, unmapped: list[str]) -> Iterable[tuple[str, str, Any]]:
         for path, known in self._known.items():
-            found = _value_at(tree, path)
+            found = value_at(tree, path)
             if isinstance(found, dict):
                 unmapped.extend(key for key in found if key not in known)
         for place in self._places:
-            value = _value_at(tree, place.path)
+            value = value_at(tree, place.path)
             if place.match is not None and isinstance(value, str):
                 value = field_in(value, place.name, place.match)
             yield place.name, str(place.path[-1]), value
@@ -137,8 +176,13 @@ class TreeReader(LineReader):
     def _twice(self, tree: Object) -> Iterator[str]:
         for place in self._places:
             for depth, key in enumerate(place.path):
-                if key in twice(_value_at(tree, place.path[:depth])):
+                if key in twice(value_at(tree, place.path[:depth])):
                     yield str(key)
+
+
+def _written(tree: Object) -> Iterable[tuple[str, Any]]:
+    """Return the keys and values of an object, as far as is known as often as it has them."""
+    return tree.written if isinstance(tree, Pairs) else tree.items()
 
 
 def twice(tree: object) -> frozenset[str]:
@@ -146,7 +190,8 @@ def twice(tree: object) -> frozenset[str]:
     return tree.twice if isinstance(tree, Pairs) else frozenset()
 
 
-def _value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+def value_at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+    """Return what stands in a tree where keys and places in arrays lead; `None` for nothing."""
     for key in path:
         if isinstance(key, int):
             tree = tree[key] if isinstance(tree, list) and key < len(tree) else None

@@ -27,6 +27,7 @@ from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
 from formats.reading.twins import plain_text
 
 _TEXT, _INTEGER = frozenset({str}), frozenset({int})
+_NEVER = 1 << 60
 _CONTAINERS = frozenset({dict, list})
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What is converted at once; a larger number is converted alone, see `formats.reading.number`."""
@@ -59,7 +60,7 @@ class Shape:
         ):
             if any(known != key and reader.is_astray(known) for known in level):
                 raise Unfit
-            envelope = _Fields()
+            envelope = _Fields(reader)
             struct = envelope.envelope(level, missing, key, struct)
             self._levels.insert(0, envelope.columns)
         decoder = msgspec.json.Decoder(struct, strict=True)
@@ -120,9 +121,13 @@ class Shape:
 
 
 class _Columns:
-    """How many quotes the keys and values of one level of objects have."""
+    """How many quotes the keys and values of one level of objects have.
 
-    def __init__(self) -> None:
+    With what `hidden_in` finds the number is one that no batch has.
+    """
+
+    def __init__(self, hidden_in: Callable[[object], str | None]) -> None:
+        self.hidden_in = hidden_in
         self.fixed = 0
         self.optional_texts: list[tuple[str, Callable[[Record], Any], object]] = []
         self.loose: list[tuple[str, Callable[[Record], Any]]] = []
@@ -140,15 +145,17 @@ class _Columns:
             counts[key] = len(records) - kinds.count(UnsetType)
             quotes += 2 * counts[key] + 2 * kinds.count(str)
             if not _CONTAINERS.isdisjoint(kinds):
-                quotes += sum(quotes_of(v) for v in values if isinstance(v, dict | list))
+                inner = [value for value in values if isinstance(value, dict | list)]
+                quotes += sum(map(quotes_of, inner))
+                quotes += _NEVER * sum(self.hidden_in(value) is not None for value in inner)
         return quotes
 
 
 class _Fields:
     """The fields of a struct for one level of objects, as far as nobody wants their values."""
 
-    def __init__(self) -> None:
-        self.columns = _Columns()
+    def __init__(self, reader: ObjectReader) -> None:
+        self.columns = _Columns(reader.hidden_in)
         self.fields: list[tuple[str, Any, Any]] = []
         self.keys: dict[str, str] = {}
 
@@ -216,7 +223,7 @@ class _InnerFields(_Fields):
     def __init__(
         self, reader: ObjectReader, attributes: Sequence[Attribute], time_key: TimeKey
     ) -> None:
-        super().__init__()
+        super().__init__(reader)
         self._reader = reader
         self._attributes = {attribute.name: attribute for attribute in attributes}
         self._defaults: dict[str, Any] = {a.name: a.default for a in attributes}

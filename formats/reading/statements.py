@@ -18,7 +18,7 @@ from formats.reading.dissection import Entry, structure_entries
 from formats.reading.json import ENVELOPE
 from formats.reading.layouts import FAMILIES
 from formats.reading.synonyms import field_of, is_constant
-from formats.reading.syslog_header import content_starts
+from formats.reading.syslog_header import content_starts, header_end
 from formats.structure import LineKind, Structure, structure_of
 
 Paths = Mapping[str, tuple[str, ...]]
@@ -111,7 +111,7 @@ def _entries(layouts: Sequence[Structure], line: bytes) -> list[tuple[Entry, ...
 
 def _objects(line: bytes, parent: Sequence[str | int]) -> list[Mapping[str, Any]]:
     """Return the objects that hold the fields: in each record under `parent`, or the record."""
-    found = _OBJECT.search(line)
+    found = _OBJECT.search(line, header_end(line))
     try:
         tree = msgspec.json.decode(line if found is None else line[found.start() :])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

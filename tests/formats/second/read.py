@@ -12,6 +12,10 @@ from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
 from tests.formats.second.values import NO_TEXT, BadError, Record, number, unbase64
 
 COLLECTORS = {"time", "host", "source", "sourcetype", "index", "fields"}
+WHOSE = {
+    *("action", "login", "elogin", "b64login", "url", "eurl", "b64url"),
+    *("cip", "cintip", "cpubip", "sip"),
+}
 TIMES = {*WHOLE, *PARTS, "tz"}
 
 
@@ -97,6 +101,7 @@ def content(found: Object, names: set[str]) -> Object:
     """Return what is in the envelope of an object, or the object if it has none."""
     envelopes = [value for key, value in found.members if key == "event"]
     if not any(isinstance(value, Object) for value in envelopes):
+        check_unread(found.members, names)
         return found
     if len(envelopes) > 1:
         raise BadError("event comes twice")
@@ -105,7 +110,23 @@ def content(found: Object, names: set[str]) -> Object:
             raise BadError(f"{key} stands outside of the envelope")
     (inner,) = envelopes
     assert isinstance(inner, Object)
+    check_unread([each for each in found.members if each[1] is not inner], names)
+    check_unread(inner.members, names)
     return inner
+
+
+def check_unread(members: list[tuple[str, object]], names: set[str]) -> None:
+    """Reject a record with whose it is in an object that is not read."""
+    left = [value for _, value in members]
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, Object):
+            for key, each in value.members:
+                left.append(each)
+                if isinstance(each, str) and field_of(key) in WHOSE & names:
+                    raise BadError(f"{key} is in an object that is not read")
 
 
 def check_twins(record: Record, names: set[str]) -> None:
