@@ -41,6 +41,8 @@ def expected(case: Case) -> Outcome | None:
             try:
                 make = read.of_fields if reader else read.record_of
                 stated = make(each, names)  # type: ignore[arg-type]
+                if reader and reader.records == reader.json:
+                    read.check_twins(stated, names)
                 if filters.passes(stated, wanted, settings.escape_characters):
                     lines.append(render.line(parts, stated, settings))
                 else:

@@ -154,7 +154,7 @@ class Reader:
         for start in starts[:-1]:
             with suppress(BadError):
                 found = [*self.records(data[start:])]
-                if found != [{"time": data[start:]}]:  # of no use
+                if found != [{"time": data[start:]}] or len(self.parts) == 1:  # else of no use
                     return [self.zoned(each) for each in found]
         return [self.zoned(each) for each in self.records(data[starts[-1] :])]
 

@@ -107,7 +107,8 @@ class Places:
         return found.pop() if len(found) == 1 else ""
 
     def is_json(self) -> bool:
-        return JSON.fullmatch(self.text) is not None
+        found = JSON.fullmatch(self.text)
+        return found is not None and any(self.inside_json(at) for _, at, _ in self.slots())
 
     def inside_json(self, at: int) -> bool:
         return re.search(r"[{\[]", self.text[:at]) is not None
