@@ -87,6 +87,8 @@ def unfit_delimiter(written: str) -> str | None:
     delimiter = leef_delimiter(written)
     if delimiter.isascii() and delimiter.isalnum():
         return "in keys, numbers, times and placeholders"
+    if "\ud800" <= delimiter <= "\udfff":
+        return "half a character, and no part of a line"
     return WRITTEN.get(delimiter)
 
 

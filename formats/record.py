@@ -123,19 +123,15 @@ Step = Callable[[str], str | None]
 def _steps(escape_characters: str, obfuscation_key: bytes) -> Mapping[How, Step]:
     """Return what each way of derivation does with the source's text; `None` when it fails.
 
-    The placeholder `None` is valid base64, and would pass for a URL. Text that comes out as it went
-    in, or out of base64, may hold anything.
+    Text that comes out as it went in, or out of base64, may hold anything.
     """
     encode = Remembered(encoder(escape_characters)).__getitem__
-
-    def decoded(text: str) -> str | None:
-        return None if text == "None" else from_base64(text)
 
     return {
         "same": clean,
         "encode": encode,
-        "unbase64": lambda text: (plain := decoded(text)) and clean(plain),
-        "unbase64-encode": lambda text: (plain := decoded(text)) and encode(plain),
+        "unbase64": lambda text: (plain := from_base64(text)) and clean(plain),
+        "unbase64-encode": lambda text: (plain := from_base64(text)) and encode(plain),
         "base64": to_base64,
         "obfuscate": obfuscator(obfuscation_key),
         "path": lambda url: None if url == "None" else encode(url_path(url)),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import chain, product
 from zoneinfo import ZoneInfo
 
 from formats.errors import ZoneError
@@ -21,8 +22,10 @@ Parts = Mapping[str, str | int]
 Stated = Mapping[str, str | int | None]
 """The time fields that a record states, `time` and `datetime` in any known form."""
 
-ABSENT = frozenset({None, "", "None", "NA", "N/A", "Unknown"})
-"""What stands for a time that is not there."""
+_PLACEHOLDERS = ("", "-", "none", "na", "n/a", "null", "unknown")
+_IN_ANY_CASE = (product(*zip(word, word.upper(), strict=True)) for word in _PLACEHOLDERS)
+ABSENT: frozenset[str | None] = frozenset({None, *map("".join, chain.from_iterable(_IN_ANY_CASE))})
+"""What stands for a time that is not there, in any case of letters."""
 
 _MONTH_NUMBER = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _CLOCK = r"(?P<hh>\d{1,2}):(?P<mm>\d{1,2}):(?P<ss>\d{1,2})(?:[.,]\d+)?"
@@ -38,6 +41,10 @@ _PATTERNS = [
 ]
 _EPOCH = re.compile(r"(\d{1,11})(?:\.\d+)?|(\d{13})", re.ASCII)
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
+_MACHINE_FILES = frozenset({"localtime", "posixrules", "Factory"})
+_MACHINE_FOLDERS = ("posix/", "right/")
+"""Files beside those of zones, which are there on some machines, and different on each."""
+
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What `%s{tz}` and LEEF writers print for zones of the United States, Europe, Japan and
@@ -50,6 +57,8 @@ _ABBREVIATIONS = {
 
 NEVER = "Thu Jan  1 00:00:00 1970"
 """What the service prints for a time that was never set, in every zone."""
+
+_WHOLE = ("epochtime", "time", "datetime")
 
 _MAX_CHARS = 80
 """No statement of a time is longer; a bound keeps what renderers remember small."""
@@ -75,11 +84,13 @@ def zone(name: str) -> tzinfo:
             raise ZoneError(f"zone {name!r}: an offset is under 24 hours")
         return timezone(-offset if sign == "-" else offset)
     try:
-        return ZoneInfo(name)
+        if name not in _MACHINE_FILES and not name.startswith(_MACHINE_FOLDERS):
+            return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # unknown, a folder such as Europe, or no path at all
-        raise ZoneError(
-            f"zone {name!r}: neither an IANA name such as Europe/Berlin nor an offset like GMT+2"
-        ) from None
+        pass
+    raise ZoneError(
+        f"zone {name!r}: neither an IANA name such as Europe/Berlin nor an offset like GMT+2"
+    )
 
 
 def _record_zone(name: str) -> tzinfo:
@@ -129,10 +140,10 @@ def parts_of(moment: datetime) -> dict[str, str | int]:
     }
 
 
-def parse_text(text: str, default: tzinfo) -> datetime:
-    """Return the moment that `text` states; `default` is its zone if it names none.
+def parse_text(text: str, default: tzinfo, tz: str | None = None) -> datetime:
+    """Return the moment that `text` states; if it names no zone it is in `tz`, or else `default`.
 
-    Raises `BadTime`.
+    `tz` is as a record has it, and looked up only if it is needed. Raises `BadTime`.
     """
     text = text.strip()
     epoch = _EPOCH.fullmatch(text)
@@ -145,7 +156,8 @@ def parse_text(text: str, default: tzinfo) -> datetime:
     for pattern in _PATTERNS:
         found = pattern.fullmatch(text)
         if found is not None:
-            return _assemble(found.groupdict(), default)
+            parts = found.groupdict()
+            return _assemble(parts | {"tz": parts["tz"] or tz}, default)
     raise BadTime(f"time {text[:60]!r} is in no known form")
 
 
@@ -157,7 +169,7 @@ def shifted(text: str, tz: str | None, source: tzinfo, target: tzinfo) -> str:
     if len(text) > _MAX_CHARS or text == NEVER:
         return text
     try:
-        moment = parse_text(text, source if tz in ABSENT else _record_zone(str(tz)))
+        moment = parse_text(text, source, None if tz in ABSENT else tz)
         if moment.replace(tzinfo=None) == _EPOCH_START.replace(tzinfo=None):
             return NEVER
         return str(parts_of(moment.astimezone(target))["time"])
@@ -215,12 +227,10 @@ def resolve(stated: Stated, source: tzinfo, target: tzinfo) -> Parts:
         raise BadTime(f"{long} is longer than {_MAX_CHARS} characters")
     if known.get("epochtime") in {0, "0"} and len(known) > 1:
         del known["epochtime"]  # the placeholder of a number
-    if "epochtime" in known:
-        moment = parse_text(str(known["epochtime"]), source)
-    elif "time" in known or "datetime" in known:
+    whole = next((known[name] for name in _WHOLE if name in known), None)
+    if whole is not None:
         tz = known.get("tz")
-        default = source if tz is None else _record_zone(str(tz))
-        moment = parse_text(str(known.get("time", known.get("datetime"))), default)
+        moment = parse_text(str(whole), source, None if tz is None else str(tz))
     elif known.keys() & {"yy", "yyyy"}:
         moment = _assemble(known, source)
     elif known.keys() >= {"dd", "hh", "mm", "ss"} and known.keys() & {"mon", "mth"}:

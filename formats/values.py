@@ -16,9 +16,13 @@ from typing import TypeVar
 UNSAFE = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 """Character class of everything that never leaves a value as it is, in any format."""
 
+NO_TEXT = frozenset({"None", "NA", "N/A", "Unknown"})
+"""What the service writes for a text that is not there."""
+
 find_unsafe = re.compile(f"[{UNSAFE}]").search
 
 _EVERY_UNSAFE = re.compile(f"[{UNSAFE}]")
+_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
 _HEX_PLACE = re.compile(r"%[0-9A-Fa-f]?\Z")
 
 
@@ -29,6 +33,15 @@ def percent(text: str) -> str:
 
 def _percent_match(found: re.Match[str]) -> str:
     return percent(found[0])
+
+
+def unescaped(text: str) -> str:
+    """Return `text` with each `%HH` as what it stands for; bytes that are no UTF-8 as `xhh`."""
+    return _ESCAPED.sub(_characters, text)
+
+
+def _characters(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "backslashreplace")
 
 
 def clean(text: str) -> str:
@@ -101,12 +114,17 @@ def to_base64(text: str) -> str:
 
 
 def from_base64(text: str) -> str | None:
-    """Return the text in base64 (standard or URL-safe alphabet); `None` when it is not base64.
+    """Return the text in base64 (standard or URL-safe alphabet); `None` when it states none.
 
-    Bytes that are not UTF-8 become U+FFFD: the vendor names no charset.
+    Padding may be missing, but not be too long. The placeholders of `NO_TEXT` are base64 too, and
+    would pass for a URL. Bytes that are not UTF-8 become U+FFFD: the vendor names no charset.
     """
-    padded = text.strip().translate(_URL_SAFE)
-    padded += "=" * (-len(padded) % 4)
+    written = text.strip()
+    digits = written.rstrip("=")
+    padding = -len(digits) % 4
+    if written in NO_TEXT or len(written) > len(digits) + padding:
+        return None
+    padded = digits.translate(_URL_SAFE) + "=" * padding
     try:
         return base64.b64decode(padded, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from formats.filters.predicate import Reading
+from formats.values import unescaped
 
 MEMO_MAX_ENTRIES = 32_768
 """This many distinct values are remembered per comparison, then all are forgotten."""
@@ -15,18 +16,6 @@ MEMO_MAX_CHARS = 128
 
 IPV6_OFFSET = 1 << 32
 """IPv6 addresses stand behind all of IPv4 on the line of numbers."""
-
-
-_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
-
-
-def unescaped(text: str) -> str:
-    """Return `text` with each `%HH` as what it stands for; bytes that are no UTF-8 as `xhh`."""
-    return _ESCAPED.sub(_characters, text)
-
-
-def _characters(found: re.Match[str]) -> str:
-    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "backslashreplace")
 
 
 def folded(text: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from formats.language import FeedFormat
@@ -166,7 +167,7 @@ def describe(value: object) -> str:
 
 def _integer(value: object) -> int | None:
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) <= _MAX_EXACT else None
+        return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else None
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) < _TOO_LARGE else None
     return None
@@ -178,7 +179,10 @@ def _number_in(text: str, default: int) -> int | None:
     # int() would take digits of other scripts, and refuses more than 4300.
     if _INTEGER.fullmatch(text):
         return int(text)
-    return _integer(float(text)) if _DECIMAL.fullmatch(text) else None
+    if len(text) > _MAX_DIGITS or _DECIMAL.fullmatch(text) is None:
+        return None
+    exact = Decimal(text)  # a float would round it before it is seen that it is not whole
+    return int(exact) if abs(exact) < _MAX_EXACT and exact == int(exact) else None
 
 
 _NO_NUMBER = frozenset({"", "none", "na", "n/a", "null", "-"})
@@ -187,4 +191,4 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
 _TOO_LARGE = 10**40
 _MAX_EXACT = 2**53
-"""Beyond this a float no longer distinguishes one integer from the next."""
+"""From here on a float may be the one that its neighbour was rounded to."""

@@ -51,6 +51,8 @@ def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
         return None
     if structure.separator and structure.kind is not LineKind.LEEF:
         return f"(?:{known})(?:{re.escape(structure.separator)}|\\Z)"
+    if isinstance(first, Slot) and not others:  # of a host `fade` all letters are hexadecimal
+        return rf"(?:{known})\s*\Z"
     behind = _static(others[0].text) if others and isinstance(others[0], Literal) else ""
     return f"(?:{known}){re.escape(behind)}"
 

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from formats import leef
-from formats.errors import NotReadable
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine
 from formats.reading.lines import SPLITS
+from formats.reading.reversible import check_apart
 from formats.structure import EVENT_ID, HEADER_KEYS, SYSLOG, Cell, LineKind, Structure, structure_of
 
 
@@ -40,8 +40,8 @@ def entries(feed_format: FeedFormat, line: str) -> tuple[Entry, ...]:
 
 def structure_entries(structure: Structure, line: str) -> tuple[Entry, ...]:
     """Return the entries of a line whose format has this structure; see `entries`."""
-    if not structure.readable:
-        raise NotReadable("its fields can't be told apart in a line")
+    if structure.kind is LineKind.SEQUENCE:
+        check_apart(structure)
     return tuple(_ENTRIES[structure.kind](structure, line))
 
 

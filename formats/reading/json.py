@@ -4,13 +4,14 @@ A batch is decoded at once by the shape that its records have had so far, see `j
 does not fit, its lines are decoded by that shape one by one, and what is left by `json_lines`.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 
-import msgspec
-
+from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat
 from formats.plan import Attribute, TimeFields, TimeKey
@@ -25,10 +26,18 @@ from formats.reading import (
     split_lines,
 )
 from formats.reading.cells import Places, cells_input, matcher
-from formats.reading.json_lines import Path, untyped
-from formats.reading.json_objects import Meanings, ObjectReader, Place, TreeReader
+from formats.reading.json_layout import Layout
+from formats.reading.json_lines import Pairs, Path, untyped
+from formats.reading.json_objects import (
+    Meanings,
+    ObjectReader,
+    Place,
+    TreeReader,
+    twice,
+    value_at,
+)
 from formats.reading.json_scan import bare, longest_fits, quotes_in, suspect_lines, unsafe_places
-from formats.reading.json_shape import Layout, Record, Shape, Unfit
+from formats.reading.json_shape import Record, Shape, Unfit
 from formats.reading.reversible import doubts
 from formats.reading.synonyms import field_of, is_constant, synonyms
 from formats.structure import Cell, structure_of
@@ -79,7 +88,9 @@ def json_format(feed_format: FeedFormat) -> Input:
     """
     structure = structure_of(feed_format)
     cells = structure.cells
-    known = _known_keys(feed_format)
+    tree = _sample(feed_format)
+    _check_keys(tree, cells)
+    known = _known_keys(tree)
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
@@ -97,7 +108,10 @@ def json_format(feed_format: FeedFormat) -> Input:
         names = {str(place.path[-1]): place.name for place in found}
         theirs = known.get(path, frozenset())
         meanings = Meanings(lambda key: (names.get(key), key not in theirs))
-        lines = ObjectReader(attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes)
+        around = chain.from_iterable(known.get(path[:depth], ()) for depth in range(len(path)))
+        lines = ObjectReader(
+            attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes, beside={*around}
+        )
         return _BatchReader(lines, attributes, time_key, max_record_bytes).read
 
     found = cells_input(feed_format.name, cells, reader)
@@ -113,13 +127,26 @@ def _places(cells: Sequence[Cell], wanted: set[str]) -> list[Place]:
     ]
 
 
-def _known_keys(feed_format: FeedFormat) -> Mapping[Path, frozenset[str]]:
+def _sample(feed_format: FeedFormat) -> object:
+    """Return the JSON that a format prints, with 0 for each value; `None` if that is no JSON."""
+    try:
+        return json.loads(feed_format.sample, object_pairs_hook=Pairs)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_keys(tree: object, cells: Sequence[Cell]) -> None:
+    """Raise `NotReadable` if a key that leads to a field stands twice: no such record is read."""
+    for cell in cells:
+        for depth, key in enumerate(cell.path):
+            if key in twice(value_at(tree, cell.path[:depth])):
+                raise NotReadable(f'key "{key}" stands twice in an object')
+
+
+def _known_keys(tree: object) -> Mapping[Path, frozenset[str]]:
     """Return the keys of each object that a format prints, those of static text among them."""
     known: dict[Path, frozenset[str]] = {}
-    try:
-        left: list[tuple[Path, object]] = [((), msgspec.json.decode(feed_format.sample))]
-    except (msgspec.DecodeError, RecursionError):
-        return known
+    left: list[tuple[Path, object]] = [((), tree)]
     while left:
         path, tree = left.pop()
         if isinstance(tree, dict):

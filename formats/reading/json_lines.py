@@ -26,14 +26,18 @@ from formats.reading import (
     states_number,
 )
 from formats.reading.json_scan import bare, quotes_in, quotes_of, unsafe_places
+from formats.reading.twins import agree, twins_among
 from formats.reading.unmapped import count_unmapped
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
+from formats.values import NO_TEXT
 
 Path = tuple[str | int, ...]
 """The keys, and places in arrays, that lead from the top of a record to a value."""
 
 Object = Mapping[str, Any]
+
+_NO_TEXT = NO_TEXT | {""}
 
 
 class LineReader(ABC):
@@ -47,6 +51,8 @@ class LineReader(ABC):
         self._times = frozenset(time_key.attributes)
         self._max_record_bytes = max_record_bytes
         self._struct = struct_of(attributes, time_key)
+        self.twins = twins_among({attribute.name for attribute in attributes})
+        """The attributes that must agree if a record states several of a group."""
 
     @abstractmethod
     def _stated(self, tree: Object, unmapped: list[str]) -> Iterable[tuple[str, str, Any]]:
@@ -106,21 +112,26 @@ class LineReader(ABC):
         return self._struct(**stated)
 
     def _values(self, statements: Iterable[tuple[str, str, Any]]) -> Mapping[str, Any]:
-        """Return the values by attribute; what stands for a time that is not there comes last."""
+        """Return the values by attribute; what stands for a value that is not there comes last."""
         values: dict[str, Any] = {}
         keys: dict[str, str] = {}
+        absent: set[str] = set()
         texts = self._texts
         for name, key, value in statements:
             known = value if name in texts and type(value) is str else self.value(name, value)
             if known is None:
                 continue
-            if known in ABSENT and name in self._times:
-                values.setdefault(name, known)
-            elif name not in keys:
-                keys[name] = key
-                values[name] = known
-            elif not self._same(name, known, values[name]):
-                raise BadLine(f'"{keys[name][:40]}" and "{key[:40]}" contradict each other')
+            says_nothing = known in (_NO_TEXT if name in texts else ABSENT)
+            if name not in keys or (name in absent and not says_nothing):
+                keys[name], values[name] = key, known
+                (absent.add if says_nothing else absent.discard)(name)
+            elif not says_nothing and not self._same(name, known, values[name]):
+                raise _contradiction(keys[name], key)
+        for group in self.twins:
+            names = [name for name in group if name in keys]
+            if len(names) > 1 and not agree(names, [values[name] for name in names]):
+                first, second, *_ = (key for name, key in keys.items() if name in names)
+                raise _contradiction(first, second)
         return values
 
     def value(self, name: str, value: object) -> str | float | None:
@@ -138,6 +149,10 @@ class LineReader(ABC):
         return one == other or (name in self._times and _same_moment(str(one), str(other)))
 
 
+def _contradiction(one: str, other: str) -> BadLine:
+    return BadLine(f'"{one[:40]}" and "{other[:40]}" contradict each other')
+
+
 def _same_moment(one: str, other: str) -> bool:
     try:
         return parse_text(one, UTC) == parse_text(other, UTC)
@@ -146,10 +161,13 @@ def _same_moment(one: str, other: str) -> bool:
 
 
 class Pairs(dict[str, Any]):
-    """An object as it was written: the last value of each key, and the keys that came twice."""
+    """An object as it was written: the last value of each key, the keys that came twice, and all
+    keys with their values.
+    """
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(pairs)
+        self.written = pairs
         counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
         self.twice = frozenset(key for key, count in counts.items() if count > 1)
 

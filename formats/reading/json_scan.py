@@ -2,6 +2,8 @@
 
 import re
 
+from formats.reading.syslog_header import header_end
+
 # Where a control character may be in JSON: escaped, or raw from DEL on (JSON itself refuses raw
 # C0). An escaped backslash before one of the letters is found too: that costs one slow record.
 # Each begins with one byte, to which memchr skips, ten times faster than the regex engine does.
@@ -21,7 +23,7 @@ def bare(line: bytes) -> bytes:
     if line[:1] == b"{":
         return line
     line = line.removeprefix(b"\xef\xbb\xbf")
-    found = _OBJECT.search(line)
+    found = _OBJECT.search(line, header_end(line))
     return line if found is None or line[:1] in b'[{"' else line[found.start() :]
 
 

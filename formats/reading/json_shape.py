@@ -9,10 +9,9 @@ quotes as its records make. What does not fit is read line by line, see `json_li
 Keys that only some records have, and values of several kinds, are counted where they are.
 """
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -21,15 +20,14 @@ from msgspec import UNSET, UnsetType
 
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, number
+from formats.reading.json_layout import Layout
 from formats.reading.json_objects import ObjectReader
 from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
+from formats.reading.twins import plain_text
 from formats.reading.unmapped import count_unmapped
 
-_MAX_KEYS, _MAX_KEY_CHARS, _MAX_OPTIONAL = 512, 256, 128
-_UNFIT_FOR_KEY = re.compile(r'["\\\x00-\x1f]')
-"""What a key of a struct must not hold."""
-
 _TEXT, _INTEGER = frozenset({str}), frozenset({int})
+_NEVER = 1 << 60
 _CONTAINERS = frozenset({dict, list})
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What is converted at once; a larger number is converted alone, see `formats.reading.number`."""
@@ -37,63 +35,6 @@ _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Object = Any
 """A record as it was decoded, in its envelope."""
 Record = Any
-
-
-class Layout:
-    """The keys that records had so far, level by level: their order, kinds, and which all had."""
-
-    def __init__(self) -> None:
-        self.levels: list[dict[str, frozenset[type]]] = []
-        self.optional: list[set[str]] = []
-        self.is_too_large = False
-
-    def learn(self, levels: Sequence[Mapping[str, Any]]) -> None:
-        """Take in the objects of a record, as many as those of others."""
-        if sum(map(len, levels)) > _MAX_KEYS or sum(map(len, self.levels)) > _MAX_KEYS:
-            self.is_too_large = True
-            return
-        first = not self.levels
-        if first:
-            self.levels = [{} for _ in levels]
-            self.optional = [set() for _ in levels]
-        for depth, level in enumerate(levels):
-            known = self.levels[depth]
-            new = level.keys() - known.keys()
-            if not first:
-                self.optional[depth] |= known.keys() ^ level.keys()
-            if new:
-                self.levels[depth] = known = _with_new(known, level)
-            for key, value in level.items():
-                known[key] |= {type(value)}
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether a struct can be made of it, and its records counted at a reasonable price."""
-        keys = list(chain.from_iterable(self.levels))
-        return (
-            0 < len(keys) <= _MAX_KEYS
-            and not self.is_too_large
-            and sum(map(len, self.optional)) <= _MAX_OPTIONAL
-            and not any(len(key) > _MAX_KEY_CHARS or _UNFIT_FOR_KEY.search(key) for key in keys)
-        )
-
-
-def _with_new(
-    known: Mapping[str, frozenset[type]], level: Mapping[str, Any]
-) -> dict[str, frozenset[type]]:
-    """Return the known keys with those of another record, each behind the one it stands behind.
-
-    msgspec looks for a key from where it found the last one, so the order makes it fast.
-    """
-    order = list(known)
-    place = 0
-    for key in level:
-        if key in known:
-            place = order.index(key) + 1
-        else:
-            order.insert(place, key)
-            place += 1
-    return {key: known.get(key, frozenset()) for key in order}
 
 
 class Shape:
@@ -117,7 +58,9 @@ class Shape:
             reversed(outer_optional),
             strict=True,
         ):
-            envelope = _Fields()
+            if any(known != key and reader.is_astray(known) for known in level):
+                raise Unfit
+            envelope = _Fields(reader)
             struct = envelope.envelope(level, missing, key, struct)
             self._levels.insert(0, envelope.columns)
         decoder = msgspec.json.Decoder(struct, strict=True)
@@ -178,9 +121,13 @@ class Shape:
 
 
 class _Columns:
-    """How many quotes the keys and values of one level of objects have."""
+    """How many quotes the keys and values of one level of objects have.
 
-    def __init__(self) -> None:
+    With what `hidden_in` finds the number is one that no batch has.
+    """
+
+    def __init__(self, hidden_in: Callable[[object], str | None]) -> None:
+        self.hidden_in = hidden_in
         self.fixed = 0
         self.optional_texts: list[tuple[str, Callable[[Record], Any], object]] = []
         self.loose: list[tuple[str, Callable[[Record], Any]]] = []
@@ -198,15 +145,17 @@ class _Columns:
             counts[key] = len(records) - kinds.count(UnsetType)
             quotes += 2 * counts[key] + 2 * kinds.count(str)
             if not _CONTAINERS.isdisjoint(kinds):
-                quotes += sum(quotes_of(v) for v in values if isinstance(v, dict | list))
+                inner = [value for value in values if isinstance(value, dict | list)]
+                quotes += sum(map(quotes_of, inner))
+                quotes += _NEVER * sum(self.hidden_in(value) is not None for value in inner)
         return quotes
 
 
 class _Fields:
     """The fields of a struct for one level of objects, as far as nobody wants their values."""
 
-    def __init__(self) -> None:
-        self.columns = _Columns()
+    def __init__(self, reader: ObjectReader) -> None:
+        self.columns = _Columns(reader.hidden_in)
         self.fields: list[tuple[str, Any, Any]] = []
         self.keys: dict[str, str] = {}
 
@@ -274,7 +223,7 @@ class _InnerFields(_Fields):
     def __init__(
         self, reader: ObjectReader, attributes: Sequence[Attribute], time_key: TimeKey
     ) -> None:
-        super().__init__()
+        super().__init__(reader)
         self._reader = reader
         self._attributes = {attribute.name: attribute for attribute in attributes}
         self._defaults: dict[str, Any] = {a.name: a.default for a in attributes}
@@ -307,6 +256,8 @@ class _InnerFields(_Fields):
             else:
                 self._wanted(name, key, kinds, is_optional=is_optional)
                 self._kinds[name] = frozenset() if is_optional else kinds
+        for group in self._reader.twins:
+            self._twins([name for name in group if name in self._kinds])
         for name, default in self._defaults.items():
             if name not in self._kinds:
                 self.put(name, _free_key(name, level), Any, default)
@@ -326,6 +277,12 @@ class _InnerFields(_Fields):
             raise Unfit
         other = self.unread(key, kinds, is_optional=False)
         self.same.append((attrgetter(name), attrgetter(other)))
+
+    def _twins(self, names: Sequence[str]) -> None:
+        """Have the texts of attributes compared that are twins of each other."""
+        if len(names) > 1 and any(self._kinds[name] != _TEXT for name in names):
+            raise Unfit
+        self.same += pairwise(map(_plain, names))
 
     def _wanted(self, name: str, key: str, kinds: frozenset[type], *, is_optional: bool) -> None:
         default, is_number = self._defaults[name], self._is_number(name)
@@ -391,6 +348,11 @@ class _InnerFields(_Fields):
 
 class Unfit(Exception):  # noqa: N818 - named as the sentence reads
     """Records of a layout can't be read at once."""
+
+
+def _plain(name: str) -> Callable[[Record], str]:
+    value_of, plain = attrgetter(name), plain_text(name)
+    return lambda record: plain(value_of(record))
 
 
 def _single(name: str) -> Callable[[Record], tuple[Any, ...]]:

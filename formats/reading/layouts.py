@@ -66,6 +66,8 @@ class _Layout:
             for at, field in singles
             if field.name in ADDRESS_FIELDS or field.name in _CLOSED
         ]
+        if len(cells) == 1:  # there is no other column that a value could belong into
+            self._closed.clear()
 
     def values(self, columns: Sequence[str]) -> dict[str, str]:
         """Return columns by the keys of their cells."""

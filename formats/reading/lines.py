@@ -141,7 +141,8 @@ def _keyed_split(structure: Structure, keys: Keys) -> Split:
     all_first = positions.keys() == set(range(before))
 
     def split(line: str) -> Values:
-        pieces = line.split(separator)
+        # From the end: a value may end in a character of a longer separator, and no key begins so.
+        pieces = line.rsplit(separator)
         # A piece that has its place is no pair, whatever it holds; but it may be missing.
         values = pairs_of(pieces[before:] if all_first else _without(pieces, positions), keys)
         for at in positions:
@@ -169,17 +170,29 @@ def _column_split(structure: Structure, _keys: Keys) -> Split:
 def _split_of_columns(structure: Structure, layouts: Layouts) -> Split:
     separator, quoted = structure.separator, structure.quoted
     counts = layouts.by_count
+    most = max(counts)
 
     def split(line: str) -> Values:
         inner = line[1:-1] if quoted and line[:1] == line[-1:] == '"' else line
         columns = inner.split(separator)
-        # The service doubles no quotes; others do, and then nothing else makes sense as CSV.
-        if separator != "\t" and (len(columns) not in counts or (quoted and '""' in line)):
+        fits = len(columns) in counts
+        # The service doubles no quotes; others do, and then nothing else makes sense as CSV. But of
+        # too many columns, one value may have left its place, and another hide that.
+        may_double = '""' in line or len(columns) < most if quoted else not fits
+        if separator != "\t" and may_double and not (quoted and len(columns) > most):
             rows = _csv_columns(line)
-            columns = rows if len(rows) in counts else columns
+            if len(rows) in counts:
+                if fits and rows != [column.replace('""', '"') for column in columns]:
+                    raise BadLine(_UNTOLD)
+                return layouts.values(rows)
+        if quoted and '",","' in inner and columns != inner.rsplit(separator):
+            raise BadLine(_UNTOLD)
         return layouts.values(columns)
 
     return split
+
+
+_UNTOLD = "it can't be told where columns end: one ends or begins with a quote and a comma"
 
 
 def _csv_columns(line: str) -> list[str]:

@@ -7,7 +7,8 @@ from formats.reading import BadLine
 
 Keys = frozenset[str]
 
-_KEY = re.compile(r" ([A-Za-z][\w.\-]*=)")
+_KEY = re.compile(r" [A-Za-z][\w.\-]*=|\|[A-Za-z][\w.\-]*\|")
+"""A key with what tells it from a value: ` user=`, or `|USER|` as Symantec has it."""
 
 
 def pairs_of(pieces: Sequence[str], keys: Keys) -> dict[str, str]:
@@ -37,15 +38,16 @@ def ambiguity_of(
     """
     static = [text for text in texts if text is not None]
     keys = sorted({key for text in static for key in _KEY.findall(text)})
-    equals = sum(text.count("=") for text in static)
     if not keys:
         return None
-    holds_key = re.compile(f" (?:{'|'.join(map(re.escape, keys))})").search
+    holds_key = re.compile("|".join(map(re.escape, keys))).search
+    last = "".join(sorted({key[-1] for key in keys}))
+    expected = [sum(text.count(end) for text in static) for end in last]
 
     def check(line: str, values: Mapping[str, str]) -> None:
-        if line.count("=") == equals:
+        if list(map(line.count, last)) == expected:
             return
-        if any(map(holds_key, [value for value in values.values() if "=" in value])):
+        if any(map(holds_key, values.values())):
             _check_only(line, texts, tuple(values.values()))
 
     return check
@@ -59,6 +61,8 @@ def _check_only(line: str, texts: Sequence[str | None], values: Sequence[str]) -
             found.append((at, text))
         at += len(next(rest) if text is None else text)
     end = len(line)
+    if found[0][0] == 0:  # the line begins with it
+        found = found[1:]
     for place, text in reversed(found):
         end = line.rfind(text, 0, end)
         if end != place:

@@ -8,7 +8,9 @@ from formats.language import Literal, Part, Slot
 from formats.structure.runs import Run
 
 _CTIME = r"[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
-_FRACTION = r"(?:[.,]\d{1,9})?"
+_FRACTION = r"(?:[.,]\d{1,9})??"
+"""A comma may also separate the time from a number: a fraction is what nothing else explains."""
+
 _CLOCK = rf"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}{_FRACTION}"
 _DAY = r"(?:[A-Za-z]{3},? +)?[A-Za-z]{3} +\d{1,2}"
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)?"

@@ -4,7 +4,6 @@ A format is reversible when every value ends at something that it can't hold its
 `nss` prints in it, structure protected, reads back equal.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 
@@ -13,9 +12,10 @@ from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import FeedFormat, Literal, Slot
 from formats.reading.patterns import fixed_pattern, glued
 from formats.structure import Cell, LineKind, Structure
+from formats.structure.quoting import quoting_of
 from formats.structure.runs import Unit, is_time, is_whole, units_of
+from formats.structure.template import Template
 
-_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _NUMBER = frozenset("0123456789-")
 _HEX = _NUMBER | frozenset("abcdefABCDEF")
 _ADDRESS = frozenset("0123456789abcdefABCDEF.:")
@@ -38,25 +38,29 @@ def check_apart(structure: Structure) -> None:
 
 def doubts(feed_format: FeedFormat, structure: Structure) -> tuple[str, ...]:
     """Return a sentence for each value that can't be relied on when lines are read back."""
-    found = [*_lost(feed_format, structure), *_open_ended(structure), *_half_timed(structure)]
-    if structure.kind is LineKind.JSON:
-        found += _unquoted(feed_format)
+    found = (
+        *_lost(feed_format, structure),
+        *_open_ended(structure),
+        *_half_timed(structure),
+        *_no_json(feed_format, structure),
+    )
     return tuple(dict.fromkeys(found))
 
 
-def _unquoted(feed_format: FeedFormat) -> Iterator[str]:
-    """Yield what stands in JSON outside of strings, where text is no JSON."""
-    quoted = False
-    for part in feed_format.parts:
-        if isinstance(part, Literal):
-            quoted ^= len(_QUOTE.findall(part.text)) % 2 == 1
-        elif not quoted and part.field.conversion == "s":
-            yield f"{part.spec} stands outside of quotes: only numbers are read back there"
+def _no_json(feed_format: FeedFormat, structure: Structure) -> Iterator[str]:
+    """Yield the fields of JSON that need quotes around them: it knows no text without, nor `07`."""
+    if structure.kind is not LineKind.JSON:
+        return
+    template = Template(feed_format)
+    for slot, place in zip(template.slots, quoting_of(template.text).places, strict=True):
+        is_number = slot.conversion == "d" and not (slot.pad == "0" and slot.width > 1)
+        if not (place.quotes or is_number):
+            yield f"{slot.spec} stands in JSON without quotes: what it prints is not always JSON"
 
 
 def _half_timed(structure: Structure) -> Iterator[str]:
     names = TIME_FIELDS & {name for cell in structure.cells for name in cell.fields}
-    if names - {"tz"} and not is_whole(names):
+    if names and not is_whole(names):
         yield "the time is not whole: feeds whose format prints more of it reject such records"
 
 

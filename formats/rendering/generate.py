@@ -26,7 +26,7 @@ from formats.filters.predicate import (
     Reading,
     TextTest,
 )
-from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS, unescaped
+from formats.filters.readings import MEMO_MAX_CHARS, MEMO_MAX_ENTRIES, READINGS
 from formats.language import Literal, Slot
 from formats.plan import (
     UNSTATED,
@@ -50,7 +50,7 @@ from formats.plan import (
 from formats.reading.time_key import stated_pairs
 from formats.record import Deriver
 from formats.times import ABSENT, BadTime
-from formats.values import Remembered
+from formats.values import Remembered, unescaped
 
 _MAX_PIECES = 29
 """CPython builds an f-string of up to 30 pieces on the stack, a longer one through a list."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -88,8 +88,7 @@ class Structure:
 
     `guards[i]` are the characters that slot `i` must not print raw. `closing` are the slots
     directly before a LEEF or CEF header's pipe, a LEEF separator or the end, whose value must not
-    end in a backslash; a `=` in that of the `spaced` slots may be one of a pair. `readable` is
-    false when cells cannot be told apart in a line.
+    end in a backslash; a `=` in that of the `spaced` slots may be one of a pair.
     """
 
     kind: LineKind
@@ -99,7 +98,6 @@ class Structure:
     quoted: bool = False
     closing: frozenset[int] = frozenset()
     spaced: frozenset[int] = frozenset()
-    readable: bool = True
 
 
 @lru_cache(maxsize=64)  # more than feeds have formats; one is as large as its string, many times
@@ -224,5 +222,4 @@ def _sequence(template: Template) -> Structure:
         cells,
         guards_of(template, header_end=end, is_sequence=True),
         closing=template.before("|", end=end),
-        readable=not any(first.slots and second.slots for first, second in pairwise(cells)),
     )

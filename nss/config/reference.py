@@ -72,7 +72,8 @@ are written as in the service, where KB, MB and GB are powers of 1024.
 Text is compared without regard to case, and `%HH` counts as the character that it stands for. What
 a record lacks counts as its placeholder (`None`, `0`, `0.0.0.0`): `not_threats = "None"` passes
 what carries a threat. Of several fields, one that is lacking counts only if the record has none of
-the others.
+the others; a placeholder as the record states it is lacking too, as is an address that is empty,
+`NA`, `N/A` or `Unknown`.
 """
 
 

@@ -105,12 +105,16 @@ def records_behind(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield, for some lines of a slice by their numbers, the records they were rendered from.
 
-    `numbers` are sorted. Rendering does not note it, as next to no record is ever asked for.
+    `numbers` are sorted. Rendering does not note it, as next to no record is ever asked for. Of an
+    array only the record itself is taken: its neighbours have their own fate.
     """
     wanted, rendered = deque(numbers), 0
-    for _, record in split_lines(data):
-        rendered += len(pipeline.run(record + b"\n").lines)
-        while wanted and wanted[0] < rendered:
-            yield wanted.popleft(), record
-        if not wanted:
-            return
+    for _, line in split_lines(data):
+        before, rendered = rendered, rendered + len(pipeline.run(line + b"\n").lines)
+        if not wanted or wanted[0] >= rendered:
+            continue
+        pieces = pipeline.decode(line).pieces.values()
+        for record in [piece for _, piece in pieces] or [line]:
+            before += len(pipeline.run(record + b"\n").lines)
+            while wanted and wanted[0] < before:
+                yield wanted.popleft(), record

@@ -56,7 +56,7 @@ async def test_lines_that_become_too_long_one_after_the_other_keep_their_records
     assert counts == Account(delivered=3, rejected=4)
 
 
-async def test_several_refused_lines_of_an_array_each_keep_that_array() -> None:
+async def test_refused_lines_of_an_array_keep_their_own_records_of_it_alone() -> None:
     refused = [Rejected(sent, f"reason {number}") for number, sent in enumerate([1, 0, 1, 0])]
     sink = ScriptedSink(*refused)
     bench = await Bench.of(sink, {"web": known()})
@@ -67,10 +67,10 @@ async def test_several_refused_lines_of_an_array_each_keep_that_array() -> None:
 
     assert sink.taken == [user + b" example.com/" for user in (b"a0", b"c", b"b2", b"d")]
     assert await bench.rejects() == [
-        (arrays[0], "reason 0"),
-        (arrays[0], "reason 1"),
-        (arrays[1], "reason 2"),
-        (arrays[1], "reason 3"),
+        (record("a1"), "reason 0"),
+        (record("a2"), "reason 1"),
+        (record("b0"), "reason 2"),
+        (record("b1"), "reason 3"),
     ]
     assert counts == Account(delivered=4, rejected=4, unpacked=4)
 

@@ -47,7 +47,7 @@ def test_each_key_has_its_field_and_what_the_feed_prints_of_it() -> None:
 
 
 def test_a_field_that_is_stated_itself_is_not_made_of_another() -> None:
-    found = explanation(lines(RECORD | {"eurl": "e.example/x"}), MCAS)
+    found = explanation(lines(RECORD | {"eurl": RECORD["url"]}), MCAS)
 
     assert (uses(found)["url"], uses(found)["eurl"]) == (("unprinted", ()), ("printed", ("eurl",)))
 

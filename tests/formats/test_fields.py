@@ -148,7 +148,7 @@ def test_placeholders_are_none_zero_and_the_zero_address() -> None:
         ("%s{cip}", {}, "0.0.0.0"),  # noqa: S104 - a value
         ("%s{eua}", {"ua": "a b\xe4"}, "a%20b%C3%A4"),
         ("%s{eua}", {"b64ua": base64.b64encode(b"a b").decode()}, "a%20b"),
-        ("%s{eua}", {"eua": "x", "ua": "y"}, "x"),
+        ("%s{eua}", {"eua": "%7e", "ua": "~"}, "%7e"),
         ("%s{edepartment}", {"dept": "R & D"}, "R%20&%20D"),
         ("%s{edepartment}", {"b64dept": "UiBEIA=="}, "R%20D%20"),
         ("%s{dept}", {"edepartment": "R%20D"}, "R%20D"),

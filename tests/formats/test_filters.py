@@ -212,7 +212,11 @@ def test_a_key_of_two_fields_holds_if_one_fits_and_its_twin_if_none_does() -> No
         (("2001:db8::1", "203.0.113.9"), "0.0.0.0/0", True),
         ((ABSENT, ABSENT), ABSENT, True),
         ((ABSENT, "NA"), "0.0.0.0/0", True),
+        (("", ABSENT), "0.0.0.0/0", True),
         (("NA", "None"), "0.0.0.0/0", False),
+        ((ABSENT, "x"), "0.0.0.0/0", False),
+        (("192.0.2.7:80", ABSENT), "0.0.0.0/0", False),
+        (("192.0.2.7", "x"), "0.0.0.0/0", True),
     ],
 )
 def test_an_absent_address_counts_only_if_the_record_has_no_other(

@@ -337,6 +337,12 @@ def test_all_faults_are_found_each_with_its_place_and_what_would_be_right() -> N
     assert [each.where for each in found[:3:2]] == ["column 4", "line 2, column 3"]
 
 
+@pytest.mark.parametrize("written", ["xd800", "0xDFFF", "xdc00"])
+def test_half_a_character_is_no_delimiter(written: str) -> None:
+    (found,) = faults(f"LEEF:2.0|V|P|1|%s{{reason}}|{written}|cat=%s{{action}}")
+    assert "half a character" in found.reason
+
+
 def test_the_brace_of_a_slot_that_is_wrong_is_no_fault_of_its_own() -> None:
     assert [each.reason for each in faults("%q{login} %s{url}} %q{x")] == [
         "unknown conversion %q",

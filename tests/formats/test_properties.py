@@ -22,6 +22,7 @@ from formats.language import FeedFormat, Literal, parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of, recognise
+from formats.reading.twins import twins_among
 from formats.structure import structure_of
 
 FUZZ_SECS = float(os.environ.get("NSS_FUZZ_SECS", "1.5"))
@@ -97,6 +98,8 @@ def hostile_record(draw: st.DrawFn, feed_format: FeedFormat) -> dict[str, object
     texts = draw(st.lists(HOSTILE, min_size=1, max_size=6))
     names = feed_format.field_names - TIME_FIELDS
     names |= draw(st.sets(st.sampled_from(sorted(f for f in catalogue() if f.startswith("b64")))))
+    for twins in twins_among(names):  # several would contradict each other
+        names -= {*twins} - {draw(st.sampled_from(twins))}
     step = draw(st.integers(1, 7))
     for index, name in enumerate(sorted(names)):
         if catalogue()[name].conversion == "s":

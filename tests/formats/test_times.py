@@ -13,7 +13,7 @@ from formats.errors import ZoneError
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
-from formats.times import BadTime, parse_text, parts_of, resolve, zone, zone_text
+from formats.times import BadTime, parse_text, parts_of, resolve, shifted, zone, zone_text
 from formats.values import Remembered
 
 OCTOBER = datetime(2023, 10, 6, 9, 5, 8, tzinfo=UTC)
@@ -309,6 +309,53 @@ def test_a_table_that_is_full_is_emptied() -> None:
     table: Remembered[int, tuple[str, ...]] = Remembered(lambda key: (str(key),), max_entries=3)
     assert [table[n] for n in range(10)] == [(str(n),) for n in range(10)]
     assert len(table) <= 3
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "Factory", "right/UTC", "posix/Europe/Berlin"]
+)
+def test_a_file_of_the_machine_is_no_zone(name: str) -> None:
+    with pytest.raises(ZoneError, match=name):
+        zone(name)
+    with pytest.raises(BadTime, match="is not known"):
+        resolve({"time": "2023-10-06 09:05:08", "tz": name}, UTC, UTC)
+
+
+@pytest.mark.parametrize("word", ["", "-", "None", "none", "n/a", "NA", "null", "NULL", "Unknown"])
+@pytest.mark.parametrize("name", ["epochtime", "time", "datetime", "yy"])
+def test_a_placeholder_states_no_time(name: str, word: str) -> None:
+    stated: dict[str, str | int | None] = {
+        name: word,
+        "yyyy": 2023,
+        "mth": 10,
+        "dd": 6,
+        "hh": 9,
+        "mm": 5,
+        "ss": 8,
+    }
+    assert resolve(stated, UTC, UTC) == parts_of(OCTOBER)
+    record = msgspec.json.encode(stated) + b"\n"
+    rendered = Pipeline(json_names(), FeedSettings(parse("%d{epochtime}"))).run(record)
+    assert rendered.lines == [b"1696583108"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Oct 6 2023 11:05:08 CEST", "2023-10-06T09:05:08Z", "2023-10-06 11:05:08 +02:00",
+             "1696583108", "Fri Oct  6 09:05:08 2023 GMT"],
+)  # fmt: skip
+def test_a_zone_that_is_not_known_does_no_harm_to_a_time_that_needs_none(text: str) -> None:
+    assert resolve({"time": text, "tz": "XYZ"}, BERLIN, UTC) == parts_of(OCTOBER)
+    assert shifted(text, "XYZ", BERLIN, UTC) == "Fri Oct  6 09:05:08 2023"
+
+
+def test_a_zone_that_is_not_known_rejects_a_time_that_needs_it() -> None:
+    with pytest.raises(BadTime, match="'XYZ' is not known"):
+        resolve({"time": "2023-10-06 09:05:08", "tz": "XYZ"}, UTC, UTC)
+
+
+@pytest.mark.parametrize("name", ["epochtime", "time", "datetime"])
+def test_a_text_stands_in_the_zone_of_its_record_whatever_field_it_is_in(name: str) -> None:
+    assert resolve({name: "2023-10-06 11:05:08", "tz": "CEST"}, UTC, UTC) == parts_of(OCTOBER)
 
 
 def test_a_bad_time_is_not_remembered() -> None:

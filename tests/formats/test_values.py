@@ -124,6 +124,16 @@ def test_base64_gives_the_text_back(text: str) -> None:
     assert from_base64(to_base64(text)) == text
 
 
+@pytest.mark.parametrize("text", ["CXVz=", "CXU==", "CXVzaW4===", "=", "A", "A==="])
+def test_base64_with_too_much_padding_is_none(text: str) -> None:
+    assert from_base64(text) is None
+
+
+@pytest.mark.parametrize("text", ["None", "NA", "N/A", "Unknown", " NA "])
+def test_a_placeholder_is_no_base64(text: str) -> None:
+    assert from_base64(text) is None
+
+
 @given(ALL_TEXT)
 def test_no_text_is_too_odd_for_base64_and_obfuscation(text: str) -> None:
     assert to_base64(text).isascii()

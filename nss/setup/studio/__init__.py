@@ -73,7 +73,8 @@ class Look:
     """The line of one record, taken apart; `unreadable` says why it can't be.
 
     `reads_back` is whether reading it with its own format and rendering it again gives the same
-    line, and its time is whole; if not, `lost` says why.
+    line, and its time is whole; if not, `lost` says why. `doubts` are sentences on what
+    may be read back wrong of other lines.
     """
 
     number: int
@@ -82,6 +83,7 @@ class Look:
     unreadable: str = ""
     reads_back: bool = False
     lost: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,16 +94,17 @@ class _Trial:
             found = entries(feed_format, text)
         except (NotReadable, BadLine) as error:
             return replace(look, unreadable=str(error))
-        lost = self._lost(line)
-        return replace(look, entries=found, reads_back=not lost, lost=lost)
+        look = replace(look, entries=found)
+        try:
+            source = input_of(feed_format)
+        except NotReadable as error:
+            return replace(look, lost=str(error))
+        lost = self._lost(line, source)
+        return replace(look, reads_back=not lost, lost=lost, doubts=source.doubts)
 
-    def _lost(self, line: bytes) -> str:
+    def _lost(self, line: bytes, source: Input) -> str:
         """Return what is lost when a line is read back and rendered again, if anything is."""
         settings = replace(self.settings, filter=None, source_zone=self.settings.zone)
-        try:
-            source = input_of(settings.format)
-        except NotReadable as error:
-            return str(error)
         rendered = Pipeline(source, settings).run(line + b"\n")
         if rendered.bad:
             return rendered.bad[0].reason

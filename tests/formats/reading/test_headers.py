@@ -110,6 +110,14 @@ def test_a_leef_header_may_state_the_time(before: str, header: bytes, moment: by
     assert (rendered.lines, rendered.bad) == ([moment + b" ana"], [])
 
 
+@pytest.mark.parametrize("host", [b"", b"host ", b"fade "])
+def test_a_header_before_a_number_in_hexadecimal_is_left_out(host: bytes) -> None:
+    source = input_of(parse("%x{reqsize}"))
+    line = b"<134>Oct  6 09:05:08 " + host + b"app: 41a\n"
+    rendered = Pipeline(source, FeedSettings(parse("%d{reqsize}"))).run(line + b"41a\n")
+    assert (rendered.lines, rendered.bad) == ([b"1050"] * 2, [])
+
+
 def test_json_names_are_not_affected() -> None:
     rendered = Pipeline(json_names(), FeedSettings(parse("%s{login}"))).run(
         b'<134>Oct  6 09:05:08 h nss: {"login":"<134>ana"}\n'

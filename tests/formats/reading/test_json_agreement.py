@@ -59,6 +59,7 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     if len(once) > 1:
         raise Refused
     inner = once[0] if once and isinstance(once[0], Pairs) else top
+    check_around(top, inner, envelope, meaning)
     values: dict[str, Any] = {TIME: None}
     seen: set[str] = set()
     for key, value in inner:
@@ -82,6 +83,28 @@ def plain(text: str, envelope: str, meaning: Meaning) -> tuple[list[str] | None,
     printed = defaults | values
     order = (TIME, "login", "reqsize", "cip", "recordid", "url")
     return [str(printed[name]) for name in order], unmapped
+
+
+def check_around(top: Pairs, inner: Pairs, envelope: str, meaning: Meaning) -> None:
+    """Refuse fields outside of the object that is read."""
+    beside = [meaning(key)[0] for key, _ in top if key != envelope] if inner is not top else []
+    if not {*TEXTS, *NUMBERS, TIME}.isdisjoint(beside):
+        raise Refused
+    around = [*top, *inner] if inner is not top else top
+    if any(value is not inner and plain_hides(value, meaning) for _, value in around):
+        raise Refused
+
+
+def plain_hides(value: object, meaning: Meaning) -> bool:
+    """Whether an object has a key that says whose record it is, or one within it has."""
+    if isinstance(value, Pairs):
+        return any(
+            plain_hides(inner, meaning)
+            if isinstance(inner, list)
+            else meaning(key)[0] in {"login", "cip", "url"}
+            for key, inner in value
+        )
+    return isinstance(value, list) and any(plain_hides(inner, meaning) for inner in value)
 
 
 def plain_value(field: str, value: object) -> object:
@@ -119,6 +142,7 @@ VALUES: st.SearchStrategy[object] = st.one_of(
     ),
     st.sampled_from([None, True, [], {}, ["a", {"b": "c"}], {"login": "no"}, {"a": 1, "b": '"'}]),
 )
+TAILS = ("", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2', ',"url":7')
 USUAL: dict[str, st.SearchStrategy[object]] = {
     "epochtime": st.sampled_from([1696583108, "1696583108"]),
     "t": st.sampled_from([1696583108, "1696583108"]),
@@ -157,7 +181,7 @@ def batches(draw: st.DrawFn, envelope: str) -> list[list[str]]:
     for _ in range(draw(st.integers(1, 20))):
         text = draw(objects(keys))
         if nested != (draw(st.integers(0, 9)) == 0):
-            tail = draw(st.sampled_from(["", "", "", ',"sourcetype":"x"', ',"x":[1,"a"],"x":2']))
+            tail = draw(st.sampled_from(TAILS))
             again = draw(st.sampled_from(["", "", "", "", "", f',"{envelope}":{text}']))
             inner = draw(st.sampled_from([text] * 9 + ["null", "[]", '"x"', "{}"]))
             text = f'{{"{envelope}":{inner}{tail}{again}}}'

@@ -182,6 +182,13 @@ def test_a_column_of_a_custom_format_that_holds_another_s_value_is_set_apart() -
     ]
 
 
+@pytest.mark.parametrize("text", ["Allowed", "High", "GET"])
+def test_a_single_column_holds_what_it_holds(text: str) -> None:
+    source = input_of(parse('"%s{cip}"'))
+    rendered = Pipeline(source, FeedSettings(parse("%s{cip}"))).run(f'"{text}"\n'.encode())
+    assert (rendered.lines, rendered.bad) == ([text.encode()], [])
+
+
 def test_a_line_of_another_layout_is_not_taken_apart_as_if_it_were_of_this_one() -> None:
     line = line_of("CSV_OLD").decode().rstrip("\n")
     assert entries(presets.load("CSV_OLD"), line)[9].fields == ("stime",)

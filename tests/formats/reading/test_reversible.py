@@ -3,6 +3,7 @@
 import pytest
 
 from formats import presets
+from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
@@ -18,6 +19,15 @@ from tests.formats.reading.test_lines import KEYED, LEEF, read
         ("%s{time} %s{tz} %s{login}", b"Fri Oct  6 11:05:08 2023 CEST ana"),
         ("t=%s{time} a=%s{login}", b"t=2023-10-06T09:05:08.123Z a=ana"),
         ("%s{time},%s{login} x", b"2023-10-06 09:05:08.123,ana x"),
+        (
+            "%d{yy}-%02d{mth}-%02d{dd} %02d{hh}:%02d{mm}:%02d{ss},%d{reqsize},%s{login}",
+            b"2023-10-06 09:05:08,7,ana",
+        ),
+        (
+            "%d{yy}/%d{mth}/%d{dd} %d{hh}:%d{mm}:%d{ss}.%d{reqsize}.%s{login}",
+            b"2023/10/6 9:5:8.7.ana",
+        ),
+        (r"%s{time},%d{reqsize}\t%s{login}", b"2023-10-06 09:05:08,7\tana"),
         (r"%s{time} %s{login}\t%d{reqsize}", b"Fri Oct  6 09:05:08 2023 ana\t7"),
         (r"%d{reqsize}\t%s{login} %s{time}", b"7\tana Fri Oct  6 09:05:08 2023"),
         (r'\{"a":[1,"%s{login}",\{"t":"%s{time}"\}]\}', b'{"a":[0,"ana",{"t":1696583108}]}'),
@@ -136,6 +146,7 @@ def test_a_line_of_pairs_that_can_be_taken_apart_in_two_ways_is_rejected(line: s
     ("line", "values"),
     [
         (f"{TIME} login=a action=Allowed ua=x?a=b c=d", "a;Allowed;x?a=b c=d"),
+        (f"{TIME} login=a action=Allowed ua={TIME}", f"a;Allowed;{TIME}"),
         # only one way to take it apart, though a value holds a key
         (f"{TIME} login=a action=Allowed ua=x login=b", "a;Allowed;x login=b"),
         (f"{TIME} login=ua=b action=Allowed ua=x", "ua=b;Allowed;x"),
@@ -146,10 +157,57 @@ def test_a_line_of_pairs_with_further_equals_signs_is_read(line: str, values: st
     assert printed == ([values.encode()], [])
 
 
+def test_keys_between_pipes_are_ambiguous_too() -> None:
+    source = input_of(parse("|UA|%s{ua}|IP|%s{cip}|USER|%s{login}|"))
+    read_line = "|UA|%s|IP|10.0.0.1|USER|ana|\n"
+    for agent in ("x|IP|6.6.6.6", "|IP|", "x|IP|6.6.6.6|USER|bob"):
+        assert read((read_line % agent).encode(), source, "%s{cip}")[0] == []
+    assert read((read_line % "x|y").encode(), source, "%s{ua} %s{cip}")[0] == [b"x|y 10.0.0.1"]
+
+
+def test_a_line_begins_where_its_first_pair_does() -> None:
+    source = input_of(parse("login=%s{login} ua=%s{ua} t=%d{epochtime}"))
+    line = b"login=ana ua=x login=b t=1\n"
+    assert read(line, source, "%s{login};%s{ua}") == ([b"ana;x login=b"], [])
+
+
+def test_json_with_a_key_twice_is_no_format_of_a_source() -> None:
+    for text in (
+        r'\{"a":"%s{login}","a":"%s{dept}"\}',
+        r'\{"a":"%s{login}","a":"%s{login}"\}',
+        r'\{"a":"x","a":\{"b":"%s{login}"\}\}',
+        r'\{"a":[0,\{"b":"%s{login} %d{reqsize}","b":"%s{dept}"\}]\}',
+    ):
+        with pytest.raises(NotReadable, match=r'^key "[ab]" stands twice in an object$'):
+            input_of(parse(text))
+    assert input_of(parse(r'\{"x":1,"x":2,"a":"%s{login}"\}')).doubts == ()
+
+
 def test_a_piece_that_has_its_place_is_no_pair() -> None:
     source = input_of(parse(r"%s{login}\tdept=%s{dept}\tsize=%d{reqsize}"))
     line = b"dept=forged\tdept=d\tsize=7\n"
     assert read(line, source, "%s{login};%s{dept}") == ([b"dept=forged;d"], [])
+
+
+def test_columns_whose_ends_can_not_be_told_are_no_record() -> None:
+    source = input_of(parse('"%s{url}","%s{action}","%s{login}"'))
+    reason = "it can't be told where columns end: one ends or begins with a quote and a comma"
+    for line in (b'"x",","Blocked","ana"', b'"x","Blocked",","ana"', b'"x""",","Blocked","ana"'):
+        assert read(line + b"\n", source, "%s{action}") == ([], [(0, 0, reason)])
+    shifted = b'"x","Allowed"","b"",""ana"'
+    assert read(shifted + b"\n", source, "%s{action}")[0] == []
+    for line, printed in (
+        (b'"x",",","ana"', b"x;,;ana"),
+        (b'"","",""', b";;"),
+        (b'"say ""hi""","a","b"', b'say "hi";a;b'),
+    ):
+        assert read(line + b"\n", source, "%s{url};%s{action};%s{login}") == ([printed], [])
+
+
+def test_a_value_may_end_in_a_part_of_the_separator() -> None:
+    source = input_of(parse("a=%s{ua}^^b=%s{action}^^c=%s{login}"))
+    line = b"a=x^^^b=Blocked^^^c=ana^\n"
+    assert read(line, source, "%s{ua};%s{action};%s{login}") == ([b"x^;Blocked^;ana^"], [])
 
 
 def test_quotes_in_unquoted_csv_are_text() -> None:
@@ -180,11 +238,22 @@ def test_the_last_value_may_hold_the_text_that_ends_the_line() -> None:
         ),
         (
             r'\{"a":%s{login},"b":"\\"%s{dept}","c":%d{reqsize}\}',
-            "%s{login} stands outside of quotes: only numbers are read back there",
+            "%s{login} stands in JSON without quotes: what it prints is not always JSON",
         ),
         (
             r"%d{hh}:%d{mm}\t%s{login}",
             "the time is not whole: feeds whose format prints more of it reject such records",
+        ),
+        (
+            r"%s{tz}\t%s{login}",
+            "the time is not whole: feeds whose format prints more of it reject such records",
+        ),
+        *(
+            (
+                rf'\{{"a":[{spec}],"b":%d{{reqsize}},"t":"%d{{epochtime}}"\}}',
+                f"{spec} stands in JSON without quotes: what it prints is not always JSON",
+            )
+            for spec in ("%s{login}", "%x{recordid}", "%02d{respsize}", "%s{mon}")
         ),
     ],
 )

@@ -14,6 +14,7 @@ from formats.language import FeedFormat, parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
+from formats.reading.twins import twins_among
 from formats.rendering.renderer import MARK
 from formats.times import zone
 
@@ -217,6 +218,8 @@ def records(draw: st.DrawFn, fields: frozenset[str]) -> dict[str, object]:
     names = draw(st.lists(st.sampled_from(sorted(fields - TIME_FIELDS)), unique=True))
     record: dict[str, object] = {"time": MOMENT}
     for name in names:
+        if twins_among({name, *record} - {"time"}):  # they would contradict each other
+            continue
         record[name] = draw(NUMBERS if catalogue()[name].conversion == "d" else HOSTILE)
     return record
 

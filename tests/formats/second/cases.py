@@ -14,7 +14,7 @@ from tests.formats.second.language import FIELDS
 from tests.formats.second.material import NAMES, PRINTED
 from tests.formats.second.synonyms import EXACT
 from tests.formats.second.times import FROM_TIME
-from tests.formats.second.values import BadError
+from tests.formats.second.values import BadError, encoded, is_encoded
 
 T = TypeVar("T")
 KEYS_OF = {name: [key for key in EXACT if EXACT[key] == name] for name in FIELDS}
@@ -265,6 +265,7 @@ class Cases:
         for name in names:
             if name not in FROM_TIME and self.chance() >= leave:
                 stated[name] = self.value(name)
+        self.agree(stated)
         for name in self.one(material.STATED_TIMES):
             odd = self.chance() < 0.2
             values = material.PART_VALUES.get(name, material.MOMENTS)
@@ -288,6 +289,15 @@ class Cases:
             )
         return whole.replace("\n", " ")
 
+    def agree(self, stated: dict[str, object]) -> None:
+        """Have most twins state the same text: a record whose twins differ has no line."""
+        for name in sorted(stated):
+            twins = [each for each in stated if read.plain_twin(each) == read.plain_twin(name)]
+            if len(twins) > 1 and self.chance() < 0.9:
+                text = self.text()
+                for each in twins:
+                    stated[each] = as_twin(each, text)
+
     def value(self, name: str) -> object:
         if FIELDS[name]["conversion"] == "d":
             return (
@@ -299,5 +309,15 @@ class Cases:
             return self.one([5, 1.5, True, None, [], {}, 10**30, -0.0, 1e5])
         text = self.text()
         if name.startswith("b64"):
-            return base64.b64encode(text.encode()).decode() if self.chance() < 0.7 else text[:20]
+            chance = self.chance()
+            if chance < 0.1:
+                return self.one(material.ODD_BASE64)
+            return base64.b64encode(text.encode()).decode() if chance < 0.7 else text[:20]
         return text
+
+
+def as_twin(name: str, text: str) -> str:
+    """Return what a field states of a text that others state too."""
+    if name.startswith("b64"):
+        return base64.b64encode(text.encode()).decode()
+    return encoded(text, "") if is_encoded(name) else text

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from tests.formats.second.language import FIELDS, Spec
 from tests.formats.second.values import (
     ADDRESSES,
+    NO_ADDRESS,
+    NO_TEXT,
     Record,
     number_of,
     printed,
@@ -50,17 +52,19 @@ def matches(record: Record, key: str, values: list[str], escape_characters: str)
     stated = [name for name in fields if states(record, name, escape_characters)]
     return any(
         fits(kind, record, name, value, escape_characters)
-        for name in stated or fields[:1]
+        for name in stated or fields
         for value in values
     )
 
 
 def states(record: Record, name: str, escape_characters: str) -> bool:
-    """Whether a record has a field or one that stands for it; a number is always there."""
+    """Whether a record has a field, or one that stands for it, and no placeholder in its place."""
     if FIELDS[name]["conversion"] == "d":
         return True
     text = text_of(record, name, escape_characters)
-    return text is not None and not (name in ADDRESSES and text == "")
+    if name in ADDRESSES:
+        return (text or "").lower() not in {"", NO_ADDRESS, *map(str.lower, NO_TEXT)}
+    return text is not None and text.lower() != "none"
 
 
 def fits(kind: str, record: Record, name: str, value: str, escape_characters: str) -> bool:

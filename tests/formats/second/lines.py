@@ -67,9 +67,13 @@ def key_of(cell: Cell) -> tuple[str, Cell] | None:
     return key, ([rest] if rest else []) + cell[1:]
 
 
+def has_spec(cell: Cell) -> bool:
+    return any(isinstance(part, Spec) for part in cell)
+
+
 def stated(cell: Cell, text: str) -> Fields:
     """Return what the fields of a cell are where it prints this text."""
-    if not any(isinstance(part, Spec) for part in cell):
+    if not has_spec(cell):
         return {}
     if len(cell) == 1 and isinstance(cell[0], Spec):
         return {cell[0].name: value_of(cell[0], text)}
@@ -116,10 +120,11 @@ def with_prefix(fields: Fields, prefix: Fields, text: str) -> Fields:
 
 
 class Reader:
-    """Reads what one format prints."""
+    """Reads what one format prints, for a feed that reads the fields `names`."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], names: set[str]) -> None:
         self.parts = parts
+        self.names = names
         sample = "".join(
             part if isinstance(part, str) else SAMPLES.get(part.name, "x") for part in parts
         )
@@ -147,10 +152,10 @@ class Reader:
         if self.has_header:  # of its own
             starts.reverse()
         for start in starts[:-1]:
-            try:
-                return [self.zoned(each) for each in self.records(data[start:])]
-            except BadError:
-                continue
+            with suppress(BadError):
+                found = [*self.records(data[start:])]
+                if found != [{"time": data[start:]}] or len(self.parts) == 1:  # else of no use
+                    return [self.zoned(each) for each in found]
         return [self.zoned(each) for each in self.records(data[starts[-1] :])]
 
     def zoned(self, fields: Fields) -> Fields:
@@ -215,19 +220,13 @@ class Reader:
             key, equals, value = "".join(map(str, cell)).partition("=")
             if equals and found.setdefault(key, value) != value:
                 twice.add(key)
-        known = False
-        for cell in written:
-            pair = key_of(cell)
-            if (
-                pair is not None
-                and pair[0] in found
-                and any(isinstance(each, Spec) for each in pair[1])
-            ):
-                known = True
-                if pair[0] in twice:
-                    raise BadError(f"{pair[0]} comes twice with different values")
-                fields |= stated(pair[1], found[pair[0]]) | fields
-        if not known:
+        pairs = [pair for pair in map(key_of, written) if pair and has_spec(pair[1])]
+        for key, cell in pairs:
+            if key in twice and self.names & {each.name for each in cell if isinstance(each, Spec)}:
+                raise BadError(f"{key} comes twice with different values")
+            if key in found:
+                fields |= stated(cell, found[key]) | fields
+        if pairs and not any(key in found for key, _ in pairs):
             raise BadError("no known key")
         return fields
 
@@ -236,9 +235,12 @@ class Reader:
         keys = [pair[0] for pair in map(key_of, cells) if pair is not None]
         if self.separator and len(keys) >= len(cells) - 1 and not any(" " in key for key in keys):
             read = data.split(self.separator)
-            fields = self.pairs(cells, [[text] for text in read], {})
-            if key_of(cells[0]) is None:
-                fields = with_prefix(fields, stated(cells[0], read[0]), read[0])
+            placed = [n for n, cell in enumerate(cells) if key_of(cell) is None and has_spec(cell)]
+            others: list[Cell] = [[text] for n, text in enumerate(read) if n not in placed]
+            fields = self.pairs(cells, others, {})
+            for n in (n for n in placed if n < len(read)):
+                found = stated(cells[n], read[n])
+                fields = found | fields if n else with_prefix(fields, found, read[n])
             yield fields
         elif self.separator == "\t":
             columns = data.split("\t")

@@ -4,12 +4,18 @@ import json
 import re
 from contextlib import suppress
 from datetime import UTC
+from urllib.parse import unquote
 
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.synonyms import field_of
 from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
-from tests.formats.second.values import BadError, Record, number
+from tests.formats.second.values import NO_TEXT, BadError, Record, number, unbase64
 
+COLLECTORS = {"time", "host", "source", "sourcetype", "index", "fields"}
+WHOSE = {
+    *("action", "login", "elogin", "b64login", "url", "eurl", "b64url"),
+    *("cip", "cintip", "cpubip", "sip"),
+}
 TIMES = {*WHOLE, *PARTS, "tz"}
 
 
@@ -69,12 +75,7 @@ def record_of(found: object, names: set[str]) -> Record:
     """Return what an object states of these fields as text; Bad where a value is of no use."""
     if not isinstance(found, Object):
         raise BadError("no object")
-    envelopes = [value for key, value in found.members if key == "event"]
-    if any(isinstance(value, Object) for value in envelopes):
-        if len(envelopes) > 1:
-            raise BadError("event comes twice")
-        found = envelopes[0]
-    assert isinstance(found, Object)
+    found = content(found, names)
     record: dict[str, str] = {}
     keys: dict[str, str] = {}
     for key, value in found.members:
@@ -92,13 +93,61 @@ def record_of(found: object, names: set[str]) -> Record:
             record[name] = text
         elif not says_nothing(name, text) and meaning(name, before) != meaning(name, text):
             raise BadError(f"{key} and another key contradict each other")
+    check_twins(record, names)
     return record
+
+
+def content(found: Object, names: set[str]) -> Object:
+    """Return what is in the envelope of an object, or the object if it has none."""
+    envelopes = [value for key, value in found.members if key == "event"]
+    if not any(isinstance(value, Object) for value in envelopes):
+        check_unread(found.members, names)
+        return found
+    if len(envelopes) > 1:
+        raise BadError("event comes twice")
+    for key in found.keys() - {"event", *COLLECTORS}:
+        if field_of(key) in names:
+            raise BadError(f"{key} stands outside of the envelope")
+    (inner,) = envelopes
+    assert isinstance(inner, Object)
+    check_unread([each for each in found.members if each[1] is not inner], names)
+    check_unread(inner.members, names)
+    return inner
+
+
+def check_unread(members: list[tuple[str, object]], names: set[str]) -> None:
+    """Reject a record with whose it is in an object that is not read."""
+    left = [value for _, value in members]
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, Object):
+            for key, each in value.members:
+                left.append(each)
+                if isinstance(each, str) and field_of(key) in WHOSE & names:
+                    raise BadError(f"{key} is in an object that is not read")
+
+
+def check_twins(record: Record, names: set[str]) -> None:
+    """Reject a record whose plain, encoded and base64 fields state different texts."""
+    texts: dict[str, str] = {}
+    for name in record.keys() & names - TIMES:
+        text, twin = record[name], plain_twin(name)
+        if name.startswith("b64"):
+            decoded = unbase64(text)
+            text = text if decoded is None else decoded
+        text = unquote(text, errors="backslashreplace")
+        if texts.setdefault(twin, text) != text:
+            raise BadError(f"{name} and its twin contradict each other")
 
 
 def says_nothing(name: str, text: str) -> bool:
     if name in TIMES:
-        return text.strip() in NO_TIME
-    return FIELDS[name]["conversion"] == "d" and number(text) is None
+        return text.lower() in NO_TIME
+    if FIELDS[name]["conversion"] == "d":
+        return number(text) is None
+    return text in {"", *NO_TEXT}
 
 
 def meaning(name: str, text: str) -> object:
@@ -107,6 +156,12 @@ def meaning(name: str, text: str) -> object:
         with suppress(BadError):
             return moment_of({name: text}, UTC, UTC)
     return number(text) if name not in TIMES and FIELDS[name]["conversion"] == "d" else text
+
+
+def plain_twin(name: str) -> str:
+    """Return the plain field of an encoded or base64 one, and any other as it is."""
+    hows = [each.split(":") for each in FIELDS[name]["derivations"].split()]
+    return next((plain for how, plain in hows if how in {"encode", "base64"}), name)
 
 
 def of_fields(fields: dict[str, object], names: set[str]) -> Record:

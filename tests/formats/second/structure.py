@@ -18,7 +18,8 @@ JSON = re.compile(
 )
 EXTENSION = re.compile(rf"(?:[\w ]+=(?:{SLOT})+)+")
 CEF = re.compile(r"CEF:[0-9]+\|(?:[^|]*\|){6}")
-WRITTEN_BY_US = re.compile(r"[A-Za-z0-9 %+./:=\[\]\\\0\n\r-]")  # keys, times, addresses, %HH, cuts
+# In keys, times, addresses, %HH and the mark of a cut; or in no line at all.
+WRITTEN_BY_US = re.compile(r"[A-Za-z0-9 %+./:=\[\]\\\0\n\r\ud800-\udfff-]")
 READERS = {"quotes": "\"'\\", "pipes": "|"}
 
 
@@ -106,7 +107,8 @@ class Places:
         return found.pop() if len(found) == 1 else ""
 
     def is_json(self) -> bool:
-        return JSON.fullmatch(self.text) is not None
+        found = JSON.fullmatch(self.text)
+        return found is not None and any(self.inside_json(at) for _, at, _ in self.slots())
 
     def inside_json(self, at: int) -> bool:
         return re.search(r"[{\[]", self.text[:at]) is not None
@@ -148,7 +150,9 @@ def guards(
             found[number] += places.guard(at, spec)
         for reader in protect_for & READERS.keys():
             found[number] += READERS[reader]
-        if "pairs" in protect_for and may_be_a_pair(places, at, spec):
+        if "pairs" in protect_for and (
+            CEF.search(places.text) or at < places.text.find("=") or may_be_a_pair(places, at, spec)
+        ):
             found[number] += "="
     return found
 

@@ -15,13 +15,14 @@ WHOLE = ["epochtime", "time", "datetime"]
 PARTS = ["yy", "yyyy", "mon", "mth", "dd", "hh", "mm", "ss"]
 FROM_TIME = {"time", "tz", "day", "epochtime", *PARTS}
 NEEDS_YEAR = {"time", "tz", "day", "epochtime", "yy", "yyyy"}
-NO_TIME = {"", "None", "NA", "N/A", "Unknown"}
+NO_TIME = {"", "none", "na", "n/a", "null", "-", "unknown"}  # in any case of letters
 ABBREVIATIONS: Mapping[str, float] = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2,
     "EET": 2, "EEST": 3, "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7,
     "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "JST": 9, "AEST": 10,
     "AEDT": 11,
 }  # fmt: skip
+NO_ZONES = {"localtime", "Factory"}  # files of the machine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,14 +48,12 @@ class Moment:
 
 def moment_of(record: Record, source_zone: tzinfo, zone: tzinfo) -> Moment:
     """Return when a record happened; Bad where it does not say."""
-    stated = {name: text.strip() for name, text in record.items() if text.strip() not in NO_TIME}
+    stated = {name: text.strip() for name, text in record.items() if text.lower() not in NO_TIME}
     wholes = [name for name in WHOLE if name in stated]
     if wholes[1:] and float_or_none(stated[wholes[0]]) == 0:
         wholes.pop(0)  # the epoch itself is a placeholder
     try:
         if wholes:
-            if wholes[0] == "epochtime":
-                stated.pop("tz", None)
             return Moment(whole(stated[wholes[0]], stated, source_zone).astimezone(zone))
         if not any(name in stated for name in PARTS if name not in {"hh", "mm", "ss"}):
             raise BadError("no time")
@@ -72,7 +71,6 @@ def float_or_none(text: str) -> float | None:
 
 
 def whole(text: str, stated: Record, source_zone: tzinfo) -> datetime:
-    zone = own_zone(stated, source_zone)
     if re.fullmatch(r"[0-9]{1,11}(\.[0-9]+)?|[0-9]{13}", text):
         digits_before = text.partition(".")[0]
         seconds = int(digits_before) // (1000 if len(digits_before) == 13 else 1)
@@ -82,8 +80,8 @@ def whole(text: str, stated: Record, source_zone: tzinfo) -> datetime:
         if found is None:
             continue
         parts = {name: part for name, part in found.groupdict().items() if part is not None}
-        if parts.get("zone"):
-            zone = zone_of(parts["zone"])
+        own = parts.get("zone")
+        zone = zone_of(own) if own else own_zone(stated, source_zone)
         return from_parts(parts).replace(tzinfo=zone)
     raise BadError(f"time {text!r}")
 
@@ -152,7 +150,7 @@ def zone_of(text: str) -> tzinfo:
         return timezone(ahead if sign == "+" else -ahead)
     if text.upper() in ABBREVIATIONS:
         return timezone(timedelta(hours=ABBREVIATIONS[text.upper()]))
-    if text in zoneinfo.available_timezones():
+    if text in zoneinfo.available_timezones() - NO_ZONES:
         return zoneinfo.ZoneInfo(text)
     raise BadError(f"zone {text!r}")
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 
 from tests.formats.second.language import FIELDS, Spec
 
@@ -46,9 +47,9 @@ def without_controls(text: str) -> str:
 
 def unbase64(text: str) -> str | None:
     """Return what a text in either alphabet stands for; None where it is no base64."""
+    text = text.strip()
     if text in NO_TEXT:
         return None
-    text = text.strip()
     digits = text.rstrip("=")
     padding = {0: 0, 2: 2, 3: 1}.get(len(digits) % 4)
     if padding is None or len(text) - len(digits) > padding:
@@ -73,9 +74,9 @@ def number(text: str) -> int | None:
         return None
     if re.fullmatch(r"[+-]?[0-9]{1,40}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", text) and len(text) <= 40:
-        value = float(text)
-        if value == int(value) and abs(value) <= 2**53:
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", text) and len(text) <= 40:
+        value = Fraction(text)
+        if value.denominator == 1 and abs(value) < 2**53:
             return int(value)
     raise BadError(f"{text} is no number")
 

@@ -35,9 +35,7 @@ def built(text: str) -> Structure:
 )
 def test_a_preset_is_of_its_kind(name: str, kind: LineKind, separator: str, cells: int) -> None:
     structure = structure_of(presets.load(name))
-    assert (structure.kind, structure.separator, len(structure.cells), structure.readable) == (
-        kind, separator, cells, True,
-    )  # fmt: skip
+    assert (structure.kind, structure.separator, len(structure.cells)) == (kind, separator, cells)
 
 
 @pytest.mark.parametrize(
@@ -120,11 +118,6 @@ def test_a_json_cell_in_an_array_has_its_place_there_in_its_path() -> None:
 def test_times_glued_together_are_one_cell() -> None:
     structure = built("%d{yy}-%02d{mth}-%02d{dd} %02d{hh}:%02d{mm}:%02d{ss} user %s{login}")
     assert [len(cell.slots) for cell in structure.cells] == [6, 0, 1]
-
-
-def test_fields_with_nothing_between_them_can_not_be_told_apart() -> None:
-    assert not built("%s{login}%s{url} x").readable
-    assert built("%s{login}x%s{url}").readable
 
 
 @pytest.mark.parametrize(

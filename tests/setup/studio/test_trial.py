@@ -194,7 +194,19 @@ def test_a_format_whose_fields_touch_says_that_it_can_not_be_read_back() -> None
     look = rendered("%s{login}%s{url}").look
 
     assert look is not None
-    assert "can't be told apart" in look.unreadable
+    assert look.unreadable == "nothing between %s{login} and %s{url} tells them apart"
+
+
+def test_what_other_values_may_be_read_back_wrong_is_said_beside_the_line_that_is_not() -> None:
+    look = rendered("%s{login} %s{dept}", record(login="ana", dept="Sales")).look
+
+    assert look is not None
+    assert look.reads_back
+    (doubt,) = look.doubts
+    assert doubt.startswith("%s{login} may hold ' ', which ends it before %s{dept}")
+    certain = rendered("%s{login},%s{dept}", record(login="ana", dept="Sales")).look
+    assert certain is not None
+    assert certain.doubts == ()
 
 
 def test_what_is_lost_on_the_way_back_is_said() -> None:

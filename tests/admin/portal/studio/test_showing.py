@@ -68,6 +68,13 @@ def test_a_long_value_is_cut_in_the_table() -> None:
     assert look.entries[0].text == "x" * SHOWN_OF_VALUE + "..."
 
 
+def test_what_other_lines_may_lose_is_shown() -> None:
+    look = seen("%s{login} %s{dept}", RECORD).look
+
+    assert look is not None
+    assert [doubt[:27] for doubt in look.doubts] == ["%s{login} may hold ' ', whi"]
+
+
 def test_what_both_formats_have_is_shortened_in_the_difference() -> None:
     found = seen(presets.text("MCAS").replace("cat=", "act=")).difference
 

@@ -153,6 +153,7 @@ def _look(look: Look) -> Look:
         _seen(look.unreadable),
         look.reads_back,
         _seen(look.lost),
+        tuple(map(_seen, look.doubts)),
     )
 
 
