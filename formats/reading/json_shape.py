@@ -71,6 +71,8 @@ class Shape:
 
     def read(self, data: bytes, unmapped: Counter[str]) -> list[Record] | None:
         """Return the records of a batch, or `None` if they are not all of this shape, or odd."""
+        if not data:
+            return []
         try:
             objects: list[Object] = self._decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -334,6 +334,13 @@ def test_a_batch_without_lines_has_no_records(data: bytes) -> None:
     assert read(data) == ([], [])
 
 
+@pytest.mark.parametrize("data", [b"", b"\n", b" \n\r\n"])
+def test_a_batch_without_lines_may_come_after_numbers_in_quotes(data: bytes) -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%d{reqsize}")))
+    assert pipeline.run(b'{"reqsize":"5"}\n').lines == [b"5"]
+    assert pipeline.decode(data).records == []
+
+
 def test_a_time_may_be_stated_in_any_known_key() -> None:
     stated = [
         b'{"time":"Fri Oct  6 09:05:08 2023"}',
