@@ -30,14 +30,11 @@ from formats.reading.twins import agree, twins_among
 from formats.reading.unmapped import count_unmapped
 from formats.record import struct_of
 from formats.times import ABSENT, BadTime, parse_text
-from formats.values import NO_TEXT
 
 Path = tuple[str | int, ...]
 """The keys, and places in arrays, that lead from the top of a record to a value."""
 
 Object = Mapping[str, Any]
-
-_NO_TEXT = NO_TEXT | {""}
 
 
 class LineReader(ABC):
@@ -121,7 +118,7 @@ class LineReader(ABC):
             known = value if name in texts and type(value) is str else self.value(name, value)
             if known is None:
                 continue
-            says_nothing = known in (_NO_TEXT if name in texts else ABSENT)
+            says_nothing = name in self._times and known in ABSENT
             if name not in keys or (name in absent and not says_nothing):
                 keys[name], values[name] = key, known
                 (absent.add if says_nothing else absent.discard)(name)
@@ -142,7 +139,9 @@ class LineReader(ABC):
             return number(self._numbers[name], value) if states_number(value) else None
         timed = name in self._times
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-            return value if timed else str(value)
+            # 2023.0 equals 2023, under which its time may be remembered: it has to be the same.
+            whole = timed and isinstance(value, float) and value.is_integer()
+            return int(value) if whole else value if timed else str(value)
         raise BadLine(f"{name}: {describe(value)}, expected {'a time' if timed else 'text'}")
 
     def _same(self, name: str, one: object, other: object) -> bool:

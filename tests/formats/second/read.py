@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from tests.formats.second.language import FIELDS, Part, Spec
 from tests.formats.second.synonyms import field_of
 from tests.formats.second.times import NO_TIME, PARTS, WHOLE, moment_of
-from tests.formats.second.values import NO_TEXT, BadError, Record, number, unbase64
+from tests.formats.second.values import BadError, Record, number, unbase64
 
 COLLECTORS = {"time", "host", "source", "sourcetype", "index", "fields"}
 WHOSE = {
@@ -145,9 +145,7 @@ def check_twins(record: Record, names: set[str]) -> None:
 def says_nothing(name: str, text: str) -> bool:
     if name in TIMES:
         return text.lower() in NO_TIME
-    if FIELDS[name]["conversion"] == "d":
-        return number(text) is None
-    return text in {"", *NO_TEXT}
+    return FIELDS[name]["conversion"] == "d" and number(text) is None
 
 
 def meaning(name: str, text: str) -> object:
@@ -181,4 +179,6 @@ def stated(name: str, value: object) -> str:
         raise BadError("half a surrogate pair")
     if name not in TIMES and FIELDS[name]["conversion"] == "d":
         number(value)
+    if name in TIMES and isinstance(value, Number) and float(value).is_integer():
+        return str(int(float(value))) if re.search(r"[.eE]", value) else str(value)
     return str(value)
