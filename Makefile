@@ -14,7 +14,7 @@ run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "not long and not browser"
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser"
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
