@@ -157,17 +157,13 @@ def test_json_that_no_feed_can_read_shows_the_reasons(nss: Nss) -> None:
 
     assert ran.returncode == 65
     assert ran.stdout.decode() == (
-        "stdin: 2 records in no known format\n"
-        "\n"
-        "Known, but in no known format\n"
-        "  key    field  records  example\n"
-        "  time   time         1  2023-10-06 09:05:08\n"
-        "  login  login        1  bob\n"
+        "stdin: 2 records, recognised as json; 0 understood\n"
         "\n"
         "Not understood\n"
         '  stdin:1: duplicate key "login"\n'
+        "  stdin:2: not JSON: invalid character (byte 0)\n"
         "\n"
-        "Not understood: the records are in no known format.\n"
+        "Not good: 2 records of 2 would be rejected.\n"
         "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
         "file that describes the records (docs/formats.md)\n"
     )

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import secrets
 import shutil
 import subprocess
 import threading
@@ -45,7 +46,10 @@ def far(new_tcp_collector: NewCollector) -> Iterator[Far]:
         pytest.skip("a network namespace needs root and the command ip")
     name = f"nss-{os.getpid()}"
     here, there = f"a{os.getpid()}", f"b{os.getpid()}"
-    address = f"198.18.{os.getpid() % 256}"  # set aside for tests (RFC 2544)
+    # Four of those set aside for tests (RFC 2544), others than a killed process may have left.
+    number = secrets.randbelow(1 << 15) * 4
+    address = f"198.{18 + (number >> 16)}.{number >> 8 & 255}"
+    first = number & 255
     try:
         ip("netns", "add", name)
     except subprocess.CalledProcessError as error:
@@ -56,16 +60,16 @@ def far(new_tcp_collector: NewCollector) -> Iterator[Far]:
         ip("netns", "del", name)
         pytest.skip(f"no virtual network can be made: {error.stderr.decode().strip()}")
     try:
-        ip("addr", "add", f"{address}.1/30", "dev", here)
+        ip("addr", "add", f"{address}.{first + 1}/30", "dev", here)
         ip("link", "set", here, "up")
-        ip("-n", name, "addr", "add", f"{address}.2/30", "dev", there)
+        ip("-n", name, "addr", "add", f"{address}.{first + 2}/30", "dev", there)
         ip("-n", name, "link", "set", there, "up")
-        made = within(name, lambda: new_tcp_collector(f"{address}.2"))
+        made = within(name, lambda: new_tcp_collector(f"{address}.{first + 2}"))
         yield Far(
             made,
             # What is not addressed to the machine is dropped there silently.
-            lambda: ip("-n", name, "addr", "del", f"{address}.2/30", "dev", there),
-            lambda: ip("-n", name, "addr", "add", f"{address}.2/30", "dev", there),
+            lambda: ip("-n", name, "addr", "del", f"{address}.{first + 2}/30", "dev", there),
+            lambda: ip("-n", name, "addr", "add", f"{address}.{first + 2}/30", "dev", there),
         )
     finally:
         # The namespace itself lives on until the collector's sockets are closed.

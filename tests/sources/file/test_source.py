@@ -218,7 +218,7 @@ async def test_every_whole_record_before_garbage_in_a_gzip_file_is_accepted(
 ) -> None:
     data = lines(0, 60_000) + b"half a rec"
     path.write_bytes(gzip.compress(data, 1) + b"garbage")
-    with pytest.raises(SourceError, match="what follows the gzip data at byte"):
+    with pytest.raises(SourceError, match=r"what follows at byte \d+ is no gzip data"):
         await source(path).run(accepted.accept)
     assert accepted.data == lines(0, 60_000)
 
