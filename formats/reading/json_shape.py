@@ -277,7 +277,12 @@ class _InnerFields(_Fields):
         """Add another key of an attribute: the values must be equal as they stand."""
         if is_optional or kinds != self._kinds[name] or kinds not in {_TEXT, _INTEGER}:
             raise Unfit
-        other = self.unread(key, kinds, is_optional=False)
+        if kinds == _INTEGER:  # `true` and 1.0 are equal to 1, but state something else
+            other = f"_{len(self.fields)}"
+            self.columns.fixed += 2
+            self.put(other, key, int)
+        else:
+            other = self.unread(key, kinds, is_optional=False)
         self.same.append((attrgetter(name), attrgetter(other)))
 
     def _twins(self, names: Sequence[str]) -> None:

@@ -107,3 +107,12 @@ def test_any_value_anywhere_is_read_or_set_apart(
     source, record = FORMS[case[0]]
     lines, _ = read(source, record, put(record, case[1], odd), record)
     assert (lines[0], lines[-1]) == (LINE, LINE)
+
+
+@pytest.mark.parametrize(("key", "value"), [("login", True), ("login", 1.0), ("reqsize", True)])
+def test_what_only_compares_equal_to_an_integer_is_not_the_same_under_another_key_of_the_field(
+    key: str, value: object
+) -> None:
+    good = {"epochtime": 1, key: 1, key.upper(): 1}
+    lines, bad = read(json_names(), good, good, good | {key.upper(): value}, good)
+    assert (len(lines), [line for line, _ in bad]) == (3, [2])
