@@ -1,6 +1,5 @@
 """The `nss` command line: arguments in, exit codes of sysexits.h out."""
 
-import errno
 import sys
 from itertools import chain
 from pathlib import Path
@@ -23,9 +22,6 @@ TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
 DEMO_SECS = 15.0
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""Errors of standard output. Those of our own files carry the file's name."""
 
 app = typer.Typer(
     name="nss",
@@ -401,10 +397,10 @@ def main() -> None:
         typer.echo(f"nss: {error_lines(error)}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
-            raise
-        from cli.output import unwritable
+        from cli.output import is_of_output, unwritable
 
+        if not is_of_output(error):
+            raise
         full = unwritable(error)
         typer.echo(f"nss: {full}", err=True)
         sys.exit(full.exit_code)

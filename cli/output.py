@@ -2,6 +2,7 @@
 
 import json
 import os
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,6 +14,9 @@ import typer
 from nss.checks import Check
 from nss.errors import SinkError
 from nss.wording import error_text, harmless
+
+_PRINTERS = frozenset({"typer", "click", "rich"})
+"""The packages through which commands print."""
 
 
 def show_json(value: object) -> None:
@@ -61,6 +65,12 @@ def fact_lines(
     facts.append(("Tested", "never" if tested_at is None else time_text(tested_at)))
     for label, value in facts:
         yield f"{label + ':':20}{harmless(value)}"
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether an error was raised where commands print: any other is not standard output's."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] in _PRINTERS
 
 
 def unwritable(error: OSError, command: str = "") -> SinkError:

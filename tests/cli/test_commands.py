@@ -1,5 +1,6 @@
 """The other commands: their output and exit codes, and how fast `--help` comes."""
 
+import errno
 import re
 import subprocess
 from importlib import metadata, resources
@@ -9,6 +10,7 @@ import orjson
 import pytest
 import trustme
 
+from cli.output import is_of_output
 from formats import presets
 from formats.fields import catalogue
 from nss.lab.generator import RecordGenerator
@@ -321,3 +323,9 @@ def test_a_command_whose_output_nobody_can_take_says_so(command: list[str], tmp_
 
     assert ran.stderr == b"nss: can't write: no space left on device (standard output)\n"
     assert ran.returncode == 74
+
+
+def test_a_full_disk_elsewhere_is_not_called_that_of_the_output() -> None:
+    with pytest.raises(OSError, match="28") as caught:
+        raise OSError(errno.ENOSPC, "no space")
+    assert not is_of_output(caught.value)
