@@ -3,18 +3,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof')
+SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof' \
+  -o -name '*.pyx' -o -name '*.pxi' -o -name '*.h')
 # Tests wait a lot. Empty for one process: make test WORKERS=
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-long test-portal test-package screenshots fuzz mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core sanitize mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
 
 test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser"
+
+# What renders, without the compiled core: Python has to do all of it as well.
+test-pure: $(VENV)/tested
+	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
@@ -37,7 +42,7 @@ ONLY ?=
 SAMPLE ?= 0
 SEED ?= 1
 mutants: $(VENV)/tested
-	nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
+	NSS_PURE=1 nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
 	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(ONLY)
 
 deb: $(VENV)/tested
@@ -48,6 +53,21 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+SECS ?= 60
+# The compiled core under AddressSanitizer and UndefinedBehaviorSanitizer, beside its judge.
+sanitize: $(VENV)/tested
+	rm -rf build/sanitize build/lib build/temp.* build/bdist.*
+	NSS_SANITIZE=1 $(PIP) install --no-deps --target build/sanitize .
+	cp -r tests build/sanitize
+	cd build/sanitize && PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
+
+# The same comparison for long, without them.
+fuzz-core: $(VENV)/tested
+	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
+	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
@@ -96,7 +116,7 @@ $(VENV)/made:
 	touch $@
 
 $(VENV)/installed: $(VENV)/made pyproject.toml $(SOURCES)
-	rm -rf build/lib # or modules that were moved away would be installed again
+	rm -rf build/lib* build/temp* # or modules that were moved away would be installed again
 	$(PIP) install .
 	touch $@
 

@@ -1,7 +1,9 @@
 """The formatter alone: decode, render and both, per preset, in one process without any I/O.
 
-Prints a JSON list: CPU microseconds a record (the best of `--rounds`) and records a second on one
-core. Records come in slices of the size that feeds work on.
+Prints a JSON list: what runs (`compiled`, or `python`, which `NSS_PURE=1` forces), CPU
+microseconds a record (the best of `--rounds`) and records a second on one core. Records come in
+slices of the size that feeds work on. `decode` and `render` are Python's, one after the other; the
+compiled core does both in one pass.
 """
 
 import argparse
@@ -12,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from formats import FeedSettings, Pipeline, json_names, presets
+from formats.compiled import mode
 from nss.feeds.feed import SLICE_BYTES
 
 
@@ -47,6 +50,7 @@ def measure(preset: str, data: list[bytes], records: int, rounds: int) -> dict[s
     )
     return {
         "preset": preset,
+        "mode": mode(),
         "decode_us": round(decode_us, 2),
         "render_us": round(render_us, 2),
         "both_us": round(both_us, 2),

@@ -36,9 +36,10 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
+        from formats.compiled import mode
         from nss.wording import own_version
 
-        typer.echo(f"nss {own_version() or '(not installed)'}")
+        typer.echo(f"nss {own_version() or '(not installed)'} ({mode()})")
         raise typer.Exit
 
 

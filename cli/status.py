@@ -102,7 +102,8 @@ def _drawn(sheet: Sheet) -> Table:
 
 def _head(status: Status) -> str:
     up = duration_text(status.at - status.started_at)
-    return harmless(f"nss {status.version}, pid {status.pid}, up {up}, {status.config}")
+    program = f"nss {status.version} ({status.core})"
+    return harmless(f"{program}, pid {status.pid}, up {up}, {status.config}")
 
 
 def _sentence(reason: Reason) -> str:

@@ -1,14 +1,18 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
 from typing import Any
 
+from formats.compiled.engine import Interpreted, engine_for, merge
+from formats.compiled.records import LaterRecords
 from formats.filters import Filter
 from formats.language import FeedFormat
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
+from formats.reading.unmapped import FURTHER_KEYS, count_unmapped
 from formats.record import derivers, field_access
 from formats.rendering.generate import Fields, compile_field, compile_predicate
 from formats.rendering.planning import render_plan
@@ -51,14 +55,17 @@ class Rendered:
     """
 
     lines: list[bytes]
-    records: list[Any]
+    records: MutableSequence[Any]
     filtered: int = 0
     bad: list[BadRecord] = field(default_factory=list)
     unmapped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pipeline:
-    """Decodes, filters and renders batches of one input, `source`, for one feed."""
+    """Decodes, filters and renders batches of one input, `source`, for one feed.
+
+    It is for one thread at a time: it remembers what records were like.
+    """
 
     def __init__(self, source: Input, settings: FeedSettings) -> None:
         self.source = source
@@ -83,10 +90,37 @@ class Pipeline:
         self.renderer = Renderer(plan, fields, zones, settings.format.name)
         passes = compile_predicate(kept.predicate, fields.expression, fields.names)
         self._passes = None if kept.passes_all else passes
+        self._engine = None
+        if self._passes is None:
+            limit = settings.max_record_bytes
+            self._engine = engine_for(self.decode, access.attributes, self.renderer, limit)
         self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
+        engine = self._engine
+        output = None if engine is None else engine.run(data)
+        if engine is None or output is None:
+            return self._interpret(data)[0]
+        handed = Rendered([], [])
+
+        def interpret(lines: bytes) -> Interpreted:
+            nonlocal handed
+            handed, numbers = self._interpret(lines)
+            return handed.lines, handed.records, numbers, handed.bad
+
+        lines, rows, bad = merge(output, data, interpret)
+        unmapped = Counter(handed.unmapped)
+        for key, count in output.unmapped.items():
+            count_unmapped(unmapped, (key,), count)
+        if FURTHER_KEYS in unmapped:
+            engine.rest()  # which of them have a name depends on their order
+            return self._interpret(data)[0]
+        records = LaterRecords(rows, data, self.decode)
+        return Rendered(lines, records, handed.filtered, bad, unmapped)
+
+    def _interpret(self, data: bytes) -> tuple["Rendered", Sequence[int]]:
+        """Do a batch in Python; returns the number of each line's line in it as well."""
         decoded = self.decode(data)
         records, suspects, bad = decoded.records, decoded.suspects, decoded.bad
         places: Sequence[int] = range(len(records))
@@ -97,12 +131,16 @@ class Pipeline:
                 suspicious = set(suspects)
                 suspects = [index for index, place in enumerate(places) if place in suspicious]
         lines, unrendered = self.renderer.render(records, suspects)
+        filtered = len(decoded.records) - len(places)
         if unrendered:
             bad = [*bad, *_bad_records(data, decoded, places, unrendered)]
             bad.sort(key=lambda record: record.offset)
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
-        return Rendered(lines, records, len(decoded.records) - len(places), bad, decoded.unmapped)
+            places = [place for index, place in enumerate(places) if index not in gone]
+        if decoded.line_of:
+            places = [decoded.line_of[place] for place in places]
+        return Rendered(lines, records, filtered, bad, decoded.unmapped), places
 
     def keys(self, records: Sequence[Any]) -> list[str]:
         """Return the user of each record: what order must be kept for."""

@@ -22,7 +22,7 @@ To run a plan over a batch:
    away and build it again, checking every character of every value as `ValuePiece` says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from formats.fields import Derivation
@@ -108,6 +108,23 @@ class FieldAccess:
 
     attributes: tuple[Attribute, ...]
     values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTable:
+    """Which keys of JSON objects lead to which attributes of a record, times among them.
+
+    `meaning_of(key)` is the attribute, if any, and whether no field at all is known for the key.
+    The keys lie at the top of the record, or in the object that it has under the key `envelope`.
+    Beside that no key with an attribute may stand but those in `beside`. An attribute of `whose`
+    must not have a key in an object that nobody reads. Those of a group in `twins` must agree.
+    """
+
+    meaning_of: Callable[[str], tuple[str | None, bool]]
+    envelope: str
+    beside: Collection[str] = frozenset()
+    whose: Collection[str] = frozenset()
+    twins: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

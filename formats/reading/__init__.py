@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from formats.language import FeedFormat
-from formats.plan import Attribute, TimeKey
+from formats.plan import Attribute, KeyTable, TimeKey
 
 MAX_RECORD_BYTES = 1 << 20
 
@@ -56,6 +56,18 @@ class Decoded:
 
 Reader = Callable[[bytes], Decoded]
 """Reads a batch into its records, in order, and those set apart. Never raises."""
+
+
+@runtime_checkable
+class KeyedReader(Protocol):
+    """A reader of JSON objects that can say which keys it reads."""
+
+    @property
+    def table(self) -> KeyTable | None:
+        """The keys; `None` when there is more to reading the records than their keys."""
+
+    def __call__(self, data: bytes) -> Decoded:
+        """Read a batch, as every reader does."""
 
 
 @dataclass(frozen=True, slots=True)

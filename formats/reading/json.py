@@ -14,7 +14,7 @@ from itertools import chain
 from formats.errors import NotReadable
 from formats.fields import TIME_FIELDS
 from formats.language import FeedFormat
-from formats.plan import Attribute, TimeFields, TimeKey
+from formats.plan import Attribute, KeyTable, TimeFields, TimeKey
 from formats.reading import (
     MAX_RECORD_BYTES,
     BadLine,
@@ -29,6 +29,7 @@ from formats.reading.cells import Places, cells_input, matcher
 from formats.reading.json_layout import Layout
 from formats.reading.json_lines import Pairs, Path, untyped
 from formats.reading.json_objects import (
+    WHOSE,
     Meanings,
     ObjectReader,
     Place,
@@ -63,7 +64,7 @@ def json_names() -> Input:
             return (field if field in wanted else None), field is None and not is_constant(key)
 
         lines = ObjectReader(attributes, time_key, Meanings(meaning), (ENVELOPE,), max_record_bytes)
-        return _BatchReader(lines, attributes, time_key, max_record_bytes).read
+        return _BatchReader(lines, attributes, time_key, max_record_bytes)
 
     return Input("json", frozenset(synonyms().values()) - TIME_FIELDS, time_key, reader)
 
@@ -112,7 +113,7 @@ def json_format(feed_format: FeedFormat) -> Input:
         lines = ObjectReader(
             attributes, time_key, meanings, path or (ENVELOPE,), max_record_bytes, beside={*around}
         )
-        return _BatchReader(lines, attributes, time_key, max_record_bytes).read
+        return _BatchReader(lines, attributes, time_key, max_record_bytes)
 
     found = cells_input(feed_format.name, cells, reader)
     return replace(found, doubts=doubts(feed_format, structure))
@@ -174,6 +175,19 @@ class _BatchReader:
         self._layouts: dict[int, Layout] = {}
         self._shapes: dict[int, Shape] = {}
         self._lessons = 0
+
+    def __call__(self, data: bytes) -> Decoded:
+        """See `read`."""
+        return self.read(data)
+
+    @property
+    def table(self) -> KeyTable | None:
+        """See `KeyedReader`."""
+        lines = self._lines
+        if len(lines.path) > 1 or lines.meanings[lines.path[0]][0] is not None:
+            return None
+        meaning_of = lines.meanings.__getitem__
+        return KeyTable(meaning_of, lines.path[0], lines.beside, WHOSE, lines.twins)
 
     def read(self, data: bytes) -> Decoded:
         """Decode a batch."""

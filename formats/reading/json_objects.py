@@ -16,7 +16,7 @@ _MAX_SEEN = 64
 _COLLECTORS = frozenset({"time", "host", "source", "sourcetype", "index", "fields"})
 """Keys that Splunk's collectors put beside an event."""
 
-_WHOSE = frozenset(
+WHOSE = frozenset(
     {
         *("action", "login", "elogin", "b64login", "ologin"),
         *("cip", "cintip", "cpubip", "ocip", "ocpubip", "sip", "url", "eurl", "b64url"),
@@ -61,7 +61,8 @@ class ObjectReader(LineReader):
         super().__init__(attributes, time_key, max_record_bytes)
         self.meanings = meanings
         self.path = path
-        self._beside = _COLLECTORS.union(beside)
+        self.beside = _COLLECTORS.union(beside)
+        """Keys that may stand outside of the envelope, whatever they mean."""
         self.seen: list[list[Object]] = []
         """The objects of some records without contradictions, for whoever learns from them."""
 
@@ -80,7 +81,7 @@ class ObjectReader(LineReader):
 
         A value that leaves its place in a flat record could bring an envelope, and take it over.
         """
-        return key not in self._beside and self.meanings[key][0] is not None
+        return key not in self.beside and self.meanings[key][0] is not None
 
     def hidden_in(self, tree: object) -> str | None:
         """Return a key in an object that nobody reads that says whose record it is, if any.
@@ -94,7 +95,7 @@ class ObjectReader(LineReader):
                 for key, inner in _written(value):
                     if isinstance(inner, dict | list):
                         left.append(inner)
-                    elif self.meanings[key][0] in _WHOSE:
+                    elif self.meanings[key][0] in WHOSE:
                         return key
             else:
                 assert isinstance(value, list)  # noqa: S101 - nothing else was put there

@@ -48,7 +48,7 @@ class Renderer:
     def __init__(
         self, plan: RenderPlan, fields: Fields, zones: tuple[tzinfo, tzinfo], name: str
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._zones = zones
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
@@ -89,6 +89,10 @@ class Renderer:
         whole = [line for index, line in enumerate(lines) if index not in reasons]
         return whole, [Unrendered(*reason) for reason in sorted(reasons.items())]
 
+    def times_of(self, record: Record) -> tuple[str, ...]:
+        """Return the texts of the time pieces of a record's line. Raises `BadTime`."""
+        return self.times[self._key(record)]
+
     def line(self, record: Record) -> bytes:
         """Render one record the slow way, checking every value: the reference.
 
@@ -101,7 +105,7 @@ class Renderer:
 
         Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
         """
-        pieces = enumerate(self._plan.pieces)
+        pieces = enumerate(self.plan.pieces)
         marks = {
             index: self._clean[piece.guard](MARK)
             for index, piece in pieces
@@ -111,9 +115,9 @@ class Renderer:
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))
-        times = iter(self.times[self._key(record)] if self._time_pieces else ())
+        times = iter(self.times_of(record) if self._time_pieces else ())
         texts: list[str] = []
-        for piece in self._plan.pieces:
+        for piece in self.plan.pieces:
             if isinstance(piece, Literal):
                 texts.append(piece.text)
             elif isinstance(piece, TimePiece):

@@ -171,6 +171,8 @@ class Status:
     spool: SpoolStatus
     parsing: ParsingReading | None = None
     """What became of uploaded files in Cloud Discovery, where some feed uploads."""
+    core: Literal["compiled", "python"] = "python"
+    """What decodes and renders records."""
     expiries: tuple[ExpiryStatus, ...] = ()
     """What ends, the next first."""
     sync: SyncStatus | None = None

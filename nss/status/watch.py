@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from formats.compiled import mode
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import (
     BlockingReading,
@@ -133,6 +134,7 @@ class Watch:
             feeds=feeds,
             spool=spool,
             parsing=reading.parsing,
+            core=mode(),
             expiries=tuple(
                 ExpiryStatus(**asdict(expiry), days=expiry.days_left(now))
                 for expiry in reading.expiries

@@ -12,6 +12,7 @@ import trustme
 
 from cli.output import is_of_output
 from formats import presets
+from formats.compiled import mode
 from formats.fields import catalogue
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
@@ -126,7 +127,7 @@ def test_the_version_is_that_of_the_package(nss: Nss) -> None:
 
     ran = nss("--version")
 
-    assert (ran.returncode, ran.stdout.decode()) == (0, f"nss {version}\n")
+    assert (ran.returncode, ran.stdout.decode()) == (0, f"nss {version} ({mode()})\n")
 
 
 def test_presets_lists_each_with_its_structure(nss: Nss) -> None:

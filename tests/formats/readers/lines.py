@@ -67,7 +67,7 @@ def rendered(
         texts = pipeline.renderer._pieces(record)
         template: list[str] = []
         values: list[str] = []
-        for piece, text in zip(pipeline.renderer._plan.pieces, texts, strict=True):
+        for piece, text in zip(pipeline.renderer.plan.pieces, texts, strict=True):
             if not isinstance(piece, ValuePiece) or not piece.variable_text:
                 template.append(text)
                 continue

@@ -37,7 +37,7 @@ siem  file        moving        100     1,234      1,200        20         3    
 spool  durable, 1.0 KiB of 4.0 KiB, 3 rejects kept
 """
 
-HEAD = "nss 1.2.3, pid 77, up 1 h 1 min, /etc/nss/nss.toml"
+HEAD = "nss 1.2.3 (python), pid 77, up 1 h 1 min, /etc/nss/nss.toml"
 
 
 def rewrite(config: Path, text: str | None) -> None:

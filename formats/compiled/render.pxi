@@ -1,0 +1,286 @@
+"""Lines: the pieces of a plan, printed into one buffer as the reference prints them."""
+
+cdef enum:  # pieces
+    STATIC
+    TIMES
+    TEXT_VALUE
+    NUMBER_VALUE
+    TOTAL_VALUE
+
+cdef enum:  # ways of derivation
+    SAME
+    ENCODE
+    ELSEWHERE  # only the reference can
+
+cdef enum:  # what came of a record
+    DONE
+    HAND_OVER
+    NEED_TIME
+    NEED_KEY
+    NO_MEMORY
+
+cdef enum:
+    MAX_WAYS = 4
+    MAX_WIDTH = 128
+    ROOM = 64  # what may be written without being counted: escapes, numbers, copies in one go
+
+
+cdef struct Piece:
+    int kind
+    int number  # of a text of the moment
+    int slot  # the field's own value, or -1
+    bint closes
+    bint encoded
+    bint hexadecimal
+    int width
+    uint8_t pad
+    const uint8_t* prefix  # static text before it
+    Py_ssize_t prefix_size
+    const uint8_t* text  # what is printed without a value
+    Py_ssize_t size
+    int64_t otherwise  # the number without a value
+    int guard  # the only guard; -1: there are none; -2: several
+    bint quotes_only  # the guards are quotes and backslashes, which only escapes bring
+    const uint8_t* cleans  # [256]: what is encoded in a text
+    const uint8_t* encodes  # [256]: what is encoded in an encoded one
+    bint encodes_more  # than all encoded fields do
+    int ways
+    int way_slot[MAX_WAYS]
+    int way_how[MAX_WAYS]
+    int64_t way_otherwise[MAX_WAYS]
+
+
+cdef struct Writer:
+    uint8_t* start
+    uint8_t* out
+    uint8_t* end
+
+
+cdef inline bint has_room(Writer* writer, Py_ssize_t size) noexcept nogil:
+    """Make room for `size` bytes and ROOM more; false when there is no memory."""
+    if writer.end - writer.out >= size + ROOM:
+        return True
+    return grow(writer, size + ROOM)
+
+
+cdef bint grow(Writer* writer, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t used = writer.out - writer.start
+    cdef Py_ssize_t room = 2 * (writer.end - writer.start) + size
+    cdef uint8_t* start = <uint8_t*>realloc(writer.start, room)
+    if start is NULL:
+        return False
+    writer.start, writer.out, writer.end = start, start + used, start + room
+    return True
+
+
+cdef inline uint8_t* put_hex(uint8_t* out, uint8_t byte) noexcept nogil:
+    cdef const char* digits = b"0123456789ABCDEF"
+    out[0], out[1], out[2] = c"%", <uint8_t>digits[byte >> 4], <uint8_t>digits[byte & 15]
+    return out + 3
+
+
+cdef uint8_t* put_guarded(
+    uint8_t* out, const uint8_t* at, const uint8_t* end, const uint8_t* table, bint encoded
+) noexcept nogil:
+    """Copy text with what the table names as `%HH`, control characters among it."""
+    cdef int size
+    cdef bint unsafe
+    while at < end:
+        if encoded or at[0] < 0x80:
+            if table[at[0]]:
+                out = put_hex(out, at[0])
+            else:
+                out[0] = at[0]
+                out += 1
+            at += 1
+            continue
+        size = sequence_size(at, end)  # never 0: texts are UTF-8
+        unsafe = is_unsafe_sequence(at) if size else False
+        while True:
+            if unsafe:
+                out = put_hex(out, at[0])
+            else:
+                out[0] = at[0]
+                out += 1
+            at += 1
+            size -= 1
+            if size <= 0:
+                break
+    return out
+
+
+cdef inline bint is_guarded(
+    const Piece* piece, const uint8_t* text, Py_ssize_t size, uint8_t flags
+) noexcept nogil:
+    """Whether a text may hold something that does not leave it as it is."""
+    cdef Py_ssize_t index
+    if flags & CONTROL:
+        return True
+    if piece.guard == -1 or (piece.quotes_only and not flags & ESCAPED):
+        return False
+    if piece.guard >= 0:
+        return memchr(text, piece.guard, size) is not NULL
+    for index in range(size):
+        if piece.cleans[text[index]]:
+            return True
+    return False
+
+
+cdef inline bint put_text(
+    Writer* writer,
+    const Piece* piece,
+    const uint8_t* text,
+    Py_ssize_t size,
+    uint8_t flags,
+    bint encoded,
+) noexcept nogil:
+    cdef bint plain
+    if not has_room(writer, 3 * size):
+        return False
+    if encoded:
+        plain = not piece.encodes_more and nss_encoded_end(text, text + size) == text + size
+    else:
+        plain = not is_guarded(piece, text, size, flags)
+    if plain:
+        writer.out = nss_put(writer.out, text, size, flags & PADDED)
+    else:
+        writer.out = put_guarded(
+            writer.out, text, text + size, piece.encodes if encoded else piece.cleans, encoded
+        )
+    return True
+
+
+cdef uint8_t* put_number(uint8_t* out, int64_t number, const Piece* piece) noexcept nogil:
+    """Print a number as `Slot.text` does; takes at most MAX_WIDTH or 24 bytes."""
+    cdef const char* letters = b"0123456789abcdef"
+    cdef uint8_t digits[24]
+    cdef int size = 0, length, base = 16 if piece.hexadecimal else 10
+    cdef bint negative = number < 0
+    cdef uint64_t left = <uint64_t>number
+    if negative:
+        left = 0 - left
+    while True:
+        digits[size] = <uint8_t>letters[left % base]
+        size += 1
+        left = left // base
+        if left == 0:
+            break
+    length = size + negative
+    if piece.pad == ZERO and negative:
+        out[0] = MINUS
+        out += 1
+    while length < piece.width:
+        out[0] = piece.pad
+        out += 1
+        length += 1
+    if piece.pad != ZERO and negative:
+        out[0] = MINUS
+        out += 1
+    while size:
+        size -= 1
+        out[0] = digits[size]
+        out += 1
+    return out
+
+
+cdef inline bint is_stated(const Value* value, uint64_t stamp) noexcept nogil:
+    return value.stamp == stamp and value.kind != NULL_VALUE
+
+
+cdef inline int print_text(
+    Writer* writer, const Piece* piece, const Value* values, uint64_t stamp
+) noexcept nogil:
+    """Print the field's own text; else what is derived, else the placeholder."""
+    cdef const Value* value
+    cdef int way
+    cdef bint encoded = piece.encoded
+    if piece.slot >= 0 and is_stated(&values[piece.slot], stamp):
+        value = &values[piece.slot]
+    else:
+        for way in range(piece.ways):
+            value = &values[piece.way_slot[way]]
+            if is_stated(value, stamp):
+                if piece.way_how[way] == ELSEWHERE:
+                    return HAND_OVER
+                encoded = encoded or piece.way_how[way] == ENCODE
+                break
+        else:
+            if not has_room(writer, piece.size):
+                return NO_MEMORY
+            writer.out = nss_put(writer.out, piece.text, piece.size, True)
+            return DONE
+    if not put_text(writer, piece, value.text, value.size, value.flags, encoded):
+        return NO_MEMORY
+    return DONE
+
+
+cdef inline int print_number(
+    Writer* writer, const Piece* piece, const Value* values, uint64_t stamp
+) noexcept nogil:
+    """Print the field's own number; else the sum or, where the reference derives, hand over."""
+    cdef const Value* value = NULL
+    cdef int way
+    cdef int64_t number = piece.otherwise, summand
+    if not has_room(writer, MAX_WIDTH):
+        return NO_MEMORY
+    if piece.slot >= 0 and is_stated(&values[piece.slot], stamp):
+        value = &values[piece.slot]
+    if value is not NULL:
+        if not piece.width and not piece.hexadecimal:
+            writer.out = nss_put(writer.out, value.text, value.size, value.flags & PADDED)
+            return DONE
+        number = value.number
+    elif piece.kind == TOTAL_VALUE:
+        number = 0
+        for way in range(piece.ways):
+            value = &values[piece.way_slot[way]]
+            summand = value.number if is_stated(value, stamp) else piece.way_otherwise[way]
+            if summand > INT64_MAX // 4 or summand < -(INT64_MAX // 4):
+                return HAND_OVER  # numbers of Python have no end
+            number += summand
+    else:
+        for way in range(piece.ways):
+            if is_stated(&values[piece.way_slot[way]], stamp):
+                return HAND_OVER
+    writer.out = put_number(writer.out, number, piece)
+    return DONE
+
+
+cdef int print_line(
+    Writer* writer,
+    const Piece* pieces,
+    int count,
+    const Value* values,
+    uint64_t stamp,
+    const Moment* moment,
+) noexcept nogil:
+    """Print a line. Unless it is `DONE`, what was written of it is to be dropped."""
+    cdef const Piece* piece
+    cdef Py_ssize_t line = writer.out - writer.start, begin
+    cdef int index, done
+    for index in range(count):
+        piece = &pieces[index]
+        if not has_room(writer, piece.prefix_size):
+            return NO_MEMORY
+        writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+        done = DONE
+        if piece.kind == TEXT_VALUE:
+            done = print_text(writer, piece, values, stamp)
+        elif piece.kind == TIMES:
+            begin = moment.ends[piece.number - 1] if piece.number else 0
+            if not has_room(writer, moment.ends[piece.number] - begin):
+                return NO_MEMORY
+            writer.out = nss_put(
+                writer.out,
+                moment.key + moment.key_size + begin,
+                moment.ends[piece.number] - begin,
+                True,
+            )
+        elif piece.kind != STATIC:
+            done = print_number(writer, piece, values, stamp)
+        if done != DONE:
+            return done
+        # Some readers take a backslash before what follows for an escape.
+        if piece.closes and writer.out - writer.start > line and (writer.out - 1)[0] == BACKSLASH:
+            writer.out = nss_put(writer.out - 1, <const uint8_t*>b"%5C", 3, False)
+    return DONE

@@ -1,0 +1,99 @@
+/* The loops that look at every byte: sixteen at a time where there is SSE2, one at a time elsewhere.
+ *
+ * Nothing here reads outside of [at, end). NSS_NO_SIMD leaves only the plain loops.
+ */
+
+#ifndef NSS_SIMD_H
+#define NSS_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__) && defined(__GNUC__) && !defined(NSS_NO_SIMD)
+#include <emmintrin.h>
+#define NSS_SSE2
+#endif
+
+#define NSS_WIDTH 16
+/* What must follow a text that `nss_put` may copy, and what it may write behind one. */
+
+/* Below `first` or above 0x7e, as a mask of bytes: adding one makes 0x7f and above negative. */
+#ifdef NSS_SSE2
+static inline __m128i nss_odd(__m128i bytes, char first) {
+    return _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8((char)(first + 1)));
+}
+#endif
+
+/* Return the first byte that JSON text does not carry plainly: a quote, a backslash, a control
+ * character, DEL, or part of a character beyond ASCII; `end` if there is none. */
+static inline const uint8_t *nss_plain_end(const uint8_t *at, const uint8_t *end) {
+#ifdef NSS_SSE2
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    while (end - at >= NSS_WIDTH) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        int found = _mm_movemask_epi8(_mm_or_si128(ends, nss_odd(bytes, 0x20)));
+        if (found)
+            return at + __builtin_ctz((unsigned)found);
+        at += NSS_WIDTH;
+    }
+#endif
+    while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
+/* Return the first byte that `e*` fields encode whatever the feed: up to 0x20 or from 0x7f. */
+static inline const uint8_t *nss_encoded_end(const uint8_t *at, const uint8_t *end) {
+#ifdef NSS_SSE2
+    while (end - at >= NSS_WIDTH) {
+        int found = _mm_movemask_epi8(nss_odd(_mm_loadu_si128((const __m128i *)at), 0x21));
+        if (found)
+            return at + __builtin_ctz((unsigned)found);
+        at += NSS_WIDTH;
+    }
+#endif
+    while (at < end && *at > 0x20 && *at < 0x7f)
+        at++;
+    return at;
+}
+
+/* Whether [at, end) begins with `pattern`, which has `size` bytes and room for 2 * NSS_WIDTH. */
+static inline int nss_begins(const uint8_t *at, const uint8_t *end, const uint8_t *pattern, int size) {
+    if (end - at < size)
+        return 0;
+#ifdef NSS_SSE2
+    if (end - at >= 2 * NSS_WIDTH) {
+        __m128i first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)at),
+                                       _mm_loadu_si128((const __m128i *)pattern));
+        unsigned same = (unsigned)_mm_movemask_epi8(first);
+        if (size > NSS_WIDTH) {
+            __m128i second = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(at + NSS_WIDTH)),
+                                            _mm_loadu_si128((const __m128i *)(pattern + NSS_WIDTH)));
+            same |= (unsigned)_mm_movemask_epi8(second) << NSS_WIDTH;
+        }
+        unsigned wanted = size >= 32 ? ~0u : (1u << size) - 1;
+        return (same & wanted) == wanted;
+    }
+#endif
+    return memcmp(at, pattern, (size_t)size) == 0;
+}
+
+/* Copy `size` bytes and return the end of the copy. With `padded`, NSS_WIDTH bytes behind both can
+ * be read and written, and what is there afterwards means nothing. */
+static inline uint8_t *nss_put(uint8_t *out, const uint8_t *from, ptrdiff_t size, int padded) {
+#ifdef NSS_SSE2
+    if (padded && size <= 8 * NSS_WIDTH) {
+        for (ptrdiff_t done = 0; done < size; done += NSS_WIDTH)
+            _mm_storeu_si128((__m128i *)(out + done), _mm_loadu_si128((const __m128i *)(from + done)));
+        return out + size;
+    }
+#endif
+    (void)padded;
+    if (size > 0) /* memcpy wants pointers even for nothing */
+        memcpy(out, from, (size_t)size);
+    return out + size;
+}
+
+#endif

@@ -1,0 +1,60 @@
+"""Twins: fields that state the same text, a plain one and its `%HH`-encoded and base64 ones.
+
+If a record states several they must agree. Those that certainly do are printed; what base64 says
+is for the reference to judge.
+"""
+
+cdef struct Twin:
+    int one, other  # slots
+    bint in_base64  # one of them is
+
+
+cdef inline int hex_digit(uint8_t byte) noexcept nogil:
+    if is_digit(byte):
+        return byte - 48
+    return (byte | 32) - 87 if 97 <= (byte | 32) <= 102 else -1
+
+
+cdef inline uint8_t next_unescaped(const uint8_t** at, const uint8_t* end) noexcept nogil:
+    """Read a byte, or the `%HH` that stands for one. Needs `at < end`."""
+    cdef uint8_t byte = at[0][0]
+    cdef int high, low
+    if byte == PERCENT and end - at[0] >= 3:
+        high, low = hex_digit(at[0][1]), hex_digit(at[0][2])
+        if high >= 0 and low >= 0:
+            at[0] += 3
+            return <uint8_t>(high << 4 | low)
+    at[0] += 1
+    return byte
+
+
+cdef bint is_same_text(const Value* one, const Value* other) noexcept nogil:
+    """Whether two texts are the same with every `%HH` decoded."""
+    cdef const uint8_t* at = one.text
+    cdef const uint8_t* other_at = other.text
+    cdef const uint8_t* end = at + one.size
+    cdef const uint8_t* other_end = other_at + other.size
+    if one.size == other.size and memcmp(at, other_at, one.size) == 0:
+        return True
+    while at < end and other_at < other_end:
+        if next_unescaped(&at, end) != next_unescaped(&other_at, other_end):
+            return False
+    return at == end and other_at == other_end
+
+
+cdef bint twins_agree(
+    const Twin* twins, int count, const Value* values, uint64_t stamp
+) noexcept nogil:
+    """Whether all twins that a record states certainly have the same text."""
+    cdef const Value* one
+    cdef const Value* other
+    cdef int number
+    for number in range(count):
+        one, other = &values[twins[number].one], &values[twins[number].other]
+        if one.stamp != stamp or other.stamp != stamp:
+            continue
+        if one.kind == NULL_VALUE or other.kind == NULL_VALUE:
+            continue
+        if twins[number].in_base64 or not is_same_text(one, other):
+            return False
+    return True

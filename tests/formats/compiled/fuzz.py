@@ -1,0 +1,50 @@
+"""The core against its judge for as long as one likes: random formats, hostile batches.
+
+    python -m tests.formats.compiled.fuzz --secs 600
+
+A difference ends it, with the seed that brings it back (`--seed`). Prints what was compared.
+"""
+
+import argparse
+import random
+import sys
+import time
+
+from formats.compiled import Core
+from tests.formats.compiled.judged import random_pair
+
+BATCHES = 40
+"""How many go through one format."""
+
+
+def main() -> None:
+    """Compare until the time is over."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--secs", type=float, default=60)
+    parser.add_argument("--seed", type=int, help="only the formats and batches of this seed")
+    chosen = parser.parse_args()
+    if Core is None:
+        sys.exit("the core is not built")
+    seed: int = time.time_ns() if chosen.seed is None else chosen.seed
+    until = time.monotonic() + chosen.secs
+    formats = compiled = lines = handed = 0
+    while time.monotonic() < until:
+        try:
+            judged, hostile = random_pair(random.Random(seed))
+            formats += 1
+            compiled += judged.engine is not None
+            for _ in range(BATCHES):
+                data = hostile.batch()
+                lines += len(judged.check(data))
+                handed += judged.handed_over(data) if judged.engine is not None else 0
+        except BaseException:
+            print(f"--seed {seed}", flush=True)  # noqa: T201 - for who wants it again
+            raise
+        if chosen.seed is not None:
+            break
+        seed += 1
+    print(f"{formats} formats, {compiled} in the core; {lines} lines, {handed} handed over")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

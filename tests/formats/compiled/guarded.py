@@ -1,0 +1,64 @@
+"""Batches between pages that nobody may read: a process that reads beyond them is killed.
+
+`main` is for a process of its own; it prints how many batches were run.
+"""
+
+import ctypes
+import mmap
+import random
+
+from formats import presets
+from formats.fields import TIME_FIELDS
+from formats.pipeline import FeedSettings
+from formats.reading.json import json_names
+from tests.formats.compiled.judged import TIME_KEYS, Hostile, Judged
+from tests.formats.test_properties import GOLDEN
+
+PAGES = 64
+
+
+class Guarded:
+    """Memory whose neighbours on both sides can't be read."""
+
+    def __init__(self) -> None:
+        page = mmap.PAGESIZE
+        self._memory = mmap.mmap(-1, (PAGES + 2) * page)
+        self.view = memoryview(self._memory)[page:-page]
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        for guard in (start, start + (PAGES + 1) * page):
+            if protect(ctypes.c_void_p(guard), ctypes.c_size_t(page), 0):
+                raise OSError(ctypes.get_errno(), "mprotect")
+
+    def places(self, data: bytes) -> list[memoryview]:
+        """Return the batch at the end of the memory, then at its beginning; use each at once."""
+        size = len(data)
+        views = [self.view[len(self.view) - size :], self.view[:size]]
+        for view in views:
+            view[:] = data
+        return views
+
+
+def main() -> None:
+    """Run cut and hostile batches at both edges, each against the same batch elsewhere."""
+    feed_format = presets.load("QRADAR")
+    judged = Judged(json_names(), FeedSettings(feed_format))
+    names = sorted(feed_format.field_names - TIME_FIELDS) + TIME_KEYS
+    hostile = Hostile(random.Random(5), names)
+    rows = sorted((GOLDEN / "records.jsonl").read_bytes().splitlines(), key=len)
+    row = rows[len(rows) // 2]
+    batches = [row[:end] for end in range(1, len(row) + 1)]
+    batches += [row[start:] for start in range(len(row))]
+    batches += [hostile.batch() for _ in range(1500)]
+    guarded = Guarded()
+    engine = judged.engine
+    assert engine is not None
+    for data in batches:
+        expected = engine.run(data)
+        assert expected is not None
+        for view in guarded.places(data):
+            output = engine.run(view)
+            assert output is not None
+            assert output.lines() == expected.lines()
+            assert output.handed_over == expected.handed_over
+    print(len(batches))  # noqa: T201 - its result
