@@ -18,6 +18,7 @@ from typing import Any
 import corpus
 
 from formats import Pipeline
+from formats.compiled import mode
 from formats.rendering.renderer import Renderer
 from nss.feeds.sending import OutgoingLines
 from nss.service import service
@@ -84,10 +85,11 @@ def main() -> int:
         code = service.run(config)
     whole = time.process_time() - making
     parts = dict(_took)
-    parts["decode"] = parts.pop("decode + render") - parts["render"]
+    if mode() == "python":
+        parts["decode"] = parts.pop("decode + render") - parts["render"]
     parts["start (imports)"] = started
     parts["all else (read, frame, spool, event loop)"] = (
-        whole - sum(_took.values()) + _took["render"]
+        whole - sum(_took.values()) + parts.get("render", 0.0)
     )
     for part, secs in sorted(parts.items(), key=lambda item: -item[1]):
         print(f"{secs * 1e6 / records:6.2f} us  {part}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES
     from formats.errors import NotReadable as NotReadable
     from formats.language import FeedFormat as FeedFormat
     from formats.language import parse as parse
+    from formats.lines import Lines as Lines
     from formats.pipeline import FeedSettings as FeedSettings
     from formats.pipeline import Pipeline as Pipeline
     from formats.pipeline import Rendered as Rendered
@@ -29,6 +30,7 @@ else:
     _MODULES = {
         "errors": "FormatsError NotReadable",
         "language": "FeedFormat parse",
+        "lines": "Lines",
         "pipeline": "FeedSettings Pipeline Rendered",
         "reading": "MAX_RECORD_BYTES BadRecord Input",
         "reading.json": "json_names",

@@ -1,0 +1,130 @@
+"""Lines in one buffer: what travels from a pipeline to a sink."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from typing import overload
+
+_NO_BOUND = -1
+
+
+class Lines(Sequence[bytes]):
+    """Lines that stand one behind the other in `buffer`, each ended by LF, which is not part of it.
+
+    Line `i` of them all ends at `ends[i]`, behind its LF (64-bit integers); these are the lines
+    from `first` up to `last`, which it does not include. A part of them is another view of the same
+    buffer, so nothing may change it. A line may hold anything, line feeds too.
+    """
+
+    __slots__ = ("_longest", "buffer", "ends", "first", "last")
+
+    def __init__(
+        self,
+        buffer: bytes | memoryview,
+        ends: memoryview,
+        first: int = 0,
+        last: int | None = None,
+        longest: int = _NO_BOUND,
+    ) -> None:
+        self.buffer = memoryview(buffer)
+        self.ends = ends
+        self.first = first
+        self.last = len(ends) if last is None else last
+        self._longest = longest
+
+    @classmethod
+    def of(cls, lines: Iterable[bytes]) -> "Lines":
+        """Return these lines, copied; the same ones if they are `Lines` already."""
+        if isinstance(lines, Lines):
+            return lines
+        lines = list(lines)
+        ends = array("q", accumulate(len(line) + 1 for line in lines))
+        data = b"\n".join((*lines, b"")) if lines else b""
+        return cls(data, memoryview(ends), longest=max(map(len, lines), default=0))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Lines"]) -> "Lines":
+        """Return the lines of all parts, one part after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        ends, size_bytes = array("q"), 0
+        for part in parts:
+            moved = size_bytes - part.start
+            ends.extend(end + moved for end in part.ends[part.first : part.last])
+            size_bytes += part.size_bytes
+        longest = max((part.longest for part in parts), default=0)
+        return cls(b"".join(part.data for part in parts), memoryview(ends), longest=longest)
+
+    @property
+    def start(self) -> int:
+        """Where the first of them begins in the buffer."""
+        return self.ends[self.first - 1] if self.first else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last of them ends in the buffer, behind its LF."""
+        return self.ends[self.last - 1] if self.last else 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all of them, with their LF."""
+        return self.end - self.start
+
+    @property
+    def data(self) -> memoryview:
+        """All of them, each ended by LF."""
+        return self.buffer[self.start : self.end]
+
+    @property
+    def longest(self) -> int:
+        """A number of bytes that none of them exceeds; of a part it may be that of the whole."""
+        if self._longest == _NO_BOUND:
+            self._longest = max((len(line) for line in self), default=0)
+        return self._longest
+
+    def fitting(self, size_bytes: int) -> int:
+        """Return how many of them, from the first on, have at most `size_bytes` with their LF."""
+        return bisect_right(self.ends, self.start + size_bytes, self.first, self.last) - self.first
+
+    def replaced(self, index: int, *lines: bytes) -> "Lines":
+        """Return them with other lines, or none, in the place of the one at `index`."""
+        return Lines.joined([self[:index], Lines.of(lines), self[index + 1 :]])
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Lines": ...
+    def __getitem__(self, index: int | slice) -> "bytes | Lines":
+        """Return a line, or some that follow each other."""
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                raise ValueError("lines that do not follow each other")
+            first, last = self.first + start, self.first + max(start, stop)
+            return Lines(self.buffer, self.ends, first, last, self._longest)
+        number = self.first + (index + len(self) if index < 0 else index)
+        if not self.first <= number < self.last:
+            raise IndexError(index)
+        start = self.ends[number - 1] if number else 0
+        return bytes(self.buffer[start : self.ends[number] - 1])
+
+    def __iter__(self) -> Iterator[bytes]:
+        data = self.data.tobytes()
+        starts = chain((self.start,), self.ends[self.first : self.last])
+        for start, end in zip(starts, self.ends[self.first : self.last], strict=False):
+            yield data[start - self.start : end - self.start - 1]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(other) != len(self):
+            return NotImplemented if not isinstance(other, Sequence) else False
+        return all(one == another for one, another in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        raise TypeError("lines are compared with lists of them, which have no hash")
+
+    def __repr__(self) -> str:
+        return f"Lines({list(self)!r})"
