@@ -19,9 +19,14 @@ PURE = "NSS_PURE"
 """The environment variable that forces Python, unless it is empty or 0."""
 
 
+def is_wanted() -> bool:
+    """Return whether what is compiled may run: `PURE` does not force Python."""
+    return os.environ.get(PURE, "0") in {"", "0"}
+
+
 def core_type() -> "type[Core] | None":
     """Return the class of the core; `None` where Python has to run."""
-    return None if os.environ.get(PURE, "0") not in {"", "0"} else Core
+    return Core if is_wanted() else None
 
 
 def mode() -> Literal["compiled", "python"]:
