@@ -90,10 +90,8 @@ class Pipeline:
         self.renderer = Renderer(plan, fields, zones, settings.format.name)
         passes = compile_predicate(kept.predicate, fields.expression, fields.names)
         self._passes = None if kept.passes_all else passes
-        self._engine = None
-        if self._passes is None:
-            limit = settings.max_record_bytes
-            self._engine = engine_for(self.decode, access.attributes, self.renderer, limit)
+        limit = settings.max_record_bytes
+        self._engine = engine_for(self.decode, access, kept.predicate, self.renderer, limit)
         self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
     def run(self, data: bytes) -> Rendered:
@@ -117,7 +115,7 @@ class Pipeline:
             engine.rest()  # which of them have a name depends on their order
             return self._interpret(data)[0]
         records = LaterRecords(rows, data, self.decode)
-        return Rendered(lines, records, handed.filtered, bad, unmapped)
+        return Rendered(lines, records, handed.filtered + output.filtered, bad, unmapped)
 
     def _interpret(self, data: bytes) -> tuple["Rendered", Sequence[int]]:
         """Do a batch in Python; returns the number of each line's line in it as well."""

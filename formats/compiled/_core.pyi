@@ -1,5 +1,6 @@
 from collections.abc import Callable, Sequence
 
+from formats.compiled.predicates import Sieve
 from formats.compiled.program import Program
 
 class Output:
@@ -10,6 +11,8 @@ class Output:
     @property
     def sources(self) -> list[int]: ...
     @property
+    def filtered(self) -> int: ...
+    @property
     def handed_count(self) -> int: ...
     @property
     def handed_over(self) -> list[tuple[int, int, int, int]]: ...
@@ -19,7 +22,7 @@ class Output:
     def __len__(self) -> int: ...
 
 class Core:
-    def __init__(self, program: Program) -> None: ...
+    def __init__(self, program: Program, sieve: Sieve | None = None) -> None: ...
     def run(
         self,
         data: bytes | memoryview,

@@ -19,7 +19,7 @@ cdef struct Run:
 
 @final
 cdef class Core:
-    """Runs one program (`formats.compiled.program`), one batch at a time: see `run`."""
+    """Runs one program, with a sieve if there is one, one batch at a time: see `run`."""
 
     cdef Record record
     cdef Moments moments
@@ -31,7 +31,8 @@ cdef class Core:
     cdef int time_slot, zone_slot, epoch_slot  # -1: times are stated in texts
     cdef Piece* pieces
     cdef int piece_count
-    cdef bint has_time
+    cdef Sieve sieve
+    cdef bint has_filter, has_time
     cdef Py_ssize_t max_record_bytes
     cdef bytes envelope
     cdef Py_ssize_t scratch_size
@@ -41,7 +42,7 @@ cdef class Core:
     cdef list kept  # what the pieces point to
     cdef bint busy
 
-    def __cinit__(self, program):
+    def __cinit__(self, program, sieve=None):
         cdef int index
         self.kept = []
         self.max_record_bytes = program.max_record_bytes
@@ -83,11 +84,15 @@ cdef class Core:
         for index in range(self.piece_count):
             self.take_piece(&self.pieces[index], program.pieces[index], program.time_pieces)
         open_moments(&self.moments, program.time_pieces)
+        if sieve is not None:
+            open_sieve(&self.sieve, sieve, self.slot_count, self.kept)
+            self.has_filter = True
         self.has_time = program.time_pieces > 0
 
     def __dealloc__(self):
         close_keys(&self.record.keys)
         close_moments(&self.moments)
+        close_sieve(&self.sieve)
         free(self.record.values)
         free(self.record.slots)
         free(self.times)
@@ -292,8 +297,10 @@ cdef class Core:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
             done = self.print_record(&output.writer)
-        if done == DONE:
-            if not output.note_line(run.at - run.start):
+        if done == DONE or done == FILTERED:
+            if done == FILTERED:
+                output.filtered += 1
+            elif not output.note_line(run.at - run.start):
                 return NO_MEMORY
             for number in range(self.record.counted_count):
                 self.record.counted[number].count += 1
@@ -314,6 +321,10 @@ cdef class Core:
 
     cdef inline int print_record(self, Writer* writer) noexcept nogil:
         cdef int done
+        if self.has_filter:
+            done = sift(&self.sieve, self.record.values, self.record.stamp)
+            if done != DONE:
+                return done
         if self.has_time:
             done = self.find_time()
             if done != DONE:

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from formats.compiled import core_type
-from formats.compiled.program import program_of, slots_of
-from formats.plan import Attribute, KeyTable
+from formats.compiled.predicates import sieve_of
+from formats.compiled.program import Unfit, program_of, slots_of
+from formats.filters.predicate import Predicate
+from formats.plan import FieldAccess, KeyTable
 from formats.reading import BadRecord, KeyedReader, Reader
 from formats.rendering.renderer import Renderer
 from formats.times import BadTime
@@ -46,8 +48,10 @@ class Engine:
             self._resting -= 1
             return None
         output = self._core.run(data, self._meaning_of, self._resolve)
-        if output is not None and output.handed_count > max(MANY_RECORDS, len(output)):
-            self.rest()
+        if output is not None:
+            done = len(output) + output.filtered
+            if output.handed_count > max(MANY_RECORDS, done):
+                self.rest()
         return output
 
     def rest(self) -> None:
@@ -70,16 +74,24 @@ class Engine:
 
 
 def engine_for(
-    reader: Reader, attributes: Sequence[Attribute], renderer: Renderer, max_record_bytes: int
+    reader: Reader,
+    access: FieldAccess,
+    predicate: Predicate,
+    renderer: Renderer,
+    max_record_bytes: int,
 ) -> Engine | None:
     """Return the engine of a pipeline; `None` when it has to run in Python."""
     core, table = core_type(), reader.table if isinstance(reader, KeyedReader) else None
     if core is None or table is None:
         return None
-    program = program_of(renderer.plan, attributes, table, max_record_bytes)
-    if program is None:
+    plan, attributes = renderer.plan, access.attributes
+    slots = slots_of(attributes, plan.time_key)
+    program = program_of(plan, attributes, table, max_record_bytes)
+    try:
+        sieve = sieve_of(predicate, access, slots, plan.escape_characters)
+    except Unfit:
         return None
-    return Engine(core(program), table, slots_of(attributes, renderer.plan.time_key), renderer)
+    return None if program is None else Engine(core(program, sieve), table, slots, renderer)
 
 
 Interpreted = tuple[list[bytes], Sequence[Any], Sequence[int], list[BadRecord]]

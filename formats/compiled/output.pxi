@@ -21,8 +21,10 @@ cdef class Output:
     cdef Py_ssize_t count, room
     cdef Handed* handed
     cdef Py_ssize_t handed_size, handed_room
+    cdef readonly Py_ssize_t filtered
+    """How many records the filter has dropped."""
     cdef readonly dict unmapped
-    """Keys that no field is known for, and in how many records of the lines each was."""
+    """Keys that no field is known for, and in how many records each was: of lines, and filtered ones."""
 
     def __cinit__(self):
         self.unmapped = {}

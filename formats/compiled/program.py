@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cache
 from itertools import combinations
 
+from formats.fields import Derivation
 from formats.language import Literal
 from formats.plan import (
     Attribute,
@@ -28,10 +29,10 @@ from formats.plan import (
 from formats.values import cleaner, encoder
 
 NO_GUARD, SEVERAL_GUARDS = -1, -2
-_MAX_WAYS = 4
+MAX_WAYS = 4
 _MAX_WIDTH = 104
 _MAX_KEY = 200
-_MAX_NUMBER = 2**62
+MAX_NUMBER = 2**62
 _QUOTES = frozenset('"\\')
 
 
@@ -110,8 +111,8 @@ class Program:
     max_record_bytes: int
 
 
-class _Unfit(Exception):  # noqa: N818 - nothing is wrong
-    """The core can't run a plan; the text is the reason."""
+class Unfit(Exception):  # noqa: N818 - nothing is wrong
+    """The core can't run a plan or a filter; the text is the reason."""
 
 
 def program_of(
@@ -137,8 +138,13 @@ def program_of(
             sum(step.kind is Printed.TIMES for step in steps),
             max_record_bytes,
         )
-    except _Unfit:
+    except Unfit:
         return None
+
+
+def how_of(way: Derivation) -> How:
+    """Return what the core does for a derivation."""
+    return {"same": How.SAME, "encode": How.ENCODE}.get(way.how, How.ELSEWHERE)
 
 
 def slots_of(attributes: Sequence[Attribute], time_key: TimeKey) -> dict[str, int]:
@@ -156,7 +162,7 @@ def _twins(table: KeyTable, slots: Mapping[str, int]) -> Iterator[tuple[int, int
 
 def _key(key: str) -> bytes:
     if not key.isascii() or not key.isprintable() or _QUOTES & set(key) or len(key) > _MAX_KEY:
-        raise _Unfit("a key that can be written in several ways")
+        raise Unfit("a key that can be written in several ways")
     return key.encode()
 
 
@@ -173,7 +179,7 @@ class _Steps:
         self._escapes = _characters(plan.escape_characters)
 
     def steps(self) -> Iterator[Step]:
-        """Yield them in order. Raises `_Unfit`."""
+        """Yield them in order. Raises `Unfit`."""
         times = 0
         for piece in self._plan.pieces:
             match piece:
@@ -212,12 +218,12 @@ class _Steps:
                 return str(self._attributes[name].default)
             case Derived(_, _, placeholder):
                 return str(placeholder)
-        raise _Unfit("a text that is a sum")
+        raise Unfit("a text that is a sum")
 
     def _number(self, piece: ValuePiece) -> Step:
         slot = piece.slot
         if slot.width > _MAX_WIDTH:
-            raise _Unfit("a wide number")
+            raise Unfit("a wide number")
         match piece.value:
             case Own(name):
                 otherwise = self._attributes[name].default
@@ -225,8 +231,8 @@ class _Steps:
                 pass
             case _:
                 otherwise = 0
-        if not isinstance(otherwise, int) or abs(otherwise) > _MAX_NUMBER:
-            raise _Unfit("a number without a default")
+        if not isinstance(otherwise, int) or abs(otherwise) > MAX_NUMBER:
+            raise Unfit("a number without a default")
         return Step(
             Printed.TOTAL if isinstance(piece.value, Total) else Printed.NUMBER,
             slot=self._own(piece),
@@ -239,7 +245,7 @@ class _Steps:
         )
 
     def _own(self, piece: ValuePiece) -> int:
-        """Return the slot of the field's own value. Raises `_Unfit` for one of another kind."""
+        """Return the slot of the field's own value. Raises `Unfit` for one of another kind."""
         value = piece.value
         own = value.attribute if isinstance(value, Own) else None
         if isinstance(value, Total | Derived):
@@ -247,7 +253,7 @@ class _Steps:
         if own is None:
             return -1
         if self._attributes[own].number != (piece.slot.field.conversion == "d"):
-            raise _Unfit("a text that is printed as a number")
+            raise Unfit("a text that is printed as a number")
         return self._slots[own]
 
     def _ways(self, piece: ValuePiece) -> Iterator[tuple[int, How, int]]:
@@ -255,17 +261,16 @@ class _Steps:
         if isinstance(value, Total):
             for name in value.summands:
                 default = self._attributes[name].default
-                if not isinstance(default, int) or abs(default) > _MAX_NUMBER:
-                    raise _Unfit("a sum of what has no default")
+                if not isinstance(default, int) or abs(default) > MAX_NUMBER:
+                    raise Unfit("a sum of what has no default")
                 yield self._slots[name], How.SAME, default
         elif isinstance(value, Derived):
-            if len(value.derivations) > _MAX_WAYS:
-                raise _Unfit("many derivations")
+            if len(value.derivations) > MAX_WAYS:
+                raise Unfit("many derivations")
             for way in value.derivations:
                 if self._attributes[way.source].number:
-                    raise _Unfit("a text derived from a number")
-                how = {"same": How.SAME, "encode": How.ENCODE}.get(way.how, How.ELSEWHERE)
-                yield self._slots[way.source], how, 0
+                    raise Unfit("a text derived from a number")
+                yield self._slots[way.source], how_of(way), 0
         elif isinstance(value, Shifted):
             yield self._slots[value.own], How.ELSEWHERE, 0
 
@@ -286,10 +291,10 @@ def _joined(steps: Iterator[Step]) -> Iterator[Step]:
 def _characters(text: str) -> frozenset[str]:
     """Return the characters of a guard, or of what is encoded in encoded fields.
 
-    Raises `_Unfit` for what `%HH` itself consists of: what is encoded twice differs then.
+    Raises `Unfit` for what `%HH` itself consists of: what is encoded twice differs then.
     """
     if not text.isascii() or any(letter.isalnum() or letter == "%" for letter in text):
-        raise _Unfit("a guard that %HH may hold")
+        raise Unfit("a guard that %HH may hold")
     return frozenset(text)
 
 

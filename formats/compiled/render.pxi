@@ -18,6 +18,7 @@ cdef enum:  # what came of a record
     NEED_TIME
     NEED_KEY
     NO_MEMORY
+    FILTERED
 
 cdef enum:
     MAX_WAYS = 4

@@ -27,7 +27,7 @@ def main() -> None:
         sys.exit("the core is not built")
     seed: int = time.time_ns() if chosen.seed is None else chosen.seed
     until = time.monotonic() + chosen.secs
-    formats = compiled = lines = handed = 0
+    formats = compiled = lines = handed = filtered = 0
     while time.monotonic() < until:
         try:
             judged, hostile = random_pair(random.Random(seed))
@@ -37,13 +37,15 @@ def main() -> None:
                 data = hostile.batch()
                 lines += len(judged.check(data))
                 handed += judged.handed_over(data) if judged.engine is not None else 0
+            filtered += judged.filtered
         except BaseException:
             print(f"--seed {seed}", flush=True)  # noqa: T201 - for who wants it again
             raise
         if chosen.seed is not None:
             break
         seed += 1
-    print(f"{formats} formats, {compiled} in the core; {lines} lines, {handed} handed over")  # noqa: T201
+    ran = f"{formats} formats, {compiled} in the core"
+    print(f"{ran}; {lines} lines, {filtered} filtered, {handed} handed over")  # noqa: T201 - for people
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from formats.reading.recognise import input_of
 from formats.reading.synonyms import synonyms
 from formats.record import field_access
 from formats.times import zone
+from tests.formats.compiled.filtering import random_filter, values_for
 
 needs_core = pytest.mark.skipif(
     Core is None, reason="the core is not built: python setup.py build_ext --inplace"
@@ -49,9 +50,13 @@ class Judged:
             self.python = Pipeline(source, settings)
         assert self.python._engine is None
         self.engine = self.compiled._engine
+        self.filtered = 0
+        """Records that the filter has dropped."""
         wanted = settings.format.field_names | {ORDER_FIELD}
+        if settings.filter is not None:
+            wanted |= settings.filter.fields
         self._names = [a.name for a in field_access(wanted, source.available).attributes]
-        self.names = sorted({*settings.format.field_names, *self._names} - TIME_FIELDS)
+        self.names = sorted({*wanted, *self._names} - TIME_FIELDS)
         """The names of fields that records may have, those that others are derived from too."""
         self._names += source.time_key.attributes
 
@@ -67,6 +72,7 @@ class Judged:
         assert found.lines == expected.lines
         assert found.bad == expected.bad
         assert found.filtered == expected.filtered
+        self.filtered += found.filtered
         assert found.unmapped == expected.unmapped
         assert len(found.records) == len(expected.records)
         assert list(map(self._attributes, found.records)) == list(
@@ -206,8 +212,10 @@ class Hostile:
             usual, odd = NUMBERS, ODD_NUMBERS
         elif name not in catalogue():
             usual, odd = TEXTS + NUMBERS + OTHERS, ODD_TEXTS + ODD_NUMBERS + ODD_OTHERS + HIDING
-        elif self._twins:
+        elif self._twins and chance.random() < 0.7:
             usual = self._twins
+        elif chance.random() < 0.7:
+            usual = values_for(name) or TEXTS
         return chance.choice(odd if self._odd() else usual)
 
     def _space(self) -> str:
@@ -277,6 +285,7 @@ def random_pair(chance: random.Random) -> tuple[Judged, Hostile]:
             continue
         settings = FeedSettings(
             feed_format,
+            filter=random_filter(chance),
             zone=zone(chance.choice(["GMT", "Europe/Berlin"])),
             escape_characters=chance.choice(ESCAPES),
             protect_separators=chance.random() < 0.8,
