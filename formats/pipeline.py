@@ -11,6 +11,7 @@ from formats.compiled.engine import Interpreted, engine_for, merge
 from formats.compiled.records import LaterRecords
 from formats.filters import Filter
 from formats.language import FeedFormat
+from formats.order import ORDER_FIELD, order_key
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
 from formats.reading.unmapped import FURTHER_KEYS, count_unmapped
 from formats.record import derivers, field_access
@@ -18,9 +19,6 @@ from formats.rendering.generate import Fields, compile_field, compile_predicate
 from formats.rendering.planning import render_plan
 from formats.rendering.renderer import Renderer, Unrendered
 from formats.rendering.shifting import shifters
-
-ORDER_FIELD = "login"
-"""Order is kept for each user when lines take several ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class Pipeline:
         self._passes = None if kept.passes_all else passes
         limit = settings.max_record_bytes
         self._engine = engine_for(self.decode, access, kept.predicate, self.renderer, limit)
-        self._order_key: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
+        self._user: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
@@ -114,7 +112,9 @@ class Pipeline:
         if FURTHER_KEYS in unmapped:
             engine.rest()  # which of them have a name depends on their order
             return self._interpret(data)[0]
-        records = LaterRecords(rows, data, self.decode)
+        keys = output.order_keys
+        order = dict(zip(output.sources, keys, strict=True)) if keys else {}
+        records = LaterRecords(rows, data, self.decode, order)
         return Rendered(lines, records, handed.filtered + output.filtered, bad, unmapped)
 
     def _interpret(self, data: bytes) -> tuple["Rendered", Sequence[int]]:
@@ -140,9 +140,19 @@ class Pipeline:
             places = [decoded.line_of[place] for place in places]
         return Rendered(lines, records, filtered, bad, decoded.unmapped), places
 
-    def keys(self, records: Sequence[Any]) -> list[str]:
-        """Return the user of each record: what order must be kept for."""
-        return [self._order_key(record) for record in records]
+    def keys(self, records: Sequence[Any]) -> list[int]:
+        """Return the order key of each record, see `formats.order`.
+
+        Who asks once will ask again: from the next batch on the core works them out by the way.
+        """
+        if self._engine is not None:
+            self._engine.order()
+        if isinstance(records, LaterRecords):
+            return records.order_keys(self._key_of)
+        return list(map(self._key_of, records))
+
+    def _key_of(self, record: Any) -> int:  # noqa: ANN401 - any record
+        return order_key(self._user(record))
 
 
 def _bad_records(

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Sequence
 
+from formats.compiled.ordering import Order
 from formats.compiled.predicates import Sieve
 from formats.compiled.program import Program
 
@@ -10,6 +11,8 @@ class Output:
     def ends(self) -> list[int]: ...
     @property
     def sources(self) -> list[int]: ...
+    @property
+    def order_keys(self) -> memoryview: ...
     @property
     def filtered(self) -> int: ...
     @property
@@ -22,7 +25,10 @@ class Output:
     def __len__(self) -> int: ...
 
 class Core:
-    def __init__(self, program: Program, sieve: Sieve | None = None) -> None: ...
+    wants_order: bool
+    def __init__(
+        self, program: Program, sieve: Sieve | None = None, order: Order | None = None
+    ) -> None: ...
     def run(
         self,
         data: bytes | memoryview,

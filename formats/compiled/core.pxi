@@ -12,6 +12,7 @@ cdef struct Run:
     const uint8_t* at
     const uint8_t* end
     Py_ssize_t number  # of the line at hand
+    bint ordered  # lines get order keys
     bint refused  # the record at hand has no time, or too many new keys
     int asked  # new keys of the record at hand
     Py_ssize_t again  # bytes that may still be read again
@@ -19,7 +20,7 @@ cdef struct Run:
 
 @final
 cdef class Core:
-    """Runs one program, with a sieve if there is one, one batch at a time: see `run`."""
+    """Runs one program, with a sieve and an order if there are any, one batch at a time: see `run`."""
 
     cdef Record record
     cdef Moments moments
@@ -32,7 +33,10 @@ cdef class Core:
     cdef Piece* pieces
     cdef int piece_count
     cdef Sieve sieve
-    cdef bint has_filter, has_time
+    cdef Order order
+    cdef bint has_filter, has_time, has_order
+    cdef public bint wants_order
+    """Whether lines of the next batches get order keys; needs an order."""
     cdef Py_ssize_t max_record_bytes
     cdef bytes envelope
     cdef Py_ssize_t scratch_size
@@ -42,7 +46,7 @@ cdef class Core:
     cdef list kept  # what the pieces point to
     cdef bint busy
 
-    def __cinit__(self, program, sieve=None):
+    def __cinit__(self, program, sieve=None, order=None):
         cdef int index
         self.kept = []
         self.max_record_bytes = program.max_record_bytes
@@ -87,6 +91,9 @@ cdef class Core:
         if sieve is not None:
             open_sieve(&self.sieve, sieve, self.slot_count, self.kept)
             self.has_filter = True
+        if order is not None:
+            take_order(&self.order, order, self.slot_count)
+            self.has_order = True
         self.has_time = program.time_pieces > 0
 
     def __dealloc__(self):
@@ -213,6 +220,7 @@ cdef class Core:
             run.start = run.at = <const uint8_t*>view.buf
             run.end = run.start + view.len
             run.number, run.refused, run.asked = 0, False, 0
+            run.ordered = self.wants_order and self.has_order
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
             if not has_room(&output.writer, view.len):
@@ -290,6 +298,7 @@ cdef class Core:
         cdef const uint8_t* end = NULL
         cdef Py_ssize_t line = output.writer.out - output.writer.start
         cdef int done = HAND_OVER, number
+        cdef uint32_t key = 0
         if not run.refused:
             self.record.keys.asked = NULL
             end = read_record(&self.record, run.at, run.end)
@@ -297,10 +306,14 @@ cdef class Core:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
             done = self.print_record(&output.writer)
+            if run.ordered and done == DONE:
+                done = find_order(&self.order, self.record.values, self.record.stamp, &key)
         if done == DONE or done == FILTERED:
             if done == FILTERED:
                 output.filtered += 1
             elif not output.note_line(run.at - run.start):
+                return NO_MEMORY
+            elif run.ordered and not note_order(&output.order, key):
                 return NO_MEMORY
             for number in range(self.record.counted_count):
                 self.record.counted[number].count += 1

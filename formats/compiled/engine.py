@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from formats.compiled import core_type
+from formats.compiled.ordering import order_of
 from formats.compiled.predicates import sieve_of
 from formats.compiled.program import Unfit, program_of, slots_of
 from formats.filters.predicate import Predicate
@@ -54,6 +55,10 @@ class Engine:
                 self.rest()
         return output
 
+    def order(self) -> None:
+        """Have the lines of the next batches get order keys."""
+        self._core.wants_order = True
+
     def rest(self) -> None:
         """Leave some batches to Python: what the core has just done was for nothing."""
         self._resting = REST_BATCHES
@@ -89,9 +94,10 @@ def engine_for(
     program = program_of(plan, attributes, table, max_record_bytes)
     try:
         sieve = sieve_of(predicate, access, slots, plan.escape_characters)
+        order = order_of(access, slots)
     except Unfit:
         return None
-    return None if program is None else Engine(core(program, sieve), table, slots, renderer)
+    return None if program is None else Engine(core(program, sieve, order), table, slots, renderer)
 
 
 Interpreted = tuple[list[bytes], Sequence[Any], Sequence[int], list[BadRecord]]

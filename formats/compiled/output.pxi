@@ -21,6 +21,7 @@ cdef class Output:
     cdef Py_ssize_t count, room
     cdef Handed* handed
     cdef Py_ssize_t handed_size, handed_room
+    cdef OrderKeys order
     cdef readonly Py_ssize_t filtered
     """How many records the filter has dropped."""
     cdef readonly dict unmapped
@@ -33,6 +34,7 @@ cdef class Output:
         free(self.writer.start)
         free(self.printed)
         free(self.handed)
+        free(self.order.all)
 
     def __len__(self):
         return self.count
@@ -55,6 +57,14 @@ cdef class Output:
         """Where the record of each line begins in the batch."""
         cdef Py_ssize_t index
         return [self.printed[index].source for index in range(self.count)]
+
+    @property
+    def order_keys(self):
+        """The order key of each line, a view of 32-bit integers; none if nobody wanted them."""
+        keys = PyBytes_FromStringAndSize(
+            <char*>self.order.all, self.order.count * sizeof(uint32_t)
+        )
+        return memoryview(keys).cast("I")
 
     def lines(self):
         """Return the lines, each as `bytes`."""

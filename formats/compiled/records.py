@@ -1,6 +1,6 @@
 """The records behind lines that were printed without them, decoded when somebody asks."""
 
-from collections.abc import Iterable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence
 from typing import Any, overload
 
 from formats.reading import Reader
@@ -9,11 +9,19 @@ from formats.reading import Reader
 class LaterRecords(MutableSequence[Any]):
     """Records of a batch, in order; one that has not been decoded is known by where it begins."""
 
-    def __init__(self, rows: list[Any], data: bytes, decode: Reader) -> None:
+    def __init__(
+        self,
+        rows: list[Any],
+        data: bytes,
+        decode: Reader,
+        order: Mapping[int, int] | None = None,
+    ) -> None:
         self._rows = rows
         """A record, or the offset of its line in the batch, which holds nothing else."""
         self._data = data
         self._decode = decode
+        self._order = order or {}
+        """The order keys that the core has worked out, by where records begin."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -25,7 +33,7 @@ class LaterRecords(MutableSequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         """Return a record, or some of them, still to be decoded."""
         if isinstance(index, slice):
-            return LaterRecords(self._rows[index], self._data, self._decode)
+            return LaterRecords(self._rows[index], self._data, self._decode, self._order)
         row = self._rows[index]
         if isinstance(row, int):
             row = self._rows[index] = self._decode(self._line(row)).records[0]
@@ -39,6 +47,13 @@ class LaterRecords(MutableSequence[Any]):
             for number, record in zip(later, self._decode(lines).records, strict=True):
                 self._rows[number] = record
         return iter(self._rows)
+
+    def order_keys(self, key_of: Callable[[Any], int]) -> list[int]:
+        """Return the order key of each record: `key_of` says those that the core did not."""
+        if not self._order:
+            return list(map(key_of, self))
+        order, rows = self._order, self._rows
+        return [order[row] if isinstance(row, int) else key_of(row) for row in rows]
 
     def __setitem__(self, index: Any, value: Any) -> None:  # noqa: ANN401 - any record
         self._rows[index] = value

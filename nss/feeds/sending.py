@@ -25,7 +25,7 @@ class OutgoingLines:
         self._pipeline = pipeline
         self._records = rendered.records
 
-    def keys(self) -> list[str] | None:
+    def keys(self) -> list[int] | None:
         """Return the keys by which the lines that are left must stay in order."""
         return None if self._pipeline is None else self._pipeline.keys(self._records)
 

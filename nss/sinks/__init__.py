@@ -58,7 +58,7 @@ class Sink(Protocol):
     """Lines must not be longer than this, framing not counted; may fall while running."""
 
     wants_keys: bool
-    """Whether `send` should get the keys that order must be kept for (the record's user)."""
+    """Whether `send` should get the keys that order must be kept for (`formats.order`)."""
 
     @property
     def last_error(self) -> str | None:
@@ -71,7 +71,7 @@ class Sink(Protocol):
     async def open(self) -> None:
         """Get ready. A destination that is not there yet is no error: `send` reports it."""
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:
         """Hand over lines (without LF or other framing) and return the outcome.
 
         Whatever the network or the disk does is an outcome, not an exception. `keys` is as long

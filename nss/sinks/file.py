@@ -89,7 +89,7 @@ class FileSink:
         except OSError as error:
             self.last_error = self._sentence(error)
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Append the lines; see `Sink.send`.
 
         Raises `SinkError` when the reader of standard output has gone away.

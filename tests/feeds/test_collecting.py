@@ -70,7 +70,7 @@ class Collecting:
         self.batches.append((sequence, accepted_at))
         self.skipping = sequence in self.known
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         await asyncio.sleep(0)
         for index, line in enumerate(lines):
             self.needs_room = self.collected == self.room

@@ -42,7 +42,7 @@ class Choosy:
     async def open(self) -> None:
         pass
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         self.sends.append(list(lines))
         assert max(map(len, lines)) <= self.max_line_bytes
         for index, line in enumerate(lines):
@@ -165,7 +165,7 @@ async def test_a_feed_is_sending_while_its_sink_sends() -> None:
     states: list[bool] = []
 
     class Looking(Choosy):
-        async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
+        async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:
             states.append(feed.sending)
             return await super().send(lines, keys)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import pytest_asyncio
 
+from formats.order import order_key
 from nss.sinks import Delivered, RetryAfter, Sink
 from tests.parts import file_sink, tcp_sink, udp_sink
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.sinks.conftest import Collector, TcpCollector
 
 LINES = [b"LEEF:1.0|Zscaler|NSS|4.1|%d|cat=Allowed" % number for number in range(50)]
-KEYS = [f"user{number % 7}" for number in range(50)]
+KEYS = [order_key(f"user{number % 7}") for number in range(50)]
 RFC5424_HEADER = b"<134>1 2026-01-02T03:04:05.678Z nss1 zscaler-nss - - - "
 STAMP = datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)
 

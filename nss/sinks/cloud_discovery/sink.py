@@ -126,7 +126,7 @@ class CloudDiscoverySink:
             reason = error_text(error) if isinstance(error, OSError) else str(error)
             events.names_unreadable(self.name, reason)
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""
         taken = 0
         try:

@@ -75,7 +75,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Write each line as one message; see `Sink.send`."""
         if not lines:
             return Delivered()

@@ -11,7 +11,6 @@ refused gets a single message first, and the rest if no refusal comes back.
 
 import asyncio
 import errno
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -110,7 +109,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         self._send_of = send_of
         self._path: UdpPath | None = None
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
+    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:
         """Send each line as one datagram; see `Sink.send`."""
         if not lines:
             return Delivered()
@@ -133,11 +132,10 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         self._backoff.reset()
         return outcome
 
-    def _ports(self, keys: Sequence[str] | None) -> list[int] | None:
+    def _ports(self, keys: Sequence[int] | None) -> list[int] | None:
         if self._source_ports == 1 or keys is None:
             return None
-        ports, crc32 = self._source_ports, zlib.crc32
-        return [crc32(key.encode("utf-8", "surrogatepass")) % ports for key in keys]
+        return [key % self._source_ports for key in keys]
 
     async def _connect(self, endpoint: Endpoint) -> UdpPath:
         """Return the open path to `endpoint`, after closing a path to another."""

@@ -35,7 +35,7 @@ async def test_a_refusal_keeps_the_socket_and_another_error_makes_a_new_one(
 
 async def test_two_source_ports_are_two(collector: "Collector") -> None:
     sink = udp_sink([collector.address], source_ports=2)
-    await sink.send(LINES, [f"user{number}" for number in range(30)])
+    await sink.send(LINES, range(30))
     await sink.close()
     assert sorted(collector.received()) == sorted(LINES)
     assert len(set(collector.senders)) == 2
