@@ -13,9 +13,9 @@ the pass touches a Python object. Indices of pointers are argued for where they 
 from cython cimport final
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 
 cdef extern from "simd.h" nogil:
@@ -30,6 +30,7 @@ cdef extern from "simd.h" nogil:
 include "scan.pxi"
 include "keys.pxi"
 include "aside.pxi"
+include "derive.pxi"
 include "twins.pxi"
 include "record.pxi"
 include "moments.pxi"

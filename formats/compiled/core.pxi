@@ -34,6 +34,7 @@ cdef class Core:
     cdef int piece_count
     cdef Sieve sieve
     cdef Order order
+    cdef Buffer derived  # the last text that was derived
     cdef bint has_filter, has_time, has_order
     cdef public bint wants_order
     """Whether lines of the next batches get order keys; needs an order."""
@@ -90,9 +91,11 @@ cdef class Core:
         open_moments(&self.moments, program.time_pieces)
         if sieve is not None:
             open_sieve(&self.sieve, sieve, self.slot_count, self.kept)
+            self.sieve.derived = &self.derived
             self.has_filter = True
         if order is not None:
             take_order(&self.order, order, self.slot_count)
+            self.order.derived = &self.derived
             self.has_order = True
         self.has_time = program.time_pieces > 0
 
@@ -106,6 +109,7 @@ cdef class Core:
         free(self.twins)
         free(self.pieces)
         free(self.record.scratch)
+        free(self.derived.start)
 
     cdef int checked(self, slot) except -2:
         """Return a slot that there is, or -1."""
@@ -191,6 +195,7 @@ cdef class Core:
             raise ValueError("no such time")
         piece.cleans = self.keep(spec.cleans)
         piece.encodes = self.keep(spec.encodes)
+        piece.derived = &self.derived
         return 0
 
     cdef const uint8_t* keep(self, bytes text) except NULL:
@@ -330,7 +335,8 @@ cdef class Core:
         return DONE
 
     cdef inline bint agrees(self) noexcept nogil:
-        return twins_agree(self.twins, self.twin_count, self.record.values, self.record.stamp)
+        cdef Record* record = &self.record
+        return twins_agree(self.twins, self.twin_count, record.values, record.stamp, &self.derived)
 
     cdef inline int print_record(self, Writer* writer) noexcept nogil:
         cdef int done

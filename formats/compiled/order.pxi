@@ -22,6 +22,7 @@ cdef struct Order:
     int way_slot[MAX_WAYS]
     int way_how[MAX_WAYS]
     uint32_t otherwise  # without any text
+    Buffer* derived
 
 
 cdef struct OrderKeys:
@@ -53,9 +54,11 @@ cdef inline uint32_t crc32_of(const uint8_t* text, Py_ssize_t size) noexcept nog
 cdef int find_order(
     const Order* order, const Value* values, uint64_t stamp, uint32_t* key
 ) noexcept nogil:
-    """Work out the order key of a record; DONE, or HAND_OVER where only the reference can."""
+    """Work out the order key of a record; DONE, NO_MEMORY, or HAND_OVER to the reference."""
     cdef const Value* value
-    cdef int way
+    cdef Value derived
+    cdef bint encoded = False
+    cdef int way, done
     key[0] = order.otherwise
     if order.slot >= 0 and is_stated(&values[order.slot], stamp):
         value = &values[order.slot]
@@ -64,9 +67,14 @@ cdef int find_order(
     for way in range(order.ways):
         value = &values[order.way_slot[way]]
         if is_stated(value, stamp):
-            if order.way_how[way] != SAME or value.flags & CONTROL:
+            done = derive(order.derived, value, order.way_how[way], &derived, &encoded)
+            if done == FAILS:
+                continue
+            if done != DONE:
+                return done
+            if encoded or derived.flags & CONTROL:
                 return HAND_OVER
-            key[0] = crc32_of(value.text, value.size)
+            key[0] = crc32_of(derived.text, derived.size)
             break
     return DONE
 

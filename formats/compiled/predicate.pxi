@@ -50,6 +50,7 @@ cdef struct Sieve:
     int count
     int entry
     bint encodes_colon
+    Buffer* derived
     Folding folding
 
 
@@ -280,19 +281,23 @@ cdef int judge(
 ) noexcept nogil:
     """Return whether a record passes a decision, or MAYBE, or STARVED."""
     cdef const Value* value = NULL
+    cdef Value derived
     cdef bint encoded = False
-    cdef int way
+    cdef int way, done
     if decision.tested >= ANY_NUMBER:
         return judge_number(decision, values, stamp)
     if decision.slot >= 0 and is_stated(&values[decision.slot], stamp):
         value = &values[decision.slot]
     else:
         for way in range(decision.ways):
-            if is_stated(&values[decision.way_slot[way]], stamp):
-                if decision.way_how[way] == ELSEWHERE:
-                    return MAYBE
-                value = &values[decision.way_slot[way]]
-                encoded = decision.way_how[way] == ENCODE
+            value = &values[decision.way_slot[way]]
+            if is_stated(value, stamp):
+                done = derive(sieve.derived, value, decision.way_how[way], &derived, &encoded)
+                if done == FAILS:
+                    continue
+                if done != DONE:
+                    return STARVED if done == NO_MEMORY else MAYBE
+                value = &derived
                 break
         else:
             return decision.otherwise

@@ -52,6 +52,20 @@ class How(IntEnum):
     SAME = 0
     ENCODE = 1
     ELSEWHERE = 2
+    UNBASE64 = 3
+    UNBASE64_ENCODE = 4
+    TO_BASE64 = 5
+    PATH = 6
+
+
+_HOW = {
+    "same": How.SAME,
+    "encode": How.ENCODE,
+    "unbase64": How.UNBASE64,
+    "unbase64-encode": How.UNBASE64_ENCODE,
+    "base64": How.TO_BASE64,
+    "path": How.PATH,
+}
 
 
 class Taken(IntEnum):
@@ -97,14 +111,15 @@ class Program:
 
     `envelope` is the key of the object that may hold the fields; `envelope_counted`, whether it
     counts as unmapped elsewhere. `clock` are the slots of `time`, `tz` and `epochtime` for times by
-    field name, else -1. `twins` are two slots whose texts must agree, and whether one is in base64.
+    field name, else -1. `twins` are two slots whose texts must agree, and which one is in base64:
+    1, 2, or 0 for neither.
     """
 
     envelope: bytes
     envelope_counted: bool
     slots: tuple[Taken, ...]
     times: tuple[int, ...]
-    twins: tuple[tuple[int, int, bool], ...]
+    twins: tuple[tuple[int, int, int], ...]
     clock: tuple[int, ...]
     pieces: tuple[Step, ...]
     time_pieces: int
@@ -144,7 +159,7 @@ def program_of(
 
 def how_of(way: Derivation) -> How:
     """Return what the core does for a derivation."""
-    return {"same": How.SAME, "encode": How.ENCODE}.get(way.how, How.ELSEWHERE)
+    return _HOW.get(way.how, How.ELSEWHERE)
 
 
 def slots_of(attributes: Sequence[Attribute], time_key: TimeKey) -> dict[str, int]:
@@ -153,10 +168,10 @@ def slots_of(attributes: Sequence[Attribute], time_key: TimeKey) -> dict[str, in
     return {name: number for number, name in enumerate(names)}
 
 
-def _twins(table: KeyTable, slots: Mapping[str, int]) -> Iterator[tuple[int, int, bool]]:
+def _twins(table: KeyTable, slots: Mapping[str, int]) -> Iterator[tuple[int, int, int]]:
     for group in table.twins:
         for one, other in combinations(group, 2):
-            in_base64 = one.startswith("b64") or other.startswith("b64")
+            in_base64 = 1 if one.startswith("b64") else 2 if other.startswith("b64") else 0
             yield slots[one], slots[other], in_base64
 
 

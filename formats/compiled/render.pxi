@@ -11,6 +11,10 @@ cdef enum:  # ways of derivation
     SAME
     ENCODE
     ELSEWHERE  # only the reference can
+    UNBASE64
+    UNBASE64_ENCODE
+    TO_BASE64
+    PATH
 
 cdef enum:  # what came of a record
     DONE
@@ -49,6 +53,7 @@ cdef struct Piece:
     int way_slot[MAX_WAYS]
     int way_how[MAX_WAYS]
     int64_t way_otherwise[MAX_WAYS]
+    Buffer* derived  # where texts are derived
 
 
 cdef struct Writer:
@@ -193,7 +198,8 @@ cdef inline int print_text(
 ) noexcept nogil:
     """Print the field's own text; else what is derived, else the placeholder."""
     cdef const Value* value
-    cdef int way
+    cdef Value derived
+    cdef int way, done
     cdef bint encoded = piece.encoded
     if piece.slot >= 0 and is_stated(&values[piece.slot], stamp):
         value = &values[piece.slot]
@@ -201,9 +207,12 @@ cdef inline int print_text(
         for way in range(piece.ways):
             value = &values[piece.way_slot[way]]
             if is_stated(value, stamp):
-                if piece.way_how[way] == ELSEWHERE:
-                    return HAND_OVER
-                encoded = encoded or piece.way_how[way] == ENCODE
+                done = derive(piece.derived, value, piece.way_how[way], &derived, &encoded)
+                if done == FAILS:
+                    continue
+                if done != DONE:
+                    return done
+                value = &derived
                 break
         else:
             if not has_room(writer, piece.size):

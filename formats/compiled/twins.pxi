@@ -1,12 +1,11 @@
 """Twins: fields that state the same text, a plain one and its `%HH`-encoded and base64 ones.
 
-If a record states several they must agree. Those that certainly do are printed; what base64 says
-is for the reference to judge.
+If a record states several they must agree. Those that certainly do are printed.
 """
 
 cdef struct Twin:
     int one, other  # slots
-    bint in_base64  # one of them is
+    int in_base64  # 1: the one is, 2: the other, 0: neither
 
 
 cdef inline int hex_digit(uint8_t byte) noexcept nogil:
@@ -42,12 +41,22 @@ cdef bint is_same_text(const Value* one, const Value* other) noexcept nogil:
     return at == end and other_at == other_end
 
 
+cdef bint is_same_plain(const Value* coded, const Value* other, Buffer* buffer) noexcept nogil:
+    """Whether a text in base64, which a word for no text is not, and another are the same."""
+    cdef Value plain
+    cdef int done = unbase64(buffer, coded, &plain)
+    if done == FAILS:
+        return is_same_text(coded, other)
+    return done == DONE and is_same_text(&plain, other)
+
+
 cdef bint twins_agree(
-    const Twin* twins, int count, const Value* values, uint64_t stamp
+    const Twin* twins, int count, const Value* values, uint64_t stamp, Buffer* buffer
 ) noexcept nogil:
     """Whether all twins that a record states certainly have the same text."""
     cdef const Value* one
     cdef const Value* other
+    cdef bint same
     cdef int number
     for number in range(count):
         one, other = &values[twins[number].one], &values[twins[number].other]
@@ -55,6 +64,12 @@ cdef bint twins_agree(
             continue
         if one.kind == NULL_VALUE or other.kind == NULL_VALUE:
             continue
-        if twins[number].in_base64 or not is_same_text(one, other):
+        if twins[number].in_base64 == 0:
+            same = is_same_text(one, other)
+        elif twins[number].in_base64 == 1:
+            same = is_same_plain(one, other, buffer)
+        else:
+            same = is_same_plain(other, one, buffer)
+        if not same:
             return False
     return True

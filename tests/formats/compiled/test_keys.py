@@ -219,11 +219,14 @@ def test_objects_that_nobody_reads_are_for_python_to_judge_if_they_may_hide_whos
     [
         ('"login":"a b","elogin":"a%20b"', 0), ('"login":"a b","elogin":"a b"', 0),
         ('"login":"\xe9%","elogin":"%c3%A9%"', 0), ('"login":"a\\u0020b","elogin":"%61%20b"', 0),
-        ('"login":null,"elogin":"x"', 0), ('"login":7,"elogin":"7"', 0), ('"b64login":"YQ=="', 1),
+        ('"login":null,"elogin":"x"', 0), ('"login":7,"elogin":"7"', 0), ('"b64login":"YQ=="', 0),
         ('"login":"a","elogin":"b"', 1), ('"login":"a","elogin":"ab"', 1),
         ('"login":"","elogin":"x"', 1),
         ('"login":"a b","elogin":"a%2520b"', 1), ('"login":"%4","elogin":"%04"', 1),
-        ('"login":"a","b64login":"YQ=="', 1), ('"login":"YQ==","b64login":"YQ=="', 1),
+        ('"login":"a","b64login":"YQ=="', 0), ('"elogin":"%61","b64login":"YQ"', 0),
+        ('"login":"None","b64login":"None"', 0), ('"login":"a","b64login":"None"', 1),
+        ('"login":"a%","b64login":"JTYxJQ"', 0), ('"login":"a","b64login":"Y"', 1),
+        ('"login":"YQ==","b64login":"YQ=="', 1),
         ('"elogin":"None","login":"a"', 1),
     ],
 )  # fmt: skip
