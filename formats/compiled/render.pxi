@@ -193,33 +193,40 @@ cdef inline bint is_stated(const Value* value, uint64_t stamp) noexcept nogil:
     return value.stamp == stamp and value.kind != NULL_VALUE
 
 
+cdef int print_derived(
+    Writer* writer, const Piece* piece, const Value* values, uint64_t stamp
+) noexcept nogil:
+    """Print what is derived for a field whose own text is not stated, else the placeholder."""
+    cdef const Value* value
+    cdef Value derived
+    cdef bint encoded = piece.encoded
+    cdef int way, done
+    for way in range(piece.ways):
+        value = &values[piece.way_slot[way]]
+        if not is_stated(value, stamp):
+            continue
+        done = derive(piece.derived, value, piece.way_how[way], &derived, &encoded)
+        if done == DONE and not put_text(
+            writer, piece, derived.text, derived.size, derived.flags, encoded
+        ):
+            return NO_MEMORY
+        if done != FAILS:
+            return done
+    if not has_room(writer, piece.size):
+        return NO_MEMORY
+    writer.out = nss_put(writer.out, piece.text, piece.size, True)
+    return DONE
+
+
 cdef inline int print_text(
     Writer* writer, const Piece* piece, const Value* values, uint64_t stamp
 ) noexcept nogil:
     """Print the field's own text; else what is derived, else the placeholder."""
     cdef const Value* value
-    cdef Value derived
-    cdef int way, done
-    cdef bint encoded = piece.encoded
-    if piece.slot >= 0 and is_stated(&values[piece.slot], stamp):
-        value = &values[piece.slot]
-    else:
-        for way in range(piece.ways):
-            value = &values[piece.way_slot[way]]
-            if is_stated(value, stamp):
-                done = derive(piece.derived, value, piece.way_how[way], &derived, &encoded)
-                if done == FAILS:
-                    continue
-                if done != DONE:
-                    return done
-                value = &derived
-                break
-        else:
-            if not has_room(writer, piece.size):
-                return NO_MEMORY
-            writer.out = nss_put(writer.out, piece.text, piece.size, True)
-            return DONE
-    if not put_text(writer, piece, value.text, value.size, value.flags, encoded):
+    if piece.slot < 0 or not is_stated(&values[piece.slot], stamp):
+        return print_derived(writer, piece, values, stamp)
+    value = &values[piece.slot]
+    if not put_text(writer, piece, value.text, value.size, value.flags, piece.encoded):
         return NO_MEMORY
     return DONE
 
