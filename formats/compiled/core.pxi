@@ -210,14 +210,14 @@ cdef class Core:
             run.number, run.refused, run.asked = 0, False, 0
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
-            if not has_room(&output.writer, view.len):
+            if not has_room(&output.printed.writer, view.len):
                 raise MemoryError
             while True:
                 with nogil:
                     done = self.run_until(&run, output)
                 if done == DONE:
                     self.count_keys(output)
-                    return output
+                    return output.finished()
                 if done == NO_MEMORY:
                     raise MemoryError
                 if done == NEED_KEY:
@@ -283,7 +283,8 @@ cdef class Core:
 
     cdef inline int run_record(self, Run* run, Output output) noexcept nogil:
         cdef const uint8_t* end = NULL
-        cdef Py_ssize_t line = output.writer.out - output.writer.start
+        cdef Writer* writer = &output.printed.writer
+        cdef Py_ssize_t line = writer.out - writer.start
         cdef int done = HAND_OVER, number
         if not run.refused:
             self.record.keys.asked = NULL
@@ -291,14 +292,14 @@ cdef class Core:
             if self.record.keys.asked is not NULL:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
-            done = self.print_record(&output.writer)
+            done = self.print_record(writer)
         if done == DONE:
-            if not output.note_line(run.at - run.start):
+            if not output.note_line(line, run.at - run.start):
                 return NO_MEMORY
             for number in range(self.record.counted_count):
                 self.record.counted[number].count += 1
         else:
-            output.writer.out = output.writer.start + line
+            writer.out = writer.start + line
             if done != HAND_OVER:
                 return done
             end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)
