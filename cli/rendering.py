@@ -191,23 +191,20 @@ def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int, 
     rendered = converter.run(piece.data)
     gaps.look(piece.data, rendered)
     lines, refused = rendered.lines, 0
-    if max_bytes:
-        lines = []
-        for line, record in zip(rendered.lines, rendered.records, strict=True):
-            fitted = line if len(line) <= max_bytes else converter.renderer.fit(record, max_bytes)
-            if fitted is None:
-                refused += 1
-                typer.echo(f"{name}: a line can't be shortened to {max_bytes} bytes", err=True)
-            else:
-                lines.append(fitted)
+    if max_bytes and (too_long := lines.longer(max_bytes)):
+        fitted = converter.fitted(rendered, too_long, max_bytes)
+        lines = lines.patched(dict(zip(too_long, fitted, strict=True)))
+        refused = fitted.count(None)
+        for _ in range(refused):
+            typer.echo(f"{name}: a line can't be shortened to {max_bytes} bytes", err=True)
     if lines:
-        _write(b"\n".join(lines) + b"\n")
+        _write(lines.data)
     for bad in sorted(rendered.bad, key=lambda bad: bad.offset):
         typer.echo(f"{piece.place(name, bad.offset)}: {bad.reason}", err=True)
     return len(rendered.bad) + refused
 
 
-def _write(data: bytes) -> None:
+def _write(data: memoryview) -> None:
     """Write to stdout, all of it. Raises `SinkError`, but `BrokenPipeError` as it is."""
     try:
         sys.stdout.buffer.write(data)

@@ -2,8 +2,9 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, count
+from operator import add, sub
 from typing import overload
 
 _NO_BOUND = -1
@@ -17,7 +18,7 @@ class Lines(Sequence[bytes]):
     buffer, so nothing may change it. A line may hold anything, line feeds too.
     """
 
-    __slots__ = ("_longest", "buffer", "ends", "first", "last")
+    __slots__ = ("_longest", "_texts", "buffer", "ends", "first", "last")
 
     def __init__(
         self,
@@ -26,12 +27,15 @@ class Lines(Sequence[bytes]):
         first: int = 0,
         last: int | None = None,
         longest: int = _NO_BOUND,
+        texts: Sequence[bytes] | None = None,
     ) -> None:
         self.buffer = memoryview(buffer)
         self.ends = ends
         self.first = first
         self.last = len(ends) if last is None else last
         self._longest = longest
+        self._texts = texts
+        """All of them once more, where they were made one by one: so nobody makes them again."""
 
     @classmethod
     def of(cls, lines: Iterable[bytes]) -> "Lines":
@@ -39,9 +43,9 @@ class Lines(Sequence[bytes]):
         if isinstance(lines, Lines):
             return lines
         lines = list(lines)
-        ends = array("q", accumulate(len(line) + 1 for line in lines))
+        ends = array("q", list(map(add, accumulate(map(len, lines)), count(1))))
         data = b"\n".join((*lines, b"")) if lines else b""
-        return cls(data, memoryview(ends), longest=max(map(len, lines), default=0))
+        return cls(data, memoryview(ends), longest=max(map(len, lines), default=0), texts=lines)
 
     @classmethod
     def joined(cls, parts: Sequence["Lines"]) -> "Lines":
@@ -51,7 +55,7 @@ class Lines(Sequence[bytes]):
         ends, size_bytes = array("q"), 0
         for part in parts:
             moved = size_bytes - part.start
-            ends.extend(end + moved for end in part.ends[part.first : part.last])
+            ends.extend([end + moved for end in part.ends[part.first : part.last]])
             size_bytes += part.size_bytes
         longest = max((part.longest for part in parts), default=0)
         return cls(b"".join(part.data for part in parts), memoryview(ends), longest=longest)
@@ -87,9 +91,34 @@ class Lines(Sequence[bytes]):
         """Return how many of them, from the first on, have at most `size_bytes` with their LF."""
         return bisect_right(self.ends, self.start + size_bytes, self.first, self.last) - self.first
 
+    def longer(self, size_bytes: int) -> list[int]:
+        """Return the indices of those that have more than `size_bytes`; looks at none without need.
+
+        If there are none, it is known from then on.
+        """
+        if self.longest <= size_bytes:
+            return []
+        ends, most = self.ends[self.first : self.last].tolist(), size_bytes + 1
+        starts = chain((self.start,), ends)
+        sizes = map(sub, ends, starts)
+        found = [index for index, size in enumerate(sizes) if size > most]
+        if not found:
+            self._longest = size_bytes
+        return found
+
     def replaced(self, index: int, *lines: bytes) -> "Lines":
         """Return them with other lines, or none, in the place of the one at `index`."""
         return Lines.joined([self[:index], Lines.of(lines), self[index + 1 :]])
+
+    def patched(self, others: Mapping[int, bytes | None]) -> "Lines":
+        """Return them with other lines at some indices, which ascend; `None`: without that one."""
+        parts, at = [], 0
+        for index, other in others.items():
+            parts.append(self[at:index])
+            if other is not None:
+                parts.append(Lines.of([other]))
+            at = index + 1
+        return Lines.joined([*parts, self[at:]])
 
     def __len__(self) -> int:
         return self.last - self.first
@@ -105,7 +134,7 @@ class Lines(Sequence[bytes]):
             if step != 1:
                 raise ValueError("lines that do not follow each other")
             first, last = self.first + start, self.first + max(start, stop)
-            return Lines(self.buffer, self.ends, first, last, self._longest)
+            return Lines(self.buffer, self.ends, first, last, self._longest, self._texts)
         number = self.first + (index + len(self) if index < 0 else index)
         if not self.first <= number < self.last:
             raise IndexError(index)
@@ -113,10 +142,12 @@ class Lines(Sequence[bytes]):
         return bytes(self.buffer[start : self.ends[number] - 1])
 
     def __iter__(self) -> Iterator[bytes]:
-        data = self.data.tobytes()
-        starts = chain((self.start,), self.ends[self.first : self.last])
-        for start, end in zip(starts, self.ends[self.first : self.last], strict=False):
-            yield data[start - self.start : end - self.start - 1]
+        if self._texts is not None:
+            return iter(self._texts[self.first : self.last])
+        data, start = self.data.tobytes(), self.start
+        ends = [end - start for end in self.ends[self.first : self.last]]
+        starts = chain((0,), ends)
+        return iter([data[at : end - 1] for at, end in zip(starts, ends, strict=False)])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(other) != len(self):

@@ -1,7 +1,7 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
@@ -11,6 +11,7 @@ from formats.compiled.engine import Interpreted, engine_for, merge
 from formats.compiled.records import LaterRecords
 from formats.filters import Filter
 from formats.language import FeedFormat
+from formats.lines import Lines
 from formats.order import ORDER_FIELD, order_key
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
 from formats.reading.unmapped import FURTHER_KEYS, count_unmapped
@@ -52,11 +53,17 @@ class Rendered:
     keys of the batch that no field is known for, as in `formats.reading.Decoded`.
     """
 
-    lines: list[bytes]
-    records: MutableSequence[Any]
+    lines: Lines
+    records: Sequence[Any]
     filtered: int = 0
     bad: list[BadRecord] = field(default_factory=list)
     unmapped: Mapping[str, int] = field(default_factory=dict)
+
+    def records_at(self, indices: Sequence[int]) -> Sequence[Any]:
+        """Return the records of the lines at some indices."""
+        if isinstance(self.records, LaterRecords):
+            return self.records.at(indices)
+        return [self.records[index] for index in indices]
 
 
 class Pipeline:
@@ -98,14 +105,14 @@ class Pipeline:
         output = None if engine is None else engine.run(data)
         if engine is None or output is None:
             return self._interpret(data)[0]
-        handed = Rendered([], [])
+        handed = Rendered(Lines.of(()), [])
 
         def interpret(lines: bytes) -> Interpreted:
             nonlocal handed
             handed, numbers = self._interpret(lines)
             return handed.lines, handed.records, numbers, handed.bad
 
-        lines, rows, bad = merge(output, data, interpret)
+        whole, known, bad = merge(output, data, interpret)
         unmapped = Counter(handed.unmapped)
         for key, count in output.unmapped.items():
             count_unmapped(unmapped, (key,), count)
@@ -114,8 +121,14 @@ class Pipeline:
             return self._interpret(data)[0]
         keys = output.order_keys
         order = dict(zip(output.sources, keys, strict=True)) if keys else {}
-        records = LaterRecords(rows, data, self.decode, order)
-        return Rendered(lines, records, handed.filtered + output.filtered, bad, unmapped)
+        records = LaterRecords(whole.sources, data, self.decode, known, order)
+        return Rendered(whole.lines(), records, handed.filtered + output.filtered, bad, unmapped)
+
+    def fitted(
+        self, rendered: Rendered, indices: Sequence[int], max_bytes: int
+    ) -> list[bytes | None]:
+        """Return some lines with values cut to at most `max_bytes`; `None` if it can't be done."""
+        return [self.renderer.fit(record, max_bytes) for record in rendered.records_at(indices)]
 
     def _interpret(self, data: bytes) -> tuple["Rendered", Sequence[int]]:
         """Do a batch in Python; returns the number of each line's line in it as well."""
@@ -138,7 +151,7 @@ class Pipeline:
             places = [place for index, place in enumerate(places) if index not in gone]
         if decoded.line_of:
             places = [decoded.line_of[place] for place in places]
-        return Rendered(lines, records, filtered, bad, decoded.unmapped), places
+        return Rendered(Lines.of(lines), records, filtered, bad, decoded.unmapped), places
 
     def keys(self, records: Sequence[Any]) -> list[int]:
         """Return the order key of each record, see `formats.order`.

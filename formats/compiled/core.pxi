@@ -228,14 +228,14 @@ cdef class Core:
             run.ordered = self.wants_order and self.has_order
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
-            if not has_room(&output.writer, view.len):
+            if not has_room(&output.printed.writer, view.len):
                 raise MemoryError
             while True:
                 with nogil:
                     done = self.run_until(&run, output)
                 if done == DONE:
                     self.count_keys(output)
-                    return output
+                    return output.finished()
                 if done == NO_MEMORY:
                     raise MemoryError
                 if done == NEED_KEY:
@@ -301,7 +301,8 @@ cdef class Core:
 
     cdef inline int run_record(self, Run* run, Output output) noexcept nogil:
         cdef const uint8_t* end = NULL
-        cdef Py_ssize_t line = output.writer.out - output.writer.start
+        cdef Writer* writer = &output.printed.writer
+        cdef Py_ssize_t line = writer.out - writer.start
         cdef int done = HAND_OVER, number
         cdef uint32_t key = 0
         if not run.refused:
@@ -310,20 +311,20 @@ cdef class Core:
             if self.record.keys.asked is not NULL:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
-            done = self.print_record(&output.writer)
+            done = self.print_record(writer)
             if run.ordered and done == DONE:
                 done = find_order(&self.order, self.record.values, self.record.stamp, &key)
         if done == DONE or done == FILTERED:
             if done == FILTERED:
                 output.filtered += 1
-            elif not output.note_line(run.at - run.start):
+            elif not output.note_line(line, run.at - run.start):
                 return NO_MEMORY
             elif run.ordered and not note_order(&output.order, key):
                 return NO_MEMORY
             for number in range(self.record.counted_count):
                 self.record.counted[number].count += 1
         else:
-            output.writer.out = output.writer.start + line
+            writer.out = writer.start + line
             if done != HAND_OVER:
                 return done
             end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)

@@ -11,6 +11,7 @@ from formats.compiled.ordering import order_of
 from formats.compiled.predicates import sieve_of
 from formats.compiled.program import Unfit, program_of, slots_of
 from formats.filters.predicate import Predicate
+from formats.lines import Lines
 from formats.plan import FieldAccess, KeyTable
 from formats.reading import BadRecord, KeyedReader, Reader
 from formats.rendering.renderer import Renderer
@@ -100,34 +101,24 @@ def engine_for(
     return None if program is None else Engine(core(program, sieve, order), table, slots, renderer)
 
 
-Interpreted = tuple[list[bytes], Sequence[Any], Sequence[int], list[BadRecord]]
+Interpreted = tuple[Lines, Sequence[Any], Sequence[int], list[BadRecord]]
 """What Python makes of lines: lines, their records, the numbers of their lines, what is bad."""
 
 
 def merge(
     output: "Output", data: bytes, interpret: Callable[[bytes], Interpreted]
-) -> tuple[list[bytes], list[Any], list[BadRecord]]:
-    """Return lines, rows of `LaterRecords` and bad records of a batch, each in order.
+) -> tuple["Output", dict[int, Any], list[BadRecord]]:
+    """Return what came of a batch, with what was handed over, each in order.
 
-    `interpret` does in Python what was handed over, all of it at once.
+    `interpret` does in Python what was handed over, all of it at once. Its records are by what
+    their lines have as a source, as in `LaterRecords`.
     """
     handed = output.handed_over
-    lines, rows = output.lines(), output.sources
     if not handed:
-        return lines, rows, []
+        return output, {}, []
     joined = b"".join(data[start:end] + b"\n" for start, end, _, _ in handed)
-    more, records, numbers, bad = interpret(joined)
-    merged, merged_rows, at = [], [], 0
-    places = iter(zip(more, records, numbers, strict=True))
-    following = next(places, None)
-    for index, (_, _, _, before) in enumerate(handed):
-        merged += lines[at:before]
-        merged_rows += rows[at:before]
-        at = before
-        while following is not None and following[2] == index:
-            merged.append(following[0])
-            merged_rows.append(following[1])
-            following = next(places, None)
+    lines, records, numbers, bad = interpret(joined)
+    known = {-1 - index: record for index, record in enumerate(records)}
     starts = list(accumulate((end - start + 1 for start, end, _, _ in handed), initial=0))
     found = [
         replace(
@@ -137,4 +128,4 @@ def merge(
         )
         for record in bad
     ]
-    return merged + lines[at:], merged_rows + rows[at:], found
+    return output.merged(lines, numbers), known, found

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from formats import FeedSettings, Input, NotReadable, Pipeline, Rendered, recognise
+from formats import FeedSettings, Input, Lines, NotReadable, Pipeline, Rendered, recognise
 from formats.reading import split_lines
 from formats.reading.recognise import unrecognised
 from nss.feeds import events
@@ -71,7 +71,7 @@ class Pipelines:
         # Nothing of it could be read: its sender may write another form than the last.
         found = origin.input or self._recognised(data, following)
         if found is None:
-            return pipeline, rendered or Rendered([], [], bad=unrecognised(data))
+            return pipeline, rendered or Rendered(Lines.of(()), [], bad=unrecognised(data))
         before, pipeline = pipeline, self._compile(sender[0], found, origin)
         if rendered is not None and pipeline is before:
             return pipeline, rendered

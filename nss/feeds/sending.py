@@ -1,7 +1,7 @@
 """The lines of one slice on their way to the sink, until each of them was taken or refused."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from formats import Pipeline, Rendered
 from nss.feeds import events
@@ -23,45 +23,57 @@ class OutgoingLines:
         self._feed = feed
         self._source = source
         self._pipeline = pipeline
-        self._records = rendered.records
+        self._rendered = rendered
+        self._numbers: Sequence[int] = range(len(rendered.lines))
+        """The index among all lines of each line that is left."""
 
     def keys(self) -> list[int] | None:
         """Return the keys by which the lines that are left must stay in order."""
-        return None if self._pipeline is None else self._pipeline.keys(self._records)
+        if self._pipeline is None:
+            return None
+        return self._pipeline.keys(self._rendered.records_at(self._numbers))
 
     def mark_delivered(self, sent: int) -> None:
         """Count the first lines as delivered."""
         self.delivered += sent
-        del self.lines[:sent]
-        del self._records[:sent]
+        self._drop(sent)
 
-    def reject(self, index: int, reason: str) -> None:
-        """Reject the line at an index among those that are left."""
-        number = index + self.delivered
-        for earlier in sorted(self.rejected):
-            number += earlier <= number
-        self.rejected[number] = reason
-        events.record_rejected(self._feed, self._source, reason, 0, len(self.lines[index]))
-        del self.lines[index]
-        del self._records[index]
+    def reject(self, reason: str) -> None:
+        """Reject the first of the lines that are left."""
+        self._note_rejected(0, reason)
+        self._drop(1)
 
     def fit(self, max_bytes: int) -> None:
         """Shorten the lines that are too long; reject those that can't be shortened enough."""
-        if max(map(len, self.lines)) <= max_bytes:
+        too_long = self.lines.longer(max_bytes)
+        if not too_long:
             return
-        for index in reversed(range(len(self.lines))):
-            line = self.lines[index]
-            if len(line) <= max_bytes:
-                continue
-            fitted = None
-            if self._pipeline is not None:
-                fitted = self._pipeline.renderer.fit(self._records[index], max_bytes)
-            if fitted is None:
-                self.reject(index, f"longer than {max_bytes} bytes, however it is shortened")
-                continue
-            self.shortened += 1
-            events.line_shortened(self._feed, len(line), len(fitted))
-            self.lines[index] = fitted
+        fitted = dict(zip(too_long, self._fitted(too_long, max_bytes), strict=True))
+        reason = f"longer than {max_bytes} bytes, however it is shortened"
+        for index, line in fitted.items():
+            if line is None:
+                self._note_rejected(index, reason)
+            else:
+                self.shortened += 1
+                events.line_shortened(self._feed, len(self.lines[index]), len(line))
+        self.lines = self.lines.patched(fitted)
+        if len(self.lines) < len(self._numbers):
+            left = enumerate(self._numbers)
+            self._numbers = [number for index, number in left if fitted.get(index, b"") is not None]
+
+    def _fitted(self, indices: Sequence[int], max_bytes: int) -> Sequence[bytes | None]:
+        if self._pipeline is None:
+            return [None] * len(indices)
+        numbers = [self._numbers[index] for index in indices]
+        return self._pipeline.fitted(self._rendered, numbers, max_bytes)
+
+    def _note_rejected(self, index: int, reason: str) -> None:
+        self.rejected[self._numbers[index]] = reason
+        events.record_rejected(self._feed, self._source, reason, 0, len(self.lines[index]))
+
+    def _drop(self, count: int) -> None:
+        self.lines = self.lines[count:]
+        self._numbers = self._numbers[count:]
 
 
 class LineSender:
@@ -104,7 +116,7 @@ class LineSender:
         self.handed_over += sent
         match outcome:
             case Rejected(reason=reason):
-                outgoing.reject(0, reason)
+                outgoing.reject(reason)
             case RetryAfter(delay_secs=delay_secs, reason=reason):
                 self.last_error = reason
                 return delay_secs

@@ -93,6 +93,9 @@ class Tap:
 
     def _show_lines(self, feed_name: str, lines: Sequence[bytes], room: int) -> int:
         shown = 0
+        if not room:  # the lines are made when somebody looks
+            self.left_out += len(lines)
+            return 0
         for index, line in enumerate(lines):
             if shown == room:
                 self.left_out += len(lines) - index

@@ -23,7 +23,7 @@ FORMAT = "%s{login} %s{eurl}\\n"
 
 
 def rendered(data: bytes, preset: str = "QRADAR") -> list[bytes]:
-    return Pipeline(json_names(), FeedSettings(presets.load(preset))).run(data).lines
+    return list(Pipeline(json_names(), FeedSettings(presets.load(preset))).run(data).lines)
 
 
 def record(user: str, **more: object) -> bytes:

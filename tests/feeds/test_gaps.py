@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from formats import FeedSettings, Input, Pipeline, Rendered, filters, json_names, presets
+from formats import FeedSettings, Input, Lines, Pipeline, Rendered, filters, json_names, presets
 from nss.feeds.gaps import Gaps
 from nss.feeds.pipelines import Origin, Pipelines
 from nss.status.readings import GapsReading
@@ -133,7 +133,7 @@ class TestKeys:
 
     @staticmethod
     def look(seen: Gaps, unmapped: Mapping[str, int], source: str = "web") -> None:
-        rendered = Rendered([b"x"], [], unmapped=unmapped)
+        rendered = Rendered(Lines.of([b"x"]), [], unmapped=unmapped)
         seen.look(source, json_names(), MCAS, lines(WHOLE), rendered)
 
     def test_are_counted_and_each_name_is_reported_once(

@@ -43,7 +43,7 @@ def test_a_sender_that_was_forgotten_is_recognised_again() -> None:
     first, _ = feed.render(("web", "first"), RECORD)
     feed._of_sender.clear()
     pipeline, rendered = feed.render(("web", "first"), RECORD)
-    assert (pipeline, rendered.lines) == (first, [b"ann a.example/"])
+    assert (pipeline, list(rendered.lines)) == (first, [b"ann a.example/"])
 
 
 def test_a_sender_whose_records_have_no_known_form_is_not_remembered() -> None:

@@ -9,7 +9,7 @@ TIME = b'"epochtime":1696583108'
 
 def rendered(feed_format: str, record: bytes) -> list[bytes]:
     pipeline = Pipeline(json_names(), FeedSettings(language.parse(feed_format)))
-    return pipeline.run(record + b"\n").lines
+    return list(pipeline.run(record + b"\n").lines)
 
 
 def test_a_leef_2_header_without_a_delimiter_is_protected_like_any() -> None:

@@ -267,7 +267,7 @@ def test_any_text_is_a_feed_format_or_refused_and_then_renders_and_reads() -> No
             continue
         pipeline = Pipeline(json_names(), FeedSettings(feed_format))
         rendered = pipeline.run(record)
-        assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+        assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
         try:
             source = input_of(feed_format)
         except NotReadable:
@@ -292,7 +292,7 @@ def test_any_bytes_are_records_or_set_apart(name: str) -> None:
             len(rendered.lines) + len(rendered.bad) == len(lines)
             or (name in {"json", "JSON"} and b"[" in data)
         )  # fmt: skip
-        assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+        assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
         for line in rendered.lines:
             assert not CONTROL.search(line.decode())
             assert leef_keys(line.decode()) == shape_of_static_text("QRADAR")

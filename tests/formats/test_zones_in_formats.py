@@ -80,7 +80,7 @@ def test_it_is_read_back_in_that_zone(text: str, name: str) -> None:
     line = printed(text, name) + b"\n"
     source = input_of(parse(text))
     rendered = Pipeline(source, FeedSettings(parse("%d{epochtime}"))).run(line)
-    assert (rendered.lines, rendered.bad) == ([b"1696583108"], [])
+    assert (list(rendered.lines), rendered.bad) == ([b"1696583108"], [])
 
 
 NEVER = "Thu Jan  1 00:00:00 1970"

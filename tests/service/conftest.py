@@ -178,7 +178,7 @@ def file_feed(name: str, *more: str, preset: str = "QRADAR") -> str:
 def rendered(data: bytes, preset: str, kept: Filter | None = None) -> list[bytes]:
     """Return what a feed makes of records."""
     settings = FeedSettings(presets.load(preset), kept)
-    return Pipeline(json_names(), settings).run(data).lines
+    return list(Pipeline(json_names(), settings).run(data).lines)
 
 
 class Collector:

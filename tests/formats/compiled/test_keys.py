@@ -50,7 +50,7 @@ class Keyed:
         """Return lines, how many were handed over, and the unmapped keys."""
         output = self.engine.run("".join(f"{{{row}}}\n" for row in objects).encode())
         assert output is not None
-        return output.lines(), len(output.handed_over), output.unmapped
+        return list(output.lines()), len(output.handed_over), output.unmapped
 
 
 LINE = b"1696583108 ann 7"

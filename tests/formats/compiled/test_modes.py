@@ -1,5 +1,7 @@
 """Which of the two runs: the core where it is built, Python where it is not or is wanted."""
 
+from array import array
+
 import pytest
 
 from formats import filters, presets
@@ -68,14 +70,16 @@ def test_records_are_decoded_when_somebody_asks() -> None:
         calls.append(lines)
         return decode(lines)
 
-    records = LaterRecords([0, decoded[1], 28], data, noting)  # type: ignore[arg-type]
+    numbers = memoryview(array("q", [0, -1, 28]))
+    records = LaterRecords(numbers, data, noting, {-1: decoded[1]})  # type: ignore[arg-type]
     assert (len(records), calls) == (3, [])
     assert records[1] == decoded[1]
     assert (records[2], calls) == (decoded[2], [b'{"login":"c"}\n'])
     assert records[1:] == decoded[1:]
-    del records[:1]
-    assert (list(records), len(calls)) == (decoded[1:], 1)
-    records.append(decoded[0])
-    records[0] = decoded[2]
-    assert list(records) == [decoded[2], decoded[2], decoded[0]]
-    assert list(LaterRecords([0, 14], data, decode)) == decoded[:2]
+    assert (list(records.at([2, 1])), len(calls)) == ([decoded[2], decoded[1]], 1)
+    assert (list(records), len(calls)) == (decoded, 2)
+    assert (list(records[:1]), list(records), len(calls)) == (decoded[:1], decoded, 2)
+    assert records != decoded[1:]
+    with pytest.raises(TypeError):
+        hash(records)
+    assert list(LaterRecords([0, 14], data, decode, {})) == decoded[:2]

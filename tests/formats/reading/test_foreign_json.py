@@ -39,7 +39,7 @@ def read(source: Input, *records: object) -> tuple[list[bytes], list[tuple[int, 
     """Return what records print, and the number and reason of those set apart."""
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
     rendered = Pipeline(source, FeedSettings(PRINTED)).run(data)
-    return rendered.lines, [(bad.line, bad.reason) for bad in rendered.bad]
+    return list(rendered.lines), [(bad.line, bad.reason) for bad in rendered.bad]
 
 
 def put(record: object, path: tuple[str, ...], value: object) -> object:

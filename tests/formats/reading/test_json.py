@@ -29,7 +29,7 @@ def read(
     lines = data.split(b"\n")
     assert all(bad.data in lines[bad.line] for bad in rendered.bad)
     assert all(data.startswith(bad.data, bad.offset) for bad in rendered.bad)
-    return rendered.lines, [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
+    return list(rendered.lines), [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_a_format_of_ones_own_has_its_own_keys_and_no_others() -> None:
     source = input_of(parse(r'\{"t":%d{epochtime},"user":"%s{dept}","login":"static"\}'))
     record = b'{"t":1,"user":"d","login":"no","usrName":"no","cip":"no"}'
     rendered = Pipeline(source, FeedSettings(parse("%s{dept} %s{login} %s{cip}"))).run(record)
-    assert (rendered.lines, rendered.bad) == ([b"d None 0.0.0.0"], [])
+    assert (list(rendered.lines), rendered.bad) == ([b"d None 0.0.0.0"], [])
     assert rendered.unmapped == {"usrName": 1, "cip": 1}
 
 

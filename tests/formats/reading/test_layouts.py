@@ -70,7 +70,7 @@ def test_a_record_is_read_in_the_layout_that_it_is_in(
     risk = severity.get("riskscore", 0)
     stated = "None" if written.endswith("_OLD") else severity.get("threatseverity", "None")
     expected = f"ann 72+14061=14133 Auctions {risk} {stated} owner HOST N/A"
-    assert (rendered.lines, rendered.bad) == ([expected.encode()], [])
+    assert (list(rendered.lines), rendered.bad) == ([expected.encode()], [])
 
 
 @pytest.mark.parametrize(("written", "other"), MEMBERS)
@@ -138,7 +138,7 @@ def test_a_record_of_one_text_in_all_its_columns_is_read_back(name: str, text: s
     texts = {key: text for key, value in RECORD.items() if isinstance(value, str) and key != "time"}
     printed = "%s{login}|%d{reqsize}|%s{appclass}|%s{dlpdict}|%s{urlcat}"
     rendered = read(line_of(name, **texts, dlpdict="d"), name, printed)
-    assert (rendered.lines, rendered.bad) == ([f"{text}|72|{text}|d|{text}".encode()], [])
+    assert (list(rendered.lines), rendered.bad) == ([f"{text}|72|{text}|d|{text}".encode()], [])
 
 
 def test_columns_that_may_be_of_either_layout_are_set_apart() -> None:
@@ -186,7 +186,7 @@ def test_a_column_of_a_custom_format_that_holds_another_s_value_is_set_apart() -
 def test_a_single_column_holds_what_it_holds(text: str) -> None:
     source = input_of(parse('"%s{cip}"'))
     rendered = Pipeline(source, FeedSettings(parse("%s{cip}"))).run(f'"{text}"\n'.encode())
-    assert (rendered.lines, rendered.bad) == ([text.encode()], [])
+    assert (list(rendered.lines), rendered.bad) == ([text.encode()], [])
 
 
 def test_a_line_of_another_layout_is_not_taken_apart_as_if_it_were_of_this_one() -> None:

@@ -29,7 +29,7 @@ def read(
     lines = data.split(b"\n")
     assert [bad.data for bad in rendered.bad] == [lines[bad.line] for bad in rendered.bad]
     assert all(data.startswith(bad.data, bad.offset) for bad in rendered.bad)
-    return rendered.lines, [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
+    return list(rendered.lines), [(bad.line, bad.offset, bad.reason) for bad in rendered.bad]
 
 
 def joined(lines: Iterable[bytes]) -> bytes:

@@ -22,7 +22,7 @@ def line(text: str, *protect_for: str, protect_separators: bool = True) -> str:
     )
     pipeline = Pipeline(json_names(), settings)
     rendered = pipeline.run(msgspec.json.encode(record | {"reqsize": 7}) + b"\n")
-    assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+    assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
     return rendered.lines[0].decode()
 
 
@@ -114,4 +114,4 @@ def test_the_fast_way_and_the_reference_encode_the_same(
     record["time"] = "Fri Oct  6 09:05:08 2023"
     pipeline = Pipeline(json_names(), settings)
     rendered = pipeline.run(msgspec.json.encode(record) + b"\n")
-    assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+    assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])

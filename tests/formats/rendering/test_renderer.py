@@ -259,6 +259,6 @@ def test_the_fast_way_prints_what_the_reference_prints(name: str, data: st.DataO
     batch = b"".join(msgspec.json.encode(record) + b"\n" for record in drawn)
     rendered = pipeline.run(batch)
     assert rendered.bad == []
-    assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+    assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
     alone = [pipeline.run(msgspec.json.encode(record) + b"\n").lines[0] for record in drawn]
     assert alone == rendered.lines

@@ -69,7 +69,7 @@ def got(case: Case) -> Outcome | None:
     data = "".join(record + "\n" for record in case.records).encode()
     rendered = pipeline.run(data)
     assert len(rendered.records) == len(rendered.lines)
-    return rendered.lines, [bad.line for bad in rendered.bad], rendered.filtered
+    return list(rendered.lines), [bad.line for bad in rendered.bad], rendered.filtered
 
 
 def choices(case: Case) -> dict[str, Any]:

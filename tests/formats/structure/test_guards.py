@@ -90,7 +90,7 @@ def printed(text: str, values: dict[str, object]) -> str:
     """Return the line of a record, printed the same by the fast way and by the reference."""
     pipeline = Pipeline(json_names(), FeedSettings(parse(text)))
     rendered = pipeline.run(msgspec.json.encode(values) + b"\n")
-    assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+    assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
     return rendered.lines[0].decode()
 
 
@@ -201,14 +201,14 @@ def test_a_placeholder_is_encoded_alike_whether_or_not_the_input_has_the_field(
     text: str, printed_line: str
 ) -> None:
     settings = FeedSettings(parse(text))
-    lines = []
+    lines: list[bytes] = []
     for source, record in (
         (json_names(), b'{"login":"a.b","dept":"c"}\n'),
         (input_of(parse("%s{login}~%s{dept}")), b"a.b~c\n"),
     ):
         pipeline = Pipeline(source, settings)
         rendered = pipeline.run(record)
-        assert pipeline.renderer.render(rendered.records, None) == (rendered.lines, [])
+        assert pipeline.renderer.render(rendered.records, None) == (list(rendered.lines), [])
         lines += rendered.lines
     assert lines == [printed_line.encode()] * 2
 
