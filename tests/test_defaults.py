@@ -292,7 +292,7 @@ def test_lines_grow_old_by_the_clock() -> None:
     now = datetime.now(UTC)
     days = (0, MAX_AGE_DAYS - 1, MAX_AGE_DAYS + 1)
     lines = [f"x\tdevTime={now - timedelta(day):%b %d %Y %H:%M:%S} GMT".encode() for day in days]
-    assert AgeLimit().within(lines) == 2
+    assert AgeLimit().within(Lines.of(lines)) == 2
 
 
 def test_lines_are_collected(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Lines as messages on the wire: datagrams sent in one run, and lines framed for a stream.
 
-`active()` picks what does it: an extension (`_wire.pyx`) that holds no interpreter lock while it
+`active()` picks what does it: an extension (`nss/sinks/_lines.pyx`) that holds no interpreter lock while it
 sends, or Python where that is not built or `NSS_PURE` forces Python. Both do the same.
 """
 
@@ -15,9 +15,9 @@ from formats.compiled import is_wanted
 from formats.lines import Lines
 
 try:
-    from nss.sinks.syslog import _wire
+    from nss.sinks import _lines
 except ImportError:  # it was not built
-    _wire = None  # type: ignore[assignment]
+    _lines = None  # type: ignore[assignment]
 
 _BREAKS = re.compile(rb"[\n\r\0]")
 
@@ -85,8 +85,8 @@ PYTHON = Wire(send_run, fault_in, framed, ports_of)
 COMPILED = None
 """`None` where it was not built."""
 
-if _wire is not None:
-    COMPILED = Wire(_wire.send_run, _wire.fault_in, _wire.framed, _wire.ports_of)
+if _lines is not None:
+    COMPILED = Wire(_lines.send_run, _lines.fault_in, _lines.framed, _lines.ports_of)
 
 
 def active() -> Wire:

@@ -1,5 +1,7 @@
 # cython: language_level=3, cdivision=True, wraparound=False, boundscheck=False
-"""What `nss.sinks.syslog.wire` does, compiled, without the interpreter lock where that pays.
+"""What sinks do with lines in one buffer, compiled, without the interpreter lock where that pays.
+
+Beside `nss.sinks.syslog.wire` and `nss.sinks.cloud_discovery.age`, which do the same in Python.
 
 Nothing is read beyond a buffer: `View` checks that each line ends behind its start and within the
 buffer before any is looked at. Sizes are those of memory that there is, so sums of two of them,
@@ -11,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -249,6 +251,56 @@ cdef void put_framed(
             out[0] = 10
             out += 1
         start = view.ends[index]
+
+
+cdef extern from "<string.h>" nogil:
+    void* memmem(const void* data, size_t size, const void* text, size_t text_size)
+
+
+cdef struct Stated:
+    const uint8_t* value
+    Py_ssize_t size
+
+
+def next_stated(lines, Py_ssize_t number, bytes tag not None, bytes stated not None):
+    """See `age.next_stated`."""
+    cdef View view = View(lines)
+    if not 0 <= number <= view.last - view.first or not tag:
+        raise ValueError("no such line, or no tag")
+    cdef Stated found
+    found.value = NULL
+    found.size = 0
+    cdef const char* tag_data = PyBytes_AS_STRING(tag)
+    cdef const char* known = PyBytes_AS_STRING(stated)
+    cdef Py_ssize_t tag_size = len(tag), known_size = len(stated)
+    with nogil:
+        number = find_stated(view, number, tag_data, tag_size, known, known_size, &found)
+    return number, PyBytes_FromStringAndSize(<const char*>found.value, found.size)
+
+
+cdef Py_ssize_t find_stated(
+    View view, Py_ssize_t number, const char* tag, Py_ssize_t tag_size, const char* stated,
+    Py_ssize_t stated_size, Stated* found
+) noexcept nogil:
+    """Return the next line that has a value behind the tag, up to TAB, that is not `stated`."""
+    cdef const uint8_t* line
+    cdef const uint8_t* line_end
+    cdef const uint8_t* value
+    cdef const uint8_t* end
+    for number in range(number, view.last - view.first):
+        line = view.start + line_start(view, view.first + number)
+        line_end = view.start + view.ends[view.first + number] - 1
+        value = <const uint8_t*>memmem(line, line_end - line, tag, tag_size)
+        if value is NULL:
+            continue
+        value += tag_size
+        end = <const uint8_t*>memchr(value, 9, line_end - value)
+        if end is NULL:
+            end = line_end
+        if end - value != stated_size or memcmp(value, stated, stated_size):
+            found.value, found.size = value, end - value
+            return number
+    return view.last - view.first
 
 
 cdef uint32_t crc_table[256]
