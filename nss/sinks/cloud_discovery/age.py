@@ -2,16 +2,23 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC
 
 from formats.compiled import is_wanted
 from formats.lines import Lines
 from formats.times import BadTime, parse_text
 
-try:
+NextStated = Callable[[Lines, int, bytes, bytes], tuple[int, bytes]]
+"""See `next_stated`."""
+
+compiled_next_stated: NextStated | None = None
+"""`None` where it was not built."""
+
+with suppress(ImportError):
     from nss.sinks import _lines
-except ImportError:  # it was not built
-    _lines = None  # type: ignore[assignment]
+
+    compiled_next_stated = _lines.next_stated
 
 MAX_AGE_DAYS = 90
 
@@ -38,8 +45,8 @@ def next_stated(lines: Lines, number: int, tag: bytes, stated: bytes) -> tuple[i
     return len(lines), b""
 
 
-def _next_stated() -> Callable[[Lines, int, bytes, bytes], tuple[int, bytes]]:
-    return next_stated if _lines is None or not is_wanted() else _lines.next_stated
+def _next_stated() -> NextStated:
+    return next_stated if compiled_next_stated is None or not is_wanted() else compiled_next_stated
 
 
 class AgeLimit:

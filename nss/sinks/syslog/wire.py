@@ -1,7 +1,7 @@
 """Lines as messages on the wire: datagrams sent in one run, and lines framed for a stream.
 
-`active()` picks what does it: an extension (`nss/sinks/_lines.pyx`) that holds no interpreter lock while it
-sends, or Python where that is not built or `NSS_PURE` forces Python. Both do the same.
+`active()` picks what does it: an extension (`nss/sinks/_lines.pyx`) that holds no interpreter lock
+while it sends, or Python where that is not built or `NSS_PURE` forces Python. Both do the same.
 """
 
 import errno
