@@ -17,6 +17,7 @@ from pathlib import Path
 
 import disk
 
+from formats.lines import Lines
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.secret import Secret
 from nss.sinks.cloud_discovery.collection import Collection
@@ -41,11 +42,11 @@ class Result:
     write_ms: list[float] = field(default_factory=list)
 
 
-def batches(chosen: argparse.Namespace) -> Iterator[tuple[tuple[int, float], list[bytes]]]:
+def batches(chosen: argparse.Namespace) -> Iterator[tuple[tuple[int, float], Lines]]:
     """Yield batches as they come from pushes, a millisecond apart."""
     for number in range(chosen.batches):
         lines = [_LINE % (number + at) for at in range(chosen.lines)]
-        yield (number + 1, 1764000000.0 + number / 1000), lines
+        yield (number + 1, 1764000000.0 + number / 1000), Lines.of(lines)
 
 
 def incoming(folder: Path, settings: CloudDiscoverySinkConfig) -> tuple[Incoming, UploadJournal]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from formats.lines import Lines
 from nss.admin.portal.attempts import FIRST_WAIT_SECS, FREE_OF_ACCOUNT, Attempts
 from nss.admin.portal.links import Links
 from nss.admin.portal.sessions import Sessions
@@ -291,12 +292,12 @@ def test_lines_grow_old_by_the_clock() -> None:
     now = datetime.now(UTC)
     days = (0, MAX_AGE_DAYS - 1, MAX_AGE_DAYS + 1)
     lines = [f"x\tdevTime={now - timedelta(day):%b %d %Y %H:%M:%S} GMT".encode() for day in days]
-    assert AgeLimit().within(lines) == 2
+    assert AgeLimit().within(Lines.of(lines)) == 2
 
 
 def test_lines_are_collected(tmp_path: Path) -> None:
     collection = Collection(tmp_path, CloudDiscoverySinkConfig(max_secs=1000.0))
-    collection.add(Stretch((1, 1.0), 0, [b"one", b"two"]))
+    collection.add(Stretch((1, 1.0), 0, Lines.of([b"one", b"two"])))
     file, size_bytes = collection.packed(gzipped=False)
     due_secs = collection.due_secs()
     try:
@@ -315,7 +316,7 @@ async def test_a_file_is_written_synced_and_set_aside(tmp_path: Path) -> None:
     sink = file_sink(tmp_path / "web.log", sync=True, rotate_bytes=8)
     await sink.open()
     for line in (b"first", b"second"):
-        assert await sink.send([line]) == Delivered()
+        assert await sink.send(Lines.of([line])) == Delivered()
     await sink.close()
     assert (tmp_path / "web.log.1").read_bytes() == b"first\n"
     assert (tmp_path / "web.log").read_bytes() == b"second\n"
@@ -338,7 +339,7 @@ async def test_syslog_goes_to_a_name(kind: str) -> None:
     sink = make([("localhost", collector.address[1])], rfc5424=True, hostname="nss1")
     before = datetime.now(UTC).replace(tzinfo=None)
     await sink.open()
-    outcome = await sink.send([b"line"])
+    outcome = await sink.send(Lines.of([b"line"]))
     (message,) = collector.received()
     collector.stop()
     await sink.close()
@@ -354,7 +355,7 @@ async def test_lines_come_again_after_a_while() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     sink = tcp_sink([("localhost", port)])
-    outcome = await sink.send([b"line"])
+    outcome = await sink.send(Lines.of([b"line"]))
     await sink.close()
     assert isinstance(outcome, RetryAfter)
     assert FIRST_SECS / 2 < outcome.delay_secs <= FIRST_SECS

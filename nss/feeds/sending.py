@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from formats import Pipeline, Rendered
+from formats.lines import Lines
 from nss.feeds import events
 from nss.sinks import Delivered, Rejected, RetryAfter, Sink, TooLong
 
@@ -108,7 +109,7 @@ class LineSender:
         keys = outgoing.keys() if sink.wants_keys else None
         self.sending = True
         try:
-            outcome = await sink.send(outgoing.lines, keys)
+            outcome = await sink.send(Lines.of(outgoing.lines), keys)
         finally:
             self.sending = False
         sent = len(outgoing.lines) if isinstance(outcome, Delivered) else outcome.sent

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from formats.lines import Lines
 from nss.expiry import Expiry
 from nss.status.readings import UploadReading
 
@@ -71,8 +72,8 @@ class Sink(Protocol):
     async def open(self) -> None:
         """Get ready. A destination that is not there yet is no error: `send` reports it."""
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:
-        """Hand over lines (without LF or other framing) and return the outcome.
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:
+        """Hand over lines and return the outcome.
 
         Whatever the network or the disk does is an outcome, not an exception. `keys` is as long
         as `lines` when `wants_keys`. Cancelling is safe: the lines of this call may then have

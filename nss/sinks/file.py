@@ -14,13 +14,12 @@ import select
 import stat
 import sys
 import threading
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
+from formats.lines import Lines
 from nss.config.sinks import FileSinkConfig
 from nss.errors import SinkError
 from nss.files.private import sync_folder
@@ -89,7 +88,7 @@ class FileSink:
         except OSError as error:
             self.last_error = self._sentence(error)
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Append the lines; see `Sink.send`.
 
         Raises `SinkError` when the reader of standard output has gone away.
@@ -121,7 +120,7 @@ class FileSink:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _append(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+    def _append(self, lines: Lines) -> tuple[int, OSError | None]:
         """Write the lines; return how many are handed over, and the error that stopped the others.
 
         The file may be set aside only between parts.
@@ -140,7 +139,7 @@ class FileSink:
                 is_torn = bool(self._begun)
                 whole, error = self._append_part(fd, rest)
                 if self._settings.sync and whole:
-                    self._make_durable(fd, 0 if is_torn else sum(map(len, rest[:whole])) + whole)
+                    self._make_durable(fd, 0 if is_torn else rest[:whole].size_bytes)
             except OSError as failed:
                 return sent, failed
             sent += whole
@@ -148,28 +147,27 @@ class FileSink:
                 return sent, error
         return sent, None
 
-    def _append_part(self, fd: int, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+    def _append_part(self, fd: int, lines: Lines) -> tuple[int, OSError | None]:
         """Write the lines; return how many are whole, and the error that stopped the others."""
-        data = b"\n".join(lines) + b"\n"
-        if not data.startswith(self._begun):
+        data = lines.data
+        if data[: len(self._begun)] != self._begun:
             self._end_begun_line(fd)
         written = len(self._begun)
         try:
-            for count in self._writes(fd, memoryview(data)[written:]):
+            for count in self._writes(fd, data[written:]):
                 written += count
         except OSError as error:
             return self._whole_lines(fd, lines, written), error
         self._begun = b""
         return len(lines), None
 
-    def _fitting(self, fd: int, lines: Sequence[bytes]) -> int:
+    def _fitting(self, fd: int, lines: Lines) -> int:
         """Return how many of the lines go into the file as it is; 0: it must be set aside first."""
         max_bytes = self._settings.rotate_bytes
         if max_bytes is None or self._is_stdout or not self._is_regular or self._begun:
             return len(lines)
         size_bytes = os.fstat(fd).st_size
-        ends = list(accumulate(len(line) + 1 for line in lines))
-        fitting = bisect_right(ends, max_bytes - size_bytes)
+        fitting = lines.fitting(max_bytes - size_bytes)
         return fitting if size_bytes else max(1, fitting)
 
     def _rotate(self) -> bool:
@@ -224,15 +222,10 @@ class FileSink:
             yield count
             data = data[count:]
 
-    def _whole_lines(self, fd: int, lines: Sequence[bytes], written: int) -> int:
+    def _whole_lines(self, fd: int, lines: Lines, written: int) -> int:
         """Return how many lines are whole after `written` bytes; take back a torn line."""
-        whole = whole_bytes = 0
-        for line in lines:
-            if whole_bytes + len(line) + 1 > written:
-                break
-            whole += 1
-            whole_bytes += len(line) + 1
-        torn_bytes = written - whole_bytes
+        whole = lines.fitting(written)
+        torn_bytes = written - lines[:whole].size_bytes
         # Another writer may have appended since an earlier call wrote its piece: that stays.
         fresh_bytes = torn_bytes if whole else torn_bytes - len(self._begun)
         if fresh_bytes and self._is_regular and _take_back(fd, fresh_bytes):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.lines import Lines
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.https.limiter import Limiter
@@ -130,7 +131,7 @@ def noise(count: int) -> list[bytes]:
 async def upload(sink: CloudDiscoverySink, sequence: int, batch: list[bytes]) -> list[str]:
     """Collect and flush until it is delivered; return the reasons why it was not at once."""
     sink.begin(sequence, 0.5)
-    await sink.send(batch)
+    await sink.send(Lines.of(batch))
     reasons: list[str] = []
     for _ in range(10):
         outcome = await sink.flush()
@@ -170,7 +171,7 @@ async def test_every_record_is_in_one_upload_though_the_process_ends_at_the_faul
     session = bench.session()
     killed = await bench.sink(session)
     killed.begin(1, 0.5)
-    await killed.send(batch := lines(100))
+    await killed.send(Lines.of(batch := lines(100)))
     assert isinstance(await killed.flush(), RetryAfter)
     await killed.close()
     sink = await bench.sink(session)
@@ -212,7 +213,7 @@ async def test_an_expired_upload_url_is_replaced(bench: Bench) -> None:
     session = bench.session()
     sink = await bench.sink(session)
     sink.begin(1, 0.5)
-    await sink.send(batch := lines(100))
+    await sink.send(Lines.of(batch := lines(100)))
     await sink.flush()
     bench.lab.blobs.expire()
     reasons = await upload(sink, 2, more := lines(10, 100))
@@ -241,7 +242,7 @@ async def test_new_credentials_are_taken_without_a_restart(bench: Bench) -> None
     await upload(sink, 1, lines(10))
     bench.lab.entra.revoke_secret()
     sink.begin(2, 0.5)
-    await sink.send(lines(10, 10))
+    await sink.send(Lines.of(lines(10, 10)))
     outcome = await sink.flush()
     renewed = replace(bench.credentials, client_secret=Secret(bench.lab.client_secret))
     bench.store.save(renewed)
@@ -259,7 +260,7 @@ async def test_without_credentials_it_waits_for_them(bench: Bench) -> None:
     session = bench.session()
     sink = await bench.sink(session)
     sink.begin(1, 0.5)
-    await sink.send(lines(10))
+    await sink.send(Lines.of(lines(10)))
     before = await sink.flush()
     bench.store.save(bench.credentials)
     after = await sink.flush()
@@ -323,7 +324,7 @@ async def test_an_unknown_data_source_is_reported_and_not_dropped(bench: Bench) 
     session = bench.session()
     sink = await bench.sink(session)
     sink.begin(1, 0.5)
-    await sink.send(lines(10))
+    await sink.send(Lines.of(lines(10)))
     outcome = await sink.flush()
     await sink.close()
     await session.close()
@@ -341,7 +342,7 @@ async def test_nothing_secret_is_in_what_it_writes(
         session = bench.session()
         sink = await bench.sink(session)
         sink.begin(1, 0.5 + len(tokens))
-        await sink.send(lines(10))
+        await sink.send(Lines.of(lines(10)))
         outcome = await sink.flush()
         tokens.append(f"{step} {outcome} {sink.last_error}")
         bench.lab.faults.clear()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import pytest_asyncio
 
+from formats.lines import Lines
 from formats.order import order_key
 from nss.sinks import Delivered, RetryAfter, Sink
 from tests.parts import file_sink, tcp_sink, udp_sink
@@ -40,7 +41,9 @@ class Rig:
     """Closes what the hands hold."""
 
     async def send(self, lines: list[bytes]) -> Any:  # noqa: ANN401 - an outcome, compared whole
-        return await self.sink.send(lines, KEYS[: len(lines)] if self.sink.wants_keys else None)
+        return await self.sink.send(
+            Lines.of(lines), KEYS[: len(lines)] if self.sink.wants_keys else None
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.lines import Lines
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
 from nss.telemetry.events import counters
@@ -48,7 +49,7 @@ async def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     path.write_bytes(b"before\n")
     sink = file_sink(path)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, path.read_bytes()) == (Delivered(), b"before\nfirst\nsecond\nthird\n")
 
@@ -70,9 +71,9 @@ async def test_a_file_that_was_moved_away_is_opened_anew(
 ) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     rotate(path)
-    outcome = await sink.send(LINES[1:])
+    outcome = await sink.send(Lines.of(LINES[1:]))
     await sink.close()
     assert (outcome, path.read_bytes(), counters["sink_file_reopens", "feed"]) == (
         Delivered(),
@@ -84,9 +85,9 @@ async def test_a_file_that_was_moved_away_is_opened_anew(
 async def test_a_truncated_file_continues_at_its_start(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     os.truncate(path, 0)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert path.read_bytes() == b"first\n"
 
@@ -99,14 +100,14 @@ async def test_a_full_disk_holds_whole_lines_only(
     path = tmp_path / "web.log"
     disk = FullDisk(room_bytes, number)
     sink = file_sink(path, write=disk)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     whole = (room_bytes >= 6) + (room_bytes >= 13)
     assert isinstance(outcome, RetryAfter)
     assert outcome.sent == whole
     assert outcome.reason == f"writing failed: {os.strerror(number).lower()} ({path})"
     assert path.read_bytes() == b"".join(line + b"\n" for line in LINES[:whole])
     disk.room_bytes = 1000
-    rest = await sink.send(LINES[whole:])
+    rest = await sink.send(Lines.of(LINES[whole:]))
     await sink.close()
     assert (rest, path.read_bytes(), sink.last_error) == (
         Delivered(),
@@ -129,10 +130,10 @@ async def test_what_another_writer_added_is_never_cut_off(tmp_path: Path) -> Non
             raise
 
     sink = file_sink(path, write=write)
-    outcomes = [await sink.send(LINES)]
-    outcomes.append(await sink.send(LINES[1:]))
+    outcomes = [await sink.send(Lines.of(LINES))]
+    outcomes.append(await sink.send(Lines.of(LINES[1:])))
     disk.room_bytes = 1000
-    outcomes.append(await sink.send(LINES[1:]))
+    outcomes.append(await sink.send(Lines.of(LINES[1:])))
     await sink.close()
     assert [type(outcome) for outcome in outcomes] == [RetryAfter, RetryAfter, Delivered]
     assert path.read_bytes() == b"first\nse|other|cond\nthird\n"
@@ -155,12 +156,12 @@ async def test_a_line_torn_twice_keeps_what_another_writer_added(tmp_path: Path)
             raise
 
     sink = file_sink(path, write=write)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     disk.room_bytes = 1
-    await sink.send(LINES[1:])
+    await sink.send(Lines.of(LINES[1:]))
     torn_twice = path.read_bytes()
     disk.room_bytes = 1000
-    await sink.send(LINES[1:])
+    await sink.send(Lines.of(LINES[1:]))
     await sink.close()
     assert (torn_twice, path.read_bytes()) == (
         b"first\nse|other|",
@@ -185,9 +186,9 @@ async def test_behind_a_line_that_was_continued_the_next_is_not_left_torn(tmp_pa
             raise
 
     sink = file_sink(path, write=write)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     disk.room_bytes = len(b"cond\nth")
-    outcome = await sink.send(LINES[1:])
+    outcome = await sink.send(Lines.of(LINES[1:]))
     await sink.close()
     assert isinstance(outcome, RetryAfter)
     assert (outcome.sent, path.read_bytes()) == (1, b"first\nse|other|cond\n")
@@ -200,13 +201,13 @@ async def test_what_is_wrong_is_known_from_the_opening_until_it_is_over(
     sink = file_sink(path)
     await sink.open()
     errors = [sink.last_error]
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     errors.append(sink.last_error)
     path.parent.mkdir()
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     errors.append(sink.last_error)
     reported = happened()
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     await sink.close()
     reason = f"writing failed: no such file or directory ({path})"
     assert errors == [reason, reason, None]
@@ -233,7 +234,7 @@ async def test_a_pipe_that_another_writer_filled_is_waited_for(pipe: tuple[int, 
         return os.write(fd, data)
 
     sink = file_sink(None, stdout_fd=writer, write=write)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, os.read(reader, 100)) == (Delivered(), b"first\nsecond\nthird\n")
 
@@ -242,11 +243,11 @@ async def test_a_line_torn_in_a_pipe_is_continued(pipe: tuple[int, int]) -> None
     reader, writer = pipe
     disk = FullDisk(8, errno.EIO)
     sink = file_sink(None, stdout_fd=writer, write=disk)
-    torn = await sink.send(LINES)
+    torn = await sink.send(Lines.of(LINES))
     disk.room_bytes = 3
-    torn_again = await sink.send(LINES[1:])
+    torn_again = await sink.send(Lines.of(LINES[1:]))
     disk.room_bytes = 1000
-    rest = await sink.send(LINES[1:])
+    rest = await sink.send(Lines.of(LINES[1:]))
     await sink.close()
     assert isinstance(torn, RetryAfter)
     assert isinstance(torn_again, RetryAfter)
@@ -258,9 +259,9 @@ async def test_a_torn_line_that_does_not_come_again_is_ended(pipe: tuple[int, in
     reader, writer = pipe
     disk = FullDisk(8, errno.EIO)
     sink = file_sink(None, stdout_fd=writer, write=disk)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     disk.room_bytes = 1000
-    outcome = await sink.send([b"another"])
+    outcome = await sink.send(Lines.of([b"another"]))
     await sink.close()
     assert (outcome, os.read(reader, 100)) == (Delivered(), b"first\nse\nanother\n")
 
@@ -269,7 +270,7 @@ async def test_standard_output_is_left_open(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     sink = file_sink(None, stdout_fd=writer)
     await sink.open()
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     await sink.close()
     os.write(writer, b"still open")
     assert os.read(reader, 100) == b"first\nsecond\nthird\nstill open"
@@ -282,7 +283,7 @@ async def test_a_reader_of_standard_output_that_went_away_ends_the_sink(
     os.close(reader)
     sink = file_sink(None, stdout_fd=writer)
     with pytest.raises(SinkError) as caught:
-        await sink.send(LINES)
+        await sink.send(Lines.of(LINES))
     await sink.close()
     assert str(caught.value) == (
         "writing failed: broken pipe (standard output)\n"
@@ -294,7 +295,7 @@ async def test_more_than_a_pipe_holds_waits_for_its_reader(pipe: tuple[int, int]
     reader, writer = pipe
     lines = [b"%06d" % number + b"x" * 1000 for number in range(1000)]
     sink = file_sink(None, stdout_fd=writer)
-    sending = asyncio.create_task(sink.send(lines))
+    sending = asyncio.create_task(sink.send(Lines.of(lines)))
     expected = b"\n".join(lines) + b"\n"
     received = b""
     while len(received) < len(expected):
@@ -307,7 +308,7 @@ async def test_more_than_a_pipe_holds_waits_for_its_reader(pipe: tuple[int, int]
 async def test_closing_gives_up_on_a_pipe_that_nobody_reads(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     sink = file_sink(None, stdout_fd=writer)
-    sending = asyncio.create_task(sink.send([b"x" * 999] * 1000))
+    sending = asyncio.create_task(sink.send(Lines.of([b"x" * 999] * 1000)))
     await asyncio.to_thread(os.read, reader, 1)
     await sink.close()
     outcome = await sending
@@ -320,12 +321,12 @@ async def test_a_cancelled_send_never_overlaps_the_next(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path)
     lines = [b"a" * 1000] * 1000
-    sending = asyncio.create_task(sink.send(lines))
+    sending = asyncio.create_task(sink.send(Lines.of(lines)))
     await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    outcome = await sink.send([b"after"])
+    outcome = await sink.send(Lines.of([b"after"]))
     await sink.close()
     written = path.read_bytes().split(b"\n")[:-1]
     assert outcome == Delivered()
@@ -343,12 +344,12 @@ async def test_a_send_waits_for_a_cancelled_one_that_still_writes(tmp_path: Path
         return os.write(fd, data)
 
     sink = file_sink(tmp_path / "web.log", write=write)
-    sending = asyncio.create_task(sink.send([b"cancelled"]))
+    sending = asyncio.create_task(sink.send(Lines.of([b"cancelled"])))
     await asyncio.to_thread(entered.wait)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     entered.clear()
-    following = asyncio.create_task(sink.send([b"after"]))
+    following = asyncio.create_task(sink.send(Lines.of([b"after"])))
     await asyncio.sleep(0.05)
     has_begun = entered.is_set()
     released.set()
@@ -364,7 +365,7 @@ async def test_half_a_line_that_a_killed_process_left_is_ended(
     path.write_bytes(b"before\nfir")
     sink = file_sink(path)
     await sink.open()
-    outcome = await sink.send(LINES[:1])
+    outcome = await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert (outcome, path.read_bytes()) == (Delivered(), b"before\nfir\nfirst\n")
     assert [record.message for record in caplog.records] == [
@@ -378,9 +379,9 @@ async def test_half_a_line_is_ended_once_the_disk_has_space(tmp_path: Path) -> N
     disk = FullDisk(0)
     sink = file_sink(path, write=disk)
     await sink.open()
-    before = await sink.send(LINES[:1])
+    before = await sink.send(Lines.of(LINES[:1]))
     disk.room_bytes = 100
-    after = await sink.send(LINES[:1])
+    after = await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert isinstance(before, RetryAfter)
     assert (after, path.read_bytes()) == (Delivered(), b"fir\nfirst\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from formats.lines import Lines
 from nss.files.set_aside import set_aside
 from nss.sinks import Delivered, RetryAfter
 from nss.telemetry.events import counters
@@ -41,9 +42,9 @@ async def test_a_file_is_set_aside_before_a_line_would_bring_it_over_its_size(
     tmp_path: Path,
 ) -> None:
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
-    outcomes = [await sink.send(LINES[:2]), await sink.send(LINES[2:3])]
+    outcomes = [await sink.send(Lines.of(LINES[:2])), await sink.send(Lines.of(LINES[2:3]))]
     full = contents(tmp_path)
-    outcomes.append(await sink.send(LINES[3:]))
+    outcomes.append(await sink.send(Lines.of(LINES[3:])))
     await sink.close()
     assert (outcomes, full) == ([Delivered()] * 3, {"web.log": b"000 001 002"})
     assert contents(tmp_path) == {
@@ -58,7 +59,7 @@ async def test_a_file_is_set_aside_before_a_line_would_bring_it_over_its_size(
 
 async def test_a_line_longer_than_the_size_has_a_file_of_its_own(tmp_path: Path) -> None:
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
-    await sink.send([b"x" * 40, b"000", b"y" * 12, b"z" * 11])
+    await sink.send(Lines.of([b"x" * 40, b"000", b"y" * 12, b"z" * 11]))
     await sink.close()
     assert contents(tmp_path) == {
         "web.log": b"z" * 11,
@@ -72,7 +73,7 @@ async def test_what_is_there_at_the_start_counts(tmp_path: Path) -> None:
     (tmp_path / "web.log").write_bytes(b"10 bytes.\n")
     (tmp_path / "web.log.1").write_bytes(b"older\n")
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert contents(tmp_path) == {
         "web.log": b"000",
@@ -84,10 +85,10 @@ async def test_what_is_there_at_the_start_counts(tmp_path: Path) -> None:
 async def test_what_others_append_counts(tmp_path: Path) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path, rotate_bytes=12)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     with path.open("ab") as other:
         other.write(b"other\n")
-    await sink.send(LINES[1:2])
+    await sink.send(Lines.of(LINES[1:2]))
     await sink.close()
     assert contents(tmp_path) == {"web.log": b"001", "web.log.1": b"000 other"}
 
@@ -100,7 +101,7 @@ async def test_at_most_rotate_keep_files_are_kept(
     keep: int, kept: dict[str, bytes], tmp_path: Path
 ) -> None:
     sink = file_sink(tmp_path / "web.log", rotate_bytes=4, rotate_keep=keep)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     await sink.close()
     assert contents(tmp_path) == {"web.log": b"011", **kept}
 
@@ -111,7 +112,7 @@ async def test_files_beyond_a_lower_number_are_removed_and_none_of_another_kind(
     for suffix in ("", ".1", ".2", ".3", ".4", ".20260101", ".1.gz", ".6"):
         (tmp_path / f"web.log{suffix}").write_bytes(f"old{suffix}\n".encode())
     sink = file_sink(tmp_path / "web.log", rotate_bytes=4, rotate_keep=2)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert contents(tmp_path) == {
         "web.log": b"000",
@@ -129,7 +130,7 @@ async def test_a_file_that_cannot_be_set_aside_grows_on_until_it_can(
 ) -> None:
     rename = Faulty(fault)
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12, rename=rename)
-    outcomes = [await sink.send([line]) for line in LINES]
+    outcomes = [await sink.send(Lines.of([line])) for line in LINES]
     await sink.close()
     files = contents(tmp_path)
     oldest_first = sorted(files, key=lambda name: -int(name[len("web.log.") :] or 0))
@@ -141,7 +142,7 @@ async def test_a_file_that_cannot_be_set_aside_grows_on_until_it_can(
 
 async def test_a_file_that_cannot_be_set_aside_takes_the_whole_send(tmp_path: Path) -> None:
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12, rename=Faulty(1))
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, contents(tmp_path)) == (Delivered(), {"web.log": b" ".join(LINES)})
 
@@ -154,9 +155,9 @@ async def test_lines_wait_when_no_new_file_can_be_begun(tmp_path: Path) -> None:
         path.mkdir()
 
     sink = file_sink(path, rotate_bytes=12, rename=rename)
-    away = await sink.send(LINES[:5])
+    away = await sink.send(Lines.of(LINES[:5]))
     path.rmdir()
-    back = await sink.send(LINES[3:5])
+    back = await sink.send(Lines.of(LINES[3:5]))
     await sink.close()
     assert isinstance(away, RetryAfter)
     assert (away.sent, away.reason) == (3, f"writing failed: is a directory ({path})")
@@ -182,8 +183,8 @@ async def test_a_torn_line_is_completed_before_its_file_is_set_aside(tmp_path: P
         return written
 
     sink = file_sink(path, rotate_bytes=12, write=write)
-    torn = await sink.send(LINES[:4])
-    rest = [await sink.send(LINES[2:3]), await sink.send(LINES[3:4])]
+    torn = await sink.send(Lines.of(LINES[:4]))
+    rest = [await sink.send(Lines.of(LINES[2:3])), await sink.send(Lines.of(LINES[3:4]))]
     await sink.close()
     assert isinstance(torn, RetryAfter)
     assert (torn.sent, rest) == (2, [Delivered()] * 2)
@@ -196,7 +197,7 @@ async def test_neither_pipes_nor_standard_output_are_set_aside(tmp_path: Path) -
     stdout = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
     for path in (tmp_path / "pipe", None):
         sink = file_sink(path, rotate_bytes=12, sync=True, stdout_fd=stdout)
-        assert await sink.send(LINES) == Delivered()
+        assert await sink.send(Lines.of(LINES)) == Delivered()
         await sink.close()
     written = b"\n".join(LINES) + b"\n"
     assert (os.read(reader, 1000), (tmp_path / "out").read_bytes()) == (written, written)
@@ -230,7 +231,7 @@ async def test_lines_are_on_the_disk_and_their_file_in_its_folder_when_they_coun
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12, sync=True, fsync=syncs)
     steps = []
     for start, stop in ((0, 2), (2, 3), (3, 7)):
-        await sink.send(LINES[start:stop])
+        await sink.send(Lines.of(LINES[start:stop]))
         steps.append(syncs.done)
         syncs.done = []
     await sink.close()
@@ -240,7 +241,7 @@ async def test_lines_are_on_the_disk_and_their_file_in_its_folder_when_they_coun
 async def test_without_sync_nothing_is_synced(tmp_path: Path) -> None:
     syncs = Syncs()
     sink = file_sink(tmp_path / "web.log", rotate_bytes=12, fsync=syncs)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     await sink.close()
     assert syncs.calls == 0
 
@@ -251,8 +252,8 @@ async def test_what_could_not_be_synced_is_written_again_and_not_twice(
 ) -> None:
     path = tmp_path / "web.log"
     sink = file_sink(path, rotate_bytes=24, sync=True, fsync=Syncs(fault))
-    failed = await sink.send(LINES)
-    rest = await sink.send(LINES[0 if fault <= 2 else 6 :])
+    failed = await sink.send(Lines.of(LINES))
+    rest = await sink.send(Lines.of(LINES[0 if fault <= 2 else 6 :]))
     await sink.close()
     assert isinstance(failed, RetryAfter)
     assert (failed.sent, failed.reason) == (
@@ -274,7 +275,7 @@ async def test_what_another_writer_added_is_not_taken_back(tmp_path: Path) -> No
         raise OSError(errno.EIO, "Input/output error")
 
     sink = file_sink(path, sync=True, fsync=fsync)
-    failed = await sink.send(LINES[:1])
+    failed = await sink.send(Lines.of(LINES[:1]))
     await sink.close()
     assert isinstance(failed, RetryAfter)
     assert (failed.sent, contents(tmp_path)) == (0, {"web.log": b"000 other"})
@@ -298,9 +299,9 @@ async def test_a_line_that_others_wrote_into_is_not_taken_back_when_the_sync_fai
         return written
 
     sink = file_sink(path, sync=True, write=write, fsync=Syncs(3))
-    outcomes = [await sink.send(LINES[:3]), await sink.send(LINES[1:3])]
+    outcomes = [await sink.send(Lines.of(LINES[:3])), await sink.send(Lines.of(LINES[1:3]))]
     after = contents(tmp_path)
-    outcomes.append(await sink.send(LINES[1:3]))
+    outcomes.append(await sink.send(Lines.of(LINES[1:3])))
     await sink.close()
     assert [type(outcome) for outcome in outcomes] == [RetryAfter, RetryAfter, Delivered]
     assert after == {"web.log": b"000 00|other|1 002"}

@@ -52,10 +52,9 @@ class Collection:
 
     def add(self, stretch: Stretch) -> None:
         """Add lines. Raises `OSError`; then none of them is added."""
-        data = stretch.data()
         if self._file is None:
             self._file = self._new_file(self._folder)
-        self._write(self._file, data)
+        self._write(self._file, stretch.lines.data)
         if not self.files:
             self._since = self._clock()
             self.files.append(UploadFile(self._settings))
@@ -63,8 +62,8 @@ class Collection:
             self._batch = stretch.batch
             self._batch_began_at = (self.records, self._size_bytes)
         self.records += len(stretch.lines)
-        self._size_bytes += len(data)
-        self._divide(stretch, data)
+        self._size_bytes += stretch.lines.size_bytes
+        self._divide(stretch)
         records, size_bytes = self._batch_began_at
         self._largest_here = _larger(
             self._largest_here, (self.records - records, self._size_bytes - size_bytes)
@@ -106,10 +105,10 @@ class Collection:
             self._file.close()
         self._file = None
 
-    def _write(self, file: IO[bytes], data: bytes) -> None:
+    def _write(self, file: IO[bytes], data: memoryview) -> None:
         """Write data behind what is there, or nothing of it."""
         try:
-            rest = memoryview(data)
+            rest = data
             while rest:
                 rest = rest[file.write(rest) :]
         except OSError:
@@ -131,21 +130,16 @@ class Collection:
         fits = file.records + records <= limits.max_records
         return fits and file.size_bytes + size_bytes <= limits.max_bytes
 
-    def _divide(self, stretch: Stretch, data: bytes) -> None:
+    def _divide(self, stretch: Stretch) -> None:
         """Add lines to the last file as far as they fit, and the rest to others."""
-        rest = memoryview(data)
         while stretch.lines:
             last = self.files[-1]
-            count = last.room_for(stretch, len(rest))
+            count = last.room_for(stretch.lines)
             if not count:
                 self.files.append(UploadFile(self._settings, last.end))
                 continue
             fitting, stretch = stretch.split(count)
-            size_bytes = len(rest)
-            if stretch.lines:
-                size_bytes = sum(map(len, fitting.lines)) + count
-            last.add(fitting.batch, fitting.line, count, rest[:size_bytes])
-            rest = rest[size_bytes:]
+            last.add(fitting)
 
 
 def _larger(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """Lines on their way into a collection, without those that were delivered before."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
+from formats.lines import Lines
 from nss.sinks.cloud_discovery.collection import Collection
 from nss.sinks.cloud_discovery.journal import UploadJournal
 from nss.sinks.cloud_discovery.pieces import BatchKey, GrowingPiece, Piece, Stretch
@@ -69,7 +70,7 @@ class Incoming:
         self._batch = batch
         self._line = 0
 
-    def take(self, lines: Sequence[bytes]) -> None:
+    def take(self, lines: Lines) -> None:
         """Take the next lines of the batch, to be collected with `collect`."""
         stretch = Stretch(self._batch, self._line, lines)
         self._line += len(lines)
@@ -147,7 +148,7 @@ class Incoming:
         if not self._waiting:
             self._waiting_since = self._clock()
         self._waiting.append(stretch)
-        self._grown.add(stretch.batch, stretch.line, len(stretch.lines), stretch.data())
+        self._grown.add(stretch)
 
     def _judged(self, known: Piece) -> list[Stretch]:
         """Forget the waiting lines if they are the known piece, otherwise return them.

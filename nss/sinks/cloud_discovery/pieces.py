@@ -10,10 +10,11 @@ copy, a filter or a format that was changed and a batch that is missing all make
 
 import hashlib
 import zlib
-from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
+
+from formats.lines import Lines
 
 BatchKey = tuple[int, float]
 """What identifies a batch: its sequence and, since spools may change, the time it was accepted."""
@@ -38,16 +39,12 @@ class Stretch(NamedTuple):
 
     batch: BatchKey
     line: int
-    lines: Sequence[bytes]
+    lines: Lines
 
     def split(self, count: int) -> "tuple[Stretch, Stretch]":
         """Return the first lines, and the rest."""
         batch, line, lines = self
         return Stretch(batch, line, lines[:count]), Stretch(batch, line + count, lines[count:])
-
-    def data(self) -> bytes:
-        """Return the lines, each ended by LF."""
-        return b"\n".join(self.lines) + b"\n"
 
 
 class GrowingPiece:
@@ -62,18 +59,20 @@ class GrowingPiece:
         self._stretch: tuple[BatchKey, int, int] | None = None
         """The batch of the last lines, the first of them, and the end: not in `_batches` yet."""
 
-    def add(self, batch: BatchKey, line: int, count: int, data: bytes | memoryview) -> None:
-        """Add lines of a batch, `count` of them from `line` on; `data` has each with its LF."""
+    def add(self, stretch: Stretch) -> None:
+        """Add lines of a batch."""
+        batch, line, lines = stretch
+        end = line + len(lines)
         if self._stretch is not None and self._stretch[::2] == (batch, line):
-            self._stretch = (batch, self._stretch[1], line + count)
+            self._stretch = (batch, self._stretch[1], end)
         else:
             self._end_stretch()
-            self._stretch = (batch, line, line + count)
+            self._stretch = (batch, line, end)
         if self._first is None:
             self._first = (batch, line)
-        self._crc32 = zlib.crc32(data, self._crc32)
-        self.records += count
-        self.size_bytes += len(data)
+        self._crc32 = zlib.crc32(lines.data, self._crc32)
+        self.records += len(lines)
+        self.size_bytes += lines.size_bytes
 
     def piece(self) -> Piece:
         """Return what has been added so far, which must not be nothing."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from formats.lines import Lines
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
@@ -126,7 +127,7 @@ class CloudDiscoverySink:
             reason = error_text(error) if isinstance(error, OSError) else str(error)
             events.names_unreadable(self.name, reason)
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Collect lines; see `Sink.send` and `CollectingSink`."""
         taken = 0
         try:

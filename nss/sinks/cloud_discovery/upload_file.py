@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from formats.lines import Lines
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery.pieces import BatchKey, GrowingPiece, Piece, Stretch
 
@@ -54,28 +55,21 @@ class UploadFile:
         """What is in it, in order."""
         return [*self._pieces, self._growing.piece()] if self._growing.records else self._pieces
 
-    def room_for(self, stretch: Stretch, size_bytes: int) -> int:
-        """Return how many of some lines, which have `size_bytes` bytes with their LF, fit."""
+    def room_for(self, lines: Lines) -> int:
+        """Return how many of some lines fit."""
         limits = self._settings
-        count = min(len(stretch.lines), limits.max_records - self.records)
-        if self.size_bytes + size_bytes <= limits.max_bytes:
-            return count
-        end = self.size_bytes
-        for number, line in enumerate(stretch.lines[:count]):
-            end += len(line) + 1
-            if end > limits.max_bytes:
-                return number if self.records else max(1, number)
-        return count
+        fitting = lines.fitting(limits.max_bytes - self.size_bytes)
+        return min(fitting if self.records else max(1, fitting), limits.max_records - self.records)
 
-    def add(self, batch: BatchKey, line: int, count: int, data: bytes | memoryview) -> None:
-        """Add lines of a batch, `count` of them from `line` on; `data` has each with its LF."""
-        if batch != self._batch:
-            self._batch = batch
+    def add(self, stretch: Stretch) -> None:
+        """Add lines of a batch."""
+        if stretch.batch != self._batch:
+            self._batch = stretch.batch
             self.batches += 1
-        self.records += count
-        self.size_bytes += len(data)
+        self.records += len(stretch.lines)
+        self.size_bytes += stretch.lines.size_bytes
         growing = self._growing
-        growing.add(batch, line, count, data)
+        growing.add(stretch)
         if growing.records >= self._piece_records or growing.size_bytes >= self._piece_bytes:
             self._pieces.append(growing.piece())
             self._growing = GrowingPiece()

@@ -13,7 +13,8 @@ RESEND_MAX_BYTES = 64 << 20
 class Chunk:
     """Framed lines that are written together."""
 
-    data: bytes
+    data: bytes | memoryview
+    """A view is of a buffer that is at most an eighth larger."""
     lines: int
     end: int = 0
     """The position on the wire after it."""

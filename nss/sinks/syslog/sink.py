@@ -7,18 +7,20 @@ endpoint is next, when all of them have failed, and how long to wait then.
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic, TypeVar
 
+from formats.lines import Lines
 from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import Outcome, RetryAfter
 from nss.sinks.backoff import Backoff
 from nss.sinks.syslog.destinations import Destinations, Endpoint, Resolve, resolve_name
 from nss.sinks.syslog.header import Header
 from nss.sinks.syslog.pacing import Pace
+from nss.sinks.syslog.wire import active
 
 _utc_now = partial(datetime.now, UTC)
 
@@ -43,7 +45,7 @@ SYSTEM = Environment()
 class Sending:
     """One call of `send`: what is to be sent, and how far it has come."""
 
-    lines: Sequence[bytes]
+    lines: Lines
     header: bytes
     sent: int = 0
 
@@ -85,6 +87,7 @@ class SyslogSink(ABC, Generic[S]):
         )
         self._backoff = Backoff(environment.jitter)
         self._header = Header(settings, environment.now)
+        self._wire = active()
         rate = settings.max_messages_per_sec
         self._pace = None if rate is None else Pace(rate, clock=environment.clock)
         self.max_line_bytes = settings.max_message_bytes - len(self._header())

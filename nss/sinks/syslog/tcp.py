@@ -15,13 +15,11 @@ not say whether a collector has read what its TCP has acknowledged; for one that
 
 import asyncio
 import contextlib
-import re
 import ssl
 import time
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 
+from formats.lines import Lines
 from nss.addresses import host_port
 from nss.config.sinks import SyslogTcpSinkConfig
 from nss.expiry import Expiry
@@ -40,8 +38,9 @@ STEADY_SECS = 1.0
 """A connection that lasted this long and was then closed is made again at once; a shorter
 connection counts as a failure of its destination."""
 
-_BREAKS = re.compile(rb"[\n\r\0]")
-"""What ends or splits a message in receivers of newline framing."""
+
+_BREAKS = "the line has a control character that ends a message (LF, CR, NUL)"
+_EMPTY = "an empty line can't be octet-counted"
 
 
 class SyslogTcpSink(SyslogSink[Sending]):
@@ -64,7 +63,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
     ) -> None:
         super().__init__(name, settings, environment)
         self._settings = settings
-        self._frame = _counted if settings.framing == "octet" else _ended
+        self._counts = settings.framing == "octet"
         self._ssl_context = ssl_context
         self._finish_secs = finish_secs
         self._clock = environment.clock
@@ -75,7 +74,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         self._busy = False
         self._restoring: asyncio.Task[None] | None = None
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Write each line as one message; see `Sink.send`."""
         if not lines:
             return Delivered()
@@ -110,12 +109,12 @@ class SyslogTcpSink(SyslogSink[Sending]):
 
     async def _send_owed(self) -> None:
         """Send what is owed, with as many attempts as it takes."""
-        outcome = await self._send(())
+        outcome = await self._send(Lines.of(()))
         while isinstance(outcome, RetryAfter):
             await asyncio.sleep(outcome.delay_secs)
-            outcome = await self._send(())
+            outcome = await self._send(Lines.of(()))
 
-    async def _send(self, lines: Sequence[bytes]) -> Outcome:
+    async def _send(self, lines: Lines) -> Outcome:
         """Send what is owed from earlier connections, then the lines."""
         return await self._fail_over(Sending(lines, self._header()))
 
@@ -192,25 +191,42 @@ class SyslogTcpSink(SyslogSink[Sending]):
         """Write what is owed and what is left. Raises OSError when the connection breaks."""
         connection.check()
         await self._write_owed(connection)
-        ends = list(accumulate(map(len, sending.lines), initial=0))
         while sending.left:
-            start = sending.sent
-            fitting = bisect_right(ends, ends[start] + CHUNK_BYTES, start + 1) - 1 - start
-            size = max(1, fitting)
+            rest = sending.lines[sending.sent :]
+            size = max(1, rest.fitting(CHUNK_BYTES))
             if self._pace is not None:
                 size = await self._pace.turn(size)
-            lines = sending.lines[start : start + size]
-            data, fault = self._frame(lines, sending.header)
-            if fault is not None:
-                lines = lines[: fault.sent]
-                if not lines:
-                    return Rejected(start, fault.reason)
-                data, _ = self._frame(lines, sending.header)
+            lines = rest[:size]
+            good, reason = self._checked(lines, sending.header)
+            if not good:
+                return Rejected(sending.sent, reason)
+            lines = lines[:good]
+            data = self._framed(lines, sending.header)
             await self._write(Chunk(data, len(lines)), connection)
             sending.sent += len(lines)
             if sending.left:
                 await asyncio.sleep(0)
         return None
+
+    def _checked(self, lines: Lines, header: bytes) -> tuple[int, str]:
+        """Return how many lines come before one that can't be a message, and why it can't."""
+        if header and self._counts:
+            return len(lines), ""
+        found = self._wire.fault_in(lines, self._counts)
+        if found < 0:
+            return len(lines), ""
+        return found, _EMPTY if self._counts else _BREAKS
+
+    def _framed(self, lines: Lines, header: bytes) -> bytes | memoryview:
+        """Return messages ended by LF or behind their octet counts.
+
+        Lines are that already if they need no header. What is written may be kept for a while, and
+        with it the whole buffer: so they are copied unless they are seven eighths of that.
+        """
+        if header or self._counts:
+            return self._wire.framed(lines, header, self._counts)
+        is_most = 8 * lines.size_bytes >= 7 * lines.buffer.nbytes
+        return lines.data if is_most else bytes(lines.data)
 
     async def _write_owed(self, connection: Connection) -> None:
         owed = self._resend.owed
@@ -260,22 +276,3 @@ class SyslogTcpSink(SyslogSink[Sending]):
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def _ended(lines: Sequence[bytes], header: bytes) -> tuple[bytes, Rejected | None]:
-    """Return messages ended by LF, and which of the lines can't be one, if any."""
-    data = b"%b%b\n" % (header, (b"\n" + header).join(lines))
-    if data.count(b"\n") == len(lines) and b"\r" not in data and b"\0" not in data:
-        return data, None
-    index = next(index for index, line in enumerate(lines) if _BREAKS.search(line))
-    return b"", Rejected(
-        index, "the line has a control character that ends a message (LF, CR, NUL)"
-    )
-
-
-def _counted(lines: Sequence[bytes], header: bytes) -> tuple[bytes, Rejected | None]:
-    """Return messages behind their octet counts, and which of the lines can't be one, if any."""
-    if not header and b"" in lines:
-        return b"", Rejected(lines.index(b""), "an empty line can't be octet-counted")
-    extra = len(header)
-    return b"".join([b"%d %b%b" % (len(line) + extra, header, line) for line in lines]), None

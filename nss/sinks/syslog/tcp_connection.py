@@ -95,7 +95,7 @@ class Connection:
             self.close()
             raise
 
-    async def write(self, data: bytes) -> int:
+    async def write(self, data: bytes | memoryview) -> int:
         """Give all of `data` to the kernel; returns the position after it. Raises OSError.
 
         A cancelled write is completed by the next one or by `finish`.

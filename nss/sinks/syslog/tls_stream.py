@@ -40,7 +40,7 @@ class TlsStream:
             return False
         return True
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes | memoryview) -> bytes:
         """Return what to send for `data`, after what TLS itself has to send."""
         rest = memoryview(data)
         while rest:

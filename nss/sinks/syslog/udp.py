@@ -13,20 +13,21 @@ import asyncio
 import errno
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
+from formats.lines import Lines
 from nss.config.sinks import SyslogUdpSinkConfig
 from nss.sinks import Delivered, Outcome, Rejected, TooLong, events
 from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.sink import SYSTEM, EndpointFailed, Environment, Sending, SyslogSink
-from nss.sinks.syslog.udp_sockets import SendOf, UdpPath
+from nss.sinks.syslog.udp_sockets import UdpPath
+from nss.sinks.syslog.wire import SendRun
 from nss.wording import error_text
 
 MIN_MESSAGE_BYTES = 480
 """What every syslog receiver must accept (RFC 5424 6.1): the limit never falls below this."""
 
-BURST_LINES = 1024
-"""After this many datagrams, about 2 ms, the event loop gets its turn."""
+BURST_LINES, BURST_BYTES = 1024, 2 << 20
+"""After this many datagrams or bytes, about 2 ms, the event loop gets its turn."""
 
 _WAIT_FIRST_SECS = 0.001
 _WAIT_MAX_SECS = 0.02
@@ -52,7 +53,7 @@ _ABOUT_EARLIER = {
 class _Datagrams(Sending):
     """One call of `send`; of the lines that were sent, those count that are not in doubt."""
 
-    ports: Sequence[int] | None = None
+    ports: bytes | None = None
     """The index of the source port of each line; `None` is the first for all."""
     first: int = 0
     """The first line that went to the present endpoint: doubt goes back no further."""
@@ -65,6 +66,11 @@ class _Datagrams(Sending):
     def message_bytes(self) -> int:
         """Bytes of the next message."""
         return len(self.header) + len(self.lines[self.sent])
+
+    def burst_lines(self) -> int:
+        """Return how many of the lines that are left go out at once."""
+        rest = self.lines[self.sent : self.sent + BURST_LINES]
+        return max(1, rest.fitting(BURST_BYTES))
 
     def doubt(self, ports: Collection[int]) -> None:
         """Go back to the oldest of the lines sent last through each of `ports`."""
@@ -86,7 +92,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
     same port, in order. `sndbuf_bytes` is left to the system by default: about 100 datagrams, less
     than the network card's queue holds. `probe_secs` is how long a destination that refused is
     given to refuse again; `stall_secs` how long to wait for full send buffers without a single
-    datagram sent. `send_of` (what sends on a socket) and `environment` are seams for tests.
+    datagram sent. `send_run` (what sends lines on sockets) and `environment` are seams for tests.
     """
 
     def __init__(
@@ -97,7 +103,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         sndbuf_bytes: int | None = None,
         probe_secs: float = 0.05,
         stall_secs: float = 5.0,
-        send_of: SendOf = attrgetter("send"),
+        send_run: SendRun | None = None,
         environment: Environment = SYSTEM,
     ) -> None:
         super().__init__(name, settings, environment)
@@ -106,10 +112,10 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         self._sndbuf_bytes = sndbuf_bytes
         self._probe_secs = probe_secs
         self._stall_secs = stall_secs
-        self._send_of = send_of
+        self._send_run = send_run or self._wire.send_run
         self._path: UdpPath | None = None
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[int] | None = None) -> Outcome:
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:
         """Send each line as one datagram; see `Sink.send`."""
         if not lines:
             return Delivered()
@@ -132,17 +138,17 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         self._backoff.reset()
         return outcome
 
-    def _ports(self, keys: Sequence[int] | None) -> list[int] | None:
+    def _ports(self, keys: Sequence[int] | None) -> bytes | None:
         if self._source_ports == 1 or keys is None:
             return None
-        return [key % self._source_ports for key in keys]
+        return bytes([key % self._source_ports for key in keys])
 
     async def _connect(self, endpoint: Endpoint) -> UdpPath:
         """Return the open path to `endpoint`, after closing a path to another."""
         if self._path is not None and self._path.endpoint == endpoint:
             return self._path
         await self._close_path()
-        path = UdpPath(endpoint, self._send_of)
+        path = UdpPath(endpoint, self._send_run)
         try:
             await path.open(self._source_ports, self._sndbuf_bytes)
         except OSError as error:
@@ -164,7 +170,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
         datagrams.first = datagrams.sent
         probing = self._refused_late(path) or self._destinations.is_suspect(path.endpoint)
         while datagrams.left:
-            size = 1 if probing else min(datagrams.left, BURST_LINES)
+            size = 1 if probing else datagrams.burst_lines()
             if self._pace is not None:
                 size = await self._pace.turn(size)
             outcome = await self._burst(datagrams, path, size, probing=probing)

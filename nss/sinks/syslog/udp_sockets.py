@@ -1,27 +1,25 @@
 """The sockets to one UDP address: bursts of datagrams, and the errors that come back.
 
 asyncio-dgram owns each socket: it opens it and reads what comes back. Bursts go through a second
-descriptor of the same socket with plain `send`, since an awaited send for each datagram costs more
-than the kernel's own work. Error reporting (IP_RECVERR) is on while a burst runs: without it the
-kernel claims to have sent a datagram that it dropped for lack of a buffer, and does not report
-unreachable hosts. It is off whenever the event loop runs: switching it off empties the socket's
-error queue, which nobody reads; asyncio spins on a filled queue, and uvloop crashes.
+descriptor of the same socket, many datagrams in one call (`nss.sinks.syslog.wire`), since an
+awaited send for each datagram costs more than the kernel's own work. Error reporting (IP_RECVERR)
+is on while a burst runs: without it the kernel claims to have sent a datagram that it dropped for
+lack of a buffer, and does not report unreachable hosts. It is off whenever the event loop runs:
+switching it off empties the socket's error queue, which nobody reads; asyncio spins on a filled
+queue, and uvloop crashes.
 """
 
 import asyncio
 import os
 import socket
-from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import call, length_hint
 from typing import Any
 
 import asyncio_dgram
 
+from formats.lines import Lines
 from nss.sinks.syslog.destinations import Endpoint
-
-SendOf = Callable[[socket.socket], Callable[[bytes], int]]
+from nss.sinks.syslog.wire import SendRun
 
 _ANSWER_STEPS = 10
 _PMTUDISC_DO, _PMTUDISC_PROBE = 2, 3
@@ -59,13 +57,13 @@ class Burst:
 class UdpPath:
     """The sockets to one endpoint; each has a source port of its own."""
 
-    def __init__(self, endpoint: Endpoint, send_of: SendOf) -> None:
+    def __init__(self, endpoint: Endpoint, send_run: SendRun) -> None:
         self.endpoint = endpoint
-        self._send_of = send_of
+        self._send_run = send_run
         self._streams: list[Any] = []
         self._readers: list[asyncio.Task[None]] = []
         self._sockets: list[socket.socket] = []
-        self._sends: list[Callable[[bytes], int]] = []
+        self._descriptors: list[int] = []
         self._errors: dict[int, OSError] = {}
 
     async def open(self, source_ports: int, sndbuf_bytes: int | None) -> None:
@@ -76,32 +74,23 @@ class UdpPath:
             self._readers.append(asyncio.create_task(self._read(port)))
             burst_socket = socket.socket(fileno=os.dup(stream.socket.fileno()))
             self._sockets.append(burst_socket)
-            self._sends.append(self._send_of(burst_socket))
+            self._descriptors.append(burst_socket.fileno())
             burst_socket.settimeout(0)
             if sndbuf_bytes is not None:
                 burst_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf_bytes)
         self._family = _FAMILIES[self._sockets[0].family]
 
-    def burst(self, lines: Sequence[bytes], header: bytes, ports: Sequence[int] | None) -> Burst:
+    def burst(self, lines: Lines, header: bytes, ports: bytes | None) -> Burst:
         """Send each line behind `header` until one fails; never waits.
 
         `ports` holds the index of the socket for each line; without it all go to the first.
         """
-        rest = iter(lines)
-        messages = map(header.__add__, rest) if header else rest
-        sends = self._sends
         self._report_errors(on=True)
         try:
-            # The loops run in C; the iterator knows how far they came.
-            if ports is None:
-                deque(map(sends[0], messages), maxlen=0)
-            else:
-                deque(map(call, map(sends.__getitem__, ports), messages), maxlen=0)
-        except OSError as error:
-            return Burst(len(lines) - length_hint(rest) - 1, error)
+            sent, number = self._send_run(lines, header, self._descriptors, ports)
         finally:
             self._report_errors(on=False)
-        return Burst(len(lines))
+        return Burst(sent, OSError(number, os.strerror(number)) if number else None)
 
     def take_errors(self) -> dict[int, OSError]:
         """Return the errors that came back since the last call, by index of the socket."""

@@ -11,6 +11,7 @@ from typing import IO
 
 import orjson
 
+from formats.lines import Lines
 from nss.config.model import McasConfig
 from nss.errors import NssError
 from nss.https.limiter import Limiter
@@ -184,7 +185,7 @@ class Bench:
 async def collect(sink: CloudDiscoverySink, *batches: list[bytes], first: int = 1) -> None:
     for sequence, batch in enumerate(batches, first):
         sink.begin(sequence, 0.5)
-        assert await sink.send(batch) == Delivered()
+        assert await sink.send(Lines.of(batch)) == Delivered()
 
 
 def file_of(*batches: list[bytes]) -> bytes:
@@ -235,7 +236,7 @@ async def collect_batches(sink: CloudDiscoverySink, *found: Batch, slice_lines: 
     for batch in found:
         sink.begin(batch.sequence, batch.accepted_at)
         for at in range(0, len(batch.lines), slice_lines):
-            assert await sink.send(batch.lines[at : at + slice_lines]) == Delivered()
+            assert await sink.send(Lines.of(batch.lines[at : at + slice_lines])) == Delivered()
 
 
 def times(bench: Bench) -> Counter[bytes]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from formats.lines import Lines
 from nss.sinks.cloud_discovery.age import AgeLimit
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -16,7 +17,7 @@ def line(moment: datetime, zone: str = "GMT") -> bytes:
 
 
 def within(*lines: bytes) -> int:
-    return AgeLimit(NOW.timestamp).within(lines)
+    return AgeLimit(NOW.timestamp).within(Lines.of(lines))
 
 
 def test_ninety_days_and_no_second_more() -> None:
@@ -82,26 +83,26 @@ def test_what_is_known_of_a_time_holds_for_less_than_a_minute() -> None:
     at = [NOW.timestamp()]
     limit = AgeLimit(lambda: at[0])
     edge = [line(NOW - timedelta(days=90))]
-    assert limit.within(edge) == 1
+    assert limit.within(Lines.of(edge)) == 1
     at[0] += 60
-    assert limit.within(edge) == 0
+    assert limit.within(Lines.of(edge)) == 0
 
 
 def test_a_clock_that_was_set_back_is_believed() -> None:
     at = [NOW.timestamp()]
     limit = AgeLimit(lambda: at[0])
     old = [line(NOW - timedelta(days=90, seconds=30))]
-    assert limit.within(old) == 0
+    assert limit.within(Lines.of(old)) == 0
     at[0] -= 40
-    assert limit.within(old) == 1
+    assert limit.within(Lines.of(old)) == 1
 
 
 def test_many_different_times_are_all_judged() -> None:
     limit = AgeLimit(NOW.timestamp)
     old = NOW - timedelta(days=90)
     young = [line(old + timedelta(seconds=number)) for number in range(60_000)]
-    assert limit.within(young) == len(young)
-    assert limit.within([line(old - timedelta(seconds=1))]) == 0
+    assert limit.within(Lines.of(young)) == len(young)
+    assert limit.within(Lines.of([line(old - timedelta(seconds=1))])) == 0
 
 
 def test_what_was_young_is_old_some_time_later() -> None:
@@ -110,6 +111,6 @@ def test_what_was_young_is_old_some_time_later() -> None:
     lines = [line(NOW - timedelta(days=90))]
     found = []
     for _ in range(3):
-        found.append(limit.within(lines))
+        found.append(limit.within(Lines.of(lines)))
         at[0] += 40
     assert found == [1, 1, 0]

@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from formats.lines import Lines
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.sinks.cloud_discovery import upload_file
 from nss.sinks.cloud_discovery.collection import Collection
@@ -42,7 +43,7 @@ def collection(
 
 
 def batch(sequence: int, lines: list[bytes], line: int = 0) -> Stretch:
-    return Stretch((sequence, 1.0), line, lines)
+    return Stretch((sequence, 1.0), line, Lines.of(lines))
 
 
 def content(found: Collection, *, gzipped: bool = False) -> bytes:
@@ -175,9 +176,11 @@ def test_a_file_has_no_more_pieces_than_the_journal_remembers(
 ) -> None:
     settings = CloudDiscoverySinkConfig(max_records=max_records, max_bytes=max_bytes)
     file = UploadFile(settings)
-    step_records, step_bytes = max_records // 10_000, max_bytes // 10_000
+    step_bytes = max_bytes // 10_000
+    step_records = min(max_records // 10_000, step_bytes)
+    lines = [b"x" * (step_bytes // step_records - 1)] * step_records
     for number in range(10_000):
-        file.add((number, 1.0), 0, step_records, bytes(step_bytes))
+        file.add(batch(number, lines))
     assert len(file.pieces) <= MAX_DELIVERED
 
 

@@ -1,5 +1,6 @@
 """A disk that is smaller than what would be collected: uploading makes room."""
 
+from formats.lines import Lines
 from nss.sinks import Delivered, RetryAfter
 from tests.sinks.cloud_discovery.bench import (
     DOWN,
@@ -22,13 +23,13 @@ async def test_what_is_collected_is_uploaded_in_the_middle_of_a_batch(bench: Ben
     sink = await bench.opened()
     sink.begin(1, 0.5)
     with room(len(file_of(found[:30]))):
-        assert await sink.send(found[:20]) == Delivered()
+        assert await sink.send(Lines.of(found[:20])) == Delivered()
         before = sink.needs_room
-        refused = await sink.send(found[20:40])
+        refused = await sink.send(Lines.of(found[20:40]))
         needs_room = sink.needs_room
         bench.service.fail["finalize"] = [DOWN]
         await flushed(sink, bench)
-        outcomes = [await sink.send(found[40:]), sink.needs_room, await sink.flush()]
+        outcomes = [await sink.send(Lines.of(found[40:])), sink.needs_room, await sink.flush()]
     await sink.close()
     assert (before, refused, needs_room) == (False, RetryAfter(20, 0.25, FULL), True)
     assert outcomes == [Delivered(), False, Delivered()]
@@ -55,11 +56,11 @@ async def test_a_sink_that_uploads_needs_no_room(bench: Bench) -> None:
     found = lines(40)
     sink = await bench.opened()
     sink.begin(1, 0.5)
-    assert await sink.send(found[:20]) == Delivered()
+    assert await sink.send(Lines.of(found[:20])) == Delivered()
     bench.service.fail["initiate"] = [DOWN]
     assert isinstance(await sink.flush(), RetryAfter)
     with room(0):
-        assert await sink.send(found[20:]) == RetryAfter(20, 0.5, FULL)
+        assert await sink.send(Lines.of(found[20:])) == RetryAfter(20, 0.5, FULL)
     needs_room = sink.needs_room
     await flushed(sink, bench)
     await flushed(sink, bench)

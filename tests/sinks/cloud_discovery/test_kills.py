@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from formats.lines import Lines
 from nss.sinks import Delivered, Rejected, RetryAfter
 from tests.sinks.cloud_discovery.bench import (
     DOWN,
@@ -172,9 +173,9 @@ async def test_a_line_that_has_grown_too_old_meanwhile_repeats_one_piece(bench: 
     sink = await bench.opened()
     sink.begin(found.sequence, found.accepted_at)
     old = lines(1, at=NOW - timedelta(days=91))
-    outcome = await sink.send([*found.lines[:5], *old, *found.lines[6:50]])
+    outcome = await sink.send(Lines.of([*found.lines[:5], *old, *found.lines[6:50]]))
     for at in (6, *range(50, 5000, 50)):
-        await sink.send(found.lines[at : at + 50 - at % 50])
+        await sink.send(Lines.of(found.lines[at : at + 50 - at % 50]))
     await flushed(sink, bench)
     await sink.close()
     assert outcome == Rejected(5, "older than 90 days, which MCAS refuses")
@@ -193,10 +194,13 @@ async def test_a_disk_that_is_full_as_lines_turn_out_to_be_new_loses_none(bench:
     await collect_batches(sink, others[0])
     sink.begin(2, 0.5)
     with room(0):
-        outcomes = [await sink.send(lines(10, 50)), await sink.send(lines(5, 60))]
+        outcomes = [
+            await sink.send(Lines.of(lines(10, 50))),
+            await sink.send(Lines.of(lines(5, 60))),
+        ]
         outcomes.append(await sink.flush())
         during = [sink.collected, sink.due_secs()]
-    outcomes.append(await sink.send(lines(5, 60)))
+    outcomes.append(await sink.send(Lines.of(lines(5, 60))))
     await flushed(sink, bench)
     await sink.close()
     reason = "upload failed: lines can't be collected: file too large"
@@ -251,10 +255,10 @@ async def test_a_piece_without_end_is_not_waited_for(bench: Bench) -> None:
     long = lines(1)[0] + b"x" * (1 << 20)
     due = []
     for _ in range(65):
-        assert await sink.send([long]) == Delivered()
+        assert await sink.send(Lines.of([long])) == Delivered()
         due.append(sink.due_secs())
     bench.at += 1
-    await sink.send(lines(1))
+    await sink.send(Lines.of(lines(1)))
     due.append(sink.due_secs())
     await flushed(sink, bench)
     await sink.close()

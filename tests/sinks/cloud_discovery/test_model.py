@@ -13,6 +13,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from formats.lines import Lines
 from nss.sinks import Delivered
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
 from tests.sinks.cloud_discovery.bench import DOWN, STEPS, Bench
@@ -63,7 +64,7 @@ class World:
             at, lines = self.spool[number]
             sink.begin(number + 1, at)
             for start in range(0, len(lines), 170):
-                assert await sink.send(lines[start : start + 170]) == Delivered()
+                assert await sink.send(Lines.of(lines[start : start + 170])) == Delivered()
             if not sink.collected:
                 self.passed.append(number + 1)
         if await self._flushed(sink):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from nss.sinks.cloud_discovery.pieces import GrowingPiece, Piece, Stretch
+from formats.lines import Lines
+from nss.sinks.cloud_discovery.pieces import BatchKey, GrowingPiece, Piece, Stretch
 
 FIRST, SECOND = (1, 1763942400.123456), (2, 1763942400.123457)
 
@@ -12,22 +13,26 @@ FIRST, SECOND = (1, 1763942400.123456), (2, 1763942400.123457)
 def piece(*stretches: Stretch) -> Piece:
     growing = GrowingPiece()
     for stretch in stretches:
-        growing.add(stretch.batch, stretch.line, len(stretch.lines), stretch.data())
+        growing.add(stretch)
     return growing.piece()
 
 
-BASE = (Stretch(FIRST, 3, [b"a", b"b"]), Stretch(SECOND, 0, [b"c"]))
+def stretch(batch: BatchKey, line: int, lines: Sequence[bytes]) -> Stretch:
+    return Stretch(batch, line, Lines.of(lines))
+
+
+BASE = (stretch(FIRST, 3, [b"a", b"b"]), stretch(SECOND, 0, [b"c"]))
 
 OTHERS: dict[str, Sequence[Stretch]] = {
-    "another line": (Stretch(FIRST, 3, [b"a", b"x"]), BASE[1]),
-    "another order": (Stretch(FIRST, 3, [b"b", b"a"]), BASE[1]),
-    "one line less": (Stretch(FIRST, 3, [b"a"]), BASE[1]),
-    "a line of the other batch": (Stretch(FIRST, 3, [b"a"]), Stretch(SECOND, 0, [b"b", b"c"])),
-    "other lines of the batch": (BASE[0], Stretch(SECOND, 1, [b"c"])),
-    "another sequence": (BASE[0], Stretch((3, SECOND[1]), 0, [b"c"])),
-    "another time": (BASE[0], Stretch((2, SECOND[1] + 1e-6), 0, [b"c"])),
-    "a gap": (Stretch(FIRST, 3, [b"a"]), Stretch(FIRST, 5, [b"b"]), BASE[1]),
-    "an empty line": (Stretch(FIRST, 3, [b"a", b"b", b""]), BASE[1]),
+    "another line": (stretch(FIRST, 3, [b"a", b"x"]), BASE[1]),
+    "another order": (stretch(FIRST, 3, [b"b", b"a"]), BASE[1]),
+    "one line less": (stretch(FIRST, 3, [b"a"]), BASE[1]),
+    "a line of the other batch": (stretch(FIRST, 3, [b"a"]), stretch(SECOND, 0, [b"b", b"c"])),
+    "other lines of the batch": (BASE[0], stretch(SECOND, 1, [b"c"])),
+    "another sequence": (BASE[0], stretch((3, SECOND[1]), 0, [b"c"])),
+    "another time": (BASE[0], stretch((2, SECOND[1] + 1e-6), 0, [b"c"])),
+    "a gap": (stretch(FIRST, 3, [b"a"]), stretch(FIRST, 5, [b"b"]), BASE[1]),
+    "an empty line": (stretch(FIRST, 3, [b"a", b"b", b""]), BASE[1]),
 }
 
 
@@ -37,7 +42,7 @@ def test_anything_else_is_another_piece(other: str) -> None:
 
 
 def test_it_does_not_matter_in_how_many_steps_it_came() -> None:
-    parts = (Stretch(FIRST, 3, [b"a"]), Stretch(FIRST, 4, [b"b"]), BASE[1])
+    parts = (stretch(FIRST, 3, [b"a"]), stretch(FIRST, 4, [b"b"]), BASE[1])
     found = piece(*parts)
     assert found == piece(*BASE)
     assert (found.sequence, found.accepted_at, found.line, found.records) == (*FIRST, 3, 3)
@@ -45,9 +50,9 @@ def test_it_does_not_matter_in_how_many_steps_it_came() -> None:
 
 def test_a_piece_can_grow_on() -> None:
     growing = GrowingPiece()
-    growing.add(FIRST, 3, 2, b"a\nb\n")
+    growing.add(BASE[0])
     before = growing.piece()
-    growing.add(SECOND, 0, 1, b"c\n")
+    growing.add(BASE[1])
     assert (before, growing.piece()) == (piece(BASE[0]), piece(*BASE))
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from formats.lines import Lines
 from nss.errors import NssError
 from nss.mcas import UploadExpired
 from nss.mcas.access import UPLOADS_NAME
@@ -248,7 +249,7 @@ async def test_batches_of_another_spool_are_others(bench: Bench) -> None:
     await sink.close()
     sink = await bench.opened()
     sink.begin(1, 7.5)  # the same number, accepted at another time
-    await sink.send(lines(3, 10))
+    await sink.send(Lines.of(lines(3, 10)))
     await sink.flush()
     await sink.close()
     assert bench.service.received == [file_of(lines(3)), file_of(lines(3, 10))]
@@ -289,8 +290,8 @@ async def test_old_transactions_are_refused_and_their_neighbours_collected(bench
     old = lines(1, 50, NOW - timedelta(days=91))
     sink = await bench.opened()
     sink.begin(1, 0.5)
-    outcome = await sink.send([*lines(2), *old, *lines(2, 2)])
-    rest = await sink.send(lines(2, 2))
+    outcome = await sink.send(Lines.of([*lines(2), *old, *lines(2, 2)]))
+    rest = await sink.send(Lines.of(lines(2, 2)))
     await sink.flush()
     await sink.close()
     assert outcome == Rejected(2, "older than 90 days, which MCAS refuses")
@@ -302,7 +303,7 @@ async def test_no_room_for_the_file_keeps_the_lines_waiting(bench: Bench) -> Non
     sink = cloud_discovery_sink(bench, bench.folder, max_records=10, max_bytes=1000, max_secs=1)
     (bench.folder / UPLOADS_NAME).rmdir()
     sink.begin(1, 0.5)
-    outcome = await sink.send(lines(1))
+    outcome = await sink.send(Lines.of(lines(1)))
     await sink.close()
     assert isinstance(outcome, RetryAfter)
     assert outcome.reason == ("upload failed: lines can't be collected: no such file or directory")
@@ -384,10 +385,10 @@ async def test_a_stopped_upload_takes_the_collection_between_two_batches(bench: 
     await sink.flush()  # is refused
     await collect(sink, lines(2, 1), first=2)
     sink.begin(3, 0.5)
-    await sink.send(lines(2, 3))
+    await sink.send(Lines.of(lines(2, 3)))
     bench.credentials += 1
     first = await sink.flush()  # in the middle of the third batch
-    await sink.send(lines(2, 5))
+    await sink.send(Lines.of(lines(2, 5)))
     second = await sink.flush()
     await sink.close()
     assert (first, second) == (Delivered(), Delivered())

@@ -1,22 +1,44 @@
-"""Sends that fail as a script says."""
+"""Runs of datagrams that fail, or see something happen, as a script says."""
 
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from formats.lines import Lines
+from nss.sinks.syslog.wire import active
 
 
-class Faults:
-    """Real sends, but where the script has an errno for the nth call that is raised instead."""
+class Interrupted:
+    """Real runs, cut before each message for which something is to happen.
 
-    def __init__(self, script: dict[int, int]) -> None:
-        self.script = script
+    What happens before the nth message may return an errno: then that is what its send came to.
+    `calls` counts the sends.
+    """
+
+    def __init__(self, moments: Mapping[int, Callable[[], int | None]]) -> None:
+        self.moments = moments
         self.calls = 0
+        self._run = active().send_run
 
-    def __call__(self, sender: socket.socket) -> Callable[[bytes], int]:
-        def send(message: bytes) -> int:
-            self.calls += 1
-            number = self.script.get(self.calls)
-            if number is not None:
-                raise OSError(number, "scripted")
-            return sender.send(message)
+    def __call__(
+        self, lines: Lines, header: bytes, descriptors: Sequence[int], ports: bytes | None
+    ) -> tuple[int, int]:
+        sent = error = 0
+        while sent < len(lines) and not error:
+            nth = self.calls + 1
+            error = self.moments.get(nth, int)() or 0
+            if error:
+                self.calls += 1
+                break
+            end = min([sent + other - nth for other in self.moments if other > nth] + [len(lines)])
+            some = None if ports is None else ports[sent:end]
+            count, error = self._run(lines[sent:end], header, descriptors, some)
+            sent += count
+            self.calls += count + bool(error)
+        return sent, error
 
-        return send
+
+class Faults(Interrupted):
+    """Real runs, but where the script has an errno for the nth message."""
+
+    def __init__(self, script: Mapping[int, int]) -> None:
+        super().__init__({nth: partial(int, error) for nth, error in script.items()})

@@ -18,7 +18,7 @@ def kept_with(clock: "Clock", resend_secs: float = 0.0, max_bytes: int = 1000) -
 
 
 def owed(kept: ResendBuffer) -> list[bytes]:
-    return [chunk.data[:1] for chunk in kept.owed]
+    return [bytes(chunk.data[:1]) for chunk in kept.owed]
 
 
 def test_only_what_was_confirmed_to_its_last_byte_is_not_owed(clock: "Clock") -> None:

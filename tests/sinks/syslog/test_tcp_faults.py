@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from formats.lines import Lines
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.destinations import Endpoint
 from nss.sinks.syslog.tcp import SyslogTcpSink
@@ -72,9 +73,9 @@ def unread_bytes(collector: "TcpCollector") -> int:
 
 async def stop_with_lines_on_their_way(sink: SyslogTcpSink, collector: "TcpCollector") -> int:
     """Have `LONG_LINES` handed over and the collector die; returns how many were whole there."""
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     assert collector.received() == LINES
-    outcome = await sink.send(LONG_LINES)
+    outcome = await sink.send(Lines.of(LONG_LINES))
     whole = unread_bytes(collector) // 50_000
     collector.stop()
     assert outcome == Delivered()
@@ -101,13 +102,13 @@ async def test_without_a_free_descriptor_lines_wait_for_one(
     sink = sink_to(tcp_collector)
 
     with no_descriptor_left():
-        outcome = await sink.send(LINES)
+        outcome = await sink.send(Lines.of(LINES))
 
     reason = f"connecting failed: too many open files ({place(tcp_collector)})"
     assert isinstance(outcome, RetryAfter)
     assert (outcome.sent, outcome.reason) == (0, reason)
     assert sink.last_error == reason
-    assert await sink.send(LINES) == Delivered()
+    assert await sink.send(Lines.of(LINES)) == Delivered()
     assert await arrived(tcp_collector, len(LINES)) == LINES
 
 
@@ -116,12 +117,12 @@ async def test_nothing_is_lost_while_the_port_is_closed(
 ) -> None:
     tcp_collector.stop()
     sink = sink_to(tcp_collector)
-    outcomes = [await sink.send(LINES) for _ in range(3)]
+    outcomes = [await sink.send(Lines.of(LINES)) for _ in range(3)]
     reason = f"connecting failed: connection refused ({place(tcp_collector)})"
     assert outcomes == [RetryAfter(0, secs, reason) for secs in (0.25, 0.5, 1.0)]
     assert (sink.last_error, sink.destination) == (reason, place(tcp_collector))
     tcp_collector.start()
-    back = await sink.send(LINES)
+    back = await sink.send(Lines.of(LINES))
     assert (back, tcp_collector.received(), sink.last_error) == (Delivered(), LINES, None)
 
 
@@ -131,7 +132,7 @@ async def test_a_restart_between_sends_swallows_nothing(
     sink = sink_to(tcp_collector, clock=clock)
     received = []
     for start in range(0, 30, 10):
-        assert await sink.send(LINES[start : start + 10]) == Delivered()
+        assert await sink.send(Lines.of(LINES[start : start + 10])) == Delivered()
         received += tcp_collector.received()
         clock.secs += 1
         tcp_collector.stop()
@@ -146,10 +147,10 @@ async def test_a_collector_that_hangs_up_at_once_is_left_alone_for_longer_and_lo
     sink = sink_to(tcp_collector)
     delays = []
     for _ in range(4):
-        assert await sink.send(LINES) == Delivered()
+        assert await sink.send(Lines.of(LINES)) == Delivered()
         tcp_collector.received()
         tcp_collector.hang_up()
-        lost = await sink.send(LINES)
+        lost = await sink.send(Lines.of(LINES))
         assert isinstance(lost, RetryAfter)
         assert lost.reason == (f"sending failed: it closed the connection ({place(tcp_collector)})")
         delays.append(lost.delay_secs)
@@ -164,7 +165,7 @@ async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
     whole = await stop_with_lines_on_their_way(sink, collector)
     collector.start()
     clock.secs += 1
-    sending = asyncio.ensure_future(sink.send([b"new"]))
+    sending = asyncio.ensure_future(sink.send(Lines.of([b"new"])))
     received = await arrived(collector, 20 - whole + 1)
     resent = counters["sink_resent", "feed"]
     received += await arrived(collector, resent + 1 - len(received))
@@ -207,7 +208,7 @@ async def test_a_line_torn_by_the_end_of_a_connection_is_sent_whole_again(
     lines = [b"first", b"x" * (20 << 20), b"third"]
     await sink.open()
     clock.secs += 1
-    sending = asyncio.ensure_future(sink.send(lines))
+    sending = asyncio.ensure_future(sink.send(Lines.of(lines)))
     received: list[bytes] = []
     while not any(collector._rests.values()):
         received += collector.received()
@@ -227,7 +228,7 @@ async def test_a_collector_that_never_reads_is_given_up_and_the_next_takes_over(
     first, second = new_tcp_collector(rcvbuf_bytes=150_000), new_tcp_collector()
     sink = sink_to(first, second, stall_secs=0.3)
     lines = LONG_LINES * 10
-    sending = asyncio.ensure_future(sink.send(lines))
+    sending = asyncio.ensure_future(sink.send(Lines.of(lines)))
     received: list[bytes] = []
     while not sending.done():
         received += second.received()
@@ -244,7 +245,7 @@ async def test_lines_wait_for_a_collector_that_never_reads(
 ) -> None:
     collector = new_tcp_collector(rcvbuf_bytes=150_000)
     sink = sink_to(collector, stall_secs=0.2)
-    outcome = await sink.send(LONG_LINES * 10)
+    outcome = await sink.send(Lines.of(LONG_LINES * 10))
     assert isinstance(outcome, RetryAfter)
     assert outcome.delay_secs == 0.25
     assert outcome.reason in {
@@ -260,7 +261,7 @@ async def test_the_next_destination_takes_over_at_once(
     first, second = new_tcp_collector(), new_tcp_collector()
     first.stop()
     sink = sink_to(first, second)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     assert (outcome, second.received(), sink.destination) == (Delivered(), LINES, place(second))
     assert counters["sink_failovers", "feed"] == 1
 
@@ -271,14 +272,14 @@ async def test_sending_returns_to_the_first_destination_when_it_is_back(
     first, second = new_tcp_collector(), new_tcp_collector()
     first.stop()
     sink = sink_to(first, second, clock=clock)
-    outcomes = [await sink.send(LINES[:10])]
+    outcomes = [await sink.send(Lines.of(LINES[:10]))]
     clock.secs += 60
-    outcomes.append(await sink.send(LINES[10:20]))  # the first refuses still
+    outcomes.append(await sink.send(Lines.of(LINES[10:20])))  # the first refuses still
     first.start()
     clock.secs += 59
-    outcomes.append(await sink.send(LINES[20:25]))
+    outcomes.append(await sink.send(Lines.of(LINES[20:25])))
     clock.secs += 1
-    outcomes.append(await sink.send(LINES[25:]))
+    outcomes.append(await sink.send(Lines.of(LINES[25:])))
     assert outcomes == [Delivered()] * 4
     assert (second.received(), second.connections) == (LINES[:25], [])
     assert (first.received(), counters["sink_resent", "feed"]) == (LINES[25:], 0)
@@ -291,7 +292,7 @@ async def test_every_address_of_a_name_is_tried(
         return ["::1", "127.0.0.1"]
 
     sink = sink_to(tcp_collector, resolve=resolve)
-    assert (await sink.send(LINES), tcp_collector.received()) == (Delivered(), LINES)
+    assert (await sink.send(Lines.of(LINES)), tcp_collector.received()) == (Delivered(), LINES)
 
 
 async def test_lines_wait_while_the_name_is_gone_and_go_when_it_is_back(
@@ -305,13 +306,13 @@ async def test_lines_wait_while_the_name_is_gone_and_go_when_it_is_back(
         return ["127.0.0.1"]
 
     sink = sink_to(tcp_collector, resolve=resolve, clock=clock)
-    outcomes = [await sink.send(LINES)]
+    outcomes = [await sink.send(Lines.of(LINES))]
     there = True
-    outcomes.append(await sink.send(LINES))
+    outcomes.append(await sink.send(Lines.of(LINES)))
     there = False
     clock.secs += 300
     tcp_collector.hang_up()
-    outcomes.append(await sink.send(LINES))  # the address known before stays in use
+    outcomes.append(await sink.send(Lines.of(LINES)))  # the address known before stays in use
     reason = "name lookup failed: [Errno -2] Name or service not known (127.0.0.1)"
     assert outcomes == [RetryAfter(0, 0.25, reason), Delivered(), Delivered()]
     assert tcp_collector.received() == LINES
@@ -330,11 +331,11 @@ async def test_the_last_seconds_are_sent_again_after_a_loss(
 ) -> None:
     sink = sink_to(tcp_collector, clock=clock, resend_secs=5, resend_max_bytes=resend_max_bytes)
     for start in range(0, 30, 10):
-        assert await sink.send(LINES[start : start + 10]) == Delivered()
+        assert await sink.send(Lines.of(LINES[start : start + 10])) == Delivered()
         clock.secs += 2.4
     before = tcp_collector.received()
     tcp_collector.hang_up()
-    outcome = await sink.send([b"new"])
+    outcome = await sink.send(Lines.of([b"new"]))
     assert (outcome, before, tcp_collector.received()) == (
         Delivered(),
         LINES,
@@ -350,7 +351,7 @@ async def test_the_last_seconds_are_sent_again_though_no_new_lines_come(
     happened: Callable[[], list[tuple[str, dict[str, Any]]]],
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     tcp_collector.received()
     for _ in range(2):
         tcp_collector.hang_up()
@@ -365,13 +366,13 @@ async def test_a_connection_lost_as_the_next_lines_come_is_restored_by_their_sen
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     tcp_collector.received()
     tcp_collector.hang_up()
     await arrived(tcp_collector, 30)  # by a task of the sink
     tcp_collector.hang_up()  # which the event loop hears of while the send waits for that task
 
-    while isinstance(await sink.send([b"next"]), RetryAfter):
+    while isinstance(await sink.send(Lines.of([b"next"])), RetryAfter):
         assert sink._restoring is None
 
     assert sink._restoring is None
@@ -382,7 +383,7 @@ async def test_an_idle_connection_that_was_closed_is_not_made_anew_without_need(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
     sink = sink_to(tcp_collector)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     tcp_collector.received()
     tcp_collector.hang_up()
     connection = sink._connection
@@ -405,7 +406,7 @@ async def test_a_connection_that_nobody_accepts_is_given_up(sink_to: SinkTo) -> 
 
     full = Full()
     sink = sink_to(full, connect_secs=0.1)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     host, port = full.address
     for each in (full.listener, *full.waiting):
         each.close()
@@ -492,11 +493,11 @@ async def test_a_way_back_in_good_order_sends_nothing_again(
     first, second = new_tcp_collector(), new_tcp_collector()
     first.stop()
     sink = sink_to(first, second, clock=clock, resend_secs=600, finish_secs=5)
-    assert await sink.send(LINES[:10]) == Delivered()
+    assert await sink.send(Lines.of(LINES[:10])) == Delivered()
     assert second.received() == LINES[:10]
     first.start()
     clock.secs += 60
-    sending = asyncio.ensure_future(sink.send(LINES[10:]))
+    sending = asyncio.ensure_future(sink.send(Lines.of(LINES[10:])))
     while not sending.done():
         second.received()  # which also ends what the other side has ended
         await asyncio.sleep(0.001)
@@ -508,10 +509,10 @@ async def test_what_a_lost_connection_owes_goes_out_before_the_sink_ends(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60, finish_secs=5)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     tcp_collector.received()
     tcp_collector.stop()
-    assert isinstance(await sink.send([b"next"]), RetryAfter)
+    assert isinstance(await sink.send(Lines.of([b"next"])), RetryAfter)
     tcp_collector.start()
     closing = asyncio.ensure_future(sink.close())
     received: list[bytes] = []
@@ -525,7 +526,7 @@ async def test_a_sink_that_ends_as_it_hears_of_a_loss_sends_the_last_seconds_aga
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60, finish_secs=5)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     assert tcp_collector.received() == LINES
     tcp_collector.hang_up()
     async with asyncio.timeout(10):
@@ -543,14 +544,14 @@ async def test_a_send_interrupts_what_restores_and_is_not_interrupted_itself(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
     sink = sink_to(tcp_collector, resend_secs=60, max_messages_per_sec=5)
-    assert await sink.send(LINES[:1]) == Delivered()
+    assert await sink.send(Lines.of(LINES[:1])) == Delivered()
     tcp_collector.received()
     tcp_collector.hang_up()
     async with asyncio.timeout(10):
         while sink._restoring is None:  # noqa: ASYNC110 - nothing reports it
             await asyncio.sleep(0)
     received: list[bytes] = []
-    while isinstance(await sink.send([b"next"]), RetryAfter):
+    while isinstance(await sink.send(Lines.of([b"next"])), RetryAfter):
         received += tcp_collector.received()
     received += tcp_collector.received()
     assert [line for line in received if line != LINES[0]] == [b"next"]

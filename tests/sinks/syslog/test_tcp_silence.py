@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from formats.lines import Lines
 from nss.sinks import Delivered
 from tests.parts import tcp_sink
 
@@ -109,11 +110,11 @@ async def test_the_next_destination_gets_what_the_silent_one_did_not(
     near = tcp_collector
     addresses = [far.collector.address, near.address]
     sink = tcp_sink(addresses, stall_secs=0.5, finish_secs=0.05)
-    outcomes = [await sink.send(LINES[:10])]
+    outcomes = [await sink.send(Lines.of(LINES[:10]))]
     received = await arrived(far.collector, 10)
     far.cut()
     # Taken by the kernel of this machine, and by no other.
-    outcomes += [await sink.send(LINES[10:20]), await sink.send(LINES[20:])]
+    outcomes += [await sink.send(Lines.of(LINES[10:20])), await sink.send(Lines.of(LINES[20:]))]
     resent = await arrived(near, 20)
     await sink.close()
     assert (outcomes, received, resent) == ([Delivered()] * 3, LINES[:10], LINES[10:])
@@ -121,9 +122,9 @@ async def test_the_next_destination_gets_what_the_silent_one_did_not(
 
 async def test_a_silence_shorter_than_the_limit_loses_and_repeats_nothing(far: Far) -> None:
     sink = tcp_sink([far.collector.address], stall_secs=10, finish_secs=0.05)
-    outcomes = [await sink.send(LINES[:10])]
+    outcomes = [await sink.send(Lines.of(LINES[:10]))]
     far.cut()
-    outcomes.append(await sink.send(LINES[10:]))
+    outcomes.append(await sink.send(Lines.of(LINES[10:])))
     far.repair()
     received = await arrived(far.collector, 30)
     await sink.close()

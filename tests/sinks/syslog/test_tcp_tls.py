@@ -14,6 +14,7 @@ import pytest_asyncio
 import trustme
 from cryptography.hazmat.primitives import serialization
 
+from formats.lines import Lines
 from nss.errors import SinkError
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.tcp import SyslogTcpSink
@@ -92,7 +93,7 @@ async def test_lines_arrive_and_the_end_is_reported(
     context = server(authority.issue_cert("127.0.0.1"), version=version)
     collector = new_tcp_collector(tls=context)
     sink = sink_to(collector, ssl_context=client_context(ca_file))
-    outcomes = [await sink.send(LINES[:10]), await sink.send(LINES[10:])]
+    outcomes = [await sink.send(Lines.of(LINES[:10])), await sink.send(Lines.of(LINES[10:]))]
     await sink.close()
     # Without a farewell (close_notify) reading on would fail.
     assert (outcomes, collector.received(), collector.connections) == (
@@ -109,7 +110,7 @@ async def test_more_than_buffers_hold_waits_for_the_collector(
     sink = sink_to(collector, ssl_context=trust)
     await sink.open()
     lines = LONG_LINES * 10
-    sending = asyncio.ensure_future(sink.send(lines))
+    sending = asyncio.ensure_future(sink.send(Lines.of(lines)))
     received: list[bytes] = []
     async with asyncio.timeout(10):
         while len(received) < len(lines):
@@ -123,7 +124,7 @@ async def test_a_collector_of_an_unknown_authority_gets_nothing(
 ) -> None:
     collector = new_tcp_collector(tls=tls)
     sink = sink_to(collector, ssl_context=client_context())
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     reason = "its certificate is not trusted: unable to get local issuer certificate"
     assert (outcome, collector.received()) == (failure(collector, reason), [])
     assert collector.errors == ["TLSV1_ALERT_UNKNOWN_CA"]
@@ -134,7 +135,7 @@ async def test_a_collector_of_another_name_gets_nothing(
 ) -> None:
     collector = new_tcp_collector(tls=tls)
     sink = sink_to(collector, ssl_context=trust, tls_server_name="siem.example.com")
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     reason = (
         "its certificate is not trusted: "
         "hostname mismatch, certificate is not valid for 'siem.example.com'"
@@ -150,7 +151,7 @@ async def test_the_name_to_verify_may_be_another_than_the_destinations(
 ) -> None:
     collector = new_tcp_collector(tls=server(authority.issue_cert("siem.example.com")))
     outcomes = [
-        await sink_to(collector, ssl_context=trust, tls_server_name=name).send(LINES)
+        await sink_to(collector, ssl_context=trust, tls_server_name=name).send(Lines.of(LINES))
         for name in (None, "siem.example.com")
     ]
     reason = (
@@ -168,7 +169,7 @@ async def test_a_collector_whose_certificate_has_expired_gets_nothing(
 ) -> None:
     leaf = authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     collector = new_tcp_collector(tls=server(leaf))
-    outcome = await sink_to(collector, ssl_context=trust).send(LINES)
+    outcome = await sink_to(collector, ssl_context=trust).send(Lines.of(LINES))
     reason = "its certificate is not trusted: certificate has expired"
     assert (outcome, collector.received()) == (failure(collector, reason), [])
 
@@ -193,7 +194,7 @@ async def test_a_collector_that_requires_a_certificate_swallows_nothing_without_
     collector = new_tcp_collector(tls=context)
     anonymous = sink_to(collector, ssl_context=client_context(ca_file))
     known = sink_to(collector, ssl_context=client_context(ca_file, *identity(authority, tmp_path)))
-    assert (await anonymous.send(LINES), await known.send(LINES)) == (
+    assert (await anonymous.send(Lines.of(LINES)), await known.send(Lines.of(LINES))) == (
         failure(collector, reason),
         Delivered(),
     )
@@ -212,21 +213,23 @@ async def test_a_collector_without_session_tickets_gets_its_lines_a_moment_later
     context = server(authority.issue_cert("127.0.0.1"))
     context.num_tickets = 0
     collector = new_tcp_collector(tls=context)
-    outcome = await sink_to(collector, ssl_context=trust).send(LINES)
+    outcome = await sink_to(collector, ssl_context=trust).send(Lines.of(LINES))
     assert (outcome, collector.received()) == (Delivered(), LINES)
 
 
 async def test_a_collector_that_does_not_speak_tls_is_given_up(
     sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
 ) -> None:
-    outcome = await sink_to(tcp_collector, ssl_context=trust, connect_secs=0.1).send(LINES)
+    outcome = await sink_to(tcp_collector, ssl_context=trust, connect_secs=0.1).send(
+        Lines.of(LINES)
+    )
     assert outcome == failure(tcp_collector, "no connection within 0.1 s")
 
 
 async def test_a_collector_that_answers_something_else_than_tls_is_given_up(
     sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
 ) -> None:
-    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(LINES))
+    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(Lines.of(LINES)))
     while not tcp_collector.connections:
         tcp_collector.answer(b"220 mail.example.com ESMTP\r\n")
         await asyncio.sleep(0)
@@ -236,7 +239,7 @@ async def test_a_collector_that_answers_something_else_than_tls_is_given_up(
 async def test_a_collector_that_hangs_up_during_the_handshake_is_given_up(
     sink_to: SinkTo, tcp_collector: "TcpCollector", trust: ssl.SSLContext
 ) -> None:
-    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(LINES))
+    sending = asyncio.ensure_future(sink_to(tcp_collector, ssl_context=trust).send(Lines.of(LINES)))
     hello: list[bytes] = []
     while not hello and not any(tcp_collector._rests.values()):
         hello = tcp_collector.received()
@@ -251,9 +254,9 @@ async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
 ) -> None:
     collector = new_tcp_collector(tls=tls, rcvbuf_bytes=65_536)
     sink = sink_to(collector, ssl_context=trust)
-    assert await sink.send(LINES) == Delivered()
+    assert await sink.send(Lines.of(LINES)) == Delivered()
     before = collector.received()
-    assert await sink.send(LONG_LINES) == Delivered()
+    assert await sink.send(Lines.of(LONG_LINES)) == Delivered()
     collector.stop()
     collector.start()
     after: list[bytes] = []
@@ -324,7 +327,7 @@ async def test_when_the_collectors_certificate_ends_is_known_from_the_handshake(
     )
     sink = sink_to(collector, ssl_context=client_context(ca_file))
     assert await sink.expiries() == ()
-    assert await sink.send(LINES[:10]) == Delivered()
+    assert await sink.send(Lines.of(LINES[:10])) == Delivered()
     (found,) = await sink.expiries()
     assert (found.credential, found.ends_at, found.place) == (
         "collector",
@@ -336,9 +339,9 @@ async def test_when_the_collectors_certificate_ends_is_known_from_the_handshake(
     collector.stop()
     collector.context = server(authority.issue_cert("127.0.0.1", not_after=ends[1]))
     collector.start()
-    outcome = await sink.send(LINES[10:])
+    outcome = await sink.send(Lines.of(LINES[10:]))
     while isinstance(outcome, RetryAfter):
-        outcome = await sink.send(LINES[10:])
+        outcome = await sink.send(Lines.of(LINES[10:]))
     (renewed,) = await sink.expiries()
     assert renewed.ends_at == ends[1].timestamp()
 
@@ -347,7 +350,7 @@ async def test_without_tls_no_certificate_is_known(
     sink_to: SinkTo, new_tcp_collector: NewCollector
 ) -> None:
     sink = sink_to(new_tcp_collector())
-    assert await sink.send(LINES) == Delivered()
+    assert await sink.send(Lines.of(LINES)) == Delivered()
     assert await sink.expiries() == ()
 
 

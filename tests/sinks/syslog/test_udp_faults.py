@@ -2,16 +2,19 @@
 
 import asyncio
 import errno
-import socket
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from formats.lines import Lines
 from nss.sinks import Delivered, RetryAfter
 from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.telemetry.events import counters
+from nss.wording import error_text
 from tests.parts import udp_sink
+from tests.sinks.syslog.scripted import Faults, Interrupted
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Clock, Collector
@@ -31,38 +34,20 @@ def refusal(collector: "Collector") -> str:
     return f"sending failed: connection refused ({host}:{port})"
 
 
-def between_sends(
-    moments: dict[int, Callable[[], object]],
-) -> Callable[[socket.socket], Callable[[bytes], int]]:
-    """Return a way to send that lets something happen before the nth message."""
-    sends = 0
-
-    def send_of(sender: socket.socket) -> Callable[[bytes], int]:
-        def send(message: bytes) -> int:
-            nonlocal sends
-            sends += 1
-            moments.get(sends, int)()
-            return sender.send(message)
-
-        return send
-
-    return send_of
-
-
 @pytest.mark.parametrize("source_ports", [1, 4])
 async def test_nothing_is_lost_while_the_port_is_closed(
     source_ports: int, collector: "Collector"
 ) -> None:
     collector.stop()
     sink = sink_to(collector, source_ports=source_ports)
-    outcomes = [await sink.send(LINES, KEYS) for _ in range(3)]
+    outcomes = [await sink.send(Lines.of(LINES), KEYS) for _ in range(3)]
     assert outcomes == [RetryAfter(0, secs, refusal(collector)) for secs in (0.25, 0.5, 1.0)]
     assert (sink.last_error, sink.destination) == (
         refusal(collector),
         "{}:{}".format(*collector.address),
     )
     collector.start()
-    back = await sink.send(LINES, KEYS)
+    back = await sink.send(Lines.of(LINES), KEYS)
     await sink.close()
     assert (back, collector.received(), sink.last_error) == (Delivered(), LINES, None)
 
@@ -70,7 +55,7 @@ async def test_nothing_is_lost_while_the_port_is_closed(
 async def test_a_single_line_that_is_refused_is_not_delivered(collector: "Collector") -> None:
     collector.stop()
     sink = sink_to(collector)
-    outcome = await sink.send([b"the only one"])
+    outcome = await sink.send(Lines.of([b"the only one"]))
     await sink.close()
     assert outcome == RetryAfter(0, 0.25, refusal(collector))
 
@@ -78,8 +63,8 @@ async def test_a_single_line_that_is_refused_is_not_delivered(collector: "Collec
 async def test_the_last_line_of_a_burst_that_is_refused_is_not_delivered(
     collector: "Collector",
 ) -> None:
-    sink = sink_to(collector, send_of=between_sends({30: collector.stop}))
-    outcome = await sink.send(LINES)
+    sink = sink_to(collector, send_run=Interrupted({30: collector.stop}))
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert outcome == RetryAfter(29, 0.25, refusal(collector))
 
@@ -94,12 +79,12 @@ async def test_a_collector_that_restarts_within_a_burst_misses_nothing(
         before.extend(collector.received())
         collector.stop()
 
-    moments: dict[int, Callable[[], object]] = {11: stop}
-    sink = sink_to(collector, send_of=between_sends(moments), source_ports=source_ports)
-    outcome = await sink.send(LINES, KEYS)
+    moments: dict[int, Callable[[], None]] = {11: stop}
+    sink = sink_to(collector, send_run=Interrupted(moments), source_ports=source_ports)
+    outcome = await sink.send(Lines.of(LINES), KEYS)
     collector.start()
     assert outcome == RetryAfter(10, 0.25, refusal(collector))
-    rest = await sink.send(LINES[10:], KEYS[10:])
+    rest = await sink.send(Lines.of(LINES[10:]), KEYS[10:])
     await sink.close()
     assert (rest, before, collector.received()) == (Delivered(), LINES[:10], LINES[10:])
 
@@ -111,10 +96,10 @@ async def test_a_collector_that_is_back_at_once_misses_nothing(collector: "Colle
         before.extend(collector.received())
         collector.stop()
 
-    sink = sink_to(collector, send_of=between_sends({11: stop, 12: collector.start}))
-    outcome = await sink.send(LINES)
+    sink = sink_to(collector, send_run=Interrupted({11: stop, 12: collector.start}))
+    outcome = await sink.send(Lines.of(LINES))
     assert isinstance(outcome, RetryAfter)
-    rest = await sink.send(LINES[outcome.sent :])
+    rest = await sink.send(Lines.of(LINES[outcome.sent :]))
     await sink.close()
     assert (rest, before + collector.received()) == (Delivered(), LINES)
 
@@ -122,23 +107,14 @@ async def test_a_collector_that_is_back_at_once_misses_nothing(collector: "Colle
 async def test_a_destination_that_refuses_gets_one_message_at_a_time(
     collector: "Collector",
 ) -> None:
-    sends = 0
-
-    def send_of(sender: socket.socket) -> Callable[[bytes], int]:
-        def send(message: bytes) -> int:
-            nonlocal sends
-            sends += 1
-            return sender.send(message)
-
-        return send
-
     collector.stop()
-    sink = sink_to(collector, send_of=send_of)
+    runs = Interrupted({})
+    sink = sink_to(collector, send_run=runs)
     attempts = []
     for _ in range(4):
-        await sink.send(LINES)
-        attempts.append(sends)
-        sends = 0
+        await sink.send(Lines.of(LINES))
+        attempts.append(runs.calls)
+        runs.calls = 0
     await sink.close()
     assert attempts == [2, 1, 1, 1]
 
@@ -148,15 +124,15 @@ async def test_a_refusal_that_comes_late_stops_the_send_after_one_message(
 ) -> None:
     """A refusal from afar arrives while the loop runs; here the port opens again meanwhile."""
     sink = sink_to(collector)
-    await sink.send(LINES[:1])
+    await sink.send(Lines.of(LINES[:1]))
     collector.stop()
     assert sink._path is not None
-    sink._path._sends[0](b"refused after it counted as handed over")
+    sink._path._sockets[0].send(b"refused after it counted as handed over")
     # Nothing reports it that could be awaited.
     while not any(stream._excq.qsize() for stream in sink._path._streams):  # noqa: ASYNC110 - see above
         await asyncio.sleep(0)
     collector.start()
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, collector.received(), counters["sink_refused_late", "feed"]) == (
         Delivered(),
@@ -169,13 +145,13 @@ async def test_a_probe_waits_for_the_answer(collector: "Collector") -> None:
     """The probe's refusal is hidden from the send, as when it takes a while on the network."""
     collector.stop()
     sink = sink_to(collector, probe_secs=2.0)
-    await sink.send(LINES)
+    await sink.send(Lines.of(LINES))
     collector.start()
-    waiting = asyncio.create_task(sink.send(LINES[:1]))
+    waiting = asyncio.create_task(sink.send(Lines.of(LINES[:1])))
     await asyncio.sleep(0.02)
     collector.stop()
     assert sink._path is not None
-    sink._path._sends[0](b"draws the refusal")
+    sink._path._sockets[0].send(b"draws the refusal")
     outcome = await waiting
     await sink.close()
     assert outcome == RetryAfter(0, 0.5, refusal(collector))
@@ -185,14 +161,15 @@ async def test_a_probe_waits_for_the_answer(collector: "Collector") -> None:
 async def test_a_fault_of_this_machine_sends_no_line_twice(
     number: int, collector: "Collector"
 ) -> None:
-    def fail() -> None:
-        raise OSError(number, "scripted")
-
-    sink = sink_to(collector, send_of=between_sends({6: fail}))
-    outcome = await sink.send(LINES)
+    sink = sink_to(collector, send_run=Faults({6: number}))
+    outcome = await sink.send(Lines.of(LINES))
     host, port = collector.address
-    assert outcome == RetryAfter(5, 0.25, f"sending failed: scripted ({host}:{port})")
-    rest = await sink.send(LINES[5:])
+    assert outcome == RetryAfter(
+        5,
+        0.25,
+        f"sending failed: {error_text(OSError(number, os.strerror(number)))} ({host}:{port})",
+    )
+    rest = await sink.send(Lines.of(LINES[5:]))
     await sink.close()
     assert (rest, collector.received()) == (Delivered(), LINES)
 
@@ -201,13 +178,10 @@ async def test_a_fault_of_this_machine_sends_no_line_twice(
 async def test_an_unreachable_host_costs_at_most_one_duplicate(
     number: int, collector: "Collector"
 ) -> None:
-    def fail() -> None:
-        raise OSError(number, "scripted")
-
-    sink = sink_to(collector, send_of=between_sends({6: fail}))
-    outcome = await sink.send(LINES)
+    sink = sink_to(collector, send_run=Faults({6: number}))
+    outcome = await sink.send(Lines.of(LINES))
     assert isinstance(outcome, RetryAfter)
-    rest = await sink.send(LINES[outcome.sent :])
+    rest = await sink.send(Lines.of(LINES[outcome.sent :]))
     await sink.close()
     assert (rest, collector.received()) == (Delivered(), LINES[:5] + LINES[4:])
 
@@ -216,7 +190,7 @@ async def test_the_next_destination_takes_over_at_once(new_collector: NewCollect
     first, second = new_collector(), new_collector()
     first.stop()
     sink = sink_to(first, second)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     destination = sink.destination
     await sink.close()
     assert (outcome, second.received()) == (Delivered(), LINES)
@@ -234,8 +208,8 @@ async def test_a_takeover_within_a_burst_neither_loses_nor_repeats(
         before.extend(first.received())
         first.stop()
 
-    sink = sink_to(first, second, send_of=between_sends({11: stop}))
-    outcome = await sink.send(LINES)
+    sink = sink_to(first, second, send_run=Interrupted({11: stop}))
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, before, second.received()) == (Delivered(), LINES[:10], LINES[10:])
 
@@ -245,9 +219,9 @@ async def test_lines_wait_when_every_destination_refuses(new_collector: NewColle
     first.stop()
     second.stop()
     sink = sink_to(first, second)
-    away = await sink.send(LINES)
+    away = await sink.send(Lines.of(LINES))
     second.start()
-    back = await sink.send(LINES)
+    back = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (away, back) == (RetryAfter(0, 0.25, refusal(second)), Delivered())
     assert second.received() == LINES
@@ -259,14 +233,16 @@ async def test_sending_returns_to_the_first_destination_when_it_is_back(
     first, second = new_collector(), new_collector()
     first.stop()
     sink = sink_to(first, second, clock=clock)
-    outcomes = [await sink.send(LINES[:10])]
+    outcomes = [await sink.send(Lines.of(LINES[:10]))]
     clock.secs += 60
-    outcomes.append(await sink.send(LINES[10:20]))  # the first is probed and refuses still
+    outcomes.append(
+        await sink.send(Lines.of(LINES[10:20]))
+    )  # the first is probed and refuses still
     first.start()
     clock.secs += 59
-    outcomes.append(await sink.send(LINES[20:25]))
+    outcomes.append(await sink.send(Lines.of(LINES[20:25])))
     clock.secs += 1
-    outcomes.append(await sink.send(LINES[25:]))
+    outcomes.append(await sink.send(Lines.of(LINES[25:])))
     await sink.close()
     assert outcomes == [Delivered()] * 4
     assert (second.received(), first.received()) == (LINES[:25], LINES[25:])
@@ -287,12 +263,12 @@ async def test_a_name_that_moves_is_followed(
         return list(addresses)
 
     sink = udp_sink([("siem", old.address[1])], resolve=resolve, clock=clock)
-    await sink.send(LINES[:10])
+    await sink.send(Lines.of(LINES[:10]))
     addresses[:] = ["127.0.0.2"]
     clock.secs += 300
-    await sink.send(LINES[10:20])  # the lookup runs beside this send
+    await sink.send(Lines.of(LINES[10:20]))  # the lookup runs beside this send
     await asyncio.sleep(0)
-    await sink.send(LINES[20:])
+    await sink.send(Lines.of(LINES[20:]))
     destination = sink.destination
     await sink.close()
     assert (old.received(), new.received()) == (LINES[:20], LINES[20:])
@@ -305,7 +281,7 @@ async def test_every_address_of_a_name_is_tried(collector: "Collector") -> None:
         return ["::1", "127.0.0.1"]
 
     sink = udp_sink([("siem", collector.address[1])], resolve=resolve)
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert (outcome, collector.received()) == (Delivered(), LINES)
 
@@ -316,7 +292,7 @@ async def test_a_name_nobody_knows_waits() -> None:
 
     sink = udp_sink([("siem", 514)], resolve=resolve, jitter=lambda: 0.0)
     await sink.open()
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     reason = "name lookup failed: [Errno -2] Name or service not known (siem)"
     assert (outcome, sink.last_error, sink.destination) == (
@@ -338,6 +314,6 @@ async def test_an_address_without_a_route_is_unreachable() -> None:
     await sink.open()
     reason = "sending failed: permission denied (siem:514 at 255.255.255.255)"
     assert sink.last_error == reason
-    outcome = await sink.send(LINES)
+    outcome = await sink.send(Lines.of(LINES))
     await sink.close()
     assert outcome == RetryAfter(0, 0.25, reason)
