@@ -22,7 +22,17 @@ cdef extern from "simd.h" nogil:
     enum:
         WIDTH "NSS_WIDTH"
     const uint8_t* nss_plain_end(const uint8_t* at, const uint8_t* end)
-    const uint8_t* nss_encoded_end(const uint8_t* at, const uint8_t* end)
+    const uint8_t* nss_put_plain(uint8_t** to, const uint8_t* at, const uint8_t* end)
+    const uint8_t* nss_put_until(
+        uint8_t** to,
+        const uint8_t* at,
+        const uint8_t* end,
+        int padded,
+        const uint8_t* stops,
+        int first,
+        int high,
+    )
+    const uint8_t nss_escape[256]
     int nss_begins(const uint8_t* at, const uint8_t* end, const uint8_t* pattern, int size)
     uint8_t* nss_put(uint8_t* out, const uint8_t* source, Py_ssize_t size, int padded)
 

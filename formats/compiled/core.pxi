@@ -159,9 +159,7 @@ cdef class Core:
         piece.width = spec.width
         piece.pad = spec.pad
         piece.otherwise = spec.otherwise
-        piece.guard = spec.guard
-        piece.quotes_only = spec.quotes_only
-        piece.encodes_more = spec.encodes_more
+        piece.guarded, piece.quotes_only = spec.guarded, spec.quotes_only
         piece.ways = len(spec.ways)
         if piece.ways > MAX_WAYS or not 0 <= piece.width <= MAX_WIDTH - 24:
             raise ValueError("too many derivations, or too wide a number")
@@ -173,12 +171,21 @@ cdef class Core:
         piece.prefix = self.keep(spec.prefix + bytes(WIDTH))
         piece.size = len(spec.text)
         piece.text = self.keep(spec.text + bytes(WIDTH))
-        if len(spec.cleans) != 256 or len(spec.encodes) != 256:
-            raise ValueError("not a value for each byte")
         if piece.kind == TIMES and not 0 <= piece.number < time_pieces:
             raise ValueError("no such time")
-        piece.cleans = self.keep(spec.cleans)
-        piece.encodes = self.keep(spec.encodes)
+        self.take_guard(&piece.cleans, spec.cleans, 0x20)
+        self.take_guard(&piece.encodes, spec.encodes, 0x21)
+        return 0
+
+    cdef int take_guard(self, Guard* guard, bytes table, int first) except -1:
+        if len(table) != 256:
+            raise ValueError("not a value for each byte")
+        guard.table = self.keep(table)
+        stops = [byte for byte in range(first, 0x7F) if table[byte]]
+        guard.many = len(stops) > 2
+        stops = stops or [0x7F]  # which is always encoded
+        memset(guard.stops, min(stops), WIDTH)
+        memset(guard.stops + WIDTH, max(stops), WIDTH)
         return 0
 
     cdef const uint8_t* keep(self, bytes text) except NULL:

@@ -25,6 +25,12 @@ cdef enum:
     ROOM = 64  # what may be written without being counted: escapes, numbers, copies in one go
 
 
+cdef struct Guard:
+    const uint8_t* table  # [256]: what is encoded
+    uint8_t stops[PATTERN]  # the two that are encoded beside control characters
+    bint many  # there are more than two
+
+
 cdef struct Piece:
     int kind
     int number  # of a text of the moment
@@ -39,11 +45,10 @@ cdef struct Piece:
     const uint8_t* text  # what is printed without a value
     Py_ssize_t size
     int64_t otherwise  # the number without a value
-    int guard  # the only guard; -1: there are none; -2: several
-    bint quotes_only  # the guards are quotes and backslashes, which only escapes bring
-    const uint8_t* cleans  # [256]: what is encoded in a text
-    const uint8_t* encodes  # [256]: what is encoded in an encoded one
-    bint encodes_more  # than all encoded fields do
+    bint guarded  # there are guards
+    bint quotes_only  # they are quotes and backslashes, which only escapes bring
+    Guard cleans  # what is encoded in a text
+    Guard encodes  # what is encoded in an encoded one
     int ways
     int way_slot[MAX_WAYS]
     int way_how[MAX_WAYS]
@@ -80,50 +85,49 @@ cdef inline uint8_t* put_hex(uint8_t* out, uint8_t byte) noexcept nogil:
 
 
 cdef uint8_t* put_guarded(
-    uint8_t* out, const uint8_t* at, const uint8_t* end, const uint8_t* table, bint encoded
+    uint8_t* out,
+    const uint8_t* at,
+    const uint8_t* end,
+    uint8_t flags,
+    const Guard* guard,
+    bint encoded,
 ) noexcept nogil:
-    """Copy text with what the table names as `%HH`, control characters among it."""
+    """Copy text with what the guard names as `%HH`, control characters among it."""
     cdef int size
-    cdef bint unsafe
-    while at < end:
-        if encoded or at[0] < 0x80:
-            if table[at[0]]:
-                out = put_hex(out, at[0])
-            else:
+    while True:
+        if guard.many:
+            while at < end and not guard.table[at[0]] and (encoded or at[0] < 0x80):
                 out[0] = at[0]
                 out += 1
+                at += 1
+        elif encoded:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x21, True)
+        elif flags & CONTROL:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x20, True)
+        else:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x20, False)
+        if at >= end:
+            return out
+        while at < end and guard.table[at[0]]:
+            out = put_hex(out, at[0])
             at += 1
-            continue
-        size = sequence_size(at, end)  # never 0: texts are UTF-8
-        unsafe = is_unsafe_sequence(at) if size else False
-        while True:
-            if unsafe:
-                out = put_hex(out, at[0])
-            else:
-                out[0] = at[0]
-                out += 1
-            at += 1
-            size -= 1
-            if size <= 0:
-                break
+        while at < end and at[0] >= 0x80 and not encoded:
+            size = sequence_size(at, end)  # never 0: texts are UTF-8
+            out = put_sequence(out, at, size)
+            at += size if size else 1
+
+
+cdef inline uint8_t* put_sequence(uint8_t* out, const uint8_t* at, int size) noexcept nogil:
+    """Copy a character beyond ASCII, an unsafe one as `%HH`."""
+    cdef int index
+    cdef bint unsafe = is_unsafe_sequence(at) if size else False
+    for index in range(size or 1):
+        if unsafe:
+            out = put_hex(out, at[index])
+        else:
+            out[0] = at[index]
+            out += 1
     return out
-
-
-cdef inline bint is_guarded(
-    const Piece* piece, const uint8_t* text, Py_ssize_t size, uint8_t flags
-) noexcept nogil:
-    """Whether a text may hold something that does not leave it as it is."""
-    cdef Py_ssize_t index
-    if flags & CONTROL:
-        return True
-    if piece.guard == -1 or (piece.quotes_only and not flags & ESCAPED):
-        return False
-    if piece.guard >= 0:
-        return memchr(text, piece.guard, size) is not NULL
-    for index in range(size):
-        if piece.cleans[text[index]]:
-            return True
-    return False
 
 
 cdef inline bint put_text(
@@ -134,19 +138,14 @@ cdef inline bint put_text(
     uint8_t flags,
     bint encoded,
 ) noexcept nogil:
-    cdef bint plain
     if not has_room(writer, 3 * size):
         return False
     if encoded:
-        plain = not piece.encodes_more and nss_encoded_end(text, text + size) == text + size
+        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.encodes, True)
+    elif flags & CONTROL or (piece.guarded and (flags & ESCAPED or not piece.quotes_only)):
+        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.cleans, False)
     else:
-        plain = not is_guarded(piece, text, size, flags)
-    if plain:
         writer.out = nss_put(writer.out, text, size, flags & PADDED)
-    else:
-        writer.out = put_guarded(
-            writer.out, text, text + size, piece.encodes if encoded else piece.cleans, encoded
-        )
     return True
 
 

@@ -156,24 +156,79 @@ cdef const uint8_t* read_escape(
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
         elif code < 0 or 0xDC00 <= code < 0xE000:
             return NULL
-    elif code == c"b":
-        code = 8
-    elif code == c"f":
-        code = 12
-    elif code == c"n":
-        code = 10
-    elif code == c"r":
-        code = 13
-    elif code == c"t":
-        code = 9
-    elif code != QUOTE and code != BACKSLASH and code != c"/":
-        return NULL
+    else:
+        code = nss_escape[code]
+        if code == 0:
+            return NULL
     if code >= 0x80:
         flags[0] |= HIGH
     if code < 0x20 or 0x7F <= code < 0xA0 or code == 0x2028 or code == 0x2029:
         flags[0] |= CONTROL
     out[0] = put_character(out[0], code)
     return at
+
+
+cdef inline const uint8_t* skip_high(
+    const uint8_t* at, const uint8_t* end, uint8_t* flags
+) noexcept nogil:
+    """Skip characters beyond ASCII; `NULL` if they are not UTF-8. Needs a byte from 0x80."""
+    cdef int size
+    flags[0] |= HIGH
+    while True:
+        if 0xC2 < at[0] < 0xE0 and end - at >= 2 and (at[1] & 0xC0) == 0x80:
+            at += 2
+        else:
+            size = sequence_size(at, end)
+            if size == 0:
+                return NULL
+            if is_unsafe_sequence(at):
+                flags[0] |= CONTROL
+            at += size
+        if at >= end or at[0] < 0x80:
+            return at
+
+
+cdef const uint8_t* read_escaped_string(
+    const uint8_t* at, const uint8_t* end, Value* value, uint8_t flags, uint8_t** scratch
+) noexcept nogil:
+    """Read the rest of a string from its first backslash; `value.text` is what came before.
+
+    The text goes to the scratch. All strings of a record take less of it than the record has bytes.
+    """
+    cdef uint8_t* out
+    cdef const uint8_t* run
+    out = nss_put(scratch[0], value.text, at - value.text, end - at >= WIDTH)
+    flags |= ESCAPED | PADDED
+    while at < end:
+        if at[0] == BACKSLASH:
+            if end - at >= 2 and nss_escape[at[1]] >= 0x20:
+                out[0] = nss_escape[at[1]]
+                out += 1
+                at += 2
+            else:
+                at = read_escape(at + 1, end, &out, &flags)
+                if at is NULL:
+                    return NULL
+        elif at[0] == QUOTE:
+            value.text, value.size = scratch[0], out - scratch[0]
+            value.kind, value.flags = TEXT, flags
+            scratch[0] = out
+            return at + 1
+        elif at[0] == 0x7F:
+            flags |= CONTROL
+            out[0] = 0x7F
+            out += 1
+            at += 1
+        elif at[0] < 0x80:  # a control character: not JSON
+            return NULL
+        else:
+            run = at
+            at = skip_high(at, end, &flags)
+            if at is NULL:
+                return NULL
+            out = nss_put(out, run, at - run, end - at >= WIDTH)
+        at = nss_put_plain(&out, at, end)
+    return NULL
 
 
 cdef const uint8_t* read_odd_string(
@@ -183,49 +238,26 @@ cdef const uint8_t* read_odd_string(
     Value* value,
     uint8_t** scratch,
 ) noexcept nogil:
-    """Read a string which is plain up to `stop` and not there.
-
-    All strings of a record take less of the scratch than the record has bytes.
-    """
-    cdef const uint8_t* run = at  # what has not been copied yet
-    cdef uint8_t* out = scratch[0]
+    """Read a string which is plain up to `stop` and not there."""
     cdef uint8_t flags = 0
-    cdef int size
+    value.text = at
     at = stop
     while at < end:
         if at[0] == QUOTE:
-            value.text, value.size = run, at - run
-            if flags & ESCAPED:
-                out = nss_put(out, run, at - run, False)
-                value.text, value.size = scratch[0], out - scratch[0]
-                scratch[0] = out
-                flags |= PADDED
-            elif end - at >= WIDTH:
-                flags |= PADDED
-            value.kind, value.flags = TEXT, flags
+            value.size = at - value.text
+            value.kind, value.flags = TEXT, flags | (PADDED if end - at >= WIDTH else 0)
             return at + 1
         if at[0] == BACKSLASH:
-            out = nss_put(out, run, at - run, False)
-            flags |= ESCAPED
-            at = read_escape(at + 1, end, &out, &flags)
-            if at is NULL:
-                return NULL
-            run = at
-        elif at[0] == 0x7F:
+            return read_escaped_string(at, end, value, flags, scratch)
+        if at[0] == 0x7F:
             flags |= CONTROL
             at += 1
         elif at[0] < 0x80:  # a control character: not JSON
             return NULL
         else:
-            size = sequence_size(at, end)
-            if size == 0:
+            at = skip_high(at, end, &flags)
+            if at is NULL:
                 return NULL
-            flags |= HIGH
-            if is_unsafe_sequence(at):
-                flags |= CONTROL
-            at += size
-            if at < end and at[0] >= 0x80:
-                continue
         at = nss_plain_end(at, end)
     return NULL
 

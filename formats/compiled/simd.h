@@ -44,20 +44,74 @@ static inline const uint8_t *nss_plain_end(const uint8_t *at, const uint8_t *end
     return at;
 }
 
-/* Return the first byte that `e*` fields encode whatever the feed: up to 0x20 or from 0x7f. */
-static inline const uint8_t *nss_encoded_end(const uint8_t *at, const uint8_t *end) {
+/* Copy JSON text up to what `nss_plain_end` returns, and move both ends. Up to NSS_WIDTH bytes behind
+ * the copy can be written, and mean nothing. */
+static inline const uint8_t *nss_put_plain(uint8_t **to, const uint8_t *at, const uint8_t *end) {
+    uint8_t *out = *to;
 #ifdef NSS_SSE2
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
     while (end - at >= NSS_WIDTH) {
-        int found = _mm_movemask_epi8(nss_odd(_mm_loadu_si128((const __m128i *)at), 0x21));
-        if (found)
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        int found = _mm_movemask_epi8(_mm_or_si128(ends, nss_odd(bytes, 0x20)));
+        _mm_storeu_si128((__m128i *)out, bytes);
+        if (found) {
+            *to = out + __builtin_ctz((unsigned)found);
             return at + __builtin_ctz((unsigned)found);
+        }
         at += NSS_WIDTH;
+        out += NSS_WIDTH;
     }
 #endif
-    while (at < end && *at > 0x20 && *at < 0x7f)
-        at++;
+    while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\')
+        *out++ = *at++;
+    *to = out;
     return at;
 }
+
+/* Copy text up to a byte that does not stay as it is, and move both ends: one below `first`, DEL, one
+ * of the two that fill the halves of `stops`, and with `high` any from 0x80. With `padded`, NSS_WIDTH
+ * bytes behind the text can be read; as many behind the copy can be written, and mean nothing. */
+static inline const uint8_t *nss_put_until(uint8_t **to, const uint8_t *at, const uint8_t *end,
+                                           int padded, const uint8_t *stops, int first, int high) {
+    uint8_t *out = *to;
+#ifdef NSS_SSE2
+    const __m128i one = _mm_loadu_si128((const __m128i *)stops);
+    const __m128i other = _mm_loadu_si128((const __m128i *)(stops + NSS_WIDTH));
+    while (at < end && (padded || end - at >= NSS_WIDTH)) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, one), _mm_cmpeq_epi8(bytes, other));
+        if (high)
+            ends = _mm_or_si128(ends, nss_odd(bytes, (char)first));
+        else {
+            __m128i low = _mm_min_epu8(bytes, _mm_set1_epi8((char)(first - 1)));
+            ends = _mm_or_si128(ends, _mm_cmpeq_epi8(low, bytes));
+            ends = _mm_or_si128(ends, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+        }
+        unsigned found = (unsigned)_mm_movemask_epi8(ends);
+        _mm_storeu_si128((__m128i *)out, bytes);
+        if (end - at < NSS_WIDTH)
+            found |= 1u << (end - at);
+        if (found) {
+            *to = out + __builtin_ctz(found);
+            return at + __builtin_ctz(found);
+        }
+        at += NSS_WIDTH;
+        out += NSS_WIDTH;
+    }
+#endif
+    (void)padded;
+    while (at < end && *at >= first && *at != 0x7f && !(high && *at > 0x7f) && *at != stops[0] &&
+           *at != stops[NSS_WIDTH])
+        *out++ = *at++;
+    *to = out;
+    return at;
+}
+
+/* What one character behind a backslash stands for, but for `u`; 0 for what is no escape. */
+static const uint8_t nss_escape[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = 8, ['f'] = 12, ['n'] = 10, ['r'] = 13, ['t'] = 9,
+};
 
 /* Whether [at, end) begins with `pattern`, which has `size` bytes and room for 2 * NSS_WIDTH. */
 static inline int nss_begins(const uint8_t *at, const uint8_t *end, const uint8_t *pattern, int size) {
