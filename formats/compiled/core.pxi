@@ -153,6 +153,8 @@ cdef class Core:
         piece.kind = spec.kind
         piece.number = spec.number
         piece.slot = self.checked(spec.slot)
+        piece.usual = &self.record.values[piece.slot if piece.slot >= 0 else self.slot_count]
+        piece.odd = ANY
         piece.closes = spec.closes
         piece.encoded = spec.encoded
         piece.hexadecimal = spec.hexadecimal
@@ -167,6 +169,9 @@ cdef class Core:
             piece.way_slot[way], piece.way_how[way], piece.way_otherwise[way] = spec.ways[way]
             if not 0 <= piece.way_slot[way] < self.slot_count:
                 raise ValueError("no such slot")
+        if piece.kind == TEXT_VALUE and not piece.encoded and spec.prefix:
+            if piece.quotes_only:  # or there are no guards
+                piece.odd = CONTROL | ESCAPED if piece.guarded else CONTROL
         piece.prefix_size = len(spec.prefix)
         piece.prefix = self.keep(spec.prefix + bytes(WIDTH))
         piece.size = len(spec.text)

@@ -22,6 +22,7 @@ cdef enum:  # what came of a record
 cdef enum:
     MAX_WAYS = 4
     MAX_WIDTH = 128
+    ANY = 128  # in `Piece.odd`: no flag, but as good as one that every text has
     ROOM = 64  # what may be written without being counted: escapes, numbers, copies in one go
 
 
@@ -35,6 +36,8 @@ cdef struct Piece:
     int kind
     int number  # of a text of the moment
     int slot  # the field's own value, or -1
+    const Value* usual  # a text that is printed as it is unless it has one of `odd`
+    uint8_t odd  # flags of a text; ANY: it is never certain
     bint closes
     bint encoded
     bint hexadecimal
@@ -245,6 +248,21 @@ cdef inline int print_number(
     return DONE
 
 
+cdef inline bint print_usual(Writer* writer, const Piece* piece, uint64_t stamp) noexcept nogil:
+    """Print a piece that is nothing but a text as it stands; false if it is another, or no room."""
+    cdef const Value* value = piece.usual
+    if value.stamp != stamp or (value.flags | ANY) & piece.odd or value.kind == NULL_VALUE:
+        return False
+    if writer.end - writer.out < piece.prefix_size + value.size + ROOM:
+        return False
+    writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+    writer.out = nss_put(writer.out, value.text, value.size, value.flags & PADDED)
+    # There is a prefix, and so a byte before the end.
+    if piece.closes and (writer.out - 1)[0] == BACKSLASH:
+        writer.out = nss_put(writer.out - 1, <const uint8_t*>b"%5C", 3, False)
+    return True
+
+
 cdef int print_line(
     Writer* writer,
     const Piece* pieces,
@@ -259,6 +277,8 @@ cdef int print_line(
     cdef int index, done
     for index in range(count):
         piece = &pieces[index]
+        if print_usual(writer, piece, stamp):
+            continue
         if not has_room(writer, piece.prefix_size):
             return NO_MEMORY
         writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)

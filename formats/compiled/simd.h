@@ -139,7 +139,8 @@ static inline int nss_begins(const uint8_t *at, const uint8_t *end, const uint8_
 static inline uint8_t *nss_put(uint8_t *out, const uint8_t *from, ptrdiff_t size, int padded) {
 #ifdef NSS_SSE2
     if (padded && size <= 8 * NSS_WIDTH) {
-        for (ptrdiff_t done = 0; done < size; done += NSS_WIDTH)
+        _mm_storeu_si128((__m128i *)out, _mm_loadu_si128((const __m128i *)from));
+        for (ptrdiff_t done = NSS_WIDTH; done < size; done += NSS_WIDTH)
             _mm_storeu_si128((__m128i *)(out + done), _mm_loadu_si128((const __m128i *)(from + done)));
         return out + size;
     }
