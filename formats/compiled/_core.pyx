@@ -32,9 +32,31 @@ cdef extern from "simd.h" nogil:
         int first,
         int high,
     )
-    const uint8_t nss_escape[256]
+    int nss_follows(const uint8_t* at, const uint8_t* pattern, uint32_t mask, int size)
     int nss_begins(const uint8_t* at, const uint8_t* end, const uint8_t* pattern, int size)
     uint8_t* nss_put(uint8_t* out, const uint8_t* source, Py_ssize_t size, int padded)
+
+
+cdef extern from "text.h" nogil:
+    enum:
+        ESCAPED "NSS_ESCAPED"
+        HIGH "NSS_HIGH"
+        CONTROL "NSS_CONTROL"
+        PADDED "NSS_PADDED"
+    ctypedef struct nss_stop:
+        const uint8_t* end
+        size_t flags
+    const uint8_t nss_escape[256]
+    const uint8_t nss_hex[256]
+    int sequence_size "nss_sequence_size"(const uint8_t* at, const uint8_t* end)
+    bint is_unsafe_sequence "nss_is_unsafe"(const uint8_t* at)
+    nss_stop nss_text_end(const uint8_t* at, const uint8_t* end)
+    nss_stop nss_put_escaped(
+        uint8_t** to, const uint8_t* text, const uint8_t* at, const uint8_t* end
+    )
+    const uint8_t* nss_put_text(
+        uint8_t** to, const uint8_t* at, const uint8_t* end, unsigned* flags
+    )
 
 
 include "scan.pxi"

@@ -146,7 +146,16 @@ cdef class Core:
             bool(astray) and slot >= 0,
             bool(whose),
         )
+        self.place_value(&self.record.keys.all[self.record.keys.count - 1])
         return 0
+
+    cdef void place_value(self, Key* key) noexcept nogil:
+        """Say where the values of a key go that take nothing but a text or a number."""
+        if key.slot >= 0:
+            key.value, key.kept = &self.record.values[key.slot], <uint64_t>-1
+            key.is_number = self.record.slots[key.slot] == NUMBER_SLOT
+        elif not key.counted:
+            key.value = &self.record.aside
 
     cdef int take_piece(self, Piece* piece, spec, int time_pieces) except -1:
         cdef int way

@@ -10,13 +10,18 @@ cdef enum:
     MAX_KEYS = 768
     MAX_KEY = 255  # a longer one is not learned, and its record handed over
     PATTERN = 32  # 2 * WIDTH
+    LEAD = 2  # what comes before a key
     UNWANTED = -1
     ENVELOPE = -2
 
 
 cdef struct Key:
-    uint8_t pattern[PATTERN]  # the key, its last quote and a colon, if they fit
+    uint8_t pattern[PATTERN + LEAD]  # comma and quote, the key, quote and colon, if they fit
     int pattern_size  # 0: they do not
+    uint32_t mask  # a bit for each byte of the pattern
+    Value* value  # a value of a record, or of none; NULL: what to do with it takes more
+    uint64_t kept  # whether it is of the record: all bits, or none
+    bint is_number
     int slot  # the value's place, UNWANTED or ENVELOPE
     bint counted  # no field is known for it
     bint astray  # beside an envelope it makes the record one for the reference
@@ -109,11 +114,13 @@ cdef int add_key(
     key.size, key.slot, key.counted = size, slot, counted
     key.astray, key.whose = astray, whose
     key.digest = digest_of(text, size, keys.seed)
-    if size + 2 <= PATTERN:
+    if size + LEAD + 2 <= PATTERN:
+        key.pattern[0], key.pattern[1] = COMMA, QUOTE
         if size:
-            memcpy(key.pattern, text, size)
-        key.pattern[size], key.pattern[size + 1] = QUOTE, COLON
-        key.pattern_size = <int>size + 2
+            memcpy(key.pattern + LEAD, text, size)
+        key.pattern[LEAD + size], key.pattern[LEAD + size + 1] = QUOTE, COLON
+        key.pattern_size = <int>size + LEAD + 2
+        key.mask = 0xFFFFFFFFu >> (PATTERN - key.pattern_size)
     bucket = key.digest & (BUCKETS - 1)
     while keys.buckets[bucket] >= 0:
         bucket = (bucket + 1) & (BUCKETS - 1)
@@ -168,8 +175,8 @@ cdef inline const uint8_t* read_key(
     if (
         guess is not NULL
         and guess.pattern_size
-        and nss_begins(at, end, guess.pattern, guess.pattern_size)
+        and nss_begins(at, end, guess.pattern + LEAD, guess.pattern_size - LEAD)
     ):
         current[0] = guess
-        return at + guess.pattern_size
+        return at + guess.pattern_size - LEAD
     return find_new_follower(keys, at, end, current, scratch)

@@ -108,11 +108,6 @@ static inline const uint8_t *nss_put_until(uint8_t **to, const uint8_t *at, cons
     return at;
 }
 
-/* What one character behind a backslash stands for, but for `u`; 0 for what is no escape. */
-static const uint8_t nss_escape[256] = {
-    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = 8, ['f'] = 12, ['n'] = 10, ['r'] = 13, ['t'] = 9,
-};
-
 /* Whether [at, end) begins with `pattern`, which has `size` bytes and room for 2 * NSS_WIDTH. */
 static inline int nss_begins(const uint8_t *at, const uint8_t *end, const uint8_t *pattern, int size) {
     if (end - at < size)
@@ -132,6 +127,27 @@ static inline int nss_begins(const uint8_t *at, const uint8_t *end, const uint8_
     }
 #endif
     return memcmp(at, pattern, (size_t)size) == 0;
+}
+
+/* Whether the `size` bytes of `pattern` stand at `at`, where 2 * NSS_WIDTH bytes can be read; `mask`
+ * has a bit for each of them. */
+static inline int nss_follows(const uint8_t *at, const uint8_t *pattern, uint32_t mask, int size) {
+#ifdef NSS_SSE2
+    (void)size;
+    __m128i first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)at),
+                                   _mm_loadu_si128((const __m128i *)pattern));
+    uint32_t differs = ~(uint32_t)_mm_movemask_epi8(first) & mask;
+    if (differs & 0xffff)
+        return 0;
+    if (size <= NSS_WIDTH)
+        return 1;
+    __m128i second = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(at + NSS_WIDTH)),
+                                    _mm_loadu_si128((const __m128i *)(pattern + NSS_WIDTH)));
+    return (~(uint32_t)_mm_movemask_epi8(second) & mask >> NSS_WIDTH) == 0;
+#else
+    (void)mask;
+    return memcmp(at, pattern, (size_t)size) == 0;
+#endif
 }
 
 /* Copy `size` bytes and return the end of the copy. With `padded`, NSS_WIDTH bytes behind both can

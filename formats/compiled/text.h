@@ -1,0 +1,171 @@
+/* Texts of JSON: UTF-8 by the letter, escapes, and where a text ends. */
+
+#ifndef NSS_TEXT_H
+#define NSS_TEXT_H
+
+#include "simd.h"
+
+enum { /* what a text holds */
+    NSS_ESCAPED = 1, /* it had an escape, so it may hold quotes and backslashes */
+    NSS_HIGH = 2,    /* characters beyond ASCII */
+    NSS_CONTROL = 4, /* what never leaves a value as it is: `formats.values.UNSAFE` */
+    NSS_PADDED = 8   /* it may be read for NSS_WIDTH bytes beyond its end */
+};
+
+/* What one character behind a backslash stands for, but for `u`; 0 for what is no escape. */
+static const uint8_t nss_escape[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = 8, ['f'] = 12, ['n'] = 10, ['r'] = 13, ['t'] = 9,
+};
+
+/* One more than a hexadecimal digit stands for; 0 for what is none. */
+static const uint8_t nss_hex[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/* Return the size of the UTF-8 sequence that begins at a byte from 0x80; 0 if it is none. */
+static inline int nss_sequence_size(const uint8_t *at, const uint8_t *end) {
+    ptrdiff_t left = end - at;
+    if (*at < 0xC2 || *at > 0xF4 || left < 2 || (at[1] & 0xC0) != 0x80)
+        return 0;
+    if (*at < 0xE0)
+        return 2;
+    if (left < 3 || (at[2] & 0xC0) != 0x80)
+        return 0;
+    if (*at < 0xF0) /* not overlong, and no surrogate */
+        return (*at == 0xE0 && at[1] < 0xA0) || (*at == 0xED && at[1] > 0x9F) ? 0 : 3;
+    if (left < 4 || (at[3] & 0xC0) != 0x80)
+        return 0;
+    /* Not overlong, and not beyond Unicode. */
+    return (*at == 0xF0 && at[1] < 0x90) || (*at == 0xF4 && at[1] > 0x8F) ? 0 : 4;
+}
+
+/* Whether a whole sequence is C1, U+2028 or U+2029. Reads no more of it than its size. */
+static inline int nss_is_unsafe(const uint8_t *at) {
+    if (*at == 0xC2)
+        return at[1] < 0xA0;
+    return *at == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9);
+}
+
+/* Return what follows the characters beyond ASCII that begin at `at`; NULL if they are not UTF-8. */
+static inline const uint8_t *nss_high_end(const uint8_t *at, const uint8_t *end, unsigned *flags) {
+    *flags |= NSS_HIGH;
+    do {
+        if (*at > 0xC2 && *at < 0xE0 && end - at >= 2 && (at[1] & 0xC0) == 0x80) {
+            at += 2;
+            continue;
+        }
+        if (*at > 0xE2 && *at < 0xED && end - at >= 3 && (at[1] & at[2] & 0xC0) == 0x80 &&
+            ((at[1] | at[2]) & 0x40) == 0) {
+            at += 3;
+            continue;
+        }
+        int size = nss_sequence_size(at, end);
+        if (size == 0)
+            return NULL;
+        if (nss_is_unsafe(at))
+            *flags |= NSS_CONTROL;
+        at += size;
+    } while (at < end && *at >= 0x80);
+    return at;
+}
+
+/* Where a text or a run of it ends, and what it holds; in registers, as what follows calls nothing: what
+ * reads plain texts shall not have to save much. */
+typedef struct {
+    const uint8_t *end; /* a quote, backslash or control character; NULL: there is none, or no UTF-8 */
+    size_t flags;
+} nss_stop;
+
+/* Read text as it stands from where `nss_plain_end` has stopped. */
+static __attribute__((noinline)) nss_stop nss_text_end(const uint8_t *at, const uint8_t *end) {
+    unsigned flags = 0;
+    for (;; at = nss_plain_end(at, end)) {
+        if (at >= end)
+            break;
+        if (*at < 0x7f)
+            return (nss_stop){at, flags};
+        if (*at == 0x7f) {
+            flags |= NSS_CONTROL;
+            at++;
+        } else if ((at = nss_high_end(at, end, &flags)) == NULL)
+            break;
+    }
+    return (nss_stop){NULL, flags};
+}
+
+/* Copy text, from any place of it, up to what ends a run; as `nss_put_plain`. */
+static inline const uint8_t *nss_put_text(uint8_t **to, const uint8_t *at, const uint8_t *end,
+                                          unsigned *flags) {
+    for (;;) {
+        at = nss_put_plain(to, at, end);
+        if (at >= end)
+            return NULL;
+        if (*at < 0x7f)
+            return at;
+        const uint8_t *run = at;
+        if (*at == 0x7f) {
+            *flags |= NSS_CONTROL;
+            at++;
+        } else if ((at = nss_high_end(at, end, flags)) == NULL)
+            return NULL;
+        while (run < at)
+            *(*to)++ = *run++;
+    }
+}
+
+/* Return four hexadecimal digits as a number, if that is a character which needs no second look and
+ * is none of ASCII; else 0. */
+static inline unsigned nss_usual_code(const uint8_t *at) {
+    unsigned one = nss_hex[at[0]], two = nss_hex[at[1]], three = nss_hex[at[2]], four = nss_hex[at[3]];
+    if (!one || !two || !three || !four)
+        return 0;
+    unsigned code = (one - 1) << 12 | (two - 1) << 8 | (three - 1) << 4 | (four - 1);
+    return code < 0xA0 || (code & 0xF800) == 0xD800 || (code & ~1u) == 0x2028 ? 0 : code;
+}
+
+/* Write what a text stands for to `*to`, where there must be room for as much as it takes and
+ * NSS_WIDTH bytes, and move that. It begins at `text` and has its first backslash at `at`.
+ *
+ * A backslash that it ends with is that of an escape which takes a closer look, and not written. */
+static __attribute__((noinline)) nss_stop nss_put_escaped(uint8_t **to, const uint8_t *text,
+                                                          const uint8_t *at, const uint8_t *end) {
+    unsigned flags = NSS_ESCAPED | NSS_PADDED;
+    uint8_t *out = *to;
+#ifdef NSS_SSE2
+    if (end - at >= NSS_WIDTH) {
+        for (ptrdiff_t done = 0; done < at - text; done += NSS_WIDTH)
+            _mm_storeu_si128((__m128i *)(out + done), _mm_loadu_si128((const __m128i *)(text + done)));
+        out += at - text;
+        text = at;
+    }
+#endif
+    while (text < at)
+        *out++ = *text++;
+    while (at != NULL && *at == '\\' && end - at > 6) {
+        unsigned code = nss_escape[at[1]];
+        if (code) {
+            *out++ = (uint8_t)code;
+            if (code < 0x20)
+                flags |= NSS_CONTROL;
+            at += 2;
+        } else if (at[1] == 'u' && (code = nss_usual_code(at + 2)) != 0) {
+            flags |= NSS_HIGH;
+            if (code < 0x800)
+                *out++ = (uint8_t)(0xC0 | code >> 6);
+            else {
+                *out++ = (uint8_t)(0xE0 | code >> 12);
+                *out++ = (uint8_t)(0x80 | (code >> 6 & 63));
+            }
+            *out++ = (uint8_t)(0x80 | (code & 63));
+            at += 6;
+        } else
+            break;
+        at = nss_put_text(&out, at, end, &flags);
+    }
+    *to = out;
+    return (nss_stop){at, flags};
+}
+
+#endif
