@@ -32,6 +32,10 @@ cdef extern from "simd.h" nogil:
         int first,
         int high,
     )
+    uint8_t* put_hex "nss_put_hex"(uint8_t* out, uint8_t byte)
+    uint8_t* nss_put_but(
+        uint8_t* out, const uint8_t* at, const uint8_t* end, const uint8_t* stops
+    )
     int nss_follows(const uint8_t* at, const uint8_t* pattern, uint32_t mask, int size)
     int nss_begins(const uint8_t* at, const uint8_t* end, const uint8_t* pattern, int size)
     uint8_t* nss_put(uint8_t* out, const uint8_t* source, Py_ssize_t size, int padded)

@@ -162,8 +162,6 @@ cdef class Core:
         piece.kind = spec.kind
         piece.number = spec.number
         piece.slot = self.checked(spec.slot)
-        piece.usual = &self.record.values[piece.slot if piece.slot >= 0 else self.slot_count]
-        piece.odd = ANY
         piece.closes = spec.closes
         piece.encoded = spec.encoded
         piece.hexadecimal = spec.hexadecimal
@@ -178,9 +176,6 @@ cdef class Core:
             piece.way_slot[way], piece.way_how[way], piece.way_otherwise[way] = spec.ways[way]
             if not 0 <= piece.way_slot[way] < self.slot_count:
                 raise ValueError("no such slot")
-        if piece.kind == TEXT_VALUE and not piece.encoded and spec.prefix:
-            if piece.quotes_only:  # or there are no guards
-                piece.odd = CONTROL | ESCAPED if piece.guarded else CONTROL
         piece.prefix_size = len(spec.prefix)
         piece.prefix = self.keep(spec.prefix + bytes(WIDTH))
         piece.size = len(spec.text)
@@ -189,6 +184,12 @@ cdef class Core:
             raise ValueError("no such time")
         self.take_guard(&piece.cleans, spec.cleans, 0x20)
         self.take_guard(&piece.encodes, spec.encodes, 0x21)
+        piece.usual = &self.record.values[self.slot_count]
+        if piece.kind == TEXT_VALUE and piece.slot >= 0 and piece.prefix_size:
+            if not piece.encoded and not piece.cleans.many:
+                piece.usual = &self.record.values[piece.slot]
+        if piece.guarded:
+            piece.odd = ESCAPED if piece.quotes_only else ANY
         return 0
 
     cdef int take_guard(self, Guard* guard, bytes table, int first) except -1:

@@ -22,7 +22,7 @@ cdef enum:  # what came of a record
 cdef enum:
     MAX_WAYS = 4
     MAX_WIDTH = 128
-    ANY = 128  # in `Piece.odd`: no flag, but as good as one that every text has
+    ANY = 128  # no flag of a text, but as good as one that each has
     ROOM = 64  # what may be written without being counted: escapes, numbers, copies in one go
 
 
@@ -36,8 +36,8 @@ cdef struct Piece:
     int kind
     int number  # of a text of the moment
     int slot  # the field's own value, or -1
-    const Value* usual  # a text that is printed as it is unless it has one of `odd`
-    uint8_t odd  # flags of a text; ANY: it is never certain
+    const Value* usual  # a text of which at most guards are encoded; one of no record if there is none
+    uint8_t odd  # flags of a text that may hold guards; ANY if each may
     bint closes
     bint encoded
     bint hexadecimal
@@ -79,12 +79,6 @@ cdef bint grow(Writer* writer, Py_ssize_t size) noexcept nogil:
         return False
     writer.start, writer.out, writer.end = start, start + used, start + room
     return True
-
-
-cdef inline uint8_t* put_hex(uint8_t* out, uint8_t byte) noexcept nogil:
-    cdef const char* digits = b"0123456789ABCDEF"
-    out[0], out[1], out[2] = c"%", <uint8_t>digits[byte >> 4], <uint8_t>digits[byte & 15]
-    return out + 3
 
 
 cdef uint8_t* put_guarded(
@@ -145,10 +139,14 @@ cdef inline bint put_text(
         return False
     if encoded:
         writer.out = put_guarded(writer.out, text, text + size, flags, &piece.encodes, True)
-    elif flags & CONTROL or (piece.guarded and (flags & ESCAPED or not piece.quotes_only)):
-        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.cleans, False)
-    else:
+    elif not flags & CONTROL and (
+        not piece.guarded or (piece.quotes_only and not flags & ESCAPED)
+    ):
         writer.out = nss_put(writer.out, text, size, flags & PADDED)
+    elif flags & PADDED and not flags & CONTROL and not piece.cleans.many:
+        writer.out = nss_put_but(writer.out, text, text + size, piece.cleans.stops)
+    else:
+        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.cleans, False)
     return True
 
 
@@ -249,14 +247,23 @@ cdef inline int print_number(
 
 
 cdef inline bint print_usual(Writer* writer, const Piece* piece, uint64_t stamp) noexcept nogil:
-    """Print a piece that is nothing but a text as it stands; false if it is another, or no room."""
+    """Print a piece that is a text with no more than guards; false if it is another, or no room."""
     cdef const Value* value = piece.usual
-    if value.stamp != stamp or (value.flags | ANY) & piece.odd or value.kind == NULL_VALUE:
+    cdef uint8_t flags = value.flags
+    if value.stamp != stamp or value.kind == NULL_VALUE or flags & CONTROL:
         return False
-    if writer.end - writer.out < piece.prefix_size + value.size + ROOM:
+    if writer.end - writer.out < piece.prefix_size + 3 * value.size + ROOM:
         return False
-    writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
-    writer.out = nss_put(writer.out, value.text, value.size, value.flags & PADDED)
+    if not (flags | ANY) & piece.odd:
+        writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+        writer.out = nss_put(writer.out, value.text, value.size, flags & PADDED)
+    elif flags & PADDED:
+        writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+        writer.out = nss_put_but(
+            writer.out, value.text, value.text + value.size, piece.cleans.stops
+        )
+    else:
+        return False
     # There is a prefix, and so a byte before the end.
     if piece.closes and (writer.out - 1)[0] == BACKSLASH:
         writer.out = nss_put(writer.out - 1, <const uint8_t*>b"%5C", 3, False)

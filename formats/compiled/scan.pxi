@@ -153,8 +153,7 @@ cdef inline const uint8_t* read_string(
         if stop.end is NULL:
             return NULL
         if stop.end[0] == QUOTE:
-            value.size = stop.end - at
-            value.flags = <uint8_t>stop.flags | (PADDED if end - stop.end >= WIDTH else 0)
+            value.size, value.flags = stop.end - at, <uint8_t>stop.flags
             return stop.end + 1
     if stop.end >= end or stop.end[0] != BACKSLASH:  # a control character is not JSON
         return NULL

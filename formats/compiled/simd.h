@@ -18,10 +18,19 @@
 #define NSS_WIDTH 16
 /* What must follow a text that `nss_put` may copy, and what it may write behind one. */
 
-/* Below `first` or above 0x7e, as a mask of bytes: adding one makes 0x7f and above negative. */
+/* The highest bit of each byte: whether it is below `first` or above 0x7e. Adding one makes 0x7f and
+ * above negative; the subtraction does not wrap. */
 #ifdef NSS_SSE2
 static inline __m128i nss_odd(__m128i bytes, char first) {
-    return _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8((char)(first + 1)));
+    return _mm_subs_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8((char)(first + 1)));
+}
+
+/* A bit for each byte that JSON text does not carry plainly: see `nss_plain_end`. */
+static inline unsigned nss_not_plain(__m128i bytes) {
+    __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i ends = _mm_or_si128(quotes, backslashes);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(ends, nss_odd(bytes, 0x20)));
 }
 #endif
 
@@ -29,13 +38,10 @@ static inline __m128i nss_odd(__m128i bytes, char first) {
  * character, DEL, or part of a character beyond ASCII; `end` if there is none. */
 static inline const uint8_t *nss_plain_end(const uint8_t *at, const uint8_t *end) {
 #ifdef NSS_SSE2
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
     while (end - at >= NSS_WIDTH) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        int found = _mm_movemask_epi8(_mm_or_si128(ends, nss_odd(bytes, 0x20)));
+        unsigned found = nss_not_plain(_mm_loadu_si128((const __m128i *)at));
         if (found)
-            return at + __builtin_ctz((unsigned)found);
+            return at + __builtin_ctz(found);
         at += NSS_WIDTH;
     }
 #endif
@@ -49,15 +55,13 @@ static inline const uint8_t *nss_plain_end(const uint8_t *at, const uint8_t *end
 static inline const uint8_t *nss_put_plain(uint8_t **to, const uint8_t *at, const uint8_t *end) {
     uint8_t *out = *to;
 #ifdef NSS_SSE2
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
     while (end - at >= NSS_WIDTH) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        int found = _mm_movemask_epi8(_mm_or_si128(ends, nss_odd(bytes, 0x20)));
+        unsigned found = nss_not_plain(bytes);
         _mm_storeu_si128((__m128i *)out, bytes);
         if (found) {
-            *to = out + __builtin_ctz((unsigned)found);
-            return at + __builtin_ctz((unsigned)found);
+            *to = out + __builtin_ctz(found);
+            return at + __builtin_ctz(found);
         }
         at += NSS_WIDTH;
         out += NSS_WIDTH;
@@ -106,6 +110,46 @@ static inline const uint8_t *nss_put_until(uint8_t **to, const uint8_t *at, cons
         *out++ = *at++;
     *to = out;
     return at;
+}
+
+static inline uint8_t *nss_put_hex(uint8_t *out, uint8_t byte) {
+    static const char digits[] = "0123456789ABCDEF";
+    out[0] = '%';
+    out[1] = (uint8_t)digits[byte >> 4];
+    out[2] = (uint8_t)digits[byte & 15];
+    return out + 3;
+}
+
+/* Copy text that can be read for NSS_WIDTH bytes beyond its end, with the two bytes that fill the halves
+ * of `stops` as %HH; as many bytes can be written behind the copy. Calls nothing. */
+static __attribute__((noinline)) uint8_t *nss_put_but(uint8_t *out, const uint8_t *at, const uint8_t *end,
+                                                      const uint8_t *stops) {
+#ifdef NSS_SSE2
+    const __m128i one = _mm_loadu_si128((const __m128i *)stops);
+    const __m128i other = _mm_loadu_si128((const __m128i *)(stops + NSS_WIDTH));
+    while (at < end) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, one), _mm_cmpeq_epi8(bytes, other));
+        unsigned found = (unsigned)_mm_movemask_epi8(ends) | 1u << NSS_WIDTH;
+        int run = __builtin_ctz(found);
+        _mm_storeu_si128((__m128i *)out, bytes);
+        if (run >= end - at)
+            return out + (end - at);
+        out += run;
+        at += run;
+        if (run < NSS_WIDTH)
+            out = nss_put_hex(out, *at++);
+    }
+    return out;
+#else
+    for (; at < end; at++) {
+        if (*at == stops[0] || *at == stops[NSS_WIDTH])
+            out = nss_put_hex(out, *at);
+        else
+            *out++ = *at;
+    }
+    return out;
+#endif
 }
 
 /* Whether [at, end) begins with `pattern`, which has `size` bytes and room for 2 * NSS_WIDTH. */

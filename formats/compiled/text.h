@@ -78,14 +78,35 @@ typedef struct {
     size_t flags;
 } nss_stop;
 
-/* Read text as it stands from where `nss_plain_end` has stopped. */
+/* Read text as it stands from where `nss_plain_end` has stopped. The first loop does what is usual,
+ * single characters of two or three bytes, far from the end; the second all. */
 static __attribute__((noinline)) nss_stop nss_text_end(const uint8_t *at, const uint8_t *end) {
     unsigned flags = 0;
+#ifdef NSS_SSE2
+    while (end - at > 2 * NSS_WIDTH) {
+        if (at[0] > 0xC2 && at[0] < 0xE0 && (at[1] & 0xC0) == 0x80)
+            at += 2;
+        else if (at[0] > 0xE2 && at[0] < 0xED && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80)
+            at += 3;
+        else
+            break;
+        flags = NSS_HIGH;
+        if (at[0] >= 0x80)
+            continue;
+        unsigned found = nss_not_plain(_mm_loadu_si128((const __m128i *)at));
+        if (found) {
+            at += __builtin_ctz(found);
+            if (at[0] < 0x7f)
+                return (nss_stop){at, flags | (end - at >= NSS_WIDTH ? NSS_PADDED : 0)};
+        } else
+            at = nss_plain_end(at + NSS_WIDTH, end);
+    }
+#endif
     for (;; at = nss_plain_end(at, end)) {
         if (at >= end)
             break;
         if (*at < 0x7f)
-            return (nss_stop){at, flags};
+            return (nss_stop){at, flags | (end - at >= NSS_WIDTH ? NSS_PADDED : 0)};
         if (*at == 0x7f) {
             flags |= NSS_CONTROL;
             at++;
@@ -125,6 +146,29 @@ static inline unsigned nss_usual_code(const uint8_t *at) {
     return code < 0xA0 || (code & 0xF800) == 0xD800 || (code & ~1u) == 0x2028 ? 0 : code;
 }
 
+/* Write what a usual escape stands for, of which six bytes can be read, and return its size; 0 for any
+ * other. */
+static inline int nss_put_escape(uint8_t **to, const uint8_t *at, unsigned *flags) {
+    unsigned code = nss_escape[at[1]];
+    if (code) {
+        *(*to)++ = (uint8_t)code;
+        if (code < 0x20)
+            *flags |= NSS_CONTROL;
+        return 2;
+    }
+    if (at[1] != 'u' || (code = nss_usual_code(at + 2)) == 0)
+        return 0;
+    *flags |= NSS_HIGH;
+    if (code < 0x800)
+        *(*to)++ = (uint8_t)(0xC0 | code >> 6);
+    else {
+        *(*to)++ = (uint8_t)(0xE0 | code >> 12);
+        *(*to)++ = (uint8_t)(0x80 | (code >> 6 & 63));
+    }
+    *(*to)++ = (uint8_t)(0x80 | (code & 63));
+    return 6;
+}
+
 /* Write what a text stands for to `*to`, where there must be room for as much as it takes and
  * NSS_WIDTH bytes, and move that. It begins at `text` and has its first backslash at `at`.
  *
@@ -132,6 +176,7 @@ static inline unsigned nss_usual_code(const uint8_t *at) {
 static __attribute__((noinline)) nss_stop nss_put_escaped(uint8_t **to, const uint8_t *text,
                                                           const uint8_t *at, const uint8_t *end) {
     unsigned flags = NSS_ESCAPED | NSS_PADDED;
+    int size;
     uint8_t *out = *to;
 #ifdef NSS_SSE2
     if (end - at >= NSS_WIDTH) {
@@ -143,27 +188,38 @@ static __attribute__((noinline)) nss_stop nss_put_escaped(uint8_t **to, const ui
 #endif
     while (text < at)
         *out++ = *text++;
-    while (at != NULL && *at == '\\' && end - at > 6) {
+#ifdef NSS_SSE2
+    while (end - at > 2 * NSS_WIDTH && at[0] == '\\') {
         unsigned code = nss_escape[at[1]];
-        if (code) {
+        if (code >= 0x20) {
             *out++ = (uint8_t)code;
-            if (code < 0x20)
-                flags |= NSS_CONTROL;
             at += 2;
-        } else if (at[1] == 'u' && (code = nss_usual_code(at + 2)) != 0) {
-            flags |= NSS_HIGH;
-            if (code < 0x800)
-                *out++ = (uint8_t)(0xC0 | code >> 6);
-            else {
-                *out++ = (uint8_t)(0xE0 | code >> 12);
-                *out++ = (uint8_t)(0x80 | (code >> 6 & 63));
-            }
-            *out++ = (uint8_t)(0x80 | (code & 63));
-            at += 6;
-        } else
+        } else if ((size = nss_put_escape(&out, at, &flags)) > 0)
+            at += size;
+        else
             break;
-        at = nss_put_text(&out, at, end, &flags);
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        unsigned found = nss_not_plain(bytes);
+        _mm_storeu_si128((__m128i *)out, bytes);
+        if (found) {
+            at += __builtin_ctz(found);
+            out += __builtin_ctz(found);
+            if (at[0] == '"') {
+                *to = out;
+                return (nss_stop){at, flags};
+            }
+        } else {
+            out += NSS_WIDTH;
+            at = nss_put_plain(&out, at + NSS_WIDTH, end);
+        }
     }
+    if (at >= end)
+        at = NULL;
+    else if (at[0] != '\\')
+        at = nss_put_text(&out, at, end, &flags);
+#endif
+    while (at != NULL && *at == '\\' && end - at > 6 && (size = nss_put_escape(&out, at, &flags)) > 0)
+        at = nss_put_text(&out, at + size, end, &flags);
     *to = out;
     return (nss_stop){at, flags};
 }
