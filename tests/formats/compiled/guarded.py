@@ -40,7 +40,7 @@ class Guarded:
 
 
 def odd_ends() -> list[bytes]:
-    """Return records whose last text has something odd near the end of the batch, and cuts of them."""
+    """Return records with something odd near the end of the batch, and cuts of them."""
     odd_texts = [
         b'\\"',
         b"\\u00e9",

@@ -1,4 +1,4 @@
-"""Texts with something odd at each place of a run of sixteen bytes, in the middle of a batch and at its end."""
+"""Texts with something odd at each place of sixteen bytes, inside of a batch and at its end."""
 
 import itertools
 import json
@@ -15,8 +15,8 @@ pytestmark = needs_core
 
 ODD = [
     '"', "\\", "/", "\n", "\t", "\x00", "\x7f", "\xe9", "\x80", "\x9f", "\xa0", "\u07ff", "\u0800",
-    "\u2027", "\u2028", "\u2029", "\u4e2d\u6587", "\ud7ff", "\ue000", "\ufffd", "\U0001f600", "%", "|", "=",
-    '"\xe9\\', "\xe9\x85\xe9", '""', "\u2028\x7f", "\x7f\x7f", "\xe9|\xe9",
+    "\u2027", "\u2028", "\u2029", "\u4e2d\u6587", "\ud7ff", "\ue000", "\ufffd", "\U0001f600", "%", "|",
+    "=", '"\xe9\\', "\xe9\x85\xe9", '""', "\u2028\x7f", "\x7f\x7f", "\xe9|\xe9",
 ]  # fmt: skip
 BAD = [
     b"\xc3", b"\xc1\x81", b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xe4\xb8", b"\xf0\x8f\xbf\xbf",
