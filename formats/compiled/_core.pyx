@@ -22,6 +22,9 @@ cdef extern from "simd.h" nogil:
     enum:
         WIDTH "NSS_WIDTH"
     const uint8_t* nss_plain_end(const uint8_t* at, const uint8_t* end)
+    const uint8_t* nss_plain_block(
+        const uint8_t* at, const uint8_t* end, const uint8_t** block
+    )
     const uint8_t* nss_put_plain(uint8_t** to, const uint8_t* at, const uint8_t* end)
     const uint8_t* nss_put_until(
         uint8_t** to,
@@ -56,7 +59,11 @@ cdef extern from "text.h" nogil:
     bint is_unsafe_sequence "nss_is_unsafe"(const uint8_t* at)
     nss_stop nss_text_end(const uint8_t* at, const uint8_t* end)
     nss_stop nss_put_escaped(
-        uint8_t** to, const uint8_t* text, const uint8_t* at, const uint8_t* end
+        uint8_t** to,
+        const uint8_t* text,
+        const uint8_t* block,
+        const uint8_t* at,
+        const uint8_t* end,
     )
     const uint8_t* nss_put_text(
         uint8_t** to, const uint8_t* at, const uint8_t* end, unsigned* flags

@@ -131,8 +131,10 @@ cdef class Core:
                 key.count = 0
         return 0
 
-    cdef int learn_key(self, Output output, meaning_of) except -1:
-        """Learn what the key that was asked for means."""
+    cdef int learn_key(self, Output output, meaning_of, const uint8_t* end) except -1:
+        """Learn what the key that was asked for means, and whether blanks stand around it."""
+        cdef const uint8_t* behind = self.record.keys.asked + self.record.keys.asked_size + 1
+        cdef bint blanks = end - behind >= 2 and behind[0] == COLON and behind[1] == c" "
         cdef bytes text = (<const char*>self.record.keys.asked)[: self.record.keys.asked_size]
         slot, counted, astray, whose = meaning_of(text.decode("utf-8"))
         if self.record.keys.count >= MAX_KEYS:
@@ -145,6 +147,7 @@ cdef class Core:
             bool(counted) and slot < 0,
             bool(astray) and slot >= 0,
             bool(whose),
+            blanks,
         )
         self.place_value(&self.record.keys.all[self.record.keys.count - 1])
         return 0
@@ -247,7 +250,7 @@ cdef class Core:
                     run.again -= self.record.keys.asked - run.at
                     run.refused = run.asked > MAX_ASKED or run.again < 0
                     if run.asked <= MAX_ASKED:
-                        self.learn_key(output, meaning_of)
+                        self.learn_key(output, meaning_of, run.end)
                     continue
                 texts = resolve(self.stated_times())
                 if texts is None:

@@ -143,22 +143,24 @@ cdef inline const uint8_t* read_string(
 
     All strings of a record take less of the scratch than the record has bytes.
     """
-    cdef nss_stop stop = nss_stop(nss_plain_end(at, end), 0)
+    cdef const uint8_t* block
+    cdef nss_stop stop = nss_stop(nss_plain_block(at, end, &block), 0)
     value.text, value.kind = at, TEXT
     if stop.end < end and stop.end[0] == QUOTE:
         value.size, value.flags = stop.end - at, PADDED if end - stop.end >= WIDTH else 0
         return stop.end + 1
     if stop.end < end and stop.end[0] != BACKSLASH:
-        stop = nss_text_end(stop.end, end)
+        stop = nss_text_end(block, end)
         if stop.end is NULL:
             return NULL
         if stop.end[0] == QUOTE:
             value.size, value.flags = stop.end - at, <uint8_t>stop.flags
             return stop.end + 1
+        block = stop.end
     if stop.end >= end or stop.end[0] != BACKSLASH:  # a control character is not JSON
         return NULL
     value.text, value.flags = scratch[0], <uint8_t>stop.flags
-    stop = nss_put_escaped(scratch, at, stop.end, end)
+    stop = nss_put_escaped(scratch, at, block, stop.end, end)
     if stop.end is not NULL and stop.end[0] == BACKSLASH:
         stop = read_odd_escapes(stop.end, end, scratch, <unsigned>stop.flags)
     if stop.end is NULL or stop.end[0] != QUOTE:

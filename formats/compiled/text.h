@@ -78,11 +78,50 @@ typedef struct {
     size_t flags;
 } nss_stop;
 
-/* Read text as it stands from where `nss_plain_end` has stopped. The first loop does what is usual,
- * single characters of two or three bytes, far from the end; the second all. */
+#ifdef NSS_SSE2
+static inline uint32_t nss_bits(__m128i low, __m128i high) {
+    return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << NSS_WIDTH;
+}
+
+/* The bytes from `first` to `last`, which becomes the largest there is. */
+static inline __m128i nss_between(__m128i bytes, uint8_t first, uint8_t last) {
+    return _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8((char)(0x7f - last))),
+                          _mm_set1_epi8((char)(0x7e - (last - first))));
+}
+
+/* The highest bit of each byte: whether it follows a lead. The subtraction does not wrap. */
+static inline __m128i nss_follows_lead(__m128i bytes) {
+    return _mm_subs_epi8(bytes, _mm_set1_epi8((char)0xC0));
+}
+
+/* Return the end of a text in the 32 bytes from `at`, where one character at least is beyond ASCII;
+ * NULL if it is not there, or takes a closer look. No step waits for what the one before has found. */
+static inline const uint8_t *nss_near_end(const uint8_t *at) {
+    __m128i low = _mm_loadu_si128((const __m128i *)at);
+    __m128i high = _mm_loadu_si128((const __m128i *)(at + NSS_WIDTH));
+    uint32_t beyond = nss_bits(low, high); /* their highest bits */
+    uint32_t ends = (nss_not_plain(low) | nss_not_plain(high) << NSS_WIDTH) & ~beyond;
+    uint32_t text = (ends - 1) & ~ends; /* the bits below the first end */
+    uint32_t twos = nss_bits(nss_between(low, 0xC3, 0xDF), nss_between(high, 0xC3, 0xDF)) & text;
+    uint32_t threes = nss_bits(nss_between(low, 0xE3, 0xEC), nss_between(high, 0xE3, 0xEC)) & text;
+    uint32_t follow = nss_bits(nss_follows_lead(low), nss_follows_lead(high)) & text;
+    uint32_t wanted = (twos | threes) << 1 | threes << 2;
+    if (ends == 0 || follow != wanted || (beyond & text) != (twos | threes | wanted))
+        return NULL;
+    at += __builtin_ctz(ends);
+    return *at == 0x7f ? NULL : at;
+}
+#endif
+
+/* Read text as it stands from where `nss_plain_end` has stopped, or at most 15 bytes before that. */
 static __attribute__((noinline)) nss_stop nss_text_end(const uint8_t *at, const uint8_t *end) {
     unsigned flags = 0;
 #ifdef NSS_SSE2
+    const uint8_t *near = end - at >= 3 * NSS_WIDTH ? nss_near_end(at) : NULL;
+    if (near != NULL)
+        return (nss_stop){near, NSS_HIGH | NSS_PADDED};
+    if (*at < 0x80)
+        at = nss_plain_end(at, end);
     while (end - at > 2 * NSS_WIDTH) {
         if (at[0] > 0xC2 && at[0] < 0xE0 && (at[1] & 0xC0) == 0x80)
             at += 2;
@@ -90,7 +129,7 @@ static __attribute__((noinline)) nss_stop nss_text_end(const uint8_t *at, const 
             at += 3;
         else
             break;
-        flags = NSS_HIGH;
+        flags |= NSS_HIGH;
         if (at[0] >= 0x80)
             continue;
         unsigned found = nss_not_plain(_mm_loadu_si128((const __m128i *)at));
@@ -169,20 +208,56 @@ static inline int nss_put_escape(uint8_t **to, const uint8_t *at, unsigned *flag
     return 6;
 }
 
+#ifdef NSS_SSE2
+static inline void nss_put_32(uint8_t *out, const uint8_t *from) {
+    _mm_storeu_si128((__m128i *)out, _mm_loadu_si128((const __m128i *)from));
+    _mm_storeu_si128((__m128i *)(out + NSS_WIDTH), _mm_loadu_si128((const __m128i *)(from + NSS_WIDTH)));
+}
+
+/* Write what the text from `text` stands for if that is as usual: its first escape is in the 16 bytes
+ * from `block`, which is less than 16 bytes behind `text`, it is a single character, and the quote
+ * follows in the 32 bytes from `block`. Returns that quote, or NULL. One look finds both. */
+static inline const uint8_t *nss_put_near(uint8_t **to, const uint8_t *text, const uint8_t *block) {
+    uint32_t found = nss_not_plain(_mm_loadu_si128((const __m128i *)block));
+    found |= nss_not_plain(_mm_loadu_si128((const __m128i *)(block + NSS_WIDTH))) << NSS_WIDTH;
+    const uint8_t *at = block + __builtin_ctz(found);
+    uint8_t escaped = nss_escape[at[1]];
+    found &= ~(3u << (at - block));
+    if (escaped < 0x20 || found == 0 || block[__builtin_ctz(found)] != '"')
+        return NULL;
+    uint8_t *out = *to;
+    nss_put_32(out, text);
+    out += at - text;
+    *out++ = escaped;
+    nss_put_32(out, at + 2);
+    *to = out + (block + __builtin_ctz(found) - (at + 2));
+    return block + __builtin_ctz(found);
+}
+#endif
+
 /* Write what a text stands for to `*to`, where there must be room for as much as it takes and
- * NSS_WIDTH bytes, and move that. It begins at `text` and has its first backslash at `at`.
+ * 2 * NSS_WIDTH bytes, and move that. It begins at `text` and has its first backslash at `at`, at most
+ * 15 bytes behind `block`.
  *
  * A backslash that it ends with is that of an escape which takes a closer look, and not written. */
 static __attribute__((noinline)) nss_stop nss_put_escaped(uint8_t **to, const uint8_t *text,
-                                                          const uint8_t *at, const uint8_t *end) {
+                                                          const uint8_t *block, const uint8_t *at,
+                                                          const uint8_t *end) {
     unsigned flags = NSS_ESCAPED | NSS_PADDED;
     int size;
     uint8_t *out = *to;
 #ifdef NSS_SSE2
-    if (end - at >= NSS_WIDTH) {
-        for (ptrdiff_t done = 0; done < at - text; done += NSS_WIDTH)
-            _mm_storeu_si128((__m128i *)(out + done), _mm_loadu_si128((const __m128i *)(text + done)));
-        out += at - text;
+    for (; block - text >= NSS_WIDTH; text += NSS_WIDTH, out += NSS_WIDTH)
+        _mm_storeu_si128((__m128i *)out, _mm_loadu_si128((const __m128i *)text));
+    if (end - block >= 4 * NSS_WIDTH) {
+        const uint8_t *near = at[1] == 'u' ? NULL : nss_put_near(&out, text, block);
+        if (near != NULL) {
+            *to = out;
+            return (nss_stop){near, flags};
+        }
+        for (; text < at; text += NSS_WIDTH, out += NSS_WIDTH)
+            _mm_storeu_si128((__m128i *)out, _mm_loadu_si128((const __m128i *)text));
+        out -= text - at;
         text = at;
     }
 #endif
