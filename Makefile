@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core sanitize mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -68,6 +68,10 @@ sanitize: $(VENV)/tested
 fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
 	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
+
+# The core's instructions a record against those that are kept; says so when it can't count.
+instructions: $(VENV)/tested
+	tests/formats/compiled/run $(BIN)/python -m tests.formats.compiled.instructions $(if $(ACCEPT),--accept)
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py

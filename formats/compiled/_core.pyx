@@ -32,9 +32,52 @@ cdef extern from "simd.h" nogil:
     enum:
         WIDTH "NSS_WIDTH"
     const uint8_t* nss_plain_end(const uint8_t* at, const uint8_t* end)
-    const uint8_t* nss_encoded_end(const uint8_t* at, const uint8_t* end)
+    const uint8_t* nss_plain_block(
+        const uint8_t* at, const uint8_t* end, const uint8_t** block
+    )
+    const uint8_t* nss_put_plain(uint8_t** to, const uint8_t* at, const uint8_t* end)
+    const uint8_t* nss_put_until(
+        uint8_t** to,
+        const uint8_t* at,
+        const uint8_t* end,
+        int padded,
+        const uint8_t* stops,
+        int first,
+        int high,
+    )
+    uint8_t* put_hex "nss_put_hex"(uint8_t* out, uint8_t byte)
+    uint8_t* nss_put_but(
+        uint8_t* out, const uint8_t* at, const uint8_t* end, const uint8_t* stops
+    )
+    int nss_follows(const uint8_t* at, const uint8_t* pattern, uint32_t mask, int size)
     int nss_begins(const uint8_t* at, const uint8_t* end, const uint8_t* pattern, int size)
     uint8_t* nss_put(uint8_t* out, const uint8_t* source, Py_ssize_t size, int padded)
+
+
+cdef extern from "text.h" nogil:
+    enum:
+        ESCAPED "NSS_ESCAPED"
+        HIGH "NSS_HIGH"
+        CONTROL "NSS_CONTROL"
+        PADDED "NSS_PADDED"
+    ctypedef struct nss_stop:
+        const uint8_t* end
+        size_t flags
+    const uint8_t nss_escape[256]
+    const uint8_t nss_hex[256]
+    int sequence_size "nss_sequence_size"(const uint8_t* at, const uint8_t* end)
+    bint is_unsafe_sequence "nss_is_unsafe"(const uint8_t* at)
+    nss_stop nss_text_end(const uint8_t* at, const uint8_t* end)
+    nss_stop nss_put_escaped(
+        uint8_t** to,
+        const uint8_t* text,
+        const uint8_t* block,
+        const uint8_t* at,
+        const uint8_t* end,
+    )
+    const uint8_t* nss_put_text(
+        uint8_t** to, const uint8_t* at, const uint8_t* end, unsigned* flags
+    )
 
 
 include "scan.pxi"

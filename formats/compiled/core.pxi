@@ -147,8 +147,10 @@ cdef class Core:
                 key.count = 0
         return 0
 
-    cdef int learn_key(self, Output output, meaning_of) except -1:
-        """Learn what the key that was asked for means."""
+    cdef int learn_key(self, Output output, meaning_of, const uint8_t* end) except -1:
+        """Learn what the key that was asked for means, and whether blanks stand around it."""
+        cdef const uint8_t* behind = self.record.keys.asked + self.record.keys.asked_size + 1
+        cdef bint blanks = end - behind >= 2 and behind[0] == COLON and behind[1] == c" "
         cdef bytes text = (<const char*>self.record.keys.asked)[: self.record.keys.asked_size]
         slot, counted, astray, whose = meaning_of(text.decode("utf-8"))
         if self.record.keys.count >= MAX_KEYS:
@@ -161,8 +163,18 @@ cdef class Core:
             bool(counted) and slot < 0,
             bool(astray) and slot >= 0,
             bool(whose),
+            blanks,
         )
+        self.place_value(&self.record.keys.all[self.record.keys.count - 1])
         return 0
+
+    cdef void place_value(self, Key* key) noexcept nogil:
+        """Say where the values of a key go that take nothing but a text or a number."""
+        if key.slot >= 0:
+            key.value, key.kept = &self.record.values[key.slot], <uint64_t>-1
+            key.is_number = self.record.slots[key.slot] == NUMBER_SLOT
+        elif not key.counted:
+            key.value = &self.record.aside
 
     cdef int take_piece(self, Piece* piece, spec, int time_pieces) except -1:
         cdef int way
@@ -175,9 +187,7 @@ cdef class Core:
         piece.width = spec.width
         piece.pad = spec.pad
         piece.otherwise = spec.otherwise
-        piece.guard = spec.guard
-        piece.quotes_only = spec.quotes_only
-        piece.encodes_more = spec.encodes_more
+        piece.guarded, piece.quotes_only = spec.guarded, spec.quotes_only
         piece.ways = len(spec.ways)
         if piece.ways > MAX_WAYS or not 0 <= piece.width <= MAX_WIDTH - 24:
             raise ValueError("too many derivations, or too wide a number")
@@ -189,13 +199,28 @@ cdef class Core:
         piece.prefix = self.keep(spec.prefix + bytes(WIDTH))
         piece.size = len(spec.text)
         piece.text = self.keep(spec.text + bytes(WIDTH))
-        if len(spec.cleans) != 256 or len(spec.encodes) != 256:
-            raise ValueError("not a value for each byte")
         if piece.kind == TIMES and not 0 <= piece.number < time_pieces:
             raise ValueError("no such time")
-        piece.cleans = self.keep(spec.cleans)
-        piece.encodes = self.keep(spec.encodes)
         piece.derived = &self.derived
+        self.take_guard(&piece.cleans, spec.cleans, 0x20)
+        self.take_guard(&piece.encodes, spec.encodes, 0x21)
+        piece.usual = &self.record.values[self.slot_count]
+        if piece.kind == TEXT_VALUE and piece.slot >= 0 and piece.prefix_size:
+            if not piece.encoded and not piece.cleans.many:
+                piece.usual = &self.record.values[piece.slot]
+        if piece.guarded:
+            piece.odd = ESCAPED if piece.quotes_only else ANY
+        return 0
+
+    cdef int take_guard(self, Guard* guard, bytes table, int first) except -1:
+        if len(table) != 256:
+            raise ValueError("not a value for each byte")
+        guard.table = self.keep(table)
+        stops = [byte for byte in range(first, 0x7F) if table[byte]]
+        guard.many = len(stops) > 2
+        stops = stops or [0x7F]  # which is always encoded
+        memset(guard.stops, min(stops), WIDTH)
+        memset(guard.stops + WIDTH, max(stops), WIDTH)
         return 0
 
     cdef const uint8_t* keep(self, bytes text) except NULL:
@@ -243,7 +268,7 @@ cdef class Core:
                     run.again -= self.record.keys.asked - run.at
                     run.refused = run.asked > MAX_ASKED or run.again < 0
                     if run.asked <= MAX_ASKED:
-                        self.learn_key(output, meaning_of)
+                        self.learn_key(output, meaning_of, run.end)
                     continue
                 texts = resolve(self.stated_times())
                 if texts is None:

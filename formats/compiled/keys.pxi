@@ -10,13 +10,19 @@ cdef enum:
     MAX_KEYS = 768
     MAX_KEY = 255  # a longer one is not learned, and its record handed over
     PATTERN = 32  # 2 * WIDTH
+    MAX_LEAD = 3  # comma, blank and quote
     UNWANTED = -1
     ENVELOPE = -2
 
 
 cdef struct Key:
-    uint8_t pattern[PATTERN]  # the key, its last quote and a colon, if they fit
+    uint8_t pattern[PATTERN + MAX_LEAD]  # comma and quote, the key, quote and colon, if they fit
     int pattern_size  # 0: they do not
+    int lead  # how much of the pattern comes before the key
+    uint32_t mask  # a bit for each byte of the pattern
+    Value* value  # a value of a record, or of none; NULL: what to do with it takes more
+    uint64_t kept  # whether it is of the record: all bits, or none
+    bint is_number
     int slot  # the value's place, UNWANTED or ENVELOPE
     bint counted  # no field is known for it
     bint astray  # beside an envelope it makes the record one for the reference
@@ -86,6 +92,21 @@ cdef int find_key(Keys* keys, const uint8_t* text, Py_ssize_t size) noexcept nog
     return -1
 
 
+cdef void set_pattern(Key* key, bint blanks) noexcept nogil:
+    """Write what most likely stands around a key, if it is short enough."""
+    cdef const char* lead = b', "' if blanks else b',"'
+    cdef const char* tail = b'": ' if blanks else b'":'
+    cdef int lead_size = 3 if blanks else 2, tail_size = lead_size
+    if key.size + lead_size + tail_size > PATTERN:
+        return
+    memcpy(key.pattern, lead, lead_size)
+    if key.size:
+        memcpy(key.pattern + lead_size, key.text, key.size)
+    memcpy(key.pattern + lead_size + key.size, tail, tail_size)
+    key.lead, key.pattern_size = lead_size, <int>key.size + lead_size + tail_size
+    key.mask = 0xFFFFFFFFu >> (PATTERN - key.pattern_size)
+
+
 cdef int add_key(
     Keys* keys,
     const uint8_t* text,
@@ -94,8 +115,12 @@ cdef int add_key(
     bint counted,
     bint astray,
     bint whose,
+    bint blanks=False,
 ) except -1:
-    """Add a key that is not there, while there is room."""
+    """Add a key that is not there, while there is room.
+
+    `blanks` says whether one is likely behind each comma and colon.
+    """
     cdef Key* key
     cdef uint32_t bucket
     if keys.count >= MAX_KEYS:
@@ -109,11 +134,7 @@ cdef int add_key(
     key.size, key.slot, key.counted = size, slot, counted
     key.astray, key.whose = astray, whose
     key.digest = digest_of(text, size, keys.seed)
-    if size + 2 <= PATTERN:
-        if size:
-            memcpy(key.pattern, text, size)
-        key.pattern[size], key.pattern[size + 1] = QUOTE, COLON
-        key.pattern_size = <int>size + 2
+    set_pattern(key, blanks)
     bucket = key.digest & (BUCKETS - 1)
     while keys.buckets[bucket] >= 0:
         bucket = (bucket + 1) & (BUCKETS - 1)
@@ -168,8 +189,8 @@ cdef inline const uint8_t* read_key(
     if (
         guess is not NULL
         and guess.pattern_size
-        and nss_begins(at, end, guess.pattern, guess.pattern_size)
+        and nss_begins(at, end, guess.pattern + guess.lead, guess.pattern_size - guess.lead)
     ):
         current[0] = guess
-        return at + guess.pattern_size
+        return at + guess.pattern_size - guess.lead
     return find_new_follower(keys, at, end, current, scratch)

@@ -28,7 +28,6 @@ from formats.plan import (
 )
 from formats.values import cleaner, encoder
 
-NO_GUARD, SEVERAL_GUARDS = -1, -2
 MAX_WAYS = 4
 _MAX_WIDTH = 104
 _MAX_KEY = 200
@@ -82,7 +81,8 @@ class Step:
 
     `prefix` is static text, which is printed first. `slot` is that of the field's own value. `text`
     is the placeholder, and `otherwise` the number, for a record that states nothing. `cleans` and
-    `encodes` say for each byte whether it is printed as `%HH`, in a text and in an encoded one.
+    `encodes` say for each byte whether it is printed as `%HH`, in a text and in an encoded one;
+    `guarded`, whether `cleans` names more than control characters.
     `ways` are slots to derive from or to sum up, each with a `How` and a number for its absence.
     """
 
@@ -97,11 +97,10 @@ class Step:
     prefix: bytes = b""
     text: bytes = b""
     otherwise: int = 0
-    guard: int = NO_GUARD
+    guarded: bool = False
     quotes_only: bool = False
     cleans: bytes = bytes(256)
     encodes: bytes = bytes(256)
-    encodes_more: bool = False
     ways: tuple[tuple[int, How, int], ...] = ()
 
 
@@ -219,11 +218,10 @@ class _Steps:
             closes=piece.closes,
             encoded=field.encoded,
             text=(self._encode(placeholder) if field.encoded else placeholder).encode(),
-            guard=_guard(guards),
+            guarded=bool(guards),
             quotes_only=guards <= _QUOTES,
             cleans=_table(guards, encoded=False),
             encodes=_table(guards | self._escapes, encoded=True),
-            encodes_more=bool(guards | self._escapes),
             ways=tuple(self._ways(piece)),
         )
 
@@ -311,10 +309,6 @@ def _characters(text: str) -> frozenset[str]:
     if not text.isascii() or any(letter.isalnum() or letter == "%" for letter in text):
         raise Unfit("a guard that %HH may hold")
     return frozenset(text)
-
-
-def _guard(guards: frozenset[str]) -> int:
-    return ord(next(iter(guards))) if len(guards) == 1 else SEVERAL_GUARDS if guards else NO_GUARD
 
 
 @cache

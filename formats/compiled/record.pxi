@@ -17,6 +17,7 @@ cdef struct Record:
     Keys keys
     Key* current_key  # the last key, if any
     Value* values
+    Value aside  # a value that nobody reads; it has the stamp of no record
     uint8_t* slots  # what each value takes
     uint64_t stamp  # of this record: what has another is not of it
     uint64_t envelope_stamp
@@ -137,6 +138,38 @@ cdef inline const uint8_t* leave(
     return at if at == end or at[0] == LINE_FEED else NULL
 
 
+cdef inline const uint8_t* read_usual(
+    Record* record, const uint8_t* at, const uint8_t* end, uint8_t** scratch
+) noexcept nogil:
+    """Read members from behind a value, while they follow as they did in the record before.
+
+    They are texts, wanted and stated once, or not wanted. Returns where one begins that is not so.
+    """
+    cdef const uint8_t* text
+    cdef Value* value
+    cdef Key* key
+    while end - at > PATTERN:
+        key = record.current_key.follower
+        if key is NULL or key.value is NULL or key.value.stamp == record.stamp:
+            return at
+        if not nss_follows(at, key.pattern, key.mask, key.pattern_size):
+            return at
+        text = at + key.pattern_size
+        if text[0] != QUOTE:
+            return at
+        value = key.value
+        at = read_string(text + 1, end, value, scratch)
+        if at is NULL:
+            return NULL
+        value.stamp = record.stamp & key.kept
+        key.stamp = record.stamp
+        record.astray |= key.astray
+        record.current_key = key
+        if key.is_number and not take_number(value):
+            return NULL
+    return at
+
+
 cdef const uint8_t* read_record(
     Record* record, const uint8_t* at, const uint8_t* end
 ) noexcept nogil:
@@ -186,6 +219,8 @@ cdef const uint8_t* read_record(
             at = read_string(at + 1, end, &aside, &scratch)
         else:
             at = skip_value(&record.keys, at, end, &scratch)
+        if at is not NULL and wanted:
+            at = read_usual(record, at, end, &scratch)
         if at is NULL:
             return NULL
         if end - at >= 2 and at[0] == COMMA and at[1] == QUOTE:

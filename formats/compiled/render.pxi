@@ -27,13 +27,22 @@ cdef enum:  # what came of a record
 cdef enum:
     MAX_WAYS = 4
     MAX_WIDTH = 128
+    ANY = 128  # no flag of a text, but as good as one that each has
     ROOM = 64  # what may be written without being counted: escapes, numbers, copies in one go
+
+
+cdef struct Guard:
+    const uint8_t* table  # [256]: what is encoded
+    uint8_t stops[PATTERN]  # the two that are encoded beside control characters
+    bint many  # there are more than two
 
 
 cdef struct Piece:
     int kind
     int number  # of a text of the moment
     int slot  # the field's own value, or -1
+    const Value* usual  # a text of which at most guards are encoded; one of no record if there is none
+    uint8_t odd  # flags of a text that may hold guards; ANY if each may
     bint closes
     bint encoded
     bint hexadecimal
@@ -44,11 +53,10 @@ cdef struct Piece:
     const uint8_t* text  # what is printed without a value
     Py_ssize_t size
     int64_t otherwise  # the number without a value
-    int guard  # the only guard; -1: there are none; -2: several
-    bint quotes_only  # the guards are quotes and backslashes, which only escapes bring
-    const uint8_t* cleans  # [256]: what is encoded in a text
-    const uint8_t* encodes  # [256]: what is encoded in an encoded one
-    bint encodes_more  # than all encoded fields do
+    bint guarded  # there are guards
+    bint quotes_only  # they are quotes and backslashes, which only escapes bring
+    Guard cleans  # what is encoded in a text
+    Guard encodes  # what is encoded in an encoded one
     int ways
     int way_slot[MAX_WAYS]
     int way_how[MAX_WAYS]
@@ -79,57 +87,50 @@ cdef bint grow(Writer* writer, Py_ssize_t size) noexcept nogil:
     return True
 
 
-cdef inline uint8_t* put_hex(uint8_t* out, uint8_t byte) noexcept nogil:
-    cdef const char* digits = b"0123456789ABCDEF"
-    out[0], out[1], out[2] = c"%", <uint8_t>digits[byte >> 4], <uint8_t>digits[byte & 15]
-    return out + 3
-
-
 cdef uint8_t* put_guarded(
-    uint8_t* out, const uint8_t* at, const uint8_t* end, const uint8_t* table, bint encoded
+    uint8_t* out,
+    const uint8_t* at,
+    const uint8_t* end,
+    uint8_t flags,
+    const Guard* guard,
+    bint encoded,
 ) noexcept nogil:
-    """Copy text with what the table names as `%HH`, control characters among it."""
+    """Copy text with what the guard names as `%HH`, control characters among it."""
     cdef int size
-    cdef bint unsafe
-    while at < end:
-        if encoded or at[0] < 0x80:
-            if table[at[0]]:
-                out = put_hex(out, at[0])
-            else:
+    while True:
+        if guard.many:
+            while at < end and not guard.table[at[0]] and (encoded or at[0] < 0x80):
                 out[0] = at[0]
                 out += 1
+                at += 1
+        elif encoded:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x21, True)
+        elif flags & CONTROL:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x20, True)
+        else:
+            at = nss_put_until(&out, at, end, flags & PADDED, guard.stops, 0x20, False)
+        if at >= end:
+            return out
+        while at < end and guard.table[at[0]]:
+            out = put_hex(out, at[0])
             at += 1
-            continue
-        size = sequence_size(at, end)  # never 0: texts are UTF-8
-        unsafe = is_unsafe_sequence(at) if size else False
-        while True:
-            if unsafe:
-                out = put_hex(out, at[0])
-            else:
-                out[0] = at[0]
-                out += 1
-            at += 1
-            size -= 1
-            if size <= 0:
-                break
+        while at < end and at[0] >= 0x80 and not encoded:
+            size = sequence_size(at, end)  # never 0: texts are UTF-8
+            out = put_sequence(out, at, size)
+            at += size if size else 1
+
+
+cdef inline uint8_t* put_sequence(uint8_t* out, const uint8_t* at, int size) noexcept nogil:
+    """Copy a character beyond ASCII, an unsafe one as `%HH`."""
+    cdef int index
+    cdef bint unsafe = is_unsafe_sequence(at) if size else False
+    for index in range(size or 1):
+        if unsafe:
+            out = put_hex(out, at[index])
+        else:
+            out[0] = at[index]
+            out += 1
     return out
-
-
-cdef inline bint is_guarded(
-    const Piece* piece, const uint8_t* text, Py_ssize_t size, uint8_t flags
-) noexcept nogil:
-    """Whether a text may hold something that does not leave it as it is."""
-    cdef Py_ssize_t index
-    if flags & CONTROL:
-        return True
-    if piece.guard == -1 or (piece.quotes_only and not flags & ESCAPED):
-        return False
-    if piece.guard >= 0:
-        return memchr(text, piece.guard, size) is not NULL
-    for index in range(size):
-        if piece.cleans[text[index]]:
-            return True
-    return False
 
 
 cdef inline bint put_text(
@@ -140,19 +141,18 @@ cdef inline bint put_text(
     uint8_t flags,
     bint encoded,
 ) noexcept nogil:
-    cdef bint plain
     if not has_room(writer, 3 * size):
         return False
     if encoded:
-        plain = not piece.encodes_more and nss_encoded_end(text, text + size) == text + size
-    else:
-        plain = not is_guarded(piece, text, size, flags)
-    if plain:
+        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.encodes, True)
+    elif not flags & CONTROL and (
+        not piece.guarded or (piece.quotes_only and not flags & ESCAPED)
+    ):
         writer.out = nss_put(writer.out, text, size, flags & PADDED)
+    elif flags & PADDED and not flags & CONTROL and not piece.cleans.many:
+        writer.out = nss_put_but(writer.out, text, text + size, piece.cleans.stops)
     else:
-        writer.out = put_guarded(
-            writer.out, text, text + size, piece.encodes if encoded else piece.cleans, encoded
-        )
+        writer.out = put_guarded(writer.out, text, text + size, flags, &piece.cleans, False)
     return True
 
 
@@ -263,6 +263,30 @@ cdef inline int print_number(
     return DONE
 
 
+cdef inline bint print_usual(Writer* writer, const Piece* piece, uint64_t stamp) noexcept nogil:
+    """Print a piece that is a text with no more than guards; false if it is another, or no room."""
+    cdef const Value* value = piece.usual
+    cdef uint8_t flags = value.flags
+    if value.stamp != stamp or value.kind == NULL_VALUE or flags & CONTROL:
+        return False
+    if writer.end - writer.out < piece.prefix_size + 3 * value.size + ROOM:
+        return False
+    if not (flags | ANY) & piece.odd:
+        writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+        writer.out = nss_put(writer.out, value.text, value.size, flags & PADDED)
+    elif flags & PADDED:
+        writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)
+        writer.out = nss_put_but(
+            writer.out, value.text, value.text + value.size, piece.cleans.stops
+        )
+    else:
+        return False
+    # There is a prefix, and so a byte before the end.
+    if piece.closes and (writer.out - 1)[0] == BACKSLASH:
+        writer.out = nss_put(writer.out - 1, <const uint8_t*>b"%5C", 3, False)
+    return True
+
+
 cdef int print_line(
     Writer* writer,
     const Piece* pieces,
@@ -277,6 +301,8 @@ cdef int print_line(
     cdef int index, done
     for index in range(count):
         piece = &pieces[index]
+        if print_usual(writer, piece, stamp):
+            continue
         if not has_room(writer, piece.prefix_size):
             return NO_MEMORY
         writer.out = nss_put(writer.out, piece.prefix, piece.prefix_size, True)

@@ -27,12 +27,6 @@ cdef enum:  # what a value is
     INTEGER
     OTHER  # a number that is no integer, true, false
 
-cdef enum:  # what a text holds
-    ESCAPED = 1  # it had an escape, so it may hold quotes and backslashes
-    HIGH = 2  # characters beyond ASCII
-    CONTROL = 4  # what never leaves a value as it is: `formats.values.UNSAFE`
-    PADDED = 8  # it may be read for WIDTH bytes beyond its end
-
 cdef enum:
     MAX_DIGITS = 19
     MAX_DEPTH = 60
@@ -67,49 +61,12 @@ cdef const uint8_t* blank_end(const uint8_t* at, const uint8_t* end) noexcept no
     return at if at == end else NULL
 
 
-cdef inline int sequence_size(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Return the size of the UTF-8 sequence that begins at a byte from 0x80; 0 if it is none."""
-    cdef uint8_t first = at[0]
-    cdef Py_ssize_t left = end - at
-    if first < 0xC2 or first > 0xF4:
-        return 0
-    if left < 2 or (at[1] & 0xC0) != 0x80:
-        return 0
-    if first < 0xE0:
-        return 2
-    if left < 3 or (at[2] & 0xC0) != 0x80:
-        return 0
-    if first < 0xF0:
-        if (first == 0xE0 and at[1] < 0xA0) or (first == 0xED and at[1] > 0x9F):
-            return 0  # overlong, or a surrogate
-        return 3
-    if left < 4 or (at[3] & 0xC0) != 0x80:
-        return 0
-    if (first == 0xF0 and at[1] < 0x90) or (first == 0xF4 and at[1] > 0x8F):
-        return 0  # overlong, or beyond Unicode
-    return 4
-
-
-cdef inline bint is_unsafe_sequence(const uint8_t* at) noexcept nogil:
-    """Whether a whole sequence is C1, U+2028 or U+2029. Reads no more of it than its size."""
-    if at[0] == 0xC2:
-        return at[1] < 0xA0
-    return at[0] == 0xE2 and at[1] == 0x80 and (at[2] == 0xA8 or at[2] == 0xA9)
-
-
 cdef inline int hex4(const uint8_t* at) noexcept nogil:
     """Return the number of four hexadecimal digits; -1 if they are none."""
-    cdef int code = 0, index
-    cdef uint8_t byte
-    for index in range(4):
-        byte = at[index]
-        if is_digit(byte):
-            code = code * 16 + (byte - 48)
-        elif 97 <= (byte | 32) <= 102:
-            code = code * 16 + ((byte | 32) - 87)
-        else:
-            return -1
-    return code
+    cdef int one = nss_hex[at[0]], two = nss_hex[at[1]], three = nss_hex[at[2]], four = nss_hex[at[3]]
+    if one and two and three and four:
+        return (one - 1) << 12 | (two - 1) << 8 | (three - 1) << 4 | (four - 1)
+    return -1
 
 
 cdef inline uint8_t* put_character(uint8_t* out, int code) noexcept nogil:
@@ -133,7 +90,7 @@ cdef inline uint8_t* put_character(uint8_t* out, int code) noexcept nogil:
 
 
 cdef const uint8_t* read_escape(
-    const uint8_t* at, const uint8_t* end, uint8_t** out, uint8_t* flags
+    const uint8_t* at, const uint8_t* end, uint8_t** out, unsigned* flags
 ) noexcept nogil:
     """Write what the escape behind a backslash stands for; it is never longer than the escape."""
     cdef int code, low
@@ -156,18 +113,10 @@ cdef const uint8_t* read_escape(
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
         elif code < 0 or 0xDC00 <= code < 0xE000:
             return NULL
-    elif code == c"b":
-        code = 8
-    elif code == c"f":
-        code = 12
-    elif code == c"n":
-        code = 10
-    elif code == c"r":
-        code = 13
-    elif code == c"t":
-        code = 9
-    elif code != QUOTE and code != BACKSLASH and code != c"/":
-        return NULL
+    else:
+        code = nss_escape[code]
+        if code == 0:
+            return NULL
     if code >= 0x80:
         flags[0] |= HIGH
     if code < 0x20 or 0x7F <= code < 0xA0 or code == 0x2028 or code == 0x2029:
@@ -176,70 +125,49 @@ cdef const uint8_t* read_escape(
     return at
 
 
-cdef const uint8_t* read_odd_string(
-    const uint8_t* at,
-    const uint8_t* stop,
-    const uint8_t* end,
-    Value* value,
-    uint8_t** scratch,
+cdef nss_stop read_odd_escapes(
+    const uint8_t* at, const uint8_t* end, uint8_t** scratch, unsigned flags
 ) noexcept nogil:
-    """Read a string which is plain up to `stop` and not there.
-
-    All strings of a record take less of the scratch than the record has bytes.
-    """
-    cdef const uint8_t* run = at  # what has not been copied yet
-    cdef uint8_t* out = scratch[0]
-    cdef uint8_t flags = 0
-    cdef int size
-    at = stop
-    while at < end:
-        if at[0] == QUOTE:
-            value.text, value.size = run, at - run
-            if flags & ESCAPED:
-                out = nss_put(out, run, at - run, False)
-                value.text, value.size = scratch[0], out - scratch[0]
-                scratch[0] = out
-                flags |= PADDED
-            elif end - at >= WIDTH:
-                flags |= PADDED
-            value.kind, value.flags = TEXT, flags
-            return at + 1
-        if at[0] == BACKSLASH:
-            out = nss_put(out, run, at - run, False)
-            flags |= ESCAPED
-            at = read_escape(at + 1, end, &out, &flags)
-            if at is NULL:
-                return NULL
-            run = at
-        elif at[0] == 0x7F:
-            flags |= CONTROL
-            at += 1
-        elif at[0] < 0x80:  # a control character: not JSON
-            return NULL
-        else:
-            size = sequence_size(at, end)
-            if size == 0:
-                return NULL
-            flags |= HIGH
-            if is_unsafe_sequence(at):
-                flags |= CONTROL
-            at += size
-            if at < end and at[0] >= 0x80:
-                continue
-        at = nss_plain_end(at, end)
-    return NULL
+    """Read the rest of a string from an escape that takes a closer look, up to its quote."""
+    while at is not NULL and at[0] == BACKSLASH:
+        at = read_escape(at + 1, end, scratch, &flags)
+        if at is not NULL:
+            at = nss_put_text(scratch, at, end, &flags)
+    return nss_stop(at, flags)
 
 
 cdef inline const uint8_t* read_string(
     const uint8_t* at, const uint8_t* end, Value* value, uint8_t** scratch
 ) noexcept nogil:
-    """Read a string of which the first quote has been read."""
-    cdef const uint8_t* stop = nss_plain_end(at, end)
-    if stop < end and stop[0] == QUOTE:
-        value.text, value.size, value.kind = at, stop - at, TEXT
-        value.flags = PADDED if end - stop >= WIDTH else 0
-        return stop + 1
-    return read_odd_string(at, stop, end, value, scratch)
+    """Read a string of which the first quote has been read.
+
+    All strings of a record take less of the scratch than the record has bytes.
+    """
+    cdef const uint8_t* block
+    cdef nss_stop stop = nss_stop(nss_plain_block(at, end, &block), 0)
+    value.text, value.kind = at, TEXT
+    if stop.end < end and stop.end[0] == QUOTE:
+        value.size, value.flags = stop.end - at, PADDED if end - stop.end >= WIDTH else 0
+        return stop.end + 1
+    if stop.end < end and stop.end[0] != BACKSLASH:
+        stop = nss_text_end(block, end)
+        if stop.end is NULL:
+            return NULL
+        if stop.end[0] == QUOTE:
+            value.size, value.flags = stop.end - at, <uint8_t>stop.flags
+            return stop.end + 1
+        block = stop.end
+    if stop.end >= end or stop.end[0] != BACKSLASH:  # a control character is not JSON
+        return NULL
+    value.text, value.flags = scratch[0], <uint8_t>stop.flags
+    stop = nss_put_escaped(scratch, at, block, stop.end, end)
+    if stop.end is not NULL and stop.end[0] == BACKSLASH:
+        stop = read_odd_escapes(stop.end, end, scratch, <unsigned>stop.flags)
+    if stop.end is NULL or stop.end[0] != QUOTE:
+        return NULL
+    value.size = scratch[0] - value.text
+    value.flags |= <uint8_t>stop.flags
+    return stop.end + 1
 
 
 cdef inline const uint8_t* read_number(

@@ -60,7 +60,7 @@ cdef bint twins_agree(
     cdef int number
     for number in range(count):
         one, other = &values[twins[number].one], &values[twins[number].other]
-        if one.stamp != stamp or other.stamp != stamp:
+        if other.stamp != stamp or one.stamp != stamp:  # the other is the rarer one
             continue
         if one.kind == NULL_VALUE or other.kind == NULL_VALUE:
             continue

@@ -39,6 +39,27 @@ class Guarded:
         return views
 
 
+def odd_ends() -> list[bytes]:
+    """Return records with something odd near the end of the batch, and cuts of them."""
+    odd_texts = [
+        b'\\"',
+        b"\\u00e9",
+        b"\xc3\xa9",
+        b"\xe4\xb8\xad\xe6\x96\x87",
+        b"\xf0\x9f\x98\x80",
+        b"\x7f",
+        b"|",
+    ]
+    head = b'{"epochtime":1,"reason":"'
+    rows = [
+        head + b"a" * before + odd + b"b" * after + b'"}'
+        for odd in odd_texts
+        for before in (0, 1, 13, 16, 30)
+        for after in (0, 1, 12, 15, 16)
+    ]
+    return [row[: len(row) - cut] for row in rows for cut in (0, 1, 2, 3, 4, 7)]
+
+
 def main() -> None:
     """Run cut and hostile batches at both edges, each against the same batch elsewhere."""
     feed_format = presets.load("QRADAR")
@@ -50,6 +71,7 @@ def main() -> None:
     batches = [row[:end] for end in range(1, len(row) + 1)]
     batches += [row[start:] for start in range(len(row))]
     batches += [hostile.batch() for _ in range(1500)]
+    batches += odd_ends()
     guarded = Guarded()
     engine = judged.engine
     assert engine is not None
