@@ -87,7 +87,7 @@ cdef class Core:
         self.envelope, self.record.envelope_counted = program.envelope, program.envelope_counted
         self.forget_keys(None)
         for index in range(self.piece_count):
-            self.take_piece(&self.pieces[index], program.pieces[index], program.time_pieces)
+            take_piece(&self.pieces[index], program.pieces[index], program.time_pieces, self)
         open_moments(&self.moments, program.time_pieces)
         if sieve is not None:
             open_sieve(&self.sieve, sieve, self.slot_count, self.kept)
@@ -175,57 +175,6 @@ cdef class Core:
             key.is_number = self.record.slots[key.slot] == NUMBER_SLOT
         elif not key.counted:
             key.value = &self.record.aside
-
-    cdef int take_piece(self, Piece* piece, spec, int time_pieces) except -1:
-        cdef int way
-        piece.kind = spec.kind
-        piece.number = spec.number
-        piece.slot = self.checked(spec.slot)
-        piece.closes = spec.closes
-        piece.encoded = spec.encoded
-        piece.hexadecimal = spec.hexadecimal
-        piece.width = spec.width
-        piece.pad = spec.pad
-        piece.otherwise = spec.otherwise
-        piece.guarded, piece.quotes_only = spec.guarded, spec.quotes_only
-        piece.ways = len(spec.ways)
-        if piece.ways > MAX_WAYS or not 0 <= piece.width <= MAX_WIDTH - 24:
-            raise ValueError("too many derivations, or too wide a number")
-        for way in range(piece.ways):
-            piece.way_slot[way], piece.way_how[way], piece.way_otherwise[way] = spec.ways[way]
-            if not 0 <= piece.way_slot[way] < self.slot_count:
-                raise ValueError("no such slot")
-        piece.prefix_size = len(spec.prefix)
-        piece.prefix = self.keep(spec.prefix + bytes(WIDTH))
-        piece.size = len(spec.text)
-        piece.text = self.keep(spec.text + bytes(WIDTH))
-        if piece.kind == TIMES and not 0 <= piece.number < time_pieces:
-            raise ValueError("no such time")
-        piece.derived = &self.derived
-        self.take_guard(&piece.cleans, spec.cleans, 0x20)
-        self.take_guard(&piece.encodes, spec.encodes, 0x21)
-        piece.usual = &self.record.values[self.slot_count]
-        if piece.kind == TEXT_VALUE and piece.slot >= 0 and piece.prefix_size:
-            if not piece.encoded and not piece.cleans.many:
-                piece.usual = &self.record.values[piece.slot]
-        if piece.guarded:
-            piece.odd = ESCAPED if piece.quotes_only else ANY
-        return 0
-
-    cdef int take_guard(self, Guard* guard, bytes table, int first) except -1:
-        if len(table) != 256:
-            raise ValueError("not a value for each byte")
-        guard.table = self.keep(table)
-        stops = [byte for byte in range(first, 0x7F) if table[byte]]
-        guard.many = len(stops) > 2
-        stops = stops or [0x7F]  # which is always encoded
-        memset(guard.stops, min(stops), WIDTH)
-        memset(guard.stops + WIDTH, max(stops), WIDTH)
-        return 0
-
-    cdef const uint8_t* keep(self, bytes text) except NULL:
-        self.kept.append(text)
-        return <const uint8_t*><const char*>text
 
     def run(self, data, meaning_of, resolve):
         """Return the `Output` of a batch; `None` while another thread is in here.
