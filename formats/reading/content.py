@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from formats.language import FeedFormat, Literal, Slot
+from formats.plan import Headers
 from formats.reading.cells import unit_pattern
 from formats.reading.syslog_header import content_starts, may_begin
 from formats.structure import LineKind, Structure
@@ -37,6 +38,16 @@ def content_of(feed_format: FeedFormat, structure: Structure) -> Callable[[bytes
         return line[starts[-1] :] if starts and b"<" in line[:4] else line
 
     return content
+
+
+def headers_of(feed_format: FeedFormat, structure: Structure) -> Headers | None:
+    """Return what `content_of` does as data; `None` when lines are read as they stand."""
+    if _beginning(feed_format, structure) is None:
+        return None
+    first = (units_of(feed_format.parts) or (Literal(""),))[0]
+    keyed = structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#")
+    is_static = isinstance(first, Literal) and not keyed
+    return Headers(_static(first.text) if is_static and isinstance(first, Literal) else "")
 
 
 def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
