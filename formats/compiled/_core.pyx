@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True, wraparound=False, boundscheck=False
-"""The plan of a pipeline over a batch of JSON records in one pass, without the interpreter lock.
+"""The plan of a pipeline over a batch of records in one pass, without the interpreter lock.
 
 It reads, checks and prints what it is certain of, and hands over every other record. Nothing in
 the pass touches a Python object. Indices of pointers are argued for where they are not obvious:
@@ -13,7 +13,7 @@ the pass touches a Python object. Indices of pointers are argued for where they 
 from cython cimport final
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT16_MAX, INT64_MAX, int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -32,6 +32,11 @@ include "keys.pxi"
 include "aside.pxi"
 include "twins.pxi"
 include "record.pxi"
+include "cells.pxi"
+include "pairs.pxi"
+include "columns.pxi"
+include "headers.pxi"
+include "lines.pxi"
 include "moments.pxi"
 include "render.pxi"
 include "output.pxi"

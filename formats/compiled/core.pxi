@@ -22,6 +22,7 @@ cdef class Core:
     """Runs one program (`formats.compiled.program`), one batch at a time: see `run`."""
 
     cdef Record record
+    cdef LineLayout layout
     cdef Moments moments
     cdef int slot_count
     cdef Twin* twins
@@ -83,11 +84,15 @@ cdef class Core:
         for index in range(self.piece_count):
             self.take_piece(&self.pieces[index], program.pieces[index], program.time_pieces)
         open_moments(&self.moments, program.time_pieces)
+        if program.layout is not None:
+            open_layout(&self.layout, program.layout, self.kept)
+            check_slots(&self.layout, self.slot_count)
         self.has_time = program.time_pieces > 0
 
     def __dealloc__(self):
         close_keys(&self.record.keys)
         close_moments(&self.moments)
+        close_layout(&self.layout)
         free(self.record.values)
         free(self.record.slots)
         free(self.times)
@@ -287,7 +292,7 @@ cdef class Core:
         cdef int done = HAND_OVER, number
         if not run.refused:
             self.record.keys.asked = NULL
-            end = read_record(&self.record, run.at, run.end)
+            end = self.read(run.at, run.end)
             if self.record.keys.asked is not NULL:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
@@ -308,6 +313,11 @@ cdef class Core:
                 return NO_MEMORY
         run.at = end
         return DONE
+
+    cdef inline const uint8_t* read(self, const uint8_t* at, const uint8_t* end) noexcept nogil:
+        if self.layout.form == JSON_FORM:
+            return read_record(&self.record, at, end)
+        return read_line(&self.layout, &self.record, at, end)
 
     cdef inline bint agrees(self) noexcept nogil:
         return twins_agree(self.twins, self.twin_count, self.record.values, self.record.stamp)

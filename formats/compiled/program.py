@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cache
 from itertools import combinations
 
+from formats.compiled.layout import Layout, layout_of
 from formats.language import Literal
 from formats.plan import (
     Attribute,
@@ -19,6 +20,7 @@ from formats.plan import (
     Own,
     RenderPlan,
     Shifted,
+    Table,
     TimeFields,
     TimeKey,
     TimePiece,
@@ -33,6 +35,7 @@ _MAX_WIDTH = 104
 _MAX_KEY = 200
 _MAX_NUMBER = 2**62
 _QUOTES = frozenset('"\\')
+_NO_KEYS = KeyTable(lambda _: (None, False), "")
 
 
 class Printed(IntEnum):
@@ -97,6 +100,7 @@ class Program:
     `envelope` is the key of the object that may hold the fields; `envelope_counted`, whether it
     counts as unmapped elsewhere. `clock` are the slots of `time`, `tz` and `epochtime` for times by
     field name, else -1. `twins` are two slots whose texts must agree, and whether one is in base64.
+    With a `layout` records are lines of text, and none of the keys matters.
     """
 
     envelope: bytes
@@ -108,6 +112,7 @@ class Program:
     pieces: tuple[Step, ...]
     time_pieces: int
     max_record_bytes: int
+    layout: Layout | None = None
 
 
 class _Unfit(Exception):  # noqa: N818 - nothing is wrong
@@ -115,7 +120,7 @@ class _Unfit(Exception):  # noqa: N818 - nothing is wrong
 
 
 def program_of(
-    plan: RenderPlan, attributes: Sequence[Attribute], table: KeyTable, max_record_bytes: int
+    plan: RenderPlan, attributes: Sequence[Attribute], table: Table, max_record_bytes: int
 ) -> Program | None:
     """Return the program of a plan; `None` when the core can't run it."""
     times = plan.time_key.attributes
@@ -124,18 +129,23 @@ def program_of(
     by_name = isinstance(plan.time_key, TimeFields)
     if len(slots) != len(attributes) + len(times):  # an attribute is a part of the time as well
         return None
+    keys = table if isinstance(table, KeyTable) else _NO_KEYS
+    layout = None if isinstance(table, KeyTable) else layout_of(table, slots)
+    if layout is None and keys is not table:
+        return None
     try:
         steps = tuple(_joined(_Steps(plan, attributes, slots).steps()))
         return Program(
-            _key(table.envelope),
-            table.meaning_of(table.envelope)[1],
+            _key(keys.envelope),
+            keys.meaning_of(keys.envelope)[1],
             (*taken, *[Taken.TIME] * len(times)),
             tuple(slots[name] for name in times),
-            tuple(_twins(table, slots)),
+            tuple(_twins(keys, slots)),
             tuple(slots[name] if by_name else -1 for name in ("time", "tz", "epochtime")),
             steps,
             sum(step.kind is Printed.TIMES for step in steps),
             max_record_bytes,
+            layout,
         )
     except _Unfit:
         return None
