@@ -129,12 +129,14 @@ class KeyTable:
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """A line may stand behind a syslog header, unless it begins with `beginning`.
+    """A record may stand behind a syslog header, unless it begins as its format does.
 
-    Without one, what it begins with is not text that is always the same.
+    It does with the text `beginning`, or, `with_key`, with a key and `=`; with neither it begins as
+    a time or a number does.
     """
 
-    beginning: str
+    beginning: str = ""
+    with_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,10 @@ cdef class Core:
 
     cdef inline const uint8_t* read(self, const uint8_t* at, const uint8_t* end) noexcept nogil:
         if self.layout.form == JSON_FORM:
+            if at[0] != OPEN:
+                at = object_start(at, end)
+                if at is NULL:
+                    return NULL
             return read_record(&self.record, at, end)
         return read_line(&self.layout, &self.record, at, end)
 

@@ -30,7 +30,8 @@ class Layout:
     `places` are the slots of pieces by their number, -2 for a pair; for LEEF those of the header.
     `kinds` say what each column must hold: anything, a number, an address, or a word of a set of
     `words`, each with the number of its set. With `shared`, lines may be of another layout.
-    With a `beginning` a syslog header may stand before the record, unless that begins with it.
+    With a `beginning` a syslog header may stand before the record, unless that begins with it,
+    or, `with_key`, with a key and `=`. Where neither is known it is empty.
     """
 
     form: Form
@@ -42,6 +43,7 @@ class Layout:
     words: tuple[tuple[bytes, int], ...] = ()
     shared: bool = False
     beginning: bytes | None = None
+    with_key: bool = False
 
 
 def layout_of(table: PairsTable | ColumnsTable, slots: Mapping[str, int]) -> Layout | None:
@@ -61,7 +63,14 @@ def layout_of(table: PairsTable | ColumnsTable, slots: Mapping[str, int]) -> Lay
         _slot(table.places[at], slots) if at in table.places else -2 for at in range(count)
     )
     form = Form.LEEF if table.leef else Form.PAIRS
-    return Layout(form, separator, tuple(keys.items()), places, beginning=_beginning(table.headers))
+    return Layout(
+        form,
+        separator,
+        tuple(keys.items()),
+        places,
+        beginning=_beginning(table.headers),
+        with_key=table.headers is not None and table.headers.with_key,
+    )
 
 
 def _columns(table: ColumnsTable, slots: Mapping[str, int]) -> Layout | None:
@@ -80,6 +89,7 @@ def _columns(table: ColumnsTable, slots: Mapping[str, int]) -> Layout | None:
         words=tuple((word.encode(), numbers[kind]) for word, kind in table.kinds.items()),
         shared=table.shared,
         beginning=_beginning(table.headers),
+        with_key=table.headers is not None and table.headers.with_key,
     )
 
 

@@ -1,7 +1,6 @@
 """Lines of text: a line is read as its layout says, or handed over.
 
-The layout comes from `formats.compiled.layout`. What stands before a record, and is perhaps a
-syslog header, is for headers.pxi.
+The layout comes from `formats.compiled.layout`.
 """
 
 cdef enum:  # what a line is
@@ -16,9 +15,7 @@ cdef struct LineLayout:
     Separator separator
     Pairs pairs
     Columns columns
-    bint headers  # one may stand before the record
-    const uint8_t* beginning  # of a record, if that is always the same
-    Py_ssize_t beginning_size
+    Beginning beginning
 
 
 cdef int open_layout(LineLayout* layout, spec, list kept) except -1:
@@ -32,9 +29,10 @@ cdef int open_layout(LineLayout* layout, spec, list kept) except -1:
     layout.separator.size = len(spec.separator)
     for index in range(layout.separator.size):
         layout.separator.text[index] = spec.separator[index]
-    layout.headers = spec.beginning is not None
-    beginning = spec.beginning or b""
-    layout.beginning, layout.beginning_size = kept_text(beginning, kept), len(beginning)
+    text = spec.beginning or b""
+    layout.beginning.text, layout.beginning.size = kept_text(text, kept), len(text)
+    layout.beginning.headers = spec.beginning is not None
+    layout.beginning.with_key = spec.with_key
     if layout.form == COLUMNS_FORM:
         return open_columns(&layout.columns, spec, kept)
     return open_pairs(&layout.pairs, spec, kept)
@@ -121,20 +119,6 @@ cdef void close_layout(LineLayout* layout) noexcept nogil:
     free(layout.columns.words)
 
 
-cdef const uint8_t* record_start(
-    const LineLayout* layout, const uint8_t* at, const uint8_t* stop
-) noexcept nogil:
-    """Return where the record of a line begins; `NULL` if that is for the reference to say."""
-    if stop - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
-        return NULL
-    if not layout.headers or not may_have_header(at, stop):
-        return at
-    if layout.beginning_size and stop - at >= layout.beginning_size:
-        if memcmp(at, layout.beginning, layout.beginning_size) == 0:
-            return at
-    return NULL
-
-
 cdef const uint8_t* read_line(
     LineLayout* layout, Record* record, const uint8_t* at, const uint8_t* end
 ) noexcept nogil:
@@ -150,8 +134,8 @@ cdef const uint8_t* read_line(
     if layout.form == LEEF_FORM:
         read = read_leef(&layout.pairs, record, at, stop, end, &layout.separator)
         return line_end if read else NULL
-    at = record_start(layout, at, stop)
-    if at is NULL:
+    at = record_start(&layout.beginning, at, line_end)
+    if at is NULL or at > stop:
         return NULL
     if layout.form == PAIRS_FORM:
         read = read_pairs(

@@ -44,15 +44,19 @@ def headers_of(feed_format: FeedFormat, structure: Structure) -> Headers | None:
     """Return what `content_of` does as data; `None` when lines are read as they stand."""
     if _beginning(feed_format, structure) is None:
         return None
+    if _begins_with_key(structure):
+        return Headers(with_key=True)
     first = (units_of(feed_format.parts) or (Literal(""),))[0]
-    keyed = structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#")
-    is_static = isinstance(first, Literal) and not keyed
-    return Headers(_static(first.text) if is_static and isinstance(first, Literal) else "")
+    return Headers(_static(first.text) if isinstance(first, Literal) else "")
+
+
+def _begins_with_key(structure: Structure) -> bool:
+    return structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#")
 
 
 def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
     """Return the pattern of what the lines of a format begin with; `None` if with any text."""
-    if structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#"):
+    if _begins_with_key(structure):
         return r"[A-Za-z][\w.\-]*="
     first, *others = units_of(feed_format.parts) or (Literal(""),)
     if isinstance(first, Literal):

@@ -164,3 +164,25 @@ def test_many_columns_and_keys_are_read_the_same() -> None:
         hostile = HostileLines(chance, feed_format)
         for _ in range(20):
             both.check(hostile.batch())
+
+
+@pytest.mark.parametrize("name", ["JSON", *READ])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"<134>",
+        b"<134>1 2023-10-06T09:05:08.123Z host app 12 - - ",
+        b'<134>1 - host app 12 id [meta@1 text="]{\\"" n="2"][x] ',
+        b"<134>Oct  6 09:05:08 relay nss[12]: ",
+        b"Oct  6 09:05:08 relay ",
+        b"2023-10-06T09:05:08.123456+02:00 relay nss: ",
+    ],
+)
+def test_lines_behind_a_syslog_header_are_read_the_same(name: str, header: bytes) -> None:
+    both = judged(name, "QRADAR", 1 << 20)
+    rows = printed(name, 20).splitlines(keepends=True)
+    data = b"".join(header + row for row in rows)
+    assert len(both.check(data)) == 20
+    told = name == "JSON" or b"LEEF:" in data or header[:7] in {b"<134>", b"<134>1 "}
+    told = told or rows[0].startswith((b'"', b"datetime=", b"<134>"))
+    assert both.handed_over(data) == (0 if told else 20)

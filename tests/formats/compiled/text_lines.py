@@ -12,7 +12,7 @@ from formats.reading.lines import line_format
 from formats.reading.recognise import input_of
 from formats.structure import LineKind, structure_of
 from formats.times import zone
-from tests.formats.compiled.judged import ESCAPES, Judged, is_number, random_format
+from tests.formats.compiled.judged import ESCAPES, HEADERS, Judged, is_number, random_format
 
 TEXTS = [
     "None", "ana", "", " ", "a b", "a=b", "http://e.com/?a=1&b=%20x", "Zoë 中", "\U0001f600",
@@ -42,16 +42,6 @@ TIMES = {
     "day": ["Fri"], "epochtime": ["1696583108", "1696583109"],
 }  # fmt: skip
 ODD_TIMES = ["", "99", "nowhere", "é", "\t", '"', "\\", "x" * 90, "Oct 10 12:00:00 h ", "\x85"]
-HEADERS = [
-    "<134>", "<134>1 ", "<134>1 2023-10-06T09:05:08Z host app 1 - - ", "<134>1 - h a p m - ",
-    '<134>1 2023-10-06T09:05:08.5+02:00 h a p m [x@1 a="{" b="\\"]"] ',
-    "<134>Oct  6 09:05:08 h ",
-    "Oct  6 09:05:08 host app[12]: ", "Oct  6 09:05:08 ", "<13>Oct  6 09:05:08 h t: ", "<13>tag: ",
-    "2023-10-06T09:05:08+02:00 host tag: ", "2023-10-06T09:05:08Z ", "<1234>", "<>", "<134>1 2023 ",
-    "\ufeff", "\ufeff<134>", "Oct 6 2023 09:05:08 h ", "<134>1 - h a p m - \ufeff", "x ", "<134> ",
-    "zscaler-nss: ", "<134>1 - {h} a p m - ", "<134>1 - h a p m [x{] ", "Oct ", "2023-10-06 ",
-    "h: ",
-]  # fmt: skip
 ENDS = ["\r\n", "\n\n", "\n \t\n", "", "\r\r\n", "\x00\n", "\x85\n", " \n", "\x0c\n", "\n\ufeff\n"]
 
 
