@@ -7,16 +7,6 @@ cdef enum:
     SHORT_TIME = 8  # no word that stands for an absent time is longer
 
 
-cdef struct Run:
-    const uint8_t* start
-    const uint8_t* at
-    const uint8_t* end
-    Py_ssize_t number  # of the line at hand
-    bint refused  # the record at hand has no time, or too many new keys
-    int asked  # new keys of the record at hand
-    Py_ssize_t again  # bytes that may still be read again
-
-
 @final
 cdef class Core:
     """Runs one program (`formats.compiled.program`), one batch at a time: see `run`."""
@@ -213,6 +203,7 @@ cdef class Core:
             run.start = run.at = <const uint8_t*>view.buf
             run.end = run.start + view.len
             run.number, run.refused, run.asked = 0, False, 0
+            run.array.record, run.array.counted = NULL, False
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
             if not has_room(&output.writer, view.len):
@@ -227,7 +218,9 @@ cdef class Core:
                     raise MemoryError
                 if done == NEED_KEY:
                     run.asked += 1
-                    run.again -= self.record.keys.asked - run.at
+                    if self.record.keys.count >= MAX_KEYS:
+                        drop_array(self, &run, output)  # to be read again from its beginning
+                    run.again -= self.record.keys.asked - read_from(&run)
                     run.refused = run.asked > MAX_ASKED or run.again < 0
                     if run.asked <= MAX_ASKED:
                         self.learn_key(output, meaning_of)
@@ -274,12 +267,17 @@ cdef class Core:
         cdef const uint8_t* end
         cdef int done
         while run.at < run.end:
-            if run.at[0] != OPEN:
+            if run.array.record is NULL and run.at[0] != OPEN:
                 end = blank_end(run.at, run.end)
                 if end is not NULL:
                     run.at = end
                     continue
-            done = self.run_record(run, output)
+                if self.layout.form == JSON_FORM:
+                    find_array(run, output)
+            if run.array.record is NULL:
+                done = self.run_record(run, output)
+            else:
+                done = run_array(self, run, output)
             if done != DONE:
                 return done
             run.number += 1
@@ -304,21 +302,25 @@ cdef class Core:
                 self.record.counted[number].count += 1
         else:
             output.writer.out = output.writer.start + line
-            if done != HAND_OVER:
-                return done
-            end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)
-            if end is NULL:
-                end = run.end
-            if not output.note_handed(run.at - run.start, end - run.start, run.number):
-                return NO_MEMORY
+            return self.hand_over(run, output) if done == HAND_OVER else done
+        run.at = end
+        return DONE
+
+    cdef int hand_over(self, Run* run, Output output) noexcept nogil:
+        cdef const uint8_t* end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)
+        if end is NULL:
+            end = run.end
+        if not output.note_handed(run.at - run.start, end - run.start, run.number):
+            return NO_MEMORY
         run.at = end
         return DONE
 
     cdef inline const uint8_t* read(self, const uint8_t* at, const uint8_t* end) noexcept nogil:
+        cdef bint in_array = False
         if self.layout.form == JSON_FORM:
             if at[0] != OPEN:
-                at = object_start(at, end)
-                if at is NULL:
+                at = object_start(at, end, &in_array)
+                if at is NULL or in_array:
                     return NULL
             return read_record(&self.record, at, end)
         return read_line(&self.layout, &self.record, at, end)

@@ -330,8 +330,10 @@ cdef const uint8_t* record_start(
     return at
 
 
-cdef const uint8_t* object_start(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Return where the object of a line of JSON begins, behind whatever stands before it.
+cdef const uint8_t* object_start(
+    const uint8_t* at, const uint8_t* end, bint* in_array
+) noexcept nogil:
+    """Return where the first object of a line of JSON begins, and whether it is in an array.
 
     It is the first brace; only a header of RFC 5424 may have another before its end.
     """
@@ -339,18 +341,21 @@ cdef const uint8_t* object_start(const uint8_t* at, const uint8_t* end) noexcept
     cdef const uint8_t* start
     cdef const uint8_t* behind
     cdef const uint8_t* header = NULL
+    in_array[0] = False
     at = skip_space(at, end)
     if is_bom(at, end):
         at += 3
     if at == end or at[0] == OPEN:
         return at
+    if at[0] == OPEN_ARRAY:
+        in_array[0] = True
+        at = skip_space(at + 1, end)
+        return at if at < end and at[0] == OPEN else NULL
     start = at
     brace = <const uint8_t*>memchr(at, LINE_FEED, end - at)
     end = end if brace is NULL else brace
     brace = <const uint8_t*>memchr(at, OPEN, end - at)
-    if brace is NULL or at[0] == OPEN_ARRAY or at[0] == QUOTE:
-        return NULL
-    if at[0] <= 32 or is_bom(at, end):
+    if brace is NULL or at[0] == QUOTE or at[0] <= 32 or is_bom(at, end):
         return NULL
     behind = skip_priority(at, end)
     if behind is not NULL and find_rfc5424(behind, end, &header) != NO:
@@ -360,6 +365,9 @@ cdef const uint8_t* object_start(const uint8_t* at, const uint8_t* end) noexcept
         if brace is NULL:
             return NULL
     at = brace - 1
-    while at > start and (at[0] == 32 or 9 <= at[0] <= 13):
+    while at > start and (at[0] == 32 or at[0] == 9 or at[0] == RETURN):
         at -= 1
-    return brace if at[0] != OPEN_ARRAY else NULL
+    in_array[0] = at[0] == OPEN_ARRAY
+    if 9 <= at[0] <= 13:  # no white space of JSON, and perhaps in an array
+        return NULL
+    return brace

@@ -1,6 +1,7 @@
 """The records behind lines that were printed without them, decoded when somebody asks."""
 
-from collections.abc import Iterable, Iterator, MutableSequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from itertools import accumulate
 from typing import Any, overload
 
 from formats.reading import Reader
@@ -11,7 +12,7 @@ class LaterRecords(MutableSequence[Any]):
 
     def __init__(self, rows: list[Any], data: bytes, decode: Reader) -> None:
         self._rows = rows
-        """A record, or the offset of its line in the batch, which holds nothing else."""
+        """A record, or its offset in the batch; that of its line, unless others are on it."""
         self._data = data
         self._decode = decode
 
@@ -28,15 +29,16 @@ class LaterRecords(MutableSequence[Any]):
             return LaterRecords(self._rows[index], self._data, self._decode)
         row = self._rows[index]
         if isinstance(row, int):
-            row = self._rows[index] = self._decode(self._line(row)).records[0]
+            (row,) = self._decoded([row])
+            self._rows[index] = row
         return row
 
     def __iter__(self) -> Iterator[Any]:
         """Decode what is left in one call."""
         later = [number for number, row in enumerate(self._rows) if isinstance(row, int)]
         if later:
-            lines = b"".join(self._line(self._rows[number]) for number in later)
-            for number, record in zip(later, self._decode(lines).records, strict=True):
+            records = self._decoded([self._rows[number] for number in later])
+            for number, record in zip(later, records, strict=True):
                 self._rows[number] = record
         return iter(self._rows)
 
@@ -59,6 +61,26 @@ class LaterRecords(MutableSequence[Any]):
 
     def __hash__(self) -> int:
         raise TypeError("records can change")
+
+    def _decoded(self, rows: Sequence[int]) -> list[Any]:
+        """Return the records at some offsets; all of their lines are decoded in one call."""
+        starts = [self._data.rfind(b"\n", 0, row) + 1 for row in rows]
+        offsets = list(dict.fromkeys(starts))
+        lines = [self._line(offset) for offset in offsets]
+        decoded = self._decode(b"".join(lines))
+        moved = [
+            offset - place
+            for offset, place in zip(offsets, accumulate(map(len, lines), initial=0), strict=False)
+        ]
+        found: dict[int, Any] = {}
+        for index, record in enumerate(decoded.records):
+            line = decoded.line_of[index] if decoded.line_of else index
+            piece = decoded.pieces.get(index)
+            found[offsets[line] if piece is None else moved[line] + piece[0]] = record
+        # An array of one record does not share its line.
+        return [
+            found[row if row in found else start] for row, start in zip(rows, starts, strict=True)
+        ]
 
     def _line(self, start: int) -> bytes:
         end = self._data.find(b"\n", start)

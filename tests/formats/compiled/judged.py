@@ -168,8 +168,9 @@ class Hostile:
         rows = []
         for _ in range(chance.randint(1, 6)):
             line = self._object()
-            if self._odd(0.3):
-                line = f"[{line},{self._object()}]"
+            if self._odd(0.3) or chance.random() < 0.1:
+                more = [self._object() for _ in range(chance.randint(0, 3))]
+                line = f"[{self._space()}{','.join([line, *more])}]"
             if self._odd(0.3):
                 line = chance.choice(HEADERS) + line
             rows.append(line + (chance.choice(BETWEEN) if self._odd() else "\n"))

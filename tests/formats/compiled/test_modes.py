@@ -39,7 +39,7 @@ def test_where_nearly_all_is_handed_over_python_runs_for_a_while() -> None:
         pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}")))
     engine = pipeline._engine
     assert engine is not None
-    odd, even = b'[{"login":"b"}]\n', b'{"login":"c"}\n'
+    odd, even = b'{"login":"b","odd":1e2}\n', b'{"login":"c"}\n'
     assert len(pipeline.run((odd + even) * 40).lines) == 80
     assert engine.run(even) is not None
     assert pipeline.run(odd * 50).lines == [b"b"] * 50
