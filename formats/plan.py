@@ -132,11 +132,12 @@ class Headers:
     """A record may stand behind a syslog header, unless it begins as its format does.
 
     It does with the text `beginning`, or, `with_key`, with a key and `=`; with neither it begins as
-    a time or a number does.
+    a time or a number does, such as `Mmm dd hh:mm:ss` and then `date_behind`, if that is known.
     """
 
     beginning: str = ""
     with_key: bool = False
+    date_behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,21 @@ class ColumnsTable:
     headers: Headers | None
 
 
-Table = KeyTable | PairsTable | ColumnsTable
+@dataclass(frozen=True, slots=True)
+class SequenceTable:
+    """Which values of a line lead to which attributes: value `i` stands behind `texts[i]`.
+
+    It ends where the text behind it first occurs; the last one where the line ends with that text.
+    A value that holds one of `keys` could be taken apart in another way.
+    """
+
+    texts: tuple[str, ...]
+    attributes: tuple[str | None, ...]
+    keys: frozenset[str]
+    headers: Headers | None
+
+
+Table = KeyTable | PairsTable | ColumnsTable | SequenceTable
 """Where the attributes of a record stand in a line."""
 
 

@@ -17,8 +17,9 @@ cdef enum:
 
 
 cdef struct Separator:
-    uint8_t text[MAX_SEPARATOR]
-    int size
+    const uint8_t* text
+    Py_ssize_t size
+    bint first  # where it first occurs, one of several that overlap counts
 
 
 cdef inline bint is_separator(
@@ -31,7 +32,9 @@ cdef bint is_clear(
     const uint8_t* at, const uint8_t* stop, const Separator* separator
 ) noexcept nogil:
     """Whether no other separator begins in the one at hand: else it matters where one looks from."""
-    cdef int index
+    cdef Py_ssize_t index
+    if separator.first:
+        return True
     for index in range(1, separator.size):
         if is_separator(at + index, stop, separator):
             return False

@@ -118,7 +118,7 @@ cdef bint read_columns(
     cdef int number = 0, balance = 0
     cdef bint last = False
     if columns.quoted:
-        ending.text[0] = QUOTE
+        ending.text = <const uint8_t*>b'"'
         if at == stop or at[0] != QUOTE:
             return False
         at += 1

@@ -22,6 +22,7 @@ cdef struct Beginning:
     bint with_key  # it begins with a key and `=`
     const uint8_t* text  # what it begins with, if that is always the same
     Py_ssize_t size
+    Separator date_behind  # what may follow a date that it begins with, if that is known
 
 
 cdef inline bint is_bom(const uint8_t* at, const uint8_t* end) noexcept nogil:
@@ -272,6 +273,17 @@ cdef int find_rfc3164(
     return note_start(starts, count, place) if place != at else count
 
 
+cdef inline bint is_short_date(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Whether a line begins with `Mmm dd hh:mm:ss` and nothing more of a time."""
+    return (
+        end - at >= 15
+        and is_digit(at[4])
+        and at[6] == 32
+        and at[9] == COLON
+        and skip_date(at, at + 15) == at + 15
+    )
+
+
 cdef int begins_record(
     const Beginning* beginning, const uint8_t* at, const uint8_t* end
 ) noexcept nogil:
@@ -286,7 +298,11 @@ cdef int begins_record(
         if end - at < beginning.size:
             return NO
         return YES if memcmp(at, beginning.text, beginning.size) == 0 else NO
-    return NO if at < end and at[0] == LESS else PERHAPS
+    if at < end and at[0] == LESS:
+        return NO
+    if beginning.date_behind.size and is_short_date(at, end):
+        return YES if is_separator(at + 15, end, &beginning.date_behind) else PERHAPS
+    return PERHAPS
 
 
 cdef const uint8_t* behind_header(

@@ -4,10 +4,10 @@ A table that the core can't read by has no layout.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from formats.plan import ADDRESS, NUMBER, ColumnsTable, Headers, PairsTable
+from formats.plan import ADDRESS, NUMBER, ColumnsTable, PairsTable, SequenceTable
 
 _MAX_SEPARATOR = 4
 _MAX_KEY = 200
@@ -21,6 +21,7 @@ class Form(IntEnum):
     LEEF = 1
     PAIRS = 2
     COLUMNS = 3
+    SEQUENCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Layout:
     `kinds` say what each column must hold: anything, a number, an address, or a word of a set of
     `words`, each with the number of its set. With `shared`, lines may be of another layout.
     With a `beginning` a syslog header may stand before the record, unless that begins with it,
-    or, `with_key`, with a key and `=`. Where neither is known it is empty.
+    or, `with_key`, with a key and `=`. Where neither is known it is empty;
+    a time may come first then, and `date_behind` behind it. In a sequence, place `i` stands between
+    text `i` and the next; a value with what may be a key must be told by its `holds`, `=` or `|`.
     """
 
     form: Form
@@ -44,12 +47,39 @@ class Layout:
     shared: bool = False
     beginning: bytes | None = None
     with_key: bool = False
+    date_behind: bytes = b""
+    texts: tuple[bytes, ...] = ()
+    holds: frozenset[str] = frozenset()
 
 
-def layout_of(table: PairsTable | ColumnsTable, slots: Mapping[str, int]) -> Layout | None:
+def layout_of(
+    table: PairsTable | ColumnsTable | SequenceTable, slots: Mapping[str, int]
+) -> Layout | None:
     """Return the layout of a table, for attributes that are in these slots; `None` if unfit."""
-    if isinstance(table, ColumnsTable):
-        return _columns(table, slots)
+    layout = _without_headers(table, slots)
+    if layout is None or table.headers is None:
+        return layout
+    headers = table.headers
+    return replace(
+        layout,
+        beginning=headers.beginning.encode(),
+        with_key=headers.with_key,
+        date_behind=headers.date_behind.encode(),
+    )
+
+
+def _without_headers(
+    table: PairsTable | ColumnsTable | SequenceTable, slots: Mapping[str, int]
+) -> Layout | None:
+    if isinstance(table, SequenceTable):
+        places = tuple(_slot(name, slots) for name in table.attributes)
+        texts = tuple(text.encode() for text in table.texts)
+        holds = frozenset(key[-1] for key in table.keys)
+        return Layout(Form.SEQUENCE, b"\t", places=places, texts=texts, holds=holds)
+    return _columns(table, slots) if isinstance(table, ColumnsTable) else _pairs(table, slots)
+
+
+def _pairs(table: PairsTable, slots: Mapping[str, int]) -> Layout | None:
     separator = table.separator.encode()
     count = max(table.places, default=-1) + 1
     if not _fits(separator) or b"=" in separator or count > _MAX_PLACES:
@@ -68,8 +98,6 @@ def layout_of(table: PairsTable | ColumnsTable, slots: Mapping[str, int]) -> Lay
         separator,
         tuple(keys.items()),
         places,
-        beginning=_beginning(table.headers),
-        with_key=table.headers is not None and table.headers.with_key,
     )
 
 
@@ -88,13 +116,7 @@ def _columns(table: ColumnsTable, slots: Mapping[str, int]) -> Layout | None:
         kinds=tuple(numbers[each.kind] for each in table.columns),
         words=tuple((word.encode(), numbers[kind]) for word, kind in table.kinds.items()),
         shared=table.shared,
-        beginning=_beginning(table.headers),
-        with_key=table.headers is not None and table.headers.with_key,
     )
-
-
-def _beginning(headers: Headers | None) -> bytes | None:
-    return None if headers is None else headers.beginning.encode()
 
 
 def _slot(attribute: str | None, slots: Mapping[str, int]) -> int:

@@ -8,6 +8,7 @@ cdef enum:  # what a line is
     LEEF_FORM
     PAIRS_FORM
     COLUMNS_FORM
+    SEQUENCE_FORM
 
 
 cdef struct LineLayout:
@@ -15,26 +16,29 @@ cdef struct LineLayout:
     Separator separator
     Pairs pairs
     Columns columns
+    Sequence sequence
     Beginning beginning
 
 
 cdef int open_layout(LineLayout* layout, spec, list kept) except -1:
     """Take over a layout; what it points to is kept in the list, or freed by `close_layout`."""
-    cdef int index
     layout.form = spec.form
-    if not LEEF_FORM <= layout.form <= COLUMNS_FORM:
+    if not LEEF_FORM <= layout.form <= SEQUENCE_FORM:
         raise ValueError("no such form")
     if not 0 < len(spec.separator) <= MAX_SEPARATOR:
         raise ValueError("no separator, or a long one")
-    layout.separator.size = len(spec.separator)
-    for index in range(layout.separator.size):
-        layout.separator.text[index] = spec.separator[index]
+    layout.separator = Separator(kept_text(spec.separator, kept), len(spec.separator), False)
     text = spec.beginning or b""
     layout.beginning.text, layout.beginning.size = kept_text(text, kept), len(text)
     layout.beginning.headers = spec.beginning is not None
     layout.beginning.with_key = spec.with_key
+    layout.beginning.date_behind = Separator(
+        kept_text(spec.date_behind, kept), len(spec.date_behind), True
+    )
     if layout.form == COLUMNS_FORM:
         return open_columns(&layout.columns, spec, kept)
+    if layout.form == SEQUENCE_FORM:
+        return open_sequence(&layout.sequence, spec, kept)
     return open_pairs(&layout.pairs, spec, kept)
 
 
@@ -91,6 +95,25 @@ cdef int open_columns(Columns* columns, spec, list kept) except -1:
     return 0
 
 
+cdef int open_sequence(Sequence* sequence, spec, list kept) except -1:
+    cdef int number
+    sequence.count = len(spec.places)
+    if len(spec.texts) != sequence.count + 1:
+        raise ValueError("not a text before and behind each value")
+    sequence.equals, sequence.pipes = "=" in spec.holds, "|" in spec.holds
+    sequence.slots = <int*>calloc(sequence.count + 1, sizeof(int))
+    sequence.texts = <Separator*>calloc(sequence.count + 1, sizeof(Separator))
+    if not (sequence.slots and sequence.texts):
+        raise MemoryError
+    for number in range(sequence.count):
+        sequence.slots[number] = spec.places[number]
+    for number, text in enumerate(spec.texts):
+        if not text and 0 < number < sequence.count:
+            raise ValueError("no text between values")
+        sequence.texts[number] = Separator(kept_text(text, kept), len(text), True)
+    return 0
+
+
 cdef int check_slots(const LineLayout* layout, int slot_count) except -1:
     """Raise `ValueError` for a slot that there is not."""
     cdef int number
@@ -100,6 +123,8 @@ cdef int check_slots(const LineLayout* layout, int slot_count) except -1:
         check_slot(layout.pairs.places[number], PAIR, slot_count)
     for number in range(layout.columns.count):
         check_slot(layout.columns.slots[number], NO_SLOT, slot_count)
+    for number in range(layout.sequence.count):
+        check_slot(layout.sequence.slots[number], NO_SLOT, slot_count)
     return 0
 
 
@@ -117,6 +142,8 @@ cdef void close_layout(LineLayout* layout) noexcept nogil:
     free(layout.columns.slots)
     free(layout.columns.kinds)
     free(layout.columns.words)
+    free(layout.sequence.slots)
+    free(layout.sequence.texts)
 
 
 cdef const uint8_t* read_line(
@@ -148,6 +175,8 @@ cdef const uint8_t* read_line(
             layout.pairs.place_count,
             True,
         )
+    elif layout.form == SEQUENCE_FORM:
+        read = read_sequence(&layout.sequence, record, at, stop, end)
     else:
         read = read_columns(&layout.columns, record, at, stop, end, &layout.separator)
     return line_end if read else NULL

@@ -192,7 +192,7 @@ cdef const uint8_t* find_leef(
     """Return the first LEEF header of a line."""
     cdef Separator letter
     cdef Value aside
-    letter.text[0], letter.size = c"L", 1
+    letter = Separator(<const uint8_t*>b"L", 1, True)
     while True:
         at = read_cell(at, stop, end, &letter, &aside)
         if at is NULL or at == stop:
@@ -224,7 +224,7 @@ cdef int named_character(const uint8_t* at, Py_ssize_t size) noexcept nogil:
 
 
 cdef const uint8_t* read_delimiter(
-    const uint8_t* at, const uint8_t* stop, Separator* separator
+    const uint8_t* at, const uint8_t* stop, uint8_t* separator
 ) noexcept nogil:
     """Read the separator that a LEEF 2.0 header names, if it does, and the pipe behind it."""
     cdef const uint8_t* pipe = at
@@ -236,7 +236,7 @@ cdef const uint8_t* read_delimiter(
     code = named_character(at, pipe - at)
     if code == 0 or code == EQUALS:
         return NULL
-    separator.text[0] = <uint8_t>code
+    separator[0] = <uint8_t>code
     return pipe + 1
 
 
@@ -250,6 +250,7 @@ cdef bint read_leef(
 ) noexcept nogil:
     """Read a line with a LEEF event in it."""
     cdef Separator pipe, separator
+    cdef uint8_t named = 9
     cdef Value value
     cdef int index
     cdef bint second
@@ -258,8 +259,8 @@ cdef bint read_leef(
         return False
     second = at[5] == c"2"
     at += 9
-    pipe.text[0], pipe.size = PIPE, 1
-    separator.text[0], separator.size = 9, 1
+    pipe = Separator(<const uint8_t*>b"|", 1, True)
+    separator = Separator(&named, 1, True)
     for index in range(pairs.place_count):
         at = read_cell(at, stop, end, &pipe, &value)
         if at is NULL or at == stop:
@@ -268,9 +269,9 @@ cdef bint read_leef(
             return False
         at += 1
     if second:
-        at = read_delimiter(at, stop, &separator)
+        at = read_delimiter(at, stop, &named)
         if at is NULL:
             return False
     return read_pairs(
-        pairs, record, at, stop, end, &separator, 0, separator.text[0] == usual.text[0]
+        pairs, record, at, stop, end, &separator, 0, named == usual.text[0]
     )

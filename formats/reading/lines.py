@@ -7,7 +7,6 @@ their static text.
 
 import csv
 import re
-import string
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,8 +22,9 @@ from formats.reading import BadLine, Decoded, Input, Reader, decode_lines, field
 from formats.reading.cells import Places, cells_input, unit_pattern
 from formats.reading.content import content_of
 from formats.reading.layouts import Layouts, layouts_of
-from formats.reading.line_table import table_of
+from formats.reading.line_table import static_texts, table_of
 from formats.reading.pairs import Keys, ambiguity_of, pairs_of
+from formats.reading.patterns import IN_TIMES
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
@@ -239,7 +239,7 @@ def _csv_columns(line: str) -> list[str]:
 def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     # Each cell with its static text, if it is one, the static text that ends it, and what finds
     # that end where the text of the cell may hold it.
-    texts = [_static_text(cell) for cell in structure.cells]
+    texts = static_texts(structure)
     steps = [
         (cell.key, text, following or "", _end_of(cell, following))
         for cell, (text, following) in zip(structure.cells, pairwise([*texts, None]), strict=True)
@@ -269,21 +269,12 @@ def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     return split
 
 
-_IN_TIMES = frozenset(string.ascii_letters + string.digits + " :,./+-")
-"""What times and numbers are made of."""
-
-
-def _static_text(cell: Cell) -> str | None:
-    first = cell.parts[0]
-    return first.text if isinstance(first, Literal) else None
-
-
 def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | None:
     """Return what finds the end of a cell, if it is not where the text behind it first occurs."""
     if following is None:
         return lambda line, _: len(line)
     unit = units_of(cell.parts)[0]
-    if isinstance(unit, Literal) or set(following) - _IN_TIMES:
+    if isinstance(unit, Literal) or set(following) - IN_TIMES:
         return None
     known = unit_pattern(unit)
     if known is None:

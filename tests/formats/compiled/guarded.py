@@ -17,7 +17,7 @@ from tests.formats.compiled.text_lines import HostileLines
 from tests.formats.test_properties import GOLDEN
 
 PAGES = 64
-LINES = ("QRADAR", "RSA_SECURITY", "CSV", "TAB_SEPARATED", "SPLUNK_CIM")
+LINES = ("QRADAR", "RSA_SECURITY", "CSV", "TAB_SEPARATED", "SPLUNK_CIM", "ARCSIGHT_CEF")
 
 
 class Guarded:

@@ -18,15 +18,15 @@ from tests.formats.test_properties import GOLDEN, mutations
 
 pytestmark = needs_core
 
-READ = sorted(
-    {*presets.names()} - {"ARCSIGHT_CEF", "CEF_MULTILINE", "JSON", "LOGRHYTHM", "SYMANTEC_MSS"}
-)
-"""Presets whose lines the core reads; those that static text alone tells apart Python does."""
+READ = sorted({*presets.names()} - {"JSON"})
+TIMELESS = "%s{login}|%s{ua}|%d{reqsize}|%s{eurl}|%s{action}"
+"""What is printed of presets whose time has no year."""
 
 
 def judged(name: str, output: str = "JSON", max_record_bytes: int = 9000) -> Judged:
-    settings = FeedSettings(presets.load(output), max_record_bytes=max_record_bytes)
-    return Judged(input_of(presets.load(name)), settings)
+    source = presets.load(name)
+    printed = presets.load(output) if {"yy", "time"} & source.field_names else parse(TIMELESS)
+    return Judged(input_of(source), FeedSettings(printed, max_record_bytes=max_record_bytes))
 
 
 def printed(name: str, records: int) -> bytes:
@@ -42,7 +42,7 @@ def test_lines_of_every_preset_are_read_in_the_core(name: str, output: str) -> N
     both = judged(name, output, 1 << 20)
     data = printed(name, 300)
     assert len(both.check(data)) == 300
-    assert both.handed_over(data) < 300 * 0.02
+    assert both.handed_over(data) < len(data.splitlines()) * 0.02
 
 
 @pytest.mark.parametrize("name", READ)
@@ -184,5 +184,5 @@ def test_lines_behind_a_syslog_header_are_read_the_same(name: str, header: bytes
     data = b"".join(header + row for row in rows)
     assert len(both.check(data)) == 20
     told = name == "JSON" or b"LEEF:" in data or header[:7] in {b"<134>", b"<134>1 "}
-    told = told or rows[0].startswith((b'"', b"datetime=", b"<134>"))
+    told = told or rows[0].startswith((b'"', b"datetime=", b"<134>", b"|Z"))
     assert both.handed_over(data) == (0 if told else 20)

@@ -23,12 +23,13 @@ def test_the_environment_forces_python(pure: str, forced: bool) -> None:  # noqa
 
 
 @needs_core
-def test_filters_and_formats_told_apart_by_static_text_run_in_python() -> None:
+def test_filters_and_cells_of_several_texts_run_in_python() -> None:
     with environment(None):
         settings = FeedSettings(presets.load("QRADAR"))
         assert Pipeline(json_names(), settings)._engine is not None
         assert Pipeline(input_of(presets.load("CSV")), settings)._engine is not None
-        assert Pipeline(input_of(presets.load("ARCSIGHT_CEF")), settings)._engine is None
+        two = parse("a=%s{time}\\tb=%s{login}/%d{reqsize}")
+        assert Pipeline(input_of(two), FeedSettings(parse("%s{login}")))._engine is None
         chosen = FeedSettings(presets.load("QRADAR"), filter=filters.parse({"action": ["Blocked"]}))
         assert Pipeline(json_names(), chosen)._engine is None
 
