@@ -128,6 +128,86 @@ class KeyTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Headers:
+    """A record may stand behind a syslog header, unless it begins as its format does.
+
+    It does with the text `beginning`, or, `with_key`, with a key and `=`; with neither it begins as
+    a time or a number does, such as `Mmm dd hh:mm:ss` and then `date_behind`, if that is known.
+    """
+
+    beginning: str = ""
+    with_key: bool = False
+    date_behind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PairsTable:
+    """Which keys, and pieces without one, of a line of pairs lead to which attributes of a record.
+
+    `separator` stands between pieces, `=` behind a key. Values are attributes, `None` for a key
+    that is known and not wanted. A key that comes twice with different values makes a record bad if
+    it is wanted; a line without any known key is none. In `places` are the pieces that stand by
+    their number. With `leef` the pairs stand behind the first LEEF header of the line, which may
+    name another separator, and `places` are its vendor, product, version and event id.
+    """
+
+    separator: str
+    keys: Mapping[str, str | None]
+    places: Mapping[int, str | None]
+    leef: bool
+    headers: Headers | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: the attribute that it leads to, if any, and what it must hold, if that is known.
+
+    `kind` is `NUMBER`, `ADDRESS`, or the name of a closed set of words.
+    """
+
+    attribute: str | None
+    kind: str = ""
+
+
+NUMBER, ADDRESS = "number", "address"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsTable:
+    """Which columns of a line lead to which attributes of a record.
+
+    With `shared`, the last column may be missing, and there are other layouts of as many columns:
+    a line is certainly of this one when all its numbers are digits and the columns of closed sets
+    do not mostly hold what belongs into another. `kinds` has the closed set of each word.
+    """
+
+    separator: str
+    quoted: bool
+    columns: tuple[Column, ...]
+    shared: bool
+    kinds: Mapping[str, str]
+    headers: Headers | None
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceTable:
+    """Which values of a line lead to which attributes: value `i` stands behind `texts[i]`.
+
+    It ends where the text behind it first occurs; the last one where the line ends with that text.
+    A value that holds one of `keys` could be taken apart in another way.
+    """
+
+    texts: tuple[str, ...]
+    attributes: tuple[str | None, ...]
+    keys: frozenset[str]
+    headers: Headers | None
+
+
+Table = KeyTable | PairsTable | ColumnsTable | SequenceTable
+"""Where the attributes of a record stand in a line."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeCells:
     """The time stands in texts whose form is known: `cells[i]` is what attribute `i` is built of.
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True, wraparound=False, boundscheck=False
-"""The plan of a pipeline over a batch of JSON records in one pass, without the interpreter lock.
+"""The plan of a pipeline over a batch of records in one pass, without the interpreter lock.
 
 It reads, checks and prints what it is certain of, and hands over every other record. Nothing in
 the pass touches a Python object. Indices of pointers are argued for where they are not obvious:
@@ -21,7 +21,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT16_MAX, INT64_MAX, int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
@@ -86,6 +86,12 @@ include "aside.pxi"
 include "derive.pxi"
 include "twins.pxi"
 include "record.pxi"
+include "cells.pxi"
+include "pairs.pxi"
+include "columns.pxi"
+include "headers.pxi"
+include "sequence.pxi"
+include "lines.pxi"
 include "moments.pxi"
 include "render.pxi"
 include "fold.pxi"
@@ -93,5 +99,7 @@ include "address.pxi"
 include "predicate.pxi"
 include "order.pxi"
 include "output.pxi"
+include "run.pxi"
 include "core.pxi"
 include "pieces.pxi"
+include "arrays.pxi"

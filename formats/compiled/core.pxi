@@ -7,22 +7,12 @@ cdef enum:
     SHORT_TIME = 8  # no word that stands for an absent time is longer
 
 
-cdef struct Run:
-    const uint8_t* start
-    const uint8_t* at
-    const uint8_t* end
-    Py_ssize_t number  # of the line at hand
-    bint ordered  # lines get order keys
-    bint refused  # the record at hand has no time, or too many new keys
-    int asked  # new keys of the record at hand
-    Py_ssize_t again  # bytes that may still be read again
-
-
 @final
 cdef class Core:
     """Runs one program, with a sieve and an order if there are any, one batch at a time: see `run`."""
 
     cdef Record record
+    cdef LineLayout layout
     cdef Moments moments
     cdef int slot_count
     cdef Twin* twins
@@ -97,12 +87,16 @@ cdef class Core:
             take_order(&self.order, order, self.slot_count)
             self.order.derived = &self.derived
             self.has_order = True
+        if program.layout is not None:
+            open_layout(&self.layout, program.layout, self.kept)
+            check_slots(&self.layout, self.slot_count)
         self.has_time = program.time_pieces > 0
 
     def __dealloc__(self):
         close_keys(&self.record.keys)
         close_moments(&self.moments)
         close_sieve(&self.sieve)
+        close_layout(&self.layout)
         free(self.record.values)
         free(self.record.slots)
         free(self.times)
@@ -200,6 +194,7 @@ cdef class Core:
             run.end = run.start + view.len
             run.number, run.refused, run.asked = 0, False, 0
             run.ordered = self.wants_order and self.has_order
+            run.array.record, run.array.counted = NULL, False
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
             if not has_room(&output.printed.writer, view.len):
@@ -214,7 +209,9 @@ cdef class Core:
                     raise MemoryError
                 if done == NEED_KEY:
                     run.asked += 1
-                    run.again -= self.record.keys.asked - run.at
+                    if self.record.keys.count >= MAX_KEYS:
+                        drop_array(self, &run, output)  # to be read again from its beginning
+                    run.again -= self.record.keys.asked - read_from(&run)
                     run.refused = run.asked > MAX_ASKED or run.again < 0
                     if run.asked <= MAX_ASKED:
                         self.learn_key(output, meaning_of, run.end)
@@ -261,12 +258,17 @@ cdef class Core:
         cdef const uint8_t* end
         cdef int done
         while run.at < run.end:
-            if run.at[0] != OPEN:
+            if run.array.record is NULL and run.at[0] != OPEN:
                 end = blank_end(run.at, run.end)
                 if end is not NULL:
                     run.at = end
                     continue
-            done = self.run_record(run, output)
+                if self.layout.form == JSON_FORM:
+                    find_array(run, output)
+            if run.array.record is NULL:
+                done = self.run_record(run, output)
+            else:
+                done = run_array(self, run, output)
             if done != DONE:
                 return done
             run.number += 1
@@ -275,39 +277,60 @@ cdef class Core:
 
     cdef inline int run_record(self, Run* run, Output output) noexcept nogil:
         cdef const uint8_t* end = NULL
-        cdef Writer* writer = &output.printed.writer
-        cdef Py_ssize_t line = writer.out - writer.start
         cdef int done = HAND_OVER, number
-        cdef uint32_t key = 0
         if not run.refused:
             self.record.keys.asked = NULL
-            end = read_record(&self.record, run.at, run.end)
+            end = self.read(run.at, run.end)
             if self.record.keys.asked is not NULL:
                 return NEED_KEY
         if end is not NULL and end - run.at <= self.max_record_bytes and self.agrees():
-            done = self.print_record(writer)
-            if run.ordered and done == DONE:
-                done = find_order(&self.order, self.record.values, self.record.stamp, &key)
-        if done == DONE or done == FILTERED:
-            if done == FILTERED:
-                output.filtered += 1
-            elif not output.note_line(line, run.at - run.start):
-                return NO_MEMORY
-            elif run.ordered and not note_order(&output.order, key):
-                return NO_MEMORY
+            done = self.note_record(run, output, run.at)
+        if done == DONE:
             for number in range(self.record.counted_count):
                 self.record.counted[number].count += 1
         else:
-            writer.out = writer.start + line
-            if done != HAND_OVER:
-                return done
-            end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)
-            if end is NULL:
-                end = run.end
-            if not output.note_handed(run.at - run.start, end - run.start, run.number):
-                return NO_MEMORY
+            return self.hand_over(run, output) if done == HAND_OVER else done
         run.at = end
         return DONE
+
+    cdef inline int note_record(
+        self, Run* run, Output output, const uint8_t* record
+    ) noexcept nogil:
+        """Print a record, or count that it is filtered; else leave nothing of it."""
+        cdef Writer* writer = &output.printed.writer
+        cdef Py_ssize_t line = writer.out - writer.start
+        cdef uint32_t key = 0
+        cdef int done = self.print_record(writer)
+        if done == DONE and run.ordered:
+            done = find_order(&self.order, self.record.values, self.record.stamp, &key)
+        if done != DONE:
+            writer.out = writer.start + line
+            if done != FILTERED:
+                return done
+            output.filtered += 1
+            return DONE
+        if not output.note_line(line, record - run.start):
+            return NO_MEMORY
+        return DONE if not run.ordered or note_order(&output.order, key) else NO_MEMORY
+
+    cdef int hand_over(self, Run* run, Output output) noexcept nogil:
+        cdef const uint8_t* end = <const uint8_t*>memchr(run.at, LINE_FEED, run.end - run.at)
+        if end is NULL:
+            end = run.end
+        if not output.note_handed(run.at - run.start, end - run.start, run.number):
+            return NO_MEMORY
+        run.at = end
+        return DONE
+
+    cdef inline const uint8_t* read(self, const uint8_t* at, const uint8_t* end) noexcept nogil:
+        cdef bint in_array = False
+        if self.layout.form == JSON_FORM:
+            if at[0] != OPEN:
+                at = object_start(at, end, &in_array)
+                if at is NULL or in_array:
+                    return NULL
+            return read_record(&self.record, at, end)
+        return read_line(&self.layout, &self.record, at, end)
 
     cdef inline bint agrees(self) noexcept nogil:
         cdef Record* record = &self.record

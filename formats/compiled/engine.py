@@ -12,7 +12,7 @@ from formats.compiled.predicates import sieve_of
 from formats.compiled.program import Unfit, program_of, slots_of
 from formats.filters.predicate import Predicate
 from formats.lines import Lines
-from formats.plan import FieldAccess, KeyTable
+from formats.plan import FieldAccess, KeyTable, Table
 from formats.reading import BadRecord, KeyedReader, Reader
 from formats.rendering.renderer import Renderer
 from formats.times import BadTime
@@ -31,7 +31,7 @@ class Engine:
     """Runs batches of one pipeline through the core."""
 
     def __init__(
-        self, core: "Core", table: KeyTable, slots: Mapping[str, int], renderer: Renderer
+        self, core: "Core", table: Table, slots: Mapping[str, int], renderer: Renderer
     ) -> None:
         self._core = core
         self._table = table
@@ -66,6 +66,7 @@ class Engine:
 
     def _meaning_of(self, key: str) -> tuple[int, bool, bool, bool]:
         table = self._table
+        assert isinstance(table, KeyTable)  # noqa: S101 - nothing else has keys that are not known
         attribute, is_unmapped = table.meaning_of(key)
         if attribute is None:
             return -1, is_unmapped, False, False

@@ -28,6 +28,7 @@ cdef struct Key:
     bint astray  # beside an envelope it makes the record one for the reference
     bint whose  # in an object that nobody reads, likewise
     uint64_t count  # records that had it
+    uint64_t pending  # those of the array at hand
     uint64_t stamp  # the last record that had it, if it is wanted or counted
     Key* follower  # the key that followed last
     uint32_t digest

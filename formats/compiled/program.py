@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cache
 from itertools import combinations
 
+from formats.compiled.layout import Layout, layout_of
 from formats.fields import Derivation
 from formats.language import Literal
 from formats.plan import (
@@ -20,6 +21,7 @@ from formats.plan import (
     Own,
     RenderPlan,
     Shifted,
+    Table,
     TimeFields,
     TimeKey,
     TimePiece,
@@ -33,6 +35,7 @@ _MAX_WIDTH = 104
 _MAX_KEY = 200
 MAX_NUMBER = 2**62
 _QUOTES = frozenset('"\\')
+_NO_KEYS = KeyTable(lambda _: (None, False), "")
 
 
 class Printed(IntEnum):
@@ -111,7 +114,8 @@ class Program:
     `envelope` is the key of the object that may hold the fields; `envelope_counted`, whether it
     counts as unmapped elsewhere. `clock` are the slots of `time`, `tz` and `epochtime` for times by
     field name, else -1. `twins` are two slots whose texts must agree, and which one is in base64:
-    1, 2, or 0 for neither.
+    1, 2, or 0 for neither. With a `layout` records are lines of text, and none of the
+    keys matters.
     """
 
     envelope: bytes
@@ -123,6 +127,7 @@ class Program:
     pieces: tuple[Step, ...]
     time_pieces: int
     max_record_bytes: int
+    layout: Layout | None = None
 
 
 class Unfit(Exception):  # noqa: N818 - nothing is wrong
@@ -130,7 +135,7 @@ class Unfit(Exception):  # noqa: N818 - nothing is wrong
 
 
 def program_of(
-    plan: RenderPlan, attributes: Sequence[Attribute], table: KeyTable, max_record_bytes: int
+    plan: RenderPlan, attributes: Sequence[Attribute], table: Table, max_record_bytes: int
 ) -> Program | None:
     """Return the program of a plan; `None` when the core can't run it."""
     times = plan.time_key.attributes
@@ -139,18 +144,23 @@ def program_of(
     by_name = isinstance(plan.time_key, TimeFields)
     if len(slots) != len(attributes) + len(times):  # an attribute is a part of the time as well
         return None
+    keys = table if isinstance(table, KeyTable) else _NO_KEYS
+    layout = None if isinstance(table, KeyTable) else layout_of(table, slots)
+    if layout is None and keys is not table:
+        return None
     try:
         steps = tuple(_joined(_Steps(plan, attributes, slots).steps()))
         return Program(
-            _key(table.envelope),
-            table.meaning_of(table.envelope)[1],
+            _key(keys.envelope),
+            keys.meaning_of(keys.envelope)[1],
             (*taken, *[Taken.TIME] * len(times)),
             tuple(slots[name] for name in times),
-            tuple(_twins(table, slots)),
+            tuple(_twins(keys, slots)),
             tuple(slots[name] if by_name else -1 for name in ("time", "tz", "epochtime")),
             steps,
             sum(step.kind is Printed.TIMES for step in steps),
             max_record_bytes,
+            layout,
         )
     except Unfit:
         return None

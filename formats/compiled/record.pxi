@@ -23,6 +23,7 @@ cdef struct Record:
     uint64_t envelope_stamp
     bint envelope_counted
     bint astray  # a key was there that must not stand beside an envelope
+    bint shared  # it stands in an array, and more may follow on its line
     Key* counted[MAX_COUNTED]  # keys that no field is known for
     int counted_count
     uint8_t* scratch
@@ -125,17 +126,18 @@ cdef const uint8_t* enter(Record* record, const uint8_t* at, const uint8_t* end)
 
 
 cdef inline const uint8_t* leave(
-    Record* record, const uint8_t* at, const uint8_t* end, bint* enveloped, bint* wanted
+    const uint8_t* at, const uint8_t* end, bint last, bint shared
 ) noexcept nogil:
-    """Leave an object: the envelope's content, or the record, which must end the line.
+    """Leave an object: the envelope's content, or, as the `last`, the record.
 
-    Returns what follows; that is the end of the line only where the record ends.
+    That must end the line, unless it is `shared`. Returns what follows.
     """
     at = skip_space(at, end)
-    if enveloped[0]:
-        enveloped[0] = wanted[0] = False
+    if not last:
         return at if at < end and at[0] != LINE_FEED else NULL
-    return at if at == end or at[0] == LINE_FEED else NULL
+    if at < end and at[0] != LINE_FEED:
+        return at if shared and (at[0] == COMMA or at[0] == CLOSE_ARRAY) else NULL
+    return at if not shared else NULL
 
 
 cdef inline const uint8_t* read_usual(
@@ -173,9 +175,9 @@ cdef inline const uint8_t* read_usual(
 cdef const uint8_t* read_record(
     Record* record, const uint8_t* at, const uint8_t* end
 ) noexcept nogil:
-    """Read a line into the values; returns its end, or `NULL` to hand it over."""
+    """Read a record into the values; returns what follows, or `NULL` to hand its line over."""
     cdef uint8_t* scratch = record.scratch
-    cdef bint enveloped = False, wanted = True
+    cdef bint enveloped = False, wanted = True, last
     cdef Value aside
     cdef Key* key
     record.stamp += 1
@@ -228,9 +230,11 @@ cdef const uint8_t* read_record(
             continue
         at = skip_space(at, end)
         while at < end and at[0] == CLOSE:
-            at = leave(record, at + 1, end, &enveloped, &wanted)
-            if at is NULL or at == end or at[0] == LINE_FEED:
+            last = not enveloped
+            at = leave(at + 1, end, last, record.shared)
+            if at is NULL or last:
                 return at
+            enveloped = wanted = False
         if at >= end or at[0] != COMMA:
             return NULL
         at = skip_space(at + 1, end)

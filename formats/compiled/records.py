@@ -1,6 +1,7 @@
 """The records behind lines that were printed without them, decoded when somebody asks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, overload
 
 from formats.reading import Reader
@@ -9,9 +10,9 @@ from formats.reading import Reader
 class LaterRecords(Sequence[Any]):
     """Records of a batch, in order, each known by a number until somebody asks for it.
 
-    `numbers` say where in the batch, `data`, the line begins that holds a record and nothing else;
-    a negative one is the key of a record in `known`, where what was decoded is kept. `order` has
-    the order keys that the core has worked out, by number.
+    `numbers` say where in the batch, `data`, the line of a record begins, or the record if others
+    are on that line; a negative one is the key of a record in `known`, where what was decoded is
+    kept. `order` has the order keys that the core has worked out, by number.
     """
 
     def __init__(
@@ -46,8 +47,7 @@ class LaterRecords(Sequence[Any]):
         known = self._known
         later = [number for number in self._numbers if number not in known]
         if later:
-            lines = b"".join(map(self._line, later))
-            known.update(zip(later, self._decode(lines).records, strict=True))
+            known.update(zip(later, self._decoded(later), strict=True))
         return map(known.__getitem__, self._numbers)
 
     def order_keys(self, key_of: Callable[[Any], int]) -> list[int]:
@@ -67,6 +67,26 @@ class LaterRecords(Sequence[Any]):
         """Return those at some indices, still to be decoded."""
         numbers = [self._numbers[index] for index in indices]
         return LaterRecords(numbers, self._data, self._decode, self._known, self._order)
+
+    def _decoded(self, rows: Sequence[int]) -> list[Any]:
+        """Return the records at some offsets; all of their lines are decoded in one call."""
+        starts = [self._data.rfind(b"\n", 0, row) + 1 for row in rows]
+        offsets = list(dict.fromkeys(starts))
+        lines = [self._line(offset) for offset in offsets]
+        decoded = self._decode(b"".join(lines))
+        moved = [
+            offset - place
+            for offset, place in zip(offsets, accumulate(map(len, lines), initial=0), strict=False)
+        ]
+        found: dict[int, Any] = {}
+        for index, record in enumerate(decoded.records):
+            line = decoded.line_of[index] if decoded.line_of else index
+            piece = decoded.pieces.get(index)
+            found[offsets[line] if piece is None else moved[line] + piece[0]] = record
+        # An array of one record does not share its line.
+        return [
+            found[row if row in found else start] for row, start in zip(rows, starts, strict=True)
+        ]
 
     def _line(self, start: int) -> bytes:
         end = self._data.find(b"\n", start)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 from formats.language import FeedFormat
-from formats.plan import Attribute, KeyTable, TimeKey
+from formats.plan import Attribute, Table, TimeKey
 
 MAX_RECORD_BYTES = 1 << 20
 
@@ -60,11 +60,11 @@ Reader = Callable[[bytes], Decoded]
 
 @runtime_checkable
 class KeyedReader(Protocol):
-    """A reader of JSON objects that can say which keys it reads."""
+    """A reader that can say where in a line it finds what."""
 
     @property
-    def table(self) -> KeyTable | None:
-        """The keys; `None` when there is more to reading the records than their keys."""
+    def table(self) -> Table | None:
+        """Keys or columns; `None` when there is more to reading the records than these."""
 
     def __call__(self, data: bytes) -> Decoded:
         """Read a batch, as every reader does."""

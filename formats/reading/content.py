@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from formats.language import FeedFormat, Literal, Slot
+from formats.plan import Headers
 from formats.reading.cells import unit_pattern
 from formats.reading.syslog_header import content_starts, may_begin
 from formats.structure import LineKind, Structure
@@ -39,9 +40,38 @@ def content_of(feed_format: FeedFormat, structure: Structure) -> Callable[[bytes
     return content
 
 
+def headers_of(feed_format: FeedFormat, structure: Structure) -> Headers | None:
+    """Return what `content_of` does as data; `None` when lines are read as they stand."""
+    pattern = _beginning(feed_format, structure)
+    if pattern is None:
+        return None
+    if _begins_with_key(structure):
+        return Headers(with_key=True)
+    first = (units_of(feed_format.parts) or (Literal(""),))[0]
+    if isinstance(first, Literal):
+        return Headers(_static(first.text))
+    behind = _behind_first(feed_format, structure)
+    dates = ("Oct 06 09:05:08", "Jan 31 23:59:59")
+    begins = re.compile(pattern.encode()).match
+    known = bool(behind) and all(begins(f"{date}{behind}".encode()) for date in dates)
+    return Headers(date_behind=behind if known else "")
+
+
+def _behind_first(feed_format: FeedFormat, structure: Structure) -> str:
+    """Return the static text behind the first field or time of a format, if there is any."""
+    if structure.separator and structure.kind is not LineKind.LEEF:
+        return structure.separator
+    _, *others = units_of(feed_format.parts)
+    return _static(others[0].text) if others and isinstance(others[0], Literal) else ""
+
+
+def _begins_with_key(structure: Structure) -> bool:
+    return structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#")
+
+
 def _beginning(feed_format: FeedFormat, structure: Structure) -> str | None:
     """Return the pattern of what the lines of a format begin with; `None` if with any text."""
-    if structure.kind is LineKind.KEYED and not structure.cells[0].key.startswith("#"):
+    if _begins_with_key(structure):
         return r"[A-Za-z][\w.\-]*="
     first, *others = units_of(feed_format.parts) or (Literal(""),)
     if isinstance(first, Literal):

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from formats import presets
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import Part
-from formats.plan import Attribute
+from formats.plan import ADDRESS, NUMBER, Attribute
 from formats.reading import BadLine, number
 from formats.structure import Cell, LineKind, Structure, structure_of
 from formats.values import Remembered
@@ -33,16 +33,16 @@ _CLOSED = {
     "threatseverity": ("critical", "high", "medium", "low"),
 }
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:.]{2,40}")
-_ADDRESS_KIND = "address"
-_KIND_OF = {word: kind for kind, words in _CLOSED.items() for word in words}
-_KIND_OF |= dict.fromkeys(("get", "post", "put", "head", "connect", "options"), "method")
+KIND_OF = {word: kind for kind, words in _CLOSED.items() for word in words}
+KIND_OF |= dict.fromkeys(("get", "post", "put", "head", "connect", "options"), "method")
+"""The closed set of each word, in lower case."""
 
 _is_digits = re.compile(r"[+-]?[0-9]+").fullmatch
 
 
 def _kind(text: str) -> str:
     """Return which closed set a text is of; empty for none of them."""
-    return _KIND_OF.get(text.lower()) or (_ADDRESS_KIND if _ADDRESS.fullmatch(text) else "")
+    return KIND_OF.get(text.lower()) or (ADDRESS if _ADDRESS.fullmatch(text) else "")
 
 
 _kinds = Remembered(_kind, max_chars=64)
@@ -53,7 +53,7 @@ class _Layout:
 
     def __init__(self, name: str, cells: Sequence[Cell], keys: Sequence[str]) -> None:
         self.name = name
-        self._keys = tuple(keys)
+        self.keys = tuple(keys)
         singles = [(at, cell.slots[0].field) for at, cell in enumerate(cells) if cell.is_text]
         self._numbers = [
             (at, Attribute(field.name, number=True, default=0))
@@ -62,16 +62,21 @@ class _Layout:
         ]
         self._digits = [at for at, _ in self._numbers]
         self._closed = [
-            (at, field.name, _ADDRESS_KIND if field.name in ADDRESS_FIELDS else field.name)
+            (at, field.name, ADDRESS if field.name in ADDRESS_FIELDS else field.name)
             for at, field in singles
             if field.name in ADDRESS_FIELDS or field.name in _CLOSED
         ]
         if len(cells) == 1:  # there is no other column that a value could belong into
             self._closed.clear()
 
+    @property
+    def kinds(self) -> Mapping[int, str]:
+        """What columns must hold, by their numbers: `NUMBER`, `ADDRESS`, or a closed set."""
+        return dict.fromkeys(self._digits, NUMBER) | {at: kind for at, _, kind in self._closed}
+
     def values(self, columns: Sequence[str]) -> dict[str, str]:
         """Return columns by the keys of their cells."""
-        return dict(zip(self._keys, columns, strict=False))
+        return dict(zip(self.keys, columns, strict=False))
 
     def has_digits(self, columns: Sequence[str]) -> bool:
         """Whether each column of a number holds digits."""

@@ -7,7 +7,6 @@ their static text.
 
 import csv
 import re
-import string
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,12 +17,14 @@ import msgspec
 from formats.errors import NotReadable
 from formats.language import FeedFormat, Literal
 from formats.leef import HEADER, split_body
-from formats.plan import Attribute, TimeKey
-from formats.reading import BadLine, Input, Reader, decode_lines, field_in, number
+from formats.plan import Attribute, Table, TimeKey
+from formats.reading import BadLine, Decoded, Input, Reader, decode_lines, field_in, number
 from formats.reading.cells import Places, cells_input, unit_pattern
 from formats.reading.content import content_of
 from formats.reading.layouts import Layouts, layouts_of
+from formats.reading.line_table import static_texts, table_of
 from formats.reading.pairs import Keys, ambiguity_of, pairs_of
+from formats.reading.patterns import IN_TIMES
 from formats.reading.reversible import check_apart, doubts
 from formats.reading.syslog_header import timestamp
 from formats.record import struct_of
@@ -44,47 +45,79 @@ def line_format(feed_format: FeedFormat, *, alone: bool = False) -> Input:
     apart in a line.
     """
     structure = _readable_structure(feed_format)
-    is_leef = structure.kind is LineKind.LEEF
     layouts = layouts_of(structure) if structure.kind is LineKind.COLUMNS and not alone else None
 
     def reader(
         attributes: Sequence[Attribute], time_key: TimeKey, places: Places, max_record_bytes: int
     ) -> Reader:
-        keys = frozenset(cell.key for cell, _ in places.values())
-        if layouts is not None:
-            split = _split_of_columns(structure, layouts)
-        else:
-            split = SPLITS[structure.kind](structure, keys)
-        # A LEEF header is found wherever it stands.
-        content = content_of(feed_format, structure) if not is_leef or SYSLOG in keys else None
-        struct = struct_of(attributes, time_key)
         numbers = {attribute.name: attribute for attribute in attributes if attribute.number}
-        parts = [
-            (name, cell.key, match, numbers.get(name)) for name, (cell, match) in places.items()
-        ]
-
-        def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
-            record = line if content is None else content(line)
-            values = split(_text(record))
-            if is_leef and record is not line and not values[SYSLOG]:
-                values = {**values, SYSLOG: timestamp(line) or ""}
-            stated: dict[str, str | int] = {}
-            for name, key, match, attribute in parts:
-                value = values.get(key)
-                if value is None:
-                    continue
-                if match is not None:
-                    value = field_in(value, name, match)
-                stated[name] = value if attribute is None else number(attribute, value)
-            return (struct(**stated),), find_unsafe(" ".join(values.values())) is not None
-
-        return lambda data: decode_lines(data, max_record_bytes, records_of)
+        records_of = _records_of(
+            feed_format, structure, layouts, places, numbers, struct_of(attributes, time_key)
+        )
+        table = table_of(feed_format, structure, layouts, places)
+        return _LineReader(records_of, table, max_record_bytes)
 
     cells = structure.cells if layouts is None else layouts.cells
     if structure.kind is LineKind.SEQUENCE:  # of the same cell twice, the last counts
         cells = tuple({(cell.parts, cell.zone): cell for cell in cells}.values())
     found = cells_input(feed_format.name, cells, reader)
     return replace(found, doubts=doubts(feed_format, structure))
+
+
+class _LineReader:
+    """Reads batches line by line."""
+
+    def __init__(
+        self,
+        records_of: Callable[[bytes], tuple[Sequence[msgspec.Struct], bool]],
+        table: Table | None,
+        max_record_bytes: int,
+    ) -> None:
+        self._records_of = records_of
+        self._max_record_bytes = max_record_bytes
+        self.table = table
+        """See `KeyedReader`."""
+
+    def __call__(self, data: bytes) -> Decoded:
+        """Decode a batch."""
+        return decode_lines(data, self._max_record_bytes, self._records_of)
+
+
+def _records_of(
+    feed_format: FeedFormat,
+    structure: Structure,
+    layouts: Layouts | None,
+    places: Places,
+    numbers: Mapping[str, Attribute],
+    struct: type[msgspec.Struct],
+) -> Callable[[bytes], tuple[Sequence[msgspec.Struct], bool]]:
+    """Return the function from a line to its record, and whether it may hold control characters."""
+    is_leef = structure.kind is LineKind.LEEF
+    keys = frozenset(cell.key for cell, _ in places.values())
+    if layouts is not None:
+        split = _split_of_columns(structure, layouts)
+    else:
+        split = SPLITS[structure.kind](structure, keys)
+    # A LEEF header is found wherever it stands.
+    content = content_of(feed_format, structure) if not is_leef or SYSLOG in keys else None
+    parts = [(name, cell.key, match, numbers.get(name)) for name, (cell, match) in places.items()]
+
+    def records_of(line: bytes) -> tuple[Sequence[msgspec.Struct], bool]:
+        record = line if content is None else content(line)
+        values = split(_text(record))
+        if is_leef and record is not line and not values[SYSLOG]:
+            values = {**values, SYSLOG: timestamp(line) or ""}
+        stated: dict[str, str | int] = {}
+        for name, key, match, attribute in parts:
+            value = values.get(key)
+            if value is None:
+                continue
+            if match is not None:
+                value = field_in(value, name, match)
+            stated[name] = value if attribute is None else number(attribute, value)
+        return (struct(**stated),), find_unsafe(" ".join(values.values())) is not None
+
+    return records_of
 
 
 def _text(line: bytes) -> str:
@@ -206,7 +239,7 @@ def _csv_columns(line: str) -> list[str]:
 def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     # Each cell with its static text, if it is one, the static text that ends it, and what finds
     # that end where the text of the cell may hold it.
-    texts = [_static_text(cell) for cell in structure.cells]
+    texts = static_texts(structure)
     steps = [
         (cell.key, text, following or "", _end_of(cell, following))
         for cell, (text, following) in zip(structure.cells, pairwise([*texts, None]), strict=True)
@@ -236,21 +269,12 @@ def _sequence_split(structure: Structure, _keys: Keys) -> Split:
     return split
 
 
-_IN_TIMES = frozenset(string.ascii_letters + string.digits + " :,./+-")
-"""What times and numbers are made of."""
-
-
-def _static_text(cell: Cell) -> str | None:
-    first = cell.parts[0]
-    return first.text if isinstance(first, Literal) else None
-
-
 def _end_of(cell: Cell, following: str | None) -> Callable[[str, int], int] | None:
     """Return what finds the end of a cell, if it is not where the text behind it first occurs."""
     if following is None:
         return lambda line, _: len(line)
     unit = units_of(cell.parts)[0]
-    if isinstance(unit, Literal) or set(following) - _IN_TIMES:
+    if isinstance(unit, Literal) or set(following) - IN_TIMES:
         return None
     known = unit_pattern(unit)
     if known is None:

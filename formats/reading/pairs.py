@@ -1,7 +1,7 @@
 """Pairs of key and value in a line: a key that comes twice is an ambiguity, which one is forged."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from formats.reading import BadLine
 
@@ -27,6 +27,11 @@ def pairs_of(pieces: Sequence[str], keys: Keys) -> dict[str, str]:
     return values
 
 
+def keys_in(static: Iterable[str]) -> frozenset[str]:
+    """Return the keys in static texts, with what tells them from a value."""
+    return frozenset(key for text in static for key in _KEY.findall(text))
+
+
 def ambiguity_of(
     texts: Sequence[str | None],
 ) -> Callable[[str, Mapping[str, str]], None] | None:
@@ -37,7 +42,7 @@ def ambiguity_of(
     apart in another way too.
     """
     static = [text for text in texts if text is not None]
-    keys = sorted({key for text in static for key in _KEY.findall(text)})
+    keys = sorted(keys_in(static))
     if not keys:
         return None
     holds_key = re.compile("|".join(map(re.escape, keys))).search

@@ -1,11 +1,15 @@
 """Patterns of what fields print: where a value ends when the text after it may be part of it."""
 
 import re
+import string
 from itertools import zip_longest
 
 from formats.errors import NotReadable
 from formats.language import Literal, Part, Slot
 from formats.structure.runs import Run
+
+IN_TIMES = frozenset(string.ascii_letters + string.digits + " :,./+-")
+"""What times and numbers are made of."""
 
 _CTIME = r"[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 _FRACTION = r"(?:[.,]\d{1,9})??"

@@ -12,6 +12,7 @@ import time
 
 from formats.compiled import Core
 from tests.formats.compiled.judged import random_pair
+from tests.formats.compiled.text_lines import random_lines_pair
 
 BATCHES = 40
 """How many go through one format."""
@@ -30,7 +31,8 @@ def main() -> None:
     formats = compiled = lines = handed = filtered = 0
     while time.monotonic() < until:
         try:
-            judged, hostile = random_pair(random.Random(seed))
+            pair = random_lines_pair if seed % 2 else random_pair  # lines of text, JSON
+            judged, hostile = pair(random.Random(seed))
             formats += 1
             compiled += judged.engine is not None
             for _ in range(BATCHES):

@@ -11,10 +11,13 @@ from formats import presets
 from formats.fields import TIME_FIELDS
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 from tests.formats.compiled.judged import TIME_KEYS, Hostile, Judged
+from tests.formats.compiled.text_lines import HostileLines
 from tests.formats.test_properties import GOLDEN
 
 PAGES = 64
+LINES = ("QRADAR", "RSA_SECURITY", "CSV", "TAB_SEPARATED", "SPLUNK_CIM", "ARCSIGHT_CEF")
 
 
 class Guarded:
@@ -62,6 +65,12 @@ def odd_ends() -> list[bytes]:
 
 def main() -> None:
     """Run cut and hostile batches at both edges, each against the same batch elsewhere."""
+    guarded = Guarded()
+    print(records(guarded) + sum(lines(guarded, name) for name in LINES))  # noqa: T201 - its result
+
+
+def records(guarded: Guarded) -> int:
+    """Run records of JSON; returns how many batches."""
     feed_format = presets.load("QRADAR")
     judged = Judged(json_names(), FeedSettings(feed_format))
     names = sorted(feed_format.field_names - TIME_FIELDS) + TIME_KEYS
@@ -72,7 +81,23 @@ def main() -> None:
     batches += [row[start:] for start in range(len(row))]
     batches += [hostile.batch() for _ in range(1500)]
     batches += odd_ends()
-    guarded = Guarded()
+    return compare(guarded, judged, batches)
+
+
+def lines(guarded: Guarded, name: str) -> int:
+    """Run lines of a preset; returns how many batches."""
+    feed_format = presets.load(name)
+    judged = Judged(input_of(feed_format), FeedSettings(presets.load("QRADAR")))
+    hostile = HostileLines(random.Random(6), feed_format)
+    row = min((GOLDEN / f"{name}.txt").read_bytes().splitlines(), key=len)
+    batches = [row[:end] for end in range(1, len(row) + 1)]
+    batches += [row[start:] for start in range(len(row))]
+    batches += [hostile.batch() for _ in range(300)]
+    return compare(guarded, judged, batches)
+
+
+def compare(guarded: Guarded, judged: Judged, batches: list[bytes]) -> int:
+    """Run batches at both edges, each against the same batch elsewhere."""
     engine = judged.engine
     assert engine is not None
     for data in batches:
@@ -83,4 +108,4 @@ def main() -> None:
             assert output is not None
             assert output.lines() == expected.lines()
             assert output.handed_over == expected.handed_over
-    print(len(batches))  # noqa: T201 - its result
+    return len(batches)

@@ -146,6 +146,22 @@ SPACES = ["", " ", "  ", "\t", "\r"]
 TIME_KEYS = sorted(TIME_FIELDS | {"datetime"})
 BETWEEN = ["\r\n", "\n\n", "\n \n", "", "{}", " \n", "x\n", "\ufeff", "\0\n", "\x0b\n", "\xa0\n"]
 
+HEADERS = [
+    "<134>", "<134>1 ", "<134>1 2023-10-06T09:05:08Z host app 1 - - ", "<134>1 - h a p m - ",
+    '<134>1 2023-10-06T09:05:08.5+02:00 h a p m [x@1 a="{" b="\\"]"] ',
+    "<134>Oct  6 09:05:08 h ",
+    "Oct  6 09:05:08 host app[12]: ", "Oct  6 09:05:08 ", "<13>Oct  6 09:05:08 h t: ", "<13>tag: ",
+    "2023-10-06T09:05:08+02:00 host tag: ", "2023-10-06T09:05:08Z ", "<1234>", "<>", "<134>1 2023 ",
+    "\ufeff", "\ufeff<134>", "Oct 6 2023 09:05:08 h ", "<134>1 - h a p m - \ufeff",
+    "x ", "<134> ", "\x0b", "\ufeff\ufeff<134>1 - {h} a p m - ",
+    '<134>1 - h a p m [x@1 a="]"][y b="1" c="\\\\"] ', '<134>1 - h a p m [x a="{"]', "h [ ", "[",
+    "<134>1 - h a p m [" + "x" * 255 + "] ", "<134>1 - h a p m [" + "{" * 256 + "] ", "h [12]: ",
+    "<134>1 - " + "h" * 256 + " a p m - ", "<13>Oct 16 09:05:08,123456789 h: ", "<13>1 tag[]: ",
+    "<134>1 2023-10-06T09:05:08+0200 h a p m -", "<134>1 - h a p m -\r", "Oct  6 09:05:08 1 2: ",
+    "zscaler-nss: ", "<134>1 - {h} a p m - ", "<134>1 - h a p m [x{] ", "Oct ", "2023-10-06 ",
+    "h: ",
+]  # fmt: skip
+
 
 class Hostile:
     """Makes batches; `oddity` is how likely each thing in them is odd."""
@@ -164,8 +180,11 @@ class Hostile:
         rows = []
         for _ in range(chance.randint(1, 6)):
             line = self._object()
+            if self._odd(0.3) or chance.random() < 0.1:
+                more = [self._object() for _ in range(chance.randint(0, 3))]
+                line = f"[{self._space()}{','.join([line, *more])}]"
             if self._odd(0.3):
-                line = f"[{line},{self._object()}]"
+                line = chance.choice(HEADERS) + line
             rows.append(line + (chance.choice(BETWEEN) if self._odd() else "\n"))
         data = bytearray("".join(rows).encode("utf-8", "surrogatepass"))
         for _ in range(3):

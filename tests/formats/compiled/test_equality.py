@@ -207,3 +207,47 @@ def test_more_keys_than_are_learned_end_the_same() -> None:
         for row in range(30)
     ]
     assert len(judged.check("".join(rows).encode())) == 30
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_arrays_of_records_are_printed_in_the_core(name: str) -> None:
+    judged = Judged(json_names(), FeedSettings(presets.load(name)))
+    rows = [row for row in (GOLDEN / "records.jsonl").read_bytes().splitlines() if b"1e" not in row]
+    rows = [row for row in rows if judged.handed_over(row) == 0 and judged.check(row)]
+    assert len(rows) > 3
+    data = b"[" + b",".join(rows) + b"]\n[ " + rows[0] + b" ]\r\n" + rows[1] + b"\n"
+    data += b"<134>[" + rows[0] + b" , " + rows[2] + b"]"
+    assert len(judged.check(data)) == len(rows) + 4
+    assert judged.handed_over(data) == 0
+
+
+def test_an_array_with_anything_odd_is_python_s_with_all_its_records() -> None:
+    judged = Judged(json_names(), FeedSettings(parse("%d{epochtime} %s{login}")))
+    good = '{"epochtime":%d,"login":"a","odd":1}'
+    for odd in (
+        '{"login":"no time"}', '{"epochtime":1,"login":5e1,"new":2}', "7", "[]", '{"epochtime":1',
+        '{"epochtime":1,"k":[1e3]}', "{}", '{"epochtime":1,"login":"x","login":"y"}', "", "null",
+    ):  # fmt: skip
+        for rows in ([odd, good % 1], [good % 2, odd], [good % 3, odd, good % 4]):
+            line = "[" + ",".join(rows) + "]"
+            data = f"{good % 5}\n{line}\n{good % 6}\n{line} x\n".encode()
+            judged.check(data)
+            assert judged.handed_over(data) == 2
+
+
+def test_arrays_with_more_keys_than_are_learned_end_the_same() -> None:
+    judged = Judged(json_names(), FeedSettings(parse("%d{epochtime} %s{login}")))
+    rows = [
+        "{" + ",".join(f'"k{row}_{key}":1' for key in range(50)) + ',"epochtime":1,"login":"x"}'
+        for row in range(30)
+    ]
+    data = f"[{','.join(rows)}]\n{rows[0]}\n[{','.join(rows[:3])}]\n".encode()
+    assert len(judged.check(data)) == 34
+    assert len(judged.check(b"".join(b"[%s]\n" % row.encode() for row in rows))) == 30
+
+
+def test_arrays_of_many_times_are_read_once() -> None:
+    judged = Judged(json_names(), FeedSettings(parse("%s{time} %s{login}")))
+    rows = ",".join(f'{{"epochtime":{number},"login":"x"}}' for number in range(5_000))
+    data = (" " * 50_000 + f"[{rows}]\n").encode()
+    assert (len(judged.check(data)), judged.handed_over(data)) == (5_000, 0)

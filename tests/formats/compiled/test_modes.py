@@ -25,11 +25,13 @@ def test_the_environment_forces_python(pure: str, forced: bool) -> None:  # noqa
 
 
 @needs_core
-def test_filters_run_in_the_core_and_other_inputs_in_python() -> None:
+def test_filters_run_in_the_core_and_cells_of_several_texts_in_python() -> None:
     with environment(None):
         settings = FeedSettings(presets.load("QRADAR"))
         assert Pipeline(json_names(), settings)._engine is not None
-        assert Pipeline(input_of(presets.load("CSV")), settings)._engine is None
+        assert Pipeline(input_of(presets.load("CSV")), settings)._engine is not None
+        two = parse("a=%s{time}\\tb=%s{login}/%d{reqsize}")
+        assert Pipeline(input_of(two), FeedSettings(parse("%s{login}")))._engine is None
         chosen = FeedSettings(presets.load("QRADAR"), filter=filters.parse({"action": ["Blocked"]}))
         assert Pipeline(json_names(), chosen)._engine is not None
 
@@ -40,7 +42,7 @@ def test_where_nearly_all_is_handed_over_python_runs_for_a_while() -> None:
         pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}")))
     engine = pipeline._engine
     assert engine is not None
-    odd, even = b'[{"login":"b"}]\n', b'{"login":"c"}\n'
+    odd, even = b'{"login":"b","odd":1e2}\n', b'{"login":"c"}\n'
     assert len(pipeline.run((odd + even) * 40).lines) == 80
     assert engine.run(even) is not None
     assert pipeline.run(odd * 50).lines == [b"b"] * 50
