@@ -12,6 +12,7 @@ from formats.filters.keys import FILTER_KEYS, FilterKey
 from formats.language import parse
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 from tests.formats.compiled.filtering import (
     ADDRESSES,
     RANGES,
@@ -203,3 +204,44 @@ def test_what_folding_makes_of_characters_has_room() -> None:
 def test_texts_for_filters_are_json() -> None:
     for text in (*TEXTS, *ADDRESSES):
         json.loads(text)
+
+
+def test_arrays_are_filtered_and_keyed_whole_or_not_at_all() -> None:
+    chosen = filters.parse({"action": "Blocked", "not_users": "*%C3%9F*"})
+    judged = Judged(json_names(), FeedSettings(LOGIN, chosen))
+    chance = random.Random(17)
+    kinds = [
+        '{"login":"%d","action":"Blocked"}', '{"login":"%d","action":"Allowed","odd":1}',
+        '{"login":"%d","action":"%%C3"}', '{"login":"%d","login":"x"}', '{"b64login":"YWJj"}',
+        '{"login":"%d\xdf","action":"Blocked"}', '{"action":"Blocked","login":"\\u0001%d"}',
+    ]  # fmt: skip
+    handed = 0
+    for _ in range(150):
+        rows = []
+        for _ in range(chance.randint(1, 6)):
+            usual = kinds[:2] if chance.random() < 0.7 else kinds
+            objects = [chance.choice(usual) for _ in range(chance.randint(1, 5))]
+            objects = [text % 7 if "%" in text else text for text in objects]
+            rows.append(f"[{','.join(objects)}]" if chance.random() < 0.8 else objects[0])
+        data = "\n".join(rows).encode()
+        judged.check(data)
+        handed += judged.handed_over(data)
+    assert 0 < handed < 300
+    assert judged.filtered > 100
+
+
+@pytest.mark.parametrize("name", ["QRADAR", "CSV", "NAME_VALUE_PAIRS", "TAB_SEPARATED"])
+def test_lines_of_text_are_filtered_and_keyed_the_same(name: str) -> None:
+    source = input_of(presets.load(name))
+    data = (GOLDEN / f"{name}.txt").read_bytes()
+    tables: list[dict[str, object]] = [
+        {"action": "Blocked"},
+        {"not_users": "*@example.com", "response_size": "1KB-"},
+        {"client_ips": "10.0.0.0/8, 2001:db8::/32"},
+        {"not_hosts": ["*.example.com", "a"], "response_codes": "2xx"},
+    ]
+    for table in tables:
+        judged = Judged(source, FeedSettings(presets.load("JSON"), filters.parse(table)))
+        assert judged.engine is not None
+        for _ in range(2):
+            judged.check(data)
