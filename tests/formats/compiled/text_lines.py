@@ -12,6 +12,7 @@ from formats.reading.lines import line_format
 from formats.reading.recognise import input_of
 from formats.structure import LineKind, structure_of
 from formats.times import zone
+from tests.formats.compiled.filtering import random_filter
 from tests.formats.compiled.judged import ESCAPES, HEADERS, Judged, is_number, random_format
 
 TEXTS = [
@@ -190,6 +191,7 @@ def random_lines_pair(chance: random.Random) -> tuple[Judged, HostileLines]:
             continue
         settings = FeedSettings(
             output,
+            filter=random_filter(chance),
             zone=zone(chance.choice(["GMT", "Europe/Berlin"])),
             escape_characters=chance.choice(ESCAPES),
             protect_separators=chance.random() < 0.8,
