@@ -146,6 +146,9 @@ class Lines(Sequence[bytes]):
 
     def patched(self, others: Mapping[int, bytes | None]) -> "Lines":
         """Return them with other lines at some indices, which ascend; `None`: without that one."""
+        if self._whole.texts is not None:
+            changed = (others.get(index, text) for index, text in enumerate(self))
+            return Lines.of(text for text in changed if text is not None)
         parts, at = [], 0
         for index, other in others.items():
             parts.append(self[at:index])

@@ -101,4 +101,6 @@ def test_several_are_changed_at_once(texts: list[bytes], data: st.DataObject) ->
     others = st.dictionaries(indices, st.none() | st.binary(max_size=5)) if texts else st.just({})
     changed = dict(sorted(data.draw(others).items()))
     expected = [changed.get(index, text) for index, text in enumerate(texts)]
-    assert Lines.of(texts).patched(changed) == [text for text in expected if text is not None]
+    whole = Lines.of(texts)
+    for lines in (whole, Lines(whole.buffer, whole.ends)):
+        assert lines.patched(changed) == [text for text in expected if text is not None]
