@@ -10,15 +10,38 @@ from typing import overload
 _NO_BOUND = -1
 
 
+class _Whole:
+    """What parts share: one buffer; or lines made one by one, until somebody asks for a buffer."""
+
+    __slots__ = ("_buffer", "texts")
+
+    def __init__(
+        self, texts: list[bytes] | None, buffer: tuple[memoryview, memoryview] | None
+    ) -> None:
+        self.texts = texts
+        self._buffer = buffer
+
+    @property
+    def buffer(self) -> tuple[memoryview, memoryview]:
+        """All lines, each ended by LF, and where each ends."""
+        if self._buffer is None:
+            texts = self.texts or []
+            ends = array("q", list(map(add, accumulate(map(len, texts)), count(1))))
+            data = b"\n".join((*texts, b"")) if texts else b""
+            self._buffer = memoryview(data), memoryview(ends)
+        return self._buffer
+
+
 class Lines(Sequence[bytes]):
     """Lines that stand one behind the other in `buffer`, each ended by LF, which is not part of it.
 
     Line `i` of them all ends at `ends[i]`, behind its LF (64-bit integers); these are the lines
     from `first` up to `last`, which it does not include. A part of them is another view of the same
-    buffer, so nothing may change it. A line may hold anything, line feeds too.
+    buffer, so nothing may change it. A line may hold anything, line feeds too. Those that were made
+    one by one (`of`) are put into a buffer when somebody asks for it.
     """
 
-    __slots__ = ("_longest", "_texts", "buffer", "ends", "first", "last")
+    __slots__ = ("_longest", "_whole", "first", "last")
 
     def __init__(
         self,
@@ -27,25 +50,26 @@ class Lines(Sequence[bytes]):
         first: int = 0,
         last: int | None = None,
         longest: int = _NO_BOUND,
-        texts: Sequence[bytes] | None = None,
     ) -> None:
-        self.buffer = memoryview(buffer)
-        self.ends = ends
+        self._whole = _Whole(None, (memoryview(buffer), ends))
         self.first = first
         self.last = len(ends) if last is None else last
         self._longest = longest
-        self._texts = texts
-        """All of them once more, where they were made one by one: so nobody makes them again."""
+
+    @classmethod
+    def _part(cls, whole: _Whole, first: int, last: int, longest: int) -> "Lines":
+        part = cls.__new__(cls)
+        part._whole, part._longest = whole, longest  # noqa: SLF001 - one of its own
+        part.first, part.last = first, last
+        return part
 
     @classmethod
     def of(cls, lines: Iterable[bytes]) -> "Lines":
-        """Return these lines, copied; the same ones if they are `Lines` already."""
+        """Return these lines; the same ones if they are `Lines` already."""
         if isinstance(lines, Lines):
             return lines
         lines = list(lines)
-        ends = array("q", list(map(add, accumulate(map(len, lines)), count(1))))
-        data = b"\n".join((*lines, b"")) if lines else b""
-        return cls(data, memoryview(ends), longest=max(map(len, lines), default=0), texts=lines)
+        return cls._part(_Whole(lines, None), 0, len(lines), _NO_BOUND)
 
     @classmethod
     def joined(cls, parts: Sequence["Lines"]) -> "Lines":
@@ -59,6 +83,16 @@ class Lines(Sequence[bytes]):
             size_bytes += part.size_bytes
         longest = max((part.longest for part in parts), default=0)
         return cls(b"".join(part.data for part in parts), memoryview(ends), longest=longest)
+
+    @property
+    def buffer(self) -> memoryview:
+        """All lines that these are a part of, each ended by LF."""
+        return self._whole.buffer[0]
+
+    @property
+    def ends(self) -> memoryview:
+        """Where each of all lines ends in the buffer, behind its LF."""
+        return self._whole.buffer[1]
 
     @property
     def start(self) -> int:
@@ -84,7 +118,7 @@ class Lines(Sequence[bytes]):
     def longest(self) -> int:
         """A number of bytes that none of them exceeds; of a part it may be that of the whole."""
         if self._longest == _NO_BOUND:
-            self._longest = max((len(line) for line in self), default=0)
+            self._longest = max(map(len, self), default=0)
         return self._longest
 
     def fitting(self, size_bytes: int) -> int:
@@ -112,6 +146,9 @@ class Lines(Sequence[bytes]):
 
     def patched(self, others: Mapping[int, bytes | None]) -> "Lines":
         """Return them with other lines at some indices, which ascend; `None`: without that one."""
+        if self._whole.texts is not None:
+            changed = (others.get(index, text) for index, text in enumerate(self))
+            return Lines.of(text for text in changed if text is not None)
         parts, at = [], 0
         for index, other in others.items():
             parts.append(self[at:index])
@@ -134,16 +171,18 @@ class Lines(Sequence[bytes]):
             if step != 1:
                 raise ValueError("lines that do not follow each other")
             first, last = self.first + start, self.first + max(start, stop)
-            return Lines(self.buffer, self.ends, first, last, self._longest, self._texts)
+            return Lines._part(self._whole, first, last, self._longest)
         number = self.first + (index + len(self) if index < 0 else index)
         if not self.first <= number < self.last:
             raise IndexError(index)
-        start = self.ends[number - 1] if number else 0
-        return bytes(self.buffer[start : self.ends[number] - 1])
+        if self._whole.texts is not None:
+            return self._whole.texts[number]
+        buffer, ends = self._whole.buffer
+        return bytes(buffer[ends[number - 1] if number else 0 : ends[number] - 1])
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._texts is not None:
-            return iter(self._texts[self.first : self.last])
+        if self._whole.texts is not None:
+            return iter(self._whole.texts[self.first : self.last])
         data, start = self.data.tobytes(), self.start
         ends = [end - start for end in self.ends[self.first : self.last]]
         starts = chain((0,), ends)

@@ -105,6 +105,9 @@ class Pipeline:
         output = None if engine is None else engine.run(data)
         if engine is None or output is None:
             return self._interpret(data)[0]
+        if not output.handed_count and not output.unmapped:
+            records = LaterRecords(output.sources, data, self.decode, {})
+            return Rendered(output.lines(), records)
         handed = Rendered(Lines.of(()), [])
 
         def interpret(lines: bytes) -> Interpreted:

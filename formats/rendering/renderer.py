@@ -53,6 +53,11 @@ class Renderer:
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
         self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
+        self._marks = {
+            index: self._clean[piece.guard](MARK)
+            for index, piece in enumerate(plan.pieces)
+            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
+        }
         self._time_pieces = [piece for piece in plan.pieces if isinstance(piece, TimePiece)]
         named = {name for piece in self._time_pieces for name in piece.zones if name is not None}
         self._targets = {None: zones[1]} | {name: zone(name) for name in named}
@@ -105,13 +110,7 @@ class Renderer:
 
         Only values of `SHORTENED_FIELDS` are cut, the longest first, and the cut is marked.
         """
-        pieces = enumerate(self.plan.pieces)
-        marks = {
-            index: self._clean[piece.guard](MARK)
-            for index, piece in pieces
-            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
-        }
-        return shorten(self._pieces(record), marks, max_bytes)
+        return shorten(self._pieces(record), self._marks, max_bytes)
 
     def _pieces(self, record: Record) -> list[str]:
         values = iter(self._values(record))

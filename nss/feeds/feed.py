@@ -14,9 +14,10 @@ from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
 from nss.status.readings import GapsReading, UploadReading
 
-SLICE_BYTES = 128 * 1024
-"""How much of a batch is decoded, rendered and sent before the next: the records of a slice stay
-in the processor's second-level cache on their way."""
+SLICE_BYTES = 256 * 1024
+"""How much of a batch is decoded, rendered and sent before the next. What a slice costs, some 20 us
+with the compiled core, is little then for each record; its records in Python are still in the
+processor's second-level cache on their way."""
 
 
 class Feed:

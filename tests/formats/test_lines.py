@@ -83,3 +83,24 @@ def test_they_equal_only_sequences_of_the_same_lines() -> None:
     assert Lines.of([b"a"]) != 1
     with pytest.raises(TypeError):
         hash(Lines.of([b"a"]))
+
+
+@given(TEXTS, INDICES, st.integers(-1, 6))
+def test_those_that_are_too_long_are_found(texts: list[bytes], start: int, most: int) -> None:
+    whole = Lines.of(texts)
+    for lines in (whole[start:], Lines(whole.buffer, whole.ends)[start:]):
+        expected = [index for index, line in enumerate(texts[start:]) if len(line) > most]
+        assert lines.longer(most) == expected
+        assert lines.longer(most) == expected
+        assert bool(expected) == (lines.longest > most)
+
+
+@given(TEXTS, st.data())
+def test_several_are_changed_at_once(texts: list[bytes], data: st.DataObject) -> None:
+    indices = st.integers(0, max(len(texts) - 1, 0))
+    others = st.dictionaries(indices, st.none() | st.binary(max_size=5)) if texts else st.just({})
+    changed = dict(sorted(data.draw(others).items()))
+    expected = [changed.get(index, text) for index, text in enumerate(texts)]
+    whole = Lines.of(texts)
+    for lines in (whole, Lines(whole.buffer, whole.ends)):
+        assert lines.patched(changed) == [text for text in expected if text is not None]

@@ -1,6 +1,7 @@
 """The compiled core reads nothing beyond its batch, keeps nothing, and runs one batch at a time."""
 
 import gc
+import io
 import random
 import subprocess
 import sys
@@ -120,3 +121,89 @@ def test_what_is_no_buffer_is_refused_and_the_next_batch_runs() -> None:
     with pytest.raises(TypeError):
         engine.run("text")  # type: ignore[arg-type]
     assert judged.check(b'{"login":"x"}') == [b"x"]
+
+
+def hostile_pairs(seed: int) -> tuple[Judged, list[bytes]]:
+    feed_format = presets.load("QRADAR")
+    names = sorted(feed_format.field_names - TIME_FIELDS) + TIME_KEYS
+    hostile = Hostile(random.Random(seed), names)
+    judged = Judged(json_names(), FeedSettings(feed_format))
+    return judged, [hostile.batch() for _ in range(200)]
+
+
+def test_lines_outlive_the_core_their_batch_and_everything_else() -> None:
+    judged, batches = hostile_pairs(7)
+    expected = [list(judged.python.run(batch).lines) for batch in batches]
+    lines = [judged.compiled.run(bytearray(batch)).lines for batch in batches]  # type: ignore[arg-type]
+    views = [(each.data[1:], each.ends[:1], each[-1:]) for each in lines]
+    assert sum(map(len, lines)) > 100
+    del judged, batches
+    gc.collect()
+    other, others = hostile_pairs(8)  # takes the memory that was left
+    kept = [other.compiled.run(batch).lines for batch in others]
+    assert list(map(list, lines)) == expected
+    del lines, kept
+    gc.collect()
+    for (data, ends, last), texts in zip(views, expected, strict=True):
+        assert data == b"".join(text + b"\n" for text in texts)[1:]
+        assert list(ends) == [len(text) + 1 for text in texts[:1]]
+        assert last == texts[-1:]
+
+
+def test_lines_can_not_be_changed() -> None:
+    judged = Judged(json_names(), FeedSettings(parse("%s{login}")))
+    engine = judged.engine
+    assert engine is not None
+    output = engine.run(b'{"login":"x"}\n')
+    assert output is not None
+    for view, form in ((output.lines().buffer, "B"), (output.lines().ends, "q")):
+        assert (view.readonly, view.format, view.contiguous) == (True, form, True)
+        with pytest.raises(TypeError):
+            view[0] = 1
+        with pytest.raises(TypeError):
+            io.BytesIO(b"x").readinto(view.obj)
+    assert output.sources.tolist() == [0]
+
+
+def test_what_belongs_to_no_record_is_not_put_between_lines() -> None:
+    judged = Judged(json_names(), FeedSettings(parse("%s{login}")))
+    engine = judged.engine
+    assert engine is not None
+    output = engine.run(b'{"login":"x"}\n[]\n{"login":"y"}\n[]\n')
+    assert output is not None
+    merged = output.merged([b"1", b"2", b"3"], [0, 0, 1])
+    assert merged.lines() == [b"x", b"1", b"2", b"y", b"3"]
+    assert merged.sources.tolist() == [0, -1, -2, 17, -3]
+    assert output.lines() == [b"x", b"y"]
+    assert len(merged) == 5
+    for numbers in ([2], [-1], [1, 0]):
+        with pytest.raises(ValueError, match="no such record"):
+            output.merged([b"1"] * len(numbers), numbers)
+    with pytest.raises(ValueError, match="shorter"):
+        output.merged([b"1"], [0, 1])
+    with pytest.raises(TypeError):
+        output.merged(["1"], [0])  # type: ignore[list-item]
+
+
+def test_references_and_memory_of_lines_are_given_back() -> None:
+    judged = Judged(json_names(), FeedSettings(presets.load("QRADAR")))
+    engine = judged.engine
+    assert engine is not None
+    data = ((GOLDEN / "records.jsonl").read_bytes() + b'[{"epochtime":1}]\n') * 20
+    watched = (data, engine, judged.compiled)
+    before, resident = [], 0
+    for number in range(60):
+        rendered = judged.compiled.run(data)
+        parts = [rendered.lines[:5].data, rendered.lines[5:].ends, rendered.records[3:9]]
+        assert len(list(parts[2])) == 6
+        output = engine.run(data)
+        assert output is not None
+        with pytest.raises(ValueError, match="no such record"):
+            output.merged([b"x" * 100_000] * 2, [0, 1 << 40])
+        del rendered, parts, output
+        if number == 20:
+            gc.collect()
+            before, resident = [sys.getrefcount(item) for item in watched], resident_bytes()
+    gc.collect()
+    assert [sys.getrefcount(item) for item in watched] == before
+    assert resident_bytes() - resident < 4_000_000
