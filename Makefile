@@ -69,9 +69,10 @@ fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
 	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
 
-# The core's instructions a record against those that are kept; says so when it can't count.
+# The installed core's instructions a record against those kept; says so when it can't count.
 instructions: $(VENV)/tested
-	tests/formats/compiled/run $(BIN)/python -m tests.formats.compiled.instructions $(if $(ACCEPT),--accept)
+	tests/formats/compiled/run $(BIN)/python -P -c "import sys; sys.path.append('.'); \
+	  from tests.formats.compiled.instructions import main; main()" $(if $(ACCEPT),--accept)
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py

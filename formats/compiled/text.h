@@ -261,6 +261,7 @@ static __attribute__((noinline)) nss_stop nss_put_escaped(uint8_t **to, const ui
         text = at;
     }
 #endif
+    (void)block;
     while (text < at)
         *out++ = *text++;
 #ifdef NSS_SSE2

@@ -26,7 +26,7 @@ from formats import presets
 from formats.compiled import Core
 from nss.lab.generator import RecordGenerator
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 KEPT = Path(__file__).with_name("instructions.toml")
 ACCEPT = "make instructions ACCEPT=1"
 TOLERANCE = 0.03
