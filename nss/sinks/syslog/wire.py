@@ -31,8 +31,9 @@ def send_run(
     """Send each line behind `header` as one datagram, until one fails.
 
     Returns how many were sent, and the errno of the next, 0 if there is none. The sockets behind
-    the descriptors, 64 at most, are connected and never wait. `ports` has the index of the
-    descriptor of each line; without it the first sends all.
+    the descriptors, 64 at most, are connected and never wait; where they report errors (IP_RECVERR)
+    their queues of errors are empty at first. `ports` has the index of the descriptor of each line;
+    without it the first sends all.
     """
     sent, write = 0, os.write
     try:
