@@ -19,7 +19,7 @@ test: $(VENV)/tested .peers/fetched lint
 
 # What renders, without the compiled core: Python has to do all of it as well.
 test-pure: $(VENV)/tested
-	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds
+	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds tests/sinks/syslog
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched

@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -23,11 +23,21 @@ cdef extern from "<sys/uio.h>" nogil:
     ssize_t writev(int descriptor, const iovec* parts, int count)
 
 
-cdef extern from "<sys/socket.h>" nogil:
+cdef extern from "errors.h" nogil:
+    int nss_reports_errors(int descriptor)
+    int nss_has_room(int descriptor)
+    int nss_queued_error(int descriptor)
+    struct msghdr:
+        iovec* msg_iov
+        size_t msg_iovlen
+    struct mmsghdr:
+        msghdr msg_hdr
     ssize_t send(int descriptor, const void* data, size_t size, int flags)
+    int sendmmsg(int descriptor, mmsghdr* messages, unsigned int count, int flags)
 
 
 cdef enum:
+    AT_ONCE = 64  # datagrams of one system call
     MAX_COPIED = 65_536  # no datagram is larger; the kernel refuses those that would be
 
 
@@ -96,8 +106,49 @@ def send_run(lines, bytes header not None, descriptors, bytes ports):
     cdef int error = 0
     cdef Py_ssize_t sent
     with nogil:
-        sent = send_lines(view, head, head_size, used, chosen, &error)
+        if chosen is NULL and nss_reports_errors(used[0]):
+            sent = send_batches(view, head, head_size, used[0], &error)
+        else:
+            sent = send_lines(view, head, head_size, used, chosen, &error)
     return sent, error
+
+
+cdef Py_ssize_t send_batches(
+    View view, const char* head, Py_ssize_t head_size, int descriptor, int* error
+) noexcept nogil:
+    """Send all lines through one socket; return how many, and put down the error of the next.
+
+    The kernel forgets that error when some of a call were sent. If it was about an earlier datagram
+    it is in the socket's queue of errors; any other comes again with the same datagram. Where the
+    queue might have no room for it, datagrams go one by one.
+    """
+    cdef mmsghdr messages[AT_ONCE]
+    cdef iovec parts[2 * AT_ONCE]
+    cdef Py_ssize_t index = view.first
+    cdef int count, number, result
+    cdef iovec* part
+    memset(messages, 0, sizeof(messages))
+    while index < view.last:
+        count = <int>min(AT_ONCE, view.last - index) if nss_has_room(descriptor) else 1
+        for number in range(count):
+            part = &parts[2 * number]
+            part[0].iov_base, part[0].iov_len = <void*>head, head_size
+            part[1].iov_base = <void*>(view.start + line_start(view, index + number))
+            part[1].iov_len = view.ends[index + number] - line_start(view, index + number) - 1
+            messages[number].msg_hdr.msg_iov = part if head_size else &part[1]
+            messages[number].msg_hdr.msg_iovlen = 2 if head_size else 1
+        result = sendmmsg(descriptor, messages, count, 0)
+        if result < 0:
+            if errno == EINTR:  # nothing was sent
+                continue
+            error[0] = errno
+            break
+        index += result
+        if result < count:
+            error[0] = nss_queued_error(descriptor)
+            if error[0]:
+                break
+    return index - view.first
 
 
 cdef Py_ssize_t send_lines(
@@ -108,7 +159,7 @@ cdef Py_ssize_t send_lines(
     cdef uint8_t* copy = NULL
     cdef Py_ssize_t index, size
     cdef const uint8_t* line
-    cdef int descriptor = used[0]
+    cdef int descriptor
     if head_size:
         copy = <uint8_t*>malloc(MAX_COPIED)
         if copy is NULL:
@@ -118,8 +169,7 @@ cdef Py_ssize_t send_lines(
     for index in range(view.first, view.last):
         line = view.start + line_start(view, index)
         size = view.ends[index] - line_start(view, index) - 1
-        if chosen is not NULL:
-            descriptor = used[chosen[index - view.first]]
+        descriptor = used[chosen[index - view.first] if chosen is not NULL else 0]
         if send_one(descriptor, copy, head, head_size, line, size) < 0:
             error[0] = errno
             break

@@ -7,7 +7,10 @@ while it sends, or Python where that is not built or `NSS_PURE` forces Python. B
 import errno
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import length_hint
 from typing import NamedTuple
 
 from formats.compiled import is_wanted
@@ -20,6 +23,13 @@ except ImportError:  # it was not built
 
 _BREAKS = re.compile(rb"[\n\r\0]")
 
+
+def _texts(lines: Lines) -> list[bytes]:
+    """Return the lines, cut at their LF at once where none has one in it."""
+    texts = lines.data.tobytes().split(b"\n")
+    return texts[:-1] if len(texts) == len(lines) + 1 else list(lines)
+
+
 SendRun = Callable[[Lines, bytes, Sequence[int], bytes | None], tuple[int, int]]
 """See `send_run`."""
 
@@ -30,15 +40,18 @@ def send_run(
     """Send each line behind `header` as one datagram, until one fails.
 
     Returns how many were sent, and the errno of the next, 0 if there is none. The sockets behind
-    the descriptors, 64 at most, are connected and never wait. `ports` has the index of the
-    descriptor of each line; without it the first sends all.
+    the descriptors, 64 at most, are connected and never wait; where they report errors (IP_RECVERR)
+    their queues of errors are empty at first. `ports` has the index of the descriptor of each line;
+    without it the first sends all.
     """
-    sent, write = 0, os.write
+    rest = iter(_texts(lines))
+    messages = map(header.__add__, rest) if header else rest
+    through = repeat(descriptors[0]) if ports is None else map(descriptors.__getitem__, ports)
     try:
-        for sent, line in enumerate(lines):
-            write(descriptors[0 if ports is None else ports[sent]], header + line)
+        # The loop runs in C; the iterator knows how far it came.
+        deque(map(os.write, through, messages), maxlen=0)
     except OSError as error:
-        return sent, error.errno or errno.EIO
+        return len(lines) - length_hint(rest) - 1, error.errno or errno.EIO
     return len(lines), 0
 
 
@@ -49,7 +62,7 @@ def fault_in(lines: Lines, counted: bool) -> int:  # noqa: FBT001 - as compiled
     NUL in it, which end or split a message.
     """
     if counted:
-        return next((index for index, line in enumerate(lines) if not line), -1)
+        return next((index for index, line in enumerate(_texts(lines)) if not line), -1)
     data = lines.data.tobytes()
     if data.count(b"\n") == len(lines) and b"\r" not in data and b"\0" not in data:
         return -1
@@ -60,8 +73,8 @@ def framed(lines: Lines, header: bytes, counted: bool) -> bytes:  # noqa: FBT001
     """Return the lines as messages behind `header`: ended by LF, or each behind its octet count."""
     if counted:
         extra = len(header)
-        return b"".join([b"%d %b%b" % (len(line) + extra, header, line) for line in lines])
-    return b"".join([b"%b%b\n" % (header, line) for line in lines])
+        return b"".join([b"%d %b%b" % (len(line) + extra, header, line) for line in _texts(lines)])
+    return b"".join([b"%b%b\n" % (header, line) for line in _texts(lines)])
 
 
 class Wire(NamedTuple):

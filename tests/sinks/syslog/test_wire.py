@@ -128,6 +128,24 @@ def test_the_send_behind_a_refused_datagram_fails(wire: Wire, reports: bool, lin
 
 
 @pytest.mark.parametrize("wire", BOTH)
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("answers", [0, 10_000])
+def test_a_refusal_is_noticed_though_answers_fill_the_socket(
+    wire: Wire, family: int, answers: int
+) -> None:
+    level, option = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}[
+        socket.AddressFamily(family)
+    ]
+    with paths(family=family) as made:
+        for _ in range(answers):
+            made.receiver.sendto(b"x" * 100, made.senders[0].getsockname())
+        made.receiver.close()
+        made.senders[0].setsockopt(level, option, 1)  # IP_RECVERR
+        outcome = wire.send_run(Lines.of([b"x"] * 1000), b"<1>", made.descriptors, None)
+    assert outcome == (1, errno.ECONNREFUSED)
+
+
+@pytest.mark.parametrize("wire", BOTH)
 def test_a_refusal_of_before_concerns_no_line_of_the_run(wire: Wire) -> None:
     with paths() as made:
         made.receiver.close()
