@@ -36,12 +36,12 @@ def printed(name: str, records: int) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
-@pytest.mark.parametrize("output", ["JSON", "QRADAR", "CSV"])
+@pytest.mark.parametrize("output", ["JSON", "CSV"])
 @pytest.mark.parametrize("name", READ)
 def test_lines_of_every_preset_are_read_in_the_core(name: str, output: str) -> None:
     both = judged(name, output, 1 << 20)
-    data = printed(name, 300)
-    assert len(both.check(data)) == 300
+    data = printed(name, 200)
+    assert len(both.check(data)) == 200
     assert both.handed_over(data) < len(data.splitlines()) * 0.02
 
 
