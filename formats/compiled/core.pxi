@@ -135,6 +135,7 @@ cdef class Core:
         cdef int number
         for number in range(self.record.keys.count):
             key = &self.record.keys.all[number]
+            key.pending = 0  # an array that was printed has none, and one that failed does not count
             if key.count:
                 name = (<const char*>key.text)[: key.size].decode("utf-8")
                 output.unmapped[name] = output.unmapped.get(name, 0) + key.count

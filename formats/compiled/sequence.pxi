@@ -26,7 +26,7 @@ cdef bint may_hold_key(
         place = at
         while place > text and is_of_key((place - 1)[0]):
             place -= 1
-        if place > text and (place - 1)[0] == 32:
+        if text < place < at and (place - 1)[0] == 32:
             return True
         at += 1
     at = text

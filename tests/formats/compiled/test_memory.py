@@ -15,6 +15,7 @@ from formats.fields import TIME_FIELDS
 from formats.language import parse
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
+from formats.reading.recognise import input_of
 from tests.formats.compiled.judged import TIME_KEYS, Hostile, Judged, needs_core
 from tests.formats.test_properties import GOLDEN
 
@@ -69,6 +70,20 @@ def test_a_core_that_is_dropped_takes_its_memory_with_it() -> None:
     for number in range(150):
         Judged(json_names(), settings).compiled.run(data)
         if number == 50:
+            gc.collect()
+            before = resident_bytes()
+    gc.collect()
+    assert resident_bytes() - before < 8_000_000
+
+
+def test_layouts_of_lines_that_are_dropped_take_their_memory_with_them() -> None:
+    settings = FeedSettings(parse("%s{login} %s{ua}"))
+    before = 0
+    for number in range(160):
+        name = ("QRADAR", "CSV", "RSA_SECURITY", "ARCSIGHT_CEF")[number % 4]
+        data = (GOLDEN / f"{name}.txt").read_bytes()
+        Judged(input_of(presets.load(name)), settings).compiled.run(data)
+        if number == 60:
             gc.collect()
             before = resident_bytes()
     gc.collect()
