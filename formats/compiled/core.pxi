@@ -4,6 +4,8 @@ cdef enum:
     MAX_SLOTS = 512
     MAX_ASKED = 128  # new keys of one record: it is read again after each
     FREE_AGAIN = 262_144  # bytes that any batch may be read again for new keys; twice its size more
+    ENOUGH = 4_096  # bytes of a batch that say how much room for lines the next one needs
+    MAX_SHARE = 64
     SHORT_TIME = 8  # no word that stands for an absent time is longer
 
 
@@ -40,6 +42,7 @@ cdef class Core:
     cdef Py_ssize_t moment_key_size
     cdef list kept  # what the pieces point to
     cdef bint busy
+    cdef Py_ssize_t share  # bytes of lines for 16 bytes of a batch, as it was the last time
 
     def __cinit__(self, program):
         cdef int index
@@ -84,6 +87,7 @@ cdef class Core:
             self.take_piece(&self.pieces[index], program.pieces[index], program.time_pieces)
         open_moments(&self.moments, program.time_pieces)
         self.has_time = program.time_pieces > 0
+        self.share = 16
 
     def __dealloc__(self):
         close_keys(&self.record.keys)
@@ -210,14 +214,17 @@ cdef class Core:
             run.number, run.refused, run.asked = 0, False, 0
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
-            if not has_room(&output.printed.writer, view.len):
+            if not has_room(&output.printed.writer, view.len // 16 * self.share):
                 raise MemoryError
             while True:
                 with nogil:
                     done = self.run_until(&run, output)
                 if done == DONE:
                     self.count_keys(output)
-                    return output.finished()
+                    output.finished()
+                    if view.len >= ENOUGH:
+                        self.share = min(MAX_SHARE, 2 + output.text.count // (view.len // 16))
+                    return output
                 if done == NO_MEMORY:
                     raise MemoryError
                 if done == NEED_KEY:
