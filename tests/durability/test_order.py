@@ -118,6 +118,7 @@ def test_an_upload_is_in_the_journal_on_the_disk_before_it_is_finalized(observe:
         """
 from nss.secret import Secret
 from nss.https.limiter import Limiter
+from formats.lines import Lines
 from nss.sinks import Delivered
 from tests.parts import cloud_discovery_sink
 class Session:
@@ -132,7 +133,7 @@ async def main():
     sink = cloud_discovery_sink(Session(), folder, gzip=False)
     await sink.open()
     sink.begin(1, 1.0)
-    await sink.send([b"line"])
+    await sink.send(Lines.of([b"line"]))
     assert await sink.flush() == Delivered()
     said("delivered")
     await sink.close()
@@ -157,13 +158,14 @@ asyncio.run(main())
 
 
 FILE = """
+from formats.lines import Lines
 from nss.sinks import Delivered
 from tests.parts import file_sink
 async def main():
     sink = file_sink(folder / "web.log", sync={sync}, rotate_bytes=12)
     await sink.open()
     for _ in range(3):
-        assert await sink.send([b"four"]) == Delivered()
+        assert await sink.send(Lines.of([b"four"])) == Delivered()
         said("delivered")
     await sink.close()
 asyncio.run(main())
