@@ -15,7 +15,7 @@ import orjson
 
 from formats import FeedSettings, Pipeline, json_names, presets
 from formats.compiled import mode
-from nss.feeds.feed import SLICE_BYTES
+from nss.feeds.rendering import SLICE_BYTES
 
 
 def batches(corpus: Path, records: int) -> Iterator[bytes]:

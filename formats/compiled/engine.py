@@ -50,6 +50,11 @@ class Engine:
             self.rest()
         return output
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the next batch is left to Python."""
+        return self._resting > 0
+
     def rest(self) -> None:
         """Leave some batches to Python: what the core has just done was for nothing."""
         self._resting = REST_BATCHES

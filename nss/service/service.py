@@ -25,6 +25,7 @@ from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.restart import sections_needing_restart
 from nss.errors import NssError, ServiceError
+from nss.feeds.pool import render_pool
 from nss.mcas.access import McasAccess, remove_drafts
 from nss.service import build, events
 from nss.service.changes import check_listens
@@ -56,7 +57,8 @@ class Service:
         self._running = Running()
         self._workers = Workers(self._running)
         self._access = McasAccess()
-        self._starter = Starter(self._running, self._workers, self._access, at)
+        self._pool = render_pool(config.service.threads)
+        self._starter = Starter(self._running, self._workers, self._access, self._pool, at)
         self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
         self._operator = Operator(
@@ -98,6 +100,8 @@ class Service:
                 await self._syncing.stop()
                 await self._starter.close()
                 await self._access.close()
+                if self._pool is not None:
+                    self._pool.close()
                 if self._running.opened_spool is not None:
                     await self._running.spool.close()
 
