@@ -52,8 +52,10 @@ class Feed:
             with contextlib.suppress(SpoolClosed):
                 await self._delivery.follow(self.cursor, self._process, self._stop)
         finally:
-            await self._rendering.close()
-            await self.sink.close()
+            try:
+                await self._rendering.close()
+            finally:
+                await self.sink.close()
 
     def stop(self) -> None:
         """Stop after the batch at hand, or at once when its destination takes nothing."""

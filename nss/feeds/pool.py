@@ -6,9 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from nss.batch import BATCH_MAX_BYTES
+
 T = TypeVar("T")
 
 MAX_THREADS = 64
+
+SLICE_BYTES = BATCH_MAX_BYTES
+"""How much of a batch a thread renders at a time. The way there and back takes 60 us of CPU, so all
+that most batches have; up to a quarter more, or a few records would be a slice alone."""
+
+MIN_BYTES = 32 * 1024
+"""Less than that is rendered at once, on the event loop."""
 
 
 class RenderPool:
@@ -18,7 +27,12 @@ class RenderPool:
     a slow one holds up no more than a thread.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(
+        self, threads: int, slice_bytes: int = SLICE_BYTES, min_bytes: int = MIN_BYTES
+    ) -> None:
+        self.threads = threads
+        self.slice_bytes = slice_bytes
+        self.min_bytes = min_bytes
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="render")
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:

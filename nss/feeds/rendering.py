@@ -14,12 +14,6 @@ SLICE_BYTES = 128 * 1024
 """How much of a batch is decoded, rendered and sent before the next: the records of a slice stay
 in the processor's second-level cache on their way."""
 
-THREAD_SLICE_BYTES = 512 * 1024
-"""How much of it a thread of the pool renders at a time: the way there and back is worth it."""
-
-THREAD_MIN_BYTES = 32 * 1024
-"""Less than that is rendered at once, on the event loop."""
-
 Upcoming = Callable[[], Batch | None]
 """Returns the batch behind the one at hand if it is there already; asks for it."""
 
@@ -92,13 +86,17 @@ class Rendering:
 
         Raises what the pipeline raises, wherever it ran.
         """
-        work = await self._work(batch, start)
+        await self.settled()
+        if self._ahead is None or not self._ahead.is_of(batch, start):
+            self._ahead = self._begin(batch, start)
+            await self.settled()
+        work, self._ahead = self._ahead, None
         if work is None:
-            at_hand = _cut(batch, start, SLICE_BYTES)
+            at_hand = _cut(batch, start, SLICE_BYTES, SLICE_BYTES)
             pipeline, rendered = self._render(at_hand)
         else:
             at_hand = work.slice
-            pipeline, rendered = self._render(at_hand, (work.pipeline, await work.result))
+            pipeline, rendered = self._render(at_hand, (work.pipeline, work.result.result()))
         self._at_hand, self._upcoming = at_hand, upcoming
         if self._pool is not None and upcoming() is None and not at_hand.following:
             await asyncio.sleep(0)  # it was asked for only now, and is there if it can be
@@ -125,27 +123,18 @@ class Rendering:
         """Let go of what was rendered for nothing; its records are pending."""
         await self.settled()
         ahead, self._ahead, self._at_hand = self._ahead, None, None
-        if ahead is not None and not ahead.result.cancelled():
+        if ahead is not None and ahead.result.done() and not ahead.result.cancelled():
             ahead.result.exception()  # nobody else looks
 
-    async def _work(self, batch: Batch, start: int) -> _Work | None:
-        """Return a thread's work for a slice, begun now if need be; `None`: it is not for one."""
-        await self.settled()
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.is_of(batch, start):
-            return ahead
-        return self._begin(batch, start)
-
     def _begin(self, batch: Batch, start: int) -> _Work | None:
+        """Have a thread render a slice; `None`: the event loop does it."""
         pool = self._pool
-        if pool is None or start == len(batch.data):
+        if pool is None or len(batch.data) - start < pool.min_bytes:
             return None
         pipeline = self._pipelines.expected((batch.source, batch.connection))
         if pipeline is None or not pipeline.is_compiled:
             return None
-        if len(batch.data) - start < THREAD_MIN_BYTES:
-            return None
-        at_hand = _cut(batch, start, THREAD_SLICE_BYTES)
+        at_hand = _cut(batch, start, pool.slice_bytes, pool.slice_bytes * 5 // 4)
         return _Work(at_hand, pipeline, pool.run(partial(pipeline.run, at_hand.data)))
 
     def _render(
@@ -154,9 +143,12 @@ class Rendering:
         return self._pipelines.render(at_hand.sender, at_hand.data, at_hand.following, done)
 
 
-def _cut(batch: Batch, start: int, size_bytes: int) -> Slice:
-    """Return whole lines of about `size_bytes` from an offset on; one larger line is one alone."""
+def _cut(batch: Batch, start: int, size_bytes: int, most_bytes: int) -> Slice:
+    """Return whole lines of about `size_bytes` from an offset on; one larger line is one alone.
+
+    All that is left is one slice if it has no more than `most_bytes`.
+    """
     data, end = batch.data, len(batch.data)
-    if end - start > size_bytes:
+    if end - start > most_bytes:
         end = data.rfind(b"\n", start, start + size_bytes) + 1 or data.find(b"\n", start) + 1 or end
     return Slice(batch, start, data[start:end])
