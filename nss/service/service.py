@@ -80,6 +80,13 @@ class Service:
 
         Raises `NssError` when the spool, the control socket or the metrics port can't be used.
         """
+        try:
+            return await self._run()
+        finally:
+            if self._pool is not None:
+                self._pool.close()  # last: a start that failed leaves feeds that are at work
+
+    async def _run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -100,8 +107,6 @@ class Service:
                 await self._syncing.stop()
                 await self._starter.close()
                 await self._access.close()
-                if self._pool is not None:
-                    self._pool.close()
                 if self._running.opened_spool is not None:
                     await self._running.spool.close()
 
