@@ -78,6 +78,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/backlog.py
+	$(BIN)/python benchmarks/feeds.py
 	$(BIN)/python benchmarks/spool.py
 	$(BIN)/python benchmarks/upload.py
 	$(BIN)/python benchmarks/sync.py

@@ -18,7 +18,7 @@ from formats import FeedSettings, Pipeline, json_names, presets
 from formats.compiled import mode
 from formats.reading import Input
 from formats.reading.recognise import input_of
-from nss.feeds.feed import SLICE_BYTES
+from nss.feeds.rendering import SLICE_BYTES
 
 
 def batches(corpus: Path, records: int) -> Iterator[bytes]:

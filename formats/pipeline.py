@@ -99,6 +99,11 @@ class Pipeline:
         self._engine = engine_for(self.decode, access, kept.predicate, self.renderer, limit)
         self._user: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the next batch runs in the compiled core, which releases the interpreter lock."""
+        return self._engine is not None and not self._engine.is_resting
+
     def run(self, data: bytes) -> Rendered:
         """Decode, filter and render a batch. Never raises for anything in `data`."""
         engine = self._engine

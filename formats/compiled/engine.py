@@ -56,6 +56,11 @@ class Engine:
                 self.rest()
         return output
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the next batch is left to Python."""
+        return self._resting > 0
+
     def order(self) -> None:
         """Have the lines of the next batches get order keys."""
         self._core.wants_order = True

@@ -50,6 +50,13 @@ class ServiceConfig:
     """The format of the log on stderr."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe events that are logged."""
+    threads: Annotated[
+        int | None,
+        whole_number(1, 64, "threads"),
+        Example("2", "the cores that the process may use"),
+    ] = None
+    """How many threads render records at once, beside the one that receives and sends. With 1 all
+    is done in that one."""
     drain_secs: Annotated[float, seconds(0, 3600)] = 10.0
     """How long a stop waits for the feeds to deliver what is pending."""
     control_socket: Annotated[Path | None, file_path(off=True), Role.SOCKET] = Path(

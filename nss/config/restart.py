@@ -9,6 +9,7 @@ KEPT_UNTIL_RESTART = (
     "service.control_socket",
     "service.metrics_listen",
     "service.state_directory",
+    "service.threads",
     "portal",
 )
 """Sections and settings."""

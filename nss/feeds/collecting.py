@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nss.batch import Account
-from nss.feeds.delivery import DeliveredNow, Process, Processed, wait_first
+from nss.feeds.delivery import DeliveredNow, Following, Process, Processed, wait_first
 from nss.sinks import CollectingSink, Delivered, RetryAfter
 from nss.spool import Cursor, Entry, Reject, SpoolClosed
 from nss.status.readings import UploadReading
@@ -59,6 +59,7 @@ class CollectedDelivery:
     """
 
     _cursor: Cursor
+    _following: Following
     _process: Process
     _stop: asyncio.Event
 
@@ -67,7 +68,6 @@ class CollectedDelivery:
         self.flushing = False
         self._is_full = is_full
         self._held = _Held()
-        self._following: asyncio.Task[Entry] | None = None
         self._delivering: asyncio.Task[None] | None = None
         self._wishes: list[_Wish] = []
         self._is_wanted = False
@@ -114,6 +114,7 @@ class CollectedDelivery:
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Collect batches and deliver them together, see `Delivery.follow`."""
         self._cursor, self._process, self._stop = cursor, process, stop
+        self._following = Following(cursor)
         making_room = asyncio.create_task(self._make_room())
         try:
             self._deliver()  # what an earlier process had begun
@@ -127,8 +128,8 @@ class CollectedDelivery:
                 self._deliver()
                 await self._delivered()
         finally:
-            found = (making_room, self._following, self._delivering)
-            tasks = [task for task in found if task is not None]
+            self._following.close()
+            tasks = [task for task in (making_room, self._delivering) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -146,7 +147,7 @@ class CollectedDelivery:
         if entry is None:
             return not self._is_full() or await self._deliver_next()
         self.sink.begin(entry.sequence, entry.accepted_at)
-        processed = await self._process(entry.batch)
+        processed = await self._process(entry.batch, self._following.upcoming)
         if processed is None:
             return False
         self._held.add(entry.sequence, processed)
@@ -156,17 +157,12 @@ class CollectedDelivery:
 
     async def _next_within(self, secs: float | None) -> Entry | None:
         """Return the next batch; `None` when something else may have to be done first."""
-        if self._following is None:
-            self._following = asyncio.ensure_future(self._cursor.next())
         delivering = [self._delivering] if self._delivering is not None else []
         timeout_secs = None if secs is None else min(secs, FULL_LOOK_SECS)
-        await wait_first([self._following, *delivering], self._stop, timeout_secs)
+        await wait_first([self._following.ask(), *delivering], self._stop, timeout_secs)
         if self._delivering is not None and self._delivering.done():
             self._delivering.result()  # it failed in a way that nobody planned
-        if not self._following.done() or self._stop.is_set():
-            return None
-        following, self._following = self._following, None
-        return following.result()
+        return None if self._stop.is_set() else self._following.taken()
 
     async def _deliver_next(self) -> bool:
         """Begin to deliver what is collected, after what is on its way; `False`: stopped."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nss.batch import Account, Batch
+from nss.feeds.rendering import Upcoming
 from nss.sinks import Sink
 from nss.spool import Cursor, Entry, Reject
 from nss.status.readings import UploadReading
@@ -38,8 +39,8 @@ class DeliveredNow:
     """Why the rest was not, as a sentence; `None`: nothing collected is left."""
 
 
-Process = Callable[[Batch], Awaitable[Processed | None]]
-"""Decodes, filters and renders a batch and hands its lines to the sink.
+Process = Callable[[Batch, Upcoming], Awaitable[Processed | None]]
+"""Decodes, filters and renders a batch and hands its lines to the sink; may go ahead with the next.
 
 Returns what became of it, or `None` when the feed was stopped first.
 """
@@ -103,24 +104,58 @@ class LineDelivery:
 
     async def follow(self, cursor: Cursor, process: Process, stop: asyncio.Event) -> None:
         """Process and pass one batch after the other."""
-        while not stop.is_set():
-            entry = await _next(cursor, stop)
-            processed = None if entry is None else await process(entry.batch)
-            if entry is None or processed is None:
-                return
-            await cursor.advance(entry.sequence, processed.done, processed.rejects)
-            # The next batch only after others had their turn: rendering does not await.
-            await asyncio.sleep(0)
+        following = Following(cursor)
+        try:
+            while not stop.is_set():
+                entry = await following.take(stop)
+                upcoming = following.upcoming
+                processed = None if entry is None else await process(entry.batch, upcoming)
+                if entry is None or processed is None:
+                    return
+                await cursor.advance(entry.sequence, processed.done, processed.rejects)
+                # The next batch only after others had their turn: rendering does not await.
+                await asyncio.sleep(0)
+        finally:
+            following.close()
 
 
-async def _next(cursor: Cursor, stop: asyncio.Event) -> Entry | None:
-    """Return the next batch; `None` when the feed was stopped first."""
-    following = asyncio.ensure_future(cursor.next())
-    try:
-        await wait_first({following}, stop)
-        return following.result() if following.done() else None
-    finally:
-        following.cancel()
+class Following:
+    """The next batch behind a cursor, which can be asked for before it is needed."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._next: asyncio.Task[Entry] | None = None
+
+    def ask(self) -> asyncio.Task[Entry]:
+        """Ask for it, unless that was done, and return it to wait for."""
+        self._next = self._next or asyncio.ensure_future(self._cursor.next())
+        return self._next
+
+    def upcoming(self) -> Batch | None:
+        """Return it if it is there, see `Upcoming`."""
+        following = self.ask()
+        if not following.done() or following.cancelled() or following.exception() is not None:
+            return None
+        return following.result().batch
+
+    def taken(self) -> Entry | None:
+        """Return it, to be followed by another; `None` if it is not there. Raises `SpoolClosed`."""
+        following = self.ask()
+        if not following.done():
+            return None
+        self._next = None
+        return following.result()
+
+    async def take(self, stop: asyncio.Event) -> Entry | None:
+        """Wait for it and return it; `None` when the feed was stopped first."""
+        if not self.ask().done():
+            await wait_first({self.ask()}, stop)
+        return self.taken()
+
+    def close(self) -> None:
+        """Let go of it: it is pending."""
+        if self._next is not None and not self._next.cancel() and not self._next.cancelled():
+            self._next.exception()  # nobody else looks
 
 
 async def wait_first(

@@ -2,22 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from nss.batch import Batch
 from nss.feeds import events
 from nss.feeds.delivery import DeliveredNow, Delivery, Processed
 from nss.feeds.pipelines import Origin, Pipelines, records_behind
+from nss.feeds.pool import RenderPool
+from nss.feeds.rendering import RenderedSlice, Rendering, Upcoming
 from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
 from nss.status.readings import GapsReading, UploadReading
-
-SLICE_BYTES = 256 * 1024
-"""How much of a batch is decoded, rendered and sent before the next. What a slice costs, some 20 us
-with the compiled core, is little then for each record; its records in Python are still in the
-processor's second-level cache on their way."""
 
 
 class Feed:
@@ -25,7 +22,8 @@ class Feed:
 
     A batch counts once it is done with: each of its records is delivered, filtered or rejected,
     and until then it is pending. `origins` are by the names of sources. `at` is called at points
-    where a crash would be interesting, with their names (tests).
+    where a crash would be interesting, with their names (tests). Without a `pool` everything is
+    rendered on the event loop.
     """
 
     def __init__(
@@ -36,13 +34,15 @@ class Feed:
         delivery: Delivery,
         taps: Collection[Tap] = (),
         at: Callable[[str], None] = lambda _point: None,
+        pool: RenderPool | None = None,
     ) -> None:
         self.name = name
         self.cursor = cursor
         self._pipelines = Pipelines(name, origins)
         self._delivery = delivery
         self._taps = taps
-        self._sender = LineSender(delivery.sink, at)
+        self._rendering = Rendering(self._pipelines, pool)
+        self._sender = LineSender(delivery.sink, at, self._rendering)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -52,7 +52,10 @@ class Feed:
             with contextlib.suppress(SpoolClosed):
                 await self._delivery.follow(self.cursor, self._process, self._stop)
         finally:
-            await self.sink.close()
+            try:
+                await self._rendering.close()
+            finally:
+                await self.sink.close()
 
     def stop(self) -> None:
         """Stop after the batch at hand, or at once when its destination takes nothing."""
@@ -111,22 +114,23 @@ class Feed:
         """Records accepted for the feed: those of all outcomes, and those pending."""
         return self.cursor.accepted_records + self.cursor.account.unpacked
 
-    async def _process(self, batch: Batch) -> Processed | None:
-        processed = Processed(batch)
-        for offset, data in _slices(batch.data):
-            if not await self._process_slice(processed, offset, data):
+    async def _process(self, batch: Batch, upcoming: Upcoming) -> Processed | None:
+        processed, start = Processed(batch), 0
+        while start < len(batch.data):
+            found = await self._rendering.take(batch, start, upcoming)
+            if not await self._process_slice(processed, found):
                 return None
+            start = found.slice.end
             # Others have their turn between slices: rendering does not await.
             await asyncio.sleep(0)
         processed.done.unpacked = processed.done.done - batch.records
         return processed
 
-    async def _process_slice(self, processed: Processed, offset: int, data: bytes) -> bool:
+    async def _process_slice(self, processed: Processed, found: RenderedSlice) -> bool:
         """Bring a slice to its end; return `False` when stopped before."""
         batch, done = processed.batch, processed.done
-        following = memoryview(batch.data)[offset + len(data) :]
-        sender = batch.source, batch.connection
-        pipeline, rendered = self._pipelines.render(sender, data, following)
+        offset, data = found.slice.start, found.slice.data
+        pipeline, rendered = found.pipeline, found.rendered
         for tap in self._taps:
             tap.show(self.name, data, rendered.lines)
         outgoing = OutgoingLines(self.name, batch.source, pipeline, rendered)
@@ -138,6 +142,7 @@ class Feed:
             )
             processed.reject(bad.reason, bad.data)
         if outgoing.rejected and pipeline is not None:
+            await self._rendering.settled()
             for number, record in records_behind(pipeline, data, sorted(outgoing.rejected)):
                 processed.reject(outgoing.rejected[number], record)
         done.delivered += outgoing.delivered
@@ -145,14 +150,3 @@ class Feed:
         done.rejected += len(rendered.bad) + len(outgoing.rejected)
         done.shortened += outgoing.shortened
         return True
-
-
-def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield whole lines of about `SLICE_BYTES`, each with its offset."""
-    at = 0
-    while len(data) - at > SLICE_BYTES:
-        end = data.rfind(b"\n", at, at + SLICE_BYTES) + 1 or data.find(b"\n", at) + 1 or len(data)
-        yield at, data[at:end]
-        at = end
-    if at < len(data):
-        yield at, data[at:]

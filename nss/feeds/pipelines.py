@@ -19,6 +19,9 @@ MAX_SENDERS = 4096
 Sender = tuple[str, str]
 """A source, and one of its connections."""
 
+Done = tuple[Pipeline, Rendered]
+"""What a pipeline has made of a slice already."""
+
 _NOTHING = memoryview(b"")
 
 
@@ -42,22 +45,31 @@ class Pipelines:
         self._hopeless: object = None
         """The batch at hand, once nothing was recognised in it: it is not looked at again."""
 
+    def expected(self, sender: Sender) -> Pipeline | None:
+        """Return the pipeline that the next slice of a sender is rendered with first, if known."""
+        return self._of_sender.get(sender)
+
     def render(
-        self, sender: Sender, data: bytes, following: memoryview = _NOTHING
+        self,
+        sender: Sender,
+        data: bytes,
+        following: memoryview = _NOTHING,
+        done: Done | None = None,
     ) -> tuple[Pipeline | None, Rendered]:
         """Return what became of a slice, and by which pipeline; `None`: no form was recognised.
 
         `following` is the rest of its batch, which may show the form when the slice does not: a
         view of the bytes of the whole batch, by which its slices are known to belong together.
+        With `done` the pipeline that was expected has run already, in a thread.
         """
-        pipeline, rendered = self._render(sender, data, following)
+        pipeline, rendered = self._render(sender, data, following, done)
         if pipeline is not None:
             settings = self._origins[sender[0]].settings
             self.gaps.look(sender[0], pipeline.source, settings.format, data, rendered)
         return pipeline, rendered
 
     def _render(
-        self, sender: Sender, data: bytes, following: memoryview
+        self, sender: Sender, data: bytes, following: memoryview, done: Done | None
     ) -> tuple[Pipeline | None, Rendered]:
         pipeline = self._of_sender.get(sender)
         rendered = None
@@ -65,7 +77,7 @@ class Pipelines:
             self._hopeless = None
         origin = self._origins[sender[0]]
         if pipeline is not None:
-            rendered = pipeline.run(data)
+            rendered = done[1] if done and done[0] is pipeline else pipeline.run(data)
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return pipeline, rendered
         # Nothing of it could be read: its sender may write another form than the last.

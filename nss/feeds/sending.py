@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from formats import Pipeline, Rendered
 from formats.lines import Lines
 from nss.feeds import events
+from nss.feeds.rendering import Rendering
 from nss.sinks import Delivered, Rejected, RetryAfter, Sink, TooLong
 
 
@@ -78,9 +79,12 @@ class OutgoingLines:
 
 
 class LineSender:
-    """Hands lines to the sink of one feed, again when the sink asks for it."""
+    """Hands lines to the sink of one feed, again when the sink asks for it.
 
-    def __init__(self, sink: Sink, at: Callable[[str], None]) -> None:
+    While the sink is at work, the feed's `rendering` goes ahead.
+    """
+
+    def __init__(self, sink: Sink, at: Callable[[str], None], rendering: Rendering) -> None:
         self.sending = False
         """Whether the sink is at work on lines now."""
         self.handed_over = 0
@@ -89,6 +93,7 @@ class LineSender:
         """Why the sink accepted no lines the last time."""
         self._sink = sink
         self._at = at
+        self._rendering = rendering
 
     async def send(self, outgoing: OutgoingLines, stop: asyncio.Event) -> bool:
         """Send until no line is left; return `False` when stopped during a delay before that."""
@@ -103,10 +108,12 @@ class LineSender:
     async def _step(self, outgoing: OutgoingLines) -> float:
         """Send what is left; return the seconds to wait before the next step."""
         sink = self._sink
+        await self._rendering.settled()  # what follows may need the pipeline
         outgoing.fit(sink.max_line_bytes)
         if not outgoing.lines:
             return 0
         keys = outgoing.keys() if sink.wants_keys else None
+        self._rendering.go_ahead()
         self.sending = True
         try:
             outcome = await sink.send(Lines.of(outgoing.lines), keys)

@@ -25,6 +25,7 @@ from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.restart import sections_needing_restart
 from nss.errors import NssError, ServiceError
+from nss.feeds.pool import render_pool
 from nss.mcas.access import McasAccess, remove_drafts
 from nss.service import build, events
 from nss.service.changes import check_listens
@@ -56,7 +57,8 @@ class Service:
         self._running = Running()
         self._workers = Workers(self._running)
         self._access = McasAccess()
-        self._starter = Starter(self._running, self._workers, self._access, at)
+        self._pool = render_pool(config.service.threads)
+        self._starter = Starter(self._running, self._workers, self._access, self._pool, at)
         self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
         self._operator = Operator(
@@ -78,6 +80,13 @@ class Service:
 
         Raises `NssError` when the spool, the control socket or the metrics port can't be used.
         """
+        try:
+            return await self._run()
+        finally:
+            if self._pool is not None:
+                self._pool.close()  # last: a start that failed leaves feeds that are at work
+
+    async def _run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)

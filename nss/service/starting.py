@@ -11,6 +11,7 @@ from nss.expiry import Expiry
 from nss.feeds.delivery import wait_first
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
+from nss.feeds.pool import RenderPool
 from nss.mcas.access import McasAccess
 from nss.service import build, events
 from nss.service.build import SourceFiles
@@ -54,12 +55,20 @@ class Plan:
 
 
 class Starter:
-    """Builds and starts parts. `at` is a seam for crash tests."""
+    """Builds and starts parts; `pool` renders for feeds. `at` is a seam for crash tests."""
 
-    def __init__(self, running: Running, workers: Workers, access: McasAccess, at: At) -> None:
+    def __init__(
+        self,
+        running: Running,
+        workers: Workers,
+        access: McasAccess,
+        pool: RenderPool | None,
+        at: At,
+    ) -> None:
         self._running = running
         self._workers = workers
         self._access = access
+        self._pool = pool
         self._at = at
         self._parsing = ParseWatching(access)
         running.parsing = self._parsing.reading
@@ -121,7 +130,7 @@ class Starter:
         running, name = self._running, settings.name
         cursor = await running.spool.cursor(name, settings.sources)
         delivery = build.build_delivery(new.sink, lambda: running.spool.full)
-        feed = Feed(name, cursor, new.origins, delivery, running.taps, self._at)
+        feed = Feed(name, cursor, new.origins, delivery, running.taps, self._at, self._pool)
         taken_over = cursor.pending_records
         task = self._workers.start("feed", name, feed.run)
         inputs = inputs_of(settings, config)

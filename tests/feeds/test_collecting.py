@@ -17,6 +17,7 @@ from nss.feeds.collecting import CollectedDelivery
 from nss.feeds.delivery import DeliveredNow
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
+from nss.feeds.pool import RenderPool
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
 from nss.spool.durable.spool import DurableSpool
 from nss.status.readings import UploadReading
@@ -146,8 +147,9 @@ class Bench:
         return self.feed.cursor.pending_records
 
 
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+@pytest.fixture(params=[None, 2], ids=["alone", "threads"])
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    pool = request.param and RenderPool(request.param, min_bytes=1)
     spool = await durable_spool(tmp_path / "spool.db", min_free_bytes=0)
     settings = FeedSettings(FORMAT, filters.parse({"not_users": ["nobody"]}))
     sink = Collecting()
@@ -158,12 +160,15 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         await spool.cursor("up", ["web"]),
         {"web": Origin(json_names(), settings)},
         CollectedDelivery(sink, lambda: found[0].full),
+        pool=pool,
     )
     found.append(Bench(spool, sink, feed))
     yield found[0]
     if found[0].task is not None:
         found[0].task.cancel()
         await asyncio.gather(found[0].task, return_exceptions=True)
+    if pool is not None:
+        pool.close()
     await spool.close()
 
 
