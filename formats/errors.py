@@ -7,7 +7,7 @@ FormatsError
 └── NotReadable       a feed format can't be read back
 """
 
-from dataclasses import dataclass
+from formats.dataclass import dataclass
 
 
 class FormatsError(ValueError):

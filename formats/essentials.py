@@ -6,11 +6,11 @@ placeholder, or `null`, is stated.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from formats.dataclass import dataclass
 from formats.fields import catalogue
 from formats.language import FeedFormat
 from formats.plan import UNSTATED

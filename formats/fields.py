@@ -7,11 +7,12 @@ twin where that is exact, and is a placeholder otherwise.
 
 import csv
 import difflib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal, cast
+
+from formats.dataclass import dataclass
 
 How = Literal["same", "encode", "unbase64", "unbase64-encode", "base64", "obfuscate", "path"]
 """What a derivation does with the text that it starts from; `formats.values` has the functions.

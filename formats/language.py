@@ -18,8 +18,8 @@ reader only.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from formats.dataclass import dataclass
 from formats.errors import FeedFormatError
 from formats.fields import Field, catalogue, nearest
 from formats.leef import HEADER, unfit_delimiter

@@ -5,7 +5,8 @@ value is everything up to the next separator, and `=` in it is harmless after th
 """
 
 import re
-from dataclasses import dataclass
+
+from formats.dataclass import dataclass
 
 HEADER = re.compile(
     r"LEEF:(?P<version>1\.0|2\.0)\|(?P<vendor>[^|]*)\|(?P<product>[^|]*)"

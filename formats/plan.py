@@ -23,8 +23,8 @@ To run a plan over a batch:
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+from formats.dataclass import dataclass
 from formats.fields import Derivation
 from formats.language import Literal, Part, Slot
 

@@ -1,6 +1,8 @@
 """The batch: records that travel together; and the account of what became of them."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
+
+from formats.dataclass import dataclass
 
 BATCH_MAX_BYTES = 1 << 20
 """A source closes a batch at about this many bytes (one larger record still makes a batch)."""

@@ -1,11 +1,11 @@
 """What is good until some moment: secrets and certificates, and when they end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from formats.dataclass import dataclass
 from nss.files.private import MAX_PEM_BYTES, FileFault, read_bounded
 
 Credential = Literal[

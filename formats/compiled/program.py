@@ -5,11 +5,12 @@ catalogue, guards, placeholders. A plan that the core can't run has no program.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from functools import cache
 from itertools import combinations
 
+from formats.dataclass import dataclass
 from formats.language import Literal
 from formats.plan import (
     Attribute,

@@ -12,10 +12,10 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
+from formats.dataclass import dataclass
 from formats.errors import FilterError, Problem
 from formats.filters.keys import FILTER_KEYS, KINDS, FilterKey
 from formats.filters.placeholders import any_field

@@ -1,8 +1,9 @@
 """The keys of the NSS feed filters: which fields each reads, and how its values are written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from formats.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

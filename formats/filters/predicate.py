@@ -4,8 +4,9 @@
 their placeholders, so that every field has a value.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from formats.dataclass import dataclass
 
 
 class Reading(Enum):

@@ -8,10 +8,11 @@ its neighbours are not affected.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
+from formats.dataclass import dataclass
 from formats.language import FeedFormat
 from formats.plan import Attribute, KeyTable, TimeKey
 

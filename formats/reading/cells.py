@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count, zip_longest
 
+from formats.dataclass import dataclass
 from formats.fields import TIME_FIELDS
 from formats.language import Literal, Part, Slot
 from formats.plan import Attribute, TimeCells, TimeKey

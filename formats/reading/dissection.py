@@ -1,12 +1,12 @@
 """A line taken apart for people: what stands at each place of it, and what printed that."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from formats import leef
+from formats.dataclass import dataclass
 from formats.language import FeedFormat, Literal
 from formats.reading import BadLine
 from formats.reading.lines import SPLITS

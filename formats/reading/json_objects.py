@@ -1,10 +1,10 @@
 """Which keys of a JSON record state which attributes: in one object, or in several."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from formats.dataclass import dataclass
 from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, field_in
 from formats.reading.cells import Match

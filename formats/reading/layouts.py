@@ -13,10 +13,10 @@ Columns that a client or server can fill as it likes (method, user agent) decide
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from formats import presets
+from formats.dataclass import dataclass
 from formats.fields import ADDRESS_FIELDS, TIME_FIELDS
 from formats.language import Part
 from formats.plan import Attribute

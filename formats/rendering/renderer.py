@@ -7,11 +7,11 @@ it is not there; a record that has it is rendered again by the reference, piece 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import zip_longest
 from typing import Any
 
+from formats.dataclass import dataclass
 from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of

@@ -13,7 +13,7 @@ it is the structure: the pipe of a header, the quote of CSV.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from functools import lru_cache
 from itertools import zip_longest
@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from formats.dataclass import dataclass
 from formats.language import FeedFormat, Part, Slot
 from formats.leef import HEADER, WRITTEN, leef_delimiter
 from formats.structure.guards import guards_of, leef_guards, spaced_slots

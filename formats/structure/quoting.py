@@ -5,8 +5,8 @@ stand in the line: behind a syslog header, in an array, in one column of several
 """
 
 import re
-from dataclasses import dataclass
 
+from formats.dataclass import dataclass
 from formats.structure.template import MARK
 
 CSV_SEPARATORS = frozenset(",;|\t")

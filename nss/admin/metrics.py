@@ -9,7 +9,6 @@ Read-only and without a password: the port belongs on loopback.
 
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from operator import attrgetter as of
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from formats.dataclass import dataclass
 from nss.addresses import listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.operations import Operations

@@ -1,9 +1,9 @@
 """What an operator can ask of the running service, by whatever way: socket, port or portal."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from formats.dataclass import dataclass
 from nss.config.model import Config
 from nss.errors import UsageError
 from nss.feeds.tap import Tap

@@ -6,8 +6,8 @@ import errno
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from formats.dataclass import dataclass
 from nss.addresses import one_peer
 from nss.admission.places import NoPlaceError, Place, Places
 from nss.wording import error_text

@@ -14,9 +14,9 @@ Nothing is known of other types, and a parser of the customer's own takes anythi
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from formats import FeedFormat
+from formats.dataclass import dataclass
 from formats.errors import Problem
 from formats.language import Literal
 from formats.leef import HEADER

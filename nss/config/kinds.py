@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from formats.dataclass import dataclass
 from formats.errors import Problem
 from nss.config.toml import choice_of, toml_text
 from nss.wording import nearest

@@ -4,10 +4,10 @@ Those of sources, sinks, sync and portal are in `nss.config.sources`, `sinks`, `
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
+from formats.dataclass import dataclass
 from formats.filters import Filter
 from formats.structure.guards import PROTECTIONS
 from nss.config.kinds import (

@@ -1,10 +1,10 @@
 """The section of the portal: where it listens, and how long people stay signed in."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from formats.dataclass import dataclass
 from formats.errors import Problem
 from nss.addresses import host_port
 from nss.config.kinds import list_of, whole_number

@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
+from formats.dataclass import dataclass
 from formats.errors import Problem
 from nss.config import portal
 from nss.config.model import FeedConfig, SpoolConfig

@@ -15,13 +15,14 @@ the two may be given. A field without a kind is no setting.
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
+from formats.dataclass import dataclass
 from nss.config.kinds import Kind, file_path, flag, words
 from nss.config.values import FormatChoice
 

@@ -1,9 +1,9 @@
 """The sections of sinks, one frozen type a kind."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
+from formats.dataclass import dataclass
 from nss.config.kinds import KIB, MIB, TIB, byte_size, list_of, output_path, seconds, whole_number
 from nss.config.setting import Example, Role, Rule, needs, needs_flag, not_beside
 from nss.config.values import Address, destination, header_text, host_name

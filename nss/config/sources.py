@@ -1,9 +1,9 @@
 """The sections of sources, one frozen type a kind."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
+from formats.dataclass import dataclass
 from nss.config.kinds import GIB, KIB, MIB, byte_size, seconds, whole_number
 from nss.config.setting import Also, Example, Role, excludes, needs
 from nss.config.values import (

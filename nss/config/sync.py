@@ -1,10 +1,10 @@
 """The section of the sync: unsanctioned apps from MCAS into a URL category, or into a file."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from formats.dataclass import dataclass
 from nss.config.kinds import Kind, seconds, texts_that, values, whole_number
 from nss.config.setting import Example, Role
 

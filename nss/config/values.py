@@ -2,12 +2,12 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from formats import language, presets, times
+from formats.dataclass import dataclass
 from formats.errors import FeedFormatError, NotReadable, ZoneError
 from formats.reading import recognise
 from nss.addresses import host_port

@@ -24,9 +24,10 @@ import re
 import signal
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from formats.dataclass import dataclass
 
 ANYBODY = -1
 """The keeper of a folder that its group or everybody may write in."""

@@ -11,11 +11,11 @@ stand there too. A file that somebody wrote by hand for systemd has the same for
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from formats.dataclass import dataclass
 from nss.answers import BadAnswer
 from nss.config.stored import StoredFile, StoredForm
 from nss.files import private

@@ -1,10 +1,10 @@
 """What a changed configuration means for the running parts: which of them it ends."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from formats.dataclass import dataclass
 from nss.addresses import listener
 from nss.config.files import MAX_BYTES
 from nss.config.model import Config, FeedConfig, McasConfig

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from formats.dataclass import dataclass
 from nss.batch import Batch
 from nss.config.model import FeedConfig, McasConfig
 from nss.config.sources import SourceConfig

@@ -1,9 +1,9 @@
 """Builds, wires and starts the parts of a configuration that are not running yet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from formats.dataclass import dataclass
 from nss.batch import Batch
 from nss.config.model import Config, FeedConfig
 from nss.config.sources import SourceConfig
@@ -20,7 +20,7 @@ from nss.service.running import Running, RunningFeed, RunningSource, SourceCount
 from nss.service.workers import Workers
 from nss.sinks import Sink
 from nss.sources import Source
-from nss.spool.durable.schema import At
+from nss.spool import At
 
 
 @dataclass(frozen=True, slots=True)

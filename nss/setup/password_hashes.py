@@ -6,9 +6,9 @@ is computed.
 """
 
 import unicodedata
-from dataclasses import dataclass
 from threading import Lock
 
+from formats.dataclass import dataclass
 from nss.errors import ServiceError
 
 MAX_PASSWORD_BYTES = 1024

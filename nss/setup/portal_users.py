@@ -12,12 +12,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from formats.dataclass import dataclass
 from nss.config.stored import StoredError, StoredFile, StoredForm
 from nss.errors import UsageError
 from nss.files.beneath import open_folder

@@ -5,12 +5,16 @@ own, in the order of acceptance; a batch may be deleted only when every cursor h
 spool is bounded in bytes: when it is full, `append` waits, and so does the source.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import field
 from typing import Protocol
 
+from formats.dataclass import dataclass
 from nss.batch import Account, Batch
 from nss.errors import NssError
+
+At = Callable[[str], None]
+"""Called at points where tests crash the process, with the point's name."""
 
 
 @dataclass(frozen=True, slots=True)

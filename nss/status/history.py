@@ -13,10 +13,10 @@ KB, a source 3.6 KB, and the stamps 3.6 KB for all.
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from typing import Literal, TypeAlias
 
+from formats.dataclass import dataclass
 from nss.status.summary import Status
 
 Span = Literal["15m", "24h"]

@@ -3,9 +3,9 @@
 `nss.status.watch` makes rates and durations of them; `nss.status.summary` explains each number.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from formats.dataclass import dataclass
 from nss.batch import Account
 from nss.expiry import Expiry
 

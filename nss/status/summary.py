@@ -4,9 +4,9 @@ Ages and rates are measured with a clock that nobody sets; times of day are seco
 epoch and are for people. Everything here can be written as JSON by orjson and msgspec.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from formats.dataclass import dataclass
 from nss.expiry import Expiry
 from nss.status.readings import (
     GapsReading,

@@ -8,9 +8,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 
 from formats.compiled import mode
+from formats.dataclass import dataclass
 from nss.status.health import STUCK_SECS, judge
 from nss.status.readings import (
     BlockingReading,

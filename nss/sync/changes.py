@@ -6,10 +6,10 @@ is already in the category stays as it is spelled there.
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from formats.dataclass import dataclass
 from nss.sync import ListRefused
 
 _EMPTY_TIP = (

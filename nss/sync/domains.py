@@ -13,8 +13,9 @@ reason; the rest counts all the same.
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from formats.dataclass import dataclass
 
 MAX_URL_CHARS = 1024
 MAX_HOST_CHARS = 255

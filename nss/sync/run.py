@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
+from formats.dataclass import dataclass
 from nss.config.sync import SyncConfig
 from nss.errors import NssError, unplanned
 from nss.mcas import Throttled, Unreachable

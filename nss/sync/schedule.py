@@ -11,9 +11,9 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from formats.dataclass import dataclass
 from nss.errors import NssError, unplanned
 from nss.status.readings import SyncReading
 from nss.sync import StateUnusable, SyncUnderway, events

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from logging import WARNING
@@ -22,6 +21,7 @@ from typing import BinaryIO
 
 import orjson
 
+from formats.dataclass import dataclass
 from nss.files.beneath import Folder, open_folder
 from nss.files.set_aside import set_aside
 from nss.telemetry.counters import Counter

@@ -14,12 +14,12 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from inspect import getdoc, signature
 from string import Formatter
 from typing import Any, ParamSpec, cast
 
+from formats.dataclass import dataclass
 from nss.telemetry.counters import Counter
 
 QUIET_SECS = 10.0

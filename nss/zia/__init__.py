@@ -11,9 +11,10 @@ Errors never carry a secret, a session or a token.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal, Protocol
 
+from formats.dataclass import dataclass
 from nss.errors import NssError
 from nss.secret import Secret
 

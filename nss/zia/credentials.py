@@ -11,10 +11,10 @@ form; `form`, `audience` and `tested_at` may be missing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from formats.dataclass import dataclass
 from nss.answers import BadAnswer
 from nss.config.stored import StoredFile, StoredForm
 from nss.secret import Secret

@@ -1,7 +1,6 @@
 """Errors on their way through the control socket: raised in the service, raised at the client."""
 
-from dataclasses import dataclass
-
+from formats.dataclass import dataclass
 from nss.errors import (
     ConfigError,
     DataError,

@@ -7,8 +7,9 @@ and `access.log.old`.
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from formats.dataclass import dataclass
 
 _MARK = r"[.\-_](\d[\d.\-_:T+]*)"
 _NUMBER = re.compile(r"\d{1,3}")

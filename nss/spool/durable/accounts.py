@@ -8,8 +8,9 @@ of it.
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from formats.dataclass import dataclass
 from nss.batch import Account
 from nss.spool.durable.bookkeeping import FeedRow, State
 from nss.spool.durable.ledger import LedgerEntry

@@ -1,7 +1,8 @@
 """What the spool's writing thread knows in addition to the tables; undone with a transaction."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from formats.dataclass import dataclass
 from nss.batch import Account
 
 

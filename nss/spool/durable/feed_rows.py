@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
+from formats.dataclass import dataclass
 from nss.batch import Account
 from nss.spool import Reject
 from nss.spool.durable.accounts import WANTED, wanted

@@ -10,12 +10,13 @@ import os
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, field
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
+from formats.dataclass import dataclass
 from nss import foreign
 from nss.batch import Account
 from nss.files.private import MODE, FileFault, read_bounded

@@ -1,9 +1,10 @@
 """Records to a blob and back: zstd where it helps, and a checksum always."""
 
 import zlib
-from dataclasses import dataclass
 
 import zstandard
+
+from formats.dataclass import dataclass
 
 RAW = 0
 ZSTD = 1

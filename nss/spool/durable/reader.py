@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from formats.dataclass import dataclass
 from nss.batch import Batch
 from nss.spool import Entry
 from nss.spool.durable.accounts import WANTED, wanted

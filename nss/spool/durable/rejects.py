@@ -6,9 +6,9 @@ attempt may read what the disk refused to give once.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from formats.dataclass import dataclass
 from nss.spool import REASONS_MAX, REJECT_MAX_BYTES, KeptReject, ReasonCount, Reject
 from nss.spool.durable.schema import BODY_USES, row_crc32
 

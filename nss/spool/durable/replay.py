@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from math import inf
 
+from formats.dataclass import dataclass
 from nss.batch import BATCH_MAX_BYTES, Batch
 from nss.spool import SpoolError
 from nss.spool.durable.accounts import WANTED, wanted

@@ -1,8 +1,9 @@
 """What the spool's writing thread is asked for, and what it reports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from formats.dataclass import dataclass
 from nss.batch import Batch
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.store import Appended, Store

@@ -17,7 +17,7 @@ from typing import IO, Self, TypeVar, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, KeptReject, ReasonCount, Reject, SpoolError
+from nss.spool import At, Entry, KeptReject, ReasonCount, Reject, SpoolError
 from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay, suspicion
 from nss.spool.durable.accounts import Missing
@@ -31,7 +31,7 @@ from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.requests import Append, CommitReport, Work
-from nss.spool.durable.schema import At, is_damage
+from nss.spool.durable.schema import is_damage
 from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20

@@ -6,9 +6,9 @@ What the store knows in addition to the tables is reset with `restore` when a tr
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from formats.dataclass import dataclass
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
 from nss.spool import Entry, Reject

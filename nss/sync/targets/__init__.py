@@ -6,9 +6,9 @@ blocking   looks up whether what is there is blocked
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from formats.dataclass import dataclass
 from nss.status.readings import BlockingReading
 from nss.sync.domains import SetAside
 from nss.zia import Quota

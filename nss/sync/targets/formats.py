@@ -8,11 +8,11 @@ json    {"hosts": [..], "suffixes": [..], "urls": [..]}: what a PAC file would c
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import orjson
 
+from formats.dataclass import dataclass
 from nss.sync.domains import SetAside, host_of, is_address, is_host, parents
 
 Format = Literal["plain", "squid", "hosts", "rpz", "json"]
