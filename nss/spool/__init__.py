@@ -127,6 +127,12 @@ class Spool(Protocol):
         With a durable spool the batch and its source's position are committed together.
         """
 
+    async def keep_pace(self, source: str) -> None:
+        """Wait while all feeds of a source are so far behind that they would read from the disk.
+
+        For sources that lose nothing by it. Not for long when no feed catches up.
+        """
+
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
 
