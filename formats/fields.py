@@ -8,7 +8,7 @@ twin where that is exact, and is a placeholder otherwise.
 import csv
 import difflib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -76,7 +76,7 @@ class Field:
 @cache
 def catalogue() -> MappingProxyType[str, Field]:
     """Return every known field by name, in the catalogue's order."""
-    text = files("formats").joinpath("catalogue.csv").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("catalogue.csv").read_text(encoding="utf-8")
     fields = {}
     for row in csv.DictReader(text.splitlines()):
         steps = [step.partition(":") for step in row["derivations"].split()]
