@@ -19,7 +19,8 @@ test: $(VENV)/tested .peers/fetched lint
 
 # What renders, without the compiled core: Python has to do all of it as well.
 test-pure: $(VENV)/tested
-	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds tests/sinks/syslog
+	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds \
+	  tests/sinks/syslog tests/sources/framing
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
@@ -62,12 +63,14 @@ sanitize: $(VENV)/tested
 	cp -r tests build/sanitize
 	cd build/sanitize && PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	  $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
+	  sh -c '$(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) && \
+	    $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs $(SECS)'
 
-# The same comparison for long, without them.
+# The same comparisons for long, without them.
 fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
 	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
+	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs $(SECS)
 
 # The installed core's instructions a record against those kept; says so when it can't count.
 instructions: $(VENV)/tested

@@ -1,401 +1,42 @@
-"""The `nss` command line: arguments in, exit codes of sysexits.h out."""
+"""The `nss` command line: arguments in, exit codes of sysexits.h out.
 
+What reads options and prints help takes longer to import than the whole service, so `nss run`
+without further ado does without.
+"""
+
+import os
 import sys
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
-import typer
-
-from cli.lifecycle import commands as lifecycle_commands
-from cli.mcas import commands as mcas_commands
-from cli.options import ConfigOption, FeedOption, JsonOption
-from cli.portal import commands as portal_commands
-from cli.setup import commands as setup_commands
-from cli.support import commands as support_commands
-from cli.sync import commands as sync_commands
-from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
 from nss.errors import NssError, UsageError
 
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
-DEMO_SECS = 15.0
-
-app = typer.Typer(
-    name="nss",
-    help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
-    "feed formats out.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
-        from formats.compiled import mode
-        from nss.wording import own_version
-
-        typer.echo(f"nss {own_version() or '(not installed)'} ({mode()})")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    _version_wanted: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
-def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Run the service in the foreground.
-
-    Logs to stderr. SIGTERM stops reading and delivers what is pending; SIGHUP reloads the
-    configuration, or keeps the old one and logs the reason. Ends by itself when every source is
-    a whole file or stdin and everything was delivered.
-
-    Example: nss run --config nss.toml
-    """
-    from nss.service import service
-
-    raise typer.Exit(service.run(config))
-
-
-@app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check the configuration and report all problems at once.
-
-    Example: nss check --config nss.toml
-    """
-    from nss.config import load as configuration
-    from nss.config import portal
-    from nss.config.files import source_warnings
-    from nss.config.machine import check_environment
-
-    checked = configuration.load(config)
-    problems = check_environment(checked)
-    if problems:
-        raise configuration.ConfigProblems(problems, str(config))
-    sources = ", ".join(source.name for source in checked.sources)
-    feeds = ", ".join(feed.name for feed in checked.feeds)
-    typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
-    readings = (source_warnings(source.name, source.format) for source in checked.sources)
-    for warning in chain(portal.warnings(checked.portal), *readings):
-        typer.echo(f"nss: warning: {warning}", err=True)
-
-
-@app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Show the status of the running service.
-
-    The exit code is 0 when it is healthy, 1 when degraded, 69 when it does not answer.
-
-    Example: nss status --json
-    """
-    from cli.status import show_status
-
-    raise typer.Exit(show_status(config, as_json=as_json))
-
-
-@app.command()
-def top(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Watch the status live, until Ctrl-C.
-
-    Example: nss top
-    """
-    from cli.top import watch
-
-    watch(config)
-
-
-@app.command()
-def tap(
-    feed: FeedOption = None,
-    records: Annotated[
-        bool, typer.Option("--records/--lines", help="Records as they came, or lines as sent.")
-    ] = False,
-    text: Annotated[
-        str, typer.Option("--filter", metavar="TEXT", help="Only those that contain TEXT.")
-    ] = "",
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
-    ] = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Watch what passes through feeds: a sample, at most 100 a second.
-
-    The feeds never wait for the viewer.
-
-    Example: nss tap --feed mcas --filter dropbox.com --limit 10
-    """
-    from cli.tap import show_tap
-
-    show_tap(config, feed, "records" if records else "lines", text, limit)
-
-
-@app.command()
-def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Apply a changed configuration without a restart.
-
-    Reports which parts stopped and which started. If the new configuration is refused, the old one
-    stays in force and the exit code is 78.
-
-    Example: nss reload
-    """
-    from cli.replaying import reload as reload_service
-
-    reload_service(config)
-
-
-@app.command()
-def replay(
-    feed: Annotated[str, typer.Option(metavar="NAME", help="The feed that delivers again.")],
-    since: Annotated[
-        str,
-        typer.Option(
-            metavar="TIME", help="30m (or s, h, d) back from now, or a time like 2026-11-23T10:00."
-        ),
-    ],
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="The end, in the same forms.", show_default="now"),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show how many records there would be.")
-    ] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Deliver again, by one feed, what was accepted between two times.
-
-    A time without a zone is in this machine's zone.
-
-    Example: nss replay --feed mcas --since 30m
-    """
-    from cli.replaying import replay as replay_feed
-
-    replay_feed(config, feed, since, until, dry_run=dry_run)
-
-
-@app.command()
-def upload_now(
-    feeds: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FEED", help="The feeds. Default: all that upload."),
-    ] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Upload what is collected now, and end whatever holds uploads.
-
-    A pause that a service asked for ends, and what is refused or unconfirmed is tried again. Waits
-    for the result. The exit code is 1 when something could not be uploaded, 69 when the service
-    does not answer.
-
-    Example: sudo nss upload-now mcas
-    """
-    from cli.uploading import upload
-
-    raise typer.Exit(upload(config, feeds or [], as_json=as_json))
-
-
-@app.command()
-def rejects(
-    action: Annotated[
-        Literal["retry"] | None,
-        typer.Argument(metavar="retry", help="Send them through their feeds again."),
-    ] = None,
-    feed: FeedOption = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
-    ] = 100,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Count them by feed and reason.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Show rejected records with the reason, or retry them.
-
-    Example: nss rejects --feed mcas --limit 5
-    """
-    from cli.rejects import retry, show_reasons, show_rejects
-
-    if action == "retry":
-        retry(config, feed)
-    elif summary:
-        show_reasons(config, feed, as_json=as_json)
-    else:
-        show_rejects(config, feed, limit, as_json=as_json)
-
-
-@app.command()
-def render(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
-    ] = None,
-    to: Annotated[
-        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to render.")
-    ] = "QRADAR",
-    from_: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="FORMAT",
-            help="The format of the records: auto, json, a preset, a file.",
-        ),
-    ] = "auto",
-    zone: Annotated[str, typer.Option(help="Zone of the times rendered.")] = "GMT",
-    source_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "GMT",
-    escape: Annotated[
-        str, typer.Option(metavar="CHARS", help="Feed escape characters, encoded in e* fields.")
-    ] = "",
-    protect_for: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help="Also encode what some readers misread in values: any of quotes, pipes, pairs.",
-        ),
-    ] = "",
-    max_bytes: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Shorten lines to N bytes; 0 for no limit.")
-    ] = 0,
-) -> None:
-    """Render records to lines on stdout.
-
-    Bad records are reported on stderr with file and line; the exit code is then 65. A
-    file that can't be read, or not to its end, does not stop the others; the exit code is then 66.
-
-    Example: nss render --to MCAS records.json > lines.leef
-    """
-    from cli.rendering import Conversion, render_files
-
-    conversion = Conversion(to, from_, zone, source_zone, escape, protect_for, max_bytes)
-    raise typer.Exit(render_files(files or [], conversion))
-
-
-@app.command()
-def demo(
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            help="How long the demonstration runs.",
-            show_default="15, and with --portal until Ctrl-C",
-        ),
-    ] = None,
-    rate: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Records a second that are generated.")
-    ] = 5000,
-    sample: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Play your own records, once, instead of generated ones."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the generated records.")] = 1,
-    mcas: Annotated[
-        bool,
-        typer.Option(
-            "--mcas",
-            help="Sign in, upload and block instead, with stand-ins for Entra, MCAS and ZIA on "
-            "this machine.",
-        ),
-    ] = False,
-    portal: Annotated[
-        bool,
-        typer.Option("--portal", help="Open the portal on data of those stand-ins, until Ctrl-C."),
-    ] = False,
-) -> None:
-    """Watch NSS at work: generator, service and collector on loopback, nothing to set up.
-
-    With --mcas: configure-mcas2, run, uploads and verify-mcas2; then an app is marked as
-    unsanctioned, synced into a URL category and blocked. All on stand-ins for Microsoft's and
-    Zscaler's services.
-
-    With --portal: the address of the portal and a link that signs in once are printed.
-
-    Example: nss demo --seconds 5
-    """
-    from cli.demonstration import demonstrate, demonstrate_mcas, demonstrate_portal
-
-    if portal:
-        raise typer.Exit(demonstrate_portal(seconds, rate, seed))
-    if mcas:
-        raise typer.Exit(demonstrate_mcas(seconds or DEMO_SECS, rate, seed))
-    raise typer.Exit(demonstrate(seconds or DEMO_SECS, rate, sample, seed))
-
-
-@app.command()
-def presets(
-    name: Annotated[
-        str | None, typer.Argument(help="Print this preset's feed output format string.")
-    ] = None,
-) -> None:
-    """List the vendor's feed formats, or print one.
-
-    Example: nss presets MCAS > my.fof
-    """
-    from cli.catalogue import list_presets, print_preset
-
-    if name is None:
-        list_presets()
-    else:
-        print_preset(name)
-
-
-@app.command()
-def fields(
-    search: Annotated[
-        str | None,
-        typer.Argument(help="Only fields whose name, group or description has this text."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
-) -> None:
-    """List the fields that a feed format can print.
-
-    Example: nss fields referer
-    """
-    from cli.catalogue import list_fields
-
-    list_fields(search or "", as_json=as_json)
-
-
-for group in (
-    lifecycle_commands,
-    setup_commands,
-    mcas_commands,
-    zia_commands,
-    sync_commands,
-    portal_commands,
-    support_commands,
-):
-    group.register(app)
+COMPLETING = "_NSS_COMPLETE"
+"""Is in the environment when a shell asks for completions."""
 
 
 def main() -> None:
     """Run the command line; planned errors become a sentence on stderr and an exit code."""
     try:
-        app(prog_name="nss")
+        config = plain_run(sys.argv[1:], os.environ)
+        if config is None:
+            from cli.app import app
+
+            app(prog_name="nss")
+        else:
+            from nss.service.beginning import run
+
+            sys.exit(run(config))
     except SystemExit as end:
         sys.exit(UsageError.exit_code if end.code == TYPER_USAGE_ERROR else end.code)
     except NssError as error:
         from cli.output import error_lines
 
-        typer.echo(f"nss: {error_lines(error)}", err=True)
+        sys.stderr.write(f"nss: {error_lines(error)}\n")
         sys.exit(error.exit_code)
     except OSError as error:
         from cli.output import is_of_output, unwritable
@@ -403,8 +44,20 @@ def main() -> None:
         if not is_of_output(error):
             raise
         full = unwritable(error)
-        typer.echo(f"nss: {full}", err=True)
+        sys.stderr.write(f"nss: {full}\n")
         sys.exit(full.exit_code)
+
+
+def plain_run(arguments: Sequence[str], environ: Mapping[str, str]) -> Path | None:
+    """Return the configuration of `nss run`; `None` for everything else that may be asked for."""
+    if COMPLETING in environ:
+        return None
+    match arguments:
+        case ["run"]:
+            return DEFAULT_CONFIG
+        case ["run", "-c" | "--config", file] if file and not file.startswith("-"):
+            return Path(file)
+    return None
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 import typer.main
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-from cli.main import app
+from cli.app import app
 from nss.wording import own_version
 
 _COMPLETIONS = {

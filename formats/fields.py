@@ -9,7 +9,7 @@ import csv
 import difflib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -75,7 +75,7 @@ class Field:
 @cache
 def catalogue() -> MappingProxyType[str, Field]:
     """Return every known field by name, in the catalogue's order."""
-    text = files("formats").joinpath("catalogue.csv").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("catalogue.csv").read_text(encoding="utf-8")
     fields = {}
     for row in csv.DictReader(text.splitlines()):
         steps = [step.partition(":") for step in row["derivations"].split()]

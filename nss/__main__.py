@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from nss.errors import NssError, UsageError
-from nss.service import service
+from nss.service.beginning import run
 
 
 def main(arguments: list[str]) -> int:
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     try:
         if len(arguments) != 1:
             raise UsageError("give the configuration file: python -m nss nss.toml")
-        return service.run(Path(arguments[0]))
+        return run(Path(arguments[0]))
     except NssError as error:
         sys.stderr.write(f"nss: {error}\n")
         return error.exit_code

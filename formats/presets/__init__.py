@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 from formats.language import FeedFormat, parse
+
+_FOLDER = Path(__file__).parent  # `importlib.resources` takes 5 ms to import
 
 OLDER: Mapping[str, str] = MappingProxyType(
     {
@@ -21,7 +23,7 @@ OLDER: Mapping[str, str] = MappingProxyType(
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all presets, sorted."""
-    found = (entry.name for entry in files("formats.presets").iterdir())
+    found = (entry.name for entry in _FOLDER.iterdir())
     return tuple(sorted(name.removesuffix(".fof") for name in found if name.endswith(".fof")))
 
 
@@ -29,7 +31,7 @@ def text(name: str) -> str:
     """Return a preset's feed output format string. Raises `KeyError` for an unknown name."""
     if name not in names():
         raise KeyError(name)
-    return files("formats.presets").joinpath(f"{name}.fof").read_text(encoding="utf-8")
+    return _FOLDER.joinpath(f"{name}.fof").read_text(encoding="utf-8")
 
 
 @cache

@@ -1,9 +1,14 @@
-"""From configuration to parts: the only place that knows the class of each kind."""
+"""From configuration to parts: the only place that knows the class of each kind.
+
+A kind is imported where it is built: a service does not wait for what its configuration does not
+ask for. `nss.service.imports` imports all that it does ask for, before anything starts.
+"""
 
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from formats import FeedSettings, zone
 from nss.config.files import load_format, load_input, read_basic, read_obfuscation_key, read_token
@@ -25,25 +30,16 @@ from nss.config.sources import (
 )
 from nss.errors import ServiceError
 from nss.expiry import Credential, Expiry, file_end
-from nss.feeds.collecting import CollectedDelivery
 from nss.feeds.delivery import Delivery, LineDelivery
 from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
-from nss.sinks.file import FileSink
-from nss.sinks.syslog.tcp import SyslogTcpSink
-from nss.sinks.syslog.udp import SyslogUdpSink
 from nss.sources import Source
-from nss.sources.file.source import FileSource
-from nss.sources.http.auth import Credentials
-from nss.sources.http.source import HttpSource
-from nss.sources.stdin import StdinSource
-from nss.sources.tcp.source import TcpSource
-from nss.spool import Spool
-from nss.spool.durable.schema import At
-from nss.spool.durable.spool import DurableSpool
-from nss.spool.memory import MemorySpool
+from nss.spool import At, Spool
 from nss.tls import client_context, server_context
+
+if TYPE_CHECKING:
+    from nss.sources.http.auth import Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class SourceFiles:
     """What is in the files that the section of a source names."""
 
     ssl_context: ssl.SSLContext | None = None
-    credentials: Credentials | None = None
+    credentials: "Credentials | None" = None
     expiries: tuple[Expiry, ...] = ()
     """When the certificate ends that is shown from now on."""
 
@@ -77,12 +73,21 @@ def build_source(
     """
     match settings:
         case FileSourceConfig():
+            from nss.sources.file.source import FileSource
+
             return FileSource(settings, position=position)
         case StdinSourceConfig():
+            from nss.sources.stdin import StdinSource
+
             return StdinSource(settings)
         case TcpSourceConfig():
+            from nss.sources.tcp.source import TcpSource
+
             return TcpSource(settings, ssl_context=files.ssl_context)
         case HttpSourceConfig():
+            from nss.sources.http.auth import Credentials
+            from nss.sources.http.source import HttpSource
+
             return HttpSource(
                 settings,
                 credentials=files.credentials or Credentials(token=None, basic=None),
@@ -91,7 +96,9 @@ def build_source(
             )
 
 
-def _credentials(settings: HttpSourceConfig) -> Credentials:
+def _credentials(settings: HttpSourceConfig) -> "Credentials":
+    from nss.sources.http.auth import Credentials
+
     token_file, basic_file = settings.token_file, settings.basic_file
     return Credentials(
         token=None if token_file is None else read_token(token_file),
@@ -114,20 +121,25 @@ def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink
     name = settings.name
     match settings.sink:
         case CloudDiscoverySinkConfig() as upload:
-            # Uploading takes 30 MB of imports, which a service without uploads does not need.
-            from nss.sinks.cloud_discovery.sink import CloudDiscoverySink  # noqa: PLC0415
+            from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
 
             return CloudDiscoverySink(
                 name, upload, config.mcas, access.session(config), config.service.state_directory
             )
         case SyslogUdpSinkConfig() as udp:
+            from nss.sinks.syslog.udp import SyslogUdpSink
+
             return SyslogUdpSink(name, udp)
         case SyslogTcpSinkConfig() as tcp:
+            from nss.sinks.syslog.tcp import SyslogTcpSink
+
             identity = (tcp.tls_ca, tcp.tls_certificate, tcp.tls_key)
             return SyslogTcpSink(
                 name, tcp, ssl_context=client_context(*identity) if tcp.tls else None
             )
         case FileSinkConfig() as file:
+            from nss.sinks.file import FileSink
+
             return FileSink(name, file)
 
 
@@ -160,6 +172,8 @@ def _expiries(component: str, credential: Credential, path: Path | None) -> tupl
 def build_delivery(sink: Sink, is_full: Callable[[], bool]) -> Delivery:
     """Return how a feed delivers to its sink. `is_full`: whether the spool waits for room."""
     if isinstance(sink, CollectingSink):
+        from nss.feeds.collecting import CollectedDelivery
+
         return CollectedDelivery(sink, is_full)
     return LineDelivery(sink)
 
@@ -196,6 +210,10 @@ async def open_spool(settings: SpoolConfig, at: At) -> Spool:
     """Return the spool, opened. Raises `SpoolError`. `at` is a seam for crash tests."""
     match settings:
         case MemorySpoolConfig():
+            from nss.spool.memory import MemorySpool
+
             return MemorySpool(settings)
         case DurableSpoolConfig():
+            from nss.spool.durable.spool import DurableSpool
+
             return await DurableSpool.open(settings, at=at)

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nss.admin.control.server import ControlServer
-from nss.admin.metrics import MetricsServer
 from nss.admin.operations import (
     Reloaded,
     SignInLinks,
@@ -36,6 +34,8 @@ from nss.status.summary import Status
 from nss.status.watch import Watch
 
 if TYPE_CHECKING:
+    from nss.admin.control.server import ControlServer
+    from nss.admin.metrics import MetricsServer
     from nss.admin.portal.server import PortalServer
 
 STATUS_SECS = 1.0
@@ -83,8 +83,12 @@ class Operator:
         settings = config.service
         audit = audit_log(settings.state_directory)
         if settings.control_socket is not None:
+            from nss.admin.control.server import ControlServer
+
             self._servers.append(ControlServer(settings.control_socket, self, audit))
         if settings.metrics_listen is not None:
+            from nss.admin.metrics import MetricsServer
+
             self._servers.append(MetricsServer(settings.metrics_listen, self))
         for server in self._servers:
             await server.start()
@@ -99,8 +103,7 @@ class Operator:
 
     async def _start_portal(self, config: Config) -> None:
         """Serve the portal, report who can reach it and sign in, and keep a history for it."""
-        # What it is made of takes 40 MB, which a service without a portal does not need.
-        from nss.admin.portal.server import PortalServer  # noqa: PLC0415
+        from nss.admin.portal.server import PortalServer
 
         settings = config.portal
         self._running.portal_expiries = await off_loop(partial(build.shown_by_portal, settings))

@@ -40,8 +40,7 @@ class ParseWatching:
         self._wanted = wanted
         if wanted is None:
             return
-        # It talks HTTPS, which a service without uploads does not need to import.
-        from nss.mcas.parse_watch import ParseWatch  # noqa: PLC0415
+        from nss.mcas.parse_watch import ParseWatch
 
         try:
             session = self._access.session(config)

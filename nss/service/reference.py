@@ -10,14 +10,28 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nss.admin import events as admin_events
 from nss.admin.metrics import METRICS
 from nss.mcas import events as mcas_events
 from nss.service import service
+from nss.sinks import events as sink_events
 from nss.sinks.cloud_discovery import events as upload_events
+from nss.sources import events as source_events
+from nss.spool.durable import events as spool_events
+from nss.sync import events as sync_events
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import declared
 
-DECLARING = (service, upload_events, mcas_events)
+DECLARING = (
+    service,
+    admin_events,
+    mcas_events,
+    sink_events,
+    upload_events,
+    source_events,
+    spool_events,
+    sync_events,
+)
 """To import the service is to import all events, but for those of parts that it imports late."""
 
 

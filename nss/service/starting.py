@@ -6,7 +6,7 @@ from functools import partial
 
 from nss.batch import Batch
 from nss.config.model import Config, FeedConfig
-from nss.config.sources import SourceConfig
+from nss.config.sources import FileSourceConfig, SourceConfig
 from nss.expiry import Expiry
 from nss.feeds.delivery import wait_first
 from nss.feeds.feed import Feed
@@ -21,7 +21,7 @@ from nss.service.running import Running, RunningFeed, RunningSource, SourceCount
 from nss.service.workers import Workers
 from nss.sinks import Sink
 from nss.sources import Source
-from nss.spool.durable.schema import At
+from nss.spool import At
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +143,18 @@ class Starter:
         position = running.spool.position(name)
         source = build.build_source(settings, new.read, position, self._source_must_wait)
         counts = SourceCounts()
-        task = self._workers.start("source", name, partial(self._read, source, counts))
+        can_wait = isinstance(settings, FileSourceConfig) and not settings.follow
+        task = self._workers.start("source", name, partial(self._read, source, counts, can_wait))
         expiries = new.read.expiries
         running.sources[name] = RunningSource(source, settings, counts, new.files, task, expiries)
 
-    async def _read(self, source: Source, counts: SourceCounts) -> None:
+    async def _read(self, source: Source, counts: SourceCounts, can_wait: bool) -> None:  # noqa: FBT001 - of `partial`
+        spool = self._running.spool
+
         async def accept(batch: Batch) -> None:
-            await self._running.spool.append(batch)
+            if can_wait:  # a followed file may be rotated away meanwhile
+                await spool.keep_pace(source.name)
+            await spool.append(batch)
             counts.count(batch)
 
         await source.run(accept)

@@ -2,13 +2,15 @@
 
 import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 from nss.config.model import Config
 from nss.mcas.access import McasAccess
 from nss.service.workers import Workers
 from nss.status.readings import SyncReading
-from nss.sync.assembling import SyncSetup
-from nss.sync.schedule import Schedule
+
+if TYPE_CHECKING:
+    from nss.sync.schedule import Schedule
 
 _NAME = "sync"
 
@@ -36,6 +38,9 @@ class Syncing:
         self._settings = settings
         if config.sync.target == "off":
             return ended, []
+        from nss.sync.assembling import SyncSetup
+        from nss.sync.schedule import Schedule
+
         session = partial(self._access.session, config)
         folder = config.service.state_directory
         setup = SyncSetup(folder, config.sync, config.mcas, config.zia, session)

@@ -5,12 +5,15 @@ own, in the order of acceptance; a batch may be deleted only when every cursor h
 spool is bounded in bytes: when it is full, `append` waits, and so does the source.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from nss.batch import Account, Batch
 from nss.errors import NssError
+
+At = Callable[[str], None]
+"""Called at points where tests crash the process, with the point's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,12 @@ class Spool(Protocol):
         """Accept a batch; wait while the spool is full. Returns its sequence.
 
         With a durable spool the batch and its source's position are committed together.
+        """
+
+    async def keep_pace(self, source: str) -> None:
+        """Wait while all feeds of a source are so far behind that they would read from the disk.
+
+        For sources that lose nothing by it. Not for long when no feed catches up.
         """
 
     def position(self, source: str) -> str | None:

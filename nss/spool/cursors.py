@@ -33,6 +33,10 @@ class CursorCounts:
         """Return when the oldest batch not yet passed was accepted; there is one."""
         return self._oldest_at
 
+    def follows(self, source: str) -> bool:
+        """Return whether batches of a source are for this feed."""
+        return source in self._sources
+
     def wants(self, batch: Batch) -> bool:
         """Return whether a batch is for this feed."""
         return batch.source in self._sources and batch.feed in ("", self.feed)

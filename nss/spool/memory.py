@@ -68,6 +68,9 @@ class MemorySpool:
         self._changed.notify()
         return entry.sequence
 
+    async def keep_pace(self, source: str) -> None:
+        """Return at once: all is in memory, and its limit is what holds sources up."""
+
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
         return self._positions.get(source)

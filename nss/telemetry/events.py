@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from inspect import getdoc, signature
+from inspect import getdoc
 from string import Formatter
 from typing import Any, ParamSpec, cast
 
@@ -84,7 +84,7 @@ def event(
     def declare(function: Callable[P, str | None]) -> Callable[P, None]:
         event_name = name or function.__name__
         sentence = " ".join((getdoc(function) or event_name).split("\n\n")[0].split())
-        parameters = signature(function).parameters
+        parameters = _parameters(function)
         in_sentence = {field for _, field, _, _ in Formatter().parse(sentence)}
         fields = {each: each.rstrip("_") for each in parameters if each not in in_sentence}
         part = component or next(iter(fields))
@@ -98,14 +98,26 @@ def event(
     return declare
 
 
+def _parameters(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of parameters; `inspect.signature` takes 0.1 ms for each of 150 events."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _defaults(function: Callable[..., object]) -> dict[str, object]:
+    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
+    values = function.__defaults__ or ()
+    of_positional = zip(positional[len(positional) - len(values) :], values, strict=True)
+    return dict(of_positional) | (function.__kwdefaults__ or {})
+
+
 def _occur(
     made: Event, function: Callable[..., str | None], amount: str, *, always: bool
 ) -> Callable[..., None]:
     """Return what is called when the event happens. All that can be is looked up in advance."""
     name, counter = made.name, made.counter
-    parameters = signature(function).parameters
-    order = tuple(parameters)
-    defaults = {each: value.default for each, value in parameters.items()}
+    parameters = order = _parameters(function)
+    defaults = _defaults(function)
     fixed = "" if made.component in parameters else made.component
     part_at = 0 if fixed else order.index(made.component)
     amount_at = order.index(amount) if amount else 0

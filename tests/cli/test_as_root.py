@@ -18,7 +18,7 @@ import trustme
 import zstandard
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.app import app
 from nss.errors import NssError
 from tests.cli.conftest import Nss
 

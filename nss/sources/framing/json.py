@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from nss.sources.framing.lines import BOM, DecidingFramer, Framer, LineFramer, joined
+from nss.sources.framing.scan import Scan, compiled_scan
 
 DECIDE_BYTES = 64 << 10
 """`AutoFramer` decides after this much at the latest."""
@@ -53,6 +54,7 @@ class JsonFramer:
         self._broken: bytes | None = None
         """A broken object, kept until it is clear where records begin again."""
         self._passed_bytes = 0
+        self._scan = compiled_scan()
         self._column = 0
         self._indent: int | None = None
         """How deep the object begins on its line; `None` for text that is no object."""
@@ -85,7 +87,9 @@ class JsonFramer:
             return self._find_resume(records)
         if not self._open:
             return self._find_object(records)
-        return self._in_object(records)
+        if self._scan is None or len(self._open) >= self._scan.DEPTH:
+            return self._in_object(records)
+        return self._scan_object(self._scan, records)
 
     def _find_object(self, records: list[bytes]) -> bool:
         buffer = self._buffer
@@ -117,6 +121,23 @@ class JsonFramer:
         self._indent = None
         return self._break_if_too_long()
 
+    def _scan_object(self, scan: Scan, records: list[bytes]) -> bool:
+        """Scan to the end of the object, as `_in_object` does step by step."""
+        what, self._at, opened, self._before, self._in_string = scan.scan_object(
+            self._buffer, self._at, bytes(self._open), self._before, self._in_string
+        )
+        self._open[:] = opened
+        if what == scan.DEEP:
+            return self._in_object(records)
+        if what == scan.BROKEN:
+            return self._break(self._at)
+        return self._ended(records) if what == scan.DONE else self._break_if_too_long()
+
+    def _ended(self, records: list[bytes]) -> bool:
+        records.append(self._one_line(self._buffer[: self._at]))
+        del self._buffer[: self._at]
+        return True
+
     def _in_object(self, records: list[bytes]) -> bool:
         """Scan to the next bracket or quote."""
         buffer = self._buffer
@@ -140,10 +161,7 @@ class JsonFramer:
             self._open.append(token)
         self._before = token
         self._at += 1
-        if not self._open:
-            records.append(self._one_line(buffer[: self._at]))
-            del buffer[: self._at]
-        return True
+        return True if self._open else self._ended(records)
 
     def _scan_string(self) -> bool:
         buffer = self._buffer

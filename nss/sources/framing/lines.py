@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from nss.sources.framing.scan import compiled_scan
+
 Framing = Literal["newline", "octet"]
 
 BOM = b"\xef\xbb\xbf"
@@ -70,6 +72,7 @@ class LineFramer:
         self._at_start = at_start
         self._half = bytearray()
         self._cut = False
+        self._scan = compiled_scan()
 
     def feed(self, block: bytes) -> bytes:
         """Return the lines that `block` completes."""
@@ -78,17 +81,14 @@ class LineFramer:
             self.records = 0
             self._hold(block)
             return b""
-        cut = b""
+        cut, start = b"", 0
         if self._cut:
             cut = bytes(self._half) + b"\n"
-            data = block[block.find(b"\n") + 1 : end]
+            start = block.find(b"\n") + 1
+            self._half.clear()
             self._at_start = False
-        elif self._half:
-            data = b"".join((self._half, memoryview(block)[:end]))
-        else:
-            data = block[:end]
+        data, self.records = self._lines(block, start, end)
         self._clear()
-        data, self.records = self._clean(data)
         if end < len(block):
             self._hold(block[end:])
         if not cut:
@@ -120,14 +120,25 @@ class LineFramer:
         self._half.clear()
         self._cut = False
 
+    def _lines(self, block: bytes, start: int, end: int) -> tuple[bytes, int]:
+        """Return half a line and what is behind it in a block as batch data, and its lines."""
+        if self._scan is not None and not self._at_start:
+            data, lines = self._scan.plain_lines(self._half, block, start, end, self._max_bytes)
+            return (data, lines) if lines >= 0 else self._split(data)
+        if self._half:
+            return self._clean(b"".join((self._half, memoryview(block)[start:end])))
+        return self._clean(block[start:end])
+
     def _clean(self, data: bytes) -> tuple[bytes, int]:
         """Return lines as batch data, and their number."""
         if self._at_start:
             self._at_start = False
             data = data.removeprefix(BOM)
         lines = -1 if b"\r" in data else self._count_plain(data)
-        if lines >= 0:
-            return data, lines
+        return (data, lines) if lines >= 0 else self._split(data)
+
+    def _split(self, data: bytes) -> tuple[bytes, int]:
+        """Return lines of which some are not ordinary as batch data, and their number."""
         records = []
         for line in data.split(b"\n"):
             records += _records(line.removesuffix(b"\r"), self._max_bytes)
@@ -136,8 +147,9 @@ class LineFramer:
     def _count_plain(self, data: bytes) -> int:
         """Return the number of lines, or -1 when one is too long, or may be blank or an array.
 
-        Every record of the hot path comes through here. Hopping with memchr checks all three
-        in a sixth of the time of one search for two bytes (0.13 against 0.78 us a line of 1 KB).
+        Where nothing is compiled, every record of the hot path comes through here. Hopping with
+        memchr checks all three in a sixth of the time of one search for two bytes (0.13 against
+        0.78 us a line of 1 KB).
         """
         find = data.find
         max_bytes = self._max_bytes
@@ -165,13 +177,15 @@ class OctetFramer:
         self._max_bytes = max_record_bytes
         self._held = bytearray()
         self._skip_bytes = 0
+        self._scan = compiled_scan()
 
     def feed(self, block: bytes) -> bytes:
         """Return the messages that `block` completes; raise `FramingError` on a bad length."""
         held = self._held
         held += block
-        records: list[bytes] = []
-        at = self._skip(0)
+        taken: list[bytes] = []
+        self.records = 0
+        at = self._plain(self._skip(0), taken)
         while (header := _LENGTH.match(held, at)) is not None:
             message_bytes = int(header[1])
             start = header.end()
@@ -180,14 +194,24 @@ class OctetFramer:
                 break
             message = bytes(held[start:end])
             self._skip_bytes = message_bytes - len(message)
-            records += [message.replace(b"\n", b" ")] if self._skip_bytes else self._whole(message)
-            at = self._skip(end)
+            records = [message.replace(b"\n", b" ")] if self._skip_bytes else self._whole(message)
+            taken.append(joined(records))
+            self.records += len(records)
+            at = self._plain(self._skip(end), taken)
         if header is None and not _LENGTH_BEGUN.fullmatch(held, at):
-            raise FramingError(_NO_LENGTH, joined(records), len(records))
+            raise FramingError(_NO_LENGTH, b"".join(taken), self.records)
         del held[:at]
         self.held_bytes = len(held)
-        self.records = len(records)
-        return joined(records)
+        return b"".join(taken)
+
+    def _plain(self, at: int, taken: list[bytes]) -> int:
+        """Take the ordinary messages from `at` on in one go; return where they end."""
+        if self._scan is None or self._skip_bytes:
+            return at
+        data, records, at = self._scan.plain_messages(self._held, at, self._max_bytes)
+        taken.append(data)
+        self.records += records
+        return at
 
     def flush(self) -> bytes:
         """Return nothing: a message that is shorter than its length says is no record."""

@@ -43,3 +43,8 @@ class Cache:
         """Return the first wanted entry after a sequence."""
         entries = islice(self._entries, max(0, after + 1 - self.first), None)
         return next((entry for entry in entries if wanted(entry.batch)), None)
+
+    def bytes_after(self, sequence: int) -> int:
+        """Return how many bytes of records came after a sequence."""
+        entries = islice(self._entries, max(0, sequence + 1 - self.first), None)
+        return sum(len(entry.batch.data) for entry in entries)

@@ -15,11 +15,10 @@ from functools import partial
 from typing import TypeVar
 
 from nss.errors import unplanned
-from nss.spool import SpoolError
+from nss.spool import At, SpoolError
 from nss.spool.durable import events, feed_rows, schema, suspicion
 from nss.spool.durable.files import Files
 from nss.spool.durable.requests import Append, CommitReport, Work
-from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
 
 AGAIN_SECS = 0.5

@@ -27,6 +27,8 @@ class Backing(Protocol):
     sealed: bool
     changed: Signal
     """Given when something was accepted, dropped or sealed."""
+    taken: Signal
+    """To be given when a feed has taken a batch."""
 
     async def read(
         self, after: int, feed: str, sources: Collection[str]
@@ -58,7 +60,7 @@ class DurableCursor(CursorCounts):
         self._registration = row.registration
         self._passed = row.passed
         self._dropped = 0
-        self._searched = row.passed
+        self.searched = row.passed
         """Up to here there is nothing more for this feed than `_ahead`."""
         self._unpassed: deque[_Unpassed] = deque()
         self._ahead: deque[Entry | Lost] = deque()
@@ -69,10 +71,11 @@ class DurableCursor(CursorCounts):
         while True:
             found = await self._following()
             if found is None:
-                if self._spool.sealed and self._searched >= self._spool.last_sequence:
+                if self._spool.sealed and self.searched >= self._spool.last_sequence:
                     raise SpoolClosed
                 await self._spool.changed.wait()
                 continue
+            self._spool.taken.notify()
             if found.sequence <= self._dropped:
                 continue
             lost = found if isinstance(found, Lost) else None
@@ -95,7 +98,7 @@ class DurableCursor(CursorCounts):
         for batch in chain(self._unpassed, self._ahead):
             if batch.sequence > self._dropped:
                 return batch.accepted_at
-        entry = self._spool.cache.find(self._searched, self.wants) if self._in_memory() else None
+        entry = self._spool.cache.find(self.searched, self.wants) if self._in_memory() else None
         return super()._oldest_pending_at() if entry is None else entry.accepted_at
 
     # What the spool reports.
@@ -122,23 +125,23 @@ class DurableCursor(CursorCounts):
             if self._ahead:
                 break
             if self._reading is None:
-                if self._searched >= spool.last_sequence:
+                if self.searched >= spool.last_sequence:
                     return None
                 if self._in_memory():
-                    entry = spool.cache.find(self._searched, self.wants)
-                    self._searched = spool.last_sequence if entry is None else entry.sequence
+                    entry = spool.cache.find(self.searched, self.wants)
+                    self.searched = spool.last_sequence if entry is None else entry.sequence
                     return entry
             # The reading continues if the wait for it is cancelled.
             await asyncio.shield(self._start_reading())
         found = self._ahead.popleft()
-        if not self._ahead and self._searched < spool.last_sequence and not self._in_memory():
+        if not self._ahead and self.searched < spool.last_sequence and not self._in_memory():
             self._start_reading()  # while this batch is being worked on
         return found
 
     def _in_memory(self) -> bool:
         """Return whether all that comes next is in memory."""
         cache = self._spool.cache
-        return cache.first <= self._searched + 1 and cache.last == self._spool.last_sequence
+        return cache.first <= self.searched + 1 and cache.last == self._spool.last_sequence
 
     def _start_reading(self) -> asyncio.Task[None]:
         self._reading = self._reading or asyncio.create_task(self._read_ahead())
@@ -146,7 +149,7 @@ class DurableCursor(CursorCounts):
 
     async def _read_ahead(self) -> None:
         try:
-            found, self._searched = await self._spool.read(self._searched, self.feed, self._sources)
+            found, self.searched = await self._spool.read(self.searched, self.feed, self._sources)
             self._ahead.extend(found)
         except Exception as error:  # noqa: BLE001 - `next` raises it: perhaps nothing awaits this task
             self.failure = error

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import IO
 
 from nss.files.private import MODE
-from nss.spool import SpoolError
+from nss.spool import At, SpoolError
 from nss.spool.durable import events, ledger, schema, suspicion
 from nss.spool.durable.checking import find_damage, read_through
 from nss.spool.durable.files import open_lock
 from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.salvage import finish_salvage, replace_damaged, report_salvages
-from nss.spool.durable.schema import At
 from nss.spool.durable.store import Store
 from nss.wording import error_text
 

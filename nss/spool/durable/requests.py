@@ -1,11 +1,15 @@
 """What the spool's writing thread is asked for, and what it reports."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from nss.batch import Batch
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.store import Appended, Store
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -48,3 +52,9 @@ class CommitReport:
     last_error: str | None = None
     reopened: bool = False
     """Whether the files are others from now on: what has them open must open them again."""
+
+
+def fail(future: "asyncio.Future[T]", error: BaseException) -> None:
+    """Have whoever awaits a future get an error, if it still waits."""
+    if not future.done():
+        future.set_exception(error)

@@ -67,10 +67,10 @@ import contextlib
 import functools
 import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from nss.spool import SpoolError
+from nss.spool import At, SpoolError
 
 APPLICATION_ID = int.from_bytes(b"NSSq", "big")
 
@@ -194,9 +194,6 @@ _NOT_THE_FILE = {
 
 Value = str | int | float | bytes | None
 """What SQLite stores in a column."""
-
-At = Callable[[str], None]
-"""Called at points where tests crash the process, with the point's name."""
 
 
 def row_crc32(table: str, *values: Value) -> int:

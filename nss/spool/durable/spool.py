@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Self, TypeVar, cast
+from typing import IO, Self, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, KeptReject, ReasonCount, Reject, SpoolError
+from nss.spool import At, Entry, KeptReject, ReasonCount, Reject, SpoolError
 from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay, suspicion
 from nss.spool.durable.accounts import Missing
@@ -27,11 +27,12 @@ from nss.spool.durable.committer import AGAIN_SECS, Committer
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.opening import open_file
+from nss.spool.durable.pace import Pace
 from nss.spool.durable.reader import BatchReader, Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
-from nss.spool.durable.requests import Append, CommitReport, Work
-from nss.spool.durable.schema import At, is_damage
+from nss.spool.durable.requests import Append, CommitReport, T, Work, fail
+from nss.spool.durable.schema import is_damage
 from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
@@ -48,8 +49,6 @@ UNREADABLE_LOOKS = 12
 
 MAX_PAUSE = 16
 """How many times longer than the first the pauses in between become."""
-
-T = TypeVar("T")
 
 
 class DurableSpool:
@@ -80,6 +79,8 @@ class DurableSpool:
         self._inflight_bytes = 0
         self._unsaved_bytes = 0
         self._settled = Signal()
+        self.taken = Signal()
+        self._pace = Pace(self.cache, self._cursors, self.taken)
         self._waiting = 0
         self._malformed = False
         """Whether SQLite could not find its way to the last batch that was read."""
@@ -121,10 +122,14 @@ class DurableSpool:
             self._inflight_bytes += size
         future: asyncio.Future[int] = self._loop.create_future()
         future.add_done_callback(partial(self._landed, size))
-        accepted, failed = partial(self._accepted, future), partial(_fail, future)
+        accepted, failed = partial(self._accepted, future), partial(fail, future)
         # The future is cancelled at once, long before the task that awaits it runs again.
         self._committer.ask(Append(batch, accepted, failed, future.cancelled))
         return await future
+
+    async def keep_pace(self, source: str) -> None:
+        """Wait while all feeds of a source are far behind; see the contract."""
+        await self._pace.keep(source)
 
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
@@ -389,11 +394,6 @@ class DurableSpool:
                 future.set_result(result)
 
         self._committer.ask(
-            Work(work, cast("Callable[[object], None]", finished), partial(_fail, future), writes)
+            Work(work, cast("Callable[[object], None]", finished), partial(fail, future), writes)
         )
         return await future
-
-
-def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
