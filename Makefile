@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core sanitize mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core sanitize mutations mutants wheels deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -44,6 +44,10 @@ SEED ?= 1
 mutants: $(VENV)/tested
 	NSS_PURE=1 nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
 	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(ONLY)
+
+# One compiled for each Python of 3.11 and 3.12 that is here, and one for any; tried where they are alone.
+wheels: $(VENV)/made
+	$(BIN)/python packaging/wheels.py --into build/wheels
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
