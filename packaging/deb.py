@@ -116,8 +116,18 @@ def _environment(prefix: Path, built: wheels.Wheels) -> None:
             built.best_for(python),
         )
         shutil.rmtree(packages / "bin", ignore_errors=True)  # for the Python of this machine
-        for left in [*packages.rglob("__pycache__"), *packages.rglob("direct_url.json")]:
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for left in packages.rglob("__pycache__"):
+            shutil.rmtree(left)
+        _forget_the_builder(packages)
+
+
+def _forget_the_builder(packages: Path) -> None:
+    """Remove the paths of this machine that pip has installed wheels from."""
+    for path in packages.glob("*.dist-info/direct_url.json"):
+        path.unlink()
+        record = path.with_name("RECORD")
+        rows = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        record.write_text("".join(row for row in rows if path.name not in row), encoding="utf-8")
 
 
 def _files(root: Path) -> None:
