@@ -100,12 +100,11 @@ def test_random_formats_print_the_same() -> None:
     chance = seeded("formats")
     until = time.monotonic() + FUZZ_SECS
     compiled = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or compiled <= 5:
         judged, hostile = random_pair(chance)
         compiled += judged.engine is not None
         for _ in range(10):
             judged.check(hostile.batch())
-    assert compiled > 5
 
 
 def test_lines_of_random_json_formats_are_read_the_same() -> None:
