@@ -60,24 +60,48 @@ def rendered(python: Path, home: Path) -> list[str]:
     return [mode, lines.strip()]
 
 
-@pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")
-def test_a_wheel_for_this_python_is_compiled_and_has_nothing_of_this_machine(
-    tmp_path: Path,
+needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")
+
+
+def built(into: Path) -> dict[str, Path]:
+    """Build the wheels that this Python takes; returns them by the Python in their names."""
+    script = ROOT / "packaging/wheels.py"
+    run(sys.executable, script, "--into", into, "--only", VERSION, "--untried", CC="gcc")
+    return {path.name.split("-")[2]: path for path in into.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return built(tmp_path_factory.mktemp("wheels"))
+
+
+@needs_gcc
+def test_a_wheel_for_this_python_runs_compiled_and_the_other_one_in_python(
+    wheels: dict[str, Path], tmp_path: Path
 ) -> None:
-    wheels = ROOT / "packaging/wheels.py"
-    into = tmp_path / "wheels"
-    run(sys.executable, wheels, "--into", into, "--only", VERSION, "--untried", CC="gcc")
-    built = {path.name.split("-")[2]: path for path in into.iterdir()}
-    assert set(built) == set(CODES.values())
+    assert set(wheels) == set(CODES.values())
     for mode, code in CODES.items():
-        python = installed(tmp_path / mode, built[code])
+        python = installed(tmp_path / mode, wheels[code])
         assert f"({mode})" in run(python.with_name("nss"), "--version", cwd=tmp_path, NSS_PURE="")
         assert rendered(python, tmp_path / mode) == [mode, "[b'<ana>']"]
-    with zipfile.ZipFile(built[CODES["compiled"]]) as packed:
-        binaries = [packed.read(name) for name in packed.namelist() if name.endswith(".so")]
-        assert [name for name in packed.namelist() if name.endswith((".pyx", ".pxi", ".h"))] == []
-    assert "manylinux" in built[CODES["compiled"]].name
-    assert [one for one in binaries if os.fsencode(Path.home()) in one] == []
+
+
+@needs_gcc
+def test_wheels_have_nothing_of_this_machine_and_are_the_same_bytes_twice(
+    wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    compiled = wheels[CODES["compiled"]]
+    assert "manylinux" in compiled.name
+    with zipfile.ZipFile(compiled) as packed:
+        names = packed.namelist()
+        binaries = [packed.read(name) for name in names if name.endswith(".so")]
+    assert [name for name in names if name.endswith((".pyx", ".pxi", ".c", ".h"))] == []
+    paths = [os.fsencode(path) for path in (Path.home(), ROOT, sys.base_prefix)]
+    assert [path for path in paths for one in binaries if path in one] == []
+    again = built(tmp_path)
+    assert {code: path.read_bytes() for code, path in again.items()} == {
+        code: path.read_bytes() for code, path in wheels.items()
+    }
 
 
 def test_without_a_compiler_it_installs_and_runs_in_python(tmp_path: Path) -> None:
