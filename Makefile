@@ -72,7 +72,7 @@ fuzz-core: $(VENV)/tested
 	cd build/fuzz && ended=; for job in $$(seq $(JOBS)); do \
 	  nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) \
 	    $(if $(RECORDS),--records $(RECORDS)) & ended="$$ended $$!"; done; \
-	  for job in $$ended; do wait $$job || exit 1; done
+	  code=0; for job in $$ended; do wait $$job || code=1; done; exit $$code
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
