@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -24,7 +24,7 @@ test-pure: $(VENV)/tested
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest -m "long and not browser"
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "long and not browser"
 
 # The portal in a real browser; says so when there is none and it can't be had, and ends well.
 test-portal: $(VENV)/tested .peers/fetched
@@ -46,6 +46,10 @@ mutants: $(VENV)/tested
 	NSS_PURE=1 nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
 	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(ONLY)
 
+# One compiled for each Python of 3.11 and 3.12 that is here, and one for any; tried where they are alone.
+wheels: $(VENV)/made
+	$(BIN)/python packaging/wheels.py --into build/wheels
+
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
 
@@ -56,21 +60,21 @@ lint: $(VENV)/tested
 	$(BIN)/lint-imports
 
 SECS ?= 60
-# The compiled core under AddressSanitizer and UndefinedBehaviorSanitizer, beside its judge.
+# All that is compiled under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer: what compares
+# it with Python for so long, and its tests; says so when there are no sanitizers, and ends well.
 sanitize: $(VENV)/tested
-	rm -rf build/sanitize build/lib build/temp.* build/bdist.*
-	NSS_SANITIZE=1 $(PIP) install --no-deps --target build/sanitize .
-	cp -r tests build/sanitize
-	cd build/sanitize && PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	  sh -c '$(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) && \
-	    $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs $(SECS)'
+	WORKERS="$(WORKERS)" tests/sanitize/run $(CURDIR)/$(BIN)/python build/sanitize $(SECS)
 
-# The same comparisons for long, without them.
+# The same comparisons for long, without them: SECS, or so many RECORDS, in each of so many JOBS.
+JOBS ?= 2
+RECORDS ?=
 fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
-	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS)
-	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs $(SECS)
+	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs 10
+	cd build/fuzz && ended=; for job in $$(seq $(JOBS)); do \
+	  nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) \
+	    $(if $(RECORDS),--records $(RECORDS)) & ended="$$ended $$!"; done; \
+	  code=0; for job in $$ended; do wait $$job || code=1; done; exit $$code
 
 # The installed core's instructions a record against those kept; says so when it can't count.
 instructions: $(VENV)/tested
@@ -79,6 +83,8 @@ instructions: $(VENV)/tested
 
 bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --records 2000000 --rounds 1 --only nss --only nss-durable --only ceiling
+	$(BIN)/python benchmarks/kinds.py
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/feeds.py

@@ -1,7 +1,8 @@
 """The parts of NSS that are compiled, if they can be: without them everything runs in Python.
 
 Each `.pyx` becomes a module beside it. `NSS_SANITIZE=1` builds them with AddressSanitizer and
-UndefinedBehaviorSanitizer, for tests.
+UndefinedBehaviorSanitizer, for tests. `NSS_BUILD_PURE=1` builds none, for a wheel that fits any
+Python.
 """
 
 import os
@@ -29,4 +30,4 @@ def extensions() -> Iterator[Extension]:
             )
 
 
-setup(ext_modules=list(extensions()))
+setup(ext_modules=[] if os.environ.get("NSS_BUILD_PURE") else list(extensions()))

@@ -55,11 +55,15 @@ class Comparison:
 def compare(folder: Path, lines: list[str]) -> Comparison:
     """Compare received lines with what their records should be rendered as.
 
-    Every line must have the keys of the QRADAR string in their order. Records with control
+    Every line must have the keys of the QRADAR string in their order, and may end with a line feed.
+    Records with control
     characters are left out: what becomes of them differs between programs.
     """
     parts = qradar()
-    by_id = {line.partition("\trecordid=")[2][:_ID_DIGITS].encode(): line for line in lines}
+    by_id = {
+        line.partition("\trecordid=")[2][:_ID_DIGITS].encode(): line.removesuffix("\n")
+        for line in lines
+    }
     same = compared = 0
     with (folder / RECORDS_FILE).open("rb") as corpus:
         for row in corpus:

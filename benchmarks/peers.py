@@ -26,6 +26,7 @@ from pathlib import Path
 
 import ceiling
 import corpus
+import fluent_bit
 import unpacked
 from measure import Launch
 
@@ -45,6 +46,7 @@ class Programs:
 
     nss: str | None = None
     tenzir: str | None = None
+    fluent_bit: str | None = None
 
 
 Peer = Callable[[Path, Programs], Callable[[int, Path], Launch]]
@@ -56,9 +58,12 @@ def nss_program(programs: Programs) -> str:
     return _found(programs.nss or str(Path(sys.executable).with_name("nss")))
 
 
-def nss(data: Path, programs: Programs, *, durable: bool = False) -> Callable[[int, Path], Launch]:
-    """Return the launcher of `nss run`."""
+def nss(
+    data: Path, programs: Programs, *, durable: bool = False, pure: bool = False
+) -> Callable[[int, Path], Launch]:
+    """Return the launcher of `nss run`; `pure` leaves alone what is compiled."""
     program = nss_program(programs)
+    env = {"NSS_PURE": "1"} if pure else {}
 
     def launch(port: int, folder: Path) -> Launch:
         spool = f'path = "{folder}/spool.db"' if durable else 'kind = "memory"'
@@ -84,7 +89,7 @@ destinations = ["127.0.0.1:{port}"]
 max_message_bytes = {_MAX_BYTES}
 """
         )
-        return Launch([program, "run", "-c", str(folder / "nss.toml")])
+        return Launch([program, "run", "-c", str(folder / "nss.toml")], env)
 
     return launch
 
@@ -190,6 +195,12 @@ to_udp "127.0.0.1:{port}", message=f"{template}"
     return launch
 
 
+def fluent_bit_peer(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
+    """Return the launcher of Fluent Bit."""
+    named = programs.fluent_bit or os.environ.get("NSS_BENCH_FLUENT_BIT")
+    return fluent_bit.launcher(_found(named or "fluent-bit"), data)
+
+
 def bare_send(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
     """Return the launcher of the ceiling."""
     script = str(Path(ceiling.__file__))
@@ -203,11 +214,13 @@ def bare_send(data: Path, _programs: Programs) -> Callable[[int, Path], Launch]:
 PEERS: dict[str, Peer] = {
     "nss": nss,
     "nss-durable": partial(nss, durable=True),
+    "nss-pure": partial(nss, pure=True),
     "rsyslog": rsyslog,
     "rsyslog-disk": partial(rsyslog, durable=True),
     "syslog-ng": syslog_ng_peer,
     "syslog-ng-disk": partial(syslog_ng_peer, durable=True),
     "tenzir": tenzir,
+    "fluent-bit": fluent_bit_peer,
     "ceiling": bare_send,
 }
 
@@ -224,7 +237,7 @@ def _found(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise Unavailable(f"{program} is not installed")
-    return path
+    return str(Path(path).absolute())  # it is started in a folder of its own
 
 
 def _template(slot: str) -> str:

@@ -4,12 +4,13 @@ Every record must have arrived before a time counts. Wall time runs from the lau
 program to the last datagram received; CPU is user and system time of its processes, from start to
 end. For the ceiling only the sending loop counts. The corpus is made first and is the same for
 all; programs run one after the other. Queues that are files are written to a real disk. The case
-`formatter` is formatting alone, without I/O.
+`formatter` is formatting alone, without I/O: compiled and in Python.
 """
 
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,11 +26,12 @@ import peers
 FORMATTER = "formatter"
 CASES = [*peers.PEERS, FORMATTER]
 _FORMATTER_SCRIPT = Path(__file__).with_name("formatter.py")
+_MODE = re.compile(r"\((compiled|python)\)")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a case: its median run, or why there is none."""
+    """What came of a case: its best run, or why there is none."""
 
     case: str
     run: measure.Run | None = None
@@ -37,6 +39,8 @@ class Outcome:
     skipped: bool = False
     same_lines: str = ""
     """How many of the lines compared were the expected ones, byte for byte."""
+    mode: str = ""
+    """Of NSS: `compiled` or `python`."""
 
     @property
     def cpu_secs(self) -> float:
@@ -49,6 +53,7 @@ class Outcome:
             return {"case": self.case, "note": self.note}
         return {
             "case": self.case,
+            "mode": self.mode,
             "records": self.run.records,
             "messages": self.run.messages,
             "records_per_sec": round(self.run.records_per_sec),
@@ -82,7 +87,7 @@ def measure_cases(cases: list[str], data: Path, chosen: argparse.Namespace) -> l
 
 def measure_case(case: str, data: Path, chosen: argparse.Namespace) -> Outcome:
     """Run a case once."""
-    programs = peers.Programs(chosen.nss, chosen.tenzir)
+    programs = peers.Programs(chosen.nss, chosen.tenzir, chosen.fluent_bit)
     try:
         launch = peers.PEERS[case](data, programs)
     except peers.Unavailable as error:
@@ -99,7 +104,16 @@ def measure_case(case: str, data: Path, chosen: argparse.Namespace) -> Outcome:
     agreed = corpus.compare(data, run.kept)
     if agreed.problem:
         return Outcome(case, note=f"wrong: {agreed.problem}")
-    return Outcome(case, run, same_lines=f"{agreed.same}/{agreed.compared}")
+    mode = _mode(peers.nss_program(programs), pure=case == "nss-pure") if "nss" in case else ""
+    return Outcome(case, run, same_lines=f"{agreed.same}/{agreed.compared}", mode=mode)
+
+
+def _mode(program: str, *, pure: bool) -> str:
+    """Return what of NSS runs, by its own account."""
+    env = os.environ | ({"NSS_PURE": "1"} if pure else {})
+    told = subprocess.run([program, "--version"], env=env, stdout=subprocess.PIPE, check=True)
+    found = _MODE.search(told.stdout.decode())
+    return found[1] if found else ""
 
 
 def _only_the_loop(run: measure.Run) -> measure.Run:
@@ -116,30 +130,43 @@ def _last_row(output: str) -> str:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """Return the outcomes as a table; speed and CPU also as times those of `nss`."""
-    base = next((one.run for one in outcomes if one.case == "nss"), None)
-    rows = ["case            records/s   wall s  CPU us/rec  peak MiB  speed x  CPU x  same lines"]
+    """Return the outcomes as a table, also as times those of `nss` and of the ceiling."""
+    bases = [
+        next((one.run for one in outcomes if one.case == base), None) for base in ("nss", "ceiling")
+    ]
+    head = "case            mode      records/s   wall s  CPU us/rec  peak MiB"
+    rows = [
+        f"{'':<{len(head)}}      times nss  times ceiling",
+        f"{head}  speed    CPU  speed    CPU  same lines",
+    ]
     for outcome in outcomes:
         run = outcome.run
         if run is None:
             rows.append(f"{outcome.case:<14} {outcome.note}")
             continue
-        speed = f"{run.records_per_sec / base.records_per_sec:.2f}" if base else "-"
-        cpu = f"{run.cpu_us_per_record / base.cpu_us_per_record:.2f}" if base else "-"
+        times = "".join(_times(run, base) for base in bases)
         rows.append(
-            f"{outcome.case:<14} {run.records_per_sec:>10,.0f} {run.wall_secs:>8.2f}"
-            f" {run.cpu_us_per_record:>11.2f} {run.peak_bytes / (1 << 20):>9.1f}"
-            f" {speed:>8} {cpu:>6}  {outcome.same_lines:>10}"
+            f"{outcome.case:<15} {outcome.mode:<8} {run.records_per_sec:>10,.0f}"
+            f" {run.wall_secs:>8.2f} {run.cpu_us_per_record:>11.2f}"
+            f" {run.peak_bytes / (1 << 20):>9.1f}{times} {outcome.same_lines:>11}"
         )
     return "\n".join(rows)
 
 
+def _times(run: measure.Run, base: measure.Run | None) -> str:
+    """Return speed and CPU as times those of another run."""
+    if base is None:
+        return f"{'-':>7}{'-':>7}"
+    speed = run.records_per_sec / base.records_per_sec
+    return f"{speed:>7.2f}{run.cpu_us_per_record / base.cpu_us_per_record:>7.2f}"
+
+
 def formatter_table(measured: list[dict[str, object]]) -> str:
-    """Return the formatter's figures as a table."""
-    rows = ["preset            records/s  decode us  render us  both us"]
+    """Return the formatter's figures as a table; each preset compiled, and in Python."""
+    rows = ["preset            mode      records/s  decode us  render us  both us"]
     rows += [
-        f"{one['preset']:<16} {one['records_per_sec']:>10,} {one['decode_us']:>10.2f}"
-        f" {one['render_us']:>10.2f} {one['both_us']:>8.2f}"
+        f"{one['preset']:<17} {one['mode']:<8} {one['records_per_sec']:>10,}"
+        f" {one['decode_us']:>10.2f} {one['render_us']:>10.2f} {one['both_us']:>8.2f}"
         for one in measured
     ]
     return "\n".join(rows)
@@ -158,6 +185,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--disk", type=Path, help="where queues are written (default: /tmp)")
     parser.add_argument("--nss", help="the nss program (default: of this environment)")
     parser.add_argument("--tenzir", help="the tenzir program (or NSS_BENCH_TENZIR, or PATH)")
+    parser.add_argument("--fluent-bit", help="likewise (or NSS_BENCH_FLUENT_BIT, or PATH)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser.parse_args()
 
@@ -175,11 +203,14 @@ def write_corpus(data: Path, chosen: argparse.Namespace) -> None:
 
 
 def measure_formatter(data: Path) -> list[dict[str, object]]:
-    """Return what formatting alone costs, per preset."""
+    """Return what formatting alone costs, per preset: as it runs here, and in Python."""
     argv = [sys.executable, str(_FORMATTER_SCRIPT), str(data / corpus.RECORDS_FILE)]
-    told = subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout
-    measured: list[dict[str, object]] = orjson.loads(told)
-    return measured
+    measured: list[dict[str, object]] = []
+    for env in ({}, {"NSS_PURE": "1"}):
+        told = subprocess.run(argv, env=os.environ | env, check=True, stdout=subprocess.PIPE)
+        measured += orjson.loads(told.stdout)
+    order = {one["preset"]: at for at, one in reversed([*enumerate(measured)])}
+    return sorted(measured, key=lambda one: order[one["preset"]])
 
 
 def main() -> int:

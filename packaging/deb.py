@@ -5,7 +5,8 @@
 The package brings its own environment, /opt/nss-streamer, with the wheels of every Python that its
 distributions have: an environment is a pyvenv.cfg, a link to the system's Python and a folder of
 packages for each version. The packages in it have the versions of tests/requirements.lock, which
-were tested together.
+were tested together. NSS itself is the wheel of wheels.py: compiled for each version of Python that
+the builder has, and in Python for one that it has not.
 """
 
 import argparse
@@ -21,10 +22,12 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+import wheels
+
 PROJECT = Path(__file__).parent.parent
 PACKAGING = PROJECT / "packaging"
 
-PYTHONS = ("3.11", "3.12")
+PYTHONS = wheels.PYTHONS
 """Of Debian 12 and of Ubuntu 24.04."""
 
 NEWEST_GLIBC = 36
@@ -65,8 +68,11 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=PROJECT / "build", metavar="FOLDER")
     into: Path = parser.parse_args().into
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        print(build(Path(folder), into))  # noqa: T201 - its result
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            print(build(Path(folder), into))  # noqa: T201 - its result
+    except wheels.Failed as error:
+        sys.exit(str(error))
 
 
 def build(work: Path, into: Path) -> Path:
@@ -74,7 +80,12 @@ def build(work: Path, into: Path) -> Path:
     with (PROJECT / "pyproject.toml").open("rb") as file:
         version: str = tomllib.load(file)["project"]["version"]
     root = work / "root"
-    _environment(root / PREFIX, _wheel(work))
+    found = wheels.interpreters(PYTHONS)
+    for python in PYTHONS:
+        if python not in found:
+            why_not = wheels.why_not()
+            print(f"With Python {python} the package runs in Python: {why_not}")  # noqa: T201
+    _environment(root / PREFIX, wheels.build(found, work, work / "wheels"))
     _files(root)
     _reference(root)
     _control(root, version)
@@ -83,20 +94,7 @@ def build(work: Path, into: Path) -> Path:
     return package
 
 
-def _wheel(work: Path) -> Path:
-    """Return the wheel of NSS itself."""
-    # setuptools leaves build/ and *.egg-info in the folder it builds from.
-    source = work / "source"
-    source.mkdir()
-    for name in ("cli", "formats", "nss"):
-        shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(PROJECT / name, source)
-    _pip("wheel", "--no-deps", "--wheel-dir", work, source)
-    return next(work.glob("nss_streamer-*.whl"))
-
-
-def _environment(prefix: Path, wheel: Path) -> None:
+def _environment(prefix: Path, built: wheels.Wheels) -> None:
     """Lay out the virtual environment."""
     binaries = prefix / "bin"
     binaries.mkdir(parents=True)
@@ -115,11 +113,21 @@ def _environment(prefix: Path, wheel: Path) -> None:
             "--no-compile",
             *platforms,
             f"--constraint={PROJECT / 'tests' / 'requirements.lock'}",
-            wheel,
+            built.best_for(python),
         )
         shutil.rmtree(packages / "bin", ignore_errors=True)  # for the Python of this machine
-        for left in [*packages.rglob("__pycache__"), *packages.rglob("direct_url.json")]:
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for left in packages.rglob("__pycache__"):
+            shutil.rmtree(left)
+        _forget_the_builder(packages)
+
+
+def _forget_the_builder(packages: Path) -> None:
+    """Remove the paths of this machine that pip has installed wheels from."""
+    for path in packages.glob("*.dist-info/direct_url.json"):
+        path.unlink()
+        record = path.with_name("RECORD")
+        rows = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        record.write_text("".join(row for row in rows if path.name not in row), encoding="utf-8")
 
 
 def _files(root: Path) -> None:

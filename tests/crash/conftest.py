@@ -1,9 +1,7 @@
 """A service with three sources and three feeds that is killed while everything goes on."""
 
 import asyncio
-import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from tests.crash.ledger import Ledger
 from tests.crash.oracle import Oracle
 from tests.crash.records import PRESETS, Records
 from tests.crash.senders import FileSender, Pusher, TcpSender, keep_sending
+from tests.ports import free_ports
 from tests.service.conftest import ENV, Running
 
 VICTIM = Path(__file__).with_name("victim.py")
@@ -201,21 +200,6 @@ class Ground:
             "most_in_flight": max(feed.most_in_flight for feed in feeds),
             "lines_torn": self.file.torn,
         }
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that the kernel gives to nobody else while the service is down."""
-    ports: list[int] = []
-    while len(ports) < count:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports:
-            ports.append(port)
-    return ports
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ then promised. A process that observes itself can't be fooled by a cache that a 
 """
 
 import asyncio
-import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from tests.durability.conftest import Observe, Step, environment, steps, without_repeats
+from tests.ports import free_port
 
 SPOOL = """
 from nss.batch import Account, Batch
@@ -211,8 +211,7 @@ destinations = ["127.0.0.1:9"]
 async def test_a_pushed_body_is_on_the_disk_before_it_is_answered(
     observer: Path, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     config = tmp_path / "nss.toml"
     config.write_text(SERVICE.format(port=port))
     log = tmp_path / "observed"

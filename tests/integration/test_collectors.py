@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 import cli
 from nss.lab.generator import RecordGenerator
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 NSS = (sys.executable, "-P", "-m", "cli.main")
@@ -104,13 +104,6 @@ log {{ source(udp); destination(file); }};
     files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
     words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
     return ["-F", "--no-caps", *words]
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

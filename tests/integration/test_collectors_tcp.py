@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import trustme
 
 import cli
 from nss.lab.generator import RecordGenerator
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 NSS = (sys.executable, "-P", "-m", "cli.main")
@@ -110,13 +110,6 @@ log {{ source(tcp); destination(file); flags(flow-control); }};
     files = {"-f": "syslog-ng.conf", "-R": "persist", "-p": "pid", "-c": "control"}
     words = [word for flag, name in files.items() for word in (flag, str(folder / name))]
     return ["-F", "--no-caps", *words]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

@@ -81,7 +81,7 @@ def test_it_installs_without_a_network_and_starts_nothing(bare: Machine, package
         "/run/nss": "nss:nss 750",
     }
     assert bare.run("getent", "passwd", "nss").stdout.split(":")[-1] == "/usr/sbin/nologin\n"
-    assert bare.run("nss", "--version").stdout == f"nss {package.name.split('_')[1]} (python)\n"
+    assert bare.run("nss", "--version").stdout == f"nss {package.name.split('_')[1]} (compiled)\n"
     assert "the service is not running" in bare.run("nss", "status", code=69).stderr
     assert bare.path("/usr/share/man/man1/nss-start.1.gz").exists()
     assert bare.path("/usr/share/bash-completion/completions/nss").exists()

@@ -15,6 +15,7 @@ from nss.setup.password_hashes import Cost
 from nss.setup.portal_users import PortalUsers
 from tests.admin.portal.configuration.parts import form_of, shown
 from tests.admin.portal.parts import PASSWORD, sign_in, token_of
+from tests.ports import free_port
 from tests.service.conftest import Bench, Running, file_feed, file_source
 
 pytestmark = pytest.mark.long
@@ -25,8 +26,7 @@ def port(bench: Bench) -> int:
     """A free port, after somebody was let in."""
     (bench.folder / "state").mkdir()
     PortalUsers(bench.folder / "state", cost=Cost(1, 8, 1)).set_password("alice", PASSWORD, "admin")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 async def started(bench: Bench, port: int) -> Running:

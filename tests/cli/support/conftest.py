@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, ENV, Nss
+from tests.ports import free_port
 
 SECRETS = {
     "client secret": "client~secret-0123456789-0123456789-abc",
@@ -37,11 +38,6 @@ class Site:
     def collector_port(self) -> int:
         port: int = self.collector.getsockname()[1]
         return port
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The core against its judge for as long as one likes: random formats, hostile batches.
 
     python -m tests.formats.compiled.fuzz --secs 600
+    python -m tests.formats.compiled.fuzz --records 1000000
 
 A difference ends it, with the seed that brings it back (`--seed`). Prints what was compared.
 """
@@ -22,14 +23,15 @@ def main() -> None:
     """Compare until the time is over."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--secs", type=float, default=60)
+    parser.add_argument("--records", type=int, help="end after so many instead")
     parser.add_argument("--seed", type=int, help="only the formats and batches of this seed")
     chosen = parser.parse_args()
     if Core is None:
         sys.exit("the core is not built")
     seed: int = time.time_ns() if chosen.seed is None else chosen.seed
     until = time.monotonic() + chosen.secs
-    formats = compiled = lines = handed = filtered = 0
-    while time.monotonic() < until:
+    formats = compiled = records = lines = handed = filtered = 0
+    while time.monotonic() < until if chosen.records is None else records < chosen.records:
         try:
             pair = random_lines_pair if seed % 2 else random_pair  # lines of text, JSON
             judged, hostile = pair(random.Random(seed))
@@ -37,6 +39,7 @@ def main() -> None:
             compiled += judged.engine is not None
             for _ in range(BATCHES):
                 data = hostile.batch()
+                records += data.count(b"\n")
                 lines += len(judged.check(data))
                 handed += judged.handed_over(data) if judged.engine is not None else 0
             filtered += judged.filtered
@@ -46,8 +49,10 @@ def main() -> None:
         if chosen.seed is not None:
             break
         seed += 1
-    ran = f"{formats} formats, {compiled} in the core"
-    print(f"{ran}; {lines} lines, {filtered} filtered, {handed} handed over")  # noqa: T201 - for people
+    print(  # noqa: T201 - its result
+        f"{formats} formats, {compiled} in the core; {records} records, {lines} lines,"
+        f" {filtered} filtered, {handed} handed over"
+    )
 
 
 if __name__ == "__main__":

@@ -12,14 +12,9 @@ import orjson
 import pytest
 
 from tests.formats.readers.syslog_ng import unpacked
+from tests.ports import free_port
 
 RULES = {"cef": "version=2\nrule=:%f:cef%\n"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def read(messages: Sequence[str], folder: Path, rule: str = "") -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from nss.lab.generator import RecordGenerator
 from nss.sync.state import SyncStore
 from tests.admin.portal.integrations.conftest import hidden_of, until
 from tests.admin.portal.parts import add_user, sign_in
+from tests.ports import free_port
 from tests.service.conftest import COMMAND, ENV, Bench, file_source
 from tests.service.conftest import bench as bench  # noqa: PLC0414 - a fixture
 
@@ -39,11 +39,6 @@ format = "MCAS"
 kind = "cloud_discovery"
 max_secs = 1
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 async def run(bench: Bench, name: str, *arguments: str, secret: str = "") -> None:

@@ -1,7 +1,6 @@
 """The studio in a real browser: as one types, by keyboard, without scripts, on a phone."""
 
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.admin.portal import browser as chrome
 from tests.admin.portal.browser import PHONE, WIDE, Chromium, Options, Seen
 from tests.admin.portal.parts import PASSWORD, add_user, configuration
 from tests.admin.portal.studio.conftest import StudioOperations
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.browser,
@@ -36,8 +36,7 @@ EVIL = '"><script>document.title="owned"</script><img src=x onerror=alert(1)>'
 
 @pytest.fixture
 async def url(tmp_path: Path, studio: StudioOperations) -> AsyncIterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     config = configuration(tmp_path, portal=f'\n[portal]\nlisten = "127.0.0.1:{port}"\n')
     add_user(tmp_path, "victor", "viewer")
     server = PortalServer(config, tmp_path / "nss.toml", studio)
