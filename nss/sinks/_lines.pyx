@@ -61,10 +61,9 @@ cdef class View:
         if lines.ends.itemsize != sizeof(int64_t):
             raise ValueError("ends are integers of 64 bits")
         self.first, self.last = lines.first, lines.last
-        cdef Py_ssize_t count = self.places.len // <Py_ssize_t>sizeof(int64_t)
+        cdef Py_ssize_t count = self.places.len // <Py_ssize_t>sizeof(int64_t), index
         if not 0 <= self.first <= self.last <= count:
             raise ValueError("lines that there are not")
-        cdef Py_ssize_t index
         cdef int64_t end = line_start(self, self.first)
         cdef bint good = end >= 0
         for index in range(self.first, self.last):
@@ -102,9 +101,8 @@ def send_run(lines, bytes header not None, descriptors, bytes ports):
             if chosen[index] >= count:
                 raise ValueError("no such port")
     cdef const char* head = PyBytes_AS_STRING(header)
-    cdef Py_ssize_t head_size = len(header)
+    cdef Py_ssize_t head_size = len(header), sent
     cdef int error = 0
-    cdef Py_ssize_t sent
     with nogil:
         if chosen is NULL and nss_reports_errors(used[0]):
             sent = send_batches(view, head, head_size, used[0], &error)
