@@ -16,7 +16,7 @@ import orjson
 from formats import FeedSettings, Pipeline, json_names, presets
 from formats.compiled import PURE, mode
 from formats.reading.recognise import input_of
-from nss.feeds.feed import SLICE_BYTES
+from nss.feeds.rendering import SLICE_BYTES
 from nss.lab.generator import RecordGenerator
 
 Record = dict[str, str]

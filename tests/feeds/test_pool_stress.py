@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from formats.lines import Lines
 from formats.pipeline import Pipeline
 from nss.batch import Batch
 from nss.feeds.delivery import LineDelivery
@@ -32,7 +33,7 @@ SOURCES = ("web", "dns", "proxy")
 class Lazy(Moody):
     """A sink that is slow for a while, now and then."""
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:
         if self._chance.random() < 0.01:
             await asyncio.sleep(0.005)
         return await super().send(lines, keys)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import orjson
 
 from formats import filters, language
+from formats.lines import Lines
 from formats.pipeline import FeedSettings
 from formats.reading.json import json_names
 from nss.batch import Batch
@@ -98,15 +99,14 @@ class Moody:
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.taken: list[bytes] = []
-        self.keys: list[str] = []
+        self.keys: list[int] = []
         self.states: list[str] = []
         self._chance = chance
 
     async def open(self) -> None:
         self.states.append("open")
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:
-        lines = list(lines)
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:
         assert max(map(len, lines)) <= self.max_line_bytes
         await asyncio.sleep(self._chance.choice([0] * 9 + [0.0005]))
         mood = self._chance.random()
@@ -138,7 +138,7 @@ class Gate(Moody):
         self.sends = 0
         self._outcomes = list(outcomes)
 
-    async def send(self, lines: Sequence[bytes], keys: Sequence[str] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
+    async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         self.sends += 1
         await self.gate.wait()
         outcome = self._outcomes.pop(0) if self._outcomes else Delivered()
