@@ -4,6 +4,8 @@ cdef enum:
     MAX_SLOTS = 512
     MAX_ASKED = 128  # new keys of one record: it is read again after each
     FREE_AGAIN = 262_144  # bytes that any batch may be read again for new keys; twice its size more
+    ENOUGH = 4_096  # bytes of a batch that say how much room for lines the next one needs
+    MAX_SHARE = 64
     SHORT_TIME = 8  # no word that stands for an absent time is longer
 
 
@@ -36,6 +38,7 @@ cdef class Core:
     cdef Py_ssize_t moment_key_size
     cdef list kept  # what the pieces point to
     cdef bint busy
+    cdef Py_ssize_t share  # bytes of lines for 16 bytes of a batch, as it was the last time
 
     def __cinit__(self, program, sieve=None, order=None):
         cdef int index
@@ -91,6 +94,7 @@ cdef class Core:
             open_layout(&self.layout, program.layout, self.kept)
             check_slots(&self.layout, self.slot_count)
         self.has_time = program.time_pieces > 0
+        self.share = 16
 
     def __dealloc__(self):
         close_keys(&self.record.keys)
@@ -198,14 +202,17 @@ cdef class Core:
             run.array.record, run.array.counted = NULL, False
             run.again = FREE_AGAIN + 2 * view.len
             self.count_keys(Output())  # what a batch left that failed
-            if not has_room(&output.printed.writer, view.len):
+            if not has_room(&output.printed.writer, view.len // 16 * self.share):
                 raise MemoryError
             while True:
                 with nogil:
                     done = self.run_until(&run, output)
                 if done == DONE:
                     self.count_keys(output)
-                    return output.finished()
+                    output.finished()
+                    if view.len >= ENOUGH:
+                        self.share = min(MAX_SHARE, 2 + output.text.count // (view.len // 16))
+                    return output
                 if done == NO_MEMORY:
                     raise MemoryError
                 if done == NEED_KEY:
