@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from itertools import compress
 from typing import Any
 
-from formats.compiled.engine import Interpreted, engine_for, merge
+from formats.compiled.engine import Interpreted, engine_for, merge, order_of_lines
 from formats.compiled.records import LaterRecords
 from formats.filters import Filter
 from formats.language import FeedFormat
@@ -111,8 +111,8 @@ class Pipeline:
         if engine is None or output is None:
             return self._interpret(data)[0]
         if not output.handed_count and not output.unmapped:
-            records = LaterRecords(output.sources, data, self.decode, {})
-            return Rendered(output.lines(), records)
+            records = LaterRecords(output.sources, data, self.decode, {}, order_of_lines(output))
+            return Rendered(output.lines(), records, output.filtered)
         handed = Rendered(Lines.of(()), [])
 
         def interpret(lines: bytes) -> Interpreted:
@@ -127,9 +127,7 @@ class Pipeline:
         if FURTHER_KEYS in unmapped:
             engine.rest()  # which of them have a name depends on their order
             return self._interpret(data)[0]
-        keys = output.order_keys
-        order = dict(zip(output.sources, keys, strict=True)) if keys else {}
-        records = LaterRecords(whole.sources, data, self.decode, known, order)
+        records = LaterRecords(whole.sources, data, self.decode, known, order_of_lines(output))
         return Rendered(whole.lines(), records, handed.filtered + output.filtered, bad, unmapped)
 
     def fitted(

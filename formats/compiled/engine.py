@@ -107,6 +107,12 @@ def engine_for(
     return None if program is None else Engine(core(program, sieve, order), table, slots, renderer)
 
 
+def order_of_lines(output: "Output") -> Mapping[int, int]:
+    """Return the order keys by where records begin; none if nobody wanted them."""
+    keys = output.order_keys
+    return dict(zip(output.sources, keys, strict=True)) if keys else {}
+
+
 Interpreted = tuple[Lines, Sequence[Any], Sequence[int], list[BadRecord]]
 """What Python makes of lines: lines, their records, the numbers of their lines, what is bad."""
 
