@@ -55,9 +55,7 @@ cdef class Core:
         self.times = <int*>calloc(self.time_count + 1, sizeof(int))
         self.twins = <Twin*>calloc(self.twin_count + 1, sizeof(Twin))
         self.pieces = <Piece*>calloc(self.piece_count + 1, sizeof(Piece))
-        if not (self.record.values and self.record.slots and self.times and self.pieces):
-            raise MemoryError
-        if self.twins is NULL:
+        if not (self.record.values and self.record.slots and self.times and self.pieces and self.twins):
             raise MemoryError
         for index in range(self.slot_count):
             self.record.slots[index] = program.slots[index]
