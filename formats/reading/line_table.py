@@ -51,6 +51,8 @@ def _sequence_table(
     feed_format: FeedFormat, structure: Structure, attributes: Mapping[str, str]
 ) -> Table | None:
     parts = static_texts(structure)
+    if not parts:
+        return None
     if parts[:1] == [None]:
         parts.insert(0, "")
     if parts[-1] is None:

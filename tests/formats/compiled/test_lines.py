@@ -6,8 +6,10 @@ import time
 import pytest
 
 from formats import presets
-from formats.language import parse
+from formats.errors import NotReadable
+from formats.language import FeedFormat, parse
 from formats.pipeline import FeedSettings, Pipeline
+from formats.reading import Input
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 from nss.lab.generator import RecordGenerator
@@ -204,3 +206,26 @@ def test_values_that_may_hold_a_key_of_cef_are_told_as_python_does() -> None:
     for row in rows:
         both.check(row.encode())
     assert [both.handed_over(row.encode()) for row in rows] == [0, 1, 1, 1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "%s{login}", "%s{login}\\t", "\\t", ",", ",,", "=", "a=", "a=%s{login}", '"', '""',
+     '"%s{login}"', "|", "LEEF:1.0|", "CEF:0|%s{login}|", "\\{", "\\{\\}", "%d{epochtime}",
+     "%s{time}", "%s{login}%s{ua}", "%s{login}, %s{login}", "x%s{login}x%s{login}x", " %s{login} "],
+)  # fmt: skip
+def test_formats_of_next_to_nothing_read_and_print_the_same(text: str) -> None:
+    feed_format = parse(text)
+    lines = b'\nann\nabc\na=ann\n\t\n,\n"ann"\n"\n|\nxannxbobx\n1\n{}\n'
+    for printed in (feed_format, parse("%s{login}|%d{epochtime}")):
+        for source in (_input_of(feed_format), json_names()):
+            if source is not None:
+                both = Judged(source, FeedSettings(printed))
+                both.check(lines + b'{"login":"ann","epochtime":1}\n')
+
+
+def _input_of(feed_format: FeedFormat) -> Input | None:
+    try:
+        return input_of(feed_format)
+    except NotReadable:
+        return None
