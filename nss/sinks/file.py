@@ -292,5 +292,9 @@ def _take_back(fd: int, torn_bytes: int) -> bool:
     end = os.lseek(fd, 0, os.SEEK_CUR)
     if os.fstat(fd).st_size != end:
         return False
-    os.ftruncate(fd, os.lseek(fd, end - torn_bytes, os.SEEK_SET))
+    try:
+        os.ftruncate(fd, end - torn_bytes)
+    except OSError:  # of an append-only file, say
+        return False
+    os.lseek(fd, end - torn_bytes, os.SEEK_SET)
     return True

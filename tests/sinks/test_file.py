@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import stat
 import threading
@@ -167,6 +168,26 @@ async def test_a_line_torn_twice_keeps_what_another_writer_added(tmp_path: Path)
         b"first\nse|other|",
         b"first\nse|other|cond\nthird\n",
     )
+
+
+async def test_a_torn_line_that_cannot_be_cut_off_is_continued() -> None:
+    memory = os.memfd_create("lines", os.MFD_ALLOW_SEALING)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    path = Path(f"/proc/self/fd/{memory}")
+    for lines in (LINES, LINES[1:]):
+        disk = FullDisk(9)
+        sink = file_sink(path, write=disk)
+        await sink.open()
+        torn = await sink.send(Lines.of(lines))
+        assert isinstance(torn, RetryAfter)
+        assert "no space" in torn.reason.lower()
+        disk.room_bytes = 100
+        rest = await sink.send(Lines.of(lines[torn.sent :]))
+        await sink.close()
+        assert rest == Delivered()
+    written = os.pread(memory, 100, 0)
+    assert written == b"first\nsecond\nthird\nsecond\nthird\n"
+    os.close(memory)
 
 
 async def test_behind_a_line_that_was_continued_the_next_is_not_left_torn(tmp_path: Path) -> None:
