@@ -49,6 +49,10 @@ class Pipelines:
         """Return the pipeline that the next slice of a sender is rendered with first, if known."""
         return self._of_sender.get(sender)
 
+    def recognises(self, source: str) -> bool:
+        """Return whether the forms of a source are recognised, each slice's by itself."""
+        return self._origins[source].input is None
+
     def render(
         self,
         sender: Sender,

@@ -81,6 +81,8 @@ class Rendering:
         self._at_hand: Slice | None = None
         self._upcoming: Upcoming = lambda: None
         self._ahead: _Work | None = None
+        self._mixed: Batch | None = None
+        """A batch with records that were not read in its form: the event loop renders the rest."""
 
     async def take(self, batch: Batch, start: int, upcoming: Upcoming) -> RenderedSlice:
         """Return the slice of a batch at an offset, which must be less than its size, rendered.
@@ -92,6 +94,8 @@ class Rendering:
             self._ahead = self._begin(batch, start)
             await self.settled()
         work, self._ahead = self._ahead, None
+        if work is not None and self._may_mix(work):
+            self._mixed, work = batch, None
         if work is None:
             at_hand = _cut(batch, start, SLICE_BYTES, SLICE_BYTES)
             pipeline, rendered = self._render(at_hand)
@@ -130,13 +134,23 @@ class Rendering:
     def _begin(self, batch: Batch, start: int) -> _Work | None:
         """Have a thread render a slice; `None`: the event loop does it."""
         pool = self._pool
-        if pool is None or len(batch.data) - start < pool.min_bytes:
+        if pool is None or batch is self._mixed or len(batch.data) - start < pool.min_bytes:
             return None
         pipeline = self._pipelines.expected((batch.source, batch.connection))
         if pipeline is None or not pipeline.is_compiled:
             return None
         at_hand = _cut(batch, start, pool.slice_bytes, pool.slice_bytes * 5 // 4)
         return _Work(at_hand, pipeline, pool.run(partial(pipeline.run, at_hand.data)))
+
+    def _may_mix(self, work: _Work) -> bool:
+        """Return whether a slice may hold records of another form than its first ones.
+
+        The form of a source is recognised anew where nothing of a slice could be read in the last
+        one. So slices must not be larger than the event loop's, or more records would be rejected.
+        """
+        large = len(work.slice.data) > SLICE_BYTES
+        recognised = self._pipelines.recognises(work.slice.batch.source)
+        return large and recognised and bool(work.result.result().bad)
 
     def _render(
         self, at_hand: Slice, done: tuple[Pipeline, Rendered] | None = None

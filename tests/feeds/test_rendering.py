@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from formats import presets
 from formats.compiled import mode
+from formats.pipeline import FeedSettings, Pipeline
+from formats.reading.json import json_names
 from nss.batch import Account, Batch
 from nss.feeds.delivery import LineDelivery
 from nss.feeds.feed import Feed
@@ -18,7 +21,17 @@ from nss.feeds.pool import RenderPool
 from nss.sinks import RetryAfter
 from nss.spool.memory import MemorySpool
 from nss.telemetry import events
-from tests.feeds.threads import Gate, HeldPool, Moody, batches, filtering, mixed, origin, record
+from tests.feeds.threads import (
+    FORMAT,
+    Gate,
+    HeldPool,
+    Moody,
+    batches,
+    filtering,
+    mixed,
+    origin,
+    record,
+)
 from tests.parts import memory_spool
 
 compiled = pytest.mark.skipif(mode() == "python", reason="Python is rendered on the event loop")
@@ -174,6 +187,27 @@ async def test_python_is_rendered_on_the_event_loop(held: HeldPool) -> None:
         bench = await Bench.of(Moody(random.Random(1)), held, batches(4, 200), of)
     await bench.run()
     assert (held.begun, len(bench.sink.taken)) == (0, 800)
+
+
+@compiled
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_a_sender_that_changes_its_form_loses_no_more_records_for_threads(
+    threads: int,
+) -> None:
+    records = [record(f"ann{number}", second=number) for number in range(9000)]
+    leef = Pipeline(json_names(), FeedSettings(presets.load("QRADAR"))).run(b"".join(records))
+    changing = b"".join(records[:500]) + leef.lines[:3000].data.tobytes()
+    given = [Batch("web", data, data.count(b"\n")) for data in (b"".join(records[:2000]), changing)]
+    accounts = []
+    for pool in (None, RenderPool(threads)):
+        sink = Gate()
+        sink.gate.set()
+        bench = await Bench.of(sink, pool, given, Origin(None, FeedSettings(FORMAT)))
+        accounts.append((await bench.run())[1])
+        if pool is not None:
+            pool.close()
+    assert accounts[0] == accounts[1]
+    assert accounts[0].delivered > 3000
 
 
 # Stops and cancellations.
