@@ -81,7 +81,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     problems = check_environment(checked)
     if problems:
         raise configuration.ConfigProblems(problems, str(config))
-    import_parts(checked)
+    import_parts(checked, later=True)
     sources = ", ".join(source.name for source in checked.sources)
     feeds = ", ".join(feed.name for feed in checked.feeds)
     typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")

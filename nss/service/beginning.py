@@ -10,8 +10,11 @@ def run(path: Path) -> int:
     Raises `nss.errors.NssError` when the configuration can't be used.
     """
     # To look for cycles among what is imported, and stays, is a sixth of the start;
-    # `service.run` enables it again.
+    # `service.run` enables it again before anything runs.
     gc.disable()
-    from nss.service import service
+    try:
+        from nss.service import service
 
-    return service.run(path)
+        return service.run(path)
+    finally:
+        gc.enable()

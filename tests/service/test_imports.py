@@ -103,6 +103,20 @@ main()
 """
 
 
+DAMAGED = """
+import importlib.util, sys
+from importlib.machinery import PathFinder
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "nss.sinks.syslog.udp":
+            return importlib.util.spec_from_file_location(name, "damaged.py")
+sys.meta_path.insert(0, Finder())
+sys.argv = ["nss", *sys.argv[1:]]
+from cli.main import main
+main()
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "web.log").write_bytes(b"")
@@ -149,6 +163,24 @@ def test_a_part_that_cannot_be_imported_is_found_before_the_start(
     reported = done.stderr.splitlines()
     assert reported[0].startswith("nss: the installation is damaged: nss.sources.http.source can't")
     assert reported[1] == "Try: install NSS again"
+
+
+@pytest.mark.parametrize("damage", ["", "raise EOFError('marshal data too short')"])
+def test_a_damaged_file_is_found_before_the_start(folder: Path, damage: str) -> None:
+    (folder / "damaged.py").write_text(damage)
+    done = ran(folder, PLAIN, "-c", DAMAGED, "check", "-c", "nss.toml")
+
+    assert done.returncode == 70
+    assert "installation is damaged: nss.sinks.syslog.udp can't be imported" in done.stderr
+
+
+def test_what_a_sync_imports_later_is_checked_too(folder: Path) -> None:
+    script = MISSING.replace("uvicorn", "nss.mcas.unsanctioned")
+    config = PLAIN.replace('target = "off"', 'target = "file"')
+    done = ran(folder, config, "-c", script, "check", "-c", "nss.toml")
+
+    assert done.returncode == 70
+    assert "installation is damaged: nss.mcas.unsanctioned can't be imported" in done.stderr
 
 
 def test_a_part_that_nobody_asked_for_may_be_missing(folder: Path) -> None:

@@ -18,6 +18,9 @@ class Cache:
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
         self._size_bytes = 0
+        self._ends: deque[int] = deque()
+        """How many bytes had been added, ever, with each entry: a source that waits asks often."""
+        self._added_bytes = 0
 
     @property
     def first(self) -> int:
@@ -33,11 +36,15 @@ class Cache:
         """Add the entry accepted last."""
         if self._entries and entry.sequence != self._entries[-1].sequence + 1:
             self._entries.clear()
+            self._ends.clear()
             self._size_bytes = 0
         self._entries.append(entry)
         self._size_bytes += len(entry.batch.data)
+        self._added_bytes += len(entry.batch.data)
+        self._ends.append(self._added_bytes)
         while self._size_bytes > CACHE_BYTES and len(self._entries) > 1:
             self._size_bytes -= len(self._entries.popleft().batch.data)
+            self._ends.popleft()
 
     def find(self, after: int, wanted: Callable[[Batch], bool]) -> Entry | None:
         """Return the first wanted entry after a sequence."""
@@ -46,5 +53,7 @@ class Cache:
 
     def bytes_after(self, sequence: int) -> int:
         """Return how many bytes of records came after a sequence."""
-        entries = islice(self._entries, max(0, sequence + 1 - self.first), None)
-        return sum(len(entry.batch.data) for entry in entries)
+        passed = sequence + 1 - self.first
+        if passed <= 0:
+            return self._size_bytes
+        return 0 if passed > len(self._ends) else self._added_bytes - self._ends[passed - 1]
