@@ -37,13 +37,12 @@ cdef class Core:
     cdef uint8_t moment_key[MAX_MOMENT_KEY]
     cdef Py_ssize_t moment_key_size
     cdef list kept  # what the pieces point to
-    cdef bint busy
     cdef Py_ssize_t share  # bytes of lines for 16 bytes of a batch, as it was the last time
+    cdef bint busy
 
     def __cinit__(self, program, sieve=None, order=None):
         cdef int index
-        self.kept = []
-        self.max_record_bytes = program.max_record_bytes
+        self.kept, self.max_record_bytes = [], program.max_record_bytes
         self.slot_count = len(program.slots)
         self.time_count = len(program.times)
         self.piece_count = len(program.pieces)

@@ -351,12 +351,14 @@ cdef const uint8_t* object_start(
 ) noexcept nogil:
     """Return where the first object of a line of JSON begins, and whether it is in an array.
 
-    It is the first brace; only a header of RFC 5424 may have another before its end.
+    It is the first brace behind the header; the PID of a tag, and a header of RFC 5424, may hold others.
     """
     cdef const uint8_t* brace
     cdef const uint8_t* start
     cdef const uint8_t* behind
     cdef const uint8_t* header = NULL
+    cdef const uint8_t* starts[MAX_STARTS]
+    cdef int count
     in_array[0] = False
     at = skip_space(at, end)
     if is_bom(at, end):
@@ -377,6 +379,11 @@ cdef const uint8_t* object_start(
     if behind is not NULL and find_rfc5424(behind, end, &header) != NO:
         if header is NULL:
             return NULL
+    else:
+        count = find_rfc3164(at, end, behind, starts)
+        if count:
+            header = starts[count - 1]
+    if header is not NULL:
         brace = <const uint8_t*>memchr(header, OPEN, end - header)
         if brace is NULL:
             return NULL

@@ -11,8 +11,12 @@ FURTHER_KEYS = "..."
 
 
 def count_unmapped(counts: MutableMapping[str, int], keys: Iterable[str], records: int) -> None:
-    """Count keys, as they stand in records, that each of so many records has."""
-    add_unmapped(counts, {clean(key[:MAX_KEY_CHARS])[:MAX_KEY_CHARS]: records for key in keys})
+    """Count keys, as they stand in records, that each of so many records has.
+
+    Those that get the same name are counted one by one.
+    """
+    for key in dict.fromkeys(keys):
+        add_unmapped(counts, {clean(key[:MAX_KEY_CHARS])[:MAX_KEY_CHARS]: records})
 
 
 def add_unmapped(counts: MutableMapping[str, int], more: Mapping[str, int]) -> list[str]:

@@ -41,7 +41,8 @@ def main() -> None:
                 data = hostile.batch()
                 records += data.count(b"\n")
                 lines += len(judged.check(data))
-                handed += judged.handed_over(data) if judged.engine is not None else 0
+                if judged.engine is not None and not judged.engine.is_resting:
+                    handed += judged.handed_over(data)
             filtered += judged.filtered
         except BaseException:
             print(f"--seed {seed}", flush=True)  # noqa: T201 - for who wants it again
