@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nss.admin import events as admin_events
-from nss.admin.metrics import METRICS
+from nss.admin.metric_families import METRICS
 from nss.mcas import events as mcas_events
 from nss.service import service
 from nss.sinks import events as sink_events

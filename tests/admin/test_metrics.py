@@ -15,8 +15,8 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nss.admin import metrics
-from nss.admin.metrics import METRICS, MetricsServer
+from nss.admin.metric_families import EVENTS, METRICS
+from nss.admin.metrics import MetricsServer
 from nss.config.values import Address
 from nss.errors import ServiceError
 from nss.status.readings import UploadReading
@@ -377,7 +377,7 @@ def expressions() -> list[str]:
 
 async def test_the_dashboard_asks_for_metrics_that_are_there(http: httpx.AsyncClient) -> None:
     scraped = {name for name, _ in parsed((await http.get("/metrics")).text)}
-    scraped.add(metrics.EVENTS.name)
+    scraped.add(EVENTS.name)
 
     asked = {
         name
