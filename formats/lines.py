@@ -140,10 +140,6 @@ class Lines(Sequence[bytes]):
             self._longest = size_bytes
         return found
 
-    def replaced(self, index: int, *lines: bytes) -> "Lines":
-        """Return them with other lines, or none, in the place of the one at `index`."""
-        return Lines.joined([self[:index], Lines.of(lines), self[index + 1 :]])
-
     def patched(self, others: Mapping[int, bytes | None]) -> "Lines":
         """Return them with other lines at some indices, which ascend; `None`: without that one."""
         if self._whole.texts is not None:

@@ -52,14 +52,6 @@ def test_as_many_fit_as_have_room_with_their_line_feeds(
     assert count == len(lines) or lines[: count + 1].size_bytes > size_bytes
 
 
-@given(TEXTS.filter(bool), st.data(), TEXTS)
-def test_one_is_replaced_by_others(
-    texts: list[bytes], data: st.DataObject, by: list[bytes]
-) -> None:
-    index = data.draw(st.integers(0, len(texts) - 1))
-    assert Lines.of(texts).replaced(index, *by) == [*texts[:index], *by, *texts[index + 1 :]]
-
-
 def test_the_bound_is_found_when_nobody_has_told_it() -> None:
     made = Lines.of([b"a", b"bcd"])
     assert Lines(made.buffer, made.ends).longest == 3
