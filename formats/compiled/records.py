@@ -69,8 +69,8 @@ class LaterRecords(Sequence[Any]):
         return LaterRecords(numbers, self._data, self._decode, self._known, self._order)
 
     def _decoded(self, rows: Sequence[int]) -> list[Any]:
-        """Return the records at some offsets; all of their lines are decoded in one call."""
-        starts = [self._data.rfind(b"\n", 0, row) + 1 for row in rows]
+        """Return the records at some offsets, which ascend; their lines are decoded in one call."""
+        starts = self._line_starts(rows)
         offsets = list(dict.fromkeys(starts))
         lines = [self._line(offset) for offset in offsets]
         decoded = self._decode(b"".join(lines))
@@ -87,6 +87,15 @@ class LaterRecords(Sequence[Any]):
         return [
             found[row if row in found else start] for row, start in zip(rows, starts, strict=True)
         ]
+
+    def _line_starts(self, rows: Sequence[int]) -> list[int]:
+        """Return where the lines begin that some offsets are in; looks at each byte once."""
+        starts, start, at = [], 0, 0
+        for row in rows:
+            start = self._data.rfind(b"\n", at, row) + 1 or start
+            starts.append(start)
+            at = row
+        return starts
 
     def _line(self, start: int) -> bytes:
         end = self._data.find(b"\n", start)
