@@ -189,7 +189,7 @@ class Hostile:
         data = bytearray("".join(rows).encode("utf-8", "surrogatepass"))
         for _ in range(3):
             if self._odd():
-                self._damage(data)
+                damage(self._chance, data, BITS)
         return bytes(data)
 
     def _odd(self, times: float = 1) -> bool:
@@ -248,20 +248,22 @@ class Hostile:
             return self._chance.choice(["\x0b", "\xa0", "\x0c", "\n"])
         return self._chance.choice(SPACES) if self._chance.random() < 0.05 else ""
 
-    def _damage(self, data: bytearray) -> None:
-        chance = self._chance
-        at = chance.randrange(len(data) + 1)
-        match chance.randrange(4):
-            case 0:
-                del data[at : at + chance.randint(1, 5)]
-            case 1:
-                data[at:at] = chance.randbytes(chance.randint(1, 3))
-            case 2:
-                data[at:at] = chance.choice(
-                    [b'"', b"\\", b"{", b"}", b",", b":", b"\xe2\x80", b"\xc2"]
-                )
-            case _:
-                data[at : at + 1] = bytes([chance.randrange(256)])
+
+BITS = [b'"', b"\\", b"{", b"}", b",", b":", b"\xe2\x80", b"\xc2"]
+
+
+def damage(chance: random.Random, data: bytearray, bits: list[bytes]) -> None:
+    """Take a few bytes out, put some or one of the bits in, or change one."""
+    at = chance.randrange(len(data) + 1)
+    match chance.randrange(4):
+        case 0:
+            del data[at : at + chance.randint(1, 5)]
+        case 1:
+            data[at:at] = chance.randbytes(chance.randint(1, 3))
+        case 2:
+            data[at:at] = chance.choice(bits)
+        case _:
+            data[at : at + 1] = bytes([chance.randrange(256)])
 
 
 def is_number(name: str) -> bool:

@@ -13,7 +13,7 @@ from formats.reading.recognise import input_of
 from formats.structure import LineKind, structure_of
 from formats.times import zone
 from tests.formats.compiled.filtering import random_filter
-from tests.formats.compiled.judged import ESCAPES, HEADERS, Judged, is_number, random_format
+from tests.formats.compiled.judged import ESCAPES, HEADERS, Judged, damage, is_number, random_format
 
 TEXTS = [
     "None", "ana", "", " ", "a b", "a=b", "http://e.com/?a=1&b=%20x", "Zoë 中", "\U0001f600",
@@ -69,7 +69,7 @@ class HostileLines:
         data = bytearray("".join(rows).encode("utf-8", "surrogatepass"))
         for _ in range(3):
             if self._odd():
-                self._damage(data)
+                damage(self._chance, data, BITS)
         return bytes(data)
 
     def line(self) -> str:
@@ -113,20 +113,8 @@ class HostileLines:
                 pieces.insert(at, chance.choice(ODD_TEXTS))
         return self._separator.join(pieces)
 
-    def _damage(self, data: bytearray) -> None:
-        chance = self._chance
-        at = chance.randrange(len(data) + 1)
-        match chance.randrange(4):
-            case 0:
-                del data[at : at + chance.randint(1, 5)]
-            case 1:
-                data[at:at] = chance.randbytes(chance.randint(1, 3))
-            case 2:
-                bits = [b'"', b"\t", b"=", b",", b"^", b"\r", b"\xe2\x80", b"\xc2"]
-                data[at:at] = chance.choice(bits)
-            case _:
-                data[at : at + 1] = bytes([chance.randrange(256)])
 
+BITS = [b'"', b"\t", b"=", b",", b"^", b"\r", b"\xe2\x80", b"\xc2"]
 
 LEEF = [
     "LEEF:1.0|Z|N|4|%s{reason}|", "<134>h: LEEF:1.0|%s{dept}|N|4|x|",
