@@ -40,6 +40,12 @@ class Reason:
     """Seconds since the epoch; `None` for what always holds."""
     degrades: bool = True
     """Whether the service is degraded by it; otherwise it is only mentioned."""
+    next_try_at: float | None = None
+    """When the service tries again by itself, seconds since the epoch; `None`: it does not."""
+    meaning: str = ""
+    """What it means for records: `1,204 records wait in the spool, none is lost`."""
+    remedy: str = ""
+    """The one command or edit that ends it, as half a sentence; empty: nothing is to be done."""
 
     def __str__(self) -> str:
         return f"{self.component}: {self.why}"
