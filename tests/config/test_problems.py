@@ -97,6 +97,30 @@ def test_all_problems_are_reported_in_one_message() -> None:
     assert caught.value.exit_code == 78
 
 
+def test_everything_wrong_in_a_format_string_is_shown_each_with_its_place() -> None:
+    wrong = r"format_string = '%-20s{login}\t${dept} {hh}'"
+    with pytest.raises(ConfigProblems) as caught:
+        parse(SMALLEST.replace('format = "MCAS"', wrong), BASE, origin="nss.toml")
+    assert str(caught.value) == (
+        "configuration: 3 problems (nss.toml)\n"
+        '  feeds.mcas.format_string = "%-20s{login}\\\\t${dept} {hh}": '
+        "%s takes no width (column 1)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "      ^\n"
+        "    Try: %s{login}\n"
+        "  feeds.mcas.format_string: a field begins with % and its conversion, not with $ "
+        "(column 15)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "                    ^\n"
+        "    Try: %s{dept}\n"
+        "  feeds.mcas.format_string: no conversion before {hh} (column 23)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "                            ^\n"
+        "    Try: %d{hh} for the field, \\{hh\\} for braces\n"
+        "Try: docs/configuration.md describes every key"
+    )
+
+
 def test_an_empty_configuration_lacks_a_source_and_a_feed() -> None:
     assert problems("") == [
         Problem("sources", None, "missing; at least one is needed, like [sources.web]"),

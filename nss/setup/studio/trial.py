@@ -11,6 +11,7 @@ from formats.lacking import placeholder
 from formats.language import Literal, faults, parse
 from formats.leef import HEADER
 from formats.reading.unmapped import unmapped_texts
+from formats.slips import suspicions
 from nss.config import discovery
 from nss.config.files import UnfitFile, load_input
 from nss.config.kinds import InvalidValue
@@ -180,6 +181,7 @@ def _of_format(feed_format: FeedFormat) -> Iterator[str]:
     texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
     if any("\n" in text for text in texts):
         yield "It prints a line feed inside of a record, which readers take for two records."
+    yield from (f"It {doubt}." for doubt in suspicions(texts))
 
 
 def _of_samples(rendered: Rendering) -> Iterator[str]:
