@@ -13,6 +13,7 @@ from pathlib import Path
 from formats.errors import Problem
 from nss.config.model import Config
 from nss.config.reading import Reading
+from nss.config.syntax import syntax_problem
 from nss.config.toml import printable, toml_text
 from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
@@ -34,8 +35,6 @@ _LONG_KEY = re.compile(
     r"""(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){64}"""
 )
 """More parts than any dotted key has: the time that `tomllib` needs grows with their square."""
-
-_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
@@ -112,12 +111,7 @@ def _syntax_problem(text: str, error: Exception) -> Problem:
         return Problem("TOML", None, f"is nested deeper than {MAX_DEPTH} levels")
     if not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit for converting digits
         return Problem("TOML", None, "has a number with too many digits")
-    found = _PLACE.fullmatch(str(error))
-    reason, line, column = found.groups() if found else (str(error), None, None)
-    if line is None:
-        line = text.count("\n") + 1
-        column = len(text) - text.rfind("\n")
-    return Problem(f"line {line}, column {column}", None, f"not TOML: {reason}")
+    return syntax_problem(text, error)
 
 
 def validate(tables: Mapping[str, object], base: Path, *, origin: str = "TOML tables") -> Config:

@@ -143,7 +143,8 @@ def _filter(draft: Draft, problems: dict[str, str]) -> Filter | None:
 
 def _sentence(problem: Problem) -> str:
     value = "" if problem.value is None else f" = {toml_text(problem.value)}"
-    return f"{problem.key}{value}: {printable(problem.reason)}"
+    reason = problem.reason.partition("\n")[0]  # the line stands in the form
+    return f"{problem.key}{value}: {printable(reason)}"
 
 
 def _rendered(draft: Draft, settings: FeedSettings, problems: dict[str, str]) -> Rendering | None:
