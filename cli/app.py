@@ -339,8 +339,12 @@ def demo(
 @app.command()
 def presets(
     name: Annotated[
-        str | None, typer.Argument(help="Print this preset's feed output format string.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Print this preset's feed output format string."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON array; with NAME one object.")
+    ] = False,
 ) -> None:
     """List the vendor's feed formats, or print one.
 
@@ -349,9 +353,9 @@ def presets(
     from cli.catalogue import list_presets, print_preset
 
     if name is None:
-        list_presets()
+        list_presets(as_json=as_json)
     else:
-        print_preset(name)
+        print_preset(name, as_json=as_json)
 
 
 @app.command()

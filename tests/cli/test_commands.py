@@ -138,7 +138,10 @@ def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
     assert [row[0] for row in rows] == list(presets.names())
     for name, count, *_ in rows:
         assert int(count) == len(presets.load(name).slots)
-    assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+    assert next(line for line in ran.stdout.decode().splitlines() if line.startswith("MCAS")) == (
+        "MCAS               32 fields  leef     Microsoft Defender for Cloud Apps"
+    )
+    assert max(map(len, ran.stdout.decode().splitlines())) <= 80
     older = {row[0]: row[-1] for row in rows if row[-4:-1] == ["older", "variant", "of"]}
     assert older == dict(presets.OLDER)
 
@@ -149,6 +152,65 @@ def test_a_preset_is_printed_as_it_is(nss: Nss, name: str) -> None:
 
     file = resources.files("formats.presets") / f"{name}.fof"
     assert (ran.returncode, ran.stdout.rstrip(b"\n")) == (0, file.read_bytes().rstrip(b"\n"))
+
+
+@pytest.mark.parametrize("name", ["qradar", "Tab_Separated", "json"])
+def test_a_preset_is_named_in_any_case(nss: Nss, name: str) -> None:
+    printed, rendered = nss("presets", name), nss("render", "--to", name, data=b"")
+
+    assert printed.stdout.decode() == presets.text(name.upper()).removesuffix("\n") + "\n"
+    assert (rendered.returncode, rendered.stderr) == (0, b"")
+
+
+def test_presets_are_there_for_programs(nss: Nss) -> None:
+    listed = orjson.loads(nss("presets", "--json").stdout)
+    one = orjson.loads(nss("presets", "csv_old", "--json").stdout)
+
+    assert [each["name"] for each in listed] == list(presets.names())
+    assert one == {
+        "name": "CSV_OLD",
+        "description": "older variant of CSV",
+        "structure": "columns",
+        "fields": len(presets.load("CSV_OLD").slots),
+        "replaced_by": "CSV",
+        "format_string": presets.text("CSV_OLD").removesuffix("\n"),
+    }
+    assert {key: value for key, value in one.items() if key != "format_string"} in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("presets", "qradr"), "QRADAR, or another of "),
+        (("render", "--to", "splunk"), "SPLUNK_CIM, or another of "),
+        (("render", "--from", "jsn"), "json, or another of auto, json, "),
+        (("explain", "-", "--to", "MCSA"), "MCAS, or another of "),
+        (("fields", "logn"), "nss fields login; "),
+    ],
+)
+def test_the_nearest_name_is_shown_where_one_is_mistyped(
+    nss: Nss, arguments: tuple[str, ...], near: str
+) -> None:
+    ran = nss(*arguments, data=b"")
+
+    assert ran.returncode == 64
+    assert ran.stderr.decode().splitlines()[-1].startswith(f"Try: {near}")
+
+
+def test_all_errors_of_a_format_string_on_the_command_line_are_shown(nss: Nss) -> None:
+    ran = nss("render", "--to", "%S{login} {url}", data=b"")
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert ran.stderr.decode() == (
+        "nss: feed format: unknown conversion %S (column 1)\n"
+        "  %S{login} {url}\n"
+        "  ^\n"
+        "Try: %s{login}\n"
+        "feed format: no conversion before {url} (column 11)\n"
+        "  %S{login} {url}\n"
+        "            ^\n"
+        "Try: %s{url} for the field, \\{url\\} for braces\n"
+    )
 
 
 def test_a_printed_preset_can_be_given_back_as_a_file(nss: Nss, tmp_path: Path) -> None:
