@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.groups import CommandGroup
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
@@ -20,8 +21,10 @@ DEMO_SECS = 15.0
 
 app = typer.Typer(
     name="nss",
+    cls=CommandGroup,
     help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
     "feed formats out.",
+    epilog="nss COMMAND --help shows what a command does, its options and an example.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from cli.groups import CommandGroup
 from cli.options import ConfigOption, JsonOption
 from nss.config import DEFAULT_CONFIG
 
 troubleshoot = typer.Typer(
     name="troubleshoot",
+    cls=CommandGroup,
     help="Take a closer look at the running service: feeds, connections, sockets.\n\n"
     "Example: sudo nss troubleshoot feeds",
     no_args_is_help=True,

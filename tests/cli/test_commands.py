@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from cli.output import is_of_output
+from cli.reference import pages
 from formats import presets
 from formats.compiled import mode
 from formats.fields import catalogue
@@ -18,15 +19,17 @@ from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
-    *("run", "check", "status", "top", "tap", "reload", "replay", "upload-now", "rejects"),
-    *("render", "demo", "presets", "fields"),
-    *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
-    *("configure", "dump-config", "install-cert"),
+    *("run", "start", "stop", "restart", "reload", "enable-autostart", "disable-autostart"),
+    *("status", "top", "tap", "troubleshoot", "portal", "checkversion"),
+    *("configure", "check", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
-    "sync-unsanctioned",
-    *("explain", "test-firewall", "collect-diagnostics", "checkversion", "portal", "troubleshoot"),
+    *("rejects", "replay", "upload-now", "sync-unsanctioned", "test-firewall"),
+    "collect-diagnostics",
+    *("demo", "render", "explain", "presets", "fields"),
 ]
+
+HEADINGS = ["Run:", "Look:", "Set up:", "Repair:", "Try:"]
 
 HEAVY = (
     "httpx",
@@ -58,12 +61,36 @@ path = "lines"
 """
 
 
-def test_help_names_every_command(nss: Nss) -> None:
+def test_help_names_every_command_below_a_heading(nss: Nss) -> None:
     ran = nss("--help")
 
     assert (ran.returncode, ran.stderr) == (0, b"")
-    listed = ran.stdout.decode().partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in listed] == COMMANDS
+    text = ran.stdout.decode()
+    lines = text[text.index("\nRun:") :].splitlines()
+    assert [line for line in lines if re.match(r"\S", line)] == HEADINGS
+    listed = [line.split()[0] for line in lines if re.match(r"  [a-z]", line)]
+    assert [word for word in listed if word != "nss"] == COMMANDS
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+@pytest.mark.parametrize("command", [[], ["troubleshoot"], ["portal"]])
+def test_help_cuts_no_sentence_and_fits_the_terminal(command: list[str], columns: int) -> None:
+    ran = subprocess.run(  # noqa: S603 - ours
+        [*COMMAND, *command, "--help"],
+        env=ENV | {"COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    text = ran.stdout
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert max(map(len, text.splitlines())) <= max(columns, 50)
+    words = " ".join(text.split())
+    for page in pages():
+        if page.name.split()[1:-1] == command and page.name != "nss":
+            assert page.paragraphs[0].partition(". ")[0] in words.replace("- ", "-")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -104,7 +131,7 @@ def test_no_command_at_all_shows_the_help(nss: Nss) -> None:
     ran = nss()
 
     assert ran.returncode == 64
-    assert b"Commands:" in ran.stdout + ran.stderr
+    assert b"Set up:" in ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize(
