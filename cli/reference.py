@@ -160,11 +160,11 @@ def man(page: Page) -> str:
 def markdown() -> str:
     """Return docs/commands.md."""
     first, *others = pages()
-    rows = [
+    listed = [
         f"| {heading} | {' '.join(f'[{name}](#nss-{name})' for name, _ in commands)} |"
         for heading, commands in first.commands
     ]
-    parts = [_OPENING, "\n".join(["| to | commands |", "| --- | --- |", *rows]) + "\n"]
+    parts = [_OPENING, "\n".join(["| to | commands |", "| --- | --- |", *listed]) + "\n"]
     heading = ""
     for page in others:
         if page.heading not in {"", heading}:
