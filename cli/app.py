@@ -1,6 +1,5 @@
 """The commands of `nss`; what they do is imported inside."""
 
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,25 +71,14 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration and report all problems at once.
 
-    Example: nss check --config nss.toml
-    """
-    from nss.config import load as configuration
-    from nss.config import portal
-    from nss.config.files import source_warnings
-    from nss.config.machine import check_environment
-    from nss.service.imports import import_parts
+    Run by root, it looks at files and ports as the user that the service runs as, under systemd
+    also within the limits of the unit. Ports that the running service holds are no problem.
 
-    checked = configuration.load(config)
-    problems = check_environment(checked)
-    if problems:
-        raise configuration.ConfigProblems(problems, str(config))
-    import_parts(checked, later=True)
-    sources = ", ".join(source.name for source in checked.sources)
-    feeds = ", ".join(feed.name for feed in checked.feeds)
-    typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
-    readings = (source_warnings(source.name, source.format) for source in checked.sources)
-    for warning in chain(portal.warnings(checked.portal), *readings):
-        typer.echo(f"nss: warning: {warning}", err=True)
+    Example: sudo nss check
+    """
+    from cli.lifecycle.checking import show_check
+
+    show_check(config)
 
 
 @app.command()

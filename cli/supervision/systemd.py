@@ -30,6 +30,19 @@ class Unit:
         running = facts.get("ActiveState") in {"active", "reloading"}
         return int(pid) if running and pid.isdecimal() and pid != "0" else None
 
+    def user(self) -> str:
+        """Return the user that the service runs as; empty for root."""
+        return self._facts("User").get("User", "")
+
+    def text(self) -> str:
+        """Return the unit's file and its drop-ins, as they would be read now."""
+        return self._run("cat", UNIT).stdout
+
+    def run_other(self, name: str) -> str | None:
+        """Start another unit and wait for its end; returns what systemd says if it failed."""
+        ran = self._run("start", name)
+        return _first(ran) if ran.returncode else None
+
     def begin(self, verb: Literal["start", "restart"]) -> int | None:
         """Start it, after a stop or not; returns its process when it is ready."""
         self._run("reset-failed", UNIT)  # the limit on restarts is for those without a person
@@ -83,6 +96,15 @@ def unit_of_machine(booted: Path = BOOTED) -> Unit | None:
         return None
     unit = Unit(systemctl)
     return unit if _output(systemctl, "cat", UNIT).returncode == 0 else None
+
+
+def is_inside() -> bool:
+    """Whether this process is one of the unit's, and has its limits."""
+    try:
+        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    return any(UNIT in group.split("/") for group in groups)
 
 
 def _last_lines(facts: Mapping[str, str]) -> str:
