@@ -68,7 +68,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def check(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration and report all problems at once.
 
     Run by root, it looks at files and ports as the user that the service runs as, under systemd
@@ -78,7 +78,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     from cli.lifecycle.checking import show_check
 
-    show_check(config)
+    show_check(config, as_json=as_json)
 
 
 @app.command()
@@ -121,6 +121,9 @@ def tap(
         int | None,
         typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, with the bytes as base64.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Watch what passes through feeds: a sample, at most 100 a second.
@@ -131,11 +134,11 @@ def tap(
     """
     from cli.tap import show_tap
 
-    show_tap(config, feed, "records" if records else "lines", text, limit)
+    show_tap(config, feed, "records" if records else "lines", text, limit, as_json=as_json)
 
 
 @app.command()
-def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def reload(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Apply a changed configuration without a restart.
 
     Reports which parts stopped and which started. If the new configuration is refused, the old one
@@ -145,7 +148,7 @@ def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     from cli.replaying import reload as reload_service
 
-    reload_service(config)
+    reload_service(config, as_json=as_json)
 
 
 @app.command()
@@ -164,6 +167,7 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show how many records there would be.")
     ] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deliver again, by one feed, what was accepted between two times.
@@ -174,7 +178,7 @@ def replay(
     """
     from cli.replaying import replay as replay_feed
 
-    replay_feed(config, feed, since, until, dry_run=dry_run)
+    replay_feed(config, feed, since, until, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

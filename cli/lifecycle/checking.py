@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from cli.asking import process_of, status_if_running
-from cli.output import error_lines
+from cli.output import error_lines, show_json
 from cli.supervision.background import background_of
 from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, run_within
 from cli.supervision.systemd import UNIT, Unit, is_inside, unit_of_machine
@@ -19,7 +19,7 @@ from nss.connectivity.sockets import inodes_of
 from nss.errors import NssError, ServiceError
 from nss.files.beneath import ROOT
 from nss.service import checking
-from nss.service.checking import CheckResult
+from nss.service.checking import CheckResult, ShownProblem
 from nss.wording import harmless
 
 _CHECK_SECS = 60
@@ -29,9 +29,14 @@ class CheckFailed(ServiceError):  # noqa: N818 - it is what happened
     """The check itself could not be made."""
 
 
-def show_check(config: Path) -> None:
+def show_check(config: Path, *, as_json: bool) -> None:
     """Check a configuration and print what is found. Raises `typer.Exit` if that is wrong."""
     result = check_as_service(config)
+    if as_json:
+        show_json(plain(result))
+        if not result.ok:
+            raise typer.Exit(result.exit_code)
+        return
     if not result.ok:
         typer.echo(f"nss: {reasons(result)}", err=True)
     else:
@@ -43,6 +48,32 @@ def show_check(config: Path) -> None:
     show_doubts(result)
     if not result.ok:
         raise typer.Exit(result.exit_code)
+
+
+def plain(result: CheckResult) -> dict[str, object]:
+    """Return what a check has found, for JSON."""
+    problems = [_plain(each) for each in result.problems]
+    if not result.ok and not problems:  # the file as a whole: it is not there, the disk fails
+        problems = [
+            {"where": result.config, "value": None, "problem": result.message, "tip": result.tip}
+        ]
+    return {
+        "config": result.config,
+        "ok": result.ok,
+        "exit_code": result.exit_code,
+        "problems": problems,
+        "warnings": list(result.warnings),
+        "sources": list(result.sources),
+        "feeds": list(result.feeds),
+        "checked_as": result.checked_as,
+        "not_checked": list(result.unchecked),
+    }
+
+
+def _plain(problem: ShownProblem) -> dict[str, str | None]:
+    """Return a problem for JSON, with what to do apart from what is wrong."""
+    reason, _, tip = problem.reason.partition("\nTry: ")
+    return {"where": problem.key, "value": problem.value, "problem": reason, "tip": tip or None}
 
 
 def show_doubts(result: CheckResult) -> None:

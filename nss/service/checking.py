@@ -15,7 +15,7 @@ import msgspec
 
 from nss.config import load as configuration
 from nss.config import portal
-from nss.config.files import source_warnings
+from nss.config.files import format_warnings, source_warnings
 from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.toml import toml_text
@@ -96,7 +96,8 @@ def _shown(found: configuration.ConfigProblems) -> Iterator[ShownProblem]:
 
 def _warnings(config: Config) -> Iterator[str]:
     readings = (source_warnings(source.name, source.format) for source in config.sources)
-    return chain(portal.warnings(config.portal), *readings)
+    renderings = format_warnings((feed.name, feed.format) for feed in config.feeds)
+    return chain(portal.warnings(config.portal), *readings, renderings)
 
 
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:
