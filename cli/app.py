@@ -1,7 +1,7 @@
 """The commands of `nss`; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
 from cli.portal import commands as portal_commands
+from cli.rejects import commands as rejects_commands
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
@@ -204,36 +205,6 @@ def upload_now(
 
 
 @app.command()
-def rejects(
-    action: Annotated[
-        Literal["retry"] | None,
-        typer.Argument(metavar="retry", help="Send them through their feeds again."),
-    ] = None,
-    feed: FeedOption = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
-    ] = 100,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Count them by feed and reason.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Show rejected records with the reason, or retry them.
-
-    Example: nss rejects --feed mcas --limit 5
-    """
-    from cli.rejects import retry, show_reasons, show_rejects
-
-    if action == "retry":
-        retry(config, feed)
-    elif summary:
-        show_reasons(config, feed, as_json=as_json)
-    else:
-        show_rejects(config, feed, limit, as_json=as_json)
-
-
-@app.command()
 def render(
     files: Annotated[
         list[Path] | None,
@@ -371,6 +342,7 @@ def fields(
 
 
 for group in (
+    rejects_commands,
     lifecycle_commands,
     setup_commands,
     mcas_commands,

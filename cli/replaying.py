@@ -19,7 +19,7 @@ _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _FORMS = "30m (s, m, h or d back from now) or 2026-11-23T10:00"
 
 
-def replay(  # noqa: PLR0913 - as the command line has it
+def replay(
     config: Path,
     feed: str,
     since: str,

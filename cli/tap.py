@@ -14,7 +14,7 @@ from nss.feeds.tap import Seen, TapKind
 from nss.wording import harmless
 
 
-def show_tap(  # noqa: PLR0913 - as the command line has it
+def show_tap(
     config: Path,
     feed: str | None,
     kind: TapKind,
