@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completing import feed_names, field_names, input_names, preset_names
 from cli.groups import CommandGroup
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
@@ -154,7 +155,12 @@ def reload(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -
 
 @app.command()
 def replay(
-    feed: Annotated[str, typer.Option(metavar="NAME", help="The feed that delivers again.")],
+    feed: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The feed that delivers again.", autocompletion=feed_names
+        ),
+    ],
     since: Annotated[
         str,
         typer.Option(
@@ -186,7 +192,11 @@ def replay(
 def upload_now(
     feeds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FEED", help="The feeds. Default: all that upload."),
+        typer.Argument(
+            metavar="FEED",
+            help="The feeds. Default: all that upload.",
+            autocompletion=feed_names,
+        ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -211,7 +221,13 @@ def render(
         typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to render.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="PRESET|FILE",
+            help="The feed format to render.",
+            autocompletion=preset_names,
+        ),
     ] = "QRADAR",
     from_: Annotated[
         str,
@@ -219,6 +235,7 @@ def render(
             "--from",
             metavar="FORMAT",
             help="The format of the records: auto, json, a preset, a file.",
+            autocompletion=input_names,
         ),
     ] = "auto",
     zone: Annotated[str, typer.Option(help="Zone of the times rendered.")] = "GMT",
@@ -306,7 +323,11 @@ def demo(
 def presets(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Print this preset's feed output format string."),
+        typer.Argument(
+            metavar="NAME",
+            help="Print this preset's feed output format string.",
+            autocompletion=preset_names,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON array; with NAME one object.")
@@ -328,7 +349,10 @@ def presets(
 def fields(
     search: Annotated[
         str | None,
-        typer.Argument(help="Only fields whose name, group or description has this text."),
+        typer.Argument(
+            help="Only fields whose name, group or description has this text.",
+            autocompletion=field_names,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
