@@ -70,7 +70,7 @@ class ServiceConfig:
     metrics_listen: Annotated[
         Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None
-    """Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password. An
+    """Where Prometheus metrics, `/healthz`, `/readyz` and `/livez` are served. No password. An
     address other than loopback is allowed, for a Prometheus elsewhere; restrict access with a
     firewall."""
 
