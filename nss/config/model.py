@@ -63,7 +63,8 @@ class ServiceConfig:
         "/run/nss/control.sock"
     )
     """The socket on which the running service answers `nss status` and the other commands; its
-    folder must exist."""
+    folder must exist. Members of the service's group may ask for the status, root and the
+    service's user for everything."""
     state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
     """Where credentials, users of the portal, the audit log and unfinished uploads are kept. Only
     the portal, and commands and sinks that connect to MCAS, need it."""
