@@ -170,7 +170,7 @@ def _behind_value(stop: _Stop) -> _Advice:
     if unit is not None:
         return _Advice("a number has no unit: the key names it", f"{stop.key} = {unit[1]}")
     if value and "=" not in value and _ASSIGNED.match(stop.line):
-        return _Advice("a text stands in quotes", _quoted(stop))
+        return _Advice("a text stands in quotes", _quoted(stop), _begun(stop))
     return _Advice("each key stands on a line of its own")
 
 
