@@ -64,8 +64,8 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "") -> Iterator[
             yield margin + line
             margin = rest
         line = word
-        while cell_len(margin + line) > width:
-            part = chop_cells(line, max(2, width - cell_len(margin)))[0]  # 2: a wide character
+        while cell_len(line) > (room := max(2, width - cell_len(margin))):  # 2: a wide character
+            part = chop_cells(line, room)[0]
             yield margin + part
             margin, line = rest, line[len(part) :]
     yield (margin + line).rstrip()
