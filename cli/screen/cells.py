@@ -1,6 +1,7 @@
 """Texts measured in the cells of a terminal: shortened, wrapped at words, set in columns."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -12,6 +13,9 @@ MIN_COLUMNS = 20
 """No layout holds below; lines are then wider than the terminal."""
 
 GAP = "  "
+_BREAK = re.compile(r"(?<!\bnss)(?<!\bsudo) +(?!(?:s|min|h|d|ago|B|[KMGT]iB)\b)(?!\d\d:\d\d:\d\d)")
+"""Where a line may end: not within a duration, a size, a time, or the beginning of a command."""
+
 _MARK = "…"
 _ROWS = 24
 
@@ -55,7 +59,7 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "") -> Iterator[
     `first` begins the first line, `rest` all others.
     """
     margin, line = first, ""
-    for word in text.split():
+    for word in filter(None, _BREAK.split(text.strip())):
         joined = f"{line} {word}" if line else word
         if cell_len(margin + joined) <= width:
             line = joined

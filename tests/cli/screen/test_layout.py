@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from cli.status import plain
 from cli.top import View
 from nss.status.summary import Health, Reason, Status
 from tests.cli.screen.golden import FOLDER, SIZES, WIDTHS, pictures, views
+from tests.cli.screen.pictures import pictures as svgs
 from tests.cli.screen.statuses import (
     DOWN,
     HEALTHY,
@@ -30,6 +32,8 @@ from tests.cli.screen.statuses import (
     UPLOAD,
     many,
 )
+
+PICTURES = Path(__file__).parents[3] / "docs/images/terminal"
 
 TEXTS = st.sampled_from(
     ("", " ", "web", "nobody answers at a:1", "x" * 300, "名" * 300, "東京 " * 40, HOSTILE_NAME)
@@ -169,6 +173,9 @@ def test_what_is_not_known_of_a_reason_takes_no_line() -> None:
         ("supercalifragilistic", 12, ["> supercalif", "  ragilistic"]),
         ("a 東京東京東京", 7, ["> a", "  東京", "  東京", "  東京"]),
         ("  spaces   within  ", 40, ["> spaces within"]),
+        ("took 1 min 5 s ago", 14, ["> took 1 min", "  5 s ago"]),
+        ("Try: sudo nss check", 12, ["> Try:", "  sudo nss c", "  heck"]),
+        ("at 2026-09-21 14:13:20", 22, ["> at", "  2026-09-21 14:13:20"]),
     ],
 )
 def test_text_is_wrapped_at_words(text: str, width: int, lines: list[str]) -> None:
@@ -190,3 +197,10 @@ def test_numbers_and_times_are_worded_for_one_look() -> None:
     assert moment(NOW - 240, NOW) == "14:09 (4 min)"
     assert moment(NOW - 86_400, NOW) == "2026-09-20 14:13 (1 d)"
     assert moment(1e300, NOW) == clock_text(1e300) == "at no possible time"
+
+
+@pytest.mark.parametrize("file", sorted(svgs()))
+def test_pictures_in_the_docs_show_what_the_commands_show(file: str) -> None:
+    kept = PICTURES.joinpath(file).read_text(encoding="utf-8")
+    assert svgs()[file] == kept, "make screenshots"
+    assert "url(http" not in kept.replace('"', "")
