@@ -56,17 +56,15 @@ def test_top_follows_another_size_of_its_terminal(tmp_path: Path) -> None:
         assert terminal.ended() == 0
 
 
-@pytest.mark.parametrize(
-    ("down", "up"),
-    [("j", "k"), ("\x1b[B", "\x1b[A"), ("\x1bOB", "\x1bOA"), (" ", "b"), ("G", "g")],
-)
-def test_top_is_scrolled_by_keys(tmp_path: Path, down: str, up: str) -> None:
+def test_top_is_scrolled_by_keys(tmp_path: Path) -> None:
+    keys = [("j", "k"), ("\x1b[B", "\x1b[A"), ("\x1bOB", "\x1bOA"), (" ", "b"), ("G", "g")]
     with answering(tmp_path, CROWDED), Terminal(TOP, 80, 24) as terminal:
         terminal.shows(first := golden("top-crowded-80x24.txt"))
-        terminal.press(down)
-        terminal.until_not("degraded")
-        terminal.press(up)
-        terminal.shows(first)
+        for down, up in keys:
+            terminal.press(down)
+            terminal.until_not("degraded")
+            terminal.press(up)
+            terminal.shows(first)
         terminal.press("q")
         assert terminal.ended() == 0
 
@@ -167,6 +165,19 @@ def test_hostile_names_do_not_steer_a_terminal(tmp_path: Path) -> None:
         terminal.shows(expected)
         terminal.press("q")
         assert terminal.ended() == 0
+
+
+def test_names_that_a_locale_can_not_write_are_escaped(tmp_path: Path) -> None:
+    with answering(tmp_path, HOSTILE):
+        ran = subprocess.run(  # noqa: S603 - ours
+            [*COMMAND, "status", "--config", "nss.toml"],
+            env=ENV | {"PYTHONIOENCODING": "latin-1"},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"")
+    assert rb"\u6771\u4eac" in ran.stdout
 
 
 def joined(shown: str) -> str:
