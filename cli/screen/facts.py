@@ -59,7 +59,8 @@ def _service(status: Status) -> str:
 def _spool(spool: SpoolStatus) -> str:
     kept = "durable" if spool.durable else "in memory, not durable"
     used = f"{size_text(spool.used_bytes)} of {size_text(spool.max_bytes)}"
-    rejects = f", {count_text(spool.kept_rejects)} rejects kept" if spool.kept_rejects else ""
+    number = spool.kept_rejects
+    rejects = f", {count_text(number)} reject{'' if number == 1 else 's'} kept" if number else ""
     return f"{kept}, {used}{', full' if spool.full else ''}{rejects}"
 
 
