@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from cli.output import time_text
-from cli.screen.cells import wrapped
+from cli.screen.cells import GAP, wrapped
 from cli.screen.wording import ago, count_text
 from cli.verdicts import verdict_lines
 from formats.reading.unmapped import unmapped_texts
@@ -22,7 +22,7 @@ def lines(status: Status, width: int) -> Iterator[Text]:
     """Yield the facts, each with its label before its first line."""
     margin = " " * _LABEL_CELLS
     for label, text in _facts(status):
-        first = f"{label:{_LABEL_CELLS}}"
+        first = f"{label:{_LABEL_CELLS - len(GAP)}}{GAP}"
         for line in wrapped(harmless(text), width, first, margin):
             shown = Text(line)
             shown.stylize("bold", 0, len(label))
@@ -39,7 +39,7 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
         yield from (("", line) for line in _last_failure(status.parsing))
     for label, expiry in zip(_once("expires"), status.expiries, strict=False):
         yield label, _expiry(expiry)
-    for label, keys in zip(_once("keys"), _unmapped(status.feeds), strict=False):
+    for label, keys in zip(_once("keys not used"), _unmapped(status.feeds), strict=False):
         yield label, keys
     yield "service", _service(status)
 
@@ -80,7 +80,7 @@ def _unmapped(feeds: tuple[FeedStatus, ...]) -> Iterator[str]:
             further = f" and {more:,} more" if more > 0 else ""
             if names:
                 where = f"feed {feed.name}, source {gap.source} ({gap.form})"
-                yield f"not used: {where}: {', '.join(names[:_KEYS_SHOWN])}{further}"
+                yield f"{where}: {', '.join(names[:_KEYS_SHOWN])}{further}"
 
 
 def _uploads(parsing: ParsingReading, at: float) -> str:
