@@ -72,7 +72,7 @@ def check_as_service(config: Path) -> CheckResult:
         return checking.check(config, own)
     if os.geteuid() != ROOT:
         unseen = f"what the service's user and the limits of {UNIT} allow: sudo nss check does"
-        return _doubted(checking.check(config, own), unseen)
+        return _doubted(checking.check(config, own, is_service=False), unseen)
     try:
         printed = run_within(unit, [*own_python(), *checking.arguments(config, own)])
     except NotRun as error:

@@ -63,15 +63,19 @@ class CheckResult(msgspec.Struct, frozen=True):
         return self.exit_code == 0
 
 
-def check(path: Path, own: frozenset[str] | None) -> CheckResult:
+def check(path: Path, own: frozenset[str] | None, *, is_service: bool = True) -> CheckResult:
     """Check a configuration and what it needs of the machine with the rights of this process.
 
     `own` are the inodes of the sockets that the running service has, `None` when they can't be
-    seen: addresses that are in use are then not judged.
+    seen: addresses that are in use are then not judged. `is_service`: this process has the rights
+    of the service.
     """
     try:
         config = configuration.load(path)
-        problems = [*check_environment(config), *address_problems(config, own)]
+        problems = [
+            *check_environment(config),
+            *address_problems(config, own, is_service=is_service),
+        ]
         if problems:
             raise configuration.ConfigProblems(problems, str(path))
         import_parts(config, later=True)

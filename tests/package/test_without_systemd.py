@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
 import pytest
 
+from tests.package.groups import own_group
 from tests.package.machine import CONFIG, first_process, overlay, wait_for
 
 SETTINGS = """\
@@ -26,10 +27,11 @@ path = "/var/lib/nss/web.jsonl"
 class Room:
     """A root of its own with processes of its own; the first is `sleep`, as in a container."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, in_group: Sequence[str]) -> None:
         self.root = root
         (root / str(CONFIG).lstrip("/")).write_text(SETTINGS)
         command = [
+            *in_group,
             *("systemd-nspawn", f"--directory={root}", "--as-pid2", "--register=no"),
             *("--keep-unit", "--console=pipe", "--private-network", "sleep", "infinity"),
         ]
@@ -74,8 +76,8 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path, installed: list[Path]) -> Iterator[Room]:
-    with overlay(tmp_path / "room", *installed) as root:
-        made = Room(root)
+    with overlay(tmp_path / "room", *installed) as root, own_group() as in_group:
+        made = Room(root, in_group)
         yield made
         made.close()
 
