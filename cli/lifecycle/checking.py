@@ -10,7 +10,7 @@ import typer
 from cli.asking import process_of, status_if_running
 from cli.output import error_lines
 from cli.supervision.background import background_of
-from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, run_within
+from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, NotSetUp, run_within
 from cli.supervision.systemd import UNIT, Unit, is_inside, unit_of_machine
 from nss import foreign
 from nss.background.process import as_user, environment, own_python, service_user
@@ -78,6 +78,8 @@ def check_as_service(config: Path) -> CheckResult:
     except NotRun as error:
         unseen = f"the limits of {UNIT}: {error}"
         return _doubted(_by_user(config, own), unseen)
+    except NotSetUp as error:
+        return CheckResult(str(config), error.exit_code, str(error.args[0]), error.tip)
     whose = f"as the user {unit.user() or 'root'}, within the limits of {UNIT}"
     return msgspec.structs.replace(_decoded(printed), checked_as=whose)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.output import time_text
 from cli.supervision.background import background_of
-from cli.supervision.systemd import UNIT, Unit, unit_of_machine
+from cli.supervision.systemd import SETUP_CODES, UNIT, Unit, unit_of_machine
 from nss.background.lock import Lock, process_facts
 from nss.background.process import Background
 from nss.background.supervisor import RESTART_SECS
@@ -35,9 +35,6 @@ _WORDS = {
     75: "it was stopped before everything was delivered; the spool keeps the rest",
     78: "its configuration is wrong, or does not fit this machine",
 }
-_UNIT_CODES = range(200, 246)
-"""Exit codes of systemd itself, before the service runs (systemd.exec(5))."""
-
 _RESULTS = {
     "oom-kill": "the system killed it because memory ran out",
     "watchdog": "it hung, and the watchdog killed it",
@@ -47,7 +44,7 @@ _RESULTS = {
     "protocol": "it ended before it was ready",
 }
 _PERSON_FIRST = frozenset({64, 66, 78})
-_CHECK = "sudo nss check; correct what it names; then: sudo nss start"
+_CHECK = "sudo nss check"
 _START = "sudo nss start"
 
 _LOG_LINE = re.compile(r'\d{4}-\d\d-\d\dT|\{"')
@@ -146,7 +143,7 @@ def _cause(facts: Mapping[str, str]) -> tuple[str, int | None]:
 def _exited_with(code: int) -> str:
     if code == 0:
         return "it was stopped, or was done"
-    if code in _UNIT_CODES:
+    if code in SETUP_CODES:
         words = "systemd could not set up what the unit asks for"
     else:
         words = _WORDS.get(code, "it failed in a way that was not planned")
@@ -171,9 +168,9 @@ def _again(facts: Mapping[str, str], *, is_retried: bool) -> str:
 
 def _remedy(code: int | None, *, is_retried: bool) -> str:
     if code in _PERSON_FIRST:
-        return _CHECK
+        return f"{_CHECK}; correct what it names; then: {_START}"
     if is_retried:
-        return "remove the cause: it is then started by itself, or at once with sudo nss start"
+        return f"{_CHECK}; once the cause is gone it starts by itself"
     return f"{_START}; what came before: journalctl -u {UNIT}"
 
 
@@ -207,7 +204,8 @@ def last_words(lines: Sequence[str]) -> tuple[str, ...]:
     """Return the reason that the last lines of a process give for its end, if they give one."""
     for start in range(len(lines) - 1, -1, -1):
         if lines[start].startswith("nss: "):
-            return tuple(lines[start:][:_SAID_LINES])
+            said = (line for line in lines[start:] if not line.startswith("Try: "))
+            return tuple(said)[:_SAID_LINES]
         if _LOG_LINE.match(lines[start]):
             break
     errors = [line for line in lines if _LOGGED_ERROR.match(line)]

@@ -14,6 +14,9 @@ UNIT = "nss-streamer.service"
 BOOTED = Path("/run/systemd/system")
 """There exactly when systemd runs the machine (sd_booted(3))."""
 
+SETUP_CODES = range(200, 246)
+"""Exit codes of systemd itself, before a program runs (systemd.exec(5))."""
+
 _SHOWN_LINES = 20
 
 
@@ -22,10 +25,11 @@ class Unit:
     """The unit of this machine. Methods raise `ServiceError` with what systemd says."""
 
     systemctl: str
+    name: str = UNIT
 
     def facts(self, *names: str) -> dict[str, str]:
         """Return properties of the unit, as `systemctl show` prints them."""
-        shown = self._run("show", f"--property={','.join(names)}", UNIT).stdout
+        shown = self._run("show", f"--property={','.join(names)}", self.name).stdout
         return dict(line.partition("=")[::2] for line in shown.splitlines())
 
     def pid(self) -> int | None:
@@ -43,10 +47,17 @@ class Unit:
         """Return the unit's file and its drop-ins, as they would be read now."""
         return self._run("cat", UNIT).stdout
 
-    def run_other(self, name: str) -> str | None:
-        """Start another unit and wait for its end; returns what systemd says if it failed."""
+    def run_other(self, name: str) -> "OtherRun":
+        """Start another unit, wait for its end, and have systemd forget it."""
         ran = self._run("start", name)
-        return _first(ran) if ran.returncode else None
+        other = Unit(self.systemctl, name)
+        facts = other.facts("ExecMainPID", "ExecMainStatus", "InvocationID")
+        said = other.last_lines(facts) if ran.returncode else []
+        if ran.returncode:
+            self._run("reset-failed", name)
+        code = facts.get("ExecMainStatus", "")
+        refusal = _first(ran) if ran.returncode else ""
+        return OtherRun(int(code) if code.isdecimal() else 0, refusal, tuple(said))
 
     def begin(self, verb: Literal["start", "restart"]) -> int | None:
         """Start it, after a stop or not; returns its process when it is ready."""
@@ -96,6 +107,18 @@ class Unit:
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return _output(self.systemctl, "--no-ask-password", *command)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRun:
+    """How a unit ended that was run once."""
+
+    code: int
+    """The exit code of its process."""
+    refusal: str
+    """What systemd says if it failed, else empty."""
+    said: tuple[str, ...]
+    """What the journal has of a failure."""
 
 
 class UnitNotStarted(ServiceError):  # noqa: N818 - it is what happened
