@@ -22,6 +22,12 @@ format = "JSON"
 kind = "file"
 path = "/var/lib/nss/web.jsonl"
 """
+PUSH = """\
+[sources.push]
+kind = "http"
+listen = "127.0.0.1:88"
+token_file = "/etc/nss/token"
+"""
 
 
 class Room:
@@ -143,6 +149,24 @@ def test_a_service_started_by_hand_is_told_and_left_alone(room: Room) -> None:
 def test_a_wrong_configuration_is_told_with_its_exit_code(room: Room) -> None:
     room.run("sed", "-i", "s/tcp/tpc/", str(CONFIG))
     assert "sources.tpc.kind" in room.run("nss", "start", code=78).stderr
+
+
+def test_a_check_and_a_restart_look_with_the_rights_of_its_user(room: Room) -> None:
+    room.run("nss", "start")
+    pid = room.pid()
+    good = room.run("nss", "check")
+    assert good.stdout.endswith("\nChecked as the user nss.\n")
+    token = room.root / "etc/nss/token"
+    token.write_text("of-root-alone-0123456789")
+    token.chmod(0o600)
+    (room.root / "etc/nss/nss.toml").write_text(SETTINGS + PUSH)
+    for command in ("check", "restart"):
+        assert "sources.push.token_file" in room.run("nss", command, code=78).stderr
+    assert room.pid() == pid
+    room.run("chown", "root:nss", "/etc/nss/token")
+    token.chmod(0o640)
+    room.run("nss", "restart")
+    assert room.pid() not in {0, pid}
 
 
 def test_the_autostart_says_what_to_do_instead(room: Room) -> None:
