@@ -134,7 +134,7 @@ def _head() -> Iterator[str]:
     if described is not None:
         yield f"# {described} has every key."
     yield "\n[service]"
-    yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
+    yield "# Prometheus metrics and health pages, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'
 
 
