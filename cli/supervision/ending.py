@@ -121,8 +121,13 @@ def _of_unit(unit: Unit) -> Ending:
         ended_at,
         _epoch(facts.get("ActiveExitTimestampMonotonic", "")) if failed else None,
         _again(facts, is_retried=is_retried) if failed else "",
-        last_words(unit.last_lines(facts)) if failed else (),
+        _said(unit, facts) if failed else (),
     )
+
+
+def _said(unit: Unit, facts: Mapping[str, str]) -> tuple[str, ...]:
+    words = last_words(unit.last_lines(facts))
+    return words or tuple(unit.last_lines(facts, "err")[-1:])
 
 
 def _start_remedy(facts: Mapping[str, str]) -> str:

@@ -73,16 +73,18 @@ class Unit:
             )
         return self.pid()
 
-    def last_lines(self, facts: Mapping[str, str]) -> list[str]:
+    def last_lines(self, facts: Mapping[str, str], priority: str = "debug") -> list[str]:
         """Return what the main process said last; `facts` name it and the invocation.
 
-        They are not harmless. Nothing is returned to users who may not read the journal.
+        Lines of less than a priority are left out. They are not harmless, and there are none for
+        users who may not read the journal.
         """
         journalctl = shutil.which("journalctl")
         if journalctl is None or not facts.get("InvocationID"):
             return []
         ran = _output(
             *(journalctl, "--no-pager", "--output=cat", f"--lines={_SHOWN_LINES}"),
+            f"--priority={priority}",
             f"_SYSTEMD_INVOCATION_ID={facts['InvocationID']}",
             f"_PID={facts.get('ExecMainPID', '0')}",
         )

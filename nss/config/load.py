@@ -27,6 +27,9 @@ MAX_INT_BITS = 63
 MAX_BYTES = 4 << 20
 """Of a configuration file."""
 
+_MANUAL = Path("/usr/share/man/man5/nss.toml.5.gz")
+"""The manual page of the package."""
+
 _MAX_SHOWN = len(" = ") + 60
 
 _LONG_KEY = re.compile(
@@ -54,7 +57,7 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
 
 def how_to_correct() -> str:
     """Return what to do about a wrong configuration, as half a sentence."""
-    reference = page("configuration.md")
+    reference = "man nss.toml" if _MANUAL.is_file() else page("configuration.md")
     looks_again = "correct the file; nss check looks again"
     return looks_again if reference is None else f"{looks_again}; {reference} describes every key"
 

@@ -88,6 +88,10 @@ def test_a_restart_with_a_wrong_file_is_refused_and_the_service_keeps_running(
     assert ran.stderr.decode().startswith(f"{kept}: configuration: 1 problem ({config})\n")
     assert b"feeds.archive.format" in ran.stderr
     assert json.loads(nss("status", "--json", "--config", config).stdout)["pid"] == pid
+    config.write_text("nonsense")
+    ran = nss("restart", "--config", config)
+    assert ran.returncode == 78
+    assert ran.stderr.startswith(b"nss: restart: refused, nothing was stopped or started: ")
     config.write_text(good)
     assert facts(nss, "restart", config)["pid"] != pid
 
