@@ -15,7 +15,7 @@ from cli.supervision.systemd import UNIT, Unit, is_inside, unit_of_machine
 from nss import foreign
 from nss.background.process import as_user, environment, own_python, service_user
 from nss.config import DEFAULT_CONFIG
-from nss.connectivity.sockets import inodes_of
+from nss.connectivity.sockets import listening_inodes
 from nss.errors import NssError, ServiceError
 from nss.files.beneath import ROOT
 from nss.service import checking
@@ -120,13 +120,13 @@ def _doubted(result: CheckResult, unseen: str) -> CheckResult:
 
 
 def _own_sockets(unit: Unit | None, config: Path) -> frozenset[str] | None:
-    """Return the inodes of the running service's sockets, `None` when they can't be seen."""
+    """Return the inodes of the sockets that the running service listens at, `None`: unseen."""
     try:
         pid = unit.pid() if unit else background_of(config).service_pid()
         if pid is None:
             status = status_if_running(config)
             pid = None if status is None else process_of(status, config)
-        return frozenset() if pid is None else inodes_of(pid)
+        return frozenset() if pid is None else listening_inodes(pid)
     except (FileNotFoundError, ProcessLookupError):  # it has just ended
         return frozenset()
     except (NssError, OSError):

@@ -110,7 +110,7 @@ def _of_unit(unit: Unit) -> Ending:
             return Ending("it is stopping: it delivers what is pending", "nss status, in a moment")
         case "inactive", _ if ended_at is None:
             return Ending(
-                "it was stopped, or not started since this machine was", _start_remedy(facts)
+                "it was stopped, or not started since this machine booted", _start_remedy(facts)
             )
     cause, code = _cause(facts)
     is_retried = facts.get("SubState") == "auto-restart"

@@ -25,7 +25,7 @@ def address_problems(
 ) -> Iterator[Problem]:
     """Yield the addresses that this process can't bind, by key path.
 
-    `own` are the inodes of the sockets that the running service has (`sockets.inodes_of`): where
+    `own` are the inodes of the sockets that the running service has (`sockets`): where
     only these are in the way, a restart would free the address. With `None` nothing is said of
     addresses that are in use, and unless this process `is_service`, has its rights that is, nothing
     of those that only some users may have. Each is bound for a moment, without listening.

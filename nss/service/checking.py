@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -41,7 +42,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
     config: str
     """The path of the configuration."""
-    exit_code: int
+    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)]
     """0 when nothing is wrong; otherwise that of a start."""
     message: str = ""
     """What is wrong, in full."""

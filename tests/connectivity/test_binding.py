@@ -9,7 +9,7 @@ import pytest
 from nss.config.load import parse
 from nss.config.model import Config
 from nss.connectivity.binding import address_problems
-from nss.connectivity.sockets import inodes_of
+from nss.connectivity.sockets import listening_inodes
 from tests.ports import free_port
 
 NOBODY = frozenset[str]()
@@ -58,7 +58,7 @@ def test_what_another_program_has_is_a_problem(listens: str, wanted: str) -> Non
 def test_what_the_service_has_itself_is_none(listens: str, wanted: str) -> None:
     with socket.create_server((listens, 0)) as own:
         place = f"{wanted}:{own.getsockname()[1]}"
-        assert reasons(place, inodes_of(os.getpid())) == []
+        assert reasons(place, listening_inodes(os.getpid())) == []
 
 
 def test_its_own_address_and_one_of_another_on_the_same_port_are_told_apart() -> None:
