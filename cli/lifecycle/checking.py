@@ -12,7 +12,6 @@ from cli.output import error_lines
 from cli.supervision.background import background_of
 from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, NotSetUp, run_within
 from cli.supervision.systemd import UNIT, Unit, is_inside, unit_of_machine
-from nss import foreign
 from nss.background.process import as_user, environment, own_python, service_user
 from nss.config import DEFAULT_CONFIG
 from nss.connectivity.sockets import listening_inodes
@@ -81,7 +80,7 @@ def check_as_service(config: Path) -> CheckResult:
     except NotSetUp as error:
         return CheckResult(str(config), error.exit_code, str(error.args[0]), error.tip)
     whose = f"as the user {unit.user() or 'root'}, within the limits of {UNIT}"
-    return msgspec.structs.replace(_decoded(printed), checked_as=whose)
+    return msgspec.structs.replace(checking.printed_result(printed), checked_as=whose)
 
 
 def _by_user(config: Path, own: frozenset[str] | None) -> CheckResult:
@@ -105,14 +104,9 @@ def _by_user(config: Path, own: frozenset[str] | None) -> CheckResult:
     if ran.returncode or len(ran.stdout) > MAX_OUTPUT_BYTES:
         said = ran.stderr.decode(errors="replace").splitlines() or ["it printed too much"]
         raise CheckFailed(f"check: it could not be made as {other.pw_name}: {said[-1]}")
-    return msgspec.structs.replace(_decoded(ran.stdout), checked_as=f"as the user {other.pw_name}")
-
-
-def _decoded(printed: bytes) -> CheckResult:
-    try:
-        return foreign.decode(printed, CheckResult)
-    except msgspec.DecodeError as error:
-        raise CheckFailed(f"check: its result makes no sense: {error}") from None
+    return msgspec.structs.replace(
+        checking.printed_result(ran.stdout), checked_as=f"as the user {other.pw_name}"
+    )
 
 
 def _doubted(result: CheckResult, unseen: str) -> CheckResult:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 
+from nss import foreign
 from nss.config import load as configuration
 from nss.config import portal
 from nss.config.files import source_warnings
@@ -21,7 +22,7 @@ from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.toml import toml_text
 from nss.connectivity.binding import address_problems
-from nss.errors import NssError
+from nss.errors import NssError, ServiceError
 from nss.service.imports import import_parts
 
 _UNSEEN = "who has the addresses that are in use: other users' sockets can't be seen"
@@ -107,6 +108,14 @@ def _warnings(config: Config) -> Iterator[str]:
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:
     """Return what makes Python print, as JSON, what `check` finds."""
     return ["-m", __name__, str(path), *([_NOT_SEEN] if own is None else sorted(own))]
+
+
+def printed_result(printed: bytes) -> CheckResult:
+    """Return what such a process has printed. Raises `ServiceError` when it makes no sense."""
+    try:
+        return foreign.decode(printed, CheckResult)
+    except msgspec.DecodeError as error:
+        raise ServiceError(f"check: its result makes no sense: {error}") from None
 
 
 def main(path: str, *own: str) -> None:
