@@ -63,12 +63,18 @@ def check_as_service(config: Path) -> CheckResult:
     Raises `CheckFailed` when that can't be done.
     """
     unit = unit_of_machine()
-    if unit is None or config.absolute() != DEFAULT_CONFIG:
-        own = _own_sockets(None, config)
-        return _by_user(config, own) if unit is None else checking.check(config, own)
+    if unit is None:
+        return _by_user(config, _own_sockets(None, config))
+    if config.absolute() != DEFAULT_CONFIG:
+        result = checking.check(config, _own_sockets(None, config))
+        unseen = f"what {UNIT} allows: it runs with {DEFAULT_CONFIG}, and this is another file"
+        return _doubted(result, unseen) if os.geteuid() == ROOT else result
     own = _own_sockets(unit, config)
-    if is_inside():
-        return checking.check(config, own)
+    return checking.check(config, own) if is_inside() else _within_unit(unit, config, own)
+
+
+def _within_unit(unit: Unit, config: Path, own: frozenset[str] | None) -> CheckResult:
+    """Check within the limits of the unit, or say that they are not looked at."""
     if os.geteuid() != ROOT:
         unseen = f"what the service's user and the limits of {UNIT} allow: sudo nss check does"
         return _doubted(checking.check(config, own, is_service=False), unseen)
