@@ -10,12 +10,11 @@ import typer
 from cli.asking import process_of, status_if_running
 from cli.output import error_lines, show_json
 from cli.supervision.background import background_of
-from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, run_within
+from cli.supervision.limits import MAX_OUTPUT_BYTES, NotRun, NotSetUp, run_within
 from cli.supervision.systemd import UNIT, Unit, is_inside, unit_of_machine
-from nss import foreign
 from nss.background.process import as_user, environment, own_python, service_user
 from nss.config import DEFAULT_CONFIG
-from nss.connectivity.sockets import inodes_of
+from nss.connectivity.sockets import listening_inodes
 from nss.errors import NssError, ServiceError
 from nss.files.beneath import ROOT
 from nss.service import checking
@@ -95,22 +94,30 @@ def check_as_service(config: Path) -> CheckResult:
     Raises `CheckFailed` when that can't be done.
     """
     unit = unit_of_machine()
-    if unit is None or config.absolute() != DEFAULT_CONFIG:
-        own = _own_sockets(None, config)
-        return _by_user(config, own) if unit is None else checking.check(config, own)
+    if unit is None:
+        return _by_user(config, _own_sockets(None, config))
+    if config.absolute() != DEFAULT_CONFIG:
+        result = checking.check(config, _own_sockets(None, config))
+        unseen = f"what {UNIT} allows: it runs with {DEFAULT_CONFIG}, and this is another file"
+        return _doubted(result, unseen) if os.geteuid() == ROOT else result
     own = _own_sockets(unit, config)
-    if is_inside():
-        return checking.check(config, own)
+    return checking.check(config, own) if is_inside() else _within_unit(unit, config, own)
+
+
+def _within_unit(unit: Unit, config: Path, own: frozenset[str] | None) -> CheckResult:
+    """Check within the limits of the unit, or say that they are not looked at."""
     if os.geteuid() != ROOT:
         unseen = f"what the service's user and the limits of {UNIT} allow: sudo nss check does"
-        return _doubted(checking.check(config, own), unseen)
+        return _doubted(checking.check(config, own, is_service=False), unseen)
     try:
         printed = run_within(unit, [*own_python(), *checking.arguments(config, own)])
     except NotRun as error:
         unseen = f"the limits of {UNIT}: {error}"
         return _doubted(_by_user(config, own), unseen)
+    except NotSetUp as error:
+        return CheckResult(str(config), error.exit_code, str(error.args[0]), error.tip)
     whose = f"as the user {unit.user() or 'root'}, within the limits of {UNIT}"
-    return msgspec.structs.replace(_decoded(printed), checked_as=whose)
+    return msgspec.structs.replace(checking.printed_result(printed), checked_as=whose)
 
 
 def _by_user(config: Path, own: frozenset[str] | None) -> CheckResult:
@@ -134,14 +141,9 @@ def _by_user(config: Path, own: frozenset[str] | None) -> CheckResult:
     if ran.returncode or len(ran.stdout) > MAX_OUTPUT_BYTES:
         said = ran.stderr.decode(errors="replace").splitlines() or ["it printed too much"]
         raise CheckFailed(f"check: it could not be made as {other.pw_name}: {said[-1]}")
-    return msgspec.structs.replace(_decoded(ran.stdout), checked_as=f"as the user {other.pw_name}")
-
-
-def _decoded(printed: bytes) -> CheckResult:
-    try:
-        return foreign.decode(printed, CheckResult)
-    except msgspec.DecodeError as error:
-        raise CheckFailed(f"check: its result makes no sense: {error}") from None
+    return msgspec.structs.replace(
+        checking.printed_result(ran.stdout), checked_as=f"as the user {other.pw_name}"
+    )
 
 
 def _doubted(result: CheckResult, unseen: str) -> CheckResult:
@@ -149,13 +151,13 @@ def _doubted(result: CheckResult, unseen: str) -> CheckResult:
 
 
 def _own_sockets(unit: Unit | None, config: Path) -> frozenset[str] | None:
-    """Return the inodes of the running service's sockets, `None` when they can't be seen."""
+    """Return the inodes of the sockets that the running service listens at, `None`: unseen."""
     try:
         pid = unit.pid() if unit else background_of(config).service_pid()
         if pid is None:
             status = status_if_running(config)
             pid = None if status is None else process_of(status, config)
-        return frozenset() if pid is None else inodes_of(pid)
+        return frozenset() if pid is None else listening_inodes(pid)
     except (FileNotFoundError, ProcessLookupError):  # it has just ended
         return frozenset()
     except (NssError, OSError):

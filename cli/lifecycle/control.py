@@ -14,7 +14,8 @@ from cli.supervision.background import background_of, service_settings
 from cli.supervision.systemd import Unit, UnitNotStarted, unit_of_machine
 from nss.background.process import NotStarted
 from nss.config import DEFAULT_CONFIG
-from nss.errors import ServiceError, UsageError
+from nss.config.load import ConfigProblems
+from nss.errors import ConfigError, ServiceError, UsageError
 
 STOP_SPARE_SECS = 30.0
 """What a stop may take beyond the time that feeds have to deliver."""
@@ -43,7 +44,7 @@ class Facts:
 def start(config: Path, *, as_json: bool) -> None:
     """Start the service unless it runs, if the check finds nothing wrong. Raises `NssError`."""
     unit = _unit(config)
-    pid = _pid(unit, config)
+    pid = _readable_pid(unit, config, "start")
     changed = pid is None
     if changed:
         _refuse_foreign(config, "start")
@@ -69,7 +70,7 @@ def restart(config: Path, *, as_json: bool) -> None:
     Raises `NssError`.
     """
     unit = _unit(config)
-    pid = _pid(unit, config)
+    pid = _readable_pid(unit, config, "restart")
     if pid is None:
         _refuse_foreign(config, "restart")
         _check_first(unit, config, "restart", "nothing was started")
@@ -116,6 +117,16 @@ def _pid(unit: Unit | None, config: Path) -> int | None:
     background = background_of(config)
     pid = background.pid()
     return None if pid is None else background.service_pid() or pid
+
+
+def _readable_pid(unit: Unit | None, config: Path, verb: Verb) -> int | None:
+    """Return the process of the service. Raises `ConfigError` if the file does not say which."""
+    try:
+        return _pid(unit, config)
+    except ConfigProblems as error:
+        raise ConfigError(
+            f"{verb}: refused, nothing was stopped or started: {error.args[0]}", tip=error.tip
+        ) from None
 
 
 def _stop(unit: Unit | None, config: Path) -> bool:

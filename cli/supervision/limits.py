@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cli.supervision.systemd import BOOTED, UNIT, Unit
-from nss.errors import ServiceError
+from cli.supervision.systemd import BOOTED, SETUP_CODES, UNIT, Unit
+from nss.errors import ConfigError, ServiceError
 
 MAX_OUTPUT_BYTES = 4 << 20
 
 _RUN_SECS = 60
+_OF_OUR_OVERRIDES = frozenset({208, 209, 222})
+"""Of input, output and errors."""
 
 _OVERRIDES = """\
 Type=oneshot
@@ -45,10 +47,14 @@ class NotRun(ServiceError):  # noqa: N818 - it is what happened
     """systemd did not run the command, or it ended with an error of its own."""
 
 
+class NotSetUp(ConfigError):  # noqa: N818 - it is what was found
+    """systemd can't give a process what the unit asks for: the service would not start either."""
+
+
 def run_within(unit: Unit, command: Sequence[str]) -> bytes:
     """Return what a command prints that runs within the limits of the unit; only root may.
 
-    Raises `NotRun`.
+    Raises `NotRun` and `NotSetUp`.
     """
     name = f"{UNIT.removesuffix('.service')}-check-{os.getpid()}.service"
     with tempfile.TemporaryDirectory(dir="/run", prefix="nss-check-") as folder:
@@ -56,11 +62,17 @@ def run_within(unit: Unit, command: Sequence[str]) -> bytes:
             (Path(folder) / output).touch(mode=0o600)
         text = _unit_text(unit.text(), command, Path(folder))
         with _installed(BOOTED / name, text):
-            refusal = unit.run_other(name)
+            ran = unit.run_other(name)
         printed = _beginning(Path(folder) / "output")
         errors = _beginning(Path(folder) / "errors").decode(errors="replace").splitlines()
-    if refusal is not None or not printed:
-        raise NotRun(errors[-1] if errors else refusal or "it printed nothing")
+    if ran.code in SETUP_CODES and ran.code not in _OF_OUR_OVERRIDES:
+        said = "".join(f"\n  {line.replace(name, UNIT)}" for line in ran.said)
+        raise NotSetUp(
+            f"{UNIT}: systemd can't set up what it asks for (exit code {ran.code}){said}",
+            tip=f"systemctl cat {UNIT}; what was added is changed with: systemctl edit {UNIT}",
+        )
+    if ran.refusal or not printed:
+        raise NotRun(errors[-1] if errors else ran.refusal or "it printed nothing")
     return printed
 
 
@@ -70,7 +82,7 @@ def _unit_text(service: str, command: Sequence[str], folder: Path) -> str:
         command=" ".join(map(_quoted, command)), secs=_RUN_SECS, folder=folder
     )
     lines = "".join(f"{line}\n" for line in _section(service.splitlines(), "[Service]"))
-    head = f"[Unit]\nDescription=A check of {UNIT}\nCollectMode=inactive-or-failed\n"
+    head = f"[Unit]\nDescription=A check of {UNIT}\n"
     return f"{head}[Service]\n{lines}\n{overrides}"
 
 

@@ -124,6 +124,10 @@ class Background:
             return folder.status(self.log.name).st_size
         return 0
 
+    def last_lines(self) -> list[str]:
+        """Return what the service said last, as far as it is to be shown."""
+        return self._tail(0).splitlines()
+
     def _tail(self, start: int) -> str:
         """Return what the log says from a place on, as far as it is to be shown."""
         try:

@@ -17,7 +17,7 @@ from nss.config.syntax import syntax_problem
 from nss.config.toml import printable, toml_text
 from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
-from nss.wording import error_text
+from nss.wording import error_text, page
 
 MAX_DEPTH = 16
 """Tables and lists nested deeper than this are refused; no valid configuration comes near."""
@@ -27,6 +27,9 @@ MAX_INT_BITS = 63
 
 MAX_BYTES = 4 << 20
 """Of a configuration file."""
+
+_MANUAL = Path("/usr/share/man/man5/nss.toml.5.gz")
+"""The manual page of the package."""
 
 _MAX_SHOWN = len(" = ") + 60
 
@@ -47,8 +50,15 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
         lines = "".join(f"\n  {_line(problem)}" for problem in self.problems)
         super().__init__(
             f"configuration: {number} ({origin}){lines}",
-            tip="docs/configuration.md describes every key",
+            tip=how_to_correct(),
         )
+
+
+def how_to_correct() -> str:
+    """Return what to do about a wrong configuration, as half a sentence."""
+    reference = "man nss.toml" if _MANUAL.is_file() else page("configuration.md")
+    looks_again = "correct the file; nss check looks again"
+    return looks_again if reference is None else f"{looks_again}; {reference} describes every key"
 
 
 def _line(problem: Problem) -> str:

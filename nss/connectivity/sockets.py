@@ -64,6 +64,13 @@ def inodes_of(pid: int, proc: Path = PROC) -> frozenset[str]:
     return frozenset(own)
 
 
+def listening_inodes(pid: int, proc: Path = PROC) -> frozenset[str]:
+    """Return those of `inodes_of` that listen for TCP connections. Raises as `sockets_of` does."""
+    network = _sockets(proc / str(pid) / "net")
+    listening = {inode for inode, found in network if found.state == "listening"}
+    return inodes_of(pid, proc) & listening
+
+
 def listening_at(port: int, proc: Path = PROC) -> dict[str, str]:
     """Return who listens at a TCP port of this machine: inodes of sockets, with the addresses."""
     return {

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
+from nss import foreign
 from nss.config import load as configuration
 from nss.config import portal
 from nss.config.files import format_warnings, source_warnings
@@ -20,7 +22,7 @@ from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.toml import toml_text
 from nss.connectivity.binding import address_problems
-from nss.errors import NssError
+from nss.errors import NssError, ServiceError
 from nss.service.imports import import_parts
 
 _UNSEEN = "who has the addresses that are in use: other users' sockets can't be seen"
@@ -41,7 +43,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
     config: str
     """The path of the configuration."""
-    exit_code: int
+    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)]
     """0 when nothing is wrong; otherwise that of a start."""
     message: str = ""
     """What is wrong, in full."""
@@ -63,15 +65,19 @@ class CheckResult(msgspec.Struct, frozen=True):
         return self.exit_code == 0
 
 
-def check(path: Path, own: frozenset[str] | None) -> CheckResult:
+def check(path: Path, own: frozenset[str] | None, *, is_service: bool = True) -> CheckResult:
     """Check a configuration and what it needs of the machine with the rights of this process.
 
     `own` are the inodes of the sockets that the running service has, `None` when they can't be
-    seen: addresses that are in use are then not judged.
+    seen: addresses that are in use are then not judged. `is_service`: this process has the rights
+    of the service.
     """
     try:
         config = configuration.load(path)
-        problems = [*check_environment(config), *address_problems(config, own)]
+        problems = [
+            *check_environment(config),
+            *address_problems(config, own, is_service=is_service),
+        ]
         if problems:
             raise configuration.ConfigProblems(problems, str(path))
         import_parts(config, later=True)
@@ -103,6 +109,14 @@ def _warnings(config: Config) -> Iterator[str]:
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:
     """Return what makes Python print, as JSON, what `check` finds."""
     return ["-m", __name__, str(path), *([_NOT_SEEN] if own is None else sorted(own))]
+
+
+def printed_result(printed: bytes) -> CheckResult:
+    """Return what such a process has printed. Raises `ServiceError` when it makes no sense."""
+    try:
+        return foreign.decode(printed, CheckResult)
+    except msgspec.DecodeError as error:
+        raise ServiceError(f"check: its result makes no sense: {error}") from None
 
 
 def main(path: str, *own: str) -> None:

@@ -15,6 +15,7 @@ from cli.reference import pages
 from formats import presets
 from formats.compiled import mode
 from formats.fields import catalogue
+from nss.config.load import how_to_correct
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
@@ -354,7 +355,7 @@ def test_all_problems_of_a_bad_configuration_are_reported_at_once(
     assert shown[0] == "nss: configuration: 3 problems (nss.toml)"
     keys = [line.split()[0].rstrip(":") for line in shown if re.match(r"  \S", line)]
     assert sorted(keys) == ["feeds.out.format", "sources.web.folow", "sources.web.zone"]
-    assert shown[-1] == "Try: docs/configuration.md describes every key"
+    assert shown[-1] == f"Try: {how_to_correct()}"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

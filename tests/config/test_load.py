@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from formats.errors import Problem
-from nss.config.load import ConfigProblems, load, parse
+from nss.config.load import ConfigProblems, how_to_correct, load, parse
 from nss.errors import InputMissing
 
 SMALLEST = """
@@ -65,7 +65,7 @@ def test_load_names_the_file_in_its_problems(tmp_path: Path) -> None:
         "  line 1, column 11: not TOML: the heading of a table ends with ]\n"
         "      [feeds.web\n"
         "                ^\n"
-        "Try: docs/configuration.md describes every key"
+        f"Try: {how_to_correct()}"
     )
 
 

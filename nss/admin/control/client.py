@@ -49,6 +49,10 @@ class ServiceUnavailable(NssError):  # noqa: N818 - named as the sentence reads
     exit_code = 69
 
 
+class NotRunning(ServiceUnavailable):
+    """Nobody listens at the control socket."""
+
+
 class ControlClient:
     """Asks the service whose control socket is at `path`.
 
@@ -213,7 +217,7 @@ class ControlClient:
                 reason = "no such socket"
             case _:
                 reason = error_text(error)
-        return ServiceUnavailable(
+        return NotRunning(
             f"the service is not running: {reason} ({self._path})",
             tip="sudo nss start, or name its configuration file with --config",
         )
