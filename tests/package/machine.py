@@ -49,7 +49,7 @@ class Machine:
         self._process = self._switched_on()
         self._leader = 0
 
-    def run(self, *command: str, code: int | None = 0, data: str = "", secs: float = 60) -> Ran:
+    def run(self, *command: str, code: int | None = 0, data: str = "", secs: float = 120) -> Ran:
         """Run a command as root; `code` is the exit code it must have, `None` for any."""
         ran = subprocess.run(  # noqa: S603 - ours
             [*self._inside(), *command],
