@@ -19,6 +19,7 @@ from nss.status.readings import (
     FeedReading,
     ParsingReading,
     RefusalReading,
+    RefusedReloadReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
@@ -125,6 +126,8 @@ class Running:
         """Returns what is known of uploaded files."""
         self.portal_expiries: tuple[Expiry, ...] = ()
         """When the certificate ends that the portal shows."""
+        self.refused_reload: RefusedReloadReading | None = None
+        """`None`: the last reload was not refused."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -189,4 +192,5 @@ class Running:
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            refused_reload=self.refused_reload,
         )

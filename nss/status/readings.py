@@ -235,6 +235,21 @@ class SyncReading:
     """`None`: nobody has looked, or the target is a file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedReloadReading:
+    """A reload that was refused, none having succeeded since."""
+
+    path: str
+    at: float
+    """When the first one was, seconds since the epoch."""
+    why: str
+    """The first thing that is wrong, as of the last one, in one line."""
+    more: int
+    """How many more are."""
+    starts: bool
+    """Whether a restart could put the file in force."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -247,3 +262,4 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    refused_reload: RefusedReloadReading | None = None
