@@ -26,6 +26,7 @@ from nss.status.readings import (
     SourceReading,
     SpoolReading,
     SyncReading,
+    UnwritableReading,
 )
 
 
@@ -138,6 +139,8 @@ class Running:
         """When the certificate ends that the portal shows."""
         self.refused_reload: RefusedReloadReading | None = None
         """`None`: the last reload was not refused."""
+        self.unwritable: UnwritableReading | None = None
+        """`None`: the state directory can be written, or there is none."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -203,5 +206,6 @@ class Running:
             expiries=self.expiries(),
             sync=sync,
             refused_reload=self.refused_reload,
+            unwritable=self.unwritable,
             clock=_clock(),
         )

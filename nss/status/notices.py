@@ -1,8 +1,8 @@
-"""What the health mentions of the configuration: it degrades nothing, and somebody should know."""
+"""What the health mentions of what is around the records: somebody should know."""
 
 from collections.abc import Iterator
 
-from nss.status.readings import RefusedReloadReading, ServiceReading
+from nss.status.readings import RefusedReloadReading, ServiceReading, UnwritableReading
 from nss.status.summary import Reason
 
 _RESTARTS = ("a restart would fail", "a restart would take it")
@@ -10,9 +10,11 @@ _REMEDIES = ("fix what sudo nss check shows, then: sudo nss reload", "sudo nss r
 
 
 def notices(reading: ServiceReading) -> Iterator[Reason]:
-    """Yield that a reload was refused."""
+    """Yield that a reload was refused, and that nothing can be kept in the state directory."""
     if reading.refused_reload is not None:
         yield refused_reload(reading.refused_reload)
+    if reading.unwritable is not None:
+        yield unwritable(reading.unwritable)
 
 
 def refused_reload(refused: RefusedReloadReading) -> Reason:
@@ -25,4 +27,19 @@ def refused_reload(refused: RefusedReloadReading) -> Reason:
         degrades=False,
         meaning=f"the old configuration runs on, and records with it; {_RESTARTS[refused.starts]}",
         remedy=_REMEDIES[refused.starts],
+    )
+
+
+def unwritable(found: UnwritableReading) -> Reason:
+    """Return that the state directory can't be written, and what that leaves undone."""
+    why, remedy = f"the service's user may not write {found.path}", "sudo chown nss: {path}"
+    if found.read_only:
+        why, remedy = f"the file system of {found.path} is read-only", "see why: dmesg, mount"
+    return Reason(
+        component="state directory",
+        why=why,
+        since=found.since,
+        degrades=False,
+        meaning="records go on; the audit log, new credentials and what was warned of are not kept",
+        remedy=remedy.format(path=found.path),
     )

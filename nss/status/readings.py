@@ -272,6 +272,17 @@ class ClockReading:
     """When that was, seconds since the epoch by our clock."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwritableReading:
+    """A state directory that can't be written."""
+
+    path: str
+    read_only: bool
+    """Whether its whole file system is."""
+    since: float
+    """When that was noticed, seconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -285,5 +296,7 @@ class ServiceReading:
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
     refused_reload: RefusedReloadReading | None = None
+    unwritable: UnwritableReading | None = None
+    """`None`: the state directory can be written, or there is none."""
     clock: ClockReading | None = None
     """`None`: no server has answered yet."""
