@@ -70,6 +70,16 @@ class FeedReading:
     account: Account
     accepted: int
     pending: int
+    pending_bytes: int = 0
+    """What pending records take in the spool: whole batches, as of the last commit."""
+    max_pending_bytes: int | None = None
+    """How much that may be; `None`: no limit but the spool's."""
+    drops_oldest: bool = False
+    """Whether its oldest records are dropped at the limit; otherwise its sources wait."""
+    limited_since: float | None = None
+    """Since when the limit has held, seconds since the epoch; `None`: there is room."""
+    limited_dropped: int = 0
+    """Records dropped in that time."""
     lag_secs: float
     handed_over: int
     """Lines that its sink accepted; moves inside of batches, the account only at their end."""

@@ -17,7 +17,9 @@ from typing import TypeVar
 from nss.errors import unplanned
 from nss.spool import At, SpoolError
 from nss.spool.durable import events, feed_rows, schema, suspicion
+from nss.spool.durable.admitting import write_fitting
 from nss.spool.durable.files import Files
+from nss.spool.durable.packing import Packed
 from nss.spool.durable.requests import Append, CommitReport, Work
 from nss.spool.durable.store import Store
 
@@ -61,6 +63,8 @@ class Committer:
         self._stopping = False
         self._appends: deque[Append] = deque()
         self._works: deque[Work] = deque()
+        self._held: dict[str, frozenset[str]] = {}
+        """Sources whose batches wait for the limits of feeds, each with these feeds."""
         self._saved = store.save()
         self._unsaved_bytes = 0
         self._purging = False
@@ -214,15 +218,18 @@ class Committer:
         self._unsaved_bytes += COMMIT_BYTES
         if accepting:
             self._healthy(problem)
-        report = self._result(callbacks)
-        report.waiting = len(left)
-        report.dropped, store.state.dropped = store.state.dropped, {}
-        report.passed = {feed: store.state.feeds[feed].passed for feed in report.dropped}
+        report, state = self._result(callbacks), store.state
+        report.waiting = sum(append.batch.source not in self._held for append in left)
+        report.dropped, state.dropped = state.dropped, {}
+        report.dropped_by_limit, state.dropped_by_limit = state.dropped_by_limit, {}
+        dropped = {**report.dropped, **report.dropped_by_limit}
+        report.passed = {feed: state.feeds[feed].passed for feed in dropped}
         return report, left
 
     def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
         """Write the batches that there is room for; return the others, and what is wrong."""
         left = deque(append for append in self._appends if not append.is_cancelled())
+        self._held = {}
         # Check for the problem even when nothing waits: a sender may have given up by now.
         if self._files.problem is not None:
             return left, self._files.problem
@@ -233,15 +240,14 @@ class Committer:
             problem = self._store.lacks_space(incoming_bytes)
             if problem is not None:
                 return left, None if self._store.shrinking and not self._last_error else problem
-        while left and left[0].packed is not None:
-            append, packed = left[0], left[0].packed
-            if not self._store.make_room(len(packed.data)):
-                break
-            left.popleft()
+
+        def write(append: Append, packed: Packed) -> None:
             self._unsaved_bytes += len(packed.data)
             appended = _attempt(append, partial(self._store.append, append.batch, packed))
             callbacks.append(partial(append.accepted, appended))
-        return left, None
+
+        waiting, self._held = write_fitting(self._store, left, write)
+        return waiting, None
 
     def _result(self, callbacks: list[Callable[[], None]]) -> CommitReport:
         state = self._store.state
@@ -251,6 +257,8 @@ class Committer:
             used_bytes=state.used_bytes,
             rejects=self._store.rejects.size[0],
             waiting=len(self._appends),
+            held=self._held if self._appends else {},
+            pending_bytes={feed: row.pending_bytes for feed, row in state.feeds.items()},
             last_error=self._last_error,
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, Reject
+from nss.spool import Entry, PendingLimit, Reject
 from nss.spool.durable import accounts, checking
 from nss.spool.durable.accounts import WANTED, Missing, wanted
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
@@ -93,6 +93,8 @@ class Store:
         """What the file lacked when it was loaded."""
         self.wanted: dict[str, frozenset[str]] = {}
         """The sources of each feed that has a cursor."""
+        self.limits: dict[str, PendingLimit] = {}
+        """How much may be pending for each feed that has a limit."""
         self.now = now
         self.log_bytes = min(LOG_BYTES, max(SMALL_LOG_BYTES, settings.min_free_bytes))
         """How large the write-ahead log becomes before it is checkpointed."""
@@ -121,7 +123,7 @@ class Store:
         ).fetchone()
         accounts.load_feeds(connection, state)
         accounts.load_lost_feeds(connection, state, ledger)
-        self.missing = accounts.reconcile(connection, state, ledger)
+        self.missing = accounts.reconcile(connection, state, ledger, self.overhead_bytes)
         state.passed = min(state.passed, state.horizon - 1)  # whatever the batches say
         self.state = state
 
@@ -230,22 +232,30 @@ class Store:
                 _NOTE_SOURCE,
                 {"name": batch.source, "position": batch.position, "records": batch.records},
             )
-        feeds = [
+        feeds = self.wanting(batch)
+        for feed in feeds:
+            self.note_accepted(feed, sequence, batch.records, size + self.overhead_bytes)
+        return Appended(Entry(sequence, batch, accepted_at), feeds)
+
+    def wanting(self, batch: Batch) -> list[str]:
+        """Return the feeds that a batch is for."""
+        return [
             feed
             for feed, sources in self.wanted.items()
             if batch.source in sources and batch.feed in ("", feed)
         ]
-        for feed in feeds:
-            self.note_accepted(feed, sequence, batch.records)
-        return Appended(Entry(sequence, batch, accepted_at), feeds)
 
-    def note_accepted(self, feed: str, sequence: int, records: int) -> None:
-        """Note that records were accepted for a feed, the first of them with this sequence."""
+    def note_accepted(self, feed: str, sequence: int, records: int, charged_bytes: int) -> None:
+        """Note that records were accepted for a feed, the first of them with this sequence.
+
+        `charged_bytes` is what their batches take, and are charged in addition.
+        """
         row = self.state.feeds[feed]
         if not row.pending:
             row.passed = sequence - 1  # nothing in between is for it
         row.accepted += records
         row.pending += records
+        row.pending_bytes += charged_bytes
         self.state.changed.add(feed)
 
     def purge(self) -> bool:
@@ -331,6 +341,7 @@ class Store:
             if source in self.wanted.get(feed, row.sources) and only_feed in ("", feed):
                 row.account.dropped += records
                 row.pending -= records
+                row.pending_bytes -= stored_bytes + self.overhead_bytes
                 self.skip(feed, row)
                 self.state.dropped[feed] = self.state.dropped.get(feed, 0) + records
         self._delete(sequence, body, stored_bytes)
