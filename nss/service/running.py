@@ -181,6 +181,9 @@ class Running:
                 full=spool.full and spool.last_error is None,  # or it waits for the disk
                 last_error=spool.last_error,
                 kept_rejects=spool.kept_rejects,
+                trouble=None if spool.trouble is None else spool.trouble.kind,
+                folder=spool.folder,
+                replay_secs=spool.replay_secs,
             ),
             parsing=self.parsing(),
             expiries=self.expiries(),

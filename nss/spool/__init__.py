@@ -7,7 +7,7 @@ spool is bounded in bytes: when it is full, `append` waits, and so does the sour
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nss.batch import Account, Batch
 from nss.errors import NssError
@@ -71,6 +71,18 @@ class ReasonCount:
     records: int
     newest_at: float
     """When the newest was rejected, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nothing can be accepted now; what was accepted is delivered all the same."""
+
+    kind: Literal["disk_full", "disk_fails", "files_lost", "damaged", "gave_up"]
+    why: str
+    """As a sentence, with the folder or the file that it is about."""
+
+    def __str__(self) -> str:
+        return self.why
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +160,14 @@ class Spool(Protocol):
     max_bytes: int
     """How many bytes it may hold."""
 
-    last_error: str | None
-    """Why nothing can be accepted now, as a sentence; `None` while all is well."""
+    trouble: Trouble | None
+    """Why nothing can be accepted now; `None` while all is well."""
+
+    folder: str
+    """Where its files are; empty without any."""
+
+    replay_secs: float
+    """How long what was delivered or dropped is kept for a replay, space permitting."""
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. Returns its sequence.
@@ -222,6 +240,10 @@ class Spool(Protocol):
 
     async def close(self) -> None:
         """Commit what is left to commit, and close the file."""
+
+    @property
+    def last_error(self) -> str | None:
+        """The sentence of `trouble`."""
 
     @property
     def used_bytes(self) -> int:

@@ -19,6 +19,7 @@ from nss.spool import (
     Reject,
     SpoolClosed,
     SpoolError,
+    Trouble,
 )
 from nss.spool.cursors import CursorCounts, Signal
 
@@ -39,7 +40,13 @@ class MemorySpool:
 
     durable = False
 
+    trouble: Trouble | None = None
+
     last_error: str | None = None
+
+    folder = ""
+
+    replay_secs = 0.0
 
     def __init__(
         self,

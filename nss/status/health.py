@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from nss.expiry import WARN_DAYS, Expiry
+from nss.status import room
 from nss.status.readings import GapsReading, ParsingReading
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, SyncStatus
 
@@ -48,7 +49,9 @@ def judge(
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, now)),
-        *_spool(spool, now),
+        *(r for feed in feeds for r in room.limit_reasons(feed, spool, now, STUCK_SECS)),
+        *room.spool_reasons(spool, feeds, now, STUCK_SECS),
+        *_spool(spool),
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
         *(() if sync is None or not sync.ready else _sync(sync, now)),
@@ -111,15 +114,7 @@ def _missing(feed: str, gap: GapsReading) -> str:
     )
 
 
-def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
-    if spool.last_error is not None:
-        yield Reason(component="spool", why=spool.last_error, since=now - spool.failing_secs)
-    elif spool.full:
-        # In memory a full spool is how a quick source is held to a feed's pace.
-        degrades = spool.durable or spool.full_secs >= STUCK_SECS
-        text = "full: sources wait until feeds have delivered"
-        since = now - spool.full_secs
-        yield Reason(component="spool", why=text, since=since, degrades=degrades)
+def _spool(spool: SpoolStatus) -> Iterator[Reason]:
     if not spool.durable:
         text = "in memory, not durable: what is pending is lost if the process ends"
         yield Reason(component="spool", why=text, degrades=False)

@@ -11,6 +11,8 @@ from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
+SpoolTrouble = Literal["disk_full", "disk_fails", "files_lost", "damaged", "gave_up"]
+
 SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
 
 
@@ -103,6 +105,12 @@ class SpoolReading:
     full: bool
     last_error: str | None
     kept_rejects: int
+    trouble: SpoolTrouble | None = None
+    """What kind of thing `last_error` is."""
+    folder: str = ""
+    """Where its files are; empty in memory."""
+    replay_secs: float = 0.0
+    """How long what was delivered or dropped is kept for a replay, space permitting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

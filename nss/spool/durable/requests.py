@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nss.batch import Batch
+from nss.spool import Trouble
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.store import Appended, Store
 
@@ -55,7 +56,7 @@ class CommitReport:
     """Records dropped for a feed's own limit."""
     passed: dict[str, int] = field(default_factory=dict)
     """Where the cursors of these feeds are now."""
-    last_error: str | None = None
+    trouble: Trouble | None = None
     reopened: bool = False
     """Whether the files are others from now on: what has them open must open them again."""
 

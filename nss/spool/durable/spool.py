@@ -15,7 +15,7 @@ from typing import IO, Self, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import At, Entry, KeptReject, PendingLimit, ReasonCount, Reject, SpoolError
+from nss.spool import At, Entry, KeptReject, PendingLimit, ReasonCount, Reject, SpoolError, Trouble
 from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.accounts import Missing
@@ -49,14 +49,15 @@ class DurableSpool:
         self.path = store.path
         self.now = store.now
         self.max_bytes = store.settings.max_bytes
-        self.last_error: str | None = None
+        self.trouble: Trouble | None = None
+        self.folder = str(store.path.parent)
+        self.replay_secs = store.settings.replay_minutes * 60.0
         self.used_bytes = store.state.used_bytes
         self.kept_rejects = store.rejects.size[0]
         self.last_sequence = store.state.last_sequence
         self.sealed = False
         self.changed = Signal()
         self.cache = Cache()
-        self._replays = store.settings.replay_minutes > 0
         self._is_closed = False
         self._lock = lock
         self._loop = asyncio.get_running_loop()
@@ -171,12 +172,12 @@ class DurableSpool:
 
     async def replay_range(self, feed: str) -> tuple[float, float] | None:
         """Return what times `feed` can replay; see the contract."""
-        if not self._replays:
+        if not self.replay_secs:
             return None
         return await self._do(partial(replay.replay_range, feed=feed), writes=False)
 
     def _check_replays(self) -> None:
-        if not self._replays:
+        if not self.replay_secs:
             raise SpoolError(
                 "replay: the spool keeps nothing that was delivered",
                 tip="set replay_minutes in [spool]",
@@ -225,6 +226,11 @@ class DurableSpool:
     async def settle(self) -> None:
         """Wait until all that was asked for is committed and reported."""
         await self._do(lambda _: None)
+
+    @property
+    def last_error(self) -> str | None:
+        """Why nothing can be accepted now, as a sentence; `None` while all is well."""
+        return None if self.trouble is None else str(self.trouble)
 
     @property
     def full(self) -> bool:
@@ -295,7 +301,7 @@ class DurableSpool:
         self.last_sequence = report.last_sequence
         self.used_bytes = report.used_bytes
         self.kept_rejects = report.rejects
-        self.last_error = report.last_error
+        self.trouble = report.trouble
         if report.reopened:
             self._reader.reopen()
         self._waiting = report.waiting
