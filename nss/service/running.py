@@ -106,6 +106,7 @@ class RunningFeed:
             advice=feed.advice,
             upload=feed.upload,
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
         )
 
 

@@ -93,6 +93,8 @@ class FeedReading:
     """`None` for a sink that does not upload."""
     gaps: tuple[GapsReading, ...] = ()
     """Of each source's records, by form; those without any gap are left out."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

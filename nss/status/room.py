@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from nss.status.remedies import records
 from nss.status.summary import FeedStatus, Reason, SpoolStatus
 from nss.wording import duration_text, size_text
 
@@ -86,7 +87,7 @@ def _holding(spool: SpoolStatus, feeds: Sequence[FeedStatus]) -> tuple[str, str]
 def _holder(feed: FeedStatus) -> str:
     cause = feed.last_error or "its destination takes records more slowly than they come"
     return (
-        f"{size_text(feed.pending_bytes)}, {_records(feed.pending)}, the oldest for "
+        f"{size_text(feed.pending_bytes)}, {records(feed.pending)}, the oldest for "
         f"{duration_text(feed.lag_secs)} ({cause})"
     )
 
@@ -110,7 +111,7 @@ def limit_reasons(
             component=f"feed {feed.name}",
             why=f"drops its oldest records: as much is pending as it may have, {limit}",
             since=feed.limited_since,
-            meaning=f"{_records(feed.limited_dropped)} dropped, of this feed alone; {again}",
+            meaning=f"{records(feed.limited_dropped)} dropped, of this feed alone; {again}",
             remedy=f"see why it does not deliver, or raise max_pending_bytes in {section}",
         )
     else:
@@ -125,7 +126,3 @@ def limit_reasons(
                 f'when_pending_full = "drop_oldest" in {section}'
             ),
         )
-
-
-def _records(number: int) -> str:
-    return f"{number:,} record{'' if number == 1 else 's'}"

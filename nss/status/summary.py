@@ -136,6 +136,9 @@ class FeedStatus:
     feed that uploads, when MCAS last confirmed it. `None`: not yet."""
     gaps: tuple[GapsReading, ...] = ()
     """What it can't use of its sources' records, and what it lacks of them."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
+    or now."""
 
     @property
     def unaccounted(self) -> int:

@@ -209,6 +209,7 @@ class Watch:
             confirmation=CONFIRMATIONS.get(feed.kind, "sent"),
             last_delivered_at=_delivered_at(feed, trail, now),
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:
