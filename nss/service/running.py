@@ -17,12 +17,17 @@ from nss.sources import Source
 from nss.spool import Spool
 from nss.status.readings import (
     FeedReading,
+    LeftBehindReading,
+    NewerFileReading,
     ParsingReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
     SyncReading,
 )
+
+LOST_SECS = 3600.0
+"""How long the status mentions records that were lost with their feed."""
 
 
 @dataclass(slots=True)
@@ -122,6 +127,8 @@ class Running:
         """Returns what is known of uploaded files."""
         self.portal_expiries: tuple[Expiry, ...] = ()
         """When the certificate ends that the portal shows."""
+        self.left_behind: list[LeftBehindReading] = []
+        """What feeds left undelivered that the configuration no longer has."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -169,9 +176,18 @@ class Running:
             found.update(feed.expiries, self._expiries.get(name, ()))
         return tuple(sorted(found, key=lambda expiry: (expiry.ends_at, str(expiry))))
 
-    def reading(self, sync: SyncReading | None = None) -> ServiceReading:
-        """Return the readings of all parts now; that of the sync is given."""
-        spool = self.spool
+    def replayed(self, since: float, until: float) -> None:
+        """Note that a feed got once more what was on its way between two times."""
+        self.left_behind = [left for left in self.left_behind if not since <= left.at <= until]
+
+    def reading(
+        self, sync: SyncReading | None = None, newer_file: NewerFileReading | None = None
+    ) -> ServiceReading:
+        """Return the readings of all parts now; those of others are given."""
+        spool, now = self.spool, time.time()
+        self.left_behind = [
+            left for left in self.left_behind if now < (left.until or left.at + LOST_SECS)
+        ]
         return ServiceReading(
             tuple(source.reading() for source in self.sources.values()),
             tuple(feed.reading() for feed in self.feeds.values()),
@@ -189,4 +205,6 @@ class Running:
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            left_behind=tuple(self.left_behind),
+            newer_file=newer_file,
         )

@@ -77,7 +77,7 @@ class ReasonCount:
 class Trouble:
     """Why nothing can be accepted now; what was accepted is delivered all the same."""
 
-    kind: Literal["disk_full", "disk_fails", "files_lost", "damaged", "gave_up"]
+    kind: Literal["disk_full", "disk_fails", "folder_gone", "files_lost", "damaged", "gave_up"]
     why: str
     """As a sentence, with the folder or the file that it is about."""
 

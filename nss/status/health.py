@@ -13,7 +13,7 @@ at night.
 a full disk, so the watchdog does not restart the service for either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nss.expiry import WARN_DAYS, Expiry
@@ -45,8 +45,12 @@ def judge(
     parsing: ParsingReading | None = None,
     expiries: Sequence[Expiry] = (),
     sync: SyncStatus | None = None,
+    notices: Iterable[Reason] = (),
 ) -> Health:
-    """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
+    """Return the health of a service whose parts were so at `now` (seconds since the epoch).
+
+    `notices` are what else is mentioned.
+    """
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, spool, now)),
@@ -56,6 +60,7 @@ def judge(
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
         *(() if sync is None or not sync.ready else _sync(sync, now)),
+        *notices,
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),

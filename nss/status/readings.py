@@ -11,7 +11,7 @@ from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
-SpoolTrouble = Literal["disk_full", "disk_fails", "files_lost", "damaged", "gave_up"]
+SpoolTrouble = Literal["disk_full", "disk_fails", "folder_gone", "files_lost", "damaged", "gave_up"]
 
 SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
 
@@ -234,6 +234,37 @@ class SyncReading:
     """`None`: nobody has looked, or the target is a file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehindReading:
+    """Records that waited for a feed when the configuration stopped to have a place for them."""
+
+    feed: str
+    records: int
+    at: float
+    """When that was, seconds since the epoch."""
+    until: float | None
+    """Until when they can be replayed, space permitting; `None`: they are lost."""
+    is_gone: bool = True
+    """Whether the feed is gone; otherwise it has lost a source."""
+    heirs: tuple[str, ...] = ()
+    """Feeds that started in its place and begin with these records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewerFileReading:
+    """A configuration file that says something else than what runs."""
+
+    path: str
+    since: float
+    """When that was noticed, seconds since the epoch."""
+    problem: str | None
+    """Why it could not be put in force, as a sentence."""
+    parts: tuple[str, ...]
+    """Where only other files differ, which it names: what would start anew, as `feed mcas`."""
+    needs_restart: tuple[str, ...]
+    """The changed settings that a reload may not change."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -246,3 +277,7 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    left_behind: tuple[LeftBehindReading, ...] = ()
+    """What feeds left undelivered that the configuration no longer has, while that matters."""
+    newer_file: NewerFileReading | None = None
+    """`None`: the configuration file says what runs."""

@@ -11,12 +11,14 @@ SHARE = 0.5
 """A feed that has at least this share of a full spool pending is one that holds it up."""
 
 _WAIT = "files are left where they are, TCP senders wait, and HTTP pushes get 503"
-_SAFE = "what was accepted is safe, and goes on being delivered"
+_SAFE = "what was accepted is safe and still delivered"
 
 _REMEDIES = {
     "disk_full": "free space there, and it continues by itself: df -h {folder}",
     "disk_fails": "see what the kernel says of the disk: journalctl -k -p err",
-    "files_lost": "put the folder back, and it continues by itself: ls -la {folder}",
+    "folder_gone": "make the folder again, and it continues by itself: sudo install -d -o nss -g "
+    "nss -m 0700 {folder}",
+    "files_lost": "move away what took their place, and it continues by itself: ls -la {folder}",
     "damaged": "start NSS again, it saves what is readable: sudo nss restart",
     "gave_up": "start NSS again, and report this as a bug: sudo nss restart",
 }
@@ -48,15 +50,16 @@ def spool_reasons(
             why=why,
             since=now - spool.full_secs,
             degrades=spool.durable or spool.full_secs >= stuck_secs,
-            meaning=f"nothing is lost: {_WAIT}",
+            meaning=f"nothing accepted is lost; {_WAIT}",
             remedy=remedy,
         )
 
 
 def _meaning(spool: SpoolStatus) -> str:
     match spool.trouble:
-        case "files_lost":
-            return f"nothing new is accepted: {_WAIT}; feeds deliver what they can still read"
+        case "files_lost" | "folder_gone":
+            risk = "what waits would be lost if the service ended now"
+            return f"nothing new is accepted: {_WAIT}; {risk}"
         case "damaged" | "gave_up":
             return f"nothing new is accepted: {_WAIT}; what is readable stays"
         case _:
@@ -79,7 +82,7 @@ def _holding(spool: SpoolStatus, feeds: Sequence[FeedStatus]) -> tuple[str, str]
     sections = " and ".join(f"[feeds.{feed.name}]" for feed in holding)
     remedy = (
         f"see to {who}, or set max_pending_bytes and when_pending_full in {sections}, "
-        "then: nss reload"
+        "then: sudo nss reload"
     )
     return f"{full}, held up by {who}: {each}", remedy
 
@@ -101,12 +104,13 @@ def limit_reasons(
     limit = f"{size_text(feed.max_pending_bytes)} (max_pending_bytes)"
     section = f"[feeds.{feed.name}]"
     if feed.drops_oldest:
-        again = (
-            f"those of the last {duration_text(spool.replay_secs)} can come back: "
-            f"nss replay --feed {feed.name}"
-            if spool.replay_secs
-            else "they are lost"
-        )
+        again = "they are lost"
+        if spool.replay_secs:
+            again = (
+                f"what came in the last {duration_text(spool.replay_secs)} can be sent again, once "
+                f"it delivers: sudo nss replay --feed {feed.name} --since "
+                f"{spool.replay_secs / 60:.0f}m"
+            )
         yield Reason(
             component=f"feed {feed.name}",
             why=f"drops its oldest records: as much is pending as it may have, {limit}",
@@ -120,7 +124,7 @@ def limit_reasons(
             why=f"its sources wait: as much is pending as it may have, {limit}",
             since=feed.limited_since,
             degrades=spool.durable or now - feed.limited_since >= stuck_secs,
-            meaning=f"nothing is lost: {_WAIT}, of its sources alone",
+            meaning=f"nothing accepted is lost; of its sources, {_WAIT}",
             remedy=(
                 "see why it does not deliver, or have it drop its oldest records: "
                 f'when_pending_full = "drop_oldest" in {section}'

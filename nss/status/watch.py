@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from formats.compiled import mode
 from nss.status.health import STUCK_SECS, judge
+from nss.status.notices import notices
 from nss.status.readings import (
     BlockingReading,
     FeedReading,
@@ -129,7 +130,16 @@ class Watch:
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries, sync),
+            health=judge(
+                sources,
+                feeds,
+                spool,
+                now,
+                reading.parsing,
+                reading.expiries,
+                sync,
+                notices(reading),
+            ),
             sources=sources,
             feeds=feeds,
             spool=spool,

@@ -16,9 +16,9 @@ def no_space(folder: Path, free: int, least: int) -> Trouble:
     `free` and `least` are bytes.
     """
     is_free = f"{size_text(free)} free"
-    keeps = f"{size_text(least)} (min_free_bytes)"
+    keeps = f"min_free_bytes ({size_text(least)})"
     if free < least:
-        why = f"the disk of {folder} is full: {is_free}, and the spool leaves {keeps} alone"
+        why = f"the disk of {folder} is full: {is_free}, less than {keeps}"
     else:
         why = (
             f"the disk of {folder} is nearly full: {is_free}, of which the spool's log may need so "
@@ -45,7 +45,8 @@ def unknown_space(folder: Path, error: OSError) -> Trouble:
 
 def files_lost(path: Path, problem: str) -> Trouble:
     """Return that the spool's files are not those in its folder."""
-    return Trouble("files_lost", f"{problem} ({path})")
+    kind = "files_lost" if path.parent.is_dir() else "folder_gone"
+    return Trouble(kind, f"{problem} ({path})")
 
 
 def of_error(error: sqlite3.Error, path: Path, free_bytes: Callable[[Path], int]) -> Trouble:
