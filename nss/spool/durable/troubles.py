@@ -45,8 +45,8 @@ def unknown_space(folder: Path, error: OSError) -> Trouble:
 
 def files_lost(path: Path, problem: str) -> Trouble:
     """Return that the spool's files are not those in its folder."""
-    kind = "files_lost" if path.parent.is_dir() else "folder_gone"
-    return Trouble(kind, f"{problem} ({path})")
+    why = f"{problem} ({path})"
+    return Trouble("files_lost" if path.parent.is_dir() else "folder_gone", why)
 
 
 def of_error(error: sqlite3.Error, path: Path, free_bytes: Callable[[Path], int]) -> Trouble:
