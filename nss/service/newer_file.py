@@ -16,7 +16,7 @@ from nss.service.running import Running, RunningFeed, RunningSource
 from nss.service.threads import off_loop
 from nss.status.readings import NewerFileReading
 
-LOOK_SECS = 5.0
+LOOK_SECS = 2.0
 """How often the file, and those that it names, are looked at."""
 
 
