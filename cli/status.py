@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.asking import status_of
 from cli.output import show_json, time_text
+from cli.refusals import refusal_lines
 from cli.verdicts import verdict_lines
 from formats.reading.unmapped import unmapped_texts
 from nss.expiry import last_day
@@ -135,6 +136,7 @@ def _sheets(status: Status) -> list[Sheet]:
 
 
 def _last_lines(status: Status) -> Iterator[str]:
+    yield from refusal_lines(status)
     if status.sync is not None:
         yield f"sync{_GAP} {_sync(status.sync, status.at)}"
         yield from _blocking(status.sync, status.at)

@@ -52,11 +52,11 @@ _MEANING: Mapping[Credential, tuple[str, str]] = {
 """What it means for records before the end, and after it."""
 
 _REMEDY: Mapping[Credential, str] = {
-    "client_secret": "make a new one in Entra, and give it to nss configure-mcas2",
+    "client_secret": "make a new one in Entra, and give it to: sudo nss configure-mcas2",
     "app_certificate": "renew it in its file, and upload its public part in Entra",
-    "server_certificate": "renew it in its file, then nss reload",
-    "portal_certificate": "renew it in its file, then sudo nss restart",
-    "client_certificate": "renew it in its file, then nss reload",
+    "server_certificate": "renew it in its file, then: sudo nss reload",
+    "portal_certificate": "renew it in its file, then: sudo nss restart",
+    "client_certificate": "renew it in its file, then: sudo nss reload",
     "collector": "have it renewed there",
 }
 

@@ -22,8 +22,11 @@ LOOK_SECS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the file says: it differs, and what is in the way of putting it in force."""
+    """What the file says, and what is in the way of putting it in force."""
 
+    differs: bool = True
+    is_refused: bool = False
+    """Whether it is what a reload refused: that is reported already, with the reason."""
     problem: str | None = None
     restart: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
@@ -71,12 +74,15 @@ class NewerFile:
         """Note that a reload was refused: that is reported with its reason, until the file is
         another.
         """
-        self._reloads += 1
         self.reading = None
         self._refused = await off_loop(self._text)
+        self._reloads += 1  # a look that began before knew nothing of it
 
-    def _note(self, found: _Found | None) -> None:
-        if found is None:
+    def _note(self, found: _Found) -> None:
+        if not found.is_refused:
+            # Somebody changed it; perhaps back to what runs.
+            self._refused = self._running.refused_reload = None
+        if not found.differs or found.is_refused:
             self.reading = None
             return
         since = time.time() if self.reading is None else self.reading.since
@@ -102,21 +108,21 @@ class NewerFile:
         config: Config,
         sources: Mapping[str, RunningSource],
         feeds: Mapping[str, RunningFeed],
-    ) -> _Found | None:
+    ) -> _Found:
         """Return what is different; runs in a thread of its own."""
         text = self._text()
         if text == self._refused:
-            return None
+            return _Found(is_refused=True)
         if self._parsed is None or self._parsed[0] != text:
             self._parsed = text, self._stated(text)
         stated = self._parsed[1]
         if isinstance(stated, str):
-            return _Found(stated)
+            return _Found(problem=stated)
         restart = tuple(settings_needing_restart(config, stated))
         if stated != config:
             return _Found(restart=restart)
         parts = tuple(retired_by(stated, sources, feeds).names)
-        return _Found(parts=parts) if parts else None
+        return _Found(differs=bool(parts), parts=parts)
 
     def _stated(self, text: str) -> Config | str:
         if text.startswith("\0"):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nss.batch import Batch
 from nss.config.model import FeedConfig, McasConfig
@@ -13,13 +13,15 @@ from nss.expiry import Expiry
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
-from nss.sources import Source
+from nss.sources import RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
     FeedReading,
     LeftBehindReading,
     NewerFileReading,
     ParsingReading,
+    RefusalReading,
+    RefusedReloadReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
@@ -70,6 +72,7 @@ class RunningSource:
             ended=self.task.done(),
             last_error=self.part.last_error,
             advice=self.part.advice,
+            refusals=_refusals(self.part),
         )
 
 
@@ -115,6 +118,12 @@ class RunningFeed:
         )
 
 
+def _refusals(part: Source) -> tuple[RefusalReading, ...]:
+    if not isinstance(part, RefusingSource):
+        return ()
+    return tuple(RefusalReading(**asdict(each)) for each in part.refusals.all)
+
+
 class Running:
     """All running parts."""
 
@@ -129,6 +138,8 @@ class Running:
         """When the certificate ends that the portal shows."""
         self.left_behind: list[LeftBehindReading] = []
         """What feeds left undelivered that the configuration no longer has."""
+        self.refused_reload: RefusedReloadReading | None = None
+        """`None`: the last reload was not refused."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -207,4 +218,5 @@ class Running:
             sync=sync,
             left_behind=tuple(self.left_behind),
             newer_file=newer_file,
+            refused_reload=self.refused_reload,
         )

@@ -33,6 +33,7 @@ from nss.service.imports import import_parts
 from nss.service.leaving import forget_strangers, leave_behind
 from nss.service.newer_file import NewerFile
 from nss.service.operator import Operator
+from nss.service.refused_reload import NeedsRestartError, note_refused
 from nss.service.running import Running
 from nss.service.starting import Starter
 from nss.service.syncing import Syncing
@@ -163,6 +164,7 @@ class Service:
         except NssError as error:
             events.reload_refused(str(self._path), str(error))
             await self._newer_file.refused()
+            note_refused(self._running, self._path, error)
             raise
         finally:
             self._notifier.ready()
@@ -172,7 +174,7 @@ class Service:
             raise ServiceError(_STOPPING)
         config = await self._off_loop(partial(_checked, self._path))
         for section in sections_needing_restart(self._config, config):
-            raise ServiceError(f"reload: a changed {section} needs a restart")
+            raise NeedsRestartError(f"reload: a changed {section} needs a restart")
         running, workers = self._running, self._workers
         now = dict(running.sources), dict(running.feeds)
         plan = await self._off_loop(partial(self._starter.plan, config, *now))
@@ -195,6 +197,7 @@ class Service:
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
         running.resume_uploads()
+        running.refused_reload = None
         events.configuration_reloaded(str(self._path), ended=ended, started=started)
         self._newer_file.reloaded()
         return Reloaded(ended, started, left)

@@ -3,11 +3,11 @@
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
 a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
-three times, or has had no success for six hours. Only mentioned: what ends within 30 days, rejects,
-records that lack the address, user or URL that a feed prints, a spool that is not durable or is
-full for a moment, entries of the list that are set aside, that it can't be read what became of
-uploads, and that ZIA may let people use unsanctioned apps. An idle source is fine: nobody browses
-at night.
+three times, or has had no success for six hours; a source refuses all that comes. Only mentioned:
+what ends within 30 days, rejects, senders that are refused while others are not, records that lack
+the address, user or URL that a feed prints, a spool that is not durable or is full for a moment,
+entries of the list that are set aside, that it can't be read what became of uploads, and that ZIA
+may let people use unsanctioned apps. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
@@ -34,6 +34,13 @@ LAG_GROWTH_SECS = 30.0
 SYNC_FAILURES = 3
 """So many runs of the sync may fail one after the other before the service is degraded."""
 
+REFUSED_LATELY_SECS = 3600.0
+"""For this long a sender that is refused is mentioned: so long Cloud NSS repeats what it pushes."""
+
+REFUSED_SECS = 60.0
+REFUSALS = 3
+"""So many refusals for one cause, over so many seconds in which no record was accepted, degrade."""
+
 _DRY_RUN = "see what the next run would change: nss sync-unsanctioned --dry-run"
 
 
@@ -53,6 +60,7 @@ def judge(
     """
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
+        *(reason for source in sources for reason in _refused(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, spool, now)),
         *(r for feed in feeds for r in room.limit_reasons(feed, spool, now, STUCK_SECS)),
         *room.spool_reasons(spool, feeds, now, STUCK_SECS),
@@ -88,6 +96,29 @@ def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
             degrades=False,
             meaning="records of all others are accepted",
             remedy=remedy or remedies.of_source(source),
+        )
+
+
+def _refused(source: SourceStatus, now: float) -> Iterator[Reason]:
+    """Yield which senders are refused that were probably meant to send.
+
+    It degrades when nothing else comes: at once if no record ever came, as then it is being set up.
+    A stranger who tries a door while others send, or once at night, calls nobody.
+    """
+    for refusal in source.refusals:
+        about = remedies.REFUSED.get(refusal.cause)
+        if about is None or now - refusal.last_at >= REFUSED_LATELY_SECS:
+            continue
+        since = refusal.unbroken_since
+        lasts = refusal.unbroken >= REFUSALS and now - (since or now) >= REFUSED_SECS
+        times = "once" if refusal.count == 1 else f"{refusal.count:,} times"
+        yield Reason(
+            component=f"source {source.name}",
+            why=f"{about.why}: {times} since the start, the last from {refusal.last_peer}",
+            since=since,
+            degrades=since is not None and (source.last_at is None or lasts),
+            meaning=about.meaning,
+            remedy=about.remedy.format(name=source.name),
         )
 
 

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 
 from nss.status import left_behind
-from nss.status.readings import NewerFileReading, ServiceReading
+from nss.status.readings import NewerFileReading, RefusedReloadReading, ServiceReading
 from nss.status.summary import Reason
+
+_RESTARTS = ("a restart would fail", "a restart would take it")
+_REMEDIES = ("fix what sudo nss check shows, then: sudo nss reload", "sudo nss restart")
 
 
 def notices(reading: ServiceReading) -> Iterator[Reason]:
-    """Yield what the configuration no longer has a place for, and that its file is another now."""
+    """Yield what the configuration has no place for any more, and what its file says by now.
+
+    That a reload was refused, or that the file has changed since, but not both.
+    """
     yield from map(left_behind.reason, reading.left_behind)
     if reading.newer_file is not None:
         yield newer_file(reading.newer_file)
+    elif reading.refused_reload is not None:
+        yield refused_reload(reading.refused_reload)
 
 
 def newer_file(newer: NewerFileReading) -> Reason:
@@ -23,7 +31,7 @@ def newer_file(newer: NewerFileReading) -> Reason:
     if newer.problem is not None:
         why = f"the file has changed and can't be put in force: {newer.problem}"
         meaning = "records go on as before, but a restart would fail"
-        remedy = "see everything that is wrong with it: sudo nss check"
+        remedy = "fix what sudo nss check shows, then: sudo nss reload"
     elif newer.needs_restart:
         changed = ", ".join(newer.needs_restart)
         remedy = f"put it in force: sudo nss restart (no reload changes {changed})"
@@ -36,4 +44,17 @@ def newer_file(newer: NewerFileReading) -> Reason:
         degrades=False,
         meaning=meaning,
         remedy=remedy,
+    )
+
+
+def refused_reload(refused: RefusedReloadReading) -> Reason:
+    """Return that the file could not be put in force, and that the old one runs."""
+    more = f" (and {refused.more:,} more)" if refused.more else ""
+    return Reason(
+        component="configuration",
+        why=f"{refused.path} was refused: {refused.why}{more}",
+        since=refused.at,
+        degrades=False,
+        meaning=f"the old configuration runs on, and records with it; {_RESTARTS[refused.starts]}",
+        remedy=_REMEDIES[refused.starts],
     )

@@ -17,6 +17,23 @@ SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalReading:
+    """What a source refused for one cause since it started."""
+
+    cause: str
+    """One of a fixed set: `credentials`, `certificate`, `too_large`, ...; see docs/metrics.md."""
+    count: int
+    last_at: float
+    """Seconds since the epoch."""
+    last_peer: str
+    """The address, without the port."""
+    unbroken: int
+    """How many since records were last accepted."""
+    unbroken_since: float | None
+    """When the first of those was, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
     """A source, and what the spool accepted from it since it started."""
 
@@ -31,6 +48,8 @@ class SourceReading:
     """Whether nothing more will come."""
     last_error: str | None
     advice: str | None
+    refusals: tuple[RefusalReading, ...] = ()
+    """One for each cause that there was, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +284,21 @@ class NewerFileReading:
     """The changed settings that a reload may not change."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedReloadReading:
+    """A reload that was refused, none having succeeded since."""
+
+    path: str
+    at: float
+    """When the first one was, seconds since the epoch."""
+    why: str
+    """The first thing that is wrong, as of the last one, in one line."""
+    more: int
+    """How many more are."""
+    starts: bool
+    """Whether a restart could put the file in force."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -281,3 +315,4 @@ class ServiceReading:
     """What feeds left undelivered that the configuration no longer has, while that matters."""
     newer_file: NewerFileReading | None = None
     """`None`: the configuration file says what runs."""
+    refused_reload: RefusedReloadReading | None = None

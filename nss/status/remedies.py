@@ -4,6 +4,7 @@ Many parts bring a remedy with their sentence, after `Try: `; it is the more spe
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nss.status.summary import FeedStatus, SourceStatus, SpoolStatus
 
@@ -21,6 +22,13 @@ _OF_SOURCES: Mapping[str, str] = {
     "http": "see what the senders do, and token and limits of [sources.{name}]: sudo nss check",
     "stdin": "start it again with its input: nss run",
 }
+_OF_FILES: Mapping[str, str] = {
+    "permission denied": "let the service's user read the file and enter its folder: ls -l, "
+    "sudo setfacl -m u:nss:r FILE; it goes on by itself",
+    "no such file": "have its writer begin it, or correct path in [sources.{name}], then: sudo "
+    "nss reload",
+    "the file is gone": "have its writer begin a new one; it goes on by itself",
+}
 _KEPT: Mapping[str, str] = {
     "file": "what is accepted stays; the file is read on from there",
     "tcp": "what is accepted stays; senders must keep the rest and send it again",
@@ -28,6 +36,50 @@ _KEPT: Mapping[str, str] = {
     "hour",
     "stdin": "what is accepted stays; what was not read is lost when the input ends",
 }
+
+_PUSHED_AGAIN = "no record of these requests is accepted; Cloud NSS repeats each for up to an hour"
+_NOT_SENT = "these senders send no records; what they keep comes once they can connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a cause of refusals means to people; `{name}` is the source's."""
+
+    why: str
+    meaning: str
+    remedy: str
+
+
+REFUSED: Mapping[str, Refused] = {
+    "credentials": Refused(
+        "a sender pushes without the token, or with a wrong one",
+        _PUSHED_AGAIN,
+        "give the sender what is in the token file of [sources.{name}]",
+    ),
+    "forbidden": Refused(
+        "a sender pushes for another host, which needs a token",
+        _PUSHED_AGAIN,
+        "set token_file in [sources.{name}], then: sudo nss reload",
+    ),
+    "certificate": Refused(
+        "senders do not accept the server certificate",
+        _NOT_SENT,
+        "renew tls_certificate of [sources.{name}], or give senders its authority; then: sudo nss "
+        "reload",
+    ),
+    "client_certificate": Refused(
+        "senders show no certificate, or one of an unknown authority",
+        _NOT_SENT,
+        "give them one that tls_client_ca of [sources.{name}] signed",
+    ),
+    "framing": Refused(
+        "records of a sender can't be told apart",
+        "its connection is closed; the rest of what it sent is not accepted",
+        "set framing of [sources.{name}] as the sender has it: newline or octet",
+    ),
+}
+"""The causes that are mentioned. Others come from strangers as a rule (`path`, `tls`), or show as
+an error of the source (`too_large`, `unsupported`) or of the spool (`busy`)."""
 
 
 def parted(text: str) -> tuple[str, str]:
@@ -50,6 +102,10 @@ def of_sink(feed: FeedStatus) -> str:
 
 def of_source(source: SourceStatus) -> str:
     """Return what to do about a source that fails."""
+    if source.kind == "file" and source.last_error is not None:
+        for cause, remedy in _OF_FILES.items():
+            if cause in source.last_error:
+                return remedy.format(name=source.name)
     return _OF_SOURCES.get(source.kind, "sudo nss check").format(name=source.name)
 
 

@@ -174,6 +174,7 @@ class Watch:
             last_error=source.last_error,
             failing_secs=trail.failing_secs,
             advice=source.advice,
+            refusals=source.refusals,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:

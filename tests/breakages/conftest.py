@@ -1,6 +1,7 @@
 """A running service to which breakages happen, and what `nss status` says of each."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -8,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from nss.status.summary import Reason, Status
-from tests.faults.conftest import WAIT_SECS, Scene, pytest_asyncio_loop_factories, small_disk
+from tests.faults.conftest import Scene, pytest_asyncio_loop_factories, small_disk
 
 __all__ = ["pytest_asyncio_loop_factories", "small_disk"]
 
 GOLDEN = Path(__file__).parent / "golden"
 """What is told of each breakage, the times and places normalised; docs/troubleshooting.md shows
 the same."""
+
+WAIT_SECS = float(os.environ.get("NSS_BREAKAGE_SECS", "20"))
+"""How long a breakage may take to show; less is for whoever writes a golden file."""
 
 _NO_REASON = "nothing is wrong\n"
 

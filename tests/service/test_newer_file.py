@@ -89,7 +89,7 @@ async def test_one_that_can_not_be_put_in_force_says_why(
     watched: Watched, break_it: Callable[[Path], object], problem: str
 ) -> None:
     break_it(watched.path)
-    assert await watched.said() == "see everything that is wrong with it: sudo nss check"
+    assert await watched.said() == "fix what sudo nss check shows, then: sudo nss reload"
     assert watched.file.reading is not None
     assert (watched.file.reading.problem or "").startswith(problem)
 

@@ -6,7 +6,8 @@ import pytest
 
 from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
-from nss.status.readings import ParsingReading
+from nss.status.readings import ParsingReading, RefusalReading
+from nss.status.remedies import REFUSED as REFUSED_CAUSES
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.admin.conftest import FEED, GAPS, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
 
@@ -371,3 +372,54 @@ def test_what_ends_soon_is_mentioned_and_in_the_last_week_degrades(
         assert (reason.component, reason.why) == ("MCAS", expiry.finding(NOW))
         assert (reason.meaning, reason.remedy) == (expiry.meaning(NOW), expiry.remedy)
         assert reason.since == (expiry.ends_at if days < 0 else None)
+
+
+REFUSED = RefusalReading(
+    cause="credentials",
+    count=12,
+    last_at=NOW - 5,
+    last_peer="192.0.2.7",
+    unbroken=3,
+    unbroken_since=NOW - 60,
+)
+
+
+def refused(source: SourceStatus = SOURCE, **facts: object) -> Health:
+    refusal = replace(REFUSED, **facts)  # type: ignore[arg-type]  # fields by name
+    return health(replace(source, refusals=(refusal,)))
+
+
+def test_senders_that_are_refused_are_mentioned_with_the_last_of_them() -> None:
+    assert refused(unbroken=0, unbroken_since=None) == Health(
+        ok=True,
+        alive=True,
+        reasons=(
+            Reason(
+                component="source web",
+                why="a sender pushes without the token, or with a wrong one: 12 times since the "
+                "start, the last from 192.0.2.7",
+                degrades=False,
+                meaning="no record of these requests is accepted; Cloud NSS repeats each for up to "
+                "an hour",
+                remedy="give the sender what is in the token file of [sources.web]",
+            ),
+        ),
+    )
+    assert refused(last_at=NOW - 3600).reasons == ()
+    assert refused(cause="path").reasons == ()  # strangers do that all day
+
+
+def test_a_source_that_refuses_all_that_comes_degrades() -> None:
+    assert not refused().ok
+    assert refused().reasons[0].since == NOW - 60
+    assert refused(unbroken=2).ok
+    assert refused(unbroken_since=NOW - 59).ok
+    never = replace(SOURCE, last_at=None, records=0)
+    assert not refused(never, unbroken=1, unbroken_since=NOW).ok
+
+
+@pytest.mark.parametrize("cause", REFUSED_CAUSES)
+def test_each_refusal_that_is_mentioned_is_complete(cause: str) -> None:
+    (reason,) = refused(cause=cause, count=1).reasons
+    assert (bool(reason.meaning), "[sources.web]" in reason.remedy) == (True, True)
+    assert ": once since the start" in reason.why
