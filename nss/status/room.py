@@ -60,6 +60,8 @@ def _meaning(spool: SpoolStatus) -> str:
         case "files_lost" | "folder_gone":
             risk = "what waits would be lost if the service ended now"
             return f"nothing new is accepted: {_WAIT}; {risk}"
+        case "disk_fails":
+            return f"nothing new is accepted: {_WAIT}; feeds deliver what the disk gives back"
         case "damaged" | "gave_up":
             return f"nothing new is accepted: {_WAIT}; what is readable stays"
         case _:

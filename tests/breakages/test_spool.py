@@ -1,6 +1,7 @@
 """Breakages of the spool: its disk, its room, and feeds that the configuration takes away."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,27 @@ async def test_a_disk_without_any_space(breakages: Breakages, small_disk: Path) 
     log.write_bytes(RecordGenerator(1).batch(20_000))
 
     await breakages.shows("disk-without-space", SIZES)
+
+
+async def test_a_disk_that_fails(breakages: Breakages) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler: no write can be made to fail")
+    shim, mark = breakages.folder / "failing_writes.so", breakages.folder / "bad"
+    source = Path(__file__).with_name("failing_writes.c")
+    words = (compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(shim), str(source))
+    subprocess.run([*words, "-ldl"], check=True)  # noqa: S603 - ours
+    breakages.wrapper = ("env", f"LD_PRELOAD={shim}", f"NSS_TEST_BAD_DISK={mark}")
+    log = breakages.folder / "web.log"
+    log.touch()
+    await breakages.start(web(), OUT)
+    mark.touch()
+    log.write_bytes(RecordGenerator(1).batch(100))
+
+    await breakages.shows("disk-fails")
+
+    mark.unlink()
+    await breakages.until(lambda status: status.health.ok and status.feeds[0].delivered == 100)
 
 
 async def test_the_folder_of_the_spool_is_gone(breakages: Breakages) -> None:

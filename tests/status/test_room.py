@@ -54,7 +54,7 @@ def test_a_spool_that_no_feed_holds_up_is_just_full() -> None:
     ("trouble", "remedy", "meaning"),
     [
         ("disk_full", "df -h /srv", "still delivered"),
-        ("disk_fails", "journalctl -k -p err", "still delivered"),
+        ("disk_fails", "journalctl -k -p err", "feeds deliver what the disk gives back"),
         ("folder_gone", "sudo install -d -o nss -g nss -m 0700 /srv", "if the service ended now"),
         ("files_lost", "ls -la /srv", "if the service ended now"),
         ("damaged", "sudo nss restart", "what is readable stays"),

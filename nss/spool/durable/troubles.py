@@ -61,7 +61,7 @@ def of_error(error: sqlite3.Error, path: Path, free_bytes: Callable[[Path], int]
         except OSError as unknown:
             return unknown_space(folder, unknown)
     if is_read_error(error):
-        why = f"the disk of {folder} fails: what was to be written can't be ({error})"
+        why = f"the disk of {folder} fails: it does not take what is written ({error})"
         return Trouble("disk_fails", why)
     if is_damage(error):
         return Trouble("damaged", f"its file is damaged: {error} ({path})")

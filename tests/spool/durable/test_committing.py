@@ -148,7 +148,7 @@ async def test_after_an_error_of_the_disk_everything_is_done_in_order(open_spool
     await until(lambda: disk.failures > 3)
     assert spool.trouble == Trouble(
         "disk_fails",
-        f"the disk of {spool.path.parent} fails: what was to be written can't be (disk I/O error)",
+        f"the disk of {spool.path.parent} fails: it does not take what is written (disk I/O error)",
     )
     assert (spool.full, [append.done() for append in waiting]) == (True, [False] * 3)
     disk.code = sqlite3.SQLITE_OK
