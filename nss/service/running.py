@@ -1,6 +1,7 @@
 """The running parts, each with what it was built from, and their readings."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from nss.sinks import ExpiringSink
 from nss.sources import RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
+    ClockReading,
     FeedReading,
     LeftBehindReading,
     NewerFileReading,
@@ -115,7 +117,15 @@ class RunningFeed:
             upload=feed.upload,
             gaps=feed.gaps,
             next_try_at=feed.next_try_at,
+            common_reject=feed.common_reject,
         )
+
+
+def _clock() -> ClockReading | None:
+    """Return what the last answer of a server says; without clients nothing is imported for it."""
+    clock = sys.modules.get("nss.https.clock")
+    last = None if clock is None else clock.server_dates.last
+    return None if last is None else ClockReading(ahead_secs=last.secs, host=last.host, at=last.at)
 
 
 def _refusals(part: Source) -> tuple[RefusalReading, ...]:
@@ -219,4 +229,5 @@ class Running:
             left_behind=tuple(self.left_behind),
             newer_file=newer_file,
             refused_reload=self.refused_reload,
+            clock=_clock(),
         )

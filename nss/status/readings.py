@@ -82,6 +82,15 @@ class GapsReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommonRejectReading:
+    """The commonest reason for which a feed rejected records since it started."""
+
+    reason: str
+    """As of the last such record, without what it quotes of it."""
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedReading:
     """A feed, and what became of its records."""
 
@@ -114,6 +123,8 @@ class FeedReading:
     """Of each source's records, by form; those without any gap are left out."""
     next_try_at: float | None = None
     """When lines that were not taken are tried again, seconds since the epoch."""
+    common_reject: CommonRejectReading | None = None
+    """`None`: it has rejected nothing since it started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +310,17 @@ class RefusedReloadReading:
     """Whether a restart could put the file in force."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """How far our clock was from that of a server that answered."""
+
+    ahead_secs: float
+    """By how much ours was ahead; negative when it was behind."""
+    host: str
+    at: float
+    """When that was, seconds since the epoch by our clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -316,3 +338,5 @@ class ServiceReading:
     newer_file: NewerFileReading | None = None
     """`None`: the configuration file says what runs."""
     refused_reload: RefusedReloadReading | None = None
+    clock: ClockReading | None = None
+    """`None`: no server has answered yet."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from nss.expiry import Expiry
 from nss.status.readings import (
+    CommonRejectReading,
     GapsReading,
     ParsingReading,
     RefusalReading,
@@ -142,6 +143,12 @@ class FeedStatus:
     next_try_at: float | None = None
     """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
     or now."""
+    common_reject: CommonRejectReading | None = None
+    """Why most of what it rejected since it started was rejected."""
+    processed_lately: int = 0
+    """Delivered, filtered and rejected within the last minute."""
+    rejecting_secs: float = 0.0
+    """How long there have been rejects in every minute."""
 
     @property
     def unaccounted(self) -> int:
