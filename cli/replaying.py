@@ -11,6 +11,7 @@ from cli.asking import service_of
 from cli.output import time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
+from nss.status import left_behind
 from nss.wording import harmless
 
 _SECS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -64,6 +65,9 @@ def reload(config: Path) -> None:
     for verb, parts in (("ended", done.ended), ("started", done.started)):
         if parts:
             typer.echo(harmless(f"{verb} {', '.join(parts)}"))
+    for left in done.left_behind:
+        for sentence in left_behind.sentences(left):
+            typer.echo(harmless(sentence))
     if not done.ended and not done.started:
         typer.echo("The configuration is in force; no part of it needed a restart.")
 
