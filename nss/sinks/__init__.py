@@ -66,6 +66,10 @@ class Sink(Protocol):
         """What is wrong now, as a sentence; `None` while all is well."""
 
     @property
+    def remedy(self) -> str:
+        """What to do about `last_error`, as half a sentence; empty: that is not known."""
+
+    @property
     def destination(self) -> str:
         """Where lines go at the moment."""
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from formats.lines import Lines
+from nss.causes import Cause
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
@@ -47,6 +48,7 @@ _CONVERT = (
     "uploads use a legacy token, which goes with its owner's account; "
     "sudo nss configure-mcas2 takes its place"
 )
+_NO_NEED = "nothing needs to be done, unless it lasts: see requests_per_minute in [mcas]"
 _UNCONFIRMED = (
     "MCAS did not confirm the last file, which counts as delivered "
     "(unconfirmed_counts_as_delivered in [mcas])"
@@ -79,6 +81,7 @@ class CloudDiscoverySink:
     ) -> None:
         self.name = name
         self.last_error: str | None = None
+        self.remedy = ""
         self.max_secs = settings.max_secs
         self.max_line_bytes = settings.max_bytes - 1
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
@@ -92,7 +95,7 @@ class CloudDiscoverySink:
         self._backoff = backoff or Backoff()
         self._holds = Holds(clock)
         self._age = AgeLimit(now)
-        folder = uploads_folder(state_directory)
+        self._folder = folder = uploads_folder(state_directory)
         self._journal = UploadJournal(folder / f"{name}.json")
         self._names = UploadedFiles(folder, name)
         self._uploader = Uploader(
@@ -137,8 +140,9 @@ class CloudDiscoverySink:
             taken = fresh
             self._incoming.collect()
         except OSError as error:
-            reason = f"lines can't be collected: {error_text(error)}"
-            return replace(self._later(reason), sent=taken)
+            return replace(
+                self._later(self._of_disk(error, "lines can't be collected")), sent=taken
+            )
         if fresh < len(lines):
             self._incoming.skip()
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
@@ -224,7 +228,7 @@ class CloudDiscoverySink:
             self._holds.refuse(error, tried, at_once=True)
             return self._stop(error)
         except OSError as error:
-            return self._later(error_text(error))
+            return self._later(self._of_disk(error, "the upload can't be prepared"))
         return await self._upload(api, tried)
 
     async def _upload(self, api: McasApi, tried: object) -> Delivered | RetryAfter:
@@ -256,12 +260,11 @@ class CloudDiscoverySink:
                 return self._throttled(error, tried)
             case Unconfirmed():
                 self._holds.hold("unconfirmed", self._uploader.pause_secs, tried)
-                self.last_error = _sentence("upload unconfirmed", error)
-                return RetryAfter(0, LOOK_SECS, self.last_error)
+                return self._wait(LOOK_SECS, "upload unconfirmed", error)
             case Unreachable() | UploadExpired():
-                return self._later(error.sentence)
+                return self._later(Cause(error.sentence, error.tip or ""))
             case OSError():
-                return self._later(error_text(error))
+                return self._later(self._of_disk(error, "the upload can't be prepared"))
             case _:
                 return self._refused(error, tried)
 
@@ -274,7 +277,7 @@ class CloudDiscoverySink:
         self._holds.hold("held", secs, tried)
         if error.by == "MCAS":
             self._session.limiter.hold(secs)
-        self.last_error = f"upload held: {error.sentence}"
+        self.last_error, self.remedy = f"upload held: {error.sentence}", _NO_NEED
         events.upload_failed(self.name, error.sentence)
         return RetryAfter(0, min(secs, LOOK_SECS), self.last_error)
 
@@ -282,30 +285,41 @@ class CloudDiscoverySink:
         """Wait because another feed was asked to send fewer requests."""
         if self.last_error is None:
             reason = "MCAS asks for fewer requests"
-            self.last_error = f"upload held: {reason}"
+            self.last_error, self.remedy = f"upload held: {reason}", _NO_NEED
             events.upload_failed(self.name, reason)
         return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error)
 
-    def _later(self, reason: str) -> RetryAfter:
-        self.last_error = f"upload failed: {reason}"
-        events.upload_failed(self.name, reason)
+    def _later(self, cause: Cause) -> RetryAfter:
+        self.last_error, self.remedy = f"upload failed: {cause.sentence}", cause.remedy
+        events.upload_failed(self.name, cause.sentence)
         return RetryAfter(0, self._backoff.next_secs(), self.last_error)
+
+    def _of_disk(self, error: OSError, what: str) -> Cause:
+        return Cause(
+            f"{what}: {error_text(error)} ({self._folder})", f"see the disk: df {self._folder}"
+        )
+
+    def _wait(self, secs: float, what: str, error: NssError) -> RetryAfter:
+        """Note what is wrong; whoever asked for the upload gets it with its remedy."""
+        self.last_error, self.remedy = f"{what}: {error.args[0]}", error.tip or ""
+        return RetryAfter(0, secs, _sentence(what, error))
 
     def _refused(self, error: NssError, tried: object) -> RetryAfter:
         if self._holds.refuse(error, tried):
             return self._stop(error)
-        self.last_error = _sentence("upload failed", error)
-        events.upload_failed(self.name, self.last_error.removeprefix("upload failed: "))
-        return RetryAfter(0, LOOK_SECS, self.last_error)
+        outcome = self._wait(LOOK_SECS, "upload failed", error)
+        events.upload_failed(self.name, outcome.reason.removeprefix("upload failed: "))
+        return outcome
 
     def _stop(self, error: NssError) -> RetryAfter:
-        self.last_error = reason = _sentence("upload stopped", error)
+        outcome = self._wait(LOOK_SECS, "upload stopped", error)
+        reason = outcome.reason
         if reason != self._stop_reason:
             self._stop_reason = reason
             code = error.code if isinstance(error, McasError) else None
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
             events.upload_stopped(self.name, reason)
-        return RetryAfter(0, LOOK_SECS, reason)
+        return outcome
 
     def _went_well(self) -> None:
         if self._stop_reason is not None:
@@ -313,7 +327,7 @@ class CloudDiscoverySink:
             self._stop_reason = None
         if self.last_error is not None:
             events.upload_recovered(self.name)
-        self.last_error = None
+        self.last_error, self.remedy = None, ""
         self._holds.end()
         self._backoff.reset()
 

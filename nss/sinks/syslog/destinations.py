@@ -6,8 +6,10 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from nss import causes
 from nss.addresses import host_port
-from nss.config.sinks import SyslogSinkConfig
+from nss.causes import Cause, Peer
+from nss.config.sinks import SyslogSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import events
 
 LOOKUP_SECS = 5.0
@@ -75,12 +77,20 @@ class Destinations:
         self._in_use: Endpoint | None = None
         self._suspects: set[Endpoint] = set()
         self._failback_at = -math.inf
-        self.lookup_error = "no destination is configured"
+        self._protocol = "UDP" if isinstance(settings, SyslogUdpSinkConfig) else "TCP"
+        late = TimeoutError(f"no answer within {LOOKUP_SECS:g} s")
+        self.lookup_trouble = causes.of_lookup(late, self.peer(*settings.destinations[0]))
+        """Why no name has an address: what the last lookup came to, or that none has ended."""
 
     def __str__(self) -> str:
         """Return what is in use, or what would be tried first."""
         first = self._destinations[0]
         return str(self._in_use or Endpoint(first.host, first.port, first.host))
+
+    def peer(self, host: str, port: int, address: str = "") -> Peer:
+        """Return a destination as sentences about it need it."""
+        setting = f"destinations in [feeds.{self._feed}.sink]"
+        return Peer(host, port, address, setting, "collector", self._protocol)
 
     async def current(self) -> Endpoint | None:
         """Return the endpoint to send to now, `None` if no name has an address."""
@@ -106,9 +116,9 @@ class Destinations:
             self._suspects.discard(endpoint)
             events.destination_recovered(self._feed, str(endpoint))
 
-    def failed(self, endpoint: Endpoint, reason: str) -> None:
+    def failed(self, endpoint: Endpoint, cause: Cause) -> None:
         """Note that the endpoint accepts no messages: the next follows, in a circle."""
-        events.destination_failed(self._feed, str(endpoint), reason)
+        events.destination_failed(self._feed, str(endpoint), cause.sentence)
         self._suspects.add(endpoint)
         for destination in self._destinations:
             if (destination.host, destination.port) == (endpoint.host, endpoint.port):
@@ -160,15 +170,15 @@ class Destinations:
         host = destination.host
         try:
             found = list(dict.fromkeys(await self._resolve(host, destination.port)))
-            reason = "it has no address"
+            failed: Exception | None = None
         except (OSError, ValueError) as error:  # ValueError: no name can look like this
-            found, reason = [], str(error)
+            found, failed = [], error
         if found:
             self._adopt(destination, found)
             retry_secs = self._resolve_secs
         else:
-            self.lookup_error = f"name lookup failed: {reason} ({host})"
-            events.lookup_failed(self._feed, host, reason)
+            self.lookup_trouble = causes.of_lookup(failed, self.peer(host, destination.port))
+            events.lookup_failed(self._feed, host, self.lookup_trouble.sentence)
             retry_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
         destination.look_up_at = self._clock() + retry_secs
 
