@@ -298,7 +298,7 @@ def of_writing(error: OSError, path: str) -> Cause:
         case errno.ENXIO | errno.EPIPE:
             return Cause(f"nobody reads from {path} ({words})", "start its reader")
     return Cause(
-        f"{path} can't be written ({words})", f"see the folder: df {folder}; ls -ld {folder}"
+        f"writing failed: {words} ({path})", f"see the folder: df {folder}; ls -ld {folder}"
     )
 
 
