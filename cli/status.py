@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.asking import status_of
 from cli.output import show_json, time_text
+from cli.refusals import refusal_lines
 from cli.verdicts import verdict_lines
 from formats.reading.unmapped import unmapped_texts
 from nss.expiry import last_day
@@ -61,8 +62,9 @@ def picture(status: Status) -> Group:
     word = "healthy" if status.health.ok else "degraded"
     head = Text.assemble((word, f"bold {_STATES[word]}"), _GAP, _head(status))
     reasons = [
-        Text(_sentence(reason), style="red" if reason.degrades else "dim")
+        Text(line, style="red" if reason.degrades else "dim")
         for reason in status.health.reasons
+        for line in reason_lines(reason, status.at)
     ]
     sheets = [_drawn(sheet) for sheet in _sheets(status)]
     spool = Text(f"spool  {_spool(status)}")
@@ -72,7 +74,8 @@ def picture(status: Status) -> Group:
 def plain(status: Status) -> str:
     """Return a status as aligned text."""
     word = "healthy" if status.health.ok else "degraded"
-    lines = [f"{word}{_GAP}{_head(status)}", *map(_sentence, status.health.reasons)]
+    reasons = (reason_lines(reason, status.at) for reason in status.health.reasons)
+    lines = [f"{word}{_GAP}{_head(status)}", *(line for each in reasons for line in each)]
     for sheet in _sheets(status):
         lines += ["", *aligned(sheet)]
     return "\n".join([*lines, "", f"spool{_GAP}{_spool(status)}", *_last_lines(status)])
@@ -106,9 +109,16 @@ def _head(status: Status) -> str:
     return harmless(f"{program}, pid {status.pid}, up {up}, {status.config}")
 
 
-def _sentence(reason: Reason) -> str:
-    since = "" if reason.since is None else f" (since {time_text(reason.since)})"
-    return harmless(f"{reason}{since}")
+def reason_lines(reason: Reason, at: float) -> Iterator[str]:
+    """Yield a reason of the health: what and why, since when, what it means, and what to do."""
+    yield harmless(f"{'!' if reason.degrades else '-'} {reason}")
+    times = []
+    if reason.since is not None:
+        times.append(f"since {time_text(reason.since)} ({duration_text(at - reason.since)})")
+    if reason.next_try_at is not None:
+        times.append(f"next try in {duration_text(reason.next_try_at - at)}")
+    details = (", ".join(times), reason.meaning, reason.remedy and f"try: {reason.remedy}")
+    yield from (harmless(f"  {detail}") for detail in details if detail)
 
 
 def _spool(status: Status) -> str:
@@ -126,6 +136,7 @@ def _sheets(status: Status) -> list[Sheet]:
 
 
 def _last_lines(status: Status) -> Iterator[str]:
+    yield from refusal_lines(status)
     if status.sync is not None:
         yield f"sync{_GAP} {_sync(status.sync, status.at)}"
         yield from _blocking(status.sync, status.at)

@@ -105,6 +105,14 @@ def _outcomes(status: Status) -> _Samples:
     ]
 
 
+def _refused(status: Status) -> _Samples:
+    return [
+        ((source.name, each.cause), each.count)
+        for source in status.sources
+        for each in source.refusals
+    ]
+
+
 def _unmapped(status: Status) -> _Samples:
     return [
         ((feed.name, gap.source, gap.form, key), records)
@@ -165,6 +173,12 @@ METRICS = (
         "last_record_timestamp_seconds",
         "When the last record was accepted, seconds since the epoch; absent before the first.",
         of("last_at"),
+    ),
+    Family(
+        "nss_source_refused_total",
+        "Requests, connections and TLS handshakes that the source refused, by cause.",
+        ("source", "cause"),
+        _refused,
     ),
     _source("failing", "1 while the source reports an error.", _is_failing),
     _feed(

@@ -110,6 +110,12 @@ class Feed:
         return self._sender.last_error or self.sink.last_error
 
     @property
+    def next_try_at(self) -> float | None:
+        """When lines that were not taken are tried again, seconds since the epoch."""
+        upload = self.upload
+        return self._sender.next_try_at if upload is None else upload.held_until
+
+    @property
     def accepted_records(self) -> int:
         """Records accepted for the feed: those of all outcomes, and those pending."""
         return self.cursor.accepted_records + self.cursor.account.unpacked

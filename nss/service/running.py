@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nss.batch import Batch
 from nss.config.model import FeedConfig, McasConfig
@@ -13,11 +13,12 @@ from nss.expiry import Expiry
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
-from nss.sources import Source
+from nss.sources import RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
     FeedReading,
     ParsingReading,
+    RefusalReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
@@ -65,6 +66,7 @@ class RunningSource:
             ended=self.task.done(),
             last_error=self.part.last_error,
             advice=self.part.advice,
+            refusals=_refusals(self.part),
         )
 
 
@@ -101,7 +103,14 @@ class RunningFeed:
             advice=feed.advice,
             upload=feed.upload,
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
         )
+
+
+def _refusals(part: Source) -> tuple[RefusalReading, ...]:
+    if not isinstance(part, RefusingSource):
+        return ()
+    return tuple(RefusalReading(**asdict(each)) for each in part.refusals.all)
 
 
 class Running:

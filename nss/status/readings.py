@@ -15,6 +15,23 @@ SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalReading:
+    """What a source refused for one cause since it started."""
+
+    cause: str
+    """One of a fixed set: `credentials`, `certificate`, `too_large`, ...; see docs/metrics.md."""
+    count: int
+    last_at: float
+    """Seconds since the epoch."""
+    last_peer: str
+    """The address, without the port."""
+    unbroken: int
+    """How many since records were last accepted."""
+    unbroken_since: float | None
+    """When the first of those was, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
     """A source, and what the spool accepted from it since it started."""
 
@@ -29,6 +46,8 @@ class SourceReading:
     """Whether nothing more will come."""
     last_error: str | None
     advice: str | None
+    refusals: tuple[RefusalReading, ...] = ()
+    """One for each cause that there was, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +100,8 @@ class FeedReading:
     """`None` for a sink that does not upload."""
     gaps: tuple[GapsReading, ...] = ()
     """Of each source's records, by form; those without any gap are left out."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

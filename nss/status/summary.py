@@ -11,6 +11,7 @@ from nss.expiry import Expiry
 from nss.status.readings import (
     GapsReading,
     ParsingReading,
+    RefusalReading,
     SpoolReading,
     SyncReading,
     UploadReading,
@@ -80,6 +81,8 @@ class SourceStatus:
     """How long there has been an error, without a break."""
     advice: str | None = None
     """What somebody should know though the source works, as a sentence."""
+    refusals: tuple[RefusalReading, ...] = ()
+    """What it refused, by cause, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,9 @@ class FeedStatus:
     feed that uploads, when MCAS last confirmed it. `None`: not yet."""
     gaps: tuple[GapsReading, ...] = ()
     """What it can't use of its sources' records, and what it lacks of them."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
+    or now."""
 
     @property
     def unaccounted(self) -> int:

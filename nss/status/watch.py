@@ -164,6 +164,7 @@ class Watch:
             last_error=source.last_error,
             failing_secs=trail.failing_secs,
             advice=source.advice,
+            refusals=source.refusals,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:
@@ -204,6 +205,7 @@ class Watch:
             confirmation=CONFIRMATIONS.get(feed.kind, "sent"),
             last_delivered_at=_delivered_at(feed, trail, now),
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:

@@ -332,7 +332,7 @@ async def test_a_legacy_token_needs_no_sign_in(lab: CloudLab) -> None:
         (
             20,
             "the Client Secret expires in 20 days, on DAY",
-            "make a new one in Entra, and give it to nss configure-mcas2",
+            "make a new one in Entra, and give it to: sudo nss configure-mcas2",
         ),
         (
             -3,
