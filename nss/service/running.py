@@ -104,6 +104,7 @@ class RunningFeed:
             upload=feed.upload,
             gaps=feed.gaps,
             next_try_at=feed.next_try_at,
+            remedy=feed.remedy,
         )
 
 

@@ -53,6 +53,7 @@ class FileSink:
     """
 
     wants_keys = False
+    advice = None
     max_line_bytes = sys.maxsize
 
     def __init__(

@@ -132,6 +132,8 @@ class FeedStatus:
     next_try_at: float | None = None
     """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
     or now."""
+    remedy: str = ""
+    """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
 
     @property
     def unaccounted(self) -> int:

@@ -41,6 +41,7 @@ class ScriptedSink:
         self.name = self.destination = "scripted"
         self.last_error: str | None = None
         self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.sends: list[tuple[list[bytes], list[int] | None]] = []

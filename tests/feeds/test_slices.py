@@ -36,6 +36,7 @@ class Choosy:
         self.name = self.destination = "choosy"
         self.last_error: str | None = None
         self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.sends: list[list[bytes]] = []
         self.taken: list[bytes] = []

@@ -97,6 +97,7 @@ class Moody:
         self.name = self.destination = "moody"
         self.last_error: str | None = None
         self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.taken: list[bytes] = []

@@ -82,6 +82,8 @@ class CloudDiscoverySink:
         self.name = name
         self.last_error: str | None = None
         self.remedy = ""
+        self._said = ""
+        """The last error, and what to try."""
         self.max_secs = settings.max_secs
         self.max_line_bytes = settings.max_bytes - 1
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
@@ -141,7 +143,7 @@ class CloudDiscoverySink:
             self._incoming.collect()
         except OSError as error:
             return replace(
-                self._later(self._of_disk(error, "lines can't be collected")), sent=taken
+                self._later(self._of_disk(error, "lines can't be collected: ")), sent=taken
             )
         if fresh < len(lines):
             self._incoming.skip()
@@ -156,7 +158,7 @@ class CloudDiscoverySink:
 
     @property
     def advice(self) -> str | None:
-        """See `CollectingSink.advice`."""
+        """See `Sink.advice`."""
         if self._uploader.is_last_unconfirmed:
             return _UNCONFIRMED
         return _CONVERT if self._session.uses_token else None
@@ -222,13 +224,13 @@ class CloudDiscoverySink:
             # Before anything is awaited: later, lines of the next batches might be with them.
             self._uploader.outgoing = self._uploader.outgoing or self._incoming.hand_over()
             if held_secs := self._holds.look(tried):
-                return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error or "")
+                return RetryAfter(0, min(held_secs, LOOK_SECS), self._said)
             api = await self._session.api()
         except NssError as error:  # nobody was asked: the next one would say the same
             self._holds.refuse(error, tried, at_once=True)
             return self._stop(error)
         except OSError as error:
-            return self._later(self._of_disk(error, "the upload can't be prepared"))
+            return self._later(self._of_disk(error))
         return await self._upload(api, tried)
 
     async def _upload(self, api: McasApi, tried: object) -> Delivered | RetryAfter:
@@ -264,7 +266,7 @@ class CloudDiscoverySink:
             case Unreachable() | UploadExpired():
                 return self._later(Cause(error.sentence, error.tip or ""))
             case OSError():
-                return self._later(self._of_disk(error, "the upload can't be prepared"))
+                return self._later(self._of_disk(error))
             case _:
                 return self._refused(error, tried)
 
@@ -277,7 +279,8 @@ class CloudDiscoverySink:
         self._holds.hold("held", secs, tried)
         if error.by == "MCAS":
             self._session.limiter.hold(secs)
-        self.last_error, self.remedy = f"upload held: {error.sentence}", _NO_NEED
+        self.last_error = self._said = f"upload held: {error.sentence}"
+        self.remedy = _NO_NEED
         events.upload_failed(self.name, error.sentence)
         return RetryAfter(0, min(secs, LOOK_SECS), self.last_error)
 
@@ -285,24 +288,26 @@ class CloudDiscoverySink:
         """Wait because another feed was asked to send fewer requests."""
         if self.last_error is None:
             reason = "MCAS asks for fewer requests"
-            self.last_error, self.remedy = f"upload held: {reason}", _NO_NEED
+            self.last_error = self._said = f"upload held: {reason}"
+            self.remedy = _NO_NEED
             events.upload_failed(self.name, reason)
         return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error)
 
     def _later(self, cause: Cause) -> RetryAfter:
-        self.last_error, self.remedy = f"upload failed: {cause.sentence}", cause.remedy
+        self.last_error = self._said = f"upload failed: {cause.sentence}"
+        self.remedy = cause.remedy
         events.upload_failed(self.name, cause.sentence)
         return RetryAfter(0, self._backoff.next_secs(), self.last_error)
 
-    def _of_disk(self, error: OSError, what: str) -> Cause:
-        return Cause(
-            f"{what}: {error_text(error)} ({self._folder})", f"see the disk: df {self._folder}"
-        )
+    def _of_disk(self, error: OSError, what: str = "") -> Cause:
+        remedy = f"see space and rights of {self._folder}: df {self._folder}; ls -ld {self._folder}"
+        return Cause(f"{what}{error_text(error)}", remedy)
 
     def _wait(self, secs: float, what: str, error: NssError) -> RetryAfter:
         """Note what is wrong; whoever asked for the upload gets it with its remedy."""
         self.last_error, self.remedy = f"{what}: {error.args[0]}", error.tip or ""
-        return RetryAfter(0, secs, _sentence(what, error))
+        self._said = _sentence(what, error)
+        return RetryAfter(0, secs, self._said)
 
     def _refused(self, error: NssError, tried: object) -> RetryAfter:
         if self._holds.refuse(error, tried):

@@ -109,6 +109,11 @@ class SyslogSink(ABC, Generic[S]):
         return "" if self._trouble is None else self._trouble.remedy
 
     @property
+    def advice(self) -> str | None:
+        """See `Sink.advice`."""
+        return self._destinations.advice() if self._trouble is None else None
+
+    @property
     def destination(self) -> str:
         """See `Sink.destination`."""
         return str(self._destinations)
