@@ -92,7 +92,7 @@ def of_lookup(
     name = f"the {peer.role}'s name {peer.host}"
     if isinstance(error, OSError) and _is_late(error):
         return Cause(
-            f"no DNS server answers, so {name} has no address ({_words(error)})",
+            f"no DNS server answers for {name} ({_words(error)})",
             f"see that {asked} can be reached: UDP and TCP port 53; test it with: "
             f"getent hosts {peer.host}",
         )

@@ -106,7 +106,7 @@ def of_spool(spool: SpoolStatus) -> str:
 
 def waiting(feed: FeedStatus, spool: SpoolStatus) -> str:
     """Return what it means for a feed's records that none moves."""
-    is_in_doubt = feed.kind == "syslog_udp" and feed.last_error is not None
+    is_in_doubt = feed.kind == "syslog_udp" and feed.last_error is not None and feed.delivered > 0
     udp = "; what was sent before may be lost: UDP confirms nothing" if is_in_doubt else ""
     if not feed.pending:
         return f"no record waits{udp}"

@@ -94,7 +94,7 @@ async def test_a_failed_lookup_keeps_the_last_good_address(clock: "Clock") -> No
         (
             socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
             (
-                "no DNS server answers, so the collector's name siem has no address "
+                "no DNS server answers for the collector's name siem "
                 "(temporary failure in name resolution)"
             ),
         ),
@@ -124,8 +124,7 @@ async def test_a_name_service_that_never_answers_holds_nobody_up(
     assert await asyncio.wait_for(chosen.current(), 5) is None
     await chosen.close()
     assert chosen.lookup_trouble.sentence == (
-        "no DNS server answers, so the collector's name siem has no address "
-        "(no answer within 0.01 s)"
+        "no DNS server answers for the collector's name siem (no answer within 0.01 s)"
     )
     assert [each.lookup is not None and each.lookup.done() for each in chosen._destinations] == [
         True
