@@ -282,7 +282,7 @@ def of_writing(error: OSError, path: str) -> Cause:
         case errno.EACCES | errno.EPERM:
             return Cause(
                 f"the service's user may not write {path} ({words})",
-                f"give the user nss the right to write in {folder}: ls -ld {folder}",
+                f"let the service's user write it, and in its folder: ls -ld {folder} {path}",
             )
         case errno.EROFS:
             return Cause(

@@ -154,6 +154,9 @@ RUN_BY = {
     "nss/sources/http/condition.py Condition clock": (
         "tests/sources/http/test_source.py::test_a_spool_that_takes_too_long_is_told"
     ),
+    "nss/https/clock.py ServerDates now": (
+        "tests/breakages/test_clock.py::test_a_clock_that_is_wrong"
+    ),
     "nss/sources/refusals.py Refusals now": "tests/breakages/test_sources.py::test_a_wrong_token",
     "nss/spool/durable/spool.py open now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/spool/durable/spool.py open free_bytes": f"{HERE}::test_a_spool_asks_for_free_space",

@@ -9,12 +9,13 @@ from nss.feeds import events
 from nss.feeds.delivery import DeliveredNow, Delivery, Processed
 from nss.feeds.pipelines import Origin, Pipelines, records_behind
 from nss.feeds.pool import RenderPool
+from nss.feeds.reject_tally import RejectTally
 from nss.feeds.rendering import RenderedSlice, Rendering, Upcoming
 from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
-from nss.status.readings import GapsReading, UploadReading
+from nss.status.readings import CommonRejectReading, GapsReading, UploadReading
 
 
 class Feed:
@@ -44,6 +45,7 @@ class Feed:
         self._rendering = Rendering(self._pipelines, pool)
         self._sender = LineSender(delivery.sink, at, self._rendering)
         self._stop = asyncio.Event()
+        self._tally = RejectTally()
 
     async def run(self) -> None:
         """Work until the spool is sealed and empty, or until `stop`."""
@@ -122,6 +124,11 @@ class Feed:
         return self.sink.remedy if self.last_error is not None else ""
 
     @property
+    def common_reject(self) -> CommonRejectReading | None:
+        """Why most of what it rejected since it started was rejected."""
+        return self._tally.commonest
+
+    @property
     def accepted_records(self) -> int:
         """Records accepted for the feed: those of all outcomes, and those pending."""
         return self.cursor.accepted_records + self.cursor.account.unpacked
@@ -153,10 +160,12 @@ class Feed:
                 self.name, batch.source, bad.reason, offset + bad.offset, len(bad.data)
             )
             processed.reject(bad.reason, bad.data)
+            self._tally.add(bad.reason)
         if outgoing.rejected and pipeline is not None:
             await self._rendering.settled()
             for number, record in records_behind(pipeline, data, sorted(outgoing.rejected)):
                 processed.reject(outgoing.rejected[number], record)
+                self._tally.add(outgoing.rejected[number])
         done.delivered += outgoing.delivered
         done.filtered += rendered.filtered
         done.rejected += len(rendered.bad) + len(outgoing.rejected)

@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from nss.addresses import host_port
 from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy
+from nss.https.clock import server_dates
 from nss.https.trouble import CONNECT_SECS
 from nss.secret import Secret
 
@@ -59,6 +60,7 @@ class Network:
             limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
             trust_env=False,
             follow_redirects=False,
+            event_hooks={"response": [server_dates.of_httpx]},
         )
 
     def session(self) -> requests.Session:
@@ -68,6 +70,7 @@ class Network:
         """
         session = _PatientSession(self.timeout_secs, self.context)
         session.trust_env = False
+        session.hooks["response"].append(server_dates.of_requests)
         if self.proxy is not None:
             session.proxies = {"https": self.proxy.reveal(), "http": self.proxy.reveal()}
         return session

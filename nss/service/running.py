@@ -1,6 +1,7 @@
 """The running parts, each with what it was built from, and their readings."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,9 +17,11 @@ from nss.sinks import ExpiringSink
 from nss.sources import RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
+    ClockReading,
     FeedReading,
     ParsingReading,
     RefusalReading,
+    RefusedReloadReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
@@ -105,7 +108,15 @@ class RunningFeed:
             gaps=feed.gaps,
             next_try_at=feed.next_try_at,
             remedy=feed.remedy,
+            common_reject=feed.common_reject,
         )
+
+
+def _clock() -> ClockReading | None:
+    """Return what the last answer of a server says; without clients nothing is imported for it."""
+    clock = sys.modules.get("nss.https.clock")
+    last = None if clock is None else clock.server_dates.last
+    return None if last is None else ClockReading(ahead_secs=last.secs, host=last.host, at=last.at)
 
 
 def _refusals(part: Source) -> tuple[RefusalReading, ...]:
@@ -126,6 +137,8 @@ class Running:
         """Returns what is known of uploaded files."""
         self.portal_expiries: tuple[Expiry, ...] = ()
         """When the certificate ends that the portal shows."""
+        self.refused_reload: RefusedReloadReading | None = None
+        """`None`: the last reload was not refused."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -190,4 +203,6 @@ class Running:
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            refused_reload=self.refused_reload,
+            clock=_clock(),
         )

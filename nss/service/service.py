@@ -31,6 +31,7 @@ from nss.service import build, events
 from nss.service.changes import check_listens
 from nss.service.imports import import_parts
 from nss.service.operator import Operator
+from nss.service.refused_reload import NeedsRestartError, note_refused
 from nss.service.running import Running, RunningFeed
 from nss.service.starting import Starter
 from nss.service.syncing import Syncing
@@ -167,6 +168,7 @@ class Service:
             return await self._put_in_force()
         except NssError as error:
             events.reload_refused(str(self._path), str(error))
+            note_refused(self._running, self._path, error)
             raise
         finally:
             self._notifier.ready()
@@ -176,7 +178,7 @@ class Service:
             raise ServiceError(_STOPPING)
         config = await self._off_loop(partial(_checked, self._path))
         for section in sections_needing_restart(self._config, config):
-            raise ServiceError(f"reload: a changed {section} needs a restart")
+            raise NeedsRestartError(f"reload: a changed {section} needs a restart")
         running, workers = self._running, self._workers
         now = dict(running.sources), dict(running.feeds)
         plan = await self._off_loop(partial(self._starter.plan, config, *now))
@@ -198,6 +200,7 @@ class Service:
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
         running.resume_uploads()
+        running.refused_reload = None
         events.configuration_reloaded(str(self._path), ended=ended, started=started)
         return Reloaded(ended, started)
 

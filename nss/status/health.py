@@ -3,17 +3,18 @@
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
 a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
-three times, or has had no success for six hours; a source refuses all that comes. Only mentioned:
-what ends within 30 days, rejects, senders that are refused while others are not, records that lack
-the address, user or URL that a feed prints, a spool that is not durable or is full for a moment,
-entries of the list that are set aside, that it can't be read what became of uploads, and that ZIA
-may let people use unsanctioned apps. An idle source is fine: nobody browses at night.
+three times, or has had no success for six hours; a source refuses all that comes, or a feed rejects
+all of it. Only mentioned: what ends within 30 days, rejects, senders that are refused while others
+are not, records that lack the address, user or URL that a feed prints, a spool that is not durable
+or is full for a moment, entries of the list that are set aside, that it can't be read what became
+of uploads, that ZIA may let people use unsanctioned apps, a reload that was refused, a clock that
+jumped or is wrong. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nss.expiry import WARN_DAYS, Expiry
@@ -41,6 +42,9 @@ REFUSED_SECS = 60.0
 REFUSALS = 3
 """So many refusals for one cause, over so many seconds in which no record was accepted, degrade."""
 
+ALL_REJECTED = 100
+"""So many records within a minute degrade when each of them was rejected."""
+
 _DRY_RUN = "see what the next run would change: nss sync-unsanctioned --dry-run"
 
 
@@ -52,8 +56,12 @@ def judge(
     parsing: ParsingReading | None = None,
     expiries: Sequence[Expiry] = (),
     sync: SyncStatus | None = None,
+    notices: Iterable[Reason] = (),
 ) -> Health:
-    """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
+    """Return the health of a service whose parts were so at `now` (seconds since the epoch).
+
+    `notices` are what else is mentioned.
+    """
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for source in sources for reason in _refused(source, now)),
@@ -62,6 +70,7 @@ def judge(
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
         *(() if sync is None or not sync.ready else _sync(sync, now)),
+        *notices,
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),
@@ -146,10 +155,10 @@ def _feed(feed: FeedStatus, spool: SpoolStatus, now: float) -> Iterator[Reason]:
             remedy="a faster destination, or a filter; see what is slow: sudo nss troubleshoot "
             "feeds",
         )
-    yield from _mentioned(feed, component)
+    yield from _mentioned(feed, component, now)
 
 
-def _mentioned(feed: FeedStatus, component: str) -> Iterator[Reason]:
+def _mentioned(feed: FeedStatus, component: str, now: float) -> Iterator[Reason]:
     """Yield what there is to know of a feed whether or not its records get through."""
     if feed.unaccounted:
         yield Reason(
@@ -172,13 +181,24 @@ def _mentioned(feed: FeedStatus, component: str) -> Iterator[Reason]:
         if gap.missing:
             yield _missing(feed.name, gap)
     if feed.rejected_lately:
-        yield Reason(
-            component=component,
-            why=f"{records(feed.rejected_lately)} rejected within a minute",
-            degrades=False,
-            meaning="they are not delivered; the newest are kept",
-            remedy=f"see the reasons: nss rejects --feed {feed.name}",
-        )
+        yield _rejects(feed, now)
+
+
+def _rejects(feed: FeedStatus, now: float) -> Reason:
+    """Return why records are rejected; it degrades when nothing else becomes of many."""
+    why = f"{records(feed.rejected_lately)} rejected within a minute"
+    if feed.common_reject is not None:
+        common = feed.common_reject
+        why += f"; the commonest reason, of {common.records:,} since the start: {common.reason}"
+    is_all = feed.rejected_lately == feed.processed_lately
+    return Reason(
+        component=f"feed {feed.name}",
+        why=why,
+        since=now - feed.rejecting_secs,
+        degrades=is_all and feed.rejected_lately >= ALL_REJECTED,
+        meaning="they are not delivered; the newest are kept, and can be retried",
+        remedy=f"see the records and reasons: nss rejects --feed {feed.name} --summary",
+    )
 
 
 def _missing(feed: str, gap: GapsReading) -> Reason:

@@ -80,6 +80,15 @@ class GapsReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommonRejectReading:
+    """The commonest reason for which a feed rejected records since it started."""
+
+    reason: str
+    """As of the last such record, without what it quotes of it."""
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedReading:
     """A feed, and what became of its records."""
 
@@ -104,6 +113,8 @@ class FeedReading:
     """When lines that were not taken are tried again, seconds since the epoch."""
     remedy: str = ""
     """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
+    common_reject: CommonRejectReading | None = None
+    """`None`: it has rejected nothing since it started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +250,32 @@ class SyncReading:
     """`None`: nobody has looked, or the target is a file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedReloadReading:
+    """A reload that was refused, none having succeeded since."""
+
+    path: str
+    at: float
+    """When the first one was, seconds since the epoch."""
+    why: str
+    """The first thing that is wrong, as of the last one, in one line."""
+    more: int
+    """How many more are."""
+    starts: bool
+    """Whether a restart could put the file in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """How far our clock was from that of a server that answered."""
+
+    ahead_secs: float
+    """By how much ours was ahead; negative when it was behind."""
+    host: str
+    at: float
+    """When that was, seconds since the epoch by our clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -251,3 +288,6 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    refused_reload: RefusedReloadReading | None = None
+    clock: ClockReading | None = None
+    """`None`: no server has answered yet."""

@@ -22,6 +22,13 @@ _OF_SOURCES: Mapping[str, str] = {
     "http": "see what the senders do, and token and limits of [sources.{name}]: sudo nss check",
     "stdin": "start it again with its input: nss run",
 }
+_OF_FILES: Mapping[str, str] = {
+    "permission denied": "let the service's user read the file and enter its folder: ls -l, "
+    "sudo setfacl -m u:nss:r FILE; it goes on by itself",
+    "no such file": "have its writer begin it, or correct path in [sources.{name}], then: sudo "
+    "nss reload",
+    "the file is gone": "have its writer begin a new one; it goes on by itself",
+}
 _KEPT: Mapping[str, str] = {
     "file": "what is accepted stays; the file is read on from there",
     "tcp": "what is accepted stays; senders must keep the rest and send it again",
@@ -95,6 +102,10 @@ def of_sink(feed: FeedStatus) -> str:
 
 def of_source(source: SourceStatus) -> str:
     """Return what to do about a source that fails."""
+    if source.kind == "file" and source.last_error is not None:
+        for cause, remedy in _OF_FILES.items():
+            if cause in source.last_error:
+                return remedy.format(name=source.name)
     return _OF_SOURCES.get(source.kind, "sudo nss check").format(name=source.name)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from nss.expiry import Expiry
 from nss.status.readings import (
+    CommonRejectReading,
     GapsReading,
     ParsingReading,
     RefusalReading,
@@ -134,6 +135,12 @@ class FeedStatus:
     or now."""
     remedy: str = ""
     """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
+    common_reject: CommonRejectReading | None = None
+    """Why most of what it rejected since it started was rejected."""
+    processed_lately: int = 0
+    """Delivered, filtered and rejected within the last minute."""
+    rejecting_secs: float = 0.0
+    """How long there have been rejects in every minute."""
 
     @property
     def unaccounted(self) -> int:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from formats.compiled import mode
+from nss.status.clock import ClockWatch
 from nss.status.health import STUCK_SECS, judge
+from nss.status.notices import notices
 from nss.status.readings import (
     BlockingReading,
     FeedReading,
@@ -62,6 +64,7 @@ class _Trail:
     progress: tuple[int, ...] = ()
     failing_secs: float = 0.0
     still_secs: float = 0.0
+    rejecting_secs: float = 0.0
     delivered: int | None = None
     delivered_at: float | None = None
     """Seconds since the epoch."""
@@ -106,6 +109,7 @@ class Watch:
         self._looked_at: float | None = None
         self._sources: dict[str, _Trail] = {}
         self._feeds: dict[str, _Trail] = {}
+        self._clock_watch = ClockWatch()
         self._full_secs = 0.0
         self._spool_failing_secs = 0.0
 
@@ -129,7 +133,16 @@ class Watch:
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries, sync),
+            health=judge(
+                sources,
+                feeds,
+                spool,
+                now,
+                reading.parsing,
+                reading.expiries,
+                sync,
+                (*notices(reading), *self._clock_watch.reasons(at, now, reading.clock)),
+            ),
             sources=sources,
             feeds=feeds,
             spool=spool,
@@ -179,6 +192,8 @@ class Watch:
         trail.failing_secs = _held(trail.failing_secs, gap, feed.last_error is not None)
         trail.add(at, (moved, account.rejected, feed.lag_secs))
         rate = trail.rate(0, moved, at)
+        rejected = int(trail.growth(1, account.rejected, at, MEMORY_SECS)[0])
+        trail.rejecting_secs = _held(trail.rejecting_secs, gap, rejected > 0)
         return FeedStatus(
             name=feed.name,
             kind=feed.kind,
@@ -192,7 +207,10 @@ class Watch:
             pending=feed.pending,
             shortened=account.shortened,
             records_per_sec=rate,
-            rejected_lately=int(trail.growth(1, account.rejected, at, MEMORY_SECS)[0]),
+            rejected_lately=rejected,
+            common_reject=feed.common_reject,
+            processed_lately=int(trail.growth(0, moved, at, MEMORY_SECS)[0]),
+            rejecting_secs=trail.rejecting_secs,
             lag_secs=feed.lag_secs,
             lag_growth_secs=trail.growth(2, feed.lag_secs, at, MEMORY_SECS)[0],
             still_secs=trail.still_secs,

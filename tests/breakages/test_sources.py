@@ -99,3 +99,12 @@ async def test_the_certificate_of_a_tcp_source_has_expired(breakages: Breakages)
     await breakages.start("\n".join([source, *TLS, ""]), OUT)
     await asyncio.to_thread(refuse_certificate, port, trusted)
     await breakages.shows("certificate-expired-tcp", PEER)
+
+
+async def test_rejects_pile_up(breakages: Breakages) -> None:
+    log = breakages.folder / "web.log"
+    log.touch()
+    await breakages.start(web(), OUT)
+    await breakages.status()
+    log.write_bytes(b"garbage\n" * 120)
+    await breakages.shows("rejects")

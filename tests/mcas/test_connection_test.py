@@ -115,7 +115,8 @@ async def test_an_api_that_refuses_is_the_last_check(lab: CloudLab) -> None:
             field="role",
             tip=(
                 "give the application the permission Discovery.manage of Microsoft Cloud App "
-                "Security, with admin consent"
+                "Security, with admin consent; if it has that, see that the tenant has a licence "
+                "for Defender for Cloud Apps: sudo nss verify-mcas2"
             ),
         ),
     ]

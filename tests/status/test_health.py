@@ -6,7 +6,7 @@ import pytest
 
 from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
-from nss.status.readings import ParsingReading, RefusalReading
+from nss.status.readings import CommonRejectReading, ParsingReading, RefusalReading
 from nss.status.remedies import REFUSED as REFUSED_CAUSES
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.admin.conftest import FEED, GAPS, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
@@ -223,17 +223,36 @@ def test_an_account_that_does_not_add_up_degrades(accepted: int, missing: str) -
     )
 
 
+@pytest.mark.parametrize(("rejected", "processed", "ok"), [(100, 100, False), (99, 99, True)])
+def test_a_feed_that_rejects_all_of_many_degrades(
+    rejected: int,
+    processed: int,
+    ok: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    common = CommonRejectReading(reason="not JSON", records=1234)
+    feed = replace(FEED, rejected_lately=rejected, common_reject=common, rejecting_secs=30.0)
+    found = health(feed=replace(feed, processed_lately=processed))
+    assert found.ok is ok
+    assert found.reasons[0].since == NOW - 30
+    assert found.reasons[0].why == (
+        f"{rejected} records rejected within a minute; the commonest reason, of 1,234 since the "
+        "start: not JSON"
+    )
+    assert health(feed=replace(feed, processed_lately=processed + 1)).ok
+
+
 def test_rejects_are_reported_and_do_not_degrade() -> None:
-    assert health(feed=replace(FEED, rejected_lately=3)) == Health(
+    assert health(feed=replace(FEED, rejected_lately=3, processed_lately=4)) == Health(
         ok=True,
         alive=True,
         reasons=(
             Reason(
                 component="feed mcas",
                 why="3 records rejected within a minute",
+                since=NOW,
                 degrades=False,
-                meaning="they are not delivered; the newest are kept",
-                remedy="see the reasons: nss rejects --feed mcas",
+                meaning="they are not delivered; the newest are kept, and can be retried",
+                remedy="see the records and reasons: nss rejects --feed mcas --summary",
             ),
         ),
     )
