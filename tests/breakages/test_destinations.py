@@ -143,6 +143,11 @@ async def places(tmp_path: Path) -> AsyncIterator[Places]:
     await made.close()
 
 
+def golden(name: str) -> str:
+    """Return what a golden file has."""
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
 def part_of(status: Status, component: str) -> Status:
     """Return a status with the reasons of one part only."""
     reasons = tuple(each for each in status.health.reasons if each.component == component)
@@ -153,7 +158,7 @@ async def shows(
     breakages: Breakages, component: str, name: str, places: Mapping[str, str] | None = None
 ) -> None:
     """Wait until the status says of a part what `golden/NAME.txt` has, as does `nss status`."""
-    golden = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    expected = golden(name)
     plain = PLACE if places is None else places
 
     def said(status: Status) -> str:
@@ -165,10 +170,10 @@ async def shows(
     status = await breakages.status()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(WAIT_SECS):
-            while said(status) != golden:
+            while said(status) != expected:
                 await asyncio.sleep(0.03)
                 status = await breakages.status()
-    assert said(status) == golden
+    assert said(status) == expected
     for reason in part_of(status, component).health.reasons:
         assert incomplete(reason) == []
 
@@ -315,7 +320,7 @@ async def test_dns_is_gone_from_the_start(fault: int, name: str) -> None:
     await destination.close()
 
     assert isinstance(outcome, RetryAfter)
-    assert said == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert said == golden(name)
 
 
 async def test_dns_goes_while_lines_are_sent() -> None:
@@ -338,7 +343,7 @@ async def test_dns_goes_while_lines_are_sent() -> None:
         await destination.close()
 
     said = said.replace(f":{port} at 127.0.0.1", ":514 at 192.0.2.7")
-    assert said == (GOLDEN / "dns-gone-while-running.txt").read_text(encoding="utf-8")
+    assert said == golden("dns-gone-while-running")
 
 
 # Entra, MCAS and the proxy on the way.
@@ -478,4 +483,4 @@ async def test_zia_is_behind_a_dead_proxy() -> None:
     text = "".join(map(told, status.health.reasons))
     for pattern, plain in proxy_at(place).items():
         text = re.sub(pattern, plain, text)
-    assert text == (GOLDEN / "zia-proxy-down.txt").read_text(encoding="utf-8")
+    assert text == golden("zia-proxy-down")
