@@ -63,6 +63,8 @@ class Peer(NamedTuple):
     protocol: str = "TCP"
     is_on_the_way: bool = False
     """Whether it is not what people want to reach, so that its role must be named."""
+    test: str = TEST
+    """The command that tries the connection; empty for what that command says."""
 
     @property
     def place(self) -> str:
@@ -74,6 +76,10 @@ class Peer(NamedTuple):
     def who(self) -> str:
         """Its role and `HOST:PORT`."""
         return self.place if self.is_on_the_way else f"the {self.role} at {self.place}"
+
+    def tested(self, remedy: str) -> str:
+        """Return a remedy with the command that tries the connection."""
+        return f"{remedy}; test it with: {self.test}" if self.test else remedy
 
     def aside(self, words: str) -> str:
         """Return the system's words in brackets, behind the address that they are about."""
@@ -152,8 +158,10 @@ def reads_nothing(words: str, peer: Peer) -> Cause:
 def _refused(words: str, peer: Peer) -> Cause:
     return Cause(
         f"nothing listens at {peer.place}{peer.aside(words)}",
-        f"start the {peer.role} on {peer.host} ({peer.protocol} port {peer.port}), or correct "
-        f"{peer.setting}; test it with: {TEST}",
+        peer.tested(
+            f"start the {peer.role} on {peer.host} ({peer.protocol} port {peer.port}), or correct "
+            f"{peer.setting}"
+        ),
     )
 
 
@@ -161,8 +169,10 @@ def _silent(words: str, peer: Peer) -> Cause:
     where = host_port(peer.address or peer.host, peer.port)
     return Cause(
         f"{peer.place} does not answer{peer.aside(words)}",
-        f"see that {peer.host} is up, and have the firewalls on the way allow {peer.protocol} to "
-        f"{where}; test it with: {TEST}",
+        peer.tested(
+            f"see that {peer.host} is up, and have the firewalls on the way allow {peer.protocol} "
+            f"to {where}"
+        ),
     )
 
 
@@ -307,15 +317,15 @@ def tls_words(error: ssl.SSLError) -> str:
     return f"TLS: {error.reason.replace('_', ' ').lower()}" if error.reason else error_text(error)
 
 
-def system_resolver() -> str:
+def system_resolver(path: Path = RESOLVER) -> str:
     """Return which DNS servers this machine asks, as `resolver 10.0.0.2`."""
     servers: list[str] = []
     with contextlib.suppress(OSError):
-        lines = RESOLVER.read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace").splitlines()
         words = [line.split() for line in lines if line.startswith("nameserver")]
         servers = [found[1] for found in words if len(found) > 1]
     if not servers:
-        return f"a resolver in {RESOLVER}, which names none"
+        return f"a resolver in {path}, which names none"
     return f"resolver {', '.join(servers)}"
 
 
