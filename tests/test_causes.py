@@ -48,16 +48,16 @@ def system(number: int) -> OSError:
         (
             errno.EADDRNOTAVAIL,
             (
-                "this machine has no address or no free port for siem.example:514 (10.0.0.1: cannot "
-                "assign requested address)"
+                "this machine has no address or no free port for siem.example:514 (10.0.0.1: "
+                "cannot assign requested address)"
             ),
             "see the addresses of this machine, and its connections: ip addr; ss -s",
         ),
         (
             errno.ECONNRESET,
             (
-                "the connection to the collector at siem.example:514 broke off (10.0.0.1: connection "
-                "reset by peer)"
+                "the connection to the collector at siem.example:514 broke off (10.0.0.1: "
+                "connection reset by peer)"
             ),
             (
                 "see the log of the collector on siem.example: it was restarted, has too many "
@@ -105,8 +105,8 @@ def test_the_command_that_tries_a_connection_does_not_advise_itself() -> None:
         (
             "TLSV13_ALERT_CERTIFICATE_REQUIRED",
             (
-                "the collector at siem.example:514 wants a certificate from NSS, or other TLS than it "
-                "speaks (10.0.0.1: "
+                "the collector at siem.example:514 wants a certificate from NSS, or other TLS than "
+                "it speaks (10.0.0.1: "
             ),
         ),
         ("NO_PROTOCOLS_AVAILABLE", "no TLS with the collector at siem.example:514 (10.0.0.1: "),
@@ -194,16 +194,16 @@ def test_an_error_of_the_system_is_found_in_a_group_of_errors() -> None:
             socket.EAI_NONAME,
             "Name or service not known",
             (
-                "DNS does not know the proxy's name proxy.example (name or service not known), on the "
-                "way to https://mcas.example"
+                "DNS does not know the proxy's name proxy.example (name or service not known), on "
+                "the way to https://mcas.example"
             ),
         ),
         (
             socket.EAI_AGAIN,
             "Temporary failure in name resolution",
             (
-                "no DNS server answers for the proxy's name proxy.example (temporary failure in name "
-                "resolution), on the way to https://mcas.example"
+                "no DNS server answers for the proxy's name proxy.example (temporary failure in "
+                "name resolution), on the way to https://mcas.example"
             ),
         ),
     ],
