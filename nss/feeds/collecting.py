@@ -1,6 +1,7 @@
 """Delivery by a sink that collects lines: batches are passed together, once they are uploaded."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class CollectedDelivery:
     def __init__(self, sink: CollectingSink, is_full: Callable[[], bool]) -> None:
         self.sink = sink
         self.flushing = False
+        self.next_try_at: float | None = None
         self._is_full = is_full
         self._held = _Held()
         self._delivering: asyncio.Task[None] | None = None
@@ -208,7 +210,9 @@ class CollectedDelivery:
             if isinstance(outcome, Delivered):
                 break
             self._report(wishes, outcome.reason)
+            self.next_try_at = time.time() + outcome.delay_secs
             await wait_first((), self._retry, outcome.delay_secs)
+            self.next_try_at = None
         await self._advance(held)
         self._delivering = None
         self._report_delivered(held.done.delivered)

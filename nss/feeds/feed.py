@@ -115,7 +115,13 @@ class Feed:
     def next_try_at(self) -> float | None:
         """When lines that were not taken are tried again, seconds since the epoch."""
         upload = self.upload
-        return self._sender.next_try_at if upload is None else upload.held_until
+        held_until = None if upload is None else upload.held_until
+        return held_until or self._delivery.next_try_at or self._sender.next_try_at
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the last error, as half a sentence; empty: that is not known."""
+        return self.sink.remedy if self.last_error is not None else ""
 
     @property
     def common_reject(self) -> CommonRejectReading | None:

@@ -118,6 +118,7 @@ class RunningFeed:
             upload=feed.upload,
             gaps=feed.gaps,
             next_try_at=feed.next_try_at,
+            remedy=feed.remedy,
             common_reject=feed.common_reject,
         )
 

@@ -133,11 +133,11 @@ def _feed(feed: FeedStatus, spool: SpoolStatus, now: float) -> Iterator[Reason]:
         why, remedy = parted(feed.last_error)
         yield Reason(
             component=component,
-            why=f"the destination accepts no lines: {why}",
+            why=why,
             since=now - feed.failing_secs,
             next_try_at=feed.next_try_at,
             meaning=meaning,
-            remedy=remedy or remedies.of_sink(feed),
+            remedy=feed.remedy or remedy or remedies.of_sink(feed),
         )
     elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
         yield Reason(
@@ -279,6 +279,7 @@ def _sync(sync: SyncStatus, now: float) -> Iterator[Reason]:
     """Yield why unsanctioned apps may be open, or open again."""
     run = sync.last
     reason, remedy = parted(sync.last_error or "")
+    remedy = sync.remedy or remedy
     if run is not None and run.error is not None:
         reason, remedy = parted(run.error)
         remedy = run.tip or remedy

@@ -123,6 +123,8 @@ class FeedReading:
     """Of each source's records, by form; those without any gap are left out."""
     next_try_at: float | None = None
     """When lines that were not taken are tried again, seconds since the epoch."""
+    remedy: str = ""
+    """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
     common_reject: CommonRejectReading | None = None
     """`None`: it has rejected nothing since it started."""
 
@@ -260,6 +262,8 @@ class SyncReading:
     """How long there may be no success without anything being wrong."""
     last_error: str | None
     """Why the sync can't even be planned, for example a file that can't be read."""
+    remedy: str = ""
+    """What to do about that, as half a sentence; empty: that is not known."""
     blocking: BlockingReading | None = None
     """`None`: nobody has looked, or the target is a file."""
 

@@ -143,6 +143,8 @@ class FeedStatus:
     next_try_at: float | None = None
     """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
     or now."""
+    remedy: str = ""
+    """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
     common_reject: CommonRejectReading | None = None
     """Why most of what it rejected since it started was rejected."""
     processed_lately: int = 0

@@ -229,6 +229,7 @@ class Watch:
             last_delivered_at=_delivered_at(feed, trail, now),
             gaps=feed.gaps,
             next_try_at=feed.next_try_at,
+            remedy=feed.remedy,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:

@@ -35,6 +35,7 @@ class Collecting:
     name: str = "up"
     destination: str = "nowhere"
     last_error: str | None = None
+    remedy: str = ""
     max_line_bytes: int = 10_000
     wants_keys: bool = False
     max_secs: float = 300.0
