@@ -40,6 +40,8 @@ class Collector:
         self.malformed = 0
         self.malformed_examples: list[tuple[bytes, str]] = []
         """The first few malformed messages, each with what is wrong with it."""
+        self.latest = b""
+        """One of the last good messages, as it came."""
         self.rcvbuf_bytes = 0
         """The receive buffer obtained, as the kernel counts it (its overhead included)."""
         self.discovery = Discovery()
@@ -97,7 +99,10 @@ class Collector:
     async def _receive(self) -> None:
         while True:
             datagram, _sender = await self._stream.recv()
+            malformed = self.malformed
             self._take(datagram)
+            if self.malformed == malformed:
+                self.latest = datagram
             self._take_burst()
             self._progress.set()
 

@@ -21,7 +21,7 @@ from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.mcas.access import audit_log
-from nss.service import build, events
+from nss.service import build, events, state_folder
 from nss.service.keeping import HistoryKeeping
 from nss.service.newer_file import NewerFile
 from nss.service.running import Running
@@ -101,8 +101,8 @@ class Operator:
             self._keeping = HistoryKeeping(self._history, settings.state_directory)
             self._tasks.append(asyncio.create_task(self._keeping.run()))
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
-        expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
-        works = (self._look(), watchdog, expiries, self._newer_file.watch())
+        folder = self._watch_folder(settings.state_directory)
+        works = (self._look(), watchdog, folder, self._newer_file.watch())
         self._tasks += [asyncio.create_task(work) for work in works]
 
     async def _start_portal(self, config: Config) -> None:
@@ -143,12 +143,16 @@ class Operator:
                 self._keeping.add(status)
             await asyncio.sleep(STATUS_SECS)
 
-    async def _watch_expiries(self, alarms: ExpiryAlarms) -> None:
+    async def _watch_folder(self, folder: Path) -> None:
+        """Ask what ends and warn of it, as is kept in the state directory; look at that, too."""
+        alarms = ExpiryAlarms(folder)
         await off_loop(alarms.load)
         while True:
             await self._running.ask_for_expiries()
             alarms.report(self._running.expiries(), time.time())
             await off_loop(alarms.save)
+            look = partial(state_folder.look, folder, self._running.unwritable)
+            self._running.unwritable = await off_loop(look)
             await asyncio.sleep(EXPIRIES_SECS)
 
     def status(self) -> Status:

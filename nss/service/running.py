@@ -28,6 +28,7 @@ from nss.status.readings import (
     SourceReading,
     SpoolReading,
     SyncReading,
+    UnwritableReading,
 )
 
 LOST_SECS = 3600.0
@@ -150,6 +151,8 @@ class Running:
         """What feeds left undelivered that the configuration no longer has."""
         self.refused_reload: RefusedReloadReading | None = None
         """`None`: the last reload was not refused."""
+        self.unwritable: UnwritableReading | None = None
+        """`None`: the state directory can be written, or there is none."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -229,5 +232,6 @@ class Running:
             left_behind=tuple(self.left_behind),
             newer_file=newer_file,
             refused_reload=self.refused_reload,
+            unwritable=self.unwritable,
             clock=_clock(),
         )

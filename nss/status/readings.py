@@ -321,6 +321,17 @@ class ClockReading:
     """When that was, seconds since the epoch by our clock."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwritableReading:
+    """A state directory that can't be written."""
+
+    path: str
+    read_only: bool
+    """Whether its whole file system is."""
+    since: float
+    """When that was noticed, seconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -338,5 +349,7 @@ class ServiceReading:
     newer_file: NewerFileReading | None = None
     """`None`: the configuration file says what runs."""
     refused_reload: RefusedReloadReading | None = None
+    unwritable: UnwritableReading | None = None
+    """`None`: the state directory can be written, or there is none."""
     clock: ClockReading | None = None
     """`None`: no server has answered yet."""

@@ -30,7 +30,7 @@ def told(reason: Reason) -> str:
         times.append("since 02:58 (4 min)")
     if reason.next_try_at is not None:
         times.append("next try in 30 s")
-    details = [", ".join(times), reason.meaning, f"try: {reason.remedy}"]
+    details = [", ".join(times), reason.meaning, f"Try: {reason.remedy}"]
     head = f"{'!' if reason.degrades else '-'} {reason.component}: {reason.why}"
     return "\n".join([head, *(f"  {detail}" for detail in details if detail), ""])
 

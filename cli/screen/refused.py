@@ -1,9 +1,10 @@
-"""What sources refused within the last hour, a line each."""
+"""What a source refused within the last hour, in a line."""
 
 from collections.abc import Iterator
 
-from nss.status.summary import SourceStatus, Status
-from nss.wording import duration_text, harmless
+from cli.screen.wording import ago, count_text
+from nss.status.summary import SourceStatus
+from nss.wording import harmless
 
 _LATELY_SECS = 3600.0
 
@@ -23,17 +24,16 @@ _WORDS = {
 }
 
 
-def refusal_lines(status: Status) -> Iterator[str]:
-    """Yield a line for each source that refused something within the last hour."""
-    for source in status.sources:
-        refused = ", ".join(_refused(source, status.at))
-        if refused:
-            yield harmless(f"refused  source {source.name}: {refused}")
+def refused_lines(source: SourceStatus, at: float) -> Iterator[str]:
+    """Yield a line if it refused something within the last hour."""
+    refused = ", ".join(_refused(source, at))
+    if refused:
+        yield harmless(f"refused: {refused}")
 
 
 def _refused(source: SourceStatus, at: float) -> Iterator[str]:
     for each in source.refusals:
-        ago = at - each.last_at
-        if ago < _LATELY_SECS:
+        if at - each.last_at < _LATELY_SECS:
             words = _WORDS.get(each.cause, each.cause)
-            yield f"{each.count:,} {words} (last {duration_text(ago)} ago from {each.last_peer})"
+            last = f"last {ago(each.last_at, at)} from {each.last_peer}"
+            yield f"{count_text(each.count)} {words} ({last})"
