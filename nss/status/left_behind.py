@@ -18,10 +18,13 @@ def headline(left: LeftBehindReading) -> str:
 def meaning(left: LeftBehindReading) -> str:
     """Return what it means for the records."""
     if left.heirs:
-        return f"feed {' and '.join(left.heirs)}, which is new, begins with them"
+        feeds = "the new feed" if len(left.heirs) == 1 else "the new feeds"
+        begin = "begins" if len(left.heirs) == 1 else "begin"
+        return f"{feeds} {' and '.join(left.heirs)} {begin} with what waited"
     if left.until is None:
-        return "they are lost: this spool keeps nothing for a replay"
-    return f"they stay in the spool until {_time(left.until)}, if there is room; no feed has them"
+        return "lost, as this spool keeps nothing for a replay"
+    until = _time(left.until)
+    return f"kept in the spool until {until}, if there is room, and delivered by no feed"
 
 
 def remedy(left: LeftBehindReading) -> str:

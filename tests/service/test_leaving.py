@@ -48,8 +48,8 @@ async def test_the_answer_to_a_reload_has_the_command_that_brings_what_a_removed
     assert exit_code == 0
     found = re.fullmatch(
         r"ended feed mcas\n"
-        r"feed mcas is no longer configured; 30 records waited for it: they stay in the spool "
-        r"until 20[-0-9T:+]+, if there is room; no feed has them\n"
+        r"feed mcas is no longer configured; 30 records waited for it: kept in the spool "
+        r"until 20[-0-9T:+]+, if there is room, and delivered by no feed\n"
         r"Try: put the feed back, sudo nss reload, then: sudo nss (replay --feed mcas "
         r"--since 20[-0-9T:+]+ --until 20[-0-9T:+]+)\n",
         answer,
@@ -78,8 +78,8 @@ async def test_a_spool_that_keeps_nothing_says_that_they_are_lost(scene: Scene) 
     _, answer = await scene.command("reload")
 
     assert answer == (
-        "ended feed mcas\nfeed mcas is no longer configured; 30 records waited for it: they are "
-        "lost: this spool keeps nothing for a replay\n"
+        "ended feed mcas\nfeed mcas is no longer configured; 30 records waited for it: lost, as "
+        "this spool keeps nothing for a replay\n"
     )
 
 
@@ -92,7 +92,7 @@ async def test_a_feed_of_another_name_begins_with_what_was_pending(scene: Scene)
 
     assert answer == (
         "ended feed mcas\nstarted feed new\nfeed mcas is no longer configured; 30 records waited "
-        "for it: feed new, which is new, begins with them\n"
+        "for it: the new feed new begins with what waited\n"
     )
     assert scene.lines() == rendered(data, "QRADAR")
     assert (await scene.status()).health.reasons == ()
