@@ -32,12 +32,31 @@ _WHAT: Mapping[Credential, str] = {
     "client_certificate": "the client certificate",
     "collector": "the collector's certificate",
 }
+_MEANING: Mapping[Credential, tuple[str, str]] = {
+    "client_secret": ("uploads go on until then", "nothing can be uploaded; records wait"),
+    "app_certificate": ("uploads go on until then", "nothing can be uploaded; records wait"),
+    "server_certificate": (
+        "senders connect until then",
+        "senders that check certificates refuse to connect, and their records do not come",
+    ),
+    "portal_certificate": (
+        "records are not concerned",
+        "browsers warn of the portal; records are not concerned",
+    ),
+    "client_certificate": (
+        "collectors take lines until then",
+        "collectors that ask for a certificate take no lines; records wait",
+    ),
+    "collector": ("lines are taken until then", "lines can't be sent safely; records wait"),
+}
+"""What it means for records before the end, and after it."""
+
 _REMEDY: Mapping[Credential, str] = {
-    "client_secret": "make a new one in Entra, and give it to nss configure-mcas2",
+    "client_secret": "make a new one in Entra, and give it to: sudo nss configure-mcas2",
     "app_certificate": "renew it in its file, and upload its public part in Entra",
-    "server_certificate": "renew it in its file, then nss reload",
-    "portal_certificate": "renew it in its file, then sudo nss restart",
-    "client_certificate": "renew it in its file, then nss reload",
+    "server_certificate": "renew it in its file, then: sudo nss reload",
+    "portal_certificate": "renew it in its file, then: sudo nss restart",
+    "client_certificate": "renew it in its file, then: sudo nss reload",
     "collector": "have it renewed there",
 }
 
@@ -82,6 +101,10 @@ class Expiry:
         else:
             ends = f"expires in {days} day{'' if days == 1 else 's'}, on {day}"
         return f"{_WHAT[self.credential]}{place} {ends}{seen}"
+
+    def meaning(self, now: float) -> str:
+        """Return what it means for records."""
+        return _MEANING[self.credential][self.ends_at <= now]
 
     def sentence(self, now: float) -> str:
         """Return when it ends, and what to do."""

@@ -47,21 +47,21 @@ def test_days_left_and_the_warning_that_is_due(days: float, left: int, warning: 
             ending(5, place="/etc/nss/web.pem"),
             (
                 "the server certificate (/etc/nss/web.pem) expires in 5 days, on 2026-12-01; renew "
-                "it in its file, then nss reload"
+                "it in its file, then: sudo nss reload"
             ),
         ),
         (
             ending(1.5, "client_secret"),
             (
                 "the Client Secret expires in 1 day, on 2026-11-27; make a new one in Entra, and "
-                "give it to nss configure-mcas2"
+                "give it to: sudo nss configure-mcas2"
             ),
         ),
         (
             ending(0.5, "client_secret"),
             (
                 "the Client Secret expires in less than a day, on 2026-11-26; make a new one in "
-                "Entra, and give it to nss configure-mcas2"
+                "Entra, and give it to: sudo nss configure-mcas2"
             ),
         ),
         (
@@ -82,7 +82,7 @@ def test_days_left_and_the_warning_that_is_due(days: float, left: int, warning: 
             ending(7, "client_certificate"),
             (
                 "the client certificate expires in 7 days, on 2026-12-03; renew it in its file, "
-                "then nss reload"
+                "then: sudo nss reload"
             ),
         ),
     ],

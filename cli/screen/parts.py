@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cli.screen.refused import refused_lines
 from cli.screen.wording import ago, count_text, rate_text
 from nss.status.readings import UploadReading
 from nss.status.summary import FeedStatus, SourceStatus
@@ -55,6 +56,7 @@ def source_part(source: SourceStatus, wrong: frozenset[str], at: float) -> Part:
         kind=kind,
         state=source.state,
         count_lines=(f"{kind}: {counts[0]} records, {counts[1]}",),
+        lines=tuple(refused_lines(source, at)),
         rank=0 if is_wrong else 2,
     )
 

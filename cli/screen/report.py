@@ -10,7 +10,6 @@ from cli.screen.cells import GAP, shortened, wrapped
 from cli.screen.grid import STYLES
 from cli.screen.sections import Section, sections_of
 from cli.screen.wording import count_text, moment, next_try, rate_text
-from nss.status.remedies import explained
 from nss.status.summary import Reason, Status
 from nss.wording import harmless
 
@@ -78,9 +77,8 @@ def _head(status: Status, width: int) -> Iterator[Text]:
 
 def _reason(reason: Reason, status: Status, width: int) -> Iterator[Text]:
     """Yield what is wrong; since when; what it means for records; what to do."""
-    known = explained(reason, status)
     mark, style = ("! ", "red") if reason.degrades else ("- ", "")
-    sentence = harmless(f"{reason.component}: {known.sentence}")
+    sentence = harmless(f"{reason.component}: {reason.why}")
     yield from (Text(line, style=style) for line in wrapped(sentence, width, mark, _INDENT))
     times = []
     if reason.since is not None:
@@ -90,6 +88,6 @@ def _reason(reason: Reason, status: Status, width: int) -> Iterator[Text]:
     texts = [", ".join(times), harmless(reason.meaning)]
     for text in filter(None, texts):
         yield from map(Text, wrapped(text, width, _INDENT, _INDENT))
-    if remedy := harmless(reason.remedy or known.remedy):
+    if remedy := harmless(reason.remedy):
         lines = wrapped(f"Try: {remedy}", width, _INDENT, _INDENT * 2)
         yield from (Text(line, style="bold" if reason.degrades else "") for line in lines)

@@ -105,6 +105,14 @@ def _outcomes(status: Status) -> _Samples:
     ]
 
 
+def _refused(status: Status) -> _Samples:
+    return [
+        ((source.name, each.cause), each.count)
+        for source in status.sources
+        for each in source.refusals
+    ]
+
+
 def _unmapped(status: Status) -> _Samples:
     return [
         ((feed.name, gap.source, gap.form, key), records)
@@ -166,6 +174,12 @@ METRICS = (
         "When the last record was accepted, seconds since the epoch; absent before the first.",
         of("last_at"),
     ),
+    Family(
+        "nss_source_refused_total",
+        "Requests, connections and TLS handshakes that the source refused, by cause.",
+        ("source", "cause"),
+        _refused,
+    ),
     _source("failing", "1 while the source reports an error.", _is_failing),
     _feed(
         "accepted_records_total",
@@ -184,6 +198,21 @@ METRICS = (
         of("shortened"),
     ),
     _feed("pending_records", "Records accepted for the feed and still waiting.", of("pending")),
+    _feed(
+        "pending_bytes",
+        "What pending records take in the spool, as nss_spool_max_bytes counts.",
+        of("pending_bytes"),
+    ),
+    _feed(
+        "max_pending_bytes",
+        "How much that may be; absent without a limit.",
+        of("max_pending_bytes"),
+    ),
+    _feed(
+        "limited",
+        "1 while the limit makes sources wait, or the feed's oldest records be dropped.",
+        lambda feed: feed.limited_since is not None,
+    ),
     _feed("lag_seconds", "How long ago the oldest pending record was accepted.", of("lag_secs")),
     _feed(
         "still_seconds",

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import contextlib
-import errno
 import re
 import socket
 import threading
@@ -11,15 +10,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from nss import causes
 from nss.addresses import host_port
+from nss.causes import Peer
 from nss.connectivity import Step, StepFailed, StepName
 from nss.secret import Secret
 from nss.wording import error_text
 
-RESOLVER = Path("/etc/resolv.conf")
 MAX_HEAD_BYTES = 64 * 1024
 """A longer answer's head is none of an HTTP server."""
 
@@ -71,7 +70,9 @@ def in_time(name: StepName, where: str, timeout_secs: float, tip: str) -> Iterat
 async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Step]:
     """Return the addresses of a host. Raises `StepFailed`."""
     began = time.perf_counter()
-    tip = f"ask the resolver for {host} ({_resolver()}); open port 53 to it, UDP and TCP"
+    tip = (
+        f"ask the resolver for {host} ({causes.system_resolver()}); open port 53 to it, UDP and TCP"
+    )
     with in_time("dns", f"name {host}", timeout_secs, tip):
         try:
             async with asyncio.timeout(timeout_secs):
@@ -79,12 +80,8 @@ async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Ste
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:
-            reason = "no name can look like this"
-            if isinstance(error, OSError):
-                reason = error_text(error)
-            sentence = f"the name has no address: {reason} (name {host}, {_resolver()})"
-            tip = "see that the name is right, and that the resolver knows it"
-            raise StepFailed("dns", sentence, tip) from None
+            cause = causes.of_lookup(error, Peer(host, port, role="server", test=""))
+            raise StepFailed("dns", cause.sentence, cause.remedy) from None
     addresses = ", ".join(address for _, (address, _) in found)
     return found, Step("dns", f"{host} is {addresses}", took_ms=millis(began))
 
@@ -174,29 +171,16 @@ async def _connect(
                 await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except OSError as error:
         connection.close()
-        raise _not_connected(error, where, drop) from None
+        raise _not_connected(error, address, port) from None
     except BaseException:
         connection.close()
         raise
     return connection, Step("tcp", f"connected to {where}", took_ms=millis(began))
 
 
-def _not_connected(error: OSError, where: str, drop: str) -> StepFailed:
-    match error.errno:
-        case errno.ECONNREFUSED:
-            reason = "refused"
-            tip = (
-                "the host answers, and nothing listens at this port (or a firewall refuses): "
-                "see that the receiver runs, and the port"
-            )
-        case errno.ETIMEDOUT:
-            reason, tip = "no answer", drop
-        case errno.ENETUNREACH | errno.EHOSTUNREACH:
-            reason, tip = "no way there", _SEE_ROUTES
-        case number:
-            reason = errno.errorcode.get(number or 0, "it failed")
-            tip = "see that this machine may connect there"
-    return StepFailed("tcp", f"no connection: {reason} ({where})", tip)
+def _not_connected(error: OSError, address: str, port: int) -> StepFailed:
+    cause = causes.of_connection(error, Peer(address, port, test=""))
+    return StepFailed("tcp", cause.sentence, cause.remedy)
 
 
 def _proxy_tip(code: int, target: str) -> str:
@@ -205,17 +189,6 @@ def _proxy_tip(code: int, target: str) -> str:
     if code == _HTTP_FORBIDDEN:
         return f"have the proxy's rules allow CONNECT to {target}"
     return f"see proxy in [mcas], and that the proxy reaches {target}"
-
-
-def _resolver() -> str:
-    """Return which resolver this machine asks."""
-    try:
-        lines = RESOLVER.read_text(errors="replace").splitlines()
-    except OSError:
-        return "no resolver is configured"
-    words = [line.split() for line in lines if line.startswith("nameserver")]
-    servers = ", ".join(found[1] for found in words if len(found) > 1)
-    return f"resolver {servers}" if servers else "no resolver is configured"
 
 
 async def _addresses(host: str, port: int) -> Found:

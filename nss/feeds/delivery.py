@@ -66,6 +66,10 @@ class Delivery(Protocol):
         """What somebody should know of the destination though nothing is wrong."""
 
     @property
+    def next_try_at(self) -> float | None:
+        """When the sink tries again to deliver what it collected, seconds since the epoch."""
+
+    @property
     def upload(self) -> UploadReading | None:
         """How the uploads of a sink that collects stand."""
 
@@ -89,11 +93,16 @@ class LineDelivery:
 
     flushing = False
     patience_secs = 0.0
-    advice = None
+    next_try_at = None
     upload = None
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
+
+    @property
+    def advice(self) -> str | None:
+        """See `Delivery.advice`."""
+        return self.sink.advice
 
     def retry(self) -> None:
         """Nothing is held: see `Delivery.retry`."""

@@ -1,13 +1,10 @@
 """What happens in feeds."""
 
-import re
 from logging import ERROR, INFO, WARNING
 
+from nss.feeds.reject_tally import sort_of, unquoted
 from nss.telemetry.counters import Counter
 from nss.telemetry.events import count, event
-
-_QUOTED = re.compile(r"'.*'|\".*\"")
-_NUMBER = re.compile(r"\d+")
 
 
 @event(INFO, always=True)
@@ -60,13 +57,13 @@ def record_rejected(feed: str, source: str, reason: str, offset: int, record_byt
     """Report a record that can't be delivered for good. Its content, which reasons quote, is not
     logged.
     """
-    _record_rejected(feed, source, _QUOTED.sub("'...'", reason), offset, record_bytes)
+    _record_rejected(feed, source, unquoted(reason), offset, record_bytes)
 
 
 @event(ERROR, Counter.RECORDS_REJECTED, name="record_rejected")
 def _record_rejected(feed: str, source: str, reason: str, offset: int, bytes_: int) -> str:
     """A record was rejected."""
-    return _NUMBER.sub("N", reason)
+    return sort_of(reason)
 
 
 @event(WARNING, Counter.LINES_SHORTENED)

@@ -9,13 +9,14 @@ from nss.feeds import events
 from nss.feeds.delivery import DeliveredNow, Delivery, Processed
 from nss.feeds.pipelines import Origin, Pipelines, records_behind
 from nss.feeds.pool import RenderPool
+from nss.feeds.reject_tally import RejectTally
 from nss.feeds.rendering import RenderedSlice, Rendering, Upcoming
 from nss.feeds.retrial import Retrial
 from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
 from nss.spool import Cursor, SpoolClosed
-from nss.status.readings import GapsReading, UploadReading
+from nss.status.readings import CommonRejectReading, GapsReading, UploadReading
 
 
 class Feed:
@@ -47,6 +48,7 @@ class Feed:
         self._stop = asyncio.Event()
         self.retrials: set[Retrial] = set()
         """Who wants to know what becomes of records that were rejected before."""
+        self._tally = RejectTally()
 
     async def run(self) -> None:
         """Work until the spool is sealed and empty, or until `stop`."""
@@ -113,6 +115,23 @@ class Feed:
         return self._sender.last_error or self.sink.last_error
 
     @property
+    def next_try_at(self) -> float | None:
+        """When lines that were not taken are tried again, seconds since the epoch."""
+        upload = self.upload
+        held_until = None if upload is None else upload.held_until
+        return held_until or self._delivery.next_try_at or self._sender.next_try_at
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the last error, as half a sentence; empty: that is not known."""
+        return self.sink.remedy if self.last_error is not None else ""
+
+    @property
+    def common_reject(self) -> CommonRejectReading | None:
+        """Why most of what it rejected since it started was rejected."""
+        return self._tally.commonest
+
+    @property
     def accepted_records(self) -> int:
         """Records accepted for the feed: those of all outcomes, and those pending."""
         return self.cursor.accepted_records + self.cursor.account.unpacked
@@ -146,10 +165,12 @@ class Feed:
                 self.name, batch.source, bad.reason, offset + bad.offset, len(bad.data)
             )
             processed.reject(bad.reason, bad.data)
+            self._tally.add(bad.reason)
         if outgoing.rejected and pipeline is not None:
             await self._rendering.settled()
             for number, record in records_behind(pipeline, data, sorted(outgoing.rejected)):
                 processed.reject(outgoing.rejected[number], record)
+                self._tally.add(outgoing.rejected[number])
         done.delivered += outgoing.delivered
         done.filtered += rendered.filtered
         done.rejected += len(rendered.bad) + len(outgoing.rejected)

@@ -1,6 +1,7 @@
 """The lines of one slice on their way to the sink, until each of them was taken or refused."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from formats import Pipeline, Rendered
@@ -91,6 +92,8 @@ class LineSender:
         """Lines that the sink accepted; moves inside of a batch, the account only at its end."""
         self.last_error: str | None = None
         """Why the sink accepted no lines the last time."""
+        self.next_try_at: float | None = None
+        """When it is given them again, seconds since the epoch; `None`: now, or there are none."""
         self._sink = sink
         self._at = at
         self._rendering = rendering
@@ -100,7 +103,7 @@ class LineSender:
         while outgoing.lines:
             delay_secs = await self._step(outgoing)
             self._at("mid-send")
-            if delay_secs and await _stopped_within(stop, delay_secs):
+            if delay_secs and await self._stopped_within(stop, delay_secs):
                 return False
         self.last_error = None
         return True
@@ -132,11 +135,13 @@ class LineSender:
                 pass  # after `TooLong` the sink's limit has fallen; the next step fits to it
         return 0
 
-
-async def _stopped_within(stop: asyncio.Event, delay_secs: float) -> bool:
-    try:
-        async with asyncio.timeout(delay_secs):
-            await stop.wait()
-    except TimeoutError:
-        return False
-    return True
+    async def _stopped_within(self, stop: asyncio.Event, delay_secs: float) -> bool:
+        self.next_try_at = time.time() + delay_secs
+        try:
+            async with asyncio.timeout(delay_secs):
+                await stop.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self.next_try_at = None
+        return True

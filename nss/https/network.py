@@ -7,15 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import requests
 from requests.adapters import HTTPAdapter
 
+from nss.addresses import host_port
 from nss.files.private import MAX_PEM_BYTES, FileFault, bounded_copy
+from nss.https.clock import server_dates
+from nss.https.trouble import CONNECT_SECS
 from nss.secret import Secret
 
-CONNECT_SECS = 10.0
+_PROXY_PORT = 80
 
 # They write URLs to their logs, and the query of an upload URL is a secret.
 for _library in ("httpx", "httpcore", "urllib3", "msal"):
@@ -39,6 +43,14 @@ class Network:
     timeout_secs: float = 60.0
     """For one answer, and for each pause while a body is on its way."""
 
+    @property
+    def proxy_place(self) -> str | None:
+        """`HOST:PORT` of the proxy, without user and password."""
+        if self.proxy is None:
+            return None
+        parts = urlsplit(self.proxy.reveal())
+        return host_port(parts.hostname or "", parts.port or _PROXY_PORT)
+
     def client(self) -> httpx.AsyncClient:
         """Return a client for the API. Raises `OSError` for a `ca_file` that can't be used."""
         return httpx.AsyncClient(
@@ -48,6 +60,7 @@ class Network:
             limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
             trust_env=False,
             follow_redirects=False,
+            event_hooks={"response": [server_dates.of_httpx]},
         )
 
     def session(self) -> requests.Session:
@@ -57,6 +70,7 @@ class Network:
         """
         session = _PatientSession(self.timeout_secs, self.context)
         session.trust_env = False
+        session.hooks["response"].append(server_dates.of_requests)
         if self.proxy is not None:
             session.proxies = {"https": self.proxy.reveal(), "http": self.proxy.reveal()}
         return session

@@ -4,11 +4,14 @@ No sentence has the error's own text in it: that may quote a URL, or a proxy's u
 """
 
 import re
+import socket
 import ssl
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
+
+from nss import causes
 
 _NOT_YET_VALID = 9
 _EXPIRED = 10
@@ -19,6 +22,12 @@ _PROXY_STATUS = re.compile(r"([1-5]\d\d)\b")
 
 _MAX_START = 1024
 
+CONNECT_SECS = 10.0
+"""How long a connection may take to be made."""
+
+_PROXY_PORT = 80
+_HTTPS_PORT = 443
+
 
 class Trouble(NamedTuple):
     """What is wrong, what to do, and the setting to change."""
@@ -27,22 +36,72 @@ class Trouble(NamedTuple):
     tip: str | None = None
     field: Literal["ca_file", "proxy", "clock"] | None = None
 
+    def at(self, place: str) -> "Trouble":
+        """Return it with the place that could not be reached behind the sentence."""
+        return self._replace(sentence=f"{self.sentence} ({place})")
 
-def trouble(error: Exception, section: str) -> Trouble:
-    """Return what an error of httpx means; `section` of the configuration says how to connect."""
-    for cause in causes(error):
+
+def trouble(error: Exception, section: str, place: str, proxy: str | None = None) -> Trouble:
+    """Return what an error of httpx means on the way to `place`, a URL or its host and port.
+
+    `section` of the configuration says how to connect; `proxy` is the proxy's `HOST:PORT`, if one
+    is used.
+    """
+    for cause in causes.in_error(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return bad_certificate(cause, section)
+            return bad_certificate(cause, section).at(place)
     if isinstance(error, httpx.ProxyError):
         found = _PROXY_STATUS.match(str(error))
-        return refused_by_proxy(None if found is None else int(found[1]), section)
-    reason = "the connection broke off"
-    if isinstance(error, httpx.TimeoutException):
-        reason = "no answer in time"
-    elif isinstance(error, httpx.ConnectError):
-        reason = "no connection"
+        return refused_by_proxy(None if found is None else int(found[1]), section, proxy).at(place)
     was_connecting = isinstance(error, httpx.ConnectTimeout | httpx.ConnectError)
-    return Trouble(reason, about_firewall(section) if was_connecting else None)
+    if was_connecting:
+        return no_connection(error, section, place, proxy)
+    way = "" if proxy is None else f" through the proxy {proxy}"
+    if isinstance(error, httpx.TimeoutException):
+        tip = None if proxy is None else about_proxy(section)
+        return Trouble(f"no answer in time{way}", tip).at(place)
+    return Trouble(f"the connection broke off{way}").at(place)
+
+
+def no_connection(error: Exception, section: str, place: str, proxy: str | None = None) -> Trouble:
+    """Return why there is no connection to a proxy, or without one to `place`."""
+    setting = f"proxy in [{section}]"
+    if proxy is None:
+        peer = causes.Peer(*_address(place, _HTTPS_PORT), role="server")
+    else:
+        peer = causes.Peer(
+            *_address(proxy, _PROXY_PORT), setting=setting, role="proxy", is_on_the_way=True
+        )
+    system = causes.of_system(error)
+    if system is None and _is_timeout(error):
+        system = TimeoutError(f"no connection within {CONNECT_SECS:g} s")
+    match system:
+        case None:
+            cause = causes.Cause(f"no connection to {peer.place}", about_proxy(section))
+        case socket.gaierror():
+            cause = causes.of_lookup(system, peer)
+        case _:
+            cause = causes.of_connection(system, peer)
+    if proxy is not None:
+        return Trouble(f"{cause.sentence}, on the way to {place}", cause.remedy, "proxy")
+    is_dns = isinstance(system, socket.gaierror) and system.errno == socket.EAI_AGAIN
+    return Trouble(cause.sentence, cause.remedy if is_dns else about_firewall(section))
+
+
+def _is_timeout(error: Exception) -> bool:
+    return any(
+        isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in causes.in_error(error)
+    )
+
+
+def _address(place: str, default_port: int) -> tuple[str, int]:
+    """Return host and port of a URL, or of `HOST:PORT`."""
+    try:
+        parts = urlsplit(place if "://" in place else f"//{place}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return place, default_port
+    return host or place, port or default_port
 
 
 def web_page(service: str, section: str, status: int | None = None) -> Trouble:
@@ -68,21 +127,31 @@ def from_proxy(service: str, status: int, body: bytes | bytearray, section: str)
     return None
 
 
-def refused_by_proxy(status: int | None, section: str) -> Trouble:
-    """Return what it means that a proxy does not connect; `status` is its answer, if known."""
-    tip = about_proxy(section)
+def refused_by_proxy(status: int | None, section: str, proxy: str | None = None) -> Trouble:
+    """Return what it means that a proxy does not connect; `status` is its answer, if known.
+
+    `proxy` is its `HOST:PORT`.
+    """
+    tip, who = about_proxy(section), "the proxy" if proxy is None else f"the proxy {proxy}"
     match status:
         case httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-            sentence = "the proxy wants a user and a password, or refuses those it got"
+            sentence = f"{who} wants a user and a password, or refuses those it got"
             tip = f"give USER:PASSWORD in the file that proxy_auth_file in [{section}] names"
         case httpx.codes.FORBIDDEN:
-            sentence = "the proxy's rules forbid it"
+            sentence = f"the rules of {who} forbid it"
             tip = (
                 "have the proxy's rules allow CONNECT to that host; nss test-firewall lists all "
                 "that is needed"
             )
+        case httpx.codes.BAD_GATEWAY | httpx.codes.GATEWAY_TIMEOUT:
+            sentence = f"{who} does not reach it"
+            tip = "see the proxy's log, its DNS and the firewall behind it; test it with: nss "
+            tip += "test-firewall"
+        case httpx.codes.SERVICE_UNAVAILABLE:
+            sentence = f"{who} is overloaded, or does not reach it"
+            tip = "see the proxy and its log; test it with: nss test-firewall"
         case _:
-            sentence = "the proxy does not let it through"
+            sentence = f"{who} does not let it through"
     answer = "" if status is None else f": HTTP {status}"
     return Trouble(f"{sentence}{answer}", tip, "proxy")
 
@@ -110,7 +179,10 @@ def about_authorities(section: str) -> str:
 
 def about_firewall(section: str) -> str:
     """Return what to do about a host that can't be reached."""
-    return f"see that this machine may reach it on port 443, or set proxy in [{section}]"
+    return (
+        f"see that this machine may reach it on port 443, or set proxy in [{section}]; test it "
+        "with: nss test-firewall"
+    )
 
 
 def about_page(section: str) -> str:
@@ -120,17 +192,4 @@ def about_page(section: str) -> str:
 
 def about_proxy(section: str) -> str:
     """Return what to do about a proxy that refuses, or can't be reached."""
-    return f"see proxy and proxy_auth_file in [{section}]"
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what led to it; libraries keep that in several places."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        at = waiting.pop(0)
-        if not isinstance(at, BaseException) or id(at) in seen:
-            continue
-        seen.add(id(at))
-        yield at
-        waiting += [*at.args, getattr(at, "reason", None), at.__cause__, at.__context__]
+    return f"see proxy and proxy_auth_file in [{section}]; test them with: nss test-firewall"

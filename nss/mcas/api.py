@@ -92,6 +92,7 @@ class McasApi:
         self._authorization = authorization
         self._limiter = limiter
         self._client = network.client()
+        self._proxy = network.proxy_place
         self._under_way = 0
 
     @property
@@ -280,7 +281,7 @@ class McasApi:
                         raise Unreachable(f"the answer is too long to be one ({place})")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Without its text: httpx quotes URLs.
-            raise unreachable.no_answer(error, place) from None
+            raise unreachable.no_answer(error, place, self._proxy) from None
         finally:
             self._under_way -= 1
         return response.status_code, response.headers, bytes(body)

@@ -45,7 +45,8 @@ _REFUSALS: Mapping[int, tuple[str, str | None, Field | None]] = {
         "MCAS does not permit it",
         (
             "give the application the permission Discovery.manage of Microsoft Cloud App "
-            "Security, with admin consent"
+            "Security, with admin consent; if it has that, see that the tenant has a licence for "
+            "Defender for Cloud Apps: sudo nss verify-mcas2"
         ),
         "role",
     ),

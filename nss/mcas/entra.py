@@ -90,6 +90,7 @@ class SignIn:
         self._now = now
         self._is_identity = credentials.method == "managed_identity"
         self._session = network.session()
+        self._proxy = network.proxy_place
         self._session.max_redirects = 0  # a redirect would take the secret along
         self._session.hooks["response"].append(self._note)
         if self._is_identity:
@@ -146,7 +147,7 @@ class SignIn:
         except OSError as error:
             if self._is_identity:
                 raise unreachable.no_identity_service(self._place) from None
-            raise unreachable.no_sign_in(error, self._place) from None
+            raise unreachable.no_sign_in(error, self._place, self._proxy) from None
         except _NONSENSE:
             raise self._refusal(self._last_object()) from None
         if not isinstance(answer, dict) or "access_token" not in answer:

@@ -43,7 +43,8 @@ MEANINGS: Mapping[int, Meaning] = {
     7000222: Meaning(
         "the Client Secret has expired",
         "client_secret",
-        "make a new secret under Certificates & secrets, and configure that",
+        "make a new secret in Entra, Certificates & secrets of the application, and store it: "
+        "sudo nss configure-mcas2",
     ),
     700016: Meaning(
         "the Client ID is not known in this tenant",

@@ -1,9 +1,10 @@
 """The running parts, each with what it was built from, and their readings."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nss.batch import Batch
 from nss.config.model import FeedConfig, McasConfig
@@ -13,16 +14,25 @@ from nss.expiry import Expiry
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
-from nss.sources import Source
+from nss.sources import RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
+    ClockReading,
     FeedReading,
+    LeftBehindReading,
+    NewerFileReading,
     ParsingReading,
+    RefusalReading,
+    RefusedReloadReading,
     ServiceReading,
     SourceReading,
     SpoolReading,
     SyncReading,
+    UnwritableReading,
 )
+
+LOST_SECS = 3600.0
+"""How long the status mentions records that were lost with their feed."""
 
 
 @dataclass(slots=True)
@@ -65,6 +75,7 @@ class RunningSource:
             ended=self.task.done(),
             last_error=self.part.last_error,
             advice=self.part.advice,
+            refusals=_refusals(self.part),
         )
 
 
@@ -93,6 +104,11 @@ class RunningFeed:
             account=cursor.account.copy(),
             accepted=feed.accepted_records,
             pending=cursor.pending_records,
+            pending_bytes=cursor.pending_bytes,
+            max_pending_bytes=self.settings.max_pending_bytes,
+            drops_oldest=self.settings.when_pending_full == "drop_oldest",
+            limited_since=cursor.limited_since,
+            limited_dropped=cursor.limited_dropped,
             lag_secs=cursor.lag_secs,
             handed_over=feed.handed_over,
             patience_secs=feed.patience_secs,
@@ -101,7 +117,23 @@ class RunningFeed:
             advice=feed.advice,
             upload=feed.upload,
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
+            remedy=feed.remedy,
+            common_reject=feed.common_reject,
         )
+
+
+def _clock() -> ClockReading | None:
+    """Return what the last answer of a server says; without clients nothing is imported for it."""
+    clock = sys.modules.get("nss.https.clock")
+    last = None if clock is None else clock.server_dates.last
+    return None if last is None else ClockReading(ahead_secs=last.secs, host=last.host, at=last.at)
+
+
+def _refusals(part: Source) -> tuple[RefusalReading, ...]:
+    if not isinstance(part, RefusingSource):
+        return ()
+    return tuple(RefusalReading(**asdict(each)) for each in part.refusals.all)
 
 
 class Running:
@@ -116,6 +148,12 @@ class Running:
         """Returns what is known of uploaded files."""
         self.portal_expiries: tuple[Expiry, ...] = ()
         """When the certificate ends that the portal shows."""
+        self.left_behind: list[LeftBehindReading] = []
+        """What feeds left undelivered that the configuration no longer has."""
+        self.refused_reload: RefusedReloadReading | None = None
+        """`None`: the last reload was not refused."""
+        self.unwritable: UnwritableReading | None = None
+        """`None`: the state directory can be written, or there is none."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -163,9 +201,18 @@ class Running:
             found.update(feed.expiries, self._expiries.get(name, ()))
         return tuple(sorted(found, key=lambda expiry: (expiry.ends_at, str(expiry))))
 
-    def reading(self, sync: SyncReading | None = None) -> ServiceReading:
-        """Return the readings of all parts now; that of the sync is given."""
-        spool = self.spool
+    def replayed(self, since: float, until: float) -> None:
+        """Note that a feed got once more what was on its way between two times."""
+        self.left_behind = [left for left in self.left_behind if not since <= left.at <= until]
+
+    def reading(
+        self, sync: SyncReading | None = None, newer_file: NewerFileReading | None = None
+    ) -> ServiceReading:
+        """Return the readings of all parts now; those of others are given."""
+        spool, now = self.spool, time.time()
+        self.left_behind = [
+            left for left in self.left_behind if now < (left.until or left.at + LOST_SECS)
+        ]
         return ServiceReading(
             tuple(source.reading() for source in self.sources.values()),
             tuple(feed.reading() for feed in self.feeds.values()),
@@ -173,11 +220,19 @@ class Running:
                 durable=spool.durable,
                 used_bytes=spool.used_bytes,
                 max_bytes=spool.max_bytes,
-                full=spool.full,
+                full=spool.full and spool.last_error is None,  # or it waits for the disk
                 last_error=spool.last_error,
                 kept_rejects=spool.kept_rejects,
+                trouble=None if spool.trouble is None else spool.trouble.kind,
+                folder=spool.folder,
+                replay_secs=spool.replay_secs,
             ),
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            left_behind=tuple(self.left_behind),
+            newer_file=newer_file,
+            refused_reload=self.refused_reload,
+            unwritable=self.unwritable,
+            clock=_clock(),
         )

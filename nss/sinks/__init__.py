@@ -66,6 +66,17 @@ class Sink(Protocol):
         """What is wrong now, as a sentence; `None` while all is well."""
 
     @property
+    def remedy(self) -> str:
+        """What to do about `last_error`, as half a sentence; empty: that is not known."""
+
+    @property
+    def advice(self) -> str | None:
+        """Something worth knowing though nothing is wrong, as a sentence; `Try: ` and what to do.
+
+        `None` where there is nothing.
+        """
+
+    @property
     def destination(self) -> str:
         """Where lines go at the moment."""
 
@@ -94,10 +105,6 @@ class CollectingSink(Sink, Protocol):
 
     max_secs: float
     """How long lines are collected."""
-
-    @property
-    def advice(self) -> str | None:
-        """Something worth knowing though nothing is wrong, as a sentence."""
 
     @property
     def upload(self) -> UploadReading:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from formats.lines import Lines
+from nss.causes import Cause, of_writing
 from nss.config.sinks import FileSinkConfig
 from nss.errors import SinkError
 from nss.files.private import sync_folder
@@ -52,6 +53,7 @@ class FileSink:
     """
 
     wants_keys = False
+    advice = None
     max_line_bytes = sys.maxsize
 
     def __init__(
@@ -65,7 +67,7 @@ class FileSink:
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
         self.name = name
-        self.last_error: str | None = None
+        self._trouble: Cause | None = None
         self._path = "" if settings.path is None else str(settings.path)
         self._is_stdout = settings.path is None
         self.destination = "standard output" if self._is_stdout else self._path
@@ -81,12 +83,22 @@ class FileSink:
         self._closing = threading.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sink-{name}")
 
+    @property
+    def last_error(self) -> str | None:
+        """See `Sink.last_error`."""
+        return None if self._trouble is None else self._trouble.sentence
+
+    @property
+    def remedy(self) -> str:
+        """See `Sink.remedy`."""
+        return "" if self._trouble is None else self._trouble.remedy
+
     async def open(self) -> None:
         """Open the file; if that fails, `send` tries again and reports it."""
         try:
             await self._in_thread(self._reopen_if_moved)
         except OSError as error:
-            self.last_error = self._sentence(error)
+            self._trouble = of_writing(error, self.destination)
 
     async def send(self, lines: Lines, keys: Sequence[int] | None = None) -> Outcome:  # noqa: ARG002 - the contract's
         """Append the lines; see `Sink.send`.
@@ -97,17 +109,17 @@ class FileSink:
             return Delivered()
         sent, error = await self._in_thread(lambda: self._append(lines))
         if error is None:
-            if self.last_error is not None:
+            if self._trouble is not None:
                 events.destination_recovered(self.name, self.destination)
-            self.last_error = None
+            self._trouble = None
             self._backoff.reset()
             return Delivered()
-        reason = self._sentence(error)
         if self._is_stdout and error.errno == errno.EPIPE:
+            reason = f"writing failed: {error_text(error)} ({self.destination})"
             raise SinkError(reason, tip="keep the reader running, or write to a file")
-        self.last_error = reason
-        events.destination_failed(self.name, self.destination, reason)
-        return RetryAfter(sent, self._backoff.next_secs(), reason)
+        self._trouble = trouble = of_writing(error, self.destination)
+        events.destination_failed(self.name, self.destination, trouble.sentence)
+        return RetryAfter(sent, self._backoff.next_secs(), trouble.sentence)
 
     async def close(self) -> None:
         """Close the file; a write that waits for the reader of a pipe is abandoned."""
@@ -273,9 +285,6 @@ class FileSink:
         if fd is not None and not self._is_stdout:
             self._fd = None
             os.close(fd)
-
-    def _sentence(self, error: OSError) -> str:
-        return f"writing failed: {error_text(error)} ({self.destination})"
 
 
 def _last_byte(path: str, size_bytes: int) -> bytes:

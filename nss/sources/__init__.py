@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nss.batch import Batch
+from nss.sources.refusals import Refusals
 
 Accept = Callable[[Batch], Awaitable[None]]
 """Hands a batch to the spool; returns once it is accepted (durably, if the spool is durable).
@@ -40,3 +41,10 @@ class Source(Protocol):
     @property
     def advice(self) -> str | None:
         """What somebody should know though the source works, as a sentence."""
+
+
+@runtime_checkable
+class RefusingSource(Protocol):
+    """A source that others send to, some of what they send being refused."""
+
+    refusals: Refusals

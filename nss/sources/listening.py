@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Generic, Protocol, TypeVar, cast
 
+from nss import tls
 from nss.addresses import host_port, listener
 from nss.admission import descriptors
 from nss.admission.accepting import AcceptLoop, Address, Host
 from nss.admission.places import Limit, NoPlaceError, Place, Places
+from nss.batch import Batch
 from nss.config.sources import HttpSourceConfig, TcpSourceConfig
 from nss.errors import SourceError
 from nss.sources import Accept, events
+from nss.sources.refusals import Refusals, cause_of_handshake
 from nss.wording import error_text
 
 BACKLOG_CONNECTIONS = 1024
@@ -79,6 +82,7 @@ class ListeningSource(ABC, Generic[C]):
         self.ready = asyncio.Event()
         self.bound_port: int | None = None
         """The port in use: the configured one, unless that is 0."""
+        self.refusals = Refusals()
         self._settings = settings
         self._ssl_context = ssl_context
         self._places = Places(
@@ -113,7 +117,7 @@ class ListeningSource(ABC, Generic[C]):
         """
         listeners = await self._listen()
         self.bound_port = listeners[0].getsockname()[1]
-        host = Host(partial(self._begin, accept), self._refused, self._waits)
+        host = Host(partial(self._begin, self._counting(accept)), self._refused, self._waits)
         self._accept_loops = [AcceptLoop(listening, self._places, host) for listening in listeners]
         accepting = [asyncio.create_task(loop.run()) for loop in self._accept_loops]
         self.ready.set()
@@ -157,6 +161,21 @@ class ListeningSource(ABC, Generic[C]):
         """Stop, and have `run` raise this error, unless there was one before."""
         self._failure = self._failure or error
         self._stopping.set()
+
+    def _counting(self, accept: Accept) -> Accept:
+        """Return what accepts batches, and notes that refusals are no longer all that happens."""
+
+        async def counted(batch: Batch) -> None:
+            await accept(batch)
+            self.refusals.accepted()
+
+        return counted
+
+    def _handshake_failed(self, peer: str, error: OSError) -> None:
+        events.handshake_failed(self.name, peer, tls.error_text(error) or type(error).__name__)
+        cause = cause_of_handshake(error)
+        if cause is not None:
+            self.refusals.note(cause, peer)
 
     async def _drain(self) -> None:
         """Wait until every connection is closed."""
@@ -223,18 +242,18 @@ class ListeningSource(ABC, Generic[C]):
     async def _open(
         self, accepted: socket.socket, connection: C, peer: str, accept: Accept
     ) -> None:
-        tls = self._ssl_context
+        context = self._ssl_context
         _set_options(accepted)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: cast("asyncio.BaseProtocol", connection),
                 accepted,
-                ssl=tls,
-                ssl_handshake_timeout=self._handshake_secs if tls else None,
-                ssl_shutdown_timeout=_TLS_CLOSE_SECS if tls else None,
+                ssl=context,
+                ssl_handshake_timeout=self._handshake_secs if context else None,
+                ssl_shutdown_timeout=_TLS_CLOSE_SECS if context else None,
             )
         except OSError as error:
-            events.handshake_failed(self.name, peer, str(error) or type(error).__name__)
+            self._handshake_failed(peer, error)
             return
         try:
             await self._serve(connection, peer, accept)

@@ -3,21 +3,24 @@
 Degraded: a source or a destination reports an error; records wait and none moves; the lag grows;
 the spool is in trouble; an account does not add up; Cloud Discovery could not use the last upload;
 a secret or certificate ends within 7 days, or has ended; the sync of unsanctioned apps has failed
-three times, or has had no success for six hours. Only mentioned: what ends within 30 days, rejects,
-records that lack the address, user or URL that a feed prints, a spool that is not durable or is
-full for a moment, entries of the list that are set aside, that it can't be read what became of
-uploads, and that ZIA may let people use unsanctioned apps. An idle source is fine: nobody browses
-at night.
+three times, or has had no success for six hours; a source refuses all that comes, or a feed rejects
+all of it. Only mentioned: what ends within 30 days, rejects, senders that are refused while others
+are not, records that lack the address, user or URL that a feed prints, a spool that is not durable
+or is full for a moment, entries of the list that are set aside, that it can't be read what became
+of uploads, that ZIA may let people use unsanctioned apps, a reload that was refused, a clock that
+jumped or is wrong. An idle source is fine: nobody browses at night.
 
 `alive` is another matter: whether a restart could help. It never helps against a dead collector or
 a full disk, so the watchdog does not restart the service for either.
 """
 
-from collections.abc import Iterator, Sequence
-from math import ceil
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from nss.expiry import WARN_DAYS, Expiry
+from nss.status import remedies, room
 from nss.status.readings import GapsReading, ParsingReading
+from nss.status.remedies import parted, records
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, SyncStatus
 
 STUCK_SECS = 45.0
@@ -29,10 +32,20 @@ LAG_SECS = 60.0
 LAG_GROWTH_SECS = 30.0
 """How much a lag grows within a minute when a feed is at most half as fast as it must be."""
 
-_MINUTE_SECS = 60.0
-
 SYNC_FAILURES = 3
 """So many runs of the sync may fail one after the other before the service is degraded."""
+
+REFUSED_LATELY_SECS = 3600.0
+"""For this long a sender that is refused is mentioned: so long Cloud NSS repeats what it pushes."""
+
+REFUSED_SECS = 60.0
+REFUSALS = 3
+"""So many refusals for one cause, over so many seconds in which no record was accepted, degrade."""
+
+ALL_REJECTED = 100
+"""So many records within a minute degrade when each of them was rejected."""
+
+_DRY_RUN = "see what the next run would change: nss sync-unsanctioned --dry-run"
 
 
 def judge(
@@ -43,15 +56,23 @@ def judge(
     parsing: ParsingReading | None = None,
     expiries: Sequence[Expiry] = (),
     sync: SyncStatus | None = None,
+    notices: Iterable[Reason] = (),
 ) -> Health:
-    """Return the health of a service whose parts were so at `now` (seconds since the epoch)."""
+    """Return the health of a service whose parts were so at `now` (seconds since the epoch).
+
+    `notices` are what else is mentioned.
+    """
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
-        *(reason for feed in feeds for reason in _feed(feed, now)),
-        *_spool(spool, now),
+        *(reason for source in sources for reason in _refused(source, now)),
+        *(reason for feed in feeds for reason in _feed(feed, spool, now)),
+        *(r for feed in feeds for r in room.limit_reasons(feed, spool, now, STUCK_SECS)),
+        *room.spool_reasons(spool, feeds, now, STUCK_SECS),
+        *_spool(spool),
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
         *(() if sync is None or not sync.ready else _sync(sync, now)),
+        *notices,
     )
     return Health(
         ok=not any(reason.degrades for reason in reasons),
@@ -61,75 +82,149 @@ def judge(
 
 
 def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
+    component = f"source {source.name}"
     if source.last_error is not None:
+        why, remedy = parted(source.last_error.removeprefix(f"{source.kind} source: "))
         yield Reason(
-            component=f"source {source.name}",
-            why=source.last_error,
+            component=component,
+            why=why,
             since=now - source.failing_secs,
+            meaning=remedies.refused_to(source),
+            remedy=remedy or remedies.of_source(source),
         )
     if source.advice is not None:
-        yield Reason(component=f"source {source.name}", why=source.advice, degrades=False)
-
-
-def _feed(feed: FeedStatus, now: float) -> Iterator[Reason]:
-    """Yield why records don't get through, as near to the cause as is known; then what else is."""
-    component, pending = f"feed {feed.name}", _records(feed.pending)
-    if feed.last_error is not None:
-        text = f"the destination accepts no lines, {pending} waiting: {feed.last_error}"
-        if feed.upload is not None and feed.upload.held_until is not None:
-            text += _next_try(feed.upload.held_until - now)
-        yield Reason(component=component, why=text, since=now - feed.failing_secs)
-    elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
-        text = f"{pending} waiting and none has moved for {feed.still_secs:.0f} s"
-        yield Reason(component=component, why=text, since=now - feed.still_secs)
-    elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
-        text = (
-            f"falls behind: {pending} waiting, the oldest for {feed.lag_secs:.0f} s, "
-            f"{feed.lag_growth_secs:.0f} s longer than a minute ago"
+        why, remedy = parted(source.advice)
+        yield Reason(
+            component=component,
+            why=why,
+            degrades=False,
+            meaning="records of all others are accepted",
+            remedy=remedy or remedies.of_source(source),
         )
-        yield Reason(component=component, why=text, since=now - feed.lag_secs)
+
+
+def _refused(source: SourceStatus, now: float) -> Iterator[Reason]:
+    """Yield which senders are refused that were probably meant to send.
+
+    It degrades when nothing else comes: at once if no record ever came, as then it is being set up.
+    A stranger who tries a door while others send, or once at night, calls nobody.
+    """
+    for refusal in source.refusals:
+        about = remedies.REFUSED.get(refusal.cause)
+        if about is None or now - refusal.last_at >= REFUSED_LATELY_SECS:
+            continue
+        since = refusal.unbroken_since
+        lasts = refusal.unbroken >= REFUSALS and now - (since or now) >= REFUSED_SECS
+        times = "once" if refusal.count == 1 else f"{refusal.count:,} times"
+        yield Reason(
+            component=f"source {source.name}",
+            why=f"{about.why}: {times} since the start, the last from {refusal.last_peer}",
+            since=since,
+            degrades=since is not None and (source.last_at is None or lasts),
+            meaning=about.meaning,
+            remedy=about.remedy.format(name=source.name),
+        )
+
+
+def _feed(feed: FeedStatus, spool: SpoolStatus, now: float) -> Iterator[Reason]:
+    """Yield why records don't get through, as near to the cause as is known; then what else is."""
+    component, meaning = f"feed {feed.name}", remedies.waiting(feed, spool)
+    if feed.last_error is not None:
+        why, remedy = parted(feed.last_error)
+        yield Reason(
+            component=component,
+            why=why,
+            since=now - feed.failing_secs,
+            next_try_at=feed.next_try_at,
+            meaning=meaning,
+            remedy=feed.remedy or remedy or remedies.of_sink(feed),
+        )
+    elif feed.still_secs >= STUCK_SECS + feed.patience_secs:
+        yield Reason(
+            component=component,
+            why="records wait and none has moved",
+            since=now - feed.still_secs,
+            meaning=meaning,
+            remedy="see what holds it up: sudo nss troubleshoot feeds",
+        )
+    elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
+        yield Reason(
+            component=component,
+            why=f"falls behind: the oldest record waits for {feed.lag_secs:.0f} s, "
+            f"{feed.lag_growth_secs:.0f} s longer than a minute ago",
+            since=now - feed.lag_secs,
+            meaning=meaning,
+            remedy="a faster destination, or a filter; see what is slow: sudo nss troubleshoot "
+            "feeds",
+        )
+    yield from _mentioned(feed, component, now)
+
+
+def _mentioned(feed: FeedStatus, component: str, now: float) -> Iterator[Reason]:
+    """Yield what there is to know of a feed whether or not its records get through."""
     if feed.unaccounted:
-        text = f"the account does not add up: {_records(feed.unaccounted)} unaccounted for"
-        yield Reason(component=component, why=text)
+        yield Reason(
+            component=component,
+            why="the account does not add up",
+            meaning=f"it is not known what became of {records(feed.unaccounted)}",
+            remedy="this is a fault of NSS; collect what helps to find it: sudo nss "
+            "collect-diagnostics",
+        )
     if feed.advice is not None:
-        yield Reason(component=component, why=feed.advice, degrades=False)
+        why, remedy = parted(feed.advice)
+        yield Reason(
+            component=component,
+            why=why,
+            degrades=False,
+            meaning="records are delivered",
+            remedy=remedy or remedies.of_sink(feed),
+        )
     for gap in feed.gaps:
         if gap.missing:
-            yield Reason(component=component, why=_missing(feed.name, gap), degrades=False)
+            yield _missing(feed.name, gap)
     if feed.rejected_lately:
-        text = f"{_records(feed.rejected_lately)} rejected within a minute; see nss rejects"
-        yield Reason(component=component, why=text, degrades=False)
+        yield _rejects(feed, now)
 
 
-def _missing(feed: str, gap: GapsReading) -> str:
-    *others, last = gap.missing
-    parts = f"{', '.join(others)} and {last}" if others else last
-    return (
-        f"records of source {gap.source}, read as {gap.form}, lack {parts}: placeholders are "
-        f"printed instead. Try: nss tap --feed {feed} --records --limit 100 > sample, then nss "
-        f"explain sample --feed {feed}"
+def _rejects(feed: FeedStatus, now: float) -> Reason:
+    """Return why records are rejected; it degrades when nothing else becomes of many."""
+    why = f"{records(feed.rejected_lately)} rejected within a minute"
+    if feed.common_reject is not None:
+        common = feed.common_reject
+        why += f"; the commonest reason, of {common.records:,} since the start: {common.reason}"
+    is_all = feed.rejected_lately == feed.processed_lately
+    return Reason(
+        component=f"feed {feed.name}",
+        why=why,
+        since=now - feed.rejecting_secs,
+        degrades=is_all and feed.rejected_lately >= ALL_REJECTED,
+        meaning="they are not delivered; the newest are kept, and can be retried",
+        remedy=f"see the records and reasons: nss rejects --feed {feed.name} --summary",
     )
 
 
-def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
-    if spool.last_error is not None:
-        yield Reason(component="spool", why=spool.last_error, since=now - spool.failing_secs)
-    elif spool.full:
-        # In memory a full spool is how a quick source is held to a feed's pace.
-        degrades = spool.durable or spool.full_secs >= STUCK_SECS
-        text = "full: sources wait until feeds have delivered"
-        since = now - spool.full_secs
-        yield Reason(component="spool", why=text, since=since, degrades=degrades)
+def _missing(feed: str, gap: GapsReading) -> Reason:
+    *others, last = gap.missing
+    parts = f"{', '.join(others)} and {last}" if others else last
+    return Reason(
+        component=f"feed {feed}",
+        why=f"records of source {gap.source}, read as {gap.form}, lack {parts}",
+        degrades=False,
+        meaning="placeholders are printed instead",
+        remedy=f"nss tap --feed {feed} --records --limit 100 > sample, then nss explain sample "
+        f"--feed {feed}",
+    )
+
+
+def _spool(spool: SpoolStatus) -> Iterator[Reason]:
     if not spool.durable:
-        text = "in memory, not durable: what is pending is lost if the process ends"
-        yield Reason(component="spool", why=text, degrades=False)
-
-
-def _next_try(secs: float) -> str:
-    """Return when it is tried again, in words that do not change every second."""
-    if secs < _MINUTE_SECS:
-        return " (tried again within a minute)"
-    return f" (tried again in {ceil(secs / _MINUTE_SECS)} min)"
+        yield Reason(
+            component="spool",
+            why="in memory, not durable",
+            degrades=False,
+            meaning="what is pending is lost if the process ends",
+            remedy='set kind = "durable" in [spool], unless losing what waits is fine',
+        )
 
 
 def _parsing(parsing: ParsingReading | None) -> Iterator[Reason]:
@@ -139,19 +234,31 @@ def _parsing(parsing: ParsingReading | None) -> Iterator[Reason]:
     source = f"data source {parsing.data_source}"
     for failure in parsing.standing:
         file = "an uploaded file" if failure.file is None else f"the file {failure.file}"
-        text = f"Cloud Discovery could not use {file}: {failure.text}. Try: {failure.remedy}"
-        component = source if failure.feed is None else f"feed {failure.feed}"
-        yield Reason(component=component, why=text, since=failure.at)
-    if parsing.unreadable is not None:
-        text = f"whether Cloud Discovery could use the uploads can't be read: {parsing.unreadable}"
-        yield Reason(component=source, why=text, degrades=False)
-    if parsing.overdue:
-        text = (
-            f"{parsing.overdue:,} file{'' if parsing.overdue == 1 else 's'} uploaded more than two "
-            "days ago have no result in Cloud Discovery. Try: nss verify-mcas2; is the data source "
-            "named so in the portal?"
+        yield Reason(
+            component=source if failure.feed is None else f"feed {failure.feed}",
+            why=f"Cloud Discovery could not use {file}: {failure.text}",
+            since=failure.at,
+            meaning="its records count as delivered, and show nowhere in MCAS",
+            remedy=failure.remedy,
         )
-        yield Reason(component=source, why=text, degrades=False)
+    if parsing.unreadable is not None:
+        why, remedy = parted(parsing.unreadable)
+        yield Reason(
+            component=source,
+            why=f"whether Cloud Discovery could use the uploads can't be read: {why}",
+            degrades=False,
+            meaning="uploads go on",
+            remedy=remedy or "sudo nss verify-mcas2",
+        )
+    if parsing.overdue:
+        files = f"{parsing.overdue:,} file{'' if parsing.overdue == 1 else 's'}"
+        yield Reason(
+            component=source,
+            why=f"{files} uploaded more than two days ago have no result in Cloud Discovery",
+            degrades=False,
+            meaning="it is not known whether their records show in MCAS",
+            remedy="nss verify-mcas2; is the data source named so in the portal?",
+        )
 
 
 def _expiry(expiry: Expiry, now: float) -> Iterator[Reason]:
@@ -160,41 +267,60 @@ def _expiry(expiry: Expiry, now: float) -> Iterator[Reason]:
     if days is not None:
         yield Reason(
             component=expiry.component,
-            why=expiry.sentence(now),
+            why=expiry.finding(now),
             since=expiry.ends_at if expiry.ends_at <= now else None,
             degrades=days <= min(WARN_DAYS),
+            meaning=expiry.meaning(now),
+            remedy=expiry.remedy,
         )
 
 
 def _sync(sync: SyncStatus, now: float) -> Iterator[Reason]:
     """Yield why unsanctioned apps may be open, or open again."""
     run = sync.last
-    reason = sync.last_error
+    reason, remedy = parted(sync.last_error or "")
+    remedy = sync.remedy or remedy
     if run is not None and run.error is not None:
-        reason = run.error if run.tip is None else f"{run.error}. Try: {run.tip}"
+        reason, remedy = parted(run.error)
+        remedy = run.tip or remedy
     since = sync.last_success_at if sync.last_success_at is not None else sync.failing_since
     is_stale = since is not None and now - since >= sync.patience_secs
-    if reason is not None:
+    found = partial(
+        Reason, component="sync", next_try_at=sync.next_at, meaning=_meaning(sync), remedy=_DRY_RUN
+    )
+    if reason:
         is_empty = run is not None and run.outcome == "empty"
         degrades = not is_empty and (sync.failures >= SYNC_FAILURES or is_stale)
-        yield Reason(component="sync", why=reason, since=sync.failing_since, degrades=degrades)
+        remedy = remedy or _DRY_RUN
+        yield found(why=reason, since=sync.failing_since, degrades=degrades, remedy=remedy)
     elif is_stale:
-        text = f"unsanctioned apps have not been synced for {(now - (since or now)) / 3600:.0f} h"
-        yield Reason(component="sync", why=text, since=since)
+        hours = (now - (since or now)) / 3600
+        yield found(why=f"unsanctioned apps have not been synced for {hours:.0f} h", since=since)
     elif run is not None and run.set_aside:
-        text = f"{run.set_aside:,} entries are set aside; see nss sync-unsanctioned --dry-run"
-        yield Reason(component="sync", why=text, degrades=False)
+        yield found(
+            why=f"{run.set_aside:,} entries are set aside",
+            degrades=False,
+            meaning="these are not blocked; records are not concerned",
+        )
     if run is not None and run.advice is not None:
-        yield Reason(component="sync", why=run.advice, degrades=False)
+        why, remedy = parted(run.advice)
+        yield found(why=why, degrades=False, remedy=remedy or _DRY_RUN)
     blocking = sync.blocking
     if blocking is not None and blocking.blocked is False:
         # Rules are for people to decide, and often for some on purpose; all that NSS does works.
-        text = f"unsanctioned apps may open: {blocking.reason}. Try: {blocking.remedy}"
-        yield Reason(component="sync", why=text, since=blocking.since, degrades=False)
+        yield found(
+            why=f"unsanctioned apps may open: {blocking.reason}",
+            since=blocking.since,
+            degrades=False,
+            next_try_at=None,
+            remedy=blocking.remedy or "nss verify-blocking",
+        )
 
 
-def _records(number: int) -> str:
-    return f"{number:,} record{'' if abs(number) == 1 else 's'}"
+def _meaning(sync: SyncStatus) -> str:
+    if sync.last_success_at is None:
+        return "nothing has been synced; records are not concerned"
+    return "what was synced stays as it is; records are not concerned"
 
 
 def _alive(feeds: Sequence[FeedStatus], spool: SpoolStatus) -> bool:

@@ -11,7 +11,26 @@ from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
+SpoolTrouble = Literal["disk_full", "disk_fails", "folder_gone", "files_lost", "damaged", "gave_up"]
+
 SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalReading:
+    """What a source refused for one cause since it started."""
+
+    cause: str
+    """One of a fixed set: `credentials`, `certificate`, `too_large`, ...; see docs/metrics.md."""
+    count: int
+    last_at: float
+    """Seconds since the epoch."""
+    last_peer: str
+    """The address, without the port."""
+    unbroken: int
+    """How many since records were last accepted."""
+    unbroken_since: float | None
+    """When the first of those was, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +48,8 @@ class SourceReading:
     """Whether nothing more will come."""
     last_error: str | None
     advice: str | None
+    refusals: tuple[RefusalReading, ...] = ()
+    """One for each cause that there was, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +82,15 @@ class GapsReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommonRejectReading:
+    """The commonest reason for which a feed rejected records since it started."""
+
+    reason: str
+    """As of the last such record, without what it quotes of it."""
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedReading:
     """A feed, and what became of its records."""
 
@@ -70,6 +100,16 @@ class FeedReading:
     account: Account
     accepted: int
     pending: int
+    pending_bytes: int = 0
+    """What pending records take in the spool: whole batches, as of the last commit."""
+    max_pending_bytes: int | None = None
+    """How much that may be; `None`: no limit but the spool's."""
+    drops_oldest: bool = False
+    """Whether its oldest records are dropped at the limit; otherwise its sources wait."""
+    limited_since: float | None = None
+    """Since when the limit has held, seconds since the epoch; `None`: there is room."""
+    limited_dropped: int = 0
+    """Records dropped in that time."""
     lag_secs: float
     handed_over: int
     """Lines that its sink accepted; moves inside of batches, the account only at their end."""
@@ -81,6 +121,12 @@ class FeedReading:
     """`None` for a sink that does not upload."""
     gaps: tuple[GapsReading, ...] = ()
     """Of each source's records, by form; those without any gap are left out."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch."""
+    remedy: str = ""
+    """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
+    common_reject: CommonRejectReading | None = None
+    """`None`: it has rejected nothing since it started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +139,12 @@ class SpoolReading:
     full: bool
     last_error: str | None
     kept_rejects: int
+    trouble: SpoolTrouble | None = None
+    """What kind of thing `last_error` is."""
+    folder: str = ""
+    """Where its files are; empty in memory."""
+    replay_secs: float = 0.0
+    """How long what was delivered or dropped is kept for a replay, space permitting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +262,78 @@ class SyncReading:
     """How long there may be no success without anything being wrong."""
     last_error: str | None
     """Why the sync can't even be planned, for example a file that can't be read."""
+    remedy: str = ""
+    """What to do about that, as half a sentence; empty: that is not known."""
     blocking: BlockingReading | None = None
     """`None`: nobody has looked, or the target is a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehindReading:
+    """Records that waited for a feed when the configuration stopped to have a place for them."""
+
+    feed: str
+    records: int
+    at: float
+    """When that was, seconds since the epoch."""
+    until: float | None
+    """Until when they can be replayed, space permitting; `None`: they are lost."""
+    is_gone: bool = True
+    """Whether the feed is gone; otherwise it has lost a source."""
+    heirs: tuple[str, ...] = ()
+    """Feeds that started in its place and begin with these records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewerFileReading:
+    """A configuration file that says something else than what runs."""
+
+    path: str
+    since: float
+    """When that was noticed, seconds since the epoch."""
+    problem: str | None
+    """Why it could not be put in force, as a sentence."""
+    parts: tuple[str, ...]
+    """Where only other files differ, which it names: what would start anew, as `feed mcas`."""
+    needs_restart: tuple[str, ...]
+    """The changed settings that a reload may not change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedReloadReading:
+    """A reload that was refused, none having succeeded since."""
+
+    path: str
+    at: float
+    """When the first one was, seconds since the epoch."""
+    why: str
+    """The first thing that is wrong, as of the last one, in one line."""
+    more: int
+    """How many more are."""
+    starts: bool
+    """Whether a restart could put the file in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """How far our clock was from that of a server that answered."""
+
+    ahead_secs: float
+    """By how much ours was ahead; negative when it was behind."""
+    host: str
+    at: float
+    """When that was, seconds since the epoch by our clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwritableReading:
+    """A state directory that can't be written."""
+
+    path: str
+    read_only: bool
+    """Whether its whole file system is."""
+    since: float
+    """When that was noticed, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,3 +348,12 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    left_behind: tuple[LeftBehindReading, ...] = ()
+    """What feeds left undelivered that the configuration no longer has, while that matters."""
+    newer_file: NewerFileReading | None = None
+    """`None`: the configuration file says what runs."""
+    refused_reload: RefusedReloadReading | None = None
+    unwritable: UnwritableReading | None = None
+    """`None`: the state directory can be written, or there is none."""
+    clock: ClockReading | None = None
+    """`None`: no server has answered yet."""

@@ -9,8 +9,10 @@ from typing import Literal
 
 from nss.expiry import Expiry
 from nss.status.readings import (
+    CommonRejectReading,
     GapsReading,
     ParsingReading,
+    RefusalReading,
     SpoolReading,
     SyncReading,
     UploadReading,
@@ -80,6 +82,8 @@ class SourceStatus:
     """How long there has been an error, without a break."""
     advice: str | None = None
     """What somebody should know though the source works, as a sentence."""
+    refusals: tuple[RefusalReading, ...] = ()
+    """What it refused, by cause, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,16 @@ class FeedStatus:
     rejected: int
     dropped: int
     pending: int
+    pending_bytes: int = 0
+    """What pending records take in the spool, as its `max_bytes` counts: whole batches."""
+    max_pending_bytes: int | None = None
+    """How much that may be; `None`: no limit but the spool's."""
+    drops_oldest: bool = False
+    """Whether its oldest records are dropped at the limit; otherwise its sources wait."""
+    limited_since: float | None = None
+    """Since when the limit has held, seconds since the epoch; `None`: there is room."""
+    limited_dropped: int = 0
+    """Records dropped in that time."""
     shortened: int
     """Delivered records that were too long and were cut."""
     records_per_sec: float
@@ -126,6 +140,17 @@ class FeedStatus:
     feed that uploads, when MCAS last confirmed it. `None`: not yet."""
     gaps: tuple[GapsReading, ...] = ()
     """What it can't use of its sources' records, and what it lacks of them."""
+    next_try_at: float | None = None
+    """When lines that were not taken are tried again, seconds since the epoch; `None`: none are,
+    or now."""
+    remedy: str = ""
+    """What to do about `last_error`, as half a sentence; empty: its sink does not know."""
+    common_reject: CommonRejectReading | None = None
+    """Why most of what it rejected since it started was rejected."""
+    processed_lately: int = 0
+    """Delivered, filtered and rejected within the last minute."""
+    rejecting_secs: float = 0.0
+    """How long there have been rejects in every minute."""
 
     @property
     def unaccounted(self) -> int:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from formats.compiled import mode
+from nss.status.clock import ClockWatch
 from nss.status.health import STUCK_SECS, judge
+from nss.status.notices import notices
 from nss.status.readings import (
     BlockingReading,
     FeedReading,
@@ -62,6 +64,7 @@ class _Trail:
     progress: tuple[int, ...] = ()
     failing_secs: float = 0.0
     still_secs: float = 0.0
+    rejecting_secs: float = 0.0
     delivered: int | None = None
     delivered_at: float | None = None
     """Seconds since the epoch."""
@@ -106,6 +109,7 @@ class Watch:
         self._looked_at: float | None = None
         self._sources: dict[str, _Trail] = {}
         self._feeds: dict[str, _Trail] = {}
+        self._clock_watch = ClockWatch()
         self._full_secs = 0.0
         self._spool_failing_secs = 0.0
 
@@ -129,7 +133,16 @@ class Watch:
             started_at=self._started_at,
             at=now,
             config=self._config,
-            health=judge(sources, feeds, spool, now, reading.parsing, reading.expiries, sync),
+            health=judge(
+                sources,
+                feeds,
+                spool,
+                now,
+                reading.parsing,
+                reading.expiries,
+                sync,
+                (*notices(reading), *self._clock_watch.reasons(at, now, reading.clock)),
+            ),
             sources=sources,
             feeds=feeds,
             spool=spool,
@@ -164,6 +177,7 @@ class Watch:
             last_error=source.last_error,
             failing_secs=trail.failing_secs,
             advice=source.advice,
+            refusals=source.refusals,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:
@@ -178,6 +192,8 @@ class Watch:
         trail.failing_secs = _held(trail.failing_secs, gap, feed.last_error is not None)
         trail.add(at, (moved, account.rejected, feed.lag_secs))
         rate = trail.rate(0, moved, at)
+        rejected = int(trail.growth(1, account.rejected, at, MEMORY_SECS)[0])
+        trail.rejecting_secs = _held(trail.rejecting_secs, gap, rejected > 0)
         return FeedStatus(
             name=feed.name,
             kind=feed.kind,
@@ -189,9 +205,17 @@ class Watch:
             rejected=account.rejected,
             dropped=account.dropped,
             pending=feed.pending,
+            pending_bytes=feed.pending_bytes,
+            max_pending_bytes=feed.max_pending_bytes,
+            drops_oldest=feed.drops_oldest,
+            limited_since=feed.limited_since,
+            limited_dropped=feed.limited_dropped,
             shortened=account.shortened,
             records_per_sec=rate,
-            rejected_lately=int(trail.growth(1, account.rejected, at, MEMORY_SECS)[0]),
+            rejected_lately=rejected,
+            common_reject=feed.common_reject,
+            processed_lately=int(trail.growth(0, moved, at, MEMORY_SECS)[0]),
+            rejecting_secs=trail.rejecting_secs,
             lag_secs=feed.lag_secs,
             lag_growth_secs=trail.growth(2, feed.lag_secs, at, MEMORY_SECS)[0],
             still_secs=trail.still_secs,
@@ -204,6 +228,8 @@ class Watch:
             confirmation=CONFIRMATIONS.get(feed.kind, "sent"),
             last_delivered_at=_delivered_at(feed, trail, now),
             gaps=feed.gaps,
+            next_try_at=feed.next_try_at,
+            remedy=feed.remedy,
         )
 
     def _spool(self, spool: SpoolReading, gap: float) -> SpoolStatus:

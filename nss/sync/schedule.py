@@ -86,6 +86,7 @@ class Schedule:
         self._early = early
         self._is_running = False
         self._last_error: str | None = None
+        self._remedy = ""
         self._not_before = 0.0
         self._seen = _Seen()
         self._due: Due | None = None
@@ -97,7 +98,7 @@ class Schedule:
                 if self._is_due():
                     await self._run()
             except StateUnusable as error:
-                self._put_off(str(error.args[0]))
+                self._put_off(error)
             await self._sleep(LOOK_SECS)
 
     def reading(self) -> SyncReading:
@@ -117,11 +118,18 @@ class Schedule:
             urls=history.urls,
             failures=history.failures,
             failing_since=history.failing_since,
-            next_at=None if self._due is None else self._due.at,
+            next_at=self._next_at(),
+            remedy=self._remedy,
             patience_secs=max(STALE_SECS, 3 * self._setup.interval_secs),
             last_error=self._last_error,
             blocking=blocking,
         )
+
+    def _next_at(self) -> float | None:
+        """Return when the next run is tried, seconds since the epoch."""
+        if self._not_before > self._now():
+            return self._not_before
+        return None if self._due is None else self._due.at
 
     def _is_due(self) -> bool:
         now = self._now()
@@ -140,12 +148,12 @@ class Schedule:
             await unbroken(self._store.prepare)
             sync = await self._setup.sync()
         except NssError as error:
-            self._put_off(str(error.args[0]))
+            self._put_off(error)
             return
         early_secs = self._setup.interval_secs * MAX_EARLY * self._early()
         due_at = self._now() + self._setup.interval_secs - early_secs
         await self._note_due(due_at, "")
-        self._is_running, self._last_error = True, None
+        self._is_running, self._last_error, self._remedy = True, None, ""
         try:
             await sync.run()
         except SyncUnderway as error:
@@ -167,10 +175,11 @@ class Schedule:
         self._due = due = Due(at=due_at, setup=digest)
         await unbroken(lambda: self._store.keep_due(due))
 
-    def _put_off(self, reason: str) -> None:
+    def _put_off(self, error: NssError) -> None:
+        reason = str(error.args[0])
         if reason != self._last_error:
             events.sync_failed(self._setup.destination()[1], reason)
-        self._last_error = reason
+        self._last_error, self._remedy = reason, error.tip or ""
         self._not_before = self._now() + RETRY_SECS
 
     def _history(self) -> History:

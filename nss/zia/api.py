@@ -85,6 +85,7 @@ class ZiaApi:
         self._pace = pace
         self._patience = patience or Patience()
         self._client = network.client()
+        self._proxy = network.proxy_place
         self._write_secs = max(MIN_WRITE_SECS, network.timeout_secs)
         self._place = place_of(api_url)
 
@@ -268,7 +269,7 @@ class ZiaApi:
         whole = {"headers": headers | {"accept": "application/json"}, **request}
         if not is_read:
             whole["timeout"] = httpx.Timeout(self._write_secs, connect=self._client.timeout.connect)
-        answer = await ask(self._client, method, f"{self.api_url}{path}", whole)
+        answer = await ask(self._client, method, f"{self.api_url}{path}", whole, self._proxy)
         self._client.cookies.clear()
         if answer.status >= httpx.codes.MULTIPLE_CHOICES:
             raise refusal(answer.status, answer.headers, answer.body, self._place)

@@ -28,8 +28,17 @@ def place_of(url: str) -> str:
     return f"https://{httpx.URL(url).netloc.decode()}"
 
 
-async def ask(client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]) -> Answer:
-    """Send a request and return ZIA's answer, of any status. Raises `Unreachable`."""
+async def ask(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    request: dict[str, Any],
+    proxy: str | None = None,
+) -> Answer:
+    """Send a request and return ZIA's answer, of any status. Raises `Unreachable`.
+
+    `proxy` is the `HOST:PORT` of the proxy that the client uses, if any.
+    """
     place = place_of(url)
     body = bytearray()
     try:
@@ -40,10 +49,10 @@ async def ask(client: httpx.AsyncClient, method: str, url: str, request: dict[st
                     raise Unreachable(f"the answer is too long to be one ({place})")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         # Without its text: httpx quotes URLs.
-        raise _unreachable(trouble(error, SECTION), place) from None
+        raise _unreachable(trouble(error, SECTION, place, proxy)) from None
     of_proxy = from_proxy("ZIA", response.status_code, body, SECTION)
     if of_proxy is not None:
-        raise _unreachable(of_proxy, place)
+        raise _unreachable(of_proxy.at(place))
     return Answer(response.status_code, response.headers, bytes(body))
 
 
@@ -55,7 +64,7 @@ def json_of(body: bytes, place: str) -> object:
         found: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         if body.lstrip()[:1] == b"<":
-            raise _unreachable(web_page("ZIA", SECTION), place) from None
+            raise _unreachable(web_page("ZIA", SECTION).at(place)) from None
         raise makes_no_sense(place) from None
     return found
 
@@ -65,5 +74,5 @@ def makes_no_sense(place: str) -> Unreachable:
     return Unreachable(f"ZIA gave an answer that makes no sense ({place})")
 
 
-def _unreachable(found: Trouble, place: str) -> Unreachable:
-    return Unreachable(f"{found.sentence} ({place})", tip=found.tip, field=found.field)
+def _unreachable(found: Trouble) -> Unreachable:
+    return Unreachable(found.sentence, tip=found.tip, field=found.field)

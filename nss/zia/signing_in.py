@@ -51,6 +51,7 @@ class OneApi:
     ) -> None:
         self._credentials = credentials
         self._client = network.client()
+        self._proxy = network.proxy_place
         self._now = now
         self._lock = asyncio.Lock()
         self._token: Secret | None = None
@@ -81,7 +82,7 @@ class OneApi:
         else:
             form["client_assertion"] = await asyncio.to_thread(self._assertion)
             form["client_assertion_type"] = _ASSERTION_TYPE
-        answer = await ask(self._client, "POST", given.token_url, {"data": form})
+        answer = await ask(self._client, "POST", given.token_url, {"data": form}, self._proxy)
         place = place_of(given.token_url)
         if answer.status != httpx.codes.OK:
             raise self._refusal(answer, place)
@@ -137,6 +138,7 @@ class LegacySession:
     ) -> None:
         self._credentials = credentials
         self._client = network.client()
+        self._proxy = network.proxy_place
         self._now = now
         self._lock = asyncio.Lock()
         self._session: Secret | None = None
@@ -169,7 +171,7 @@ class LegacySession:
         }
         url = f"{given.api_url}/authenticatedSession"
         self._client.cookies.clear()
-        answer = await ask(self._client, "POST", url, {"json": body})
+        answer = await ask(self._client, "POST", url, {"json": body}, self._proxy)
         place = place_of(url)
         if answer.status == httpx.codes.TOO_MANY_REQUESTS:
             secs = retry_after_secs(answer.headers, answer.body)

@@ -30,6 +30,8 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = folder / "nss.toml"
+        self.wrapper: tuple[str, ...] = ()
+        """A command that starts the service."""
         self._started: list[Running] = []
         self._client = ControlClient(folder / "control.sock")
 
@@ -42,7 +44,7 @@ class Scene:
 
     async def run(self) -> Running:
         """Start the service with what was written; it need not come up."""
-        self._started.append(await Running.start(self.config))
+        self._started.append(await Running.start(self.config, *self.wrapper))
         return self._started[-1]
 
     async def start(self, *sections: str, drain_secs: float = 10, **spool: str | int) -> Running:

@@ -40,6 +40,8 @@ class ScriptedSink:
         """Whether others have a turn while it sends, as they do where the network is slow."""
         self.name = self.destination = "scripted"
         self.last_error: str | None = None
+        self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.sends: list[tuple[list[bytes], list[int] | None]] = []

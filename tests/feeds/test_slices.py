@@ -35,6 +35,8 @@ class Choosy:
     def __init__(self, max_line_bytes: int = 10_000) -> None:
         self.name = self.destination = "choosy"
         self.last_error: str | None = None
+        self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.sends: list[list[bytes]] = []
         self.taken: list[bytes] = []

@@ -96,6 +96,8 @@ class Moody:
     ) -> None:
         self.name = self.destination = "moody"
         self.last_error: str | None = None
+        self.remedy = ""
+        self.advice: str | None = None
         self.max_line_bytes = max_line_bytes
         self.wants_keys = wants_keys
         self.taken: list[bytes] = []

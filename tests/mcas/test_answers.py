@@ -46,6 +46,8 @@ class Canned:
     status: int = 200
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
+    proxy_place: str | None = None
+
     def client(self) -> httpx.AsyncClient:
         async def answer(request: httpx.Request) -> httpx.Response:
             await request.aread()
@@ -269,6 +271,8 @@ class Storage:
         self.provider = provider
         self.answers = list(answers)
         self.puts: list[tuple[str, dict[str, str], bytes]] = []
+
+    proxy_place: str | None = None
 
     def client(self) -> httpx.AsyncClient:
         async def answer(request: httpx.Request) -> httpx.Response:

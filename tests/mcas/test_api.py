@@ -26,8 +26,14 @@ from nss.mcas.session import TokenAuthorization
 from nss.secret import Secret
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
-FIREWALL_TIP = "see that this machine may reach it on port 443, or set proxy in [mcas]"
-PROXY_TIP = "see proxy and proxy_auth_file in [mcas]"
+FIREWALL_TIP = (
+    "see that this machine may reach it on port 443, or set proxy in [mcas]; test it with: nss "
+    "test-firewall"
+)
+PROXY_TIP = "see proxy and proxy_auth_file in [mcas]; test them with: nss test-firewall"
+BEHIND_TIP = (
+    "see the proxy's log, its DNS and the firewall behind it; test it with: nss test-firewall"
+)
 RULES_TIP = (
     "have the proxy's rules allow CONNECT to that host; nss test-firewall lists all that is needed"
 )
@@ -413,12 +419,15 @@ async def test_what_the_network_does_is_a_sentence(
     assert error.tip == (PAGE_TIP if kind == "html" else None)
 
 
-async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: CloudLab) -> None:
+async def test_a_port_where_nobody_listens_is_named(token: Token, lab: CloudLab) -> None:
     network = Network(ca_file=lab.ca_file, timeout_secs=2)
     api = McasApi("https://localhost:9", token, network, Limiter(10))
     error = await refusal(api)
     await api.close()
-    assert (error.sentence, error.tip) == ("no connection (https://localhost:9)", FIREWALL_TIP)
+    assert (error.sentence, error.tip) == (
+        "nothing listens at localhost:9 (connection refused)",
+        FIREWALL_TIP,
+    )
 
 
 @pytest.mark.parametrize(
@@ -434,12 +443,12 @@ async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: C
         ),
         (
             httpx.ProxyError("403 Forbidden"),
-            *("the proxy's rules forbid it: HTTP 403", RULES_TIP),
+            *("the rules of the proxy forbid it: HTTP 403", RULES_TIP),
             "proxy",
         ),
         (
             httpx.ProxyError("502 Bad"),
-            *("the proxy does not let it through: HTTP 502", PROXY_TIP),
+            *("the proxy does not reach it: HTTP 502", BEHIND_TIP),
             "proxy",
         ),
         (
@@ -447,7 +456,6 @@ async def test_a_port_where_nobody_listens_is_no_connection(token: Token, lab: C
             *("the proxy does not let it through", PROXY_TIP),
             "proxy",
         ),
-        (httpx.ConnectTimeout("x"), "no answer in time", FIREWALL_TIP, None),
         (httpx.ReadTimeout("x"), "no answer in time", None, None),
         (httpx.ReadError("x"), "the connection broke off", None, None),
     ],
@@ -457,6 +465,45 @@ def test_each_way_to_have_no_answer_has_its_sentence(
 ) -> None:
     found = unreachable.no_answer(error, PLACE)
     assert (found.sentence, found.tip, found.field) == (f"{sentence} ({PLACE})", tip, field)
+
+
+@pytest.mark.parametrize(
+    ("error", "proxy", "sentence", "field"),
+    [
+        (
+            httpx.ConnectTimeout("x"),
+            None,
+            f"{PLACE.removeprefix('https://')}:443 does not answer (no connection within 10 s)",
+            None,
+        ),
+        (
+            httpx.ConnectTimeout("x"),
+            "proxy.example:3128",
+            (
+                "the proxy proxy.example:3128 does not answer (no connection within 10 s), on the "
+                f"way to {PLACE}"
+            ),
+            "proxy",
+        ),
+        (
+            httpx.ReadTimeout("x"),
+            "proxy.example:3128",
+            f"no answer in time through the proxy proxy.example:3128 ({PLACE})",
+            None,
+        ),
+        (
+            httpx.ConnectError("x"),
+            "proxy.example:3128",
+            f"no connection to the proxy proxy.example:3128, on the way to {PLACE}",
+            "proxy",
+        ),
+    ],
+)
+def test_a_proxy_that_does_not_answer_is_named_with_its_address(
+    error: httpx.HTTPError, proxy: str | None, sentence: str, field: str | None
+) -> None:
+    found = unreachable.no_answer(error, PLACE, proxy)
+    assert (found.sentence, found.field) == (sentence, field)
 
 
 async def test_an_authority_that_is_not_known_names_the_setting(

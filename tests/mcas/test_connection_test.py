@@ -86,7 +86,8 @@ async def test_a_sign_in_that_is_refused_is_the_last_check(lab: CloudLab) -> Non
         sentence="the Client Secret has expired (AADSTS7000222)",
         field="client_secret",
         code="AADSTS7000222",
-        tip="make a new secret under Certificates & secrets, and configure that",
+        tip="make a new secret in Entra, Certificates & secrets of the application, and store it: "
+        "sudo nss configure-mcas2",
     )
     assert (report.steps, report.failed, report.token_type) == ([failed], failed, None)
 
@@ -114,7 +115,8 @@ async def test_an_api_that_refuses_is_the_last_check(lab: CloudLab) -> None:
             field="role",
             tip=(
                 "give the application the permission Discovery.manage of Microsoft Cloud App "
-                "Security, with admin consent"
+                "Security, with admin consent; if it has that, see that the tenant has a licence "
+                "for Defender for Cloud Apps: sudo nss verify-mcas2"
             ),
         ),
     ]
@@ -143,6 +145,8 @@ async def test_a_data_source_that_is_not_listed_is_a_warning(
 
 class Elsewhere(Network):
     """A network that reaches the lab wherever a request is to go."""
+
+    proxy_place: str | None = None
 
     def client(self) -> httpx.AsyncClient:
         async def answer(_request: httpx.Request) -> httpx.Response:
@@ -329,7 +333,7 @@ async def test_a_legacy_token_needs_no_sign_in(lab: CloudLab) -> None:
         (
             20,
             "the Client Secret expires in 20 days, on DAY",
-            "make a new one in Entra, and give it to nss configure-mcas2",
+            "make a new one in Entra, and give it to: sudo nss configure-mcas2",
         ),
         (
             -3,

@@ -30,7 +30,10 @@ ROWS = [
         "invalid_client",
         "client_secret",
         "the Client Secret has expired (AADSTS7000222)",
-        "make a new secret under Certificates & secrets, and configure that",
+        (
+            "make a new secret in Entra, Certificates & secrets of the application, and store it: "
+            "sudo nss configure-mcas2"
+        ),
     ),
     (
         700016,

@@ -89,6 +89,8 @@ class CannedMcas:
     status: int
     retry_after: str
 
+    proxy_place: str | None = None
+
     def client(self) -> httpx.AsyncClient:
         def answer(request: httpx.Request) -> httpx.Response:
             if request.method == "PUT":
@@ -215,6 +217,8 @@ TOKENS = st.sampled_from([0, 0, 1]).flatmap(
 
 class CannedEntra(BaseAdapter):
     """Gives one answer to who looks for the way, another to who wants a token."""
+
+    proxy_place: str | None = None
 
     def __init__(self, discovery: bytes, token: bytes, status: int, header: str) -> None:
         super().__init__()

@@ -51,10 +51,10 @@ async def by_both(network: Network, host: str) -> list[McasError]:
     [
         (
             "407 Proxy Authentication Required",
-            "the proxy wants a user and a password, or refuses those it got: HTTP 407",
+            "the proxy {} wants a user and a password, or refuses those it got: HTTP 407",
         ),
-        ("403 Forbidden", "the proxy's rules forbid it: HTTP 403"),
-        ("502 Bad Gateway", "the proxy does not let it through: HTTP 502"),
+        ("403 Forbidden", "the rules of the proxy {} forbid it: HTTP 403"),
+        ("502 Bad Gateway", "the proxy {} does not reach it: HTTP 502"),
     ],
     indirect=["refusing"],
 )
@@ -68,7 +68,7 @@ async def test_what_a_proxy_says_is_reported_alike(
         strict=True,
     ):
         assert (type(error), error.field) == (Unreachable, "proxy")
-        assert error.sentence == f"{sentence} ({place})"
+        assert error.sentence == f"{sentence.format(network.proxy_place)} ({place})"
         assert error.tip
         assert PASSWORD not in f"{error}{vars(error)}"
     assert all(b"CONNECT mcas.example:443" in head for head in proxy.heads)

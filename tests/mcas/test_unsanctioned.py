@@ -34,6 +34,8 @@ class Answers:
         self.asked: list[dict[str, str]] = []
         self.answer: Answer = lambda _: httpx.Response(200)
 
+    proxy_place: str | None = None
+
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(self._handle))
 

@@ -42,10 +42,10 @@ class Running:
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
-    async def start(cls, config: Path) -> Self:
-        """Start it."""
+    async def start(cls, config: Path, *wrapper: str) -> Self:
+        """Start it, by a command that starts commands if one is given."""
         process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "run", "--config", str(config)),
+            *(*wrapper, *COMMAND, "run", "--config", str(config)),
             env=ENV,
             cwd=config.parent,
             stdin=asyncio.subprocess.PIPE,

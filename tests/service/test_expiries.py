@@ -142,7 +142,7 @@ async def test_the_certificate_of_the_portal_is_watched_and_its_reach_is_reporte
     assert [(expiry.credential, expiry.ends_at) for expiry in status.expiries] == [
         ("portal_certificate", ends_at)
     ]
-    assert "sudo nss restart" in status.health.reasons[0].why
+    assert "sudo nss restart" in status.health.reasons[0].remedy
     found = [event for event in running.events if event["event"] == "portal_open"]
     assert [event["listen"] for event in found] == [":0"]
     await stop(running)

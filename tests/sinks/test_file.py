@@ -105,7 +105,9 @@ async def test_a_full_disk_holds_whole_lines_only(
     whole = (room_bytes >= 6) + (room_bytes >= 13)
     assert isinstance(outcome, RetryAfter)
     assert outcome.sent == whole
-    assert outcome.reason == f"writing failed: {os.strerror(number).lower()} ({path})"
+    words = os.strerror(number).lower()
+    full = f"no space is left for {path} ({words})"
+    assert outcome.reason == (full if number != errno.EIO else f"writing failed: {words} ({path})")
     assert path.read_bytes() == b"".join(line + b"\n" for line in LINES[:whole])
     disk.room_bytes = 1000
     rest = await sink.send(Lines.of(LINES[whole:]))
@@ -230,7 +232,7 @@ async def test_what_is_wrong_is_known_from_the_opening_until_it_is_over(
     reported = happened()
     await sink.send(Lines.of(LINES))
     await sink.close()
-    reason = f"writing failed: no such file or directory ({path})"
+    reason = f"the folder of {path} is not there (no such file or directory)"
     assert errors == [reason, reason, None]
     about = {"destination": str(path)}
     assert (

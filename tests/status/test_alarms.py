@@ -113,4 +113,4 @@ def test_the_sentence_says_what_to_do(log: Log, caplog: pytest.LogCaptureFixture
     facts = record.facts  # type: ignore[attr-defined]
     assert (record.levelname, record.component) == ("WARNING", "source web")  # type: ignore[attr-defined]
     assert facts["why"].startswith("the server certificate (/etc/nss/web.pem) expires in 6 days")
-    assert facts["why"].endswith("then nss reload")
+    assert facts["why"].endswith("then: sudo nss reload")

@@ -6,9 +6,12 @@ import pytest
 
 from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
-from nss.status.readings import ParsingReading, UploadReading
+from nss.status.readings import CommonRejectReading, ParsingReading, RefusalReading
+from nss.status.remedies import REFUSED as REFUSED_CAUSES
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.admin.conftest import FEED, GAPS, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
+
+WAITING = "10 records wait in the spool; 1 was dropped since the feed began"
 
 
 def health(
@@ -34,7 +37,15 @@ def test_a_failing_source_degrades_since_it_fails() -> None:
     assert health(failing) == Health(
         ok=False,
         alive=True,
-        reasons=(Reason(component="source web", why="web.log: Permission denied", since=NOW - 12),),
+        reasons=(
+            Reason(
+                component="source web",
+                why="web.log: Permission denied",
+                since=NOW - 12,
+                meaning="what is accepted stays; senders must keep the rest and send it again",
+                remedy="see what the senders do, and limits of [sources.web]: sudo nss check",
+            ),
+        ),
     )
 
 
@@ -47,8 +58,10 @@ def test_a_feed_that_moves_nothing_while_records_wait_is_stuck_within_a_minute()
         reasons=(
             Reason(
                 component="feed mcas",
-                why="10 records waiting and none has moved for 45 s",
+                why="records wait and none has moved",
                 since=NOW - 45,
+                meaning=WAITING,
+                remedy="see what holds it up: sudo nss troubleshoot feeds",
             ),
         ),
     )
@@ -65,9 +78,11 @@ def test_what_records_lack_is_mentioned_with_what_to_do_and_degrades_nothing() -
             Reason(
                 component="feed mcas",
                 why="records of source web, read as json, lack an address (cip, cintip) and a user "
-                "(login): placeholders are printed instead. Try: nss tap --feed mcas --records "
-                "--limit 100 > sample, then nss explain sample --feed mcas",
+                "(login)",
                 degrades=False,
+                meaning="placeholders are printed instead",
+                remedy="nss tap --feed mcas --records --limit 100 > sample, then nss explain "
+                "sample --feed mcas",
             ),
         ),
     )
@@ -82,37 +97,52 @@ def test_a_dead_collector_degrades_and_is_no_reason_for_a_restart() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="the destination accepts no lines, 10 records waiting: Connection refused",
+                why="Connection refused",
                 since=NOW - 501,
+                meaning=WAITING,
+                remedy="see whether the collector is up and the way to it open: nss test-firewall",
             ),
         ),
     )
 
 
+def test_a_feed_whose_destination_fails_says_when_it_is_tried_again() -> None:
+    held = replace(FEED, last_error="upload held: slower", next_try_at=NOW + 600)
+    (reason,) = health(feed=held).reasons
+    assert (reason.why, reason.next_try_at) == (
+        "upload held: slower",
+        NOW + 600,
+    )
+
+
 @pytest.mark.parametrize(
-    ("secs", "text"),
+    ("facts", "durable", "meaning"),
     [
-        (0.5, "within a minute"),
-        (59.9, "within a minute"),
-        (60.0, "in 1 min"),
-        (600.0, "in 10 min"),
-        (601.0, "in 11 min"),
+        ({"pending": 1234}, True, "1,234 records wait in the spool; none is lost"),
+        ({"pending": 1}, True, "1 record waits in the spool; none is lost"),
+        ({"pending": 0}, True, "no record waits"),
+        (
+            {"pending": 3, "delivered": 1},
+            True,
+            "3 records wait in the spool; what was sent before may be lost: UDP confirms nothing",
+        ),
+        ({"pending": 2}, False, "2 records wait in memory; if the service ends, they are lost"),
+        (
+            {"pending": 2, "dropped": 30},
+            True,
+            "2 records wait in the spool; 30 were dropped since the feed began",
+        ),
     ],
 )
-def test_a_held_upload_says_when_it_is_tried_again(secs: float, text: str) -> None:
-    upload = UploadReading(
-        state="held",
-        last_confirmed_at=None,
-        next_due_at=None,
-        held_until=NOW + secs,
-        unconfirmed=0,
-    )
-    held = replace(FEED, last_error="upload held: slower", upload=upload)
-    assert health(feed=held).reasons[0].why == (
-        "the destination accepts no lines, 10 records waiting: upload held: slower "
-        f"(tried again {text})"
-    )
-    assert health(feed=replace(FEED, upload=replace(upload, held_until=None))).ok
+def test_what_it_means_for_records_is_never_better_than_it_is(
+    facts: dict[str, int],
+    durable: bool,  # noqa: FBT001 - a parameter of the test
+    meaning: str,
+) -> None:
+    none = {"dropped": 0, "delivered": 0}
+    feed = replace(FEED, last_error="refused", **(none | facts))  # type: ignore[arg-type]  # by name
+    found = health(feed=feed, spool=replace(SPOOL, durable=durable))
+    assert found.reasons[0].meaning == meaning
 
 
 def test_a_sink_at_work_that_takes_long_is_no_reason_for_a_restart() -> None:
@@ -123,7 +153,10 @@ def test_a_sink_at_work_that_takes_long_is_no_reason_for_a_restart() -> None:
 
 
 def test_a_full_disk_is_no_reason_for_a_restart() -> None:
-    broken = replace(SPOOL, last_error="No space left on device", failing_secs=60.0)
+    full = "the disk of /srv/a spool is full: 1 B free"
+    broken = replace(
+        SPOOL, last_error=full, failing_secs=60.0, trouble="disk_full", folder="/srv/a spool"
+    )
 
     assert health(feed=replace(FEED, still_secs=60.0), spool=broken) == Health(
         ok=False,
@@ -131,10 +164,19 @@ def test_a_full_disk_is_no_reason_for_a_restart() -> None:
         reasons=(
             Reason(
                 component="feed mcas",
-                why="10 records waiting and none has moved for 60 s",
+                why="records wait and none has moved",
                 since=NOW - 60,
+                meaning=WAITING,
+                remedy="see what holds it up: sudo nss troubleshoot feeds",
             ),
-            Reason(component="spool", why="No space left on device", since=NOW - 60),
+            Reason(
+                component="spool",
+                why="the disk of /srv/a spool is full: 1 B free",
+                since=NOW - 60,
+                meaning="nothing new is accepted: files are left where they are, TCP senders wait, "
+                "and HTTP pushes get 503; what was accepted is safe and still delivered",
+                remedy="free space there, and it continues by itself: df -h '/srv/a spool'",
+            ),
         ),
     )
 
@@ -158,9 +200,11 @@ def test_a_growing_lag_is_reported_with_its_numbers() -> None:
     assert health(feed=behind).reasons == (
         Reason(
             component="feed mcas",
-            why="falls behind: 12,000 records waiting, the oldest for 600 s, 45 s longer than a "
-            "minute ago",
+            why="falls behind: the oldest record waits for 600 s, 45 s longer than a minute ago",
             since=NOW - 600,
+            meaning="12,000 records wait in the spool; 1 was dropped since the feed began",
+            remedy="a faster destination, or a filter; see what is slow: sudo nss troubleshoot "
+            "feeds",
         ),
     )
 
@@ -173,21 +217,45 @@ def test_an_account_that_does_not_add_up_degrades(accepted: int, missing: str) -
         reasons=(
             Reason(
                 component="feed mcas",
-                why=f"the account does not add up: {missing} unaccounted for",
+                why="the account does not add up",
+                meaning=f"it is not known what became of {missing}",
+                remedy="this is a fault of NSS; collect what helps to find it: sudo nss "
+                "collect-diagnostics",
             ),
         ),
     )
 
 
+@pytest.mark.parametrize(("rejected", "processed", "ok"), [(100, 100, False), (99, 99, True)])
+def test_a_feed_that_rejects_all_of_many_degrades(
+    rejected: int,
+    processed: int,
+    ok: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    common = CommonRejectReading(reason="not JSON", records=1234)
+    feed = replace(FEED, rejected_lately=rejected, common_reject=common, rejecting_secs=30.0)
+    found = health(feed=replace(feed, processed_lately=processed))
+    assert found.ok is ok
+    assert found.reasons[0].since == NOW - 30
+    assert found.reasons[0].why == (
+        f"{rejected} records rejected within a minute; the commonest reason, of 1,234 since the "
+        "start: not JSON"
+    )
+    assert health(feed=replace(feed, processed_lately=processed + 1)).ok
+
+
 def test_rejects_are_reported_and_do_not_degrade() -> None:
-    assert health(feed=replace(FEED, rejected_lately=3)) == Health(
+    assert health(feed=replace(FEED, rejected_lately=3, processed_lately=4)) == Health(
         ok=True,
         alive=True,
         reasons=(
             Reason(
                 component="feed mcas",
-                why="3 records rejected within a minute; see nss rejects",
+                why="3 records rejected within a minute",
+                since=NOW,
                 degrades=False,
+                meaning="they are not delivered; the newest are kept, and can be retried",
+                remedy="see the records and reasons: nss rejects --feed mcas --summary",
             ),
         ),
     )
@@ -201,31 +269,22 @@ def test_what_degrades_is_reported_first() -> None:
     ]
 
     assert reasons == [
-        "spool: full: sources wait until feeds have delivered",
-        "feed mcas: 1 record rejected within a minute; see nss rejects",
-    ]
-
-
-def test_a_full_durable_spool_degrades_at_once() -> None:
-    assert health(spool=replace(SPOOL, full=True, full_secs=1.0)) == Health(
-        ok=False,
-        alive=True,
-        reasons=(
-            Reason(
-                component="spool",
-                why="full: sources wait until feeds have delivered",
-                since=NOW - 1,
-            ),
+        (
+            "spool: full, 4.0 KiB, held up by feed mcas: 0 B, 10 records, the oldest for 1 s (its "
+            "destination takes records more slowly than they come)"
         ),
-    )
+        "feed mcas: 1 record rejected within a minute",
+    ]
 
 
 def test_a_spool_in_memory_says_so_and_may_be_full_for_a_moment() -> None:
     memory = replace(SPOOL, durable=False, full=True, full_secs=44.0)
     not_durable = Reason(
         component="spool",
-        why="in memory, not durable: what is pending is lost if the process ends",
+        why="in memory, not durable",
         degrades=False,
+        meaning="what is pending is lost if the process ends",
+        remedy='set kind = "durable" in [spool], unless losing what waits is fine',
     )
 
     assert health(spool=replace(memory, full=False)).reasons == (not_durable,)
@@ -247,14 +306,26 @@ def test_advice_is_reported_and_degrades_nothing() -> None:
     assert advised == Health(
         ok=True,
         alive=True,
-        reasons=(Reason(component=f"feed {FEED.name}", why="renew it", degrades=False),),
+        reasons=(
+            Reason(
+                component=f"feed {FEED.name}",
+                why="renew it",
+                degrades=False,
+                meaning="records are delivered",
+                remedy="see whether the collector is up and the way to it open: nss test-firewall",
+            ),
+        ),
     )
 
 
 def test_advice_of_a_source_is_reported_and_degrades_nothing() -> None:
-    advised = health(replace(SOURCE, advice="connections are refused"))
+    advised = health(replace(SOURCE, advice="connections are refused. Try: fewer of them"))
     reason = Reason(
-        component=f"source {SOURCE.name}", why="connections are refused", degrades=False
+        component=f"source {SOURCE.name}",
+        why="connections are refused",
+        degrades=False,
+        meaning="records of all others are accepted",
+        remedy="fewer of them",
     )
     assert advised == Health(ok=True, alive=True, reasons=(reason,))
 
@@ -267,8 +338,10 @@ def test_a_file_that_cloud_discovery_could_not_use_degrades_with_a_remedy() -> N
             Reason(
                 component="feed up",
                 why="Cloud Discovery could not use the file up-20260921T121320-5.log: Unsupported "
-                "file type. Try: set gzip = false for the sink",
+                "file type",
                 since=NOW - 7200,
+                meaning="its records count as delivered, and show nowhere in MCAS",
+                remedy="set gzip = false for the sink",
             ),
         ),
     )
@@ -294,6 +367,8 @@ def test_results_that_can_not_be_read_are_reported_and_degrade_nothing() -> None
                 why="whether Cloud Discovery could use the uploads can't be read: MCAS does not "
                 "permit it: HTTP 403",
                 degrades=False,
+                meaning="uploads go on",
+                remedy="sudo nss verify-mcas2",
             ),
         ),
     )
@@ -304,7 +379,7 @@ def test_files_without_any_result_are_reported_and_degrade_nothing(number: int, 
     found = health(parsing=replace(PARSING, standing=(), overdue=number))
     (reason,) = found.reasons
     assert (found.ok, reason.why[: len(files)]) == (True, files)
-    assert "nss verify-mcas2" in reason.why
+    assert "nss verify-mcas2" in reason.remedy
 
 
 @pytest.mark.parametrize(
@@ -319,5 +394,57 @@ def test_what_ends_soon_is_mentioned_and_in_the_last_week_degrades(
     assert [reason.degrades for reason in found.reasons] == ([] if degrades is None else [degrades])
     assert (found.ok, found.alive) == (not degrades, True)
     for reason in found.reasons:
-        assert (reason.component, reason.why) == ("MCAS", expiry.sentence(NOW))
+        assert (reason.component, reason.why) == ("MCAS", expiry.finding(NOW))
+        assert (reason.meaning, reason.remedy) == (expiry.meaning(NOW), expiry.remedy)
         assert reason.since == (expiry.ends_at if days < 0 else None)
+
+
+REFUSED = RefusalReading(
+    cause="credentials",
+    count=12,
+    last_at=NOW - 5,
+    last_peer="192.0.2.7",
+    unbroken=3,
+    unbroken_since=NOW - 60,
+)
+
+
+def refused(source: SourceStatus = SOURCE, **facts: object) -> Health:
+    refusal = replace(REFUSED, **facts)  # type: ignore[arg-type]  # fields by name
+    return health(replace(source, refusals=(refusal,)))
+
+
+def test_senders_that_are_refused_are_mentioned_with_the_last_of_them() -> None:
+    assert refused(unbroken=0, unbroken_since=None) == Health(
+        ok=True,
+        alive=True,
+        reasons=(
+            Reason(
+                component="source web",
+                why="a sender pushes without the token, or with a wrong one: 12 times since the "
+                "start, the last from 192.0.2.7",
+                degrades=False,
+                meaning="no record of these requests is accepted; Cloud NSS repeats each for up to "
+                "an hour",
+                remedy="give the sender what is in the token file of [sources.web]",
+            ),
+        ),
+    )
+    assert refused(last_at=NOW - 3600).reasons == ()
+    assert refused(cause="path").reasons == ()  # strangers do that all day
+
+
+def test_a_source_that_refuses_all_that_comes_degrades() -> None:
+    assert not refused().ok
+    assert refused().reasons[0].since == NOW - 60
+    assert refused(unbroken=2).ok
+    assert refused(unbroken_since=NOW - 59).ok
+    never = replace(SOURCE, last_at=None, records=0)
+    assert not refused(never, unbroken=1, unbroken_since=NOW).ok
+
+
+@pytest.mark.parametrize("cause", REFUSED_CAUSES)
+def test_each_refusal_that_is_mentioned_is_complete(cause: str) -> None:
+    (reason,) = refused(cause=cause, count=1).reasons
+    assert (bool(reason.meaning), "[sources.web]" in reason.remedy) == (True, True)
+    assert ": once since the start" in reason.why

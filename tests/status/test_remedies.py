@@ -1,34 +1,30 @@
-"""Each reason of the health comes with what to do."""
+"""Each reason of the health says what it means for records, and what to do."""
 
 from dataclasses import replace
 
 import pytest
 
-from nss.status.remedies import explained
-from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
-from tests.admin.conftest import FEED, SOURCE, SPOOL, STATUS
+from nss.status.health import judge
+from nss.status.remedies import parted
+from nss.status.summary import Reason
+from tests.admin.conftest import FEED, NOW, SOURCE, SPOOL
 
 
-def remedy(component: str, status: Status = STATUS, why: str = "it fails") -> str:
-    return explained(Reason(component=component, why=why), status).remedy
+def of_feed(**facts: object) -> Reason:
+    feed = replace(FEED, **facts)  # type: ignore[arg-type]  # fields by name
+    return judge([SOURCE], [feed], SPOOL, NOW).reasons[0]
 
 
-def with_feed(**facts: object) -> Status:
-    feed: FeedStatus = replace(FEED, **facts)  # type: ignore[arg-type]
-    return replace(STATUS, feeds=(feed,))
+def of_source(**facts: object) -> Reason:
+    source = replace(SOURCE, **facts)  # type: ignore[arg-type]  # fields by name
+    return judge([source], [FEED], SPOOL, NOW).reasons[0]
 
 
-def with_source(kind: str) -> Status:
-    source: SourceStatus = replace(SOURCE, kind=kind, last_error="broken")
-    return replace(STATUS, sources=(source,))
-
-
-def test_a_reason_that_has_a_remedy_keeps_it() -> None:
-    reason = Reason(component="feed mcas", why="refused.\nTry: sudo nss verify-mcas2", since=5.0)
-    found = explained(reason, STATUS)
-
-    assert (found.sentence, found.remedy) == ("refused", "sudo nss verify-mcas2")
-    assert (found.component, found.since, found.degrades) == ("feed mcas", 5.0, True)
+def test_a_sentence_that_brings_its_remedy_is_parted_from_it() -> None:
+    assert parted("refused.\nTry: sudo nss verify-mcas2") == ("refused", "sudo nss verify-mcas2")
+    assert parted("refused") == ("refused", "")
+    found = of_feed(last_error="refused. Try: wait")
+    assert (found.why, found.remedy) == ("refused", "wait")
 
 
 @pytest.mark.parametrize(
@@ -36,37 +32,16 @@ def test_a_reason_that_has_a_remedy_keeps_it() -> None:
     [
         ("syslog_udp", "nss test-firewall"),
         ("syslog_tcp", "nss test-firewall"),
-        ("file", "free space"),
+        ("file", "rights of the folder of collector.example.com"),
         ("cloud_discovery", "nss verify-mcas2"),
+        ("another", "nss troubleshoot feeds"),
     ],
 )
 def test_a_failing_feed_is_looked_into_by_its_kind(kind: str, words: str) -> None:
-    assert words in remedy("feed mcas", with_feed(kind=kind, last_error="refused"))
+    assert words in of_feed(kind=kind, last_error="refused").remedy
 
 
-@pytest.mark.parametrize("kind", ["file", "tcp", "http", "stdin"])
+@pytest.mark.parametrize("kind", ["file", "tcp", "http", "stdin", "another"])
 def test_so_is_a_failing_source(kind: str) -> None:
-    assert remedy("source web", with_source(kind))
-
-
-def test_what_is_wrong_with_a_feed_decides() -> None:
-    assert "fault of NSS" in remedy("feed mcas", with_feed(accepted=9999))
-    assert "nss top" in remedy("feed mcas", with_feed(lag_secs=100.0))
-    rejecting = with_feed(lag_secs=0.0, rejected_lately=5)
-    assert "nss rejects --feed mcas" in remedy("feed mcas", rejecting)
-
-
-def test_the_spool_has_three_troubles() -> None:
-    def spool(**facts: object) -> Status:
-        return replace(STATUS, spool=replace(SPOOL, **facts))  # type: ignore[arg-type]
-
-    assert "df" in remedy("spool", spool(last_error="disk full"))
-    assert "max_bytes" in remedy("spool", spool(full=True))
-    assert "durable" in remedy("spool", spool(durable=False))
-
-
-def test_what_nobody_knows_a_remedy_for_has_none() -> None:
-    assert remedy("data source NSS") == ""
-    assert remedy("feed gone") == ""
-    assert remedy("source gone") == ""
-    assert "--dry-run" in remedy("sync")
+    found = of_source(kind=kind, last_error="broken")
+    assert (bool(found.meaning), bool(found.remedy)) == (True, True)

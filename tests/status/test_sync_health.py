@@ -8,6 +8,7 @@ from nss.status.summary import Health
 from tests.admin.conftest import FEED, HOUR, NOW, SOURCE, SPOOL, SYNC
 from tests.admin.conftest import SYNC_RUN as GOOD
 
+DRY_RUN = "see what the next run would change: nss sync-unsanctioned --dry-run"
 FAILED = replace(GOOD, outcome="failed", error="ZIA is busy", tip="wait")
 
 
@@ -17,7 +18,8 @@ def health(**changed: object) -> Health:
 
 
 def reasons(found: Health) -> list[tuple[str, bool]]:
-    return [(str(reason), reason.degrades) for reason in found.reasons]
+    assert all(reason.meaning and reason.remedy for reason in found.reasons)
+    return [(f"{reason}. Try: {reason.remedy}", reason.degrades) for reason in found.reasons]
 
 
 def test_a_sync_that_succeeds_is_not_mentioned() -> None:
@@ -39,7 +41,8 @@ def test_six_hours_without_a_success_degrade() -> None:
     found = health(last=FAILED, failures=1, last_success_at=None, failing_since=NOW - 6 * HOUR)
     assert not found.ok
     found = health(last_success_at=NOW - 7 * HOUR)
-    assert reasons(found) == [("sync: unsanctioned apps have not been synced for 7 h", True)]
+    text = f"sync: unsanctioned apps have not been synced for 7 h. Try: {DRY_RUN}"
+    assert reasons(found) == [(text, True)]
     assert health(last_success_at=NOW - 7 * HOUR, patience_secs=8 * HOUR).ok
 
 
@@ -53,8 +56,8 @@ def test_entries_set_aside_and_advice_are_mentioned() -> None:
     found = health(last=replace(GOOD, set_aside=2, advice="names only"))
     assert found.ok
     assert reasons(found) == [
-        ("sync: 2 entries are set aside; see nss sync-unsanctioned --dry-run", False),
-        ("sync: names only", False),
+        (f"sync: 2 entries are set aside. Try: {DRY_RUN}", False),
+        (f"sync: names only. Try: {DRY_RUN}", False),
     ]
 
 
@@ -73,7 +76,8 @@ def test_a_category_that_may_open_is_mentioned_and_degrades_nothing() -> None:
 
 
 def test_what_keeps_runs_from_starting_is_mentioned() -> None:
-    assert reasons(health(last_error="no state")) == [("sync: no state", False)]
+    found = health(last_error="no state")
+    assert reasons(found) == [(f"sync: no state. Try: {DRY_RUN}", False)]
 
 
 def test_without_credentials_nothing_is_expected() -> None:

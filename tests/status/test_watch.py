@@ -115,6 +115,7 @@ async def test_a_status_says_everything(watched: Watched) -> None:
         shortened=2,
         records_per_sec=100.0,
         rejected_lately=0,
+        processed_lately=2000,
         lag_secs=0.5,
         lag_growth_secs=0.5,
         still_secs=0.0,

@@ -26,6 +26,8 @@ class Wire:
     requests: list[httpx.Request] = field(default_factory=list)
     timeout_secs: float = 5.0
 
+    proxy_place: str | None = None
+
     def client(self) -> httpx.AsyncClient:
         async def answer(request: httpx.Request) -> httpx.Response:
             await request.aread()

@@ -40,7 +40,7 @@ BLOCKED = "something on the way answers with a web page instead of ZIA: HTTP 403
 async def error_of(network: Network) -> ZiaError:
     client = network.client()
     with pytest.raises(ZiaError) as caught:
-        await ask(client, "GET", f"{PLACE}/api/v1/status", {})
+        await ask(client, "GET", f"{PLACE}/api/v1/status", {}, network.proxy_place)
     await client.aclose()
     return caught.value
 
@@ -48,16 +48,24 @@ async def error_of(network: Network) -> ZiaError:
 @pytest.mark.parametrize(
     ("status", "sentence", "tip"),
     [
-        ("407 Proxy Authentication Required", WANTS_USER, "proxy_auth_file in [zia]"),
-        ("403 Forbidden", "the proxy's rules forbid it: HTTP 403", "allow CONNECT to that host"),
-        ("502 Bad Gateway", "the proxy does not let it through: HTTP 502", "proxy_auth_file in [z"),
+        (
+            "407 Proxy Authentication Required",
+            "the proxy {} wants a user and a password, or refuses those it got: HTTP 407",
+            "proxy_auth_file in [zia]",
+        ),
+        (
+            "403 Forbidden",
+            "the rules of the proxy {} forbid it: HTTP 403",
+            "allow CONNECT to that host",
+        ),
+        ("502 Bad Gateway", "the proxy {} does not reach it: HTTP 502", "see the proxy's log"),
     ],
 )
 async def test_what_a_proxy_says_to_connect_is_named(status: str, sentence: str, tip: str) -> None:
     async with refusing_proxy(status, PASSWORD) as (_, network):
         error = await error_of(network)
     assert (type(error), error.field) == (Unreachable, "proxy")
-    assert error.sentence == f"{sentence} ({PLACE})"
+    assert error.sentence == f"{sentence.format(network.proxy_place)} ({PLACE})"
     assert tip in str(error.tip)
     assert PASSWORD not in f"{error}{vars(error)}"
 

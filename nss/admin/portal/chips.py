@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from nss.status.remedies import Explained
+from nss.status.summary import Reason
 
 Kind = str
 """`good`, `warn`, `bad`, `busy` or `quiet`."""
@@ -29,6 +29,6 @@ UPLOAD: Mapping[str, Kind] = {
 }
 
 
-def chip(kinds: Mapping[str, Kind], state: str, reasons: Collection[Explained] = ()) -> Kind:
+def chip(kinds: Mapping[str, Kind], state: str, reasons: Collection[Reason] = ()) -> Kind:
     """Return the kind for a state; a part that degrades the health is bad in any state."""
     return "bad" if any(found.degrades for found in reasons) else kinds.get(state, "quiet")

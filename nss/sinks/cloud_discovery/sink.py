@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from formats.lines import Lines
+from nss.causes import Cause
 from nss.config.model import McasConfig
 from nss.config.sinks import CloudDiscoverySinkConfig
 from nss.errors import NssError
@@ -47,6 +48,7 @@ _CONVERT = (
     "uploads use a legacy token, which goes with its owner's account; "
     "sudo nss configure-mcas2 takes its place"
 )
+_NO_NEED = "nothing needs to be done, unless it lasts: see requests_per_minute in [mcas]"
 _UNCONFIRMED = (
     "MCAS did not confirm the last file, which counts as delivered "
     "(unconfirmed_counts_as_delivered in [mcas])"
@@ -79,6 +81,9 @@ class CloudDiscoverySink:
     ) -> None:
         self.name = name
         self.last_error: str | None = None
+        self.remedy = ""
+        self._said = ""
+        """The last error, and what to try."""
         self.max_secs = settings.max_secs
         self.max_line_bytes = settings.max_bytes - 1
         self.destination = f"Cloud Discovery, data source {mcas.data_source}"
@@ -92,7 +97,7 @@ class CloudDiscoverySink:
         self._backoff = backoff or Backoff()
         self._holds = Holds(clock)
         self._age = AgeLimit(now)
-        folder = uploads_folder(state_directory)
+        self._folder = folder = uploads_folder(state_directory)
         self._journal = UploadJournal(folder / f"{name}.json")
         self._names = UploadedFiles(folder, name)
         self._uploader = Uploader(
@@ -137,8 +142,9 @@ class CloudDiscoverySink:
             taken = fresh
             self._incoming.collect()
         except OSError as error:
-            reason = f"lines can't be collected: {error_text(error)}"
-            return replace(self._later(reason), sent=taken)
+            return replace(
+                self._later(self._of_disk(error, "lines can't be collected: ")), sent=taken
+            )
         if fresh < len(lines):
             self._incoming.skip()
             return Rejected(fresh, f"older than {MAX_AGE_DAYS} days, which MCAS refuses")
@@ -152,7 +158,7 @@ class CloudDiscoverySink:
 
     @property
     def advice(self) -> str | None:
-        """See `CollectingSink.advice`."""
+        """See `Sink.advice`."""
         if self._uploader.is_last_unconfirmed:
             return _UNCONFIRMED
         return _CONVERT if self._session.uses_token else None
@@ -218,13 +224,13 @@ class CloudDiscoverySink:
             # Before anything is awaited: later, lines of the next batches might be with them.
             self._uploader.outgoing = self._uploader.outgoing or self._incoming.hand_over()
             if held_secs := self._holds.look(tried):
-                return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error or "")
+                return RetryAfter(0, min(held_secs, LOOK_SECS), self._said)
             api = await self._session.api()
         except NssError as error:  # nobody was asked: the next one would say the same
             self._holds.refuse(error, tried, at_once=True)
             return self._stop(error)
         except OSError as error:
-            return self._later(error_text(error))
+            return self._later(self._of_disk(error))
         return await self._upload(api, tried)
 
     async def _upload(self, api: McasApi, tried: object) -> Delivered | RetryAfter:
@@ -256,12 +262,11 @@ class CloudDiscoverySink:
                 return self._throttled(error, tried)
             case Unconfirmed():
                 self._holds.hold("unconfirmed", self._uploader.pause_secs, tried)
-                self.last_error = _sentence("upload unconfirmed", error)
-                return RetryAfter(0, LOOK_SECS, self.last_error)
+                return self._wait(LOOK_SECS, "upload unconfirmed", error)
             case Unreachable() | UploadExpired():
-                return self._later(error.sentence)
+                return self._later(Cause(error.sentence, error.tip or ""))
             case OSError():
-                return self._later(error_text(error))
+                return self._later(self._of_disk(error))
             case _:
                 return self._refused(error, tried)
 
@@ -274,7 +279,8 @@ class CloudDiscoverySink:
         self._holds.hold("held", secs, tried)
         if error.by == "MCAS":
             self._session.limiter.hold(secs)
-        self.last_error = f"upload held: {error.sentence}"
+        self.last_error = self._said = f"upload held: {error.sentence}"
+        self.remedy = _NO_NEED
         events.upload_failed(self.name, error.sentence)
         return RetryAfter(0, min(secs, LOOK_SECS), self.last_error)
 
@@ -282,30 +288,43 @@ class CloudDiscoverySink:
         """Wait because another feed was asked to send fewer requests."""
         if self.last_error is None:
             reason = "MCAS asks for fewer requests"
-            self.last_error = f"upload held: {reason}"
+            self.last_error = self._said = f"upload held: {reason}"
+            self.remedy = _NO_NEED
             events.upload_failed(self.name, reason)
         return RetryAfter(0, min(held_secs, LOOK_SECS), self.last_error)
 
-    def _later(self, reason: str) -> RetryAfter:
-        self.last_error = f"upload failed: {reason}"
-        events.upload_failed(self.name, reason)
+    def _later(self, cause: Cause) -> RetryAfter:
+        self.last_error = self._said = f"upload failed: {cause.sentence}"
+        self.remedy = cause.remedy
+        events.upload_failed(self.name, cause.sentence)
         return RetryAfter(0, self._backoff.next_secs(), self.last_error)
+
+    def _of_disk(self, error: OSError, what: str = "") -> Cause:
+        remedy = f"see space and rights of {self._folder}: df {self._folder}; ls -ld {self._folder}"
+        return Cause(f"{what}{error_text(error)}", remedy)
+
+    def _wait(self, secs: float, what: str, error: NssError) -> RetryAfter:
+        """Note what is wrong; whoever asked for the upload gets it with its remedy."""
+        self.last_error, self.remedy = f"{what}: {error.args[0]}", error.tip or ""
+        self._said = _sentence(what, error)
+        return RetryAfter(0, secs, self._said)
 
     def _refused(self, error: NssError, tried: object) -> RetryAfter:
         if self._holds.refuse(error, tried):
             return self._stop(error)
-        self.last_error = _sentence("upload failed", error)
-        events.upload_failed(self.name, self.last_error.removeprefix("upload failed: "))
-        return RetryAfter(0, LOOK_SECS, self.last_error)
+        outcome = self._wait(LOOK_SECS, "upload failed", error)
+        events.upload_failed(self.name, outcome.reason.removeprefix("upload failed: "))
+        return outcome
 
     def _stop(self, error: NssError) -> RetryAfter:
-        self.last_error = reason = _sentence("upload stopped", error)
+        outcome = self._wait(LOOK_SECS, "upload stopped", error)
+        reason = outcome.reason
         if reason != self._stop_reason:
             self._stop_reason = reason
             code = error.code if isinstance(error, McasError) else None
             self._audit.write("upload", "stopped", reason, feed=self.name, code=code)
             events.upload_stopped(self.name, reason)
-        return RetryAfter(0, LOOK_SECS, reason)
+        return outcome
 
     def _went_well(self) -> None:
         if self._stop_reason is not None:
@@ -313,7 +332,7 @@ class CloudDiscoverySink:
             self._stop_reason = None
         if self.last_error is not None:
             events.upload_recovered(self.name)
-        self.last_error = None
+        self.last_error, self.remedy = None, ""
         self._holds.end()
         self._backoff.reset()
 

@@ -6,8 +6,10 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from nss import causes
 from nss.addresses import host_port
-from nss.config.sinks import SyslogSinkConfig
+from nss.causes import Cause, Peer
+from nss.config.sinks import SyslogSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import events
 
 LOOKUP_SECS = 5.0
@@ -49,6 +51,8 @@ class _Destination:
     addresses: list[str] = field(default_factory=list)
     look_up_at: float = -math.inf
     lookup: asyncio.Task[None] | None = None
+    trouble: Cause | None = None
+    """Why the last lookup failed."""
 
 
 class Destinations:
@@ -73,14 +77,22 @@ class Destinations:
         self._failback_secs = settings.failback_secs
         self._clock = clock
         self._in_use: Endpoint | None = None
-        self._suspects: set[Endpoint] = set()
+        self._suspects: dict[Endpoint, Cause] = {}
         self._failback_at = -math.inf
-        self.lookup_error = "no destination is configured"
+        self._protocol = "UDP" if isinstance(settings, SyslogUdpSinkConfig) else "TCP"
+        late = TimeoutError(f"no answer within {LOOKUP_SECS:g} s")
+        self.lookup_trouble = causes.of_lookup(late, self.peer(*settings.destinations[0]))
+        """Why no name has an address: what the last lookup came to, or that none has ended."""
 
     def __str__(self) -> str:
         """Return what is in use, or what would be tried first."""
         first = self._destinations[0]
         return str(self._in_use or Endpoint(first.host, first.port, first.host))
+
+    def peer(self, host: str, port: int, address: str = "") -> Peer:
+        """Return a destination as sentences about it need it."""
+        setting = f"destinations in [feeds.{self._feed}.sink]"
+        return Peer(host, port, address, setting, "collector", self._protocol)
 
     async def current(self) -> Endpoint | None:
         """Return the endpoint to send to now, `None` if no name has an address."""
@@ -103,13 +115,13 @@ class Destinations:
     def worked(self, endpoint: Endpoint) -> None:
         """Note that the endpoint accepts messages."""
         if endpoint in self._suspects:
-            self._suspects.discard(endpoint)
+            del self._suspects[endpoint]
             events.destination_recovered(self._feed, str(endpoint))
 
-    def failed(self, endpoint: Endpoint, reason: str) -> None:
+    def failed(self, endpoint: Endpoint, cause: Cause) -> None:
         """Note that the endpoint accepts no messages: the next follows, in a circle."""
-        events.destination_failed(self._feed, str(endpoint), reason)
-        self._suspects.add(endpoint)
+        events.destination_failed(self._feed, str(endpoint), cause.sentence)
+        self._suspects[endpoint] = cause
         for destination in self._destinations:
             if (destination.host, destination.port) == (endpoint.host, endpoint.port):
                 self._look_up(destination)
@@ -123,6 +135,19 @@ class Destinations:
         if following != endpoint:
             events.failed_over(self._feed, str(endpoint), str(following))
         self._in_use = following
+
+    def advice(self) -> str | None:
+        """Return what is wrong with a destination though lines get through, and what to try."""
+        in_use = self._in_use
+        if in_use is None or in_use in self._suspects:
+            return None
+        endpoints = self._endpoints()
+        before = endpoints[: endpoints.index(in_use)] if in_use in endpoints else []
+        failed = next((self._suspects[each] for each in before if each in self._suspects), None)
+        trouble = failed or next(filter(None, (each.trouble for each in self._destinations)), None)
+        if trouble is None:
+            return None
+        return f"{trouble.sentence}; lines go to {in_use}. Try: {trouble.remedy}"
 
     async def close(self) -> None:
         """Cancel the lookups under way."""
@@ -160,15 +185,17 @@ class Destinations:
         host = destination.host
         try:
             found = list(dict.fromkeys(await self._resolve(host, destination.port)))
-            reason = "it has no address"
+            failed: Exception | None = None
         except (OSError, ValueError) as error:  # ValueError: no name can look like this
-            found, reason = [], str(error)
+            found, failed = [], error
         if found:
+            destination.trouble = None
             self._adopt(destination, found)
             retry_secs = self._resolve_secs
         else:
-            self.lookup_error = f"name lookup failed: {reason} ({host})"
-            events.lookup_failed(self._feed, host, reason)
+            self.lookup_trouble = causes.of_lookup(failed, self.peer(host, destination.port))
+            destination.trouble = self.lookup_trouble
+            events.lookup_failed(self._feed, host, self.lookup_trouble.sentence)
             retry_secs = min(self._resolve_secs, LOOKUP_AGAIN_SECS)
         destination.look_up_at = self._clock() + retry_secs
 
@@ -178,6 +205,7 @@ class Destinations:
         kept = [address for address in known if address in found]
         destination.addresses = kept + [address for address in found if address not in kept]
         gone = {Endpoint(destination.host, destination.port, a) for a in known if a not in found}
-        self._suspects -= gone
+        for endpoint in gone:
+            self._suspects.pop(endpoint, None)
         if known and (gone or len(found) != len(known)):
             events.addresses_changed(self._feed, destination.host, known, destination.addresses)

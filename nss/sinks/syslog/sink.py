@@ -14,6 +14,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from formats.lines import Lines
+from nss.causes import Cause, Peer
 from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.sinks import Outcome, RetryAfter
 from nss.sinks.backoff import Backoff
@@ -40,6 +41,9 @@ class Environment:
 SYSTEM = Environment()
 """The real thing."""
 
+_MAX_NAMED = 3
+"""Of so many addresses is said what is wrong, when none takes anything."""
+
 
 @dataclass(slots=True)
 class Sending:
@@ -59,13 +63,14 @@ S = TypeVar("S", bound=Sending)
 
 
 class EndpointFailed(Exception):  # noqa: N818 - named as the sentence reads
-    """An endpoint accepts no lines now; its text is the reason, as a sentence for people.
+    """An endpoint accepts no lines now; its text is the sentence of the cause.
 
     With `reconnect` it was working until now, and is worth another attempt at once.
     """
 
-    def __init__(self, reason: str, *, reconnect: bool = False) -> None:
-        super().__init__(reason)
+    def __init__(self, cause: Cause, *, reconnect: bool = False) -> None:
+        super().__init__(cause.sentence)
+        self.cause = cause
         self.reconnect = reconnect
 
 
@@ -81,7 +86,8 @@ class SyslogSink(ABC, Generic[S]):
         environment: Environment,
     ) -> None:
         self.name = name
-        self.last_error: str | None = None
+        self._trouble: Cause | None = None
+        self._section = f"feeds.{name}.sink"
         self._destinations = Destinations(
             name, settings, resolve=environment.resolve, clock=environment.clock
         )
@@ -91,6 +97,21 @@ class SyslogSink(ABC, Generic[S]):
         rate = settings.max_messages_per_sec
         self._pace = None if rate is None else Pace(rate, clock=environment.clock)
         self.max_line_bytes = settings.max_message_bytes - len(self._header())
+
+    @property
+    def last_error(self) -> str | None:
+        """See `Sink.last_error`."""
+        return None if self._trouble is None else self._trouble.sentence
+
+    @property
+    def remedy(self) -> str:
+        """See `Sink.remedy`."""
+        return "" if self._trouble is None else self._trouble.remedy
+
+    @property
+    def advice(self) -> str | None:
+        """See `Sink.advice`."""
+        return self._destinations.advice() if self._trouble is None else None
 
     @property
     def destination(self) -> str:
@@ -104,7 +125,13 @@ class SyslogSink(ABC, Generic[S]):
             try:
                 await self._connect(endpoint)
             except EndpointFailed as failure:
-                self.last_error = str(failure)
+                self._trouble = failure.cause
+        else:
+            self._trouble = self._destinations.lookup_trouble
+
+    def _peer(self, endpoint: Endpoint) -> Peer:
+        """Return an endpoint as sentences about it need it."""
+        return self._destinations.peer(endpoint.host, endpoint.port, endpoint.address)
 
     @abstractmethod
     async def _connect(self, endpoint: Endpoint) -> object:
@@ -117,21 +144,30 @@ class SyslogSink(ABC, Generic[S]):
     async def _fail_over(self, sending: S) -> Outcome:
         """Attempt each endpoint at most once, but for reconnects, until one has an outcome."""
         tried: set[Endpoint] = set()
-        reason = ""
+        troubles: list[Cause] = []
         while True:
             endpoint = await self._destinations.current()
             if endpoint is None:
-                reason = self._destinations.lookup_error
+                troubles = [self._destinations.lookup_trouble]
             if endpoint is None or endpoint in tried:
-                self.last_error = reason
-                return RetryAfter(sending.sent, self._backoff.next_secs(), reason)
+                self._trouble = trouble = _together(troubles)
+                return RetryAfter(sending.sent, self._backoff.next_secs(), trouble.sentence)
             try:
                 outcome = await self._attempt(sending, endpoint)
             except EndpointFailed as failure:
-                reason = str(failure)
                 if not failure.reconnect:
-                    self._destinations.failed(endpoint, reason)
+                    self._destinations.failed(endpoint, failure.cause)
+                    troubles.append(failure.cause)
                     tried.add(endpoint)
                 continue
-            self.last_error = None
+            self._trouble = None
             return outcome
+
+
+def _together(troubles: list[Cause]) -> Cause:
+    """Return what is wrong when no endpoint takes anything; the first is preferred by people."""
+    first, *others = troubles
+    sentences = [first.sentence, *(each.sentence for each in others[: _MAX_NAMED - 1])]
+    left = len(troubles) - len(sentences)
+    more = f"; and {left} more addresses fail" if left else ""
+    return Cause("; ".join(sentences) + more, first.remedy)

@@ -20,7 +20,9 @@ import time
 from collections.abc import Sequence
 
 from formats.lines import Lines
+from nss import causes
 from nss.addresses import host_port
+from nss.causes import Cause
 from nss.config.sinks import SyslogTcpSinkConfig
 from nss.expiry import Expiry
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, events
@@ -123,8 +125,8 @@ class SyslogTcpSink(SyslogSink[Sending]):
         try:
             rejected = await self._hand_over(sending, connection)
         except OSError as error:
-            reason = f"sending failed: {error_text(error)} ({endpoint})"
-            raise EndpointFailed(reason, reconnect=self._lose(connection, error)) from error
+            cause = self._cause(endpoint, error, is_connected=True)
+            raise EndpointFailed(cause, reconnect=self._lose(connection, error)) from error
         if connection.age_secs >= STEADY_SECS:
             self._backoff.reset()
         self._destinations.worked(endpoint)
@@ -138,6 +140,7 @@ class SyslogTcpSink(SyslogSink[Sending]):
         present = self._connection
         if present is not None and present.endpoint == endpoint:
             return present
+        connection: Connection | None = None
         try:
             connection = Connection(
                 endpoint,
@@ -148,8 +151,12 @@ class SyslogTcpSink(SyslogSink[Sending]):
             )
             await connection.open(self._settings.connect_secs)
         except OSError as error:
-            reason = f"connecting failed: {error_text(error)} ({endpoint})"
-            raise EndpointFailed(reason) from error
+            is_reached = connection is not None and connection.is_reached
+            if is_reached and isinstance(error, TimeoutError):
+                cause = causes.no_tls(error_text(error), self._peer(endpoint), self._section)
+            else:
+                cause = self._cause(endpoint, error)
+            raise EndpointFailed(cause) from error
         self._note_certificate(endpoint, connection)
         try:
             await self._disconnect()
@@ -169,12 +176,22 @@ class SyslogTcpSink(SyslogSink[Sending]):
                 seen_at=time.time(),
             )
 
+    def _cause(self, endpoint: Endpoint, error: OSError, *, is_connected: bool = False) -> Cause:
+        peer = self._peer(endpoint)
+        if isinstance(error, ssl.SSLError):
+            return causes.of_tls(error, peer, self._section, self._expected_name(endpoint))
+        if is_connected and isinstance(error, TimeoutError):
+            return causes.reads_nothing(error_text(error), peer)
+        return causes.of_connection(error, peer)
+
+    def _expected_name(self, endpoint: Endpoint) -> str:
+        # The zone of a link-local address is no part of the name.
+        return self._settings.tls_server_name or endpoint.host.partition("%")[0]
+
     def _tls_to(self, endpoint: Endpoint) -> TlsStream | None:
         if self._ssl_context is None:
             return None
-        # The zone of a link-local address is no part of the name.
-        name = self._settings.tls_server_name or endpoint.host.partition("%")[0]
-        return TlsStream(self._ssl_context, name)
+        return TlsStream(self._ssl_context, self._expected_name(endpoint))
 
     async def _disconnect(self) -> bool:
         """Close the connection gracefully; return whether it ended in time."""

@@ -50,6 +50,8 @@ class Connection:
     ) -> None:
         self.endpoint = endpoint
         self.error: OSError | None = None
+        self.is_reached = False
+        """Whether there was a TCP connection, TLS or not."""
         self._tls = tls
         self._stall_secs = stall_secs
         self._on_lost = on_lost
@@ -81,6 +83,7 @@ class Connection:
                 self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
                 _watch_over(self._socket, self._stall_secs)
                 await self._connect()
+                self.is_reached = True
                 if self._tls is not None:
                     await self._handshake(self._tls)
                 self._loop.add_reader(self._socket.fileno(), self._listen)
@@ -89,7 +92,8 @@ class Connection:
                 self._opened_at = self._clock()
         except TimeoutError as error:
             self.close()
-            description = f"no connection within {connect_secs:g} s"
+            missing = "TLS" if self.is_reached else "connection"
+            description = f"no {missing} within {connect_secs:g} s"
             raise (error if error.errno else TimeoutError(errno.ETIMEDOUT, description)) from None
         except BaseException:
             self.close()

@@ -15,6 +15,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from formats.lines import Lines
+from nss import causes
+from nss.causes import Cause
 from nss.config.sinks import SyslogUdpSinkConfig
 from nss.sinks import Delivered, Outcome, Rejected, TooLong, events
 from nss.sinks.syslog.destinations import Endpoint
@@ -134,7 +136,7 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
             if error.errno != errno.ECONNREFUSED:
                 # The route or the machine's own address may have changed: connect again.
                 await self._close_path()
-            raise EndpointFailed(_sentence(endpoint, error)) from error
+            raise EndpointFailed(self._cause(endpoint, error)) from error
         self._backoff.reset()
         return outcome
 
@@ -153,12 +155,23 @@ class SyslogUdpSink(SyslogSink[_Datagrams]):
             await path.open(self._source_ports, self._sndbuf_bytes)
         except OSError as error:
             await path.close()
-            raise EndpointFailed(_sentence(endpoint, error)) from error
+            raise EndpointFailed(self._cause(endpoint, error)) from error
         except BaseException:
             await path.close()
             raise
         self._path = path
         return path
+
+    def _cause(self, endpoint: Endpoint, error: OSError) -> Cause:
+        peer = self._peer(endpoint)
+        if error.errno in _BUFFERS_FULL:
+            return Cause(
+                f"this machine does not get rid of what is sent to {peer.place}: the send buffers "
+                "are full",
+                f"see the network card and its link: ip -s link; or set max_messages_per_sec in "
+                f"[{self._section}]",
+            )
+        return causes.of_connection(error, peer)
 
     async def _close_path(self) -> None:
         path, self._path = self._path, None
@@ -265,7 +278,3 @@ def _reason(error: OSError) -> str:
     if error.errno in _BUFFERS_FULL:
         return "the send buffers are full"
     return error_text(error)
-
-
-def _sentence(endpoint: Endpoint, error: OSError) -> str:
-    return f"sending failed: {_reason(error)} ({endpoint})"

@@ -26,6 +26,7 @@ from nss.sources.http.connection import MAX_HEAD_BYTES
 from nss.sources.http.origin import is_host, is_same_origin, is_this_machine
 from nss.sources.http.text import NotTextError, TextCheck
 from nss.sources.http.unpack import BrokenBodyError, Recognised, unpacker
+from nss.sources.refusals import Refusals, cause_of_status
 
 FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
@@ -53,6 +54,7 @@ class PushApp:
         credentials: Credentials,
         accept: Accept,
         *,
+        refusals: Refusals,
         accept_secs: float,
         is_full: Callable[[], bool],
         fail: Callable[[BaseException], None],
@@ -60,6 +62,7 @@ class PushApp:
         self._settings = settings
         self._credentials = credentials
         self._accept = accept
+        self._refusals = refusals
         self._accept_secs = accept_secs
         self._is_full = is_full
         self._fail = fail
@@ -81,6 +84,9 @@ class PushApp:
                 records = await self._accept_request(request)
             except HttpRefusal as refusal:
                 status = refusal.status
+                is_push = status is not HTTPStatus.UNAUTHORIZED or request.is_push
+                cause = cause_of_status(status) if is_push else "path"
+                self._refusals.note(cause, request.peer)
                 events.request_refused(
                     name, request.peer, status.value, refusal.reason, request.accepted
                 )
@@ -198,6 +204,12 @@ class PushRequest:
     def keep_place(self) -> None:
         """Have the connection keep its place: whoever sent the request may send records."""
         self._scope["state"]["place"].keep()
+
+    @property
+    def is_push(self) -> bool:
+        """Whether it looks like records that are pushed, whatever its credentials."""
+        path, method = self._scope["path"], self._scope["method"]
+        return bool(path == self._settings.path and method == "POST")
 
     @property
     def worth_discarding(self) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from uvicorn import Config
@@ -19,6 +18,7 @@ from nss.sources.http.auth import Credentials
 from nss.sources.http.body import Receive
 from nss.sources.http.connection import KEEP_ALIVE_SECS, HttpConnection
 from nss.sources.listening import ListeningSource, cancel
+from nss.sources.refusals import cause_of_status
 
 _CONNECTIONS_A_REQUEST = 4
 """How many connections may be open, busy or not, for each request that may be under way."""
@@ -79,7 +79,8 @@ class HttpSource(ListeningSource[HttpConnection]):
         self._app = app = PushApp(
             self._settings,
             self._credentials,
-            accept,
+            self._counting(accept),
+            refusals=self.refusals,
             accept_secs=self._accept_secs,
             is_full=self._is_full,
             fail=self._fail,
@@ -115,8 +116,12 @@ class HttpSource(ListeningSource[HttpConnection]):
             peer=address,
             place=place,
             head_secs=self._handshake_secs,
-            refused=partial(events.request_refused, self.name),
+            refused=self._request_refused,
         )
+
+    def _request_refused(self, peer: str, status: int, reason: str) -> None:
+        events.request_refused(self.name, peer, status, reason)
+        self.refusals.note(cause_of_status(status), peer)
 
     async def _serve(self, connection: HttpConnection, peer: str, accept: Accept) -> None:
         del peer, accept  # the application has the requests

@@ -64,6 +64,7 @@ class TcpSource(ListeningSource[TcpConnection]):
             except FramingError as fault:
                 await hand_on(fault.data, fault.records)
                 events.framing_failed(self.name, peer, str(fault))
+                self.refusals.note("framing", peer)
                 return
             await hand_on(data, framer.records)
         if connection.end is End.CLOSED:
@@ -80,7 +81,7 @@ class TcpSource(ListeningSource[TcpConnection]):
             await connection.handshake(self._handshake_secs)
         except OSError as error:
             if connection.end not in {End.STOPPED, End.DISPLACED}:
-                events.handshake_failed(self.name, peer, str(error) or type(error).__name__)
+                self._handshake_failed(peer, error)
             return False
         return True
 

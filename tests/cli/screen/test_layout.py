@@ -16,6 +16,7 @@ from cli.screen.report import report_of
 from cli.screen.wording import clock_text, count_text, moment, rate_text
 from cli.status import plain
 from cli.top import View
+from nss.status.readings import RefusalReading
 from nss.status.summary import Health, Reason, Status
 from tests.cli.screen.golden import FOLDER, SIZES, WIDTHS, pictures, views
 from tests.cli.screen.pictures import pictures as svgs
@@ -150,8 +151,24 @@ def test_hostile_names_keep_their_columns(width: int) -> None:
     assert cell_len(row[: row.index("failing")]) == start
 
 
-def test_a_remedy_within_a_reason_has_a_line_of_its_own() -> None:
-    reason = Reason(component="sync", why="the role is gone. Try: give it back", degrades=False)
+def test_what_a_source_refused_lately_is_a_line_under_it() -> None:
+    refusal = RefusalReading(
+        cause="credentials",
+        count=1200,
+        last_at=HEALTHY.at - 180,
+        last_peer="192.0.2.7\x07",
+        unbroken=0,
+        unbroken_since=None,
+    )
+    old = replace(refusal, cause="tls", last_at=HEALTHY.at - 3600)
+    source = replace(HEALTHY.sources[0], refusals=(refusal, old))
+    lines = plain(replace(HEALTHY, sources=(source,)), 132).splitlines()
+    words = "  refused: 1,200 with no token or a wrong one (last 3 min ago from 192.0.2.7\\x07)"
+    assert words in lines
+
+
+def test_a_remedy_has_a_line_of_its_own() -> None:
+    reason = Reason(component="sync", why="the role is gone", remedy="give it back", degrades=False)
     status = replace(HEALTHY, health=Health(ok=True, alive=True, reasons=(reason,)))
     lines = plain(status, 80).splitlines()
     assert lines[2:4] == ["- sync: the role is gone", "  Try: give it back"]

@@ -38,7 +38,7 @@ def test_a_closed_port_is_distinguished_from_an_unknown_name(nss: Nss, site: Sit
     ran = nss("test-firewall", "--config", site.config)
     assert ran.returncode == 1
     assert b"FAILED  feed siem" in ran.stdout
-    assert b"nothing listens at this port" in ran.stdout
+    assert b"! tcp: nothing listens at 127.0.0.1:" in ran.stdout
     text = site.config.read_text().replace('["127.0.0.1:', '["no-such-host.invalid:')
     site.config.write_text(text)
     ran = nss("test-firewall", "--config", site.config)

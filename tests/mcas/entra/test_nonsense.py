@@ -153,5 +153,5 @@ def test_authorities_that_cannot_be_used_are_named(
         Unreachable,
         "ca_file",
         f"ca_file in [mcas] can't be used (localhost:{entra.port})",
-        "name a PEM file with certificates that the user nss runs as may read",
+        "name a PEM file with certificates that the user nss runs as may read: nss check",
     )

@@ -23,8 +23,11 @@ CA_TIP = (
     "name the authority's certificate as ca_file in [mcas], if a proxy inspects what is sent; see "
     "that the machine's clock is right"
 )
-PORT_TIP = "see that this machine may reach it on port 443, or set proxy in [mcas]"
-PROXY_TIP = "see proxy and proxy_auth_file in [mcas]"
+PORT_TIP = (
+    "see that this machine may reach it on port 443, or set proxy in [mcas]; test it with: nss "
+    "test-firewall"
+)
+PROXY_TIP = "see proxy and proxy_auth_file in [mcas]; test them with: nss test-firewall"
 
 
 def test_an_authority_that_is_not_trusted_is_reported(
@@ -141,7 +144,7 @@ def test_no_connection_is_reported(
     assert description(SignIn(entra.by_secret, network)) == (
         Unreachable,
         None,
-        f"no connection (localhost:{entra.port})",
+        f"nothing listens at localhost:{entra.port} (connection refused)",
         PORT_TIP,
     )
 
@@ -191,7 +194,7 @@ def test_a_host_without_an_address_is_reported(
         Unreachable,
         "authentication_url",
         "the host in the Authentication URL has no address (login.invalid)",
-        "see that the Authentication URL is right, and DNS on this machine",
+        "see that the Authentication URL is right, and DNS on this machine: nss test-firewall",
     )
 
 
@@ -203,8 +206,14 @@ def test_a_proxy_that_is_not_there_is_reported_without_its_password(
     assert description(SignIn(entra.by_secret, way)) == (
         Unreachable,
         "proxy",
-        f"the proxy can't be reached (localhost:{entra.port})",
-        PROXY_TIP,
+        (
+            f"nothing listens at the proxy localhost:{plain.port} (connection refused), on the "
+            f"way to localhost:{entra.port}"
+        ),
+        (
+            f"start the proxy on localhost (TCP port {plain.port}), or correct proxy in [mcas]; "
+            "test it with: nss test-firewall"
+        ),
     )
 
 
@@ -217,6 +226,9 @@ def test_a_proxy_that_refuses_is_reported_with_its_status(
     ) == (  # the server knows no CONNECT, and says so
         Unreachable,
         "proxy",
-        f"the proxy does not let it through: HTTP 501 (localhost:{entra.port})",
+        (
+            f"the proxy localhost:{plain.port} does not let it through: HTTP 501 "
+            f"(localhost:{entra.port})"
+        ),
         PROXY_TIP,
     )

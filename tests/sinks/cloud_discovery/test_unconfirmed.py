@@ -108,7 +108,7 @@ async def test_status_says_what_the_data_source_received_before_and_after(bench:
     errors = []
     for _ in range(4):
         await sink.flush()
-        errors.append(str(sink.last_error))
+        errors.append(f"{sink.last_error}. Try: {sink.remedy}")
         bench.at += LOOK_SECS * 4
     await sink.close()
     seen = [error.partition("; ")[2].partition(". Try: ")[0] for error in errors]

@@ -1,11 +1,13 @@
 """Names, failover and failback, without a network."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nss.causes import Cause
 from nss.config.sinks import SyslogSinkConfig
 from nss.config.values import Address
 from nss.sinks.syslog.destinations import Destinations, Endpoint, resolve_name
@@ -76,15 +78,35 @@ async def test_a_failed_lookup_keeps_the_last_good_address(clock: "Clock") -> No
     )
 
 
-@pytest.mark.parametrize("answer", [OSError("no answer"), UnicodeError("label too long"), []])
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (OSError("no answer"), "the collector's name siem can't be looked up (no answer)"),
+        (
+            UnicodeError("label too long"),
+            "the collector's name siem can't be a name: label too long",
+        ),
+        ([], "DNS does not know the collector's name siem (no address)"),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "DNS does not know the collector's name siem (name or service not known)",
+        ),
+        (
+            socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+            (
+                "no DNS server answers for the collector's name siem "
+                "(temporary failure in name resolution)"
+            ),
+        ),
+    ],
+)
 async def test_a_name_without_any_address_is_reported_and_resolved_again(
-    answer: list[str] | Exception, clock: "Clock"
+    answer: list[str] | Exception, sentence: str, clock: "Clock"
 ) -> None:
     names = Names(siem=answer)
     chosen = destinations(names, clock, "siem")
-    reason = str(answer) if isinstance(answer, Exception) else "it has no address"
     assert await chosen.current() is None
-    assert chosen.lookup_error == f"name lookup failed: {reason} (siem)"
+    assert chosen.lookup_trouble.sentence == sentence
     names.answers["siem"] = ["192.0.2.1"]
     assert await chosen.current() == Endpoint("siem", 514, "192.0.2.1")
 
@@ -101,6 +123,9 @@ async def test_a_name_service_that_never_answers_holds_nobody_up(
     chosen = Destinations("feed", configured, resolve=silent, clock=clock)
     assert await asyncio.wait_for(chosen.current(), 5) is None
     await chosen.close()
+    assert chosen.lookup_trouble.sentence == (
+        "no DNS server answers for the collector's name siem (no answer within 0.01 s)"
+    )
     assert [each.lookup is not None and each.lookup.done() for each in chosen._destinations] == [
         True
     ]
@@ -112,7 +137,7 @@ async def test_a_failure_has_the_name_looked_up_at_once(clock: "Clock") -> None:
     first = await settle(chosen)
     assert first is not None
     names.answers["siem"] = ["192.0.2.2"]
-    chosen.failed(first, "refused")
+    chosen.failed(first, Cause("refused"))
     assert await settle(chosen) == Endpoint("siem", 514, "192.0.2.2")
 
 
@@ -133,7 +158,7 @@ async def test_all_addresses_of_a_name_come_before_the_next_destination(clock: "
         target = await settle(chosen)
         assert target is not None
         order.append(str(target))
-        chosen.failed(target, "refused")
+        chosen.failed(target, Cause("refused"))
     assert order == [
         "siem:514 at 2001:db8::1",
         "siem:514 at 192.0.2.1",
@@ -149,7 +174,7 @@ async def test_the_first_destination_is_tried_again_after_the_failback_time(
     chosen = destinations(names, clock, "siem", "backup")
     first = await settle(chosen)
     assert first is not None
-    chosen.failed(first, "refused")
+    chosen.failed(first, Cause("refused"))
     second = await settle(chosen)
     clock.secs += 59.9
     still = await settle(chosen)
@@ -219,7 +244,7 @@ async def test_a_backup_whose_name_moves_stays_in_use(clock: "Clock") -> None:
     chosen = destinations(names, clock, "siem", "backup")
     first = await settle(chosen)
     assert first is not None
-    chosen.failed(first, "refused")
+    chosen.failed(first, Cause("refused"))
     await settle(chosen)
     names.answers["backup"] = ["192.0.2.10"]
     for destination in chosen._destinations:

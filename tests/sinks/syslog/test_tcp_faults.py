@@ -104,7 +104,10 @@ async def test_without_a_free_descriptor_lines_wait_for_one(
     with no_descriptor_left():
         outcome = await sink.send(Lines.of(LINES))
 
-    reason = f"connecting failed: too many open files ({place(tcp_collector)})"
+    reason = (
+        f"no connection to {place(tcp_collector)}: NSS has too many files open "
+        "(too many open files)"
+    )
     assert isinstance(outcome, RetryAfter)
     assert (outcome.sent, outcome.reason) == (0, reason)
     assert sink.last_error == reason
@@ -118,7 +121,7 @@ async def test_nothing_is_lost_while_the_port_is_closed(
     tcp_collector.stop()
     sink = sink_to(tcp_collector)
     outcomes = [await sink.send(Lines.of(LINES)) for _ in range(3)]
-    reason = f"connecting failed: connection refused ({place(tcp_collector)})"
+    reason = f"nothing listens at {place(tcp_collector)} (connection refused)"
     assert outcomes == [RetryAfter(0, secs, reason) for secs in (0.25, 0.5, 1.0)]
     assert (sink.last_error, sink.destination) == (reason, place(tcp_collector))
     tcp_collector.start()
@@ -152,7 +155,10 @@ async def test_a_collector_that_hangs_up_at_once_is_left_alone_for_longer_and_lo
         tcp_collector.hang_up()
         lost = await sink.send(Lines.of(LINES))
         assert isinstance(lost, RetryAfter)
-        assert lost.reason == (f"sending failed: it closed the connection ({place(tcp_collector)})")
+        assert lost.reason == (
+            f"the connection to the collector at {place(tcp_collector)} broke off "
+            "(it closed the connection)"
+        )
         delays.append(lost.delay_secs)
     assert delays == [0.25, 0.5, 1.0, 2.0]
 
@@ -249,7 +255,8 @@ async def test_lines_wait_for_a_collector_that_never_reads(
     assert isinstance(outcome, RetryAfter)
     assert outcome.delay_secs == 0.25
     assert outcome.reason in {
-        f"sending failed: it {what} nothing for 0.2 s ({place(collector)})"
+        f"the collector at {place(collector)} is connected and reads nothing "
+        f"(it {what} nothing for 0.2 s)"
         for what in ("accepted", "confirmed")
     }
     assert 0 < outcome.sent < 200
@@ -302,7 +309,7 @@ async def test_lines_wait_while_the_name_is_gone_and_go_when_it_is_back(
 
     async def resolve(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - a Resolve
         if not there:
-            raise OSError(-2, "Name or service not known")
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return ["127.0.0.1"]
 
     sink = sink_to(tcp_collector, resolve=resolve, clock=clock)
@@ -313,7 +320,7 @@ async def test_lines_wait_while_the_name_is_gone_and_go_when_it_is_back(
     clock.secs += 300
     tcp_collector.hang_up()
     outcomes.append(await sink.send(Lines.of(LINES)))  # the address known before stays in use
-    reason = "name lookup failed: [Errno -2] Name or service not known (127.0.0.1)"
+    reason = "DNS does not know the collector's name 127.0.0.1 (name or service not known)"
     assert outcomes == [RetryAfter(0, 0.25, reason), Delivered(), Delivered()]
     assert tcp_collector.received() == LINES
 
@@ -410,7 +417,7 @@ async def test_a_connection_that_nobody_accepts_is_given_up(sink_to: SinkTo) -> 
     host, port = full.address
     for each in (full.listener, *full.waiting):
         each.close()
-    reason = f"connecting failed: no connection within 0.1 s ({host}:{port})"
+    reason = f"{host}:{port} does not answer (no connection within 0.1 s)"
     assert outcome == RetryAfter(0, 0.25, reason)
 
 

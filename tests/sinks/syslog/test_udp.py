@@ -232,7 +232,9 @@ async def test_a_send_buffer_that_stays_full_gives_the_lines_back(
     )
     outcome = await sink.send(Lines.of(LINES))
     host, port = collector.address
-    reason = f"sending failed: the send buffers are full ({host}:{port})"
+    reason = (
+        f"this machine does not get rid of what is sent to {host}:{port}: the send buffers are full"
+    )
     assert (outcome, sink.last_error) == (RetryAfter(5, 0.25, reason), reason)
     assert collector.received() == LINES[:5]
 

@@ -17,8 +17,7 @@ from nss.admin.portal.chips import Kind, chip
 from nss.admin.portal.view import Portal, get
 from nss.config.model import DurableSpoolConfig
 from nss.status.machine import MachineReading, machine
-from nss.status.remedies import Explained, explained
-from nss.status.summary import FeedStatus, SourceStatus, Status
+from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 
 _SYNC_CHIPS: Mapping[str, Kind] = {
     "not configured": "quiet",
@@ -39,7 +38,7 @@ class Node:
 
     part: SourceStatus | FeedStatus
     chip: Kind
-    reasons: tuple[Explained, ...]
+    reasons: tuple[Reason, ...]
 
 
 class OverviewPage:
@@ -80,7 +79,7 @@ class OverviewPage:
     def _facts(self) -> dict[str, Any]:
         portal = self._portal
         status, config = portal.operations.status(), portal.operations.configuration()
-        reasons = [explained(reason, status) for reason in status.health.reasons]
+        reasons = status.health.reasons
         return {
             "now": status,
             "reasons": reasons,
@@ -103,7 +102,7 @@ def _nodes(
     parts: tuple[SourceStatus, ...] | tuple[FeedStatus, ...],
     kind: str,
     kinds: Mapping[str, Kind],
-    reasons: list[Explained],
+    reasons: tuple[Reason, ...],
 ) -> list[Node]:
     nodes = []
     for part in parts:

@@ -67,7 +67,7 @@ def test_a_source_is_active_that_has_had_records_lately(
 
 
 def test_health_names_the_first_reason_and_its_remedy() -> None:
-    reasons = (Reason(component="feed mcas", why="<b>broken</b>\nTry: mend it"),)
+    reasons = (Reason(component="feed mcas", why="<b>broken</b>", remedy="mend it"),)
     found = replace(status(), health=Health(ok=False, alive=True, reasons=reasons))
 
     condition = conditions(found, config(), None)[1]

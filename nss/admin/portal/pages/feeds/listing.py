@@ -10,8 +10,7 @@ from starlette.routing import Route
 
 from nss.admin.portal import chips
 from nss.admin.portal.view import Portal, get
-from nss.status.remedies import Explained, explained
-from nss.status.summary import FeedStatus, SourceStatus, Status
+from nss.status.summary import FeedStatus, Reason, SourceStatus, Status
 
 LIVE = "/feeds-list/live"
 """Outside of `/feeds`: every name below may be that of a feed."""
@@ -23,7 +22,7 @@ class Row:
 
     part: SourceStatus | FeedStatus
     chip: chips.Kind
-    reasons: tuple[Explained, ...]
+    reasons: tuple[Reason, ...]
 
 
 class Listing:
@@ -61,11 +60,7 @@ def row_of(part: FeedStatus | SourceStatus, status: Status) -> Row:
     """Return a part with what the health of `status` says about it."""
     is_feed = isinstance(part, FeedStatus)
     component = f"{'feed' if is_feed else 'source'} {part.name}"
-    reasons = tuple(
-        explained(reason, status)
-        for reason in status.health.reasons
-        if reason.component == component
-    )
+    reasons = tuple(found for found in status.health.reasons if found.component == component)
     kinds = chips.FEED if is_feed else chips.SOURCE
     return Row(part, chips.chip(kinds, part.state, reasons), reasons)
 

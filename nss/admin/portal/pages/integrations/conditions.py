@@ -9,7 +9,6 @@ from nss.config.discovery import suits_collector
 from nss.config.model import Config, FeedConfig
 from nss.config.sinks import CloudDiscoverySinkConfig, SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.config.values import FormatChoice
-from nss.status.remedies import explained
 from nss.status.summary import FeedStatus, Status
 
 LATELY_SECS = 15 * 60.0
@@ -72,11 +71,10 @@ def _health(status: Status) -> Condition:
     title = "NSS healthy"
     if status.health.ok:
         return Condition(title, "good", "healthy", "records get where they should")
-    first = next((reason for reason in status.health.reasons if reason.degrades), None)
-    if first is None:
+    found = next((reason for reason in status.health.reasons if reason.degrades), None)
+    if found is None:
         return Condition(title, "bad", "degraded", "the overview says why")
-    found = explained(first, status)
-    sentence = f"{found.component}: {shown(found.sentence)}"
+    sentence = f"{found.component}: {shown(found.why)}"
     return Condition(title, "bad", "degraded", sentence, None, shown(found.remedy))
 
 
