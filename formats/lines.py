@@ -1,11 +1,15 @@
 """Lines in one buffer: what travels from a pipeline to a sink."""
 
+import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, count
 from operator import add, sub
 from typing import overload
+
+UNLIMITED = sys.maxsize
+"""More bytes than any line has."""
 
 _NO_BOUND = -1
 
@@ -120,6 +124,13 @@ class Lines(Sequence[bytes]):
         if self._longest == _NO_BOUND:
             self._longest = max(map(len, self), default=0)
         return self._longest
+
+    def size_of(self, index: int) -> int:
+        """Return the bytes of a line, which none is made for."""
+        if self._whole.texts is not None:
+            return len(self[index])
+        number, ends = self.first + index, self.ends
+        return ends[number] - (ends[number - 1] if number else 0) - 1
 
     def fitting(self, size_bytes: int) -> int:
         """Return how many of them, from the first on, have at most `size_bytes` with their LF."""
