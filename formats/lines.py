@@ -3,7 +3,7 @@
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, count
 from operator import add, sub
 from typing import overload
@@ -125,12 +125,16 @@ class Lines(Sequence[bytes]):
             self._longest = max(map(len, self), default=0)
         return self._longest
 
-    def size_of(self, index: int) -> int:
-        """Return the bytes of a line, which none is made for."""
-        if self._whole.texts is not None:
-            return len(self[index])
-        number, ends = self.first + index, self.ends
-        return ends[number] - (ends[number - 1] if number else 0) - 1
+    def sizes_of(self, indices: Collection[int]) -> list[int]:
+        """Return the bytes of lines at some indices, without making those lines."""
+        first, texts = self.first, self._whole.texts
+        if texts is not None:
+            return [len(texts[first + index]) for index in indices]
+        ends, start = self.ends, self.start
+        befores = [ends[first + index - 1] if index else start for index in indices]
+        return [
+            ends[first + index] - before - 1 for index, before in zip(indices, befores, strict=True)
+        ]
 
     def fitting(self, size_bytes: int) -> int:
         """Return how many of them, from the first on, have at most `size_bytes` with their LF."""

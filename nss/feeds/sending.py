@@ -44,7 +44,7 @@ class OutgoingLines:
 
     def reject(self, reason: str) -> None:
         """Reject the first of the lines that are left."""
-        self._note_rejected(0, reason, self.lines.size_of(0))
+        self._note_rejected(0, reason, self.lines.sizes_of([0])[0])
         self._drop(1)
 
     def fit(self, max_bytes: int) -> None:
@@ -54,8 +54,9 @@ class OutgoingLines:
         """
         before, self._as_rendered = self._as_rendered, None
         if before is not None and self._rendered.max_bytes == max_bytes:
-            for index, before_bytes in before.items():
-                self._note_shortened(before_bytes, self.lines.size_of(index))
+            sizes = self.lines.sizes_of(before)
+            for before_bytes, after_bytes in zip(before.values(), sizes, strict=True):
+                self._note_shortened(before_bytes, after_bytes)
             self._settle(dict.fromkeys(self.lines.longer(max_bytes)), {}, max_bytes)
             return
         before = before or {}  # from what they were, not from what is left of them
@@ -72,7 +73,7 @@ class OutgoingLines:
             return
         reason = f"longer than {max_bytes} bytes, however it is shortened"
         for index, line in fitted.items():
-            before_bytes = before.get(index) or self.lines.size_of(index)
+            before_bytes = before.get(index) or self.lines.sizes_of([index])[0]
             if line is None:
                 self._note_rejected(index, reason, before_bytes)
             elif len(line) < before_bytes:

@@ -134,7 +134,7 @@ def test_what_is_cut_is_noted_by_its_place_beside_what_was_handed_over_and_filte
     )
     lines = judged.check(data, 10)
     rendered = judged.compiled.run(data, 10)
-    assert [len(line) for line in lines] == [rendered.lines.size_of(n) for n in range(len(lines))]
+    assert [len(line) for line in lines] == rendered.lines.sizes_of(range(len(lines)))
     assert dict(rendered.shortened) == {n: 30 for n, line in enumerate(lines) if b"[...]" in line}
     assert len(rendered.shortened) >= 3
     assert not judged.compiled.run(data, UNLIMITED).shortened
