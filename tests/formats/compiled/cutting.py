@@ -2,7 +2,7 @@
 
 import random
 
-import orjson
+import msgspec
 
 from formats.errors import FeedFormatError
 from formats.language import parse
@@ -68,7 +68,7 @@ class LongRecords:
     def batch(self) -> bytes:
         """Return some records with long values, an odd one among them at times."""
         chance = self._chance
-        rows = [orjson.dumps(self._record()) for _ in range(chance.randint(1, 5))]
+        rows = [msgspec.json.encode(self._record()) for _ in range(chance.randint(1, 5))]
         if chance.random() < 0.2:
             rows.append(b"[" + b",".join(rows) + b"]")
         if chance.random() < 0.3:

@@ -208,7 +208,8 @@ def test_references_and_memory_of_lines_are_given_back() -> None:
     watched = (data, engine, judged.compiled)
     before, resident = [], 0
     for number in range(60):
-        rendered = judged.compiled.run(data)
+        rendered = judged.compiled.run(data, 900)
+        assert len(rendered.shortened) >= 20
         parts = [rendered.lines[:5].data, rendered.lines[5:].ends, rendered.records[3:9]]
         assert len(list(parts[2])) == 6
         output = engine.run(data)
