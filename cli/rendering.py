@@ -15,6 +15,7 @@ from cli.gaps import Gaps
 from cli.output import error_lines, unwritable
 from cli.records import Piece, pieces_of
 from formats import FeedSettings, FormatsError, Input, Pipeline, presets, recognise, zone
+from formats.lines import UNLIMITED
 from formats.reading import split_lines
 from formats.reading.recognise import UNKNOWN
 from formats.structure.guards import PROTECTIONS
@@ -195,20 +196,19 @@ class _Rendering:
 
 
 def _render_piece(piece: Piece, converter: Pipeline, name: str, max_bytes: int, gaps: Gaps) -> int:
-    rendered = converter.run(piece.data)
+    max_bytes = max_bytes or UNLIMITED
+    rendered = converter.run(piece.data, max_bytes)
     gaps.look(piece.data, rendered)
-    lines, refused = rendered.lines, 0
-    if max_bytes and (too_long := lines.longer(max_bytes)):
-        fitted = converter.fitted(rendered, too_long, max_bytes)
-        lines = lines.patched(dict(zip(too_long, fitted, strict=True)))
-        refused = fitted.count(None)
-        for _ in range(refused):
-            typer.echo(f"{name}: a line can't be shortened to {max_bytes} bytes", err=True)
+    lines, too_long = rendered.lines, rendered.lines.longer(max_bytes)
+    if too_long:
+        lines = lines.patched(dict.fromkeys(too_long))
+    for _ in too_long:
+        typer.echo(f"{name}: a line can't be shortened to {max_bytes} bytes", err=True)
     if lines:
         _write(lines.data)
     for bad in sorted(rendered.bad, key=lambda bad: bad.offset):
         typer.echo(f"{piece.place(name, bad.offset)}: {bad.reason}", err=True)
-    return len(rendered.bad) + refused
+    return len(rendered.bad) + len(too_long)
 
 
 def _write(data: memoryview) -> None:

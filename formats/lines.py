@@ -1,11 +1,15 @@
 """Lines in one buffer: what travels from a pipeline to a sink."""
 
+import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, count
 from operator import add, sub
 from typing import overload
+
+UNLIMITED = sys.maxsize
+"""More bytes than any line has."""
 
 _NO_BOUND = -1
 
@@ -120,6 +124,17 @@ class Lines(Sequence[bytes]):
         if self._longest == _NO_BOUND:
             self._longest = max(map(len, self), default=0)
         return self._longest
+
+    def sizes_of(self, indices: Collection[int]) -> list[int]:
+        """Return the bytes of lines at some indices, without making those lines."""
+        first, texts = self.first, self._whole.texts
+        if texts is not None:
+            return [len(texts[first + index]) for index in indices]
+        ends, start = self.ends, self.start
+        befores = [ends[first + index - 1] if index else start for index in indices]
+        return [
+            ends[first + index] - before - 1 for index, before in zip(indices, befores, strict=True)
+        ]
 
     def fitting(self, size_bytes: int) -> int:
         """Return how many of them, from the first on, have at most `size_bytes` with their LF."""

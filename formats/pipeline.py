@@ -1,7 +1,7 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
@@ -11,7 +11,7 @@ from formats.compiled.engine import Interpreted, engine_for, merge, order_of_lin
 from formats.compiled.records import LaterRecords
 from formats.filters import Filter
 from formats.language import FeedFormat
-from formats.lines import Lines
+from formats.lines import UNLIMITED, Lines
 from formats.order import ORDER_FIELD, order_key
 from formats.reading import MAX_RECORD_BYTES, BadRecord, Decoded, Input, split_lines
 from formats.reading.unmapped import FURTHER_KEYS, count_unmapped
@@ -50,7 +50,9 @@ class Rendered:
     """What became of a batch: `lines[i]` is `records[i]` rendered, without LF.
 
     Every record of the batch is in `lines`, counted in `filtered`, or in `bad`. `unmapped` are the
-    keys of the batch that no field is known for, as in `formats.reading.Decoded`.
+    keys of the batch that no field is known for, as in `formats.reading.Decoded`. Lines were cut to
+    `max_bytes`: `shortened` says how many bytes those had, by index. Others that are longer can't
+    be cut to that.
     """
 
     lines: Lines
@@ -58,6 +60,8 @@ class Rendered:
     filtered: int = 0
     bad: list[BadRecord] = field(default_factory=list)
     unmapped: Mapping[str, int] = field(default_factory=dict)
+    max_bytes: int = UNLIMITED
+    shortened: Mapping[int, int] = field(default_factory=dict)
 
     def records_at(self, indices: Sequence[int]) -> Sequence[Any]:
         """Return the records of the lines at some indices."""
@@ -104,21 +108,25 @@ class Pipeline:
         """Whether the next batch runs in the compiled core, which releases the interpreter lock."""
         return self._engine is not None and not self._engine.is_resting
 
-    def run(self, data: bytes) -> Rendered:
-        """Decode, filter and render a batch. Never raises for anything in `data`."""
+    def run(self, data: bytes, max_bytes: int = UNLIMITED) -> Rendered:
+        """Decode, filter and render a batch. Never raises for anything in `data`.
+
+        Lines that are longer are cut to `max_bytes`, if they can be.
+        """
         engine = self._engine
-        output = None if engine is None else engine.run(data)
+        output = None if engine is None else engine.run(data, max_bytes)
         if engine is None or output is None:
-            return self._interpret(data)[0]
+            return self._interpret(data, max_bytes)[0]
         if not output.handed_count and not output.unmapped:
             records = LaterRecords(output.sources, data, self.decode, {}, order_of_lines(output))
-            return Rendered(output.lines(), records, output.filtered)
+            lines, cut = output.lines(), output.shortened
+            return Rendered(lines, records, output.filtered, max_bytes=max_bytes, shortened=cut)
         handed = Rendered(Lines.of(()), [])
 
         def interpret(lines: bytes) -> Interpreted:
             nonlocal handed
-            handed, numbers = self._interpret(lines)
-            return handed.lines, handed.records, numbers, handed.bad
+            handed, numbers = self._interpret(lines, max_bytes)
+            return handed.lines, handed.records, numbers, handed.bad, handed.shortened
 
         whole, known, bad = merge(output, data, interpret)
         unmapped = Counter(handed.unmapped)
@@ -126,9 +134,10 @@ class Pipeline:
             count_unmapped(unmapped, (key,), count)
         if FURTHER_KEYS in unmapped:
             engine.rest()  # which of them have a name depends on their order
-            return self._interpret(data)[0]
+            return self._interpret(data, max_bytes)[0]
         records = LaterRecords(whole.sources, data, self.decode, known, order_of_lines(output))
-        return Rendered(whole.lines(), records, handed.filtered + output.filtered, bad, unmapped)
+        lines, filtered = whole.lines(), handed.filtered + output.filtered
+        return Rendered(lines, records, filtered, bad, unmapped, max_bytes, whole.shortened)
 
     def fitted(
         self, rendered: Rendered, indices: Sequence[int], max_bytes: int
@@ -136,7 +145,7 @@ class Pipeline:
         """Return some lines with values cut to at most `max_bytes`; `None` if it can't be done."""
         return [self.renderer.fit(record, max_bytes) for record in rendered.records_at(indices)]
 
-    def _interpret(self, data: bytes) -> tuple["Rendered", Sequence[int]]:
+    def _interpret(self, data: bytes, max_bytes: int) -> tuple["Rendered", Sequence[int]]:
         """Do a batch in Python; returns the number of each line's line in it as well."""
         decoded = self.decode(data)
         records, suspects, bad = decoded.records, decoded.suspects, decoded.bad
@@ -157,7 +166,23 @@ class Pipeline:
             places = [place for index, place in enumerate(places) if index not in gone]
         if decoded.line_of:
             places = [decoded.line_of[place] for place in places]
-        return Rendered(Lines.of(lines), records, filtered, bad, decoded.unmapped), places
+        whole = Lines.of(lines)
+        shortened = self._shorten(lines, records, whole.longer(max_bytes), max_bytes)
+        if shortened:
+            whole = Lines.of(lines)
+        unmapped = decoded.unmapped
+        return Rendered(whole, records, filtered, bad, unmapped, max_bytes, shortened), places
+
+    def _shorten(
+        self, lines: list[bytes], records: Sequence[Any], indices: Iterable[int], max_bytes: int
+    ) -> Mapping[int, int]:
+        """Cut some of the lines, if they can be; returns the bytes that those had, by index."""
+        shortened = {}
+        for index in indices:
+            line = self.renderer.fit(records[index], max_bytes)
+            if line is not None:
+                shortened[index], lines[index] = len(lines[index]), line
+        return shortened
 
     def keys(self, records: Sequence[Any]) -> list[int]:
         """Return the order key of each record, see `formats.order`.

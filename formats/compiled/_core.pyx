@@ -23,7 +23,7 @@ from cpython.buffer cimport (
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT16_MAX, INT64_MAX, int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcmp, memcpy, memset, strlen
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 from formats.lines import Lines
 
@@ -94,6 +94,7 @@ include "sequence.pxi"
 include "lines.pxi"
 include "moments.pxi"
 include "render.pxi"
+include "shorten.pxi"
 include "fold.pxi"
 include "address.pxi"
 include "predicate.pxi"
@@ -101,5 +102,6 @@ include "order.pxi"
 include "output.pxi"
 include "run.pxi"
 include "core.pxi"
+include "stated.pxi"
 include "pieces.pxi"
 include "arrays.pxi"

@@ -18,6 +18,7 @@ cdef void find_array(Run* run, Output output) noexcept nogil:
         run.array.lines, run.array.longest = output.printed.count, output.printed.longest
         run.array.written = output.printed.writer.out - output.printed.writer.start
         run.array.filtered = output.filtered
+        run.array.shortened = output.cut.count
 
 
 cdef void settle_pending(Keys* keys, Array* array, bint printed) noexcept nogil:
@@ -39,6 +40,7 @@ cdef void drop_array(Core core, Run* run, Output output) noexcept nogil:
         output.printed.count, output.printed.longest = run.array.lines, run.array.longest
         output.printed.writer.out = output.printed.writer.start + run.array.written
         output.filtered = run.array.filtered
+        output.cut.count = run.array.shortened
         if run.ordered:
             output.order.count = run.array.lines
         settle_pending(&core.record.keys, &run.array, False)

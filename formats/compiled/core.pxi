@@ -24,6 +24,7 @@ cdef class Core:
     cdef int time_slot, zone_slot, epoch_slot  # -1: times are stated in texts
     cdef Piece* pieces
     cdef int piece_count
+    cdef Cuts cuts
     cdef Sieve sieve
     cdef Order order
     cdef Buffer derived  # the last text that was derived
@@ -78,6 +79,7 @@ cdef class Core:
         self.forget_keys(None)
         for index in range(self.piece_count):
             take_piece(&self.pieces[index], program.pieces[index], program.time_pieces, self)
+        take_cuts(&self.cuts, program)
         open_moments(&self.moments, program.time_pieces)
         if sieve is not None:
             open_sieve(&self.sieve, sieve, self.slot_count, self.kept)
@@ -172,10 +174,11 @@ cdef class Core:
         elif not key.counted:
             key.value = &self.record.aside
 
-    def run(self, data, meaning_of, resolve):
+    def run(self, data, meaning_of, resolve, Py_ssize_t max_bytes):
         """Return the `Output` of a batch; `None` while another thread is in here.
 
-        `data` is `bytes`, or any other buffer that nobody changes meanwhile.
+        `data` is `bytes`, or any other buffer that nobody changes meanwhile. Lines are cut to
+        `max_bytes`; those that can't be stay as they are.
 
         `meaning_of(key)` returns the slot of a key, or -1, whether no field is known for it, and
         whether it must not stand beside an envelope, and in an object that nobody reads.
@@ -195,6 +198,7 @@ cdef class Core:
             run.start = run.at = <const uint8_t*>view.buf
             run.end = run.start + view.len
             run.number, run.refused, run.asked = 0, False, 0
+            run.max_bytes = max_bytes
             run.ordered = self.wants_order and self.has_order
             run.array.record, run.array.counted = NULL, False
             run.again = FREE_AGAIN + 2 * view.len
@@ -303,9 +307,13 @@ cdef class Core:
     ) noexcept nogil:
         """Print a record, or count that it is filtered; else leave nothing of it."""
         cdef Writer* writer = &output.printed.writer
-        cdef Py_ssize_t line = writer.out - writer.start
+        cdef Py_ssize_t line = writer.out - writer.start, size
         cdef uint32_t key = 0
-        cdef int done = self.print_record(writer)
+        cdef int done = self.print_record(writer), cut = WHOLE
+        size = writer.out - writer.start - line
+        if done == DONE and size > run.max_bytes:
+            cut = self.shorten(writer, line, run.max_bytes)
+            done = DONE if cut == WHOLE else cut
         if done == DONE and run.ordered:
             done = find_order(&self.order, self.record.values, self.record.stamp, &key)
         if done != DONE:
@@ -315,6 +323,8 @@ cdef class Core:
             output.filtered += 1
             return DONE
         if not output.note_line(line, record - run.start):
+            return NO_MEMORY
+        if cut == DONE and not note_cut(&output.cut, output.printed.count - 1, size):
             return NO_MEMORY
         return DONE if not run.ordered or note_order(&output.order, key) else NO_MEMORY
 
@@ -348,53 +358,28 @@ cdef class Core:
             if done != DONE:
                 return done
         if self.has_time:
-            done = self.find_time()
+            done = find_time(self)
             if done != DONE:
                 return done
         return print_line(
-            writer, self.pieces, self.piece_count, self.record.values, self.record.stamp, self.moment
+            writer,
+            self.pieces,
+            self.piece_count,
+            self.record.values,
+            self.record.stamp,
+            self.moment,
+            writer.out - writer.start,
         )
 
-    # Times
-
-    cdef inline int find_time(self) noexcept nogil:
-        cdef const Value* time
-        cdef const Value* zone
-        cdef int index
-        self.moment_key_size = 0
-        if self.time_slot >= 0:
-            # What the reference does with nearly every record: `plan.TimeFields`.
-            time = &self.record.values[self.time_slot]
-            if (
-                is_stated(time, self.record.stamp)
-                and time.kind == TEXT
-                and time.size >= SHORT_TIME
-                and not is_stated(&self.record.values[self.epoch_slot], self.record.stamp)
-            ):
-                zone = &self.record.values[self.zone_slot]
-                if not self.add_time(0, time) or not self.add_time(1, zone):
-                    return HAND_OVER
-                return self.know_time()
-        for index in range(self.time_count):
-            if not self.add_time(index + 2, &self.record.values[self.times[index]]):
-                return HAND_OVER
-        return self.know_time()
-
-    cdef inline bint add_time(self, int place, const Value* value) noexcept nogil:
-        """Add a value to the key; false if it can't be part of one."""
-        cdef uint8_t* key = self.moment_key + self.moment_key_size
-        if not is_stated(value, self.record.stamp):
-            return True
-        if value.flags & (ESCAPED | HIGH | CONTROL) or value.size > MAX_TIME_TEXT:
-            return False
-        if self.moment_key_size + value.size + 3 > MAX_MOMENT_KEY:
-            return False
-        key[0], key[1], key[2] = <uint8_t>place, value.kind, <uint8_t>value.size
-        memcpy(key + 3, value.text, value.size)
-        self.moment_key_size += value.size + 3
-        return True
-
-    cdef inline int know_time(self) noexcept nogil:
-        if not is_moment(self.moment, self.moment_key, self.moment_key_size):
-            self.moment = find_moment(&self.moments, self.moment_key, self.moment_key_size)
-        return NEED_TIME if self.moment is NULL else DONE
+    cdef int shorten(self, Writer* writer, Py_ssize_t line, Py_ssize_t max_bytes) noexcept nogil:
+        return shorten_line(
+            &self.cuts,
+            writer,
+            line,
+            max_bytes,
+            self.pieces,
+            self.piece_count,
+            self.record.values,
+            self.record.stamp,
+            self.moment,
+        )

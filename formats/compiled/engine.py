@@ -11,7 +11,7 @@ from formats.compiled.ordering import order_of
 from formats.compiled.predicates import sieve_of
 from formats.compiled.program import Unfit, program_of, slots_of
 from formats.filters.predicate import Predicate
-from formats.lines import Lines
+from formats.lines import UNLIMITED, Lines
 from formats.plan import FieldAccess, KeyTable, Table
 from formats.reading import BadRecord, KeyedReader, Reader
 from formats.rendering.renderer import Renderer
@@ -40,16 +40,17 @@ class Engine:
         self._names = renderer.plan.time_key.attributes
         self._resting = 0
 
-    def run(self, data: bytes | memoryview) -> "Output | None":
+    def run(self, data: bytes | memoryview, max_bytes: int = UNLIMITED) -> "Output | None":
         """Return what came of a batch; `None`: Python is to run it, all of it.
 
+        Lines are cut to `max_bytes`, if they can be.
         That is so where the core has nothing to gain. A thread that enters while another runs one
         gets `None` too, but must not run the pipeline in Python either: that is for one thread.
         """
         if self._resting > 0:
             self._resting -= 1
             return None
-        output = self._core.run(data, self._meaning_of, self._resolve)
+        output = self._core.run(data, self._meaning_of, self._resolve, max_bytes)
         if output is not None:
             done = len(output) + output.filtered
             if output.handed_count > max(MANY_RECORDS, done):
@@ -113,8 +114,9 @@ def order_of_lines(output: "Output") -> Mapping[int, int]:
     return dict(zip(output.sources, keys, strict=True)) if keys else {}
 
 
-Interpreted = tuple[Lines, Sequence[Any], Sequence[int], list[BadRecord]]
-"""What Python makes of lines: lines, their records, the numbers of their lines, what is bad."""
+Interpreted = tuple[Lines, Sequence[Any], Sequence[int], list[BadRecord], Mapping[int, int]]
+"""What Python makes of lines: lines, their records, the numbers of their lines, what is bad, and
+how long lines were that were cut, by index."""
 
 
 def merge(
@@ -129,7 +131,7 @@ def merge(
     if not handed:
         return output, {}, []
     joined = b"".join(data[start:end] + b"\n" for start, end, _, _ in handed)
-    lines, records, numbers, bad = interpret(joined)
+    lines, records, numbers, bad, shortened = interpret(joined)
     known = {-1 - index: record for index, record in enumerate(records)}
     starts = list(accumulate((end - start + 1 for start, end, _, _ in handed), initial=0))
     found = [
@@ -140,4 +142,4 @@ def merge(
         )
         for record in bad
     ]
-    return output.merged(lines, numbers), known, found
+    return output.merged(lines, numbers, shortened), known, found

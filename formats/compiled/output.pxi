@@ -15,6 +15,29 @@ cdef struct Printed:
     Py_ssize_t longest  # bytes of the longest line, without LF
 
 
+cdef struct Shortened:
+    Py_ssize_t line  # its index
+    Py_ssize_t size  # bytes it had
+
+
+cdef struct ShortenedLines:
+    Shortened* all
+    Py_ssize_t count, room
+
+
+cdef bint note_cut(ShortenedLines* lines, Py_ssize_t line, Py_ssize_t size) noexcept nogil:
+    """Note that a line was cut that had `size` bytes; false when there is no memory."""
+    cdef void* larger
+    if lines.count == lines.room:
+        larger = realloc(lines.all, (2 * lines.room + 64) * sizeof(Shortened))
+        if larger is NULL:
+            return False
+        lines.all, lines.room = <Shortened*>larger, 2 * lines.room + 64
+    lines.all[lines.count] = Shortened(line, size)
+    lines.count += 1
+    return True
+
+
 cdef bint note_printed(
     Printed* printed, Py_ssize_t end, Py_ssize_t size, int64_t source
 ) noexcept nogil:
@@ -111,6 +134,8 @@ cdef class Output:
     cdef Handed* handed
     cdef Py_ssize_t handed_size, handed_room
     cdef OrderKeys order
+    cdef ShortenedLines cut
+    cdef Py_ssize_t copied  # of those that were cut, into another output
     cdef readonly Py_ssize_t filtered
     """How many records the filter has dropped."""
     cdef readonly dict unmapped
@@ -123,6 +148,7 @@ cdef class Output:
         free_printed(&self.printed)
         free(self.handed)
         free(self.order.all)
+        free(self.cut.all)
 
     def __len__(self):
         return self.printed.count
@@ -147,6 +173,14 @@ cdef class Output:
         return memoryview(keys).cast("I")
 
     @property
+    def shortened(self):
+        """How many bytes lines had that were cut, by their index."""
+        cdef Py_ssize_t index
+        return {
+            self.cut.all[index].line: self.cut.all[index].size for index in range(self.cut.count)
+        }
+
+    @property
     def handed_count(self):
         """How many records were handed over."""
         return self.handed_size
@@ -165,14 +199,15 @@ cdef class Output:
             for index in range(self.handed_size)
         ]
 
-    def merged(self, lines, numbers):
+    def merged(self, lines, numbers, shortened):
         """Return its lines with others between them, in the order of their records.
 
         `numbers[i]` says for which of the records handed over `lines[i]` is; they ascend. The
-        source of that line is `-1 - i`.
+        source of that line is `-1 - i`. `shortened` is theirs, see `Output.shortened`.
         """
         cdef Output whole = Output()
         cdef Py_ssize_t number, least = 0, at = 0
+        self.copied = 0
         cdef int64_t source = 0
         cdef bytes line
         for number, line in zip(numbers, lines, strict=True):
@@ -181,6 +216,10 @@ cdef class Output:
             self.copy(whole, at, self.handed[number].before)
             least, at = number, self.handed[number].before
             source -= 1
+            if -1 - source in shortened and not note_cut(
+                &whole.cut, whole.printed.count, shortened[-1 - source]
+            ):
+                raise MemoryError
             if not put_line(
                 &whole.printed, <const uint8_t*><const char*>line, len(line), source
             ):
@@ -200,6 +239,11 @@ cdef class Output:
         if not has_room(writer, ends[last - 1] - begin):
             raise MemoryError
         moved = writer.out - writer.start - begin
+        while self.copied < self.cut.count and self.cut.all[self.copied].line < last:
+            index = self.cut.all[self.copied].line - first + other.printed.count
+            if not note_cut(&other.cut, index, self.cut.all[self.copied].size):
+                raise MemoryError
+            self.copied += 1
         memcpy(writer.out, <const uint8_t*>self.text.start + begin, ends[last - 1] - begin)
         writer.out += ends[last - 1] - begin
         for index in range(first, last):

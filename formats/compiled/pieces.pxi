@@ -45,6 +45,8 @@ cdef int take_piece(Piece* piece, spec, int time_pieces, Core core) except -1:
     if piece.kind == TIMES and not 0 <= piece.number < time_pieces:
         raise ValueError("no such time")
     piece.derived = &core.derived
+    piece.mark_size = len(spec.mark)
+    piece.mark = keep(core.kept, spec.mark)
     take_guard(&piece.cleans, spec.cleans, 0x20, core.kept)
     take_guard(&piece.encodes, spec.encodes, 0x21, core.kept)
     piece.usual = &core.record.values[core.slot_count]

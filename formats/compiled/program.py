@@ -28,11 +28,13 @@ from formats.plan import (
     Total,
     ValuePiece,
 )
+from formats.rendering.shortening import is_shortened, mark_of, marks_of
 from formats.values import cleaner, encoder
 
 MAX_WAYS = 4
 _MAX_WIDTH = 104
 _MAX_KEY = 200
+MAX_CUTS = 16
 MAX_NUMBER = 2**62
 _QUOTES = frozenset('"\\')
 _NO_KEYS = KeyTable(lambda _: (None, False), "")
@@ -85,7 +87,8 @@ class Step:
     `prefix` is static text, which is printed first. `slot` is that of the field's own value. `text`
     is the placeholder, and `otherwise` the number, for a record that states nothing. `cleans` and
     `encodes` say for each byte whether it is printed as `%HH`, in a text and in an encoded one;
-    `guarded`, whether `cleans` names more than control characters.
+    `guarded`, whether `cleans` names more than control characters. `mark` stands behind a text that
+    was cut.
     `ways` are slots to derive from or to sum up, each with a `How` and a number for its absence.
     """
 
@@ -100,6 +103,7 @@ class Step:
     prefix: bytes = b""
     text: bytes = b""
     otherwise: int = 0
+    mark: bytes = b""
     guarded: bool = False
     quotes_only: bool = False
     cleans: bytes = bytes(256)
@@ -116,6 +120,9 @@ class Program:
     field name, else -1. `twins` are two slots whose texts must agree, and which one is in base64:
     1, 2, or 0 for neither. With a `layout` records are lines of text, and none of the
     keys matters.
+
+    `cuts` are the numbers of the pieces that are cut when a line is too long, of which each keeps
+    `least` bytes; -1: Python does it.
     """
 
     envelope: bytes
@@ -127,6 +134,8 @@ class Program:
     pieces: tuple[Step, ...]
     time_pieces: int
     max_record_bytes: int
+    cuts: tuple[int, ...]
+    least: int
     layout: Layout | None = None
 
 
@@ -160,6 +169,7 @@ def program_of(
             steps,
             sum(step.kind is Printed.TIMES for step in steps),
             max_record_bytes,
+            *_cuts(plan, steps),
             layout,
         )
     except Unfit:
@@ -182,6 +192,22 @@ def _twins(table: KeyTable, slots: Mapping[str, int]) -> Iterator[tuple[int, int
         for one, other in combinations(group, 2):
             in_base64 = 1 if one.startswith("b64") else 2 if other.startswith("b64") else 0
             yield slots[one], slots[other], in_base64
+
+
+def _cuts(plan: RenderPlan, steps: Sequence[Step]) -> tuple[tuple[int, ...], int]:
+    """Return which steps may be cut, and how much of each stays at least."""
+    marks = marks_of(plan.pieces)
+    least = max(map(len, marks.values()), default=0)
+    cuts = tuple(number for number, step in enumerate(steps) if step.mark)
+    constants = (
+        len(piece.slot.text(piece.value.value).encode())
+        for piece in map(plan.pieces.__getitem__, marks)
+        if isinstance(piece, ValuePiece) and isinstance(piece.value, Constant)
+    )
+    # A constant of no more than `least` changes no level from there on: it need not be looked at.
+    if len(cuts) > MAX_CUTS or any(size > least for size in constants):
+        return (), -1
+    return cuts, least
 
 
 def _key(key: str) -> bytes:
@@ -233,7 +259,11 @@ class _Steps:
             cleans=_table(guards, encoded=False),
             encodes=_table(guards | self._escapes, encoded=True),
             ways=tuple(self._ways(piece)),
+            mark=self._mark(piece),
         )
+
+    def _mark(self, piece: ValuePiece) -> bytes:
+        return mark_of(piece).encode() if is_shortened(piece) else b""
 
     def _placeholder(self, piece: ValuePiece) -> str:
         match piece.value:

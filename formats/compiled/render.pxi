@@ -62,6 +62,8 @@ cdef struct Piece:
     int way_how[MAX_WAYS]
     int64_t way_otherwise[MAX_WAYS]
     Buffer* derived  # where texts are derived
+    const uint8_t* mark  # what stands behind a value that was cut
+    Py_ssize_t mark_size
 
 
 cdef struct Writer:
@@ -294,10 +296,14 @@ cdef int print_line(
     const Value* values,
     uint64_t stamp,
     const Moment* moment,
+    Py_ssize_t line,
 ) noexcept nogil:
-    """Print a line. Unless it is `DONE`, what was written of it is to be dropped."""
+    """Print pieces of the line that begins at `line`, all of them or some that follow each other.
+
+    Unless it is `DONE`, what was written of it is to be dropped.
+    """
     cdef const Piece* piece
-    cdef Py_ssize_t line = writer.out - writer.start, begin
+    cdef Py_ssize_t begin
     cdef int index, done
     for index in range(count):
         piece = &pieces[index]

@@ -6,6 +6,7 @@ cdef struct Array:
     Py_ssize_t written  # bytes of these
     Py_ssize_t longest  # of them
     Py_ssize_t filtered  # that were before it
+    Py_ssize_t shortened  # lines before it that were cut
     bint counted  # keys of its records are counted as pending
 
 
@@ -14,6 +15,7 @@ cdef struct Run:
     const uint8_t* at
     const uint8_t* end
     Py_ssize_t number  # of the line at hand
+    Py_ssize_t max_bytes  # of a line, if it can be cut to that
     bint ordered  # lines get order keys
     bint refused  # the record at hand has no time, or too many new keys
     int asked  # new keys of the record at hand

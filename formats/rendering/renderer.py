@@ -6,7 +6,7 @@ the format's own separator inside a value) is looked for in ways that cost next 
 it is not there; a record that has it is rendered again by the reference, piece by piece.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import zip_longest
@@ -16,18 +16,12 @@ from formats.language import Literal, Part
 from formats.plan import RenderPlan, TimePiece, ValuePiece
 from formats.reading.time_key import key_of, statement_of
 from formats.rendering.generate import Fields, compile_batch, compile_values
+from formats.rendering.shortening import marks_of, shorten
 from formats.times import BadTime, Parts, resolve, zone
-from formats.values import Remembered, cleaner, cut, encoder
+from formats.values import Remembered, cleaner, encoder
 
 Record = Any
 _MAX_TIMES = 20_000
-SHORTENED_FIELDS = frozenset(
-    {"url", "eurl", "eurlpath", "referer", "ereferer", "erefererpath", "ua", "eua"}
-)
-"""What is cut when a line is too long for its way: URL, referrer and user agent."""
-
-MARK = "[...]"
-"""Stands at the end of a value that was cut, with what must not stand in the value as `%HH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +47,7 @@ class Renderer:
         self._encode = encoder(plan.escape_characters)
         values = [piece for piece in plan.pieces if isinstance(piece, ValuePiece)]
         self._clean = {piece.guard: cleaner(piece.guard) for piece in values}
-        self._marks = {
-            index: self._clean[piece.guard](MARK)
-            for index, piece in enumerate(plan.pieces)
-            if isinstance(piece, ValuePiece) and piece.name in SHORTENED_FIELDS
-        }
+        self._marks = marks_of(plan.pieces)
         self._time_pieces = [piece for piece in plan.pieces if isinstance(piece, TimePiece)]
         named = {name for piece in self._time_pieces for name in piece.zones if name is not None}
         self._targets = {None: zones[1]} | {name: zone(name) for name in named}
@@ -165,37 +155,3 @@ def _time_text(part: Part, parts: Parts) -> str:
     if name not in parts:
         raise BadTime(f"the time has no {name}")
     return part.text(parts[name])
-
-
-def shorten(pieces: Sequence[str], marks: Mapping[int, str], max_bytes: int) -> bytes | None:
-    """Join the pieces of a line into at most `max_bytes`, cutting some of its values.
-
-    `pieces` are static texts and values in order; only those at the indices of `marks` are cut:
-    always the longest, down to the next longest or as far as needed, ending in the mark. Works for
-    any format, because the structure is never touched. Returns `None` when cutting all of them
-    is not enough.
-    """
-    sizes = [len(piece.encode()) for piece in pieces]
-    excess = sum(sizes) - max_bytes
-    if excess <= 0:
-        return "".join(pieces).encode()
-    most = _level(sorted((sizes[index] for index in marks), reverse=True), excess)
-    if most < max(map(len, marks.values()), default=0):
-        return None
-    shortened = {index: cut(pieces[index], most, mark) for index, mark in marks.items()}
-    return "".join(shortened.get(index, piece) for index, piece in enumerate(pieces)).encode()
-
-
-def _level(sizes: Sequence[int], excess: int) -> int:
-    """Return the most that each of the `sizes` (largest first) may keep to lose `excess` in all.
-
-    Negative when all of them together are less than that.
-    """
-    together = 0
-    level = -1
-    for count, size in enumerate(sizes, 1):
-        if size <= level:
-            break
-        together += size
-        level = (together - excess) // count
-    return level

@@ -25,6 +25,14 @@ def feed_totals(
     """
 
 
+@event(WARNING, component="service", always=True)
+def threads_refused(wanted: int, started: int) -> None:
+    """The system did not start all threads that were to render records: fewer render, or none.
+
+    Without any the rest of the service does it by the way. See TasksMax of the unit, and memory.
+    """
+
+
 @event(INFO)
 def format_recognised(feed: str, source: str, format_: str) -> None:
     """The form of the records was recognised."""

@@ -43,7 +43,7 @@ class Feed:
         self._pipelines = Pipelines(name, origins)
         self._delivery = delivery
         self._taps = taps
-        self._rendering = Rendering(self._pipelines, pool)
+        self._rendering = Rendering(self._pipelines, delivery.sink, pool)
         self._sender = LineSender(delivery.sink, at, self._rendering)
         self._stop = asyncio.Event()
         self.retrials: set[Retrial] = set()

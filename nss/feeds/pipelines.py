@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from formats import FeedSettings, Input, Lines, NotReadable, Pipeline, Rendered, recognise
+from formats.lines import UNLIMITED
 from formats.reading import split_lines
 from formats.reading.recognise import unrecognised
 from nss.feeds import events
@@ -59,21 +60,28 @@ class Pipelines:
         data: bytes,
         following: memoryview = _NOTHING,
         done: Done | None = None,
+        max_bytes: int = UNLIMITED,
     ) -> tuple[Pipeline | None, Rendered]:
         """Return what became of a slice, and by which pipeline; `None`: no form was recognised.
 
         `following` is the rest of its batch, which may show the form when the slice does not: a
         view of the bytes of the whole batch, by which its slices are known to belong together.
-        With `done` the pipeline that was expected has run already, in a thread.
+        With `done` the pipeline that was expected has run already, in a thread. Lines are cut to
+        `max_bytes`, if they can be.
         """
-        pipeline, rendered = self._render(sender, data, following, done)
+        pipeline, rendered = self._render(sender, data, following, done, max_bytes)
         if pipeline is not None:
             settings = self._origins[sender[0]].settings
             self.gaps.look(sender[0], pipeline.source, settings.format, data, rendered)
         return pipeline, rendered
 
     def _render(
-        self, sender: Sender, data: bytes, following: memoryview, done: Done | None
+        self,
+        sender: Sender,
+        data: bytes,
+        following: memoryview,
+        done: Done | None,
+        max_bytes: int,
     ) -> tuple[Pipeline | None, Rendered]:
         pipeline = self._of_sender.get(sender)
         rendered = None
@@ -81,7 +89,8 @@ class Pipelines:
             self._hopeless = None
         origin = self._origins[sender[0]]
         if pipeline is not None:
-            rendered = done[1] if done and done[0] is pipeline else pipeline.run(data)
+            is_done = done is not None and done[0] is pipeline
+            rendered = done[1] if done and is_done else pipeline.run(data, max_bytes)
             if origin.input is not None or rendered.lines or rendered.filtered:
                 return pipeline, rendered
         # Nothing of it could be read: its sender may write another form than the last.
@@ -94,7 +103,7 @@ class Pipelines:
         if len(self._of_sender) >= MAX_SENDERS:
             self._of_sender.clear()
         self._of_sender[sender] = pipeline
-        return pipeline, pipeline.run(data)
+        return pipeline, pipeline.run(data, max_bytes)
 
     def _recognised(self, data: bytes, following: memoryview) -> Input | None:
         batch = following.obj

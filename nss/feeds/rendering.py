@@ -9,6 +9,7 @@ from formats import Pipeline, Rendered
 from nss.batch import Batch
 from nss.feeds.pipelines import Pipelines
 from nss.feeds.pool import RenderPool
+from nss.sinks import Sink
 
 SLICE_BYTES = 256 * 1024
 """How much of a batch is decoded, rendered and sent before the next. What a slice costs, some 20 us
@@ -66,7 +67,7 @@ class _Work:
 
 
 class Rendering:
-    """Renders the slices of one feed, at most one of them ahead.
+    """Renders the slices of one feed, at most one of them ahead, in lines that the sink takes.
 
     Only what runs in the compiled core goes to a thread of the pool: Python would hold the
     interpreter lock there, and gain nothing. All else is done on the event loop.
@@ -75,8 +76,9 @@ class Rendering:
     records that were not decoded, before `settled` has returned.
     """
 
-    def __init__(self, pipelines: Pipelines, pool: RenderPool | None) -> None:
+    def __init__(self, pipelines: Pipelines, sink: Sink, pool: RenderPool | None) -> None:
         self._pipelines = pipelines
+        self._sink = sink
         self._pool = pool
         self._at_hand: Slice | None = None
         self._upcoming: Upcoming = lambda: None
@@ -140,7 +142,8 @@ class Rendering:
         if pipeline is None or not pipeline.is_compiled:
             return None
         at_hand = _cut(batch, start, pool.slice_bytes, pool.slice_bytes * 5 // 4)
-        return _Work(at_hand, pipeline, pool.run(partial(pipeline.run, at_hand.data)))
+        work = partial(pipeline.run, at_hand.data, self._sink.max_line_bytes)
+        return _Work(at_hand, pipeline, pool.run(work))
 
     def _may_mix(self, work: _Work) -> bool:
         """Return whether a slice may hold records of another form than its first ones.
@@ -155,7 +158,8 @@ class Rendering:
     def _render(
         self, at_hand: Slice, done: tuple[Pipeline, Rendered] | None = None
     ) -> tuple[Pipeline | None, Rendered]:
-        return self._pipelines.render(at_hand.sender, at_hand.data, at_hand.following, done)
+        given, max_bytes = (at_hand.data, at_hand.following), self._sink.max_line_bytes
+        return self._pipelines.render(at_hand.sender, *given, done, max_bytes)
 
 
 def _cut(batch: Batch, start: int, size_bytes: int, most_bytes: int) -> Slice:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from formats import Pipeline, Rendered
 from formats.lines import Lines
@@ -29,6 +29,8 @@ class OutgoingLines:
         self._rendered = rendered
         self._numbers: Sequence[int] = range(len(rendered.lines))
         """The index among all lines of each line that is left."""
+        self._as_rendered: Mapping[int, int] | None = rendered.shortened
+        """How long lines were that were cut as they were rendered; `None` once it was reported."""
 
     def keys(self) -> list[int] | None:
         """Return the keys by which the lines that are left must stay in order."""
@@ -43,22 +45,40 @@ class OutgoingLines:
 
     def reject(self, reason: str) -> None:
         """Reject the first of the lines that are left."""
-        self._note_rejected(0, reason)
+        self._note_rejected(0, reason, self.lines.sizes_of([0])[0])
         self._drop(1)
 
     def fit(self, max_bytes: int) -> None:
-        """Shorten the lines that are too long; reject those that can't be shortened enough."""
-        too_long = self.lines.longer(max_bytes)
-        if not too_long:
+        """Shorten the lines that are too long; reject those that can't be shortened enough.
+
+        They were cut to what the sink took when they were rendered; now it may take less.
+        """
+        before, self._as_rendered = self._as_rendered, None
+        if before is not None and self._rendered.max_bytes == max_bytes:
+            sizes = self.lines.sizes_of(before)
+            for before_bytes, after_bytes in zip(before.values(), sizes, strict=True):
+                self._note_shortened(before_bytes, after_bytes)
+            self._settle(dict.fromkeys(self.lines.longer(max_bytes)), {}, max_bytes)
             return
-        fitted = dict(zip(too_long, self._fitted(too_long, max_bytes), strict=True))
+        before = before or {}  # from what they were, not from what is left of them
+        too_long = sorted({*self.lines.longer(max_bytes), *before})
+        if too_long:
+            fitted = self._fitted(too_long, max_bytes)
+            self._settle(dict(zip(too_long, fitted, strict=True)), before, max_bytes)
+
+    def _settle(
+        self, fitted: Mapping[int, bytes | None], before: Mapping[int, int], max_bytes: int
+    ) -> None:
+        """Put shortened lines in place, and reject those that are `None`; report either."""
+        if not fitted:
+            return
         reason = f"longer than {max_bytes} bytes, however it is shortened"
         for index, line in fitted.items():
+            before_bytes = before.get(index) or self.lines.sizes_of([index])[0]
             if line is None:
-                self._note_rejected(index, reason)
-            else:
-                self.shortened += 1
-                events.line_shortened(self._feed, len(self.lines[index]), len(line))
+                self._note_rejected(index, reason, before_bytes)
+            elif len(line) < before_bytes:
+                self._note_shortened(before_bytes, len(line))
         self.lines = self.lines.patched(fitted)
         if len(self.lines) < len(self._numbers):
             left = enumerate(self._numbers)
@@ -70,9 +90,13 @@ class OutgoingLines:
         numbers = [self._numbers[index] for index in indices]
         return self._pipeline.fitted(self._rendered, numbers, max_bytes)
 
-    def _note_rejected(self, index: int, reason: str) -> None:
+    def _note_shortened(self, before_bytes: int, after_bytes: int) -> None:
+        self.shortened += 1
+        events.line_shortened(self._feed, before_bytes, after_bytes)
+
+    def _note_rejected(self, index: int, reason: str, line_bytes: int) -> None:
         self.rejected[self._numbers[index]] = reason
-        events.record_rejected(self._feed, self._source, reason, 0, len(self.lines[index]))
+        events.record_rejected(self._feed, self._source, reason, 0, line_bytes)
 
     def _drop(self, count: int) -> None:
         self.lines = self.lines[count:]

@@ -37,7 +37,7 @@ from nss.service.refused_reload import NeedsRestartError, note_refused
 from nss.service.running import Running
 from nss.service.starting import Starter
 from nss.service.syncing import Syncing
-from nss.service.threads import off_loop
+from nss.service.threads import check_startable, off_loop
 from nss.service.workers import Workers
 from nss.setup.portal_users import PortalUsers
 from nss.spool import At
@@ -250,6 +250,7 @@ def run(path: Path, *, at: At = lambda _point: None) -> int:
     remove_drafts(config.service.state_directory, config.mcas)
     PortalUsers(config.service.state_directory).file.remove_drafts()
     descriptors.raise_limit()
+    check_startable()
 
     async def main() -> int:
         return await Service(config, path, at).run()

@@ -2,31 +2,35 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
-import time
 
 import pytest
 
-from nss.feeds.pool import RenderPool, render_pool
+from nss.feeds.pool import SPARE_THREADS, RenderPool, render_pool
 
 
 def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("render")]
 
 
-async def test_threads_are_started_for_work_and_end_with_the_pool() -> None:
+async def test_all_threads_are_started_with_the_pool_and_end_with_it() -> None:
+    together = threading.Barrier(3)
+
     def work() -> str:
-        time.sleep(0.01)
+        together.wait(5)
         return threading.current_thread().name
 
+    others = threading.active_count()
     pool = RenderPool(3)
     before = _threads()
     names = await asyncio.gather(*(pool.run(work) for _ in range(9)))
     during = _threads()
     pool.close()
-    assert before == _threads() == []
-    assert set(names) == set(during)
-    assert len(during) <= 3
+    assert set(names) == set(before) == set(during)
+    assert len(during) == 3
+    assert (_threads(), threading.active_count()) == ([], others)
 
 
 async def test_what_work_raises_is_raised_to_whoever_waits() -> None:
@@ -72,3 +76,43 @@ def test_there_are_as_many_threads_as_cores_unless_somebody_says_otherwise() -> 
     for each in (pool, other):
         if each is not None:
             each.close()
+
+
+LIMITED = """
+import logging, resource, sys, threading
+from pathlib import Path
+from nss.feeds.pool import render_pool
+from nss.telemetry import logs
+
+logs.configure("text", "info")
+threading.stack_size(STACK := 64 << 20)  # what else takes memory matters little
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+room = (int(sys.argv[1]) * STACK + STACK // 2) if int(sys.argv[1]) else 0
+resource.setrlimit(resource.RLIMIT_AS, (used + room + (8 << 20),) * 2)
+pool = render_pool(4)
+print(pool and (pool.threads, sum(t.name.startswith("render") for t in threading.enumerate())))
+if pool:
+    pool.close()
+"""
+REFUSED = "The system did not start all threads that were to render records: fewer render, or none."
+
+
+@pytest.mark.parametrize(
+    ("possible", "pool", "reports"),
+    [
+        (20, "(4, 4)", []),
+        (SPARE_THREADS + 2, "(2, 2)", ["wanted=4 started=2"]),
+        (SPARE_THREADS, "None", ["wanted=4 started=0"]),
+        (0, "None", ["wanted=4 started=0"]),
+    ],
+)
+def test_where_memory_is_limited_there_are_fewer_threads_and_it_is_reported(
+    possible: int, pool: str, reports: list[str]
+) -> None:
+    command = [sys.executable, "-c", LIMITED, str(possible)]
+    environ = os.environ | {"MALLOC_ARENA_MAX": "1"}  # no room of its own for each thread
+    ran = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, check=True, timeout=50, env=environ
+    )
+    assert ran.stdout.strip() == pool
+    assert [line.partition(REFUSED)[2].strip() for line in ran.stderr.splitlines()] == reports

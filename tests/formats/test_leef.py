@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats.leef import LeefError, LeefEvent, parse
-from formats.rendering.renderer import MARK, shorten
+from formats.rendering.shortening import MARK, shorten
 
 HEADER = "Oct 06 09:05:08 zscaler-nss: LEEF:1.0|Zscaler|NSS|4.1|"
 

@@ -34,6 +34,8 @@ def test_parts_are_views_of_the_same_buffer(
     assert part == expected
     assert part.data.tobytes() == b"".join(text + b"\n" for text in expected)
     assert part.longest >= max(map(len, expected), default=0)
+    for each in (part, Lines(part.buffer, part.ends, part.first, part.last)):
+        assert each.sizes_of(range(len(expected))[::-2]) == [len(one) for one in expected[::-2]]
 
 
 @given(st.lists(TEXTS, max_size=4), INDICES)

@@ -23,15 +23,15 @@ def main() -> None:
     marks = ctypes.CDLL(str(folder / "marks.so"))
     gc.disable()
     handed = {}
-    for name, feed_format, corpus in json.load(sys.stdin):
+    for name, feed_format, corpus, max_bytes in json.load(sys.stdin):
         data = (folder / corpus).read_bytes()
         engine = Pipeline(json_names(), FeedSettings(parse(feed_format)))._engine
         if engine is None:
             raise SystemExit(f"the core has no program for {name}")
         for _ in range(ROUNDS_BEFORE):
-            engine.run(data)
+            engine.run(data, max_bytes)
         marks.start_counting()
-        output = engine.run(data)
+        output = engine.run(data, max_bytes)
         marks.stop_counting(name.encode())
         handed[name] = None if output is None else output.handed_count
     print(json.dumps(handed))  # noqa: T201 - its result

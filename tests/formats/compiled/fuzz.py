@@ -12,11 +12,18 @@ import sys
 import time
 
 from formats.compiled import Core
+from tests.formats.compiled.cutting import LongRecords, random_long_pair, sizes_for
 from tests.formats.compiled.judged import random_pair
 from tests.formats.compiled.text_lines import random_lines_pair
 
 BATCHES = 40
 """How many go through one format."""
+
+PAIRS = random_pair, random_lines_pair, random_pair, random_lines_pair, random_long_pair
+"""JSON, lines of text, and JSON with long values."""
+
+CUT_SHARE = 0.2
+"""How many batches are run again, with lines cut to some size."""
 
 
 def main() -> None:
@@ -30,20 +37,25 @@ def main() -> None:
         sys.exit("the core is not built")
     seed: int = time.time_ns() if chosen.seed is None else chosen.seed
     until = time.monotonic() + chosen.secs
-    formats = compiled = records = lines = handed = filtered = 0
+    formats = compiled = records = lines = handed = filtered = shortened = 0
     while time.monotonic() < until if chosen.records is None else records < chosen.records:
         try:
-            pair = random_lines_pair if seed % 2 else random_pair  # lines of text, JSON
-            judged, hostile = pair(random.Random(seed))
+            chance = random.Random(seed)
+            judged, hostile = PAIRS[seed % len(PAIRS)](chance)
+            is_long = isinstance(hostile, LongRecords)
             formats += 1
             compiled += judged.engine is not None
             for _ in range(BATCHES):
                 data = hostile.batch()
                 records += data.count(b"\n")
-                lines += len(judged.check(data))
+                printed = judged.check(data)
+                lines += len(printed)
+                if printed and (is_long or chance.random() < CUT_SHARE):
+                    judged.check(data, chance.choice(sizes_for(chance, printed)))
                 if judged.engine is not None and not judged.engine.is_resting:
                     handed += judged.handed_over(data)
             filtered += judged.filtered
+            shortened += judged.shortened
         except BaseException:
             print(f"--seed {seed}", flush=True)  # noqa: T201 - for who wants it again
             raise
@@ -52,7 +64,7 @@ def main() -> None:
         seed += 1
     print(  # noqa: T201 - its result
         f"{formats} formats, {compiled} in the core; {records} records, {lines} lines,"
-        f" {filtered} filtered, {handed} handed over"
+        f" {shortened} cut, {filtered} filtered, {handed} handed over"
     )
 
 

@@ -24,6 +24,7 @@ import orjson
 
 from formats import presets
 from formats.compiled import Core
+from formats.lines import UNLIMITED
 from nss.lab.generator import RecordGenerator
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,8 +102,15 @@ def in_ascii(row: bytes) -> bytes:
     return json.dumps(orjson.loads(row), separators=(",", ":")).encode()
 
 
-def cases() -> Iterator[tuple[str, str, str]]:
-    """Yield names of cases, each with the format and the corpus."""
+def cases() -> Iterator[tuple[str, str, str, int]]:
+    """Yield names of cases, each with the format, the corpus, and what lines are cut to."""
+    for case in whole():
+        yield *case, UNLIMITED
+    for corpus, size in (("plain", 800), ("4 KB", 2_000)):
+        yield f"QRADAR, {corpus} to {size}", presets.text("QRADAR"), corpus, size
+
+
+def whole() -> Iterator[tuple[str, str, str]]:
     for preset in ("MCAS", "QRADAR", "CSV", "JSON"):
         yield preset, presets.text(preset), "usual"
     for corpus in ("plain", "time parts", "envelope", "blanks", "é", "中文", "\\u00e9", "quote"):
@@ -135,7 +143,7 @@ def count() -> dict[str, int]:
             raise SystemExit(f"records were handed over: {handed}")
         dumps = [folder / f"counts.{number}" for number in range(1, len(chosen) + 1)]
         found = [instructions_of(dump) for dump in dumps]
-    return {name: count // RECORDS for (name, _, _), count in zip(chosen, found, strict=True)}
+    return {name: count // RECORDS for (name, *_), count in zip(chosen, found, strict=True)}
 
 
 def run(command: list[str], given: str = "") -> str:

@@ -13,6 +13,7 @@ from formats.compiled import PURE, Core
 from formats.errors import FeedFormatError
 from formats.fields import TIME_FIELDS, catalogue
 from formats.language import parse
+from formats.lines import UNLIMITED
 from formats.order import ORDER_FIELD
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
@@ -53,6 +54,8 @@ class Judged:
         self.engine = self.compiled._engine
         self.filtered = 0
         """Records that the filter has dropped."""
+        self.shortened = 0
+        """Lines that were cut."""
         wanted = settings.format.field_names | {ORDER_FIELD}
         if settings.filter is not None:
             wanted |= settings.filter.fields
@@ -67,9 +70,11 @@ class Judged:
         assert output is not None
         return len(output.handed_over)
 
-    def check(self, data: bytes) -> list[bytes]:
-        """Run a batch through both; returns the lines."""
-        found, expected = self.compiled.run(data), self.python.run(data)
+    def check(self, data: bytes, max_bytes: int = UNLIMITED) -> list[bytes]:
+        """Run a batch through both, with lines of at most so many bytes; returns the lines."""
+        found, expected = self.compiled.run(data, max_bytes), self.python.run(data, max_bytes)
+        assert found.shortened == expected.shortened
+        self.shortened += len(found.shortened)
         assert list(found.lines) == list(expected.lines)
         assert found.lines.data == expected.lines.data
         assert list(found.lines.ends) == list(expected.lines.ends)

@@ -186,18 +186,18 @@ def test_what_belongs_to_no_record_is_not_put_between_lines() -> None:
     assert engine is not None
     output = engine.run(b'{"login":"x"}\n[]\n{"login":"y"}\n[]\n')
     assert output is not None
-    merged = output.merged([b"1", b"2", b"3"], [0, 0, 1])
+    merged = output.merged([b"1", b"2", b"3"], [0, 0, 1], {})
     assert merged.lines() == [b"x", b"1", b"2", b"y", b"3"]
     assert merged.sources.tolist() == [0, -1, -2, 17, -3]
     assert output.lines() == [b"x", b"y"]
     assert len(merged) == 5
     for numbers in ([2], [-1], [1, 0]):
         with pytest.raises(ValueError, match="no such record"):
-            output.merged([b"1"] * len(numbers), numbers)
+            output.merged([b"1"] * len(numbers), numbers, {})
     with pytest.raises(ValueError, match="shorter"):
-        output.merged([b"1"], [0, 1])
+        output.merged([b"1"], [0, 1], {})
     with pytest.raises(TypeError):
-        output.merged(["1"], [0])  # type: ignore[list-item]
+        output.merged(["1"], [0], {})  # type: ignore[list-item]
 
 
 def test_references_and_memory_of_lines_are_given_back() -> None:
@@ -208,13 +208,14 @@ def test_references_and_memory_of_lines_are_given_back() -> None:
     watched = (data, engine, judged.compiled)
     before, resident = [], 0
     for number in range(60):
-        rendered = judged.compiled.run(data)
+        rendered = judged.compiled.run(data, 900)
+        assert len(rendered.shortened) >= 20
         parts = [rendered.lines[:5].data, rendered.lines[5:].ends, rendered.records[3:9]]
         assert len(list(parts[2])) == 6
         output = engine.run(data)
         assert output is not None
         with pytest.raises(ValueError, match="no such record"):
-            output.merged([b"x" * 100_000] * 2, [0, 1 << 40])
+            output.merged([b"x" * 100_000] * 2, [0, 1 << 40], {})
         del rendered, parts, output
         if number == 20:
             gc.collect()

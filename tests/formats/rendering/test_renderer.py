@@ -15,7 +15,7 @@ from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 from formats.reading.twins import twins_among
-from formats.rendering.renderer import MARK
+from formats.rendering.shortening import MARK
 from formats.times import zone
 
 MOMENT = "Fri Oct  6 09:05:08 2023"
