@@ -103,6 +103,10 @@ def _feed_lines(feed: FeedStatus, at: float) -> Iterator[str]:
     if last is not None:
         said = f"last {feed.confirmation} {ago(last, at)}"
     yield harmless(f"to {feed.destination}, {said}")
+    if feed.max_pending_bytes is not None:
+        most = size_text(feed.max_pending_bytes)
+        then = "its oldest are dropped" if feed.drops_oldest else "its sources wait"
+        yield f"pending {size_text(feed.pending_bytes)} of {most}, then {then}"
     if feed.upload is not None:
         yield harmless(_upload(feed.upload, at))
 

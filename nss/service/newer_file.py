@@ -118,9 +118,8 @@ class NewerFile:
         stated = self._parsed[1]
         if isinstance(stated, str):
             return _Found(problem=stated)
-        restart = tuple(settings_needing_restart(config, stated))
         if stated != config:
-            return _Found(restart=restart)
+            return _Found(restart=tuple(settings_needing_restart(config, stated)))
         parts = tuple(retired_by(stated, sources, feeds).names)
         return _Found(differs=bool(parts), parts=parts)
 

@@ -59,6 +59,7 @@ FEEDS = st.builds(
     replace, st.just(SIEM), name=TEXTS, kind=TEXTS, destination=TEXTS, state=STATES,
     accepted=NUMBERS, delivered=NUMBERS, rejected=NUMBERS, dropped=NUMBERS, pending=NUMBERS,
     records_per_sec=SECONDS, lag_secs=SECONDS, last_delivered_at=TIMES,
+    pending_bytes=NUMBERS, max_pending_bytes=st.none() | NUMBERS, drops_oldest=st.booleans(),
     upload=st.none() | UPLOADS, gaps=st.tuples() | st.tuples(GAPS),
 )  # fmt: skip
 
@@ -221,3 +222,17 @@ def test_pictures_in_the_docs_show_what_the_commands_show(file: str) -> None:
     kept = PICTURES.joinpath(file).read_text(encoding="utf-8")
     assert svgs()[file] == kept, "make screenshots"
     assert "url(http" not in kept.replace('"', "")
+
+
+@pytest.mark.parametrize(
+    ("drops_oldest", "then"), [(False, "its sources wait"), (True, "its oldest are dropped")]
+)
+def test_a_feed_with_a_limit_shows_what_is_pending_of_it(*, drops_oldest: bool, then: str) -> None:
+    feed = replace(
+        SIEM, pending_bytes=3 << 20, max_pending_bytes=2 << 30, drops_oldest=drops_oldest
+    )
+    status = replace(HEALTHY, feeds=(feed, replace(SIEM, name="other")))
+    lines = [line.strip() for line in plain(status, 80).splitlines()]
+    assert [line for line in lines if line.startswith("pending ")] == [
+        f"pending 3.0 MiB of 2.0 GiB, then {then}"
+    ]
