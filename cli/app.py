@@ -1,15 +1,17 @@
 """The commands of `nss`; what they do is imported inside."""
 
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cli.completing import feed_names, field_names, input_names, preset_names
+from cli.groups import CommandGroup
 from cli.lifecycle import commands as lifecycle_commands
 from cli.mcas import commands as mcas_commands
 from cli.options import ConfigOption, FeedOption, JsonOption
 from cli.portal import commands as portal_commands
+from cli.rejects import commands as rejects_commands
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
@@ -20,8 +22,10 @@ DEMO_SECS = 15.0
 
 app = typer.Typer(
     name="nss",
+    cls=CommandGroup,
     help="Open Nanolog Streaming Service: web transaction records in, QRadar LEEF and other NSS "
     "feed formats out.",
+    epilog="nss COMMAND --help shows what a command does, its options and an example.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -66,28 +70,17 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def check(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration and report all problems at once.
 
-    Example: nss check --config nss.toml
-    """
-    from nss.config import load as configuration
-    from nss.config import portal
-    from nss.config.files import source_warnings
-    from nss.config.machine import check_environment
-    from nss.service.imports import import_parts
+    Run by root, it looks at files and ports as the user that the service runs as, under systemd
+    also within the limits of the unit. Ports that the running service holds are no problem.
 
-    checked = configuration.load(config)
-    problems = check_environment(checked)
-    if problems:
-        raise configuration.ConfigProblems(problems, str(config))
-    import_parts(checked, later=True)
-    sources = ", ".join(source.name for source in checked.sources)
-    feeds = ", ".join(feed.name for feed in checked.feeds)
-    typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
-    readings = (source_warnings(source.name, source.format) for source in checked.sources)
-    for warning in chain(portal.warnings(checked.portal), *readings):
-        typer.echo(f"nss: warning: {warning}", err=True)
+    Example: sudo nss check
+    """
+    from cli.lifecycle.checking import show_check
+
+    show_check(config, as_json=as_json)
 
 
 @app.command()
@@ -132,6 +125,9 @@ def tap(
         int | None,
         typer.Option(min=1, metavar="N", help="End after N.", show_default="until Ctrl-C"),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, with the bytes as base64.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Watch what passes through feeds: a sample, at most 100 a second.
@@ -142,11 +138,11 @@ def tap(
     """
     from cli.tap import show_tap
 
-    show_tap(config, feed, "records" if records else "lines", text, limit)
+    show_tap(config, feed, "records" if records else "lines", text, limit, as_json=as_json)
 
 
 @app.command()
-def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def reload(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Apply a changed configuration without a restart.
 
     Reports which parts stopped and which started. If the new configuration is refused, the old one
@@ -156,12 +152,17 @@ def reload(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     from cli.replaying import reload as reload_service
 
-    reload_service(config)
+    reload_service(config, as_json=as_json)
 
 
 @app.command()
 def replay(
-    feed: Annotated[str, typer.Option(metavar="NAME", help="The feed that delivers again.")],
+    feed: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The feed that delivers again.", autocompletion=feed_names
+        ),
+    ],
     since: Annotated[
         str,
         typer.Option(
@@ -175,6 +176,7 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show how many records there would be.")
     ] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deliver again, by one feed, what was accepted between two times.
@@ -185,14 +187,18 @@ def replay(
     """
     from cli.replaying import replay as replay_feed
 
-    replay_feed(config, feed, since, until, dry_run=dry_run)
+    replay_feed(config, feed, since, until, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
 def upload_now(
     feeds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FEED", help="The feeds. Default: all that upload."),
+        typer.Argument(
+            metavar="FEED",
+            help="The feeds. Default: all that upload.",
+            autocompletion=feed_names,
+        ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -211,43 +217,19 @@ def upload_now(
 
 
 @app.command()
-def rejects(
-    action: Annotated[
-        Literal["retry"] | None,
-        typer.Argument(metavar="retry", help="Send them through their feeds again."),
-    ] = None,
-    feed: FeedOption = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=500, metavar="N", help="Show the newest N.")
-    ] = 100,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Count them by feed and reason.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Show rejected records with the reason, or retry them.
-
-    Example: nss rejects --feed mcas --limit 5
-    """
-    from cli.rejects import retry, show_reasons, show_rejects
-
-    if action == "retry":
-        retry(config, feed)
-    elif summary:
-        show_reasons(config, feed, as_json=as_json)
-    else:
-        show_rejects(config, feed, limit, as_json=as_json)
-
-
-@app.command()
 def render(
     files: Annotated[
         list[Path] | None,
         typer.Argument(metavar="FILE", help="Files of records; gzip too. Default: stdin."),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to render.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="PRESET|FILE",
+            help="The feed format to render.",
+            autocompletion=preset_names,
+        ),
     ] = "QRADAR",
     from_: Annotated[
         str,
@@ -255,6 +237,7 @@ def render(
             "--from",
             metavar="FORMAT",
             help="The format of the records: auto, json, a preset, a file.",
+            autocompletion=input_names,
         ),
     ] = "auto",
     zone: Annotated[str, typer.Option(help="Zone of the times rendered.")] = "GMT",
@@ -341,8 +324,16 @@ def demo(
 @app.command()
 def presets(
     name: Annotated[
-        str | None, typer.Argument(help="Print this preset's feed output format string.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Print this preset's feed output format string.",
+            autocompletion=preset_names,
+        ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON array; with NAME one object.")
+    ] = False,
 ) -> None:
     """List the vendor's feed formats, or print one.
 
@@ -351,16 +342,19 @@ def presets(
     from cli.catalogue import list_presets, print_preset
 
     if name is None:
-        list_presets()
+        list_presets(as_json=as_json)
     else:
-        print_preset(name)
+        print_preset(name, as_json=as_json)
 
 
 @app.command()
 def fields(
     search: Annotated[
         str | None,
-        typer.Argument(help="Only fields whose name, group or description has this text."),
+        typer.Argument(
+            help="Only fields whose name, group or description has this text.",
+            autocompletion=field_names,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
@@ -374,6 +368,7 @@ def fields(
 
 
 for group in (
+    rejects_commands,
     lifecycle_commands,
     setup_commands,
     mcas_commands,

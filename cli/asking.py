@@ -1,31 +1,63 @@
 """How commands reach the running service."""
 
 import os
-from contextlib import closing, suppress
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from nss.admin.control.client import ControlClient
+from cli.supervision.ending import ending_of
+from nss.admin.control.client import ControlClient, NotRunning
 from nss.background.lock import process_facts
+from nss.config import DEFAULT_CONFIG
+from nss.config.load import ConfigProblems
+from nss.config.model import ServiceConfig
 from nss.errors import ConfigError, NssError, ServiceError
 from nss.files.beneath import ROOT, open_folder
 from nss.setup.sections import read_sections
 from nss.status.summary import Status
+from nss.wording import harmless
 
 _SOCKET = "service.control_socket"
 
 
-def service_of(path: Path) -> closing[ControlClient]:
-    """Return a client of the service that runs with a configuration file, for `with`.
+@contextmanager
+def service_of(path: Path) -> Iterator[ControlClient]:
+    """Yield a client of the service that runs with a configuration file.
 
-    Raises as `read_sections` does, and `ConfigError` when there is to be no control socket.
+    Raises as `read_sections` does, `ConfigError` when there is to be no control socket, and
+    `NotRunning` with all that is known of the service's end.
     """
-    socket = read_sections(path, _SOCKET).service.control_socket
+    with closing(_client(path)) as client:
+        try:
+            yield client
+        except NotRunning as error:
+            ending = ending_of(path)
+            if ending is None:
+                raise
+            now = time.time()
+            lines = [f"the service is not running: {harmless(ending.cause)}", *ending.lines(now)]
+            raise NotRunning("\n  ".join(lines), tip=ending.remedy) from error
+
+
+def _client(path: Path) -> ControlClient:
+    return ControlClient(_socket_of(path))
+
+
+def _socket_of(path: Path) -> Path:
+    """Return where the service listens. A usual file that is no TOML has the usual socket."""
+    try:
+        socket = read_sections(path, _SOCKET).service.control_socket
+    except ConfigProblems:
+        if path.absolute() != DEFAULT_CONFIG:
+            raise
+        socket = ServiceConfig().control_socket
     if socket is None:
         raise ConfigError(
             f'the service can\'t be asked: {_SOCKET} is "off" ({path})',
             tip=f"give {_SOCKET} a path and restart the service",
         )
-    return closing(ControlClient(socket))
+    return socket
 
 
 def status_of(path: Path) -> Status:
@@ -39,9 +71,9 @@ def process_of(status: Status, path: Path) -> int:
 
     Root looks into that process, and is told how to end it.
     """
-    socket = read_sections(path, _SOCKET).service.control_socket
-    if socket is None or os.geteuid() != ROOT:
+    if os.geteuid() != ROOT:
         return status.pid
+    socket = _socket_of(path)
     facts = process_facts(status.pid)
     try:
         with open_folder(socket.parent) as folder:
@@ -58,6 +90,6 @@ def process_of(status: Status, path: Path) -> int:
 
 def status_if_running(path: Path) -> Status | None:
     """Return the status of the service, `None` when it does not answer."""
-    with suppress(NssError):
-        return status_of(path)
+    with suppress(NssError), closing(_client(path)) as service:
+        return service.status()
     return None

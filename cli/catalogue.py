@@ -1,5 +1,7 @@
 """`nss presets` and `nss fields`: what feed formats there are, and what they can print."""
 
+from collections.abc import Sequence
+
 import typer
 
 from cli.output import show_json
@@ -7,24 +9,50 @@ from formats import presets
 from formats.fields import Field, catalogue
 from formats.structure import structure_of
 from nss.errors import UsageError
+from nss.wording import nearest
 
 
-def list_presets() -> None:
-    """Print one line for each preset: name, number of fields, structure, whether it is older."""
+def list_presets(*, as_json: bool) -> None:
+    """Print one line for each preset: name, number of fields, structure, what it is for."""
+    if as_json:
+        show_json([_plain(name) for name in presets.names()])
+        return
     for name in presets.names():
         feed_format = presets.load(name)
         kind = structure_of(feed_format).kind.name.lower()
-        row = f"{name:<18}{len(feed_format.slots):>3} fields  {kind:<9}"
-        newer = presets.OLDER.get(name)
-        typer.echo(f"{row} older variant of {newer}" if newer else row.rstrip())
+        typer.echo(
+            f"{name:<18}{len(feed_format.slots):>3} fields  {kind:<9}{presets.description(name)}"
+        )
 
 
-def print_preset(name: str) -> None:
+def print_preset(name: str, *, as_json: bool) -> None:
     """Print a preset's feed output format string as it is. Raises `UsageError`."""
-    if name not in presets.names():
-        known = ", ".join(presets.names())
-        raise UsageError(f"preset {name!r} is not known", tip=f"one of {known}")
-    typer.echo(presets.text(name).removesuffix("\n"))
+    found = presets.find(name)
+    if found is None:
+        raise unknown_preset(f"preset {name!r} is not known", name)
+    text = presets.text(found).removesuffix("\n")
+    if as_json:
+        show_json({**_plain(found), "format_string": text})
+    else:
+        typer.echo(text)
+
+
+def unknown_preset(reason: str, name: str, beside: Sequence[str] = ()) -> UsageError:
+    """Return the error for a name, with the nearest preset, or word of `beside`, and all."""
+    near = nearest(name, [*presets.names(), *beside])
+    known = ", ".join([*beside, *presets.names()])
+    return UsageError(reason, tip=f"{near}, or another of {known}" if near else f"one of {known}")
+
+
+def _plain(name: str) -> dict[str, object]:
+    feed_format = presets.load(name)
+    return {
+        "name": name,
+        "description": presets.description(name),
+        "structure": structure_of(feed_format).kind.name.lower(),
+        "fields": len(feed_format.slots),
+        "replaced_by": presets.OLDER.get(name),
+    }
 
 
 def list_fields(search: str, *, as_json: bool) -> None:
@@ -49,7 +77,11 @@ def list_fields(search: str, *, as_json: bool) -> None:
         spec = f"%{field.conversion}{{{field.name}}}"
         typer.echo(f"{spec:<36}{field.group:<22}{field.description}")
     if not found:
-        raise UsageError(f"no field has {search!r}", tip="nss fields lists all of them")
+        near = nearest(search, catalogue())
+        tip = "nss fields lists all of them"
+        raise UsageError(
+            f"no field has {search!r}", tip=f"nss fields {near}; {tip}" if near else tip
+        )
 
 
 def _has(field: Field, search: str) -> bool:

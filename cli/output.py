@@ -19,9 +19,9 @@ _PRINTERS = frozenset({"typer", "click", "rich"})
 """The packages through which commands print."""
 
 
-def show_json(value: object) -> None:
+def show_json(value: object, *, on_one_line: bool = False) -> None:
     """Print a value for programs; what no terminal should get is escaped."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = orjson.dumps(value, option=0 if on_one_line else orjson.OPT_INDENT_2).decode()
     if not text.replace("\n", "").isprintable():
         text = "".join(
             letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]

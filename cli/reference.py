@@ -17,6 +17,7 @@ import typer.main
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from cli.app import app
+from cli.groups import grouped
 from nss.wording import own_version
 
 _COMPLETIONS = {
@@ -55,19 +56,22 @@ class Page:
     examples: list[str]
     arguments: list[Option]
     options: list[Option]
-    commands: list[tuple[str, str]]
-    """Names and first sentences of the commands below it."""
+    commands: list[tuple[str, list[tuple[str, str]]]]
+    """Headings, each with the names and first sentences of the commands below it."""
+    heading: str
+    """The one that the command stands below; empty for `nss` and what is not directly below it."""
     is_whole: bool
     """Whether it does something without one of these."""
 
 
 def pages() -> list[Page]:
     """Return a page for every command, in the order of `nss --help`."""
-    return list(_walk(typer.main.get_command(app), "nss"))
+    return list(_walk(typer.main.get_command(app), "nss", ""))
 
 
-def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
+def _walk(command: Any, name: str, heading: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
     below: dict[str, Any] = getattr(command, "commands", {})
+    groups = list(grouped(below))
     texts = _paragraphs(command)
     shown = [param for param in command.params if not getattr(param, "hidden", False)]
     yield Page(
@@ -76,11 +80,16 @@ def _walk(command: Any, name: str) -> Iterator[Page]:  # noqa: ANN401 - click's,
         examples=[text.removeprefix(_EXAMPLE) for text in texts if text.startswith(_EXAMPLE)],
         arguments=[_option(param) for param in shown if param.param_type_name == "argument"],
         options=[_option(param) for param in shown if param.param_type_name == "option"],
-        commands=[(word, _paragraphs(each)[0]) for word, each in below.items()],
+        commands=[
+            (title, [(word, _paragraphs(below[word])[0]) for word in words])
+            for title, words in groups
+        ],
+        heading=heading,
         is_whole=getattr(command, "invoke_without_command", True),
     )
-    for word, each in below.items():
-        yield from _walk(each, f"{name} {word}")
+    for title, words in groups:
+        for word in words:
+            yield from _walk(below[word], f"{name} {word}", title if name == "nss" else "")
 
 
 def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typer
@@ -133,8 +142,10 @@ def man(page: Page) -> str:
         for option in options:
             lines += [".TP", f".B {_roff(option.names)}", _roff(_described(option))]
     lines += [".SH COMMANDS"] if page.commands else []
-    for name, sentence in page.commands:
-        lines += [".TP", f".BR {_roff(title)}\\-{_roff(name)} (1)", _roff(sentence)]
+    for heading, commands in page.commands:
+        lines += [f".SS {_roff(heading)}"] if len(page.commands) > 1 else []
+        for name, sentence in commands:
+            lines += [".TP", f".BR {_roff(title)}\\-{_roff(name)} (1)", _roff(sentence)]
     lines += [".SH EXAMPLE"] if page.examples else []
     for example in page.examples:
         lines += [".EX", _roff(example), ".EE"]
@@ -148,11 +159,18 @@ def man(page: Page) -> str:
 
 def markdown() -> str:
     """Return docs/commands.md."""
-    parts = [_OPENING]
-    for page in pages():
-        if page.name == "nss":
-            continue
-        parts.append(f"## {page.name}\n")
+    first, *others = pages()
+    listed = [
+        f"| {heading} | {' '.join(f'[{name}](#nss-{name})' for name, _ in commands)} |"
+        for heading, commands in first.commands
+    ]
+    parts = [_OPENING, "\n".join(["| to | commands |", "| --- | --- |", *listed]) + "\n"]
+    heading = ""
+    for page in others:
+        if page.heading not in {"", heading}:
+            heading = page.heading
+            parts.append(f"## {heading}\n")
+        parts.append(f"### {page.name}\n")
         parts += [f"{_prose(text)}\n" for text in page.paragraphs]
         parts.append(f"    {page.name} {_synopsis(page)}".rstrip() + "\n")
         rows = [*page.arguments, *page.options]

@@ -4,11 +4,13 @@ import os
 import re
 import sys
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from cli.catalogue import unknown_preset
 from cli.gaps import Gaps
 from cli.output import error_lines, unwritable
 from cli.records import Piece, pieces_of
@@ -18,9 +20,8 @@ from formats.reading.recognise import UNKNOWN
 from formats.structure.guards import PROTECTIONS
 from nss.config.files import UnfitFile, load_format, load_input
 from nss.config.kinds import InvalidValue
-from nss.config.values import FormatChoice, further_escapes
+from nss.config.values import FormatChoice, format_faults, further_escapes
 from nss.errors import DataError, InputMissing, UsageError
-from nss.wording import nearest
 
 _HOLD_BYTES = 16 << 20
 """How much of a file waits for its form to be recognised further on."""
@@ -63,23 +64,27 @@ def render_files(files: list[Path], conversion: Conversion) -> int:
     return DataError.exit_code if bad else 0
 
 
-def chosen(name: str) -> FormatChoice:
+def chosen(name: str, beside: Sequence[str] = ()) -> FormatChoice:
     """Return what a person names: a preset, a feed output format string, or a file.
 
-    Raises `NssError` when it is none of them.
+    `beside` are further words that would do. Raises `NssError` when it is none of them.
     """
     if name in presets.names():
         return FormatChoice("preset", name)
-    if _SPEC.search(name):
-        return FormatChoice("string", name)
-    if not Path(name).is_file():
-        near = nearest(name, presets.names())
-        tip = f"{near}, or another" if near else "one"
-        known = ", ".join(presets.names())
-        raise UsageError(f"format {name!r}: neither a preset nor a file", tip=f"{tip} of {known}")
-    if not os.access(name, os.R_OK):
-        raise InputMissing(f"format: permission denied ({name})")
-    return FormatChoice("file", name)
+    is_string = _SPEC.search(name) is not None
+    if not is_string and Path(name).is_file():
+        if not os.access(name, os.R_OK):
+            raise InputMissing(f"format: permission denied ({name})")
+        return FormatChoice("file", name)
+    preset = presets.find(name)
+    if preset is not None:
+        return FormatChoice("preset", preset)
+    if not is_string and not set(name) & set("%{}"):
+        raise unknown_preset(f"format {name!r}: neither a preset nor a file", name, beside)
+    faults = format_faults(name, for_source=False)
+    if faults:
+        raise UsageError("\n".join(f"feed format: {fault}" for fault in faults))
+    return FormatChoice("string", name)
 
 
 def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
@@ -96,7 +101,9 @@ def _loaded(conversion: Conversion) -> tuple[FeedSettings, Input | None]:
             escape_characters=further_escapes().read(conversion.escape),
             protect_for=_protections(conversion.protect_for),
         )
-        return settings, load_input(words.get(conversion.from_) or chosen(conversion.from_))
+        return settings, load_input(
+            words.get(conversion.from_) or chosen(conversion.from_, tuple(words))
+        )
     except UnfitFile as unfit:
         raise UsageError(f"format: {unfit.reason} ({unfit.path})") from None
     except InvalidValue as error:

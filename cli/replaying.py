@@ -2,13 +2,14 @@
 
 import re
 import time
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import typer
 
 from cli.asking import service_of
-from cli.output import time_text
+from cli.output import iso_time, show_json, time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
 from nss.wording import harmless
@@ -19,7 +20,13 @@ _FORMS = "30m (s, m, h or d back from now) or 2026-11-23T10:00"
 
 
 def replay(
-    config: Path, feed: str, since: str, until: str | None, *, dry_run: bool = False
+    config: Path,
+    feed: str,
+    since: str,
+    until: str | None,
+    *,
+    dry_run: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Have a feed deliver again what was accepted between two times. Raises `NssError`.
 
@@ -35,21 +42,30 @@ def replay(
     with service_of(config) as service:
         asked = service.replayable if dry_run else service.replay
         records = asked(feed, begins, ends)
+    if as_json:
+        times = {"since": iso_time(begins), "until": iso_time(ends)}
+        show_json({"feed": feed, **times, "records": records, "dry_run": dry_run})
+    else:
+        _show_replay(feed, records, (time_text(begins), time_text(ends)), dry_run=dry_run)
+
+
+def _show_replay(feed: str, records: int, times: tuple[str, str], *, dry_run: bool) -> None:
+    begins, ends = times
     if not records:
         typer.echo(
-            f"Nothing to send again from {time_text(begins)} to {time_text(ends)}: what feed "
+            f"Nothing to send again from {begins} to {ends}: what feed "
             f"{feed} took then is still pending, or no longer kept (replay_minutes)."
         )
         return
     does = "would deliver" if dry_run else "delivers"
     what = "1 record" if records == 1 else f"{records:,} records"
     typer.echo(
-        f"{what} accepted from {time_text(begins)} to {time_text(ends)}: feed {feed} {does} "
+        f"{what} accepted from {begins} to {ends}: feed {feed} {does} "
         f"{'it' if records == 1 else 'them'} again.{' Nothing was sent.' if dry_run else ''}"
     )
 
 
-def reload(config: Path) -> None:
+def reload(config: Path, *, as_json: bool = False) -> None:
     """Put the configuration file in force. Raises `ConfigError` when it was refused."""
     with service_of(config) as service:
         try:
@@ -57,10 +73,17 @@ def reload(config: Path) -> None:
         except ServiceUnavailable:
             raise
         except NssError as refused:
+            if as_json:
+                reason = str(refused.args[0])
+                show_json({"in_force": False, "reason": reason, "tip": refused.tip})
+                raise typer.Exit(ConfigError.exit_code) from None
             raise ConfigError(
                 f"reload: refused, the old configuration stays in force: {refused.args[0]}",
                 tip=refused.tip,
             ) from None
+    if as_json:
+        show_json({"in_force": True, **asdict(done)})
+        return
     for verb, parts in (("ended", done.ended), ("started", done.started)):
         if parts:
             typer.echo(harmless(f"{verb} {', '.join(parts)}"))

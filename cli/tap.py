@@ -1,6 +1,7 @@
 """`nss tap`: a sampled live view of what feeds read or send."""
 
 import sys
+from base64 import b64encode
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -8,12 +9,20 @@ from pathlib import Path
 import typer
 
 from cli.asking import service_of
-from cli.output import harmless_bytes
+from cli.output import harmless_bytes, show_json
 from nss.feeds.tap import Seen, TapKind
 from nss.wording import harmless
 
 
-def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: int | None) -> None:
+def show_tap(
+    config: Path,
+    feed: str | None,
+    kind: TapKind,
+    text: str,
+    limit: int | None,
+    *,
+    as_json: bool = False,
+) -> None:
     """Print records or lines as they pass, until Ctrl-C, `limit`, or the end of the service.
 
     On a terminal they are made harmless, and named by feed when all feeds are shown; anywhere
@@ -25,12 +34,27 @@ def show_tap(config: Path, feed: str | None, kind: TapKind, text: str, limit: in
         try:
             with closing(service.tap(feed, kind, text)) as passing:
                 for seen in islice(passing, limit):
-                    _print(seen, for_people=for_people, named=feed is None)
+                    if as_json:
+                        show_json(_plain(seen, kind), on_one_line=True)
+                    else:
+                        _print(seen, for_people=for_people, named=feed is None)
                     left_out = seen.left_out
         except KeyboardInterrupt:
             pass
     if left_out:
         typer.echo(f"nss: tap: {left_out:,} more passed and were not shown", err=True)
+
+
+def _plain(seen: Seen, kind: TapKind) -> dict[str, object]:
+    """Return what was seen for JSON; `data` is base64, since records may hold any bytes."""
+    return {
+        "feed": seen.feed,
+        "kind": kind,
+        "text": seen.data.decode(errors="backslashreplace"),
+        "data": b64encode(seen.data).decode(),
+        "full_bytes": seen.full_bytes,
+        "left_out": seen.left_out,
+    }
 
 
 def _print(seen: Seen, *, for_people: bool, named: bool) -> None:

@@ -41,7 +41,7 @@ class FeedFormatError(FormatsError):
         self.offset = offset
         self.line = text.count("\n", 0, offset) + 1
         self.column = offset - text.rfind("\n", 0, offset)
-        self.excerpt = _excerpt(text.split("\n")[self.line - 1], self.column, length)
+        self.excerpt = excerpt(text.split("\n")[self.line - 1], self.column, length)
         piece = self.excerpt
         message = (
             f"feed format: {reason} ({self.where})\n"
@@ -57,8 +57,8 @@ class FeedFormatError(FormatsError):
         return f"line {self.line}, {column}" if self.line > 1 else column
 
 
-def _excerpt(row: str, column: int, length: int, width: int = 72) -> Excerpt:
-    """Return the place in a line of text, cut to a terminal's width."""
+def excerpt(row: str, column: int, length: int, width: int = 72) -> Excerpt:
+    """Return the place in a line of text, columns from 1, cut to a terminal's width."""
     start = max(0, column - 1 - width // 2)
     end = start + width
     place_end = min(column - 1 + length, end)

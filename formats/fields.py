@@ -85,8 +85,8 @@ def catalogue() -> MappingProxyType[str, Field]:
     return MappingProxyType(fields)
 
 
-def nearest(name: str) -> str | None:
-    """Return the known field name closest to `name`, if any is close."""
+def nearest(name: str, cutoff: float = 0.5) -> str | None:
+    """Return the known field name closest to `name`, if any is as alike as `cutoff` (1: equal)."""
     folded = {known.lower(): known for known in catalogue()}
-    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else None

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from formats.errors import FeedFormatError
 from formats.fields import Field, catalogue, nearest
 from formats.leef import HEADER, unfit_delimiter
+from formats.slips import CONVERSIONS, PATTERN, slip
 from formats.values import UNSAFE
 
 MAX_WIDTH = 32
@@ -38,6 +39,9 @@ _TOKEN = re.compile(
     r"""(?P<line_break>(?:\r?\n[ \t]*|\r[ \t]*)+)
     | (?P<percent>%%)
     | (?P<slot>%(?P<zero>0?)(?P<width>[0-9]*)(?P<as>s|d|x|ld|lu|llu|lld)\{(?P<name>[^{}\r\n]*)\})
+    | """
+    + PATTERN
+    + r"""
     | (?P<wrong_slot>%0?[0-9]*(?P<letters>[A-Za-z]*)(?P<opened>\{?))
     | (?P<escape>\\[tnr{}\\])
     | (?P<wrong_escape>\\)
@@ -199,6 +203,8 @@ def _part(token: re.Match[str]) -> Part:
             following = token.string[token.end() :][:1]
             reason = f"before {following!r}" if following else "at the end"
             raise _error(token, f"backslash {reason}", r"write \\ for a backslash")
+        case "slip":
+            raise _slip(token)
         case "wrong_slot":
             raise _wrong_slot(token)
     misplaced = _MISPLACED.search(text)
@@ -228,12 +234,26 @@ def _slot(token: re.Match[str], zero: str, digits: str, letters: str, name: str)
     return Slot(field, conversion, width, "0" if zero else " ")
 
 
+def _slip(token: re.Match[str]) -> FeedFormatError:
+    start = token.start()
+    before = token.string[start - 1 : start]
+    found = slip(token[0], before)
+    if found is None:
+        return _error(token, "lone %", "write %% for a percent sign")
+    begins = start - (before == "$" and token[0][0] == "{")
+    return _error(token, found.reason, found.tip, begins, token.end() - begins)
+
+
 def _wrong_slot(token: re.Match[str]) -> FeedFormatError:
     letters, opened = token.group("letters", "opened")
-    if opened and letters in {"s", "d", "x", "ld", "lu", "llu", "lld"}:
+    if opened and letters in CONVERSIONS:
         return _error(token, "unclosed brace", "end the field with }")
     if opened and letters:
         return _error(token, f"unknown conversion %{letters}", "%s, %d or %x")
+    named = letters if letters in catalogue() else letters[1:]
+    if letters[:1] in {"s", "d", "x", named[:1]} and named in catalogue():
+        tip = f"%{catalogue()[named].conversion}{{{named}}}"
+        return _error(token, f"no braces around {named}", tip)
     return _error(token, "lone %", "write %% for a percent sign")
 
 

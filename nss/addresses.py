@@ -53,3 +53,15 @@ def listener(host: str, port: int, backlog: int) -> socket.socket:
             raise
         # `create_server` adds words of its own.
         raise OSError(number, os.strerror(number)) from None
+
+
+def bind_for_a_moment(host: str, port: int) -> None:
+    """Bind an address as `listener` does, and free it at once; nobody can connect meanwhile.
+
+    Raises `OSError`.
+    """
+    with socket.socket(address_family(host), socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if trial.family == socket.AF_INET6:
+            trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        trial.bind((host, port))

@@ -5,6 +5,9 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+_PAGES = (Path("/usr/share/doc/nss-streamer/docs"), Path(__file__).parents[1] / "docs")
+"""Of the package, and of a working copy."""
+
 _DIST, _INFO = "nss_streamer-", ".dist-info"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNIT = 1024
@@ -56,6 +59,12 @@ def error_text(error: OSError) -> str:
     """
     reason = error.strerror
     return reason[:1].lower() + reason[1:] if reason else str(error)
+
+
+def page(name: str) -> str | None:
+    """Return where a page of the docs is on this machine, `None` where none is installed."""
+    found = (folder / name for folder in _PAGES)
+    return next((str(path) for path in found if path.is_file()), None)
 
 
 def own_version() -> str | None:

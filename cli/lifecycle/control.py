@@ -8,20 +8,20 @@ from typing import Literal
 import typer
 
 from cli.asking import process_of, status_if_running
-from cli.lifecycle.systemd import Unit, UnitNotStarted, unit_of_machine
+from cli.lifecycle.checking import check_as_service, reasons, show_doubts
 from cli.output import error_lines
-from nss.background.process import Background, NotStarted
+from cli.supervision.background import background_of, service_settings
+from cli.supervision.systemd import Unit, UnitNotStarted, unit_of_machine
+from nss.background.process import NotStarted
 from nss.config import DEFAULT_CONFIG
-from nss.config.model import ServiceConfig
-from nss.errors import NssError, ServiceError, UsageError
-from nss.setup.sections import read_sections
+from nss.config.load import ConfigProblems
+from nss.errors import ConfigError, ServiceError, UsageError
 
 STOP_SPARE_SECS = 30.0
 """What a stop may take beyond the time that feeds have to deliver."""
 
-LOG = Path("/var/log/nss/nss.log")
-
 By = Literal["systemd", "nss start"]
+Verb = Literal["start", "restart"]
 
 
 class ForeignService(ServiceError):  # noqa: N818 - it is what was found
@@ -42,12 +42,13 @@ class Facts:
 
 
 def start(config: Path, *, as_json: bool) -> None:
-    """Start the service unless it runs. Raises `NssError`."""
+    """Start the service unless it runs, if the check finds nothing wrong. Raises `NssError`."""
     unit = _unit(config)
-    pid = _pid(unit, config)
+    pid = _readable_pid(unit, config, "start")
     changed = pid is None
     if changed:
         _refuse_foreign(config, "start")
+        _check_first(unit, config, "start", "nothing was started")
         pid = _begin(unit, config, "start")
     verb = "NSS service running with pid" if changed else "NSS service is already running with pid"
     _report(Facts(running=True, pid=pid, by=_by(unit), changed=changed), f"{verb} {pid}", as_json)
@@ -64,9 +65,19 @@ def stop(config: Path, *, as_json: bool, if_running: bool) -> None:
 
 
 def restart(config: Path, *, as_json: bool) -> None:
-    """Stop the service if it runs, and start it. Raises `NssError`."""
+    """Stop the service if it runs, and start it, if the check finds nothing wrong before.
+
+    Raises `NssError`.
+    """
     unit = _unit(config)
-    if unit is None or unit.pid() is None:
+    pid = _readable_pid(unit, config, "restart")
+    if pid is None:
+        _refuse_foreign(config, "restart")
+        _check_first(unit, config, "restart", "nothing was started")
+    else:
+        kept = f"the service goes on running with the old configuration (pid {pid})"
+        _check_first(unit, config, "restart", kept)
+    if unit is None or pid is None:
         _stop(unit, config)
     pid = _begin(unit, config, "restart")
     facts = Facts(running=True, pid=pid, by=_by(unit), changed=True)
@@ -84,28 +95,6 @@ def autostart(*, enabled: bool, as_json: bool) -> None:
     unit.enable(wanted=enabled)
     word = "enabled" if enabled else "disabled"
     typer.echo(json.dumps({"autostart": enabled}) if as_json else f"Auto-start of NSS {word}")
-
-
-def background_of(config: Path) -> Background:
-    """Return the background process of a configuration file. Raises `NssError`.
-
-    Its lock is beside the control socket, or else in the state directory.
-    """
-    service = _settings(config)
-    beside = service.control_socket or service.state_directory / "nss.lock"
-    log = LOG if config == DEFAULT_CONFIG else beside.with_name("nss.log")
-    return Background(config.absolute(), beside.with_name("nss.lock"), log)
-
-
-def _settings(config: Path) -> ServiceConfig:
-    """Return what matters here; a usual file that is no TOML must not keep NSS from a stop."""
-    try:
-        keys = ("control_socket", "state_directory", "drain_secs")
-        return read_sections(config, *(f"service.{key}" for key in keys)).service
-    except NssError:
-        if config != DEFAULT_CONFIG:
-            raise
-        return ServiceConfig()
 
 
 def _unit(config: Path) -> Unit | None:
@@ -130,6 +119,16 @@ def _pid(unit: Unit | None, config: Path) -> int | None:
     return None if pid is None else background.service_pid() or pid
 
 
+def _readable_pid(unit: Unit | None, config: Path, verb: Verb) -> int | None:
+    """Return the process of the service. Raises `ConfigError` if the file does not say which."""
+    try:
+        return _pid(unit, config)
+    except ConfigProblems as error:
+        raise ConfigError(
+            f"{verb}: refused, nothing was stopped or started: {error.args[0]}", tip=error.tip
+        ) from None
+
+
 def _stop(unit: Unit | None, config: Path) -> bool:
     """Stop the service; returns whether it ran."""
     if _pid(unit, config) is None:
@@ -140,12 +139,12 @@ def _stop(unit: Unit | None, config: Path) -> bool:
     if unit:
         unit.stop()
     else:
-        limit = _settings(config).drain_secs + STOP_SPARE_SECS
+        limit = service_settings(config).drain_secs + STOP_SPARE_SECS
         background_of(config).stop(limit)
     return True
 
 
-def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -> int | None:
+def _begin(unit: Unit | None, config: Path, verb: Verb) -> int | None:
     """Start the service; return its process. A service that ended instead lends its exit code."""
     try:
         if unit:
@@ -156,6 +155,21 @@ def _begin(unit: Unit | None, config: Path, verb: Literal["start", "restart"]) -
         typer.echo(f"nss: {error_lines(error)}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
+
+
+def _check_first(unit: Unit | None, config: Path, verb: Verb, kept: str) -> None:
+    """Make the check of the start, and end the command when it finds something wrong.
+
+    `kept` says what then holds.
+    """
+    if unit is None:
+        background_of(config).make_folders()
+    result = check_as_service(config)
+    if not result.ok:
+        typer.echo(f"nss: {verb}: refused, {kept}: {reasons(result)}", err=True)
+        show_doubts(result)
+        raise typer.Exit(result.exit_code)
+    show_doubts(result)
 
 
 def _refuse_foreign(config: Path, command: str) -> None:

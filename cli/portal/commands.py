@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.groups import CommandGroup
 from cli.options import ConfigOption, JsonOption
 from nss.config import DEFAULT_CONFIG
 
-portal = typer.Typer(name="portal", rich_markup_mode=None)
+portal = typer.Typer(name="portal", cls=CommandGroup, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from cli.output import time_text
-from cli.screen.cells import wrapped
+from cli.screen.cells import GAP, wrapped
 from cli.screen.wording import ago, count_text
 from cli.verdicts import verdict_lines
 from formats.reading.unmapped import unmapped_texts
@@ -22,7 +22,7 @@ def lines(status: Status, width: int) -> Iterator[Text]:
     """Yield the facts, each with its label before its first line."""
     margin = " " * _LABEL_CELLS
     for label, text in _facts(status):
-        first = f"{label:{_LABEL_CELLS}}"
+        first = f"{label:{_LABEL_CELLS - len(GAP)}}{GAP}"
         for line in wrapped(harmless(text), width, first, margin):
             shown = Text(line)
             shown.stylize("bold", 0, len(label))
@@ -39,7 +39,7 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
         yield from (("", line) for line in _last_failure(status.parsing))
     for label, expiry in zip(_once("expires"), status.expiries, strict=False):
         yield label, _expiry(expiry)
-    for label, keys in zip(_once("keys"), _unmapped(status.feeds), strict=False):
+    for label, keys in zip(_once("keys not used"), _unmapped(status.feeds), strict=False):
         yield label, keys
     yield "service", _service(status)
 
@@ -59,7 +59,8 @@ def _service(status: Status) -> str:
 def _spool(spool: SpoolStatus) -> str:
     kept = "durable" if spool.durable else "in memory, not durable"
     used = f"{size_text(spool.used_bytes)} of {size_text(spool.max_bytes)}"
-    rejects = f", {count_text(spool.kept_rejects)} rejects kept" if spool.kept_rejects else ""
+    number = spool.kept_rejects
+    rejects = f", {count_text(number)} reject{'' if number == 1 else 's'} kept" if number else ""
     return f"{kept}, {used}{', full' if spool.full else ''}{rejects}"
 
 
@@ -79,7 +80,7 @@ def _unmapped(feeds: tuple[FeedStatus, ...]) -> Iterator[str]:
             further = f" and {more:,} more" if more > 0 else ""
             if names:
                 where = f"feed {feed.name}, source {gap.source} ({gap.form})"
-                yield f"not used: {where}: {', '.join(names[:_KEYS_SHOWN])}{further}"
+                yield f"{where}: {', '.join(names[:_KEYS_SHOWN])}{further}"
 
 
 def _uploads(parsing: ParsingReading, at: float) -> str:

@@ -36,7 +36,8 @@ def _summed_up(report: Report, height: int) -> list[Text]:
     for section in reversed(report.sections):  # feeds first: they show what becomes of records
         drawn[section.kind] = shown = _rows(section, room, report.width)
         room -= len(shown) - 1
-    return [*lines, *(line for section in report.sections for line in drawn[section.kind])]
+    lines += [line for section in report.sections for line in drawn[section.kind]]
+    return [*lines, *report.notes_left_out]
 
 
 def _reasons(report: Report, room: int) -> list[Text]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from cli.screen import facts
-from cli.screen.cells import GAP, wrapped
+from cli.screen.cells import GAP, shortened, wrapped
 from cli.screen.grid import STYLES
 from cli.screen.sections import Section, sections_of
 from cli.screen.wording import count_text, moment, next_try, rate_text
@@ -29,10 +29,16 @@ class Report:
     sections: tuple[Section, ...]
     facts: tuple[Text, ...]
 
+    @property
+    def notes_left_out(self) -> tuple[Text, ...]:
+        """What stands for the notes where there is no room for them."""
+        text = shortened(f"- and {len(self.notes)} more to know: nss status", self.width)
+        return (Text(text),) if self.notes else ()
+
     def lines(self, *, more: bool = True, facts: bool = True, notes: bool = True) -> list[Text]:
         """Return all of it, or without the further lines of parts, without facts or notes."""
         lines = [*self.head]
-        reasons = [*self.wrong, *(self.notes if notes else ())]
+        reasons = [*self.wrong, *(self.notes if notes else (self.notes_left_out,))]
         if reasons:
             lines += [Text(), *(line for reason in reasons for line in reason)]
         for section in self.sections:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completing import exact_preset_names
 from cli.options import ConfigOption, JsonOption, NoInputOption
 from nss.config import DEFAULT_CONFIG
 
@@ -30,7 +31,12 @@ def configure(
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Follow this file.")] = None,
     feed_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="PRESET|FILE", help="The feed format to render."),
+        typer.Option(
+            "--format",
+            metavar="PRESET|FILE",
+            help="The feed format to render.",
+            autocompletion=exact_preset_names,
+        ),
     ] = None,
     zone: Annotated[str | None, typer.Option(help="The time zone of the lines.")] = None,
     to: Annotated[

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import typer
 
-from cli.lifecycle.control import background_of
-from cli.lifecycle.systemd import UNIT
 from cli.output import show_json
+from cli.supervision.background import background_of
+from cli.supervision.systemd import UNIT
 from cli.support.inspecting import spool_contents
 from cli.support.programs import RanTooLong, output_of
 from nss.config import load as configuration

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from cli.completing import feed_names, input_names, preset_names
+from cli.groups import CommandGroup
 from cli.options import ConfigOption, JsonOption
 from nss.config import DEFAULT_CONFIG
 
 troubleshoot = typer.Typer(
     name="troubleshoot",
+    cls=CommandGroup,
     help="Take a closer look at the running service: feeds, connections, sockets.\n\n"
     "Example: sudo nss troubleshoot feeds",
     no_args_is_help=True,
@@ -34,7 +37,13 @@ def explain(
         Path, typer.Argument(metavar="FILE", help="A file of records, plain or gzip; - for stdin.")
     ],
     to: Annotated[
-        str, typer.Option("--to", metavar="PRESET|FILE", help="The feed format to explain it for.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="PRESET|FILE",
+            help="The feed format to explain it for.",
+            autocompletion=preset_names,
+        ),
     ] = "QRADAR",
     from_: Annotated[
         str | None,
@@ -42,13 +51,17 @@ def explain(
             "--from",
             metavar="FORMAT",
             help="The format of the records: auto, json, a preset, a file.",
+            autocompletion=input_names,
             show_default="auto, or what the feed's sources say",
         ),
     ] = None,
     feed: Annotated[
         str | None,
         typer.Option(
-            "--feed", metavar="NAME", help="A feed of the configuration, instead of --to."
+            "--feed",
+            metavar="NAME",
+            help="A feed of the configuration, instead of --to.",
+            autocompletion=feed_names,
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -69,7 +69,7 @@ def _loaded(question: Question) -> tuple[FeedSettings, Input | None]:
 
 def _asked_for(question: Question) -> tuple[FeedSettings, FormatChoice]:
     words = {"auto": AUTO, "json": FormatChoice("json")}
-    choice = words.get(question.from_ or "auto") or chosen(question.from_ or "")
+    choice = words.get(question.from_ or "auto") or chosen(question.from_ or "", tuple(words))
     if question.feed is None:
         feed_format = load_format(chosen(question.to))
         if feed_format is None:

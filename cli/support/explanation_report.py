@@ -142,7 +142,7 @@ class Report:
 
     def _next_step(self) -> str:
         found = self.found
-        own = "a .fof file that describes the records (docs/formats.md)"
+        own = "a .fof file that describes them (nss presets QRADAR prints one to start from)"
         if found.input is None or len(found.bad) == found.records:
             return (
                 f"Try: name their format with --from: a preset (nss presets lists them), or {own}"

@@ -165,8 +165,10 @@ def _amounts(unit: str, most: float, text: str) -> Range:
     if match is None:
         raise ValueError
     first, first_unit, dash, last, last_unit = match.groups(default="")
-    begin = int(first) * _UNITS[first_unit.lower()]
-    end = int(last) * _UNITS[last_unit.lower()] if last else most if dash else begin
+    begin = int(first) * _UNITS[first_unit.lower().replace("i", "")]
+    end = (
+        int(last) * _UNITS[last_unit.lower().replace("i", "")] if last else most if dash else begin
+    )
     if max(begin, end) > most:
         raise ValueError
     return _in_order(begin, end)
@@ -192,7 +194,7 @@ def _merged(ranges: list[Range]) -> tuple[Range, ...]:
 _RANGES: Mapping[str, Callable[[str], Range]] = {
     "address": _addresses,
     "code": _codes,
-    "size": partial(_amounts, "[KMG]?B", math.inf),
+    "size": partial(_amounts, "(?:[KMG]i?)?B", math.inf),
     "score": partial(_amounts, "(?!)", 100),
 }
 _READINGS = {

@@ -29,7 +29,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "list": "text as above; one member of the record's list is enough",
         "address": "IPv4 or IPv6: an address, `first-last`, or CIDR; commas separate several",
         "code": "HTTP status: `403`, `4xx`, or `400-499`; commas separate several",
-        "size": "bytes, or with KB, MB, GB (of 1024): `200`, `10KB-1MB`, `1MB-`; commas separate",
+        "size": "bytes, or with KiB, MiB, GiB: `200`, `10KiB-1MiB`, `1MiB-`; commas separate",
         "score": "number from 0 to 100: `75`, `46-74`, `90-`; commas separate several",
     }
 )
@@ -54,9 +54,9 @@ _KEYS = (
     ("text", "protocols", "proto", "Protocol of the transaction", '["HTTP", "HTTPS"]'),
     ("text", "methods", "reqmethod", "HTTP method", '["POST", "PUT"]'),
     ("code", "response_codes", "respcode", "HTTP status", '["200", "4xx"]'),
-    ("size", "request_size", "reqsize", "Bytes of the request", '"10KB-1MB, 200"'),
-    ("size", "response_size", "respsize", "Bytes of the response", '"1MB-"'),
-    ("size", "transaction_size", "totalsize", "Bytes of request and response", '"0-64KB"'),
+    ("size", "request_size", "reqsize", "Bytes of the request", '"10KiB-1MiB, 200"'),
+    ("size", "response_size", "respsize", "Bytes of the response", '"1MiB-"'),
+    ("size", "transaction_size", "totalsize", "Bytes of request and response", '"0-64KiB"'),
     ("url", "urls", "eurl", "Destination URL", '["example.com/files/*", "*.zip"]'),
     ("host", "hosts", "ehost", "Destination host", '["*.example.com"]'),
     ("url", "referers", "ereferer", "Referrer URL", '["intranet.example.org*"]'),

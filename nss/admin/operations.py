@@ -35,6 +35,34 @@ class UploadedNow:
     """Why what was collected is not uploaded, as a sentence; `None`: it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetriedRejects:
+    """What came of a retry of rejects, as far as it was waited for; numbers are of records."""
+
+    records: int
+    """How many go through their feeds again."""
+    stay: int
+    """How many could not, and stay rejected: they were cut, or still can't be read."""
+    delivered: int
+    filtered: int
+    rejected: dict[str, int]
+    """Those rejected again, for up to `REJECTED_REASONS_MAX` reasons, the most frequent ones."""
+    rejected_records: int
+    """All of those."""
+    waiting: int
+    """How many are still pending."""
+    unclear: int
+    """How many went through unseen: the feed was restarted, or they were dropped."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every one of them was delivered, or filtered out."""
+        return not (self.stay or self.rejected_records or self.waiting or self.unclear)
+
+
+REJECTED_REASONS_MAX = 20
+
+
 class SignInLinks(Protocol):
     """The portal, as far as the command line lets somebody in."""
 
@@ -85,10 +113,16 @@ class Operations(Protocol):
     async def reject_reasons(self, feed: str | None) -> list[ReasonCount]:
         """Return the kept rejects of a feed or of all by reason, the newest of up to 100 first."""
 
-    async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
+    async def retry_rejects(self, feed: str | None, within_secs: float) -> RetriedRejects:
         """Have rejected records go through their feeds again. Raises `SpoolError`.
 
-        Returns how many, and how many could not because they had been cut.
+        Returns what became of them `within_secs`, or when that is known.
+        """
+
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects up to a number, of a feed that may be gone, and for a reason, or any.
+
+        Returns how many records they stood for.
         """
 
     async def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:

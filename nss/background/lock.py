@@ -36,7 +36,9 @@ class Note(msgspec.Struct, frozen=True):
     service_pid: int | None = None
     """The process of the service itself, while there is one."""
     exit_code: int | None = None
-    """How the service ended, once it has for good."""
+    """How the service ended last, until it is started again."""
+    ended_at: float | None = None
+    """When, in seconds since the epoch."""
 
 
 class Lock:

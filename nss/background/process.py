@@ -50,24 +50,28 @@ class Background:
         facts = process_facts(note.service_pid)
         return note.service_pid if facts is not None and facts.parent == pid else None
 
+    def make_folders(self) -> None:
+        """Make the folders of lock and log, for the service's user. Raises `ServiceError`."""
+        for folder in (self.lock.parent, self.log.parent):
+            _make_folder(folder, service_user())
+
     def start(self) -> int:
         """Start it and wait until it is ready; return the supervisor's process.
 
         Raises `ServiceError` with what the service said when it ended instead.
         """
-        for folder in (self.lock.parent, self.log.parent):
-            _make_folder(folder, _user())
+        self.make_folders()
         said = self._log_bytes()
         reading, writing = os.pipe()
         with open(reading, "rb") as ready:  # noqa: PTH123 - a descriptor
             try:
                 subprocess.Popen(  # noqa: S603 - ours
-                    [*_as_user(), *self._supervisor(writing)],
+                    [*as_user(), *self._supervisor(writing)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     cwd="/",
-                    env={name: os.environ[name] for name in os.environ if not _is_secret(name)},
+                    env=environment(),
                     start_new_session=True,
                     pass_fds=[writing],
                 )
@@ -110,8 +114,7 @@ class Background:
         return None if note is None else note.exit_code
 
     def _supervisor(self, ready: int) -> list[str]:
-        # -I: neither the folder it is started from nor PYTHON* variables have a say.
-        python = [sys.executable, "-I"] if sys.flags.isolated else [sys.executable, "-P"]
+        python = own_python()
         where = [str(self.lock), str(self.log), str(self.config), str(ready)]
         service = [*python, "-X", "faulthandler", "-m", "nss", str(self.config)]
         return [*python, "-m", "nss.background.supervisor", *where, *service]
@@ -120,6 +123,10 @@ class Background:
         with contextlib.suppress(OSError), open_folder(self.log.parent) as folder:
             return folder.status(self.log.name).st_size
         return 0
+
+    def last_lines(self) -> list[str]:
+        """Return what the service said last, as far as it is to be shown."""
+        return self._tail(0).splitlines()
 
     def _tail(self, start: int) -> str:
         """Return what the log says from a place on, as far as it is to be shown."""
@@ -146,13 +153,13 @@ class NotStarted(ServiceError):  # noqa: N818 - it is what happened
         self.code = code
 
 
-def _make_folder(folder: Path, user: pwd.struct_passwd | None) -> None:
+def _make_folder(folder: Path, keeper: pwd.struct_passwd | None) -> None:
     """Make a folder for a user, or for the one at work, and those above it."""
     if folder.is_dir():
         return
     if not folder.parent.is_dir():
         _make_folder(folder.parent, None)
-    owner = (os.geteuid(), os.getegid()) if user is None else (user.pw_uid, user.pw_gid)
+    owner = (os.geteuid(), os.getegid()) if keeper is None else (keeper.pw_uid, keeper.pw_gid)
     try:
         with open_folder(folder.parent) as parent:
             parent.make_folder(folder.name, 0o750, owner).close()
@@ -163,12 +170,23 @@ def _make_folder(folder: Path, user: pwd.struct_passwd | None) -> None:
         ) from None
 
 
+def own_python() -> list[str]:
+    """Return the command of the Python at work, to run a module with."""
+    # -I: neither the folder it is started from nor PYTHON* variables have a say.
+    return [sys.executable, "-I"] if sys.flags.isolated else [sys.executable, "-P"]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that a service is given."""
+    return {name: os.environ[name] for name in os.environ if not _is_secret(name)}
+
+
 def _is_secret(variable: str) -> bool:
     """Return whether a variable may be one for configure-mcas2, which a service has no use for."""
     return variable.startswith("NSS_MCAS_")
 
 
-def _user() -> pwd.struct_passwd | None:
+def service_user() -> pwd.struct_passwd | None:
     """Return the user that root runs the service as; `None` without that user, or without root."""
     try:
         return pwd.getpwnam(USER) if os.geteuid() == 0 else None
@@ -176,9 +194,12 @@ def _user() -> pwd.struct_passwd | None:
         return None
 
 
-def _as_user() -> list[str]:
-    """Return the command that runs another as the user, who may bind ports below 1024."""
-    if _user() is None:
+def as_user() -> list[str]:
+    """Return the command that runs another as the user, who may bind ports below 1024.
+
+    Empty where the service would run as the user at work. Raises `ServiceError` without setpriv.
+    """
+    if service_user() is None:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:

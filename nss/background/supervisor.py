@@ -99,7 +99,6 @@ class Supervisor:
             loop.remove_reader(self._notices.fileno())
             self._notices.close()
         self._say(f"The service ended with {code}.")
-        self._lock.note(Note(self._config, exit_code=code))
         self._report(code)
         self._log.close()
         return code
@@ -141,7 +140,9 @@ class Supervisor:
         code = await service.wait()
         watching.cancel()
         self._service = None
-        return 128 - code if code < 0 else code
+        shown = 128 - code if code < 0 else code
+        self._lock.note(Note(self._config, exit_code=shown, ended_at=time.time()))
+        return shown
 
     async def _keep_log(self, stream: asyncio.StreamReader) -> None:
         rest = b""

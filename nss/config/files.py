@@ -1,10 +1,12 @@
 """Files that a configuration names: feed formats, keys and passwords, read with a bound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from formats import FeedFormat, Input, input_of, json_names, parse, presets
-from nss.config.values import FormatChoice, format_fault
+from formats.language import Literal
+from formats.slips import suspicions
+from nss.config.values import FormatChoice, format_faults
 from nss.errors import ConfigError
 from nss.files import private
 from nss.wording import error_text
@@ -60,6 +62,17 @@ def source_warnings(name: str, choice: FormatChoice) -> Iterator[str]:
         yield f"source {name}: lines of its format are not read back in full: {doubt}"
 
 
+def format_warnings(feeds: Iterable[tuple[str, FormatChoice]]) -> Iterator[str]:
+    """Yield sentences on text of the formats of feeds, by name, that was perhaps to be a field.
+
+    Raises `UnfitFile`.
+    """
+    for name, choice in feeds:
+        parts = () if (found := load_format(choice)) is None else found.parts
+        texts = [part.text for part in parts if isinstance(part, Literal)]
+        yield from (f"feed {name}: its format {doubt}" for doubt in suspicions(texts))
+
+
 def read_obfuscation_key(path: Path) -> bytes:
     """Return the key in a file, without one line end at its end. Raises `UnfitFile`.
 
@@ -110,9 +123,9 @@ def format_of_file(path: Path, *, for_source: bool) -> str:
         text = read_bounded(what, path, MAX_FORMAT_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnfitFile(what, f"byte {error.start + 1} is not UTF-8", path) from None
-    fault = format_fault(text, for_source=for_source)
-    if fault:
-        raise UnfitFile(what, fault, path)
+    faults = format_faults(text, for_source=for_source)
+    if faults:
+        raise UnfitFile(what, "\n".join(faults), path)
     return text
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from formats.errors import Problem
 from nss.config.model import Config
 from nss.config.reading import Reading
+from nss.config.syntax import syntax_problem
 from nss.config.toml import printable, toml_text
 from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
-from nss.wording import error_text
+from nss.wording import error_text, page
 
 MAX_DEPTH = 16
 """Tables and lists nested deeper than this are refused; no valid configuration comes near."""
@@ -27,6 +28,9 @@ MAX_INT_BITS = 63
 MAX_BYTES = 4 << 20
 """Of a configuration file."""
 
+_MANUAL = Path("/usr/share/man/man5/nss.toml.5.gz")
+"""The manual page of the package."""
+
 _MAX_SHOWN = len(" = ") + 60
 
 _LONG_KEY = re.compile(
@@ -34,8 +38,6 @@ _LONG_KEY = re.compile(
     r"""(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){64}"""
 )
 """More parts than any dotted key has: the time that `tomllib` needs grows with their square."""
-
-_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
@@ -48,8 +50,15 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
         lines = "".join(f"\n  {_line(problem)}" for problem in self.problems)
         super().__init__(
             f"configuration: {number} ({origin}){lines}",
-            tip="docs/configuration.md describes every key",
+            tip=how_to_correct(),
         )
+
+
+def how_to_correct() -> str:
+    """Return what to do about a wrong configuration, as half a sentence."""
+    reference = "man nss.toml" if _MANUAL.is_file() else page("configuration.md")
+    looks_again = "correct the file; nss check looks again"
+    return looks_again if reference is None else f"{looks_again}; {reference} describes every key"
 
 
 def _line(problem: Problem) -> str:
@@ -112,12 +121,7 @@ def _syntax_problem(text: str, error: Exception) -> Problem:
         return Problem("TOML", None, f"is nested deeper than {MAX_DEPTH} levels")
     if not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit for converting digits
         return Problem("TOML", None, "has a number with too many digits")
-    found = _PLACE.fullmatch(str(error))
-    reason, line, column = found.groups() if found else (str(error), None, None)
-    if line is None:
-        line = text.count("\n") + 1
-        column = len(text) - text.rfind("\n")
-    return Problem(f"line {line}, column {column}", None, f"not TOML: {reason}")
+    return syntax_problem(text, error)
 
 
 def validate(tables: Mapping[str, object], base: Path, *, origin: str = "TOML tables") -> Config:

@@ -30,6 +30,10 @@ from nss.errors import ERRORS_OF_DEVICES, DeviceFailed
 from nss.files.private import FileFault, bounded_copy
 from nss.wording import error_text
 
+_READ_ONLY = (
+    "nss may not write there: the file system is read-only for it\n"
+    "Try: sudo systemctl edit nss-streamer, with ReadWritePaths={folder} below [Service]"
+)
 _CREATE = "create it for the user that nss runs as, or set"
 
 
@@ -95,8 +99,18 @@ def _folder_fault(folder: Path, tip: str) -> str | None:
     if not folder.is_dir():
         return f"there is no folder {folder}\nTry: {tip}"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"permission denied: the user that nss runs as must write in the folder {folder}"
+        needed = f"permission denied: the user that nss runs as must write in the folder {folder}"
+        return _denied(folder, needed)
     return None
+
+
+def _denied(folder: Path, reason: str) -> str:
+    """Return why nothing may be written in a folder, `reason` where that is not its file system's.
+
+    Outside of the paths that the unit names, every file system is read-only for the service.
+    """
+    is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return _READ_ONLY.format(folder=folder) if is_read_only else reason
 
 
 def _format_fault(path: Path, held: Held) -> None:
@@ -119,7 +133,7 @@ def _output_fault(path: Path, held: Held) -> str | None:
     if path.is_dir():
         return "is a folder; must be a file"
     if not os.access(path if path.exists() else folder, os.W_OK):
-        return "permission denied"
+        return _denied(folder, "permission denied")
     if rotated and path.exists() and not path.is_file():
         return "is not a regular file, which rotate_bytes needs"
     if rotated and not os.access(folder, os.W_OK | os.X_OK):

@@ -172,7 +172,8 @@ class DurableSpoolConfig:
     when_full: Literal["wait", "drop_oldest"] = "wait"
     """What a full spool does: let the sources wait, or drop the oldest records and count them."""
     replay_minutes: Annotated[int, whole_number(0, 10_080, "minutes")] = 60
-    """How long records are kept for `nss replay` after they were accepted, space permitting."""
+    """How long records are kept for `nss replay` once every feed is done with them, space
+    permitting; 0: not at all. Pending records are kept in any case."""
     rejects_max_bytes: Annotated[int, byte_size(64 * KIB, 16 * GIB)] = 64 * MIB
     """Bytes of rejected records that are kept; beyond that, the oldest are deleted."""
 

@@ -33,8 +33,8 @@ NSS reads one TOML file, `/etc/nss/nss.toml` unless `--config FILE` names anothe
 with a file at once: each problem with its key, its value and what would be right.
 
 - Durations are numbers of seconds.
-- Sizes are whole numbers of bytes, or text with a unit: KB, MB, GB, TB (powers of 1000) or KiB,
-  MiB, GiB, TiB (powers of 1024).
+- Sizes are whole numbers of bytes, or text with a unit: KiB, MiB, GiB, TiB (powers of 1024), in
+  which NSS shows all sizes, or KB, MB, GB, TB (powers of 1000; in a filter of 1024).
 - Relative paths start at the folder of the configuration file.
 - A key that NSS does not know is an error.
 
@@ -67,7 +67,7 @@ be delivered.
 _FILTER = """\
 All keys of a filter must match; of the values of one key, one is enough. `not_` before a key
 inverts it. Without any key every record passes. A value is one TOML value or a list of them. Sizes
-are written as in the service, where KB, MB and GB are powers of 1024.
+that are pasted from the service may have KB, MB and GB: there they are KiB, MiB and GiB.
 
 Text is compared without regard to case, and `%HH` counts as the character that it stands for. What
 a record lacks counts as its placeholder (`None`, `0`, `0.0.0.0`): `not_threats = "None"` passes

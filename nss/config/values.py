@@ -8,16 +8,19 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from formats import language, presets, times
-from formats.errors import FeedFormatError, NotReadable, ZoneError
+from formats.errors import NotReadable, Problem, ZoneError
 from formats.reading import recognise
 from nss.addresses import host_port
-from nss.config.kinds import OFF, Kind, invalid, suggestion, texts, texts_that
+from nss.config.kinds import OFF, InvalidValue, Kind, invalid, suggestion, texts, texts_that
 from nss.config.toml import toml_text
 
 SYSLOG_PORT = 514
 """The port of syslog over UDP (RFC 5426, section 3.3)."""
 
 MAX_PORT = 65_535
+
+MAX_FAULTS = 10
+"""Of one feed format that are reported at once."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -226,27 +229,30 @@ def format_text(*, for_source: bool = False) -> Kind:
     """Return the kind of feed output format strings; one for a source must be readable back."""
 
     def read(text: str) -> FormatChoice:
-        fault = format_fault(text, for_source=for_source)
-        if fault:
-            raise invalid(text, fault)
+        faults = format_faults(text, for_source=for_source)
+        if faults:
+            first, *others = faults
+            further = (Problem("", None, fault) for fault in others)
+            raise InvalidValue(Problem("", text, first), *further)
         return FormatChoice("string", text)
 
     return texts("a feed output format string, best in ''' quotes", read)
 
 
-def format_fault(text: str, *, for_source: bool) -> str | None:
-    """Return why `text` is no usable feed output format string, or `None` when it is one."""
+def format_faults(text: str, *, for_source: bool) -> list[str]:
+    """Return all that makes `text` no usable feed output format string; nothing: it is one."""
+    wrong = language.faults(text, MAX_FAULTS)
+    if wrong:
+        return [str(error).removeprefix("feed format: ") for error in wrong]
+    compiled = language.parse(text)
+    if not compiled.slots:
+        return ["prints no field"]
     try:
-        compiled = language.parse(text)
-        if not compiled.slots:
-            return "prints no field"
         if for_source:
             recognise.input_of(compiled)
-    except FeedFormatError as error:
-        return str(error).removeprefix("feed format: ")
     except NotReadable as error:
-        return f"can't be read back: {error}"
-    return None
+        return [f"can't be read back: {error}"]
+    return []
 
 
 def further_escapes() -> Kind:

@@ -5,6 +5,7 @@
     nss.connectivity.plan       which places a configuration talks to, and how
     nss.connectivity.firewall   all of them tried at once, and the ports to open
     nss.connectivity.listening  whether a port for sources can be had
+    nss.connectivity.binding    whether the service could listen where its configuration says
     nss.connectivity.sockets    the sockets of a process, from /proc
     nss.connectivity.owners     which source or feed a socket belongs to
 

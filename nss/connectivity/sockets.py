@@ -47,6 +47,12 @@ class Socket:
 
 def sockets_of(pid: int, proc: Path = PROC) -> list[Socket]:
     """Return the network sockets of a process. Raises `PermissionError` and `OSError`."""
+    own = inodes_of(pid, proc)
+    return [found for inode, found in _sockets(proc / str(pid) / "net") if inode in own]
+
+
+def inodes_of(pid: int, proc: Path = PROC) -> frozenset[str]:
+    """Return what the kernel calls the sockets of a process. Raises as `sockets_of` does."""
     own = set()
     for entry in (proc / str(pid) / "fd").iterdir():
         try:
@@ -55,20 +61,39 @@ def sockets_of(pid: int, proc: Path = PROC) -> list[Socket]:
             continue
         if link is not None:
             own.add(link[1])
-    found: list[Socket] = []
+    return frozenset(own)
+
+
+def listening_inodes(pid: int, proc: Path = PROC) -> frozenset[str]:
+    """Return those of `inodes_of` that listen for TCP connections. Raises as `sockets_of` does."""
+    network = _sockets(proc / str(pid) / "net")
+    listening = {inode for inode, found in network if found.state == "listening"}
+    return inodes_of(pid, proc) & listening
+
+
+def listening_at(port: int, proc: Path = PROC) -> dict[str, str]:
+    """Return who listens at a TCP port of this machine: inodes of sockets, with the addresses."""
+    return {
+        inode: found.local_host
+        for inode, found in _sockets(proc / "self" / "net")
+        if found.proto.startswith("tcp") and found.state == "listening" and found.local_port == port
+    }
+
+
+def _sockets(folder: Path) -> Iterator[tuple[str, Socket]]:
+    """Yield all sockets of a network with their inodes."""
     for table in _TABLES:
         try:
-            text = (proc / str(pid) / "net" / table).read_text(encoding="ascii", errors="replace")
+            text = (folder / table).read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:  # a kernel without IPv6
             continue
-        found += _parsed(table, text, own)
-    return found
+        yield from _parsed(table, text)
 
 
-def _parsed(table: str, text: str, own: set[str]) -> Iterator[Socket]:
+def _parsed(table: str, text: str) -> Iterator[tuple[str, Socket]]:
     for line in text.splitlines()[1:]:
         cells = line.split()
-        if len(cells) < _COLUMNS or cells[9] not in own:
+        if len(cells) < _COLUMNS:
             continue
         try:
             local_host, local_port = _address(cells[1])
@@ -76,7 +101,7 @@ def _parsed(table: str, text: str, own: set[str]) -> Iterator[Socket]:
             unsent, received = (int(part, 16) for part in cells[4].split(":"))
         except ValueError:
             continue
-        yield Socket(
+        found = Socket(
             proto=table,
             local_host=local_host,
             local_port=local_port,
@@ -86,6 +111,7 @@ def _parsed(table: str, text: str, own: set[str]) -> Iterator[Socket]:
             received_bytes=received,
             unsent_bytes=unsent,
         )
+        yield cells[9], found
 
 
 def _address(text: str) -> tuple[str, int]:

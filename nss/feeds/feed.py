@@ -11,6 +11,7 @@ from nss.feeds.pipelines import Origin, Pipelines, records_behind
 from nss.feeds.pool import RenderPool
 from nss.feeds.reject_tally import RejectTally
 from nss.feeds.rendering import RenderedSlice, Rendering, Upcoming
+from nss.feeds.retrial import Retrial
 from nss.feeds.sending import LineSender, OutgoingLines
 from nss.feeds.tap import Tap
 from nss.sinks import Sink
@@ -45,6 +46,8 @@ class Feed:
         self._rendering = Rendering(self._pipelines, pool)
         self._sender = LineSender(delivery.sink, at, self._rendering)
         self._stop = asyncio.Event()
+        self.retrials: set[Retrial] = set()
+        """Who wants to know what becomes of records that were rejected before."""
         self._tally = RejectTally()
 
     async def run(self) -> None:
@@ -143,6 +146,8 @@ class Feed:
             # Others have their turn between slices: rendering does not await.
             await asyncio.sleep(0)
         processed.done.unpacked = processed.done.done - batch.records
+        for retrial in self.retrials if batch.feed else ():
+            retrial.note(batch, processed.done, processed.rejects)
         return processed
 
     async def _process_slice(self, processed: Processed, found: RenderedSlice) -> bool:

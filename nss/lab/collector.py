@@ -40,8 +40,8 @@ class Collector:
         self.malformed = 0
         self.malformed_examples: list[tuple[bytes, str]] = []
         """The first few malformed messages, each with what is wrong with it."""
-        self.latest = b""
-        """One of the last good messages, as it came."""
+        self.last = b""
+        """The last message, good or not."""
         self.rcvbuf_bytes = 0
         """The receive buffer obtained, as the kernel counts it (its overhead included)."""
         self.discovery = Discovery()
@@ -99,10 +99,7 @@ class Collector:
     async def _receive(self) -> None:
         while True:
             datagram, _sender = await self._stream.recv()
-            malformed = self.malformed
             self._take(datagram)
-            if self.malformed == malformed:
-                self.latest = datagram
             self._take_burst()
             self._progress.set()
 
@@ -121,6 +118,7 @@ class Collector:
     def _take(self, message: bytes | memoryview) -> None:
         self.messages += 1
         self.bytes += len(message)
+        self.last = bytes(message)
         try:
             self.discovery.add(leef.parse(str(message, "utf-8")).attributes)
         except KeyError as error:

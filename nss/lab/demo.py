@@ -162,8 +162,8 @@ class Demo:
         progress.received = collector.messages
         progress.malformed = collector.malformed
         progress.elapsed_secs = time.monotonic() - began
-        if collector.latest and collector.latest not in progress.samples:
-            progress.samples.append(collector.latest)
+        if collector.last and collector.last not in progress.samples:
+            progress.samples.append(collector.last)
         self._seen.append((progress.elapsed_secs, progress.sent, progress.received))
         before, sent, received = self._seen[0]
         if (secs := progress.elapsed_secs - before) > 0:

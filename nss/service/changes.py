@@ -1,5 +1,6 @@
 """What a changed configuration means for the running parts: which of them it ends."""
 
+import errno
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -110,6 +111,8 @@ def check_listens(
         try:
             listener(*source.listen, 1).close()
         except OSError as error:
+            taken = f"see who has the port: sudo ss -ltnp 'sport = :{source.listen.port}'"
             raise SourceError(
-                f"source {source.name}: can't listen at {source.listen}: {error_text(error)}"
+                f"source {source.name}: can't listen at {source.listen}: {error_text(error)}",
+                tip=taken if error.errno == errno.EADDRINUSE else None,
             ) from None

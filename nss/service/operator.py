@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nss.admin.operations import (
     Reloaded,
+    RetriedRejects,
     SignInLinks,
     UploadedNow,
     unknown_component,
@@ -23,6 +24,7 @@ from nss.feeds.tap import Tap
 from nss.mcas.access import audit_log
 from nss.service import build, events
 from nss.service.keeping import HistoryKeeping
+from nss.service.retrying import retry
 from nss.service.running import Running
 from nss.service.threads import off_loop
 from nss.setup.portal_users import PortalUsers, Role
@@ -219,10 +221,14 @@ class Operator:
             self._check(feed)
         return found
 
-    async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
-        """Have rejected records go through their feeds again."""
+    async def retry_rejects(self, feed: str | None, within_secs: float) -> RetriedRejects:
+        """Have rejected records go through their feeds again, and see what becomes of them."""
         self._check(feed)
-        return await self._running.spool.retry_rejects(feed)
+        return await retry(self._running, feed, within_secs)
+
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects, also those of a feed that is gone."""
+        return await self._running.spool.discard_rejects(feed, reason, upto)
 
     def sign_in_link(self, role: Role) -> str:
         """Return a URL that signs in at the portal once."""

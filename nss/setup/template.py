@@ -20,6 +20,7 @@ from nss.config.sources import FileSourceConfig, HttpSourceConfig, TcpSourceConf
 from nss.config.toml import toml_text
 from nss.config.values import destination
 from nss.errors import UsageError
+from nss.wording import page
 
 Way = Literal["udp", "tcp", "tls", "file", "mcas"]
 
@@ -128,8 +129,10 @@ def text_of(choices: Choices) -> str:
 
 def _head() -> Iterator[str]:
     yield "# The configuration of NSS, written by nss configure, which may be run again."
-    yield "# nss check says what is wrong with it, nss reload puts a change in force, and"
-    yield "# /usr/share/doc/nss-streamer/docs/configuration.md has every key."
+    described = page("configuration.md")
+    yield "# nss check says what is wrong with it, nss reload puts a change in force."
+    if described is not None:
+        yield f"# {described} has every key."
     yield "\n[service]"
     yield "# Prometheus metrics and health pages, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'

@@ -6,7 +6,7 @@ spool is bounded in bytes: when it is full, `append` waits, and so does the sour
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from nss.batch import Account, Batch
@@ -58,6 +58,9 @@ class KeptReject:
     """How many records it stands for: a batch that could not be read back is one reject."""
 
 
+SAMPLE_MAX_BYTES = 2048
+"""How much of a record stands for all that were rejected for the same reason."""
+
 REASONS_MAX = 100
 """How many reasons of rejects are told apart at once: the newest."""
 
@@ -71,6 +74,13 @@ class ReasonCount:
     records: int
     newest_at: float
     """When the newest was rejected, seconds since the epoch."""
+    newest: KeptReject | None = field(default=None, compare=False)
+    """That reject, its record cut to `SAMPLE_MAX_BYTES`."""
+
+
+def sample(kept: KeptReject) -> KeptReject:
+    """Return a reject that stands for others, its record cut to `SAMPLE_MAX_BYTES`."""
+    return replace(kept, reject=replace(kept.reject, data=kept.reject.data[:SAMPLE_MAX_BYTES]))
 
 
 class Cursor(Protocol):
@@ -106,6 +116,13 @@ class Cursor(Protocol):
     @property
     def lag_secs(self) -> float:
         """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
+
+
+class Expectation(Protocol):
+    """Whoever wants to know which batches hold retried records."""
+
+    def expect(self, batch: Batch) -> None:
+        """Note that a batch is about to be accepted for its feed."""
 
 
 class Spool(Protocol):
@@ -174,10 +191,19 @@ class Spool(Protocol):
         The newest reason comes first; there are at most `REASONS_MAX`.
         """
 
-    async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
+    async def retry_rejects(
+        self, feed: str | None = None, retrial: Expectation | None = None
+    ) -> tuple[int, int]:
         """Have rejected records go through their feeds once more, as if newly accepted.
 
         They leave the rejects. Returns how many, and how many could not because they were cut.
+        `retrial` is told of each batch before the feed can have it.
+        """
+
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects of a feed, or of all, for a reason, or any, up to a number.
+
+        Returns how many records they stood for. They stay counted as rejected.
         """
 
     def seal(self) -> None:

@@ -13,11 +13,13 @@ from nss.spool import (
     REASONS_MAX,
     REJECT_MAX_BYTES,
     Entry,
+    Expectation,
     KeptReject,
     ReasonCount,
     Reject,
     SpoolClosed,
     SpoolError,
+    sample,
 )
 from nss.spool.cursors import CursorCounts, Signal
 
@@ -124,25 +126,44 @@ class MemorySpool:
             key = (kept.feed, kept.reject.reason)
             before = counts.pop(key, ReasonCount(*key, 0, 0.0))  # the newest are the last
             newest_at = max(before.newest_at, kept.rejected_at)
-            counts[key] = ReasonCount(*key, before.records + kept.records, newest_at)
+            counts[key] = ReasonCount(*key, before.records + kept.records, newest_at, sample(kept))
         return list(counts.values())[: -REASONS_MAX - 1 : -1]
 
-    async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects; see the contract."""
+        found = [
+            kept
+            for kept in await self.rejects(feed, len(self._rejects))
+            if kept.number <= upto and reason in (None, kept.reject.reason)
+        ]
+        for kept in found:
+            self._forget_reject(kept)
+        return sum(kept.records for kept in found)
+
+    async def retry_rejects(
+        self, feed: str | None = None, retrial: Expectation | None = None
+    ) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""
         wanted = await self.rejects(feed, len(self._rejects))
         retried = [kept for kept in wanted if self._can_retry(kept)]
         for kept in retried:
             if kept not in self._rejects:
                 continue  # another retry had it
-            self._rejects.remove(kept)
-            self._rejects_bytes -= len(kept.reject.data) + self._overhead_bytes
+            self._forget_reject(kept)
             reject, data = kept.reject, kept.reject.data + b"\n"
+            batch = Batch(reject.source, data, 1, None, reject.connection, kept.feed)
+            if retrial is not None:
+                retrial.expect(batch)
             try:
-                await self.append(Batch(reject.source, data, 1, None, reject.connection, kept.feed))
+                await self.append(batch)
             except asyncio.CancelledError:
                 self.reject(kept.feed, [reject])
                 raise
         return len(retried), len(wanted) - len(retried)
+
+    def _forget_reject(self, kept: KeptReject) -> None:
+        self._rejects.remove(kept)
+        self._rejects_bytes -= len(kept.reject.data) + self._overhead_bytes
 
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""

@@ -14,7 +14,7 @@ import uvloop
 import nss
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded, UploadedNow, unknown_feed
+from nss.admin.operations import Reloaded, RetriedRejects, UploadedNow, unknown_feed
 from nss.batch import Account
 from nss.config.load import parse
 from nss.config.model import Config, FeedConfig
@@ -340,7 +340,9 @@ class FakeOperations:
         self.tapped = asyncio.Event()
         self.untapped = asyncio.Event()
         self.kept = [REJECT]
-        self.reasons = [ReasonCount("mcas", "no JSON: '\x1b[2J'", 1234, NOW - 10)]
+        self.reasons = [ReasonCount("mcas", "no JSON: '\x1b[2J'", 1234, NOW - 10, REJECT)]
+        self.retried = RetriedRejects(5, 2, 2, 1, {"no JSON: '\x1b[2J'": 1}, 1, 1, 0)
+        self.discarded = 1234
         self.uploaded = [UploadedNow("mcas", 1234, 5, None)]
 
     def status(self) -> Status:
@@ -385,10 +387,15 @@ class FakeOperations:
         self._fail()
         return self.reasons
 
-    async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
-        self.asked.append(("retry", feed))
+    async def retry_rejects(self, feed: str | None, within_secs: float) -> RetriedRejects:
+        self.asked.append(("retry", feed, within_secs))
         self._fail()
-        return 5, 2
+        return self.retried
+
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        self.asked.append(("discard", feed, reason, upto))
+        self._fail()
+        return self.discarded
 
     async def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
         self.asked.append(("upload now", *feeds))

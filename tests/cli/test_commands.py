@@ -11,22 +11,26 @@ import pytest
 import trustme
 
 from cli.output import is_of_output
+from cli.reference import pages
 from formats import presets
 from formats.compiled import mode
 from formats.fields import catalogue
+from nss.config.load import how_to_correct
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
-    *("run", "check", "status", "top", "tap", "reload", "replay", "upload-now", "rejects"),
-    *("render", "demo", "presets", "fields"),
-    *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
-    *("configure", "dump-config", "install-cert"),
+    *("run", "start", "stop", "restart", "reload", "enable-autostart", "disable-autostart"),
+    *("status", "top", "tap", "troubleshoot", "portal", "checkversion"),
+    *("configure", "check", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
-    "sync-unsanctioned",
-    *("explain", "test-firewall", "collect-diagnostics", "checkversion", "portal", "troubleshoot"),
+    *("rejects", "replay", "upload-now", "sync-unsanctioned", "test-firewall"),
+    "collect-diagnostics",
+    *("demo", "render", "explain", "presets", "fields"),
 ]
+
+HEADINGS = ["Run:", "Look:", "Set up:", "Repair:", "Try:"]
 
 HEAVY = (
     "httpx",
@@ -58,12 +62,36 @@ path = "lines"
 """
 
 
-def test_help_names_every_command(nss: Nss) -> None:
+def test_help_names_every_command_below_a_heading(nss: Nss) -> None:
     ran = nss("--help")
 
     assert (ran.returncode, ran.stderr) == (0, b"")
-    listed = ran.stdout.decode().partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in listed] == COMMANDS
+    text = ran.stdout.decode()
+    lines = text[text.index("\nRun:") :].splitlines()
+    assert [line for line in lines if re.match(r"\S", line)] == HEADINGS
+    listed = [line.split()[0] for line in lines if re.match(r"  [a-z]", line)]
+    assert [word for word in listed if word != "nss"] == COMMANDS
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+@pytest.mark.parametrize("command", [[], ["troubleshoot"], ["portal"]])
+def test_help_cuts_no_sentence_and_fits_the_terminal(command: list[str], columns: int) -> None:
+    ran = subprocess.run(  # noqa: S603 - ours
+        [*COMMAND, *command, "--help"],
+        env=ENV | {"COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    text = ran.stdout
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert max(map(len, text.splitlines())) <= max(columns, 50)
+    words = " ".join(text.split())
+    for page in pages():
+        if page.name.split()[1:-1] == command and page.name != "nss":
+            assert page.paragraphs[0].partition(". ")[0] in words.replace("- ", "-")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -104,7 +132,7 @@ def test_no_command_at_all_shows_the_help(nss: Nss) -> None:
     ran = nss()
 
     assert ran.returncode == 64
-    assert b"Commands:" in ran.stdout + ran.stderr
+    assert b"Set up:" in ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -138,7 +166,10 @@ def test_presets_lists_each_with_its_structure(nss: Nss) -> None:
     assert [row[0] for row in rows] == list(presets.names())
     for name, count, *_ in rows:
         assert int(count) == len(presets.load(name).slots)
-    assert next(row for row in rows if row[0] == "MCAS")[2:] == ["fields", "leef"]
+    assert next(line for line in ran.stdout.decode().splitlines() if line.startswith("MCAS")) == (
+        "MCAS               32 fields  leef     Microsoft Defender for Cloud Apps"
+    )
+    assert max(map(len, ran.stdout.decode().splitlines())) <= 80
     older = {row[0]: row[-1] for row in rows if row[-4:-1] == ["older", "variant", "of"]}
     assert older == dict(presets.OLDER)
 
@@ -149,6 +180,65 @@ def test_a_preset_is_printed_as_it_is(nss: Nss, name: str) -> None:
 
     file = resources.files("formats.presets") / f"{name}.fof"
     assert (ran.returncode, ran.stdout.rstrip(b"\n")) == (0, file.read_bytes().rstrip(b"\n"))
+
+
+@pytest.mark.parametrize("name", ["qradar", "Tab_Separated", "json"])
+def test_a_preset_is_named_in_any_case(nss: Nss, name: str) -> None:
+    printed, rendered = nss("presets", name), nss("render", "--to", name, data=b"")
+
+    assert printed.stdout.decode() == presets.text(name.upper()).removesuffix("\n") + "\n"
+    assert (rendered.returncode, rendered.stderr) == (0, b"")
+
+
+def test_presets_are_there_for_programs(nss: Nss) -> None:
+    listed = orjson.loads(nss("presets", "--json").stdout)
+    one = orjson.loads(nss("presets", "csv_old", "--json").stdout)
+
+    assert [each["name"] for each in listed] == list(presets.names())
+    assert one == {
+        "name": "CSV_OLD",
+        "description": "older variant of CSV",
+        "structure": "columns",
+        "fields": len(presets.load("CSV_OLD").slots),
+        "replaced_by": "CSV",
+        "format_string": presets.text("CSV_OLD").removesuffix("\n"),
+    }
+    assert {key: value for key, value in one.items() if key != "format_string"} in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("presets", "qradr"), "QRADAR, or another of "),
+        (("render", "--to", "splunk"), "SPLUNK_CIM, or another of "),
+        (("render", "--from", "jsn"), "json, or another of auto, json, "),
+        (("explain", "-", "--to", "MCSA"), "MCAS, or another of "),
+        (("fields", "logn"), "nss fields login; "),
+    ],
+)
+def test_the_nearest_name_is_shown_where_one_is_mistyped(
+    nss: Nss, arguments: tuple[str, ...], near: str
+) -> None:
+    ran = nss(*arguments, data=b"")
+
+    assert ran.returncode == 64
+    assert ran.stderr.decode().splitlines()[-1].startswith(f"Try: {near}")
+
+
+def test_all_errors_of_a_format_string_on_the_command_line_are_shown(nss: Nss) -> None:
+    ran = nss("render", "--to", "%S{login} {url}", data=b"")
+
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert ran.stderr.decode() == (
+        "nss: feed format: unknown conversion %S (column 1)\n"
+        "  %S{login} {url}\n"
+        "  ^\n"
+        "Try: %s{login}\n"
+        "feed format: no conversion before {url} (column 11)\n"
+        "  %S{login} {url}\n"
+        "            ^\n"
+        "Try: %s{url} for the field, \\{url\\} for braces\n"
+    )
 
 
 def test_a_printed_preset_can_be_given_back_as_a_file(nss: Nss, tmp_path: Path) -> None:
@@ -265,7 +355,7 @@ def test_all_problems_of_a_bad_configuration_are_reported_at_once(
     assert shown[0] == "nss: configuration: 3 problems (nss.toml)"
     keys = [line.split()[0].rstrip(":") for line in shown if re.match(r"  \S", line)]
     assert sorted(keys) == ["feeds.out.format", "sources.web.folow", "sources.web.zone"]
-    assert shown[-1] == "Try: docs/configuration.md describes every key"
+    assert shown[-1] == f"Try: {how_to_correct()}"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -147,7 +147,7 @@ def test_what_is_in_no_known_format_shows_its_keys(nss: Nss) -> None:
         "\n"
         "Not understood: the records are in no known format.\n"
         "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
-        "file that describes the records (docs/formats.md)\n"
+        "file that describes them (nss presets QRADAR prints one to start from)\n"
     )
 
 
@@ -165,7 +165,7 @@ def test_json_that_no_feed_can_read_shows_the_reasons(nss: Nss) -> None:
         "\n"
         "Not good: 2 records of 2 would be rejected.\n"
         "Try: name their format with --from: a preset (nss presets lists them), or a .fof\n"
-        "file that describes the records (docs/formats.md)\n"
+        "file that describes them (nss presets QRADAR prints one to start from)\n"
     )
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from cli.status import picture
 from nss.admin.control.faults import Fault
-from nss.admin.operations import Reloaded
+from nss.admin.operations import Reloaded, RetriedRejects
 from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
 from tests.cli.conftest import Nss
@@ -48,7 +48,8 @@ ANSWERS: dict[str, Any] = {
     "/reload": filled(Reloaded),
     "/rejects": [filled(KeptReject)],
     "/rejects/reasons": [filled(ReasonCount)],
-    "/rejects/retry": (1, 1),
+    "/rejects/retry": filled(RetriedRejects),
+    "/rejects/discard": 1,
     "/replay": 1,
 }
 
@@ -120,7 +121,11 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         ("rejects",),
         ("rejects", "--json"),
         ("rejects", "--summary"),
+        ("rejects", "--records"),
         ("rejects", "retry"),
+        ("rejects", "retry", "--json"),
+        ("rejects", "discard", "--yes"),
+        ("reload", "--json"),
         ("replay", "--feed", "out", "--since", "1m"),
         ("replay", "--feed", "out", "--since", "1m", "--dry-run"),
         ("troubleshoot", "feeds"),

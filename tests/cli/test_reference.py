@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.groups import GROUPS, OTHERS
 from cli.reference import Page, main, man, markdown, pages
 from tests.cli.conftest import COMMAND, ENV
 
@@ -50,6 +51,21 @@ def test_a_page_says_what_an_option_takes() -> None:
 def test_a_group_that_does_something_by_itself_needs_no_command() -> None:
     assert "    nss portal [OPTIONS] [COMMAND]\n" in markdown()
     assert "    nss troubleshoot COMMAND\n" in markdown()
+
+
+def test_commands_stand_below_the_headings_of_the_help() -> None:
+    text = markdown()
+    places = [text.index(f"\n## {heading}\n") for heading in GROUPS]
+    assert places == sorted(places)
+    assert text.index("\n## Repair\n") < text.index("\n### nss rejects\n") < places[-1]
+    page = man(pages()[0])
+    assert [line for line in page.splitlines() if line.startswith(".SS")] == [
+        *(".SS Run", ".SS Look", ".SS Set up", ".SS Repair", ".SS Try"),
+    ]
+
+
+def test_every_command_has_a_group() -> None:
+    assert {page.name for page in pages() if page.heading == OTHERS} == set()
 
 
 def test_there_is_a_completion_for_each_shell(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import trustme
 
 from formats.errors import Problem
 from nss.config.files import UnfitFile, read_basic, read_token
-from nss.config.load import ConfigProblems, parse
+from nss.config.load import ConfigProblems, how_to_correct, parse
 from nss.config.machine import check_environment
 
 SOURCE = "kind = 'stdin'"
@@ -59,7 +59,7 @@ def test_a_spool_and_a_socket_need_their_folders_and_the_person_learns_what_to_d
         '  spool.path = "/absent/lib/spool.db": there is no folder /absent/lib\n'
         "    Try: create it for the user that nss runs as, or set spool.path, or spool.kind = "
         '"memory" if losing records in a crash does not matter\n'
-        "Try: docs/configuration.md describes every key"
+        f"Try: {how_to_correct()}"
     )
 
 

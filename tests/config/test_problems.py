@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from formats.errors import Problem
-from nss.config.load import ConfigProblems, parse
+from nss.config.load import ConfigProblems, how_to_correct, parse
 
 BASE = Path("/etc/nss")
 
@@ -92,9 +92,33 @@ def test_all_problems_are_reported_in_one_message() -> None:
         '  feeds.mcas.sink.destinations[2] = "10.0.0.300": the host is neither a name nor an '
         "IPv4 address\n"
         '  feeds.mcas.sink.destinations[4] = "ok": is in the list before\n'
-        "Try: docs/configuration.md describes every key"
+        f"Try: {how_to_correct()}"
     )
     assert caught.value.exit_code == 78
+
+
+def test_everything_wrong_in_a_format_string_is_shown_each_with_its_place() -> None:
+    wrong = r"format_string = '%-20s{login}\t${dept} {hh}'"
+    with pytest.raises(ConfigProblems) as caught:
+        parse(SMALLEST.replace('format = "MCAS"', wrong), BASE, origin="nss.toml")
+    assert str(caught.value) == (
+        "configuration: 3 problems (nss.toml)\n"
+        '  feeds.mcas.format_string = "%-20s{login}\\\\t${dept} {hh}": '
+        "%s takes no width (column 1)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "      ^\n"
+        "    Try: %s{login}\n"
+        "  feeds.mcas.format_string: a field begins with % and its conversion, not with $ "
+        "(column 15)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "                    ^\n"
+        "    Try: %s{dept}\n"
+        "  feeds.mcas.format_string: no conversion before {hh} (column 23)\n"
+        "      %-20s{login}\\t${dept} {hh}\n"
+        "                            ^\n"
+        "    Try: %d{hh} for the field, \\{hh\\} for braces\n"
+        f"Try: {how_to_correct()}"
+    )
 
 
 def test_an_empty_configuration_lacks_a_source_and_a_feed() -> None:
@@ -194,5 +218,5 @@ def test_a_long_value_is_shortened_and_a_table_is_not_spelled_out() -> None:
         "configuration: 2 problems (TOML text)\n"
         f'  service.log_format = "{"x" * 56}...: must be "text" or "json"\n'
         '  service.log_level = {...}: must be "debug", "info", "warning" or "error"\n'
-        "Try: docs/configuration.md describes every key"
+        f"Try: {how_to_correct()}"
     )

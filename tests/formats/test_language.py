@@ -110,7 +110,7 @@ Try: %s{url}""",
 feed format: unknown conversion %q (column 1)
   %q{url}
   ^
-Try: %s, %d or %x""",
+Try: %s{url}""",
     "%s{url": """\
 feed format: unclosed brace (column 1)
   %s{url
@@ -142,10 +142,10 @@ feed format: lone % (column 1)
   ^
 Try: write %% for a percent sign""",
     "%-5d{hh}": """\
-feed format: lone % (column 1)
+feed format: %-5d is no conversion: only a width may precede d (column 1)
   %-5d{hh}
   ^
-Try: write %% for a percent sign""",
+Try: %5d{hh}""",
     '{"a":1}': r"""feed format: unescaped { (column 1)
   {"a":1}
   ^
@@ -328,8 +328,7 @@ def test_all_faults_are_found_each_with_its_place_and_what_would_be_right() -> N
     assert [(each.reason, each.line, each.column, each.tip) for each in found] == [
         ("unknown field 'lgoin'", 1, 4, "%s{login}"),
         ("unknown field 'recordidd'", 1, 15, "%d{recordid}"),
-        ("unescaped {", 2, 3, r"write \{ for a brace"),
-        ("unescaped }", 2, 5, r"write \} for a brace"),
+        ("unescaped { and }", 2, 3, r"write \{x\} for braces"),
         ("lone %", 2, 10, "write %% for a percent sign"),
         ("unclosed brace", 2, 12, "end the field with }"),
     ]

@@ -16,6 +16,8 @@ from typing import Any
 import orjson
 import pexpect
 
+from tests.package.groups import own_group
+
 HERE = "198.51.100.1"
 """Our end of the cable. The network is one for documentation, and there is no way out of it."""
 
@@ -34,10 +36,14 @@ Ran = subprocess.CompletedProcess[str]
 
 
 class Machine:
-    """A machine at work. `root` is its root as seen from here; paths in it are absolute there."""
+    """A machine at work. `root` is its root as seen from here; paths in it are absolute there.
 
-    def __init__(self, root: Path, folder: Path) -> None:
+    `in_group` runs a command in a control group of its own.
+    """
+
+    def __init__(self, root: Path, folder: Path, in_group: Sequence[str]) -> None:
         self.root = root
+        self._in_group = in_group
         self._name = f"nss{os.getpid() % 100000}"
         self._console = folder / "console.log"
         self._process = self._switched_on()
@@ -137,6 +143,7 @@ class Machine:
         with self._console.open("ab") as console:
             return subprocess.Popen(  # noqa: S603 - ours
                 [
+                    *self._in_group,
                     *("systemd-nspawn", f"--directory={self.root}", "--boot", "--network-veth"),
                     *("--register=no", "--keep-unit", f"--machine={self._name}"),
                     *("--console=pipe", "--resolv-conf=off", "--timezone=off"),
@@ -176,10 +183,10 @@ def overlay(folder: Path, *lower: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def booted(folder: Path, *lower: Path) -> Iterator[Machine]:
     """Yield a machine with its own systemd, whose root begins as `lower`."""
-    with overlay(folder, *lower) as root:
+    with overlay(folder, *lower) as root, own_group() as in_group:
         (root / "etc/hosts").write_text(f"127.0.0.1 localhost nss-test\n{HERE} {CLOUD}\n")
         (root / "etc/hostname").write_text("nss-test\n")
-        machine = Machine(root, folder)
+        machine = Machine(root, folder, in_group)
         try:
             machine.boot()
             yield machine

@@ -235,14 +235,6 @@ def test_questions_at_a_terminal_make_a_service_that_works(
     assert machine.run("nss", "dump-config").stdout.count(to.removeprefix("udp://")) == 1
 
 
-def test_a_wrong_configuration_is_told_and_not_tried_again(machine: Machine) -> None:
-    machine.configure("[sources.a]\nkind = 'tcp'\n")
-    ran = machine.run("nss", "start", code=78)
-    assert "sources.a.listen" in ran.stderr
-    facts = machine.facts("ActiveState", "NRestarts")
-    assert facts == {"ActiveState": "failed", "NRestarts": "0"}
-
-
 def test_a_reload_is_put_in_force_or_refused_with_a_reason(
     machine: Machine, collector: Collector
 ) -> None:

@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
 import pytest
 
+from tests.package.groups import own_group
 from tests.package.machine import CONFIG, first_process, overlay, wait_for
 
 SETTINGS = """\
@@ -21,15 +22,22 @@ format = "JSON"
 kind = "file"
 path = "/var/lib/nss/web.jsonl"
 """
+PUSH = """\
+[sources.push]
+kind = "http"
+listen = "127.0.0.1:88"
+token_file = "/etc/nss/token"
+"""
 
 
 class Room:
     """A root of its own with processes of its own; the first is `sleep`, as in a container."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, in_group: Sequence[str]) -> None:
         self.root = root
         (root / str(CONFIG).lstrip("/")).write_text(SETTINGS)
         command = [
+            *in_group,
             *("systemd-nspawn", f"--directory={root}", "--as-pid2", "--register=no"),
             *("--keep-unit", "--console=pipe", "--private-network", "sleep", "infinity"),
         ]
@@ -48,7 +56,7 @@ class Room:
             [*enter, *command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"},
         )
@@ -74,8 +82,8 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path, installed: list[Path]) -> Iterator[Room]:
-    with overlay(tmp_path / "room", *installed) as root:
-        made = Room(root)
+    with overlay(tmp_path / "room", *installed) as root, own_group() as in_group:
+        made = Room(root, in_group)
         yield made
         made.close()
 
@@ -141,6 +149,24 @@ def test_a_service_started_by_hand_is_told_and_left_alone(room: Room) -> None:
 def test_a_wrong_configuration_is_told_with_its_exit_code(room: Room) -> None:
     room.run("sed", "-i", "s/tcp/tpc/", str(CONFIG))
     assert "sources.tpc.kind" in room.run("nss", "start", code=78).stderr
+
+
+def test_a_check_and_a_restart_look_with_the_rights_of_its_user(room: Room) -> None:
+    room.run("nss", "start")
+    pid = room.pid()
+    good = room.run("nss", "check")
+    assert good.stdout.endswith("\nChecked as the user nss.\n")
+    token = room.root / "etc/nss/token"
+    token.write_text("of-root-alone-0123456789")
+    token.chmod(0o600)
+    (room.root / "etc/nss/nss.toml").write_text(SETTINGS + PUSH)
+    for command in ("check", "restart"):
+        assert "sources.push.token_file" in room.run("nss", command, code=78).stderr
+    assert room.pid() == pid
+    room.run("chown", "root:nss", "/etc/nss/token")
+    token.chmod(0o640)
+    room.run("nss", "restart")
+    assert room.pid() not in {0, pid}
 
 
 def test_the_autostart_says_what_to_do_instead(room: Room) -> None:

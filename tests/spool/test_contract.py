@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nss.batch import Account, Batch
-from nss.spool import Cursor, Entry, Reject, Spool, SpoolClosed
+from nss.spool import SAMPLE_MAX_BYTES, Cursor, Entry, Reject, Spool, SpoolClosed
 from nss.spool.durable.spool import DurableSpool
 from tests.parts import durable_spool, memory_spool
 
@@ -479,3 +479,76 @@ async def test_only_the_newest_reasons_are_told_apart(new_spool: Spools) -> None
     found = await spool.reject_reasons("mcas")
 
     assert [each.reason for each in found] == [f"reason {number}" for number in range(149, 49, -1)]
+
+
+async def rejected(spool: Spool, feed: str, *rejects: Reject) -> None:
+    """Have a feed reject records of one batch."""
+    cursor = await spool.cursor(feed, ["web"])
+    sequence = await spool.append(Batch("web", b"r\n" * len(rejects), len(rejects), feed=feed))
+    await cursor.next()
+    await cursor.advance(sequence, Account(rejected=len(rejects)), rejects)
+
+
+async def test_the_newest_reject_stands_for_all_of_a_reason(new_spool: Spools) -> None:
+    spool = await new_spool(10_000)
+    long = b"x" * (SAMPLE_MAX_BYTES + 1)
+    await rejected(spool, "mcas", Reject("web", "", "bad", b"a"), Reject("web", "", "bad", b"b"))
+    await rejected(spool, "mcas", Reject("web", "one", "long", long))
+
+    longest, bad = await spool.reject_reasons("mcas")
+
+    assert longest.newest is not None
+    assert (longest.newest.reject.data, longest.newest.record_bytes) == (long[:-1], len(long))
+    assert bad.newest == (await spool.rejects("mcas"))[1]
+
+
+async def test_rejects_are_discarded_by_feed_and_reason_up_to_a_number(new_spool: Spools) -> None:
+    spool = await new_spool(100_000)
+    bad, worse = Reject("web", "", "bad", b"a"), Reject("web", "", "worse", b"b")
+    await rejected(spool, "mcas", *[bad, worse] * 150)
+    await rejected(spool, "other", bad, worse, worse)
+
+    assert await spool.discard_rejects("mcas", "bad", 290) == 145
+    assert await spool.discard_rejects("mcas", "bad", 290) == 0
+    assert await spool.discard_rejects("other", "no such", 1000) == 0
+    assert await spool.discard_rejects(None, "worse", 302) == 151
+    kept = await spool.rejects(None, 1000)
+    assert [(each.feed, each.reject.reason, each.number) for each in kept] == [
+        *(("mcas", "bad", number) for number in range(291, 300, 2)),
+        ("other", "bad", 301),
+        ("other", "worse", 303),
+    ]
+    assert await spool.discard_rejects(None, None, 1000) == 7
+    await new_spool.settled()
+    assert (await spool.rejects(), spool.kept_rejects) == ([], 0)
+
+
+async def test_discarded_rejects_stay_counted_and_leave_room_for_others(
+    new_spool: Spools,
+) -> None:
+    spool = await new_spool(100_000)
+    await rejected(spool, "mcas", Reject("web", "", "bad", b"x" * 60_000))
+    await spool.discard_rejects(None, None, 1)
+    cursor = await spool.cursor("mcas", ["web"])
+    assert (cursor.account.rejected, cursor.pending_records) == (1, 0)
+    await rejected(spool, "mcas", Reject("web", "", "bad", b"y"))
+    (kept,) = await spool.rejects()
+    assert (kept.number, kept.reject.data) == (2, b"y")
+
+
+async def test_whoever_follows_a_retry_hears_of_each_batch_before_its_feed(
+    new_spool: Spools,
+) -> None:
+    class Follower:
+        def __init__(self) -> None:
+            self.batches: list[Batch] = []
+
+        def expect(self, batch: Batch) -> None:
+            self.batches.append(batch)
+
+    spool, follower = await new_spool(10_000), Follower()
+    await rejected(spool, "mcas", Reject("web", "one", "bad", b"a"))
+    cursor = await spool.cursor("mcas", ["web"])
+    assert await spool.retry_rejects("mcas", follower) == (1, 0)
+    assert follower.batches == [Batch("web", b"a\n", 1, None, "one", "mcas")]
+    assert (await cursor.next()).batch == follower.batches[0]

@@ -6,7 +6,8 @@
     POST /replay?feed=NAME&since=SECS&until=SECS                  -> number of records
     GET  /rejects[?feed=NAME][&limit=N]                           -> list of KeptReject
     GET  /rejects/reasons[?feed=NAME]                             -> list of ReasonCount
-    POST /rejects/retry[?feed=NAME]                               -> [retried, cut]
+    POST /rejects/retry[?feed=NAME][&within_secs=SECS]            -> RetriedRejects
+    POST /rejects/discard?upto=NUMBER[&feed=NAME][&reason=TEXT]   -> number of records
     POST /uploads/now[?feed=NAME&feed=NAME..]                     -> list of UploadedNow
     POST /portal/link?role=admin|viewer                           -> URL that signs in once
     POST /uploads/resume                                          -> names of feeds that were held

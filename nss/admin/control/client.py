@@ -16,7 +16,7 @@ from nss import foreign
 from nss.admin.control import PERSON_HEADER
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import check_length
-from nss.admin.operations import Reloaded, UploadedNow
+from nss.admin.operations import Reloaded, RetriedRejects, UploadedNow
 from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
@@ -47,6 +47,10 @@ class ServiceUnavailable(NssError):  # noqa: N818 - named as the sentence reads
     """The service is not running, or does not answer."""
 
     exit_code = 69
+
+
+class NotRunning(ServiceUnavailable):
+    """Nobody listens at the control socket."""
 
 
 class ControlClient:
@@ -101,12 +105,16 @@ class ControlClient:
         answer = self._ask("GET", "/rejects/reasons", params=_given(feed=feed), timeout=_NO_LIMIT)
         return _decoded(answer, list[ReasonCount])
 
-    def retry_rejects(self, feed: str | None) -> tuple[int, int]:
-        """Have rejects go through again; returns how many, and how many could not."""
-        asked = _given(feed=feed)
-        return _decoded(
-            self._ask("POST", "/rejects/retry", params=asked, timeout=_NO_LIMIT), tuple[int, int]
-        )
+    def retry_rejects(self, feed: str | None, within_secs: float = 0.0) -> RetriedRejects:
+        """Have rejects go through again; returns what became of them within some seconds."""
+        asked = _given(feed=feed, within_secs=within_secs)
+        answer = self._ask("POST", "/rejects/retry", params=asked, timeout=_NO_LIMIT)
+        return _decoded(answer, RetriedRejects)
+
+    def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects up to a number; returns how many records they stood for."""
+        asked = _given(feed=feed, reason=reason, upto=upto)
+        return _decoded(self._ask("POST", "/rejects/discard", params=asked, timeout=_NO_LIMIT), int)
 
     def upload_now(self, feeds: Sequence[str]) -> list[UploadedNow]:
         """Have feeds, or all, upload what they have collected; returns when that was tried."""
@@ -209,7 +217,7 @@ class ControlClient:
                 reason = "no such socket"
             case _:
                 reason = error_text(error)
-        return ServiceUnavailable(
+        return NotRunning(
             f"the service is not running: {reason} ({self._path})",
             tip="sudo nss start, or name its configuration file with --config",
         )

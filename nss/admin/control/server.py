@@ -34,6 +34,12 @@ STATUS_SHARE = 4
 MAX_REJECTS = 500
 """How many rejects an answer has at most, of up to 64 KiB each."""
 
+MAX_AUDITED = 200
+"""Characters of the reason of rejects in the audit log: it may quote a record."""
+
+MAX_RETRY_SECS = 60.0
+"""How long a retry may be watched."""
+
 T = TypeVar("T")
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -48,6 +54,17 @@ class _Replay(msgspec.Struct):
 class _Chosen(msgspec.Struct):
     feed: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_REJECTS)] = 100
+
+
+class _Retry(msgspec.Struct):
+    feed: str | None = None
+    within_secs: Annotated[float, msgspec.Meta(ge=0, le=MAX_RETRY_SECS)] = 0.0
+
+
+class _Discard(msgspec.Struct):
+    upto: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+    feed: str | None = None
+    reason: str | None = None
 
 
 class _Linked(msgspec.Struct):
@@ -82,6 +99,7 @@ class ControlServer:
                 _route("GET", "/rejects", self._rejects),
                 _route("GET", "/rejects/reasons", self._reject_reasons),
                 _route("POST", "/rejects/retry", self._retry),
+                _route("POST", "/rejects/discard", self._discard),
                 _route("POST", "/uploads/now", self._upload_now),
                 _route("POST", "/uploads/resume", self._resume_uploads),
                 _route("POST", "/portal/link", self._sign_in_link),
@@ -163,11 +181,28 @@ class ControlServer:
         return _answer(await self._operations.reject_reasons(_asked(request, _Chosen).feed))
 
     async def _retry(self, request: Request) -> Response:
-        feed = _asked(request, _Chosen).feed
-        async with self._trail.asked(request, "rejects-retry", feed=feed) as found:
-            retried, cut = await self._operations.retry_rejects(feed)
-            found["records"] = retried
-            return _answer((retried, cut))
+        asked = _asked(request, _Retry)
+        async with self._trail.asked(request, "rejects-retry", feed=asked.feed) as found:
+            retried = await self._operations.retry_rejects(asked.feed, asked.within_secs)
+            found |= {
+                "records": retried.records,
+                "delivered": retried.delivered,
+                "rejected": retried.rejected_records,
+                "waiting": retried.waiting,
+            }
+            return _answer(retried)
+
+    async def _discard(self, request: Request) -> Response:
+        asked = _asked(request, _Discard)
+        facts: dict[str, Fact] = {
+            "feed": asked.feed,
+            "for_reason": asked.reason and asked.reason[:MAX_AUDITED],
+        }
+        async with self._trail.asked(request, "rejects-discard", **facts) as found:
+            found["records"] = await self._operations.discard_rejects(
+                asked.feed, asked.reason, asked.upto
+            )
+            return _answer(found["records"])
 
     async def _upload_now(self, request: Request) -> Response:
         feeds = request.query_params.getlist("feed")

@@ -5,22 +5,10 @@ from datetime import UTC, datetime
 
 from nss import wording
 
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-_UNIT = 1000
-
 
 def number(value: float) -> str:
     """Return a number with separators, without decimals."""
     return f"{value:,.0f}"
-
-
-def size(value: float) -> str:
-    """Return bytes with a decimal unit."""
-    for unit in _UNITS:
-        if abs(value) < _UNIT or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= _UNIT
-    raise AssertionError
 
 
 def rate(per_sec: float) -> str:
@@ -74,7 +62,7 @@ def kind(name: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "number": number,
-    "bytes": size,
+    "bytes": wording.size_text,
     "duration": wording.duration_text,
     "rate": rate,
     "iso": iso,

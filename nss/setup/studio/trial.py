@@ -11,6 +11,7 @@ from formats.lacking import placeholder
 from formats.language import Literal, faults, parse
 from formats.leef import HEADER
 from formats.reading.unmapped import unmapped_texts
+from formats.slips import suspicions
 from nss.config import discovery
 from nss.config.files import UnfitFile, load_input
 from nss.config.kinds import InvalidValue
@@ -142,7 +143,8 @@ def _filter(draft: Draft, problems: dict[str, str]) -> Filter | None:
 
 def _sentence(problem: Problem) -> str:
     value = "" if problem.value is None else f" = {toml_text(problem.value)}"
-    return f"{problem.key}{value}: {printable(problem.reason)}"
+    reason = problem.reason.partition("\n")[0]  # the line stands in the form
+    return f"{problem.key}{value}: {printable(reason)}"
 
 
 def _rendered(draft: Draft, settings: FeedSettings, problems: dict[str, str]) -> Rendering | None:
@@ -180,6 +182,7 @@ def _of_format(feed_format: FeedFormat) -> Iterator[str]:
     texts = [part.text for part in feed_format.parts if isinstance(part, Literal)]
     if any("\n" in text for text in texts):
         yield "It prints a line feed inside of a record, which readers take for two records."
+    yield from (f"It {doubt}." for doubt in suspicions(texts))
 
 
 def _of_samples(rendered: Rendering) -> Iterator[str]:

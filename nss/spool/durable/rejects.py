@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nss.spool import REASONS_MAX, REJECT_MAX_BYTES, KeptReject, ReasonCount, Reject
+from nss.spool import REASONS_MAX, REJECT_MAX_BYTES, KeptReject, ReasonCount, Reject, sample
 from nss.spool.durable.schema import BODY_USES, row_crc32
 
 OVERHEAD_BYTES = 256
@@ -115,18 +115,24 @@ class RejectsTable:
     def reasons(self, feed: str | None) -> list[ReasonCount]:
         """Return how many records were rejected for each reason, the newest reason first.
 
-        Checksums are not looked at, for which every record would have to be read: what a damaged
-        row says is counted as it is.
+        Checksums are not looked at but those of the newest, for which every record would have to be
+        read: what a damaged row says is counted as it is.
         """
         # total() is a float, which does not overflow whatever a damaged row has.
         rows = self._connection.execute(
             "SELECT CAST(feed AS TEXT), CAST(reason AS TEXT), total(records), "
-            "coalesce(CAST(max(rejected_at) AS REAL), 0.0) FROM rejects "
+            "coalesce(CAST(max(rejected_at) AS REAL), 0.0), max(number) FROM rejects "
             "WHERE :feed IS NULL OR feed = :feed "
             "GROUP BY feed, reason ORDER BY max(number) DESC LIMIT :limit",
             {"feed": feed, "limit": REASONS_MAX},
         )
-        return [ReasonCount(name, reason, int(records), at) for name, reason, records, at in rows]
+        return [
+            ReasonCount(name, reason, int(records), at, self._sample(number))
+            for name, reason, records, at, number in rows.fetchall()
+        ]
+
+    def _sample(self, number: int) -> KeptReject | None:
+        return next((sample(row.kept) for row in self._select(None, number - 1, "number", 1)), None)
 
     def after(self, number: int, feed: str | None) -> list[RejectRow]:
         """Return some of the rejects after `number`, in order."""
@@ -140,6 +146,21 @@ class RejectsTable:
             {"feed": feed, "after": after, "limit": limit},
         )
         return [_row(*row) for row in rows]
+
+    def discard(self, feed: str | None, reason: str | None, upto: int) -> tuple[int, bool]:
+        """Delete some of the rejects up to a number, of a feed and for a reason or any.
+
+        Returns how many records they stood for, and whether there may be more.
+        """
+        numbers = self._connection.execute(
+            "SELECT number FROM rejects WHERE number <= :upto AND (:feed IS NULL OR feed = :feed) "
+            "AND (:reason IS NULL OR reason = :reason) ORDER BY number LIMIT :limit",
+            {"feed": feed, "reason": reason, "upto": upto, "limit": _PAGE_ROWS},
+        ).fetchall()
+        rows = [row for (number,) in numbers for row in self._select(None, number - 1, "number", 1)]
+        for row in rows:
+            self.delete(row)
+        return sum(row.kept.records for row in rows), len(numbers) == _PAGE_ROWS
 
     def delete(self, row: RejectRow) -> None:
         """Delete a reject, and the blob that only it needed."""

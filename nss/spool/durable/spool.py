@@ -17,7 +17,7 @@ from typing import IO, Self, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import At, Entry, KeptReject, ReasonCount, Reject, SpoolError
+from nss.spool import At, Entry, Expectation, KeptReject, ReasonCount, Reject, SpoolError
 from nss.spool.cursors import Signal
 from nss.spool.durable import events, feed_rows, replay, suspicion
 from nss.spool.durable.accounts import Missing
@@ -199,11 +199,23 @@ class DurableSpool:
         """Return the kept rejects of a feed, or of all, counted by feed and reason."""
         return await self._do(lambda store: store.rejects.reasons(feed), writes=False)
 
-    async def retry_rejects(self, feed: str | None = None) -> tuple[int, int]:
+    async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
+        """Delete kept rejects, some in a transaction; see the contract."""
+        discarded, has_more = 0, True
+        while has_more:
+            step = await self._do(lambda store: store.rejects.discard(feed, reason, upto))
+            discarded, has_more = discarded + step[0], step[1]
+        return discarded
+
+    async def retry_rejects(
+        self, feed: str | None = None, retrial: Expectation | None = None
+    ) -> tuple[int, int]:
         """Have rejected records go through their feeds once more; see the contract."""
 
         def appended(step: Retried) -> None:
             for batch in step.appended:
+                if retrial is not None:
+                    retrial.expect(batch.entry.batch)
                 self._note_appended(batch)
 
         upto = await self._do(lambda store: store.rejects.last_number())

@@ -11,6 +11,7 @@ import pytest
 
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
+from nss.admin.operations import RetriedRejects
 from nss.errors import ConfigError, NssError, UsageError
 from nss.spool import SpoolError
 from nss.telemetry.audit import AuditLog, acting_as, user_name
@@ -64,6 +65,7 @@ async def test_everything_that_is_asked_for_is_written_down(
         client.reload()
         client.replay("mcas", 1000.0, 2000.5)
         client.retry_rejects(None)
+        client.discard_rejects("mcas", "x" * 300, 7)
         client.upload_now(["mcas", "siem"])
         client.upload_now([])
         assert client.sign_in_link("viewer") == "http://127.0.0.1:9633/link/token"
@@ -77,7 +79,10 @@ async def test_everything_that_is_asked_for_is_written_down(
         done | {"action": "reload"},
         done
         | {"action": "replay", "feed": "mcas", "since": 1000.0, "until": 2000.5, "records": 12_345},
-        done | {"action": "rejects-retry", "records": 5},
+        done
+        | {"action": "rejects-retry", "records": 5, "delivered": 2, "rejected": 1, "waiting": 1},
+        done
+        | {"action": "rejects-discard", "feed": "mcas", "for_reason": "x" * 200, "records": 1234},
         done | {"action": "upload-now", "feeds": "mcas, siem", "records": 1234},
         done | {"action": "upload-now", "records": 1234},
         done | {"action": "portal-sign-in-link", "role": "viewer"},
@@ -154,9 +159,9 @@ async def test_what_an_operation_writes_itself_names_the_same_person(
     socket_path: Path, path: Path
 ) -> None:
     class Writing(FakeOperations):
-        async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
+        async def retry_rejects(self, feed: str | None, within_secs: float) -> RetriedRejects:
             await asyncio.to_thread(AuditLog(path).write, "inside", "ok", peer_uid=os.getuid())
-            return await super().retry_rejects(feed)
+            return await super().retry_rejects(feed, within_secs)
 
     server = ControlServer(socket_path, Writing(), AuditLog(path))
     await server.start()

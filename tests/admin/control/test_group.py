@@ -110,6 +110,7 @@ async def test_a_member_of_the_group_may_ask_for_the_status_and_nothing_else(
         "GET /rejects",
         "GET /rejects/reasons",
         "POST /rejects/retry",
+        "POST /rejects/discard?upto=1",
         "GET /replay?feed=mcas&since=1&until=2",
         "POST /replay?feed=mcas&since=1&until=2",
         "POST /uploads/now",

@@ -136,12 +136,21 @@ async def test_rejects_arrive_with_every_byte(
     assert operations.asked == [("rejects", "mcas", 10), ("rejects", None, 100)]
 
 
-async def test_a_retry_says_how_many_could_and_could_not(
+async def test_a_retry_says_what_became_of_the_records(
     client: ControlClient, operations: FakeOperations
 ) -> None:
-    assert await asyncio.to_thread(client.retry_rejects, None) == (5, 2)
-    assert await asyncio.to_thread(client.retry_rejects, "mcas") == (5, 2)
-    assert operations.asked == [("retry", None), ("retry", "mcas")]
+    assert await asyncio.to_thread(client.retry_rejects, None) == operations.retried
+    assert await asyncio.to_thread(client.retry_rejects, "mcas", 2.5) == operations.retried
+    assert operations.asked == [("retry", None, 0.0), ("retry", "mcas", 2.5)]
+
+
+async def test_rejects_are_discarded_up_to_a_number(
+    client: ControlClient, operations: FakeOperations
+) -> None:
+    reason = "no JSON: '\x1b[2J' & more=1"
+    assert await asyncio.to_thread(client.discard_rejects, None, None, 7) == 1234
+    assert await asyncio.to_thread(client.discard_rejects, "mcas", reason, 0) == 1234
+    assert operations.asked == [("discard", None, None, 7), ("discard", "mcas", reason, 0)]
 
 
 async def test_feeds_upload_now_all_of_them_or_those_that_are_named(
@@ -200,6 +209,8 @@ async def test_a_fault_that_nobody_planned_is_reported_without_its_text(
     "request_line",
     [
         *(b"GET /nope", b"GET /reload", b"POST /status", b"GET /rejects?limit=0"),
+        *(b"POST /rejects/discard", b"POST /rejects/discard?upto=-1"),
+        *(b"POST /rejects/retry?within_secs=61", b"POST /rejects/retry?within_secs=nan"),
         *(b"GET /rejects?limit=x", b"GET /rejects?limit=1000000", b"POST /replay?feed=a"),
         *(b"GET /tap?kind=bytes", b"GET /tap?text=%0A", b"GET /tap?feed=nope", b"\xff\xfe\x00"),
     ],

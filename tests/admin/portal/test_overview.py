@@ -50,8 +50,8 @@ async def text_of(client: httpx.AsyncClient) -> str:
 async def test_all_parts_and_their_numbers_are_there(client: httpx.AsyncClient) -> None:
     text = await text_of(client)
 
-    assert "web reading TCP 100 records/s 1.0 KB/s" in text
-    assert "spool ready on disk Used 1.0 KB of 4.1 KB" in text
+    assert "web reading TCP 100 records/s 1.0 KiB/s" in text
+    assert "spool ready on disk Used 1.0 KiB of 4.0 KiB" in text
     assert "mcas moving MCAS 100 records/s 10 pending, lag 1 s" in text
     assert "collector.example.com:514 sent syslog over UDP, of mcas" in text
     assert "mcas 1,234 1,200 20 3 1 10 yes" in text

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from nss.admin.portal import texts
+from nss.wording import size_text
 
 
 @pytest.mark.parametrize(
@@ -29,10 +30,10 @@ def test_a_slow_rate_is_not_shown_as_nothing(per_sec: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (8.59e9, "8.6 GB")]
+    ("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (8 << 30, "8.0 GiB")]
 )
-def test_sizes_have_decimal_units(size: float, text: str) -> None:
-    assert texts.size(size) == text
+def test_sizes_have_the_units_of_the_command_line(size: float, text: str) -> None:
+    assert texts.FILTERS["bytes"](size) == text == size_text(size)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -69,6 +71,81 @@ def test_a_service_that_does_not_come_up_says_the_reason(nss: Nss, config: Path)
     assert ran.returncode == 78
     assert b"feeds.archive.format" in ran.stderr
     assert nss("stop", "--if-running", "--config", config).returncode == 1
+
+
+@pytest.mark.long
+def test_a_restart_with_a_wrong_file_is_refused_and_the_service_keeps_running(
+    nss: Nss, config: Path
+) -> None:
+    pid = facts(nss, "start", config)["pid"]
+    good = config.read_text()
+    config.write_text(good.replace('"JSON"', '"JSN"'))
+    ran = nss("restart", "--config", config)
+    assert ran.returncode == 78
+    kept = (
+        f"nss: restart: refused, the service goes on running with the old configuration (pid {pid})"
+    )
+    assert ran.stderr.decode().startswith(f"{kept}: configuration: 1 problem ({config})\n")
+    assert b"feeds.archive.format" in ran.stderr
+    assert json.loads(nss("status", "--json", "--config", config).stdout)["pid"] == pid
+    config.write_text("nonsense")
+    ran = nss("restart", "--config", config)
+    assert ran.returncode == 78
+    assert ran.stderr.startswith(b"nss: restart: refused, nothing was stopped or started: ")
+    config.write_text(good)
+    assert facts(nss, "restart", config)["pid"] != pid
+
+
+def test_a_start_with_a_wrong_file_starts_nothing(nss: Nss, config: Path) -> None:
+    config.write_text(config.read_text().replace('"JSON"', '"JSN"'))
+    ran = nss("start", "--config", config)
+    assert ran.returncode == 78
+    assert ran.stderr.startswith(b"nss: start: refused, nothing was started: configuration: 1 ")
+    assert not config.with_name("nss.log").exists()
+
+
+@pytest.mark.long
+def test_a_port_is_a_problem_unless_the_service_itself_has_it(nss: Nss, config: Path) -> None:
+    port = int(config.read_text().partition("127.0.0.1:")[2].partition('"')[0])
+    with socket.create_server(("127.0.0.1", port)):
+        for command in ("check", "start"):
+            ran = nss(command, "--config", config)
+            assert ran.returncode == 78, command
+            assert f'sources.tcp.listen = "127.0.0.1:{port}": another'.encode() in ran.stderr
+            assert f"sudo ss -ltnp 'sport = :{port}'".encode() in ran.stderr
+    facts(nss, "start", config)
+    assert nss("check", "--config", config).returncode == 0
+    assert nss("restart", "--config", config).returncode == 0
+
+
+@pytest.mark.long
+def test_a_service_that_ended_says_the_reason(nss: Nss, config: Path) -> None:
+    facts(nss, "start", config)
+    other = config.with_name("other") / "nss.toml"
+    other.parent.mkdir()
+    text = config.read_text().replace('"spool.db"', f'"{config.with_name("spool.db")}"')
+    other.write_text(re.sub(r"127.0.0.1:\d+", f"127.0.0.1:{free_port()}", text))
+    assert nss("check", "--config", other).returncode == 0
+    assert nss("start", "--config", other).returncode == 74
+    failed = nss("reload", "--config", other)
+    assert failed.returncode == 69
+    first, ended, again, said, reason, remedy = failed.stderr.decode().splitlines()
+    assert first.endswith(": an address, a disk or a file (exit code 74)")
+    assert ended.startswith("  it ended 2")
+    assert again == "  nss start does not start it again by itself"
+    assert (said, reason[:16]) == ("  it said:", "    nss: spool: ")
+    assert remedy.startswith("Try: sudo nss start; what came before: ")
+
+
+def test_a_service_that_was_stopped_says_so(nss: Nss, config: Path) -> None:
+    facts(nss, "start", config)
+    nss("stop", "--config", config)
+    stopped = nss("status", "--config", config)
+    assert stopped.returncode == 69
+    first, ended, remedy = stopped.stderr.decode().splitlines()
+    assert first == "nss: the service is not running: it was stopped, or was done"
+    assert ended.startswith("  it ended 2")
+    assert remedy == "Try: sudo nss start"
 
 
 def test_a_supervisor_that_was_killed_leaves_a_service_that_is_reported_as_foreign(

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.long
 
 WRONG = "wrong~but-of-the-right-form-1234567890"
 NO_FEED = (
-    'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then nss reload.'
+    "No feed uploads yet. Next: sudo nss configure adds one, then sudo nss start, or sudo nss "
+    "reload if it runs."
 )
 FIELDS = (
     *("Client ID", "Client Secret", "Secret expires on (optional)"),

@@ -66,6 +66,10 @@ class Screen:
                 self.shows_cursor = command == "h"
             case "H", "":
                 self._row = self._column = 0
+            case "A", number:
+                self._row = max(0, self._row - int(number or "1"))
+            case "K", "2":
+                self._cells[self._row] = [" "] * self.columns
             case "m", _:
                 self.styles.add(parameters)
             case _:

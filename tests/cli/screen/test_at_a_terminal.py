@@ -180,5 +180,26 @@ def test_names_that_a_locale_can_not_write_are_escaped(tmp_path: Path) -> None:
     assert rb"\u6771\u4eac" in ran.stdout
 
 
+def test_the_demonstration_is_live_on_a_small_terminal() -> None:
+    with Terminal(("demo", "--seconds", "2", "--rate", "500"), 60, 24) as terminal:
+        shown = terminal.until("cloud app")
+        assert shown.startswith("nss demo  ")
+        assert "\nwhat the collector gets\n" in shown
+        assert terminal.ended() == 0
+        screen = terminal.screen
+    assert "Nothing is lost." in screen.text
+    assert screen.shows_cursor
+
+
+def test_the_demonstration_writes_lines_where_it_can_not_draw() -> None:
+    command = ("demo", "--seconds", "2", "--rate", "500")
+    with Terminal(command, 60, 60, TERM="dumb") as terminal:
+        assert terminal.ended() == 0
+        screen = terminal.screen
+    assert screen.text.startswith("   1 s  ")
+    assert "Nothing is lost." in screen.text
+    assert screen.styles == set()
+
+
 def joined(shown: str) -> str:
     return " ".join(shown.split())

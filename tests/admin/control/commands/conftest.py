@@ -68,6 +68,10 @@ class Terminal:
                 await self._news.wait()
         return self._shown
 
+    def type(self, letters: bytes) -> None:
+        """Have somebody type."""
+        os.write(self._master, letters)
+
     async def end(self) -> int:
         """Press Ctrl-C and return the exit code."""
         self._process.send_signal(signal.SIGINT)

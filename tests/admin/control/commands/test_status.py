@@ -115,8 +115,7 @@ async def test_keys_that_are_not_used_are_named(operations: FakeOperations, nss:
     operations.current = replace(STATUS, feeds=(replace(FEED, gaps=(GAPS, silent, many)),))
     first, second = facts((await nss("status")).out)
     assert first == (
-        "keys     not used: feed mcas, source web (json): colour (1,234), shape\\u202e (1), "
-        "others (7)"
+        "keys not used  feed mcas, source web (json): colour (1,234), shape\\u202e (1), others (7)"
     )
     assert second.endswith(" k8 (1), k9 (1) and 54 more")
     shown = orjson.loads((await nss("status", "--json")).out)

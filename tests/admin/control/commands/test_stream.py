@@ -3,6 +3,7 @@
 import asyncio
 import os
 from base64 import b64encode
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from cli.output import harmless_bytes
 from cli.replaying import moment
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded
+from nss.admin.operations import Reloaded, RetriedRejects
 from nss.errors import ConfigError, ServiceError, UsageError
 from nss.spool import ReasonCount, SpoolError
 from nss.wording import harmless, size_text
@@ -20,6 +21,15 @@ from tests.admin.conftest import NOW, REJECT, FakeOperations
 from tests.admin.control.commands.conftest import Nss, Terminal
 
 HOSTILE = b"\x1b[2J\x00caf\xc3\xa9\xff\r"
+
+
+RETRIED = """\
+5 records went through again:
+  2 delivered
+  1 filtered out: the filter of the feed does not want them
+  1 rejected again: no JSON: '\\x1b[2J'
+  1 still pending: nss status shows why
+"""
 
 
 def pass_by(operations: FakeOperations) -> None:
@@ -231,16 +241,46 @@ def test_a_moment_is_a_duration_back_or_a_time(text: str, at: float) -> None:
 
 
 @pytest.mark.usefixtures("control")
-async def test_rejects_are_shown_with_reason_and_harmless(
+async def test_rejects_are_shown_by_reason_with_a_sample_of_each(
     operations: FakeOperations, nss: Nss
 ) -> None:
-    ran = await nss("rejects", "--feed", "mcas", "--limit", "5")
-    assert (ran.code, ran.err) == (0, "")
+    operations.reasons.append(ReasonCount("siem", "too_long " * 30, 1, NOW - 20))
+    ran = await nss("rejects", "--feed", "mcas")
+    long = " ".join(["too_long"] * 17)
+    assert ran.code == 0
     assert ran.out.decode() == (
-        "7 2026-09-21 14:13:10+00:00 feed mcas source web 192.0.2.1:999: no JSON: '\\x1b[2J'\n"
+        "feed mcas: 1,234 records, the newest 2026-09-21 14:13:10+00:00\n"
+        "  no JSON: '\\x1b[2J'\n"
         "    \\x1b[2Jbad \\xffé record\n"
+        "feed siem: 1 record, the newest 2026-09-21 14:13:00+00:00\n"
+        f"  {long}\n"
+        f"  {' '.join(['too_long'] * 13)}\n"
     )
-    assert operations.asked == [("rejects", "mcas", 5)]
+    assert ran.err.startswith("nss rejects --records shows each; nss rejects retry")
+    assert operations.asked == [("reasons", "mcas")]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_sample_is_cut_to_the_width(operations: FakeOperations, nss: Nss) -> None:
+    reject = replace(REJECT, reject=replace(REJECT.reject, data=b"x" * 5000))
+    operations.reasons = [ReasonCount("mcas", "no JSON", 2, NOW - 20, reject)]
+    shown = (await nss("rejects")).out.decode().splitlines()
+    assert shown[2] == f"    {'x' * 152} ..."
+
+
+@pytest.mark.usefixtures("control")
+async def test_single_rejects_are_shown_with_reason_and_harmless(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    for arguments in (("--records",), ("--limit", "100")):
+        ran = await nss("rejects", "--feed", "mcas", *arguments)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.decode() == (
+            "7 2026-09-21 14:13:10+00:00 feed mcas source web 192.0.2.1:999: "
+            "no JSON: '\\x1b[2J'\n"
+            "    \\x1b[2Jbad \\xffé record\n"
+        )
+    assert operations.asked == [("rejects", "mcas", 100)] * 2
 
 
 @pytest.mark.usefixtures("control")
@@ -271,23 +311,108 @@ async def test_that_there_are_no_rejects_or_more_than_shown_is_reported(
     assert (await nss("rejects", "--limit", "1")).err == (
         "Shown: the newest 1. --limit N shows more.\n"
     )
-    operations.kept = []
-    ran = await nss("rejects")
-    assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
+    operations.kept, operations.reasons = [], []
+    for arguments in ((), ("--records",)):
+        ran = await nss("rejects", *arguments)
+        assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
 
 
 @pytest.mark.parametrize("arguments", [["retry", "--feed", "mcas"], ["--feed", "mcas", "retry"]])
 @pytest.mark.usefixtures("control")
-async def test_a_retry_is_that_of_the_feed_wherever_it_is_named(
+async def test_a_retry_is_that_of_the_feed_and_says_what_became_of_the_records(
     operations: FakeOperations, nss: Nss, arguments: list[str]
 ) -> None:
     ran = await nss("rejects", *arguments)
-    assert (ran.code, ran.out) == (0, b"5 records go through again.\n")
+    assert (ran.code, ran.out.decode()) == (
+        1,
+        RETRIED,
+    )
     assert ran.err == (
         "2 could not, and stay rejected: they were too long to be kept whole, or still can't be "
         "read.\n"
     )
-    assert operations.asked == [("retry", "mcas")]
+    assert operations.asked == [("retry", "mcas", 10.0)]
+
+
+@pytest.mark.usefixtures("control")
+async def test_only_a_retry_after_which_nothing_is_left_ends_with_0(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    operations.retried = RetriedRejects(1234, 0, 1233, 1, {}, 0, 0, 0)
+    ran = await nss("rejects", "retry")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode().splitlines()[:2] == [
+        "1,234 records went through again:",
+        "  1,233 delivered",
+    ]
+    operations.retried = RetriedRejects(3, 0, 0, 0, {}, 0, 0, 3)
+    ran = await nss("rejects", "retry", "--json")
+    assert (ran.code, orjson.loads(ran.out)["unclear"]) == (1, 3)
+    operations.retried = RetriedRejects(0, 0, 0, 0, {}, 0, 0, 0)
+    ran = await nss("rejects", "retry")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
+
+
+@pytest.mark.usefixtures("control")
+async def test_rejects_are_discarded_with_yes_and_counted(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    ran = await nss("rejects", "discard", "--yes", "--feed", "mcas")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == b"1,234 rejected records are deleted; they stay counted as rejected.\n"
+    assert operations.asked == [("reasons", "mcas"), ("discard", "mcas", None, 7)]
+    ran = await nss("rejects", "discard", "--yes", "--json")
+    assert orjson.loads(ran.out) == {"discarded": 1234}
+
+
+@pytest.mark.usefixtures("control")
+async def test_rejects_are_discarded_by_reason_those_that_were_shown_and_no_later_ones(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    later = replace(REJECT, number=9)
+    operations.reasons.append(ReasonCount("siem", "also no JSON at all", 1, NOW - 20, later))
+    operations.reasons.append(
+        ReasonCount("siem", "too long", 1, NOW - 30, replace(REJECT, number=3))
+    )
+    ran = await nss("rejects", "discard", "-y", "--reason", "no JSON")
+    assert (ran.code, ran.out[:5]) == (0, b"2,468")
+    assert operations.asked == [
+        ("reasons", None),
+        ("discard", "mcas", "no JSON: '\x1b[2J'", 9),
+        ("discard", "siem", "also no JSON at all", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["discard"], 64, "nss: rejects: nobody to ask\nTry: give --yes\n"),
+        (["discard", "--yes", "--reason", "no such"], 1, "No such rejects are kept.\n"),
+        (["--reason", "x"], 64, "nss: rejects: --reason goes with discard\n"),
+    ],
+)
+@pytest.mark.usefixtures("control")
+async def test_nothing_is_discarded_without_a_yes_or_without_a_reject(
+    operations: FakeOperations, nss: Nss, arguments: list[str], code: int, said: str
+) -> None:
+    ran = await nss("rejects", *arguments)
+    assert (ran.code, ran.out) == (code, b"")
+    assert ran.err.startswith(said)
+    assert not [each for each in operations.asked if each[0] == "discard"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
+@pytest.mark.usefixtures("control")
+async def test_a_discard_on_a_terminal_shows_what_would_go_and_asks(
+    operations: FakeOperations, config: Path, answer: bytes, code: int
+) -> None:
+    async with Terminal("rejects", "discard", "--config", str(config)) as terminal:
+        shown = await terminal.shows(b"[y/N]:")
+        assert b"Delete these 1,234 records for good?" in shown
+        assert b"no JSON: '\\x1b[2J'" in shown
+        terminal.type(answer)
+        assert await terminal.ended() == code
+    assert (("discard", None, None, 7) in operations.asked) == (code == 0)
 
 
 @pytest.mark.parametrize("arguments", [["retyr"], ["--limit", "0"], ["--limit", "501"]])
@@ -312,23 +437,78 @@ def test_no_byte_gets_to_a_terminal_that_it_might_obey(data: bytes) -> None:
 
 
 @pytest.mark.usefixtures("control")
-async def test_rejects_are_counted_by_reason(operations: FakeOperations, nss: Nss) -> None:
-    operations.reasons.append(ReasonCount("siem", "too long", 1, NOW - 20))
-    ran = await nss("rejects", "--summary")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.decode() == (
-        "records  newest                     feed  reason\n"
-        "  1,234  2026-09-21 14:13:10+00:00  mcas  no JSON: '\\x1b[2J'\n"
-        "      1  2026-09-21 14:13:00+00:00  siem  too long\n"
-    )
+async def test_reasons_as_json_have_a_sample(operations: FakeOperations, nss: Nss) -> None:
     ran = await nss("rejects", "--summary", "--feed", "mcas", "--json")
-    assert orjson.loads(ran.out)[0] == {
+    (found,) = orjson.loads(ran.out)
+    sample = found.pop("sample")
+    assert found == {
         "feed": "mcas",
         "reason": "no JSON: '\x1b[2J'",
         "records": 1234,
         "newest_at": NOW - 10,
     }
-    assert operations.asked == [("reasons", None), ("reasons", "mcas")]
-    operations.reasons = []
-    ran = await nss("rejects", "--summary")
-    assert (ran.code, ran.out, ran.err) == (0, b"", "No rejects are kept.\n")
+    assert (sample["number"], sample["data"]) == (7, b64encode(REJECT.reject.data).decode())
+    assert operations.asked == [("reasons", "mcas")]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_tap_as_json_is_an_object_a_line_with_every_byte(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    running = asyncio.create_task(nss("tap", "--json", "--limit", "2"))
+    await operations.tapped.wait()
+    pass_by(operations)
+    ran = await running
+    assert (ran.code, ran.err) == (0, "")
+    assert b"\x1b" not in ran.out
+    assert [orjson.loads(line) for line in ran.out.splitlines()] == [
+        {
+            "feed": feed,
+            "kind": "lines",
+            "text": line.decode(errors="backslashreplace"),
+            "data": b64encode(line).decode(),
+            "full_bytes": len(line),
+            "left_out": 0,
+        }
+        for feed, line in (("siem", b"<one>"), ("mcas", b"<" + HOSTILE + b">"))
+    ]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_reload_as_json_says_whether_it_is_in_force(
+    operations: FakeOperations, nss: Nss
+) -> None:
+    ran = await nss("reload", "--json")
+    assert (ran.code, orjson.loads(ran.out)) == (
+        0,
+        {"in_force": True, "ended": ["feed old"], "started": ["feed mcas", "source web"]},
+    )
+    operations.error = ConfigError("a changed [spool] needs a restart", tip="restart the service")
+    ran = await nss("reload", "--json")
+    assert (ran.code, orjson.loads(ran.out)) == (
+        78,
+        {
+            "in_force": False,
+            "reason": "a changed [spool] needs a restart",
+            "tip": "restart the service",
+        },
+    )
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+@pytest.mark.usefixtures("control")
+async def test_a_replay_as_json_has_the_number_and_the_times(
+    nss: Nss, dry_run: tuple[str, ...]
+) -> None:
+    times = ("--since", "2026-09-21T10:00", "--until", "2026-09-21T10:30")
+    ran = await nss("replay", "--feed", "mcas", "--json", *times, *dry_run)
+    assert (ran.code, orjson.loads(ran.out)) == (
+        0,
+        {
+            "feed": "mcas",
+            "since": "2026-09-21T10:00:00+00:00",
+            "until": "2026-09-21T10:30:00+00:00",
+            "records": 12_345,
+            "dry_run": bool(dry_run),
+        },
+    )

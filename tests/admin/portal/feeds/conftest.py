@@ -11,7 +11,7 @@ import orjson
 import pytest
 import uvloop
 
-from nss.admin.operations import UploadedNow
+from nss.admin.operations import RetriedRejects, UploadedNow
 from nss.admin.portal.server import PortalServer
 from nss.config.load import parse
 from nss.config.model import Config
@@ -81,7 +81,7 @@ class PortalOperations(FakeOperations):
         self.history = History()
         self.range: tuple[float, float] | None = (NOW - 1800, NOW)
         self.replayed = 12_345
-        self.retried = (5, 2)
+        self.retried = RetriedRejects(5, 2, 2, 1, {"too long": 1}, 1, 1, 0)
         self.held = ["mcas"]
         self.feed_error: Exception | None = None
         """Raised by what is asked of a feed; the status is there all the same."""
@@ -113,10 +113,9 @@ class PortalOperations(FakeOperations):
         self._refuse()
         return await super().upload_now(feeds)
 
-    async def retry_rejects(self, feed: str | None) -> tuple[int, int]:
+    async def retry_rejects(self, feed: str | None, within_secs: float) -> RetriedRejects:
         self._refuse()
-        await super().retry_rejects(feed)
-        return self.retried
+        return await super().retry_rejects(feed, within_secs)
 
     def resume_uploads(self) -> list[str]:
         super().resume_uploads()

@@ -171,7 +171,7 @@ async def test_rejects_open_and_go_through_again_after_a_confirmation(
     await expect(page.get_by_role("button", name="Retry all")).to_be_hidden()
     await page.locator("summary", has_text="Retry all").click()
     await page.get_by_role("button", name="Retry all").click()
-    await expect(page.locator("#notices")).to_contain_text("3 records go through the feed again.")
+    await expect(page.locator("#notices")).to_contain_text("again: 3 rejected again.")
     assert seen.complaints == []
 
 
@@ -210,7 +210,7 @@ async def test_everything_works_without_scripts(browser: Chromium, service: Real
     await expect(page.locator("pre.code")).to_have_count(3)
     await page.locator("summary", has_text="Retry all").click()
     await page.get_by_role("button", name="Retry all").click()
-    await expect(page.locator("#notices")).to_contain_text("3 records go through the feed again.")
+    await expect(page.locator("#notices")).to_contain_text("again: 3 rejected again.")
 
     await page.get_by_role("link", name="Replay", exact=True).click()
     await page.get_by_role("link", name="All that is kept").click()

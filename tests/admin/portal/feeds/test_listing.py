@@ -35,7 +35,7 @@ async def test_the_list_shows_all_feeds_and_sources(admin: Browser) -> None:
         "reading",
         "TCP",
         "100",
-        "1.0 KB",
+        "1.0 KiB",
         "1,234",
         "2026-09-21 14:13:15 UTC",
     ]

@@ -63,7 +63,7 @@ async def test_rejects_are_shown_and_go_through_again(service: RealService, admi
     assert shown.count("no record at all &lt;script&gt;alert(1)&lt;/script&gt; \\x1b[2J \\xff") == 3
 
     answer = await admin.post("/feeds/out/retry")
-    assert "3 records go through the feed again." in answer.text
+    assert "3 records went through the feed again: 3 rejected again." in answer.text
     (entry,) = admin.audited()
     assert (entry["action"], entry["records"]) == ("rejects-retry", 3)
 

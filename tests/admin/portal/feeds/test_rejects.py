@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from nss.admin.portal.pages.feeds.rejects import LOOKED_AT, SHOWN_RECORDS, retried_sentence
+from nss.admin.operations import RetriedRejects
+from nss.admin.portal.pages.feeds.rejects import (
+    LOOKED_AT,
+    RETRY_SECS,
+    SHOWN_RECORDS,
+    retried_sentence,
+)
 from nss.spool import REASONS_MAX, ReasonCount
 from tests.admin.conftest import NOW
 from tests.admin.portal.feeds.conftest import Browser, PortalOperations
@@ -110,9 +116,9 @@ async def test_a_retry_needs_a_confirmation_and_says_what_came_of_it(
 
     answer = await admin.post("/feeds/mcas/retry")
 
-    assert ("retry", "mcas") in operations.asked
+    assert ("retry", "mcas", RETRY_SECS) in operations.asked
     assert answer.url.path == "/feeds/mcas/rejects"
-    assert html.escape(retried_sentence(5, 2)) in answer.text
+    assert html.escape(retried_sentence(operations.retried)) in answer.text
     assert '<div class="notice warn">' in answer.text
     (entry,) = admin.audited()
     assert (entry["action"], entry["outcome"], entry["feed"]) == ("rejects-retry", "ok", "mcas")
@@ -125,14 +131,29 @@ async def test_viewers_see_rejects_and_no_button(viewer: Browser) -> None:
     assert "/retry" not in page
 
 
+MIXED = (
+    "1,234 records went through the feed again: 1,000 delivered, 200 filtered out, "
+    f"31 rejected again, 2 still pending, 1 gone through unseen. 1 could not, and stays {WHY}"
+)
+
+
 @pytest.mark.parametrize(
-    ("retried", "kept", "sentence"),
+    ("retried", "sentence"),
     [
-        (0, 0, "0 records go through the feed again."),
-        (1, 0, "1 record goes through the feed again."),
-        (1234, 1, f"1,234 records go through the feed again. 1 could not, and stays {WHY}"),
-        (0, 2, f"0 records go through the feed again. 2 could not, and stay {WHY}"),
+        (RetriedRejects(0, 0, 0, 0, {}, 0, 0, 0), "There was nothing to retry."),
+        (
+            RetriedRejects(1, 0, 1, 0, {}, 0, 0, 0),
+            "1 record went through the feed again: 1 delivered.",
+        ),
+        (
+            RetriedRejects(1234, 1, 1000, 200, {"a": 30}, 31, 2, 1),
+            MIXED,
+        ),
+        (
+            RetriedRejects(0, 2, 0, 0, {}, 0, 0, 0),
+            f"0 records went through the feed again. 2 could not, and stay {WHY}",
+        ),
     ],
 )
-def test_what_came_of_a_retry_is_a_sentence(retried: int, kept: int, sentence: str) -> None:
-    assert retried_sentence(retried, kept) == sentence
+def test_what_came_of_a_retry_is_a_sentence(retried: RetriedRejects, sentence: str) -> None:
+    assert retried_sentence(retried) == sentence

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nss.admin.audited import audited
+from nss.admin.operations import RetriedRejects
 from nss.admin.portal.pages.feeds.finding import of_feed
 from nss.admin.portal.pages.feeds.listing import head_of
 from nss.admin.portal.pages.feeds.shown import Shown, shown
@@ -21,6 +22,9 @@ SHOWN_RECORDS = 10
 
 SHOWN_BYTES = 2048
 """How much of each is shown."""
+
+RETRY_SECS = 2.0
+"""How long a page waits for what becomes of a retry."""
 
 LOOKED_AT = 200
 """Among how many of the newest rejects of the feed those of a reason are looked for."""
@@ -95,13 +99,13 @@ class Rejects:
 
     async def _retry(self, request: Request, feed: FeedStatus) -> Response:
         async with audited(self._portal.audit, "rejects-retry", feed=feed.name) as facts:
-            retried, kept = await self._portal.operations.retry_rejects(feed.name)
-            facts |= {"records": retried, "still_rejected": kept}
+            retried = await self._portal.operations.retry_rejects(feed.name, RETRY_SECS)
+            facts |= {"records": retried.records, "still_rejected": retried.stay}
         return self._portal.view.redirect(
             request,
             f"/feeds/{feed.name}/rejects",
-            notice=retried_sentence(retried, kept),
-            kind="warn" if kept else "good",
+            notice=retried_sentence(retried),
+            kind="good" if retried.is_good else "warn",
         )
 
 
@@ -110,13 +114,28 @@ def grouped(counts: Sequence[ReasonCount]) -> list[Group]:
     return [Group(_key(count.reason), count) for count in counts]
 
 
-def retried_sentence(retried: int, kept: int) -> str:
-    """Return what came of a retry."""
-    goes = "1 record goes" if retried == 1 else f"{retried:,} records go"
-    sentence = f"{goes} through the feed again."
-    if not kept:
+def retried_sentence(retried: RetriedRejects) -> str:
+    """Return what came of a retry, as far as it is known."""
+    if not retried.records and not retried.stay:
+        return "There was nothing to retry."
+    parts = [
+        f"{number:,} {text}"
+        for number, text in (
+            (retried.delivered, "delivered"),
+            (retried.filtered, "filtered out"),
+            (retried.rejected_records, "rejected again"),
+            (retried.waiting, "still pending"),
+            (retried.unclear, "gone through unseen"),
+        )
+        if number
+    ]
+    goes = "1 record went" if retried.records == 1 else f"{retried.records:,} records went"
+    sentence = f"{goes} through the feed again{': ' if parts else ''}{', '.join(parts)}."
+    if not retried.stay:
         return sentence
-    stays = "1 could not, and stays" if kept == 1 else f"{kept:,} could not, and stay"
+    stays = (
+        "1 could not, and stays" if retried.stay == 1 else f"{retried.stay:,} could not, and stay"
+    )
     return (
         f"{sentence} {stays} rejected: too long to be kept whole, or still impossible to be read."
     )

@@ -1,19 +1,21 @@
-"""`nss rejects`: records that were rejected, and another try for them."""
+"""`nss rejects`: records that were rejected, by reason or one by one."""
 
+import shutil
 import sys
+import textwrap
 from base64 import b64encode
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 
 from cli.asking import service_of
 from cli.output import harmless_bytes, show_json, time_text
-from cli.status import Sheet, aligned
-from nss.spool import REASONS_MAX, KeptReject
+from nss.spool import REASONS_MAX, KeptReject, ReasonCount
 from nss.wording import harmless
 
 _SHOWN_CHARACTERS = 200
+_LEAST_COLUMNS = 40
 
 
 def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -> None:
@@ -32,35 +34,50 @@ def show_rejects(config: Path, feed: str | None, limit: int, *, as_json: bool) -
 
 
 def show_reasons(config: Path, feed: str | None, *, as_json: bool) -> None:
-    """Print how many rejects there are for each reason, the newest first. Raises `NssError`."""
+    """Print how many rejects there are by feed and reason, each with a sample: the newest first.
+
+    Raises `NssError`.
+    """
     with service_of(config) as service:
         reasons = service.reject_reasons(feed)
     if as_json:
-        show_json([asdict(each) for each in reasons])
+        show_json([_plain(each) for each in reasons])
         return
     if not reasons:
         typer.echo("No rejects are kept.", err=True)
         return
-    rows = tuple(
-        (f"{each.records:,}", time_text(each.newest_at), each.feed, each.reason) for each in reasons
-    )
-    columns = ("records", "newest", "feed", "reason")
-    typer.echo("\n".join(aligned(Sheet(columns, rows, frozenset({"records"})))))
+    for each in reasons:
+        typer.echo("\n".join(group_lines(each)))
     if len(reasons) == REASONS_MAX:
         typer.echo(f"Shown: the newest {REASONS_MAX} reasons.", err=True)
+    typer.echo(
+        "nss rejects --records shows each; nss rejects retry sends them again, once the cause is "
+        "fixed; nss rejects discard deletes them.",
+        err=True,
+    )
 
 
-def retry(config: Path, feed: str | None) -> None:
-    """Have rejects go through their feeds again. Raises `NssError`."""
-    with service_of(config) as service:
-        retried, cut = service.retry_rejects(feed)
-    typer.echo(f"{retried:,} {'record goes' if retried == 1 else 'records go'} through again.")
-    if cut:
-        typer.echo(
-            f"{cut:,} could not, and stay rejected: they were too long to be kept whole, or still "
-            "can't be read.",
-            err=True,
-        )
+def group_lines(count: ReasonCount) -> Iterator[str]:
+    """Yield what there is to see of the rejects for one reason: numbers, reason, a sample."""
+    records = "1 record" if count.records == 1 else f"{count.records:,} records"
+    yield harmless(f"feed {count.feed}: {records}, the newest {time_text(count.newest_at)}")
+    columns = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
+    yield from textwrap.wrap(
+        harmless(count.reason), columns, initial_indent="  ", subsequent_indent="  "
+    )
+    if count.newest is not None and count.newest.reject.data:
+        sample, width = harmless_bytes(count.newest.reject.data), columns - len("    ")
+        yield f"    {sample if len(sample) <= width else f'{sample[: width - 4]} ...'}"
+
+
+def _plain(count: ReasonCount) -> dict[str, object]:
+    return {
+        "feed": count.feed,
+        "reason": count.reason,
+        "records": count.records,
+        "newest_at": count.newest_at,
+        "sample": None if count.newest is None else _row(count.newest),
+    }
 
 
 def _row(kept: KeptReject) -> dict[str, object]:

@@ -1,0 +1,58 @@
+"""What a shell may complete: names of feeds, presets and fields. Quick, and silent about faults."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_MAX_CONFIG_BYTES = 4 << 20
+
+
+def feed_names(context: typer.Context) -> list[str]:
+    """Return the feeds of the configuration that the command line names, none if it can't be read.
+
+    Nothing else of it is looked at: neither whether it is valid, nor what files it names.
+    """
+    import tomllib
+
+    from nss.files.private import FileFault, read_bounded
+
+    config = context.params.get("config")
+    if not isinstance(config, Path):
+        return []
+    try:
+        feeds = tomllib.loads(read_bounded(config, _MAX_CONFIG_BYTES).decode()).get("feeds")
+    except (OSError, FileFault, ValueError, RecursionError):
+        return []
+    return [name for name in feeds if _NAME.fullmatch(name)] if isinstance(feeds, dict) else []
+
+
+def preset_names(incomplete: str) -> list[tuple[str, str]]:
+    """Return the presets with what they are for, in the case in which somebody began to type."""
+    from formats import presets
+
+    small = incomplete != incomplete.upper()
+    return [
+        (name.lower() if small else name, presets.description(name)) for name in presets.names()
+    ]
+
+
+def input_names(incomplete: str) -> list[tuple[str, str]]:
+    """Return the formats that records may be in."""
+    words = [("auto", "recognised from the records"), ("json", "objects with NSS field names")]
+    return [*words, *preset_names(incomplete)]
+
+
+def exact_preset_names() -> list[tuple[str, str]]:
+    """Return the presets as a configuration names them."""
+    return preset_names("")
+
+
+def field_names() -> Iterator[tuple[str, str]]:
+    """Yield the fields with what they are."""
+    from formats.fields import catalogue
+
+    for name, field in catalogue().items():
+        yield name, field.description

@@ -1,0 +1,1 @@
+"""Records that were rejected: shown, sent again, deleted."""
