@@ -76,6 +76,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from nss.config.files import source_warnings
     from nss.config.machine import check_environment
     from nss.service.imports import import_parts
+    from nss.setup.uploads import upload_warnings
 
     checked = configuration.load(config)
     problems = check_environment(checked)
@@ -86,7 +87,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     feeds = ", ".join(feed.name for feed in checked.feeds)
     typer.echo(f"{config} is good: sources {sources}; feeds {feeds}.")
     readings = (source_warnings(source.name, source.format) for source in checked.sources)
-    for warning in chain(portal.warnings(checked.portal), *readings):
+    warnings = chain(portal.warnings(checked.portal), upload_warnings(checked), *readings)
+    for warning in warnings:
         typer.echo(f"nss: warning: {warning}", err=True)
 
 

@@ -220,6 +220,6 @@ def _show_stored(setup: McasSetup, *, is_tested: bool, removed_token: bool) -> N
         typer.echo("The legacy token stays, and is not used while these credentials are stored.")
     if not setup.has_upload:
         typer.echo(
-            'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then '
-            "nss reload."
+            "No feed uploads yet. Next: sudo nss configure adds one, then sudo nss start, or sudo "
+            "nss reload if it runs."
         )

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.long
 
 WRONG = "wrong~but-of-the-right-form-1234567890"
 NO_FEED = (
-    'No feed uploads yet: add one with sink kind "cloud_discovery" (docs/mcas.md), then nss reload.'
+    "No feed uploads yet. Next: sudo nss configure adds one, then sudo nss start, or sudo nss "
+    "reload if it runs."
 )
 FIELDS = (
     *("Client ID", "Client Secret", "Secret expires on (optional)"),
@@ -41,6 +42,7 @@ def answer_all(terminal: Terminal, office: Office, **other: str) -> None:
 
 
 def test_five_answers_are_tested_and_stored(office: Office) -> None:
+    office.feeds = ""
     terminal = office.terminal("configure-mcas2")
     answer_all(terminal, office)
     code, last = terminal.ended()

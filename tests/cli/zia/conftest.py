@@ -19,7 +19,7 @@ class ZiaOffice(Office):
         path.write_text(
             f'[service]\nstate_directory = "{self.state}"\n'
             f'[mcas]\nca_file = "{self.lab.ca_file}"\n'
-            f'[zia]\nca_file = "{self.lab.ca_file}"\n{self.extra}'
+            f'[zia]\nca_file = "{self.lab.ca_file}"\n{self.extra}\n{self.feeds}'
         )
         return path
 
