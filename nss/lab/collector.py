@@ -40,6 +40,8 @@ class Collector:
         self.malformed = 0
         self.malformed_examples: list[tuple[bytes, str]] = []
         """The first few malformed messages, each with what is wrong with it."""
+        self.last = b""
+        """The last message, good or not."""
         self.rcvbuf_bytes = 0
         """The receive buffer obtained, as the kernel counts it (its overhead included)."""
         self.discovery = Discovery()
@@ -116,6 +118,7 @@ class Collector:
     def _take(self, message: bytes | memoryview) -> None:
         self.messages += 1
         self.bytes += len(message)
+        self.last = bytes(message)
         try:
             self.discovery.add(leef.parse(str(message, "utf-8")).attributes)
         except KeyError as error:
