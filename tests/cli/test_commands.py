@@ -19,7 +19,7 @@ from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
     *("run", "check", "status", "top", "tap", "reload", "replay", "upload-now", "rejects"),
-    *("render", "demo", "presets", "fields"),
+    *("render", "demo", "lab", "presets", "fields"),
     *("start", "stop", "restart", "enable-autostart", "disable-autostart"),
     *("configure", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
