@@ -82,6 +82,12 @@ ERRORS_OF_DEVICES = frozenset(
 """System errors that say nothing of what was asked for."""
 
 
+class NotAllowed(NssError):  # noqa: N818 - named as the sentence reads
+    """This user may not ask for it."""
+
+    exit_code = 77
+
+
 class ConfigError(NssError):
     """The configuration is wrong."""
 

@@ -139,6 +139,9 @@ def _files(root: Path) -> None:
     folders = (PACKAGING / "nss-streamer.tmpfiles").read_bytes()
     _write(root / "usr/lib/tmpfiles.d/nss-streamer.conf", folders)
     _copy(PACKAGING / "nss.toml", root / "etc/nss")
+    share = root / "usr/share/nss-streamer"
+    _copy(PACKAGING / "grafana/nss.json", share / "grafana")
+    _copy(PACKAGING / "prometheus/nss.rules.yml", share / "prometheus")
     documents = root / "usr/share/doc/nss-streamer"
     _write(documents / "copyright", _COPYRIGHT)
     _write(documents / "changelog.gz", _packed((PROJECT / "CHANGELOG.md").read_bytes()))
@@ -155,6 +158,8 @@ def _reference(root: Path) -> None:
     for page in (share / "man/man1").iterdir():
         _write(page.with_name(f"{page.name}.gz"), _packed(page.read_bytes()))
         page.unlink()
+    manual = _run(sys.executable, "-m", "nss.config.manual")
+    _write(share / "man/man5/nss.toml.5.gz", _packed(manual))
     _run(sys.executable, "-m", "cli.reference", "completions", share)
 
 
@@ -205,8 +210,11 @@ def _pip(*arguments: str | Path) -> None:
     _run(sys.executable, "-m", "pip", arguments[0], *quiet, *arguments[1:])
 
 
-def _run(*command: str | Path) -> None:
-    """Run a command from the project's folder; its output is shown only when it fails."""
+def _run(*command: str | Path) -> bytes:
+    """Run a command from the project's folder; its output is shown only when it fails.
+
+    Returns what it wrote to its stdout.
+    """
     arguments: Sequence[str] = [str(one) for one in command]
     ran = subprocess.run(  # noqa: S603 - ours
         arguments,
@@ -222,6 +230,7 @@ def _run(*command: str | Path) -> None:
         sys.exit(
             f"{' '.join(arguments[:4])} ... ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}"
         )
+    return ran.stdout.encode()
 
 
 if __name__ == "__main__":

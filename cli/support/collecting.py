@@ -14,7 +14,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import typer
-import zstandard
 
 from cli.lifecycle.control import background_of
 from cli.lifecycle.systemd import UNIT
@@ -45,7 +44,7 @@ class _Missing(Exception):  # noqa: N818 - the reason that a part is missing
 def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     """Write the archive. Raises `ServiceError` when it can't be written."""
     at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    archive = output or Path(f"nss-diagnostics-{socket.gethostname()}-{at}.tar.zst")
+    archive = output or Path(f"nss-diagnostics-{socket.gethostname()}-{at}.tar.gz")
     redactor = redactor_of(path)
     parts: dict[str, bytes] = {}
     missing: dict[str, str] = {}
@@ -158,15 +157,17 @@ def _manifest(parts: dict[str, bytes], missing: dict[str, str]) -> bytes:
 
 
 def _write(archive: Path, parts: dict[str, bytes]) -> None:
-    """Write a new file that only this user may read; an existing file is never replaced."""
+    """Write a new file that only the caller may read; an existing file is never replaced."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         number = os.open(archive, flags, 0o600)
         with (
             open(number, "wb") as file,  # noqa: PTH123 - a descriptor
-            zstandard.ZstdCompressor().stream_writer(file) as packed,
-            tarfile.open(fileobj=packed, mode="w|") as tar,
+            tarfile.open(fileobj=file, mode="w:gz") as tar,
         ):
+            caller = _caller()
+            if caller is not None:
+                os.fchown(number, *caller)
             for name, data in parts.items():
                 member = tarfile.TarInfo(f"nss-diagnostics/{name}")
                 member.size, member.mode, member.mtime = len(data), 0o600, int(time.time())
@@ -176,3 +177,11 @@ def _write(archive: Path, parts: dict[str, bytes]) -> None:
             f"collect-diagnostics: can't be written: {error_text(error)} ({archive})",
             tip="name another file with --output",
         ) from None
+
+
+def _caller() -> tuple[int, int] | None:
+    """Return user and group of whoever called sudo, which hands them on; `None` without it."""
+    user, group = (os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID"))
+    if os.geteuid() != 0 or not (user.isdecimal() and group.isdecimal()):
+        return None
+    return int(user), int(group)

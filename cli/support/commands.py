@@ -134,9 +134,10 @@ def collect_diagnostics(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Pack what helps to find a fault into one tar.zst: no records, and secrets taken out.
+    """Pack what helps to find a fault into one tar.gz: no records, and secrets taken out.
 
-    MANIFEST.txt names each part that can't be collected, with the reason.
+    The archive belongs to whoever called sudo, and nobody else may read it. MANIFEST.txt names each
+    part that can't be collected, with the reason.
 
     Example: sudo nss collect-diagnostics
     """

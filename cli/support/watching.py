@@ -15,7 +15,7 @@ from nss.admin.control.client import ServiceUnavailable
 from nss.config import load as configuration
 from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
-from nss.errors import NssError
+from nss.errors import NotAllowed
 from nss.status.summary import FeedStatus
 from nss.wording import duration_text, harmless
 
@@ -154,9 +154,3 @@ def _sockets(pid: int) -> list[Socket]:
         ) from None
     except OSError:
         raise ServiceUnavailable(f"the service has ended meanwhile (pid {pid})") from None
-
-
-class NotAllowed(NssError):  # noqa: N818 - named as the sentence reads
-    """This user may not see it."""
-
-    exit_code = 77

@@ -7,6 +7,7 @@ parsed a piece a turn of the event loop, whoever sends it and however it is made
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 import struct
@@ -36,12 +37,21 @@ _CREDENTIALS = struct.Struct("3i")
 """`struct ucred` of unix(7): process, user, group."""
 
 
+_OPERATORS, _OTHERS = "operators", "others"
+
+
+def is_operator(user: int | None) -> bool:
+    """Return whether the user at the other end of a unix socket may ask for everything."""
+    return user in {0, os.getuid()}
+
+
 class LocalServer:
     """Serves an ASGI app. Signals, the choice of the loop and logging stay the service's own.
 
     At most `max_connections` are open at once, of one address `max_each`; both are lower in a
-    process that may have few descriptors. With `may_stall` a peer that stops reading in the middle
-    of an answer is waited for. `ssl_context` is for TLS. `part` names the server in events.
+    process that may have few descriptors. At a unix socket `max_each` is for all users together
+    who are no operators. With `may_stall` a peer, there an operator, that stops reading in the
+    middle of an answer is waited for. `ssl_context` is for TLS. `part` names the server in events.
     """
 
     def __init__(
@@ -67,7 +77,12 @@ class LocalServer:
         self._config = server_config(self._serve_request, "h11", max_head_bytes=MAX_HEAD_BYTES)
         self._turns = Turns()
         self._state = ServerState()
-        self._places = Places(self.max_connections, max_each or max_connections)
+        self._is_local = listener.family == socket.AF_UNIX
+        self._places = Places(
+            self.max_connections,
+            max_each or max_connections,
+            unlimited=_OPERATORS if self._is_local else None,
+        )
         self._accepting: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -76,7 +91,8 @@ class LocalServer:
         self._listener.settimeout(0)
         host = Host(self._welcome, self._turned_away, partial(events.accepting_waits, self._part))
         # Who has connected is served first: newcomers would take the places of those who wait.
-        loop = AcceptLoop(self._listener, self._places, host, self._turns.mine)
+        whose = _whose if self._is_local else None
+        loop = AcceptLoop(self._listener, self._places, host, self._turns.mine, whose)
         self._accepting = asyncio.create_task(loop.run())
 
     async def close(self) -> None:
@@ -93,6 +109,7 @@ class LocalServer:
         await _cancel(self._state.tasks)
 
     def _welcome(self, accepted: socket.socket, _address: Address, place: Place) -> None:
+        user = _peer_user(accepted) if self._is_local else None
         connection = Connection(
             self._config,
             self._state,
@@ -100,8 +117,8 @@ class LocalServer:
             place=place,
             turns=self._turns,
             patience_secs=self._patience_secs,
-            may_stall=self._may_stall,
-            peer_user=_peer_user(accepted),
+            may_stall=self._may_stall and (not self._is_local or is_operator(user)),
+            peer_user=user,
         )
         task = asyncio.create_task(self._serve(accepted, connection))
         place.make_way = partial(self._displace, task)
@@ -162,9 +179,12 @@ async def _readable(connection: socket.socket, within_secs: float) -> None:
         loop.remove_reader(connection)
 
 
-def _peer_user(accepted: socket.socket) -> int | None:
-    if accepted.family != socket.AF_UNIX:
-        return None
+def _whose(accepted: socket.socket) -> str:
+    return _OPERATORS if is_operator(_peer_user(accepted)) else _OTHERS
+
+
+def _peer_user(accepted: socket.socket) -> int:
+    """Return the user who connected to a unix socket."""
     data = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return int(_CREDENTIALS.unpack(data)[1])
 

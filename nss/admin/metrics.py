@@ -3,11 +3,13 @@
     /metrics   everything, in the text form of Prometheus
     /healthz   200 when healthy, 503 when degraded, with the reasons as JSON
     /readyz    200 when records are accepted now, 503 when not, with the reasons as JSON
+    /livez     200 while a restart would change nothing, 503 when the service itself hangs
 
 Read-only and without a password: the port belongs on loopback.
 """
 
 import socket
+import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -49,6 +51,14 @@ class _Scraped(Collector):
         return ()
 
 
+class _Process(ProcessCollector):
+    """Metrics of the process, also where /proc shows only processes (ProcSubset= of the unit)."""
+
+    def _boot_time(self) -> float:
+        # The library reads it from /proc/stat, and without it has no metrics at all.
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class MetricsServer:
     """Serves the metrics and health of `operations` at `address`."""
 
@@ -60,13 +70,18 @@ class MetricsServer:
         self._server: LocalServer | None = None
         self._registry = CollectorRegistry()
         self._registry.register(_Scraped(operations))
-        ProcessCollector(registry=self._registry)
+        _Process(registry=self._registry)
 
     async def start(self) -> None:
         """Listen. Raises `ServiceError` when the port can't be used."""
         listener = _listener(self._address)
         self.bound_port = listener.getsockname()[1]
-        pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
+        pages = {
+            "/metrics": self._metrics,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/livez": self._livez,
+        }
         app = Starlette(routes=[Route(path, page) for path, page in pages.items()])
         self._server = LocalServer(
             "metrics",
@@ -95,6 +110,14 @@ class MetricsServer:
         reason = spool.last_error or ("the spool is full" if spool.full else None)
         answer = {"ok": reason is None, "reasons": [reason] if reason else []}
         return Response(encoded(answer), 503 if reason else 200, media_type="application/json")
+
+    async def _livez(self, _request: Request) -> Response:
+        health = self._operations.status().health
+        # What stands still is among the reasons; if the service hangs, they say with what.
+        reasons = [] if health.alive else [str(each) for each in health.reasons if each.degrades]
+        answer = {"ok": health.alive, "reasons": reasons}
+        status = 200 if health.alive else 503
+        return Response(encoded(answer), status, media_type="application/json")
 
 
 def _listener(address: Address) -> socket.socket:

@@ -51,7 +51,8 @@ class AcceptLoop:
     """Accepts at a listening socket, which does not block, and gives each connection a place.
 
     A connection without a place is reset. While the process can't have one more descriptor, the
-    loop waits. `pause` is waited for before the next; by default others have a turn.
+    loop waits. `pause` is waited for before the next; by default others have a turn. `whose` says
+    by what a connection counts; by default that is its address.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class AcceptLoop:
         places: Places,
         host: Host,
         pause: Callable[[], Awaitable[None]] | None = None,
+        whose: Callable[[socket.socket], str] | None = None,
     ) -> None:
         self.trouble: str | None = None
         """Why no connection can be accepted now."""
@@ -67,6 +69,7 @@ class AcceptLoop:
         self._places = places
         self._host = host
         self._pause = pause
+        self._whose = whose
 
     async def run(self) -> None:
         """Accept until cancelled."""
@@ -100,8 +103,9 @@ class AcceptLoop:
     def _admit(self, accepted: socket.socket, address: object) -> None:
         accepted.settimeout(0.0)
         peer: Address = (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
+        whose = one_peer(peer[0]) if self._whose is None else self._whose(accepted)
         try:
-            place = self._places.take(one_peer(peer[0]))
+            place = self._places.take(whose)
         except NoPlaceError as refusal:
             reset(accepted)
             self._host.turned_away(peer, refusal)

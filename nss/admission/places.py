@@ -67,6 +67,7 @@ class Places:
     """At most `most` places, of which one address has at most `most_each`.
 
     At most `most_on_trial` connections are on trial at once; without it, as many as have a place.
+    The address `unlimited` has no limit of its own.
     The descriptors of all of them, also of those that lost their place and are being closed, come
     out of an `allowance`, which others may share.
     """
@@ -77,10 +78,12 @@ class Places:
         most_each: int,
         most_on_trial: int | None = None,
         allowance: Allowance | None = None,
+        unlimited: str | None = None,
     ) -> None:
         self.most = most
         self.allowance = allowance or Allowance()
         self._most_each = min(most_each, most)
+        self._unlimited = unlimited
         self._most_on_trial = most if most_on_trial is None else most_on_trial
         self._taken: set[Place] = set()
         self._on_trial: OrderedDict[Place, None] = OrderedDict()
@@ -92,8 +95,9 @@ class Places:
         Raises `NoPlaceError`.
         """
         neighbours = self._by_address.get(address)
-        if neighbours is not None and neighbours.number >= self._most_each:
-            self._displace(neighbours.on_trial, Limit.OF_ONE_ADDRESS, self._most_each)
+        most_each = self.most if address == self._unlimited else self._most_each
+        if neighbours is not None and neighbours.number >= most_each:
+            self._displace(neighbours.on_trial, Limit.OF_ONE_ADDRESS, most_each)
         elif self.allowance.is_used_up:
             self._displace(self._on_trial, Limit.DESCRIPTORS, self.allowance.most)
         elif len(self._taken) >= self.most or len(self._on_trial) >= self._most_on_trial:

@@ -63,14 +63,15 @@ class ServiceConfig:
         "/run/nss/control.sock"
     )
     """The socket on which the running service answers `nss status` and the other commands; its
-    folder must exist."""
+    folder must exist. Members of the service's group may ask for the status, root and the
+    service's user for everything."""
     state_directory: Annotated[Path, Role.STATE_FOLDER] = Path("/var/lib/nss")
     """Where credentials, users of the portal, the audit log and unfinished uploads are kept. Only
     the portal, and commands and sinks that connect to MCAS, need it."""
     metrics_listen: Annotated[
         Address | None, listen_address(off=True), Role.LISTENER, Example('"127.0.0.1:9632"')
     ] = None
-    """Where Prometheus metrics, `/healthz` and `/readyz` are served. There is no password. An
+    """Where Prometheus metrics, `/healthz`, `/readyz` and `/livez` are served. No password. An
     address other than loopback is allowed, for a Prometheus elsewhere; restrict access with a
     firewall."""
 

@@ -174,7 +174,7 @@ def _head() -> Iterator[str]:
     yield "# nss check says what is wrong with it, nss reload puts a change in force, and"
     yield "# /usr/share/doc/nss-streamer/docs/configuration.md has every key."
     yield "\n[service]"
-    yield "# Prometheus metrics, /healthz and /readyz, without a password: keep it on loopback."
+    yield "# Prometheus metrics and health pages, without a password: keep it on loopback."
     yield '#metrics_listen = "127.0.0.1:9632"'
 
 

@@ -136,7 +136,8 @@ def _occur(
             facts = {field: values[each] for each, field in made.fields.items()}
             if held_back:
                 facts["held_back"] = held_back
-            _write(made.level, name, part, made.sentence.format_map(values), facts)
+            kind = "" if fixed else made.component
+            _write(made.level, name, part, made.sentence.format_map(values), facts, kind)
 
     return occur
 
@@ -169,9 +170,16 @@ def report_held_back() -> None:
 
 
 def _write(
-    level: int, name: str, component: str, sentence: str, facts: Mapping[str, object]
+    level: int,
+    name: str,
+    component: str,
+    sentence: str,
+    facts: Mapping[str, object],
+    kind: str = "",
 ) -> None:
-    log.log(level, sentence, extra={"event": name, "component": component, "facts": facts})
+    """Log an event; `kind` is what its component is, such as `feed`."""
+    extra = {"event": name, "component": component, "facts": facts, "kind": kind}
+    log.log(level, sentence, extra=extra)
 
 
 def count(counter: Counter, component: str, amount: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The service's own log on stderr, as text for people or JSON for machines."""
+"""The service's own log: on stderr as text for people or JSON for machines, or in the journal."""
 
 import logging
 import sys
@@ -7,19 +7,28 @@ from typing import Literal, TextIO
 
 import orjson
 
+from nss.telemetry.journal import JournalHandler, is_read_by_journal
+from nss.telemetry.values import quoted
 
-class _TextFormatter(logging.Formatter):
-    """`2026-01-02T03:04:05Z warning mcas: sentence key=value ...`, always on one line."""
+
+class _MessageFormatter(logging.Formatter):
+    """`mcas: sentence key=value ...`, on one line; a traceback follows on further ones."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = getattr(record, "facts", {})
         component = getattr(record, "component", record.name)
-        fields = "".join(f" {key}={_plain(value)}" for key, value in facts.items())
-        head = f"{_stamp(record)} {record.levelname.lower()} {component}:"
-        line = f"{head} {record.getMessage()}{fields}"
+        fields = "".join(f" {key}={quoted(value)}" for key, value in facts.items())
+        line = f"{component}: {record.getMessage()}{fields}"
         return (
             line if record.exc_info is None else f"{line}\n{self.formatException(record.exc_info)}"
         )
+
+
+class _TextFormatter(_MessageFormatter):
+    """`2026-01-02T03:04:05Z warning mcas: sentence key=value ...`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_stamp(record)} {record.levelname.lower()} {super().format(record)}"
 
 
 class _JsonFormatter(logging.Formatter):
@@ -46,23 +55,24 @@ def _stamp(record: logging.LogRecord) -> str:
 
 
 def _printed(value: object) -> str:
-    text = str(value)
-    return text if text.isprintable() else ascii(text)
-
-
-def _plain(value: object) -> str:
-    """Return a field's text, in which hostile input can't break the line or steer a terminal."""
-    text = str(value)
-    return text if text.isprintable() and text and " " not in text else ascii(text)
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def configure(
     log_format: Literal["text", "json"], level: str, stream: TextIO | None = None
 ) -> None:
-    """Send the `nss` log to stderr (or `stream`). Calling again replaces what was set."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    """Send the `nss` log to stderr (or `stream`). Calling again replaces what was set.
+
+    If it is the journal that reads stderr, records go to it with their fields, and it adds the
+    time and the level.
+    """
+    in_journal = stream is None and is_read_by_journal()
+    handler = JournalHandler() if in_journal else logging.StreamHandler(stream or sys.stderr)
+    text = _MessageFormatter() if in_journal else _TextFormatter()
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else text)
     log = logging.getLogger("nss")
-    log.handlers[:] = [handler]
+    before, log.handlers[:] = log.handlers[:], [handler]
+    for old in before:
+        old.close()  # a stream stays open
     log.setLevel(level.upper())
     log.propagate = False

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from nss.admin.metric_families import EVENTS, METRICS
-from nss.admin.metrics import MetricsServer
+from nss.admin.metrics import MetricsServer, _Process
 from nss.config.values import Address
 from nss.errors import ServiceError
 from nss.status.readings import UploadReading
@@ -274,8 +275,29 @@ async def test_metrics_show_what_became_of_uploaded_files(
 
 async def test_metrics_of_the_process_are_there(http: httpx.AsyncClient) -> None:
     scraped = parsed((await http.get("/metrics")).text)
+    assert 0 <= time.time() - scraped["process_start_time_seconds", ()] < 3600
     assert scraped["process_resident_memory_bytes", ()] > 1_000_000
     assert scraped["process_open_fds", ()] > 2
+
+
+def test_metrics_of_the_process_need_nothing_of_proc_but_processes(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to("/proc/self")
+    found = {metric.name for metric in _Process(proc=str(tmp_path), registry=None).collect()}
+    assert {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds"} <= found
+
+
+async def test_alive_is_what_does_not_hang_however_degraded(
+    http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    operations.current = DEGRADED
+    answer = await http.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"ok": True, "reasons": []})
+    operations.current = replace(DEGRADED, health=replace(DEGRADED.health, alive=False))
+    answer = await http.get("/livez")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"ok": False, "reasons": ["feed mcas: 10 records wait"]},
+    )
 
 
 @pytest.mark.parametrize("degraded", [False, True])

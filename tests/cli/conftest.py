@@ -18,15 +18,17 @@ Nss = Callable[..., subprocess.CompletedProcess[bytes]]
 
 @pytest.fixture
 def nss(tmp_path: Path) -> Nss:
-    """Run `nss` with arguments and input, in an empty folder."""
+    """Run `nss` with arguments, input and more of an environment, in an empty folder."""
 
-    def run(*arguments: str | Path, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def run(
+        *arguments: str | Path, data: bytes = b"", **environ: str
+    ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(  # noqa: S603 - ours
             [*COMMAND, *map(str, arguments)],
             input=data,
             capture_output=True,
             cwd=tmp_path,
-            env=ENV,
+            env=ENV | environ,
             timeout=30,
             check=False,
         )

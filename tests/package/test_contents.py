@@ -67,3 +67,15 @@ def test_each_python_has_what_is_compiled_for_it_and_no_sources(data: tarfile.Ta
     wanted = len([*ROOT.glob("formats/**/*.pyx"), *ROOT.glob("nss/**/*.pyx")])
     assert len(minors["11"]) == wanted
     assert len(minors["12"]) in {0, wanted}  # none where the builder has no such Python
+
+
+def test_dashboard_alert_rules_and_the_manual_of_the_configuration_are_there(
+    data: tarfile.TarFile,
+) -> None:
+    names = set(data.getnames())
+    assert names >= {
+        "./usr/share/nss-streamer/grafana/nss.json",
+        "./usr/share/nss-streamer/prometheus/nss.rules.yml",
+        "./usr/share/man/man5/nss.toml.5.gz",
+        "./usr/share/man/man1/nss-check.1.gz",
+    }

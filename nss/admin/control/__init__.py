@@ -14,9 +14,10 @@
                                                                   -> Seen, one JSON a line
 
 Answers are JSON as msgspec writes the types named, bytes as base64; times are seconds since the
-epoch. What goes wrong is answered with a `Fault` and a status of 400 or above. Whoever may open
-the socket file may ask for everything: it is for the service's own user (mode 0600). A header names
-the person who asks, as %HH of UTF-8; without it that is the user at the other end of the socket.
+epoch. What goes wrong is answered with a `Fault` and a status of 400 or above. Root and the
+service's own user may ask for everything; the others who may open the socket file, those of the
+service's group (mode 0660), for the status. A header names the person who asks, as %HH of UTF-8;
+without it that is the user at the other end of the socket.
 """
 
 PERSON_HEADER = "x-nss-person"

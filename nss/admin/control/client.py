@@ -201,7 +201,7 @@ class ControlClient:
             case PermissionError():
                 return ServiceUnavailable(
                     f"the service may not be asked by this user ({self._path})",
-                    tip="ask as root or as the user it runs as: sudo nss ...",
+                    tip="ask as root, as the user it runs as or as one of its group: sudo nss ...",
                 )
             case ConnectionRefusedError():
                 reason = "nobody listens"

@@ -6,6 +6,7 @@ from nss.errors import (
     ConfigError,
     DataError,
     InputMissing,
+    NotAllowed,
     NssError,
     ServiceError,
     SinkError,
@@ -25,10 +26,18 @@ _KINDS: dict[str, type[NssError]] = {
         SpoolError,
         ServiceError,
         ConfigError,
+        NotAllowed,
     )
 }
 
-_STATUS = {UsageError: 400, DataError: 400, ConfigError: 409, InputMissing: 409, SpoolError: 503}
+_STATUS = {
+    UsageError: 400,
+    DataError: 400,
+    NotAllowed: 403,
+    ConfigError: 409,
+    InputMissing: 409,
+    SpoolError: 503,
+}
 
 
 @dataclass(frozen=True, slots=True)

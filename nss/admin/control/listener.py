@@ -1,4 +1,4 @@
-"""The socket file: for its owner alone from its first moment, and never taken from the living."""
+"""The socket file: for its owner alone at first, then his group; never taken from the living."""
 
 import os
 import socket
@@ -11,7 +11,9 @@ from nss.wording import error_text
 PATH_MAX_BYTES = 107
 """What fits into `sun_path` of unix(7), with its NUL."""
 
-_MODE = 0o600
+_MODE_AT_FIRST, _MODE = 0o600, 0o660
+"""The group may ask for the status; `nss.admin.control.server` sees who asks."""
+
 _BACKLOG = 64
 _TIP = "set service.control_socket to another path, or to off"
 
@@ -42,10 +44,11 @@ class Listener:
             _clear(path)
             # The file gets the mode that the socket has when it is bound, so there is no moment
             # at which others could connect, and the process's umask stays as it is.
-            os.fchmod(self.socket.fileno(), _MODE)
+            os.fchmod(self.socket.fileno(), _MODE_AT_FIRST)
             self.socket.bind(os.fsencode(path))
             self.socket.listen(_BACKLOG)
             self._file = _identity(path)
+            _open_to_group(path)
         except OSError as error:
             self.socket.close()
             reason = error_text(error)
@@ -83,6 +86,17 @@ def _clear(path: Path) -> None:
         f"control socket: a running service listens there already ({path})",
         tip="stop that one, or give this one another service.control_socket",
     )
+
+
+def _open_to_group(path: Path) -> None:
+    """Let the group of a socket connect: the umask has taken that away, if it was bound so."""
+    # Where root runs this, the folder may be somebody's who has put another file there by now.
+    number = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_ISSOCK(os.fstat(number).st_mode):
+            os.chmod(f"/proc/self/fd/{number}", _MODE)  # noqa: PTH101 - a descriptor
+    finally:
+        os.close(number)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

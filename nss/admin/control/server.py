@@ -15,14 +15,18 @@ from nss.admin import events
 from nss.admin.control.audit_trail import AuditTrail
 from nss.admin.control.faults import Fault
 from nss.admin.control.listener import Listener
-from nss.admin.local_server import LocalServer, encoded
+from nss.admin.local_connection import PEER_USER
+from nss.admin.local_server import LocalServer, encoded, is_operator
 from nss.admin.operations import Operations
-from nss.errors import NssError, ServiceError, UsageError, unplanned
+from nss.errors import NotAllowed, NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
 from nss.setup.portal_users import Role
 from nss.telemetry.audit import AuditLog, Fact
 
 MAX_CONNECTIONS = 64
+
+MAX_OF_OTHERS = 16
+"""Of users who may ask for the status alone."""
 
 STATUS_SHARE = 4
 """A quarter of the connections are for the status alone: it must be there when all else hangs."""
@@ -93,6 +97,7 @@ class ControlServer:
             self._serve,
             self._listener.socket,
             max_connections=MAX_CONNECTIONS,
+            max_each=MAX_OF_OTHERS,
             may_stall=True,  # a viewer of a tap may pause
         )
         await self._server.start()
@@ -107,9 +112,16 @@ class ControlServer:
             self._listener.close()
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        """Serve a request, unless it may take long and too many of those are under way."""
-        if self._server is None or scope["path"] == "/status":
+        """Serve a request, unless its user may not, or too many that take long are under way."""
+        if self._server is None or (scope["path"], scope["method"]) == ("/status", "GET"):
             await self._app(scope, receive, send)
+            return
+        if not is_operator(scope["state"].get(PEER_USER)):
+            refusal = NotAllowed(
+                f"{scope['path'][1:]}: this user may ask for the status only",
+                tip="ask as root or as the user the service runs as: sudo nss ...",
+            )
+            await _answer(Fault.of(refusal), 403)(scope, receive, send)
             return
         most = self._server.max_connections * (STATUS_SHARE - 1) // STATUS_SHARE
         if self._lengthy >= most:

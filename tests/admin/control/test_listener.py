@@ -26,17 +26,17 @@ def stale(path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_only_the_owner_may_open_it_whatever_the_umask(socket_path: Path, umask: int) -> None:
+def test_only_owner_and_group_may_open_it_whatever_the_umask(socket_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         listener = Listener(socket_path)
     finally:
         after = os.umask(before)
-    assert (mode(socket_path), after) == (0o600, umask)
+    assert (mode(socket_path), after) == (0o660, umask)
     listener.close()
 
 
-def test_the_mode_is_that_from_the_moment_the_file_is_there(socket_path: Path) -> None:
+def test_it_is_for_nobody_else_from_the_moment_the_file_is_there(socket_path: Path) -> None:
     # A window is too short to be caught in, so the order of the calls is what is checked.
     script = """
 import os, sys
@@ -56,7 +56,7 @@ print([call for call in calls if call in ("socket.bind", "os.chmod", "os.rename"
         timeout=20,
         check=True,
     )
-    assert ran.stdout == "['os.chmod', 'socket.bind']\n"
+    assert ran.stdout == "['os.chmod', 'socket.bind', 'os.chmod']\n"
 
 
 def test_it_is_removed_at_the_end(socket_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_file_of_a_dead_process_is_replaced(socket_path: Path) -> None:
     listener = Listener(socket_path)
     with socket.socket(socket.AF_UNIX) as trial:
         trial.connect(str(socket_path))
-    assert mode(socket_path) == 0o600
+    assert mode(socket_path) == 0o660
     listener.close()
 
 

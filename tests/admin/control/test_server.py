@@ -64,6 +64,9 @@ def test_a_status_can_be_dumped_by_orjson() -> None:
         "why": "in memory",
         "since": None,
         "degrades": False,
+        "next_try_at": None,
+        "meaning": "",
+        "remedy": "",
     }
 
 
@@ -251,8 +254,8 @@ async def test_an_end_of_the_service_ends_taps_and_removes_the_file(
 
 
 @pytest.mark.usefixtures("control")
-async def test_the_socket_is_for_its_owner_alone(socket_path: Path) -> None:
-    assert mode_of(socket_path) == 0o600
+async def test_the_socket_is_for_its_owner_and_group(socket_path: Path) -> None:
+    assert mode_of(socket_path) == 0o660
 
 
 @pytest.mark.usefixtures("control")
