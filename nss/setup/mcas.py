@@ -39,7 +39,9 @@ OPTIONAL: frozenset[Name] = frozenset({"client_secret_expires"})
 Further = Callable[[ConnectionReport], Awaitable[list[Check]]]
 
 _ACTION = "configure-mcas2"
-_UPLOAD = "cloud_discovery"
+UPLOAD = "cloud_discovery"
+"""The kind of sink that uploads."""
+
 _QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
     "secret": (
         *("client_id", "client_secret", "client_secret_expires"),
@@ -303,5 +305,5 @@ def _uploading(tables: Mapping[str, Any]) -> Iterator[str]:
     feeds = tables.get("feeds")
     for name, feed in feeds.items() if isinstance(feeds, dict) else ():
         sink = feed.get("sink") if isinstance(feed, dict) else None
-        if isinstance(sink, dict) and sink.get("kind") == _UPLOAD:
+        if isinstance(sink, dict) and sink.get("kind") == UPLOAD:
             yield name

@@ -114,6 +114,7 @@ async def test_it_brings_a_record_to_mcas_and_to_the_siem(tmp_path: Path) -> Non
     assert b"ana@example.com" in line
     assert "feed upload: 1 record uploaded\n" in printed
     assert "ok    uploads: the feed uploads: upload\n" in printed
+    assert "ok    service: it runs, with all feeds that upload\n" in printed
 
 
 async def listening(port: int, log: Path) -> None:

@@ -39,7 +39,7 @@ class Office:
     def config(self) -> Path:
         path = self.folder / "nss.toml"
         path.write_text(
-            f'[service]\nstate_directory = "{self.state}"\n'
+            f'[service]\nstate_directory = "{self.state}"\ncontrol_socket = "nss.sock"\n'
             f'[mcas]\nca_file = "{self.lab.ca_file}"\ntimeout_secs = 5\n{self.extra}\n{self.feeds}'
         )
         return path

@@ -15,7 +15,7 @@ import pytest
 
 from nss.lab.cloud import Fault
 from nss.mcas.uploaded import UploadedFiles, file_name
-from tests.cli.conftest import ENV, Nss
+from tests.cli.conftest import COMMAND, ENV, Nss
 from tests.cli.mcas.conftest import UPLOADS, Office
 
 pytestmark = pytest.mark.long
@@ -382,15 +382,17 @@ def test_verify_shows_what_arrived(office: Office) -> None:
     ran = office.run("verify-mcas2")
     assert ran.returncode == 0, ran.stdout
     lines = ran.stdout.splitlines()
-    assert lines[:5] == [
+    assert lines[:7] == [
         "ok    sign in: Entra gave a token",
         "ok    role: the token has Discovery.manage",
         "ok    API: MCAS answers",
         'ok    data source: the data source "NSS" is there',
         "ok    uploads: the feed uploads: up",
+        "warn  service: the service does not answer: while it is stopped nothing is uploaded",
+        "      Try: sudo nss start",
     ]
-    assert lines[5].startswith("      token type Bearer, expires in ")
-    assert lines[7] == '      data source "NSS": last data received never, files failed 0'
+    assert lines[7].startswith("      token type Bearer, expires in ")
+    assert lines[9] == '      data source "NSS": last data received never, files failed 0'
     assert "eyJ" not in ran.stdout
 
 
@@ -407,6 +409,29 @@ def test_verify_is_no_yes_when_no_feed_uploads(office: Office) -> None:
     ran = office.run("verify-mcas2")
     assert ran.returncode == 0, "the credentials may be for the sync alone"
     assert f"warn  uploads: {said}\n      Try: {remedy}\n" in ran.stdout
+
+
+def test_verify_is_no_yes_before_the_service_has_the_feed(office: Office) -> None:
+    office.store_good()
+    office.extra = '[spool]\nkind = "memory"\n[sources.in]\nkind = "tcp"\nlisten = "127.0.0.1:0"\n'
+    siem = '[feeds.siem]\nformat = "JSON"\n[feeds.siem.sink]\nkind = "file"\npath = "out"\n'
+    upload = '[feeds.up]\nformat = "MCAS"\n[feeds.up.sink]\nkind = "cloud_discovery"\n'
+    office.feeds = siem
+    command = [*COMMAND, "run", "--config", str(office.config)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=ENV) as service:  # noqa: S603 - ours
+        try:
+            while office.run("status").returncode == 69:
+                assert service.poll() is None, "it has ended"
+            office.feeds = siem + upload
+            before = office.run("verify-mcas2")
+            office.run("reload")
+            after = office.run("verify-mcas2")
+        finally:
+            service.kill()
+    said = "wrong service: the running service has no feed up: the file has changed"
+    assert f"{said}\n      Try: sudo nss reload\n" in before.stdout
+    assert (before.returncode, after.returncode) == (1, 0)
+    assert "ok    service: it runs, with all feeds that upload\n" in after.stdout
 
 
 def test_check_says_when_nothing_is_uploaded(office: Office) -> None:
