@@ -30,8 +30,9 @@ test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
 test-portal: $(VENV)/tested .peers/fetched
 	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest -m browser
 
-# Pictures of all pages, for the README and the docs.
+# Pictures of terminals and of all pages, for the README and the docs.
 screenshots: $(VENV)/tested
+	$(BIN)/python -m tests.cli.screen.pictures docs/images/terminal
 	tests/admin/portal/run $(BIN)/python -m tests.admin.portal.screenshots docs/images/portal
 
 # The package on whole machines; says so when this machine can't, and ends well.

@@ -110,13 +110,15 @@ def status(
 
 @app.command()
 def top(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Watch the status live, until Ctrl-C.
+    """Watch the status live, until q or Ctrl-C.
+
+    What is wrong comes first; j and k, or the arrows, scroll.
 
     Example: nss top
     """
     from cli.top import watch
 
-    watch(config)
+    raise typer.Exit(watch(config))
 
 
 @app.command()

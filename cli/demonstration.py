@@ -1,45 +1,53 @@
-"""`nss demo`: the demonstration as a live table on a terminal, or a summary anywhere else."""
+"""`nss demo`: the demonstration, live on a terminal, as lines of progress anywhere else."""
 
 import asyncio
 import contextlib
 import signal
+import sys
 from pathlib import Path
 
 import typer
-from rich.columns import Columns
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from cli.screen import demo as screen
+from cli.screen.cells import columns_of, wrapped
 from nss.errors import InputMissing
-from nss.lab.demo import Demo, Progress
-from nss.lab.discovery import Discovery, Traffic
+from nss.lab.demo import Demo
+from nss.lab.discovery import Discovery
 from nss.lab.mcas_demo import McasDemo
 from nss.lab.portal_demo import PortalDemo
+from nss.wording import harmless
 
 _TOP = 8
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
+_LINE_SECS = 1.0
+_SHOWN_BYTES = 200
 
 
 def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed: int) -> int:
-    """Run the demonstration; the exit code is 0 when nothing was lost or malformed."""
+    """Run the demonstration; the exit code is 0 when all arrived, well-formed.
+
+    But for records that were made to be rejected, and those of a sample that can't be delivered.
+    """
     if sample is not None and not sample.is_file():
         raise InputMissing(f"demo: no such file ({sample})")
     demo = Demo(seconds, records_per_sec, seed=seed, sample=sample)
     console = Console(highlight=False)
-    progress = asyncio.run(_show(demo, console))
-    return 1 if progress.lost or progress.malformed else 0
+    asyncio.run(_show(demo, console))
+    return 0 if demo.is_good else 1
 
 
 def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
     """Run the story of MCAS; the exit code is 0 when all records arrived and the app is blocked."""
     demo = McasDemo(seconds, records_per_sec, seed=seed)
     console = Console(highlight=False)
+    width = columns_of(sys.stdout.fileno() if console.is_terminal else None)
 
     async def show() -> None:
         async for part in demo.run():
-            console.print(Text(part) if isinstance(part, str) else _discovered(part))
+            text = Text(part) if isinstance(part, str) else _discovered(part, width)
+            console.print(text, soft_wrap=not isinstance(part, str))
 
     asyncio.run(show())
     for complaint in demo.complaints:
@@ -74,72 +82,28 @@ def _end_like_ctrl_c() -> None:
         asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
 
 
-async def _show(demo: Demo, console: Console) -> Progress:
+async def _show(demo: Demo, console: Console) -> None:
     _end_like_ctrl_c()
-    if not console.is_terminal:
-        async for _ in demo.run():
-            pass
-    else:
+    descriptor = sys.stdout.fileno() if console.is_terminal else None
+    if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
-            async for progress in demo.run():
-                live.update(_picture(progress, demo.discovery), refresh=True)
-    console.print(_picture(demo.progress, demo.discovery))
+            async for _ in demo.run():
+                live.update(screen.live(demo, columns_of(descriptor)), refresh=True)
+    else:
+        shown = 0.0
+        async for progress in demo.run():
+            if progress.elapsed_secs - shown >= _LINE_SECS and not progress.finished:
+                shown = progress.elapsed_secs
+                typer.echo(screen.progress_line(progress))
+        typer.echo()
+    width = columns_of(descriptor)
+    console.print(screen.ended(demo, width), soft_wrap=True)
     for message, reason in demo.malformed_examples:
-        console.print(Text(f"malformed: {reason}: {message[:200]!r}"))
-    return demo.progress
+        text = f"malformed: {reason}: {message[:_SHOWN_BYTES]!r}"
+        console.print(Text("\n".join(wrapped(harmless(text), width, "", "  "))), soft_wrap=True)
 
 
-def _picture(progress: Progress, discovery: Discovery) -> Group:
-    head = (
-        "generator -> TCP -> nss run (MCAS LEEF) -> UDP -> collector"
-        f"    {progress.elapsed_secs:5.1f} s"
-    )
-    return Group(Text(head, style="bold"), _counts(progress), _discovered(discovery))
-
-
-def _discovered(discovery: Discovery) -> Columns:
-    top_apps = _top("Cloud apps", "users", discovery.top_apps(_TOP))
-    return Columns([top_apps, _top("Users", "apps", discovery.top_users(_TOP))])
-
-
-def _counts(progress: Progress) -> Table:
-    table = Table(box=None, pad_edge=False)
-    names = ("records/s", "sent", "received", "lost", "rejected", "shortened", "malformed")
-    values = (
-        progress.records_per_sec,
-        progress.sent,
-        progress.received,
-        # Until all is done, what has not arrived may be on its way.
-        progress.lost if progress.finished else None,
-        progress.rejected,
-        progress.shortened,
-        progress.malformed,
-    )
-    for name in names:
-        table.add_column(name, justify="right", min_width=9)
-    table.add_row(*("-" if value is None else f"{value:,.0f}" for value in values))
-    return table
-
-
-def _top(title: str, partners: str, rows: list[tuple[str, Traffic]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("", max_width=28, no_wrap=True)
-    for name in ("transactions", partners, "upload", "download"):
-        table.add_column(name, justify="right")
-    for name, traffic in rows:
-        table.add_row(
-            Text(name if name.isprintable() else ascii(name)),
-            f"{traffic.transactions:,}",
-            f"{len(traffic.partners):,}",
-            _size(traffic.upload_bytes),
-            _size(traffic.download_bytes),
-        )
-    return table
-
-
-def _size(size_bytes: float) -> str:
-    for unit in _UNITS:
-        if size_bytes < 1000 or unit == _UNITS[-1]:  # noqa: PLR2004 - decimal units
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError
+def _discovered(discovery: Discovery, width: int) -> Text:
+    apps = screen.traffic("cloud app", "users", discovery.top_apps(_TOP), width)
+    users = screen.traffic("user", "apps", discovery.top_users(_TOP), width)
+    return Text("\n").join([*apps, Text(), *users])

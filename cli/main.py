@@ -7,6 +7,7 @@ without further ado does without.
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from nss.config import DEFAULT_CONFIG
@@ -21,6 +22,8 @@ COMPLETING = "_NSS_COMPLETE"
 
 def main() -> None:
     """Run the command line; planned errors become a sentence on stderr and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have letters that a locale has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         config = plain_run(sys.argv[1:], os.environ)
         if config is None:

@@ -144,7 +144,7 @@ def test_its_answers_are_shown_as_harmless_text(
 def test_a_terminal_is_not_its_to_command() -> None:
     shown = io.StringIO()
     Console(file=shown, force_terminal=True, width=200, color_system=None).print(
-        picture(ANSWERS["/status"])
+        picture(ANSWERS["/status"], 200)
     )
     assert [letter for letter in shown.getvalue() if not letter.isprintable()] == [
         "\n"

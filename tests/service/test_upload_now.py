@@ -55,6 +55,11 @@ async def nss(bench: Bench, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def joined(shown: str) -> str:
+    """Return what is shown without its line ends, which are between words."""
+    return " ".join(shown.split())
+
+
 async def status(bench: Bench) -> dict[str, object]:
     """Return the upload of the feed `up` as `nss status --json` shows it."""
     _, out, _ = await nss(bench, "status", "--json")
@@ -100,7 +105,7 @@ async def test_a_pause_of_a_day_is_cut_and_ended_by_upload_now(
     running = await bench.start(sections(lab, secs=1), state="state")
     await running.reported("upload_failed")
     held = await until_state(bench, "held")
-    shown = (await nss(bench, "status"))[1]
+    shown = joined((await nss(bench, "status"))[1])
     code, _, _ = await nss(bench, "upload-now")
     assert code == 0
     assert uploaded(lab) == lines(data)
@@ -182,7 +187,7 @@ async def test_a_finalize_without_success_does_not_count_and_is_repeated(
     running = await bench.start(sections(lab, secs=1), state="state")
     await running.reported("upload_unconfirmed", counts=False)
     upload = await status(bench)
-    shown = (await nss(bench, "status"))[1]
+    shown = joined((await nss(bench, "status"))[1])
     await running.reported("upload_done")
     assert (upload["state"], upload["last_confirmed_at"]) == ("unconfirmed", None)
     assert shown.startswith("degraded")
@@ -201,5 +206,5 @@ async def test_a_refusal_at_200_is_in_the_status(bench: Bench, lab: CloudLab) ->
     lab.faults.clear()
     ended, _, _ = await nss(bench, "upload-now")
     assert (code, ended) == (1, 0)
-    assert "MCAS refuses the request, CONSOLE_ODD: HTTP 200" in shown
+    assert "MCAS refuses the request, CONSOLE_ODD: HTTP 200" in joined(shown)
     assert uploaded(lab) == lines(data)

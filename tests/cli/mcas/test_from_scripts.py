@@ -550,7 +550,7 @@ def test_the_whole_story_is_played(tmp_path: Path) -> None:
         *("configure-mcas2", "run", "verify-mcas2"),
         *("configure-zia", "sync-unsanctioned", "verify-blocking"),
     ]
-    assert "Cloud apps" in ran.stdout
+    assert "\ncloud app " in ran.stdout
     assert "      .dropbox.com" in lines
     assert "  blocked: no: no enabled URL filtering rule blocks the category" in ran.stdout
     assert lines[-2:] == [
