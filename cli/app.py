@@ -322,6 +322,46 @@ def demo(
 
 
 @app.command()
+def lab(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where files are kept: a new or empty folder, made readable by you alone.",
+            show_default="a temporary one",
+        ),
+    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="The IP address of this machine to listen at."),
+    ] = "127.0.0.1",
+    rate: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Send N generated records a second; 0 for none.")
+    ] = 0,
+    records_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --rate: where to, HOST:PORT over TCP.",
+            show_default="the source of the printed configuration",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Rehearse with stand-ins for Entra, MCAS, its storage and ZIA, and a collector, until Ctrl-C.
+
+    The settings to paste are printed, then what arrives: sign-ins, uploads and their records,
+    changes of URL categories, lines over UDP and TCP. All of it is on this machine, and nothing
+    reaches the real services. A page is printed that makes things go wrong.
+
+    Example: nss lab --rate 100
+    """
+    from cli.rehearsing import rehearse
+
+    rehearse(folder, listen, rate, records_to, as_json=as_json)
+
+
+@app.command()
 def presets(
     name: Annotated[
         str | None,

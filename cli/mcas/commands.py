@@ -103,10 +103,11 @@ def configure_mcas2(
 def verify_mcas2(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Verify that logs arrive at MCAS, and that unsanctioned apps come back.
 
-    Token type and expiry, roles, the API, the data source with its last data, and what became of
-    the files that were uploaded from this machine: parsed, pending or failed. Then the list of
-    unsanctioned apps, the sign-in to ZIA, the last sync, and in short whether the category blocks
-    (verify-blocking has all of that). The exit code is 1 when something is wrong.
+    Token type and expiry, roles, the API, the data source with its last data, which feeds upload,
+    whether the service runs with them, and what became of the files that were uploaded from this
+    machine: parsed, pending or failed. Then the list of unsanctioned apps, the sign-in to ZIA, the
+    last sync, and in short whether the category blocks (verify-blocking has all of that). The exit
+    code is 1 when something is wrong, as when no feed uploads.
 
     Example: sudo nss verify-mcas2 --json
     """

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
+from cli.asking import status_if_running
 from cli.mcas.showing import expiry_lines, plain_expiries
 from cli.output import iso_time, show_checks, show_json, time_text
 from cli.sync.syncing import setup_of
@@ -16,7 +18,7 @@ from nss.errors import ConfigError
 from nss.mcas.connection_test import ConnectionReport
 from nss.mcas.parse_results import ParseSummary
 from nss.mcas.session import McasSession
-from nss.setup.mcas import McasSetup, mcas_setup
+from nss.setup.mcas import UPLOAD, McasSetup, mcas_setup
 from nss.sync.way_back import WayBack, examine
 from nss.wording import duration_text, harmless
 
@@ -54,6 +56,8 @@ async def _verified(setup: McasSetup, path: Path) -> tuple[ConnectionReport, Way
     found: list[WayBack] = []
 
     async def examined(report: ConnectionReport) -> list[Check]:
+        if setup.has_upload:
+            report.steps.append(await asyncio.to_thread(_service, path, setup.feeds))
         answers = any(check.name == "API" and check.ok for check in report.steps)
         found.append(await examine(sync, asks_mcas=answers, time_text=time_text))
         return found[0].checks
@@ -64,6 +68,19 @@ async def _verified(setup: McasSetup, path: Path) -> tuple[ConnectionReport, Way
         for session in sessions:
             await session.close()
     return None if report is None else (report, found[0])
+
+
+def _service(path: Path, feeds: Sequence[str]) -> Check:
+    """Return whether the service has the feeds that upload by the configuration."""
+    status = status_if_running(path)
+    if status is None:
+        sentence = "the service does not answer: while it is stopped nothing is uploaded"
+        return Check("service", ok=True, sentence=sentence, tip="sudo nss start", warns=True)
+    there = {feed.name for feed in status.feeds if feed.kind == UPLOAD}
+    if missing := [name for name in feeds if name not in there]:
+        sentence = f"the running service has no feed {', '.join(missing)}: the file has changed"
+        return Check("service", ok=False, sentence=sentence, tip="sudo nss reload")
+    return Check("service", ok=True, sentence="it runs, with all feeds that upload")
 
 
 def _show(report: ConnectionReport, data_source: str) -> None:

@@ -1,7 +1,7 @@
 """The command lines that set the appliance up; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,8 +44,20 @@ def configure(
         typer.Option(
             metavar="PLACE",
             help="Where records go: udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH "
-            "or mcas; may be repeated.",
+            "or mcas (uploads); may be repeated, and replaces all places of before.",
         ),
+    ] = None,
+    mcas: Annotated[
+        Literal["upload", "collector", "both", "none"] | None,
+        typer.Option(
+            help="How Defender for Cloud Apps gets records: uploaded by NSS, by its log collector, "
+            "or both.",
+            show_default="as before",
+        ),
+    ] = None,
+    collector: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Its log collector, HOST:PORT: syslog over UDP."),
     ] = None,
     no_input: NoInputOption = False,
     force: Annotated[
@@ -63,12 +75,14 @@ def configure(
 
     Example: sudo nss configure
     """
+    from cli.setup.configuring import Places
     from cli.setup.configuring import configure as configure_file
 
     options = {"listen_tcp": listen_tcp, "listen_http": listen_http, "token_file": token_file}
     options |= {"file": file, "format": feed_format, "zone": zone}
     given = {name: value for name, value in options.items() if value is not None}
-    configure_file(config, given, to or [], ask_nobody=no_input, force=force)
+    places = Places(tuple(to or ()), mcas, collector)
+    configure_file(config, given, places, ask_nobody=no_input, force=force)
 
 
 def dump_config(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -1,41 +1,51 @@
 """`nss configure`: ask what is needed, show the file that comes of it, write it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from nss.config.kinds import InvalidValue, file_path
-from nss.config.values import format_name, listen_address, zone_name
-from nss.errors import NssError, UsageError
+from cli.setup.interview import NONE, McasWay, collector_at, combined, interview, way_of
+from nss.config.model import Config
+from nss.errors import UsageError
 from nss.setup.configuration import check_kept, composed, replace_file, written
-from nss.setup.template import Choices, Target, choices_of
+from nss.setup.template import UPLOAD, Choices, Target, choices_of
 
-_NONE = "none"
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What options say of where records go; `None` and nothing are what they don't."""
+
+    to: tuple[str, ...] = ()
+    mcas: McasWay | None = None
+    collector: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.to or self.mcas or self.collector)
 
 
 def configure(
-    path: Path, given: Mapping[str, str], to: Sequence[str], *, ask_nobody: bool, force: bool
+    path: Path, given: Mapping[str, str], places: Places, *, ask_nobody: bool, force: bool
 ) -> None:
     """Write the configuration file of the answers. Raises `NssError`.
 
-    `given` are the options that name a field of `Choices`, `to` the targets.
+    `given` are the options that name a field of `Choices`.
     """
     before = written(path)
-    choices = _with_options(Choices() if before is None else choices_of(before), given, to)
+    choices = _with_options(Choices() if before is None else choices_of(before), given, places)
     is_person = sys.stdin.isatty() and not ask_nobody
     if before is not None and not force:
         check_kept(path, before)
     if is_person:
-        choices = replace(_interview(choices), portal=choices.portal)
-    elif not given and not to:
+        choices = interview(choices)
+    elif not given and not places:
         raise UsageError(
             "configure: nobody to ask, and no options",
             tip="give options, for example: nss configure --listen-tcp 0.0.0.0:5514 "
-            "--to udp://collector.example.com:514",
+            "--mcas both --collector collector.example.com:514",
         )
     text = composed(path, choices)
     if is_person:
@@ -44,69 +54,42 @@ def configure(
             typer.echo("Nothing was written.")
             raise typer.Exit(1)
     replace_file(path, text)
-    _show_next(path, choices)
+    _show_next(path, choices, before)
 
 
-def _with_options(choices: Choices, given: Mapping[str, str], to: Sequence[str]) -> Choices:
-    said: dict[str, Any] = {key: "" if value == _NONE else value for key, value in given.items()}
-    if to:
-        said["targets"] = tuple(map(Target.parse, to))
+def _with_options(choices: Choices, given: Mapping[str, str], places: Places) -> Choices:
+    said: dict[str, Any] = {key: "" if value == NONE else value for key, value in given.items()}
+    if places:
+        said["targets"] = _targets(choices.targets, places)
     return replace(choices, **said)
 
 
-def _interview(choices: Choices) -> Choices:
-    typer.echo("NSS: where records come from and where they go. Enter keeps what is in brackets.")
-    listen = listen_address().read
-    while True:
-        tcp = _ask("Listen for records over TCP at", choices.listen_tcp, listen)
-        push = _ask("Listen for records pushed over HTTP at", choices.listen_http, listen)
-        token = ""
-        if push:
-            token = _ask("File with the token of those who push", choices.token_file, str)
-        file = _ask("Follow the file", choices.file, file_path().read)
-        if tcp or push or file:
-            break
-        typer.echo("  Records have to come from somewhere.")
-    feed_format = _ask("Feed format (a preset or a .fof file)", choices.format, format_name().read)
-    zone = _ask("Time zone of the lines", choices.zone, zone_name().read)
-    typer.echo(
-        "Records go to udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas."
-    )
-    targets = _targets(choices.targets)
-    return Choices(tcp, push, token, file, feed_format, zone, targets)
+def _targets(known: tuple[Target, ...], places: Places) -> tuple[Target, ...]:
+    """Return the targets of the options: `to` takes the place of what is known."""
+    targets = tuple(map(Target.parse, places.to)) or known
+    collector = None if places.collector is None else collector_at(places.collector)
+    way = places.mcas
+    if collector is not None and way in {"upload", "none"}:
+        raise UsageError(f"configure: --collector does not go with --mcas {way}")
+    if places.to and (way or collector):
+        # What is named by `to` stays as it is; the rest comes before it.
+        return (*combined((), way or "collector", collector), *targets)
+    if way is None:
+        if collector is None:
+            return targets
+        way = "both" if way_of(targets) in {"upload", "both"} else "collector"
+    return combined(targets, way, collector)
 
 
-def _targets(known: tuple[Target, ...]) -> tuple[Target, ...]:
-    targets: list[Target] = []
-    while True:
-        default = str(known[len(targets)]) if len(targets) < len(known) else ""
-        text = _ask("And to" if targets else "Deliver to", default, Target.parse)
-        if text:
-            targets.append(Target.parse(text))
-        elif targets:
-            return tuple(targets)
-
-
-def _ask(question: str, default: str, check: Callable[[str], object]) -> str:
-    """Ask until the answer is right; `none` and nothing mean that it is not wanted."""
-    while True:
-        text = str(typer.prompt(question, default=default or _NONE)).strip()
-        if text in {"", _NONE}:
-            return ""
-        try:
-            check(text)
-        except InvalidValue as error:
-            typer.echo(f"  {error.problems[0].reason}")
-        except NssError as error:
-            typer.echo(f"  {error}".replace("\n", "\n  "))
-        else:
-            return text
-
-
-def _show_next(path: Path, choices: Choices) -> None:
+def _show_next(path: Path, choices: Choices, before: Config | None) -> None:
     typer.echo(f"Written to {path}.")
+    places = zip(choices.feed_names, choices.targets, strict=True)
+    typer.echo("Feeds: " + ", ".join(f"{name} to {target}" for name, target in places) + ".")
+    names = [] if before is None else [feed.name for feed in before.feeds]
+    if gone := [name for name in names if name not in choices.feed_names]:
+        typer.echo(f"No longer there: feed {', '.join(gone)}. {path.name}.old has it.")
     typer.echo("Next:")
-    if any(target.way == "mcas" for target in choices.targets):
+    if UPLOAD in choices.targets:
         typer.echo("  sudo nss configure-mcas2    the credentials for uploads")
     typer.echo("  nss test-firewall           whether everything can be reached")
     if choices.portal.listen is not None:

@@ -24,6 +24,7 @@ from nss.config.toml import toml_text
 from nss.connectivity.binding import address_problems
 from nss.errors import NssError, ServiceError
 from nss.service.imports import import_parts
+from nss.setup.uploads import upload_warnings
 
 _UNSEEN = "who has the addresses that are in use: other users' sockets can't be seen"
 _NOT_SEEN = "?"
@@ -103,7 +104,8 @@ def _shown(found: configuration.ConfigProblems) -> Iterator[ShownProblem]:
 def _warnings(config: Config) -> Iterator[str]:
     readings = (source_warnings(source.name, source.format) for source in config.sources)
     renderings = format_warnings((feed.name, feed.format) for feed in config.feeds)
-    return chain(portal.warnings(config.portal), *readings, renderings)
+    own = chain(portal.warnings(config.portal), upload_warnings(config))
+    return chain(own, *readings, renderings)
 
 
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:

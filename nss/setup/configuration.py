@@ -13,7 +13,7 @@ from nss.errors import ConfigError, InputMissing, UsageError
 from nss.files.private import FileFault, read_bounded, write_private
 from nss.mcas.access import audit_log
 from nss.setup.effective import effective
-from nss.setup.template import Choices, choices_of, text_of
+from nss.setup.template import Choices, choices_of, repeated, text_of
 from nss.wording import error_text
 
 GROUP = "nss"
@@ -66,6 +66,12 @@ def composed(path: Path, choices: Choices) -> str:
     """Return the text of a configuration file at `path`, which parses. Raises `NssError`."""
     if not choices.targets:
         raise UsageError("configure: records have to go somewhere", tip="give --to")
+    twice = repeated(choices.targets)
+    if twice is not None:
+        raise UsageError(
+            f"configure: records would go to the same place twice: {twice}",
+            tip="give each place once; one feed delivers every record to it",
+        )
     text = text_of(choices)
     configuration.parse(text, path.absolute().parent, origin="the answers")
     return text

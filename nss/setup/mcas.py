@@ -1,6 +1,7 @@
 """Credentials for MCAS: put together from what is given, tested, and stored for the service."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from nss.checks import Check, first_failed
 from nss.config.model import McasConfig
 from nss.config.stored import StoredError
+from nss.config.sync import SyncConfig
 from nss.files.private import FileFault
 from nss.https.limiter import Limiter
 from nss.https.network import Network
@@ -22,8 +24,10 @@ from nss.mcas.parse_results import ParseResults
 from nss.mcas.uploaded import uploaded_by
 from nss.secret import Secret
 from nss.setup.sections import read_sections
+from nss.setup.uploads import upload_check
 from nss.telemetry.audit import AuditLog
 from nss.wording import error_text
+from nss.zia.credentials import FILE_NAME as ZIA_NAME
 
 Name = Literal[
     "client_id", "client_secret", "client_secret_expires", "scope", "authentication_url", "api_url"
@@ -35,7 +39,9 @@ OPTIONAL: frozenset[Name] = frozenset({"client_secret_expires"})
 Further = Callable[[ConnectionReport], Awaitable[list[Check]]]
 
 _ACTION = "configure-mcas2"
-_UPLOAD = "cloud_discovery"
+UPLOAD = "cloud_discovery"
+"""The kind of sink that uploads."""
+
 _QUESTIONS: Mapping[Method, tuple[Name, ...]] = {
     "secret": (
         *("client_id", "client_secret", "client_secret_expires"),
@@ -156,6 +162,8 @@ class McasSetup:
     uploads: Path
     """Where the names of uploaded files are kept."""
     parse_failure_days: int
+    is_for_sync: bool = False
+    """Whether the sync of unsanctioned apps was set up, which the credentials are for as well."""
 
     @property
     def has_upload(self) -> bool:
@@ -195,6 +203,7 @@ class McasSetup:
             api_url = fields.api_url(self.token_api_url)
             report = await connection_test.check_token(api_url, token, *way, results=results)
         report.unreadable = report.unreadable or unreadable
+        report.steps.append(upload_check(self.feeds, is_for_sync=self.is_for_sync))
         if further is not None:
             report.way_back = await further(report)
         self._note("verify-mcas2", report)
@@ -246,7 +255,12 @@ class McasSetup:
 
 
 def mcas_setup_of(
-    folder: Path, mcas: McasConfig, feeds: Iterable[str], limiter: Limiter | None = None
+    folder: Path,
+    mcas: McasConfig,
+    feeds: Iterable[str],
+    limiter: Limiter | None = None,
+    *,
+    sync: SyncConfig | None = None,
 ) -> McasSetup:
     """Return what settings say about MCAS; `folder` is the state directory.
 
@@ -263,7 +277,14 @@ def mcas_setup_of(
         tuple(feeds),
         folder / UPLOADS_NAME,
         mcas.parse_failure_days,
+        is_for_sync=(sync is not None and sync.target in {"zia", "file"}) or _has_zia(folder),
     )
+
+
+def _has_zia(folder: Path) -> bool:
+    with contextlib.suppress(OSError):  # of another user
+        return (folder / ZIA_NAME).exists()
+    return False
 
 
 def mcas_setup(path: Path) -> McasSetup:
@@ -272,7 +293,9 @@ def mcas_setup(path: Path) -> McasSetup:
     What is wrong elsewhere in the file does not matter here. Raises `NssError`.
     """
     found = read_sections(path, "service.state_directory", "mcas", may_be_missing=True)
-    setup = mcas_setup_of(found.service.state_directory, found.mcas, _uploading(found.tables))
+    setup = mcas_setup_of(
+        found.service.state_directory, found.mcas, _uploading(found.tables), sync=found.sync
+    )
     setup.store.remove_drafts()
     return setup
 
@@ -282,5 +305,5 @@ def _uploading(tables: Mapping[str, Any]) -> Iterator[str]:
     feeds = tables.get("feeds")
     for name, feed in feeds.items() if isinstance(feeds, dict) else ():
         sink = feed.get("sink") if isinstance(feed, dict) else None
-        if isinstance(sink, dict) and sink.get("kind") == _UPLOAD:
+        if isinstance(sink, dict) and sink.get("kind") == UPLOAD:
             yield name

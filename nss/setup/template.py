@@ -1,12 +1,13 @@
 """The commented configuration file that is made of a few choices."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nss.config.discovery import suits_collector
 from nss.config.kinds import InvalidValue
-from nss.config.model import Config
+from nss.config.model import Config, McasConfig
 from nss.config.portal import LOOPBACK, PortalConfig
 from nss.config.setting import held_by
 from nss.config.sinks import (
@@ -18,7 +19,7 @@ from nss.config.sinks import (
 )
 from nss.config.sources import FileSourceConfig, HttpSourceConfig, TcpSourceConfig
 from nss.config.toml import toml_text
-from nss.config.values import destination
+from nss.config.values import destination, format_name
 from nss.errors import UsageError
 from nss.wording import page
 
@@ -58,11 +59,25 @@ class Target:
             tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
         )
 
+    @property
+    def is_collector(self) -> bool:
+        """Whether this is how a log collector of MCAS is reached."""
+        return self.way == "udp"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The same for all targets that are one place, however it is written."""
+        if self.way in {"file", "mcas"}:
+            return self.way, self.place
+        return "tcp" if self.way == "tls" else self.way, self.place.lower()
+
     def __str__(self) -> str:
         return f"{self.way}{_MARKS.get(self.way, '://')}{self.place}"
 
 
+UPLOAD = Target("mcas")
 _PORTAL = PortalConfig(listen=LOOPBACK)
+_MCAS = McasConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,35 @@ class Choices:
     targets: tuple[Target, ...] = ()
     portal: PortalConfig = _PORTAL
     """On, for a new file; nobody is asked, and what is chosen is kept."""
+    mcas: McasConfig = _MCAS
+    """Nobody is asked either."""
+
+    @property
+    def feed_names(self) -> tuple[str, ...]:
+        """The names of the feeds, one a target, in the same order."""
+        names: list[str] = []
+        seen: Counter[str] = Counter()
+        for target in self.targets:
+            seen[target.feed] += 1
+            number = seen[target.feed]
+            names.append(target.feed if number == 1 else f"{target.feed}-{number}")
+        return tuple(names)
+
+    def format_for(self, target: Target) -> str:
+        """Return the feed format for a target: uploads need one that Cloud Discovery parses."""
+        if target != UPLOAD or self.mcas.source_type != _MCAS.source_type:
+            return self.format
+        choice = format_name().read(self.format)
+        is_unfit = choice.kind == "preset" and not suits_collector(choice)
+        return "MCAS" if is_unfit and self.mcas.check_source_type else self.format
+
+
+def repeated(targets: Sequence[Target]) -> Target | None:
+    """Return the first target that is the same place as one before it."""
+    for number, target in enumerate(targets):
+        if target.identity in {other.identity for other in targets[:number]}:
+            return target
+    return None
 
 
 def choices_of(config: Config) -> Choices:
@@ -95,13 +139,16 @@ def choices_of(config: Config) -> Choices:
             case _:
                 pass
     targets = tuple(_target(feed.sink) for feed in config.feeds)
-    first = config.feeds[0]
+    # Of an upload's format nothing follows for the others, see `format_for`.
+    others = (feed for feed in config.feeds if not isinstance(feed.sink, CloudDiscoverySinkConfig))
+    first = next(others, config.feeds[0])
     return Choices(
         **found,
         format=first.format.value,
         zone=first.zone,
         targets=targets,
         portal=config.portal,
+        mcas=config.mcas,
     )
 
 
@@ -119,12 +166,8 @@ def _target(sink: SinkConfig) -> Target:
 
 def text_of(choices: Choices) -> str:
     """Return the configuration file."""
-    return (
-        "\n".join(
-            [*_head(), *_portal(choices.portal), *_spool(), *_sources(choices), *_feeds(choices)]
-        )
-        + "\n"
-    )
+    lines = [*_head(), *_portal(choices.portal), *_spool(), *_mcas(choices)]
+    return "\n".join([*lines, *_sources(choices), *_feeds(choices)]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -157,6 +200,24 @@ def _spool() -> Iterator[str]:
     yield "#replay_minutes = 60"
 
 
+def _mcas(choices: Choices) -> Iterator[str]:
+    if UPLOAD not in choices.targets and choices.mcas == _MCAS:
+        return
+    yield "\n# Microsoft Defender for Cloud Apps. The credentials are stored elsewhere, by"
+    yield "# sudo nss configure-mcas2."
+    yield "[mcas]"
+    yield "# The data source in the Defender portal, by its name: what arrives for any other may be"
+    yield "# dropped there silently."
+    yield f"data_source = {toml_text(choices.mcas.data_source)}"
+    if choices.mcas.proxy is None:
+        yield '#proxy = "http://proxy.example.com:3128"'
+    if choices.mcas.ca_file is None:
+        yield '#ca_file = "company-ca.pem"'
+    for held in held_by(choices.mcas):
+        if held.value != held.entry.default and held.entry.key != "data_source":
+            yield f"{held.entry.key} = {held.entry.kind.show(held.value)}"
+
+
 def _sources(choices: Choices) -> Iterator[str]:
     yield "\n\n# Where records come from."
     if choices.listen_tcp:
@@ -186,14 +247,10 @@ def _sources(choices: Choices) -> Iterator[str]:
 
 def _feeds(choices: Choices) -> Iterator[str]:
     yield "\n\n# Where records go."
-    names: Counter[str] = Counter()
-    for target in choices.targets:
-        names[target.feed] += 1
-        number = names[target.feed]
-        name = target.feed if number == 1 else f"{target.feed}-{number}"
+    for name, target in zip(choices.feed_names, choices.targets, strict=True):
         yield f"\n[feeds.{name}]"
         yield "# A preset (nss presets), the path of a .fof file, or format_string in its place."
-        yield f"format = {toml_text(choices.format)}"
+        yield f"format = {toml_text(choices.format_for(target))}"
         yield "# The zone of the times in a line."
         yield f"zone = {toml_text(choices.zone)}"
         yield "# Only some records:"
@@ -223,3 +280,6 @@ def _sink(target: Target) -> Iterator[str]:
         case "mcas":
             yield "# Uploaded with the credentials of sudo nss configure-mcas2."
             yield 'kind = "cloud_discovery"'
+            yield "# A file is uploaded when it is this old, or full; nss upload-now does not wait."
+            yield "#max_secs = 300"
+            yield "#gzip = true"

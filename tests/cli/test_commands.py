@@ -27,7 +27,7 @@ COMMANDS = [
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
     *("rejects", "replay", "upload-now", "sync-unsanctioned", "test-firewall"),
     "collect-diagnostics",
-    *("demo", "render", "explain", "presets", "fields"),
+    *("demo", "lab", "render", "explain", "presets", "fields"),
 ]
 
 HEADINGS = ["Run:", "Look:", "Set up:", "Repair:", "Try:"]

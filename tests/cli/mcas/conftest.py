@@ -18,6 +18,7 @@ from nss.secret import Secret
 from tests.cli.conftest import COMMAND, ENV
 
 PROMPT_SECS = 20
+UPLOADS = '[feeds.up.sink]\nkind = "cloud_discovery"\n'
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Office:
     lab: CloudLab
     environ: dict[str, str] = field(default_factory=dict)
     extra: str = ""
+    feeds: str = UPLOADS
 
     @property
     def state(self) -> Path:
@@ -37,8 +39,8 @@ class Office:
     def config(self) -> Path:
         path = self.folder / "nss.toml"
         path.write_text(
-            f'[service]\nstate_directory = "{self.state}"\n'
-            f'[mcas]\nca_file = "{self.lab.ca_file}"\ntimeout_secs = 5\n{self.extra}'
+            f'[service]\nstate_directory = "{self.state}"\ncontrol_socket = "nss.sock"\n'
+            f'[mcas]\nca_file = "{self.lab.ca_file}"\ntimeout_secs = 5\n{self.extra}\n{self.feeds}'
         )
         return path
 

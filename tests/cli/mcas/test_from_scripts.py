@@ -15,8 +15,8 @@ import pytest
 
 from nss.lab.cloud import Fault
 from nss.mcas.uploaded import UploadedFiles, file_name
-from tests.cli.conftest import ENV, Nss
-from tests.cli.mcas.conftest import Office
+from tests.cli.conftest import COMMAND, ENV, Nss
+from tests.cli.mcas.conftest import UPLOADS, Office
 
 pytestmark = pytest.mark.long
 
@@ -238,7 +238,6 @@ def test_authorities_that_are_none_are_reported_and_not_thrown(office: Office) -
 
 def uploaded(office: Office, data: bytes) -> str:
     """Upload a file of a feed as the service does; return its name."""
-    office.extra = '[feeds.up.sink]\nkind = "cloud_discovery"\n'
     name = file_name("up", time.time(), 1, gzip=False)
     (office.state / "uploads").mkdir(exist_ok=True)
     files = UploadedFiles(office.state / "uploads", "up")
@@ -303,8 +302,9 @@ def test_verify_says_when_no_upload_is_known_or_names_can_not_be_read(office: Of
     office.store_good()
     assert "no upload from this machine is known" in office.run("verify-mcas2").stdout
     uploaded(office, b"\0")
-    office.extra = ""
+    office.feeds = ""
     assert "no upload from this machine is known" in office.run("verify-mcas2").stdout
+    office.feeds = UPLOADS
     uploaded(office, b"\0")
     (office.state / "uploads" / "up.files.json").write_text("{")
     ran = office.run("verify-mcas2")
@@ -382,15 +382,82 @@ def test_verify_shows_what_arrived(office: Office) -> None:
     ran = office.run("verify-mcas2")
     assert ran.returncode == 0, ran.stdout
     lines = ran.stdout.splitlines()
-    assert lines[:4] == [
+    assert lines[:7] == [
         "ok    sign in: Entra gave a token",
         "ok    role: the token has Discovery.manage",
         "ok    API: MCAS answers",
         'ok    data source: the data source "NSS" is there',
+        "ok    uploads: the feed uploads: up",
+        "warn  service: the service does not answer: while it is stopped nothing is uploaded",
+        "      Try: sudo nss start",
     ]
-    assert lines[4].startswith("      token type Bearer, expires in ")
-    assert lines[6] == '      data source "NSS": last data received never, files failed 0'
+    assert lines[7].startswith("      token type Bearer, expires in ")
+    assert lines[9] == '      data source "NSS": last data received never, files failed 0'
     assert "eyJ" not in ran.stdout
+
+
+def test_verify_is_no_yes_when_no_feed_uploads(office: Office) -> None:
+    office.store_good()
+    office.feeds = '[feeds.mcas.sink]\nkind = "syslog_udp"\n'
+    ran, as_json = office.run("verify-mcas2"), office.run("verify-mcas2", "--json")
+    said = "no feed uploads records to MCAS: it gets none, except through a log collector"
+    remedy = "sudo nss configure adds a feed that uploads; then sudo nss reload"
+    assert (ran.returncode, as_json.returncode) == (1, 1)
+    assert f"wrong uploads: {said}\n      Try: {remedy}\n" in ran.stdout
+    assert orjson.loads(as_json.stdout)["ok"] is False
+    office.feeds = '[sync]\ntarget = "file"\n'
+    ran = office.run("verify-mcas2")
+    assert ran.returncode == 0, "the credentials may be for the sync alone"
+    assert f"warn  uploads: {said}\n      Try: {remedy}\n" in ran.stdout
+
+
+def test_verify_is_no_yes_before_the_service_has_the_feed(office: Office) -> None:
+    office.store_good()
+    office.extra = '[spool]\nkind = "memory"\n[sources.in]\nkind = "tcp"\nlisten = "127.0.0.1:0"\n'
+    siem = '[feeds.siem]\nformat = "JSON"\n[feeds.siem.sink]\nkind = "file"\npath = "out"\n'
+    upload = '[feeds.up]\nformat = "MCAS"\n[feeds.up.sink]\nkind = "cloud_discovery"\n'
+    office.feeds = siem
+    command = [*COMMAND, "run", "--config", str(office.config)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=ENV) as service:  # noqa: S603 - ours
+        try:
+            while office.run("status").returncode == 69:
+                assert service.poll() is None, "it has ended"
+            office.feeds = siem + upload
+            before = office.run("verify-mcas2")
+            office.run("reload")
+            after = office.run("verify-mcas2")
+        finally:
+            service.kill()
+    said = "wrong service: the running service has no feed up: the file has changed"
+    assert f"{said}\n      Try: sudo nss reload\n" in before.stdout
+    assert (before.returncode, after.returncode) == (1, 0)
+    assert "ok    service: it runs, with all feeds that upload\n" in after.stdout
+
+
+def test_check_says_when_nothing_is_uploaded(office: Office) -> None:
+    udp = '\n[feeds.mcas]\nformat = "MCAS"\n[feeds.mcas.sink]\nkind = "syslog_udp"\n'
+    udp += 'destinations = ["127.0.0.1:514"]\n'
+    upload = '\n[feeds.up]\nformat = "MCAS"\n[feeds.up.sink]\nkind = "cloud_discovery"\n'
+    spool = office.folder / "spool.db"
+    office.extra = f'[spool]\npath = "{spool}"\n[sources.in]\nkind = "stdin"\n'
+    office.feeds = udp
+    assert office.run("check").stderr == "", "a log collector needs no credentials"
+    office.feeds = upload
+    no_credentials = office.run("check")
+    office.store_good()
+    good = office.run("check")
+    office.feeds = udp
+    no_feed = office.run("check")
+    assert (no_credentials.returncode, good.returncode, no_feed.returncode) == (0, 0, 0)
+    assert good.stderr == ""
+    assert no_credentials.stderr == (
+        "nss: warning: feed up: nothing is uploaded yet, as there are no credentials for MCAS "
+        f"({office.state / 'mcas.json'})\nTry: sudo nss configure-mcas2\n"
+    )
+    assert no_feed.stderr == (
+        "nss: warning: credentials for MCAS are stored, and no feed uploads\n"
+        "Try: sudo nss configure adds a feed that uploads; then sudo nss reload\n"
+    )
 
 
 def test_verify_as_json(office: Office) -> None:

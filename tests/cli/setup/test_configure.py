@@ -72,8 +72,8 @@ def test_two_places_of_a_kind_are_two_feeds(nss: Nss, tmp_path: Path) -> None:
 
 
 def test_a_person_is_asked_and_sees_what_is_written(ask: Ask, tmp_path: Path) -> None:
-    answers = ("0.0.0.0:5514", "", "", "QRADAR", "Europe/Berlin", "tcp://siem.example.com:1514")
-    code, seen = answered(ask(), *answers, "", "y")
+    answers = ("0.0.0.0:5514", "", "", "QRADAR", "Europe/Berlin", "none")
+    code, seen = answered(ask(), *answers, "tcp://siem.example.com:1514", "", "y")
     assert code == 0, seen
     made = configuration.load(tmp_path / "nss.toml")
     assert isinstance(made.sources[0], TcpSourceConfig)
@@ -84,12 +84,15 @@ def test_a_person_is_asked_and_sees_what_is_written(ask: Ask, tmp_path: Path) ->
 
 
 def test_a_wrong_answer_is_reported_and_asked_again(ask: Ask, tmp_path: Path) -> None:
-    answers = ("5514", ":5514", "", "", "MCSA", "MCAS", "", "collector", TO, "")
-    code, seen = answered(ask(), *answers, "y")
+    answers = ("5514", ":5514", "", "", "MCSA", "MCAS", "", "udp", "collector", "", "a:b")
+    others = ("collector.example.com", "siem", "UDP://collector.example.com:514", TO, "")
+    code, seen = answered(ask(), *answers, *others, "y")
     assert code == 0, seen
     assert "has no port" in seen
     assert "the nearest is MCAS" in seen
-    assert "this is no place for records: collector" in seen
+    assert "it must be one of upload, collector, both, none" in seen
+    assert "this is no place for records: siem" in seen
+    assert f"records go to {TO} already" in seen
     assert isinstance(configuration.load(tmp_path / "nss.toml").feeds[0].sink, SyslogUdpSinkConfig)
 
 
@@ -103,10 +106,76 @@ def test_enter_all_the_way_changes_nothing(nss: Nss, ask: Ask, tmp_path: Path) -
     assert configuration.load(path) == before
 
 
+def test_a_person_chooses_upload_log_collector_and_siem(ask: Ask, tmp_path: Path) -> None:
+    answers = (
+        "",
+        "",
+        "",
+        "JSON",
+        "",
+        "both",
+        "collector.example.com",
+        "tls://siem.example.com:6514",
+    )
+    code, seen = answered(ask(), *answers, "", "")
+    assert code == 0, seen
+    assert "MCAS then gets each record twice" in seen
+    made = configuration.load(tmp_path / "nss.toml")
+    assert [(feed.name, feed.format.value) for feed in made.feeds] == [
+        *(("upload", "MCAS"), ("mcas", "JSON"), ("siem-tls", "JSON")),
+    ], "Cloud Discovery parses no JSON"
+    assert 'data_source = "NSS"' in (tmp_path / "nss.toml").read_text()
+    assert answered(ask(), *[""] * 10)[0] == 0
+    assert configuration.load(tmp_path / "nss.toml") == made
+
+
 def test_no_is_no(ask: Ask, tmp_path: Path) -> None:
-    code, seen = answered(ask(), ":5514", "", "", "", "", TO, "", "n")
+    code, seen = answered(ask(), ":5514", "", "", "", "", "upload", "", "n")
     assert (code, "Nothing was written." in seen) == (1, True)
     assert not (tmp_path / "nss.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "feeds"),
+    [
+        (("--mcas", "upload"), ["upload"]),
+        (("--mcas", "collector", "--collector", "collector.example.com:514"), ["mcas"]),
+        (("--mcas", "both", "--collector", "collector.example.com"), ["upload", "mcas"]),
+        (("--collector", "collector.example.com", "--to", "file:out"), ["mcas", "archive"]),
+        (("--mcas", "upload", "--to", "tcp://siem.example.com:601"), ["upload", "siem"]),
+    ],
+)
+def test_options_choose_how_mcas_gets_records(
+    nss: Nss, tmp_path: Path, options: tuple[str, ...], feeds: list[str]
+) -> None:
+    ran = nss("configure", "--config", "nss.toml", *options)
+    assert ran.returncode == 0, ran.stderr
+    made = configuration.load(tmp_path / "nss.toml")
+    assert [feed.name for feed in made.feeds] == feeds
+    spool = f'[spool]\npath = "{tmp_path / "spool.db"}"'
+    path = tmp_path / "nss.toml"
+    text = path.read_text().replace("[spool]", spool)
+    path.write_text(text.replace("[service]", f'[service]\nstate_directory = "{tmp_path}"'))
+    checked = nss("check", "--config", path)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_an_upload_is_added_to_a_file_and_nothing_is_lost(nss: Nss, tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    nss("configure", "--config", path, "--to", TO, "--to", "tls://siem.example.com:6514")
+    own = path.read_text() + '\n[mcas]\nca_file = "/etc/own.pem"\ntimeout_secs = 5.0\n'
+    path.write_text(own)
+    ran = nss("configure", "--config", path, "--mcas", "both")
+    assert ran.returncode == 0, ran.stderr
+    made = configuration.load(path)
+    assert [feed.name for feed in made.feeds] == ["upload", "mcas", "siem-tls"]
+    assert (str(made.mcas.ca_file), made.mcas.timeout_secs) == ("/etc/own.pem", 5.0)
+    assert b"Feeds: upload to mcas, mcas to udp://collector.example.com:514, siem-tls" in ran.stdout
+    assert b"No longer there" not in ran.stdout
+    ran = nss("configure", "--config", path, "--mcas", "upload")
+    assert [feed.name for feed in configuration.load(path).feeds] == ["upload", "siem-tls"]
+    assert b"No longer there: feed mcas. nss.toml.old has it." in ran.stdout
+    assert configuration.load(tmp_path / "nss.toml.old") == made
 
 
 def test_the_file_before_stays_beside_the_new_one(nss: Nss, tmp_path: Path) -> None:
@@ -163,6 +232,10 @@ def test_what_the_questions_do_not_cover_is_not_lost(nss: Nss, tmp_path: Path) -
         ((), 64, b"nobody to ask"),
         (("--listen-tcp", ":514"), 64, b"have to go somewhere"),
         (("--to", "collector"), 64, b"no place for records"),
+        (("--to", TO, "--to", "udp://COLLECTOR.example.com"), 64, b"to the same place twice"),
+        (("--to", TO, "--collector", "collector.example.com"), 64, b"to the same place twice"),
+        (("--mcas", "both"), 64, b"which log collector?"),
+        (("--mcas", "upload", "--collector", "collector"), 64, b"does not go with --mcas upload"),
         (("--to", TO, "--zone", "Mars"), 78, b"zone"),
         (("--to", TO, "--listen-tcp", "none"), 78, b"sources"),
     ],

@@ -17,9 +17,9 @@ class ZiaOffice(Office):
     def config(self) -> Path:
         path = self.folder / "nss.toml"
         path.write_text(
-            f'[service]\nstate_directory = "{self.state}"\n'
+            f'[service]\nstate_directory = "{self.state}"\ncontrol_socket = "nss.sock"\n'
             f'[mcas]\nca_file = "{self.lab.ca_file}"\n'
-            f'[zia]\nca_file = "{self.lab.ca_file}"\n{self.extra}'
+            f'[zia]\nca_file = "{self.lab.ca_file}"\n{self.extra}\n{self.feeds}'
         )
         return path
 

@@ -198,7 +198,8 @@ class McasAccount:
             self._limiter = Limiter(config.mcas.requests_per_minute)
         self._limiter.requests_per_minute = config.mcas.requests_per_minute
         folder = config.service.state_directory
-        return mcas_setup_of(folder, config.mcas, uploading(config), self._limiter)
+        feeds = uploading(config)
+        return mcas_setup_of(folder, config.mcas, feeds, self._limiter, sync=config.sync)
 
     def _store(self) -> CredentialsStore:
         config = self._configuration()
