@@ -12,6 +12,7 @@ from cli.asking import service_of
 from cli.output import iso_time, show_json, time_text
 from nss.admin.control.client import ServiceUnavailable
 from nss.errors import ConfigError, NssError, UsageError
+from nss.status import left_behind
 from nss.wording import harmless
 
 _SECS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -87,6 +88,9 @@ def reload(config: Path, *, as_json: bool = False) -> None:
     for verb, parts in (("ended", done.ended), ("started", done.started)):
         if parts:
             typer.echo(harmless(f"{verb} {', '.join(parts)}"))
+    for left in done.left_behind:
+        for sentence in left_behind.sentences(left):
+            typer.echo(harmless(sentence))
     if not done.ended and not done.started:
         typer.echo("The configuration is in force; no part of it needed a restart.")
 

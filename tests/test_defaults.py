@@ -388,7 +388,7 @@ async def test_a_spool_asks_for_free_space(tmp_path: Path) -> None:
     waiting = asyncio.ensure_future(full.append(Batch("web", b"a\n", 1)))
     while full.last_error is None:  # noqa: ASYNC110 - nothing reports it
         await asyncio.sleep(0.01)
-    assert "spool.min_free_bytes" in full.last_error
+    assert "min_free_bytes" in full.last_error
     assert not waiting.done()
     waiting.cancel()
     assert await roomy.append(Batch("web", b"a\n", 1)) == 1

@@ -32,14 +32,16 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
     """Print how each feed is; returns the exit code. Raises `NssError`."""
     status = status_of(path)
     found = {feed.name: _suspicions(feed) for feed in status.feeds}
-    stable = not any(found.values())
+    spool = [reason for reason in status.health.reasons if reason.component == "spool"]
+    troubles = [reason for reason in spool if reason.degrades]
+    stable = not any(found.values()) and not troubles
     if as_json:
         rows = [
             {"name": feed.name, "destination": feed.destination, "stable": not found[feed.name]}
             | {"suspicions": found[feed.name]}
             for feed in status.feeds
         ]
-        show_json({"stable": stable, "feeds": rows})
+        show_json({"stable": stable, "feeds": rows, "spool": [each.why for each in troubles]})
         return 0 if stable else 1
     typer.echo(f"NSS is live\nCurrently active feeds: {len(status.feeds)}")
     for feed in status.feeds:
@@ -52,6 +54,9 @@ def show_feeds(path: Path, *, as_json: bool) -> int:
             typer.echo(f"    {harmless(sentence)}")
         if feed.advice is not None:
             typer.echo(f"    {harmless(feed.advice)}")
+    for each in troubles:
+        typer.echo(f"Spool: no record is accepted\n    {harmless(each.why)}")
+        typer.echo(f"    {harmless(each.meaning)}\n    Try: {harmless(each.remedy)}")
     return 0 if stable else 1
 
 

@@ -198,6 +198,21 @@ METRICS = (
         of("shortened"),
     ),
     _feed("pending_records", "Records accepted for the feed and still waiting.", of("pending")),
+    _feed(
+        "pending_bytes",
+        "What pending records take in the spool, as nss_spool_max_bytes counts.",
+        of("pending_bytes"),
+    ),
+    _feed(
+        "max_pending_bytes",
+        "How much that may be; absent without a limit.",
+        of("max_pending_bytes"),
+    ),
+    _feed(
+        "limited",
+        "1 while the limit makes sources wait, or the feed's oldest records be dropped.",
+        lambda feed: feed.limited_since is not None,
+    ),
     _feed("lag_seconds", "How long ago the oldest pending record was accepted.", of("lag_secs")),
     _feed(
         "still_seconds",

@@ -1,7 +1,7 @@
 """What an operator can ask of the running service, by whatever way: socket, port or portal."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from nss.config.model import Config
@@ -10,6 +10,7 @@ from nss.feeds.tap import Tap
 from nss.setup.portal_users import Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.history import Series, Span
+from nss.status.readings import LeftBehindReading
 from nss.status.summary import Status
 from nss.wording import nearest
 
@@ -20,6 +21,8 @@ class Reloaded:
 
     ended: list[str]
     started: list[str]
+    left_behind: list[LeftBehindReading] = field(default_factory=list)
+    """What was pending for feeds that are gone, or for sources that they no longer take."""
 
 
 @dataclass(frozen=True, slots=True)

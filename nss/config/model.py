@@ -234,6 +234,17 @@ class FeedConfig:
         Example('"obfuscation.key"', "no key: `o*` values of known texts can be guessed"),
     ] = None
     """The file with the key of the `o*` fields."""
+    max_pending_bytes: Annotated[
+        int | None, byte_size(MIB, 16 * TIB), Example('"2GiB"', "no limit but the spool's")
+    ] = None
+    """What the records that wait for this feed may take in the spool, as the spool counts its
+    `max_bytes`. It bounds what one dead destination costs all others."""
+    when_pending_full: Annotated[Literal["wait", "drop_oldest"], needs("max_pending_bytes")] = (
+        "wait"
+    )
+    """What happens at `max_pending_bytes`: let the sources of the feed wait, or drop its oldest
+    records and count them. No other feed loses any. A feed that uploads delivers early from half of
+    the limit on."""
     filter: Filter
     sink: SinkConfig
 

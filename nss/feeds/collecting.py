@@ -18,7 +18,7 @@ ROOM_LOOK_SECS = 0.5
 """How often to check whether the sink has no room for the rest of a batch."""
 
 FULL_LOOK_SECS = 0.1
-"""How often, while no batch comes, to check whether the spool is full: then it waits for us."""
+"""How often, while no batch comes, to check whether too much waits for us."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class CollectedDelivery:
     """Holds batches whose lines the sink collects, and passes them when those were delivered.
 
     One collection is delivered while the next one grows. `is_full` returns whether the spool waits
-    for room, which is a reason to deliver early.
+    for room, or much is pending for the feed, which are reasons to deliver early.
     """
 
     _cursor: Cursor
@@ -142,7 +142,7 @@ class CollectedDelivery:
     async def _step(self) -> bool:
         """Collect one batch, or begin to deliver; return whether to continue."""
         due_secs = 0.0 if self._is_wanted and self.sink.collected else self.sink.due_secs()
-        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES
+        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES or self._cursor.nears_limit
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
         entry = await self._next_within(due_secs)

@@ -35,7 +35,7 @@ from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
 from nss.sources import Source
-from nss.spool import At, Spool
+from nss.spool import At, PendingLimit, Spool
 from nss.tls import client_context, server_context
 
 if TYPE_CHECKING:
@@ -170,12 +170,19 @@ def _expiries(component: str, credential: Credential, path: Path | None) -> tupl
 
 
 def build_delivery(sink: Sink, is_full: Callable[[], bool]) -> Delivery:
-    """Return how a feed delivers to its sink. `is_full`: whether the spool waits for room."""
+    """Return how a feed delivers to its sink. `is_full`: whether what waits for it is too much."""
     if isinstance(sink, CollectingSink):
         from nss.feeds.collecting import CollectedDelivery
 
         return CollectedDelivery(sink, is_full)
     return LineDelivery(sink)
+
+
+def pending_limit(settings: FeedConfig) -> PendingLimit | None:
+    """Return how much may be pending for a feed."""
+    most = settings.max_pending_bytes
+    drops_oldest = settings.when_pending_full == "drop_oldest"
+    return None if most is None else PendingLimit(most, drops_oldest)
 
 
 def build_origins(settings: FeedConfig, sources: tuple[SourceConfig, ...]) -> dict[str, Origin]:

@@ -93,6 +93,11 @@ def _left_behind(feed: str, pending: int) -> None:
     """The configuration has no place for records that were accepted; they are lost."""
 
 
+@event(INFO, always=True)
+def records_taken_over(feed: str, pending: int, by: list[str]) -> None:
+    """The feed is gone; feeds that are new begin with the records that waited for it."""
+
+
 def configuration_reloaded(path: str, *, ended: list[str], started: list[str]) -> None:
     """Report that the configuration is in force; only reloads that change nothing are held back."""
     (_parts_changed if ended or started else _nothing_changed)(path, ended=ended, started=started)

@@ -22,8 +22,9 @@ from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.mcas.access import audit_log
-from nss.service import build, events
+from nss.service import build, events, state_folder
 from nss.service.keeping import HistoryKeeping
+from nss.service.newer_file import NewerFile
 from nss.service.retrying import retry
 from nss.service.running import Running
 from nss.service.threads import off_loop
@@ -60,6 +61,7 @@ class Operator:
         self,
         path: Path,
         running: Running,
+        newer_file: NewerFile,
         syncing: Callable[[], SyncReading | None],
         notifier: Notifier,
         reload: Callable[[], Coroutine[None, None, Reloaded]],
@@ -69,6 +71,7 @@ class Operator:
         self._path = path
         self._watch = Watch(str(path.absolute()))
         self._running = running
+        self._newer_file = newer_file
         self._syncing = syncing
         self._notifier = notifier
         self._reload = reload
@@ -100,8 +103,9 @@ class Operator:
             self._keeping = HistoryKeeping(self._history, settings.state_directory)
             self._tasks.append(asyncio.create_task(self._keeping.run()))
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
-        expiries = self._watch_expiries(ExpiryAlarms(settings.state_directory))
-        self._tasks += [asyncio.create_task(work) for work in (self._look(), watchdog, expiries)]
+        folder = self._watch_folder(settings.state_directory)
+        works = (self._look(), watchdog, folder, self._newer_file.watch())
+        self._tasks += [asyncio.create_task(work) for work in works]
 
     async def _start_portal(self, config: Config) -> None:
         """Serve the portal, report who can reach it and sign in, and keep a history for it."""
@@ -141,17 +145,22 @@ class Operator:
                 self._keeping.add(status)
             await asyncio.sleep(STATUS_SECS)
 
-    async def _watch_expiries(self, alarms: ExpiryAlarms) -> None:
+    async def _watch_folder(self, folder: Path) -> None:
+        """Ask what ends and warn of it, as is kept in the state directory; look at that, too."""
+        alarms = ExpiryAlarms(folder)
         await off_loop(alarms.load)
         while True:
             await self._running.ask_for_expiries()
             alarms.report(self._running.expiries(), time.time())
             await off_loop(alarms.save)
+            look = partial(state_folder.look, folder, self._running.unwritable)
+            self._running.unwritable = await off_loop(look)
             await asyncio.sleep(EXPIRIES_SECS)
 
     def status(self) -> Status:
         """Return what is known of the service now."""
-        return self._watch.status(self._running.reading(self._syncing()))
+        reading = self._running.reading(self._syncing(), self._newer_file.reading)
+        return self._watch.status(reading)
 
     def configuration(self) -> Config:
         """Return the configuration in force."""
@@ -195,7 +204,10 @@ class Operator:
     async def replay(self, feed: str, since: float, until: float) -> int:
         """Have a feed deliver again what was accepted between two times."""
         self._check(feed)
-        return await self._running.spool.replay(feed, since, until)
+        records = await self._running.spool.replay(feed, since, until)
+        if records:
+            self._running.replayed(since, until)
+        return records
 
     async def replayable(self, feed: str, since: float, until: float) -> int:
         """Return how many records a replay would deliver again now."""

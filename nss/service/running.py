@@ -19,6 +19,8 @@ from nss.spool import Spool
 from nss.status.readings import (
     ClockReading,
     FeedReading,
+    LeftBehindReading,
+    NewerFileReading,
     ParsingReading,
     RefusalReading,
     RefusedReloadReading,
@@ -26,7 +28,11 @@ from nss.status.readings import (
     SourceReading,
     SpoolReading,
     SyncReading,
+    UnwritableReading,
 )
+
+LOST_SECS = 3600.0
+"""How long the status mentions records that were lost with their feed."""
 
 
 @dataclass(slots=True)
@@ -98,6 +104,11 @@ class RunningFeed:
             account=cursor.account.copy(),
             accepted=feed.accepted_records,
             pending=cursor.pending_records,
+            pending_bytes=cursor.pending_bytes,
+            max_pending_bytes=self.settings.max_pending_bytes,
+            drops_oldest=self.settings.when_pending_full == "drop_oldest",
+            limited_since=cursor.limited_since,
+            limited_dropped=cursor.limited_dropped,
             lag_secs=cursor.lag_secs,
             handed_over=feed.handed_over,
             patience_secs=feed.patience_secs,
@@ -137,8 +148,12 @@ class Running:
         """Returns what is known of uploaded files."""
         self.portal_expiries: tuple[Expiry, ...] = ()
         """When the certificate ends that the portal shows."""
+        self.left_behind: list[LeftBehindReading] = []
+        """What feeds left undelivered that the configuration no longer has."""
         self.refused_reload: RefusedReloadReading | None = None
         """`None`: the last reload was not refused."""
+        self.unwritable: UnwritableReading | None = None
+        """`None`: the state directory can be written, or there is none."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -186,9 +201,18 @@ class Running:
             found.update(feed.expiries, self._expiries.get(name, ()))
         return tuple(sorted(found, key=lambda expiry: (expiry.ends_at, str(expiry))))
 
-    def reading(self, sync: SyncReading | None = None) -> ServiceReading:
-        """Return the readings of all parts now; that of the sync is given."""
-        spool = self.spool
+    def replayed(self, since: float, until: float) -> None:
+        """Note that a feed got once more what was on its way between two times."""
+        self.left_behind = [left for left in self.left_behind if not since <= left.at <= until]
+
+    def reading(
+        self, sync: SyncReading | None = None, newer_file: NewerFileReading | None = None
+    ) -> ServiceReading:
+        """Return the readings of all parts now; those of others are given."""
+        spool, now = self.spool, time.time()
+        self.left_behind = [
+            left for left in self.left_behind if now < (left.until or left.at + LOST_SECS)
+        ]
         return ServiceReading(
             tuple(source.reading() for source in self.sources.values()),
             tuple(feed.reading() for feed in self.feeds.values()),
@@ -196,13 +220,19 @@ class Running:
                 durable=spool.durable,
                 used_bytes=spool.used_bytes,
                 max_bytes=spool.max_bytes,
-                full=spool.full,
+                full=spool.full and spool.last_error is None,  # or it waits for the disk
                 last_error=spool.last_error,
                 kept_rejects=spool.kept_rejects,
+                trouble=None if spool.trouble is None else spool.trouble.kind,
+                folder=spool.folder,
+                replay_secs=spool.replay_secs,
             ),
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            left_behind=tuple(self.left_behind),
+            newer_file=newer_file,
             refused_reload=self.refused_reload,
+            unwritable=self.unwritable,
             clock=_clock(),
         )

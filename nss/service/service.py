@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -30,15 +30,18 @@ from nss.mcas.access import McasAccess, remove_drafts
 from nss.service import build, events
 from nss.service.changes import check_listens
 from nss.service.imports import import_parts
+from nss.service.leaving import forget_strangers, leave_behind
+from nss.service.newer_file import NewerFile
 from nss.service.operator import Operator
 from nss.service.refused_reload import NeedsRestartError, note_refused
-from nss.service.running import Running, RunningFeed
+from nss.service.running import Running
 from nss.service.starting import Starter
 from nss.service.syncing import Syncing
 from nss.service.threads import off_loop
 from nss.service.workers import Workers
 from nss.setup.portal_users import PortalUsers
 from nss.spool import At
+from nss.status.readings import LeftBehindReading
 from nss.telemetry import logs
 
 EXIT_DRAINED = 0
@@ -63,9 +66,11 @@ class Service:
         self._starter = Starter(self._running, self._workers, self._access, self._pool, at)
         self._syncing = Syncing(self._workers, self._access)
         self._notifier = Notifier()
+        self._newer_file = NewerFile(path, self._running, lambda: self._config)
         self._operator = Operator(
             path,
             self._running,
+            self._newer_file,
             self._syncing.reading,
             self._notifier,
             self.reload,
@@ -113,7 +118,7 @@ class Service:
                     await self._running.spool.close()
 
     async def _begin(self) -> None:
-        await self._forget_strangers()
+        await forget_strangers(self._running, self._config)
         plan = await off_loop(partial(self._starter.plan, self._config, {}, {}))
         await self._starter.start(self._config, plan)
         if self._workers.failure_code is None:
@@ -123,16 +128,6 @@ class Service:
             # What parts are made of stays: looking at it again would hold everybody up.
             gc.collect()
             gc.freeze()
-
-    async def _forget_strangers(self) -> None:
-        """Let the spool forget feeds that are no longer in the configuration."""
-        spool = self._running.spool
-        names = {feed.name for feed in self._config.feeds}
-        for name, pending in spool.feeds().items():
-            if name not in names:
-                await spool.forget(name)
-                if pending:
-                    events.records_left_behind(name, pending, durable=spool.durable)
 
     def _signalled(self, number: signal.Signals) -> None:
         if self._signalled_before:
@@ -168,6 +163,7 @@ class Service:
             return await self._put_in_force()
         except NssError as error:
             events.reload_refused(str(self._path), str(error))
+            await self._newer_file.refused()
             note_refused(self._running, self._path, error)
             raise
         finally:
@@ -188,6 +184,7 @@ class Service:
         if not await workers.retire(retired, self._config.service.drain_secs):
             raise ServiceError(_STOPPING)  # with all parts as they are
         ended, started = retired.names, list[str]()
+        left = list[LeftBehindReading]()
 
         async def start() -> None:
             started.extend(await self._starter.start(config, plan))
@@ -195,14 +192,15 @@ class Service:
             sync = await self._syncing.put_in_force(config)
             ended.extend(sync[0])
             started.extend(sync[1])
-            await self._leave_behind(retired.feeds)
+            left.extend(await leave_behind(running, retired.feeds))
 
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
         running.resume_uploads()
         running.refused_reload = None
         events.configuration_reloaded(str(self._path), ended=ended, started=started)
-        return Reloaded(ended, started)
+        self._newer_file.reloaded()
+        return Reloaded(ended, started, left)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         """Return what work that reads files returns. Raises `ServiceError` when a stop comes."""
@@ -214,19 +212,6 @@ class Service:
         if not await self._workers.unless_stopped(wait()):
             raise ServiceError(_STOPPING)
         return found[0]
-
-    async def _leave_behind(self, retired: Collection[RunningFeed]) -> None:
-        """Let the spool forget feeds that are gone; report what nobody will deliver for them."""
-        spool, feeds = self._running.spool, self._running.feeds
-        for feed in retired:
-            name = feed.settings.name
-            pending = feed.part.cursor.pending_records
-            if name in feeds:
-                pending -= feeds[name].taken_over
-            else:
-                await spool.forget(name)
-            if pending > 0:
-                events.records_left_behind(name, pending, durable=spool.durable)
 
     async def _stop(self) -> int:
         """Go down the ladder; return the exit code."""

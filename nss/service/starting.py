@@ -128,8 +128,13 @@ class Starter:
 
     async def _start_feed(self, settings: FeedConfig, config: Config, new: NewFeed) -> None:
         running, name = self._running, settings.name
-        cursor = await running.spool.cursor(name, settings.sources)
-        delivery = build.build_delivery(new.sink, lambda: running.spool.full)
+        spool, limit = running.spool, build.pending_limit(settings)
+        cursor = await spool.cursor(name, settings.sources, limit)
+
+        def is_full() -> bool:
+            return spool.full or spool.last_error is not None or cursor.nears_limit
+
+        delivery = build.build_delivery(new.sink, is_full)
         feed = Feed(name, cursor, new.origins, delivery, running.taps, self._at, self._pool)
         taken_over = cursor.pending_records
         task = self._workers.start("feed", name, feed.run)
@@ -141,7 +146,7 @@ class Starter:
     def _start_source(self, settings: SourceConfig, new: NewSource) -> None:
         running, name = self._running, settings.name
         position = running.spool.position(name)
-        source = build.build_source(settings, new.read, position, self._source_must_wait)
+        source = build.build_source(settings, new.read, position, partial(self._must_wait, name))
         counts = SourceCounts()
         can_wait = isinstance(settings, FileSourceConfig) and not settings.follow
         task = self._workers.start("source", name, partial(self._read, source, counts, can_wait))
@@ -160,8 +165,9 @@ class Starter:
         await source.run(accept)
         events.source_finished(source.name)
 
-    def _source_must_wait(self) -> bool:
-        return self._running.spool.full or self._running.spool.last_error is not None
+    def _must_wait(self, source: str) -> bool:
+        spool = self._running.spool
+        return spool.holds_up(source) or spool.last_error is not None
 
 
 def _new_source(settings: SourceConfig) -> NewSource:

@@ -7,7 +7,7 @@ spool is bounded in bytes: when it is full, `append` waits, and so does the sour
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nss.batch import Account, Batch
 from nss.errors import NssError
@@ -83,8 +83,36 @@ def sample(kept: KeptReject) -> KeptReject:
     return replace(kept, reject=replace(kept.reject, data=kept.reject.data[:SAMPLE_MAX_BYTES]))
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nothing can be accepted now; what was accepted is delivered all the same."""
+
+    kind: Literal["disk_full", "disk_fails", "folder_gone", "files_lost", "damaged", "gave_up"]
+    why: str
+    """As a sentence, with the folder or the file that it is about."""
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLimit:
+    """How many bytes may be pending for a feed, and what happens to more."""
+
+    max_bytes: int
+    drops_oldest: bool = False
+    """Whether the feed's oldest pending batches are dropped; otherwise its sources wait."""
+
+
 class Cursor(Protocol):
     """How far one feed has come. One reader at a time."""
+
+    pending_bytes: int
+    """What the batches accepted for the feed and not yet passed take in the spool: its share of
+    `used_bytes`, as if no other feed had them. Whole batches, as of the last commit."""
+
+    limit: PendingLimit | None
+    """How many there may be."""
 
     account: Account
     """What became of the feed's records: with a durable spool ever since the feed was new, with
@@ -117,6 +145,21 @@ class Cursor(Protocol):
     def lag_secs(self) -> float:
         """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
 
+    @property
+    def nears_limit(self) -> bool:
+        """Whether half of the limit is pending: a feed that collects delivers early."""
+
+    @property
+    def limited_since(self) -> float | None:
+        """Since when the limit has made sources wait, or records be dropped; `None`: it does not.
+
+        Seconds since the epoch. It lasts until a good part of the limit is free again.
+        """
+
+    @property
+    def limited_dropped(self) -> int:
+        """How many records were dropped in that time."""
+
 
 class Expectation(Protocol):
     """Whoever wants to know which batches hold retried records."""
@@ -134,8 +177,14 @@ class Spool(Protocol):
     max_bytes: int
     """How many bytes it may hold."""
 
-    last_error: str | None
-    """Why nothing can be accepted now, as a sentence; `None` while all is well."""
+    trouble: Trouble | None
+    """Why nothing can be accepted now; `None` while all is well."""
+
+    folder: str
+    """Where its files are; empty without any."""
+
+    replay_secs: float
+    """How long what was delivered or dropped is kept for a replay, space permitting."""
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. Returns its sequence.
@@ -152,8 +201,14 @@ class Spool(Protocol):
     def position(self, source: str) -> str | None:
         """Return the position of the last batch accepted from `source`."""
 
-    async def cursor(self, feed: str, sources: Collection[str]) -> Cursor:
+    async def cursor(
+        self, feed: str, sources: Collection[str], limit: PendingLimit | None = None
+    ) -> Cursor:
         """Return the cursor of a feed over batches of `sources`; it skips all others.
+
+        While more than `limit` would be pending for the feed, batches for it wait, and so do their
+        sources; or its oldest are dropped, which no other feed notices. One batch always fits. A
+        dropped batch that the feed had in its hands and delivers counts as delivered.
 
         A new feed starts with the oldest batch that some feed has yet to pass; a known one after
         the last batch passed.
@@ -213,6 +268,10 @@ class Spool(Protocol):
         """Commit what is left to commit, and close the file."""
 
     @property
+    def last_error(self) -> str | None:
+        """The sentence of `trouble`."""
+
+    @property
     def used_bytes(self) -> int:
         """Bytes held, as far as `max_bytes` limits them."""
 
@@ -222,7 +281,10 @@ class Spool(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether an `append` is waiting for room now."""
+        """Whether an `append` is waiting for room in the spool now."""
+
+    def holds_up(self, source: str) -> bool:
+        """Whether a batch of a source would wait now: for the spool, or for a feed's limit."""
 
 
 class SpoolClosed(Exception):  # noqa: N818 - it is not an error: it ends the loop

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from nss.batch import Account, Batch
+from nss.spool import PendingLimit
+from nss.spool.limits import LimitWatch
 
 
 class CursorCounts:
@@ -13,12 +15,20 @@ class CursorCounts:
     """
 
     def __init__(
-        self, feed: str, sources: Collection[str], account: Account, now: Callable[[], float]
+        self,
+        feed: str,
+        sources: Collection[str],
+        account: Account,
+        now: Callable[[], float],
+        limit: PendingLimit | None = None,
     ) -> None:
         self.feed = feed
         self.account = account
         self.accepted_records = account.done - account.unpacked
         self.pending_records = 0
+        self.pending_bytes = 0
+        self.limit = limit
+        self.watch = LimitWatch(feed, limit, now)
         self._sources = frozenset(sources)
         self._now = now
         self._oldest_at = 0.0
@@ -28,6 +38,29 @@ class CursorCounts:
     def lag_secs(self) -> float:
         """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
         return max(0.0, self._now() - self._oldest_pending_at()) if self.pending_records else 0.0
+
+    @property
+    def nears_limit(self) -> bool:
+        """Whether half of the limit is pending."""
+        return self.limit is not None and 2 * self.pending_bytes >= self.limit.max_bytes
+
+    @property
+    def limited_since(self) -> float | None:
+        """Since when the limit has held, seconds since the epoch."""
+        return self.watch.since
+
+    @property
+    def limited_dropped(self) -> int:
+        """How many records were dropped in that time."""
+        return self.watch.dropped
+
+    @property
+    def makes_wait(self) -> bool:
+        """Whether another batch would have to wait for this feed."""
+        limit = self.limit
+        return (
+            limit is not None and not limit.drops_oldest and self.pending_bytes >= limit.max_bytes
+        )
 
     def _oldest_pending_at(self) -> float:
         """Return when the oldest batch not yet passed was accepted; there is one."""

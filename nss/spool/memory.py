@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from nss.batch import Account, Batch
@@ -15,10 +15,12 @@ from nss.spool import (
     Entry,
     Expectation,
     KeptReject,
+    PendingLimit,
     ReasonCount,
     Reject,
     SpoolClosed,
     SpoolError,
+    Trouble,
     sample,
 )
 from nss.spool.cursors import CursorCounts, Signal
@@ -26,12 +28,27 @@ from nss.spool.cursors import CursorCounts, Signal
 REJECTS_MAX_BYTES = 4 << 20
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A batch that waits."""
+
+    source: str
+    is_held: bool = False
+    """Whether it waits for the limit of a feed, and not for the spool."""
+
+
 class MemorySpool:
     """Holds batches in order of acceptance until every feed's cursor has passed them."""
 
     durable = False
 
+    trouble: Trouble | None = None
+
     last_error: str | None = None
+
+    folder = ""
+
+    replay_secs = 0.0
 
     def __init__(
         self,
@@ -46,7 +63,7 @@ class MemorySpool:
         self._entries: deque[Entry] = deque()
         self._sequence = 0
         self._used_bytes = 0
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._sealed = False
         self._cursors: dict[str, MemoryCursor] = {}
         self._positions: dict[str, str] = {}
@@ -57,15 +74,17 @@ class MemorySpool:
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; wait while the spool is full. One larger than the limit fits alone."""
-        await self._wait_for_room(self._size(batch))
+        await self._wait_for_room(batch)
+        for cursor in self._wanting(batch):
+            cursor.make_room(self.size(batch))
         self._sequence += 1
-        self._used_bytes += self._size(batch)
+        self._used_bytes += self.size(batch)
         entry = Entry(self._sequence, batch, self.now())
         self._entries.append(entry)
         if batch.position is not None:
             self._positions[batch.source] = batch.position
-        for cursor in self._cursors.values():
-            cursor.accept_wanted(entry)
+        for cursor in self._wanting(batch):
+            cursor.accept_entry(entry)
         self.passed()
         self._changed.notify()
         return entry.sequence
@@ -77,15 +96,17 @@ class MemorySpool:
         """Return the position of the last batch accepted from `source`."""
         return self._positions.get(source)
 
-    async def cursor(self, feed: str, sources: Collection[str]) -> "MemoryCursor":
+    async def cursor(
+        self, feed: str, sources: Collection[str], limit: PendingLimit | None = None
+    ) -> "MemoryCursor":
         """Return the cursor of a feed; see the contract."""
         known = self._cursors.get(feed)
         after = known.passed if known is not None else self._sequence - len(self._entries)
         account = known.account if known is not None else Account()
-        cursor = MemoryCursor(self, feed, sources, after, account)
+        cursor = MemoryCursor(self, feed, sources, after, account, limit)
         for entry in self._entries:
-            if entry.sequence > after:
-                cursor.accept_wanted(entry)
+            if entry.sequence > after and cursor.wants(entry.batch):
+                cursor.accept_entry(entry)
         self._cursors[feed] = cursor
         self.passed()  # its predecessor may have held batches that it does not want
         return cursor
@@ -186,7 +207,15 @@ class MemorySpool:
     @property
     def full(self) -> bool:
         """Whether an `append` is waiting for room now."""
-        return bool(self._waiting)
+        return any(not waiting.is_held for waiting in self._waiting)
+
+    def holds_up(self, source: str) -> bool:
+        """Whether a batch of a source would wait now; see the contract."""
+        return (
+            self.full
+            or any(waiting.source == source for waiting in self._waiting)
+            or any(c.makes_wait for c in self._cursors.values() if c.follows(source))
+        )
 
     async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
         """Return the first batch for a cursor after `sequence`; wait until there is one."""
@@ -220,8 +249,18 @@ class MemorySpool:
         whole = len(kept.reject.data) == kept.record_bytes
         return whole and cursor is not None and cursor.wants(Batch(kept.reject.source, b"", 1))
 
-    def _size(self, batch: Batch) -> int:
+    def size(self, batch: Batch) -> int:
+        """Return how many bytes a batch is charged."""
         return len(batch.data) + self._overhead_bytes
+
+    def holds_for(self, cursor: "MemoryCursor") -> bool:
+        """Whether a batch waits for the limit of a feed."""
+        limit = cursor.limit
+        waits = limit is not None and not limit.drops_oldest
+        return waits and any(w.is_held and cursor.follows(w.source) for w in self._waiting)
+
+    def _wanting(self, batch: Batch) -> list["MemoryCursor"]:
+        return [cursor for cursor in self._cursors.values() if cursor.wants(batch)]
 
     def passed(self) -> None:
         """Note that a cursor moved: drop what every cursor has passed or never wanted."""
@@ -230,22 +269,34 @@ class MemorySpool:
             cursor.passed < self._entries[0].sequence and cursor.wants(self._entries[0].batch)
             for cursor in self._cursors.values()
         ):
-            self._used_bytes -= self._size(self._entries.popleft().batch)
+            self._used_bytes -= self.size(self._entries.popleft().batch)
         if len(self._entries) < held:
             self._changed.notify()
 
-    async def _wait_for_room(self, size_bytes: int) -> None:
-        """Wait in line: small batches that would fit do not overtake a large batch."""
-        ticket = object()
+    async def _wait_for_room(self, batch: Batch) -> None:
+        """Wait in line: small batches that would fit do not overtake a large batch.
+
+        One that waits for the limit of a feed lets other sources pass.
+        """
+        ticket = _Waiting(batch.source)
         self._waiting.append(ticket)
         try:
-            while self._waiting[0] is not ticket or (
-                self._used_bytes and self._used_bytes + size_bytes > self.max_bytes
-            ):
+            while not self._has_room(ticket, batch):
                 await self._changed.wait()
         finally:
             self._waiting.remove(ticket)
             self._changed.notify()
+
+    def _has_room(self, ticket: _Waiting, batch: Batch) -> bool:
+        size_bytes = self.size(batch)
+        holding = [c for c in self._wanting(batch) if c.lacks_room(size_bytes, waits=True)]
+        ticket.is_held = bool(holding)
+        for cursor in holding:
+            cursor.watch.note(cursor.pending_bytes, waits=True)
+        before = islice(self._waiting, self._waiting.index(ticket))
+        if holding or any(not each.is_held or each.source == ticket.source for each in before):
+            return False
+        return not self._used_bytes or self._used_bytes + size_bytes <= self.max_bytes
 
 
 class MemoryCursor(CursorCounts):
@@ -258,36 +309,73 @@ class MemoryCursor(CursorCounts):
         sources: Collection[str],
         after: int,
         account: Account,
+        limit: PendingLimit | None,
     ) -> None:
-        super().__init__(feed, sources, account, spool.now)
+        super().__init__(feed, sources, account, spool.now, limit)
         self.passed = after
+        """Up to here everything is passed or dropped."""
+        self._advanced = after
+        self._dropped = 0
         self._spool = spool
         self._returned = after
         self._unpassed: deque[Entry] = deque()
 
     async def next(self) -> Entry:
         """Return the first batch after the last one returned; wait until there is one."""
-        entry = await self._spool.after(self, self._returned)
+        while True:
+            entry = await self._spool.after(self, max(self._returned, self._dropped))
+            if entry.sequence > self._dropped:  # or it was, meanwhile
+                break
         self._returned = entry.sequence
         self._unpassed.append(entry)
         return entry
 
     async def advance(self, sequence: int, done: Account, rejects: Sequence[Reject] = ()) -> None:
         """Everything up to and including `sequence` is done with."""
-        if sequence <= self.passed:
+        if sequence <= self._advanced:
             return
         while self._unpassed and self._unpassed[0].sequence <= sequence:
             passed = self._unpassed.popleft()
-            self.pending_records -= passed.batch.records
-        self.passed = sequence
+            if passed.sequence <= self._dropped:  # while it was on its way
+                self.account.dropped -= passed.batch.records
+            else:
+                self._uncount(passed)
+        self._advanced = sequence
+        self.passed = max(self.passed, sequence)
         self.account.add(done)
+        self.watch.note(self.pending_bytes, waits=self._spool.holds_for(self))
         self._spool.reject(self.feed, rejects)
         self._spool.passed()
 
-    def accept_wanted(self, entry: Entry) -> None:
-        """Note that the spool accepted a batch."""
-        if self.wants(entry.batch):
-            self.accept(entry.batch.records, entry.accepted_at)
+    def accept_entry(self, entry: Entry) -> None:
+        """Note that the spool accepted a batch for this feed."""
+        self.accept(entry.batch.records, entry.accepted_at)
+        self.pending_bytes += self._spool.size(entry.batch)
+
+    def lacks_room(self, size_bytes: int, *, waits: bool) -> bool:
+        """Whether so much more would be over the limit, of a feed that has others wait or not."""
+        limit = self.limit
+        if limit is None or limit.drops_oldest is waits or not self.pending_bytes:
+            return False
+        return self.pending_bytes + size_bytes > limit.max_bytes
+
+    def make_room(self, size_bytes: int) -> None:
+        """Drop the oldest pending batches, as far as the limit asks for it."""
+        dropped = 0
+        while self.lacks_room(size_bytes, waits=False):
+            oldest = self._spool.first_after(self, self.passed)
+            if oldest is None:
+                break
+            self.passed = self._dropped = oldest.sequence
+            self._uncount(oldest)
+            dropped += oldest.batch.records
+        if dropped:
+            self.account.dropped += dropped
+            self.watch.note(self.pending_bytes, dropped=dropped)
+
+    def _uncount(self, entry: Entry) -> None:
+        self.pending_records -= entry.batch.records
+        self.pending_bytes -= self._spool.size(entry.batch)
 
     def _oldest_pending_at(self) -> float:
         entry = self._spool.first_after(self, self.passed)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from nss.expiry import WARN_DAYS, Expiry
-from nss.status import remedies
+from nss.status import remedies, room
 from nss.status.readings import GapsReading, ParsingReading
 from nss.status.remedies import parted, records
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus, SyncStatus
@@ -66,7 +66,9 @@ def judge(
         *(reason for source in sources for reason in _source(source, now)),
         *(reason for source in sources for reason in _refused(source, now)),
         *(reason for feed in feeds for reason in _feed(feed, spool, now)),
-        *_spool(spool, now),
+        *(r for feed in feeds for r in room.limit_reasons(feed, spool, now, STUCK_SECS)),
+        *room.spool_reasons(spool, feeds, now, STUCK_SECS),
+        *_spool(spool),
         *_parsing(parsing),
         *(reason for expiry in expiries for reason in _expiry(expiry, now)),
         *(() if sync is None or not sync.ready else _sync(sync, now)),
@@ -214,27 +216,7 @@ def _missing(feed: str, gap: GapsReading) -> Reason:
     )
 
 
-def _spool(spool: SpoolStatus, now: float) -> Iterator[Reason]:
-    if spool.last_error is not None:
-        why, remedy = parted(spool.last_error.removeprefix("spool: "))
-        yield Reason(
-            component="spool",
-            why=why,
-            since=now - spool.failing_secs,
-            meaning="no record is accepted; sources wait",
-            remedy=remedy or remedies.of_spool(spool),
-        )
-    elif spool.full:
-        yield Reason(
-            component="spool",
-            why="full",
-            since=now - spool.full_secs,
-            # In memory a full spool is how a quick source is held to a feed's pace.
-            degrades=spool.durable or spool.full_secs >= STUCK_SECS,
-            meaning="sources wait until feeds have delivered",
-            remedy="see which feed holds it back: sudo nss troubleshoot feeds; or set a larger "
-            "max_bytes in [spool]",
-        )
+def _spool(spool: SpoolStatus) -> Iterator[Reason]:
     if not spool.durable:
         yield Reason(
             component="spool",

@@ -1,8 +1,14 @@
-"""What the health mentions of the configuration: it degrades nothing, and somebody should know."""
+"""What the health mentions of what is around the records: somebody should know."""
 
 from collections.abc import Iterator
 
-from nss.status.readings import RefusedReloadReading, ServiceReading
+from nss.status import left_behind
+from nss.status.readings import (
+    NewerFileReading,
+    RefusedReloadReading,
+    ServiceReading,
+    UnwritableReading,
+)
 from nss.status.summary import Reason
 
 _RESTARTS = ("a restart would fail", "a restart would take it")
@@ -10,9 +16,43 @@ _REMEDIES = ("fix what sudo nss check shows, then: sudo nss reload", "sudo nss r
 
 
 def notices(reading: ServiceReading) -> Iterator[Reason]:
-    """Yield that a reload was refused."""
-    if reading.refused_reload is not None:
+    """Yield what the configuration has no place for any more, and what its file says by now.
+
+    That a reload was refused, or that the file has changed since, but not both. And that nothing
+    can be kept in the state directory.
+    """
+    yield from map(left_behind.reason, reading.left_behind)
+    if reading.newer_file is not None:
+        yield newer_file(reading.newer_file)
+    elif reading.refused_reload is not None:
         yield refused_reload(reading.refused_reload)
+    if reading.unwritable is not None:
+        yield unwritable(reading.unwritable)
+
+
+def newer_file(newer: NewerFileReading) -> Reason:
+    """Return that a file says something else than what runs, and how it is put in force."""
+    why = f"the file has changed since it was put in force ({newer.path})"
+    if newer.parts:
+        why = f"a file that {' and '.join(newer.parts)} reads has changed since it was put in force"
+    meaning = "the change is not in force; records go on as before"
+    if newer.problem is not None:
+        why = f"the file has changed and can't be put in force: {newer.problem}"
+        meaning = "records go on as before, but a restart would fail"
+        remedy = "fix what sudo nss check shows, then: sudo nss reload"
+    elif newer.needs_restart:
+        changed = ", ".join(newer.needs_restart)
+        remedy = f"put it in force: sudo nss restart (no reload changes {changed})"
+    else:
+        remedy = "put it in force: sudo nss reload"
+    return Reason(
+        component="configuration",
+        why=why,
+        since=newer.since,
+        degrades=False,
+        meaning=meaning,
+        remedy=remedy,
+    )
 
 
 def refused_reload(refused: RefusedReloadReading) -> Reason:
@@ -25,4 +65,19 @@ def refused_reload(refused: RefusedReloadReading) -> Reason:
         degrades=False,
         meaning=f"the old configuration runs on, and records with it; {_RESTARTS[refused.starts]}",
         remedy=_REMEDIES[refused.starts],
+    )
+
+
+def unwritable(found: UnwritableReading) -> Reason:
+    """Return that the state directory can't be written, and what that leaves undone."""
+    why, remedy = f"the service's user may not write {found.path}", "sudo chown nss: {path}"
+    if found.read_only:
+        why, remedy = f"the file system of {found.path} is read-only", "see why: dmesg, mount"
+    return Reason(
+        component="state directory",
+        why=why,
+        since=found.since,
+        degrades=False,
+        meaning="records go on; the audit log, new credentials and what was warned of are not kept",
+        remedy=remedy.format(path=found.path),
     )

@@ -11,6 +11,8 @@ from nss.expiry import Expiry
 
 UploadState = Literal["collecting", "uploading", "failing", "held", "unconfirmed", "stopped"]
 
+SpoolTrouble = Literal["disk_full", "disk_fails", "folder_gone", "files_lost", "damaged", "gave_up"]
+
 SyncOutcome = Literal["synced", "unchanged", "empty", "refused", "failed"]
 
 
@@ -98,6 +100,16 @@ class FeedReading:
     account: Account
     accepted: int
     pending: int
+    pending_bytes: int = 0
+    """What pending records take in the spool: whole batches, as of the last commit."""
+    max_pending_bytes: int | None = None
+    """How much that may be; `None`: no limit but the spool's."""
+    drops_oldest: bool = False
+    """Whether its oldest records are dropped at the limit; otherwise its sources wait."""
+    limited_since: float | None = None
+    """Since when the limit has held, seconds since the epoch; `None`: there is room."""
+    limited_dropped: int = 0
+    """Records dropped in that time."""
     lag_secs: float
     handed_over: int
     """Lines that its sink accepted; moves inside of batches, the account only at their end."""
@@ -127,6 +139,12 @@ class SpoolReading:
     full: bool
     last_error: str | None
     kept_rejects: int
+    trouble: SpoolTrouble | None = None
+    """What kind of thing `last_error` is."""
+    folder: str = ""
+    """Where its files are; empty in memory."""
+    replay_secs: float = 0.0
+    """How long what was delivered or dropped is kept for a replay, space permitting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +269,37 @@ class SyncReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehindReading:
+    """Records that waited for a feed when the configuration stopped to have a place for them."""
+
+    feed: str
+    records: int
+    at: float
+    """When that was, seconds since the epoch."""
+    until: float | None
+    """Until when they can be replayed, space permitting; `None`: they are lost."""
+    is_gone: bool = True
+    """Whether the feed is gone; otherwise it has lost a source."""
+    heirs: tuple[str, ...] = ()
+    """Feeds that started in its place and begin with these records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewerFileReading:
+    """A configuration file that says something else than what runs."""
+
+    path: str
+    since: float
+    """When that was noticed, seconds since the epoch."""
+    problem: str | None
+    """Why it could not be put in force, as a sentence."""
+    parts: tuple[str, ...]
+    """Where only other files differ, which it names: what would start anew, as `feed mcas`."""
+    needs_restart: tuple[str, ...]
+    """The changed settings that a reload may not change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedReloadReading:
     """A reload that was refused, none having succeeded since."""
 
@@ -276,6 +325,17 @@ class ClockReading:
     """When that was, seconds since the epoch by our clock."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwritableReading:
+    """A state directory that can't be written."""
+
+    path: str
+    read_only: bool
+    """Whether its whole file system is."""
+    since: float
+    """When that was noticed, seconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -288,6 +348,12 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    left_behind: tuple[LeftBehindReading, ...] = ()
+    """What feeds left undelivered that the configuration no longer has, while that matters."""
+    newer_file: NewerFileReading | None = None
+    """`None`: the configuration file says what runs."""
     refused_reload: RefusedReloadReading | None = None
+    unwritable: UnwritableReading | None = None
+    """`None`: the state directory can be written, or there is none."""
     clock: ClockReading | None = None
     """`None`: no server has answered yet."""

@@ -109,12 +109,6 @@ def of_source(source: SourceStatus) -> str:
     return _OF_SOURCES.get(source.kind, "sudo nss check").format(name=source.name)
 
 
-def of_spool(spool: SpoolStatus) -> str:
-    """Return what to do about a spool with an error."""
-    del spool
-    return "see free space and rights of the spool's folder: df, ls -l; and sudo nss check"
-
-
 def waiting(feed: FeedStatus, spool: SpoolStatus) -> str:
     """Return what it means for a feed's records that none moves."""
     is_in_doubt = feed.kind == "syslog_udp" and feed.last_error is not None and feed.delivered > 0

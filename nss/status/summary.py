@@ -100,6 +100,16 @@ class FeedStatus:
     rejected: int
     dropped: int
     pending: int
+    pending_bytes: int = 0
+    """What pending records take in the spool, as its `max_bytes` counts: whole batches."""
+    max_pending_bytes: int | None = None
+    """How much that may be; `None`: no limit but the spool's."""
+    drops_oldest: bool = False
+    """Whether its oldest records are dropped at the limit; otherwise its sources wait."""
+    limited_since: float | None = None
+    """Since when the limit has held, seconds since the epoch; `None`: there is room."""
+    limited_dropped: int = 0
+    """Records dropped in that time."""
     shortened: int
     """Delivered records that were too long and were cut."""
     records_per_sec: float

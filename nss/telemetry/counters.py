@@ -87,7 +87,11 @@ class Counter(StrEnum):
     RECORDS_MISSING = auto(), "feed", "Accepted records that were not in the spool any more."
     SPOOL_READ_FAILURES = auto(), "feed", "Reads of the spool that failed and were tried again."
     BATCHES_DAMAGED = auto(), "feed", "Batches that could not be read back from the spool."
-    RECORDS_DROPPED = auto(), "feed", "Records dropped because the spool was full."
+    RECORDS_DROPPED = (
+        auto(),
+        "feed",
+        "Records dropped because the spool was full, or as `max_pending_bytes` says.",
+    )
 
     RECORDS_REJECTED = auto(), "feed", "Records that can't be delivered for good."
     RECORDS_LEFT_BEHIND = auto(), "feed", "Pending records whose feed or source was removed."

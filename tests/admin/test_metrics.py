@@ -109,6 +109,8 @@ async def test_metrics_show_the_whole_status(
         ("nss_feed_records_total", (feed, ("outcome", "dropped"))): 1.0,
         ("nss_feed_shortened_records_total", (feed,)): 2.0,
         ("nss_feed_pending_records", (feed,)): 10.0,
+        ("nss_feed_pending_bytes", (feed,)): 0.0,
+        ("nss_feed_limited", (feed,)): 0.0,
         ("nss_feed_lag_seconds", (feed,)): 1.5,
         ("nss_feed_still_seconds", (feed,)): 0.0,
         ("nss_feed_failing", (feed,)): 0.0,

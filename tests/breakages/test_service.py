@@ -121,3 +121,21 @@ async def test_the_token_may_not_be_read_any_more(ordinary: Breakages) -> None:
     ordinary_reload = await ordinary.command("reload")
     assert ordinary_reload[0] != 0
     await ordinary.shows("permission-token", {'"[^"]*\\.\\.\\.': '"/etc/nss/push.token"'})
+
+
+async def test_the_state_directory_may_not_be_written(ordinary: Breakages) -> None:
+    records(ordinary.folder)
+    state = ordinary.folder / "state"
+    state.mkdir()
+    ordinary.write(web(), OUT)
+    text = ordinary.config.read_text()
+    ordinary.config.write_text(text.replace("[service]", '[service]\nstate_directory = "state"'))
+    running = await ordinary.run()
+    await running.reported("service_started")
+    await ordinary.until(delivered)
+    state.chmod(0o500)
+    try:
+        await ordinary.shows("permission-state")
+    finally:
+        state.chmod(0o700)
+    await ordinary.until(lambda status: not status.health.reasons)

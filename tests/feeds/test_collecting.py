@@ -19,6 +19,7 @@ from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.feeds.pool import RenderPool
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter
+from nss.spool import PendingLimit
 from nss.spool.durable.spool import DurableSpool
 from nss.status.readings import UploadReading
 from tests.parts import durable_spool
@@ -223,6 +224,20 @@ async def test_a_full_spool_is_reason_enough(bench: Bench) -> None:
     bench.full = True
     await bench.until(lambda: not bench.pending)
     assert bench.sink.delivered == [[b"a u"]]
+
+
+async def test_so_is_half_of_the_feeds_limit_though_more_batches_come(bench: Bench) -> None:
+    bench.start()
+    await bench.append("a")
+    await bench.until(lambda: bench.sink.collected)
+    before = bench.sink.flushes
+
+    bench.feed.cursor.limit = PendingLimit(10 * bench.feed.cursor.pending_bytes, drops_oldest=True)
+    for _ in range(4):
+        await bench.append("a")
+    await bench.until(lambda: bench.sink.delivered)
+
+    assert (before, bench.account.dropped) == (1, 0)  # one of what an earlier process left
 
 
 async def test_what_the_filter_keeps_out_waits_for_nothing(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from nss.config.model import Config, ServiceConfig
 from nss.config.sources import StdinSourceConfig
 from nss.errors import NssError, UsageError
 from nss.service.keeping import HistoryKeeping
+from nss.service.newer_file import NewerFile
 from nss.service.operator import Operator
 from nss.service.running import Running, RunningSource, SourceCounts
 from nss.spool import Reject, SpoolError
@@ -53,8 +54,9 @@ class Bench:
         notifier = Notifier(environ={})
         configured = self.configuration
         path = self.folder / "nss.toml"
+        file = NewerFile(path, self.running, configured)
         return Operator(
-            path, self.running, lambda: None, notifier, reload, configured, self.history
+            path, self.running, file, lambda: None, notifier, reload, configured, self.history
         )
 
     def configuration(self) -> Config:

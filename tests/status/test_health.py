@@ -153,7 +153,10 @@ def test_a_sink_at_work_that_takes_long_is_no_reason_for_a_restart() -> None:
 
 
 def test_a_full_disk_is_no_reason_for_a_restart() -> None:
-    broken = replace(SPOOL, last_error="No space left on device", failing_secs=60.0)
+    full = "the disk of /srv/a spool is full: 1 B free"
+    broken = replace(
+        SPOOL, last_error=full, failing_secs=60.0, trouble="disk_full", folder="/srv/a spool"
+    )
 
     assert health(feed=replace(FEED, still_secs=60.0), spool=broken) == Health(
         ok=False,
@@ -168,11 +171,11 @@ def test_a_full_disk_is_no_reason_for_a_restart() -> None:
             ),
             Reason(
                 component="spool",
-                why="No space left on device",
+                why="the disk of /srv/a spool is full: 1 B free",
                 since=NOW - 60,
-                meaning="no record is accepted; sources wait",
-                remedy="see free space and rights of the spool's folder: df, ls -l; and sudo nss "
-                "check",
+                meaning="nothing new is accepted: files are left where they are, TCP senders wait, "
+                "and HTTP pushes get 503; what was accepted is safe and still delivered",
+                remedy="free space there, and it continues by itself: df -h '/srv/a spool'",
             ),
         ),
     )
@@ -266,26 +269,12 @@ def test_what_degrades_is_reported_first() -> None:
     ]
 
     assert reasons == [
-        "spool: full",
+        (
+            "spool: full, 4.0 KiB, held up by feed mcas: 0 B, 10 records, the oldest for 1 s (its "
+            "destination takes records more slowly than they come)"
+        ),
         "feed mcas: 1 record rejected within a minute",
     ]
-
-
-def test_a_full_durable_spool_degrades_at_once() -> None:
-    assert health(spool=replace(SPOOL, full=True, full_secs=1.0)) == Health(
-        ok=False,
-        alive=True,
-        reasons=(
-            Reason(
-                component="spool",
-                why="full",
-                since=NOW - 1,
-                meaning="sources wait until feeds have delivered",
-                remedy="see which feed holds it back: sudo nss troubleshoot feeds; or set a larger "
-                "max_bytes in [spool]",
-            ),
-        ),
-    )
 
 
 def test_a_spool_in_memory_says_so_and_may_be_full_for_a_moment() -> None:

@@ -64,8 +64,23 @@ def load_lost_feeds(
         ).fetchone()
 
 
-def reconcile(connection: sqlite3.Connection, state: State, ledger: LedgerEntry | None) -> Missing:
-    """Hold the accounts against the batches; adopt what the ledger knows better."""
+PENDING = (
+    "SELECT coalesce(sum(records), 0), coalesce(sum(stored_bytes), 0) + count(*) * :overhead, "  # noqa: S608 - a constant
+    f"coalesce(min(accepted_at), 0) FROM batches WHERE sequence > :passed AND {WANTED}"
+)
+"""What is pending for a feed: records, bytes, and since when; with what `wanted` returns."""
+
+
+def reconcile(
+    connection: sqlite3.Connection,
+    state: State,
+    ledger: LedgerEntry | None,
+    overhead_bytes: int,
+) -> Missing:
+    """Hold the accounts against the batches; adopt what the ledger knows better.
+
+    A batch is charged `overhead_bytes` in addition to its blob.
+    """
     is_behind, batches, records = False, "", dict[str, int]()
     written = {name: row.written for name, row in state.feeds.items()}
     # The rows of the latest commits may be gone with their feeds. Numbers are never used twice.
@@ -81,9 +96,8 @@ def reconcile(connection: sqlite3.Connection, state: State, ledger: LedgerEntry 
     for feed, row in state.feeds.items():
         if not row.sources:
             continue  # written by a version that did not note them
-        (found,) = connection.execute(
-            f"SELECT coalesce(sum(records), 0) FROM batches WHERE sequence > :passed AND {WANTED}",  # noqa: S608 - a constant
-            {"passed": row.passed, **wanted(feed, row.sources)},
+        found, row.pending_bytes, _ = connection.execute(
+            PENDING, {"passed": row.passed, "overhead": overhead_bytes, **wanted(feed, row.sources)}
         ).fetchone()
         lost = row.pending - found
         if lost:

@@ -14,6 +14,8 @@ class FeedRow:
     account: Account = field(default_factory=Account)
     pending: int = 0
     """Records accepted and not passed."""
+    pending_bytes: int = 0
+    """What their batches take in the spool, with what each is charged in addition."""
     oldest_at: float = 0.0
     """When the first of them was accepted, if that was looked up."""
     registration: int = 0
@@ -53,6 +55,8 @@ class State:
     """Feeds whose rows are still in the table, and not to be."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Records dropped to make room in this transaction, by feed."""
+    dropped_by_limit: dict[str, int] = field(default_factory=dict)
+    """The same, because of the feed's own limit."""
     registrations: int = 0
     commits: int = 0
     """The number of the last commit that wrote rows of feeds."""
@@ -71,6 +75,7 @@ class State:
             changed=set(self.changed),
             forgotten=set(self.forgotten),
             dropped=dict(self.dropped),
+            dropped_by_limit=dict(self.dropped_by_limit),
         )
 
     @property

@@ -15,9 +15,11 @@ from functools import partial
 from typing import TypeVar
 
 from nss.errors import unplanned
-from nss.spool import At, SpoolError
-from nss.spool.durable import events, feed_rows, schema, suspicion
+from nss.spool import At, SpoolError, Trouble
+from nss.spool.durable import events, feed_rows, schema, suspicion, troubles
+from nss.spool.durable.admitting import write_fitting
 from nss.spool.durable.files import Files
+from nss.spool.durable.packing import Packed
 from nss.spool.durable.requests import Append, CommitReport, Work
 from nss.spool.durable.store import Store
 
@@ -61,6 +63,8 @@ class Committer:
         self._stopping = False
         self._appends: deque[Append] = deque()
         self._works: deque[Work] = deque()
+        self._held: dict[str, frozenset[str]] = {}
+        """Sources whose batches wait for the limits of feeds, each with these feeds."""
         self._saved = store.save()
         self._unsaved_bytes = 0
         self._purging = False
@@ -70,7 +74,7 @@ class Committer:
         self._files = Files(store)
         self._files_at = 0.0
         """When they were looked at, by the clock of `time.monotonic`."""
-        self._last_error: str | None = None
+        self._trouble: Trouble | None = None
         self._pausing = False
         """Whether to wait after an error of the disk; otherwise `ask` wakes the thread."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
@@ -100,7 +104,7 @@ class Committer:
                 self._commit()
             self._commit()
             if self._works:
-                events.stopped_uncommitted(str(self._store.path), str(self._last_error))
+                events.stopped_uncommitted(str(self._store.path), str(self._trouble))
             elif not suspicion.is_suspect(self._store.path):
                 suspicion.forget(self._store.path)
             if self._store.reserve.is_spent:
@@ -122,8 +126,9 @@ class Committer:
         events.gave_up(str(self._store.path), reason)
         if self._store.connection.in_transaction:
             self._undo()
-        self._last_error = f"spool: nothing is written any more: {reason} ({self._store.path})"
-        return SpoolError(self._last_error, tip="start NSS again, and report this as a bug")
+        why = f"nothing is written any more: {reason} ({self._store.path})"
+        self._trouble = Trouble("gave_up", why)
+        return SpoolError(f"spool: {why}", tip="start NSS again, and report this as a bug")
 
     def _end(self, ended: SpoolError) -> None:
         """Fail what was not done, and whatever is asked for from now on."""
@@ -154,7 +159,7 @@ class Committer:
     def _wait_secs(self) -> float:
         if self._purging or self._store.shrinking:
             return PURGE_PAUSE_SECS
-        return self._again_secs if self._appends or self._last_error else FILES_SECS
+        return self._again_secs if self._appends or self._trouble else FILES_SECS
 
     def _commit(self) -> None:
         """Do what can be done now, and report it."""
@@ -187,7 +192,7 @@ class Committer:
         self._works.clear()
         self._looks = 0 if accepting else self._looks
         self._report(report)
-        if self._last_error is not None or self._store.shrinking:
+        if self._trouble is not None or self._store.shrinking:
             self._checkpoint("TRUNCATE")  # the log's space is worth more outside
         elif self._unsaved_bytes > self._store.log_bytes:
             self._checkpoint("PASSIVE")
@@ -203,7 +208,7 @@ class Committer:
         for work in self._works:
             result = _attempt(work, partial(work.run, store))
             callbacks.append(partial(work.done, result))
-        left, problem = self._accept(callbacks) if accepting else (self._appends, None)
+        left, trouble = self._accept(callbacks) if accepting else (self._appends, None)
         self._purging = store.purge()
         feed_rows.save(store)
         store.give_back_pages()
@@ -213,35 +218,37 @@ class Committer:
         store.ledger.write(store.state)
         self._unsaved_bytes += COMMIT_BYTES
         if accepting:
-            self._healthy(problem)
-        report = self._result(callbacks)
-        report.waiting = len(left)
-        report.dropped, store.state.dropped = store.state.dropped, {}
-        report.passed = {feed: store.state.feeds[feed].passed for feed in report.dropped}
+            self._healthy(trouble)
+        report, state = self._result(callbacks), store.state
+        report.waiting = sum(append.batch.source not in self._held for append in left)
+        report.dropped, state.dropped = state.dropped, {}
+        report.dropped_by_limit, state.dropped_by_limit = state.dropped_by_limit, {}
+        dropped = {**report.dropped, **report.dropped_by_limit}
+        report.passed = {feed: state.feeds[feed].passed for feed in dropped}
         return report, left
 
-    def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], str | None]:
+    def _accept(self, callbacks: list[Callable[[], None]]) -> tuple[deque[Append], Trouble | None]:
         """Write the batches that there is room for; return the others, and what is wrong."""
         left = deque(append for append in self._appends if not append.is_cancelled())
+        self._held = {}
         # Check for the problem even when nothing waits: a sender may have given up by now.
         if self._files.problem is not None:
-            return left, self._files.problem
-        if not left and self._last_error is None:
+            return left, troubles.files_lost(self._store.path, self._files.problem)
+        if not left and self._trouble is None:
             self._store.shrinking = False  # nobody needs the space any more
         else:
             incoming_bytes = sum(len(append.packed.data) for append in left if append.packed)
-            problem = self._store.lacks_space(incoming_bytes)
-            if problem is not None:
-                return left, None if self._store.shrinking and not self._last_error else problem
-        while left and left[0].packed is not None:
-            append, packed = left[0], left[0].packed
-            if not self._store.make_room(len(packed.data)):
-                break
-            left.popleft()
+            trouble = self._store.lacks_space(incoming_bytes)
+            if trouble is not None:
+                return left, None if self._store.shrinking and not self._trouble else trouble
+
+        def write(append: Append, packed: Packed) -> None:
             self._unsaved_bytes += len(packed.data)
             appended = _attempt(append, partial(self._store.append, append.batch, packed))
             callbacks.append(partial(append.accepted, appended))
-        return left, None
+
+        waiting, self._held = write_fitting(self._store, left, write)
+        return waiting, None
 
     def _result(self, callbacks: list[Callable[[], None]]) -> CommitReport:
         state = self._store.state
@@ -251,7 +258,9 @@ class Committer:
             used_bytes=state.used_bytes,
             rejects=self._store.rejects.size[0],
             waiting=len(self._appends),
-            last_error=self._last_error,
+            held=self._held if self._appends else {},
+            pending_bytes={feed: row.pending_bytes for feed, row in state.feeds.items()},
+            trouble=self._trouble,
         )
 
     def _remove(self, failure: "_WorkFailed") -> None:
@@ -275,12 +284,14 @@ class Committer:
         """
         path, reason = str(self._store.path), str(error)
         is_broken = schema.is_damage(error)  # or it was read wrongly, once
-        self._last_error = f"spool: can't write: {reason} ({path})"
+        self._trouble = troubles.of_error(error, self._store.path, self._store.free_bytes)
         callbacks = list[Callable[[], None]]()
         self._looks = self._looks + looks if is_broken else 0
         if looks and self._looks == BROKEN_LOOKS:
             suspicion.suspect(self._store.path)
-            broken = SpoolError(self._last_error, tip="start NSS again: it saves what is readable")
+            broken = SpoolError(
+                f"spool: {self._trouble}", tip="start NSS again: it saves what is readable"
+            )
             events.broken(path, reason)
             callbacks += [partial(work.failed, broken) for work in self._works]
             callbacks += [partial(append.failed, broken) for append in self._appends]
@@ -337,15 +348,15 @@ class Committer:
         if self._files.restore():
             self._report(replace(self._result([]), reopened=True))
 
-    def _healthy(self, problem: str | None) -> None:
+    def _healthy(self, trouble: Trouble | None) -> None:
         """Report when writing works again, or why nothing is accepted although it works."""
         path = self._store.path
         self._pausing = False
-        if problem is not None:
-            events.cannot_write(str(path), problem)
-            self._last_error = f"spool: nothing is accepted: {problem} ({path})"
-        elif self._last_error is not None:
-            self._last_error = None
+        if trouble is not None:
+            events.cannot_write(str(path), trouble.why)
+            self._trouble = trouble
+        elif self._trouble is not None:
+            self._trouble = None
             if not self._stopping:
                 events.writes_again(str(path))
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from nss.batch import Account
-from nss.spool import Entry, Reject, SpoolClosed
+from nss.spool import Entry, PendingLimit, Reject, SpoolClosed
 from nss.spool.cursors import CursorCounts, Signal
 from nss.spool.durable import events
 from nss.spool.durable.bookkeeping import FeedRow
@@ -51,9 +51,17 @@ class _Unpassed(NamedTuple):
 class DurableCursor(CursorCounts):
     """Follows the spool from memory while it keeps up, and otherwise reads ahead from the file."""
 
-    def __init__(self, spool: Backing, feed: str, sources: Collection[str], row: FeedRow) -> None:
-        super().__init__(feed, sources, row.account, spool.now)
+    def __init__(
+        self,
+        spool: Backing,
+        feed: str,
+        sources: Collection[str],
+        row: FeedRow,
+        limit: PendingLimit | None,
+    ) -> None:
+        super().__init__(feed, sources, row.account, spool.now, limit)
         self.accept(row.pending, row.oldest_at)
+        self.pending_bytes = row.pending_bytes
         self.failure: BaseException | None = None
         """What has gone wrong for good; `next` raises it."""
         self._spool = spool

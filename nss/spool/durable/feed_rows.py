@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 
 from nss.batch import Account
-from nss.spool import Reject
-from nss.spool.durable.accounts import WANTED, wanted
+from nss.spool import PendingLimit, Reject
+from nss.spool.durable.accounts import PENDING, WANTED, wanted
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.schema import row_crc32
 from nss.spool.durable.store import Store
@@ -27,7 +27,9 @@ class Move:
     """Batches among these that could not be read back, each with the reject that stands for it."""
 
 
-def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
+def register(
+    store: Store, feed: str, sources: Collection[str], limit: PendingLimit | None
+) -> FeedRow:
     """Note that a feed has a cursor from now on; return its row. Writes nothing: `save` does."""
     state = store.state
     row = state.feeds.get(feed)
@@ -40,12 +42,14 @@ def register(store: Store, feed: str, sources: Collection[str]) -> FeedRow:
     row.sources = tuple(sorted(sources))
     state.registrations += 1
     row.registration = state.registrations
-    row.pending, row.oldest_at = store.connection.execute(
-        "SELECT coalesce(sum(records), 0), coalesce(min(accepted_at), 0) FROM batches "  # noqa: S608 - a constant
-        f"WHERE sequence > :passed AND {WANTED}",
-        {"passed": row.passed, **wanted(feed, sources)},
+    row.pending, row.pending_bytes, row.oldest_at = store.connection.execute(
+        PENDING,
+        {"passed": row.passed, "overhead": store.overhead_bytes, **wanted(feed, sources)},
     ).fetchone()
     store.wanted[feed] = frozenset(sources)
+    store.limits.pop(feed, None)
+    if limit is not None:
+        store.limits[feed] = limit
     store.skip(feed, row)
     row.accepted = row.account.done - row.account.unpacked + row.pending
     state.changed.add(feed)
@@ -56,6 +60,7 @@ def forget(store: Store, feed: str) -> None:
     """Delete a feed. Writes nothing: `save` does."""
     store.state.feeds.pop(feed, None)
     store.wanted.pop(feed, None)
+    store.limits.pop(feed, None)
     store.state.changed.discard(feed)
     store.state.forgotten.add(feed)
 
@@ -71,6 +76,8 @@ def advance(store: Store, move: Move) -> int | None:
         return None
     pending = sum(records for sequence, records in move.passed if sequence > row.passed)
     undropped = sum(records for _, records in move.passed) - pending
+    if pending:
+        row.pending_bytes -= _charged(store, move.feed, row.passed, move.sequence)
     row.passed = max(row.passed, move.sequence)
     row.pending -= pending
     store.skip(move.feed, row)
@@ -81,6 +88,21 @@ def advance(store: Store, move: Move) -> int | None:
         store.set_aside(move.feed, sequence, reject)
     store.rejects.keep(move.feed, move.rejects)
     return undropped
+
+
+def _charged(store: Store, feed: str, after: int, upto: int) -> int:
+    """Return what the batches of a feed are charged that follow a sequence, up to another."""
+    (charged,) = store.connection.execute(
+        "SELECT coalesce(sum(stored_bytes), 0) + count(*) * :overhead FROM batches "  # noqa: S608 - a constant
+        f"WHERE sequence > :after AND sequence <= :upto AND {WANTED}",
+        {
+            "after": after,
+            "upto": upto,
+            "overhead": store.overhead_bytes,
+            **wanted(feed, store.wanted.get(feed, ())),
+        },
+    ).fetchone()
+    return int(charged)
 
 
 def save(store: Store) -> None:

@@ -49,13 +49,14 @@ def _replayed(store: Store, feed: str, since: float, until: float) -> dict[str, 
     return {"since": since, "until": until, "passed": row.passed, **sources}
 
 
-def _counted(store: Store, values: dict[str, object]) -> tuple[int, int]:
-    """Return how many batches would be repeated, and how many records are in them."""
-    batches, records = store.connection.execute(
-        f"SELECT count(*), coalesce(sum(records), 0) FROM batches WHERE {_REPLAYED}",  # noqa: S608 - constants
+def _counted(store: Store, values: dict[str, object]) -> tuple[int, int, int]:
+    """Return how many batches would be repeated, and how many records and bytes are in them."""
+    batches, records, stored_bytes = store.connection.execute(
+        "SELECT count(*), coalesce(sum(records), 0), coalesce(sum(stored_bytes), 0) "  # noqa: S608 - constants
+        f"FROM batches WHERE {_REPLAYED}",
         values,
     ).fetchone()
-    return int(batches), int(records)
+    return int(batches), int(records), int(stored_bytes)
 
 
 def replayable(store: Store, feed: str, since: float, until: float) -> int:
@@ -83,7 +84,7 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
     Returns how many records. Raises `SpoolError` when the feed is gone.
     """
     state, values = store.state, _replayed(store, feed, since, until)
-    batches, records = _counted(store, values)
+    batches, records, stored_bytes = _counted(store, values)
     if not batches:
         return 0
     store.connection.execute(
@@ -94,9 +95,10 @@ def replay(store: Store, feed: str, since: float, until: float) -> int:
         "only_feed, records, data_bytes, stored_bytes, at, body, NULL) FROM again",
         {**values, "last": state.last_sequence, "now": store.now()},
     )
-    store.note_accepted(feed, state.last_sequence + 1, records)
+    overhead_bytes = batches * store.overhead_bytes
+    store.note_accepted(feed, state.last_sequence + 1, records, stored_bytes + overhead_bytes)
     state.last_sequence += batches
-    state.used_bytes += batches * store.overhead_bytes
+    state.used_bytes += overhead_bytes
     return records
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nss.batch import Batch
+from nss.spool import Trouble
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.store import Appended, Store
 
@@ -45,11 +46,17 @@ class CommitReport:
     rejects: int = 0
     waiting: int = 0
     """Batches that wait for room."""
+    held: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Sources whose batches wait for the limits of feeds, each with these feeds."""
+    pending_bytes: dict[str, int] = field(default_factory=dict)
+    """What is pending for each feed."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Records dropped for room, by feed."""
+    """Records dropped for room in the spool, by feed."""
+    dropped_by_limit: dict[str, int] = field(default_factory=dict)
+    """Records dropped for a feed's own limit."""
     passed: dict[str, int] = field(default_factory=dict)
     """Where the cursors of these feeds are now."""
-    last_error: str | None = None
+    trouble: Trouble | None = None
     reopened: bool = False
     """Whether the files are others from now on: what has them open must open them again."""
 

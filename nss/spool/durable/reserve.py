@@ -14,6 +14,9 @@ from nss.files.private import MODE
 
 RESERVE_BYTES = 4 << 20
 
+WORKING_BYTES = 2 * RESERVE_BYTES
+"""With less free the reserve is not put back, and nothing is accepted."""
+
 
 class Reserve:
     """The file. `free_bytes` returns what the file system of a folder has free."""
@@ -47,7 +50,7 @@ class Reserve:
         """Make it if there is space for as much again; return whether it is there."""
         if not self.is_spent:
             return True
-        if self._free_bytes(self._path.parent) < 2 * RESERVE_BYTES:
+        if self._free_bytes(self._path.parent) < WORKING_BYTES:
             return False
         try:
             number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)

@@ -7,19 +7,27 @@ reported back in order, and only the event loop's thread touches what is kept he
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import IO, Self, cast
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import At, Entry, Expectation, KeptReject, ReasonCount, Reject, SpoolError
+from nss.spool import (
+    At,
+    Entry,
+    Expectation,
+    KeptReject,
+    PendingLimit,
+    ReasonCount,
+    Reject,
+    SpoolError,
+    Trouble,
+)
 from nss.spool.cursors import Signal
-from nss.spool.durable import events, feed_rows, replay, suspicion
+from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.accounts import Missing
 from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.cache import Cache
@@ -28,11 +36,11 @@ from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.opening import open_file
 from nss.spool.durable.pace import Pace
-from nss.spool.durable.reader import BatchReader, Lost
+from nss.spool.durable.patient_reader import PatientReader
+from nss.spool.durable.reader import Lost
 from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.requests import Append, CommitReport, T, Work, fail
-from nss.spool.durable.schema import is_damage
 from nss.spool.durable.store import Appended, Store, free_bytes
 
 INFLIGHT_BYTES = 16 << 20
@@ -40,15 +48,6 @@ INFLIGHT_BYTES = 16 << 20
 
 UNSAVED_BYTES = 8 << 20
 """How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
-
-DAMAGED_LOOKS = 5
-"""How often a batch must be read wrongly before that is believed: for about 8 seconds."""
-
-UNREADABLE_LOOKS = 12
-"""The same for one that the disk does not give at all: for about a minute."""
-
-MAX_PAUSE = 16
-"""How many times longer than the first the pauses in between become."""
 
 
 class DurableSpool:
@@ -60,17 +59,17 @@ class DurableSpool:
         self.path = store.path
         self.now = store.now
         self.max_bytes = store.settings.max_bytes
-        self.last_error: str | None = None
+        self.trouble: Trouble | None = None
+        self.folder = str(store.path.parent)
+        self.replay_secs = store.settings.replay_minutes * 60.0
         self.used_bytes = store.state.used_bytes
         self.kept_rejects = store.rejects.size[0]
         self.last_sequence = store.state.last_sequence
         self.sealed = False
         self.changed = Signal()
         self.cache = Cache()
-        self._replays = store.settings.replay_minutes > 0
-        self._closed = asyncio.Event()
+        self._is_closed = False
         self._lock = lock
-        self._again_secs = again_secs
         self._loop = asyncio.get_running_loop()
         self._positions = store.positions()
         self._known = {name: row.pending for name, row in store.state.feeds.items()}
@@ -82,10 +81,9 @@ class DurableSpool:
         self.taken = Signal()
         self._pace = Pace(self.cache, self._cursors, self.taken)
         self._waiting = 0
-        self._malformed = False
-        """Whether SQLite could not find its way to the last batch that was read."""
-        self._reader = BatchReader(store.path)
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._held: dict[str, frozenset[str]] = {}
+        """Sources whose batches wait for the limits of feeds, each with these feeds."""
+        self._reader = PatientReader(store.path, again_secs)
         self._committer = Committer(store, self._deliver, at, again_secs)
         self._note_missing(store.missing)
 
@@ -116,6 +114,8 @@ class DurableSpool:
     async def append(self, batch: Batch) -> int:
         """Accept a batch; see the contract. Once its commit has begun it can't be cancelled."""
         size = len(batch.data)
+        while batch.source in self._held:  # or it would take the places of others
+            await self._settled.wait()
         async with self._turn:
             while self._inflight_bytes and self._inflight_bytes + size > INFLIGHT_BYTES:
                 await self._settled.wait()
@@ -135,15 +135,17 @@ class DurableSpool:
         """Return the position of the last batch accepted from `source`."""
         return self._positions.get(source)
 
-    async def cursor(self, feed: str, sources: Collection[str]) -> DurableCursor:
+    async def cursor(
+        self, feed: str, sources: Collection[str], limit: PendingLimit | None = None
+    ) -> DurableCursor:
         """Return the cursor of a feed; see the contract."""
         made: list[DurableCursor] = []
 
         def registered(row: FeedRow) -> None:
-            made.append(DurableCursor(self, feed, sources, row))
+            made.append(DurableCursor(self, feed, sources, row, limit))
             self._cursors[feed] = made[0]
 
-        work = partial(feed_rows.register, feed=feed, sources=sources)
+        work = partial(feed_rows.register, feed=feed, sources=sources, limit=limit)
         await self._do(work, registered, writes=False)
         return made[0]
 
@@ -180,12 +182,12 @@ class DurableSpool:
 
     async def replay_range(self, feed: str) -> tuple[float, float] | None:
         """Return what times `feed` can replay; see the contract."""
-        if not self._replays:
+        if not self.replay_secs:
             return None
         return await self._do(partial(replay.replay_range, feed=feed), writes=False)
 
     def _check_replays(self) -> None:
-        if not self._replays:
+        if not self.replay_secs:
             raise SpoolError(
                 "replay: the spool keeps nothing that was delivered",
                 tip="set replay_minutes in [spool]",
@@ -236,12 +238,10 @@ class DurableSpool:
 
         What still waits for something gets a `SpoolError`.
         """
-        if self._closed.is_set():
+        if self._is_closed:
             return
-        self._closed.set()
-        await self._loop.run_in_executor(self._reading, self._reader.close)
-        await self._loop.run_in_executor(self._reading, self._committer.stop)  # last: it cleans up
-        self._reading.shutdown(wait=False)
+        self._is_closed = True
+        await self._reader.close(self._committer.stop)  # last: it cleans up
         self._lock.close()
         self._broken(self._closed_error())
 
@@ -250,60 +250,31 @@ class DurableSpool:
         await self._do(lambda _: None)
 
     @property
+    def last_error(self) -> str | None:
+        """Why nothing can be accepted now, as a sentence; `None` while all is well."""
+        return None if self.trouble is None else str(self.trouble)
+
+    @property
     def full(self) -> bool:
         """Whether an `append` is waiting for room now."""
         return self._waiting > 0
+
+    def holds_up(self, source: str) -> bool:
+        """Whether a batch of a source would wait now; see the contract."""
+        cursors = self._cursors.values()
+        return (
+            self.full
+            or source in self._held
+            or any(cursor.makes_wait for cursor in cursors if cursor.follows(source))
+        )
 
     # What cursors ask for.
 
     async def read(
         self, after: int, feed: str, sources: Collection[str]
     ) -> tuple[list[Entry | Lost], int]:
-        """Read batches for a feed from the file; tries again while that fails.
-
-        What the disk did not give, or gave wrong, it may give the next time, to a new connection.
-        """
-        looks = 0
-        while not self._closed.is_set():
-            looks += 1
-            work = partial(self._reader.read, after, self.last_sequence, feed, sources)
-            try:
-                found, searched = await self._loop.run_in_executor(self._reading, work)
-            except sqlite3.Error as error:
-                if is_damage(error) and looks >= DAMAGED_LOOKS and not self._closed.is_set():
-                    raise self._unreadable(error) from error
-                reason = str(error)
-            else:
-                lost = found[0] if found and isinstance(found[0], Lost) else None
-                if lost is None:
-                    self._malformed = False
-                    return found, searched
-                if looks >= self._looks_at(lost):
-                    self._malformed = lost.is_malformed
-                    if lost.is_malformed:
-                        suspicion.suspect(self.path)  # the next start may find the records
-                    return found, searched
-                reason = f"batch {lost.sequence}: {lost.reason}"
-            events.cannot_read(feed, reason)
-            pause_secs = self._again_secs * min(2 ** (looks - 1), MAX_PAUSE)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), pause_secs)
-            await self._loop.run_in_executor(self._reading, self._reader.close)
-        raise self._closed_error()
-
-    def _looks_at(self, lost: Lost) -> int:
-        """Return how often to look at a batch before it is lost."""
-        if lost.is_read_error:
-            return UNREADABLE_LOOKS
-        # A tree that leads nowhere hides thousands of batches: each is not waited for again.
-        return 1 if lost.is_malformed and self._malformed else DAMAGED_LOOKS
-
-    def _unreadable(self, error: sqlite3.Error) -> SpoolError:
-        suspicion.suspect(self.path)
-        return SpoolError(
-            f"spool: can't be read: {error} ({self.path})",
-            tip="start NSS again: it saves what is readable",
-        )
+        """Read batches for a feed from the file; tries again while that fails."""
+        return await self._reader.read(after, self.last_sequence, feed, sources)
 
     async def advance(self, cursor: DurableCursor, move: Move, undropped: int) -> None:
         """Have a move of a cursor committed; wait only while too much waits for that."""
@@ -352,16 +323,28 @@ class DurableSpool:
         self.last_sequence = report.last_sequence
         self.used_bytes = report.used_bytes
         self.kept_rejects = report.rejects
-        self.last_error = report.last_error
+        self.trouble = report.trouble
         if report.reopened:
-            self._reading.submit(self._reader.close)
+            self._reader.reopen()
         self._waiting = report.waiting
         for feed, records in report.dropped.items():
             events.records_dropped(feed, records)
-            if feed in self._cursors:
-                self._cursors[feed].dropped(records, report.passed[feed])
-        if report.callbacks or report.dropped:
+        self._note_limits(report)
+        if report.callbacks or report.passed:
             self.changed.notify()
+
+    def _note_limits(self, report: CommitReport) -> None:
+        held, self._held = self._held, report.held
+        if held and held != report.held:
+            self._settled.notify()
+        holding = frozenset[str]().union(*report.held.values())
+        for feed, cursor in self._cursors.items():
+            by_limit = report.dropped_by_limit.get(feed, 0)
+            if feed in report.passed:
+                records = report.dropped.get(feed, 0) + by_limit
+                cursor.dropped(records, report.passed[feed])
+            cursor.pending_bytes = report.pending_bytes.get(feed, 0)
+            cursor.watch.note(cursor.pending_bytes, waits=feed in holding, dropped=by_limit)
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
         self._note_appended(appended)

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from nss.batch import Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Entry, Reject
-from nss.spool.durable import accounts, checking
+from nss.spool import Entry, PendingLimit, Reject, Trouble
+from nss.spool.durable import accounts, checking, troubles
 from nss.spool.durable.accounts import WANTED, Missing, wanted
 from nss.spool.durable.bookkeeping import FeedRow, Saved, State
 from nss.spool.durable.ledger import Ledger, LedgerEntry
 from nss.spool.durable.packing import Packed, Packer
 from nss.spool.durable.rejects import RejectedBatch, RejectsTable
-from nss.spool.durable.reserve import Reserve
+from nss.spool.durable.reserve import WORKING_BYTES, Reserve
 from nss.spool.durable.schema import BODY_USES, MIGRATIONS, row_crc32
-from nss.wording import error_text, size_text
 
 PURGE_ROWS = 64
 """How many batches are deleted in a transaction, so that none takes long."""
@@ -93,12 +92,14 @@ class Store:
         """What the file lacked when it was loaded."""
         self.wanted: dict[str, frozenset[str]] = {}
         """The sources of each feed that has a cursor."""
+        self.limits: dict[str, PendingLimit] = {}
+        """How much may be pending for each feed that has a limit."""
         self.now = now
+        self.free_bytes = free_bytes
         self.log_bytes = min(LOG_BYTES, max(SMALL_LOG_BYTES, settings.min_free_bytes))
         """How large the write-ahead log becomes before it is checkpointed."""
         self.shrinking = False
         """Whether the file is giving space back that is needed outside."""
-        self._free_bytes = free_bytes
         self._packer = Packer()
         self._page_bytes = 0
 
@@ -121,7 +122,7 @@ class Store:
         ).fetchone()
         accounts.load_feeds(connection, state)
         accounts.load_lost_feeds(connection, state, ledger)
-        self.missing = accounts.reconcile(connection, state, ledger)
+        self.missing = accounts.reconcile(connection, state, ledger, self.overhead_bytes)
         state.passed = min(state.passed, state.horizon - 1)  # whatever the batches say
         self.state = state
 
@@ -159,7 +160,7 @@ class Store:
                 return False
         return True
 
-    def lacks_space(self, incoming_bytes: int) -> str | None:
+    def lacks_space(self, incoming_bytes: int) -> Trouble | None:
         """Return what is wrong if the file system would have less free than it must have.
 
         `incoming_bytes` are the blobs to be written. As with `make_room`, what no feed waits for is
@@ -169,35 +170,41 @@ class Store:
         self.shrinking = False
         try:
             problem = self._space_problem(incoming_bytes)
-            if problem is None:
-                return None if self.reserve.restore() else "the file system is full"
+            if problem is None and not self.reserve.restore():
+                folder = self.path.parent
+                problem = troubles.no_reserve(folder, self.free_bytes(folder), WORKING_BYTES)
         except OSError as error:
-            return f"its file system does not say how much is free: {error_text(error)}"
+            return troubles.unknown_space(self.path.parent, error)
+        if problem is None:
+            return None
         if self._free_inside():
             self._vacuum()
             self.shrinking = True
         return problem
 
-    def _space_problem(self, incoming_bytes: int) -> str | None:
+    def _no_space(self) -> Trouble:
+        folder = self.path.parent
+        return troubles.no_space(folder, self.free_bytes(folder), self.settings.min_free_bytes)
+
+    def _space_problem(self, incoming_bytes: int) -> Trouble | None:
         least = self.settings.min_free_bytes
         if not least:
             return None
-        problem = f"the file system has less than {size_text(least)} free (spool.min_free_bytes)"
         # The write-ahead log grows to its full size before it begins again, and then the file by
         # the pages that only the log has; what is incoming goes into both.
         log_grows = max(0, self.log_bytes - _size_of(self.path.with_name(f"{self.path.name}-wal")))
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
         file_grows = max(0, pages * self._page_bytes - _size_of(self.path))
         grows = log_grows + file_grows + 2 * incoming_bytes
-        outside = self._free_bytes(self.path.parent) - grows
+        outside = self.free_bytes(self.path.parent) - grows
         if outside + self._free_inside() + self.state.used_bytes < least:
-            return problem  # others fill the disk: deleting all of ours would not help
+            return self._no_space()  # others fill the disk: deleting all of ours would not help
         # Free pages inside of the file can be written without growing it.
         while outside + self._free_inside() < least:
             if not self._delete_oldest() and not self._drop_oldest():
-                return problem
+                return self._no_space()
         # But the log can't use them: they are given back.
-        return problem if log_grows and outside < least else None
+        return self._no_space() if log_grows and outside < least else None
 
     def _free_inside(self) -> int:
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
@@ -230,22 +237,30 @@ class Store:
                 _NOTE_SOURCE,
                 {"name": batch.source, "position": batch.position, "records": batch.records},
             )
-        feeds = [
+        feeds = self.wanting(batch)
+        for feed in feeds:
+            self.note_accepted(feed, sequence, batch.records, size + self.overhead_bytes)
+        return Appended(Entry(sequence, batch, accepted_at), feeds)
+
+    def wanting(self, batch: Batch) -> list[str]:
+        """Return the feeds that a batch is for."""
+        return [
             feed
             for feed, sources in self.wanted.items()
             if batch.source in sources and batch.feed in ("", feed)
         ]
-        for feed in feeds:
-            self.note_accepted(feed, sequence, batch.records)
-        return Appended(Entry(sequence, batch, accepted_at), feeds)
 
-    def note_accepted(self, feed: str, sequence: int, records: int) -> None:
-        """Note that records were accepted for a feed, the first of them with this sequence."""
+    def note_accepted(self, feed: str, sequence: int, records: int, charged_bytes: int) -> None:
+        """Note that records were accepted for a feed, the first of them with this sequence.
+
+        `charged_bytes` is what their batches take, and are charged in addition.
+        """
         row = self.state.feeds[feed]
         if not row.pending:
             row.passed = sequence - 1  # nothing in between is for it
         row.accepted += records
         row.pending += records
+        row.pending_bytes += charged_bytes
         self.state.changed.add(feed)
 
     def purge(self) -> bool:
@@ -331,6 +346,7 @@ class Store:
             if source in self.wanted.get(feed, row.sources) and only_feed in ("", feed):
                 row.account.dropped += records
                 row.pending -= records
+                row.pending_bytes -= stored_bytes + self.overhead_bytes
                 self.skip(feed, row)
                 self.state.dropped[feed] = self.state.dropped.get(feed, 0) + records
         self._delete(sequence, body, stored_bytes)

@@ -49,7 +49,7 @@ async def test_a_spool_that_is_being_closed_does_not_say_that_it_accepts_again(
     made: list[DurableSpool] = []
 
     def free_bytes(_: Path) -> int:
-        return 1 << 40 if made and made[0]._closed.is_set() else 0
+        return 1 << 40 if made and made[0]._is_closed else 0
 
     made.append(await open_spool(free_bytes=free_bytes, min_free_bytes=1 << 20))
     waiting = asyncio.ensure_future(made[0].append(Batch("web", b"a\n", 1)))

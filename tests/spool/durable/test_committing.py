@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nss.batch import Account, Batch
-from nss.spool import Reject, SpoolError
+from nss.spool import Reject, SpoolError, Trouble
 from nss.spool.durable.spool import INFLIGHT_BYTES, DurableSpool
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
@@ -146,7 +146,10 @@ async def test_after_an_error_of_the_disk_everything_is_done_in_order(open_spool
     await cursor.advance(1, Account(delivered=1))
     waiting = [asyncio.ensure_future(spool.append(batch(text))) for text in "bcd"]
     await until(lambda: disk.failures > 3)
-    assert spool.last_error == f"spool: can't write: disk I/O error ({spool.path})"
+    assert spool.trouble == Trouble(
+        "disk_fails",
+        f"the disk of {spool.path.parent} fails: it does not take what is written (disk I/O error)",
+    )
     assert (spool.full, [append.done() for append in waiting]) == (True, [False] * 3)
     disk.code = sqlite3.SQLITE_OK
 
@@ -194,8 +197,7 @@ async def test_little_free_space_holds_batches_up_and_nothing_else(open_spool: O
     waiting = asyncio.ensure_future(spool.append(batch("a")))
     await until(lambda: spool.last_error is not None)
     assert spool.last_error == (
-        "spool: nothing is accepted: the file system has less than 1.0 MiB free "
-        f"(spool.min_free_bytes) ({spool.path})"
+        f"the disk of {spool.path.parent} is full: 0 B free, less than min_free_bytes (1.0 MiB)"
     )
 
     assert await spool.rejects() == []

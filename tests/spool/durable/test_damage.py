@@ -363,7 +363,9 @@ async def test_nothing_is_accepted_that_would_be_lost_at_the_next_start(
         "folder": "the folder of its files is gone",
         "file": "another file has taken the place of its own",
     }
-    assert spool.last_error == f"spool: nothing is accepted: {problem[removed]} ({path})"
+    assert spool.last_error == f"{problem[removed]} ({path})"
+    assert spool.trouble is not None
+    assert spool.trouble.kind == ("folder_gone" if removed == "folder" else "files_lost")
     assert (await cursor.next()).sequence == 1  # what is open is still delivered
     if removed == "folder":
         shutil.move(path.parent.with_name("elsewhere"), path.parent)

@@ -14,8 +14,9 @@ from nss.batch import Account, Batch
 from nss.spool import Entry, Reject, SpoolClosed
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.packing import Damaged, Packed, Packer
+from nss.spool.durable.patient_reader import DAMAGED_LOOKS
 from nss.spool.durable.rejects import OVERHEAD_BYTES
-from nss.spool.durable.spool import DAMAGED_LOOKS, DurableSpool
+from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters
 from tests.spool.durable.test_damage import batch, change, filled
 

@@ -5,7 +5,7 @@ import random
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from nss.batch import Account, Batch
 from nss.config.model import DurableSpoolConfig
-from nss.spool import Reject
+from nss.spool import PendingLimit, Reject
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.spool import DurableSpool
 
@@ -80,6 +80,8 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
     """Everything that was settled must hold, whatever happens to the process after."""
 
     drop_oldest = False
+    limits: Mapping[str, PendingLimit] = {}
+    """Of feeds that drop their oldest records themselves."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,8 +109,8 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
             rejects_max_bytes=2000,
         )
         self._open()
-        for name, sources in SOURCES.items():
-            self.feeds[name] = Follower(self._run(self.spool.cursor(name, sources)))
+        for name in SOURCES:
+            self.feeds[name] = Follower(self._cursor(name))
 
     def teardown(self) -> None:
         self._abandon_waiting()
@@ -169,7 +171,7 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         del self.feeds[name]
         waited_for = [e.sequence for f in self.feeds.values() for e in f.unpassed if not e.dropped]
         first = min(waited_for, default=self.sequence + 1)
-        feed = Follower(self._run(self.spool.cursor(name, SOURCES[name])))
+        feed = Follower(self._cursor(name))
         for sequence, only in self._rows("sequence, feed FROM batches"):
             batch = self.accepted[sequence]
             if sequence >= first and only in {"", name} and batch.source in SOURCES[name]:
@@ -303,16 +305,17 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
             "FROM cursors"
         ):
             feed = self.feeds[name]
-            left = sum(
-                records
-                for sequence, source, only, records, *_ in batches
+            left = [
+                (records, stored_bytes + OVERHEAD_BYTES)
+                for sequence, source, only, records, _, stored_bytes in batches
                 if sequence > passed and source in SOURCES[name] and only in {"", name}
-            )
-            assert (accepted, Account(*numbers), left) == (
+            ]
+            assert (accepted, Account(*numbers), sum(records for records, _ in left)) == (
                 feed.accepted,
                 feed.account,
                 feed.pending,
             )
+            assert feed.cursor.pending_bytes == sum(charged for _, charged in left)
         bodies = {body: stored_bytes for *_, body, stored_bytes in batches}
         assert self.spool.used_bytes == sum(bodies.values()) + OVERHEAD_BYTES * len(batches)
         assert {body for (body,) in self._rows("body FROM bodies")} == set(bodies)
@@ -341,10 +344,12 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
 
     def _drop(self) -> None:
         there = {sequence for (sequence,) in self._rows("sequence FROM batches")}
-        for feed in self.feeds.values():
+        passed = dict(self._rows("feed, passed FROM cursors"))
+        for name, feed in self.feeds.items():
             for batch in feed.unpassed:
-                if batch.sequence not in there and not batch.dropped:
-                    assert self.drop_oldest
+                gone = batch.sequence not in there or batch.sequence <= passed.get(name, 0)
+                if gone and not batch.dropped:
+                    assert self.drop_oldest or name in self.limits
                     batch.dropped = True
                     feed.account.dropped += batch.batch.records
             feed.unpassed = [
@@ -380,7 +385,7 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
 
     def _take_cursor(self, name: str) -> None:
         feed = self.feeds[name]
-        feed.cursor = self._run(self.spool.cursor(name, SOURCES[name]))
+        feed.cursor = self._cursor(name)
         self._catch_up()
         feed.unpassed = [batch for batch in feed.unpassed if not batch.dropped]
         feed.returned = 0
@@ -405,6 +410,9 @@ class DurableSpoolAgainstModel(RuleBasedStateMachine):
         self._drop()
 
     # How it is done.
+
+    def _cursor(self, name: str) -> DurableCursor:
+        return self._run(self.spool.cursor(name, SOURCES[name], self.limits.get(name)))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(work, 10))
@@ -485,9 +493,17 @@ class DroppingSpoolAgainstModel(DurableSpoolAgainstModel):
     drop_oldest = True
 
 
+class LimitedFeedAgainstModel(DurableSpoolAgainstModel):
+    """The same with a feed that drops its oldest at its limit; the other loses nothing."""
+
+    limits: Mapping[str, PendingLimit] = {"web only": PendingLimit(700, drops_oldest=True)}
+
+
 TestDurableSpoolAgainstModel = DurableSpoolAgainstModel.TestCase
 TestDurableSpoolAgainstModel.settings = settings(
     max_examples=25, stateful_step_count=25, deadline=None
 )
 TestDroppingSpoolAgainstModel = DroppingSpoolAgainstModel.TestCase
 TestDroppingSpoolAgainstModel.settings = TestDurableSpoolAgainstModel.settings
+TestLimitedFeedAgainstModel = LimitedFeedAgainstModel.TestCase
+TestLimitedFeedAgainstModel.settings = TestDurableSpoolAgainstModel.settings

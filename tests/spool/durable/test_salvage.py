@@ -16,8 +16,9 @@ from nss.spool import Reject, SpoolError
 from nss.spool.durable import copying, leaves, ledger, schema, suspicion
 from nss.spool.durable.leaves import Found, Wanted
 from nss.spool.durable.pages import Pages
+from nss.spool.durable.patient_reader import DAMAGED_LOOKS
 from nss.spool.durable.schema import PAGE_BYTES
-from nss.spool.durable.spool import DAMAGED_LOOKS, DurableSpool
+from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters
 from tests.spool.durable.test_damage import (
     all_of,

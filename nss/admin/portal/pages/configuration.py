@@ -40,6 +40,7 @@ from nss.setup.places import Places
 from nss.setup.redaction import redactor_of
 from nss.setup.replacing import CHANGE, UNDO, Replacing, unfinished, unwritable
 from nss.setup.versions import Version
+from nss.status import left_behind
 
 PAGE = "/configuration"
 
@@ -334,6 +335,8 @@ def _said(reloaded: Reloaded) -> str:
     """Return what a reload did, as sentences."""
     parts = [("Started", reloaded.started), ("Ended", reloaded.ended)]
     said = [f"{what}: {', '.join(names)}." for what, names in parts if names]
+    for left in reloaded.left_behind:
+        said += [f"{sentence}." for sentence in left_behind.sentences(left)]
     return " ".join(said) or "No part had to be started anew."
 
 

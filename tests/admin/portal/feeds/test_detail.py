@@ -9,6 +9,7 @@ import pytest
 from formats import presets
 from nss.admin.portal.pages.feeds.about import MAX_SHOWN_CHARACTERS, about
 from nss.config.load import parse
+from nss.status.readings import RefusalReading
 from tests.admin.conftest import GAPS, NOW
 from tests.admin.portal.feeds.conftest import CONFIG, UPLOAD, Browser, PortalOperations, Served
 
@@ -78,6 +79,22 @@ async def test_a_source_shows_what_it_does_and_who_reads_it(admin: Browser) -> N
     assert found["Format of its records"] == "recognised from the records"
     assert found["Feeds that take its records"] == "mcas , siem"
     assert 'data-url="/feeds/source/web/series.json?span=15m&amp;number=rate"' in page
+
+
+async def test_a_source_shows_what_it_refused(admin: Browser, operations: PortalOperations) -> None:
+    refusal = RefusalReading(
+        cause="client_certificate",
+        count=1200,
+        last_at=NOW,
+        last_peer="<b>192.0.2.7",
+        unbroken=0,
+        unbroken_since=None,
+    )
+    status = operations.current
+    sources = tuple(replace(each, refusals=(refusal,)) for each in status.sources)
+    operations.current = replace(status, sources=sources)
+    page = " ".join((await admin.page("/feeds/source/web")).split())
+    assert "<li>1,200 client certificate, the last from &lt;b&gt;192.0.2.7, <time" in page
 
 
 async def test_a_feed_changes_by_itself_also_when_it_is_set_up_anew(

@@ -1,0 +1,133 @@
+"""Whether the configuration on the disk is another than the one that runs, looked at at times."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nss.config.load import ConfigProblems, parse, read_text
+from nss.config.model import Config
+from nss.config.restart import settings_needing_restart
+from nss.errors import NssError
+from nss.service.changes import retired_by
+from nss.service.running import Running, RunningFeed, RunningSource
+from nss.service.threads import off_loop
+from nss.status.readings import NewerFileReading
+
+LOOK_SECS = 2.0
+"""How often the file, and those that it names, are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the file says, and what is in the way of putting it in force."""
+
+    differs: bool = True
+    is_refused: bool = False
+    """Whether it is what a reload refused: that is reported already, with the reason."""
+    problem: str | None = None
+    restart: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+class NewerFile:
+    """Compares what is in the file with what runs. `configuration` returns the one in force.
+
+    By content, in the way a reload would: a changed comment is no change, a renewed certificate,
+    token or format that the file names is one.
+    """
+
+    def __init__(self, path: Path, running: Running, configuration: Callable[[], Config]) -> None:
+        self.reading: NewerFileReading | None = None
+        """`None`: what runs is what the file says, or nobody has looked."""
+        self._path = path
+        self._running = running
+        self._configuration = configuration
+        self._parsed: tuple[str, Config | str] | None = None
+        """The text read last, and the configuration or the problem that it states."""
+        self._reloads = 0
+        self._refused: str | None = None
+        """The text that a reload refused: somebody knows already."""
+
+    async def watch(self, look_secs: float = LOOK_SECS) -> None:
+        """Look again and again."""
+        while True:
+            await asyncio.sleep(look_secs)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once; a reload that happens meanwhile makes that worth nothing."""
+        reloads = self._reloads
+        parts = dict(self._running.sources), dict(self._running.feeds)
+        found = await off_loop(partial(self._compared, self._configuration(), *parts))
+        if reloads == self._reloads:
+            self._note(found)
+
+    def reloaded(self) -> None:
+        """Note that the file was put in force."""
+        self._reloads += 1
+        self._refused, self.reading = None, None
+
+    async def refused(self) -> None:
+        """Note that a reload was refused: that is reported with its reason, until the file is
+        another.
+        """
+        self.reading = None
+        self._refused = await off_loop(self._text)
+        self._reloads += 1  # a look that began before knew nothing of it
+
+    def _note(self, found: _Found) -> None:
+        if not found.is_refused:
+            # Somebody changed it; perhaps back to what runs.
+            self._refused = self._running.refused_reload = None
+        if not found.differs or found.is_refused:
+            self.reading = None
+            return
+        since = time.time() if self.reading is None else self.reading.since
+        self.reading = NewerFileReading(
+            path=str(self._path.absolute()),
+            since=since,
+            problem=found.problem,
+            parts=found.parts,
+            needs_restart=found.restart,
+        )
+
+    def _text(self) -> str:
+        """Return what is in the file; what can't be read reads as the reason. Reads a bounded
+        regular file, no pipe.
+        """
+        try:
+            return read_text(self._path)
+        except NssError as error:
+            return f"\0{error.args[0]}"
+
+    def _compared(
+        self,
+        config: Config,
+        sources: Mapping[str, RunningSource],
+        feeds: Mapping[str, RunningFeed],
+    ) -> _Found:
+        """Return what is different; runs in a thread of its own."""
+        text = self._text()
+        if text == self._refused:
+            return _Found(is_refused=True)
+        if self._parsed is None or self._parsed[0] != text:
+            self._parsed = text, self._stated(text)
+        stated = self._parsed[1]
+        if isinstance(stated, str):
+            return _Found(problem=stated)
+        restart = tuple(settings_needing_restart(config, stated))
+        if stated != config:
+            return _Found(restart=restart)
+        parts = tuple(retired_by(stated, sources, feeds).names)
+        return _Found(differs=bool(parts), parts=parts)
+
+    def _stated(self, text: str) -> Config | str:
+        if text.startswith("\0"):
+            return text[1:].splitlines()[0]
+        try:
+            return parse(text, self._path.absolute().parent, origin=str(self._path))
+        except ConfigProblems as problems:
+            return str(problems.args[0]).splitlines()[0]

@@ -1,0 +1,36 @@
+"""Which of the batches that wait can be written now, as far as room and the limits of feeds go."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from nss.spool.durable import limits
+from nss.spool.durable.packing import Packed
+from nss.spool.durable.requests import Append
+from nss.spool.durable.store import Store
+
+
+def write_fitting(
+    store: Store, asked: Iterable[Append], write: Callable[[Append, Packed], None]
+) -> tuple[deque[Append], dict[str, frozenset[str]]]:
+    """Write batches in their order until the spool is full; return those that wait.
+
+    One that waits for the limits of feeds holds up its own source, and no other. Also returns these
+    sources, each with the feeds.
+    """
+    waiting, held, has_room = deque[Append](), dict[str, frozenset[str]](), True
+    for append in asked:
+        batch, packed = append.batch, append.packed
+        if packed is None or not has_room or batch.source in held:
+            waiting.append(append)
+            continue
+        if holding := limits.holding(store, batch, len(packed.data)):
+            held[batch.source] = frozenset(holding)
+            waiting.append(append)
+            continue
+        limits.make_room(store, batch, len(packed.data))
+        has_room = store.make_room(len(packed.data))
+        if has_room:
+            write(append, packed)
+        else:
+            waiting.append(append)
+    return waiting, held

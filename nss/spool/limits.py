@@ -1,0 +1,42 @@
+"""When a feed's limit of pending bytes holds: from when it is reached until there is room again."""
+
+from collections.abc import Callable
+
+from nss.spool import PendingLimit, events
+
+_ROOM = 0.75
+"""Up to this share of the limit a feed has room again: not after each batch that it delivers."""
+
+
+class LimitWatch:
+    """Notes when a limit begins to hold and when it ends, and reports both.
+
+    `now` returns seconds since the epoch.
+    """
+
+    def __init__(self, feed: str, limit: PendingLimit | None, now: Callable[[], float]) -> None:
+        self.since: float | None = None
+        """When it was reached, seconds since the epoch; `None`: there is room."""
+        self.dropped = 0
+        """Records dropped since then."""
+        self._feed = feed
+        self._limit = limit
+        self._now = now
+
+    def note(self, pending_bytes: int, *, waits: bool = False, dropped: int = 0) -> None:
+        """Note what is pending, whether a batch waits for it, and how many records it cost."""
+        limit = self._limit
+        if limit is None:
+            return
+        if dropped:
+            events.count_dropped(self._feed, dropped)
+        if self.since is None and (waits or dropped):
+            self.since, self.dropped = self._now(), 0
+            begins = events.feed_drops_oldest if limit.drops_oldest else events.feed_sources_wait
+            begins(self._feed, pending_bytes, limit.max_bytes)
+        self.dropped += dropped
+        has_room = not (waits or dropped) and pending_bytes <= limit.max_bytes * _ROOM
+        if self.since is not None and has_room:
+            secs = max(0.0, self._now() - self.since)
+            events.feed_has_room(self._feed, round(secs, 1), self.dropped)
+            self.since, self.dropped = None, 0

@@ -1,0 +1,222 @@
+"""How much may be pending for a feed, over every implementation of a spool."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from nss.batch import Account
+from nss.spool import Cursor, PendingLimit
+from nss.telemetry.events import counters
+from tests.parts import durable_spool
+from tests.spool.test_contract import Later, Spools, batch, later, new_spool, passed
+
+__all__ = ["later", "new_spool"]
+
+WAITS = PendingLimit(4)
+DROPS = PendingLimit(4, drops_oldest=True)
+
+
+def conserved(cursor: Cursor) -> bool:
+    """Return whether each record that was accepted is accounted for."""
+    account = cursor.account
+    known = account.delivered + account.filtered + account.rejected + account.dropped
+    return cursor.accepted_records == known + cursor.pending_records
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the names of the events reported."""
+    return [record.event for record in caplog.records if hasattr(record, "event")]
+
+
+async def test_pending_bytes_are_those_of_the_batches_not_passed(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    web, both = await spool.cursor("web", ["web"]), await spool.cursor("both", ["web", "dns"])
+    await spool.append(batch("abc"))
+    await spool.append(batch("d", "dns"))
+    await new_spool.settled()
+    assert (web.pending_bytes, both.pending_bytes) == (6, 8)
+
+    await both.next()
+    await passed(both, 1)
+    await new_spool.settled()
+    assert (web.pending_bytes, both.pending_bytes) == (6, 2)
+    assert (await spool.cursor("both", ["web", "dns"])).pending_bytes == 2
+
+
+async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    other = await spool.cursor("other", ["web", "dns"])
+    await spool.append(batch("ab"))
+
+    waiting = await later(spool.append(batch("c")))
+    second = await later(spool.append(batch("d")))
+    await spool.append(batch("x", "dns"))
+
+    assert (waiting.done(), second.done(), spool.full) == (False, False, False)
+    assert (spool.holds_up("web"), spool.holds_up("dns")) == (True, False)
+    assert mcas.limited_since is not None
+    assert other.limited_since is None
+    assert [(await other.next()).batch for _ in range(2)] == [batch("ab"), batch("x", "dns")]
+
+    await mcas.next()
+    await passed(mcas, 1)
+    assert [await waiting, await second] == [3, 4]
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("c"), batch("d")]
+    assert conserved(mcas)
+
+
+async def test_one_batch_fits_whatever_the_limit(new_spool: Spools, later: Later) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+
+    await spool.append(batch("abcdef"))
+    waiting = await later(spool.append(batch("g")))
+    assert not waiting.done()
+    await mcas.next()
+    await passed(mcas, 1)
+
+    assert await waiting == 2
+
+
+async def test_whoever_gives_up_waiting_for_a_feed_holds_up_nobody(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    await spool.append(batch("a"))
+    waiting = await later(spool.append(batch("bb")))
+    assert spool.holds_up("web")
+
+    waiting.cancel()
+    await new_spool.settled()
+
+    assert not spool.holds_up("web")
+    assert await spool.append(batch("c")) == 2
+    assert mcas.pending_records == 2
+
+
+async def test_a_spool_that_ends_leaves_nobody_waiting_for_a_feed(
+    new_spool: Spools, later: Later
+) -> None:
+    if new_spool.kind == "memory":
+        pytest.skip("its end is that of the process")
+    spool = await new_spool(100)
+    await spool.cursor("mcas", ["web"], WAITS)
+    await spool.append(batch("ab"))
+    waiting = [await later(spool.append(batch("c"))) for _ in range(3)]
+
+    await spool.close()
+
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(error).split(" (")[0] for error in ended] == ["spool: it is closed"] * 3
+
+
+async def test_a_feed_that_drops_loses_its_oldest_and_no_other_feed_any(
+    new_spool: Spools, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    other = await spool.cursor("other", ["web"])
+
+    for text in "abcd":
+        await spool.append(batch(text))
+    await new_spool.settled()
+
+    assert mcas.account == Account(dropped=2)
+    assert (mcas.pending_records, mcas.pending_bytes, mcas.limited_dropped) == (2, 4, 2)
+    assert (other.account, other.pending_records) == (Account(), 4)
+    assert conserved(mcas)
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("c"), batch("d")]
+    assert [(await other.next()).batch for _ in range(4)] == [batch(text) for text in "abcd"]
+    assert not spool.full
+    assert logged(caplog) == ["feed_drops_oldest"]  # once, not for each batch
+    assert counters["records_dropped", "mcas"] == 2
+
+    await passed(mcas, 4)
+    await new_spool.settled()
+    assert mcas.limited_since is None
+    assert logged(caplog) == ["feed_drops_oldest", "feed_has_room"]
+    assert caplog.records[-1].facts["dropped"] == 2  # type: ignore[attr-defined]
+    assert conserved(mcas)
+
+
+async def test_what_a_feed_had_in_its_hands_counts_as_delivered_or_dropped_never_both(
+    new_spool: Spools,
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    await spool.append(batch("a"))
+    await spool.append(batch("b"))
+    assert (await mcas.next()).batch == batch("a")
+
+    await spool.append(batch("c"))
+    await new_spool.settled()
+    assert (mcas.account, mcas.pending_records) == (Account(dropped=1), 2)
+
+    await mcas.advance(1, Account(delivered=1))
+    await new_spool.settled()
+    assert (mcas.account, mcas.pending_records) == (Account(delivered=1), 2)
+    assert mcas.pending_bytes == 4
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("b"), batch("c")]
+    assert conserved(mcas)
+
+
+async def test_a_batch_dropped_for_every_feed_takes_no_room(new_spool: Spools) -> None:
+    spool = await new_spool(6)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+
+    for text in "abcdef":
+        await spool.append(batch(text))
+    await new_spool.settled()
+
+    assert (mcas.account, spool.used_bytes) == (Account(dropped=4), 4)
+
+
+async def test_a_lower_limit_holds_from_the_next_batch_on(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    await spool.cursor("mcas", ["web"])
+    for text in "abcdef":
+        await spool.append(batch(text))
+
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    assert (mcas.pending_records, mcas.account) == (6, Account())
+    await spool.append(batch("g"))
+    await new_spool.settled()
+
+    assert (mcas.pending_records, mcas.account) == (2, Account(dropped=5))
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("f"), batch("g")]
+
+
+async def test_half_of_the_limit_is_near(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    mcas, free = await spool.cursor("mcas", ["web"], WAITS), await spool.cursor("free", ["web"])
+    assert not mcas.nears_limit
+    await spool.append(batch("a"))
+    await new_spool.settled()
+    assert (mcas.nears_limit, free.nears_limit) == (True, False)
+
+
+async def test_what_was_dropped_is_dropped_after_a_restart_and_can_be_replayed(
+    path: Path,
+) -> None:
+    spool = await durable_spool(path, min_free_bytes=0, replay_minutes=60, overhead_bytes=0)
+    await spool.cursor("mcas", ["web"], DROPS)
+    for text in "abcd":
+        await spool.append(batch(text))
+    await spool.close()
+
+    spool = await durable_spool(path, min_free_bytes=0, replay_minutes=60, overhead_bytes=0)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    assert (mcas.account, mcas.pending_records, mcas.pending_bytes) == (Account(dropped=2), 2, 4)
+    assert await spool.replay("mcas", 0, 1e12) == 2
+    await spool.settle()
+    assert (mcas.pending_records, mcas.pending_bytes) == (4, 8)
+    assert conserved(mcas)
+    await spool.close()
