@@ -199,7 +199,7 @@ def _rejects(feed: FeedStatus, now: float) -> Reason:
         since=now - feed.rejecting_secs,
         degrades=is_all and feed.rejected_lately >= ALL_REJECTED,
         meaning="they are not delivered; the newest are kept, and can be retried",
-        remedy=f"see the records and reasons: nss rejects --feed {feed.name} --summary",
+        remedy=f"see the records and reasons: nss rejects --feed {feed.name}",
     )
 
 

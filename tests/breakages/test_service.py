@@ -86,6 +86,7 @@ async def test_a_port_is_taken_at_the_start(breakages: Breakages) -> None:
     assert exit_code == 74
     assert told == (
         f"nss: source syslog: can't listen at 127.0.0.1:{port}: address already in use\n"
+        f"Try: see who has the port: sudo ss -ltnp 'sport = :{port}'\n"
     )
 
 

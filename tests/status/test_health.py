@@ -255,7 +255,7 @@ def test_rejects_are_reported_and_do_not_degrade() -> None:
                 since=NOW,
                 degrades=False,
                 meaning="they are not delivered; the newest are kept, and can be retried",
-                remedy="see the records and reasons: nss rejects --feed mcas --summary",
+                remedy="see the records and reasons: nss rejects --feed mcas",
             ),
         ),
     )
