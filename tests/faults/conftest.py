@@ -69,11 +69,11 @@ class Scene:
                 await asyncio.sleep(0.03)
         return status
 
-    async def command(self, *words: str) -> tuple[int, str]:
+    async def command(self, *words: str, **environ: str) -> tuple[int, str]:
         """Run an `nss` command; return its exit code and what it wrote."""
         process = await asyncio.create_subprocess_exec(
             *(*COMMAND, *words, "--config", str(self.config)),
-            env=ENV,
+            env=ENV | environ,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
