@@ -1,7 +1,8 @@
 """Statuses as a running service gives them, made up: healthy, with a collector down, crowded."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from nss.expiry import Expiry
 from nss.status.readings import GapsReading, ParsingReading, UploadReading
 from nss.status.summary import (
     ExpiryStatus,
@@ -95,7 +96,7 @@ SPOOL = SpoolStatus(
     kept_rejects=5,
 )
 HEALTHY = Status(
-    version="0.18.0",
+    version="0.1.0",
     core="compiled",
     pid=4711,
     started_at=NOW - 3_661,
@@ -124,18 +125,22 @@ HEALTHY = Status(
 
 REFUSED = Reason(
     component="feed siem",
-    why="nobody answers at siem.example.com:6514 (connection refused)",
+    why="nothing listens at siem.example.com:6514 (connection refused)",
     since=NOW - 240,
     next_try_at=NOW + 30,
     meaning="1,203,104 records wait in the spool; none is lost",
-    remedy="see whether the collector listens and the way to it is open: nss test-firewall",
+    remedy="start the collector on siem.example.com (TCP port 6514), or correct destinations in "
+    "[feeds.siem.sink]; test it with: nss test-firewall",
 )
+SECRET = Expiry(component="MCAS", credential="client_secret", ends_at=NOW + 8e5)
 ENDS = Reason(
-    component="MCAS",
-    why="the Client Secret ends in 9 days, on 2026-09-30",
+    component=SECRET.component,
+    why=SECRET.finding(NOW),
     degrades=False,
-    remedy="make a new one in Entra and store it: sudo nss configure-mcas2",
+    meaning=SECRET.meaning(NOW),
+    remedy=SECRET.remedy,
 )
+SOON = ExpiryStatus(**asdict(SECRET), days=SECRET.days_left(NOW))
 WAITING = replace(
     SIEM,
     state="failing",
@@ -151,6 +156,7 @@ DOWN = replace(
     HEALTHY,
     health=Health(ok=False, alive=True, reasons=(REFUSED, ENDS)),
     feeds=(MCAS, WAITING),
+    expiries=(SOON,),
 )
 
 
@@ -160,7 +166,7 @@ def many(feeds: int, failing: int) -> Status:
     bad = [replace(WAITING, name=f"down-{number}") for number in range(failing)]
     reasons = [replace(REFUSED, component=f"feed {feed.name}") for feed in bad]
     health = Health(ok=not failing, alive=True, reasons=(*reasons, ENDS))
-    return replace(HEALTHY, health=health, feeds=(*good, *bad))
+    return replace(HEALTHY, health=health, feeds=(*good, *bad), expiries=(SOON,))
 
 
 CROWDED = many(20, 2)

@@ -126,7 +126,7 @@ def test_top_has_the_first_remedy_and_every_feed_is_counted(
     columns: int, rows: int, failing: int
 ) -> None:
     shown = View(many(30, failing), NOW).drawn(columns, rows).plain
-    assert "Try: see whether the collector listens" in " ".join(shown.split())
+    assert "Try: start the collector on" in " ".join(shown.split())
     rows_of_feeds = sum(line.startswith(("branch-", "down-")) for line in shown.splitlines())
     rest = [line for line in shown.splitlines() if line.startswith(("and ", "30 feeds"))]
     counted = sum(int(line.removeprefix("and ").split()[0]) for line in rest)
