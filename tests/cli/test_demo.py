@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,8 +94,15 @@ def test_packages_of_our_names_in_the_folder_are_left_alone(nss: Nss, tmp_path: 
 
 
 @pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with room for a socket in a folder of its own, which pytest's may not have."""
+    with tempfile.TemporaryDirectory(prefix="nss-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
 def terminal(
-    tmp_path: Path, request: pytest.FixtureRequest
+    short_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A demonstration on a pseudo-terminal, and our end of that; a parameter is its seconds."""
     ours, theirs = pty.openpty()
@@ -104,8 +112,8 @@ def terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        cwd=tmp_path,
-        env=ENV | {"TERM": "xterm", "TMPDIR": str(tmp_path)},
+        cwd=short_path,
+        env=ENV | {"TERM": "xterm", "TMPDIR": str(short_path)},
         start_new_session=True,
     )
     os.close(theirs)
@@ -145,18 +153,18 @@ def test_a_terminal_gets_a_live_table(terminal: tuple[subprocess.Popen[bytes], i
 @pytest.mark.parametrize("terminal", [50], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_its_service_without_a_traceback(
-    terminal: tuple[subprocess.Popen[bytes], int], tmp_path: Path, number: signal.Signals
+    terminal: tuple[subprocess.Popen[bytes], int], short_path: Path, number: signal.Signals
 ) -> None:
     process, ours = terminal
     read(ours, b"what the collector gets")
-    assert len(services(tmp_path)) == 1
+    assert len(services(short_path)) == 1
 
     process.send_signal(number)
     shown = read(ours)
 
     assert process.wait(10) == 130
-    assert services(tmp_path) == []
-    assert list(tmp_path.glob("nss-demo-*")) == []
+    assert services(short_path) == []
+    assert list(short_path.glob("nss-demo-*")) == []
     assert "Traceback" not in shown
     assert "\x1b[?25h" in shown
 

@@ -13,6 +13,7 @@ from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.config.sources import TcpSourceConfig
 from nss.config.values import Address
 from tests.cli.conftest import COMMAND, ENV, Nss
+from tests.ports import free_port
 
 TO = "udp://collector.example.com:514"
 
@@ -155,6 +156,8 @@ def test_options_choose_how_mcas_gets_records(
     spool = f'[spool]\npath = "{tmp_path / "spool.db"}"'
     path = tmp_path / "nss.toml"
     text = path.read_text().replace("[spool]", spool)
+    assert text.count("127.0.0.1:5514") == 1
+    text = text.replace("127.0.0.1:5514", f"127.0.0.1:{free_port()}")
     path.write_text(text.replace("[service]", f'[service]\nstate_directory = "{tmp_path}"'))
     checked = nss("check", "--config", path)
     assert checked.returncode == 0, checked.stderr

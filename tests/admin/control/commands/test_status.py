@@ -101,8 +101,6 @@ async def test_a_degraded_service_says_why_since_when_and_ends_with_1(
         "\n"
         "! feed mcas: 10 records wait\n"
         "  since 14:12 (1 min)\n"
-        "  Try: see what the destination takes: nss top; a faster destination, or a filter, helps "
-        "a feed that is too slow\n"
         "- spool: in memory\n"
         f"\n{SHEET}{SERVICE}"
     )

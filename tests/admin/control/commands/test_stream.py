@@ -481,7 +481,12 @@ async def test_a_reload_as_json_says_whether_it_is_in_force(
     ran = await nss("reload", "--json")
     assert (ran.code, orjson.loads(ran.out)) == (
         0,
-        {"in_force": True, "ended": ["feed old"], "started": ["feed mcas", "source web"]},
+        {
+            "in_force": True,
+            "ended": ["feed old"],
+            "started": ["feed mcas", "source web"],
+            "left_behind": [],
+        },
     )
     operations.error = ConfigError("a changed [spool] needs a restart", tip="restart the service")
     ran = await nss("reload", "--json")
