@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from math import floor
 
-from nss.config.model import Config
+from nss.config.model import Config, FeedConfig
 from nss.service import events
 from nss.service.running import Running, RunningFeed
-from nss.spool import Spool
+from nss.spool import Cursor, Spool, SpoolError
 from nss.status.readings import LeftBehindReading
 
 
@@ -40,12 +42,57 @@ async def leave_behind(
         else:
             heirs = _heirs(feed, new)
             await running.spool.forget(name)
+            _note_gone(running, name)
         if pending > 0:
             is_gone = name not in running.feeds
-            left = _left(running.spool, name, pending, at, is_gone=is_gone, heirs=heirs)
+            left = replace(
+                _left(running.spool, name, pending, at, is_gone=is_gone, heirs=heirs),
+                sources=tuple(feed.settings.sources),
+                oldest_at=feed.part.cursor.oldest_at,
+            )
             _report(running, left)
             found.append(left)
     return found
+
+
+def _note_gone(running: Running, feed: str) -> None:
+    """Note that a feed is not there again after all."""
+    running.left_behind = [
+        replace(left, replayable=None) if left.feed == feed and left.is_gone else left
+        for left in running.left_behind
+    ]
+
+
+async def note_return(running: Running, feed: FeedConfig, cursor: Cursor) -> None:
+    """Note that a feed is there again, before it passes anything with its new cursor.
+
+    It begins with the oldest batch that another feed waits for. Where that is before all that it
+    left, it has these records again, and there is nothing to tell.
+    """
+    kept = []
+    for left in running.left_behind:
+        if left.feed != feed.name or not left.is_gone or left.replayable is not None:
+            kept.append(left)
+            continue
+        found = await _replayable(running.spool, left)
+        if found or not _has_again(left, feed, cursor):
+            kept.append(replace(left, replayable=found))
+    running.left_behind = kept
+
+
+async def _replayable(spool: Spool, left: LeftBehindReading) -> int:
+    since = floor(left.at)
+    try:
+        return await spool.replayable(left.feed, since, since + 1)
+    except SpoolError:
+        return 0
+
+
+def _has_again(left: LeftBehindReading, feed: FeedConfig, cursor: Cursor) -> bool:
+    first, first_left = cursor.oldest_at, left.oldest_at
+    if first is None or first_left is None or not set(left.sources) <= set(feed.sources):
+        return False
+    return first <= first_left and cursor.pending_records >= left.records
 
 
 def _heirs(feed: RunningFeed, new: Sequence[RunningFeed]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from nss.mcas.access import McasAccess
 from nss.service import build, events
 from nss.service.build import SourceFiles
 from nss.service.changes import RetiredParts, files_print, inputs_of, retired_by
+from nss.service.leaving import note_return
 from nss.service.parsing import ParseWatching
 from nss.service.running import Running, RunningFeed, RunningSource, SourceCounts
 from nss.service.workers import Workers
@@ -130,6 +131,7 @@ class Starter:
         running, name = self._running, settings.name
         spool, limit = running.spool, build.pending_limit(settings)
         cursor = await spool.cursor(name, settings.sources, limit)
+        await note_return(running, settings, cursor)
 
         def is_full() -> bool:
             return spool.full or spool.last_error is not None or cursor.nears_limit

@@ -146,6 +146,10 @@ class Cursor(Protocol):
         """How many seconds ago the oldest batch not yet passed was accepted; 0 without one."""
 
     @property
+    def oldest_at(self) -> float | None:
+        """When that was, seconds since the epoch; `None` without one."""
+
+    @property
     def nears_limit(self) -> bool:
         """Whether half of the limit is pending: a feed that collects delivers early."""
 

@@ -40,6 +40,11 @@ class CursorCounts:
         return max(0.0, self._now() - self._oldest_pending_at()) if self.pending_records else 0.0
 
     @property
+    def oldest_at(self) -> float | None:
+        """When the oldest batch not yet passed was accepted; `None` without one."""
+        return self._oldest_pending_at() if self.pending_records else None
+
+    @property
     def nears_limit(self) -> bool:
         """Whether half of the limit is pending."""
         return self.limit is not None and 2 * self.pending_bytes >= self.limit.max_bytes

@@ -10,6 +10,10 @@ from nss.status.summary import Reason
 
 def headline(left: LeftBehindReading) -> str:
     """Return what happened."""
+    if left.replayable:
+        return f"configured again; {records(left.replayable)} wait for a replay"
+    if left.replayable is not None:
+        return f"configured again; {records(left.records)} waited for it before"
     if left.is_gone:
         return f"no longer configured; {records(left.records)} waited for it"
     return f"no longer takes a source; {records(left.records)} of it waited"
@@ -21,6 +25,8 @@ def meaning(left: LeftBehindReading) -> str:
         feeds = "the new feed" if len(left.heirs) == 1 else "the new feeds"
         begin = "begins" if len(left.heirs) == 1 else "begin"
         return f"{feeds} {' and '.join(left.heirs)} {begin} with what waited"
+    if left.replayable is not None and not left.replayable and left.until is not None:
+        return "a replay finds none: they are pending again, or no longer kept"
     if left.until is None:
         return "lost, as this spool keeps nothing for a replay"
     until = _time(left.until)
@@ -29,8 +35,10 @@ def meaning(left: LeftBehindReading) -> str:
 
 def remedy(left: LeftBehindReading) -> str:
     """Return what brings them, as half a sentence; empty if nothing does or is needed."""
-    if left.heirs or left.until is None:
+    if left.heirs or left.until is None or left.replayable == 0:
         return ""
+    if left.replayable:
+        return f"send them, those delivered before come twice: {command(left)}"
     what = "the feed" if left.is_gone else "the source"
     return f"put {what} back, sudo nss reload, then: {command(left)}"
 
@@ -57,8 +65,15 @@ def reason(left: LeftBehindReading) -> Reason:
         since=left.at,
         degrades=False,
         meaning=meaning(left),
-        remedy=remedy(left) or "nothing brings them back; next time let the feed deliver first",
+        remedy=remedy(left) or _without(left),
     )
+
+
+def _without(left: LeftBehindReading) -> str:
+    """Return what to do where nothing is known that brings them."""
+    if left.replayable is not None and left.until is not None:
+        return "see what is pending and delivered: nss status"
+    return "nothing brings them back; next time let the feed deliver first"
 
 
 def _time(at: float) -> str:

@@ -282,6 +282,12 @@ class LeftBehindReading:
     """Whether the feed is gone; otherwise it has lost a source."""
     heirs: tuple[str, ...] = ()
     """Feeds that started in its place and begin with these records."""
+    sources: tuple[str, ...] = ()
+    """Where they came from; empty: it is not known."""
+    oldest_at: float | None = None
+    """When the first of them was accepted, seconds since the epoch; `None`: it is not known."""
+    replayable: int | None = None
+    """The feed is configured again: how many records a replay brought then. `None`: it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,59 @@ async def test_a_spool_that_keeps_nothing_says_that_they_are_lost(scene: Scene) 
     )
 
 
+async def put_back(scene: Scene, *before: str) -> None:
+    """Remove the feed `mcas`, whose records wait, and put it back."""
+    scene.write(web(), *before, drain_secs=0.2, replay_minutes=60)
+    assert (await scene.command("reload"))[0] == 0
+    (mentioned,) = [r for r in (await scene.status()).health.reasons if r.component == "feed mcas"]
+    assert mentioned.why == "no longer configured; 30 records waited for it"
+    again = sink("file", 'path = "mcas"', name="mcas")
+    scene.write(web(), *before, again, drain_secs=0.2, replay_minutes=60)
+    assert (await scene.command("reload"))[0] == 0
+
+
+async def test_a_feed_that_is_back_and_has_all_again_is_not_told_of_as_gone(scene: Scene) -> None:
+    ports = free_ports(2)
+    data = RecordGenerator(1).batch(30)
+    (scene.folder / "web.log").write_bytes(data)
+    behind = dead(ports[0], "behind")
+    await scene.start(web(), behind, dead(ports[1]), drain_secs=0.2, replay_minutes=60)
+    await scene.until(lambda status: [f.pending for f in status.feeds] == [30, 30])
+
+    await put_back(scene, behind)
+    await scene.until(lambda status: status.feeds[1].delivered == 30)
+
+    assert scene.lines("mcas") == rendered(data, "QRADAR")
+    assert {r.component for r in (await scene.status()).health.reasons} == {"feed behind"}
+
+
+async def test_a_feed_that_is_back_without_its_records_is_told_with_the_command_alone(
+    scene: Scene,
+) -> None:
+    await started(scene)
+
+    await put_back(scene, OTHER)
+
+    (mentioned,) = (await scene.status()).health.reasons
+    assert mentioned.why == "configured again; 30 records wait for a replay"
+    _, command = mentioned.remedy.split(": sudo nss ")
+    assert (await scene.command(*shlex.split(command)))[0] == 0
+    await scene.until(settled)
+    assert len(scene.lines("mcas")) == 30
+    assert (await scene.status()).health.reasons == ()
+
+
+async def test_a_feed_that_is_back_and_removed_again_is_gone_again(scene: Scene) -> None:
+    await started(scene)
+    await put_back(scene, OTHER)
+    scene.write(web(), OTHER, drain_secs=0.2, replay_minutes=60)
+    assert (await scene.command("reload"))[0] == 0
+
+    (mentioned,) = (await scene.status()).health.reasons
+    assert mentioned.why == "no longer configured; 30 records waited for it"
+    assert mentioned.remedy.startswith("put the feed back, ")
+
+
 async def test_a_feed_of_another_name_begins_with_what_was_pending(scene: Scene) -> None:
     data = await started(scene)
     scene.write(web(), OTHER, sink("file", 'path = "lines"', name="new"), replay_minutes=60)

@@ -44,6 +44,19 @@ def test_what_is_lost_or_taken_over_has_no_command() -> None:
     assert (reason.since, reason.degrades, bool(reason.remedy)) == (NOW + 0.5, False, True)
 
 
+def test_a_feed_that_is_back_is_told_with_what_a_replay_brings() -> None:
+    waits = left_behind.reason(replace(LEFT, replayable=8))
+    assert waits.why == "configured again; 8 records wait for a replay"
+    assert waits.remedy.startswith("send them, those delivered before come twice: sudo nss replay ")
+    assert waits.meaning.startswith("kept in the spool until ")
+    unclear = left_behind.reason(replace(LEFT, replayable=0))
+    assert unclear.why == "configured again; 1 record waited for it before"
+    assert unclear.meaning == "a replay finds none: they are pending again, or no longer kept"
+    assert unclear.remedy == "see what is pending and delivered: nss status"
+    lost = left_behind.reason(replace(LEFT, replayable=0, until=None))
+    assert lost.meaning == "lost, as this spool keeps nothing for a replay"
+
+
 def test_the_portal_answers_a_reload_with_it() -> None:
     said = _said(Reloaded(["feed mcas"], [], [replace(LEFT, until=None)]))
     assert said == (
