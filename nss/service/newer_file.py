@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from nss.config.load import ConfigProblems, parse, read_text
+from nss.config.load import parse, read_text
 from nss.config.model import Config
 from nss.config.restart import settings_needing_restart
 from nss.errors import NssError
 from nss.service.changes import retired_by
+from nss.service.refused_reload import in_one_line
 from nss.service.running import Running, RunningFeed, RunningSource
 from nss.service.threads import off_loop
 from nss.status.readings import NewerFileReading
@@ -28,6 +29,7 @@ class _Found:
     is_refused: bool = False
     """Whether it is what a reload refused: that is reported already, with the reason."""
     problem: str | None = None
+    more: int = 0
     restart: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
@@ -45,8 +47,9 @@ class NewerFile:
         self._path = path
         self._running = running
         self._configuration = configuration
-        self._parsed: tuple[str, Config | str] | None = None
-        """The text read last, and the configuration or the problem that it states."""
+        self._parsed: tuple[str, Config | tuple[str, int]] | None = None
+        """The text read last, and what it states: a configuration, or its first problem and the
+        number of others."""
         self._reloads = 0
         self._refused: str | None = None
         """The text that a reload refused: somebody knows already."""
@@ -92,6 +95,7 @@ class NewerFile:
             problem=found.problem,
             parts=found.parts,
             needs_restart=found.restart,
+            more=found.more,
         )
 
     def _text(self) -> str:
@@ -101,7 +105,7 @@ class NewerFile:
         try:
             return read_text(self._path)
         except NssError as error:
-            return f"\0{error.args[0]}"
+            return f"\0{error.args[0]}".replace(f" ({self._path})", "")
 
     def _compared(
         self,
@@ -116,17 +120,17 @@ class NewerFile:
         if self._parsed is None or self._parsed[0] != text:
             self._parsed = text, self._stated(text)
         stated = self._parsed[1]
-        if isinstance(stated, str):
-            return _Found(problem=stated)
+        if isinstance(stated, tuple):
+            return _Found(problem=stated[0], more=stated[1])
         if stated != config:
             return _Found(restart=tuple(settings_needing_restart(config, stated)))
         parts = tuple(retired_by(stated, sources, feeds).names)
         return _Found(differs=bool(parts), parts=parts)
 
-    def _stated(self, text: str) -> Config | str:
+    def _stated(self, text: str) -> Config | tuple[str, int]:
         if text.startswith("\0"):
-            return text[1:].splitlines()[0]
+            return text[1:].splitlines()[0].removeprefix("configuration: "), 0
         try:
             return parse(text, self._path.absolute().parent, origin=str(self._path))
-        except ConfigProblems as problems:
-            return str(problems.args[0]).splitlines()[0]
+        except NssError as error:
+            return in_one_line(error)

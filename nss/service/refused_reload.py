@@ -16,7 +16,7 @@ class NeedsRestartError(ServiceError):
 def note_refused(running: Running, path: Path, error: NssError) -> None:
     """Have the status mention that the file was refused, until one is put in force."""
     before = running.refused_reload
-    why, more = _in_one_line(error)
+    why, more = in_one_line(error)
     running.refused_reload = RefusedReloadReading(
         path=str(path.absolute()),
         at=time.time() if before is None else before.at,
@@ -26,7 +26,7 @@ def note_refused(running: Running, path: Path, error: NssError) -> None:
     )
 
 
-def _in_one_line(error: NssError) -> tuple[str, int]:
+def in_one_line(error: NssError) -> tuple[str, int]:
     """Return the first thing that is wrong, and how many more are."""
     text = str(error.args[0])
     if not isinstance(error, ConfigProblems):

@@ -37,8 +37,9 @@ def newer_file(newer: NewerFileReading) -> Reason:
         why = f"a file that {' and '.join(newer.parts)} reads has changed since it was put in force"
     meaning = "the change is not in force; records go on as before"
     if newer.problem is not None:
-        why = f"the file has changed and can't be put in force: {newer.problem}"
-        meaning = "records go on as before, but a restart would fail"
+        problem = f"{newer.problem}{_more(newer.more)}"
+        why = f"{newer.path} has changed and can't be put in force: {problem}"
+        meaning = "records continue as before, but a restart would fail"
         remedy = "fix what sudo nss check shows, then: sudo nss reload"
     elif newer.needs_restart:
         changed = ", ".join(newer.needs_restart)
@@ -57,15 +58,18 @@ def newer_file(newer: NewerFileReading) -> Reason:
 
 def refused_reload(refused: RefusedReloadReading) -> Reason:
     """Return that the file could not be put in force, and that the old one runs."""
-    more = f" (and {refused.more:,} more)" if refused.more else ""
     return Reason(
         component="configuration",
-        why=f"{refused.path} was refused: {refused.why}{more}",
+        why=f"{refused.path} was refused: {refused.why}{_more(refused.more)}",
         since=refused.at,
         degrades=False,
         meaning=f"the old configuration runs on, and records with it; {_RESTARTS[refused.starts]}",
         remedy=_REMEDIES[refused.starts],
     )
+
+
+def _more(number: int) -> str:
+    return f" (and {number:,} more)" if number else ""
 
 
 def unwritable(found: UnwritableReading) -> Reason:

@@ -298,11 +298,13 @@ class NewerFileReading:
     since: float
     """When that was noticed, seconds since the epoch."""
     problem: str | None
-    """Why it could not be put in force, as a sentence."""
+    """Why it could not be put in force: the first thing that is wrong, in one line."""
     parts: tuple[str, ...]
     """Where only other files differ, which it names: what would start anew, as `feed mcas`."""
     needs_restart: tuple[str, ...]
     """The changed settings that a reload may not change."""
+    more: int = 0
+    """How many more things are wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

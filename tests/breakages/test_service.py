@@ -56,6 +56,16 @@ async def test_a_typo_then_a_reload(breakages: Breakages) -> None:
     assert (await breakages.status()).health.reasons == ()
 
 
+async def test_a_typo_that_nobody_has_tried_to_put_in_force(breakages: Breakages) -> None:
+    records(breakages.folder)
+    await breakages.start(web(), OUT)
+    await breakages.until(delivered)
+    text = breakages.config.read_text()
+    breakages.config.write_text(text.replace("format =", "fromat =").replace("kind =", "kid ="))
+
+    await breakages.shows("newer-file-broken")
+
+
 async def test_a_reload_that_needs_a_restart(breakages: Breakages) -> None:
     records(breakages.folder)
     await breakages.start(web(), OUT)

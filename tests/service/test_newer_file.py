@@ -79,10 +79,10 @@ def as_pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("break_it", "problem"),
     [
-        (lambda path: path.write_text("[feeds"), "configuration: 1 problem ("),
-        (lambda path: path.unlink(), "configuration: no such file or directory ("),
-        (lambda path: path.write_bytes(b" " * (5 << 20)), "configuration: it has more than "),
-        (as_pipe, "configuration: it is not a regular file"),
+        (lambda path: path.write_text("[feeds"), "line 1, column 7: not TOML: "),
+        (lambda path: path.unlink(), "no such file or directory"),
+        (lambda path: path.write_bytes(b" " * (5 << 20)), "it has more than "),
+        (as_pipe, "it is not a regular file"),
     ],
 )
 async def test_one_that_can_not_be_put_in_force_says_why(
