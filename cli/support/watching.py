@@ -17,7 +17,7 @@ from nss.connectivity.owners import owner
 from nss.connectivity.sockets import Socket, sockets_of
 from nss.errors import NotAllowed
 from nss.status.summary import FeedStatus
-from nss.wording import duration_text, harmless
+from nss.wording import duration_text, harmless, size_text
 
 LOOK_SECS = 0.25
 """Connections that live shorter than this may not be seen."""
@@ -72,6 +72,12 @@ def _suspicions(feed: FeedStatus) -> list[str]:
             f"{feed.pending:,} records wait, the oldest for {duration_text(feed.lag_secs)}, "
             f"{grows}: the destination takes them more slowly than they come."
         )
+    if feed.limited_since is not None and feed.max_pending_bytes is not None:
+        limit = f"as much is pending as it may have, {size_text(feed.max_pending_bytes)}"
+        what = f"Its sources wait: {limit} (max_pending_bytes)."
+        if feed.drops_oldest:
+            what = f"It drops its oldest records, {feed.limited_dropped:,} of them so far: {limit}."
+        found.append(what)
     if feed.rejected_lately:
         found.append(f"{feed.rejected_lately:,} records were rejected lately: nss rejects")
     if feed.unaccounted:

@@ -126,6 +126,8 @@ async def test_a_feed_at_its_limit_makes_its_sources_wait(breakages: Breakages) 
     await breakages.start(web(), OUT, feed, max_bytes=64 << 20)
 
     status = await breakages.shows("feed-limit-wait", NUMBERS)
+    _, told = await breakages.command("troubleshoot", "feeds")
+    assert "    Its sources wait: as much is pending as it may have, 8.0 MiB (max_pend" in told
 
     siem = status.feeds[1]
     assert 6 << 20 < siem.pending_bytes <= 8 << 20
@@ -147,6 +149,9 @@ async def test_a_feed_at_its_limit_drops_its_oldest(breakages: Breakages) -> Non
     assert siem.pending_bytes <= 8 << 20
     names = [event["event"] for event in running.events if event["component"] == "siem"]
     assert names.count("feed_drops_oldest") == 1
+    exit_code, told = await breakages.command("troubleshoot", "feeds")
+    dropped = f"It drops its oldest records, {siem.dropped:,} of them so far: as much is pending as"
+    assert (exit_code, f"    {dropped} it may have, 8.0 MiB.\n" in told) == (1, True), told
 
 
 async def test_a_feed_that_a_reload_takes_away(breakages: Breakages) -> None:
