@@ -99,7 +99,7 @@ def _account(feed: FeedStatus) -> str:
 
 def _feed_lines(feed: FeedStatus, at: float) -> Iterator[str]:
     last = feed.last_delivered_at
-    said = f"nothing {feed.confirmation} yet"
+    said = f"nothing {feed.confirmation} since the start"
     if last is not None:
         said = f"last {feed.confirmation} {ago(last, at)}"
     yield harmless(f"to {feed.destination}, {said}")

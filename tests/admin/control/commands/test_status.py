@@ -34,7 +34,7 @@ mcas    syslog_udp  moving   100/s        1 s       10     1,234      1,200     
   to collector.example.com:514, last sent 3 s ago
 siem    file        moving   100/s        1 s       10     1,234      1,200        20         3\
         1          2
-  to /srv/siem.log, nothing written yet
+  to /srv/siem.log, nothing written since the start
 
 spool    durable, 1.0 KiB of 4.0 KiB, 3 rejects kept
 """
