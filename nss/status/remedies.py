@@ -111,16 +111,17 @@ def of_source(source: SourceStatus) -> str:
 
 def waiting(feed: FeedStatus, spool: SpoolStatus) -> str:
     """Return what it means for a feed's records that none moves."""
-    is_in_doubt = feed.kind == "syslog_udp" and feed.last_error is not None and feed.delivered > 0
+    # Of what waits, too: a burst may be on its way before the first answer that nobody listens.
+    is_in_doubt = feed.kind == "syslog_udp" and feed.last_error is not None
     udp = "; what was sent before may be lost: UDP confirms nothing" if is_in_doubt else ""
     if not feed.pending:
         return f"no record waits{udp}"
     wait = "waits" if feed.pending == 1 else "wait"
     if not spool.durable:
-        return f"{records(feed.pending)} {wait} in memory; if the service ends, they are lost"
+        return f"{records(feed.pending)} {wait} in memory; if the service ends, they are lost{udp}"
     if feed.dropped:
         dropped = f"{feed.dropped:,} {'was' if feed.dropped == 1 else 'were'} dropped"
-        return f"{records(feed.pending)} {wait} in the spool; {dropped} since the feed began"
+        return f"{records(feed.pending)} {wait} in the spool; {dropped} since the feed began{udp}"
     return f"{records(feed.pending)} {wait} in the spool{udp or '; none is lost'}"
 
 
