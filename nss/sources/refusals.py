@@ -52,8 +52,9 @@ class Refusal:
 
     cause: Cause
     count: int = 0
+    first_at: float = 0.0
     last_at: float = 0.0
-    """Seconds since the epoch."""
+    """Both are seconds since the epoch."""
     last_peer: str = ""
     """The address, without the port."""
     unbroken: int = 0
@@ -80,6 +81,7 @@ class Refusals:
         found = self._by_cause.setdefault(cause, Refusal(cause))
         found.count += 1
         found.last_at = self._now()
+        found.first_at = found.first_at or found.last_at
         found.last_peer = peer.rpartition(":")[0]
         found.unbroken += 1
         if found.unbroken_since is None:

@@ -119,7 +119,7 @@ def _refused(source: SourceStatus, now: float) -> Iterator[Reason]:
         yield Reason(
             component=f"source {source.name}",
             why=f"{about.why}: {times} since the start, the last from {refusal.last_peer}",
-            since=since,
+            since=refusal.first_at if since is None else since,
             degrades=since is not None and (source.last_at is None or lasts),
             meaning=about.meaning,
             remedy=about.remedy.format(name=source.name),

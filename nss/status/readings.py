@@ -31,6 +31,8 @@ class RefusalReading:
     """How many since records were last accepted."""
     unbroken_since: float | None
     """When the first of those was, seconds since the epoch."""
+    first_at: float | None = None
+    """When the first of all was, seconds since the epoch; `None`: it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

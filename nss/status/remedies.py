@@ -24,10 +24,10 @@ _OF_SOURCES: Mapping[str, str] = {
 }
 _OF_FILES: Mapping[str, str] = {
     "permission denied": "let the service's user read the file and enter its folder: ls -l, "
-    "sudo setfacl -m u:nss:r FILE; it goes on by itself",
-    "no such file": "have its writer begin it, or correct path in [sources.{name}], then: sudo "
-    "nss reload",
-    "the file is gone": "have its writer begin a new one; it goes on by itself",
+    "sudo setfacl -m u:nss:r FILE; it continues by itself",
+    "no such file": "have its writer begin it, and it continues by itself; or correct path in "
+    "[sources.{name}], then: sudo nss reload",
+    "the file is gone": "have its writer begin a new one; it continues by itself",
 }
 _KEPT: Mapping[str, str] = {
     "file": "what is accepted stays; the file is read on from there",

@@ -27,8 +27,8 @@ from nss.errors import SourceError
 from nss.sources import events
 from nss.sources.file.logfile import LogFile, Position, kept_position
 from nss.sources.file.rotated import Rotation, renamed, rotations
+from nss.sources.file.unreadable import why_unreadable
 from nss.sources.framing.json import AutoFramer
-from nss.wording import error_text
 
 _FINISHED_KEPT = 4
 
@@ -77,8 +77,7 @@ class Follower:
         except OSError as error:
             self.close()
             self.at_end = True
-            reason = f"file source: can't read: {error_text(error)} ({self._path})"
-            self._failed(reason)
+            self._failed(f"file source: {why_unreadable(error, self._path)}")
             return None
 
     def close(self) -> None:

@@ -6,8 +6,8 @@ from nss.errors import SourceError
 from nss.files.gunzip import DamagedGzip, Gunzip
 from nss.sources import events
 from nss.sources.file.logfile import Fingerprint, LogFile, Position, kept_position
+from nss.sources.file.unreadable import why_unreadable
 from nss.sources.framing.json import AutoFramer
-from nss.wording import error_text
 
 
 class WholeFile:
@@ -39,10 +39,10 @@ class WholeFile:
                 if batch is not None:
                     return batch
         except (OSError, DamagedGzip) as error:
-            reason = error_text(error) if isinstance(error, OSError) else str(error)
-            raise SourceError(
-                f"file source: can't read: {reason} ({self._path})", tip=_tip(error)
-            ) from error
+            reason = f"can't read: {error} ({self._path})"
+            if isinstance(error, OSError):
+                reason = why_unreadable(error, self._path)
+            raise SourceError(f"file source: {reason}", tip=_tip(error)) from error
         return None
 
     def close(self) -> None:

@@ -227,7 +227,7 @@ async def test_a_missing_file_is_an_error_with_a_tip(path: Path, accepted: "Acce
     with pytest.raises(SourceError) as error:
         await source(path).run(accepted.accept)
     assert str(error.value) == (
-        f"file source: can't read: no such file or directory ({path})\n"
+        f"file source: {path} is not there (no such file or directory)\n"
         "Try: check the path, or set follow = true to wait for the file"
     )
 
@@ -237,10 +237,19 @@ async def test_a_missing_file_is_an_error_with_a_tip(path: Path, accepted: "Acce
     [
         (
             errno.EACCES,
-            "permission denied",
+            "the service's user may not read {}, or enter its folder (permission denied)",
             "let the user that nss runs as read the file and enter its folders",
         ),
-        (errno.EIO, "input/output error", "check the disk, then read the file again"),
+        (
+            errno.EIO,
+            "the disk does not give back {} (input/output error)",
+            "check the disk, then read the file again",
+        ),
+        (
+            errno.ELOOP,
+            "{} can't be read (too many levels of symbolic links)",
+            "check the disk, then read the file again",
+        ),
     ],
 )
 async def test_an_error_of_the_system_comes_with_what_can_be_done(
@@ -261,7 +270,7 @@ async def test_an_error_of_the_system_comes_with_what_can_be_done(
     monkeypatch.setattr(os, "open", opened)
     with pytest.raises(SourceError) as error:
         await source(path).run(accepted.accept)
-    assert str(error.value) == f"file source: can't read: {reason} ({path})\nTry: {tip}"
+    assert str(error.value) == f"file source: {reason.format(path)}\nTry: {tip}"
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -871,7 +880,10 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
     path.chmod(0)
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: permission denied ({path})"
+    assert trouble(reading) == (
+        f"file source: the service's user may not read {path}, or enter its folder "
+        "(permission denied)"
+    )
     path.chmod(0o600)
     assert read_all(reading) == b"one\n"
     reading.close()
@@ -880,7 +892,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(path: Path) -> None:
 def test_a_file_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     reading = follower(path)
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: no such file or directory ({path})"
+    assert trouble(reading) == f"file source: {path} is not there (no such file or directory)"
     path.write_bytes(b"one\n")
     assert read_all(reading) == b"one\n"
     assert trouble(reading) is None
@@ -893,7 +905,9 @@ def test_a_path_through_a_file_is_tried_again(tmp_path: Path) -> None:
     folder.write_bytes(b"")
     reading = follower(folder / "web.log")
     assert read_all(reading) == b""
-    assert trouble(reading) == f"file source: can't read: not a directory ({folder}/web.log)"
+    assert trouble(reading) == (
+        f"file source: a file is in the place of a folder of {folder}/web.log (not a directory)"
+    )
     folder.unlink()
     folder.mkdir()
     (folder / "web.log").write_bytes(b"one\n")
