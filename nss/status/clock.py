@@ -17,8 +17,8 @@ SKEW_SHOWN_SECS = 86_400.0
 
 _COMPONENT = "clock"
 _MEANING = (
-    "records go on, in order; times that NSS states are wrong by it, and MCAS and ZIA may refuse "
-    "to sign it in"
+    "records continue, in order; times that NSS states are wrong by it, and MCAS and ZIA may "
+    "refuse to sign it in"
 )
 _REMEDY = "set it, and have it kept right: sudo timedatectl set-ntp true"
 
@@ -47,8 +47,8 @@ class ClockWatch:
                 "slept",
                 since=self._jumped_now,
                 degrades=False,
-                meaning="records go on, in order, and none is lost; delays are measured by another "
-                "clock",
+                meaning="records continue, in order, and none is lost; delays are measured by "
+                "another clock",
                 remedy="see whether it is right now: timedatectl",
             )
         if clock is not None and self._is_known(clock, now):

@@ -247,7 +247,7 @@ def _parsing(parsing: ParsingReading | None) -> Iterator[Reason]:
             component=source,
             why=f"whether Cloud Discovery could use the uploads can't be read: {why}",
             degrades=False,
-            meaning="uploads go on",
+            meaning="uploads continue",
             remedy=remedy or "sudo nss verify-mcas2",
         )
     if parsing.overdue:

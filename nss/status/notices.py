@@ -35,7 +35,7 @@ def newer_file(newer: NewerFileReading) -> Reason:
     why = f"the file has changed since it was put in force ({newer.path})"
     if newer.parts:
         why = f"a file that {' and '.join(newer.parts)} reads has changed since it was put in force"
-    meaning = "the change is not in force; records go on as before"
+    meaning = "the change is not in force; records continue as before"
     if newer.problem is not None:
         problem = f"{newer.problem}{_more(newer.more)}"
         why = f"{newer.path} has changed and can't be put in force: {problem}"
@@ -82,6 +82,7 @@ def unwritable(found: UnwritableReading) -> Reason:
         why=why,
         since=found.since,
         degrades=False,
-        meaning="records go on; the audit log, new credentials and what was warned of are not kept",
+        meaning="records continue; the audit log, new credentials and what was warned of are not "
+        "kept",
         remedy=remedy.format(path=found.path),
     )

@@ -367,7 +367,7 @@ def test_results_that_can_not_be_read_are_reported_and_degrade_nothing() -> None
                 why="whether Cloud Discovery could use the uploads can't be read: MCAS does not "
                 "permit it: HTTP 403",
                 degrades=False,
-                meaning="uploads go on",
+                meaning="uploads continue",
                 remedy="sudo nss verify-mcas2",
             ),
         ),
