@@ -13,8 +13,9 @@ from pathlib import Path
 from formats.errors import Problem
 from nss.config.model import Config
 from nss.config.reading import Reading
+from nss.config.secrecy import shown_value
 from nss.config.syntax import syntax_problem
-from nss.config.toml import printable, toml_text
+from nss.config.toml import printable
 from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
 from nss.wording import error_text, page
@@ -62,7 +63,8 @@ def how_to_correct() -> str:
 
 
 def _line(problem: Problem) -> str:
-    value = "" if problem.value is None else f" = {toml_text(problem.value)}"
+    shown = shown_value(problem)
+    value = "" if shown is None else f" = {shown}"
     if len(value) > _MAX_SHOWN:
         value = f"{value[: _MAX_SHOWN - 3]}..."
     reason = printable(problem.reason).replace("\n", "\n    ")

@@ -31,6 +31,8 @@ class RefusalReading:
     """How many since records were last accepted."""
     unbroken_since: float | None
     """When the first of those was, seconds since the epoch."""
+    unbroken_known: int = 0
+    """How many of those were peers whose records had been accepted before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
