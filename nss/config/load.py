@@ -46,7 +46,8 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
     def __init__(self, problems: Sequence[Problem], origin: str) -> None:
         self.problems = tuple(problems)
         self.origin = origin
-        number = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+        count = sum(problem.stands_for for problem in self.problems)
+        number = f"{count} problem{'' if count == 1 else 's'}"
         lines = "".join(f"\n  {_line(problem)}" for problem in self.problems)
         super().__init__(
             f"configuration: {number} ({origin}){lines}",
