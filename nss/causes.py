@@ -58,7 +58,7 @@ class Peer(NamedTuple):
     """The address that the host's name has, if it is one."""
     setting: str = "the address"
     """Where people change it, as `destinations in [feeds.siem.sink]`."""
-    role: str = "receiver"
+    role: str = "server"
     """What it is: `collector`, `proxy`."""
     protocol: str = "TCP"
     is_on_the_way: bool = False

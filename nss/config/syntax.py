@@ -125,6 +125,8 @@ def _single_quoted(stop: _Stop) -> str:
 
 def _no_value(stop: _Stop) -> _Advice:
     rest = stop.line[stop.column - 1 :].strip()
+    if rest.startswith("="):
+        return _Advice("between a key and its value stands one =", f"{stop.key} = ...")
     if not rest or rest.startswith("#"):
         return _Advice(f"there is no value behind {stop.key} =")
     word = re.split(r"[\s,#\]}]", rest)[0]

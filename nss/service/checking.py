@@ -106,8 +106,10 @@ def _shown(found: configuration.ConfigProblems) -> Iterator[ShownProblem]:
 def _warnings(config: Config) -> Iterator[str]:
     readings = (source_warnings(source.name, source.format) for source in config.sources)
     renderings = format_warnings((feed.name, feed.format) for feed in config.feeds)
+    doubts = ((feed.name, doubt) for feed in config.feeds for doubt in feed.filter.doubts)
+    filters = (f"feed {name}: {doubt}" for name, doubt in doubts)
     own = chain(portal.warnings(config.portal), upload_warnings(config))
-    return chain(own, *readings, renderings)
+    return chain(own, *readings, renderings, filters)
 
 
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:

@@ -66,6 +66,7 @@ MEANT = {
     "zone = 'GMT\nx = 1": ("line 1, column 8: not TOML: the quote", "end it on the same line"),
     "x = 1\na = '''b\n\n": ("line 2, column 5: not TOML: the ''' that ends", ""),
     'x = 1\na = """b\n\n': ('line 2, column 5: not TOML: the """ that ends', ""),
+    "zone == 'GMT'": ("between a key and its value stands one =", "zone = ..."),
     "zone: 'GMT'": ("between a key and its value stands =, not :", ""),
     "log level = 1": ("a key has no blanks in it", "log_level = ..."),
     "zone": ("there is no = behind the key", "KEY = VALUE"),
