@@ -17,10 +17,10 @@ run: $(VENV)/installed
 test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser"
 
-# What renders, without the compiled core: Python has to do all of it as well.
+# What renders, frames and sends, without anything compiled: Python has to do all of it as well.
 test-pure: $(VENV)/tested
 	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds \
-	  tests/sinks/syslog tests/sources/framing
+	  tests/sinks tests/sources tests/service tests/integration tests/durability
 
 # Commands at terminals and whole services, which mostly wait for what they talk to.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched

@@ -84,7 +84,7 @@ def chosen(name: str, beside: Sequence[str] = ()) -> FormatChoice:
         raise unknown_preset(f"format {name!r}: neither a preset nor a file", name, beside)
     faults = format_faults(name, for_source=False)
     if faults:
-        raise UsageError("\n".join(f"feed format: {fault}" for fault in faults))
+        raise UsageError("\n".join(f"feed format: {fault.text}" for fault in faults))
     return FormatChoice("string", name)
 
 

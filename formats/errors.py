@@ -78,6 +78,8 @@ class Problem:
     key: str
     value: object
     reason: str
+    stands_for: int = 1
+    """How many problems it is: more than one for "and 3 more"."""
 
 
 class FilterError(FormatsError):

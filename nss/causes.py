@@ -58,7 +58,7 @@ class Peer(NamedTuple):
     """The address that the host's name has, if it is one."""
     setting: str = "the address"
     """Where people change it, as `destinations in [feeds.siem.sink]`."""
-    role: str = "receiver"
+    role: str = "server"
     """What it is: `collector`, `proxy`."""
     protocol: str = "TCP"
     is_on_the_way: bool = False
@@ -195,7 +195,7 @@ def _not_permitted(words: str, peer: Peer) -> Cause:
 def _no_descriptors(words: str, peer: Peer) -> Cause:
     return Cause(
         f"no connection to {peer.place}: NSS has too many files open{peer.aside(words)}",
-        "set a larger LimitNOFILE: sudo systemctl edit nss, then sudo nss restart",
+        "set a larger LimitNOFILE: sudo systemctl edit nss-streamer, then sudo nss restart",
     )
 
 
@@ -297,8 +297,8 @@ def of_writing(error: OSError, path: str) -> Cause:
         case errno.EROFS:
             return Cause(
                 f"the service may not write in the folder of {path} ({words})",
-                f"add ReadWritePaths={folder} under [Service]: sudo systemctl edit nss; then sudo "
-                "nss restart",
+                f"add ReadWritePaths={folder} under [Service]: sudo systemctl edit nss-streamer; "
+                "then sudo nss restart",
             )
         case errno.ENOENT:
             return Cause(

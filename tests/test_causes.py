@@ -222,3 +222,17 @@ def test_a_server_whose_name_has_no_address_is_named_without_a_proxy() -> None:
     assert found.sentence == (
         "DNS does not know the server's name mcas.example (name or service not known)"
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "port"),
+    [("https://mcas.example/api", 443), ("localhost:33583", 33583), ("https://[::1]:8443", 8443)],
+)
+def test_the_port_to_open_is_the_one_that_was_tried(place: str, port: int) -> None:
+    error = httpx.ConnectError("x")
+    error.__cause__ = system(errno.ECONNREFUSED)
+    found = trouble.trouble(error, "mcas", place)
+    assert found.tip == (
+        f"see that this machine may reach it on port {port}, or set proxy in [mcas]; test it with: "
+        "nss test-firewall"
+    )

@@ -75,7 +75,7 @@ def restart(config: Path, *, as_json: bool) -> None:
         _refuse_foreign(config, "restart")
         _check_first(unit, config, "restart", "nothing was started")
     else:
-        kept = f"the service goes on running with the old configuration (pid {pid})"
+        kept = f"the service continues with the old configuration (pid {pid})"
         _check_first(unit, config, "restart", kept)
     if unit is None or pid is None:
         _stop(unit, config)

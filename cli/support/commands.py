@@ -13,7 +13,7 @@ from nss.config import DEFAULT_CONFIG
 troubleshoot = typer.Typer(
     name="troubleshoot",
     cls=CommandGroup,
-    help="Take a closer look at the running service: feeds, connections, sockets.\n\n"
+    help="Take a closer look at the running service, with feeds, connection or netstat.\n\n"
     "Example: sudo nss troubleshoot feeds",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -11,8 +11,8 @@ if all of them are missing.
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 
@@ -31,6 +31,7 @@ from formats.filters.predicate import (
 from formats.filters.readings import IPV6_OFFSET, address_number, folded
 
 _NOT = "not_"
+_VENDOR_UNIT = re.compile("[0-9] *([KMG])B", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
 Range = tuple[int, float]
@@ -42,6 +43,8 @@ class Filter:
 
     fields: frozenset[str]
     predicate: Predicate = EVERYTHING
+    doubts: tuple[str, ...] = field(default=(), compare=False)
+    """What its values may not have been meant as: sentences for the person who wrote them."""
 
     @property
     def passes_all(self) -> bool:
@@ -57,19 +60,32 @@ def parse(table: Mapping[str, object]) -> Filter:
     problems: list[Problem] = []
     fields: set[str] = set()
     members: list[Predicate] = []
+    doubts: list[str] = []
     for name, value in table.items():
         key = FILTER_KEYS.get(name.removeprefix(_NOT))
         if key is None:
             problems.append(Problem(name, value, _unknown(name)))
             continue
         test = _read_values(key, name, value, problems)
+        if key.kind == "size":
+            doubts += _of_units(name, value)
         reading = _READINGS.get(key.kind, Reading.VALUE)
         passes = any_field(key.fields, test, reading)
         members.append(Not(passes) if name.startswith(_NOT) else passes)
         fields.update(key.fields)
     if problems:
         raise FilterError(tuple(problems))
-    return Filter(frozenset(fields), AllOf(tuple(members)))
+    return Filter(frozenset(fields), AllOf(tuple(members)), tuple(doubts))
+
+
+def _of_units(name: str, value: object) -> Iterator[str]:
+    """Yield a sentence for each value with KB, MB or GB, which are powers of 1000 elsewhere."""
+    for item in value if isinstance(value, list | tuple) else [value]:
+        found = dict.fromkeys(match.upper() for match in _VENDOR_UNIT.findall(str(item)))
+        if found:
+            meant = " and ".join(f"{unit}B is {_UNITS[f'{unit}b'.lower()]:,}" for unit in found)
+            right = " and ".join(f"{unit}iB" for unit in found)
+            yield f'{name} "{item}": {meant} bytes in filters, as in the service; write {right}'
 
 
 def _unknown(name: str) -> str:

@@ -125,7 +125,7 @@ def format_of_file(path: Path, *, for_source: bool) -> str:
         raise UnfitFile(what, f"byte {error.start + 1} is not UTF-8", path) from None
     faults = format_faults(text, for_source=for_source)
     if faults:
-        raise UnfitFile(what, "\n".join(faults), path)
+        raise UnfitFile(what, "\n".join(fault.text for fault in faults), path)
     return text
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from formats.errors import Problem
 from nss.config.model import Config
 from nss.config.reading import Reading
+from nss.config.secrecy import shown_value
 from nss.config.syntax import syntax_problem
-from nss.config.toml import printable, toml_text
+from nss.config.toml import printable
 from nss.errors import ERRORS_OF_DEVICES, ConfigError, DeviceFailed, InputMissing
 from nss.files.private import FileFault, read_bounded
 from nss.wording import error_text, page
@@ -31,6 +32,12 @@ MAX_BYTES = 4 << 20
 _MANUAL = Path("/usr/share/man/man5/nss.toml.5.gz")
 """The manual page of the package."""
 
+_SAMPLES = (
+    Path("/usr/share/doc/nss-streamer/examples/nss.toml"),
+    Path(__file__).parents[2] / "packaging" / "nss.toml",
+)
+"""The commented sample: of the package, or of a checkout."""
+
 _MAX_SHOWN = len(" = ") + 60
 
 _LONG_KEY = re.compile(
@@ -46,7 +53,8 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it carries them all
     def __init__(self, problems: Sequence[Problem], origin: str) -> None:
         self.problems = tuple(problems)
         self.origin = origin
-        number = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+        count = sum(problem.stands_for for problem in self.problems)
+        number = f"{count} problem{'' if count == 1 else 's'}"
         lines = "".join(f"\n  {_line(problem)}" for problem in self.problems)
         super().__init__(
             f"configuration: {number} ({origin}){lines}",
@@ -61,8 +69,16 @@ def how_to_correct() -> str:
     return looks_again if reference is None else f"{looks_again}; {reference} describes every key"
 
 
+def how_to_begin() -> str:
+    """Return what to do where there is no configuration, as half a sentence."""
+    sample = next((path for path in _SAMPLES if path.is_file()), None)
+    where = "" if sample is None else f", start from the sample {sample}"
+    return f"sudo nss configure writes one{where}, or name your file with --config FILE"
+
+
 def _line(problem: Problem) -> str:
-    value = "" if problem.value is None else f" = {toml_text(problem.value)}"
+    shown = shown_value(problem)
+    value = "" if shown is None else f" = {shown}"
     if len(value) > _MAX_SHOWN:
         value = f"{value[: _MAX_SHOWN - 3]}..."
     reason = printable(problem.reason).replace("\n", "\n    ")
@@ -85,7 +101,7 @@ def read_text(path: Path) -> str:
         if error.errno in ERRORS_OF_DEVICES:
             reason = f"configuration: {error_text(error)} ({path})"
             raise DeviceFailed(reason, tip="check the disk") from None
-        tip = "start from the commented sample nss.toml, or name your file with --config FILE"
+        tip = how_to_begin()
         if isinstance(error, PermissionError):
             tip = "run it with sudo, or as the user nss"
         raise InputMissing(f"configuration: {error_text(error)} ({path})", tip=tip) from error

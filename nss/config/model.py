@@ -243,8 +243,8 @@ class FeedConfig:
         "wait"
     )
     """What happens at `max_pending_bytes`: let the sources of the feed wait, or drop its oldest
-    records and count them. No other feed loses any. A feed that uploads delivers early from half of
-    the limit on."""
+    records and count them. No other feed loses any. A feed that uploads delivers early once it has
+    collected half of the limit."""
     filter: Filter
     sink: SinkConfig
 

@@ -141,7 +141,7 @@ class Reading:
             except InvalidValue as error:
                 for problem in error.problems:
                     key = key_path(where, entry.key) + problem.key
-                    self._note(key, problem.value, problem.reason)
+                    self.problems.append(replace(problem, key=key))
         if len(given) > 1:
             keys = " and ".join(entry.key for entry in given)
             reason = f"{keys} exclude each other; keep one"

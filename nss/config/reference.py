@@ -34,7 +34,7 @@ with a file at once: each problem with its key, its value and what would be righ
 
 - Durations are numbers of seconds.
 - Sizes are whole numbers of bytes, or text with a unit: KiB, MiB, GiB, TiB (powers of 1024), in
-  which NSS shows all sizes, or KB, MB, GB, TB (powers of 1000; in a filter of 1024).
+  which NSS shows all sizes, or KB, MB, GB, TB (powers of 1000).
 - Relative paths start at the folder of the configuration file.
 - A key that NSS does not know is an error.
 
@@ -66,8 +66,8 @@ be delivered.
 
 _FILTER = """\
 All keys of a filter must match; of the values of one key, one is enough. `not_` before a key
-inverts it. Without any key every record passes. A value is one TOML value or a list of them. Sizes
-that are pasted from the service may have KB, MB and GB: there they are KiB, MiB and GiB.
+inverts it. Without any key every record passes. A value is one TOML value or a list of them. KB,
+MB and GB, as in filters of the service, mean KiB, MiB and GiB here; `nss check` warns of each.
 
 Text is compared without regard to case, and `%HH` counts as the character that it stands for. What
 a record lacks counts as its placeholder (`None`, `0`, `0.0.0.0`): `not_threats = "None"` passes

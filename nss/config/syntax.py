@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from formats.errors import Problem, excerpt
+from nss.config.secrecy import ShownLine, shown_line
 from nss.config.toml import toml_text
 from nss.secret import SHOWN
 
@@ -21,16 +22,6 @@ _WITH_UNIT = re.compile(r"([0-9.]+) ?[a-z]+")
 _WITH_UNITS = ("_secs", "_minutes", "_hours", "_days")
 _MAX_ADVISED = 60
 """Characters of a value that a piece of advice repeats."""
-
-_MAX_LINE = 2000
-"""Characters; a longer line is not shown."""
-
-_SECRET_KEY = re.compile(
-    r"(?i)(secret|password|passphrase|passwd|token|credential|auth|key)(?![a-z_]*_file\b)"
-)
-_SECRET_TEXT = re.compile(
-    r"(?i)(://[^/\s@]*:)[^@\s]*@|(bearer|basic)\s+\S+|-----BEGIN.*|[A-Za-z0-9+/_-]{32,}={0,2}"
-)
 
 _OTHER_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u00ab`"
 
@@ -51,6 +42,8 @@ class _Stop(NamedTuple):
     said: str
     number: int
     column: int
+    shown: ShownLine
+    """What may be shown of the line."""
 
     @property
     def line(self) -> str:
@@ -59,8 +52,7 @@ class _Stop(NamedTuple):
     @property
     def key(self) -> str:
         """The key that the line sets, for advice."""
-        found = _ASSIGNED.match(self.line)
-        return found["key"] if found else "key"
+        return self.shown.key
 
     @property
     def value(self) -> str:
@@ -74,13 +66,18 @@ def syntax_problem(text: str, error: Exception) -> Problem:
     found = _PLACE.fullmatch(str(error))
     said = found[1] if found else str(error)
     place = (int(found[2]), int(found[3])) if found and found[2] else _end(text, said)
-    stop = _Stop(text, said, *place)
+    stop = _Stop(text, said, *place, shown_line(text, place[0], _key(text, place[0])))
     advice = _advice(stop)
     at = advice.at or stop.column
-    reason = f"not TOML: {advice.reason}{_pointed(stop.line, at)}"
+    reason = f"not TOML: {advice.reason}{_pointed(stop.shown, at)}"
     if advice.tip:
         reason += f"\nTry: {advice.tip}"
     return Problem(f"line {stop.number}, column {at}", None, reason)
+
+
+def _key(text: str, number: int) -> str:
+    found = _ASSIGNED.match(text.split("\n")[number - 1])
+    return found["key"] if found else "key"
 
 
 def _end(text: str, said: str) -> tuple[int, int]:
@@ -92,21 +89,13 @@ def _end(text: str, said: str) -> tuple[int, int]:
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
-def _pointed(line: str, column: int) -> str:
-    """Return the line and a caret under a column; a line that may hold a secret hides it."""
-    if len(line) > _MAX_LINE:
+def _pointed(line: ShownLine, column: int) -> str:
+    """Return the line and a caret under a column, or under the stars for what may be a secret."""
+    if not line.text:
         return ""
-    cleaned = _without_secrets(line)
-    piece = excerpt(cleaned, column if cleaned == line else cleaned.find(SHOWN) + 1, 1)
+    piece = excerpt(line.text, column if line.is_whole else line.text.find(SHOWN) + 1, 1)
     shown = f"{piece.before}{piece.at}{piece.behind}"
     return f"\n  {shown}\n  {' ' * len(piece.before)}^" if shown.strip() else ""
-
-
-def _without_secrets(line: str) -> str:
-    found = _ASSIGNED.match(line)
-    if found is not None and _SECRET_KEY.search(found["key"]):
-        return line[: found.start("value")] + SHOWN
-    return _SECRET_TEXT.sub(lambda match: f"{match[1] or match[2] or ''}{SHOWN}", line)
 
 
 def _advice(stop: _Stop) -> _Advice:
@@ -129,13 +118,15 @@ def _single_quoted(stop: _Stop) -> str:
     """Return the value of the line in single quotes, where it can be shown as it should be."""
     inside = stop.value.strip('"')
     fits = stop.value[:1] == stop.value[-1:] == '"' and not {"'", '"'} & set(inside)
-    if not fits or len(inside) > _MAX_ADVISED or _without_secrets(stop.line) != stop.line:
+    if not fits or len(inside) > _MAX_ADVISED or not stop.shown.is_whole:
         return "'...'"
     return f"'{inside}'"
 
 
 def _no_value(stop: _Stop) -> _Advice:
     rest = stop.line[stop.column - 1 :].strip()
+    if rest.startswith("="):
+        return _Advice("between a key and its value stands one =", f"{stop.key} = ...")
     if not rest or rest.startswith("#"):
         return _Advice(f"there is no value behind {stop.key} =")
     word = re.split(r"[\s,#\]}]", rest)[0]
@@ -150,7 +141,7 @@ def _no_value(stop: _Stop) -> _Advice:
 def _quoted(stop: _Stop) -> str:
     """Return the assignment of the line with quotes around its value."""
     value = stop.value.strip("\"'")
-    if not value or len(value) > _MAX_ADVISED or _without_secrets(stop.line) != stop.line:
+    if not value or len(value) > _MAX_ADVISED or not stop.shown.is_whole:
         return f'{stop.key} = "..."'
     if value[0] in "[{":
         return 'quotes around each text: ["a", "b"]'
@@ -164,6 +155,8 @@ def _behind_value(stop: _Stop) -> _Advice:
             f"something stands behind the {value[0]} that ends the value",
             "one key on each line; a value with quotes in it stands in ''' quotes",
         )
+    if not stop.shown.is_whole:
+        return _Advice("something stands behind a value, or a text without quotes")
     if _NUMBER.fullmatch(value):
         return _Advice("a number has no 0 in front", f"{stop.key} = {value.lstrip('+-0_') or 0}")
     unit = _WITH_UNIT.fullmatch(value) if stop.key.endswith(_WITH_UNITS) else None
@@ -216,7 +209,8 @@ def _declared_twice(stop: _Stop) -> _Advice:
     path = ".".join(re.findall(r"'([^']*)'", names[1])) if names else "table"
     first = _first(stop, lambda line: (found := _HEADER.match(line)) and _same(found[1], path))
     where = f"twice{first}" if first else "already, in braces or as a value"
-    return _Advice(f"the table [{path}] is there {where}", "put all its keys in one place", 1)
+    shown = path if stop.shown.is_whole else SHOWN
+    return _Advice(f"the table [{shown}] is there {where}", "put all its keys in one place", 1)
 
 
 def _same(written: str, path: str) -> bool:
@@ -226,7 +220,8 @@ def _same(written: str, path: str) -> bool:
 def _set_twice(stop: _Stop) -> _Advice:
     header = _HEADER.match(stop.line)
     if header is not None:
-        return _Advice(f"{header[1]} is a value already, and can't be a table", at=1)
+        name = header[1] if stop.shown.is_whole else "it"
+        return _Advice(f"{name} is a value already, and can't be a table", at=1)
     found = _ASSIGNED.match(stop.line)
     if found is None:
         return _Advice("a key is set twice, or is a value and a table")
@@ -236,7 +231,7 @@ def _set_twice(stop: _Stop) -> _Advice:
     first = _first(
         stop, lambda line: (other := _ASSIGNED.match(line)) and other["key"] == key, begins
     )
-    return _Advice(f"{key} is set twice{first}", "keep one of them", found.start("key") + 1)
+    return _Advice(f"{stop.key} is set twice{first}", "keep one of them", found.start("key") + 1)
 
 
 def _first(stop: _Stop, is_it: Callable[[str], object], begins: int = 0) -> str:

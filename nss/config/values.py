@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +20,10 @@ SYSLOG_PORT = 514
 MAX_PORT = 65_535
 
 MAX_FAULTS = 10
-"""Of one feed format that are reported at once."""
+"""Of one feed format that are reported at once; the others are counted."""
+
+_MAX_COUNTED = 100
+"""Finding the nearest field takes a millisecond for each fault."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -231,27 +234,40 @@ def format_text(*, for_source: bool = False) -> Kind:
     def read(text: str) -> FormatChoice:
         faults = format_faults(text, for_source=for_source)
         if faults:
-            first, *others = faults
-            further = (Problem("", None, fault) for fault in others)
-            raise InvalidValue(Problem("", text, first), *further)
+            first, *others = (Problem("", None, fault.text, fault.stands_for) for fault in faults)
+            raise InvalidValue(replace(first, value=text), *others)
         return FormatChoice("string", text)
 
     return texts("a feed output format string, best in ''' quotes", read)
 
 
-def format_faults(text: str, *, for_source: bool) -> list[str]:
-    """Return all that makes `text` no usable feed output format string; nothing: it is one."""
-    wrong = language.faults(text, MAX_FAULTS)
+class FormatFault(NamedTuple):
+    """A sentence on what is wrong in a feed output format string, or on how much more is."""
+
+    text: str
+    stands_for: int = 1
+
+
+def format_faults(text: str, *, for_source: bool) -> list[FormatFault]:
+    """Return all that makes `text` no usable feed output format string; nothing: it is one.
+
+    Beyond `MAX_FAULTS`, the last one says how many more there are.
+    """
+    wrong = language.faults(text, _MAX_COUNTED)
     if wrong:
-        return [str(error).removeprefix("feed format: ") for error in wrong]
+        shown = wrong[:MAX_FAULTS]
+        found = [FormatFault(str(error).removeprefix("feed format: ")) for error in shown]
+        further = len(wrong) - len(shown)
+        least = "at least " if len(wrong) == _MAX_COUNTED else ""
+        return [*found, FormatFault(f"and {least}{further} more", further)] if further else found
     compiled = language.parse(text)
     if not compiled.slots:
-        return ["prints no field"]
+        return [FormatFault("prints no field")]
     try:
         if for_source:
             recognise.input_of(compiled)
     except NotReadable as error:
-        return [f"can't be read back: {error}"]
+        return [FormatFault(f"can't be read back: {error}")]
     return []
 
 

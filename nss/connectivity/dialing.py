@@ -67,8 +67,10 @@ def in_time(name: StepName, where: str, timeout_secs: float, tip: str) -> Iterat
         raise StepFailed(name, f"no answer within {timeout_secs:g} s ({where})", tip) from None
 
 
-async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Step]:
-    """Return the addresses of a host. Raises `StepFailed`."""
+async def look_up(
+    host: str, port: int, timeout_secs: float, role: str = "server"
+) -> tuple[Found, Step]:
+    """Return the addresses of a host; `role` is what it is. Raises `StepFailed`."""
     began = time.perf_counter()
     tip = (
         f"ask the resolver for {host} ({causes.system_resolver()}); open port 53 to it, UDP and TCP"
@@ -80,18 +82,25 @@ async def look_up(host: str, port: int, timeout_secs: float) -> tuple[Found, Ste
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:
-            cause = causes.of_lookup(error, Peer(host, port, role="server", test=""))
+            cause = causes.of_lookup(error, Peer(host, port, role=role, test=""))
             raise StepFailed("dns", cause.sentence, cause.remedy) from None
     addresses = ", ".join(address for _, (address, _) in found)
     return found, Step("dns", f"{host} is {addresses}", took_ms=millis(began))
 
 
-async def connect(found: Found, timeout_secs: float) -> tuple[socket.socket, Step]:
-    """Return a connection to the first address that accepts one. Raises `StepFailed`."""
+async def connect(
+    found: Found, timeout_secs: float, role: str = "server"
+) -> tuple[socket.socket, Step]:
+    """Return a connection to the first address that accepts one; `role` is what is there.
+
+    Raises `StepFailed`.
+    """
     failed: StepFailed | None = None
     for family, (address, port) in found:
         try:
-            return await _connect(family, address, port, timeout_secs / len(found))
+            return await _connect(
+                family, Peer(address, port, role=role, test=""), timeout_secs / len(found)
+            )
         except StepFailed as failure:
             failed = failed or failure
     raise failed or StepFailed("tcp", "the name has no address")
@@ -154,11 +163,9 @@ def route(found: Found) -> Step:
     raise StepFailed("udp", f"there is no way: {reason}", _SEE_ROUTES)
 
 
-async def _connect(
-    family: int, address: str, port: int, timeout_secs: float
-) -> tuple[socket.socket, Step]:
+async def _connect(family: int, peer: Peer, timeout_secs: float) -> tuple[socket.socket, Step]:
     began = time.perf_counter()
-    where = host_port(address, port)
+    where = host_port(peer.host, peer.port)
     drop = (
         f"a firewall between drops it silently: allow TCP from this machine to {where}; or the "
         "host is down"
@@ -168,18 +175,19 @@ async def _connect(
         connection.setblocking(False)  # noqa: FBT003 - the library's signature
         with in_time("tcp", where, timeout_secs, drop):
             async with asyncio.timeout(timeout_secs):
-                await asyncio.get_running_loop().sock_connect(connection, (address, port))
+                await asyncio.get_running_loop().sock_connect(connection, (peer.host, peer.port))
     except OSError as error:
         connection.close()
-        raise _not_connected(error, address, port) from None
+        raise _not_connected(error, peer) from None
     except BaseException:
         connection.close()
         raise
     return connection, Step("tcp", f"connected to {where}", took_ms=millis(began))
 
 
-def _not_connected(error: OSError, address: str, port: int) -> StepFailed:
-    cause = causes.of_connection(error, Peer(address, port, test=""))
+def _not_connected(error: OSError, peer: Peer) -> StepFailed:
+    # asyncio puts the address, as a tuple of Python, in the place of the system's words.
+    cause = causes.of_connection(causes.of_system(error) or error, peer)
     return StepFailed("tcp", cause.sentence, cause.remedy)
 
 

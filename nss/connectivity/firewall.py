@@ -47,7 +47,7 @@ class _Attempt:
 
     async def _try(self, to: Address, steps: list[Step]) -> None:
         if self.route.protocol == "udp":
-            found, step = await look_up(to.host, to.port, self.timeout_secs)
+            found, step = await look_up(to.host, to.port, self.timeout_secs, self.route.role)
             steps.append(step)
             steps.append(route(found))
             return
@@ -59,9 +59,10 @@ class _Attempt:
     async def _open(self, to: Address, steps: list[Step]) -> socket.socket:
         proxy = self.route.proxy
         first = to if proxy is None else proxy
-        found, step = await look_up(first.host, first.port, self.timeout_secs)
+        role = self.route.role if proxy is None else "proxy"
+        found, step = await look_up(first.host, first.port, self.timeout_secs, role)
         steps.append(step)
-        connection, step = await connect(found, self.timeout_secs)
+        connection, step = await connect(found, self.timeout_secs, role)
         steps.append(step)
         try:
             if proxy is not None:

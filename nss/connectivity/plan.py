@@ -53,6 +53,8 @@ class Route:
     protocol: Literal["tcp", "udp"] = "tcp"
     security: Security | None = None
     proxy: Proxy | None = None
+    role: str = "server"
+    """What is there: `collector`."""
     has_clock: bool = False
     """Whether an HTTP server is there, whose clock matters."""
     known: tuple[Step, ...] = ()
@@ -80,7 +82,9 @@ def routes_of(config: Config, store: CredentialsStore) -> list[Route]:
                 found += (_tcp(f"feed {feed.name}", sink, at) for at in sink.destinations)
             case SyslogUdpSinkConfig() as sink:
                 name = f"feed {feed.name}"
-                found += (Route(name, str(at), at, "udp") for at in sink.destinations)
+                found += (
+                    Route(name, str(at), at, "udp", role="collector") for at in sink.destinations
+                )
             case _:
                 pass
     return [*found, *_mcas(config, store)]
@@ -130,7 +134,7 @@ def _tcp(component: str, sink: SyslogTcpSinkConfig, at: Address) -> Route:
             tip="name the authority of the collector's certificate as tls_ca, and its name as "
             "tls_server_name",
         )
-    return Route(component, str(at), at, security=security)
+    return Route(component, str(at), at, security=security, role="collector")
 
 
 def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:

@@ -27,13 +27,16 @@ class _Held:
 
     sequence: int = 0
     """That of the last batch; 0: there is none."""
+    stored_bytes: float = 0.0
+    """About what the spool charges for them."""
     done: Account = field(default_factory=Account)
     rejects: list[Reject] = field(default_factory=list)
     reject_bytes: int = 0
 
-    def add(self, sequence: int, processed: Processed) -> None:
+    def add(self, sequence: int, stored_bytes: float, processed: Processed) -> None:
         """Hold another batch."""
         self.sequence = sequence
+        self.stored_bytes += stored_bytes
         self.done.add(processed.done)
         self.rejects += processed.rejects
         self.reject_bytes += sum(len(reject.data) for reject in processed.rejects)
@@ -142,20 +145,35 @@ class CollectedDelivery:
     async def _step(self) -> bool:
         """Collect one batch, or begin to deliver; return whether to continue."""
         due_secs = 0.0 if self._is_wanted and self.sink.collected else self.sink.due_secs()
-        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES or self._cursor.nears_limit
+        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES or self._fills_limit
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
         entry = await self._next_within(due_secs)
         if entry is None:
             return not self._is_full() or await self._deliver_next()
+        stored_bytes = self._stored_bytes(entry)
         self.sink.begin(entry.sequence, entry.accepted_at)
         processed = await self._process(entry.batch, self._following.upcoming)
         if processed is None:
             return False
-        self._held.add(entry.sequence, processed)
+        self._held.add(entry.sequence, stored_bytes, processed)
         await self._pass_uncollected()
         await asyncio.sleep(0)  # rendering does not await
         return True
+
+    def _stored_bytes(self, entry: Entry) -> float:
+        """Return about what the spool charges for a batch: its part of all that is pending."""
+        pending_records = max(self._cursor.pending_records, entry.batch.records, 1)
+        return self._cursor.pending_bytes * entry.batch.records / pending_records
+
+    @property
+    def _fills_limit(self) -> bool:
+        """Whether half of the limit of the feed is collected.
+
+        What is pending and not collected yet is no reason: it would go in uploads of a batch each.
+        """
+        limit = self._cursor.limit
+        return limit is not None and 2 * self._held.stored_bytes >= limit.max_bytes
 
     async def _next_within(self, secs: float | None) -> Entry | None:
         """Return the next batch; `None` when something else may have to be done first."""

@@ -85,7 +85,8 @@ def no_connection(error: Exception, section: str, place: str, proxy: str | None 
     if proxy is not None:
         return Trouble(f"{cause.sentence}, on the way to {place}", cause.remedy, "proxy")
     is_dns = isinstance(system, socket.gaierror) and system.errno == socket.EAI_AGAIN
-    return Trouble(cause.sentence, cause.remedy if is_dns else about_firewall(section))
+    remedy = cause.remedy if is_dns else about_firewall(section, place)
+    return Trouble(cause.sentence, remedy)
 
 
 def _is_timeout(error: Exception) -> bool:
@@ -177,10 +178,11 @@ def about_authorities(section: str) -> str:
     )
 
 
-def about_firewall(section: str) -> str:
-    """Return what to do about a host that can't be reached."""
+def about_firewall(section: str, place: str) -> str:
+    """Return what to do about a place, a URL or its host and port, that can't be reached."""
+    _, port = _address(place, _HTTPS_PORT)
     return (
-        f"see that this machine may reach it on port 443, or set proxy in [{section}]; test it "
+        f"see that this machine may reach it on port {port}, or set proxy in [{section}]; test it "
         "with: nss test-firewall"
     )
 

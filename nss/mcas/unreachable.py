@@ -108,4 +108,4 @@ def _unreached(
     way = "" if proxy is None else f" through the proxy {proxy}"
     is_late = isinstance(error, requests.exceptions.Timeout)
     reason = "no answer in time" if is_late else "the connection broke off"
-    return Trouble(f"{reason}{way}", trouble.about_firewall(_SECTION)).at(place)
+    return Trouble(f"{reason}{way}", trouble.about_firewall(_SECTION, place)).at(place)

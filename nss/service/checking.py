@@ -20,7 +20,7 @@ from nss.config import portal
 from nss.config.files import format_warnings, source_warnings
 from nss.config.machine import check_environment
 from nss.config.model import Config
-from nss.config.toml import toml_text
+from nss.config.secrecy import shown_value
 from nss.connectivity.binding import address_problems
 from nss.errors import NssError, ServiceError
 from nss.service.imports import import_parts
@@ -32,7 +32,10 @@ _NOT_SEEN = "?"
 
 
 class ShownProblem(msgspec.Struct, frozen=True):
-    """One problem: the key path, its value as TOML (`null`: none), and what is wrong with it."""
+    """One problem: the key path, its value as TOML (`null`: none), and what is wrong with it.
+
+    Stars stand for a value that may be a secret.
+    """
 
     key: str
     value: str | None
@@ -97,15 +100,16 @@ def check(path: Path, own: frozenset[str] | None, *, is_service: bool = True) ->
 
 def _shown(found: configuration.ConfigProblems) -> Iterator[ShownProblem]:
     for each in found.problems:
-        value = None if each.value is None else toml_text(each.value)
-        yield ShownProblem(each.key, value, each.reason)
+        yield ShownProblem(each.key, shown_value(each), each.reason)
 
 
 def _warnings(config: Config) -> Iterator[str]:
     readings = (source_warnings(source.name, source.format) for source in config.sources)
     renderings = format_warnings((feed.name, feed.format) for feed in config.feeds)
+    doubts = ((feed.name, doubt) for feed in config.feeds for doubt in feed.filter.doubts)
+    filters = (f"feed {name}: {doubt}" for name, doubt in doubts)
     own = chain(portal.warnings(config.portal), upload_warnings(config))
-    return chain(own, *readings, renderings)
+    return chain(own, *readings, renderings, filters)
 
 
 def arguments(path: Path, own: frozenset[str] | None) -> list[str]:

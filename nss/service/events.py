@@ -52,6 +52,15 @@ def part_ended(kind: str, part: str, why: str) -> None:
     """
 
 
+@event(WARNING, component=_SERVICE)
+def look_failed(what: str, why: str) -> str:
+    """What the service looks at from time to time could not be looked at.
+
+    It is tried again.
+    """
+    return what
+
+
 @event(INFO, always=True)
 def source_finished(source: str) -> None:
     """The source ended.

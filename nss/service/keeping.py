@@ -5,6 +5,7 @@ import contextlib
 from functools import partial
 from pathlib import Path
 
+from nss.service.repeated import repeated
 from nss.service.threads import off_loop
 from nss.status.history import History
 from nss.status.history_file import HistoryFile
@@ -30,9 +31,8 @@ class HistoryKeeping:
         """Load what was kept, and save from time to time."""
         await off_loop(self._file.load)
         self._is_loaded = True
-        while True:
-            await asyncio.sleep(self._save_secs)
-            await self._save()
+        await asyncio.sleep(self._save_secs)
+        await repeated("the history", self._save, self._save_secs)
 
     def add(self, status: Status) -> None:
         """Take note of a status, once what was kept is there."""

@@ -13,6 +13,7 @@ from nss.config.restart import settings_needing_restart
 from nss.errors import NssError
 from nss.service.changes import retired_by
 from nss.service.refused_reload import in_one_line
+from nss.service.repeated import repeated
 from nss.service.running import Running, RunningFeed, RunningSource
 from nss.service.threads import off_loop
 from nss.status.readings import NewerFileReading
@@ -55,10 +56,9 @@ class NewerFile:
         """The text that a reload refused: somebody knows already."""
 
     async def watch(self, look_secs: float = LOOK_SECS) -> None:
-        """Look again and again."""
-        while True:
-            await asyncio.sleep(look_secs)
-            await self.look()
+        """Look again and again; a look that fails is reported, and not the last."""
+        await asyncio.sleep(look_secs)
+        await repeated("the configuration file", self.look, look_secs)
 
     async def look(self) -> None:
         """Look once; a reload that happens meanwhile makes that worth nothing."""

@@ -25,6 +25,7 @@ from nss.mcas.access import audit_log
 from nss.service import build, events, state_folder
 from nss.service.keeping import HistoryKeeping
 from nss.service.newer_file import NewerFile
+from nss.service.repeated import repeated
 from nss.service.retrying import retry
 from nss.service.running import Running
 from nss.service.threads import off_loop
@@ -104,7 +105,8 @@ class Operator:
             self._tasks.append(asyncio.create_task(self._keeping.run()))
         watchdog = self._notifier.feed_watchdog(lambda: self.status().health.alive)
         folder = self._watch_folder(settings.state_directory)
-        works = (self._look(), watchdog, folder, self._newer_file.watch())
+        looking = repeated("the status", self._look, STATUS_SECS)
+        works = (looking, watchdog, folder, self._newer_file.watch())
         self._tasks += [asyncio.create_task(work) for work in works]
 
     async def _start_portal(self, config: Config) -> None:
@@ -137,25 +139,24 @@ class Operator:
         self._notifier.close()
 
     async def _look(self) -> None:
-        while True:
-            status = self.status()
-            health = status.health
-            self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
-            if self._keeping is not None:
-                self._keeping.add(status)
-            await asyncio.sleep(STATUS_SECS)
+        status = self.status()
+        health = status.health
+        self._notifier.status("healthy" if health.ok else f"degraded: {health.reasons[0]}")
+        if self._keeping is not None:
+            self._keeping.add(status)
 
     async def _watch_folder(self, folder: Path) -> None:
         """Ask what ends and warn of it, as is kept in the state directory; look at that, too."""
         alarms = ExpiryAlarms(folder)
         await off_loop(alarms.load)
-        while True:
-            await self._running.ask_for_expiries()
-            alarms.report(self._running.expiries(), time.time())
-            await off_loop(alarms.save)
-            look = partial(state_folder.look, folder, self._running.unwritable)
-            self._running.unwritable = await off_loop(look)
-            await asyncio.sleep(EXPIRIES_SECS)
+        await repeated("what ends when", partial(self._look_at, folder, alarms), EXPIRIES_SECS)
+
+    async def _look_at(self, folder: Path, alarms: ExpiryAlarms) -> None:
+        await self._running.ask_for_expiries()
+        alarms.report(self._running.expiries(), time.time())
+        await off_loop(alarms.save)
+        look = partial(state_folder.look, folder, self._running.unwritable)
+        self._running.unwritable = await off_loop(look)
 
     def status(self) -> Status:
         """Return what is known of the service now."""

@@ -24,7 +24,9 @@ async def retry(running: Running, feed: str | None, within_secs: float) -> Retri
         part.retrials.add(retrial)
     try:
         records, stay = await running.spool.retry_rejects(feed, retrial)
-        goals = {name: parts[name].cursor.accepted_records for name in retrial.feeds}
+        # The spool may still, or already, know a feed that does not run: a reload is under way.
+        running_ones = parts.keys() & retrial.feeds.keys()
+        goals = {name: parts[name].cursor.accepted_records for name in running_ones}
         deadline = time.monotonic() + within_secs
         while len(past := _past(goals, parts)) < len(goals) and time.monotonic() < deadline:  # noqa: ASYNC110 - no signal
             await asyncio.sleep(LOOK_SECS)
@@ -51,7 +53,7 @@ def _result(
     reasons: Counter[str] = Counter()
     for name, found in retrial.feeds.items():
         # What a sink collects is not delivered before the feed is past it.
-        counts = name in past or parts[name].upload is None
+        counts = name in past or (name in parts and parts[name].upload is None)
         delivered += found.done.delivered if counts else 0
         filtered += found.done.filtered
         rejected += found.done.rejected

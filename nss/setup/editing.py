@@ -11,7 +11,8 @@ from nss.config.load import ConfigProblems
 from nss.config.machine import check_environment
 from nss.config.model import Config
 from nss.config.restart import settings_needing_restart
-from nss.config.toml import printable, toml_text
+from nss.config.secrecy import shown_value
+from nss.config.toml import printable
 from nss.errors import InputMissing
 from nss.files.private import FileFault, read_bounded
 from nss.setup.difference import Difference, difference, lines_of
@@ -183,7 +184,7 @@ def _fault(problem: Problem, places: Places | None, clean: Clean) -> Fault:
     line = int(at[1]) if at else None
     if places is not None:
         line = places.line(problem.key)
-    value = "" if problem.value is None else toml_text(problem.value)
+    value = shown_value(problem) or ""
     last = problem.key.rpartition(".")[2]
     if value:  # which key it is of may be what gives a secret away
         shown = _cleaned(f"{last} = {value}", clean)

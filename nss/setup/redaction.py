@@ -41,6 +41,12 @@ _ASSIGNED = (
     rb"(?i)(?<![a-z_])([\"']?[a-z_]*(?:secret|password|passphrase|token|api_?key)[\"']?\s*[:=]\s*)"
     rb"([\"'])(?!/)[^\"'\n]{6,}\2"
 )
+_SECRET_LINE = (
+    rb"(?im)^([ \t]*[a-z_.]*(?:secret|password|passphrase|token|api_?key)[\"']?[ \t]*=[ \t]*)"
+)
+# In a file that is no TOML: without quotes, and what several lines have.
+_UNQUOTED = _SECRET_LINE + rb"(?![\"'/\[{*])[^\s\"'#][^\n#]*"
+_OVER_LINES = _SECRET_LINE + rb"(\"\"\"|''')[\s\S]*?(?:\2|\Z)"
 _PATTERNS = [
     (re.compile(pattern), instead)
     for pattern, instead in (
@@ -51,9 +57,11 @@ _PATTERNS = [
         (rb"(JSESSIONID=)[^\s;\"',]+", rb"\1***"),
         (rb"(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{16,}", rb"\1***"),
         (rb"(?i)([?&](?:sig|se|sp|sv|skoid|token|code|secret|password)=)[^&\s\"']+", rb"\1***"),
-        (rb"(://)[^/\s:@\"']*:[^/\s@\"']+@", rb"\1***@"),
+        (rb"(://)[^/\s:@\"']*:[^/\s\"']+@", rb"\1***@"),
         (rb"\beyJ[A-Za-z0-9_-]{4,4000}+\.[A-Za-z0-9_.-]+", STARS),
         (_ASSIGNED, rb"\1\2***\2"),
+        (_UNQUOTED, rb"\1***"),
+        (_OVER_LINES, rb"\1\2***\2"),
         (
             rb"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
             STARS,

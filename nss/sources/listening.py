@@ -167,7 +167,7 @@ class ListeningSource(ABC, Generic[C]):
 
         async def counted(batch: Batch) -> None:
             await accept(batch)
-            self.refusals.accepted()
+            self.refusals.accepted(batch.connection or "")
 
         return counted
 

@@ -46,6 +46,10 @@ _ALERTS = (
 """How OpenSSL's names of the alerts end by which a peer refuses a certificate (RFC 8446, 6.2)."""
 
 
+_MAX_KNOWN = 1024
+"""Addresses that are remembered because records came from them."""
+
+
 @dataclass(slots=True)
 class Refusal:
     """What was refused for one cause since the source started."""
@@ -61,15 +65,19 @@ class Refusal:
     """How many since records were last accepted."""
     unbroken_since: float | None = None
     """When the first of those was, seconds since the epoch."""
+    unbroken_known: int = 0
+    """How many of those were peers whose records had been accepted before: no strangers."""
 
 
 class Refusals:
-    """Counts them. What it keeps is bounded by the number of causes, whoever sends what."""
+    """Counts them. What it keeps is bounded, whoever sends what."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._by_cause: dict[Cause, Refusal] = {}
         self._are_unbroken = False
+        self._known: dict[str, None] = {}
+        """The addresses that records came from, the latest last."""
 
     @property
     def all(self) -> tuple[Refusal, ...]:
@@ -82,18 +90,29 @@ class Refusals:
         found.count += 1
         found.last_at = self._now()
         found.first_at = found.first_at or found.last_at
-        found.last_peer = peer.rpartition(":")[0]
+        found.last_peer = _address(peer)
         found.unbroken += 1
+        found.unbroken_known += found.last_peer in self._known
         if found.unbroken_since is None:
             found.unbroken_since = found.last_at
         self._are_unbroken = True
 
-    def accepted(self) -> None:
-        """Note that records were accepted."""
+    def accepted(self, peer: str) -> None:
+        """Note that records were accepted; `peer` is `HOST:PORT`, or empty if that is not known."""
+        address = _address(peer)
+        self._known.pop(address, None)
+        if address:
+            self._known[address] = None
+        if len(self._known) > _MAX_KNOWN:
+            del self._known[next(iter(self._known))]
         if self._are_unbroken:
             self._are_unbroken = False
             for found in self._by_cause.values():
-                found.unbroken, found.unbroken_since = 0, None
+                found.unbroken, found.unbroken_since, found.unbroken_known = 0, None, 0
+
+
+def _address(peer: str) -> str:
+    return peer.rpartition(":")[0]
 
 
 def cause_of_status(status: int) -> Cause:

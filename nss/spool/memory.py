@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -68,7 +68,8 @@ class MemorySpool:
         self._cursors: dict[str, MemoryCursor] = {}
         self._positions: dict[str, str] = {}
         self._changed = Signal()
-        self._rejects: deque[KeptReject] = deque()
+        self._rejects: OrderedDict[int, KeptReject] = OrderedDict()
+        """By their number, oldest first."""
         self._rejects_bytes = 0
         self._reject_number = 0
 
@@ -137,7 +138,7 @@ class MemorySpool:
 
     async def rejects(self, feed: str | None = None, limit: int = 100) -> list[KeptReject]:
         """Return the newest rejects, of one feed or of all, oldest first."""
-        wanted = [kept for kept in self._rejects if feed in (None, kept.feed)]
+        wanted = [kept for kept in self._rejects.values() if feed in (None, kept.feed)]
         return wanted[-limit:] if limit else []
 
     async def reject_reasons(self, feed: str | None = None) -> list[ReasonCount]:
@@ -168,7 +169,7 @@ class MemorySpool:
         wanted = await self.rejects(feed, len(self._rejects))
         retried = [kept for kept in wanted if self._can_retry(kept)]
         for kept in retried:
-            if kept not in self._rejects:
+            if kept.number not in self._rejects:
                 continue  # another retry had it
             self._forget_reject(kept)
             reject, data = kept.reject, kept.reject.data + b"\n"
@@ -183,7 +184,7 @@ class MemorySpool:
         return len(retried), len(wanted) - len(retried)
 
     def _forget_reject(self, kept: KeptReject) -> None:
-        self._rejects.remove(kept)
+        del self._rejects[kept.number]
         self._rejects_bytes -= len(kept.reject.data) + self._overhead_bytes
 
     def seal(self) -> None:
@@ -238,10 +239,10 @@ class MemorySpool:
             self._reject_number += 1
             cut = replace(reject, data=reject.data[:REJECT_MAX_BYTES])
             kept = KeptReject(self._reject_number, feed, self.now(), cut, len(reject.data))
-            self._rejects.append(kept)
+            self._rejects[kept.number] = kept
             self._rejects_bytes += len(cut.data) + self._overhead_bytes
         while self._rejects_bytes > REJECTS_MAX_BYTES:
-            oldest = self._rejects.popleft()
+            _, oldest = self._rejects.popitem(last=False)
             self._rejects_bytes -= len(oldest.reject.data) + self._overhead_bytes
 
     def _can_retry(self, kept: KeptReject) -> bool:

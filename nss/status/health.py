@@ -42,6 +42,9 @@ REFUSED_SECS = 60.0
 REFUSALS = 3
 """So many refusals for one cause, over so many seconds in which no record was accepted, degrade."""
 
+_BY_ANYBODY = {"certificate", "client_certificate", "framing"}
+"""Whoever finds the port is refused so. Only of a peer that sent records before it is a fault."""
+
 ALL_REJECTED = 100
 """So many records within a minute degrade when each of them was rejected."""
 
@@ -62,9 +65,11 @@ def judge(
 
     `notices` are what else is mentioned.
     """
+    # What came before this process started is known to a spool on disk alone.
+    is_new = spool.durable and not any(feed.accepted for feed in feeds)
     reasons = (
         *(reason for source in sources for reason in _source(source, now)),
-        *(reason for source in sources for reason in _refused(source, now)),
+        *(reason for source in sources for reason in _refused(source, now, is_new=is_new)),
         *(reason for feed in feeds for reason in _feed(feed, spool, now)),
         *(r for feed in feeds for r in room.limit_reasons(feed, spool, now, STUCK_SECS)),
         *room.spool_reasons(spool, feeds, now, STUCK_SECS),
@@ -103,24 +108,25 @@ def _source(source: SourceStatus, now: float) -> Iterator[Reason]:
         )
 
 
-def _refused(source: SourceStatus, now: float) -> Iterator[Reason]:
+def _refused(source: SourceStatus, now: float, *, is_new: bool) -> Iterator[Reason]:
     """Yield which senders are refused that were probably meant to send.
 
-    It degrades when nothing else comes: at once if no record ever came, as then it is being set up.
-    A stranger who tries a door while others send, or once at night, calls nobody.
+    It degrades when nothing else comes: at once if no record ever came (`is_new`), as then it is
+    being set up. A stranger who tries a door, now and then or all night, calls nobody.
     """
     for refusal in source.refusals:
         about = remedies.REFUSED.get(refusal.cause)
         if about is None or now - refusal.last_at >= REFUSED_LATELY_SECS:
             continue
         since = refusal.unbroken_since
-        lasts = refusal.unbroken >= REFUSALS and now - (since or now) >= REFUSED_SECS
+        meant = refusal.unbroken_known if refusal.cause in _BY_ANYBODY else refusal.unbroken
+        lasts = meant >= REFUSALS and now - (since or now) >= REFUSED_SECS
         times = "once" if refusal.count == 1 else f"{refusal.count:,} times"
         yield Reason(
             component=f"source {source.name}",
             why=f"{about.why}: {times} since the start, the last from {refusal.last_peer}",
             since=refusal.first_at if since is None else since,
-            degrades=since is not None and (source.last_at is None or lasts),
+            degrades=since is not None and (lasts or (is_new and source.last_at is None)),
             meaning=about.meaning,
             remedy=about.remedy.format(name=source.name),
         )

@@ -33,6 +33,8 @@ class RefusalReading:
     """When the first of those was, seconds since the epoch."""
     first_at: float | None = None
     """When the first of all was, seconds since the epoch; `None`: it is not known."""
+    unbroken_known: int = 0
+    """How many of those were peers whose records had been accepted before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,10 +78,14 @@ def test_load_reports_where_a_file_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_load_of_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    of_package = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
+    of_checkout = Path(__file__).parents[2] / "packaging" / "nss.toml"
+    sample = of_package if of_package.is_file() else of_checkout
     file = tmp_path / "nss.toml"
     with pytest.raises(InputMissing) as caught:
         load(file)
     assert str(caught.value) == (
         f"configuration: no such file or directory ({file})\n"
-        "Try: start from the commented sample nss.toml, or name your file with --config FILE"
+        f"Try: sudo nss configure writes one, start from the sample {sample}, or name your file "
+        "with --config FILE"
     )

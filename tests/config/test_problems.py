@@ -121,6 +121,21 @@ def test_everything_wrong_in_a_format_string_is_shown_each_with_its_place() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("slips", "last", "counted"),
+    [(10, "unknown field 'nope9'", 10), (12, "and 2 more", 12), (400, "and at least 90 more", 100)],
+)
+def test_what_is_not_shown_of_a_format_string_is_counted(
+    slips: int, last: str, counted: int
+) -> None:
+    wrong = " ".join(f"%s{{nope{at}}}" for at in range(slips))
+    with pytest.raises(ConfigProblems) as caught:
+        parse(SMALLEST.replace('format = "MCAS"', f"format_string = '{wrong}'"), BASE)
+    assert str(caught.value).startswith(f"configuration: {counted} problems (")
+    assert len(caught.value.problems) == min(slips, 11)
+    assert caught.value.problems[-1].reason.startswith(last)
+
+
 def test_an_empty_configuration_lacks_a_source_and_a_feed() -> None:
     assert problems("") == [
         Problem("sources", None, "missing; at least one is needed, like [sources.web]"),

@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nss.config.load import ConfigProblems, parse
+from nss.config.secrecy import shown_value
+from nss.service.checking import ShownProblem
+from nss.service.refused_reload import note_refused
+from nss.service.running import Running
 
 
 def shown(text: str) -> str:
@@ -62,6 +66,7 @@ MEANT = {
     "zone = 'GMT\nx = 1": ("line 1, column 8: not TOML: the quote", "end it on the same line"),
     "x = 1\na = '''b\n\n": ("line 2, column 5: not TOML: the ''' that ends", ""),
     'x = 1\na = """b\n\n': ('line 2, column 5: not TOML: the """ that ends', ""),
+    "zone == 'GMT'": ("between a key and its value stands one =", "zone = ..."),
     "zone: 'GMT'": ("between a key and its value stands =, not :", ""),
     "log level = 1": ("a key has no blanks in it", "log_level = ..."),
     "zone": ("there is no = behind the key", "KEY = VALUE"),
@@ -101,6 +106,20 @@ def test_what_people_get_wrong_is_named_in_plain_words(text: str) -> None:
         'x = "Bearer tiger9lily\\d"',
         'x = "tiger9lilyaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\d"',
         '"bind password" = tiger9lily',
+        '[mcas]\nclient_secret = """\ntiger9lily\\q\n"""',
+        'note = """\ntiger9lily\\q\n"""',
+        'mcas = { tenant = "x", client_secret = "tiger9lily\\q" }',
+        'mcas = { value = "tiger9lily", kind = "client_secret\\q" }',
+        'tokens = [\n  "tiger9lily\\q",\n]',
+        '[mcas.client_secret]\nvalue = "tiger9lily\\q"',
+        "pin_token = 0123tiger9lily",
+        'proxy = "http://me:p@tiger9lily@proxy\\q"',
+        'proxy = "http://me:a/b@tiger9lily@proxy\\q"',
+        'proxy = "http://me:tiger9lily',
+        'proxy = "me:tiger9lily@proxy\\q"',
+        'token_file = "tiger9lily\\q"',
+        "headers = ['X-Pw: a', \"X-Pw: tiger9lily\\q\"]",
+        'x = 1\ny = "\\q" # password tiger9lily',
     ],
 )
 def test_a_line_that_may_hold_a_secret_hides_it(text: str) -> None:
@@ -116,6 +135,65 @@ def test_whatever_is_no_toml_ends_in_a_place_and_a_sentence(text: str) -> None:
         found = shown(text)
         assert found.startswith("line ")
         assert len(found) < 1000
+
+
+SECRET = st.from_regex(r"[a-z0-9]{5,12}Zq[a-z0-9@/:!~]{0,12}", fullmatch=True)
+KEYS = ("client_secret", "x.api_key", '"bind password"', "PASSWD", "auth", "mcas.token", "pw")
+PLACES = (
+    '{key} = "{secret}{end}"',
+    "{key} = {secret}{end}",
+    "{key} = '{secret}{end}",
+    "{key}: {secret}{end}",
+    "{key} {secret}{end} = 1",
+    "{key} = 1 {secret}{end}",
+    '{key} = "good" "{secret}{end}"',
+    '{key} = """\nx = 1\n{secret}{end}\n"""',
+    "{key} = [\n'a', # ]\n  \"{secret}{end}\"\n]",
+    "{key} = ['a', {secret}]",
+    'mcas = {{ tenant = "x", {key} = "{secret}{end}" }}',
+    'mcas = {{ {key} = "{secret}", tenant = "x{end}" }}',
+    '[mcas.{key}]\nvalue = "{secret}{end}"',
+    'proxy = "http://me:{secret}@proxy{end}"',
+    'proxy = "http://me:a@{secret}@proxy{end}"',
+    'x = "Bearer {secret}{end}"',
+    'x = "a{end}" # {key} = {secret}',
+    "{key} = '{secret}'\n{key} = '{secret}'",
+    '{key} = "{secret}"',
+)
+
+
+@given(SECRET, st.sampled_from(KEYS), st.sampled_from(PLACES), st.sampled_from(["\\q", "", " b"]))
+def test_a_secret_is_not_shown_wherever_it_stands(
+    secret: str, key: str, place: str, end: str
+) -> None:
+    text = "[service]\nlog_level = 'info'\n" + place.format(secret=secret, key=key, end=end)
+    with pytest.raises(ConfigProblems) as caught:
+        parse(text, Path("/etc/nss"))
+    problems = [ShownProblem(p.key, shown_value(p), p.reason) for p in caught.value.problems]
+    assert secret not in f"{caught.value}{caught.value.tip}{problems}"
+
+
+@given(SECRET, st.sampled_from(KEYS))
+def test_what_the_status_says_of_a_refused_file_has_no_secret(secret: str, key: str) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        parse(f'{key} = "{secret}"', Path("/etc/nss"))
+    running = Running()
+    note_refused(running, Path("/etc/nss/nss.toml"), caught.value)
+    assert running.refused_reload is not None
+    assert secret not in repr(running.refused_reload)
+
+
+def test_values_that_are_no_secrets_stay_in_the_messages() -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        parse('colour = "red"\n[sources.web]\nkind = "http"\ntls_key = 5', Path("/etc/nss"))
+    assert 'colour = "red": unknown key' in str(caught.value)
+    assert "tls_key = 5: " in str(caught.value)
+
+
+@pytest.mark.parametrize("filler", ["://" + ":" * 1_000_000, "[" * 1_000_000, '"""' * 300_000])
+def test_a_long_comment_behind_a_short_value_takes_no_time(filler: str) -> None:
+    assert len(shown(f'k = "a\\q" # {filler}')) < 1000
+    assert len(shown(f"k = a b # {filler}")) < 1000
 
 
 def test_a_line_of_megabytes_is_not_shown() -> None:

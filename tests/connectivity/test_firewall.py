@@ -19,6 +19,7 @@ from nss.connectivity.plan import ports_of, routes_of
 from nss.lab.cloud import CloudLab
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
+from tests.ports import free_port
 
 PASSWORD = "proxy-password-0123456789"  # noqa: S105 - of the test
 BASE = """
@@ -157,6 +158,17 @@ async def test_a_proxy_that_refuses_is_told_and_its_password_is_not(
         (port.host, port.port) for port in ports_of(config, routes) if port.direction == "out"
     ]
     assert ("127.0.0.1", port) in outward
+
+
+async def test_a_collector_that_does_not_run_is_named_as_what_it_is(tmp_path: Path) -> None:
+    port = free_port()
+    sink = f'kind = "syslog_tcp"\ndestinations = ["127.0.0.1:{port}"]\n'
+    found = await tried(configured(tmp_path, sink=sink), CredentialsStore(tmp_path, {}))
+    last = found["feed siem"].steps[-1]
+    assert (last.sentence, last.tip) == (
+        f"nothing listens at 127.0.0.1:{port} (connection refused)",
+        f"start the collector on 127.0.0.1 (TCP port {port}), or correct the address",
+    )
 
 
 async def test_what_speaks_no_tls_is_told(tmp_path: Path) -> None:

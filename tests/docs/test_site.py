@@ -79,3 +79,18 @@ def test_every_configuration_in_it_is_good(path: Path) -> None:
 def test_commands_are_found_where_they_stand() -> None:
     text = "`nss tap --limit 1`\n```sh\nsudo nss stop\n```\nnss says"
     assert list(commands_in(text)) == [("tap", " --limit 1"), ("stop", "")]
+
+
+def test_the_readme_names_every_command_that_can_end_with_1() -> None:
+    (row,) = re.findall(r"(?m)^\| 1 \| .*", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    named = set(re.findall(r"`(?:nss )?([a-z][a-z0-9 -]*?)(?: --[a-z-]+)?`", row))
+    end_with_1 = {
+        name
+        for name, page in known().items()
+        if re.search(
+            r"(exit code is|else) 1\b|exit code is 0 [^.]*\b1 |End with 1",
+            " ".join([*page.paragraphs, *(option.help for option in page.options)]),
+        )
+    }
+    assert {"status", "explain", "stop"} <= end_with_1
+    assert end_with_1 - named == set()

@@ -11,6 +11,7 @@ from nss.wording import page
 
 ROOT = Path(__file__).parents[2]
 _PAGE = re.compile(r"[\w-]+\.md\b|\bdocs/")
+_UNIT = re.compile(r"(?:systemctl [a-z-]+|journalctl (?:\S+ )*?-u) (nss\b[\w.@-]*)")
 _OF_THE_REFERENCE = {
     "nss/config/model.py",  # descriptions of settings, which are in that page
     "nss/config/sources.py",
@@ -59,3 +60,22 @@ def test_pages_of_the_portal_name_none_either() -> None:
 
 def test_a_page_that_is_not_there_is_not_named() -> None:
     assert page("no-such-page.md") is None
+
+
+def test_what_systemd_is_asked_names_the_unit_that_there_is() -> None:
+    texts = [
+        (str(path.relative_to(ROOT)), text)
+        for folder in ("cli", "formats", "nss")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for _, text in texts_of(path)
+    ]
+    texts += [
+        (str(path.relative_to(ROOT)), path.read_text())
+        for folder in ("docs", "nss", "packaging")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".md", ".html", ".yml", ".toml", ".service"}
+    ]
+    named = {(where, unit) for where, text in texts for unit in _UNIT.findall(text)}
+    assert "nss/causes.py" in {where for where, _ in named}
+    (unit,) = (ROOT / "packaging").rglob("nss*.service")
+    assert {each for each in named if each[1].removesuffix(".service") != unit.stem} == set()

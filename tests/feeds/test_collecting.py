@@ -240,6 +240,18 @@ async def test_so_is_half_of_the_feeds_limit_though_more_batches_come(bench: Ben
     assert (before, bench.account.dropped) == (1, 0)  # one of what an earlier process left
 
 
+async def test_what_waits_under_the_limit_is_uploaded_in_files_as_large_as_without_one(
+    bench: Bench,
+) -> None:
+    for _ in range(6 * DUE_RECORDS):
+        await bench.append("a")
+    bench.feed.cursor.limit = PendingLimit(bench.feed.cursor.pending_bytes)
+    bench.start()
+    await bench.until(lambda: not bench.pending)
+
+    assert bench.sink.delivered[:5] == [[b"a u"] * DUE_RECORDS] * 5
+
+
 async def test_what_the_filter_keeps_out_waits_for_nothing(bench: Bench) -> None:
     bench.start()
     await bench.append("nobody", "nobody")

@@ -27,7 +27,7 @@ from nss.secret import Secret
 
 PAGE_TIP = "see whether a proxy or a sign-in page stands between: proxy in [mcas]"
 FIREWALL_TIP = (
-    "see that this machine may reach it on port 443, or set proxy in [mcas]; test it with: nss "
+    "see that this machine may reach it on port 9, or set proxy in [mcas]; test it with: nss "
     "test-firewall"
 )
 PROXY_TIP = "see proxy and proxy_auth_file in [mcas]; test them with: nss test-firewall"

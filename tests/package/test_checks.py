@@ -53,12 +53,12 @@ def test_a_restart_that_would_fail_leaves_the_service_at_work(
         machine.configure(wrong)
         said = refused(machine, "nss", "restart")
         assert (
-            "nss: restart: refused, the service goes on running with the old configuration "
+            "nss: restart: refused, the service continues with the old configuration "
             f"(pid {pid}): configuration: "
         ) in said
     machine.path("/etc/nss/nss.toml").unlink()
     missing = machine.run("nss", "restart", code=66).stderr
-    assert f"goes on running with the old configuration (pid {pid})" in missing
+    assert f"continues with the old configuration (pid {pid})" in missing
     machine.write("/etc/nss/nss.toml", "nonsense", mode=0o644)
     assert machine.pid() == pid
     assert machine.status()["pid"] == pid  # also while the file is no TOML

@@ -46,6 +46,31 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("written", "warning"),
+    [
+        (
+            "10KB-20 mb, 3KB",
+            (
+                "KB is 1,024 and MB is 1,048,576 bytes in filters, as in the service; write KiB "
+                "and MiB"
+            ),
+        ),
+        ("1gb", "GB is 1,073,741,824 bytes in filters, as in the service; write GiB"),
+        ("10KiB-20MiB", None),
+        ("200 B", None),
+    ],
+)
+def test_units_of_the_service_in_a_filter_are_warned_of(
+    config: Path, written: str, warning: str | None
+) -> None:
+    keys = f"filter = {{ not_request_size = ['5-', '{written}'] }}"
+    format_line = 'format = "JSON"'
+    config.write_text(config.read_text().replace(format_line, f"{format_line}\n{keys}"))
+    expected = [] if warning is None else [f'feed out: not_request_size "{written}": {warning}']
+    assert list(check(config, frozenset()).warnings) == expected
+
+
 def test_another_process_finds_the_same(config: Path) -> None:
     good = check(config, frozenset())
     assert (good.ok, good.sources, good.feeds) == (True, ("web",), ("out",))

@@ -1,5 +1,6 @@
 """Whether the configuration file is another than the one that runs."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from nss.config.model import Config
 from nss.service.newer_file import NewerFile
 from nss.service.running import Running
 from nss.status.notices import newer_file
+from nss.telemetry.events import report_held_back
+from tests.parts import happened
 
 TEXT = """
 [sources.web]
@@ -69,6 +72,33 @@ async def test_one_that_no_reload_changes_by_a_restart(watched: Watched) -> None
     found = await watched.said()
     assert found is not None
     assert found.startswith("put it in force: sudo nss restart (no reload changes spool.")
+
+
+async def test_a_look_that_fails_is_reported_and_not_the_last(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    report_held_back()
+    caplog.clear()
+    faults = [RuntimeError("a bug")]
+
+    def configuration() -> Config:
+        if faults:
+            raise faults.pop()
+        return watched.config
+
+    file = NewerFile(watched.path, Running(), configuration)
+    watched.path.write_text(TEXT.replace("QRADAR", "MCAS"))
+    watching = asyncio.create_task(file.watch(0.01))
+    async with asyncio.timeout(10):
+        while file.reading is None and not watching.done():  # noqa: ASYNC110 - there is no signal
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+    assert file.reading is not None
+    ((event, facts),) = happened(caplog)
+    assert (event, facts["what"]) == ("look_failed", "the configuration file")
+    assert facts["why"].startswith("unplanned RuntimeError (")
 
 
 def as_pipe(path: Path) -> None:

@@ -21,6 +21,7 @@ from nss.service.running import Running, RunningSource, SourceCounts
 from nss.spool import Reject, SpoolError
 from nss.status.history import History
 from nss.status.history_file import FILE_NAME
+from nss.telemetry.events import report_held_back
 from tests.admin.conftest import FEED, NOW, STATUS, TOML
 from tests.parts import memory_spool, stdin_source
 
@@ -48,6 +49,7 @@ class Bench:
         source = RunningSource(stdin_source(), settings, counts, b"", self.task, ())
         self.running.sources["web"] = source
         self.history: History | None = None
+        self.faults: list[Exception] = []
 
     def operator(self, *, keeps: bool = True) -> Operator:
         self.history = History() if keeps else None
@@ -56,8 +58,12 @@ class Bench:
         path = self.folder / "nss.toml"
         file = NewerFile(path, self.running, configured)
         return Operator(
-            path, self.running, file, lambda: None, notifier, reload, configured, self.history
+            path, self.running, file, self.syncing, notifier, reload, configured, self.history
         )
+
+    def syncing(self) -> None:
+        if self.faults:
+            raise self.faults.pop()
 
     def configuration(self) -> Config:
         return CONFIG
@@ -121,6 +127,17 @@ async def test_what_the_end_wrote_the_next_start_reads(bench: Bench) -> None:
             await asyncio.sleep(0.01)
     assert bench.history.seen.keys() == {"source web"}
     await again.close()
+
+
+async def test_a_look_at_the_status_that_fails_is_reported_and_not_the_last(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    report_held_back()
+    caplog.clear()
+    bench.faults = [RuntimeError("a bug")]
+    operator = await bench.run(bench.folder)
+    assert operator.status().health.alive
+    assert [record.event for record in caplog.records] == ["look_failed"]  # type: ignore[attr-defined]
 
 
 async def test_a_state_directory_that_is_not_there_disturbs_nothing(

@@ -13,6 +13,7 @@ from nss.feeds.retrial import Retrial
 from nss.service.retrying import retry
 from nss.service.running import Running, RunningFeed
 from nss.sinks import Outcome, Rejected, RetryAfter
+from nss.spool import Reject
 from tests.admin.conftest import TOML
 from tests.feeds import test_collecting
 from tests.feeds.test_feed import Bench, ScriptedSink, batch, known, record
@@ -188,3 +189,17 @@ async def test_what_is_only_collected_is_pending_until_it_is_uploaded(
 async def test_nothing_to_retry_is_nothing(at_work: Ends) -> None:
     made = await at_work()
     assert await retry(made.running, None, 20) == RetriedRejects(0, 0, 0, 0, {}, 0, 0, 0)
+
+
+async def test_what_the_spool_has_for_a_feed_that_does_not_run_is_pending(at_work: Ends) -> None:
+    made = await at_work(*REFUSED)
+    spool = made.bench.spool
+    await made.rejected(record("ann"))
+    await spool.cursor("gone", ["web"])  # as while a reload takes it away, or brings it
+    spool.reject("gone", [Reject("web", "", "bad", record("bob"))] * 2)
+
+    found = await retry(made.running, None, 20)
+
+    assert found == RetriedRejects(3, 0, 1, 0, {}, 0, 2, 0)
+    assert (spool.kept_rejects, spool.feeds()["gone"]) == (0, 2)
+    assert await retry(made.running, "gone", 20) == RetriedRejects(0, 0, 0, 0, {}, 0, 0, 0)

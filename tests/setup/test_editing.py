@@ -236,3 +236,28 @@ def test_a_file_that_is_wrong_can_be_edited(path: Path) -> None:
 def test_a_document_needs_no_file(tmp_path: Path) -> None:
     document = Document(tmp_path / "nss.toml", TEXT.encode(), Redactor([]))
     assert not examined(document, TEXT).is_changed
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (f"client_secret = {SECRET} # old", "client_secret = ***# old"),
+        (f"mcas.api_key={SECRET}", "mcas.api_key=***"),
+        (
+            f'client_secret = """\n{SECRET}\nb\n"""\nx = 1',
+            'client_secret = """***"""\n***\n***\n***\nx = 1',
+        ),
+        (f"client_secret = '''\n{SECRET}", "client_secret = '''***'''\n***"),
+        (f'proxy = "http://me:p@{SECRET}@proxy"', 'proxy = "http://***@proxy"'),
+        ("token_file = tokens/web", "token_file = tokens/web"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_shown_without_its_secrets(written: str, shown: str) -> None:
+    document = Document(Path("nss.toml"), written.encode(), Redactor([]))
+    assert document.hidden.text == shown
+    assert document.hidden.restored(shown) == (written, [])
+
+
+@pytest.mark.parametrize("filler", [b'a_secret="""\n', b"secret=", b"://a:", b"token\n", b"token"])
+def test_hiding_takes_time_that_grows_with_the_text_alone(filler: bytes) -> None:
+    assert len(Redactor([]).clean(filler * 100_000)) > 0

@@ -28,13 +28,26 @@ def test_refusals_are_counted_with_the_last_peer_and_since_when_nothing_else_cam
     assert (credentials.last_at, credentials.unbroken_since) == (1002, 1001)
     assert credentials.last_peer == "[2001:db8::1]"
 
-    refusals.accepted()
+    refusals.accepted("192.0.2.8:99")
     assert [(each.count, each.unbroken, each.unbroken_since) for each in refusals.all] == [
         (1, 0, None),
         (2, 0, None),
     ]
     refusals.note("credentials", "192.0.2.7:1234")
     assert (refusals.all[0].count, refusals.all[0].unbroken_since) == (3, 1004)
+
+
+def test_who_sent_records_before_is_told_from_strangers() -> None:
+    refusals = Refusals(Clock())
+    refusals.note("framing", "192.0.2.7:1")
+    refusals.accepted("192.0.2.7:2")
+    refusals.note("framing", "192.0.2.7:3")
+    refusals.note("framing", "203.0.113.9:4")
+    assert [(each.unbroken, each.unbroken_known) for each in refusals.all] == [(2, 1)]
+    for number in range(10_000):
+        refusals.accepted(f"10.0.{number >> 8}.{number & 255}:1")
+    refusals.note("framing", "192.0.2.7:5")  # so many others came since that it is forgotten
+    assert [(each.unbroken, each.unbroken_known) for each in refusals.all] == [(1, 0)]
 
 
 def test_a_million_senders_take_no_more_memory_than_one() -> None:

@@ -1,7 +1,10 @@
 """The spool in memory: its rejects, its lag, and what it does not have."""
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
 import pytest
 
@@ -21,6 +24,20 @@ async def rejected(spool: MemorySpool, rejects: Sequence[Reject], feed: str = "m
     sequence = await spool.append(Batch("web", b"r\n" * len(rejects), len(rejects), feed=feed))
     await cursor.next()
     await cursor.advance(sequence, Account(rejected=len(rejects)), rejects)
+
+
+@pytest.fixture
+def comparisons() -> Iterator[Counter[str]]:
+    """How many times rejects were compared to each other."""
+    counted = Counter[str]()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is KeptReject.__eq__.__code__:
+            counted["=="] += 1
+
+    sys.setprofile(count)
+    yield counted
+    sys.setprofile(None)
 
 
 def texts(kept: Sequence[KeptReject]) -> list[bytes]:
@@ -213,6 +230,19 @@ async def test_any_number_of_rejects_is_retried() -> None:
     await rejected(spool, [reject(b"%d" % number) for number in range(150)])
     assert await spool.retry_rejects() == (150, 0)
     assert spool.kept_rejects == 0
+
+
+async def test_a_reject_is_found_among_many_without_comparing_it_to_others(
+    comparisons: Counter[str],
+) -> None:
+    spool = memory_spool(1 << 20)
+    await rejected(spool, [Reject("web", "", str(number % 3), b"r") for number in range(900)])
+    before = comparisons.total()
+
+    assert await spool.discard_rejects("mcas", "2", 1000) == 300
+    assert await spool.retry_rejects() == (600, 0)
+
+    assert comparisons.total() == before
 
 
 async def test_what_another_retry_had_does_not_end_the_next() -> None:

@@ -439,8 +439,31 @@ def test_a_source_that_refuses_all_that_comes_degrades() -> None:
     assert refused().reasons[0].since == NOW - 60
     assert refused(unbroken=2).ok
     assert refused(unbroken_since=NOW - 59).ok
-    never = replace(SOURCE, last_at=None, records=0)
-    assert not refused(never, unbroken=1, unbroken_since=NOW).ok
+
+
+NEVER = replace(SOURCE, last_at=None, records=0)
+EMPTY = replace(FEED, accepted=0, delivered=0, filtered=0, rejected=0, dropped=0, pending=0)
+ONE = replace(REFUSED, cause="framing", unbroken=1, unbroken_since=NOW)
+
+
+def test_one_refusal_degrades_while_a_source_is_being_set_up() -> None:
+    waiting = replace(NEVER, refusals=(ONE,))
+    assert not health(waiting, EMPTY, replace(SPOOL, durable=True)).ok
+
+
+def test_one_stranger_after_a_restart_degrades_nothing() -> None:
+    waiting = replace(NEVER, refusals=(ONE,))
+    assert health(waiting, FEED, replace(SPOOL, durable=True)).ok  # records came before
+    assert health(waiting, EMPTY, replace(SPOOL, durable=False)).ok
+
+
+@pytest.mark.parametrize("cause", ["framing", "client_certificate", "certificate"])
+def test_what_every_stranger_is_refused_for_degrades_only_if_records_came_from_it(
+    cause: str,
+) -> None:
+    assert refused(cause=cause, unbroken=300).ok
+    assert refused(cause=cause, unbroken=300, unbroken_known=2).ok
+    assert not refused(cause=cause, unbroken=300, unbroken_known=3).ok
 
 
 @pytest.mark.parametrize("cause", REFUSED_CAUSES)

@@ -274,7 +274,7 @@ async def test_more_refused_urls_than_can_be_sought_out_at_once_sink_nothing_in_
     bench.organisation.unacceptable = frozenset(bad)
     with pytest.raises(Unsettled, match="missing") as unsettled:
         await bench.run(*listed)
-    assert "goes on with the rest" in (unsettled.value.tip or "")
+    assert "continues with the rest" in (unsettled.value.tip or "")
     assert bench.organisation.urls
     assert bench.organisation.is_active
     for _ in range(3):

@@ -16,6 +16,7 @@ from nss.config import discovery
 from nss.config.files import UnfitFile, load_input
 from nss.config.kinds import InvalidValue
 from nss.config.load import ConfigProblems, tables_of
+from nss.config.secrecy import shown_value
 from nss.config.toml import literal_text, printable, toml_text, written_key
 from nss.config.values import further_escapes
 from nss.setup.studio import (
@@ -142,7 +143,8 @@ def _filter(draft: Draft, problems: dict[str, str]) -> Filter | None:
 
 
 def _sentence(problem: Problem) -> str:
-    value = "" if problem.value is None else f" = {toml_text(problem.value)}"
+    shown = shown_value(problem)
+    value = "" if shown is None else f" = {shown}"
     reason = problem.reason.partition("\n")[0]  # the line stands in the form
     return f"{problem.key}{value}: {printable(reason)}"
 

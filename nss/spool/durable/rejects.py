@@ -147,20 +147,24 @@ class RejectsTable:
         )
         return [_row(*row) for row in rows]
 
-    def discard(self, feed: str | None, reason: str | None, upto: int) -> tuple[int, bool]:
-        """Delete some of the rejects up to a number, of a feed and for a reason or any.
+    def discard(
+        self, feed: str | None, reason: str | None, after: int, upto: int
+    ) -> tuple[int, int]:
+        """Delete some rejects after a number and up to another, of a feed and for a reason or any.
 
-        Returns how many records they stood for, and whether there may be more.
+        Returns how many records they stood for, and up to which number none is left.
         """
         numbers = self._connection.execute(
-            "SELECT number FROM rejects WHERE number <= :upto AND (:feed IS NULL OR feed = :feed) "
-            "AND (:reason IS NULL OR reason = :reason) ORDER BY number LIMIT :limit",
-            {"feed": feed, "reason": reason, "upto": upto, "limit": _PAGE_ROWS},
+            "SELECT number FROM rejects WHERE number > :after AND number <= :upto "
+            "AND (:feed IS NULL OR feed = :feed) AND (:reason IS NULL OR reason = :reason) "
+            "ORDER BY number LIMIT :limit",
+            {"feed": feed, "reason": reason, "after": after, "upto": upto, "limit": _PAGE_ROWS},
         ).fetchall()
         rows = [row for (number,) in numbers for row in self._select(None, number - 1, "number", 1)]
         for row in rows:
             self.delete(row)
-        return sum(row.kept.records for row in rows), len(numbers) == _PAGE_ROWS
+        last = numbers[-1][0] if len(numbers) == _PAGE_ROWS else upto
+        return sum(row.kept.records for row in rows), last
 
     def delete(self, row: RejectRow) -> None:
         """Delete a reject, and the blob that only it needed."""

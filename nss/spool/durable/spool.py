@@ -203,10 +203,14 @@ class DurableSpool:
 
     async def discard_rejects(self, feed: str | None, reason: str | None, upto: int) -> int:
         """Delete kept rejects, some in a transaction; see the contract."""
-        discarded, has_more = 0, True
-        while has_more:
-            step = await self._do(lambda store: store.rejects.discard(feed, reason, upto))
-            discarded, has_more = discarded + step[0], step[1]
+
+        def discard(after: int, store: Store) -> tuple[int, int]:
+            return store.rejects.discard(feed, reason, after, upto)
+
+        discarded = last = 0
+        while last < upto:
+            records, last = await self._do(partial(discard, last))
+            discarded += records
         return discarded
 
     async def retry_rejects(

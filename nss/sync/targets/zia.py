@@ -40,7 +40,7 @@ MAX_USELESS_REFUSALS = 40
 """How many there may be before ZIA has accepted anything at all."""
 
 _MANY_REFUSED = (
-    "ZIA refuses more URLs than can be sought out at once; the next run goes on with the rest"
+    "ZIA refuses more URLs than can be sought out at once; the next run continues with the rest"
 )
 _QUOTA_TIP = "remove URLs from other categories, or ask Zscaler for a larger quota"
 _BAD_REQUEST = 400

@@ -82,9 +82,7 @@ def test_a_restart_with_a_wrong_file_is_refused_and_the_service_keeps_running(
     config.write_text(good.replace('"JSON"', '"JSN"'))
     ran = nss("restart", "--config", config)
     assert ran.returncode == 78
-    kept = (
-        f"nss: restart: refused, the service goes on running with the old configuration (pid {pid})"
-    )
+    kept = f"nss: restart: refused, the service continues with the old configuration (pid {pid})"
     assert ran.stderr.decode().startswith(f"{kept}: configuration: 1 problem ({config})\n")
     assert b"feeds.archive.format" in ran.stderr
     assert json.loads(nss("status", "--json", "--config", config).stdout)["pid"] == pid

@@ -1,5 +1,6 @@
 """A terminal of some size: what a command wrote on it, as a person sees it."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -113,6 +114,8 @@ class Terminal:
             start_new_session=True,
             preexec_fn=_controlled,  # noqa: PLW1509 - one call, and no threads that hold a lock
         )
+        # A read may end in the middle of a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.written = ""
 
     def __enter__(self) -> Self:
@@ -186,7 +189,7 @@ class Terminal:
         readable, _, _ = select.select([self._ours], [], [], secs)
         if not readable:
             return False
-        self.written += os.read(self._ours, 65_536).decode()
+        self.written += self._decoder.decode(os.read(self._ours, 65_536))
         return True
 
 

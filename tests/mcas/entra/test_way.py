@@ -23,11 +23,14 @@ CA_TIP = (
     "name the authority's certificate as ca_file in [mcas], if a proxy inspects what is sent; see "
     "that the machine's clock is right"
 )
-PORT_TIP = (
-    "see that this machine may reach it on port 443, or set proxy in [mcas]; test it with: nss "
-    "test-firewall"
-)
 PROXY_TIP = "see proxy and proxy_auth_file in [mcas]; test them with: nss test-firewall"
+
+
+def port_tip(port: int) -> str:
+    return (
+        f"see that this machine may reach it on port {port}, or set proxy in [mcas]; test it with: "
+        "nss test-firewall"
+    )
 
 
 def test_an_authority_that_is_not_trusted_is_reported(
@@ -133,7 +136,7 @@ def test_a_server_that_hangs_up_during_the_handshake_is_reported(
         Unreachable,
         None,
         f"the connection broke off (localhost:{port})",
-        PORT_TIP,
+        port_tip(port),
     )
 
 
@@ -145,7 +148,7 @@ def test_no_connection_is_reported(
         Unreachable,
         None,
         f"nothing listens at localhost:{entra.port} (connection refused)",
-        PORT_TIP,
+        port_tip(entra.port),
     )
 
 
@@ -159,7 +162,7 @@ def test_no_answer_in_time_is_reported(
         Unreachable,
         None,
         f"no answer in time (localhost:{entra.port})",
-        PORT_TIP,
+        port_tip(entra.port),
     )
 
 
@@ -182,7 +185,7 @@ def test_a_connection_that_breaks_off_is_reported(
         Unreachable,
         None,
         f"the connection broke off (localhost:{entra.port})",
-        PORT_TIP,
+        port_tip(entra.port),
     )
 
 

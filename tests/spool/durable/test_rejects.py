@@ -1,8 +1,10 @@
 """The records that feeds could not deliver: kept, bounded, and tried again."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from nss.batch import Account, Batch
@@ -150,3 +152,20 @@ async def test_reasons_are_counted_whatever_a_damaged_row_has(open_spool: Open, 
     assert found["bad"].records == 1
     (other,) = (each for reason, each in found.items() if reason != "bad")
     assert (other.records, other.newest_at) == (int(float(2**63)), 0.0)
+
+
+async def test_twice_as_many_rejects_take_twice_as_much_to_discard(open_spool: Open) -> None:
+    spool = await open_spool(rejects_max_bytes=64 << 20)
+    steps = []
+    for count in (1500, 3000):
+        other, bad = Reject("web", "", "other", b"r"), Reject("web", "", "bad", b"r")
+        await rejected(spool, [other] * count + [bad] * count)
+        done = Counter[str]()
+        handler = partial(done.update, ["steps"])
+        await spool._do(lambda store: store.connection.set_progress_handler(handler, 100))  # noqa: B023 - at once
+
+        assert await spool.discard_rejects("mcas", "bad", 1 << 60) == count
+        steps.append(done["steps"])
+        assert await spool.discard_rejects("mcas", None, 1 << 60) == count
+
+    assert steps[1] < 3 * steps[0]
