@@ -78,7 +78,10 @@ def _plain(problem: ShownProblem) -> dict[str, str | None]:
 def show_doubts(result: CheckResult) -> None:
     """Print the warnings of a check, and what it could not see."""
     for warning in result.warnings:
-        typer.echo(f"nss: warning: {harmless(warning)}", err=True)
+        text, _, tip = warning.partition("\nTry: ")
+        typer.echo(f"nss: warning: {harmless(text)}", err=True)
+        if tip:
+            typer.echo(f"Try: {harmless(tip)}", err=True)
     for unseen in result.unchecked:
         typer.echo(f"nss: not checked: {harmless(unseen)}", err=True)
 

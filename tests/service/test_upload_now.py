@@ -182,12 +182,13 @@ async def test_a_finalize_without_success_does_not_count_and_is_repeated(
     bench: Bench, lab: CloudLab, body: bytes
 ) -> None:
     store(bench, lab)
-    lab.faults.add(Fault("mcas", "done_upload", "replaced", 200, body=body))
+    lab.faults.add(Fault("mcas", "done_upload", "replaced", 200, body=body, times=None))
     (bench.folder / "web.log").write_bytes(data := records(50))
     running = await bench.start(sections(lab, secs=1), state="state")
     await running.reported("upload_unconfirmed", counts=False)
     upload = await status(bench)
     shown = joined((await nss(bench, "status"))[1])
+    lab.faults.clear()
     await running.reported("upload_done")
     assert (upload["state"], upload["last_confirmed_at"]) == ("unconfirmed", None)
     assert shown.startswith("degraded")
