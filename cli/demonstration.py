@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli.screen import demo as screen
 from cli.screen.cells import columns_of, wrapped
-from nss.errors import InputMissing
+from nss.errors import DataError, InputMissing
 from nss.lab.demo import Demo
 from nss.lab.discovery import Discovery
 from nss.lab.mcas_demo import McasDemo
@@ -28,13 +28,16 @@ _SHOWN_BYTES = 200
 def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed: int) -> int:
     """Run the demonstration; the exit code is 0 when all arrived, well-formed.
 
-    But for records that were made to be rejected, and those of a sample that can't be delivered.
+    But for records that were made to be rejected, and those of a sample that can't be delivered;
+    it is 65 when a sample has no others.
     """
     if sample is not None and not sample.is_file():
         raise InputMissing(f"demo: no such file ({sample})")
     demo = Demo(seconds, records_per_sec, seed=seed, sample=sample)
     console = Console(highlight=False)
     asyncio.run(_show(demo, console))
+    if demo.is_useless:
+        return DataError.exit_code
     return 0 if demo.is_good else 1
 
 

@@ -79,6 +79,25 @@ def test_your_own_records_are_played_once(nss: Nss, tmp_path: Path) -> None:
     assert b"on purpose" not in ran.stdout
 
 
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        (b"no record\nnor this\n", "None of your records arrived: all of them were rejected."),
+        (b"", "There are no records in the file."),
+    ],
+)
+def test_a_sample_of_which_nothing_arrives_is_bad_data(
+    nss: Nss, tmp_path: Path, sample: bytes, said: str
+) -> None:
+    (tmp_path / "my sample").write_bytes(sample)
+
+    ran = nss("demo", "--sample", "my sample")
+
+    assert ran.returncode == 65
+    assert f"\n{said}\nTry: nss explain 'my sample'\n" in ran.stdout.decode()
+    assert "All that was sent arrived" not in ran.stdout.decode()
+
+
 def test_a_sample_that_is_not_there_is_missing_input(nss: Nss) -> None:
     ran = nss("demo", "--sample", "gone.json")
 
