@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cli.interrupting import run_until_ended
 from cli.screen import demo as screen
 from cli.screen.cells import columns_of, wrapped
 from nss.errors import DataError, InputMissing
@@ -35,7 +35,7 @@ def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed:
         raise InputMissing(f"demo: no such file ({sample})")
     demo = Demo(seconds, records_per_sec, seed=seed, sample=sample)
     console = Console(highlight=False)
-    asyncio.run(_show(demo, console))
+    run_until_ended(_show(demo, console))
     if demo.is_useless:
         return DataError.exit_code
     return 0 if demo.is_good else 1
@@ -52,7 +52,7 @@ def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
             text = Text(part) if isinstance(part, str) else _discovered(part, width)
             console.print(text, soft_wrap=not isinstance(part, str))
 
-    asyncio.run(show())
+    run_until_ended(show())
     for complaint in demo.complaints:
         console.print(Text(f"against the protocol: {complaint}"))
     is_good = demo.arrived == demo.sent and demo.is_blocked and not demo.complaints
@@ -69,24 +69,16 @@ def demonstrate_portal(seconds: float | None, records_per_sec: int, seed: int) -
             typer.echo("Records come in; uploads and the sync go to stand-ins for Microsoft's and")
             typer.echo("Zscaler's services. The feed branch has a collector that is down, to see")
             typer.echo("what that looks like. Ctrl-C ends it.")
-            _end_like_ctrl_c()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await demo.run()
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(show())
+        run_until_ended(show())
     return 0
 
 
-def _end_like_ctrl_c() -> None:
-    """Have what ends us end the service of the demonstration too, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
-
-
 async def _show(demo: Demo, console: Console) -> None:
-    _end_like_ctrl_c()
     descriptor = sys.stdout.fileno() if console.is_terminal else None
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:

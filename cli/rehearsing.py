@@ -5,7 +5,6 @@ import contextlib
 import ipaddress
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import orjson
 import typer
 
+from cli.interrupting import run_until_ended
 from nss.config.kinds import InvalidValue
 from nss.config.values import Address, destination
 from nss.errors import UsageError
@@ -36,14 +36,13 @@ def rehearse(
     address = _address(listen)
     to = None if records_to is None else _destination(records_to)
     with contextlib.suppress(KeyboardInterrupt), _folder(folder) as place:
-        asyncio.run(_run(Rehearsal(place, listen=address), records_per_sec, to, as_json=as_json))
+        rehearsal = Rehearsal(place, listen=address)
+        run_until_ended(_run(rehearsal, records_per_sec, to, as_json=as_json))
 
 
 async def _run(
     rehearsal: Rehearsal, records_per_sec: int, to: Address | None, *, as_json: bool
 ) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
     async with rehearsal:
         if as_json:
             _show_json(_plain(rehearsal))

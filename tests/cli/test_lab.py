@@ -51,6 +51,25 @@ def run(command: list[str]) -> str:
     return ran.stdout
 
 
+def test_sigterm_ends_what_a_script_started_in_the_background(tmp_path: Path) -> None:
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [*COMMAND, "lab", "--folder", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env=ENV,
+        text=True,
+        # As a shell without job control does it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.long
 def test_with_the_printed_settings_uploads_categories_and_lines_arrive(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
