@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+import textwrap
 from pathlib import Path
 
 import typer
@@ -49,8 +50,8 @@ def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
 
     async def show() -> None:
         async for part in demo.run():
-            text = Text(part) if isinstance(part, str) else _discovered(part, width)
-            console.print(text, soft_wrap=not isinstance(part, str))
+            text = _said(part, width) if isinstance(part, str) else _discovered(part, width)
+            console.print(text, soft_wrap=True)
 
     run_until_ended(show())
     for complaint in demo.complaints:
@@ -96,6 +97,15 @@ async def _show(demo: Demo, console: Console) -> None:
     for message, reason in demo.malformed_examples:
         text = f"malformed: {reason}: {message[:_SHOWN_BYTES]!r}"
         console.print(Text("\n".join(wrapped(harmless(text), width, "", "  "))), soft_wrap=True)
+
+
+def _said(line: str, width: int) -> Text:
+    """Return a line of the story; its words are wrapped below where they begin."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    lines = textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return Text("\n".join(lines))
 
 
 def _discovered(discovery: Discovery, width: int) -> Text:
