@@ -114,7 +114,13 @@ def _settings(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
     for section in ("mcas", "zia"):
         yield f"  [{section}]"
         yield f'  ca_file = "{lab.ca_file}"'
-    yield "  [feeds.NAME.sink]"
+    yield "  [feeds.lab-upload]"
+    yield '  format = "MCAS"'
+    yield "  [feeds.lab-upload.sink]"
+    yield '  kind = "cloud_discovery"'
+    yield "  [feeds.lab-collector]"
+    yield '  format = "MCAS"'
+    yield "  [feeds.lab-collector.sink]"
     yield '  kind = "syslog_udp"            # or "syslog_tcp"'
     yield f'  destinations = ["{rehearsal.collector}"]'
     yield ""
@@ -124,12 +130,24 @@ def _settings(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
     yield f"  Client Secret       {lab.client_secret if shows_secrets else f'in {secret}'}"
     yield f"  Authentication URL  {lab.authentication_url}"
     yield f"  API URL             {lab.api_url}"
+    yield from _zia_answers(rehearsal, shows_secrets=shows_secrets)
     yield ""
     yield f"Make things go wrong: {lab.control_url}"
     yield ""
     if rehearsal.collector.host != HOST:
         yield f"Another machine needs in its /etc/hosts: {rehearsal.collector.host} {NAME}"
         yield ""
+
+
+def _zia_answers(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
+    lab, one_api = rehearsal.lab, rehearsal.lab.zia.one_api
+    yield "and to those of nss configure-zia:"
+    yield "  Sign in by          oneapi_secret"
+    yield f"  Client ID           {one_api.client_id}"
+    secret = one_api.secret if shows_secrets else f"in {rehearsal.zia_secret_file}"
+    yield f"  Client Secret       {secret}"
+    yield f"  Token URL           {lab.one_api_token_url}"
+    yield f"  Cloud               {lab.one_api_url}"
 
 
 def _address(listen: str) -> str:

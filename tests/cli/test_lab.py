@@ -3,6 +3,8 @@
 import signal
 import stat
 import subprocess
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,10 +110,21 @@ def test_people_are_told_that_these_are_stand_ins_and_a_pipe_gets_no_secret(tmp_
         while not (lines and lines[-1].startswith("Make things go wrong")):
             lines.append(process.stdout.readline())
         secret = (tmp_path / "client-secret").read_text()
+        zia_secret = (tmp_path / "zia-secret").read_text()
     shown = "".join(lines)
     assert shown.startswith("Stand-ins for Microsoft's and Zscaler's services")
     assert f"Client Secret       in {tmp_path / 'client-secret'}" in shown
+    assert f"Client Secret       in {tmp_path / 'zia-secret'}" in shown
     assert secret not in shown
+    assert zia_secret not in shown
+    own = shown.partition("Or in a configuration of your own:\n")[2].partition("\n\n")[0]
+    sections = tomllib.loads(textwrap.dedent(own))
+    assert sections["feeds"]["lab-upload"] == {
+        "format": "MCAS",
+        "sink": {"kind": "cloud_discovery"},
+    }
+    assert sections["feeds"]["lab-collector"]["format"] == "MCAS"
+    assert sections["zia"]["ca_file"] == sections["mcas"]["ca_file"]
     assert f'ca_file = "{tmp_path / "lab" / "ca.pem"}"' in shown
 
 
