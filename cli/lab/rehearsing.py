@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import typer
 
-from cli.interrupting import run_until_ended
+from cli.lab.interrupting import run_until_ended
 from nss.config.kinds import InvalidValue
 from nss.config.values import Address, destination
 from nss.errors import UsageError

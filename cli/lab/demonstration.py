@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cli.interrupting import run_until_ended
+from cli.lab.interrupting import run_until_ended
 from cli.screen import demo as screen
 from cli.screen.cells import columns_of, wrapped
 from nss.errors import DataError, InputMissing
