@@ -1,15 +1,22 @@
 """`nss presets` and `nss fields`: what feed formats there are, and what they can print."""
 
+import sys
 from collections.abc import Sequence
 
 import typer
 
 from cli.output import show_json
+from cli.screen.cells import columns_of, wrapped
 from formats import presets
 from formats.fields import Field, catalogue
 from formats.structure import structure_of
 from nss.errors import UsageError
 from nss.wording import nearest
+
+_LEAST_COLUMNS = 30
+"""So many beside what comes before it, or a description begins a line of its own."""
+
+_INDENT = "    "
 
 
 def list_presets(*, as_json: bool) -> None:
@@ -20,9 +27,8 @@ def list_presets(*, as_json: bool) -> None:
     for name in presets.names():
         feed_format = presets.load(name)
         kind = structure_of(feed_format).kind.name.lower()
-        typer.echo(
-            f"{name:<18}{len(feed_format.slots):>3} fields  {kind:<9}{presets.description(name)}"
-        )
+        head = f"{name:<18}{len(feed_format.slots):>3} fields  {kind:<9}"
+        _show(head, presets.description(name))
 
 
 def print_preset(name: str, *, as_json: bool) -> None:
@@ -75,13 +81,25 @@ def list_fields(search: str, *, as_json: bool) -> None:
         return
     for field in found:
         spec = f"%{field.conversion}{{{field.name}}}"
-        typer.echo(f"{spec:<36}{field.group:<22}{field.description}")
+        _show(f"{spec:<36}{field.group:<22}", field.description)
     if not found:
         near = nearest(search, catalogue())
         tip = "nss fields lists all of them"
         raise UsageError(
             f"no field has {search!r}", tip=f"nss fields {near}; {tip}" if near else tip
         )
+
+
+def _show(head: str, description: str) -> None:
+    """Print an entry: one line for programs, and on a terminal as many as fit into it."""
+    width = columns_of(sys.stdout.fileno()) if sys.stdout.isatty() else len(head + description)
+    if width >= len(head + description):
+        typer.echo(head + description)
+    elif width >= len(head) + _LEAST_COLUMNS:
+        typer.echo("\n".join(wrapped(description, width, head, " " * len(head))))
+    else:
+        typer.echo(head.rstrip() if len(head.rstrip()) <= width else " ".join(head.split()))
+        typer.echo("\n".join(wrapped(description, width, _INDENT, _INDENT)))
 
 
 def _has(field: Field, search: str) -> bool:

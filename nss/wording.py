@@ -32,6 +32,11 @@ def duration_text(secs: float) -> str:
     return f"{whole} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of what has a plural in -s: `1 record`, `1,204 records`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def harmless(text: str, kept: str = "") -> str:
     """Return text that no terminal obeys and of which every character shows.
 

@@ -125,7 +125,9 @@ def _readable_pid(unit: Unit | None, config: Path, verb: Verb) -> int | None:
         return _pid(unit, config)
     except ConfigProblems as error:
         raise ConfigError(
-            f"{verb}: refused, nothing was stopped or started: {error.args[0]}", tip=error.tip
+            f"{verb}: refused, nothing was stopped or started; a service that runs continues: "
+            f"{error.args[0]}",
+            tip=error.tip,
         ) from None
 
 

@@ -1,5 +1,6 @@
 """The demonstration drawn: the way of records with rates, lines that arrived, the account."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from rich.text import Text
@@ -69,6 +70,8 @@ def verdict(demo: Demo) -> str:
         ),
         (unexpected > 0, f"Records rejected beyond those made for it: {unexpected:,}."),
         (unexpected, f"Records made to be rejected that were not: {-unexpected:,}."),
+        (not progress.sent, "There are no records in the file."),
+        (not progress.received, "None of your records arrived: all of them were rejected."),
         (
             progress.rejected,
             "All that was sent arrived, but for what was rejected. Nothing is lost.",
@@ -165,6 +168,9 @@ def _account(demo: Demo, width: int) -> Iterator[Text]:
     yield Text()
     style = "bold green" if demo.is_good else "bold red"
     yield from (Text(line, style=style) for line in wrapped(verdict(demo), width))
+    if demo.is_useless:
+        tip = f"Try: nss explain {shlex.quote(str(demo.sample))}"
+        yield from (Text(line) for line in wrapped(harmless(tip), width, "", _INDENT))
 
 
 _CUT = "to fit into a datagram: URL, referrer or user agent were cut"

@@ -56,7 +56,7 @@ def configure(
         ),
     ] = None,
     collector: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="ADDRESS", help="Its log collector, HOST:PORT: syslog over UDP."),
     ] = None,
     no_input: NoInputOption = False,
@@ -81,7 +81,7 @@ def configure(
     options = {"listen_tcp": listen_tcp, "listen_http": listen_http, "token_file": token_file}
     options |= {"file": file, "format": feed_format, "zone": zone}
     given = {name: value for name, value in options.items() if value is not None}
-    places = Places(tuple(to or ()), mcas, collector)
+    places = Places(tuple(to or ()), mcas, tuple(collector or ()))
     configure_file(config, given, places, ask_nobody=no_input, force=force)
 
 

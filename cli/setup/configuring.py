@@ -1,5 +1,6 @@
 """`nss configure`: ask what is needed, show the file that comes of it, write it."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 
 from cli.setup.interview import NONE, McasWay, collector_at, combined, interview, way_of
+from nss.config import DEFAULT_CONFIG
 from nss.config.model import Config
 from nss.errors import UsageError
 from nss.setup.configuration import check_kept, composed, replace_file, written
@@ -21,7 +23,7 @@ class Places:
 
     to: tuple[str, ...] = ()
     mcas: McasWay | None = None
-    collector: str | None = None
+    collector: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.to or self.mcas or self.collector)
@@ -67,7 +69,12 @@ def _with_options(choices: Choices, given: Mapping[str, str], places: Places) ->
 def _targets(known: tuple[Target, ...], places: Places) -> tuple[Target, ...]:
     """Return the targets of the options: `to` takes the place of what is known."""
     targets = tuple(map(Target.parse, places.to)) or known
-    collector = None if places.collector is None else collector_at(places.collector)
+    if len(places.collector) > 1:
+        raise UsageError(
+            "configure: --collector is given twice, and there is one log collector",
+            tip="--collector for one, --to udp://HOST:PORT for the other",
+        )
+    collector = collector_at(*places.collector) if places.collector else None
     way = places.mcas
     if collector is not None and way in {"upload", "none"}:
         raise UsageError(f"configure: --collector does not go with --mcas {way}")
@@ -89,9 +96,18 @@ def _show_next(path: Path, choices: Choices, before: Config | None) -> None:
     if gone := [name for name in names if name not in choices.feed_names]:
         typer.echo(f"No longer there: feed {', '.join(gone)}. {path.name}.old has it.")
     typer.echo("Next:")
-    if UPLOAD in choices.targets:
-        typer.echo("  sudo nss configure-mcas2    the credentials for uploads")
-    typer.echo("  nss test-firewall           whether everything can be reached")
-    if choices.portal.listen is not None:
-        typer.echo("  sudo nss portal set-password    who may sign in at the portal")
-    typer.echo("  sudo nss start              or nss reload, if it runs")
+    named = "" if path.absolute() == DEFAULT_CONFIG else f" --config {shlex.quote(str(path))}"
+    steps = [
+        ("sudo nss configure-mcas2", "the credentials for uploads", UPLOAD in choices.targets),
+        ("nss test-firewall", "whether everything can be reached", True),
+        (
+            "sudo nss portal set-password",
+            "who may sign in at the portal",
+            choices.portal.listen is not None,
+        ),
+        ("sudo nss start", "or nss reload, if it runs", True),
+    ]
+    rows = [(f"{command}{named}", note) for command, note, is_due in steps if is_due]
+    cells = max(len(command) for command, _ in rows)
+    for command, note in rows:
+        typer.echo(f"  {command:{cells}}  {note}")

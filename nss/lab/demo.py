@@ -102,7 +102,15 @@ class Demo:
         """Whether all arrived, well-formed, but for what was made to be rejected."""
         progress = self.progress
         is_expected = self.sample is not None or not progress.unexpected
-        return progress.finished and not progress.lost and not progress.malformed and is_expected
+        is_whole = progress.finished and not progress.lost and not progress.malformed
+        return is_whole and is_expected and progress.received > 0
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether no record of the sample could be delivered: there are none, or all are bad."""
+        progress = self.progress
+        is_whole = progress.finished and not progress.lost
+        return self.sample is not None and is_whole and not progress.received
 
     async def run(self) -> AsyncIterator[Progress]:
         """Run it, yielding the progress a few times a second and once when all is done."""

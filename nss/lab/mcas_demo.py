@@ -5,21 +5,20 @@ administrator runs them, in processes of their own, with a configuration file of
 """
 
 import asyncio
-import contextlib
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from nss.errors import InputMissing, ServiceError
+from nss.errors import ServiceError
 from nss.lab import commands
 from nss.lab.cloud import CloudLab
+from nss.lab.demo_service import folder_of_demo
 from nss.lab.discovery import Discovery
 from nss.lab.generator import RecordGenerator
 from nss.lab.way_back import WayBack
-from nss.spool.durable.inspect import read_totals
+from nss.wording import counted
 
 TICK_SECS = 0.05
 STOP_SECS = 60.0
@@ -28,7 +27,7 @@ UPLOAD_SECS = 2
 _CONFIG = """\
 [service]
 log_format = "json"
-control_socket = "off"
+control_socket = "{folder}/control.sock"
 state_directory = "{folder}/state"
 drain_secs = 30
 
@@ -75,7 +74,7 @@ class McasDemo:
 
         Raises `ServiceError` when a part of it fails.
         """
-        with tempfile.TemporaryDirectory(prefix="nss-demo-") as name:
+        with folder_of_demo() as name:
             folder = Path(name)
             (folder / "lab").mkdir()
             (folder / "state").mkdir()
@@ -120,25 +119,31 @@ class McasDemo:
                     self.sent += due
                     if len(lab.mcas.uploads) > self.uploads:
                         self.uploads = len(lab.mcas.uploads)
-                        yield f"  {self.sent:,} records sent, {self.uploads} files uploaded"
+                        files = counted(self.uploads, "file")
+                        yield f"  {counted(self.sent, 'record')} sent, {files} uploaded"
                     await asyncio.sleep(TICK_SECS)
+            await self._arrival(lab, process)
+            self.discovery = lab.discovery
+            files = counted(self.uploads, "file")
+            yield f"  {counted(self.sent, 'record')} sent, {self.arrived:,} arrived in {files}"
+            yield "$ nss verify-mcas2"
+            for line in await commands.run(config, "verify-mcas2"):
+                yield f"  {line}"
             await self._finish(process, log)
         finally:
             await commands.kill(process)
-        lab.parser.wait_parsed(self.sent, STOP_SECS)
+
+    async def _arrival(self, lab: CloudLab, process: asyncio.subprocess.Process) -> None:
+        """Wait until MCAS has read all that was sent, or no more can be hoped for."""
+        deadline = time.monotonic() + STOP_SECS
+        while lab.parser.lines < self.sent and time.monotonic() < deadline:
+            if process.returncode is not None:
+                break
+            await asyncio.sleep(TICK_SECS)
         self.uploads, self.arrived = len(lab.mcas.uploads), lab.parser.records
-        self.discovery = lab.discovery
-        yield f"  {self.sent:,} records sent, {self.arrived:,} arrived in {self.uploads} files"
-        yield "$ nss verify-mcas2"
-        for line in await commands.run(config, "verify-mcas2"):
-            yield f"  {line}"
 
     async def _finish(self, process: asyncio.subprocess.Process, log: Path) -> None:
-        """Let the service deliver what it has, and end."""
-        deadline = time.monotonic() + STOP_SECS
-        spool = log.parent / "spool.db"
-        while time.monotonic() < deadline and _accepted(spool) < self.sent:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(TICK_SECS)
+        """Let the service end. Raises `ServiceError` when it did not end well."""
         process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_SECS):
@@ -148,10 +153,3 @@ class McasDemo:
         if code:
             end = commands.end_of(log)
             raise ServiceError(f"demo: the service ended with exit code {code}\n{end}")
-
-
-def _accepted(spool: Path) -> int:
-    """Return how many records the service has taken so far, by its spool."""
-    with contextlib.suppress(InputMissing):  # not there yet
-        return read_totals(spool).accepted
-    return 0

@@ -2,11 +2,13 @@
 
 import errno
 import re
+import shlex
 import subprocess
 from importlib import metadata, resources
 from pathlib import Path
 
 import orjson
+import pexpect
 import pytest
 import trustme
 
@@ -271,6 +273,23 @@ def test_fields_are_there_as_text_and_as_json(nss: Nss) -> None:
     assert set(rows[0]) == {
         *("name", "spec", "group", "description", "example", "placeholder", "derived_from")
     }
+
+
+@pytest.mark.parametrize("columns", [60, 80, 132])
+@pytest.mark.parametrize("command", ["presets", "fields"])
+def test_lists_fit_a_terminal(command: str, columns: int) -> None:
+    program, *rest = COMMAND
+    environ = {name: value for name, value in ENV.items() if name != "COLUMNS"}
+    shown = pexpect.run(
+        shlex.join([program, *rest, command]),
+        env=environ | {"TERM": "dumb"},
+        encoding="utf-8",
+        dimensions=(24, columns),
+    )
+    lines = shown.splitlines()
+    names = presets.names() if command == "presets" else catalogue()
+    assert len(lines) >= len(names)
+    assert max(map(len, lines)) <= columns
 
 
 def test_fields_can_be_searched(nss: Nss) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,25 @@ def test_your_own_records_are_played_once(nss: Nss, tmp_path: Path) -> None:
     assert shown == {"sent": 32, "arrived": 30, "rejected": 2, "malformed": 0, "lost": 0}
     assert b"because:\n" in ran.stdout
     assert b"on purpose" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        (b"no record\nnor this\n", "None of your records arrived: all of them were rejected."),
+        (b"", "There are no records in the file."),
+    ],
+)
+def test_a_sample_of_which_nothing_arrives_is_bad_data(
+    nss: Nss, tmp_path: Path, sample: bytes, said: str
+) -> None:
+    (tmp_path / "my sample").write_bytes(sample)
+
+    ran = nss("demo", "--sample", "my sample")
+
+    assert ran.returncode == 65
+    assert f"\n{said}\nTry: nss explain 'my sample'\n" in ran.stdout.decode()
+    assert "All that was sent arrived" not in ran.stdout.decode()
 
 
 def test_a_sample_that_is_not_there_is_missing_input(nss: Nss) -> None:
@@ -169,10 +189,36 @@ def test_a_signal_ends_it_and_its_service_without_a_traceback(
     assert "\x1b[?25h" in shown
 
 
-def services(folder: Path) -> list[bytes]:
-    """Return the command lines of the services that work in a folder."""
-    lines = []
+@pytest.mark.long
+@pytest.mark.parametrize("option", ["--portal", "--mcas", "--rate=500"])
+def test_sigterm_ends_it_where_a_script_has_sigint_ignored(short_path: Path, option: str) -> None:
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [*COMMAND, "demo", "--seconds", "50", option],
+        stdout=subprocess.DEVNULL,
+        env=ENV | {"TMPDIR": str(short_path)},
+        # As a shell without job control does it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads
+    )
+    try:
+        until = time.monotonic() + 30
+        while not services(short_path) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == (0 if option == "--portal" else 130)
+        assert services(short_path) == []
+    finally:
+        process.kill()
+        process.wait()
+        for left in services(short_path):
+            os.kill(left, signal.SIGKILL)
+
+
+def services(folder: Path) -> list[int]:
+    """Return the processes of the services that work in a folder."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            lines.append(path.read_bytes())
-    return [line for line in lines if f"{folder}/nss-demo-".encode() in line]
+            line = path.read_bytes()
+            if f"{folder}/nss-demo-".encode() in line and b"\0run\0" in line:
+                found.append(int(path.parent.name))
+    return found

@@ -3,6 +3,8 @@
 import signal
 import stat
 import subprocess
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,25 @@ def run(command: list[str]) -> str:
     return ran.stdout
 
 
+def test_sigterm_ends_what_a_script_started_in_the_background(tmp_path: Path) -> None:
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [*COMMAND, "lab", "--folder", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env=ENV,
+        text=True,
+        # As a shell without job control does it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.long
 def test_with_the_printed_settings_uploads_categories_and_lines_arrive(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
@@ -89,10 +110,21 @@ def test_people_are_told_that_these_are_stand_ins_and_a_pipe_gets_no_secret(tmp_
         while not (lines and lines[-1].startswith("Make things go wrong")):
             lines.append(process.stdout.readline())
         secret = (tmp_path / "client-secret").read_text()
+        zia_secret = (tmp_path / "zia-secret").read_text()
     shown = "".join(lines)
     assert shown.startswith("Stand-ins for Microsoft's and Zscaler's services")
     assert f"Client Secret       in {tmp_path / 'client-secret'}" in shown
+    assert f"Client Secret       in {tmp_path / 'zia-secret'}" in shown
     assert secret not in shown
+    assert zia_secret not in shown
+    own = shown.partition("Or in a configuration of your own:\n")[2].partition("\n\n")[0]
+    sections = tomllib.loads(textwrap.dedent(own))
+    assert sections["feeds"]["lab-upload"] == {
+        "format": "MCAS",
+        "sink": {"kind": "cloud_discovery"},
+    }
+    assert sections["feeds"]["lab-collector"]["format"] == "MCAS"
+    assert sections["zia"]["ca_file"] == sections["mcas"]["ca_file"]
     assert f'ca_file = "{tmp_path / "lab" / "ca.pem"}"' in shown
 
 

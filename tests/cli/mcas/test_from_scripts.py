@@ -550,6 +550,10 @@ def test_the_whole_story_is_played(tmp_path: Path) -> None:
         *("configure-mcas2", "run", "verify-mcas2"),
         *("configure-zia", "sync-unsanctioned", "verify-blocking"),
     ]
+    assert "  ok    service: " in ran.stdout, "the service runs while it is looked at"
+    assert "does not answer" not in ran.stdout
+    at = next(index for index, line in enumerate(lines) if "no credentials are stored" in line)
+    assert lines[at + 1].startswith("    "), "what is wrapped is indented"
     assert "\ncloud app " in ran.stdout
     assert "      .dropbox.com" in lines
     assert "  blocked: no: no enabled URL filtering rule blocks the category" in ran.stdout

@@ -181,6 +181,29 @@ def test_an_upload_is_added_to_a_file_and_nothing_is_lost(nss: Nss, tmp_path: Pa
     assert configuration.load(tmp_path / "nss.toml.old") == made
 
 
+def test_what_is_next_stands_in_columns_and_names_the_file(nss: Nss, tmp_path: Path) -> None:
+    path = tmp_path / "my file.toml"
+    ran = nss("configure", "--config", path, "--to", "mcas")
+    assert ran.returncode == 0
+    assert ran.stdout.decode().partition("Next:\n")[2].replace(f" --config '{path}'", "@") == (
+        "  sudo nss configure-mcas2@      the credentials for uploads\n"
+        "  nss test-firewall@             whether everything can be reached\n"
+        "  sudo nss portal set-password@  who may sign in at the portal\n"
+        "  sudo nss start@                or nss reload, if it runs\n"
+    )
+
+
+def test_two_log_collectors_are_refused(nss: Nss, tmp_path: Path) -> None:
+    collectors = ("--collector", "a.example.com", "--collector", "b.example.com")
+    ran = nss("configure", "--config", "nss.toml", *collectors)
+    assert ran.returncode == 64
+    assert ran.stderr.decode() == (
+        "nss: configure: --collector is given twice, and there is one log collector\n"
+        "Try: --collector for one, --to udp://HOST:PORT for the other\n"
+    )
+    assert not (tmp_path / "nss.toml").exists()
+
+
 def test_the_file_before_stays_beside_the_new_one(nss: Nss, tmp_path: Path) -> None:
     path = tmp_path / "nss.toml"
     nss("configure", "--config", path, "--to", TO)

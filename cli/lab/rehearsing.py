@@ -5,7 +5,6 @@ import contextlib
 import ipaddress
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import orjson
 import typer
 
+from cli.lab.interrupting import run_until_ended
 from nss.config.kinds import InvalidValue
 from nss.config.values import Address, destination
 from nss.errors import UsageError
@@ -36,14 +36,13 @@ def rehearse(
     address = _address(listen)
     to = None if records_to is None else _destination(records_to)
     with contextlib.suppress(KeyboardInterrupt), _folder(folder) as place:
-        asyncio.run(_run(Rehearsal(place, listen=address), records_per_sec, to, as_json=as_json))
+        rehearsal = Rehearsal(place, listen=address)
+        run_until_ended(_run(rehearsal, records_per_sec, to, as_json=as_json))
 
 
 async def _run(
     rehearsal: Rehearsal, records_per_sec: int, to: Address | None, *, as_json: bool
 ) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
     async with rehearsal:
         if as_json:
             _show_json(_plain(rehearsal))
@@ -115,7 +114,13 @@ def _settings(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
     for section in ("mcas", "zia"):
         yield f"  [{section}]"
         yield f'  ca_file = "{lab.ca_file}"'
-    yield "  [feeds.NAME.sink]"
+    yield "  [feeds.lab-upload]"
+    yield '  format = "MCAS"'
+    yield "  [feeds.lab-upload.sink]"
+    yield '  kind = "cloud_discovery"'
+    yield "  [feeds.lab-collector]"
+    yield '  format = "MCAS"'
+    yield "  [feeds.lab-collector.sink]"
     yield '  kind = "syslog_udp"            # or "syslog_tcp"'
     yield f'  destinations = ["{rehearsal.collector}"]'
     yield ""
@@ -125,12 +130,24 @@ def _settings(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
     yield f"  Client Secret       {lab.client_secret if shows_secrets else f'in {secret}'}"
     yield f"  Authentication URL  {lab.authentication_url}"
     yield f"  API URL             {lab.api_url}"
+    yield from _zia_answers(rehearsal, shows_secrets=shows_secrets)
     yield ""
     yield f"Make things go wrong: {lab.control_url}"
     yield ""
     if rehearsal.collector.host != HOST:
         yield f"Another machine needs in its /etc/hosts: {rehearsal.collector.host} {NAME}"
         yield ""
+
+
+def _zia_answers(rehearsal: Rehearsal, *, shows_secrets: bool) -> Iterator[str]:
+    lab, one_api = rehearsal.lab, rehearsal.lab.zia.one_api
+    yield "and to those of nss configure-zia:"
+    yield "  Sign in by          oneapi_secret"
+    yield f"  Client ID           {one_api.client_id}"
+    secret = one_api.secret if shows_secrets else f"in {rehearsal.zia_secret_file}"
+    yield f"  Client Secret       {secret}"
+    yield f"  Token URL           {lab.one_api_token_url}"
+    yield f"  Cloud               {lab.one_api_url}"
 
 
 def _address(listen: str) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
+import textwrap
 from pathlib import Path
 
 import typer
@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cli.lab.interrupting import run_until_ended
 from cli.screen import demo as screen
 from cli.screen.cells import columns_of, wrapped
-from nss.errors import InputMissing
+from nss.errors import DataError, InputMissing
 from nss.lab.demo import Demo
 from nss.lab.discovery import Discovery
 from nss.lab.mcas_demo import McasDemo
@@ -28,13 +29,16 @@ _SHOWN_BYTES = 200
 def demonstrate(seconds: float, records_per_sec: int, sample: Path | None, seed: int) -> int:
     """Run the demonstration; the exit code is 0 when all arrived, well-formed.
 
-    But for records that were made to be rejected, and those of a sample that can't be delivered.
+    But for records that were made to be rejected, and those of a sample that can't be delivered;
+    it is 65 when a sample has no others.
     """
     if sample is not None and not sample.is_file():
         raise InputMissing(f"demo: no such file ({sample})")
     demo = Demo(seconds, records_per_sec, seed=seed, sample=sample)
     console = Console(highlight=False)
-    asyncio.run(_show(demo, console))
+    run_until_ended(_show(demo, console))
+    if demo.is_useless:
+        return DataError.exit_code
     return 0 if demo.is_good else 1
 
 
@@ -46,10 +50,10 @@ def demonstrate_mcas(seconds: float, records_per_sec: int, seed: int) -> int:
 
     async def show() -> None:
         async for part in demo.run():
-            text = Text(part) if isinstance(part, str) else _discovered(part, width)
-            console.print(text, soft_wrap=not isinstance(part, str))
+            text = _said(part, width) if isinstance(part, str) else _discovered(part, width)
+            console.print(text, soft_wrap=True)
 
-    asyncio.run(show())
+    run_until_ended(show())
     for complaint in demo.complaints:
         console.print(Text(f"against the protocol: {complaint}"))
     is_good = demo.arrived == demo.sent and demo.is_blocked and not demo.complaints
@@ -66,24 +70,16 @@ def demonstrate_portal(seconds: float | None, records_per_sec: int, seed: int) -
             typer.echo("Records come in; uploads and the sync go to stand-ins for Microsoft's and")
             typer.echo("Zscaler's services. The feed branch has a collector that is down, to see")
             typer.echo("what that looks like. Ctrl-C ends it.")
-            _end_like_ctrl_c()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await demo.run()
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(show())
+        run_until_ended(show())
     return 0
 
 
-def _end_like_ctrl_c() -> None:
-    """Have what ends us end the service of the demonstration too, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, signal.raise_signal, signal.SIGINT)
-
-
 async def _show(demo: Demo, console: Console) -> None:
-    _end_like_ctrl_c()
     descriptor = sys.stdout.fileno() if console.is_terminal else None
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
@@ -101,6 +97,15 @@ async def _show(demo: Demo, console: Console) -> None:
     for message, reason in demo.malformed_examples:
         text = f"malformed: {reason}: {message[:_SHOWN_BYTES]!r}"
         console.print(Text("\n".join(wrapped(harmless(text), width, "", "  "))), soft_wrap=True)
+
+
+def _said(line: str, width: int) -> Text:
+    """Return a line of the story; its words are wrapped below where they begin."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    lines = textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return Text("\n".join(lines))
 
 
 def _discovered(discovery: Discovery, width: int) -> Text:
