@@ -264,13 +264,12 @@ class MemorySpool:
 
     def passed(self) -> None:
         """Note that a cursor moved: drop what every cursor has passed or never wanted."""
-        held = len(self._entries)
         while self._entries and not any(
             cursor.passed < self._entries[0].sequence and cursor.wants(self._entries[0].batch)
             for cursor in self._cursors.values()
         ):
             self._used_bytes -= self.size(self._entries.popleft().batch)
-        if len(self._entries) < held:
+        if self._waiting:  # for room in the spool, or only for this cursor's limit
             self._changed.notify()
 
     async def _wait_for_room(self, batch: Batch) -> None:

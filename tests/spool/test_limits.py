@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.batch import Account
+from nss.batch import Account, Batch
 from nss.spool import Cursor, PendingLimit
 from nss.telemetry.events import counters
 from tests.parts import durable_spool
@@ -67,6 +67,28 @@ async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
     await passed(mcas, 1)
     assert [await waiting, await second] == [3, 4]
     assert [(await mcas.next()).batch for _ in range(2)] == [batch("c"), batch("d")]
+    assert conserved(mcas)
+
+
+async def test_however_much_waits_for_a_feed_no_other_source_does(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(1 << 30)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    await spool.cursor("siem", ["dns"])
+    large = Batch("web", b"x" * (1 << 20) + b"\n", 1)
+    await spool.append(batch("ab"))
+
+    waiting = asyncio.gather(*(spool.append(large) for _ in range(24)))
+    await later(waiting)
+    async with asyncio.timeout(10):
+        assert await spool.append(batch("x", "dns")) == 2
+    assert (waiting.done(), spool.full, spool.holds_up("dns")) == (False, False, False)
+
+    async with asyncio.timeout(10):
+        for _ in range(25):
+            await passed(mcas, (await mcas.next()).sequence)
+        assert await waiting == list(range(3, 27))
     assert conserved(mcas)
 
 
