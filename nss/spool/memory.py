@@ -33,8 +33,9 @@ class _Waiting:
     """A batch that waits."""
 
     source: str
-    is_held: bool = False
-    """Whether it waits for the limit of a feed, and not for the spool."""
+    held_by: frozenset[str] = frozenset()
+    """The feeds whose limits it waits for, itself or behind one of its source; empty: it waits for
+    the spool."""
 
 
 class MemorySpool:
@@ -207,7 +208,7 @@ class MemorySpool:
     @property
     def full(self) -> bool:
         """Whether an `append` is waiting for room now."""
-        return any(not waiting.is_held for waiting in self._waiting)
+        return any(not waiting.held_by for waiting in self._waiting)
 
     def holds_up(self, source: str) -> bool:
         """Whether a batch of a source would wait now; see the contract."""
@@ -255,9 +256,7 @@ class MemorySpool:
 
     def holds_for(self, cursor: "MemoryCursor") -> bool:
         """Whether a batch waits for the limit of a feed."""
-        limit = cursor.limit
-        waits = limit is not None and not limit.drops_oldest
-        return waits and any(w.is_held and cursor.follows(w.source) for w in self._waiting)
+        return any(cursor.feed in waiting.held_by for waiting in self._waiting)
 
     def _wanting(self, batch: Batch) -> list["MemoryCursor"]:
         return [cursor for cursor in self._cursors.values() if cursor.wants(batch)]
@@ -289,11 +288,12 @@ class MemorySpool:
     def _has_room(self, ticket: _Waiting, batch: Batch) -> bool:
         size_bytes = self.size(batch)
         holding = [c for c in self._wanting(batch) if c.lacks_room(size_bytes, waits=True)]
-        ticket.is_held = bool(holding)
+        before = list(islice(self._waiting, self._waiting.index(ticket)))
+        ahead = [each.held_by for each in before if each.source == ticket.source]
+        ticket.held_by = frozenset(cursor.feed for cursor in holding).union(*ahead)
         for cursor in holding:
             cursor.watch.note(cursor.pending_bytes, waits=True)
-        before = islice(self._waiting, self._waiting.index(ticket))
-        if holding or any(not each.is_held or each.source == ticket.source for each in before):
+        if ticket.held_by or not all(each.held_by for each in before):
             return False
         return not self._used_bytes or self._used_bytes + size_bytes <= self.max_bytes
 

@@ -92,6 +92,33 @@ async def test_however_much_waits_for_a_feed_no_other_source_does(
     assert conserved(mcas)
 
 
+async def test_a_small_batch_behind_one_that_waits_for_a_feed_holds_up_no_other_source(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], PendingLimit(6))
+    near = await spool.cursor("near", ["web"], PendingLimit(1000))
+    await spool.append(batch("a"))
+
+    waiting = [await later(spool.append(batch(text))) for text in ("bcd", "e")]
+    other = await later(spool.append(batch("x", "dns")))
+
+    assert [each.done() for each in (*waiting, other)] == [False, False, True]
+    assert (spool.full, spool.holds_up("web"), spool.holds_up("dns")) == (False, True, False)
+    await near.next()
+    await passed(near, 1)
+    await new_spool.settled()
+    assert (mcas.limited_since is None, near.limited_since) == (False, None)
+
+    await mcas.next()
+    await passed(mcas, 1)
+    assert await waiting[0] == 3
+    assert [waiting[1].done(), spool.full] == [False, False]
+    await mcas.next()
+    await passed(mcas, 3)
+    assert await waiting[1] == 4
+
+
 async def test_one_batch_fits_whatever_the_limit(new_spool: Spools, later: Later) -> None:
     spool = await new_spool(100)
     mcas = await spool.cursor("mcas", ["web"], WAITS)
