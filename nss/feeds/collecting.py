@@ -142,7 +142,7 @@ class CollectedDelivery:
     async def _step(self) -> bool:
         """Collect one batch, or begin to deliver; return whether to continue."""
         due_secs = 0.0 if self._is_wanted and self.sink.collected else self.sink.due_secs()
-        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES or self._cursor.nears_limit
+        too_many = self._held.reject_bytes > MAX_HELD_REJECT_BYTES or self._fills_limit
         if due_secs is not None and (due_secs <= 0 or too_many):
             return await self._deliver_next()
         entry = await self._next_within(due_secs)
@@ -156,6 +156,15 @@ class CollectedDelivery:
         await self._pass_uncollected()
         await asyncio.sleep(0)  # rendering does not await
         return True
+
+    @property
+    def _fills_limit(self) -> bool:
+        """Whether much is pending for the feed, and at least half of that is collected already.
+
+        While more is still to come from the spool, that makes larger uploads, not more of them.
+        """
+        done, cursor = self._held.done, self._cursor
+        return cursor.nears_limit and 2 * (done.done - done.unpacked) >= cursor.pending_records
 
     async def _next_within(self, secs: float | None) -> Entry | None:
         """Return the next batch; `None` when something else may have to be done first."""

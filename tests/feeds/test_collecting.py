@@ -240,6 +240,19 @@ async def test_so_is_half_of_the_feeds_limit_though_more_batches_come(bench: Ben
     assert (before, bench.account.dropped) == (1, 0)  # one of what an earlier process left
 
 
+async def test_a_feed_at_its_limit_uploads_no_smaller_files_of_what_waits(bench: Bench) -> None:
+    for _ in range(3 * DUE_RECORDS):
+        await bench.append("a")
+    await bench.spool.settle()
+    bench.feed.cursor.limit = PendingLimit(bench.feed.cursor.pending_bytes)
+
+    bench.start()
+    await bench.until(lambda: not bench.pending)
+
+    # How much is pending in bytes is as of the last commit: of the rest, less may be taken at once.
+    assert bench.sink.delivered[:2] == [[b"a u"] * DUE_RECORDS] * 2
+
+
 async def test_what_the_filter_keeps_out_waits_for_nothing(bench: Bench) -> None:
     bench.start()
     await bench.append("nobody", "nobody")
