@@ -1,11 +1,28 @@
 """When a feed's limit of pending bytes holds: from when it is reached until there is room again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from nss.spool import PendingLimit, events
 
 _ROOM = 0.75
 """Up to this share of the limit a feed has room again: not after each batch that it delivers."""
+
+
+def why_waits(*, full: bool, limited: Iterable[str]) -> str | None:
+    """Return why a batch would wait, as half a sentence; `None`: it would not.
+
+    `full` is whether the spool has no room, `limited` the feeds whose limits hold it up.
+    """
+    if full:
+        return "the spool is full"
+    match sorted(set(limited)):
+        case []:
+            return None
+        case [feed]:
+            return f"feed {feed} has as much pending as it may have (max_pending_bytes)"
+        case feeds:
+            names = " and ".join(feeds)
+            return f"feeds {names} have as much pending as they may have (max_pending_bytes)"
 
 
 class LimitWatch:
@@ -24,10 +41,14 @@ class LimitWatch:
         self._now = now
 
     def note(self, pending_bytes: int, *, waits: bool = False, dropped: int = 0) -> None:
-        """Note what is pending, whether a batch waits for it, and how many records it cost."""
+        """Note what is pending, whether a batch waits for it, and how many records it cost.
+
+        At the limit the next batch would wait, and whoever can ask for that sends none.
+        """
         limit = self._limit
         if limit is None:
             return
+        waits = waits or (not limit.drops_oldest and pending_bytes >= limit.max_bytes)
         if dropped:
             events.count_dropped(self._feed, dropped)
         if self.since is None and (waits or dropped):

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from nss.batch import Account, Batch
 from nss.config.model import MemorySpoolConfig
@@ -24,6 +24,7 @@ from nss.spool import (
     sample,
 )
 from nss.spool.cursors import CursorCounts, Signal
+from nss.spool.limits import why_waits
 
 REJECTS_MAX_BYTES = 4 << 20
 
@@ -86,6 +87,7 @@ class MemorySpool:
             self._positions[batch.source] = batch.position
         for cursor in self._wanting(batch):
             cursor.accept_entry(entry)
+            cursor.note_limit()
         self.passed()
         self._changed.notify()
         return entry.sequence
@@ -108,6 +110,7 @@ class MemorySpool:
         for entry in self._entries:
             if entry.sequence > after and cursor.wants(entry.batch):
                 cursor.accept_entry(entry)
+        cursor.note_limit()
         self._cursors[feed] = cursor
         self.passed()  # its predecessor may have held batches that it does not want
         return cursor
@@ -210,13 +213,11 @@ class MemorySpool:
         """Whether an `append` is waiting for room now."""
         return any(not waiting.held_by for waiting in self._waiting)
 
-    def holds_up(self, source: str) -> bool:
-        """Whether a batch of a source would wait now; see the contract."""
-        return (
-            self.full
-            or any(waiting.source == source for waiting in self._waiting)
-            or any(c.makes_wait for c in self._cursors.values() if c.follows(source))
-        )
+    def holds_up(self, source: str) -> str | None:
+        """Return why a batch of a source would wait now; see the contract."""
+        limited = [cursor.feed for cursor in self._cursors.values() if cursor.limits(source)]
+        held = [waiting.held_by for waiting in self._waiting if waiting.source == source]
+        return why_waits(full=self.full, limited=chain(limited, *held))
 
     async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
         """Return the first batch for a cursor after `sequence`; wait until there is one."""
@@ -350,6 +351,11 @@ class MemoryCursor(CursorCounts):
         """Note that the spool accepted a batch for this feed."""
         self.accept(entry.batch.records, entry.accepted_at)
         self.pending_bytes += self._spool.size(entry.batch)
+
+    def note_limit(self) -> None:
+        """Note when what was accepted has reached the limit."""
+        if self.makes_wait:
+            self.watch.note(self.pending_bytes)
 
     def lacks_room(self, size_bytes: int, *, waits: bool) -> bool:
         """Whether so much more would be over the limit, of a feed that has others wait or not."""

@@ -16,6 +16,7 @@ __all__ = ["later", "new_spool"]
 
 WAITS = PendingLimit(4)
 DROPS = PendingLimit(4, drops_oldest=True)
+AT_LIMIT = "feed mcas has as much pending as it may have (max_pending_bytes)"
 
 
 def conserved(cursor: Cursor) -> bool:
@@ -58,7 +59,7 @@ async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
     await spool.append(batch("x", "dns"))
 
     assert (waiting.done(), second.done(), spool.full) == (False, False, False)
-    assert (spool.holds_up("web"), spool.holds_up("dns")) == (True, False)
+    assert (spool.holds_up("web"), spool.holds_up("dns")) == (AT_LIMIT, None)
     assert mcas.limited_since is not None
     assert other.limited_since is None
     assert [(await other.next()).batch for _ in range(2)] == [batch("ab"), batch("x", "dns")]
@@ -83,7 +84,7 @@ async def test_however_much_waits_for_a_feed_no_other_source_does(
     await later(waiting)
     async with asyncio.timeout(10):
         assert await spool.append(batch("x", "dns")) == 2
-    assert (waiting.done(), spool.full, spool.holds_up("dns")) == (False, False, False)
+    assert (waiting.done(), spool.full, spool.holds_up("dns")) == (False, False, None)
 
     async with asyncio.timeout(10):
         for _ in range(25):
@@ -104,7 +105,7 @@ async def test_a_small_batch_behind_one_that_waits_for_a_feed_holds_up_no_other_
     other = await later(spool.append(batch("x", "dns")))
 
     assert [each.done() for each in (*waiting, other)] == [False, False, True]
-    assert (spool.full, spool.holds_up("web"), spool.holds_up("dns")) == (False, True, False)
+    assert (spool.full, spool.holds_up("web"), spool.holds_up("dns")) == (False, AT_LIMIT, None)
     await near.next()
     await passed(near, 1)
     await new_spool.settled()
@@ -241,6 +242,62 @@ async def test_a_lower_limit_holds_from_the_next_batch_on(new_spool: Spools) -> 
 
     assert (mcas.pending_records, mcas.account) == (2, Account(dropped=5))
     assert [(await mcas.next()).batch for _ in range(2)] == [batch("f"), batch("g")]
+
+
+async def test_a_feed_that_is_at_its_limit_is_named_though_no_batch_waits_for_it(
+    new_spool: Spools, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    dns = await spool.cursor("dns", ["dns", "web"], PendingLimit(8))
+    await spool.append(batch("a"))
+    await spool.append(batch("b", "dns"))
+    await new_spool.settled()
+    assert (spool.holds_up("web"), mcas.limited_since) == (None, None)
+
+    await spool.append(batch("cd"))
+    await new_spool.settled()
+
+    assert (mcas.limited_since is None, dns.limited_since is None) == (False, False)
+    assert spool.holds_up("dns") == AT_LIMIT.replace("mcas", "dns")
+    assert spool.holds_up("web") == (
+        "feeds dns and mcas have as much pending as they may have (max_pending_bytes)"
+    )
+    assert logged(caplog) == ["feed_sources_wait"] * 2
+
+
+async def test_so_is_one_that_a_reload_gives_less_than_is_pending(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    await spool.cursor("mcas", ["web"])
+    await spool.append(batch("abc"))
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    await new_spool.settled()
+    assert (spool.holds_up("web"), mcas.limited_since is None) == (AT_LIMIT, False)
+
+
+async def test_so_is_one_that_gets_more_by_a_replay(path: Path) -> None:
+    spool = await durable_spool(path, min_free_bytes=0, replay_minutes=60, overhead_bytes=0)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    for number in (1, 2):
+        await spool.append(batch("a"))
+        await mcas.next()
+        await passed(mcas, number)
+    await spool.settle()
+    assert (spool.holds_up("web"), mcas.limited_since) == (None, None)
+
+    assert await spool.replay("mcas", 0, 1e12) == 2
+    await spool.settle()
+
+    assert (spool.holds_up("web"), mcas.limited_since is None) == (AT_LIMIT, False)
+    await spool.close()
+
+
+async def test_a_full_spool_holds_up_all_sources(new_spool: Spools, later: Later) -> None:
+    spool = await new_spool(4)
+    await spool.cursor("mcas", ["web"])
+    await spool.append(batch("ab"))
+    await later(spool.append(batch("c")))
+    assert (spool.holds_up("web"), spool.holds_up("dns")) == ("the spool is full",) * 2
 
 
 async def test_half_of_the_limit_is_near(new_spool: Spools) -> None:

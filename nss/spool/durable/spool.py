@@ -43,6 +43,7 @@ from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.requests import Append, CommitReport, T, Work, fail
 from nss.spool.durable.store import Appended, Store, free_bytes
+from nss.spool.limits import why_waits
 
 UNSAVED_BYTES = 8 << 20
 """How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
@@ -248,14 +249,11 @@ class DurableSpool:
         """Whether an `append` is waiting for room now."""
         return self._waiting > 0
 
-    def holds_up(self, source: str) -> bool:
-        """Whether a batch of a source would wait now; see the contract."""
-        cursors = self._cursors.values()
-        return (
-            self.full
-            or source in self._in_flight.held
-            or any(cursor.makes_wait for cursor in cursors if cursor.follows(source))
-        )
+    def holds_up(self, source: str) -> str | None:
+        """Return why a batch of a source would wait now; see the contract."""
+        limited = [cursor.feed for cursor in self._cursors.values() if cursor.limits(source)]
+        held = self._in_flight.held.get(source, ())
+        return why_waits(full=self.full, limited=[*limited, *held])
 
     # What cursors ask for.
 
