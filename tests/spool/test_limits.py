@@ -229,6 +229,32 @@ async def test_a_batch_dropped_for_every_feed_takes_no_room(new_spool: Spools) -
     assert (mcas.account, spool.used_bytes) == (Account(dropped=4), 4)
 
 
+async def test_nothing_is_dropped_for_a_batch_that_the_spool_has_no_room_for(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(10)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    other = await spool.cursor("other", ["web"])
+    for text in "abcde":
+        await spool.append(batch(text))
+    await new_spool.settled()
+    assert (mcas.account, mcas.pending_records) == (Account(dropped=3), 2)
+
+    waiting = await later(spool.append(batch("f")))
+    assert (waiting.done(), spool.full) == (False, True)
+    assert (mcas.account, mcas.pending_records) == (Account(dropped=3), 2)
+
+    waiting.cancel()
+    await new_spool.settled()
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("d"), batch("e")]
+    for _ in range(5):
+        await passed(other, (await other.next()).sequence)
+    await passed(mcas, 5)
+    await new_spool.settled()
+    assert (mcas.account, spool.used_bytes) == (Account(delivered=2, dropped=3), 0)
+    assert conserved(mcas)
+
+
 async def test_a_lower_limit_holds_from_the_next_batch_on(new_spool: Spools) -> None:
     spool = await new_spool(100)
     await spool.cursor("mcas", ["web"])
