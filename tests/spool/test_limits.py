@@ -275,13 +275,13 @@ async def test_a_feed_that_is_at_its_limit_is_named_though_no_batch_waits_for_it
 ) -> None:
     spool = await new_spool(100)
     mcas = await spool.cursor("mcas", ["web"], WAITS)
-    dns = await spool.cursor("dns", ["dns", "web"], PendingLimit(8))
+    dns = await spool.cursor("dns", ["dns", "web"], PendingLimit(6))
     await spool.append(batch("a"))
     await spool.append(batch("b", "dns"))
     await new_spool.settled()
     assert (spool.holds_up("web"), mcas.limited_since) == (None, None)
 
-    await spool.append(batch("cd"))
+    await spool.append(batch("c"))
     await new_spool.settled()
 
     assert (mcas.limited_since is None, dns.limited_since is None) == (False, False)
