@@ -40,6 +40,21 @@ class LimitWatch:
         self._limit = limit
         self._now = now
 
+    def take_over(self, before: "LimitWatch") -> None:
+        """Go on where that of an earlier cursor was; one for another limit, or none, ends."""
+        kinds = [limit and limit.drops_oldest for limit in (self._limit, before._limit)]  # noqa: SLF001
+        if before.since is None or self._limit is None or kinds[0] != kinds[1]:
+            before._end()  # noqa: SLF001
+        else:
+            self.since, self.dropped = before.since, before.dropped
+            before.since, before.dropped = None, 0
+
+    def _end(self) -> None:
+        if self.since is not None:
+            secs = max(0.0, self._now() - self.since)
+            events.feed_has_room(self._feed, round(secs, 1), self.dropped)
+            self.since, self.dropped = None, 0
+
     def note(self, pending_bytes: int, *, waits: bool = False, dropped: int = 0) -> None:
         """Note what is pending, whether a batch waits for it, and how many records it cost.
 
@@ -57,7 +72,5 @@ class LimitWatch:
             begins(self._feed, pending_bytes, limit.max_bytes)
         self.dropped += dropped
         has_room = not (waits or dropped) and pending_bytes <= limit.max_bytes * _ROOM
-        if self.since is not None and has_room:
-            secs = max(0.0, self._now() - self.since)
-            events.feed_has_room(self._feed, round(secs, 1), self.dropped)
-            self.since, self.dropped = None, 0
+        if has_room:
+            self._end()

@@ -110,6 +110,8 @@ class MemorySpool:
         for entry in self._entries:
             if entry.sequence > after and cursor.wants(entry.batch):
                 cursor.accept_entry(entry)
+        if known is not None:
+            cursor.watch.take_over(known.watch)
         cursor.note_limit()
         self._cursors[feed] = cursor
         self.passed()  # its predecessor may have held batches that it does not want

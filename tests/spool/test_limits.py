@@ -318,6 +318,27 @@ async def test_so_is_one_that_gets_more_by_a_replay(path: Path) -> None:
     await spool.close()
 
 
+async def test_a_cursor_that_replaces_another_knows_since_when_the_limit_holds(
+    new_spool: Spools, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    spool = await new_spool(100)
+    first = await spool.cursor("mcas", ["web"], DROPS)
+    for text in "abcd":
+        await spool.append(batch(text))
+    await new_spool.settled()
+    since = first.limited_since
+
+    second = await spool.cursor("mcas", ["web"], DROPS)
+    await new_spool.settled()
+    assert (second.limited_since, second.limited_dropped, since is None) == (since, 2, False)
+    third = await spool.cursor("mcas", ["web"])
+    await new_spool.settled()
+
+    assert (third.limited_since, third.limited_dropped) == (None, 0)
+    assert logged(caplog) == ["feed_drops_oldest", "feed_has_room"]
+
+
 async def test_a_full_spool_holds_up_all_sources(new_spool: Spools, later: Later) -> None:
     spool = await new_spool(4)
     await spool.cursor("mcas", ["web"])

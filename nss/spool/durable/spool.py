@@ -133,6 +133,8 @@ class DurableSpool:
 
         def registered(row: FeedRow) -> None:
             made.append(DurableCursor(self, feed, sources, row, limit))
+            if (before := self._cursors.get(feed)) is not None:
+                made[0].watch.take_over(before.watch)
             self._cursors[feed] = made[0]
 
         work = partial(feed_rows.register, feed=feed, sources=sources, limit=limit)
