@@ -79,7 +79,7 @@ def http_source(
     settings, seams = section(HttpSourceConfig, {"name": "push", "listen": listen, **options})
     header = settings.token_header
     credentials = Credentials(token=token, basic=basic, token_header=header)
-    return HttpSource(settings, credentials=credentials, **{"is_full": bool} | seams)
+    return HttpSource(settings, credentials=credentials, **{"held_up": lambda: None} | seams)
 
 
 def udp_sink(destinations: Iterable[tuple[str, int]], **options: Any) -> SyslogUdpSink:  # noqa: ANN401 - the sink's own

@@ -25,8 +25,10 @@ from nss.addresses import listener
 from nss.admin.local_server import LocalServer, encoded
 from nss.admin.metric_families import METRICS
 from nss.admin.operations import Operations
+from nss.config.sources import SOURCE_KINDS, ListeningSourceConfig
 from nss.config.values import Address
 from nss.errors import ServiceError
+from nss.status.summary import Status
 from nss.wording import error_text
 
 MAX_CONNECTIONS = 32
@@ -34,6 +36,8 @@ MAX_CONNECTIONS_EACH = 16
 """Of one address."""
 
 _BACKLOG = 64
+
+_LISTENING = {each.kind for each in SOURCE_KINDS if issubclass(each, ListeningSourceConfig)}
 
 
 class _Scraped(Collector):
@@ -106,10 +110,9 @@ class MetricsServer:
         return Response(encoded(health), 200 if health.ok else 503, media_type="application/json")
 
     async def _readyz(self, _request: Request) -> Response:
-        spool = self._operations.status().spool
-        reason = spool.last_error or ("the spool is full" if spool.full else None)
-        answer = {"ok": reason is None, "reasons": [reason] if reason else []}
-        return Response(encoded(answer), 503 if reason else 200, media_type="application/json")
+        reasons = _unready(self._operations.status())
+        answer = {"ok": not reasons, "reasons": reasons}
+        return Response(encoded(answer), 503 if reasons else 200, media_type="application/json")
 
     async def _livez(self, _request: Request) -> Response:
         health = self._operations.status().health
@@ -118,6 +121,19 @@ class MetricsServer:
         answer = {"ok": health.alive, "reasons": reasons}
         status = 200 if health.alive else 503
         return Response(encoded(answer), status, media_type="application/json")
+
+
+def _unready(status: Status) -> list[str]:
+    """Return why no records are accepted now, each reason a sentence; empty: some are.
+
+    Only sources that others connect to count: a load balancer asks for them. Without any, all do.
+    """
+    spool = status.spool
+    if reason := spool.last_error or ("the spool is full" if spool.full else None):
+        return [reason]
+    sources = [source for source in status.sources if source.kind in _LISTENING] or status.sources
+    reasons = [f"source {each.name}: {each.held_up}" for each in sources if each.held_up]
+    return reasons if len(reasons) == len(sources) else []
 
 
 def _listener(address: Address) -> socket.socket:

@@ -65,11 +65,14 @@ def read_source_files(settings: SourceConfig) -> SourceFiles:
 
 
 def build_source(
-    settings: SourceConfig, files: SourceFiles, position: str | None, is_full: Callable[[], bool]
+    settings: SourceConfig,
+    files: SourceFiles,
+    position: str | None,
+    held_up: Callable[[], str | None],
 ) -> Source:
     """Return the source that a section describes; nothing is read for it.
 
-    `is_full` returns whether the spool would make it wait.
+    `held_up` returns why its records can't be accepted now, as half a sentence.
     """
     match settings:
         case FileSourceConfig():
@@ -91,7 +94,7 @@ def build_source(
             return HttpSource(
                 settings,
                 credentials=files.credentials or Credentials(token=None, basic=None),
-                is_full=is_full,
+                held_up=held_up,
                 ssl_context=files.ssl_context,
             )
 

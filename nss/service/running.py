@@ -64,8 +64,8 @@ class RunningSource:
     expiries: tuple[Expiry, ...]
     """When the certificate ends that it shows."""
 
-    def reading(self) -> SourceReading:
-        """Return its reading now."""
+    def reading(self, held_up: str | None) -> SourceReading:
+        """Return its reading now; `held_up` is why its records can't be accepted."""
         return SourceReading(
             name=self.settings.name,
             kind=self.settings.kind,
@@ -76,6 +76,7 @@ class RunningSource:
             last_error=self.part.last_error,
             advice=self.part.advice,
             refusals=_refusals(self.part),
+            held_up=held_up,
         )
 
 
@@ -177,6 +178,12 @@ class Running:
         """
         return 0 if self.opened_spool is None else sum(self.opened_spool.feeds().values())
 
+    def held_up(self, source: str) -> str | None:
+        """Return why records of a source can't be accepted now; see `SourceReading.held_up`."""
+        if self.spool.last_error is not None:
+            return "the spool accepts nothing now"
+        return self.spool.holds_up(source)
+
     def resume_uploads(self) -> list[str]:
         """End what holds uploads; return the names of the feeds that were held."""
         uploads = {name: feed.part.upload for name, feed in self.feeds.items()}
@@ -214,7 +221,7 @@ class Running:
             left for left in self.left_behind if now < (left.until or left.at + LOST_SECS)
         ]
         return ServiceReading(
-            tuple(source.reading() for source in self.sources.values()),
+            tuple(source.reading(self.held_up(name)) for name, source in self.sources.items()),
             tuple(feed.reading() for feed in self.feeds.values()),
             SpoolReading(
                 durable=spool.durable,

@@ -148,7 +148,7 @@ class Starter:
     def _start_source(self, settings: SourceConfig, new: NewSource) -> None:
         running, name = self._running, settings.name
         position = running.spool.position(name)
-        source = build.build_source(settings, new.read, position, partial(self._must_wait, name))
+        source = build.build_source(settings, new.read, position, partial(running.held_up, name))
         counts = SourceCounts()
         can_wait = isinstance(settings, FileSourceConfig) and not settings.follow
         task = self._workers.start("source", name, partial(self._read, source, counts, can_wait))
@@ -166,10 +166,6 @@ class Starter:
 
         await source.run(accept)
         events.source_finished(source.name)
-
-    def _must_wait(self, source: str) -> bool:
-        spool = self._running.spool
-        return spool.holds_up(source) or spool.last_error is not None
 
 
 def _new_source(settings: SourceConfig) -> NewSource:

@@ -287,8 +287,11 @@ class Spool(Protocol):
     def full(self) -> bool:
         """Whether an `append` is waiting for room in the spool now."""
 
-    def holds_up(self, source: str) -> bool:
-        """Whether a batch of a source would wait now: for the spool, or for a feed's limit."""
+    def holds_up(self, source: str) -> str | None:
+        """Return why a batch of a source would wait now, as half a sentence; `None`: it would not.
+
+        It is for room in the spool, or for the limits of feeds.
+        """
 
 
 class SpoolClosed(Exception):  # noqa: N818 - it is not an error: it ends the loop

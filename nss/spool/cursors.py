@@ -67,6 +67,10 @@ class CursorCounts:
             limit is not None and not limit.drops_oldest and self.pending_bytes >= limit.max_bytes
         )
 
+    def limits(self, source: str) -> bool:
+        """Return whether another batch of a source would have to wait for this feed."""
+        return self.makes_wait and self.follows(source)
+
     def _oldest_pending_at(self) -> float:
         """Return when the oldest batch not yet passed was accepted; there is one."""
         return self._oldest_at

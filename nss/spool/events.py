@@ -21,7 +21,7 @@ def feed_drops_oldest(feed: str, pending_bytes: int, max_pending_bytes: int) -> 
 
 @event(INFO, always=True)
 def feed_has_room(feed: str, secs: float, dropped: int) -> None:
-    """Less is pending for the feed again than it may have.
+    """Less is pending for the feed again than it may have, or its limit is another.
 
     `dropped` is how many of its records were dropped meanwhile.
     """

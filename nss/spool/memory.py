@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from nss.batch import Account, Batch
 from nss.config.model import MemorySpoolConfig
@@ -24,6 +24,7 @@ from nss.spool import (
     sample,
 )
 from nss.spool.cursors import CursorCounts, Signal
+from nss.spool.limits import why_waits
 
 REJECTS_MAX_BYTES = 4 << 20
 
@@ -33,8 +34,9 @@ class _Waiting:
     """A batch that waits."""
 
     source: str
-    is_held: bool = False
-    """Whether it waits for the limit of a feed, and not for the spool."""
+    held_by: frozenset[str] = frozenset()
+    """The feeds whose limits it waits for, itself or behind one of its source; empty: it waits for
+    the spool."""
 
 
 class MemorySpool:
@@ -86,6 +88,7 @@ class MemorySpool:
             self._positions[batch.source] = batch.position
         for cursor in self._wanting(batch):
             cursor.accept_entry(entry)
+            cursor.note_limit()
         self.passed()
         self._changed.notify()
         return entry.sequence
@@ -108,6 +111,9 @@ class MemorySpool:
         for entry in self._entries:
             if entry.sequence > after and cursor.wants(entry.batch):
                 cursor.accept_entry(entry)
+        if known is not None:
+            cursor.watch.take_over(known.watch)
+        cursor.note_limit()
         self._cursors[feed] = cursor
         self.passed()  # its predecessor may have held batches that it does not want
         return cursor
@@ -208,15 +214,13 @@ class MemorySpool:
     @property
     def full(self) -> bool:
         """Whether an `append` is waiting for room now."""
-        return any(not waiting.is_held for waiting in self._waiting)
+        return any(not waiting.held_by for waiting in self._waiting)
 
-    def holds_up(self, source: str) -> bool:
-        """Whether a batch of a source would wait now; see the contract."""
-        return (
-            self.full
-            or any(waiting.source == source for waiting in self._waiting)
-            or any(c.makes_wait for c in self._cursors.values() if c.follows(source))
-        )
+    def holds_up(self, source: str) -> str | None:
+        """Return why a batch of a source would wait now; see the contract."""
+        limited = [cursor.feed for cursor in self._cursors.values() if cursor.limits(source)]
+        held = [waiting.held_by for waiting in self._waiting if waiting.source == source]
+        return why_waits(full=self.full, limited=chain(limited, *held))
 
     async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
         """Return the first batch for a cursor after `sequence`; wait until there is one."""
@@ -256,22 +260,19 @@ class MemorySpool:
 
     def holds_for(self, cursor: "MemoryCursor") -> bool:
         """Whether a batch waits for the limit of a feed."""
-        limit = cursor.limit
-        waits = limit is not None and not limit.drops_oldest
-        return waits and any(w.is_held and cursor.follows(w.source) for w in self._waiting)
+        return any(cursor.feed in waiting.held_by for waiting in self._waiting)
 
     def _wanting(self, batch: Batch) -> list["MemoryCursor"]:
         return [cursor for cursor in self._cursors.values() if cursor.wants(batch)]
 
     def passed(self) -> None:
         """Note that a cursor moved: drop what every cursor has passed or never wanted."""
-        held = len(self._entries)
         while self._entries and not any(
             cursor.passed < self._entries[0].sequence and cursor.wants(self._entries[0].batch)
             for cursor in self._cursors.values()
         ):
             self._used_bytes -= self.size(self._entries.popleft().batch)
-        if len(self._entries) < held:
+        if self._waiting:  # for room in the spool, or only for this cursor's limit
             self._changed.notify()
 
     async def _wait_for_room(self, batch: Batch) -> None:
@@ -291,11 +292,12 @@ class MemorySpool:
     def _has_room(self, ticket: _Waiting, batch: Batch) -> bool:
         size_bytes = self.size(batch)
         holding = [c for c in self._wanting(batch) if c.lacks_room(size_bytes, waits=True)]
-        ticket.is_held = bool(holding)
+        before = list(islice(self._waiting, self._waiting.index(ticket)))
+        ahead = [each.held_by for each in before if each.source == ticket.source]
+        ticket.held_by = frozenset(cursor.feed for cursor in holding).union(*ahead)
         for cursor in holding:
             cursor.watch.note(cursor.pending_bytes, waits=True)
-        before = islice(self._waiting, self._waiting.index(ticket))
-        if holding or any(not each.is_held or each.source == ticket.source for each in before):
+        if ticket.held_by or not all(each.held_by for each in before):
             return False
         return not self._used_bytes or self._used_bytes + size_bytes <= self.max_bytes
 
@@ -352,6 +354,11 @@ class MemoryCursor(CursorCounts):
         """Note that the spool accepted a batch for this feed."""
         self.accept(entry.batch.records, entry.accepted_at)
         self.pending_bytes += self._spool.size(entry.batch)
+
+    def note_limit(self) -> None:
+        """Note when what was accepted has reached the limit."""
+        if self.makes_wait:
+            self.watch.note(self.pending_bytes)
 
     def lacks_room(self, size_bytes: int, *, waits: bool) -> bool:
         """Whether so much more would be over the limit, of a feed that has others wait or not."""

@@ -54,6 +54,8 @@ class SourceReading:
     advice: str | None
     refusals: tuple[RefusalReading, ...] = ()
     """One for each cause that there was, the newest first."""
+    held_up: str | None = None
+    """Why its records can't be accepted now, as half a sentence; `None`: they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

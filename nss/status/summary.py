@@ -84,6 +84,8 @@ class SourceStatus:
     """What somebody should know though the source works, as a sentence."""
     refusals: tuple[RefusalReading, ...] = ()
     """What it refused, by cause, the newest first."""
+    held_up: str | None = None
+    """Why its records can't be accepted now, as half a sentence; `None`: they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,6 +178,7 @@ class Watch:
             failing_secs=trail.failing_secs,
             advice=source.advice,
             refusals=source.refusals,
+            held_up=source.held_up,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:

@@ -332,6 +332,35 @@ async def test_ready_means_that_records_are_accepted(
     assert (answer.status_code, answer.json()) == (status, {"ok": not reasons, "reasons": reasons})
 
 
+HELD_UP = "feed mcas has as much pending as it may have (max_pending_bytes)"
+
+
+@pytest.mark.parametrize(
+    ("sources", "reasons"),
+    [
+        ({"http": HELD_UP}, [f"source http: {HELD_UP}"]),
+        ({"http": HELD_UP, "tcp": HELD_UP}, [f"source {n}: {HELD_UP}" for n in ("http", "tcp")]),
+        ({"http": HELD_UP, "tcp": None}, []),
+        ({"http": HELD_UP, "file": None}, [f"source http: {HELD_UP}"]),
+        ({"http": None, "file": HELD_UP}, []),
+        ({"file": HELD_UP}, [f"source file: {HELD_UP}"]),
+        ({"file": HELD_UP, "stdin": None}, []),
+        ({}, []),
+    ],
+)
+async def test_it_is_not_ready_while_all_sources_that_listen_are_held_up(
+    http: httpx.AsyncClient,
+    operations: FakeOperations,
+    sources: dict[str, str | None],
+    reasons: list[str],
+) -> None:
+    made = [replace(SOURCE, name=kind, kind=kind, held_up=why) for kind, why in sources.items()]
+    operations.current = replace(STATUS, sources=tuple(made))
+    answer = await http.get("/readyz")
+    assert answer.status_code == (503 if reasons else 200)
+    assert answer.json() == {"ok": not reasons, "reasons": reasons}
+
+
 @pytest.mark.parametrize("path", ["/", "/status", "/tap"])
 async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path)).status_code == 404

@@ -34,7 +34,7 @@ def source_of(page: str, tls: ssl.SSLContext) -> HttpSource:
     listen = Address("127.0.0.1", 0)
     credentials = Credentials(token=TOKEN.encode(), basic=None, token_header=settings.token_header)
     settings = dataclasses.replace(settings, listen=listen)
-    return HttpSource(settings, credentials=credentials, is_full=bool, ssl_context=tls)
+    return HttpSource(settings, credentials=credentials, held_up=lambda: None, ssl_context=tls)
 
 
 async def test_its_commands_do_what_it_says(tmp_path: Path) -> None:

@@ -256,5 +256,7 @@ def test_without_a_setting_it_is_a_quarter(kind: str) -> None:
         source = TcpSource(TcpSourceConfig(name="a", listen=listen))
     else:
         settings = HttpSourceConfig(name="a", listen=listen)
-        source = HttpSource(settings, credentials=Credentials(token=None, basic=None), is_full=bool)
+        source = HttpSource(
+            settings, credentials=Credentials(token=None, basic=None), held_up=lambda: None
+        )
     assert (source._places.most, source._places._most_each) == (256, 64)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from nss.spool import SAMPLE_MAX_BYTES, Cursor, Entry, Reject, Spool, SpoolClose
 from nss.spool.durable.spool import DurableSpool
 from tests.parts import durable_spool, memory_spool
 
-Later = Callable[[Coroutine[object, object, object]], Awaitable["asyncio.Task[object]"]]
+Later = Callable[[Awaitable[object]], Awaitable["asyncio.Future[object]"]]
 
 
 class Spools:
@@ -62,9 +62,9 @@ async def new_spool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 @pytest.fixture
 async def later(new_spool: Spools) -> AsyncIterator[Later]:
     """Start something that is to wait: returns once it does, or once it is done."""
-    tasks: list[asyncio.Task[object]] = []
+    tasks: list[asyncio.Future[object]] = []
 
-    async def start(work: Coroutine[object, object, object]) -> asyncio.Task[object]:
+    async def start(work: Awaitable[object]) -> asyncio.Future[object]:
         tasks.append(asyncio.ensure_future(work))
         await new_spool.settled()
         return tasks[-1]

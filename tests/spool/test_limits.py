@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.batch import Account
+from nss.batch import Account, Batch
 from nss.spool import Cursor, PendingLimit
 from nss.telemetry.events import counters
 from tests.parts import durable_spool
@@ -16,6 +16,7 @@ __all__ = ["later", "new_spool"]
 
 WAITS = PendingLimit(4)
 DROPS = PendingLimit(4, drops_oldest=True)
+AT_LIMIT = "feed mcas has as much pending as it may have (max_pending_bytes)"
 
 
 def conserved(cursor: Cursor) -> bool:
@@ -58,7 +59,7 @@ async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
     await spool.append(batch("x", "dns"))
 
     assert (waiting.done(), second.done(), spool.full) == (False, False, False)
-    assert (spool.holds_up("web"), spool.holds_up("dns")) == (True, False)
+    assert (spool.holds_up("web"), spool.holds_up("dns")) == (AT_LIMIT, None)
     assert mcas.limited_since is not None
     assert other.limited_since is None
     assert [(await other.next()).batch for _ in range(2)] == [batch("ab"), batch("x", "dns")]
@@ -68,6 +69,55 @@ async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
     assert [await waiting, await second] == [3, 4]
     assert [(await mcas.next()).batch for _ in range(2)] == [batch("c"), batch("d")]
     assert conserved(mcas)
+
+
+async def test_however_much_waits_for_a_feed_no_other_source_does(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(1 << 30)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    await spool.cursor("siem", ["dns"])
+    large = Batch("web", b"x" * (1 << 20) + b"\n", 1)
+    await spool.append(batch("ab"))
+
+    waiting = asyncio.gather(*(spool.append(large) for _ in range(24)))
+    await later(waiting)
+    async with asyncio.timeout(10):
+        assert await spool.append(batch("x", "dns")) == 2
+    assert (waiting.done(), spool.full, spool.holds_up("dns")) == (False, False, None)
+
+    async with asyncio.timeout(10):
+        for _ in range(25):
+            await passed(mcas, (await mcas.next()).sequence)
+        assert await waiting == list(range(3, 27))
+    assert conserved(mcas)
+
+
+async def test_a_small_batch_behind_one_that_waits_for_a_feed_holds_up_no_other_source(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], PendingLimit(6))
+    near = await spool.cursor("near", ["web"], PendingLimit(1000))
+    await spool.append(batch("a"))
+
+    waiting = [await later(spool.append(batch(text))) for text in ("bcd", "e")]
+    other = await later(spool.append(batch("x", "dns")))
+
+    assert [each.done() for each in (*waiting, other)] == [False, False, True]
+    assert (spool.full, spool.holds_up("web"), spool.holds_up("dns")) == (False, AT_LIMIT, None)
+    await near.next()
+    await passed(near, 1)
+    await new_spool.settled()
+    assert (mcas.limited_since is None, near.limited_since) == (False, None)
+
+    await mcas.next()
+    await passed(mcas, 1)
+    assert await waiting[0] == 3
+    assert [waiting[1].done(), spool.full] == [False, False]
+    await mcas.next()
+    await passed(mcas, 3)
+    assert await waiting[1] == 4
 
 
 async def test_one_batch_fits_whatever_the_limit(new_spool: Spools, later: Later) -> None:
@@ -179,6 +229,32 @@ async def test_a_batch_dropped_for_every_feed_takes_no_room(new_spool: Spools) -
     assert (mcas.account, spool.used_bytes) == (Account(dropped=4), 4)
 
 
+async def test_nothing_is_dropped_for_a_batch_that_the_spool_has_no_room_for(
+    new_spool: Spools, later: Later
+) -> None:
+    spool = await new_spool(10)
+    mcas = await spool.cursor("mcas", ["web"], DROPS)
+    other = await spool.cursor("other", ["web"])
+    for text in "abcde":
+        await spool.append(batch(text))
+    await new_spool.settled()
+    assert (mcas.account, mcas.pending_records) == (Account(dropped=3), 2)
+
+    waiting = await later(spool.append(batch("f")))
+    assert (waiting.done(), spool.full) == (False, True)
+    assert (mcas.account, mcas.pending_records) == (Account(dropped=3), 2)
+
+    waiting.cancel()
+    await new_spool.settled()
+    assert [(await mcas.next()).batch for _ in range(2)] == [batch("d"), batch("e")]
+    for _ in range(5):
+        await passed(other, (await other.next()).sequence)
+    await passed(mcas, 5)
+    await new_spool.settled()
+    assert (mcas.account, spool.used_bytes) == (Account(delivered=2, dropped=3), 0)
+    assert conserved(mcas)
+
+
 async def test_a_lower_limit_holds_from_the_next_batch_on(new_spool: Spools) -> None:
     spool = await new_spool(100)
     await spool.cursor("mcas", ["web"])
@@ -192,6 +268,83 @@ async def test_a_lower_limit_holds_from_the_next_batch_on(new_spool: Spools) -> 
 
     assert (mcas.pending_records, mcas.account) == (2, Account(dropped=5))
     assert [(await mcas.next()).batch for _ in range(2)] == [batch("f"), batch("g")]
+
+
+async def test_a_feed_that_is_at_its_limit_is_named_though_no_batch_waits_for_it(
+    new_spool: Spools, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = await new_spool(100)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    dns = await spool.cursor("dns", ["dns", "web"], PendingLimit(6))
+    await spool.append(batch("a"))
+    await spool.append(batch("b", "dns"))
+    await new_spool.settled()
+    assert (spool.holds_up("web"), mcas.limited_since) == (None, None)
+
+    await spool.append(batch("c"))
+    await new_spool.settled()
+
+    assert (mcas.limited_since is None, dns.limited_since is None) == (False, False)
+    assert spool.holds_up("dns") == AT_LIMIT.replace("mcas", "dns")
+    assert spool.holds_up("web") == (
+        "feeds dns and mcas have as much pending as they may have (max_pending_bytes)"
+    )
+    assert logged(caplog) == ["feed_sources_wait"] * 2
+
+
+async def test_so_is_one_that_a_reload_gives_less_than_is_pending(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    await spool.cursor("mcas", ["web"])
+    await spool.append(batch("abc"))
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    await new_spool.settled()
+    assert (spool.holds_up("web"), mcas.limited_since is None) == (AT_LIMIT, False)
+
+
+async def test_so_is_one_that_gets_more_by_a_replay(path: Path) -> None:
+    spool = await durable_spool(path, min_free_bytes=0, replay_minutes=60, overhead_bytes=0)
+    mcas = await spool.cursor("mcas", ["web"], WAITS)
+    for number in (1, 2):
+        await spool.append(batch("a"))
+        await mcas.next()
+        await passed(mcas, number)
+    await spool.settle()
+    assert (spool.holds_up("web"), mcas.limited_since) == (None, None)
+
+    assert await spool.replay("mcas", 0, 1e12) == 2
+    await spool.settle()
+
+    assert (spool.holds_up("web"), mcas.limited_since is None) == (AT_LIMIT, False)
+    await spool.close()
+
+
+async def test_a_cursor_that_replaces_another_knows_since_when_the_limit_holds(
+    new_spool: Spools, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    spool = await new_spool(100)
+    first = await spool.cursor("mcas", ["web"], DROPS)
+    for text in "abcd":
+        await spool.append(batch(text))
+    await new_spool.settled()
+    since = first.limited_since
+
+    second = await spool.cursor("mcas", ["web"], DROPS)
+    await new_spool.settled()
+    assert (second.limited_since, second.limited_dropped, since is None) == (since, 2, False)
+    third = await spool.cursor("mcas", ["web"])
+    await new_spool.settled()
+
+    assert (third.limited_since, third.limited_dropped) == (None, 0)
+    assert logged(caplog) == ["feed_drops_oldest", "feed_has_room"]
+
+
+async def test_a_full_spool_holds_up_all_sources(new_spool: Spools, later: Later) -> None:
+    spool = await new_spool(4)
+    await spool.cursor("mcas", ["web"])
+    await spool.append(batch("ab"))
+    await later(spool.append(batch("c")))
+    assert (spool.holds_up("web"), spool.holds_up("dns")) == ("the spool is full",) * 2
 
 
 async def test_half_of_the_limit_is_near(new_spool: Spools) -> None:

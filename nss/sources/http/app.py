@@ -28,7 +28,6 @@ from nss.sources.http.text import NotTextError, TextCheck
 from nss.sources.http.unpack import BrokenBodyError, Recognised, unpacker
 from nss.sources.refusals import Refusals, cause_of_status
 
-FULL = "the spool is full"
 _RETRY_AFTER = (b"retry-after", b"5")
 _ENCODINGS = (b"accept-encoding", b"gzip, deflate, zstd, identity")
 
@@ -45,7 +44,8 @@ _NOT_TEXT = "the body is no text: it may be packed otherwise than by gzip or zst
 class PushApp:
     """Answers requests. An error of the spool is given to `fail`, which ends the source.
 
-    The spool has `accept_secs` to accept a batch; `is_full` returns whether it accepts nothing now.
+    The spool has `accept_secs` to accept a batch; `held_up` returns why it accepts
+    nothing of this source now, as half a sentence.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PushApp:
         *,
         refusals: Refusals,
         accept_secs: float,
-        is_full: Callable[[], bool],
+        held_up: Callable[[], str | None],
         fail: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class PushApp:
         self._accept = accept
         self._refusals = refusals
         self._accept_secs = accept_secs
-        self._is_full = is_full
+        self._held_up = held_up
         self._fail = fail
         self._condition = Condition()
         self._requests = 0
@@ -112,8 +112,8 @@ class PushApp:
         request.keep_place()
         if self._requests >= self._settings.max_connections:
             raise _busy("too many requests at once")
-        if self._is_full():
-            raise _busy(FULL)
+        if (reason := self._held_up()) is not None:
+            raise _busy(reason)
         self._requests += 1
         try:
             return await self._hand_on_body(request, unpack)
@@ -159,7 +159,7 @@ class PushApp:
             if not limit.expired():
                 self._fail(error)
                 raise _busy("the spool is broken") from error
-            reason = f"the spool took nothing for {self._accept_secs:g} s"
+            reason = self._held_up() or f"the spool took nothing for {self._accept_secs:g} s"
             self._condition.held_up(reason)
             raise _busy(reason) from None
 

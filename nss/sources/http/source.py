@@ -13,7 +13,7 @@ from nss.admission.places import Place
 from nss.config.sources import HttpSourceConfig
 from nss.https.serving import server_config
 from nss.sources import Accept, events
-from nss.sources.http.app import FULL, PushApp, Send
+from nss.sources.http.app import PushApp, Send
 from nss.sources.http.auth import Credentials
 from nss.sources.http.body import Receive
 from nss.sources.http.connection import KEEP_ALIVE_SECS, HttpConnection
@@ -36,8 +36,8 @@ class HttpSource(ListeningSource[HttpConnection]):
 
     A request costs at most about 10 MiB of memory and twice `max_record_bytes`, whatever its body
     unpacks to (zstd: 8 MiB more, for its window), so `max_connections` bounds the total. A request
-    is answered with 503 when `is_full` says that the spool is full, and when a batch of it is not
-    accepted within `accept_secs`.
+    is answered with 503 when `held_up` says why nothing can be accepted, and when a batch of it is
+    not accepted within `accept_secs`.
     """
 
     # uvicorn.Server is not used: it accepts without limit, does not count connections whose TLS
@@ -50,7 +50,7 @@ class HttpSource(ListeningSource[HttpConnection]):
         settings: HttpSourceConfig,
         *,
         credentials: Credentials,
-        is_full: Callable[[], bool],
+        held_up: Callable[[], str | None],
         ssl_context: ssl.SSLContext | None = None,
         head_secs: float = 10.0,
         accept_secs: float = 5.0,
@@ -64,7 +64,7 @@ class HttpSource(ListeningSource[HttpConnection]):
             handshake_secs=head_secs,
         )
         self._credentials = credentials
-        self._is_full = is_full
+        self._held_up = held_up
         self._accept_secs = accept_secs
         self._stop_secs = stop_secs
         self._state = ServerState()
@@ -82,7 +82,7 @@ class HttpSource(ListeningSource[HttpConnection]):
             self._counting(accept),
             refusals=self.refusals,
             accept_secs=self._accept_secs,
-            is_full=self._is_full,
+            held_up=self._held_up,
             fail=self._fail,
         )
 
@@ -104,8 +104,8 @@ class HttpSource(ListeningSource[HttpConnection]):
         if (error := super().last_error) is not None:
             return error
         trouble = self._app and self._app.trouble
-        if self._is_full():
-            trouble = f"requests get 503: {FULL}"
+        if (reason := self._held_up()) is not None:
+            trouble = f"requests get 503: {reason}"
         host = self._settings.listen.host
         return None if trouble is None else f"http source: {trouble} ({host})"
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from nss.batch import Batch
 from nss.spool.durable import limits
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.requests import Append
@@ -27,10 +28,24 @@ def write_fitting(
             held[batch.source] = frozenset(holding)
             waiting.append(append)
             continue
-        limits.make_room(store, batch, len(packed.data))
-        has_room = store.make_room(len(packed.data))
+        has_room = _make_room(store, batch, len(packed.data))
         if has_room:
             write(append, packed)
         else:
             waiting.append(append)
     return waiting, held
+
+
+def _make_room(store: Store, batch: Batch, stored_bytes: int) -> bool:
+    """Make room for a batch; return whether there is. If not, feeds have dropped nothing for it."""
+    if not limits.drops(store, batch, stored_bytes):
+        return store.make_room(stored_bytes)
+    saved = store.save()
+    store.connection.execute("SAVEPOINT room")
+    limits.make_room(store, batch, stored_bytes)
+    has_room = store.make_room(stored_bytes)
+    if not has_room:
+        store.connection.execute("ROLLBACK TO room")
+        store.restore(saved)
+    store.connection.execute("RELEASE room")
+    return has_room

@@ -21,6 +21,11 @@ def holding(store: Store, batch: Batch, stored_bytes: int) -> list[str]:
     ]
 
 
+def drops(store: Store, batch: Batch, stored_bytes: int) -> bool:
+    """Return whether a feed would drop batches to make room for a batch."""
+    return any(limit.drops_oldest for _, limit, _ in _over(store, batch, stored_bytes))
+
+
 def make_room(store: Store, batch: Batch, stored_bytes: int) -> None:
     """Drop the oldest pending batches of the feeds that do so, until there is room for a batch."""
     for feed, limit, row in list(_over(store, batch, stored_bytes)):

@@ -34,6 +34,7 @@ from nss.spool.durable.cache import Cache
 from nss.spool.durable.committer import AGAIN_SECS, Committer
 from nss.spool.durable.cursor import DurableCursor
 from nss.spool.durable.feed_rows import Move
+from nss.spool.durable.inflight import InFlight
 from nss.spool.durable.opening import open_file
 from nss.spool.durable.pace import Pace
 from nss.spool.durable.patient_reader import PatientReader
@@ -42,9 +43,7 @@ from nss.spool.durable.rejects import OVERHEAD_BYTES
 from nss.spool.durable.replay import Retried
 from nss.spool.durable.requests import Append, CommitReport, T, Work, fail
 from nss.spool.durable.store import Appended, Store, free_bytes
-
-INFLIGHT_BYTES = 16 << 20
-"""How many bytes of records may wait for the committer; beyond, `append` waits before it asks."""
+from nss.spool.limits import why_waits
 
 UNSAVED_BYTES = 8 << 20
 """How many bytes of rejects may wait for the committer; beyond, `advance` waits."""
@@ -74,15 +73,12 @@ class DurableSpool:
         self._positions = store.positions()
         self._known = {name: row.pending for name, row in store.state.feeds.items()}
         self._cursors: dict[str, DurableCursor] = {}
-        self._turn = asyncio.Lock()
-        self._inflight_bytes = 0
+        self._in_flight = InFlight()
         self._unsaved_bytes = 0
         self._settled = Signal()
         self.taken = Signal()
         self._pace = Pace(self.cache, self._cursors, self.taken)
         self._waiting = 0
-        self._held: dict[str, frozenset[str]] = {}
-        """Sources whose batches wait for the limits of feeds, each with these feeds."""
         self._reader = PatientReader(store.path, again_secs)
         self._committer = Committer(store, self._deliver, at, again_secs)
         self._note_missing(store.missing)
@@ -113,15 +109,9 @@ class DurableSpool:
 
     async def append(self, batch: Batch) -> int:
         """Accept a batch; see the contract. Once its commit has begun it can't be cancelled."""
-        size = len(batch.data)
-        while batch.source in self._held:  # or it would take the places of others
-            await self._settled.wait()
-        async with self._turn:
-            while self._inflight_bytes and self._inflight_bytes + size > INFLIGHT_BYTES:
-                await self._settled.wait()
-            self._inflight_bytes += size
+        await self._in_flight.enter(batch)
         future: asyncio.Future[int] = self._loop.create_future()
-        future.add_done_callback(partial(self._landed, size))
+        future.add_done_callback(lambda _: self._in_flight.leave(batch))
         accepted, failed = partial(self._accepted, future), partial(fail, future)
         # The future is cancelled at once, long before the task that awaits it runs again.
         self._committer.ask(Append(batch, accepted, failed, future.cancelled))
@@ -143,6 +133,8 @@ class DurableSpool:
 
         def registered(row: FeedRow) -> None:
             made.append(DurableCursor(self, feed, sources, row, limit))
+            if (before := self._cursors.get(feed)) is not None:
+                made[0].watch.take_over(before.watch)
             self._cursors[feed] = made[0]
 
         work = partial(feed_rows.register, feed=feed, sources=sources, limit=limit)
@@ -263,14 +255,11 @@ class DurableSpool:
         """Whether an `append` is waiting for room now."""
         return self._waiting > 0
 
-    def holds_up(self, source: str) -> bool:
-        """Whether a batch of a source would wait now; see the contract."""
-        cursors = self._cursors.values()
-        return (
-            self.full
-            or source in self._held
-            or any(cursor.makes_wait for cursor in cursors if cursor.follows(source))
-        )
+    def holds_up(self, source: str) -> str | None:
+        """Return why a batch of a source would wait now; see the contract."""
+        limited = [cursor.feed for cursor in self._cursors.values() if cursor.limits(source)]
+        held = self._in_flight.held.get(source, ())
+        return why_waits(full=self.full, limited=[*limited, *held])
 
     # What cursors ask for.
 
@@ -338,9 +327,7 @@ class DurableSpool:
             self.changed.notify()
 
     def _note_limits(self, report: CommitReport) -> None:
-        held, self._held = self._held, report.held
-        if held and held != report.held:
-            self._settled.notify()
+        self._in_flight.note_held(report.held)
         holding = frozenset[str]().union(*report.held.values())
         for feed, cursor in self._cursors.items():
             by_limit = report.dropped_by_limit.get(feed, 0)
@@ -362,10 +349,6 @@ class DurableSpool:
         self.cache.add(entry)
         for feed in appended.feeds:
             self._cursors[feed].accept(entry.batch.records, entry.accepted_at)
-
-    def _landed(self, data_bytes: int, _future: "asyncio.Future[int]") -> None:
-        self._inflight_bytes -= data_bytes
-        self._settled.notify()
 
     def _broken(self, error: BaseException) -> None:
         """Note that work which nobody awaits has failed: the cursors raise it from now on."""

@@ -119,21 +119,25 @@ async def test_the_answer_comes_only_after_every_batch_was_accepted(accepted: "A
 # The spool has no room, or is broken.
 
 
-async def test_a_full_spool_is_told_and_the_connection_goes_on(accepted: "Accepted") -> None:
-    full = True
+async def test_why_nothing_is_accepted_is_told_and_the_connection_goes_on(
+    accepted: "Accepted",
+) -> None:
+    held_up: str | None = "feed mcas has as much pending as it may have"
     async with (
-        serving(accepted, is_full=lambda: full) as source,
+        serving(accepted, held_up=lambda: held_up) as source,
         client_of(source) as client,
     ):
         refused = await client.post("/", content=LINE * 5000)
         error = source.last_error
-        full = False
+        held_up = None
         taken = await client.post("/", content=BODY)
         assert events.counters["source_connections", "push"] == 1
         assert source.last_error is None
-    assert whole(refused) == (503, {"error": "the spool is full"})
+    assert whole(refused) == (503, {"error": "feed mcas has as much pending as it may have"})
     assert refused.headers["retry-after"] == "5"
-    assert error == "http source: requests get 503: the spool is full (127.0.0.1)"
+    assert error == (
+        "http source: requests get 503: feed mcas has as much pending as it may have (127.0.0.1)"
+    )
     assert whole(taken) == (200, {"records": 2})
     assert accepted.data == BODY
 
@@ -151,6 +155,24 @@ async def test_a_spool_that_takes_too_long_is_told(accepted: "Accepted") -> None
     assert error == ("http source: requests get 503: the spool took nothing for 0.05 s (127.0.0.1)")
     assert whole(taken) == (200, {"records": 2})
     assert accepted.data == BODY
+
+
+async def test_a_batch_that_had_to_wait_for_a_feed_is_refused_with_the_name_of_that_feed(
+    accepted: "Accepted",
+) -> None:
+    reasons = [None, "feed mcas has as much pending as it may have"]
+    async with (
+        serving(
+            accepted, accept_secs=0.05, held_up=lambda: reasons.pop(0) if reasons else None
+        ) as source,
+        client_of(source) as client,
+    ):
+        accepted.open.clear()
+        refused = await client.post("/", content=BODY)
+        error = source.last_error
+    assert whole(refused) == (503, {"error": "feed mcas has as much pending as it may have"})
+    assert error is not None
+    assert "requests get 503: feed mcas has as much pending" in error
 
 
 async def test_too_many_requests_at_once_are_told(accepted: "Accepted") -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from nss.batch import Account, Batch
 from nss.spool import Reject, SpoolError, Trouble
-from nss.spool.durable.spool import INFLIGHT_BYTES, DurableSpool
+from nss.spool.durable.inflight import INFLIGHT_BYTES
+from nss.spool.durable.spool import DurableSpool
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
 
@@ -340,7 +341,7 @@ async def test_cancelled_appends_leave_no_hole_and_no_debt(open_spool: Open) -> 
 
     assert [each for each in accepted if each != b"b\n"] == [b"a\n", b"c\n"] * 12
     assert cursor.pending_records == len(accepted) + 1 == last
-    assert spool._inflight_bytes == 0
+    assert not spool._in_flight._bytes
 
 
 async def test_the_log_stays_small_while_only_cursors_move(open_spool: Open, path: Path) -> None:
