@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nss.wording import duration_text, harmless, version_in
+from nss.wording import counted, duration_text, harmless, version_in
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ from nss.wording import duration_text, harmless, version_in
 )
 def test_durations_have_two_units(secs: float, text: str) -> None:
     assert duration_text(secs) == text
+
+
+def test_one_of_something_has_no_plural() -> None:
+    assert [counted(number, "URL") for number in (0, 1, 1204)] == ["0 URLs", "1 URL", "1,204 URLs"]
 
 
 def test_harmless_text_shows_every_character_and_stays_on_its_line() -> None:

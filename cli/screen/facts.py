@@ -12,7 +12,7 @@ from formats.reading.unmapped import unmapped_texts
 from nss.expiry import last_day
 from nss.status.readings import ParsingReading
 from nss.status.summary import ExpiryStatus, FeedStatus, SpoolStatus, Status, SyncStatus
-from nss.wording import duration_text, harmless, size_text
+from nss.wording import counted, duration_text, harmless, size_text
 
 _LABEL_CELLS = 9
 _KEYS_SHOWN = 10
@@ -114,7 +114,7 @@ def _sync(sync: SyncStatus, at: float) -> str:
         return "not configured: there are no credentials for MCAS (sudo nss configure-mcas2)"
     parts = [sync.state, sync.destination]
     if sync.last_success_at is not None and sync.urls is not None:
-        parts.append(f"{sync.urls:,} URLs {ago(sync.last_success_at, at)}")
+        parts.append(f"{counted(sync.urls, 'URL')} {ago(sync.last_success_at, at)}")
     if sync.last is not None:
         counts = ("added", "removed", "set_aside")
         changed = [(name, getattr(sync.last, name)) for name in counts]

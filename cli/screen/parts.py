@@ -49,13 +49,14 @@ def source_part(source: SourceStatus, wrong: frozenset[str], at: float) -> Part:
     counts = (count_text(source.records), size_text(source.data_bytes))
     kind = harmless(source.kind)
     is_wrong = source.state == "failing" or f"source {source.name}" in wrong
+    noun = "record" if source.records == 1 else "records"
     return Part(
         name=source.name,
         cells=cells,
         counts=counts,
         kind=kind,
         state=source.state,
-        count_lines=(f"{kind}: {counts[0]} records, {counts[1]}",),
+        count_lines=(f"{kind}: {counts[0]} {noun}, {counts[1]}",),
         lines=tuple(refused_lines(source, at)),
         rank=0 if is_wrong else 2,
     )

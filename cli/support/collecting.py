@@ -26,7 +26,7 @@ from nss.errors import NssError, ServiceError
 from nss.files.beneath import open_file
 from nss.mcas.access import AUDIT_NAME
 from nss.setup.redaction import redactor_of
-from nss.wording import error_text, harmless
+from nss.wording import counted, error_text, harmless
 
 MAX_BYTES = 8 << 20
 """Of one part; of a log the end is kept."""
@@ -58,7 +58,7 @@ def collect(path: Path, output: Path | None, *, as_json: bool) -> None:
     if as_json:
         show_json({"file": str(archive), "parts": sorted(parts), "missing": missing})
         return
-    typer.echo(f"{archive}: {len(parts)} files, {archive.stat().st_size:,} bytes.")
+    typer.echo(f"{archive}: {counted(len(parts), 'file')}, {archive.stat().st_size:,} bytes.")
     for name, reason in missing.items():
         typer.echo(f"  not in it: {name}: {harmless(reason)}")
 

@@ -18,7 +18,7 @@ from nss.mcas.session import McasSession
 from nss.setup.sections import read_sections
 from nss.sync.assembling import SyncSetup
 from nss.sync.run import Report
-from nss.wording import duration_text, harmless
+from nss.wording import counted, duration_text, harmless
 from nss.zia import Quota
 
 MAX_SHOWN = 20
@@ -107,7 +107,8 @@ def _check_ready(setup: SyncSetup, path: Path) -> None:
 def _lines(report: Report, *, dry_run: bool) -> Iterator[str]:
     run, plan = report.run, report.plan
     would = "would be " if dry_run else ""
-    yield f"{run.destination}: {run.urls:,} URLs are unsanctioned"
+    are = "is" if run.urls == 1 else "are"
+    yield f"{run.destination}: {counted(run.urls, 'URL')} {are} unsanctioned"
     yield from _urls(f"{would}added", run.added, report.added)
     yield from _urls(f"{would}removed", run.removed, plan.remove)
     if plan.vanished:

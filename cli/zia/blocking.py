@@ -9,7 +9,7 @@ import typer
 
 from cli.output import show_json
 from nss.setup.zia import zia_setup
-from nss.wording import harmless
+from nss.wording import counted, harmless
 from nss.zia import ZiaError
 from nss.zia.blocking import Policy, Verdict
 
@@ -30,8 +30,9 @@ def verify(path: Path, urls: Sequence[str], *, as_json: bool) -> int:
 
 def _show(policy: Policy, verdicts: Sequence[Verdict]) -> None:
     count = 0 if policy.category is None else len(policy.category.all_urls)
+    urls = counted(count, "URL")
     for verdict in verdicts:
-        what = verdict.url or f'category "{policy.name}" ({count:,} URLs)'
+        what = verdict.url or f'category "{policy.name}" ({urls})'
         typer.echo(f"{_WORDS[verdict.is_blocked]}: {harmless(what)}")
         if verdict.reason is not None:
             typer.echo(f"      {harmless(verdict.reason.sentence)}")

@@ -24,7 +24,7 @@ from nss.lab.cloud.serving import HOST
 from nss.lab.cloud.zia.policies import url_filtering_rule
 from nss.lab.generator import RecordGenerator
 from nss.lab.receiving import Receiver
-from nss.wording import error_text
+from nss.wording import counted, error_text
 
 NAME = "nss-lab.localhost"
 """By this name another machine has to know the one that `listen` is of."""
@@ -207,7 +207,7 @@ class Rehearsal:
         self._seen.results += len(results)
         for found in results:
             bad = found.malformed + found.too_old
-            text = f"{found.records:,} records, {bad:,} unusable, in {found.upload.name}"
+            text = f"{counted(found.records, 'record')}, {bad:,} unusable, in {found.upload.name}"
             if found.failure:
                 text += f": {found.failure}"
             facts = {"file": found.upload.name, "records": found.records, "unusable": bad}
@@ -223,7 +223,8 @@ class Rehearsal:
             old, new = before.get(name, frozenset()), now.get(name, frozenset())
             added, removed = len(new - old), len(old - new)
             if added or removed:
-                text = f'category "{name}": {added:,} URLs added, {removed:,} removed'
+                urls = counted(added, "URL")
+                text = f'category "{name}": {urls} added, {removed:,} removed'
                 facts = {"category": name, "added": added, "removed": removed, "urls": len(new)}
                 yield Event("ZIA", f"{text}, {len(new):,} now", facts)
         if SyncConfig().category in now.keys() - before.keys():

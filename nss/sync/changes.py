@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from nss.sync import ListRefused
+from nss.wording import counted
 
 _EMPTY_TIP = (
     "mark at least one app as unsanctioned in MCAS (Cloud apps, Cloud app catalog); or, if all of "
@@ -84,8 +85,8 @@ def check_size(wanted: int, before: int, max_shrink_percent: int) -> None:
         )
     if (before - wanted) * _PERCENT > before * max_shrink_percent:
         raise ListRefused(
-            f"the list of unsanctioned apps has shrunk from {before:,} to {wanted:,} URLs, more "
-            f"than {max_shrink_percent} %, so nothing was changed",
+            f"the list of unsanctioned apps has shrunk from {before:,} to "
+            f"{counted(wanted, 'URL')}, more than {max_shrink_percent} %, so nothing was changed",
             tip=_SHRUNK_TIP,
         )
 

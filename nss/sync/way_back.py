@@ -14,6 +14,7 @@ from nss.sync import StateUnusable
 from nss.sync.assembling import SyncSetup, read_list
 from nss.sync.domains import normalised
 from nss.sync.schedule import STALE_SECS
+from nss.wording import counted
 from nss.zia import ZiaError
 from nss.zia.blocking import CLOUD_APP_CONTROL, Policy, Verdict
 
@@ -77,7 +78,7 @@ async def _look_at_list(found: WayBack, setup: SyncSetup) -> None:
         return
     wanted = normalised(entries, max_url_chars=setup.settings.max_url_chars)
     found.urls, aside = len(wanted.urls), len(wanted.set_aside)
-    sentence = f"MCAS lists {found.urls:,} URLs of unsanctioned apps"
+    sentence = f"MCAS lists {counted(found.urls, 'URL')} of unsanctioned apps"
     tip = None
     if aside:
         sentence += f", and {aside:,} entries that can't be synced"
@@ -122,7 +123,8 @@ def _blocking(found: WayBack, policy: Policy, verdict: Verdict) -> Check:
         return Check(BLOCKING, ok=True, sentence=sentence, field="role", tip=tip, warns=True)
     found.is_blocked = True
     count = 0 if policy.category is None else len(policy.category.all_urls)
-    sentence = f'URL filtering blocks "{policy.name}" ({count:,} URLs)'
+    urls = counted(count, "URL")
+    sentence = f'URL filtering blocks "{policy.name}" ({urls})'
     if CLOUD_APP_CONTROL in policy.unread:
         found.is_blocked = None
         sentence += (
@@ -169,7 +171,7 @@ def _last_sync(found: WayBack, setup: SyncSetup, time_text: Callable[[float], st
         sentence = f"{when}, into the {run.destination}, and none yet into the {found.destination}"
         return Check(LAST_SYNC, ok=True, sentence=sentence, tip=_SYNC_NOW, warns=True)
     changed = f"{run.added:,} added, {run.removed:,} removed"
-    return Check(LAST_SYNC, ok=True, sentence=f"{when}: {run.urls:,} URLs, {changed}")
+    return Check(LAST_SYNC, ok=True, sentence=f"{when}: {counted(run.urls, 'URL')}, {changed}")
 
 
 def _failed(name: str, error: NssError) -> Check:

@@ -80,7 +80,7 @@ def test_where_url_filtering_has_the_last_word_it_is_blocked(office: SyncOffice)
     block(office, cascades=True)
     code, found, facts = checks(office)
     assert (code, facts["blocked"]) == (0, True)
-    assert found["blocking"]["sentence"] == f'URL filtering blocks "{NAME}" (1 URLs)'
+    assert found["blocking"]["sentence"] == f'URL filtering blocks "{NAME}" (1 URL)'
 
 
 def test_what_opens_is_wrong_and_leaves_the_uploads_right(office: SyncOffice) -> None:
@@ -201,7 +201,7 @@ def test_what_is_set_aside_is_counted(office: SyncOffice) -> None:
     office.mark("b.example", "com")
     _, found, _ = checks(office)
     check = found["unsanctioned apps"]
-    assert check["sentence"].endswith("lists 1 URLs of unsanctioned apps, and 1 entries that can't "
+    assert check["sentence"].endswith("lists 1 URL of unsanctioned apps, and 1 entries that can't "
                                       "be synced")  # fmt: skip
     assert (check["ok"], check["warns"]) == (True, True)
     office.mark("com")

@@ -26,7 +26,7 @@ def test_what_is_blocked_and_what_opens(office: ZiaOffice) -> None:
     ran = office.run("verify-blocking", "www.dropbox.com")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
-        f'blocked: category "{NAME}" (1 URLs)',
+        f'blocked: category "{NAME}" (1 URL)',
         "blocked: www.dropbox.com",
     ]
 
@@ -34,7 +34,7 @@ def test_what_is_blocked_and_what_opens(office: ZiaOffice) -> None:
     ran = office.run("verify-blocking")
     assert ran.returncode == 1
     assert ran.stdout.splitlines() == [
-        f'OPENS: category "{NAME}" (1 URLs)',
+        f'OPENS: category "{NAME}" (1 URL)',
         f'      no enabled URL filtering rule blocks the category "{NAME}"',
         f'      Try: add a rule with the action Block for "{NAME}", and activate it',
         "      Where: Policy > URL & Cloud App Control",
@@ -57,7 +57,7 @@ def test_the_category_is_that_of_the_sync(office: ZiaOffice) -> None:
     office.extra = '[sync]\ncategory = "Ours"\n'
     block(office, "Ours")
     ran = office.run("verify-blocking")
-    assert ran.stdout == 'blocked: category "Ours" (1 URLs)\n', ran.stderr
+    assert ran.stdout == 'blocked: category "Ours" (1 URL)\n', ran.stderr
     ran = office.run("configure-zia", *office.one_api, environ=office.secret)
     assert '"Ours" is there' in ran.stdout
 

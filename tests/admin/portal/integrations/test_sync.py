@@ -124,7 +124,7 @@ async def test_a_list_that_shrank_is_refused_until_somebody_allows_it(ready: Des
     page = await asked(ready, RUN)
     state = part(page, "sync_state")
     assert "refused" in state
-    assert "the list of unsanctioned apps has shrunk from 10 to 1 URLs" in state
+    assert "the list of unsanctioned apps has shrunk from 10 to 1 URL" in state
     assert "Sync this list all the same" in state
     assert len(ready.lab.zia.in_force(CATEGORY)) == 10
     question = await ready.get(SHRINK)

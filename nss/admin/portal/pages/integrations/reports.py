@@ -13,6 +13,7 @@ from nss.admin.portal.pages.integrations.foreign import (
 )
 from nss.checks import Check
 from nss.sync.run import Report
+from nss.wording import counted
 
 if TYPE_CHECKING:
     from nss.mcas.connection_test import ConnectionReport
@@ -96,7 +97,8 @@ class BlockingView:
 def blocking_view(policy: "Policy", verdicts: Sequence["Verdict"]) -> BlockingView:
     """Return what was found of the category, and of a URL if one was asked about."""
     count = 0 if policy.category is None else len(policy.category.all_urls)
-    category = f'Category "{shown(policy.name, MAX_ITEM_CHARS)}" ({count:,} URLs)'
+    urls = counted(count, "URL")
+    category = f'Category "{shown(policy.name, MAX_ITEM_CHARS)}" ({urls})'
     found = []
     for verdict in verdicts:
         what = shown(verdict.url, MAX_ITEM_CHARS) or category
