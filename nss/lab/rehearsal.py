@@ -223,8 +223,8 @@ class Rehearsal:
             old, new = before.get(name, frozenset()), now.get(name, frozenset())
             added, removed = len(new - old), len(old - new)
             if added or removed:
-                urls = counted(added, "URL")
-                text = f'category "{name}": {urls} added, {removed:,} removed'
+                grown = counted(added, "URL")
+                text = f'category "{name}": {grown} added, {removed:,} removed'
                 facts = {"category": name, "added": added, "removed": removed, "urls": len(new)}
                 yield Event("ZIA", f"{text}, {len(new):,} now", facts)
         if SyncConfig().category in now.keys() - before.keys():
