@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from formats.errors import Problem
+from nss.config import load as load_module
 from nss.config.load import ConfigProblems, how_to_correct, load, parse
 from nss.errors import InputMissing
 
@@ -79,13 +80,13 @@ def test_load_reports_where_a_file_is_not_utf8(tmp_path: Path) -> None:
 
 def test_load_of_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     of_package = Path("/usr/share/doc/nss-streamer/examples/nss.toml")
-    of_checkout = Path(__file__).parents[2] / "packaging" / "nss.toml"
-    sample = of_package if of_package.is_file() else of_checkout
+    of_checkout = Path(load_module.__file__).parents[2] / "packaging" / "nss.toml"
+    sample = next((path for path in (of_package, of_checkout) if path.is_file()), None)
+    start = "" if sample is None else f", start from the sample {sample}"
     file = tmp_path / "nss.toml"
     with pytest.raises(InputMissing) as caught:
         load(file)
     assert str(caught.value) == (
         f"configuration: no such file or directory ({file})\n"
-        f"Try: sudo nss configure writes one, start from the sample {sample}, or name your file "
-        "with --config FILE"
+        f"Try: sudo nss configure writes one{start}, or name your file with --config FILE"
     )
