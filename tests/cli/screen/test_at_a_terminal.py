@@ -76,7 +76,8 @@ def test_top_says_since_when_the_service_is_gone_and_goes_on_when_it_is_back(
         terminal = Terminal(TOP, 80, 24)
         terminal.until("healthy")
     with terminal:
-        shown = terminal.until("! the service is not running: no such socket")
+        shown = terminal.until("14:13:20.")  # the end of the sentence: no other time has that dot
+        assert "! the service is not running: no such socket" in joined(shown)
         assert " tried again every second. Below is its status of 14:13:20." in joined(shown)
         assert "healthy" in shown
         with answering(tmp_path, DOWN):
