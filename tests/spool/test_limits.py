@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import random
 from pathlib import Path
 
 import pytest
 
 from nss.batch import Account, Batch
 from nss.spool import Cursor, PendingLimit
+from nss.spool.durable.store import LOG_BYTES
 from nss.telemetry.events import counters
 from tests.parts import durable_spool
 from tests.spool.test_contract import Later, Spools, batch, later, new_spool, passed
@@ -372,4 +374,39 @@ async def test_what_was_dropped_is_dropped_after_a_restart_and_can_be_replayed(
     await spool.settle()
     assert (mcas.pending_records, mcas.pending_bytes) == (4, 8)
     assert conserved(mcas)
+    await spool.close()
+
+
+def large(chance: random.Random, size: int, source: str = "web") -> Batch:
+    """Return a batch of one record that takes as many bytes of disk, or a few more."""
+    return Batch(source, chance.randbytes(size).hex().encode() + b"\n", 1)
+
+
+async def test_what_waits_for_a_limit_takes_no_space_of_the_disk_from_others(
+    path: Path, later: Later
+) -> None:
+    free, chance = [1 << 40], random.Random(7)
+    spool = await durable_spool(
+        path,
+        min_free_bytes=40 << 20,
+        replay_minutes=0,
+        when_full="drop_oldest",
+        free_bytes=lambda _folder: free[0],
+    )
+    mcas = await spool.cursor("mcas", ["web"], PendingLimit(1_500_000))
+    other = await spool.cursor("other", ["dns"])
+    for source in ("web", "dns"):
+        await spool.append(large(chance, 500_000, source))
+    waiting = [await later(spool.append(large(chance, 1_000_000))) for _ in range(6)]
+    await spool.settle()
+    assert spool.holds_up("web") == AT_LIMIT
+
+    # Beside what must stay free, there is room for the log and for a small batch, not for these.
+    free[0] = (40 << 20) + LOG_BYTES + (4 << 20)
+    await spool.append(batch("x", "dns"))
+
+    assert (other.account.dropped, mcas.account.dropped) == (0, 0)
+    assert not any(each.done() for each in waiting)
+    for each in waiting:
+        each.cancel()
     await spool.close()

@@ -10,6 +10,20 @@ from nss.spool.durable.requests import Append
 from nss.spool.durable.store import Store
 
 
+def incoming_bytes(store: Store, asked: Iterable[Append]) -> int:
+    """Return how many bytes of blobs may be written: those that wait for limits take no space."""
+    incoming, held = 0, set[str]()
+    for append in asked:
+        batch, packed = append.batch, append.packed
+        if packed is None or batch.source in held:
+            continue
+        if limits.holding(store, batch, len(packed.data)):
+            held.add(batch.source)
+        else:
+            incoming += len(packed.data)
+    return incoming
+
+
 def write_fitting(
     store: Store, asked: Iterable[Append], write: Callable[[Append, Packed], None]
 ) -> tuple[deque[Append], dict[str, frozenset[str]]]:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from nss.errors import unplanned
 from nss.spool import At, SpoolError, Trouble
 from nss.spool.durable import events, feed_rows, schema, suspicion, troubles
-from nss.spool.durable.admitting import write_fitting
+from nss.spool.durable.admitting import incoming_bytes, write_fitting
 from nss.spool.durable.files import Files
 from nss.spool.durable.packing import Packed
 from nss.spool.durable.requests import Append, CommitReport, Work
@@ -237,8 +237,7 @@ class Committer:
         if not left and self._trouble is None:
             self._store.shrinking = False  # nobody needs the space any more
         else:
-            incoming_bytes = sum(len(append.packed.data) for append in left if append.packed)
-            trouble = self._store.lacks_space(incoming_bytes)
+            trouble = self._store.lacks_space(incoming_bytes(self._store, left))
             if trouble is not None:
                 return left, None if self._store.shrinking and not self._trouble else trouble
 
