@@ -117,6 +117,10 @@ class FeedFormat:
         return "".join(part.text if isinstance(part, Literal) else "0" for part in self.parts)
 
 
+MOST_FAULTS = 20
+"""How many errors of a format string are looked for, unless said otherwise."""
+
+
 def parse(text: str, *, name: str = "custom") -> FeedFormat:
     """Compile a feed output format string in typed or API form.
 
@@ -142,7 +146,7 @@ def parse(text: str, *, name: str = "custom") -> FeedFormat:
     return FeedFormat(name, tuple(_merge(parts)))
 
 
-def faults(text: str, limit: int = 20) -> tuple[FeedFormatError, ...]:
+def faults(text: str, limit: int = MOST_FAULTS) -> tuple[FeedFormatError, ...]:
     """Return what is wrong in a feed output format string, in its order; nothing: it compiles.
 
     Of what concerns the string as a whole (too many fields, a LEEF delimiter that can't be kept

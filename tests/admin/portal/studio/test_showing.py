@@ -42,6 +42,8 @@ def test_a_caret_stands_under_its_place(text: str, before: str, caret: str) -> N
         ("", RECORD, "", "There is no format string yet"),
         ("%s{x}", RECORD, "", "1 error in the format string"),
         ("%s{x}%s{y}", RECORD, "", "2 errors in the format string"),
+        ("%s{x}" * 19, RECORD, "", "19 errors in the format string"),
+        ("%s{x}" * 25, RECORD, "", "at least 20 errors in the format string"),
         ("x", RECORD, "", "Something is wrong in the form"),
         ("%s{login}", "", "", "The format string is right; there are no sample records yet"),
         ("%s{login}", RECORD, "", "1 rendered; READ; longest line 5 bytes"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from formats import presets
 from formats.comparison import Comparison
 from formats.errors import FeedFormatError
+from formats.language import MOST_FAULTS
 from formats.reading.dissection import Entry
 from nss.admin.portal.texts import harmless
 from nss.setup.studio import SHOWN_CHARS, Compared, Look, Outcome, Rendering, Trial
@@ -93,7 +94,8 @@ def _seen(text: str) -> str:
 def _summary(trial: Trial) -> str:
     if trial.errors:
         count = len(trial.errors)
-        return f"{count} error{'s' if count > 1 else ''} in the format string"
+        least = "at least " if count == MOST_FAULTS else ""
+        return f"{least}{count} error{'s' if count > 1 else ''} in the format string"
     if trial.problems:
         return "Something is wrong in the form"
     if trial.format is None:
