@@ -37,7 +37,14 @@ from formats.reading.json_objects import (
     twice,
     value_at,
 )
-from formats.reading.json_scan import bare, longest_fits, quotes_in, suspect_lines, unsafe_places
+from formats.reading.json_scan import (
+    bare,
+    is_too_deep,
+    longest_fits,
+    quotes_in,
+    suspect_lines,
+    unsafe_places,
+)
 from formats.reading.json_shape import Record, Shape, Unfit
 from formats.reading.reversible import doubts
 from formats.reading.synonyms import field_of, is_constant, synonyms
@@ -240,6 +247,8 @@ class _BatchReader:
             if len(line) > self._max_record_bytes:
                 continue
             piece = bare(line)
+            if is_too_deep(piece):
+                continue
             for depth, shape in self._shapes.items():
                 decoded = shape.decode(piece)
                 if decoded is not None:

@@ -25,7 +25,7 @@ from formats.reading import (
     split_lines,
     states_number,
 )
-from formats.reading.json_scan import bare, quotes_in, quotes_of, unsafe_places
+from formats.reading.json_scan import bare, is_too_deep, quotes_in, quotes_of, unsafe_places
 from formats.reading.twins import agree, twins_among
 from formats.reading.unmapped import count_unmapped
 from formats.record import struct_of
@@ -173,10 +173,7 @@ class Pairs(dict[str, Any]):
 
 def _pairs(piece: bytes) -> Pairs:
     """Decode an object that `untyped` has decoded, with the keys that it holds twice."""
-    try:
-        tree = json.loads(piece, object_pairs_hook=Pairs)
-    except RecursionError:
-        raise BadLine("JSON is nested too deeply") from None
+    tree = json.loads(piece, object_pairs_hook=Pairs)
     assert isinstance(tree, Pairs)  # noqa: S101 - it was decoded before
     return tree
 
@@ -207,12 +204,12 @@ def untyped(line: bytes) -> object:
 
 def decoded(line: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:  # noqa: ANN401 - any JSON
     """Decode JSON. Raises `BadLine` with the reason in people's words."""
+    if is_too_deep(line):
+        raise BadLine("JSON is nested too deeply")
     try:
         return decoder.decode(line)
     except UnicodeDecodeError as error:
         raise BadLine(f"not UTF-8: {error.reason}") from None
-    except RecursionError:
-        raise BadLine("JSON is nested too deeply") from None
     except msgspec.ValidationError as error:  # a number of thousands of digits
         reason, _, _ = str(error).partition(" - at ")  # the place is as long as the record is deep
         raise BadLine(f"JSON: {reason}") from None

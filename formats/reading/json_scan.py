@@ -1,4 +1,4 @@
-"""What JSON lines show without decoding: header, lengths, line ends, quotes, controls."""
+"""What JSON lines show without decoding: header, lengths, depth, line ends, quotes, controls."""
 
 import re
 
@@ -16,6 +16,14 @@ _UNSAFE = (
 _BRACE = ord("}")
 _OBJECT = re.compile(rb"(?:\[\s*)?\{")
 
+MAX_DEPTH = 128
+"""How deep JSON may be nested. How deep a decoder gets depends on Python's version, and on how many
+calls deep it is itself: a verdict must not."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_OPENING = b"[{"
+
 
 def bare(line: bytes) -> bytes:
     """Return the JSON of a line without byte order mark and without a syslog header before it."""
@@ -25,6 +33,23 @@ def bare(line: bytes) -> bytes:
     line = line.removeprefix(b"\xef\xbb\xbf")
     found = _OBJECT.search(line, header_end(line))
     return line if found is None or line[:1] in b'[{"' else line[found.start() :]
+
+
+def brackets_opened(data: bytes) -> int:
+    """Return how many opening brackets there are, those in strings too: no less than the depth."""
+    return data.count(b"{") + data.count(b"[")
+
+
+def is_too_deep(line: bytes) -> bool:
+    """Whether values are nested deeper than `MAX_DEPTH` in JSON, or before it breaks off."""
+    if brackets_opened(line) <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _STRING.sub(b"", line).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in _OPENING else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def quotes_in(data: bytes) -> int:

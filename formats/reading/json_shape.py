@@ -22,7 +22,14 @@ from formats.plan import Attribute, TimeKey
 from formats.reading import BadLine, number
 from formats.reading.json_layout import Layout
 from formats.reading.json_objects import ObjectReader
-from formats.reading.json_scan import objects_by_line, quotes_in, quotes_of
+from formats.reading.json_scan import (
+    MAX_DEPTH,
+    brackets_opened,
+    is_too_deep,
+    objects_by_line,
+    quotes_in,
+    quotes_of,
+)
 from formats.reading.twins import plain_text
 from formats.reading.unmapped import count_unmapped
 
@@ -78,6 +85,11 @@ class Shape:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if len(objects) != objects_by_line(data):
+            return None
+        # Each of the others has a bracket a level: few more can't be one record too deep.
+        if brackets_opened(data) - len(objects) * len(self._levels) > MAX_DEPTH - len(
+            self._levels
+        ) and any(map(is_too_deep, data.split(b"\n"))):
             return None
         return self.accept(objects, quotes_in(data), unmapped)
 

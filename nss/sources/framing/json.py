@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+from formats.reading.json_scan import is_too_deep
 from nss.sources.framing.lines import BOM, DecidingFramer, Framer, LineFramer, joined
 from nss.sources.framing.scan import Scan, compiled_scan
 
@@ -282,9 +283,11 @@ def _begins_like_json(text: bytes) -> bool:
 
 
 def _is_one_value(line: bytes) -> bool:
+    if is_too_deep(line):
+        return False
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return False
     return True
 

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from formats.reading.json_scan import is_too_deep
 from nss.sources.framing.scan import compiled_scan
 
 Framing = Literal["newline", "octet"]
@@ -328,9 +329,11 @@ def _records(line: bytes, max_bytes: int) -> list[bytes]:
 
 def _elements(line: bytes) -> list[bytes]:
     """Return the elements of a JSON array of objects; the line itself when it is something else."""
+    if is_too_deep(line):
+        return [line]
     try:
         elements = [bytes(raw) for raw in msgspec.json.decode(line, type=list[msgspec.Raw])]
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return [line]
     return elements if all(element[0] == _OBJECT for element in elements) else [line]
 

@@ -10,6 +10,7 @@ from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
 from formats.reading.json import json_names
+from formats.reading.json_scan import MAX_DEPTH
 from formats.reading.recognise import input_of
 
 PRINTED = "%d{epochtime};%s{login};%d{reqsize};%d{recordid};%s{dept}"
@@ -182,6 +183,54 @@ def test_a_bad_json_record_is_set_apart_and_its_neighbours_are_not_harmed(
     lines.insert(place, bad)
     offset = place * (len(GOOD) + 1)
     assert read(joined(lines)) == ([GOOD_LINE, GOOD_LINE], [(place, offset, BAD_JSON[bad])])
+
+
+def deep(levels: int) -> bytes:
+    """Return a good record with a key that nobody reads, whose value is so deep."""
+    return GOOD[:-1] + b',"odd":' + b"[" * levels + b"]" * levels + b"}"
+
+
+def from_calls(calls: int, data: bytes) -> tuple[list[bytes], list[tuple[int, int, str]]]:
+    """Read with so many calls more on Python's stack."""
+    return from_calls(calls - 1, data) if calls else read(data)
+
+
+@pytest.mark.parametrize("calls", [0, 300, 600])
+@pytest.mark.parametrize("batch", [1, 20])
+def test_how_deep_a_record_may_be_does_not_depend_on_how_deep_the_reader_is_called(
+    calls: int, batch: int
+) -> None:
+    fits, over = deep(MAX_DEPTH - 1), deep(MAX_DEPTH)
+    in_text = GOOD[:-1] + b',"odd":"' + b"[{" * MAX_DEPTH + b'\\"["}'
+    broken = deep(500)[:-300] + b"\xea"
+    lines = [over, fits, in_text, broken, *[fits] * batch, over]
+    bad = [0, 3, len(lines) - 1]
+    places = [len(joined(lines[:number])) if number else 0 for number in bad]
+    assert from_calls(calls, joined(lines)) == (
+        [GOOD_LINE] * (batch + 2),
+        [
+            (number, place, "JSON is nested too deeply")
+            for number, place in zip(bad, places, strict=True)
+        ],
+    )
+
+
+@pytest.mark.parametrize("calls", [0, 600])
+def test_a_record_too_deep_is_found_between_many_of_its_shape(calls: int) -> None:
+    lines = [deep(2)] * 50
+    batch = joined([*lines[:20], deep(400), *lines[20:]])
+    source, settings = json_names(), FeedSettings(parse(PRINTED))
+
+    def twice(calls: int) -> list[str]:
+        if calls:
+            return twice(calls - 1)
+        pipeline = Pipeline(source, settings)
+        pipeline.run(joined(lines))  # learns the shape
+        rendered = pipeline.run(batch)
+        assert list(rendered.lines) == [GOOD_LINE] * 50
+        return [bad.reason for bad in rendered.bad]
+
+    assert twice(calls) == ["JSON is nested too deeply"]
 
 
 def test_all_records_of_a_batch_may_be_bad() -> None:
