@@ -69,12 +69,16 @@ sanitize: $(VENV)/tested
 # The same comparisons for long, without them: SECS, or so many RECORDS, in each of so many JOBS.
 JOBS ?= 2
 RECORDS ?=
+# By default the clock. The same number brings the same formats and batches.
+FIRST_SEED ?=
 fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
-	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs 10
+	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs 10 \
+	  $(if $(FIRST_SEED),--seed $(FIRST_SEED))
 	cd build/fuzz && ended=; for job in $$(seq $(JOBS)); do \
 	  nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) \
-	    $(if $(RECORDS),--records $(RECORDS)) & ended="$$ended $$!"; done; \
+	    $(if $(RECORDS),--records $(RECORDS)) \
+	    $(if $(FIRST_SEED),--first-seed $(FIRST_SEED)$$job) & ended="$$ended $$!"; done; \
 	  code=0; for job in $$ended; do wait $$job || code=1; done; exit $$code
 
 # The installed core's instructions a record against those kept; says so when it can't count.
