@@ -3,9 +3,9 @@
     python packaging/container/build.py --into build/image
 
 writes nss-streamer-VERSION.oci.tar (an OCI image layout), nss-streamer-VERSION.docker.tar (the same
-layer and configuration as `docker save` has them), packages.txt (what is in it) and SHA256SUMS. With
-one SOURCE_DATE_EPOCH, one package of ours and one state of Debian's archive it is twice the same
-bytes.
+layer and configuration as `docker save` has them), packages.txt (what is in it), its digest and
+SHA256SUMS. With one SOURCE_DATE_EPOCH, one package of ours and one state of Debian's archive it is
+twice the same bytes.
 """
 
 import argparse
@@ -99,7 +99,9 @@ def _packages(tar: Path) -> str:
     rows = []
     for paragraph in paragraphs:
         fields = dict(
-            line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " "
+            line.split(": ", 1)
+            for line in paragraph.splitlines()
+            if ": " in line and line[0] != " "
         )
         rows.append(f"{fields['Package']} {fields['Version']} {fields['Architecture']}\n")
     return "".join(sorted(rows))

@@ -86,7 +86,7 @@ def write_oci_archive(image: Image, path: Path, epoch: int) -> None:
 
 
 def write_docker_archive(image: Image, path: Path, epoch: int) -> None:
-    """Write what `docker save` writes: the same layer and configuration, which has a health check."""
+    """Write what `docker save` writes: the same blobs, with the health check."""
     config = f"{image.config.digest}.json"
     layer = f"{image.layer.digest}.tar.gz"
     manifest = [{"Config": config, "RepoTags": [image.name], "Layers": [layer]}]
@@ -146,5 +146,3 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes | Path, epoch: int)
     entry.size = content.stat().st_size
     with content.open("rb") as file:
         archive.addfile(entry, file)
-
-

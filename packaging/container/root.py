@@ -39,7 +39,7 @@ _KEPT = ("/usr/share/doc/*/copyright",)
 
 _BEFORE = """\
 root=$1
-echo "nss:x:{user}:{user}:Nanolog Streaming Service:/var/lib/nss:/usr/sbin/nologin" >>"$root/etc/passwd"
+echo "nss:x:{user}:{user}:Streaming:/var/lib/nss:/usr/sbin/nologin" >>"$root/etc/passwd"
 echo "nss:x:{user}:" >>"$root/etc/group"
 echo "nss:!:::::::" >>"$root/etc/shadow"
 echo "nss:!::" >>"$root/etc/gshadow"
@@ -59,7 +59,8 @@ chroot "$root" env PYTHONHASHSEED=0 /opt/nss-streamer/bin/python3 -I -m compilea
     --invalidation-mode unchecked-hash \\
     /opt/nss-streamer/lib/python{python}/site-packages /usr/lib/python{python}
 rm -rf "$root"/var/cache/* "$root"/var/log/* "$root"/var/lib/apt "$root"/var/lib/dpkg/*-old
-rm -f "$root"/etc/*- "$root/etc/machine-id" "$root/etc/ld.so.cache" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+rm -f "$root"/etc/*- "$root/etc/machine-id" "$root/etc/ld.so.cache"
+rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 chroot "$root" ldconfig
 rm -rf "$root/var/cache/ldconfig"
 install -d -o {user} -g {user} -m 0700 "$root/var/lib/nss"
@@ -67,7 +68,7 @@ install -d -o {user} -g {user} -m 0750 "$root/run/nss" "$root/var/log/nss"
 """
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 - the text is all that is shown
     """An image can't be made; the text says why and what to do."""
 
 
@@ -94,7 +95,7 @@ def make(package: Path, work: Path, archives: Path, epoch: int) -> Path:
         *(f"--dpkgopt=path-include={each}" for each in _KEPT),
         "--aptopt=Apt::Install-Recommends false",
         *("--skip=download/empty", "--skip=essential/unlink", "--skip=cleanup/run"),
-        "--setup-hook=mkdir -p \"$1\"/var/cache/apt/archives",
+        '--setup-hook=mkdir -p "$1"/var/cache/apt/archives',
         f"--setup-hook=sync-in {archives} /var/cache/apt/archives",
         f"--customize-hook=sync-out /var/cache/apt/archives {archives}",
         f"--customize-hook={before}",
