@@ -5,18 +5,20 @@ are asked for; each container has a network namespace that is ours, with one end
 """
 
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from tests.package.machine import HERE, THERE, wait_for
+from tests.package.machine import HERE, THERE
 
 USER = 10514
 NAMESPACE = "nss"
 NAME = "nss"
 VOLUME = "state"
+READY_SECS = 60
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -68,8 +70,13 @@ class Podman:
         return found
 
     def wait_until_ready(self) -> None:
-        """Wait until records are accepted."""
-        wait_for(lambda: self.status().get("sources"), "the service answers", 60)
+        """Wait until the service answers; its log says why when it does not."""
+        deadline = time.monotonic() + READY_SECS
+        while not self.status().get("sources"):
+            state = self("inspect", "--format={{.State.Status}}", NAME).stdout.strip()
+            assert state == "running", f"the container has {state}:\n{self.logs()}"
+            assert time.monotonic() < deadline, f"the service does not answer:\n{self.logs()}"
+            time.sleep(0.05)
 
     def logs(self) -> str:
         """Return what the container has logged."""
