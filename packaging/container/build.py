@@ -3,9 +3,9 @@
     python packaging/container/build.py --into build/image
 
 writes nss-streamer-VERSION.oci.tar (an OCI image layout), nss-streamer-VERSION.docker.tar (the same
-layer and configuration as `docker save` has them), packages.txt (what is in it), its digest and
-SHA256SUMS. With one SOURCE_DATE_EPOCH, one package of ours and one state of Debian's archive it is
-twice the same bytes.
+layer and configuration as `docker save` has them), nss-streamer-VERSION.spdx.json (what it consists
+of), its digest and SHA256SUMS. With one SOURCE_DATE_EPOCH, one package of ours and one state of
+Debian's archive it is twice the same bytes.
 """
 
 import argparse
@@ -13,25 +13,25 @@ import hashlib
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import inventory
 import layout
 import root
+import sbom
 
 PROJECT = Path(__file__).parent.parent.parent
 NAME = "localhost/nss-streamer"
 
 HEALTH = "nss status --json | grep -Eq '\"alive\": ?true'"
 """Asks what /livez asks: a dead collector or a full disk is nothing that a restart ends."""
-
-_STATUS = "./var/lib/dpkg/status"
 
 
 def image_config(version: str, created: str) -> dict[str, Any]:
@@ -78,33 +78,18 @@ def build(package: Path, into: Path, cache: Path, epoch: int) -> layout.Image:
         work = Path(folder)
         work.chmod(0o755)  # the user of apt reads packages in it
         tar = root.make(package.absolute(), work, cache.absolute(), epoch)
-        (into / "packages.txt").write_text(_packages(tar), encoding="utf-8")
         config = image_config(version, created)
         image = layout.build(tar, config, created, f"{NAME}:{version}", work)
         stem = f"nss-streamer-{version}"
-        layout.write_oci_archive(image, into / f"{stem}.oci.tar", epoch)
-        layout.write_docker_archive(image, into / f"{stem}.docker.tar", epoch)
+        names = [f"{stem}.{kind}" for kind in ("oci.tar", "docker.tar", "spdx.json")]
+        found = inventory.read(tar)
+        about = ("nss-streamer-image", "CONTAINER", version, epoch)
+        sbom.write(into / names[2], *about, found.debian, found.python)
+        layout.write_oci_archive(image, into / names[0], epoch)
+        layout.write_docker_archive(image, into / names[1], epoch)
         (into / "digest").write_text(f"{image.digest}\n", encoding="ascii")
-    _write_sums(into, [f"{stem}.oci.tar", f"{stem}.docker.tar", "packages.txt"])
+    _write_sums(into, names)
     return image
-
-
-def _packages(tar: Path) -> str:
-    """Return the packages of a root, as lines of name, version and architecture."""
-    with tarfile.open(tar) as archive:
-        status = archive.extractfile(_STATUS)
-        if status is None:
-            raise root.Failed(f"the root has no {_STATUS}")
-        paragraphs = status.read().decode().strip().split("\n\n")
-    rows = []
-    for paragraph in paragraphs:
-        fields = dict(
-            line.split(": ", 1)
-            for line in paragraph.splitlines()
-            if ": " in line and line[0] != " "
-        )
-        rows.append(f"{fields['Package']} {fields['Version']} {fields['Architecture']}\n")
-    return "".join(sorted(rows))
 
 
 def _write_sums(folder: Path, names: list[str]) -> None:

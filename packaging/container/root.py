@@ -24,6 +24,9 @@ PYTHON = "3.11"
 USER = 10514
 """User and group of the service, the same in every image: volumes remember it."""
 
+_MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
+"""Brings a package of no files in the place of usrmerge, which needs the whole of Perl."""
+
 _LEFT_OUT = (
     "/usr/share/doc/*",
     "/usr/share/man/*",
@@ -91,6 +94,7 @@ def make(package: Path, work: Path, archives: Path, epoch: int) -> Path:
     command = [
         *(mmdebstrap, "--variant=essential", "--format=tar", "--quiet"),
         f"--include={','.join(dependencies())}",
+        f"--hook-dir={_MERGED}",
         *(f"--dpkgopt=path-exclude={each}" for each in left_out),
         *(f"--dpkgopt=path-include={each}" for each in _KEPT),
         "--aptopt=Apt::Install-Recommends false",

@@ -97,8 +97,15 @@ def test_nothing_in_it_gives_rights_or_is_left_over(
     assert (state.uid, state.gid, state.mode) == (USER, USER, 0o700)
 
 
-def test_the_packages_in_it_are_listed(image: Path) -> None:
-    rows = (image / "packages.txt").read_text(encoding="utf-8").splitlines()
-    names = {row.split()[0] for row in rows}
-    assert {"nss-streamer", "python3", "libc6"} <= names
-    assert not names & {"apt", "gcc", "systemd"}
+def test_the_bill_of_materials_lists_what_is_in_it(image: Path) -> None:
+    bill = orjson.loads(next(image.glob("*.spdx.json")).read_bytes())
+    names = {each["SPDXID"] for each in bill["packages"]}
+    for name in ("deb-nss-streamer", "deb-python3", "deb-libc6", "pypi-cryptography"):
+        assert f"SPDXRef-{name}" in names
+    assert not names & {f"SPDXRef-deb-{name}" for name in ("apt", "gcc", "systemd")}
+    contained = {each["relatedSpdxElement"] for each in bill["relationships"]}
+    assert contained == names
+    sums = (image / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    for row in sums:
+        digest, name = row.split("  ")
+        assert hashlib.sha256((image / name).read_bytes()).hexdigest() == digest
