@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -39,6 +39,10 @@ screenshots: $(VENV)/tested
 test-package: $(VENV)/tested .peers/fetched
 	tests/package/run $(BIN)/python .machine
 
+# The container image under Podman; says so when this machine can't, and ends well.
+test-container: $(VENV)/tested .peers/fetched
+	tests/container/run $(BIN)/python .machine/container
+
 # Small faults put into the code, each of which a test must notice; see docs/mutants.md.
 ONLY ?=
 SAMPLE ?= 0
@@ -53,6 +57,10 @@ wheels: $(VENV)/made
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
+
+# An OCI image in build/image, from Debian's packages and ours; needs mmdebstrap.
+image: deb
+	$(BIN)/python packaging/container/build.py --into build/image --package "$$(ls -t build/*.deb | head -n 1)"
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
