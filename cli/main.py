@@ -5,7 +5,6 @@ without further ado does without.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
@@ -17,17 +16,12 @@ from nss.errors import NssError, UsageError
 TYPER_USAGE_ERROR = 2
 """What typer ends with when the command line makes no sense; none of our exit codes is 2."""
 
-FIRST_PROCESS = 1
-
 COMPLETING = "_NSS_COMPLETE"
 """Is in the environment when a shell asks for completions."""
 
 
 def main() -> None:
     """Run the command line; planned errors become a sentence on stderr and an exit code."""
-    if os.getpid() == FIRST_PROCESS:
-        # Of a container: the kernel keeps from it every signal that it has no handler for.
-        signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
     if isinstance(sys.stdout, TextIOWrapper):  # a name may have letters that a locale has not
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

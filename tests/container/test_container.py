@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import time
 from pathlib import Path
 
 import orjson
@@ -16,7 +15,6 @@ from tests.package.sending import TOKEN, Load, over_http, over_tcp
 
 HEALTH = ("sh", "-c", "nss status --json | grep -Eq '\"alive\": ?true'")
 RELAY = 5514
-GRACE_SECS = 90
 
 COPY = """
 [feeds.copy]
@@ -110,14 +108,6 @@ def test_sigterm_ends_it_within_the_grace_with_nothing_pending(
     podman("stop", "nss")
     assert podman.exit_code() == 0
     collector.wait_for_users(users, 5)
-
-
-def test_sigterm_ends_it_also_while_it_starts(podman: Podman, mounts: list[str]) -> None:
-    podman.run(*mounts)
-    started = time.monotonic()
-    podman("stop", "nss")
-    assert podman.exit_code() in {0, 143}
-    assert time.monotonic() - started < GRACE_SECS / 2
 
 
 def test_sigterm_with_a_dead_collector_keeps_what_is_pending_and_says_so(
