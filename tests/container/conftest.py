@@ -36,7 +36,7 @@ def loaded(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Po
     podman = Podman(tmp_path_factory.mktemp("podman"))
     podman.load(next(image.glob("*.oci.tar")))
     yield podman
-    podman("system", "reset", "--force", code=None)
+    podman("rmi", "--all", "--force", code=None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from tests.container.conftest import configuration
-from tests.container.podman import USER, Podman, ip
+from tests.container.podman import USER, Podman
 from tests.package.collector import Collector
 from tests.package.machine import THERE, wait_for
 from tests.package.sending import TOKEN, Load, over_http, over_tcp
@@ -87,7 +87,6 @@ def test_what_was_accepted_survives_a_kill_under_load(
 def test_a_new_container_on_the_same_volume_goes_on_where_the_old_one_was_cut_off(
     podman: Podman, mounts: list[str], collector: Collector
 ) -> None:
-    ip("link", "set", "cable", "up")
     podman.run(*mounts)
     podman.wait_until_ready()
     with Load() as load:
