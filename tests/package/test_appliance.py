@@ -217,6 +217,7 @@ def answers(port: int) -> bool:
 
 def test_ports_are_those_of_the_configuration(appliance: Machine) -> None:
     appliance.run("ip", "address", "replace", "198.51.100.2/30", "dev", LINK)
+    appliance.run("systemctl", "stop", "nftables.service")
     assert answers(5514)
     appliance.run("systemctl", "start", "nftables.service", "nss-firewall.path")
     assert (answers(22), answers(5514), answers(5515)) == (True, False, False)
@@ -226,7 +227,7 @@ def test_ports_are_those_of_the_configuration(appliance: Machine) -> None:
     with socket.create_connection(("198.51.100.2", 5514), timeout=5):
         pass
     assert not answers(5515)
-    appliance.configure(SETTINGS.format(port=5514).replace("tcp", "udp", 1))
+    appliance.configure(SETTINGS.format(port=5514).replace('"tcp"', '"tpc"'))
     unit = ("systemctl", "show", "--property=Result", "--value", "nss-firewall.service")
     wait_for(lambda: appliance.run(*unit).stdout == "exit-code\n", "the mistake was reported")
     said = appliance.run("journalctl", "--output=cat", "--unit=nss-firewall").stdout
