@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb repository lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -53,6 +53,14 @@ wheels: $(VENV)/made
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
+
+# A signed apt repository in build/repository, for any web server; KEY: id or file of the secret key.
+KEY ?=
+SUITE ?= stable
+PACKAGES ?= $(wildcard build/nss-streamer_*_amd64.deb)
+repository: $(if $(PACKAGES),,deb)
+	$(PYTHON) packaging/repository.py --suite $(SUITE) $(if $(KEY),--key $(KEY)) \
+	  $(or $(PACKAGES),build/nss-streamer_*_amd64.deb)
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
