@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance repository lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -61,6 +61,19 @@ deb: $(VENV)/tested
 # An OCI image in build/image, from Debian's packages and ours; needs mmdebstrap.
 image: deb
 	$(BIN)/python packaging/container/build.py --into build/image --package "$$(ls -t build/*.deb | head -n 1)"
+# A signed apt repository in build/repository, for any web server; KEY: id or file of the secret key.
+KEY ?=
+SUITE ?= stable
+PACKAGES ?= $(wildcard build/nss-streamer_*_amd64.deb)
+repository: $(if $(PACKAGES),,deb)
+	$(PYTHON) packaging/repository.py --suite $(SUITE) $(if $(KEY),--key $(KEY)) \
+	  $(or $(PACKAGES),build/nss-streamer_*_amd64.deb)
+
+# Disk images in build/appliance, sums and an SBOM; FORMATS: some of raw qcow2 ova vhd. Needs root.
+FORMATS ?=
+appliance: deb
+	$(BIN)/python packaging/appliance/build.py --into build/appliance \
+	  --package "$$(ls -t build/*.deb | head -n 1)" $(if $(FORMATS),--formats "$(FORMATS)")
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

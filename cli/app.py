@@ -17,6 +17,7 @@ from cli.rejects import commands as rejects_commands
 from cli.setup import commands as setup_commands
 from cli.support import commands as support_commands
 from cli.sync import commands as sync_commands
+from cli.updates import commands as updates_commands
 from cli.zia import commands as zia_commands
 from nss.config import DEFAULT_CONFIG
 
@@ -324,6 +325,7 @@ for group in (
     sync_commands,
     portal_commands,
     support_commands,
+    updates_commands,
     lab_commands,
     appliance_commands,
 ):

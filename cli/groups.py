@@ -7,7 +7,8 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Run": "run start stop restart reload enable-autostart disable-autostart",
-    "Look": "status top tap troubleshoot portal checkversion",
+    "Look": "status top tap troubleshoot portal",
+    "Update": "checkversion update-now force-update-now",
     "Set up": "configure check dump-config install-cert configure-mcas2 verify-mcas2 show-mcas2 "
     "clear-mcas2 configure-mcas configure-zia show-zia clear-zia verify-blocking "
     "configure-network confirm-network reset-network",

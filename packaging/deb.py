@@ -66,19 +66,26 @@ def main() -> None:
     """Read the arguments and build."""
     parser = argparse.ArgumentParser(description="Build the Debian package.")
     parser.add_argument("--into", type=Path, default=PROJECT / "build", metavar="FOLDER")
-    into: Path = parser.parse_args().into
+    parser.add_argument(
+        "--version", metavar="VERSION", help="Another one than the project's, for a trial."
+    )
+    arguments = parser.parse_args()
+    into: Path = arguments.into
     into.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            print(build(Path(folder), into))  # noqa: T201 - its result
+            print(build(Path(folder), into, arguments.version))  # noqa: T201 - its result
     except wheels.Failed as error:
         sys.exit(str(error))
 
 
-def build(work: Path, into: Path) -> Path:
-    """Lay the package out in the folder `work` and pack it; returns the path of the package."""
+def build(work: Path, into: Path, version: str | None = None) -> Path:
+    """Lay the package out in the folder `work` and pack it; returns the path of the package.
+
+    `version` stands in place of the project's, which NSS itself goes on to report.
+    """
     with (PROJECT / "pyproject.toml").open("rb") as file:
-        version: str = tomllib.load(file)["project"]["version"]
+        version = version or str(tomllib.load(file)["project"]["version"])
     root = work / "root"
     found = wheels.interpreters(PYTHONS)
     for python in PYTHONS:
@@ -176,11 +183,18 @@ def _control(root: Path, version: str) -> None:
     debian.mkdir()
     control = (PACKAGING / "debian/control").read_text(encoding="utf-8")
     control = control.replace("@VERSION@", version).replace("@KIB@", str(kib))
+    control = control.replace("@FORM@", _spool_form())
     _write(debian / "control", control)
     _write(debian / "md5sums", "".join(sums))
     _copy(PACKAGING / "debian/conffiles", debian)
     for script in ("postinst", "prerm", "postrm"):
         _copy(PACKAGING / "debian" / script, debian, mode=0o755)
+
+
+def _spool_form() -> str:
+    """Return the form of the spool that this version writes, as an update wants to know it."""
+    code = "from nss.spool.durable.schema import MIGRATIONS; print(len(MIGRATIONS))"
+    return _run(sys.executable, "-c", code).decode().strip()
 
 
 def _modes(root: Path) -> None:

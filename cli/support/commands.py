@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(explain)
     app.command("test-firewall")(firewall)
     app.command()(collect_diagnostics)
-    app.command()(checkversion)
     troubleshoot.command()(feeds)
     troubleshoot.command()(connection)
     troubleshoot.command()(netstat)
@@ -157,16 +156,3 @@ def collect_diagnostics(
     from cli.support.collecting import collect
 
     collect(config, output, as_json=as_json)
-
-
-def checkversion(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Compare the versions installed, running and on offer, and the form of the spool.
-
-    What is on offer comes from apt's lists on this machine. The exit code is 1 when a restart or an
-    upgrade is due.
-
-    Example: nss checkversion
-    """
-    from cli.support.versions import compare
-
-    raise typer.Exit(compare(config, as_json=as_json))

@@ -1,6 +1,7 @@
 """The sections of the configuration: each a frozen type whose fields carry their declarations.
 
-Those of sources, sinks, sync and portal are in `nss.config.sources`, `sinks`, `sync`, `portal`.
+Those of sources, sinks, sync and portal are in `nss.config.sources`, `sinks`, `sync`, `portal`,
+`updates`.
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from nss.config.sinks import SINK_KINDS, SinkConfig
 from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
 from nss.config.sync import SyncConfig
 from nss.config.toml import key_path
+from nss.config.updates import UpdatesConfig
 from nss.config.values import (
     Address,
     FormatChoice,
@@ -255,6 +257,7 @@ SECTION_TYPES: tuple[type, ...] = (
     ZiaConfig,
     SyncConfig,
     PortalConfig,
+    UpdatesConfig,
     *SPOOL_KINDS,
     *SOURCE_KINDS,
     FeedConfig,
@@ -272,6 +275,7 @@ class Config:
     zia: ZiaConfig
     sync: SyncConfig
     portal: PortalConfig
+    updates: UpdatesConfig
     sources: tuple[SourceConfig, ...]
     feeds: tuple[FeedConfig, ...]
 
@@ -283,6 +287,7 @@ class Config:
         yield "zia", self.zia
         yield "sync", self.sync
         yield "portal", self.portal
+        yield "updates", self.updates
         for source in self.sources:
             yield key_path("sources", source.name), source
         for feed in self.feeds:

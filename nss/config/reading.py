@@ -25,9 +25,10 @@ from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, SourceConfig
 from nss.config.sync import SyncConfig
 from nss.config.toml import choice_of, key_path
+from nss.config.updates import UpdatesConfig
 from nss.config.values import FormatChoice, component_name
 
-_SECTIONS = ("service", "mcas", "zia", "sync", "portal", "spool", "sources", "feeds")
+_SECTIONS = ("service", "mcas", "zia", "sync", "portal", "updates", "spool", "sources", "feeds")
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Reading:
         zia = self.section(ZiaConfig, tables, "zia")
         sync = self.section(SyncConfig, tables, "sync")
         portal = self.section(PortalConfig, tables, "portal")
+        updates = self.section(UpdatesConfig, tables, "updates")
         source_tables = self._components(tables, "sources")
         feed_tables = self._components(tables, "feeds")
         names = tuple(source_tables)
@@ -72,6 +74,7 @@ class Reading:
             zia=zia,
             sync=sync,
             portal=portal,
+            updates=updates,
             sources=sources,
             feeds=feeds,
         )

@@ -24,6 +24,7 @@ from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, CommonSourceConfig
 from nss.config.sync import SyncConfig
 from nss.config.toml import choice_of
+from nss.config.updates import UpdatesConfig
 
 _OPENING = """\
 # Configuration
@@ -86,6 +87,7 @@ def page() -> str:
         _section("[zia]", ZiaConfig.__doc__, declared(ZiaConfig)),
         _section("[sync]", SyncConfig.__doc__, declared(SyncConfig)),
         _section("[portal]", PortalConfig.__doc__, declared(PortalConfig)),
+        _section("[updates]", UpdatesConfig.__doc__, declared(UpdatesConfig)),
         _section("[spool]", "The queue between sources and feeds.", ()),
         _kinds("spool", SPOOL_KINDS, (), f'`"{DurableSpoolConfig.kind}"`'),
         _section("[sources.NAME]", _SOURCES, ()),

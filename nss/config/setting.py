@@ -47,6 +47,8 @@ class Role(Enum):
     USER_PASSWORD = "a secret file with USER:PASSWORD"  # noqa: S105 - no secret
     OBFUSCATION_KEY = "a secret file with the key of the `o*` fields"
     STORED_TOKEN = "a secret file that may come later"  # noqa: S105 - no secret
+    UPDATE_FILE = "a file that only root reads, for updates"
+    UPDATE_KEY = "a secret file that only root reads, for updates"
 
     @property
     def is_secret(self) -> bool:
@@ -56,7 +58,11 @@ class Role(Enum):
     @property
     def is_read(self) -> bool:
         """Whether parts are built from what is in the file, which several keys may name."""
-        return self in _SECRET | {Role.FORMAT, Role.AUTHORITIES, Role.CERTIFICATE}
+        return self in (_SECRET - {Role.UPDATE_KEY}) | {
+            Role.FORMAT,
+            Role.AUTHORITIES,
+            Role.CERTIFICATE,
+        }
 
 
 _SECRET = {
@@ -65,6 +71,7 @@ _SECRET = {
     Role.USER_PASSWORD,
     Role.OBFUSCATION_KEY,
     Role.STORED_TOKEN,
+    Role.UPDATE_KEY,
 }
 
 

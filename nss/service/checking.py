@@ -16,7 +16,7 @@ import msgspec
 
 from nss import foreign
 from nss.config import load as configuration
-from nss.config import portal
+from nss.config import portal, updates
 from nss.config.files import format_warnings, source_warnings
 from nss.config.machine import check_environment
 from nss.config.model import Config
@@ -108,7 +108,11 @@ def _warnings(config: Config) -> Iterator[str]:
     renderings = format_warnings((feed.name, feed.format) for feed in config.feeds)
     doubts = ((feed.name, doubt) for feed in config.feeds for doubt in feed.filter.doubts)
     filters = (f"feed {name}: {doubt}" for name, doubt in doubts)
-    own = chain(portal.warnings(config.portal), upload_warnings(config))
+    own = chain(
+        portal.warnings(config.portal),
+        updates.warnings(config.updates),
+        upload_warnings(config),
+    )
     return chain(own, *readings, renderings, filters)
 
 

@@ -22,7 +22,7 @@ from nss.config.stored import StoredError
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.mcas.access import audit_log
-from nss.service import build, events, state_folder
+from nss.service import build, events, last_update, state_folder
 from nss.service.keeping import HistoryKeeping
 from nss.service.newer_file import NewerFile
 from nss.service.repeated import repeated
@@ -155,6 +155,7 @@ class Operator:
         await self._running.ask_for_expiries()
         alarms.report(self._running.expiries(), time.time())
         await off_loop(alarms.save)
+        self._running.update = await off_loop(partial(last_update.look, time.time()))
         look = partial(state_folder.look, folder, self._running.unwritable)
         self._running.unwritable = await off_loop(look)
 

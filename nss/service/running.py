@@ -29,6 +29,7 @@ from nss.status.readings import (
     SpoolReading,
     SyncReading,
     UnwritableReading,
+    UpdateReading,
 )
 
 LOST_SECS = 3600.0
@@ -155,6 +156,8 @@ class Running:
         """`None`: the last reload was not refused."""
         self.unwritable: UnwritableReading | None = None
         """`None`: the state directory can be written, or there is none."""
+        self.update: UpdateReading | None = None
+        """`None`: the last update ended well, or there was none."""
         self._expiries: dict[str, Sequence[Expiry]] = {}
         """What the sinks said last, by feed."""
 
@@ -241,5 +244,6 @@ class Running:
             newer_file=newer_file,
             refused_reload=self.refused_reload,
             unwritable=self.unwritable,
+            update=self.update,
             clock=_clock(),
         )

@@ -8,6 +8,7 @@ from nss.status.readings import (
     RefusedReloadReading,
     ServiceReading,
     UnwritableReading,
+    UpdateReading,
 )
 from nss.status.summary import Reason
 
@@ -19,7 +20,7 @@ def notices(reading: ServiceReading) -> Iterator[Reason]:
     """Yield what the configuration has no place for any more, and what its file says by now.
 
     That a reload was refused, or that the file has changed since, but not both. And that nothing
-    can be kept in the state directory.
+    can be kept in the state directory; and that an update did not end well.
     """
     yield from map(left_behind.reason, reading.left_behind)
     if reading.newer_file is not None:
@@ -28,6 +29,8 @@ def notices(reading: ServiceReading) -> Iterator[Reason]:
         yield refused_reload(reading.refused_reload)
     if reading.unwritable is not None:
         yield unwritable(reading.unwritable)
+    if reading.update is not None:
+        yield update(reading.update)
 
 
 def newer_file(newer: NewerFileReading) -> Reason:
@@ -85,4 +88,16 @@ def unwritable(found: UnwritableReading) -> Reason:
         meaning="records continue; the audit log, new credentials and what was warned of are not "
         "kept",
         remedy=remedy.format(path=found.path),
+    )
+
+
+def update(found: UpdateReading) -> Reason:
+    """Return that an update did not end well; this version is at work all the same."""
+    return Reason(
+        component="update",
+        why=found.why,
+        since=found.at,
+        degrades=False,
+        meaning="the version that runs is at work as it was; records continue",
+        remedy=found.remedy,
     )

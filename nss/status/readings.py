@@ -350,6 +350,18 @@ class UnwritableReading:
     """When that was noticed, seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateReading:
+    """An update of NSS that did not end well."""
+
+    why: str
+    """What happened, as half a sentence."""
+    at: float
+    """When it ended, or began if it was cut off, seconds since the epoch."""
+    remedy: str
+    """What to do, as half a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
@@ -369,5 +381,7 @@ class ServiceReading:
     refused_reload: RefusedReloadReading | None = None
     unwritable: UnwritableReading | None = None
     """`None`: the state directory can be written, or there is none."""
+    update: UpdateReading | None = None
+    """`None`: the last update ended well, or there was none."""
     clock: ClockReading | None = None
     """`None`: no server has answered yet."""

@@ -23,7 +23,8 @@ from tests.cli.conftest import COMMAND, ENV, Nss
 
 COMMANDS = [
     *("run", "start", "stop", "restart", "reload", "enable-autostart", "disable-autostart"),
-    *("status", "top", "tap", "troubleshoot", "portal", "checkversion"),
+    *("status", "top", "tap", "troubleshoot", "portal"),
+    *("checkversion", "update-now", "force-update-now"),
     *("configure", "check", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),

@@ -27,6 +27,7 @@ from nss.config.sources import (
     TcpSourceConfig,
 )
 from nss.config.sync import SyncConfig
+from nss.config.updates import UpdatesConfig
 from nss.config.values import Address, FormatChoice
 
 BASE = Path("/etc/nss")
@@ -90,6 +91,18 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             tls_key=None,
             idle_minutes=30,
             session_hours=12,
+        ),
+        updates=UpdatesConfig(
+            repository=None,
+            suite="stable",
+            key_file=None,
+            client_certificate_file=None,
+            client_key_file=None,
+            trust_file=None,
+            proxy=None,
+            proxy_auth_file=None,
+            timeout_secs=60.0,
+            verify_secs=120.0,
         ),
         spool=DurableSpoolConfig(
             path=Path("/var/lib/nss/spool.db"),
@@ -187,6 +200,18 @@ def test_every_key_can_be_set() -> None:
     file_format = "squid"
     reload_command = ["/usr/bin/systemctl", "reload", "squid"]
     reload_secs = 5
+
+    [updates]
+    repository = "https://updates.example.com/nss/"
+    suite = "testing"
+    key_file = "updates.asc"
+    client_certificate_file = "client.pem"
+    client_key_file = "client.key"
+    trust_file = "company-ca.pem"
+    proxy = "http://proxy.example.com:3128"
+    proxy_auth_file = "proxy-auth"
+    timeout_secs = 20
+    verify_secs = 300
 
     [spool]
     kind = "durable"
@@ -347,6 +372,18 @@ def test_every_key_can_be_set() -> None:
             tls_key=Path("/etc/keys/portal.key"),
             idle_minutes=5,
             session_hours=168,
+        ),
+        updates=UpdatesConfig(
+            repository="https://updates.example.com/nss",
+            suite="testing",
+            key_file=Path("/etc/nss/updates.asc"),
+            client_certificate_file=Path("/etc/nss/client.pem"),
+            client_key_file=Path("/etc/nss/client.key"),
+            trust_file=Path("/etc/nss/company-ca.pem"),
+            proxy="http://proxy.example.com:3128",
+            proxy_auth_file=Path("/etc/nss/proxy-auth"),
+            timeout_secs=20.0,
+            verify_secs=300.0,
         ),
         spool=DurableSpoolConfig(
             path=Path("/etc/nss/spool.db"),

@@ -1,0 +1,1 @@
+"""Updates: what the repository has, and the way there and back."""
