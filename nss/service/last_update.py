@@ -1,4 +1,4 @@
-"""What became of the last update of NSS, which root's commands note beside the service's folders."""
+"""What became of the last update of NSS, which root's commands note in a folder of their own."""
 
 from pathlib import Path
 
