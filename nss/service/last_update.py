@@ -1,4 +1,4 @@
-"""What became of the last update of NSS, which root's commands note beside the service's folders."""
+"""What became of the last update of NSS, which root notes beside the folders of the service."""
 
 from pathlib import Path
 

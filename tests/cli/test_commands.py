@@ -33,7 +33,7 @@ COMMANDS = [
     *("demo", "lab", "render", "explain", "presets", "fields"),
 ]
 
-HEADINGS = ["Run:", "Look:", "Set up:", "Repair:", "Try:"]
+HEADINGS = ["Run:", "Look:", "Update:", "Set up:", "Repair:", "Try:"]
 
 HEAVY = (
     "httpx",

@@ -158,7 +158,8 @@ def test_options_choose_how_mcas_gets_records(
     text = path.read_text().replace("[spool]", spool)
     assert text.count("127.0.0.1:5514") == 1
     text = text.replace("127.0.0.1:5514", f"127.0.0.1:{free_port()}")
-    path.write_text(text.replace("[service]", f'[service]\nstate_directory = "{tmp_path}"'))
+    here = f'[service]\nstate_directory = "{tmp_path}"\ncontrol_socket = "{tmp_path / "socket"}"'
+    path.write_text(text.replace("[service]", here))
     checked = nss("check", "--config", path)
     assert checked.returncode == 0, checked.stderr
 
