@@ -94,9 +94,9 @@ def _lay_files(source: Path, root: Path) -> None:
 
 
 def _enable(root: Path) -> None:
-    """Enable the units that the presets of root/ name."""
+    """Enable and disable the units that the presets of root/ name."""
     for preset in sorted((root / "usr/lib/systemd/system-preset").glob("*-nss-*.preset")):
-        names = re.findall(r"^enable (\S+)$", preset.read_text(encoding="utf-8"), re.MULTILINE)
+        names = re.findall(r"^(?:enable|disable) (\S+)$", preset.read_text(encoding="utf-8"), re.MULTILINE)
         run("systemctl", "--root", root, "preset", *names)
 
 
