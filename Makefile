@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb appliance lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -53,6 +53,11 @@ wheels: $(VENV)/made
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
+
+# The machine image; FORMATS=qcow2 for one alone, of raw, qcow2, ova and vhd. As root; docs/appliance.md.
+FORMATS ?= raw qcow2 ova vhd
+appliance: $(VENV)/tested
+	$(BIN)/python packaging/appliance/build.py --into build/appliance --formats "$(FORMATS)"
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

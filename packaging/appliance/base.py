@@ -96,7 +96,9 @@ def run(
         raise Failed(f"There is no {arguments[0]}. Try: apt-get install it.") from None
     if ran.returncode:
         output = (ran.stdout + ran.stderr).decode(errors="replace")
-        raise Failed(f"{' '.join(arguments[:3])} ... ended with {ran.returncode}:\n{output[-4000:]}")
+        raise Failed(
+            f"{' '.join(arguments[:3])} ... ended with {ran.returncode}:\n{output[-4000:]}"
+        )
     return ran.stdout
 
 

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import disk
-import formats
 import root
 import sbom
 from base import HERE, Failed, base, run
+
+import formats
 
 PROJECT = HERE.parent.parent
 WHAT_IS_NEEDED = {

@@ -98,7 +98,12 @@ def _table() -> str:
 def _write_bios(raw: Path, grub: Path, start: int) -> None:
     """Write GRUB's boot sector, and its core into the partition that begins at the sector `start`."""
     (grub / "tmp/early.cfg").write_text(_BIOS_CONFIG, encoding="utf-8")
-    made = ("--format=i386-pc", "--prefix=/boot/grub", "--config=/tmp/early.cfg", "--output=/tmp/core.img")
+    made = (
+        "--format=i386-pc",
+        "--prefix=/boot/grub",
+        "--config=/tmp/early.cfg",
+        "--output=/tmp/core.img",
+    )
     run("chroot", grub, "grub-mkimage", *made, *_BIOS_MODULES)
     core = bytearray((grub / "tmp/core.img").read_bytes())
     boot = bytearray((grub / "usr/lib/grub/i386-pc/boot.img").read_bytes())
@@ -168,6 +173,12 @@ def _only_a_root(work: Path, owner: tuple[int, int], epoch: int) -> Path:
     archive, folder = work / "spool.tar", work / "spool"
     folder.mkdir(mode=0o700)
     user, group = owner
-    owned = (f"--owner=:{user}", f"--group=:{group}", "--numeric-owner", f"--mtime=@{epoch}", "--mode=0700")
+    owned = (
+        f"--owner=:{user}",
+        f"--group=:{group}",
+        "--numeric-owner",
+        f"--mtime=@{epoch}",
+        "--mode=0700",
+    )
     run("tar", "--create", *owned, "-f", archive, "-C", folder, ".")
     return archive

@@ -53,7 +53,17 @@ def compose(base: Path, package: Path, root: Path, epoch: int) -> None:
     `epoch` is the time of the image, in seconds.
     """
     root.mkdir()
-    run("tar", "--extract", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-f", base, "-C", root)
+    run(
+        "tar",
+        "--extract",
+        "--xattrs",
+        "--xattrs-include=*",
+        "--numeric-owner",
+        "-f",
+        base,
+        "-C",
+        root,
+    )
     shutil.copy(package, root / "tmp")
     inside(root, "dpkg", "--install", f"/tmp/{package.name}")
     inside(root, "useradd", "--create-home", "--shell=/bin/bash", "--groups=sudo,nss", "admin")
@@ -96,7 +106,9 @@ def _lay_files(source: Path, root: Path) -> None:
 def _enable(root: Path) -> None:
     """Enable and disable the units that the presets of root/ name."""
     for preset in sorted((root / "usr/lib/systemd/system-preset").glob("*-nss-*.preset")):
-        names = re.findall(r"^(?:enable|disable) (\S+)$", preset.read_text(encoding="utf-8"), re.MULTILINE)
+        names = re.findall(
+            r"^(?:enable|disable) (\S+)$", preset.read_text(encoding="utf-8"), re.MULTILINE
+        )
         run("systemctl", "--root", root, "preset", *names)
 
 
