@@ -2,7 +2,7 @@
 
     SOURCE_DATE_EPOCH=... python packaging/appliance/build.py --into build/appliance --formats qcow2
 
-Needs root, mmdebstrap, fdisk, dosfstools, mtools, qemu-utils and zstd; docs/appliance.md says what comes out.
+Needs root, mmdebstrap, fdisk, dosfstools, mtools, qemu-utils and zstd.
 The image is a function of the project, SOURCE_DATE_EPOCH (the last commit's time if it is not set)
 and the packages that the mirror has; --mirror names one that keeps those of a day.
 """

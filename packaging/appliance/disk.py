@@ -27,21 +27,19 @@ _BIOS_MODULES = (
     *("serial", "terminal", "test", "echo", "reboot", "halt", "ls", "cat", "gzio", "minicmd"),
 )
 _BIOS_CONFIG = "search --label --set=root nss-root\nset prefix=($root)/boot/grub\n"
-_UEFI_CONFIG = "search --label --set=root nss-root\nset prefix=($root)/boot/grub\n" + (
-    "configfile $prefix/grub.cfg\n"
-)
+_UEFI_CONFIG = "search --label --set=root nss-root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
 
 _BOOT_CODE = 440
 """So many bytes of the first sector are the boot loader's; the partition table's follow."""
 
 _KERNEL_SECTOR = 0x5C
-"""In GRUB's boot.img: where core.img begins, a sector of 64 bits (GRUB_BOOT_MACHINE_KERNEL_SECTOR)."""
+"""In GRUB's boot.img: the sector of core.img, 64 bits (GRUB_BOOT_MACHINE_KERNEL_SECTOR)."""
 
 _DRIVE_CHECK = 0x66
 """In boot.img: a jump for floppies, which GRUB's own set-up overwrites with two NOPs for disks."""
 
 _BLOCK_LIST = SECTOR - 12
-"""In core.img's first sector: where its rest begins, a sector of 64 bits; length and segment follow."""
+"""In core.img's first sector: the sector of its rest, 64 bits; length and segment follow."""
 
 
 def write(
@@ -96,7 +94,7 @@ def _table() -> str:
 
 
 def _write_bios(raw: Path, grub: Path, start: int) -> None:
-    """Write GRUB's boot sector, and its core into the partition that begins at the sector `start`."""
+    """Write GRUB's boot sector, and its core at the sector `start`."""
     (grub / "tmp/early.cfg").write_text(_BIOS_CONFIG, encoding="utf-8")
     made = (
         "--format=i386-pc",
@@ -119,7 +117,7 @@ def _write_bios(raw: Path, grub: Path, start: int) -> None:
 
 
 def _write_uefi(raw: Path, grub: Path, start_mib: int, work: Path) -> None:
-    """Write the partition of UEFI: shim and GRUB as Debian signed them, where any firmware looks."""
+    """Write the partition of UEFI: shim and GRUB as Debian signed them."""
     image = work / "uefi.img"
     with image.open("wb") as file:
         file.truncate(UEFI_MIB * MIB)
@@ -151,8 +149,8 @@ def _write_ext4(
 ) -> None:
     """Write a file system with the content of `archive` at `place`: start and length in MiB.
 
-    Debian 12's mke2fs keeps the builder's own times of change and the order of its folders, and reads
-    no archive; that of Debian 13 does better.
+    Debian 12's mke2fs keeps the builder's times of change and its order of folders, and
+    reads no archive; that of Debian 13 does better.
     """
     start_mib, mib = place
     seed = identity("hash " + label)

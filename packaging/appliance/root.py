@@ -1,4 +1,4 @@
-"""The root of the appliance: the base, our package, the files of root/, nothing of the builder's."""
+"""The root of the appliance: the base, our package, the files of root/."""
 
 import contextlib
 import json
@@ -42,8 +42,8 @@ _IN_THE_ROOT = """
 mount -t proc proc "$0/proc"
 mount -t tmpfs tmpfs "$0/dev/shm"
 mount -t tmpfs tmpfs "$0/run"
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive \
-    chroot "$0" "$@"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TZ=UTC \
+    DEBIAN_FRONTEND=noninteractive chroot "$0" "$@"
 """
 
 
@@ -65,7 +65,7 @@ def compose(base: Path, package: Path, root: Path, epoch: int) -> None:
         root,
     )
     shutil.copy(package, root / "tmp")
-    inside(root, "dpkg", "--install", f"/tmp/{package.name}")
+    inside(root, "dpkg", "--install", f"/tmp/{package.name}")  # noqa: S108 - of the root
     inside(root, "useradd", "--create-home", "--shell=/bin/bash", "--groups=sudo,nss", "admin")
     _lay_files(HERE / "root", root)
     _enable(root)

@@ -18,7 +18,7 @@ def write(
     debian: list[dict[str, str]],
     python: list[dict[str, str]],
 ) -> None:
-    """Write the bill of materials: Debian's packages as dpkg knows them, and those of our environment.
+    """Write the bill of materials: Debian's packages, and those of our environment.
 
     Licenses of Debian's packages are in /usr/share/doc/*/copyright of the image, not in a form that
     SPDX could name, so none is asserted here.
