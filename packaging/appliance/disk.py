@@ -27,7 +27,7 @@ _BIOS_MODULES = (
     *("serial", "terminal", "test", "echo", "reboot", "halt", "ls", "cat", "gzio", "minicmd"),
 )
 _BIOS_CONFIG = "search --label --set=root nss-root\nset prefix=($root)/boot/grub\n"
-_UEFI_CONFIG = "search --label --set=root nss-root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
+_UEFI_CONFIG = f"{_BIOS_CONFIG}configfile $prefix/grub.cfg\n"
 
 _BOOT_CODE = 440
 """So many bytes of the first sector are the boot loader's; the partition table's follow."""
