@@ -113,7 +113,7 @@ def _environment(prefix: Path, built: wheels.Wheels) -> None:
             "--no-compile",
             *platforms,
             f"--constraint={PROJECT / 'tests' / 'requirements.lock'}",
-            built.best_for(python),
+            f"{built.best_for(python)}[kafka]",
         )
         shutil.rmtree(packages / "bin", ignore_errors=True)  # for the Python of this machine
         for left in packages.rglob("__pycache__"):

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from formats.errors import Problem
 from nss.config import portal
+from nss.config.kafka import KafkaConfig, kafka_problems
 from nss.config.model import FeedConfig, SpoolConfig
 from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
@@ -36,6 +37,8 @@ def section_problems(
                 yield from _socket_problems(held)
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
+        if isinstance(section, KafkaConfig):
+            yield from kafka_problems(section, where)
         if isinstance(section, PortalConfig):
             yield from portal.problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
