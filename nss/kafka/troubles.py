@@ -35,7 +35,11 @@ class Troubles:
 
     def cause(self, error: KafkaError) -> Cause:
         """Return why something failed: `error`, or what was complained of shortly before it."""
-        last = self._last
-        if error.name() in _VAGUE and last and self._clock() - last[1] <= RECENT_SECS:
-            return cause_of(last[0], self._cluster)
-        return cause_of(error, self._cluster)
+        known = self.recent() if error.name() in _VAGUE else None
+        return known or cause_of(error, self._cluster)
+
+    def recent(self) -> Cause | None:
+        """Return what was complained of last; `None`: nothing lately."""
+        if self._last is None or self._clock() - self._last[1] > RECENT_SECS:
+            return None
+        return cause_of(self._last[0], self._cluster)
