@@ -71,8 +71,7 @@ def refused_settings(part: str, error: Exception) -> ServiceError:
     text = first.str() if hasattr(first, "str") else str(first)
     return ServiceError(
         f"{part}: the Kafka library refuses its settings: {text}",
-        tip="correct the table `kafka` of its section; its keys are those of librdkafka's "
-        "CONFIGURATION.md",
+        tip="correct the table `kafka` of its section; its keys are those of librdkafka",
     )
 
 
