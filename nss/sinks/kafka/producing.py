@@ -24,6 +24,9 @@ LOOK_SECS = 0.1
 DOWN_SECS = 3.0
 """When no broker has a connection for this long, waiting for a confirmation is pointless."""
 
+ANSWER_SECS = 1.0
+"""How long the cluster may take to say what it knows of the topic."""
+
 END_SECS = 1.0
 """How long ending a producer may take."""
 
@@ -135,6 +138,16 @@ class Producing:
         if self._has_ended:
             self.end()
         return found
+
+    def answers(self) -> bool:
+        """Return whether the cluster answers and knows the topic, though it confirms nothing."""
+        library = confluent_kafka()
+        topic = self._cluster.topic
+        try:
+            found = self._producer.list_topics(topic, timeout=ANSWER_SECS).topics.get(topic)
+        except library.KafkaException:
+            return False
+        return found is not None and found.error is None
 
     def end(self) -> None:
         """End the producer, and give up what is on its way."""

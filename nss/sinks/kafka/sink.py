@@ -26,6 +26,8 @@ from nss.sinks.kafka.producing import Producing
 AGAIN_SECS = 1.0
 """How long a call waits for what an earlier one has waited for already."""
 
+MAX_PATIENCE_SECS = 3600.0
+
 _SMALLER_BATCHES = (
     "the cluster refused a batch of messages as too large, and took them one by one, which is "
     'slow. Try: set "batch.size" in the table kafka of [{section}] below max.message.bytes of the '
@@ -66,6 +68,11 @@ class KafkaSink:
         """What is not confirmed yet of the lines of the last call."""
         self._is_waiting = False
         """Whether some of that is on its way."""
+        self._clock = clock
+        self._late_since: float | None = None
+        """Since when nothing is confirmed of what is on its way."""
+        self._patience_secs = 2 * settings.confirm_secs
+        """After this long the session is ended of which a cluster that answers confirms nothing."""
         self._trouble: Cause | None = None
         self._takes_no_batches = False
         self._is_closed = False
@@ -117,7 +124,7 @@ class KafkaSink:
         if messages is None or not messages.is_rest(lines):
             if self._is_waiting:  # for lines that nobody waits for any more
                 self._producing.end()
-                self._is_waiting = False
+                self._is_waiting, self._late_since = False, None
             pack_bytes = self._settings.pack_bytes
             self._messages = messages = Messages(lines, keys, pack_bytes)
         try:
@@ -136,8 +143,10 @@ class KafkaSink:
                 secs = self._settings.confirm_secs
             report = self._producing.wait(secs)
             if report is None:
-                return self._later(messages, self._late())
-            self._is_waiting = False
+                cause = self._late()
+                self._renew_if_forgotten()
+                return self._later(messages, cause)
+            self._is_waiting, self._late_since = False, None
             if report.is_good:
                 self._takes_no_batches = self._takes_no_batches or stretch.is_alone
                 messages.confirm(stretch)
@@ -151,6 +160,20 @@ class KafkaSink:
         self._messages = None
         self._went_well()
         return Delivered()
+
+    def _renew_if_forgotten(self) -> None:
+        """End a session that the cluster seems to have forgotten, so that another one begins.
+
+        What it had written all the same comes twice then. A cluster that does not answer keeps its
+        session: it confirms once it is back. Each further attempt waits twice as long.
+        """
+        now = self._clock()
+        if self._late_since is None:
+            self._late_since = now
+        if now - self._late_since >= self._patience_secs and self._producing.answers():
+            self._producing.end()
+            self._is_waiting, self._late_since = False, None
+            self._patience_secs = min(2 * self._patience_secs, MAX_PATIENCE_SECS)
 
     def _late(self) -> Cause:
         """Return why there is no confirmation."""
@@ -173,4 +196,5 @@ class KafkaSink:
         if self._trouble is not None:
             events.destination_recovered(self.name, self.destination)
         self._trouble = None
+        self._patience_secs = 2 * self._settings.confirm_secs
         self._backoff.reset()

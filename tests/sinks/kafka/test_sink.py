@@ -105,6 +105,24 @@ async def test_a_broker_that_is_away_is_told_of_soon(tmp_path: Path) -> None:
         broker.kill()
 
 
+async def test_a_broker_that_was_killed_and_has_forgotten_the_session_gets_what_follows(
+    tansu: Tansu,
+) -> None:
+    tansu.create("web")
+    sink = kafka_sink(tansu.address, confirm_secs=1.0)
+    await sink.open()
+    await _until_delivered(sink, LINES[:1000])
+    tansu.kill()
+    outcome = await sink.send(Lines.of(LINES[1000:]))
+    assert isinstance(outcome, RetryAfter)
+    tansu.start()
+    tansu.create("web")
+    await _until_delivered(sink, LINES[1000 + outcome.sent :])
+    await sink.close()
+    values = [each.value() for each in read_all(tansu.address, "web", 1000)]
+    assert values == LINES[1000:]  # its memory was gone with it
+
+
 async def test_a_line_that_the_broker_refuses_is_rejected_and_no_other(
     mock_cluster: MockCluster,
 ) -> None:
