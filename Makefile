@@ -116,6 +116,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/feeds.py
 	$(BIN)/python benchmarks/spool.py
 	$(BIN)/python benchmarks/upload.py
+	PYTHONPATH=. $(BIN)/python benchmarks/kafka.py
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/startup.py
 

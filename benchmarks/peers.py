@@ -102,7 +102,7 @@ def rsyslog(
     `durable` puts a disk-assisted queue between imfile and the rest.
     """
     found = unpacked_or_unavailable(unpacked.rsyslog)
-    template = _template("%$!{}%")
+    line = template("%$!{}%")
     queue = (
         ' queue.type="LinkedList" queue.fileName="bench" queue.syncQueueFiles="on"'
         f' queue.maxDiskSpace="{_QUEUE_BYTES}" queue.saveOnShutdown="on"'
@@ -115,7 +115,7 @@ global(workDirectory="{folder}" maxMessageSize="64k"
        parser.escapeControlCharactersOnReceive="off")
 module(load="imfile")
 module(load="mmjsonparse")
-template(name="qradar" type="string" string="{template}")
+template(name="qradar" type="string" string="{line}")
 ruleset(name="bench"{queue if durable else ""}) {{
   action(type="mmjsonparse" cookie="")
   action(type="omfwd" target="127.0.0.1" port="{port}" protocol="udp" template="qradar")
@@ -137,7 +137,7 @@ def syslog_ng_peer(
     `durable` gives the destination a reliable disk-buffer.
     """
     found = unpacked_or_unavailable(unpacked.syslog_ng)
-    template = _template("${{.r.{}}}")
+    line = template("${{.r.{}}}")
 
     def launch(port: int, folder: Path) -> Launch:
         queue = "log-fifo-size(10000)"
@@ -155,7 +155,7 @@ source records {{
 }};
 parser json {{ json-parser(prefix(".r.")); }};
 destination out {{
-  network("127.0.0.1" port({port}) transport("udp") {queue} template("{template}"));
+  network("127.0.0.1" port({port}) transport("udp") {queue} template("{line}"));
 }};
 log {{ source(records); parser(json); destination(out); flags(flow-control); }};
 """
@@ -180,13 +180,13 @@ def tenzir(data: Path, programs: Programs) -> Callable[[int, Path], Launch]:
     """
     named = programs.tenzir or os.environ.get("NSS_BENCH_TENZIR")
     program = _found(named or "tenzir")
-    template = _template("{{{}}}")
+    line = template("{{{}}}")
 
     def launch(port: int, folder: Path) -> Launch:
         (folder / "bench.tql").write_text(
             f"""\
 from_file "{data / corpus.RECORDS_FILE}" {{ read_ndjson raw=true }}
-to_udp "127.0.0.1:{port}", message=f"{template}"
+to_udp "127.0.0.1:{port}", message=f"{line}"
 """
         )
         argv = [program, "--parallelism=max", "-f", str(folder / "bench.tql")]
@@ -240,7 +240,7 @@ def _found(program: str) -> str:
     return str(Path(path).absolute())  # it is started in a folder of its own
 
 
-def _template(slot: str) -> str:
+def template(slot: str) -> str:
     """Return the QRADAR string with each field written as `slot` and each TAB escaped."""
     parts = corpus.qradar()
     fields = range(1, len(parts), 2)

@@ -120,7 +120,7 @@ def _environment(prefix: Path, built: wheels.Wheels) -> None:
             "--no-compile",
             *platforms,
             f"--constraint={PROJECT / 'tests' / 'requirements.lock'}",
-            built.best_for(python),
+            f"{built.best_for(python)}[kafka]",
         )
         shutil.rmtree(packages / "bin", ignore_errors=True)  # for the Python of this machine
         for left in packages.rglob("__pycache__"):
@@ -142,7 +142,8 @@ def _files(root: Path) -> None:
     command = root / "usr/bin/nss"
     command.parent.mkdir(parents=True)
     command.symlink_to(Path("/") / PREFIX / "bin/nss")
-    _copy(PACKAGING / "nss-streamer.service", root / "usr/lib/systemd/system")
+    for unit in ("nss-streamer.service", "nss-streamer@.service"):
+        _copy(PACKAGING / unit, root / "usr/lib/systemd/system")
     folders = (PACKAGING / "nss-streamer.tmpfiles").read_bytes()
     _write(root / "usr/lib/tmpfiles.d/nss-streamer.conf", folders)
     _copy(PACKAGING / "nss.toml", root / "etc/nss")

@@ -9,6 +9,7 @@ from nss.config.model import DurableSpoolConfig, McasConfig, MemorySpoolConfig
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
+    KafkaSinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
 )
@@ -19,8 +20,10 @@ from nss.config.sources import (
     TcpSourceConfig,
 )
 from nss.config.values import Address
+from nss.kafka.settings import client_settings
 from nss.sinks.cloud_discovery.sink import CloudDiscoverySink
 from nss.sinks.file import FileSink
+from nss.sinks.kafka.sink import KafkaSink
 from nss.sinks.syslog.sink import Environment
 from nss.sinks.syslog.tcp import SyslogTcpSink
 from nss.sinks.syslog.udp import SyslogUdpSink
@@ -94,6 +97,18 @@ def tcp_sink(destinations: Iterable[tuple[str, int]], **options: Any) -> SyslogT
     to = tuple(Address(*destination) for destination in destinations)
     settings, seams = section(SyslogTcpSinkConfig, {"destinations": to, **options})
     return SyslogTcpSink("feed", settings, **_with_environment(seams))
+
+
+def kafka_sink(brokers: str, **options: Any) -> KafkaSink:  # noqa: ANN401 - the sink's own
+    """Return a sink called `mcas` for the topic `web`; `brokers` as librdkafka has them."""
+    addresses = tuple(
+        Address(host, int(port))
+        for host, _, port in (each.rpartition(":") for each in brokers.split(","))
+    )
+    named = {"brokers": addresses, "topic": "web", **options}
+    settings, seams = section(KafkaSinkConfig, named)
+    client = client_settings("feed mcas", settings, settings.kafka)
+    return KafkaSink("mcas", settings, client, **seams)
 
 
 def file_sink(path: Path | None, **options: Any) -> FileSink:  # noqa: ANN401 - the sink's own

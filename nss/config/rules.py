@@ -8,9 +8,11 @@ from itertools import combinations
 
 from formats.errors import Problem
 from nss.config import portal
+from nss.config.kafka import KafkaConfig, kafka_problems
 from nss.config.model import FeedConfig, SpoolConfig
 from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
+from nss.config.sinks import KafkaSinkConfig
 from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
 from nss.config.toml import key_path
 from nss.config.values import Address, canonical, is_every_interface, is_loopback
@@ -36,6 +38,8 @@ def section_problems(
                 yield from _socket_problems(held)
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
+        if isinstance(section, KafkaConfig):
+            yield from _kafka_problems(section, where)
         if isinstance(section, PortalConfig):
             yield from portal.problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
@@ -61,6 +65,14 @@ def _socket_problems(held: Held) -> Iterator[Problem]:
     if size > MAX_SOCKET_PATH_BYTES:
         most = f"the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted from the root"
         yield Problem(held.key, path, f"has {size} bytes; {most}")
+
+
+def _kafka_problems(section: KafkaConfig, where: str) -> Iterator[Problem]:
+    yield from kafka_problems(section, where)
+    packed = section.pack_bytes if isinstance(section, KafkaSinkConfig) else None
+    if isinstance(section, KafkaSinkConfig) and (packed or 0) > section.max_message_bytes:
+        reason = f"a message may have max_message_bytes = {section.max_message_bytes}"
+        yield Problem(f"{where}.pack_bytes", packed, reason)
 
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
+from nss.config.kafka import SINK_REFUSED, KafkaConfig, PassedThrough, passed_through, topic_name
 from nss.config.kinds import KIB, MIB, TIB, byte_size, list_of, output_path, seconds, whole_number
 from nss.config.setting import Example, Role, Rule, needs, needs_flag, not_beside
 from nss.config.values import Address, destination, header_text, host_name
@@ -142,5 +143,48 @@ class CloudDiscoverySinkConfig:
     """Whether files are compressed: about a tenth of the bytes, at the cost of some CPU."""
 
 
-SinkConfig = SyslogUdpSinkConfig | SyslogTcpSinkConfig | FileSinkConfig | CloudDiscoverySinkConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSinkConfig(KafkaConfig):
+    """Messages in a topic of Kafka, Redpanda or Event Hubs: each line one, or several lines in one.
+
+    Lines count as delivered once all replicas that are in sync have confirmed them. Needs the extra
+    `kafka` (confluent-kafka), which the Debian package has.
+    """
+
+    kind: ClassVar[str] = "kafka"
+
+    topic: Annotated[str, topic_name(), Example('"web"')]
+    """The topic; it must exist, or the cluster must create topics by itself."""
+    key: Literal["none", "user"] = "none"
+    """What chooses the partition: nothing, or the user, whose records then stay in order. The key
+    of a message is a number made of the user's name (CRC-32, eight hex digits)."""
+    pack_bytes: Annotated[
+        int | None,
+        byte_size(KIB, 16 * MIB),
+        not_beside("key", "user", "a message with records of many users has no key; keep one"),
+        Example('"64KiB"', "each line is a message"),
+    ] = None
+    """Lines go together in messages of up to this size, separated by line feeds: far less work for
+    NSS and the cluster, where the readers know it. A source of NSS does."""
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+    """How batches of messages are compressed."""
+    max_message_bytes: Annotated[int, byte_size(KIB, 16 * MIB)] = 10**6
+    """A line that makes a longer message is shortened in its longest URL, referer or user agent.
+    What the cluster still refuses as too large is rejected."""
+    confirm_secs: Annotated[float, seconds(0.1, 600)] = 30.0
+    """When the cluster confirms nothing for this long the feed counts as failing. Nothing is given
+    up: the lines stay on their way, and are confirmed later or sent again."""
+    kafka: Annotated[
+        PassedThrough, passed_through(SINK_REFUSED), Example('{ "linger.ms" = 20 }', "none")
+    ] = ()
+    """Further settings of librdkafka, as they are. What NSS sets itself is refused."""
+
+
+SinkConfig = (
+    SyslogUdpSinkConfig
+    | SyslogTcpSinkConfig
+    | FileSinkConfig
+    | CloudDiscoverySinkConfig
+    | KafkaSinkConfig
+)
 SINK_KINDS: tuple[type[SinkConfig], ...] = get_args(SinkConfig)

@@ -92,14 +92,14 @@ def listen_address(*, off: bool = False) -> Kind:
     return kind
 
 
-def destination() -> Kind:
-    """Return the kind of addresses to send to: a port left out is the one of syslog."""
-    expected = f'"HOST", "HOST:PORT" or "[IPV6]:PORT" (port {SYSLOG_PORT} when left out)'
+def destination(default_port: int = SYSLOG_PORT) -> Kind:
+    """Return the kind of addresses to send to: a port left out is by default the one of syslog."""
+    expected = f'"HOST", "HOST:PORT" or "[IPV6]:PORT" (port {default_port} when left out)'
 
     def read(text: str) -> Address:
         host, port = _split(text)
         _check_host(text, host, expected)
-        return Address(host, SYSLOG_PORT if port is None else _port(text, port, lowest=1))
+        return Address(host, default_port if port is None else _port(text, port, lowest=1))
 
     return texts(expected, read, show=_shown)
 

@@ -9,8 +9,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from nss.answers import BadAnswer
+from nss.config.kafka import KafkaConfig
 from nss.config.model import Config, McasConfig
-from nss.config.sinks import CloudDiscoverySinkConfig, SyslogTcpSinkConfig, SyslogUdpSinkConfig
+from nss.config.sinks import (
+    CloudDiscoverySinkConfig,
+    KafkaSinkConfig,
+    SyslogTcpSinkConfig,
+    SyslogUdpSinkConfig,
+)
 from nss.config.sources import ListeningSourceConfig
 from nss.config.values import Address
 from nss.connectivity import Step
@@ -85,6 +91,8 @@ def routes_of(config: Config, store: CredentialsStore) -> list[Route]:
                 found += (
                     Route(name, str(at), at, "udp", role="collector") for at in sink.destinations
                 )
+            case KafkaSinkConfig() as sink:
+                found += (_broker(f"feed {feed.name}", sink, at) for at in sink.brokers)
             case _:
                 pass
     return [*found, *_mcas(config, store)]
@@ -135,6 +143,24 @@ def _tcp(component: str, sink: SyslogTcpSinkConfig, at: Address) -> Route:
             "tls_server_name",
         )
     return Route(component, str(at), at, security=security, role="collector")
+
+
+def _broker(component: str, settings: KafkaConfig, at: Address) -> Route:
+    """Return the way to a broker of the configuration; it may name further ones to clients."""
+    security = None
+    if settings.tls:
+        try:
+            context = client_context(settings.tls_ca, settings.tls_certificate, settings.tls_key)
+        except NssError as error:
+            return _unusable(component, str(at), error)
+        security = Security(
+            context=context,
+            name=at.host,
+            authorities=str(settings.tls_ca or _SYSTEM),
+            tip="name the authority of the broker's certificate as tls_ca, and the broker by a "
+            "name that is in its certificate",
+        )
+    return Route(component, str(at), at, security=security, role="broker")
 
 
 def _mcas(config: Config, store: CredentialsStore) -> Iterator[Route]:

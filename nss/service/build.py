@@ -17,6 +17,7 @@ from nss.config.portal import PortalConfig
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
+    KafkaSinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
 )
@@ -144,6 +145,12 @@ def build_sink(settings: FeedConfig, config: Config, access: McasAccess) -> Sink
             from nss.sinks.file import FileSink
 
             return FileSink(name, file)
+        case KafkaSinkConfig() as kafka:
+            from nss.kafka.settings import client_settings
+            from nss.sinks.kafka.sink import KafkaSink
+
+            client = client_settings(f"feed {name}", kafka, kafka.kafka)
+            return KafkaSink(name, kafka, client)
 
 
 def _shown_to_clients(settings: ListeningSourceConfig) -> tuple[Expiry, ...]:
@@ -154,7 +161,8 @@ def _shown_to_clients(settings: ListeningSourceConfig) -> tuple[Expiry, ...]:
 def shown_to_collectors(settings: FeedConfig) -> tuple[Expiry, ...]:
     """Return when the certificate ends that a feed shows to its collectors from now on."""
     sink = settings.sink
-    path = sink.tls_certificate if isinstance(sink, SyslogTcpSinkConfig) else None
+    shown = (SyslogTcpSinkConfig, KafkaSinkConfig)
+    path = sink.tls_certificate if isinstance(sink, shown) else None
     return _expiries(f"feed {settings.name}", "client_certificate", path)
 
 

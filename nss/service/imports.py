@@ -12,6 +12,7 @@ from nss.config.model import Config, DurableSpoolConfig, MemorySpoolConfig, Spoo
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
+    KafkaSinkConfig,
     SinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
@@ -96,6 +97,9 @@ def _sink_modules(settings: SinkConfig, *, watches: bool) -> Iterator[str]:
             yield "nss.sinks.syslog.tcp:SyslogTcpSink"
         case FileSinkConfig():
             yield "nss.sinks.file:FileSink"
+        case KafkaSinkConfig():
+            yield "nss.sinks.kafka.sink:KafkaSink"
+            yield "nss.kafka.settings:client_settings"
         case CloudDiscoverySinkConfig():
             yield "nss.sinks.cloud_discovery.sink:CloudDiscoverySink"
             yield "nss.feeds.collecting:CollectedDelivery"

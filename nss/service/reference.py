@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nss.admin import events as admin_events
 from nss.admin.metric_families import METRICS
+from nss.kafka import events as kafka_events
 from nss.mcas import events as mcas_events
 from nss.service import service
 from nss.sinks import events as sink_events
@@ -26,6 +27,7 @@ from nss.telemetry.events import declared
 DECLARING = (
     service,
     admin_events,
+    kafka_events,
     mcas_events,
     sink_events,
     upload_events,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nss.config.discovery import suits_collector
+from nss.config.kafka import KAFKA_PORT, topic_name
 from nss.config.kinds import InvalidValue
 from nss.config.model import Config, McasConfig
 from nss.config.portal import LOOPBACK, PortalConfig
@@ -13,6 +14,7 @@ from nss.config.setting import held_by
 from nss.config.sinks import (
     CloudDiscoverySinkConfig,
     FileSinkConfig,
+    KafkaSinkConfig,
     SinkConfig,
     SyslogTcpSinkConfig,
     SyslogUdpSinkConfig,
@@ -23,15 +25,24 @@ from nss.config.values import destination, format_name
 from nss.errors import UsageError
 from nss.wording import page
 
-Way = Literal["udp", "tcp", "tls", "file", "mcas"]
+Way = Literal["udp", "tcp", "tls", "file", "mcas", "kafka"]
 
-_FEEDS = {"udp": "mcas", "tcp": "siem", "tls": "siem-tls", "file": "archive", "mcas": "upload"}
+_FEEDS = {
+    "udp": "mcas",
+    "tcp": "siem",
+    "tls": "siem-tls",
+    "file": "archive",
+    "mcas": "upload",
+    "kafka": "kafka",
+}
 _MARKS = {"file": ":", "mcas": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a feed delivers: `udp`, `tcp` and `tls` to HOST:PORT, `file` to a path, or `mcas`."""
+    """Where a feed delivers: `udp`, `tcp` and `tls` to HOST:PORT, `kafka` to HOST:PORT/TOPIC,
+    `file` to a path, or `mcas`.
+    """
 
     way: Way
     place: str = ""
@@ -49,6 +60,8 @@ class Target:
             return cls("mcas")
         if text.startswith("file:"):
             return cls("file", text.removeprefix("file:"))
+        if mark and way == "kafka":
+            return cls("kafka", _topic_place(place))
         if mark and way in {"udp", "tcp", "tls"}:
             try:
                 return cls(way, str(destination().read(place)))  # type: ignore[arg-type]
@@ -56,7 +69,8 @@ class Target:
                 raise UsageError(f"configure: {error.problems[0].reason}: {place}") from None
         raise UsageError(
             f"configure: this is no place for records: {text}",
-            tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH or mcas",
+            tip="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, kafka://HOST:PORT/TOPIC, "
+            "file:PATH or mcas",
         )
 
     @property
@@ -73,6 +87,17 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.way}{_MARKS.get(self.way, '://')}{self.place}"
+
+
+def _topic_place(place: str) -> str:
+    """Return a broker and a topic in their normal form. Raises `UsageError`."""
+    broker, _, topic = place.partition("/")
+    try:
+        return f"{destination(KAFKA_PORT).read(broker)}/{topic_name().read(topic)}"
+    except InvalidValue as error:
+        raise UsageError(
+            f"configure: {error.problems[0].reason}: {place}", tip="kafka://HOST:PORT/TOPIC"
+        ) from None
 
 
 UPLOAD = Target("mcas")
@@ -162,6 +187,8 @@ def _target(sink: SinkConfig) -> Target:
             return Target("file", str(sink.path or "-"))
         case CloudDiscoverySinkConfig():
             return Target("mcas")
+        case KafkaSinkConfig():
+            return Target("kafka", f"{sink.brokers[0]}/{sink.topic}")
 
 
 def text_of(choices: Choices) -> str:
@@ -277,6 +304,14 @@ def _sink(target: Target) -> Iterator[str]:
             yield f"path = {toml_text(target.place)}"
             yield "# At this size the file becomes .1, .1 becomes .2 and so on."
             yield '#rotate_bytes = "1GiB"'
+        case "kafka":
+            broker, _, topic = target.place.rpartition("/")
+            yield 'kind = "kafka"'
+            yield "# Some brokers to begin with, and the topic, which must exist."
+            yield f"brokers = [{toml_text(broker)}]"
+            yield f"topic = {toml_text(topic)}"
+            yield "# man nss.toml has TLS, the sign-in, keys and packing."
+            yield "#tls = true"
         case "mcas":
             yield "# Uploaded with the credentials of sudo nss configure-mcas2."
             yield 'kind = "cloud_discovery"'

@@ -15,6 +15,7 @@ _OF_SINKS: Mapping[str, str] = {
     "syslog_tcp": "see whether the collector listens and the way to it is open: nss test-firewall",
     "file": "see free space and rights of the folder of {destination}: df, ls -l",
     "cloud_discovery": "test the credentials and the way to MCAS: sudo nss verify-mcas2",
+    "kafka": "see whether the brokers are up and the way to all of them is open: nss test-firewall",
 }
 _OF_SOURCES: Mapping[str, str] = {
     "file": "see whether the file is there and the service's user may read it: sudo nss check",

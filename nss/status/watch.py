@@ -52,6 +52,7 @@ CONFIRMATIONS: Mapping[str, Confirmation] = {
     "syslog_tcp": "sent",
     "file": "written",
     "cloud_discovery": "confirmed",
+    "kafka": "confirmed",
 }
 """What each kind of sink knows of what it delivered; see docs/guarantees.md."""
 

@@ -16,7 +16,8 @@ import pytest_asyncio
 from formats.lines import Lines
 from formats.order import order_key
 from nss.sinks import Delivered, RetryAfter, Sink
-from tests.parts import file_sink, tcp_sink, udp_sink
+from tests.kafka.brokers import Tansu, read_all
+from tests.parts import file_sink, kafka_sink, tcp_sink, udp_sink
 
 if TYPE_CHECKING:
     from tests.sinks.conftest import Collector, TcpCollector
@@ -37,6 +38,8 @@ class Rig:
     repair: Callable[[], None]
     cannot_carry: bytes = b"\n"
     """Bytes that a line must not have."""
+    calls: int = 12
+    """How often it is tried while nobody answers, which may take a second each time."""
     close: Callable[[], None] = lambda: None
     """Closes what the hands hold."""
 
@@ -142,6 +145,20 @@ def pipe(hands: Hands) -> Rig:
     )
 
 
+def kafka(hands: Hands, **options: Any) -> Rig:  # noqa: ANN401 - the sink's own
+    broker = Tansu(hands.folder)
+    broker.start()
+    broker.create("web")
+
+    def received() -> list[bytes]:
+        found = read_all(broker.address, "web", len(LINES), secs=2)
+        messages = [message.value() for message in found]
+        return [line for message in messages for line in message.split(b"\n")]
+
+    sink = kafka_sink(broker.address, confirm_secs=1.0, **options)
+    return Rig(sink, received, broker.pause, broker.resume, cannot_carry=b"\n", close=broker.kill)
+
+
 RIGS: dict[str, Callable[[Hands], Rig]] = {
     "udp": udp,
     "udp-ipv6": partial(udp, host="::1"),
@@ -162,6 +179,7 @@ RIGS: dict[str, Callable[[Hands], Rig]] = {
     "file-rotated": partial(file, rotate_bytes=700, rotate_keep=100),
     "file-synced": partial(file, sync=True),
     "pipe": pipe,
+    "kafka": kafka,
 }
 
 
@@ -220,7 +238,7 @@ async def test_lines_wait_for_a_destination_that_is_away(rig: Rig) -> None:
 
 async def test_delays_grow_while_a_destination_stays_away(rig: Rig) -> None:
     rig.break_down()
-    delays = [(await rig.send(LINES)).delay_secs for _ in range(12)]
+    delays = [(await rig.send(LINES)).delay_secs for _ in range(rig.calls)]
     rig.repair()
     assert delays[0] < delays[2] < delays[4] < delays[6]
     assert max(delays) <= 30

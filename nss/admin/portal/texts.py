@@ -49,6 +49,7 @@ _KINDS = {
     "syslog_udp": "syslog over UDP",
     "syslog_tcp": "syslog over TCP",
     "cloud_discovery": "upload to Cloud Discovery",
+    "kafka": "Kafka",
     "tcp": "TCP",
     "http": "HTTP push",
     "stdin": "standard input",

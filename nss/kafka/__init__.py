@@ -1,0 +1,1 @@
+"""What sources and sinks of Kafka share: librdkafka, its settings, its errors in plain words."""

@@ -1,0 +1,1 @@
+"""Lines as messages of Kafka: the sink of the kind `kafka`."""

