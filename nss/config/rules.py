@@ -9,10 +9,15 @@ from itertools import combinations
 from formats.errors import Problem
 from nss.config import portal
 from nss.config.kafka import KafkaConfig, kafka_problems
-from nss.config.model import FeedConfig, SpoolConfig
+from nss.config.model import FeedConfig, MemorySpoolConfig, SpoolConfig
 from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
-from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
+from nss.config.sources import (
+    CommonSourceConfig,
+    HttpSourceConfig,
+    KafkaSourceConfig,
+    StdinSourceConfig,
+)
 from nss.config.toml import key_path
 from nss.config.values import Address, canonical, is_every_interface, is_loopback
 
@@ -38,7 +43,7 @@ def section_problems(
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
         if isinstance(section, KafkaConfig):
-            yield from kafka_problems(section, where)
+            yield from _kafka_problems(section, spool, where)
         if isinstance(section, PortalConfig):
             yield from portal.problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
@@ -48,6 +53,19 @@ def section_problems(
         if section.max_record_bytes > spool.max_bytes:
             reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
             yield Problem(f"{where}.max_record_bytes", section.max_record_bytes, reason)
+
+
+def _kafka_problems(
+    section: KafkaConfig, spool: SpoolConfig | None, where: str
+) -> Iterator[Problem]:
+    yield from kafka_problems(section, where)
+    is_source = isinstance(section, KafkaSourceConfig) and section.commit == "accepted"
+    if is_source and isinstance(spool, MemorySpoolConfig):
+        reason = (
+            "a spool in memory loses what it has accepted when the process ends, and Kafka would "
+            'not send it again; set commit = "delivered", or kind = "durable" in [spool]'
+        )
+        yield Problem(f"{where}.commit", "accepted", reason)
 
 
 def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from nss.config.sinks import (
 from nss.config.sources import (
     FileSourceConfig,
     HttpSourceConfig,
+    KafkaSourceConfig,
     SourceConfig,
     StdinSourceConfig,
     TcpSourceConfig,
@@ -86,6 +87,8 @@ def _source_module(settings: SourceConfig) -> str:
             return "nss.sources.tcp.source:TcpSource"
         case HttpSourceConfig():
             return "nss.sources.http.source:HttpSource"
+        case KafkaSourceConfig():
+            return "nss.sources.kafka.source:KafkaSource"
 
 
 def _sink_modules(settings: SinkConfig, *, watches: bool) -> Iterator[str]:
