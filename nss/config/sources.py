@@ -176,7 +176,7 @@ class KafkaSourceConfig(CommonSourceConfig, KafkaConfig):
     """Records from topics of Kafka, shared with all instances of one consumer group.
 
     A message holds one record, or several lines. What each way to commit guarantees is in
-    [kafka.md](kafka.md).
+    [kafka-source.md](kafka-source.md).
     """
 
     kind: ClassVar[str] = "kafka"

@@ -137,7 +137,9 @@ class Sender:
 
 
 @contextmanager
-def group(tansu: Tansu, folder: Path, number: int, commit: str, spool: str) -> Iterator[list[Instance]]:
+def group(
+    tansu: Tansu, folder: Path, number: int, commit: str, spool: str
+) -> Iterator[list[Instance]]:
     """Yield instances, not started; they are ended behind it."""
     instances = []
     for each in range(number):
@@ -159,9 +161,11 @@ def group(tansu: Tansu, folder: Path, number: int, commit: str, spool: str) -> I
             instance.end()
 
 
-def disturbed(tansu: Tansu, folder: Path, kills: int, commit: str, spool: str, seed: int) -> Outcome:
+def disturbed(
+    tansu: Tansu, folder: Path, kills: int, commit: str, spool: str, seed: int
+) -> Outcome:
     """Run three instances over four partitions, disturb them, and return what became of all."""
-    chance, outcome = random.Random(seed), Outcome()  # noqa: S311 - a test
+    chance, outcome = random.Random(seed), Outcome()
     tansu.create(TOPIC, 4)
     sender = Sender(tansu.address, 4)
     with group(tansu, folder, 3, commit, spool) as instances:
@@ -192,7 +196,7 @@ def _disturb(
     kinds = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM", "SIGTERM")
     kind = kinds[number % len(kinds)]
     outcome.disturbances[kind] += 1
-    if number == 4:  # noqa: PLR2004 - once, early
+    if number == 4:
         admin = AdminClient({"bootstrap.servers": tansu.address, "log_level": 0})
         made = admin.create_partitions([NewPartitions(TOPIC, 6)])
         try:
@@ -213,7 +217,7 @@ def _disturb(
         return
     assert victim.process is not None
     victim.process.wait(40)
-    if chance.random() < 0.5:  # noqa: PLR2004 - half of them start again at once
+    if chance.random() < 0.5:
         victim.start()
     _until_delivered(sender, instances, SESSION_SECS * 5)
     outcome.takeover_secs.append(time.monotonic() - begun)

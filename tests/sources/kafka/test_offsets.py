@@ -7,7 +7,9 @@ from nss.sources.kafka.offsets import KeptOffsets, Ledger, kept_offsets, positio
 A, B = ("web", 0), ("web", 1)
 
 
-def _ledger(kept: KeptOffsets | None = None, *, delivered: bool = False, sequence: int = 0) -> Ledger:
+def _ledger(
+    kept: KeptOffsets | None = None, *, delivered: bool = False, sequence: int = 0
+) -> Ledger:
     return Ledger(kept or KeptOffsets(), delivered=delivered, sequence=sequence)
 
 
