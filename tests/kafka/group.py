@@ -7,10 +7,9 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,9 +97,9 @@ class Outcome:
     def __str__(self) -> str:
         times = ", ".join(f"{secs:.1f}" for secs in sorted(self.takeover_secs)[-5:])
         return (
-            f"{self.acknowledged:,} acknowledged, {self.lost} lost, {self.duplicates:,} duplicates, "
-            f"{self.out_of_order} out of order; {dict(self.disturbances)}; longest times until all "
-            f"is delivered after one [s]: {times}"
+            f"{self.acknowledged:,} acknowledged, {self.lost} lost, {self.duplicates:,} duplicates"
+            f", {self.out_of_order} out of order; {dict(self.disturbances)}; longest times until "
+            f"all is delivered after one [s]: {times}"
         )
 
 
@@ -125,7 +124,7 @@ class Sender:
             self._producer.produce(TOPIC, value, partition=partition, on_delivery=report)
         self._producer.flush(30)
 
-    def _noted(self, key: tuple[int, int]):  # noqa: ANN202 - what `produce` takes
+    def _noted(self, key: tuple[int, int]) -> Callable[[object, object], None]:
         def note(error: object, _message: object) -> None:
             if error is None:
                 self.acknowledged.add(key)
@@ -209,10 +208,8 @@ def _disturb(
     begun = time.monotonic()
     sender.send(200)
     if kind == "SIGSTOP":
-        others = [each for each in instances if each is not victim]
         _until_delivered(sender, instances, SESSION_SECS * 3, must=False)
         outcome.takeover_secs.append(time.monotonic() - begun)
-        del others
         victim.send(signal.SIGCONT)
         return
     assert victim.process is not None
@@ -255,7 +252,3 @@ def _judge(outcome: Outcome, sender: Sender, instances: list[Instance]) -> None:
             outcome.out_of_order += key not in seen and number < newest[partition]
             newest[partition] = max(newest[partition], number)
             seen.add(key)
-
-
-if __name__ == "__main__":
-    sys.exit("tests/soak/kafka.py runs this for long")

@@ -1,5 +1,6 @@
 """Instances of a group are killed, stopped and paused: nothing is lost, and order is kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,9 @@ def test_nothing_is_lost(
     tmp_path: Path,
     commit: str,
     spool: str,
-    record_property: pytest.RecordProperty,  # type: ignore[name-defined]
+    record_property: Callable[[str, object], None],
 ) -> None:
     outcome = disturbed(tansu, tmp_path, 7, commit, spool, seed=7)
     record_property("outcome", str(outcome))
-    print(f"{commit}, {spool}: {outcome}")
     assert not outcome.lost
     assert not outcome.out_of_order
