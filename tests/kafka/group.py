@@ -41,6 +41,7 @@ revoke_secs = 2
 [sources.in.kafka]
 "session.timeout.ms" = 6000
 "heartbeat.interval.ms" = 1000
+"max.poll.interval.ms" = 8000
 [feeds.out]
 format_string = '%s{{url}}'
 [feeds.out.sink]
