@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from cli.screen.refused import refused_lines
 from cli.screen.wording import ago, count_text, rate_text
-from nss.status.readings import UploadReading
+from nss.status.readings import GroupReading, UploadReading
 from nss.status.summary import FeedStatus, SourceStatus
-from nss.wording import duration_text, harmless, size_text
+from nss.wording import counted, duration_text, harmless, size_text
 
 SOURCE_HEADS = ("source", "state", "rate", "data", "last")
 FEED_HEADS = ("feed", "state", "rate", "lag", "pending")
@@ -57,9 +57,25 @@ def source_part(source: SourceStatus, wrong: frozenset[str], at: float) -> Part:
         kind=kind,
         state=source.state,
         count_lines=(f"{kind}: {counts[0]} {noun}, {counts[1]}",),
-        lines=tuple(refused_lines(source, at)),
+        lines=(*refused_lines(source, at), *_group_lines(source.group, at)),
         rank=0 if is_wrong else 2,
     )
+
+
+def _group_lines(group: GroupReading | None, at: float) -> Iterator[str]:
+    """Yield how a source of Kafka stands in its group."""
+    if group is None:
+        return
+    facts = [counted(group.partitions, "partition"), counted(group.rebalances, "rebalance")]
+    if group.lag is not None:
+        late = "" if group.lag_secs is None else f" ({duration_text(group.lag_secs)})"
+        facts.append(f"lag {counted(group.lag, 'message')}{late}")
+    last = group.last_commit_at
+    done = "nothing committed yet" if last is None else f"last commit {ago(last, at)}"
+    facts.append(f"{done}, of what is {group.commit}")
+    if group.unread:
+        facts.append(f"{counted(len(group.unread), 'partition')} can't be read")
+    yield harmless(f"group {group.group}: {', '.join(facts)}")
 
 
 def feed_part(feed: FeedStatus, wrong: frozenset[str], at: float, counts: Sequence[str]) -> Part:

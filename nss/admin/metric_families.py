@@ -60,6 +60,15 @@ def _source(name: str, text: str, read: _Read) -> Family:
     return Family(f"nss_source_{name}", text, ("source",), samples)
 
 
+def _group(name: str, text: str, read: _ReadIfKnown) -> Family:
+    def samples(status: Status) -> _Samples:
+        groups = [(source.name, source.group) for source in status.sources if source.group]
+        numbers = [(source, read(group)) for source, group in groups]
+        return [((source,), number) for source, number in numbers if number is not None]
+
+    return Family(f"nss_source_kafka_{name}", text, ("source",), samples)
+
+
 def _feed(name: str, text: str, read: _Read) -> Family:
     def samples(status: Status) -> _Samples:
         numbers = [(feed.name, read(feed)) for feed in status.feeds]
@@ -179,6 +188,37 @@ METRICS = (
         "Requests, connections and TLS handshakes that the source refused, by cause.",
         ("source", "cause"),
         _refused,
+    ),
+    _group("partitions", "Partitions of Kafka that this instance reads.", of("partitions")),
+    _group(
+        "rebalances_total",
+        "Times partitions were assigned since the source started.",
+        of("rebalances"),
+    ),
+    _group(
+        "lag_messages",
+        "Messages in these partitions that were not accepted yet; absent while not known.",
+        of("lag"),
+    ),
+    _group(
+        "lag_seconds",
+        "How old the last accepted message is, of a partition with a lag; absent without one.",
+        of("lag_secs"),
+    ),
+    _group(
+        "last_commit_timestamp_seconds",
+        "When positions were last committed, seconds since the epoch; absent before the first.",
+        of("last_commit_at"),
+    ),
+    _group(
+        "undelivered_bytes",
+        'Bytes accepted that some feed has yet to pass, with commit = "delivered".',
+        of("undelivered_bytes"),
+    ),
+    _group(
+        "unread_partitions",
+        "Partitions that can't be read now.",
+        lambda group: len(group.unread),
     ),
     _source("failing", "1 while the source reports an error.", _is_failing),
     _feed(

@@ -31,6 +31,7 @@ _KEY = re.compile(r"[a-z0-9_.-]{1,100}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _SECRET = re.compile(r"password|passphrase|secret|private\.key|\.key\.pem|jaas")
 _MAX_VALUE = 4096
+_MAX_PATTERN = 1000
 _MAX_KEYS = 200
 
 _TLS = needs_flag("tls")
@@ -155,6 +156,13 @@ SOURCE_REFUSED: Refused = MappingProxyType(
         "consume_cb": _OWN,
         "enable.partition.eof": _OWN,
         "group.id": "set group",
+        "group.instance.id": "set instance_id",
+        "auto.offset.reset": "set start",
+        "partition.assignment.strategy": "NSS gives up only the partitions that move "
+        "(cooperative-sticky)",
+        "queued.max.messages.kbytes": "set prefetch_bytes",
+        "group.remote.assignor": "NSS leaves it to the cluster",
+        "allow.auto.create.topics": "a source makes no topics",
         "acks": _OF_PRODUCERS,
         "enable.idempotence": _OF_PRODUCERS,
         "transactional.id": _OF_PRODUCERS,
@@ -237,6 +245,21 @@ def topic_name() -> Kind:
     )
 
 
+def topic_or_pattern() -> Kind:
+    """Return the kind of names of topics, and of patterns of names, which begin with `^`."""
+
+    def is_right(text: str) -> bool:
+        if not text.startswith("^"):
+            return bool(_TOPIC.fullmatch(text)) and text not in {".", ".."}
+        try:
+            re.compile(text)
+        except re.error:
+            return False
+        return text.isprintable() and len(text) <= _MAX_PATTERN
+
+    return texts_that("the name of a topic, or ^ and a regular expression", is_right)
+
+
 def https_url() -> Kind:
     """Return the kind of URLs with HTTPS, without a user."""
     expected = "https://HOST/PATH, without a user"
@@ -277,7 +300,7 @@ _WITH_PASSWORD = ("plain", "scram_sha_256", "scram_sha_512", "oauthbearer")
 _WITH_TOKEN = ("oauthbearer", "managed_identity")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: sources have these of another base
 class KafkaConfig:
     """What a source and a sink need to talk to a cluster."""
 

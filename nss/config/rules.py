@@ -9,11 +9,16 @@ from itertools import combinations
 from formats.errors import Problem
 from nss.config import portal
 from nss.config.kafka import KafkaConfig, kafka_problems
-from nss.config.model import FeedConfig, SpoolConfig
+from nss.config.model import FeedConfig, MemorySpoolConfig, SpoolConfig
 from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
 from nss.config.sinks import KafkaSinkConfig
-from nss.config.sources import CommonSourceConfig, HttpSourceConfig, StdinSourceConfig
+from nss.config.sources import (
+    CommonSourceConfig,
+    HttpSourceConfig,
+    KafkaSourceConfig,
+    StdinSourceConfig,
+)
 from nss.config.toml import key_path
 from nss.config.values import Address, canonical, is_every_interface, is_loopback
 
@@ -39,7 +44,7 @@ def section_problems(
         if isinstance(section, HttpSourceConfig):
             yield from _http_problems(section, where)
         if isinstance(section, KafkaConfig):
-            yield from _kafka_problems(section, where)
+            yield from _kafka_problems(section, spool, where)
         if isinstance(section, PortalConfig):
             yield from portal.problems(section, where)
     yield from _claimed_twice([claim for at, part in sections for claim in _claims(at, part)])
@@ -49,6 +54,23 @@ def section_problems(
         if section.max_record_bytes > spool.max_bytes:
             reason = f"one record must fit into the spool, which has max_bytes = {spool.max_bytes}"
             yield Problem(f"{where}.max_record_bytes", section.max_record_bytes, reason)
+
+
+def _kafka_problems(
+    section: KafkaConfig, spool: SpoolConfig | None, where: str
+) -> Iterator[Problem]:
+    yield from kafka_problems(section, where)
+    is_source = isinstance(section, KafkaSourceConfig) and section.commit == "accepted"
+    if is_source and isinstance(spool, MemorySpoolConfig):
+        reason = (
+            "a spool in memory loses what it has accepted when the process ends, and Kafka would "
+            'not send it again; set commit = "delivered", or kind = "durable" in [spool]'
+        )
+        yield Problem(f"{where}.commit", "accepted", reason)
+    packed = section.pack_bytes if isinstance(section, KafkaSinkConfig) else None
+    if isinstance(section, KafkaSinkConfig) and (packed or 0) > section.max_message_bytes:
+        reason = f"a message may have max_message_bytes = {section.max_message_bytes}"
+        yield Problem(f"{where}.pack_bytes", packed, reason)
 
 
 def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
@@ -65,14 +87,6 @@ def _socket_problems(held: Held) -> Iterator[Problem]:
     if size > MAX_SOCKET_PATH_BYTES:
         most = f"the path of a socket may have {MAX_SOCKET_PATH_BYTES}, counted from the root"
         yield Problem(held.key, path, f"has {size} bytes; {most}")
-
-
-def _kafka_problems(section: KafkaConfig, where: str) -> Iterator[Problem]:
-    yield from kafka_problems(section, where)
-    packed = section.pack_bytes if isinstance(section, KafkaSinkConfig) else None
-    if isinstance(section, KafkaSinkConfig) and (packed or 0) > section.max_message_bytes:
-        reason = f"a message may have max_message_bytes = {section.max_message_bytes}"
-        yield Problem(f"{where}.pack_bytes", packed, reason)
 
 
 def _http_problems(source: HttpSourceConfig, where: str) -> Iterator[Problem]:

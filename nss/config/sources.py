@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
-from nss.config.kinds import GIB, KIB, MIB, byte_size, seconds, whole_number
+from nss.config.kafka import (
+    SOURCE_REFUSED,
+    KafkaConfig,
+    PassedThrough,
+    passed_through,
+    topic_or_pattern,
+)
+from nss.config.kinds import GIB, KIB, MIB, byte_size, list_of, seconds, whole_number
 from nss.config.setting import Also, Example, Role, excludes, needs
 from nss.config.values import (
     AUTO,
@@ -13,6 +20,7 @@ from nss.config.values import (
     format_name,
     format_text,
     header_name,
+    header_text,
     listen_address,
     url_path,
     zone_name,
@@ -163,5 +171,48 @@ class HttpSourceConfig(ListeningSourceConfig):
     """How long a request body may take to arrive."""
 
 
-SourceConfig = FileSourceConfig | StdinSourceConfig | TcpSourceConfig | HttpSourceConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSourceConfig(CommonSourceConfig, KafkaConfig):
+    """Records from topics of Kafka, shared with all instances of one consumer group.
+
+    A message holds one record, or several lines. What each way to commit guarantees is in
+    [kafka-source.md](kafka-source.md).
+    """
+
+    kind: ClassVar[str] = "kafka"
+
+    topics: Annotated[
+        tuple[str, ...], list_of(topic_or_pattern()), Example('["nss-web", "^nss-branch-.*"]')
+    ]
+    """The topics to read; what begins with `^` is a regular expression of names."""
+    group: Annotated[str, header_text(200)] = "nss"
+    """The consumer group. Instances with the same group share the partitions among them."""
+    instance_id: Annotated[
+        str | None, header_text(200), Example('"nss1"', "a member without a name")
+    ] = None
+    """A name that no other instance of the group has (static membership): a restart within the
+    session time-out moves no partitions."""
+    commit: Literal["accepted", "delivered"] = "accepted"
+    """When positions are committed to the group: once the durable spool has the records, or once
+    every feed is past them. With `delivered` nothing rests on one machine alone."""
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where a partition begins for which neither the group nor the spool has a position."""
+    prefetch_bytes: Annotated[int, byte_size(MIB, GIB)] = 16 * MIB
+    """How many bytes of messages are fetched in advance."""
+    max_undelivered_bytes: Annotated[int, byte_size(MIB, 16 * GIB), needs("commit")] = 128 * MIB
+    """With `commit = "delivered"`: how many bytes of records may be on their way to the feeds; the
+    rest stays in Kafka. Feeds that upload need more than one of their files."""
+    revoke_secs: Annotated[float, seconds(0, 60)] = 5.0
+    """How long a partition that goes to another instance waits for what is on its way."""
+    kafka: Annotated[
+        PassedThrough,
+        passed_through(SOURCE_REFUSED),
+        Example('{ "fetch.min.bytes" = 65536 }'),
+    ] = ()
+    """Further settings of librdkafka, by their names there. What NSS decides is refused."""
+
+
+SourceConfig = (
+    FileSourceConfig | StdinSourceConfig | TcpSourceConfig | HttpSourceConfig | KafkaSourceConfig
+)
 SOURCE_KINDS: tuple[type[SourceConfig], ...] = get_args(SourceConfig)

@@ -6,7 +6,7 @@ ask for. `nss.service.imports` imports all that it does ask for, before anything
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from nss.config.sinks import (
 from nss.config.sources import (
     FileSourceConfig,
     HttpSourceConfig,
+    KafkaSourceConfig,
     ListeningSourceConfig,
     SourceConfig,
     StdinSourceConfig,
@@ -35,11 +36,12 @@ from nss.feeds.delivery import Delivery, LineDelivery
 from nss.feeds.pipelines import Origin
 from nss.mcas.access import McasAccess
 from nss.sinks import CollectingSink, Sink
-from nss.sources import Source
+from nss.sources import Passing, Source
 from nss.spool import At, PendingLimit, Spool
 from nss.tls import client_context, server_context
 
 if TYPE_CHECKING:
+    from nss.kafka.settings import ClientSettings
     from nss.sources.http.auth import Credentials
 
 
@@ -51,6 +53,8 @@ class SourceFiles:
     credentials: "Credentials | None" = None
     expiries: tuple[Expiry, ...] = ()
     """When the certificate ends that is shown from now on."""
+    client: "ClientSettings | None" = field(default=None, repr=False)
+    """What librdkafka is given, with secrets."""
 
 
 def read_source_files(settings: SourceConfig) -> SourceFiles:
@@ -61,6 +65,13 @@ def read_source_files(settings: SourceConfig) -> SourceFiles:
         case HttpSourceConfig():
             expiries = _shown_to_clients(settings)
             return SourceFiles(_server_context(settings), _credentials(settings), expiries)
+        case KafkaSourceConfig():
+            from nss.sources.kafka.settings import consumer_settings
+
+            shown = _expiries(
+                f"source {settings.name}", "client_certificate", settings.tls_certificate
+            )
+            return SourceFiles(client=consumer_settings(settings), expiries=shown)
         case _:
             return SourceFiles()
 
@@ -70,10 +81,12 @@ def build_source(
     files: SourceFiles,
     position: str | None,
     held_up: Callable[[], str | None],
+    passing: Callable[[], Passing],
 ) -> Source:
     """Return the source that a section describes; nothing is read for it.
 
-    `held_up` returns why its records can't be accepted now, as half a sentence.
+    `held_up` returns why its records can't be accepted now, as half a sentence, `passing` how far
+    its feeds are.
     """
     match settings:
         case FileSourceConfig():
@@ -98,6 +111,10 @@ def build_source(
                 held_up=held_up,
                 ssl_context=files.ssl_context,
             )
+        case KafkaSourceConfig():
+            from nss.sources.kafka.source import KafkaSource
+
+            return KafkaSource(settings, files.client or {}, position=position, passing=passing)
 
 
 def _credentials(settings: HttpSourceConfig) -> "Credentials":

@@ -20,6 +20,7 @@ from nss.config.sinks import (
 from nss.config.sources import (
     FileSourceConfig,
     HttpSourceConfig,
+    KafkaSourceConfig,
     SourceConfig,
     StdinSourceConfig,
     TcpSourceConfig,
@@ -87,6 +88,8 @@ def _source_module(settings: SourceConfig) -> str:
             return "nss.sources.tcp.source:TcpSource"
         case HttpSourceConfig():
             return "nss.sources.http.source:HttpSource"
+        case KafkaSourceConfig():
+            return "nss.sources.kafka.source:KafkaSource"
 
 
 def _sink_modules(settings: SinkConfig, *, watches: bool) -> Iterator[str]:

@@ -14,11 +14,12 @@ from nss.expiry import Expiry
 from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
-from nss.sources import RefusingSource, Source
+from nss.sources import GroupSource, RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
     ClockReading,
     FeedReading,
+    GroupReading,
     LeftBehindReading,
     NewerFileReading,
     ParsingReading,
@@ -28,6 +29,7 @@ from nss.status.readings import (
     SourceReading,
     SpoolReading,
     SyncReading,
+    UnreadPartitionReading,
     UnwritableReading,
     UpdateReading,
 )
@@ -78,6 +80,7 @@ class RunningSource:
             advice=self.part.advice,
             refusals=_refusals(self.part),
             held_up=held_up,
+            group=_group(self.part),
         )
 
 
@@ -136,6 +139,14 @@ def _refusals(part: Source) -> tuple[RefusalReading, ...]:
     if not isinstance(part, RefusingSource):
         return ()
     return tuple(RefusalReading(**asdict(each)) for each in part.refusals.all)
+
+
+def _group(part: Source) -> GroupReading | None:
+    if not isinstance(part, GroupSource):
+        return None
+    found = asdict(part.group)
+    unread = tuple(UnreadPartitionReading(**each) for each in found.pop("unread"))
+    return GroupReading(**found, unread=unread)
 
 
 class Running:

@@ -21,7 +21,7 @@ from nss.service.parsing import ParseWatching
 from nss.service.running import Running, RunningFeed, RunningSource, SourceCounts
 from nss.service.workers import Workers
 from nss.sinks import Sink
-from nss.sources import Source
+from nss.sources import Passing, Source
 from nss.spool import At
 
 
@@ -148,7 +148,13 @@ class Starter:
     def _start_source(self, settings: SourceConfig, new: NewSource) -> None:
         running, name = self._running, settings.name
         position = running.spool.position(name)
-        source = build.build_source(settings, new.read, position, partial(running.held_up, name))
+        spool = running.spool
+
+        def passing() -> Passing:
+            return Passing(spool.passed_of(name), spool.last_sequence)
+
+        held_up = partial(running.held_up, name)
+        source = build.build_source(settings, new.read, position, held_up, passing)
         counts = SourceCounts()
         can_wait = isinstance(settings, FileSourceConfig) and not settings.follow
         task = self._workers.start("source", name, partial(self._read, source, counts, can_wait))
@@ -158,11 +164,12 @@ class Starter:
     async def _read(self, source: Source, counts: SourceCounts, can_wait: bool) -> None:  # noqa: FBT001 - of `partial`
         spool = self._running.spool
 
-        async def accept(batch: Batch) -> None:
+        async def accept(batch: Batch) -> int:
             if can_wait:  # a followed file may be rotated away meanwhile
                 await spool.keep_pace(source.name)
-            await spool.append(batch)
+            sequence = await spool.append(batch)
             counts.count(batch)
+            return sequence
 
         await source.run(accept)
         events.source_finished(source.name)

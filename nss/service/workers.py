@@ -11,6 +11,7 @@ from nss.feeds.feed import Feed
 from nss.service import events
 from nss.service.changes import RetiredParts
 from nss.service.running import Running
+from nss.sources import ConfirmingSource, Source
 from nss.spool import Cursor
 
 _LOOK_SECS = 0.05
@@ -85,6 +86,7 @@ class Workers:
             feed.part.stop()
         tasks = [feed.task for feed in retired.feeds]
         await self._finished(tasks, clock() + drain_secs)
+        await _confirm([source.part for source in retired.sources])
         await _end(tasks + [source.task for source in retired.sources])
         for source in retired.sources:
             del self._running.sources[source.settings.name]
@@ -101,6 +103,7 @@ class Workers:
         await asyncio.wait({draining}, timeout=drain_secs)
         sources, feeds = self._running.sources.values(), self._running.feeds.values()
         tasks = [source.task for source in sources] + [feed.task for feed in feeds]
+        await _confirm([source.part for source in sources])
         await _end([draining, *tasks])
         for feed in feeds:
             _report_totals(feed.part)
@@ -131,6 +134,12 @@ class Workers:
             if self.stopping.is_set() or clock() >= deadline:
                 return
             await asyncio.sleep(_LOOK_SECS)
+
+
+async def _confirm(sources: Collection[Source]) -> None:
+    """Let sources confirm what the feeds are past."""
+    finishing = [source.finish() for source in sources if isinstance(source, ConfirmingSource)]
+    await asyncio.gather(*finishing, return_exceptions=True)
 
 
 async def _end(tasks: Collection[asyncio.Future[Any]]) -> None:

@@ -265,6 +265,16 @@ class Spool(Protocol):
         Returns how many records they stood for. They stay counted as rejected.
         """
 
+    def passed_of(self, source: str) -> int:
+        """Return up to which sequence every feed of a source is past its batches.
+
+        Of feeds that have a cursor. Without any batch pending for them it is `last_sequence`.
+        """
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last batch accepted; 0 before the first."""
+
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""
 

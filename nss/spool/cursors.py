@@ -1,7 +1,8 @@
 """What the cursors of every kind of spool have in common."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
 
 from nss.batch import Account, Batch
 from nss.spool import PendingLimit
@@ -89,6 +90,27 @@ class CursorCounts:
             self._oldest_at = accepted_at
         self.accepted_records += records
         self.pending_records += records
+
+
+class Passing(Protocol):
+    """What `least_passed` needs of a cursor."""
+
+    pending_records: int
+
+    @property
+    def passed(self) -> int:
+        """Everything up to this sequence is passed."""
+
+    def follows(self, source: str) -> bool:
+        """Return whether batches of a source are for this feed."""
+
+
+def least_passed(cursors: Iterable[Passing], source: str, last: int) -> int:
+    """Return up to where all cursors of a source are past its batches; `last` if none pends."""
+    behind = (
+        cursor.passed for cursor in cursors if cursor.follows(source) and cursor.pending_records
+    )
+    return min(behind, default=last)
 
 
 class Signal:

@@ -23,7 +23,7 @@ from nss.spool import (
     Trouble,
     sample,
 )
-from nss.spool.cursors import CursorCounts, Signal
+from nss.spool.cursors import CursorCounts, Signal, least_passed
 from nss.spool.limits import why_waits
 
 REJECTS_MAX_BYTES = 4 << 20
@@ -192,6 +192,15 @@ class MemorySpool:
     def _forget_reject(self, kept: KeptReject) -> None:
         del self._rejects[kept.number]
         self._rejects_bytes -= len(kept.reject.data) + self._overhead_bytes
+
+    def passed_of(self, source: str) -> int:
+        """Return up to where every feed of a source is past its batches; see the contract."""
+        return least_passed(self._cursors.values(), source, self._sequence)
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last batch accepted."""
+        return self._sequence
 
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""

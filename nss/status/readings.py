@@ -38,6 +38,38 @@ class RefusalReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadPartitionReading:
+    """A partition of a topic that can't be read now."""
+
+    topic: str
+    partition: int
+    """-1: the whole topic."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReading:
+    """How a source stands that shares the partitions of Kafka with other instances."""
+
+    group: str
+    commit: str
+    """`accepted` or `delivered`: what positions are committed of."""
+    partitions: int
+    """How many are assigned to this instance."""
+    rebalances: int
+    """Since the source started."""
+    lag: int | None
+    """Messages in these partitions that were not accepted yet; `None`: not known."""
+    lag_secs: float | None
+    """How old the last accepted message is, of a partition with a lag; `None`: not known."""
+    last_commit_at: float | None
+    """When positions were last committed, seconds since the epoch; `None`: not yet."""
+    undelivered_bytes: int
+    """Bytes accepted that some feed has yet to pass; only counted with `delivered`."""
+    unread: tuple[UnreadPartitionReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
     """A source, and what the spool accepted from it since it started."""
 
@@ -56,6 +88,8 @@ class SourceReading:
     """One for each cause that there was, the newest first."""
     held_up: str | None = None
     """Why its records can't be accepted now, as half a sentence; `None`: they are."""
+    group: GroupReading | None = None
+    """`None` for a source that shares nothing with other instances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ _OF_SOURCES: Mapping[str, str] = {
     "tcp": "see what the senders do, and limits of [sources.{name}]: sudo nss check",
     "http": "see what the senders do, and token and limits of [sources.{name}]: sudo nss check",
     "stdin": "start it again with its input: nss run",
+    "kafka": "see the brokers and the rights of the group, then [sources.{name}]: sudo nss check",
 }
 _OF_FILES: Mapping[str, str] = {
     "permission denied": "let the service's user read the file and enter its folder: ls -l, "
@@ -35,6 +36,7 @@ _KEPT: Mapping[str, str] = {
     "tcp": "what is accepted stays; senders must keep the rest and send it again",
     "http": "what is accepted stays; senders must push the rest again, as Cloud NSS does for an "
     "hour",
+    "kafka": "what is accepted stays; the rest waits in Kafka, as long as that keeps it",
     "stdin": "what is accepted stays; what was not read is lost when the input ends",
 }
 

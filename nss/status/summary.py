@@ -11,6 +11,7 @@ from nss.expiry import Expiry
 from nss.status.readings import (
     CommonRejectReading,
     GapsReading,
+    GroupReading,
     ParsingReading,
     RefusalReading,
     SpoolReading,
@@ -86,6 +87,8 @@ class SourceStatus:
     """What it refused, by cause, the newest first."""
     held_up: str | None = None
     """Why its records can't be accepted now, as half a sentence; `None`: they are."""
+    group: GroupReading | None = None
+    """`None` for a source that shares nothing with other instances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,7 @@ class Watch:
             advice=source.advice,
             refusals=source.refusals,
             held_up=source.held_up,
+            group=source.group,
         )
 
     def _feed(self, feed: FeedReading, at: float, gap: float, now: float) -> FeedStatus:

@@ -74,6 +74,11 @@ class DurableCursor(CursorCounts):
         self._ahead: deque[Entry | Lost] = deque()
         self._reading: asyncio.Task[None] | None = None
 
+    @property
+    def passed(self) -> int:
+        """Everything up to this sequence is passed, though perhaps not committed yet."""
+        return self._passed
+
     async def next(self) -> Entry:
         """Return the first batch after the last one returned; wait until there is one."""
         while True:

@@ -26,7 +26,7 @@ from nss.spool import (
     SpoolError,
     Trouble,
 )
-from nss.spool.cursors import Signal
+from nss.spool.cursors import Signal, least_passed
 from nss.spool.durable import events, feed_rows, replay
 from nss.spool.durable.accounts import Missing
 from nss.spool.durable.bookkeeping import FeedRow
@@ -223,6 +223,10 @@ class DurableSpool:
             step = await self._do(work, appended)
             records += sum(batch.entry.batch.records for batch in step.appended)
         return records, step.stay
+
+    def passed_of(self, source: str) -> int:
+        """Return up to where every feed of a source is past its batches; see the contract."""
+        return least_passed(self._cursors.values(), source, self.last_sequence)
 
     def seal(self) -> None:
         """Expect no more batches: cursors end after the last."""

@@ -1,0 +1,5 @@
+"""Brokers for the tests of this folder."""
+
+from tests.kafka.fixtures import mock_cluster, tansu
+
+__all__ = ["mock_cluster", "tansu"]
