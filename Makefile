@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance repository lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance appliance-twice repository lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -74,6 +74,10 @@ repository: $(if $(PACKAGES),,deb)
 FORMATS ?= raw qcow2 ova vhd
 appliance: $(VENV)/tested
 	$(BIN)/python packaging/appliance/build.py --into build/appliance --formats "$(FORMATS)"
+
+# Two builds of it have to be the same, byte by byte.
+appliance-twice: $(VENV)/tested
+	tests/appliance/image/twice $(BIN)/python
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
