@@ -69,11 +69,10 @@ repository: $(if $(PACKAGES),,deb)
 	$(PYTHON) packaging/repository.py --suite $(SUITE) $(if $(KEY),--key $(KEY)) \
 	  $(or $(PACKAGES),build/nss-streamer_*_amd64.deb)
 
-# Disk images in build/appliance, sums and an SBOM; FORMATS: some of raw qcow2 ova vhd. Needs root.
-FORMATS ?=
-appliance: deb
-	$(BIN)/python packaging/appliance/build.py --into build/appliance \
-	  --package "$$(ls -t build/*.deb | head -n 1)" $(if $(FORMATS),--formats "$(FORMATS)")
+# The machine image; FORMATS=qcow2 for one alone, of raw, qcow2, ova and vhd. As root; docs/appliance.md.
+FORMATS ?= raw qcow2 ova vhd
+appliance: $(VENV)/tested
+	$(BIN)/python packaging/appliance/build.py --into build/appliance --formats "$(FORMATS)"
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
