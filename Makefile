@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -39,6 +39,10 @@ screenshots: $(VENV)/tested
 test-package: $(VENV)/tested .peers/fetched
 	tests/package/run $(BIN)/python .machine
 
+# The container image under Podman; says so when this machine can't, and ends well.
+test-container: $(VENV)/tested .peers/fetched
+	tests/container/run $(BIN)/python .machine/container
+
 # Small faults put into the code, each of which a test must notice; see docs/mutants.md.
 ONLY ?=
 SAMPLE ?= 0
@@ -53,6 +57,10 @@ wheels: $(VENV)/made
 
 deb: $(VENV)/tested
 	$(BIN)/python packaging/deb.py --into build
+
+# An OCI image in build/image, from Debian's packages and ours; needs mmdebstrap.
+image: deb
+	$(BIN)/python packaging/container/build.py --into build/image --package "$$(ls -t build/*.deb | head -n 1)"
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .
@@ -69,12 +77,16 @@ sanitize: $(VENV)/tested
 # The same comparisons for long, without them: SECS, or so many RECORDS, in each of so many JOBS.
 JOBS ?= 2
 RECORDS ?=
+# By default the clock. The same number brings the same formats and batches.
+FIRST_SEED ?=
 fuzz-core: $(VENV)/tested
 	rm -rf build/fuzz && mkdir -p build/fuzz && cp -r tests build/fuzz # beside the installed package
-	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs 10
+	cd build/fuzz && nice $(CURDIR)/$(BIN)/python -m tests.sources.framing.fuzz --secs 10 \
+	  $(if $(FIRST_SEED),--seed $(FIRST_SEED))
 	cd build/fuzz && ended=; for job in $$(seq $(JOBS)); do \
 	  nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) \
-	    $(if $(RECORDS),--records $(RECORDS)) & ended="$$ended $$!"; done; \
+	    $(if $(RECORDS),--records $(RECORDS)) \
+	    $(if $(FIRST_SEED),--first-seed $(FIRST_SEED)$$job) & ended="$$ended $$!"; done; \
 	  code=0; for job in $$ended; do wait $$job || code=1; done; exit $$code
 
 # The installed core's instructions a record against those kept; says so when it can't count.

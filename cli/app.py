@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.appliance import commands as appliance_commands
 from cli.completing import feed_names, field_names, input_names, preset_names
 from cli.groups import CommandGroup
 from cli.lab import commands as lab_commands
@@ -324,5 +325,6 @@ for group in (
     portal_commands,
     support_commands,
     lab_commands,
+    appliance_commands,
 ):
     group.register(app)

@@ -9,7 +9,8 @@ GROUPS = {
     "Run": "run start stop restart reload enable-autostart disable-autostart",
     "Look": "status top tap troubleshoot portal checkversion",
     "Set up": "configure check dump-config install-cert configure-mcas2 verify-mcas2 show-mcas2 "
-    "clear-mcas2 configure-mcas configure-zia show-zia clear-zia verify-blocking",
+    "clear-mcas2 configure-mcas configure-zia show-zia clear-zia verify-blocking "
+    "configure-network confirm-network reset-network",
     "Repair": "rejects replay upload-now sync-unsanctioned test-firewall collect-diagnostics",
     "Try": "demo lab render explain presets fields",
 }
@@ -36,8 +37,9 @@ class CommandGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - click's
         """Write the commands; sentences that are too long for the line are wrapped, not cut."""
-        widest = max(map(len, self.commands))
-        for heading, names in grouped(self.commands):
+        shown = [name for name, command in self.commands.items() if not command.hidden]
+        widest = max(map(len, shown))
+        for heading, names in grouped(shown):
             with formatter.section(heading):
                 # As wide as the widest of all groups, so that the sentences stand in one column.
                 rows = [(f"{name:<{widest}}", sentence_of(self.commands[name])) for name in names]

@@ -70,7 +70,8 @@ def pages() -> list[Page]:
 
 
 def _walk(command: Any, name: str, heading: str) -> Iterator[Page]:  # noqa: ANN401 - click's, vendored by typer
-    below: dict[str, Any] = getattr(command, "commands", {})
+    known: dict[str, Any] = getattr(command, "commands", {})
+    below = {word: each for word, each in known.items() if not each.hidden}
     groups = list(grouped(below))
     texts = _paragraphs(command)
     shown = [param for param in command.params if not getattr(param, "hidden", False)]

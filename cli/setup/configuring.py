@@ -9,7 +9,10 @@ from typing import Any
 
 import typer
 
+from cli.appliance.networking import ask_first
 from cli.setup.interview import NONE, McasWay, collector_at, combined, interview, way_of
+from nss.appliance import is_appliance
+from nss.appliance.proxy import store_apt_proxy
 from nss.config import DEFAULT_CONFIG
 from nss.config.model import Config
 from nss.errors import UsageError
@@ -41,6 +44,11 @@ def configure(
     is_person = sys.stdin.isatty() and not ask_nobody
     if before is not None and not force:
         check_kept(path, before)
+    asks_network = is_person and is_appliance() and path.absolute() == DEFAULT_CONFIG
+    proxy: str | None = None
+    if asks_network:
+        proxy = ask_first(path)
+        choices = _with_proxy(choices, proxy)
     if is_person:
         choices = interview(choices)
     elif not given and not places:
@@ -56,7 +64,14 @@ def configure(
             typer.echo("Nothing was written.")
             raise typer.Exit(1)
     replace_file(path, text)
+    if asks_network:
+        store_apt_proxy(proxy)
     _show_next(path, choices, before)
+
+
+def _with_proxy(choices: Choices, proxy: str | None) -> Choices:
+    auth_file = None if proxy is None else choices.mcas.proxy_auth_file
+    return replace(choices, mcas=replace(choices.mcas, proxy=proxy, proxy_auth_file=auth_file))
 
 
 def _with_options(choices: Choices, given: Mapping[str, str], places: Places) -> Choices:

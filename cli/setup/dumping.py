@@ -6,11 +6,14 @@ from pathlib import Path
 
 import typer
 
+from cli.appliance.networking import network_facts, network_lines
+from nss.appliance import is_appliance
 from nss.config import load as configuration
 from nss.config.toml import toml_text
 from nss.errors import NssError
 from nss.setup.effective import Tables, effective, toml
 from nss.setup.mcas import mcas_setup
+from nss.wording import harmless
 
 _SHOWN = [
     "method",
@@ -29,9 +32,12 @@ def dump(path: Path, *, as_json: bool) -> None:
     tables = effective(config, tomllib.loads(configuration.read_text(path)))
     credentials = _credentials(path)
     if as_json:
-        typer.echo(json.dumps(tables | {"credentials": credentials}, indent=2))
+        network = {"network": network_facts()} if is_appliance() else {}
+        typer.echo(json.dumps(tables | network | {"credentials": credentials}, indent=2))
         return
     typer.echo(f"# The configuration of {path}, defaults filled in; paths are absolute.")
+    for line in network_lines() if is_appliance() else ():
+        typer.echo(f"# {harmless(line)}")
     for key, value in credentials.items():
         typer.echo(f"# stored for MCAS: {key} = {toml_text(value)}")
     typer.echo("\n".join(toml(tables)))

@@ -1,7 +1,8 @@
 """A file with secrets in the state directory, which commands write and the service reads.
 
 It is JSON, or one secret as it is. It belongs to the folder's owner, and only he may read it.
-systemd may give another in its place (LoadCredential); then nothing can be stored.
+systemd (LoadCredential) or a container's secret may give another in its place; then nothing can be
+stored.
 """
 
 import contextlib
@@ -164,8 +165,14 @@ class StoredFile:
                 f"-m 0750 {self._folder}; or set state_directory in [service]",
             )
         owner = self._folder.stat().st_uid
-        if self._user not in {0, owner}:
+        # A volume of Kubernetes belongs to root, and its group (fsGroup) is that of the service.
+        if self._user not in {0, owner} and not (owner == ROOT and self._may_write()):
             raise self.error(f"this needs root or the user {_name(owner)}", self._folder, _SUDO)
+
+    def _may_write(self) -> bool:
+        """Return whether this process may make files in the folder, whosever it is."""
+        mode = os.W_OK | os.X_OK
+        return self._user == os.geteuid() and os.access(self._folder, mode, effective_ids=True)
 
     def check_readable(self, what: str, path: Path) -> None:
         """Raise `StoredError` for another file, named in this one, that nss can't read.
@@ -203,9 +210,10 @@ class StoredFile:
     def _check_not_given(self) -> None:
         if self._is_given():
             raise self.error(
-                "systemd gives them, what is stored is not used",
+                "they are given from outside, what is stored is not used",
                 self.origin,
-                "change what LoadCredential= of the unit names, or take that line away",
+                "change the secret of the container, or what LoadCredential= of the unit names; "
+                "or take it away",
             )
 
 

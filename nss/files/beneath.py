@@ -6,7 +6,9 @@ FIFOs, sockets, folders. Therefore:
 
 - A path is walked from `/`, each component opened relative to the folder before it. A symbolic
   link is followed where only root and the user at work may change the folder that it is in (an
-  administrator's `/var/lib/nss -> /data/nss`), and nowhere else.
+  administrator's `/var/lib/nss -> /data/nss`), and nowhere else. Only who is not root also follows
+  one of root's in a sticky folder of root's, where nobody else can replace it: so the kubelet lays
+  out the files of a Secret.
 - In a folder that somebody else keeps, root opens only regular files of that user and, to read,
   files that this user may read as well. So hard links lead nowhere: counting them would not do,
   for their number may change between any two looks.
@@ -109,14 +111,20 @@ class Folder:
         Raises `Misplaced` for a link of somebody else.
         """
         try:
-            if not stat.S_ISLNK(self.status(name).st_mode):
-                return None
+            status = self.status(name)
         except FileNotFoundError:
             return None
-        if self.keeper is not None:
+        if not stat.S_ISLNK(status.st_mode):
+            return None
+        if self.keeper is not None and not self._is_roots(status):
             reason = f"a symbolic link in a folder {self._whose()}"
             raise Misplaced(errno.ELOOP, reason, str(self.path / name))
         return os.readlink(name, dir_fd=self.number)
+
+    def _is_roots(self, link: os.stat_result) -> bool:
+        """Return whether only root can have put a link here; root itself takes no such chance."""
+        is_shared = self.keeper == ANYBODY and self.is_sticky
+        return is_shared and self.owner[0] == ROOT == link.st_uid and os.geteuid() != ROOT
 
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """Return the descriptor of a regular file, which is no link."""

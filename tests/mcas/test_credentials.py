@@ -144,9 +144,14 @@ def test_nothing_is_stored_or_cleared_in_vain_beside_what_systemd_gives(tmp_path
     for change in (lambda: store.save(CREDENTIALS), store.clear, store.check_writable):
         with pytest.raises(StoredError) as error:
             change()
-        assert description(error) == (
-            f"credentials: systemd gives them, what is stored is not used ({given / 'mcas.json'})",
-            "change what LoadCredential= of the unit names, or take that line away",
+        problem, tip = description(error)
+        assert problem == (
+            "credentials: they are given from outside, what is stored is not used "
+            f"({given / 'mcas.json'})"
+        )
+        assert tip == (
+            "change the secret of the container, or what LoadCredential= of the unit names; "
+            "or take it away"
         )
 
 

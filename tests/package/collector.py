@@ -45,7 +45,7 @@ class Collector:
 
 @contextlib.contextmanager
 def collecting(folder: Path) -> Iterator[Collector]:
-    """Run rsyslog for UDP and TCP; what it keeps is in `folder`. The test is skipped without it."""
+    """Run rsyslog for UDP and TCP at all addresses; skip the test where there is none."""
     unpacked = _peers()
     try:
         found = unpacked.rsyslog()

@@ -9,8 +9,10 @@ from typing import Literal
 
 import pytest
 
-from tests.package.collector import Collector, collecting
+from tests.package.collector import ROOT, Collector, collecting
 from tests.package.machine import HERE, Machine, booted, overlay
+
+__all__ = ["ROOT", "Collector", "Kind", "configuration"]  # what tests import from here
 
 HOME = Path(__file__).parent
 TEST_SECS = 180

@@ -130,6 +130,13 @@ class Machine:
         self._process = self._switched_on()
         self.boot()
 
+    def power_cut(self) -> None:
+        """Lose power, and boot again; returns when it is up."""
+        os.kill(self._leader, signal.SIGKILL)  # and the whole machine with it
+        self._process.wait(BOOT_SECS)
+        self._process = self._switched_on()
+        self.boot()
+
     def power_off(self) -> None:
         """Switch it off as the button does."""
         self.run("systemctl", "poweroff", code=None)

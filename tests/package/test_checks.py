@@ -3,8 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.package.collector import Collector
-from tests.package.conftest import configuration
+from tests.package.conftest import Collector, configuration
 from tests.package.machine import UNIT, Machine, wait_for
 from tests.package.sending import over_tcp
 from tests.package.test_package import other_version, started

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.collector import ROOT
+from tests.package.conftest import ROOT
 
 CORE = re.compile(r"\./opt/nss-streamer/lib/python3\.(\d+)/site-packages/(nss|formats|cli)/")
 COMPILED = re.compile(r"\.cpython-3(\d+)-x86_64-linux-gnu\.so$")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pexpect
 
 from nss.lab.cloud import CloudLab
-from tests.package.collector import ROOT
+from tests.package.conftest import ROOT
 from tests.package.machine import CLOUD, HERE, Machine, wait_for
 
 GUIDE = ROOT / "docs" / "guide"

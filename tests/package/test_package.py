@@ -15,8 +15,7 @@ import trustme
 
 from nss.lab.cloud import CloudLab
 from tests.cli.mcas.conftest import Terminal
-from tests.package.collector import Collector
-from tests.package.conftest import Kind, configuration
+from tests.package.conftest import Collector, Kind, configuration
 from tests.package.machine import CLOUD, CONFIG, HERE, THERE, UNIT, Machine, wait_for
 from tests.package.sending import TOKEN, Load, over_http, over_tcp
 

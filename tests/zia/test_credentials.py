@@ -106,9 +106,9 @@ def test_what_systemd_gives_counts_and_nothing_is_stored_beside_it(tmp_path: Pat
     store = ZiaCredentialsStore(tmp_path, {"CREDENTIALS_DIRECTORY": str(given_folder)})
 
     assert store.load() == ENTRA
-    with pytest.raises(StoredError, match="systemd gives them"):
+    with pytest.raises(StoredError, match="they are given from outside"):
         store.save(LEGACY)
-    with pytest.raises(StoredError, match="systemd gives them"):
+    with pytest.raises(StoredError, match="they are given from outside"):
         store.file.remove()
 
 

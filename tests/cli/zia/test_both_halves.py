@@ -124,7 +124,7 @@ def test_credentials_that_systemd_gives_are_known_before_anything_is_stored(
     environ = secret(office) | {"CREDENTIALS_DIRECTORY": str(given)}
     ran = office.run("configure-mcas2", *both(office), environ=environ)
     assert ran.returncode == 78
-    assert "systemd gives them, what is stored is not used" in ran.stderr
+    assert "they are given from outside, what is stored is not used" in ran.stderr
     assert office.store.load() is None
 
 

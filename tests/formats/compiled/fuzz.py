@@ -1,7 +1,7 @@
 """The core against its judge for as long as one likes: random formats, hostile batches.
 
     python -m tests.formats.compiled.fuzz --secs 600
-    python -m tests.formats.compiled.fuzz --records 1000000
+    python -m tests.formats.compiled.fuzz --records 1000000 --first-seed 7
 
 A difference ends it, with the seed that brings it back (`--seed`). Prints what was compared.
 """
@@ -31,11 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--secs", type=float, default=60)
     parser.add_argument("--records", type=int, help="end after so many instead")
+    parser.add_argument("--first-seed", type=int, help="the seeds from here on, not by the clock")
     parser.add_argument("--seed", type=int, help="only the formats and batches of this seed")
     chosen = parser.parse_args()
     if Core is None:
         sys.exit("the core is not built")
-    seed: int = time.time_ns() if chosen.seed is None else chosen.seed
+    first: int | None = chosen.first_seed if chosen.seed is None else chosen.seed
+    seed = time.time_ns() if first is None else first
     until = time.monotonic() + chosen.secs
     formats = compiled = records = lines = handed = filtered = shortened = 0
     while time.monotonic() < until if chosen.records is None else records < chosen.records:

@@ -114,7 +114,7 @@ async def test_what_systemd_gives_can_be_tested_and_not_changed(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "given"))
 
     page = await desk.get()
-    assert "systemd gives them, what is stored is not used" in part(page, "stored")
+    assert "they are given from outside, what is stored is not used" in part(page, "stored")
     assert "Clear Config" not in page
     assert "All steps passed" in await desk.submit("test", **desk.good | {"client_secret": ""})
     page = await desk.submit("save", **desk.good)

@@ -1,0 +1,1 @@
+"""Commands of the appliance: its network, its firewall, its console."""
