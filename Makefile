@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-appliance test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -38,6 +38,10 @@ screenshots: $(VENV)/tested
 # The package on whole machines; says so when this machine can't, and ends well.
 test-package: $(VENV)/tested .peers/fetched
 	tests/package/run $(BIN)/python .machine
+
+# The image of each format booted in QEMU; says so when this machine can't, and ends well.
+test-appliance: $(VENV)/tested .peers/fetched
+	tests/appliance/run $(BIN)/python build/appliance
 
 # The container image under Podman; says so when this machine can't, and ends well.
 test-container: $(VENV)/tested .peers/fetched

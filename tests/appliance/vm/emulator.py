@@ -71,13 +71,12 @@ class Machine:
     seed: Path | None = None
     cpus: int = 2
     more: Sequence[str] = ()
+    mac: str = field(default_factory=lambda: f"52:54:00:4e:53:{next(_NUMBERS):02x}")
     console: Console = field(init=False)
     boot_started: float = 0.0
     """When it was switched on last, monotonic."""
 
     def __post_init__(self) -> None:
-        number = next(_NUMBERS)
-        self.mac = f"52:54:00:4e:53:{number:02x}"
         self._qmp = self.folder / "qmp"
         self._variables = self.folder / "variables.fd"
         self._process: subprocess.Popen[bytes] | None = None
@@ -145,7 +144,7 @@ class Machine:
     def _command(self) -> list[str]:
         command = [
             *(QEMU, "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", accelerator()),
-            *("-cpu", "max", "-smp", str(self.cpus), "-m", str(MEMORY_MIB)),
+            *("-cpu", "max,svm=off", "-smp", str(self.cpus), "-m", str(MEMORY_MIB)),
             *("-display", "none", "-vga", "std"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *("-qmp", "unix:qmp,server=on,wait=off"),

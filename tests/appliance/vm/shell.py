@@ -5,7 +5,9 @@ from itertools import count
 
 from tests.appliance.vm.console import Console
 
-LOGIN_SECS = 60
+LOGIN_SECS = 90
+BOOT_SECS = 240
+_LOGIN = r"login: $"
 _PIECE_CHARS = 2000
 
 
@@ -23,18 +25,19 @@ class Shell:
         `at_prompt` says that the prompt for the name was seen already.
         """
         console = self._console
-        if at_prompt:
-            console.send(f"{self._user}\n")
-        else:
-            console.answer(r"login: $", self._user, LOGIN_SECS)
+        if not at_prompt:
+            console.expect(_LOGIN, secs=LOGIN_SECS)
+        console.send(f"{self._user}\n")
         console.answer(r"Password: $", self._password, LOGIN_SECS)
-        console.expect(r"[$#] $", secs=LOGIN_SECS)
+        which, seen = console.expect(r"[$#] $", _LOGIN, secs=LOGIN_SECS)
+        assert which == 0, seen
         # A plain shell: no line editor that redraws, no prompt, no echo of what is typed.
         console.send("exec env PS1= PS2= TERM=dumb PAGER=cat sh\n")
         console.send("stty -echo -ixon cols 500; echo is-'plain'\n")
         console.expect(r"is-plain\n", secs=LOGIN_SECS)
         self.become_known()
         self.run("sudo dmesg -n 1")
+        self.run("systemctl is-system-running --wait", code=None, secs=BOOT_SECS)
 
     def become_known(self) -> None:
         """Type the password for sudo, which then asks no more for a while."""

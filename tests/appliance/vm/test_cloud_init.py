@@ -17,16 +17,19 @@ SSH_SECS = 90
 ARRIVAL_SECS = 120
 USERS = {"cloud@example.com"}
 
+MAC = "52:54:00:4e:54:01"
 NETWORK = f"""\
 version: 2
 ethernets:
-  any:
-    match: {{name: "e*"}}
+  eth0:
+    match: {{macaddress: "{MAC}"}}
+    set-name: eth0
     dhcp4: false
     addresses: [{ADDRESS}/{PREFIX}]
     gateway4: {HERE}
     nameservers: {{addresses: [{HERE}]}}
 """
+"""cloud-init's renderer for networkd looks at `macaddress` only, and not at a pattern of names."""
 
 SETTINGS = f"""\
 [sources.tcp]
@@ -69,7 +72,7 @@ def test_user_data_sets_it_up(cable: Cable, collector: Collector, tmp_path: Path
         "user-data": user_data(key.with_suffix(".pub").read_text().strip()),
     }
     disk, seed = images.disk("qcow2", tmp_path), images.seed(tmp_path, files)
-    with Machine(tmp_path, disk, "bios", cable.plug(), seed) as machine:
+    with Machine(tmp_path, disk, "bios", cable.plug(), seed, mac=MAC) as machine:
         wait_for(lambda: has_banner(22), "SSH answers at the address of user data", BOOT_SECS)
         say("SSH answers at the address of user data", machine)
         by_key = ("-i", str(key), "-o", "PasswordAuthentication=no")
