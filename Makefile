@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package test-appliance test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-appliance test-container screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb appliance image lint bench soak fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -65,6 +65,11 @@ deb: $(VENV)/tested
 # An OCI image in build/image, from Debian's packages and ours; needs mmdebstrap.
 image: deb
 	$(BIN)/python packaging/container/build.py --into build/image --package "$$(ls -t build/*.deb | head -n 1)"
+
+# The machine image; FORMATS=qcow2 for one alone, of raw, qcow2, ova and vhd. As root; docs/appliance.md.
+FORMATS ?= raw qcow2 ova vhd
+appliance: $(VENV)/tested
+	$(BIN)/python packaging/appliance/build.py --into build/appliance --formats "$(FORMATS)"
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -217,6 +217,7 @@ def answers(port: int) -> bool:
 
 def test_ports_are_those_of_the_configuration(appliance: Machine) -> None:
     appliance.run("ip", "address", "replace", "198.51.100.2/30", "dev", LINK)
+    appliance.run("systemctl", "stop", "nftables.service")
     assert answers(5514)
     appliance.run("systemctl", "start", "nftables.service", "nss-firewall.path")
     assert (answers(22), answers(5514), answers(5515)) == (True, False, False)
@@ -226,7 +227,7 @@ def test_ports_are_those_of_the_configuration(appliance: Machine) -> None:
     with socket.create_connection(("198.51.100.2", 5514), timeout=5):
         pass
     assert not answers(5515)
-    appliance.configure(SETTINGS.format(port=5514).replace("tcp", "udp", 1))
+    appliance.configure(SETTINGS.format(port=5514).replace('"tcp"', '"tpc"'))
     unit = ("systemctl", "show", "--property=Result", "--value", "nss-firewall.service")
     wait_for(lambda: appliance.run(*unit).stdout == "exit-code\n", "the mistake was reported")
     said = appliance.run("journalctl", "--output=cat", "--unit=nss-firewall").stdout
@@ -264,3 +265,23 @@ def test_the_console_says_what_to_do_next(appliance: Machine) -> None:
     assert "Next:    sudo nss configure-mcas2\n" in shown()
     configured(appliance, NEW, "--confirm-secs", "600")
     assert f"Network: {NEW} is on trial" in shown()
+
+
+def test_configure_asks_for_the_network_before_everything_else(
+    appliance: Machine, person: Callable[..., "pexpect.spawn[str]"]
+) -> None:
+    talk = person("nss", "configure")
+    # Changed, twice wrong, then another address and its gateway; a proxy; apply.
+    answer(talk, "c", "10.99.0.54", "x", "n", "10.99.0.7", "10.99.0.7/24", "10.98.0.1", ROUTER)
+    answer(talk, "proxy.example.com", "3128", "y")
+    talk.expect(r"Keep it\?")
+    talk.sendline("y")
+    # TCP, HTTP, a file, format, zone, MCAS, other places; write it.
+    answer(talk, "", "", "", "", "", "none", "file:/var/lib/nss/out.log", "", "")
+    talk.expect("Written to /etc/nss/nss.toml")
+    talk.expect(pexpect.EOF)
+    assert addresses(appliance) == {NEW}
+    kept = appliance.path(KEPT).read_text()
+    assert kept.endswith(f"Address={NEW}\nGateway={ROUTER}\nDNS=10.99.0.54\n")
+    assert 'proxy = "http://proxy.example.com:3128"' in appliance.path(CONFIG).read_text()
+    assert "proxy.example.com" in appliance.path("/etc/apt/apt.conf.d/90nss-proxy").read_text()
