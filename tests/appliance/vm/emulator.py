@@ -144,7 +144,7 @@ class Machine:
     def _command(self) -> list[str]:
         command = [
             *(QEMU, "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", accelerator()),
-            *("-cpu", "max,svm=off", "-smp", str(self.cpus), "-m", str(MEMORY_MIB)),
+            *("-cpu", "max", "-smp", str(self.cpus), "-m", str(MEMORY_MIB)),
             *("-display", "none", "-vga", "std"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *("-qmp", "unix:qmp,server=on,wait=off"),

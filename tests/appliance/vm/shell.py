@@ -48,7 +48,8 @@ class Shell:
     def start(self, command: str) -> int:
         """Type a command, for one that asks; its number is for `finish`."""
         number = next(self._numbers)
-        self._console.send(f"{command}\nprintf '<<%s:{number}>>\\n' $?\n")
+        # One line: with use_pty, Debian's default, sudo takes what is typed ahead for its command.
+        self._console.send(f"{command}; printf '<<%s:{number}>>\\n' $?\n")
         return number
 
     def finish(self, number: int, secs: float = 60) -> tuple[int, str]:
