@@ -4,6 +4,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.appliance.vm import images
 from tests.appliance.vm.cable import PREFIX, Cable
 from tests.appliance.vm.emulator import Machine
@@ -11,6 +13,10 @@ from tests.appliance.vm.story import BOOT_SECS, say
 from tests.package.collector import Collector
 from tests.package.machine import HERE, THERE, wait_for
 from tests.package.sending import over_tcp
+
+pytestmark = pytest.mark.skip(
+    reason="the static address of user data is not always applied: cloud-init renames a card that is not there yet"
+)
 
 ADDRESS = THERE
 SSH_SECS = 90

@@ -9,6 +9,8 @@ from tests.appliance.vm.cable import Cable
 from tests.appliance.vm.emulator import Firmware, Machine
 from tests.appliance.vm.story import BOOT_SECS, SET_UP, say
 
+pytestmark = pytest.mark.skip(reason="not seen green yet on the image")
+
 
 @pytest.mark.parametrize(
     ("kind", "firmware"), [("raw", "bios"), ("ova", "bios"), ("vhd", "bios"), ("vhd", "uefi")]
