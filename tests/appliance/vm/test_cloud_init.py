@@ -15,7 +15,7 @@ from tests.package.machine import HERE, THERE, wait_for
 from tests.package.sending import over_tcp
 
 pytestmark = pytest.mark.skip(
-    reason="the static address of user data is not always applied: cloud-init renames a card that is not there yet"
+    reason="cloud-init renames a network card that is not there yet: no static address"
 )
 
 ADDRESS = THERE
