@@ -39,6 +39,10 @@ screenshots: $(VENV)/tested
 test-package: $(VENV)/tested .peers/fetched
 	tests/package/run $(BIN)/python .machine
 
+# The image of each format booted in QEMU; says so when this machine can't, and ends well.
+test-appliance: $(VENV)/tested .peers/fetched
+	tests/appliance/run $(BIN)/python build/appliance
+
 # The container image under Podman; says so when this machine can't, and ends well.
 test-container: $(VENV)/tested .peers/fetched
 	tests/container/run $(BIN)/python .machine/container
