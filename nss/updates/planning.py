@@ -35,7 +35,7 @@ def access_of(updates: UpdatesConfig, config: Path) -> Access:
     if updates.repository is None:
         raise ConfigError(
             f"update: no repository is configured ({config})",
-            tip="set repository and key_file in [updates], as docs/updates.md shows",
+            tip="set repository and key_file in [updates]",
         )
     if updates.key_file is None:
         raise ConfigError(

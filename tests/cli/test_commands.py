@@ -28,6 +28,7 @@ COMMANDS = [
     *("configure", "check", "dump-config", "install-cert"),
     *("configure-mcas2", "verify-mcas2", "show-mcas2", "clear-mcas2", "configure-mcas"),
     *("configure-zia", "show-zia", "clear-zia", "verify-blocking"),
+    *("configure-network", "confirm-network", "reset-network"),
     *("rejects", "replay", "upload-now", "sync-unsanctioned", "test-firewall"),
     "collect-diagnostics",
     *("demo", "lab", "render", "explain", "presets", "fields"),

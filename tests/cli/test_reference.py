@@ -60,7 +60,7 @@ def test_commands_stand_below_the_headings_of_the_help() -> None:
     assert text.index("\n## Repair\n") < text.index("\n### nss rejects\n") < places[-1]
     page = man(pages()[0])
     assert [line for line in page.splitlines() if line.startswith(".SS")] == [
-        *(".SS Run", ".SS Look", ".SS Set up", ".SS Repair", ".SS Try"),
+        *(".SS Run", ".SS Look", ".SS Update", ".SS Set up", ".SS Repair", ".SS Try"),
     ]
 
 

@@ -73,11 +73,11 @@ def test_what_systemd_is_asked_names_the_unit_that_there_is() -> None:
         (str(path.relative_to(ROOT)), path.read_text())
         for folder in ("docs", "nss", "packaging")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".md", ".html", ".yml", ".toml", ".service"}
+        if path.suffix in {".md", ".html", ".yml", ".toml", ".service"} and path.is_file()
     ]
     named = {(where, unit) for where, text in texts for unit in _UNIT.findall(text)}
     assert "nss/causes.py" in {where for where, _ in named}
-    units = {unit.stem for unit in (ROOT / "packaging").glob("nss*.service")}
+    units = {unit.stem for unit in (ROOT / "packaging").rglob("nss*.service")}
     # Of the template, each service has a name of its own behind the @.
     asked = {(where, re.sub("@.*", "@", unit.removesuffix(".service"))) for where, unit in named}
     assert {each for each in asked if each[1] not in units} == set()
