@@ -52,6 +52,7 @@ SYNC = (
 SYNC_WAITS = "tests/cli/sync/test_sync_unsanctioned.py::test_a_person_sees_what_is_waited_for"
 PORTAL = f"{HERE}::test_sessions_links_and_attempts_know_the_time"
 USERS = "tests/setup/test_portal_users.py::test_the_cost_is_that_of_the_standard_on_one_core"
+KAFKA = "tests/sinks/kafka/test_sink.py::test_a_broker_that_is_away_is_told_of_soon"
 ZIA_CLOCK = "tests/zia/test_patience.py::test_the_real_clock_and_chance"
 
 RUN_BY = {
@@ -101,6 +102,10 @@ RUN_BY = {
     ),
     "nss/https/limiter.py Limiter clock": f"{HERE}::test_a_limiter_waits",
     "nss/https/limiter.py Limiter sleep": f"{HERE}::test_a_limiter_waits",
+    "nss/kafka/troubles.py Troubles clock": KAFKA,
+    "nss/sinks/kafka/producing.py Producing clock": KAFKA,
+    "nss/sinks/kafka/sink.py KafkaSink clock": KAFKA,
+    "nss/sinks/kafka/sink.py KafkaSink jitter": KAFKA,
     "nss/mcas/entra.py SignIn now": (
         "tests/mcas/entra/test_token.py::test_a_refusal_does_not_wait_for_a_sign_in_under_way"
     ),

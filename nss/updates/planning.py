@@ -21,7 +21,7 @@ from nss.files.private import EVERYONE, MAX_PEM_BYTES, FileFault, read_bounded
 from nss.updates.apt import Access
 from nss.updates.failures import ClientRefused
 from nss.updates.plan import Plan
-from nss.wording import error_text
+from nss.wording import error_text, page
 
 _ROOT = 0
 _RENEW = "get a new one from who runs the repository"
@@ -35,7 +35,8 @@ def access_of(updates: UpdatesConfig, config: Path) -> Access:
     if updates.repository is None:
         raise ConfigError(
             f"update: no repository is configured ({config})",
-            tip="set repository and key_file in [updates]",
+            tip="set repository and key_file in [updates]"
+            + ("" if (guide := page("updates.md")) is None else f", as {guide} shows"),
         )
     if updates.key_file is None:
         raise ConfigError(

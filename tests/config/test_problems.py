@@ -206,11 +206,17 @@ def test_an_odd_key_is_quoted_in_its_path() -> None:
         ),
         (
             "sources.web = {}",
-            Problem("sources.web.kind", None, 'missing; must be "file", "stdin", "tcp" or "http"'),
+            Problem(
+                "sources.web.kind",
+                None,
+                'missing; must be "file", "stdin", "tcp", "http" or "kafka"',
+            ),
         ),
         (
             "sources.web.kind = ['file']",
-            Problem("sources.web.kind", ["file"], 'must be "file", "stdin", "tcp" or "http"'),
+            Problem(
+                "sources.web.kind", ["file"], 'must be "file", "stdin", "tcp", "http" or "kafka"'
+            ),
         ),
         ("spool.kind = 'disk'", Problem("spool.kind", "disk", 'must be "durable" or "memory"')),
     ],

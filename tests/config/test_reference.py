@@ -114,9 +114,10 @@ def test_the_sample_is_valid_with_everything_uncommented() -> None:
         table.pop("format_string", None)
     del tables["sources"]["push"]["basic_file"]
     tables["feeds"]["siem"]["sink"]["tls"] = True
-    tables["feeds"]["centre"]["sink"] |= {"tls": True, "sasl": "oauthbearer"}
+    for kafka in (tables["sources"]["kafka"], tables["feeds"]["centre"]["sink"]):
+        kafka |= {"tls": True, "sasl": "oauthbearer"}
     config = validate(tables, Path("/etc/nss"))
-    assert [source.name for source in config.sources] == ["web", "relay", "push", "pipe"]
+    assert [source.name for source in config.sources] == ["web", "relay", "push", "pipe", "kafka"]
     assert [feed.name for feed in config.feeds] == ["mcas", "siem", "archive", "upload", "centre"]
 
 
