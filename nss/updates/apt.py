@@ -12,12 +12,14 @@ import pwd
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nss.updates.failures import UpdateFailed
+from nss.updates import probe
+from nss.updates.failures import ClientRefused, UpdateFailed
 from nss.updates.plan import PACKAGE
-from nss.updates.refusals import refusal
+from nss.updates.refusals import CLIENT_REFUSED, NEW_CERTIFICATE, refusal
 
 _SPARE_SECS = 30.0
 _STEP_SECS = 3600.0
@@ -114,6 +116,10 @@ def prepare(folder: Path, access: Access) -> None:
         if data is not None:
             _write_private(private / option, data, owner)
             conf += f'Acquire::https::{option} "{private / option}";\n'
+    asked = probe.asked(
+        f"{access.repository}/dists/{access.suite}/InRelease", access.proxy, access.timeout_secs
+    )
+    _write_private(private / probe.PLAN, asked.encode(), owner)
     _give(private, owner)
     source = f"deb [arch=amd64 signed-by={key}] {access.repository} {access.suite} main\n"
     (folder / "etc/sources.list").write_text(source, encoding="ascii")
@@ -122,9 +128,11 @@ def prepare(folder: Path, access: Access) -> None:
 
 def offers(folder: Path, timeout_secs: float) -> list[Offer]:
     """Fetch the index and return what it offers, the newest first. Raises `UpdateFailed`."""
+    began = time.monotonic()
     ran = _apt(folder, "apt-get", "update", secs=3 * timeout_secs + _SPARE_SECS)
     if ran.returncode:
-        raise refusal(ran.stdout + ran.stderr, "the repository can't be used")
+        took = time.monotonic() - began
+        raise _explained(folder, ran.stdout + ran.stderr, is_late=took >= timeout_secs)
     listed = _apt(folder, "apt-cache", "madison", PACKAGE)
     versions = [line.split("|")[1].strip() for line in listed.stdout.splitlines() if "|" in line]
     found = [_offer(folder, version) for version in dict.fromkeys(versions)]
@@ -134,6 +142,17 @@ def offers(folder: Path, timeout_secs: float) -> list[Offer]:
             tip="see updates.repository and updates.suite",
         )
     return found
+
+
+def _explained(folder: Path, said: str, *, is_late: bool) -> UpdateFailed:
+    """Return the error for what apt said; it has the same words for an end and for silence."""
+    what = "the repository can't be used"
+    if "Connection failed" in said or "handshake: A TLS fatal alert" in said:
+        if is_late:
+            return refusal("E: timed out: Connection failed", what)
+        if alert := probe.alert(folder / "private"):
+            return ClientRefused(f"update: {what}: {CLIENT_REFUSED}: {alert}", tip=NEW_CERTIFICATE)
+    return refusal(said, what)
 
 
 def _offer(folder: Path, version: str) -> Offer:

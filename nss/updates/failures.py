@@ -23,7 +23,7 @@ class ClientRefused(UpdateFailed):
 
 
 class ServerTimedOut(UpdateFailed):
-    """The update server can't be reached, or does not answer in time."""
+    """The update server does not answer in time."""
 
     exit_code = 97
 

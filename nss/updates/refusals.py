@@ -4,18 +4,22 @@ import re
 
 from nss.updates.failures import ClientRefused, ServerTimedOut, UpdateFailed
 
+CLIENT_REFUSED = "the update server refuses this client"
+NEW_CERTIFICATE = (
+    "get a client certificate that is valid from who runs the repository, and name it as "
+    "client_certificate_file and client_key_file in [updates]"
+)
+REACH = "see updates.repository and updates.proxy, and that a firewall lets this machine connect"
+
+_STATUS = r"(?:^|\s\s)(?:{})\s\s"
+"""apt's words for an answer of HTTP: the number between two spaces and two spaces."""
+
 _RULES: tuple[tuple[str, type[UpdateFailed], str, str], ...] = (
     (
-        (
-            r"(?:TLS fatal alert|alert).*(?:certificate|unknown ca|handshake|access was denied|"
-            r"decrypt error|bad certificate)|\b(?:40[013]|49[56])\s"
-        ),
+        _STATUS.format("40[013]|49[56]"),
         ClientRefused,
-        "the update server refuses this client",
-        (
-            "get a client certificate that is valid from who runs the repository, and name it as "
-            "client_certificate_file and client_key_file in [updates]"
-        ),
+        CLIENT_REFUSED,
+        NEW_CERTIFICATE,
     ),
     (
         r"private key|client certificate|SslCert|SslKey",
@@ -36,14 +40,37 @@ _RULES: tuple[tuple[str, type[UpdateFailed], str, str], ...] = (
         ),
     ),
     (
-        (
-            r"timed out|timeout|could not connect|connection failed|could not resolve|"
-            r"failure resolving|connection refused|unreachable|no route|unable to connect|"
-            r"something wicked happened"
-        ),
+        r"timed out|timeout|could not wait for server",
         ServerTimedOut,
         "the update server does not answer",
-        "see updates.repository and updates.proxy, and that a firewall lets this machine connect",
+        REACH,
+    ),
+    (
+        (
+            r"could not connect|could not resolve|failure resolving|connection refused|"
+            r"unreachable|no route|unable to connect|something wicked happened"
+        ),
+        UpdateFailed,
+        "the update server can't be reached",
+        REACH,
+    ),
+    (
+        r"connection failed|TLS fatal alert|could not handshake",
+        UpdateFailed,
+        "the update server ended the connection without an answer",
+        REACH,
+    ),
+    (
+        rf"{_STATUS.format('404')}|does not have a Release file",
+        UpdateFailed,
+        "the update server does not have it",
+        "see updates.repository and updates.suite; who runs the repository may have moved it",
+    ),
+    (
+        _STATUS.format("[345][0-9][0-9]"),
+        UpdateFailed,
+        "the update server answers with an error, or sends elsewhere",
+        "see updates.repository and updates.proxy; otherwise ask who runs the repository",
     ),
     (
         (
@@ -76,7 +103,7 @@ _RULES: tuple[tuple[str, type[UpdateFailed], str, str], ...] = (
         "try again; if it stays, who runs the repository must publish it anew",
     ),
     (
-        r"unmet dependencies|not installable|not going to be installed",
+        r": (?:Pre-)?Depends: |unmet dependencies|not installable|held broken packages",
         UpdateFailed,
         "the new version needs packages that this machine does not have",
         (
@@ -89,7 +116,8 @@ _RULES: tuple[tuple[str, type[UpdateFailed], str, str], ...] = (
 
 def refusal(said: str, what: str) -> UpdateFailed:
     """Return the error for what apt has said; `what` was to be done."""
-    telling = [line.strip() for line in said.splitlines() if re.match(r"\s*(E:|Err:|W:|  )", line)]
+    lines = said.splitlines()
+    telling = [line.strip() for line in lines if re.match(r"E:|Err:|W:|\s+\S", line)]
     for pattern, error, meaning, remedy in _RULES:
         line = next((each for each in telling if re.search(pattern, each, re.IGNORECASE)), None)
         if line is not None:
