@@ -18,6 +18,7 @@ from nss.service import service
 from nss.sinks import events as sink_events
 from nss.sinks.cloud_discovery import events as upload_events
 from nss.sources import events as source_events
+from nss.sources.kafka import events as kafka_source_events
 from nss.spool import events as feed_limit_events
 from nss.spool.durable import events as spool_events
 from nss.sync import events as sync_events
@@ -32,6 +33,7 @@ DECLARING = (
     sink_events,
     upload_events,
     source_events,
+    kafka_source_events,
     feed_limit_events,
     spool_events,
     sync_events,

@@ -66,6 +66,11 @@ class Tansu:
     def pause(self) -> None:
         """Have it answer nothing, with its connections open."""
         os.kill(self.pid, signal.SIGSTOP)
+        status = Path(f"/proc/{self.pid}/stat")  # it stops a moment later
+        deadline = time.monotonic() + 10
+        while status.read_text().rpartition(") ")[2][0] != "T":
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -80,7 +80,7 @@ from nss.service import build, imports, service
 async def build_all(config):
     for settings in config.sources:
         files = build.read_source_files(settings)
-        build.build_source(settings, files, None, lambda: False)
+        build.build_source(settings, files, None, lambda: False, lambda: None)
     for feed in config.feeds:
         build.build_delivery(build.build_sink(feed, config, McasAccess()), lambda: False)
         build.build_origins(feed, config.sources)
