@@ -16,6 +16,8 @@ from nss.background.process import NotStarted
 from nss.config import DEFAULT_CONFIG
 from nss.config.load import ConfigProblems
 from nss.errors import ConfigError, ServiceError, UsageError
+from nss.updates.failures import UpdateUnderWay
+from nss.updates.plan import FOLDER, SWAPPING
 
 STOP_SPARE_SECS = 30.0
 """What a stop may take beyond the time that feeds have to deliver."""
@@ -150,6 +152,7 @@ def _begin(unit: Unit | None, config: Path, verb: Verb) -> int | None:
     """Start the service; return its process. A service that ended instead lends its exit code."""
     try:
         if unit:
+            _refuse_while_exchanged(verb)
             return unit.begin(verb)
         background = background_of(config)
         pid = background.start()
@@ -157,6 +160,15 @@ def _begin(unit: Unit | None, config: Path, verb: Verb) -> int | None:
         typer.echo(f"nss: {error_lines(error)}", err=True)
         raise typer.Exit(error.code or ServiceError.exit_code) from None
     return background.service_pid() or pid
+
+
+def _refuse_while_exchanged(verb: Verb) -> None:
+    """Raise `UpdateUnderWay` while systemd would pass over the start without an error."""
+    if (FOLDER / SWAPPING).exists():
+        raise UpdateUnderWay(
+            f"{verb}: an update exchanges the packages; nothing was started",
+            tip="it starts the service itself; see how it ends: sudo nss checkversion",
+        )
 
 
 def _check_first(unit: Unit | None, config: Path, verb: Verb, kept: str) -> None:

@@ -36,6 +36,8 @@ def compare(path: Path, *, as_json: bool) -> int:
     code = asked.exit_code if asked is not None else int(due)
     if as_json:
         show_json(facts)
+        if asked is not None:
+            typer.echo(f"nss: {error_lines(asked)}", err=True)
         return code
     for name, value in facts.items():
         if not isinstance(value, bool):

@@ -125,7 +125,7 @@ class Update:
             if self._spool is not None and changes_form and self._spool.path.exists():
                 self._spool.keep()
                 self._log.note(form_before=self._spool.forms()[1])
-            plan.put(self._folder / "swapping", "")
+            plan.put(self._folder / plan.SWAPPING, "")
             self._log.note(stage=journal.SWAPPING)
             said = packages.install(self._new)
             if said or packages.installed() != offer.version:
@@ -137,7 +137,7 @@ class Update:
         """Start what was installed, and keep it if it works."""
         entry = self._log.entry
         self._log.note(stage=journal.STARTING)
-        (self._folder / "swapping").unlink(missing_ok=True)
+        (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         why = service.start() if entry.was_running else ""
         if why:
             self._go_back(f"the new version does not start: {why}")
@@ -162,7 +162,7 @@ class Update:
         entry = self._log.entry
         say(f"Going back to version {entry.version_before}: {why}")
         self._log.note(stage=journal.RETURNING, why=why)
-        plan.put(self._folder / "swapping", "")  # no start by others with either spool from here
+        plan.put(self._folder / plan.SWAPPING, "")  # no start by others with either spool from here
         service.stop()
         aside = f".of-{entry.version_after}"
         aside_note = self._spool_back(aside)
@@ -174,7 +174,7 @@ class Update:
         else:
             with packages.only_package_tool(secs=600):
                 said = packages.install(self._old)
-        (self._folder / "swapping").unlink(missing_ok=True)
+        (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         if said:
             raise UpdateFailed(
                 f"update: {why}; and the version before can't be installed: {said}",
@@ -210,10 +210,10 @@ class Update:
             spool.restore(aside, forget=not outlook.has_more)
             note = f"; rejected records are in {spool.path}{aside}"
             return note if outlook.has_more else ""
-        (self._folder / "swapping").unlink(missing_ok=True)
+        (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         if not service.start() and service.status() is not None:
             return None
-        plan.put(self._folder / "swapping", "")
+        plan.put(self._folder / plan.SWAPPING, "")
         service.stop()
         spool.restore(aside, forget=False)
         number = "records" if outlook.waiting is None else f"{outlook.waiting:,} records"
@@ -240,7 +240,7 @@ class Update:
 
     def _restarted(self) -> str:
         """Start the service if it ran before; returns why it does not start, else nothing."""
-        (self._folder / "swapping").unlink(missing_ok=True)
+        (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         return service.start() if self._log.entry.was_running else ""
 
     def _failed(self, error: NssError | OSError) -> None:
@@ -253,7 +253,7 @@ class Update:
         code = error.exit_code if isinstance(error, NssError) else UpdateFailed.exit_code
         is_broken = entry.stage not in journal.HARMLESS
         result = journal.FAILED
-        (self._folder / "swapping").unlink(missing_ok=True)
+        (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         self._log.end(result, why=message, remedy=tip or _LOG, code=code)
         self._cleared(keep=is_broken)
         say(message)

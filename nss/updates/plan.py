@@ -18,6 +18,8 @@ from pathlib import Path
 
 FOLDER = Path("/var/lib/nss-update")
 PACKAGE = "nss-streamer"
+SWAPPING = "swapping"
+"""The name of the file that keeps the service from being started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
