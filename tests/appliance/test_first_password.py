@@ -16,7 +16,9 @@ HASH = "$y$j9T$salt$hash"
     [("!", True), ("*", True), ("!*", True), ("", True), (HASH, False), (f"!{HASH}", False)],
 )
 def test_only_a_password_that_was_never_set_may_be_set(
-    tmp_path: Path, field: str, is_missing: bool
+    tmp_path: Path,
+    field: str,
+    is_missing: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     getent = tmp_path / "getent"
     getent.write_text(f"#!/bin/sh\necho 'admin:{field}:20000:0:99999:7:::'\n")
