@@ -16,7 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent))
+
 import disk
+import inventory
 import root
 import sbom
 from base import HERE, Failed, base, run
@@ -80,9 +83,11 @@ def build(
         _say("the root")
         tree = work / "root"
         root.compose(archive, package, tree, epoch)
-        debian, python = root.installed(tree), root.environment(tree)
-        sbom.write(name.with_name(f"{name.name}.spdx.json"), version, epoch, debian, python)
         root.archived(tree, work / "root.tar", epoch)
+        found = inventory.read(work / "root.tar")
+        about = ("nss-appliance", "OPERATING-SYSTEM", version, epoch)
+        bill = name.with_name(f"{name.name}.spdx.json")
+        sbom.write(bill, *about, found.debian, found.python)
         state = (tree / "var/lib/nss").stat()
         _say("the disk")
         raw = work / "disk.raw"

@@ -1,7 +1,6 @@
 """The root of the appliance: the base, our package, the files of root/."""
 
 import contextlib
-import json
 import re
 import shutil
 from pathlib import Path
@@ -118,27 +117,6 @@ def _mark(root: Path, package: Path, epoch: int) -> None:
     version = package.name.split("_")[1]
     (folder / "release").write_text(f"VERSION={version}\nBUILT={epoch}\n", encoding="utf-8")
     (folder / "release").chmod(0o644)
-
-
-def installed(root: Path) -> list[dict[str, str]]:
-    """Return name, version, source, section and origin of each package that dpkg knows."""
-    names = ("Package", "Version", "Architecture", "source:Package", "source:Version", "Maintainer")
-    line = "\\t".join(f"${{{name}}}" for name in names) + "\\n"
-    listed = inside(root, "dpkg-query", "--show", f"--showformat={line}").decode()
-    return [dict(zip(names, row.split("\t"), strict=True)) for row in listed.splitlines()]
-
-
-def environment(root: Path) -> list[dict[str, str]]:
-    """Return name and version of each distribution in our package's own environment."""
-    program = (
-        "import importlib.metadata as m, json; print(json.dumps(sorted("
-        "({'name': d.metadata['Name'], 'version': d.version,"
-        " 'license': d.metadata.get('License-Expression') or ''} for d in m.distributions()),"
-        " key=lambda d: d['name'].lower())))"
-    )
-    listed = inside(root, "/opt/nss-streamer/bin/python3", "-I", "-B", "-c", program)
-    found: list[dict[str, str]] = json.loads(listed)
-    return found
 
 
 def _clean(root: Path) -> None:

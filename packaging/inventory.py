@@ -1,4 +1,4 @@
-"""Which packages are in a root, read from its tar."""
+"""Which packages are in the root of an image, read from its tar."""
 
 import re
 import tarfile
@@ -17,7 +17,7 @@ class Inventory:
     debian: list[dict[str, str]]
     """The fields of each package, by dpkg's names, in the order of the packages' names."""
     python: list[tuple[str, str]]
-    """Name and version of each package of our environment."""
+    """Name and version of each package of our environment, whichever Python it is for."""
 
 
 def read(tar: Path) -> Inventory:
@@ -39,4 +39,4 @@ def read(tar: Path) -> Inventory:
             else:
                 about = parser.parsestr(file.read().decode())
                 python.append((str(about["Name"]), str(about["Version"])))
-    return Inventory(sorted(debian, key=lambda each: each["Package"]), sorted(python))
+    return Inventory(sorted(debian, key=lambda each: each["Package"]), sorted(set(python)))
