@@ -68,10 +68,11 @@ class Update:
         say(f"An update was cut off while {entry.stage}; continuing")
         try:
             if entry.stage in journal.HARMLESS:
-                self._restarted()
+                why = self._restarted()
+                doubt = f"; but the service does not run: {why}" if why else ""
                 self._log.end(
                     journal.FAILED,
-                    why=f"it was cut off while {entry.stage}; nothing was changed",
+                    why=f"it was cut off while {entry.stage}; nothing was changed{doubt}",
                     remedy="sudo nss update-now",
                     code=UpdateFailed.exit_code,
                 )
@@ -247,8 +248,8 @@ class Update:
         """Note a failure. Whatever ran before runs again, as far as that can be."""
         entry = self._log.entry
         message = str(error.args[0]) if isinstance(error, NssError) else str(error)
-        if entry.stage == journal.STOPPING:
-            self._restarted()
+        if entry.stage in journal.STOPPED and (why := self._restarted()):
+            message += f"; and the service does not run: {why}"
         tip = error.tip if isinstance(error, NssError) else "make room: df -h"
         code = error.exit_code if isinstance(error, NssError) else UpdateFailed.exit_code
         is_broken = entry.stage not in journal.HARMLESS

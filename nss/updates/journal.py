@@ -25,6 +25,9 @@ ENDED = "ended"
 HARMLESS = (DOWNLOADING, KEEPING, STOPPING)
 """Stages in which the package that was there is still there."""
 
+STOPPED = (STOPPING, SWAPPING, STARTING, VERIFYING, RETURNING)
+"""Stages in which the service may be stopped because of the update."""
+
 INSTALLED = "installed"
 NOTHING_NEW = "nothing newer"
 FAILED = "failed"

@@ -112,10 +112,13 @@ def faults(before: dict[str, Any], first: Status, now: Status | None) -> Iterato
 
 
 def verify(before: dict[str, Any], secs: float) -> str:
-    """Wait until the service is as it was before, for some time; returns what is wrong by then."""
+    """Wait until the service is as it was before, for some time; returns what is wrong by then.
+
+    What is good only at the very end of `secs` is looked at for as long as anything else.
+    """
     deadline = time.monotonic() + secs
     first, good_since, wrong = None, None, "it does not answer"
-    while time.monotonic() < deadline:
+    while good_since is not None or time.monotonic() < deadline:
         now = status()
         first = first or now
         found = list(faults(before, first, now)) if first is not None else [wrong]
@@ -128,7 +131,7 @@ def verify(before: dict[str, Any], secs: float) -> str:
             if time.monotonic() - good_since >= _STEADY_SECS:
                 return ""
         time.sleep(_POLL_SECS)
-    return wrong if good_since is None else ""
+    return wrong
 
 
 def _said(ran: "subprocess.CompletedProcess[str]") -> str:
