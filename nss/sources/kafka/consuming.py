@@ -8,27 +8,24 @@ paused and `consume` is called all the same: a member that does not poll loses i
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from nss.batch import BATCH_MAX_BYTES, BATCH_MAX_SECS, Batch
 from nss.config.sources import KafkaSourceConfig
 from nss.errors import NssError, SourceError, unplanned
-from nss.kafka.errors import Cluster, cause_of
+from nss.kafka.errors import Cluster
 from nss.kafka.library import confluent_kafka
 from nss.kafka.settings import ClientSettings, refused_settings
-from nss.kafka.troubles import Troubles
-from nss.sources import Accept, Group, Passing, UnreadPartition
-from nss.sources import events as source_events
+from nss.sources import Accept, Passing
 from nss.sources.kafka import events
+from nss.sources.kafka.committing import ASK_SECS, Commits
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
 from nss.sources.kafka.settings import session_secs
-
-ASK_SECS = 10.0
-"""How long a question to the cluster may take."""
+from nss.sources.kafka.standing import Standing, named, names
+from nss.sources.kafka.taken import Taken
 
 AGAIN_SECS = 10.0
 """How soon another consumer is made after one has failed for good."""
@@ -37,11 +34,7 @@ _PAUSE_SECS = 1.0
 """After so long without taking messages, the partitions are paused."""
 
 _LOOK_SECS = 0.05
-_REPORT_SECS = 1.0
-_PROBE_SECS = 5.0
 _MAX_MESSAGES = 10_000
-_FENCED = {"UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "STALE_MEMBER_EPOCH"}
-_TRYING = {"REBALANCE_IN_PROGRESS", "_WAIT_COORD", "_NO_OFFSET", "_ASSIGNMENT_LOST"}
 
 
 class Say(Protocol):
@@ -63,8 +56,6 @@ class Consuming:
         say: Say,
     ) -> None:
         self.failure: NssError | None = None
-        self.trouble: str | None = None
-        self.group = Group(settings.group, settings.commit)
         self.passed = 0
         """Set by the event loop: how far the feeds are."""
         self.stopping = threading.Event()
@@ -76,10 +67,11 @@ class Consuming:
         self._passing = passing
         self._say = say
         self._kafka: Any = confluent_kafka()
-        self._cluster = Cluster(settings.brokers, f"sources.{settings.name}")
-        self._troubles = Troubles(self._cluster)
         delivered = settings.commit == "delivered"
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
+        cluster = Cluster(settings.brokers, f"sources.{settings.name}")
+        self._commits = Commits(settings.name, cluster, self._ledger)
+        self.standing = Standing(settings, cluster, self._ledger)
         self._delivered = delivered
         self._session_secs = session_secs(client)
         is_earliest = settings.start == "earliest"
@@ -88,24 +80,13 @@ class Consuming:
         self._cluster_id: str | None = None
         self._loop: asyncio.AbstractEventLoop
         self._accept: Accept
-        self._taken: deque[Any] = deque()
-        self._taken_bytes = 0
-        self._taken_at = 0.0
+        self._taken = Taken()
         self._handing: Handing | None = None
         self._rewinding: set[Key] = set()
-        self._unread: dict[Key, str] = {}
-        self._at: dict[Key, float] = {}
         self._is_paused = False
         self._blocked_at: float | None = None
         self._in_doubt = False
-        self._committing = False
-        self._commit_again_at = 0.0
-        self._last_commit_at: float | None = None
-        self._rebalances = 0
         self._stepped_at = 0.0
-        self._reported_at = 0.0
-        self._probed_at = 0.0
-        self._mean_bytes = 1024.0
         self._said_ended = False
         self._thread = threading.Thread(
             target=self._run, name=f"kafka source {settings.name}", daemon=True
@@ -135,13 +116,14 @@ class Consuming:
     def _session(self) -> None:
         """Consume with one consumer until `finishing`, or until it has failed for good."""
         kafka = self._kafka
-        callbacks = {"error_cb": self._complained, "on_commit": self._committed}
+        callbacks = {"error_cb": self.standing.complained, "on_commit": self._commits.answered}
         try:
             consumer = self._consumer = kafka.Consumer({**self._client, **callbacks})
         except (kafka.KafkaException, TypeError, ValueError) as error:
             raise refused_settings(f"source {self._settings.name}", error) from None
         self._stepped_at = time.monotonic()
-        self._committing = self._is_paused = self._in_doubt = False
+        self._commits.begin(consumer)
+        self._is_paused = self._in_doubt = False
         try:
             consumer.subscribe(
                 list(self._settings.topics),
@@ -154,9 +136,9 @@ class Consuming:
             if self.finishing.is_set():
                 self._settle(wait_secs=self._settings.revoke_secs)
                 self._give_up()
-                self._commit_now(self._ledger.owned)
+                self._commits.make_due(self._ledger.owned)
         finally:
-            self._drop(lambda _: True)
+            self._taken.drop(lambda _: True)
             consumer.close()
             self._ledger.revoke(set(self._ledger.owned))
 
@@ -165,8 +147,8 @@ class Consuming:
         self._check_stall()
         self._settle()
         self._hand_on()
-        self._commit_due()
-        self._report()
+        self._commits.begin_due()
+        self.standing.report(self._consumer, self._commits.last_at)
         messages = self._consume()
         self._check_stall()
         usable = True
@@ -191,12 +173,12 @@ class Consuming:
             return ()
         self._blocked_at = None
         self._resume()
-        wanted = int((BATCH_MAX_BYTES - self._taken_bytes) / self._mean_bytes) + 1
-        several: Sequence[Any] = consumer.consume(min(_MAX_MESSAGES, wanted), BATCH_MAX_SECS)
+        wanted = min(_MAX_MESSAGES, self._taken.wanted(BATCH_MAX_BYTES))
+        several: Sequence[Any] = consumer.consume(wanted, BATCH_MAX_SECS)
         return several
 
     def _has_enough(self) -> bool:
-        if self.stopping.is_set() or self._in_doubt or self._taken_bytes >= BATCH_MAX_BYTES:
+        if self.stopping.is_set() or self._in_doubt or self._taken.size_bytes >= BATCH_MAX_BYTES:
             return True
         most = self._settings.max_undelivered_bytes
         return self._delivered and self._ledger.undelivered_bytes >= most
@@ -228,30 +210,21 @@ class Consuming:
             return self._reported(error, key)
         if key not in self._ledger.owned or key in self._rewinding or self._in_doubt:
             return True
-        if self._unread or self.trouble:
-            self._unread.pop(key, None)
-            self._well()
-        size = len(message.value() or b"") + 1
-        self._mean_bytes += (size - self._mean_bytes) / 64
-        if not self._taken:
-            self._taken_at = time.monotonic()
-        self._taken.append(message)
-        self._taken_bytes += size
+        self.standing.read(key)
+        self._taken.add(message)
         return True
 
     def _reported(self, error: Any, key: Key) -> bool:  # noqa: ANN401 - of a library without types
         if error.fatal():
-            self._complained(error)
+            self.standing.complained(error)
             return False
         if error.name() in {"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE", "_NO_OFFSET"}:
             if key in self._ledger.owned:
                 self._find_start(key)
         elif key[0]:
-            cause = cause_of(error, self._cluster._replace(topic=key[0]))
-            self._unread[key] = cause.sentence
-            events.unread(self._settings.name, _named(key), cause.sentence)
+            self.standing.unread(key, error)
         elif not error.retriable():
-            self._complained(error)
+            self.standing.complained(error)
         return True
 
     def _find_start(self, key: Key) -> None:
@@ -261,7 +234,7 @@ class Consuming:
             found = self._consumer.get_watermark_offsets(partition, timeout=ASK_SECS)
         except self._kafka.KafkaException as error:
             found = None
-            self._unread[key] = cause_of(error.args[0], self._cluster).sentence
+            self.standing.unread(key, error.args[0], is_told=False)
         if found is None:
             self._rewinding.add(key)  # it is reported again
             return
@@ -271,18 +244,12 @@ class Consuming:
         if wanted is None:
             start = low if self._settings.start == "earliest" else high
         elif wanted < low:
-            events.expired(name, _named(key), low - wanted)
+            events.expired(name, named(key), low - wanted)
         elif wanted > high:
-            events.shorter(name, _named(key), wanted, high)
-        self._drop(lambda other: other == key)
+            events.shorter(name, named(key), wanted, high)
+        self._taken.drop(lambda other: other == key)
         self._ledger.restart(key, start)
         self._rewinding.add(key)
-
-    def _drop(self, is_dropped: Callable[[Key], bool]) -> None:
-        """Forget messages that were taken and not handed on."""
-        kept = [each for each in self._taken if not is_dropped((each.topic(), each.partition()))]
-        self._taken = deque(kept)
-        self._taken_bytes = sum(len(each.value() or b"") + 1 for each in kept)
 
     def _rewind(self) -> None:
         """Go back to what was accepted, where a batch was given up."""
@@ -302,11 +269,8 @@ class Consuming:
         if self._handing is not None or not self._taken or self._in_doubt:
             return
         # Below, `consume` has waited for more, if there was room.
-        topic = self._taken[0].topic()
-        batch = [message for message in self._taken if message.topic() == topic]
-        self._taken = deque(message for message in self._taken if message.topic() != topic)
+        batch = self._taken.pop_topic()
         found = framed(batch, self._settings.max_record_bytes)
-        self._taken_bytes = sum(len(each.value() or b"") + 1 for each in self._taken)
         if not found.records:
             self._ledger.skip(found.offsets)
             return
@@ -314,7 +278,7 @@ class Consuming:
             self._settings.group, self._cluster_id or "", self._ledger.accepted | found.offsets
         )
         name = self._settings.name
-        handing = Handing(Batch(name, found.data, found.records, position, topic), found)
+        handing = Handing(Batch(name, found.data, found.records, position, batch[0].topic()), found)
         self._handing = handing
         handing.begin(self._loop, self._accept)
 
@@ -328,16 +292,13 @@ class Consuming:
             if handing.accepted:
                 found = handing.framed
                 self._ledger.accept(found.offsets, handing.sequence, len(handing.batch.data))
-                self._at.update(found.at)
+                self.standing.last_taken_at.update(found.at)
             else:
                 self._rewinding.update(handing.framed.offsets)
-                self._drop(lambda key: key in self._rewinding)
+                self._taken.drop(lambda key: key in self._rewinding)
         self._ledger.passed(self.passed)
-        if self.stopping.is_set() and self._handing is None and not self._taken:
-            self._say_ended()
-
-    def _say_ended(self) -> None:
-        if not self._said_ended:
+        is_done = self.stopping.is_set() and self._handing is None and not self._taken
+        if is_done and not self._said_ended:
             self._said_ended = True
             self._say(done=False)
 
@@ -351,14 +312,12 @@ class Consuming:
 
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         self._in_doubt = False
-        self._rebalances += 1
+        self.standing.rebalances += 1
         if self._cluster_id is None:
             self._look_at_cluster(consumer)
         found: Offsets = {}
-        for partition in self._committed_of(consumer, partitions):
+        for partition in self._commits.of_group(partitions, self.standing.complained):
             key = (partition.topic, partition.partition)
-            self._unread.pop(key, None)
-            self._unread.pop((key[0], -1), None)
             is_known = partition.error is None and partition.offset >= 0
             start = self._ledger.assign(key, partition.offset if is_known else None)
             if start is None:
@@ -367,8 +326,9 @@ class Consuming:
         consumer.incremental_assign(self._with_offsets(found))
         if self._is_paused and found:
             consumer.pause(self._partitions(found))
-        self._well()
-        events.assigned(self._settings.name, _names(found), len(self._ledger.owned))
+        self.standing.assigned(found)
+        self.standing.well()
+        events.assigned(self._settings.name, names(found), len(self._ledger.owned))
 
     def _look_at_cluster(self, consumer: Any) -> None:  # noqa: ANN401
         try:
@@ -378,24 +338,11 @@ class Consuming:
         if self._ledger.use_kept(self._settings.group, self._cluster_id):
             events.position_of_others(self._settings.name, self._settings.group)
 
-    def _committed_of(self, consumer: Any, partitions: Sequence[Any]) -> Sequence[Any]:  # noqa: ANN401
-        if not partitions:
-            return ()
-        try:
-            found: Sequence[Any] = consumer.committed(list(partitions), timeout=ASK_SECS)
-        except self._kafka.KafkaException as error:
-            for partition in partitions:
-                partition.offset = self._kafka.OFFSET_INVALID
-            self._complained(error.args[0])
-            failed = [self._kafka.TopicPartition(each.topic, each.partition) for each in partitions]
-            return [_Unknown(each.topic, each.partition) for each in failed]
-        return found
-
     def _revoked(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Finish what is on its way, or give it up within the bound; then commit."""
         keys = {(each.topic, each.partition) for each in partitions}
         self._in_doubt = False
-        self._drop(lambda key: key in keys)
+        self._taken.drop(lambda key: key in keys)
         deadline = time.monotonic() + self._settings.revoke_secs
         if not self.finishing.is_set():
             if self._handing is not None and keys & self._handing.framed.offsets.keys():
@@ -404,34 +351,32 @@ class Consuming:
             while self._delivered and not self._ledger.is_passed(keys):
                 if time.monotonic() >= deadline:
                     bound = self._settings.revoke_secs
-                    events.left_undelivered(self._settings.name, _names(keys), bound)
+                    events.left_undelivered(self._settings.name, names(keys), bound)
                     break
                 self.finishing.wait(_LOOK_SECS)
                 self._ledger.passed(self.passed)
-            self._commit_now(keys)
+            self._commits.make_due(keys)
         self._forget(keys)
         consumer.incremental_unassign(partitions)
         self._stepped_at = time.monotonic()
-        events.revoked(self._settings.name, _names(keys), len(self._ledger.owned))
+        events.revoked(self._settings.name, names(keys), len(self._ledger.owned))
 
     def _lost(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Give up what is on its way: others have the partitions already."""
         keys = {(each.topic, each.partition) for each in partitions}
         self._in_doubt = False
         self._forget(keys)
-        self._drop(lambda key: key in keys)
+        self._taken.drop(lambda key: key in keys)
         if self._handing is not None and keys & self._handing.framed.offsets.keys():
             self._give_up()
         consumer.incremental_unassign(partitions)
         self._stepped_at = time.monotonic()
-        events.lost(self._settings.name, _names(keys), "this instance was silent for too long")
+        events.lost(self._settings.name, names(keys), "this instance was silent for too long")
 
     def _forget(self, keys: Collection[Key]) -> None:
         self._ledger.revoke(keys)
-        for key in keys:
-            self._unread.pop(key, None)
-            self._at.pop(key, None)
-            self._rewinding.discard(key)
+        self.standing.forget(keys)
+        self._rewinding.difference_update(keys)
 
     def _check_stall(self) -> None:
         """After the process stood still for long, take nothing before the group confirms it.
@@ -443,7 +388,7 @@ class Consuming:
             self._in_doubt = True
         self._stepped_at = now
         if self._in_doubt:
-            self._drop(lambda _: True)
+            self._taken.drop(lambda _: True)
             self._rewinding.update(self._ledger.owned)
             self._settle(wait_secs=self._settings.revoke_secs)
             self._in_doubt = not self._is_member()
@@ -451,126 +396,4 @@ class Consuming:
 
     def _is_member(self) -> bool:
         offsets = self._ledger.proof()
-        return not offsets or self._commit(offsets)
-
-    # Committing.
-
-    def _commit_due(self) -> None:
-        due = self._ledger.due()
-        if due and not self._committing and time.monotonic() >= self._commit_again_at:
-            self._committing = True
-            try:
-                self._consumer.commit(offsets=self._with_offsets(due), asynchronous=True)
-            except self._kafka.KafkaException as error:
-                self._committing = False
-                self._failed(error.args[0])
-
-    def _commit_now(self, keys: Collection[Key]) -> None:
-        due = self._ledger.due(keys)
-        if due:
-            self._commit(due)
-
-    def _commit(self, offsets: Offsets) -> bool:
-        """Commit, and wait for the answer; return whether the group took it."""
-        try:
-            found = self._consumer.commit(offsets=self._with_offsets(offsets), asynchronous=False)
-        except self._kafka.KafkaException as error:
-            self._failed(error.args[0])
-            return False
-        return self._note_committed(found)
-
-    def _committed(self, error: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
-        """Take the answer to a commit: this is the consumer's `on_commit`."""
-        self._committing = False
-        if error is not None:
-            self._failed(error)
-        else:
-            self._note_committed(partitions)
-
-    def _note_committed(self, partitions: Sequence[Any]) -> bool:
-        failed = [each.error for each in partitions if each.error is not None]
-        if failed:
-            self._failed(failed[0])
-        good = {(e.topic, e.partition): e.offset for e in partitions if e.error is None}
-        self._ledger.committed({key: to for key, to in good.items() if key in self._ledger.owned})
-        if good:
-            self._last_commit_at = time.time()
-        return not failed
-
-    def _failed(self, error: Any) -> None:  # noqa: ANN401
-        self._commit_again_at = time.monotonic() + 0.5
-        if error.name() not in _TRYING:
-            events.commit_failed(self._settings.name, cause_of(error, self._cluster).sentence)
-
-    # What is known of it.
-
-    def _complained(self, error: Any) -> None:  # noqa: ANN401
-        """Take a complaint of librdkafka: this is the consumer's `error_cb`."""
-        self._troubles.note(error)
-        name = error.name()
-        if name not in {"_TRANSPORT", "_TIMED_OUT", "_MAX_POLL_EXCEEDED"} | _FENCED | _TRYING:
-            cause = self._troubles.cause(error)
-            self.trouble = f"kafka source: {cause.sentence}. Try: {cause.remedy}"
-            source_events.source_waits(self._settings.name, cause.sentence)
-
-    def _well(self) -> None:
-        if self.trouble is not None:
-            self.trouble = None
-            self._troubles.forget()
-            source_events.source_recovered(self._settings.name)
-
-    def _report(self) -> None:
-        now = time.monotonic()
-        if self.trouble is not None and now - self._probed_at >= _PROBE_SECS:
-            self._probed_at = now
-            try:
-                self._consumer.list_topics(timeout=1.0)
-                self._well()
-            except self._kafka.KafkaException:
-                pass
-        if now - self._reported_at < _REPORT_SECS:
-            return
-        self._reported_at = now
-        lag, oldest = self._lag()
-        self.group = Group(
-            group=self._settings.group,
-            commit=self._settings.commit,
-            partitions=len(self._ledger.owned),
-            rebalances=self._rebalances,
-            lag=lag,
-            lag_secs=None if oldest is None else max(0.0, time.time() - oldest),
-            last_commit_at=self._last_commit_at,
-            undelivered_bytes=self._ledger.undelivered_bytes,
-            unread=tuple(UnreadPartition(*key, why) for key, why in self._unread.items()),
-        )
-
-    def _lag(self) -> tuple[int | None, float | None]:
-        """Return how many messages are not accepted yet, and when the oldest last one came."""
-        lags: dict[Key, int] = {}
-        for key in self._ledger.owned:
-            partition = self._kafka.TopicPartition(*key)
-            _, high = self._consumer.get_watermark_offsets(partition, cached=True)
-            accepted = self._ledger.accepted.get(key)
-            if high >= 0 and accepted is not None:
-                lags[key] = max(0, high - accepted)
-        times = [self._at[key] for key, lag in lags.items() if lag and key in self._at]
-        return sum(lags.values()) if lags else None, min(times, default=None)
-
-
-class _Unknown:
-    """A partition of which it could not be asked what was committed."""
-
-    error = "unknown"
-    offset = -1
-
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic = topic
-        self.partition = partition
-
-
-def _named(key: Key) -> str:
-    return key[0] if key[1] < 0 else f"{key[0]}/{key[1]}"
-
-
-def _names(keys: Collection[Key]) -> str:
-    return " ".join(map(_named, sorted(keys)))
+        return not offsets or self._commits.make(offsets)

@@ -3,6 +3,7 @@
 Offsets are those of the next message, as Kafka commits them. Nothing here waits or does I/O.
 """
 
+import sys
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ Key = tuple[str, int]
 """A topic, and the number of a partition of it."""
 
 Offsets = dict[Key, int]
+
+_NEVER = sys.maxsize
 
 
 class _Position(msgspec.Struct):
@@ -128,10 +131,12 @@ class Ledger:
         self.owned.difference_update(keys)
 
     def accept(self, offsets: Mapping[Key, int], sequence: int | None, data_bytes: int) -> None:
-        """Note that a batch up to some offsets was accepted."""
+        """Note that a batch up to some offsets was accepted; without a sequence it never passes."""
         self.accepted.update(offsets)
         if self._delivered:
-            self._unpassed.append(_Unpassed(sequence or 0, offsets, data_bytes))
+            self._unpassed.append(
+                _Unpassed(_NEVER if sequence is None else sequence, offsets, data_bytes)
+            )
             self.undelivered_bytes += data_bytes
 
     def skip(self, offsets: Mapping[Key, int]) -> None:

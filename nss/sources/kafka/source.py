@@ -85,15 +85,15 @@ class KafkaSource:
     @property
     def group(self) -> Group:
         """How it stands in its group."""
-        return self._consuming.group
+        return self._consuming.standing.group
 
     @property
     def last_error(self) -> str | None:
         """What is wrong with the way to the cluster, or which partition can't be read."""
-        consuming = self._consuming
-        if consuming.trouble is not None:
-            return consuming.trouble
-        unread = consuming.group.unread
+        standing = self._consuming.standing
+        if standing.trouble is not None:
+            return standing.trouble
+        unread = standing.group.unread
         if not unread:
             return None
         first = unread[0]

@@ -79,6 +79,14 @@ def test_delivered_commits_what_every_feed_is_past() -> None:
     assert not ledger.undelivered_bytes
 
 
+def test_delivered_never_commits_what_nobody_can_tell_of() -> None:
+    ledger = _ledger(delivered=True)
+    ledger.assign(A, 0)
+    ledger.accept({A: 3}, None, 10)
+    ledger.passed(1_000_000)
+    assert ledger.due() == {}
+
+
 def test_delivered_commits_what_the_spool_kept_once_it_is_passed() -> None:
     ledger = _ledger(KeptOffsets("nss", "c1", {A: 9}), delivered=True, sequence=4)
     ledger.use_kept("nss", "c1")

@@ -1,0 +1,134 @@
+"""How a source stands in its group, and what is wrong with the way to it.
+
+The thread that consumes writes it, others read `group` and `trouble`.
+"""
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+from nss.config.sources import KafkaSourceConfig
+from nss.kafka.errors import Cluster, cause_of
+from nss.kafka.library import confluent_kafka
+from nss.kafka.troubles import Troubles
+from nss.sources import Group, UnreadPartition
+from nss.sources import events as source_events
+from nss.sources.kafka import events
+from nss.sources.kafka.committing import TRYING
+from nss.sources.kafka.offsets import Key, Ledger
+
+REPORT_SECS = 1.0
+PROBE_SECS = 5.0
+"""How often the cluster is asked whether a trouble has passed."""
+
+_FENCED = {"UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "STALE_MEMBER_EPOCH"}
+_PASSING = {"_TRANSPORT", "_TIMED_OUT", "_MAX_POLL_EXCEEDED"} | _FENCED | TRYING
+"""What librdkafka mends by itself."""
+
+
+class Standing:
+    """What is known of the group and of each partition."""
+
+    def __init__(self, settings: KafkaSourceConfig, cluster: Cluster, ledger: Ledger) -> None:
+        self.group = Group(settings.group, settings.commit)
+        self.trouble: str | None = None
+        self.rebalances = 0
+        self.last_taken_at: dict[Key, float] = {}
+        """When the last message accepted of a partition came into it, seconds since the epoch."""
+        self._name = settings.name
+        self._cluster = cluster
+        self._ledger = ledger
+        self._troubles = Troubles(cluster)
+        self._kafka: Any = confluent_kafka()
+        self._unread: dict[Key, str] = {}
+        self._reported_at = 0.0
+        self._probed_at = 0.0
+
+    def complained(self, error: Any) -> None:  # noqa: ANN401 - of a library without types
+        """Take a complaint of librdkafka: this is the consumer's `error_cb`."""
+        self._troubles.note(error)
+        if error.name() not in _PASSING:
+            cause = self._troubles.cause(error)
+            self.trouble = f"kafka source: {cause.sentence}. Try: {cause.remedy}"
+            source_events.source_waits(self._name, cause.sentence)
+
+    def well(self) -> None:
+        """The way to the cluster is good."""
+        if self.trouble is not None:
+            self.trouble = None
+            self._troubles.forget()
+            source_events.source_recovered(self._name)
+
+    def unread(self, key: Key, error: Any, *, is_told: bool = True) -> None:  # noqa: ANN401
+        """Note that a partition can't be read, or a topic (partition -1)."""
+        cause = cause_of(error, self._cluster._replace(topic=key[0]))
+        self._unread[key] = cause.sentence
+        if is_told:
+            events.unread(self._name, named(key), cause.sentence)
+
+    def read(self, key: Key) -> None:
+        """Note that a message of a partition came."""
+        if self._unread or self.trouble:
+            self._unread.pop(key, None)
+            self.well()
+
+    def assigned(self, keys: Collection[Key]) -> None:
+        """Note that partitions were assigned, of which nothing is known to be wrong."""
+        for key in keys:
+            self._unread.pop(key, None)
+            self._unread.pop((key[0], -1), None)
+
+    def forget(self, keys: Collection[Key]) -> None:
+        """Partitions are another's."""
+        for key in keys:
+            self._unread.pop(key, None)
+            self.last_taken_at.pop(key, None)
+
+    def report(self, consumer: Any, last_commit_at: float | None) -> None:  # noqa: ANN401
+        """Renew `group`, at most once in `REPORT_SECS`; see whether a trouble has passed."""
+        now = time.monotonic()
+        if self.trouble is not None and now - self._probed_at >= PROBE_SECS:
+            self._probed_at = now
+            try:
+                consumer.list_topics(timeout=1.0)
+                self.well()
+            except self._kafka.KafkaException:
+                pass
+        if now - self._reported_at < REPORT_SECS:
+            return
+        self._reported_at = now
+        lag, oldest = self._lag(consumer)
+        self.group = Group(
+            group=self.group.group,
+            commit=self.group.commit,
+            partitions=len(self._ledger.owned),
+            rebalances=self.rebalances,
+            lag=lag,
+            lag_secs=None if oldest is None else max(0.0, time.time() - oldest),
+            last_commit_at=last_commit_at,
+            undelivered_bytes=self._ledger.undelivered_bytes,
+            unread=tuple(UnreadPartition(*key, why) for key, why in self._unread.items()),
+        )
+
+    def _lag(self, consumer: Any) -> tuple[int | None, float | None]:  # noqa: ANN401
+        """Return how many messages are not accepted yet, and when the oldest last one came."""
+        lags: dict[Key, int] = {}
+        for key in self._ledger.owned:
+            partition = self._kafka.TopicPartition(*key)
+            _, high = consumer.get_watermark_offsets(partition, cached=True)
+            accepted = self._ledger.accepted.get(key)
+            if high >= 0 and accepted is not None:
+                lags[key] = max(0, high - accepted)
+        at = self.last_taken_at
+        times = [at[key] for key, lag in lags.items() if lag and key in at]
+        return sum(lags.values()) if lags else None, min(times, default=None)
+
+
+def named(key: Key) -> str:
+    """Return a partition as people read it: `topic/3`, or a topic alone."""
+    return key[0] if key[1] < 0 else f"{key[0]}/{key[1]}"
+
+
+def names(keys: Collection[Key]) -> str:
+    """Return partitions as people read them, in order."""
+    return " ".join(map(named, sorted(keys)))
