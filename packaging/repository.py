@@ -141,7 +141,10 @@ def _sign(dist: Path, into: Path, key: str) -> None:
         if not key:
             trial = into.parent / f"{into.name}-trial-key"
             trial.mkdir(mode=0o700, exist_ok=True)
-            home, signer = ["--homedir", trial], _trial_key(trial)
+            # The sockets of gpg's agent are in it, and the name of one has 107 bytes at most.
+            short = Path(folder) / "trial"
+            short.symlink_to(trial.resolve())
+            home, signer = ["--homedir", short], _trial_key(short)
             sys.stderr.write(_TRIAL.format(key=trial))
         elif Path(key).is_file():
             home = ["--homedir", folder]

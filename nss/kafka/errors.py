@@ -38,6 +38,8 @@ class Cluster(NamedTuple):
 
 
 _STATE = re.compile(r" \((?:after \d+ms in state \w+|[^()]*identical error\(s\) suppressed)[^)]*\)")
+_OF_TLS = "SSL routines:"
+"""Is in what OpenSSL reports."""
 _THREAD = re.compile(r"^\[thrd:[^\]]*\]: ")
 
 
@@ -50,7 +52,8 @@ def words_of(error: KafkaError) -> str:
 def cause_of(error: KafkaError, cluster: Cluster) -> Cause:
     """Return what an error means and what to do."""
     name, words = error.name(), words_of(error)
-    meaning = _MEANINGS.get(name)
+    # The connection that TLS has refused is reported as one that broke, too, and by chance last.
+    meaning = _tls if name == "_TRANSPORT" and _OF_TLS in words else _MEANINGS.get(name)
     if meaning is None:
         return Cause(f"Kafka: {words}", f"see the logs of the brokers ({cluster.place})")
     return meaning(words, cluster)

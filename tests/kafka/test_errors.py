@@ -42,6 +42,13 @@ def test_an_error_says_what_is_wrong_and_what_to_do(name: str, sentence: str, re
     assert remedy in cause.remedy
 
 
+def test_a_connection_that_tls_has_refused_is_not_one_that_broke() -> None:
+    text = "ssl://127.0.0.1:1/bootstrap: error:0A000086:SSL routines::certificate verify failed"
+    cause = cause_of(Error("_TRANSPORT", text), CLUSTER)
+    assert cause.sentence == f"TLS with a broker failed ({text})"
+    assert "tls_ca" in cause.remedy
+
+
 def test_what_only_developers_read_is_left_out() -> None:
     text = (
         "[thrd:a:1/bootstrap]: a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection "

@@ -106,6 +106,14 @@ def test_another_package_is_refused(tmp_path: Path, wrong: dict[str, str]) -> No
     assert "is no package nss-streamer for amd64" in said.stderr
 
 
+def test_a_folder_with_a_long_name_is_as_good(packages: dict[str, Path], tmp_path: Path) -> None:
+    # A socket beside the trial key would have a name that is too long.
+    into = tmp_path / ("long" * 25) / "repository"
+    into.parent.mkdir()
+    build("--into", str(into), str(packages["1.0"]))
+    assert (into / "key.asc").read_text().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+
+
 def test_the_oldest_versions_go(packages: dict[str, Path], tmp_path: Path) -> None:
     into = tmp_path / "repository"
     build("--into", str(into), "--keep", "2", *map(str, packages.values()))

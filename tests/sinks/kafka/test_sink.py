@@ -192,8 +192,10 @@ async def test_tls_verifies_the_broker_and_shows_our_certificate(
 
     stranger = kafka_sink(address, confirm_secs=2.0, **own)
     await stranger.open()
-    outcome = await stranger.send(Lines.of(LINES[:1]))
-    assert isinstance(outcome, RetryAfter)
-    assert outcome.reason.startswith("TLS with a broker failed (")
-    assert "tls_ca" in stranger.remedy
-    await stranger.close()
+    try:
+        outcome = await stranger.send(Lines.of(LINES[:1]))
+        assert isinstance(outcome, RetryAfter)
+        assert outcome.reason.startswith("TLS with a broker failed (")
+        assert "tls_ca" in stranger.remedy
+    finally:
+        await stranger.close()
