@@ -17,6 +17,8 @@ from tests.kafka.brokers import MockCluster, Tansu, TlsProxy, read_all
 from tests.parts import kafka_sink
 from tests.ports import free_ports
 
+pytestmark = pytest.mark.long
+
 LINES = [b"LEEF:1.0|Zscaler|NSS|4.1|%d|usrName=user%d" % (n, n % 13) for n in range(2000)]
 KEYS = [order_key(f"user{n % 13}") for n in range(2000)]
 
