@@ -162,9 +162,8 @@ class CollectedDelivery:
         return True
 
     def _stored_bytes(self, entry: Entry) -> float:
-        """Return about what the spool charges for a batch: its part of all that is pending."""
-        pending_records = max(self._cursor.pending_records, entry.batch.records, 1)
-        return self._cursor.pending_bytes * entry.batch.records / pending_records
+        """Return about what the spool charges for a batch: what its records take on average."""
+        return self._cursor.bytes_per_record * entry.batch.records
 
     @property
     def _fills_limit(self) -> bool:

@@ -111,6 +111,9 @@ class Cursor(Protocol):
     """What the batches accepted for the feed and not yet passed take in the spool: its share of
     `used_bytes`, as if no other feed had them. Whole batches, as of the last commit."""
 
+    bytes_per_record: float
+    """The mean of that over its records, when last there were some."""
+
     limit: PendingLimit | None
     """How many there may be."""
 

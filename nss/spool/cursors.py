@@ -28,6 +28,7 @@ class CursorCounts:
         self.accepted_records = account.done - account.unpacked
         self.pending_records = 0
         self.pending_bytes = 0
+        self.bytes_per_record = 0.0
         self.limit = limit
         self.watch = LimitWatch(feed, limit, now)
         self._sources = frozenset(sources)

@@ -362,7 +362,7 @@ class MemoryCursor(CursorCounts):
     def accept_entry(self, entry: Entry) -> None:
         """Note that the spool accepted a batch for this feed."""
         self.accept(entry.batch.records, entry.accepted_at)
-        self.pending_bytes += self._spool.size(entry.batch)
+        self._note_pending(self.pending_bytes + self._spool.size(entry.batch))
 
     def note_limit(self) -> None:
         """Note when what was accepted has reached the limit."""
@@ -392,7 +392,12 @@ class MemoryCursor(CursorCounts):
 
     def _uncount(self, entry: Entry) -> None:
         self.pending_records -= entry.batch.records
-        self.pending_bytes -= self._spool.size(entry.batch)
+        self._note_pending(self.pending_bytes - self._spool.size(entry.batch))
+
+    def _note_pending(self, size_bytes: int) -> None:
+        self.pending_bytes = size_bytes
+        if self.pending_records > 0:
+            self.bytes_per_record = size_bytes / self.pending_records
 
     def _oldest_pending_at(self) -> float:
         entry = self._spool.first_after(self, self.passed)

@@ -48,6 +48,26 @@ async def test_pending_bytes_are_those_of_the_batches_not_passed(new_spool: Spoo
     assert (await spool.cursor("both", ["web", "dns"])).pending_bytes == 2
 
 
+async def test_what_a_record_takes_does_not_depend_on_what_is_not_committed_yet(
+    new_spool: Spools,
+) -> None:
+    spool = await new_spool(100)
+    web = await spool.cursor("web", ["web"])
+    for _ in range(4):
+        await spool.append(batch("abcd"))
+    await new_spool.settled()
+
+    takes = []
+    for sequence in range(1, 5):
+        await web.next()
+        await passed(web, sequence)
+        takes.append(web.bytes_per_record)
+    await new_spool.settled()
+
+    assert [*takes, web.bytes_per_record] == [2.0] * 5
+    assert (web.pending_records, web.pending_bytes) == (0, 0)
+
+
 async def test_at_its_limit_a_feed_makes_its_sources_wait_and_no_others(
     new_spool: Spools, later: Later
 ) -> None:

@@ -258,7 +258,7 @@ class Committer:
             rejects=self._store.rejects.size[0],
             waiting=len(self._appends),
             held=self._held if self._appends else {},
-            pending_bytes={feed: row.pending_bytes for feed, row in state.feeds.items()},
+            pending={feed: (row.pending, row.pending_bytes) for feed, row in state.feeds.items()},
             trouble=self._trouble,
         )
 

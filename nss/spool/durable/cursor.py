@@ -61,7 +61,7 @@ class DurableCursor(CursorCounts):
     ) -> None:
         super().__init__(feed, sources, row.account, spool.now, limit)
         self.accept(row.pending, row.oldest_at)
-        self.pending_bytes = row.pending_bytes
+        self.note_pending(row.pending, row.pending_bytes)
         self.failure: BaseException | None = None
         """What has gone wrong for good; `next` raises it."""
         self._spool = spool
@@ -115,6 +115,12 @@ class DurableCursor(CursorCounts):
         return super()._oldest_pending_at() if entry is None else entry.accepted_at
 
     # What the spool reports.
+
+    def note_pending(self, records: int, stored_bytes: int) -> None:
+        """Note what a commit left pending."""
+        self.pending_bytes = stored_bytes
+        if records > 0:
+            self.bytes_per_record = stored_bytes / records
 
     def dropped(self, records: int, passed: int) -> None:
         """Note that records up to a sequence were dropped to make room."""

@@ -48,8 +48,8 @@ class CommitReport:
     """Batches that wait for room."""
     held: dict[str, frozenset[str]] = field(default_factory=dict)
     """Sources whose batches wait for the limits of feeds, each with these feeds."""
-    pending_bytes: dict[str, int] = field(default_factory=dict)
-    """What is pending for each feed."""
+    pending: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Records and bytes that are pending for each feed."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Records dropped for room in the spool, by feed."""
     dropped_by_limit: dict[str, int] = field(default_factory=dict)

@@ -338,7 +338,7 @@ class DurableSpool:
             if feed in report.passed:
                 records = report.dropped.get(feed, 0) + by_limit
                 cursor.dropped(records, report.passed[feed])
-            cursor.pending_bytes = report.pending_bytes.get(feed, 0)
+            cursor.note_pending(*report.pending.get(feed, (0, 0)))
             cursor.watch.note(cursor.pending_bytes, waits=feed in holding, dropped=by_limit)
 
     def _accepted(self, future: "asyncio.Future[int]", appended: Appended) -> None:
