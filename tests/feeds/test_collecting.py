@@ -136,7 +136,7 @@ class Bench:
         await self.spool.append(Batch("web", data, len(users)))
 
     async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not done():  # noqa: ASYNC110 - what it waits for sets no event
                 await asyncio.sleep(0.002)
 
@@ -310,7 +310,7 @@ async def test_a_sealed_spool_ends_it_after_the_rest_is_delivered(bench: Bench) 
     bench.sink.outcomes = [Delivered(), RetryAfter(0, 0.01, "down"), RetryAfter(0, 0.01, "down")]
     await bench.append("a", "b")
     bench.spool.seal()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await bench.feed.run()
     assert (bench.pending, bench.account.delivered, bench.sink.flushes) == (0, 2, 4)
 
@@ -330,7 +330,7 @@ async def test_a_stop_leaves_what_was_collected_pending(bench: Bench) -> None:
     await bench.append("a")
     await bench.until(lambda: bench.sink.collected)
     bench.feed.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert bench.task is not None
         await bench.task
     assert (bench.pending, bench.sink.delivered) == (1, [])
@@ -341,7 +341,7 @@ async def test_a_stop_ends_it_while_the_destination_is_down(bench: Bench) -> Non
     bench.start()
     await bench.until(lambda: bench.sink.flushes)
     bench.feed.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert bench.task is not None
         await bench.task
     assert bench.sink.delivered == []
@@ -356,7 +356,7 @@ async def test_a_stop_behind_the_last_batch_begins_no_other_upload(bench: Bench)
     bench.spool.seal()
     await asyncio.sleep(0.05)
     bench.feed.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert bench.task is not None
         await bench.task
     assert (bench.sink.flushes, bench.pending) == (2, DUE_RECORDS)
@@ -382,7 +382,7 @@ async def test_an_upload_that_is_cut_short_is_over_before_the_sink_is_closed(
     bench.start()
     await asyncio.sleep(0.02)
     bench.feed.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert bench.task is not None
         await bench.task
     assert order == ["flush ended", "closed"]
@@ -494,7 +494,7 @@ async def test_what_is_collected_is_delivered_at_once_when_somebody_wants_it(ben
     await bench.until(lambda: bench.sink.flushes == 1)
     await bench.append("a", "b", "nobody")
     await bench.until(lambda: bench.sink.collected == 2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         done = await bench.feed.deliver_now()
     again = await bench.feed.deliver_now()
     assert (done, again) == (DeliveredNow(2, None), DeliveredNow(0, None))
@@ -511,7 +511,7 @@ async def test_a_delay_ends_when_somebody_wants_it_and_the_reason_is_that_of_the
     bench.start()
     await bench.append("a")
     await bench.until(lambda: bench.sink.flushes == 2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         failed = await bench.feed.deliver_now()
         delivered = await bench.feed.deliver_now()
     assert (failed, delivered) == (DeliveredNow(0, "second"), DeliveredNow(1, None))
@@ -541,7 +541,7 @@ async def test_both_what_is_on_its_way_and_what_was_collected_are_delivered(benc
     await asyncio.sleep(0.02)
     was_done = wish.done()
     bench.sink.gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         done = await wish
     assert (was_done, done) == (False, DeliveredNow(DUE_RECORDS + 2, None))
 
@@ -557,7 +557,7 @@ async def test_a_wish_ends_with_the_feed(bench: Bench) -> None:
     await asyncio.sleep(0)
     given_up.cancel()
     bench.feed.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         stopped = await wish
         assert bench.task is not None
         await bench.task
@@ -570,7 +570,7 @@ async def test_what_comes_after_a_wish_is_collected_as_usual(bench: Bench) -> No
     await bench.until(lambda: bench.sink.flushes == 1)
     await bench.append("a")
     await bench.until(lambda: bench.sink.collected == 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await bench.feed.deliver_now()
     await bench.append("b")
     await bench.until(lambda: bench.sink.collected == 1)

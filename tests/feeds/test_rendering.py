@@ -78,7 +78,7 @@ class Bench:
         return self.task
 
     async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not done():
                 self.check()
                 await asyncio.sleep(0.0005)

@@ -77,7 +77,7 @@ def whole(answer: httpx.Response) -> tuple[int, Any]:
 
 async def counted(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while events.counters[counter, "push"] < expected:  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.005)
     assert events.counters[counter, "push"] == expected

@@ -79,7 +79,7 @@ class Client:
 
 async def count(counter: str, expected: int) -> None:
     """Wait until a counter of the source is where it should be."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while events.counters[counter, "tcp"] < expected:  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.005)
     assert events.counters[counter, "tcp"] == expected
@@ -354,7 +354,7 @@ async def test_ipv6_peers_are_named_in_brackets(accepted: "Accepted") -> None:
     source = tcp_source("::1", max_record_bytes=MAX)
     running = asyncio.create_task(source.run(accepted.accept))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await source.ready.wait()
         _, writer = await asyncio.open_connection("::1", source.bound_port)
         port = writer.get_extra_info("sockname")[1]
