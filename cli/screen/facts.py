@@ -34,6 +34,10 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
     if status.sync is not None:
         yield "sync", _sync(status.sync, status.at)
         yield from (("", line) for line in _blocking(status.sync, status.at))
+    elif status.elsewhere.sync is not None:
+        yield "sync", f"by {status.elsewhere.sync}, as synced_by in [sync] says"
+    if status.elsewhere.uploads is not None:
+        yield "uploads", f"by {status.elsewhere.uploads}, as uploaded_by in [mcas] says"
     if status.parsing is not None:
         yield "uploads", _uploads(status.parsing, status.at)
         yield from (("", line) for line in _last_failure(status.parsing))

@@ -95,6 +95,11 @@ class McasConfig:
     """Whether `source_type` must be on Microsoft's lists, and the formats of upload feeds ones that
     Cloud Discovery parses for it. `false` for a type newer than the lists (they lag behind the
     portal), and for a data source with a custom parser."""
+    uploaded_by: Annotated[str | None, line_text(1, 100), Example('"nss1.example.com"', "none")] = (
+        None
+    )
+    """Which machine of several uploads, for `nss status` of the others, which have no feed that
+    does. Nobody asks that machine."""
     parse_check_secs: Annotated[float, seconds(0, 86_400)] = 900.0
     """How often to ask MCAS what became of uploaded files, while some have no result; 0: never."""
     parse_failure_days: Annotated[int, whole_number(1, 90, "days")] = 3

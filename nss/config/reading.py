@@ -19,7 +19,7 @@ from nss.config.model import (
     ZiaConfig,
 )
 from nss.config.portal import PortalConfig
-from nss.config.rules import section_problems, unused
+from nss.config.rules import section_problems, unused, uploading
 from nss.config.setting import Declared, declared
 from nss.config.sinks import SINK_KINDS
 from nss.config.sources import SOURCE_KINDS, SourceConfig
@@ -63,6 +63,7 @@ class Reading:
         sources = tuple(source for source in found if source is not None)
         feeds = tuple(feed for feed in wanted if feed is not None)
         self.problems += section_problems(self._sections, spool)
+        self.problems += uploading(mcas, feeds)
         if feeds and len(feeds) == len(feed_tables):
             self.problems += unused(names, feeds)
         if self.problems or spool is None:

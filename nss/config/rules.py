@@ -9,10 +9,10 @@ from itertools import combinations
 from formats.errors import Problem
 from nss.config import portal
 from nss.config.kafka import KafkaConfig, kafka_problems
-from nss.config.model import FeedConfig, MemorySpoolConfig, SpoolConfig
+from nss.config.model import FeedConfig, McasConfig, MemorySpoolConfig, SpoolConfig
 from nss.config.portal import PortalConfig
 from nss.config.setting import Held, Role, held_by
-from nss.config.sinks import KafkaSinkConfig
+from nss.config.sinks import CloudDiscoverySinkConfig, KafkaSinkConfig
 from nss.config.sources import (
     CommonSourceConfig,
     HttpSourceConfig,
@@ -79,6 +79,14 @@ def unused(names: Iterable[str], feeds: Iterable[FeedConfig]) -> Iterator[Proble
     for name in names:
         if name not in used:
             yield Problem(key_path("sources", name), None, "no feed takes its records")
+
+
+def uploading(mcas: McasConfig, feeds: Iterable[FeedConfig]) -> Iterator[Problem]:
+    """Yield what is wrong when another machine is said to upload, and a feed does so here."""
+    here = [feed.name for feed in feeds if isinstance(feed.sink, CloudDiscoverySinkConfig)]
+    if mcas.uploaded_by is not None and here:
+        reason = f"feed {here[0]} uploads from this machine; remove this key, or that feed"
+        yield Problem("mcas.uploaded_by", mcas.uploaded_by, reason)
 
 
 def _socket_problems(held: Held) -> Iterator[Problem]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from nss.config.kinds import Kind, seconds, texts_that, values, whole_number
-from nss.config.setting import Example, Role
+from nss.config.setting import Example, Role, Rule
+from nss.config.values import line_text
 
 _CATEGORY = re.compile(r"[A-Za-z0-9_.() -]{1,255}")
 _MAX_WORDS = 64
@@ -85,3 +86,14 @@ class SyncConfig:
     user that NSS runs as."""
     reload_secs: Annotated[float, seconds(1, 600)] = 30.0
     """How long that may take."""
+    synced_by: Annotated[
+        str | None,
+        line_text(1, 100),
+        Rule(
+            lambda table: table.get("target") != "off",
+            'needs target = "off" as well: two that sync undo each other\'s work',
+            'Needs `target = "off"`.',
+        ),
+        Example('"nss1.example.com"', "none"),
+    ] = None
+    """Which machine of several syncs, for `nss status` of the others. Nobody asks that machine."""

@@ -33,7 +33,7 @@ from nss.setup.portal_users import PortalUsers, Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
 from nss.status.history import History, Series, Span
-from nss.status.readings import SyncReading
+from nss.status.readings import ElsewhereReading, SyncReading
 from nss.status.summary import Status
 from nss.status.watch import Watch
 
@@ -161,7 +161,9 @@ class Operator:
 
     def status(self) -> Status:
         """Return what is known of the service now."""
-        reading = self._running.reading(self._syncing(), self._newer_file.reading)
+        config = self._configuration()
+        elsewhere = ElsewhereReading(config.sync.synced_by, config.mcas.uploaded_by)
+        reading = self._running.reading(self._syncing(), self._newer_file.reading, elsewhere)
         return self._watch.status(reading)
 
     def configuration(self) -> Config:

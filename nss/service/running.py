@@ -18,6 +18,7 @@ from nss.sources import GroupSource, RefusingSource, Source
 from nss.spool import Spool
 from nss.status.readings import (
     ClockReading,
+    ElsewhereReading,
     FeedReading,
     GroupReading,
     LeftBehindReading,
@@ -227,7 +228,10 @@ class Running:
         self.left_behind = [left for left in self.left_behind if not since <= left.at <= until]
 
     def reading(
-        self, sync: SyncReading | None = None, newer_file: NewerFileReading | None = None
+        self,
+        sync: SyncReading | None = None,
+        newer_file: NewerFileReading | None = None,
+        elsewhere: ElsewhereReading | None = None,
     ) -> ServiceReading:
         """Return the readings of all parts now; those of others are given."""
         spool, now = self.spool, time.time()
@@ -251,6 +255,7 @@ class Running:
             parsing=self.parsing(),
             expiries=self.expiries(),
             sync=sync,
+            elsewhere=elsewhere or ElsewhereReading(),
             left_behind=tuple(self.left_behind),
             newer_file=newer_file,
             refused_reload=self.refused_reload,

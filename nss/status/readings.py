@@ -3,7 +3,7 @@
 `nss.status.watch` makes rates and durations of them; `nss.status.summary` explains each number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nss.batch import Account
@@ -397,6 +397,14 @@ class UpdateReading:
 
 
 @dataclass(frozen=True, slots=True)
+class ElsewhereReading:
+    """Which other machine does what one of several does, as the configuration says."""
+
+    sync: str | None = None
+    uploads: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceReading:
     """All parts of the service."""
 
@@ -408,6 +416,7 @@ class ServiceReading:
     expiries: tuple[Expiry, ...] = ()
     """Secrets and certificates that end, the next first."""
     sync: SyncReading | None = None
+    elsewhere: ElsewhereReading = field(default_factory=ElsewhereReading)
     left_behind: tuple[LeftBehindReading, ...] = ()
     """What feeds left undelivered that the configuration no longer has, while that matters."""
     newer_file: NewerFileReading | None = None

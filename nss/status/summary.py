@@ -4,12 +4,13 @@ Ages and rates are measured with a clock that nobody sets; times of day are seco
 epoch and are for people. Everything here can be written as JSON by orjson and msgspec.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nss.expiry import Expiry
 from nss.status.readings import (
     CommonRejectReading,
+    ElsewhereReading,
     GapsReading,
     GroupReading,
     ParsingReading,
@@ -213,6 +214,8 @@ class Status:
     """What ends, the next first."""
     sync: SyncStatus | None = None
     """`None`: it is off."""
+    elsewhere: ElsewhereReading = field(default_factory=ElsewhereReading)
+    """What other machines do, as the configuration says."""
 
     @property
     def summary(self) -> str:

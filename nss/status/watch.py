@@ -154,6 +154,7 @@ class Watch:
                 for expiry in reading.expiries
             ),
             sync=sync,
+            elsewhere=reading.elsewhere,
         )
 
     def _source(self, source: SourceReading, at: float, gap: float, now: float) -> SourceStatus:

@@ -83,6 +83,7 @@ def test_the_smallest_configuration_is_filled_with_the_defaults() -> None:
             file_format="plain",
             reload_command=None,
             reload_secs=30.0,
+            synced_by=None,
         ),
         portal=PortalConfig(
             listen=None,

@@ -113,6 +113,7 @@ def test_the_sample_is_valid_with_everything_uncommented() -> None:
     for table in (*tables["sources"].values(), *tables["feeds"].values()):
         table.pop("format_string", None)
     del tables["sources"]["push"]["basic_file"]
+    del tables["sync"]["synced_by"], tables["mcas"]["uploaded_by"]
     tables["feeds"]["siem"]["sink"]["tls"] = True
     for kafka in (tables["sources"]["kafka"], tables["feeds"]["centre"]["sink"]):
         kafka |= {"tls": True, "sasl": "oauthbearer"}

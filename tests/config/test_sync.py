@@ -54,6 +54,22 @@ def test_the_file_of_the_list_serves_no_other_purpose(tmp_path: Path) -> None:
         parse(text, tmp_path)
 
 
+def test_a_machine_that_syncs_itself_has_nobody_else_do_it(tmp_path: Path) -> None:
+    said = 'synced_by = "nss1"\n'
+    assert parse(f'[sync]\ntarget = "off"\n{said}{FEED}', tmp_path).sync.synced_by == "nss1"
+    for target in ("", 'target = "auto"\n', 'target = "file"\n'):
+        with pytest.raises(ConfigProblems, match=r'sync\.synced_by.*needs target = "off"'):
+            parse(f"[sync]\n{target}{said}{FEED}", tmp_path)
+
+
+def test_nor_does_another_machine_upload_for_a_feed_that_does(tmp_path: Path) -> None:
+    said = '[mcas]\nuploaded_by = "nss1"\n'
+    assert parse(said + FEED, tmp_path).mcas.uploaded_by == "nss1"
+    uploading = FEED.replace('kind = "file"\npath = "out.log"', 'kind = "cloud_discovery"')
+    with pytest.raises(ConfigProblems, match=r"mcas\.uploaded_by.*feed mcas uploads from this"):
+        parse(said + uploading, tmp_path)
+
+
 @pytest.mark.parametrize(("path", "reason"), [("gone/list", "there is no folder"), (".", "folder")])
 def test_the_file_of_the_list_needs_a_folder(tmp_path: Path, path: str, reason: str) -> None:
     (tmp_path / "web.log").touch()

@@ -16,7 +16,7 @@ from cli.screen.report import report_of
 from cli.screen.wording import clock_text, count_text, moment, rate_text
 from cli.status import plain
 from cli.top import View
-from nss.status.readings import RefusalReading
+from nss.status.readings import ElsewhereReading, RefusalReading
 from nss.status.summary import Health, Reason, Status
 from tests.cli.screen.golden import FOLDER, SIZES, WIDTHS, pictures, views
 from tests.cli.screen.pictures import pictures as svgs
@@ -166,6 +166,13 @@ def test_what_a_source_refused_lately_is_a_line_under_it() -> None:
     lines = plain(replace(HEALTHY, sources=(source,)), 132).splitlines()
     words = "  refused: 1,200 with no token or a wrong one (last 3 min ago from 192.0.2.7\\x07)"
     assert words in lines
+
+
+def test_what_another_machine_does_is_said_with_who_says_so() -> None:
+    elsewhere = ElsewhereReading(sync="nss1.example.com", uploads="nss2\x1b[2J")
+    text = plain(replace(HEALTHY, sync=None, parsing=None, elsewhere=elsewhere), 120)
+    assert "sync     by nss1.example.com, as synced_by in [sync] says\n" in text
+    assert "uploads  by nss2\\x1b[2J, as uploaded_by in [mcas] says\n" in text
 
 
 def test_a_remedy_has_a_line_of_its_own() -> None:
