@@ -9,8 +9,6 @@ from tests.appliance.vm.cable import Cable
 from tests.appliance.vm.emulator import Firmware, Machine
 from tests.appliance.vm.story import BOOT_SECS, SET_UP, say
 
-UNSEEN = pytest.mark.skip(reason="the VHD was not seen to boot by BIOS yet")
-
 
 @pytest.mark.parametrize(
     ("kind", "firmware"),
@@ -18,7 +16,7 @@ UNSEEN = pytest.mark.skip(reason="the VHD was not seen to boot by BIOS yet")
         ("qcow2", "bios"),
         ("raw", "bios"),
         ("ova", "bios"),
-        pytest.param("vhd", "bios", marks=UNSEEN),
+        ("vhd", "bios"),
         ("vhd", "uefi"),
     ],
 )
