@@ -9,11 +9,16 @@ from tests.appliance.vm.cable import Cable
 from tests.appliance.vm.emulator import Firmware, Machine
 from tests.appliance.vm.story import BOOT_SECS, SET_UP, say
 
-pytestmark = pytest.mark.skip(reason="not seen green yet on the image")
-
 
 @pytest.mark.parametrize(
-    ("kind", "firmware"), [("raw", "bios"), ("ova", "bios"), ("vhd", "bios"), ("vhd", "uefi")]
+    ("kind", "firmware"),
+    [
+        ("qcow2", "bios"),
+        ("raw", "bios"),
+        ("ova", "bios"),
+        ("vhd", "bios"),
+        ("vhd", "uefi"),
+    ],
 )
 def test_it_boots(kind: images.Format, firmware: Firmware, cable: Cable, tmp_path: Path) -> None:
     disk = images.disk(kind, tmp_path)
