@@ -1,6 +1,7 @@
 """Instances of a group are killed, stopped and paused: nothing is lost, and order is kept."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_nothing_is_lost(
     brokers, kills = mock_cluster.address, DISTURBANCES or 5
     outcome = disturbed(brokers, tmp_path, kills, commit, spool, seed=7, poll_ms=POLL_MS)
     record_property("outcome", str(outcome))
-    print(outcome)
+    sys.stdout.write(f"{outcome}\n")
     assert not outcome.lost
     assert not outcome.out_of_order
 
@@ -58,6 +59,6 @@ def test_nothing_is_lost_with_tansu(
     address, poll_ms = tansu.address, TANSU_POLL_MS
     outcome = disturbed(address, tmp_path, DISTURBANCES, commit, spool, seed=7, poll_ms=poll_ms)
     record_property("outcome", str(outcome))
-    print(outcome)
+    sys.stdout.write(f"{outcome}\n")
     assert not outcome.lost
     assert not outcome.out_of_order
