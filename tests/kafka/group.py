@@ -17,7 +17,6 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from tests.kafka.brokers import Tansu
 from tests.service.conftest import COMMAND, ENV
 
 TOPIC = "web"
@@ -41,7 +40,7 @@ revoke_secs = 2
 [sources.in.kafka]
 "session.timeout.ms" = 6000
 "heartbeat.interval.ms" = 1000
-"max.poll.interval.ms" = 8000
+"max.poll.interval.ms" = {poll_ms}
 [feeds.out]
 format_string = '%s{{url}}'
 [feeds.out.sink]
@@ -138,7 +137,7 @@ class Sender:
 
 @contextmanager
 def group(
-    tansu: Tansu, folder: Path, number: int, commit: str, spool: str
+    brokers: str, folder: Path, number: int, commit: str, spool: str, poll_ms: int
 ) -> Iterator[list[Instance]]:
     """Yield instances, not started; they are ended behind it."""
     instances = []
@@ -148,8 +147,9 @@ def group(
         kept = f'path = "{place}/spool.db"\nmin_free_bytes = 0' if spool == "durable" else ""
         text = CONFIG.format(
             folder=place,
-            brokers=tansu.address,
+            brokers=brokers.replace(",", '", "'),
             commit=commit,
+            poll_ms=poll_ms,
             spool=f'kind = "{spool}"\n{kept}',
         )
         (place / "nss.toml").write_text(text)
@@ -162,20 +162,22 @@ def group(
 
 
 def disturbed(
-    tansu: Tansu, folder: Path, kills: int, commit: str, spool: str, seed: int
+    brokers: str, folder: Path, kills: int, commit: str, spool: str, seed: int, poll_ms: int
 ) -> Outcome:
-    """Run three instances over four partitions, disturb them, and return what became of all."""
+    """Run three instances over four partitions, disturb them, and return what became of all.
+
+    `poll_ms` is their `max.poll.interval.ms`. The topic is there, with four partitions.
+    """
     chance, outcome = random.Random(seed), Outcome()
-    tansu.create(TOPIC, 4)
-    sender = Sender(tansu.address, 4)
-    with group(tansu, folder, 3, commit, spool) as instances:
+    sender = Sender(brokers, 4)
+    with group(brokers, folder, 3, commit, spool, poll_ms) as instances:
         try:
             for instance in instances:
                 instance.start()
             sender.send(400)
             _until_delivered(sender, instances, 60)
             for number in range(kills):
-                _disturb(instances, sender, chance, outcome, tansu, number)
+                _disturb(instances, sender, chance, outcome, brokers, number)
             _until_delivered(sender, instances, 120)
         finally:
             sender.close()
@@ -188,7 +190,7 @@ def _disturb(
     sender: Sender,
     chance: random.Random,
     outcome: Outcome,
-    tansu: Tansu,
+    brokers: str,
     number: int,
 ) -> None:
     victim = chance.choice(instances)
@@ -197,7 +199,7 @@ def _disturb(
     kind = kinds[number % len(kinds)]
     outcome.disturbances[kind] += 1
     if number == 4:
-        admin = AdminClient({"bootstrap.servers": tansu.address, "log_level": 0})
+        admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
         made = admin.create_partitions([NewPartitions(TOPIC, 6)])
         try:
             made[TOPIC].result(10)

@@ -71,9 +71,9 @@ class Consuming:
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
         cluster = Cluster(settings.brokers, f"sources.{settings.name}")
         self._commits = Commits(settings.name, cluster, self._ledger)
-        self.standing = Standing(settings, cluster, self._ledger)
-        self._delivered = delivered
         self._session_secs = session_secs(client)
+        self.standing = Standing(settings, cluster, self._ledger, self._session_secs)
+        self._delivered = delivered
         is_earliest = settings.start == "earliest"
         self._first: int = self._kafka.OFFSET_BEGINNING if is_earliest else self._kafka.OFFSET_END
         self._consumer: Any = None
@@ -116,7 +116,7 @@ class Consuming:
     def _session(self) -> None:
         """Consume with one consumer until `finishing`, or until it has failed for good."""
         kafka = self._kafka
-        callbacks = {"error_cb": self.standing.complained, "on_commit": self._commits.answered}
+        callbacks = {**self.standing.begin(), "on_commit": self._commits.answered}
         try:
             consumer = self._consumer = kafka.Consumer({**self._client, **callbacks})
         except (kafka.KafkaException, TypeError, ValueError) as error:

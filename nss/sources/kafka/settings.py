@@ -6,6 +6,9 @@ from nss.kafka.settings import ClientSettings, check_settings, client_settings
 SESSION_SECS = 30.0
 """How long a member may be silent before its partitions go to others. Event Hubs advises it."""
 
+STATISTICS_MS = 2000
+"""How often librdkafka tells how it stands in the group."""
+
 _POLL_MS = 300_000
 _KIB = 1024
 
@@ -20,6 +23,7 @@ def consumer_settings(settings: KafkaSourceConfig) -> ClientSettings:
     if found.get("group.protocol", "classic") == "classic":
         found.setdefault("session.timeout.ms", int(SESSION_SECS * 1000))
         found["partition.assignment.strategy"] = "cooperative-sticky"
+        found["statistics.interval.ms"] = STATISTICS_MS
     found |= {
         "group.id": settings.group,
         "enable.auto.commit": False,

@@ -89,10 +89,13 @@ class KafkaSource:
 
     @property
     def last_error(self) -> str | None:
-        """What is wrong with the way to the cluster, or which partition can't be read."""
+        """What is wrong with the way to the cluster or the group, or what can't be read."""
         standing = self._consuming.standing
         if standing.trouble is not None:
             return standing.trouble
+        if standing.unsettled is not None:
+            remedy = "look at the group's members and its coordinator at the brokers"
+            return f"kafka source: {standing.unsettled}. Try: {remedy}"
         unread = standing.group.unread
         if not unread:
             return None

@@ -4,8 +4,10 @@ The thread that consumes writes it, others read `group` and `trouble`.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
+
+import msgspec
 
 from nss.config.sources import KafkaSourceConfig
 from nss.kafka.errors import Cluster, cause_of
@@ -18,6 +20,9 @@ from nss.sources.kafka.committing import TRYING
 from nss.sources.kafka.offsets import Key, Ledger
 
 REPORT_SECS = 1.0
+SHARING_SECS = 10.0
+"""Beyond the session time-out, how long the group may take to share out its partitions."""
+
 PROBE_SECS = 5.0
 """How often the cluster is asked whether a trouble has passed."""
 
@@ -26,12 +31,35 @@ _PASSING = {"_TRANSPORT", "_TIMED_OUT", "_MAX_POLL_EXCEEDED"} | _FENCED | TRYING
 """What librdkafka mends by itself."""
 
 
-class Standing:
-    """What is known of the group and of each partition."""
+class _Member(msgspec.Struct):
+    join_state: str
 
-    def __init__(self, settings: KafkaSourceConfig, cluster: Cluster, ledger: Ledger) -> None:
+
+class _Statistics(msgspec.Struct):
+    cgrp: _Member | None = None
+
+
+class Standing:
+    """What is known of the group and of each partition.
+
+    `session_secs` is how long a member may be silent; `clock` returns monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSourceConfig,
+        cluster: Cluster,
+        ledger: Ledger,
+        session_secs: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.group = Group(settings.group, settings.commit)
         self.trouble: str | None = None
+        self.unsettled: str | None = None
+        """Set while the group takes too long to share out its partitions: some are not read."""
+        self._patience_secs = session_secs + SHARING_SECS
+        self._clock = clock
+        self._settled_at = clock()
         self.rebalances = 0
         self.last_taken_at: dict[Key, float] = {}
         """When the last message accepted of a partition came into it, seconds since the epoch."""
@@ -58,6 +86,35 @@ class Standing:
             self.trouble = None
             self._troubles.forget()
             source_events.source_recovered(self._name)
+
+    def begin(self) -> dict[str, Any]:
+        """Return the callbacks of a consumer, which joins the group from now on."""
+        self._settled_at = self._clock()
+        return {"error_cb": self.complained, "stats_cb": self.counted}
+
+    def counted(self, statistics: str) -> None:
+        """Take what librdkafka tells of itself: this is the consumer's `stats_cb`.
+
+        A member that waits for the others is in no error that librdkafka would tell of.
+        """
+        member = msgspec.json.decode(statistics, type=_Statistics).cgrp
+        now = self._clock()
+        if member is not None and member.join_state == "steady":
+            self._settled_at = now
+            if self.unsettled is not None:
+                self.unsettled = None
+                source_events.source_recovered(self._name)
+            return
+        secs = now - self._settled_at
+        if secs < self._patience_secs:
+            return
+        is_new = self.unsettled is None
+        self.unsettled = (
+            f"the group {self.group.group} has not shared out its partitions for {secs:.0f} s"
+            f" (this instance reads {len(self._ledger.owned)}), so some may not be read"
+        )
+        if is_new:
+            source_events.source_waits(self._name, self.unsettled)
 
     def unread(self, key: Key, error: Any, *, is_told: bool = True) -> None:  # noqa: ANN401
         """Note that a partition can't be read, or a topic (partition -1)."""

@@ -1,0 +1,64 @@
+"""How a source stands in its group: partitions that nobody was given are never called good."""
+
+import pytest
+
+from nss.config.sources import KafkaSourceConfig
+from nss.config.values import Address
+from nss.kafka.errors import Cluster
+from nss.sources.kafka.offsets import KeptOffsets, Ledger
+from nss.sources.kafka.standing import SHARING_SECS, Standing
+
+SESSION_SECS = 6.0
+
+
+class _Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def standing(clock: _Clock) -> Standing:
+    settings = KafkaSourceConfig(name="in", brokers=(Address("127.0.0.1", 1),), topics=("web",))
+    cluster = Cluster(settings.brokers, "sources.in")
+    ledger = Ledger(KeptOffsets(), delivered=False, sequence=0)
+    return Standing(settings, cluster, ledger, SESSION_SECS, clock)
+
+
+def _state(join_state: str) -> str:
+    return f'{{"name":"c","cgrp":{{"state":"up","join_state":"{join_state}"}},"brokers":{{}}}}'
+
+
+@pytest.mark.parametrize("state", ["init", "wait-join", "wait-sync", "wait-metadata"])
+def test_a_group_that_does_not_share_out_is_told(
+    standing: Standing, clock: _Clock, state: str
+) -> None:
+    standing.counted(_state("steady"))
+    clock.now += SESSION_SECS + SHARING_SECS - 1
+    standing.counted(_state(state))
+    assert standing.unsettled is None
+    clock.now += 2
+    standing.counted(_state(state))
+    assert "has not shared out its partitions for 17 s" in (standing.unsettled or "")
+
+
+def test_a_group_that_never_begins_is_told(standing: Standing, clock: _Clock) -> None:
+    clock.now += SESSION_SECS + SHARING_SECS
+    standing.counted('{"name":"c"}')
+    assert standing.unsettled is not None
+
+
+def test_it_is_well_once_they_are_shared_out(standing: Standing, clock: _Clock) -> None:
+    clock.now += 60
+    standing.counted(_state("wait-sync"))
+    assert standing.unsettled is not None
+    standing.well()  # the way to the brokers is good all along
+    assert standing.unsettled is not None
+    standing.counted(_state("steady"))
+    assert standing.unsettled is None
