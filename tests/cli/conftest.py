@@ -29,7 +29,7 @@ def nss(tmp_path: Path) -> Nss:
             capture_output=True,
             cwd=tmp_path,
             env=ENV | environ,
-            timeout=30,
+            timeout=100,
             check=False,
         )
 

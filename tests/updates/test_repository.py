@@ -1,5 +1,6 @@
 """`make repository`: what is signed, by whom, and what it refuses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,19 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Iterator[Path]:
     """A keyring with a secret key."""
     place = tmp_path / "gpg"
     place.mkdir(mode=0o700)
     made = ("--passphrase", "", "--quick-generate-key", "Own", "ed25519", "sign", "1d")
     run("gpg", "--homedir", str(place), "--batch", "--pinentry-mode", "loopback", *made)
-    return place
+    yield place
+    end_agents(place)
+
+
+def end_agents(home: Path) -> None:
+    """End what gpg has started in the background; it would stay for good."""
+    run("gpgconf", "--homedir", str(home), "--kill", "all")
 
 
 def gpg(home: Path, *arguments: str) -> str:
@@ -36,6 +43,7 @@ def is_signed_by(repository: Path, key: Path, tmp_path: Path) -> bool:
     dist = repository / "dists/stable"
     gpg(place, "--verify", str(dist / "InRelease"))
     gpg(place, "--verify", str(dist / "Release.gpg"), str(dist / "Release"))
+    end_agents(place)
     return True
 
 
