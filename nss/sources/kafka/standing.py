@@ -97,7 +97,10 @@ class Standing:
 
         A member that waits for the others is in no error that librdkafka would tell of.
         """
-        member = msgspec.json.decode(statistics, type=_Statistics).cgrp
+        try:
+            member = msgspec.json.decode(statistics, type=_Statistics).cgrp
+        except msgspec.DecodeError:  # a quote in `client.id` goes into it as it is
+            return
         now = self._clock()
         if member is not None and member.join_state == "steady":
             self._settled_at = now

@@ -54,6 +54,12 @@ def test_a_group_that_never_begins_is_told(standing: Standing, clock: _Clock) ->
     assert standing.unsettled is not None
 
 
+def test_statistics_that_can_not_be_read_say_nothing(standing: Standing, clock: _Clock) -> None:
+    clock.now += 60
+    standing.counted('{"client_id":"a"b"}')
+    assert standing.unsettled is None
+
+
 def test_it_is_well_once_they_are_shared_out(standing: Standing, clock: _Clock) -> None:
     clock.now += 60
     standing.counted(_state("wait-sync"))
