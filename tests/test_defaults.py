@@ -162,6 +162,9 @@ RUN_BY = {
     "nss/https/clock.py ServerDates now": (
         "tests/breakages/test_clock.py::test_a_clock_that_is_wrong"
     ),
+    "nss/sources/kafka/standing.py Standing clock": (
+        "tests/sources/kafka/test_standing.py::test_the_clock_is_that_of_the_machine"
+    ),
     "nss/sources/refusals.py Refusals now": "tests/breakages/test_sources.py::test_a_wrong_token",
     "nss/spool/durable/spool.py open now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/spool/durable/spool.py open free_bytes": f"{HERE}::test_a_spool_asks_for_free_space",

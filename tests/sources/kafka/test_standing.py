@@ -1,5 +1,7 @@
 """How a source stands in its group: partitions that nobody was given are never called good."""
 
+import time
+
 import pytest
 
 from nss.config.sources import KafkaSourceConfig
@@ -18,6 +20,14 @@ class _Clock:
         return self.now
 
 
+_SETTINGS = KafkaSourceConfig(name="in", brokers=(Address("127.0.0.1", 1),), topics=("web",))
+_PARTS = (
+    _SETTINGS,
+    Cluster(_SETTINGS.brokers, "sources.in"),
+    Ledger(KeptOffsets(), delivered=False, sequence=0),
+)
+
+
 @pytest.fixture
 def clock() -> _Clock:
     return _Clock()
@@ -25,10 +35,7 @@ def clock() -> _Clock:
 
 @pytest.fixture
 def standing(clock: _Clock) -> Standing:
-    settings = KafkaSourceConfig(name="in", brokers=(Address("127.0.0.1", 1),), topics=("web",))
-    cluster = Cluster(settings.brokers, "sources.in")
-    ledger = Ledger(KeptOffsets(), delivered=False, sequence=0)
-    return Standing(settings, cluster, ledger, SESSION_SECS, clock)
+    return Standing(*_PARTS, SESSION_SECS, clock)
 
 
 def _state(join_state: str) -> str:
@@ -68,3 +75,12 @@ def test_it_is_well_once_they_are_shared_out(standing: Standing, clock: _Clock) 
     assert standing.unsettled is not None
     standing.counted(_state("steady"))
     assert standing.unsettled is None
+
+
+def test_the_clock_is_that_of_the_machine() -> None:
+    standing = Standing(*_PARTS, session_secs=0.1 - SHARING_SECS)
+    standing.counted(_state("wait-sync"))
+    before = standing.unsettled
+    time.sleep(0.11)
+    standing.counted(_state("wait-sync"))
+    assert (before, standing.unsettled is None) == (None, False)
