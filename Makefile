@@ -107,7 +107,7 @@ fuzz-core: $(VENV)/tested
 	cd build/fuzz && ended=; for job in $$(seq $(JOBS)); do \
 	  nice $(CURDIR)/$(BIN)/python -m tests.formats.compiled.fuzz --secs $(SECS) \
 	    $(if $(RECORDS),--records $(RECORDS)) \
-	    $(if $(FIRST_SEED),--first-seed $$job$(FIRST_SEED)) & ended="$$ended $$!"; done; \
+	    $(if $(FIRST_SEED),--first-seed $${job}$(FIRST_SEED)) & ended="$$ended $$!"; done; \
 	  code=0; for job in $$ended; do wait $$job || code=1; done; exit $$code
 
 # The installed core's instructions a record against those kept; says so when it can't count.
