@@ -107,11 +107,11 @@ class Shape:
 
         Returns `None` if at least one has a key twice, or values that are none, or differ.
         """
-        counts: dict[str, int] = {}
         records = list(objects)
         for depth, columns in enumerate(self._levels):
             if depth:
                 records = [record.inner for record in records]
+            counts: dict[str, int] = {}  # of the last level: others may have keys of these names
             quotes -= columns.quotes(records, counts)
         if quotes or not self._settle(records):
             return None

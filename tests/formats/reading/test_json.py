@@ -507,3 +507,13 @@ def test_unmapped_keys_are_counted_by_names_within_bounds() -> None:
         unmapped = pipeline.run(joined([many] * 9)).unmapped
         assert len(unmapped) == 65
         assert (unmapped["k0"], unmapped["..."]) == (9, 9 * 36)
+
+
+def test_an_unmapped_key_counts_where_the_envelope_has_the_same_key_in_some_records() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}")))
+    inner = b'"event":{"epochtime":1,"login":"a","extra":"x"}'
+    beside, alone = b'{"extra":"y",%s}' % inner, b"{%s}" % inner
+    for _ in range(3):  # once the shape is learned, and after that
+        pipeline.run(joined([beside, alone, alone]))
+    assert pipeline.run(joined([alone, alone])).unmapped == {"extra": 2}
+    assert pipeline.run(joined([beside, alone])).unmapped == {"extra": 2}
