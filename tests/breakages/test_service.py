@@ -104,9 +104,12 @@ async def test_the_next_file_of_a_source_may_not_be_read(ordinary: Breakages) ->
     records(ordinary.folder)
     await ordinary.start(web(), OUT)
     await ordinary.until(delivered)
+    following = ordinary.folder / "following"  # there at once as it is, or it might be read before
+    following.mkdir()
+    records(following)
+    (following / "web.log").chmod(0)
     (ordinary.folder / "web.log").rename(ordinary.folder / "web.log.1")
-    records(ordinary.folder)
-    (ordinary.folder / "web.log").chmod(0)
+    (following / "web.log").rename(ordinary.folder / "web.log")
     await ordinary.shows("permission-source")
 
 

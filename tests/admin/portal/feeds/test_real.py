@@ -93,8 +93,10 @@ async def test_a_tap_shows_what_passes(service: RealService, admin: Browser) -> 
         service.append(RecordGenerator(1).batch(100))
         shown = ""
         async with asyncio.timeout(20):
-            while "more passed" not in shown:
+            while "more passed" not in shown or "<li>" not in shown:
                 shown += await anext(events)
+                if "<li>" not in shown:  # on a busy machine all may pass between two lines
+                    service.append(RecordGenerator(1).batch(100))
     lines = re.findall(r"<li>(.*?)</li>", shown)
     assert 1 <= len(lines) <= 10
     assert all("LEEF:1.0|Zscaler|NSS" in line for line in lines)
