@@ -13,6 +13,7 @@ from nss.admin.portal.pages.overview import PARTS
 from nss.admin.portal.texts import utc
 from nss.config.model import Config
 from nss.expiry import Expiry
+from nss.status.readings import ElsewhereReading
 from nss.status.summary import Confirmation, ExpiryStatus, Health, Reason
 from tests.admin.conftest import FEED, NOW, PARSING, SOURCE, STATUS, SYNC, FakeOperations
 from tests.admin.portal.gallery import HOSTILE
@@ -129,6 +130,24 @@ async def test_what_ends_has_its_days(
     assert "100 days left" in text
     assert "12 files parsed, 1 failed, 3 waiting" in text
     assert "synced 5 URLs" in text
+
+
+async def test_it_says_which_machine_syncs_and_uploads(
+    client: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    operations.current = replace(STATUS, parsing=None, sync=None)
+    alone = await text_of(client)
+    others = ElsewhereReading(sync="nss1.example.com", uploads=HOSTILE)
+    operations.current = replace(operations.current, elsewhere=others)
+    page = (await client.get("/")).text
+    text = await text_of(client)
+
+    assert "no feed uploads to Cloud Discovery" in alone
+    assert "the sync is off" in alone
+    assert "_by says" not in alone
+    assert "the sync is off; synced_by says that nss1.example.com syncs" in text
+    assert "no feed uploads to Cloud Discovery; uploaded_by says that &lt;script&gt;" in text
+    assert "<script>alert" not in page
 
 
 async def test_nothing_that_others_wrote_is_markup(
