@@ -80,9 +80,11 @@ class UdpCollector(asyncio.DatagramProtocol):
         """The sender is dead: take what waits in the kernel, which keeps the order."""
         self._marked.clear()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marker:
-            marker.sendto(MARK, ("127.0.0.1", self.port))
-        async with asyncio.timeout(10):
-            await self._marked.wait()
+            async with asyncio.timeout(20):
+                while not self._marked.is_set():  # a full buffer drops it as any other
+                    marker.sendto(MARK, ("127.0.0.1", self.port))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._marked.wait(), 0.5)
 
     def close(self) -> None:
         """Stop listening."""

@@ -110,6 +110,7 @@ class Collecting:
         self.flushes += 1
         if not self.outgoing:
             self.outgoing, self.collected_lines = self.collected_lines, []
+            self.needs_room = False  # as with the real one: only what is collected makes room
         await self.gate.wait()
         if self.bug is not None:
             raise self.bug

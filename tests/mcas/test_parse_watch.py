@@ -269,6 +269,7 @@ async def test_a_look_is_bounded_and_the_next_process_continues(desk: Desk, work
     await at.rounds()
     assert len(desk.tenant.asked) == parse_watch.MAX_PAGES
     assert at.watch.read_at is None
+    await at.until(lambda _: desk.saved.exists())
     await at.end()
     again = work(desk.watch())
     await again.rounds()
@@ -481,6 +482,7 @@ async def test_results_that_can_not_be_saved_hold_in_this_process(
     desk.saved.mkdir()
     at = work(watch)
     await at.until(lambda watch: watch.summary.parsed)
+    await at.until(lambda _watch: len(names()) == 2)  # they are saved later, in a thread
     await at.rounds()
     assert names() == ["parse_results_forgotten", "parse_results_unwritable"]
 
