@@ -22,7 +22,10 @@ from cli.app import app
 from nss.errors import NssError
 from tests.cli.conftest import Nss
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others"),
+]
 
 STRANGER = 12345
 SECRET = "root's own and nobody else's"  # noqa: S105 - the contents of a file

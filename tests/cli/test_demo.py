@@ -17,6 +17,8 @@ from rich.cells import cell_len
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import COMMAND, ENV, Nss
 
+pytestmark = pytest.mark.long
+
 ROW = re.compile(
     r"^(sent|arrived|rejected|malformed|shortened|lost) +([0-9,-]+)(?:  .*)?$", re.MULTILINE
 )
@@ -189,7 +191,6 @@ def test_a_signal_ends_it_and_its_service_without_a_traceback(
     assert "\x1b[?25h" in shown
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("option", ["--portal", "--mcas", "--rate=500"])
 def test_sigterm_ends_it_where_a_script_has_sigint_ignored(short_path: Path, option: str) -> None:
     process = subprocess.Popen(  # noqa: S603 - ours

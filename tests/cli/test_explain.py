@@ -11,6 +11,8 @@ from formats import FeedSettings, Pipeline, json_names, presets
 from nss.lab.generator import RecordGenerator
 from tests.cli.conftest import Nss
 
+pytestmark = pytest.mark.long
+
 WHOLE = {
     "time": "2023-10-06 09:05:08",
     "login": "ann@example.com",

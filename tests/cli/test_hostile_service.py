@@ -22,6 +22,8 @@ from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
 from tests.cli.conftest import Nss
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\x08\u202e\x9b31m"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.crash.conftest import Ground
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     "fate",

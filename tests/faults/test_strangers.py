@@ -16,6 +16,8 @@ from tests.faults.conftest import Scene, sink
 from tests.ports import free_ports
 from tests.service.conftest import Running
 
+pytestmark = pytest.mark.long
+
 DESCRIPTORS = 300
 """What the service may have: half of it is for connections of senders."""
 

@@ -29,6 +29,8 @@ from nss.mcas.governance import MAX_TEXT_CHARS, Page
 from nss.secret import Secret
 from tests import foreign
 
+pytestmark = pytest.mark.long
+
 PLACE = "https://contoso.us3.portal.cloudappsecurity.com"
 TENANT = "99999999-8888-7777-6666-abcdefabcdef"
 CLIENT = "11111111-2222-3333-4444-555555555555"

@@ -19,6 +19,8 @@ from nss.errors import NssError
 from tests import foreign
 from tests.admin.conftest import DEGRADED, REJECT, FakeOperations
 
+pytestmark = pytest.mark.long
+
 STATUS = msgspec.to_builtins(DEGRADED)
 ANSWERS = foreign.answers(
     STATUS,

@@ -16,6 +16,8 @@ import pytest
 from tests.cli.conftest import COMMAND, ENV, Nss
 from tests.ports import free_port
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def config(tmp_path: Path, nss: Nss) -> Iterator[Path]:
@@ -73,7 +75,6 @@ def test_a_service_that_does_not_come_up_says_the_reason(nss: Nss, config: Path)
     assert nss("stop", "--if-running", "--config", config).returncode == 1
 
 
-@pytest.mark.long
 def test_a_restart_with_a_wrong_file_is_refused_and_the_service_keeps_running(
     nss: Nss, config: Path
 ) -> None:
@@ -103,7 +104,6 @@ def test_a_start_with_a_wrong_file_starts_nothing(nss: Nss, config: Path) -> Non
     assert not config.with_name("nss.log").exists()
 
 
-@pytest.mark.long
 def test_a_port_is_a_problem_unless_the_service_itself_has_it(nss: Nss, config: Path) -> None:
     port = int(config.read_text().partition("127.0.0.1:")[2].partition('"')[0])
     with socket.create_server(("127.0.0.1", port)):
@@ -117,7 +117,6 @@ def test_a_port_is_a_problem_unless_the_service_itself_has_it(nss: Nss, config: 
     assert nss("restart", "--config", config).returncode == 0
 
 
-@pytest.mark.long
 def test_a_service_that_ended_says_the_reason(nss: Nss, config: Path) -> None:
     facts(nss, "start", config)
     other = config.with_name("other") / "nss.toml"

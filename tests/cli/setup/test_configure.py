@@ -15,6 +15,8 @@ from nss.config.values import Address
 from tests.cli.conftest import COMMAND, ENV, Nss
 from tests.ports import free_port
 
+pytestmark = pytest.mark.long
+
 TO = "udp://collector.example.com:514"
 
 Ask = Callable[..., "pexpect.spawn[str]"]

@@ -17,6 +17,8 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from tests.cli.conftest import Nss
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:

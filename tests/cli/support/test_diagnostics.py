@@ -11,6 +11,8 @@ from nss.setup.redaction import Redactor, redactor_of
 from tests.cli.conftest import Nss
 from tests.cli.support.conftest import SECRETS, Site, secrets_in
 
+pytestmark = pytest.mark.long
+
 
 def unpacked(site: Site, name: str = "out.tar.gz") -> dict[str, bytes]:
     with tarfile.open(site.folder / name, "r:gz") as archive:

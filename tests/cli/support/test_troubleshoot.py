@@ -9,6 +9,8 @@ import pytest
 from tests.cli.conftest import Nss
 from tests.cli.support.conftest import SECRETS, Site
 
+pytestmark = pytest.mark.long
+
 RECORD = b'{"time":"Fri Oct  6 09:05:08 2023","login":"ana@example.com","eurl":"example.com/"}\n'
 
 
