@@ -68,7 +68,7 @@ async def fill(folder: Path, batches: Sequence[bytes]) -> None:
 
 async def service(bench: Bench, lab: CloudLab, max_records: int) -> Running:
     text = SERVICE.format(ca_file=lab.ca_file, max_records=max_records)
-    return await bench.start(text, state="state", drain_secs=40)
+    return await bench.start(text, state="state", drain_secs=100)
 
 
 async def met(lab: CloudLab) -> None:
