@@ -92,6 +92,12 @@ def test_user_data_gives_no_sudo_without_a_password() -> None:
     assert rules == ["admin ALL=(root) NOPASSWD: /usr/lib/nss-appliance/first-password"]
 
 
+def test_cloud_init_leaves_the_settings_of_ssh_alone_and_makes_no_weak_key() -> None:
+    settings = yaml.safe_load(text("etc/cloud/cloud.cfg.d/50-nss-appliance.cfg"))
+    assert "ssh_pwauth" not in settings  # it would start SSH again, minutes after it first answered
+    assert settings["ssh_genkeytypes"] == ["ed25519", "ecdsa", "rsa"]
+
+
 def test_our_links_to_units_lead_somewhere() -> None:
     links = [path for path in ROOT.rglob("*.wants/*") if "nss-" in path.name]
     assert links
