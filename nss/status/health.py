@@ -132,6 +132,18 @@ def _refused(source: SourceStatus, now: float, *, is_new: bool) -> Iterator[Reas
         )
 
 
+def _falls_behind(feed: FeedStatus) -> bool:
+    """Return whether a feed is slower than what comes.
+
+    Of one that collects nothing is known before its first delivery since the start: what waited
+    then is collected anew, and its lag grows with the clock. If it never comes, the feed is stuck.
+    """
+    if feed.upload is not None and feed.last_delivered_at is None:
+        return False
+    is_late = feed.lag_secs >= LAG_SECS + feed.patience_secs
+    return is_late and feed.lag_growth_secs >= LAG_GROWTH_SECS
+
+
 def _feed(feed: FeedStatus, spool: SpoolStatus, now: float) -> Iterator[Reason]:
     """Yield why records don't get through, as near to the cause as is known; then what else is."""
     component, meaning = f"feed {feed.name}", remedies.waiting(feed, spool)
@@ -153,7 +165,7 @@ def _feed(feed: FeedStatus, spool: SpoolStatus, now: float) -> Iterator[Reason]:
             meaning=meaning,
             remedy="see what holds it up: sudo nss troubleshoot feeds",
         )
-    elif feed.lag_secs >= LAG_SECS + feed.patience_secs and feed.lag_growth_secs >= LAG_GROWTH_SECS:
+    elif _falls_behind(feed):
         yield Reason(
             component=component,
             why=f"falls behind: the oldest record waits for {feed.lag_secs:.0f} s, "

@@ -22,6 +22,7 @@ import disk
 import inventory
 import root
 import sbom
+import sources
 from base import HERE, Failed, base, run
 
 import formats
@@ -47,13 +48,26 @@ def main() -> None:
     parser.add_argument("--package", type=Path, help="our package; built if it is not given")
     parser.add_argument("--mirror", action="append", default=[], help="an apt line for mmdebstrap")
     parser.add_argument("--fresh", action="store_true", help="make the base anew")
+    parser.add_argument(
+        "--is-current",
+        action="store_true",
+        help="build nothing: end with 0 if the folder has the formats, of these very sources",
+    )
     given = parser.parse_args()
     kinds = given.formats.replace(",", " ").split()
+    if given.is_current:
+        sys.exit(0 if is_current(given.into, kinds) else 1)
     try:
         _check(kinds)
         build(given.into, given.cache, kinds, given.package, given.mirror, fresh=given.fresh)
     except Failed as error:
         sys.exit(str(error))
+
+
+def is_current(into: Path, kinds: Sequence[str]) -> bool:
+    """Return whether a folder has images of these formats, made from the sources as they are."""
+    has_all = all(any(into.glob(f"*{formats.ENDINGS[kind]}")) for kind in kinds)
+    return has_all and sources.is_current(into, PROJECT)
 
 
 def build(
@@ -67,6 +81,9 @@ def build(
 ) -> None:
     """Build the formats `kinds` into the folder `into`, which is emptied before."""
     epoch = _epoch()
+    # Before anything is read: what changes while it is built makes the images stale. A package that
+    # is given may be of any sources.
+    made_from = None if package else sources.digest(PROJECT)
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
     os.umask(0o022)
     cache.mkdir(parents=True, exist_ok=True)
@@ -97,6 +114,8 @@ def build(
             _say(kind)
             formats.write(kind, raw, name, version, epoch)
     formats.sums(into)
+    if made_from is not None:
+        sources.remember(into, made_from)
     _say("done")
 
 

@@ -8,6 +8,7 @@ from string import Template
 from base import HERE, run
 
 FORMATS = ("raw", "qcow2", "ova", "vhd")
+ENDINGS = {"raw": ".raw.zst", "qcow2": ".qcow2", "ova": ".ova", "vhd": ".vhd"}
 
 
 def write(kind: str, raw: Path, name: Path, version: str, epoch: int) -> Path:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -29,15 +30,26 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a script
-    """Return the module disk.py, which finds its neighbours by the path."""
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Yield a module of the build, which finds its neighbours by the path."""
     monkeypatch.syspath_prepend(str(SOURCE))
     before = set(sys.modules)
-    yield importlib.import_module("disk")
-    for name in set(sys.modules) - before:
-        if name in {"disk", "base"}:
-            del sys.modules[name]
+    yield importlib.import_module(name)
+    for known in set(sys.modules) - before:
+        if known in {name, "base"}:
+            del sys.modules[known]
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module disk.py."""
+    yield from script("disk", monkeypatch)
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module sources.py."""
+    yield from script("sources", monkeypatch)
 
 
 def test_every_package_has_a_reason() -> None:
@@ -92,6 +104,12 @@ def test_user_data_gives_no_sudo_without_a_password() -> None:
     assert rules == ["admin ALL=(root) NOPASSWD: /usr/lib/nss-appliance/first-password"]
 
 
+def test_cloud_init_leaves_the_settings_of_ssh_alone_and_makes_no_weak_key() -> None:
+    settings = yaml.safe_load(text("etc/cloud/cloud.cfg.d/50-nss-appliance.cfg"))
+    assert "ssh_pwauth" not in settings  # it would start SSH again, minutes after it first answered
+    assert settings["ssh_genkeytypes"] == ["ed25519", "ecdsa", "rsa"]
+
+
 def test_our_links_to_units_lead_somewhere() -> None:
     links = [path for path in ROOT.rglob("*.wants/*") if "nss-" in path.name]
     assert links
@@ -116,6 +134,37 @@ def test_the_partitions_fill_the_disk_and_do_not_overlap(disk: Any) -> None:  # 
         end += int(size)
     assert end + disk.MIB // disk.SECTOR == disk.DISK_MIB * disk.MIB // disk.SECTOR
     assert disk.DISK_MIB == 8192
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda project: (project / "nss/main.py").write_text("changed"),
+        lambda project: (project / "nss/main.py").unlink(),
+        lambda project: (project / "nss/main.py").chmod(0o755),
+        lambda project: (project / "packaging/new").write_text("git has not been told"),
+    ],
+)
+def test_images_of_other_sources_are_known(
+    sources: Any,  # noqa: ANN401
+    tmp_path: Path,
+    change: Callable[[Path], object],
+) -> None:
+    project, images = tmp_path / "project", tmp_path / "images"
+    for folder in (project / "nss", project / "packaging", project / "docs", images):
+        folder.mkdir(parents=True)
+    (project / ".gitignore").write_text("*.pyc\n")
+    (project / "nss/main.py").write_text("as it was")
+    subprocess.run(["git", "init", "-q", str(project)], check=True, timeout=10)  # noqa: S603, S607
+    add = ["git", "-C", str(project), "add", "-A"]
+    subprocess.run(add, check=True, timeout=10)  # noqa: S603
+    assert not sources.is_current(images, project)
+    sources.remember(images, sources.digest(project))
+    (project / "nss/main.pyc").write_text("made, and not a source")
+    (project / "docs/page.md").write_text("not what boots")
+    assert sources.is_current(images, project)
+    change(project)
+    assert not sources.is_current(images, project)
 
 
 def test_the_machine_of_vsphere_has_what_it_needs() -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from nss.expiry import DAY_SECS, Expiry
 from nss.status.health import judge
-from nss.status.readings import CommonRejectReading, ParsingReading, RefusalReading
+from nss.status.readings import (
+    CommonRejectReading,
+    ParsingReading,
+    RefusalReading,
+    UploadReading,
+    UploadState,
+)
 from nss.status.remedies import REFUSED as REFUSED_CAUSES
 from nss.status.summary import FeedStatus, Health, Reason, SourceStatus, SpoolStatus
 from tests.admin.conftest import FEED, GAPS, NOW, PARSE_FAILURE, PARSING, SOURCE, SPOOL
@@ -207,6 +213,28 @@ def test_a_growing_lag_is_reported_with_its_numbers() -> None:
             "feeds",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "last_delivered_at", "still_secs", "degraded"),
+    [
+        # Records from before the start are collected anew, however long they have waited already.
+        ("collecting", None, 200.0, []),
+        ("uploading", None, 310.0, []),
+        ("collecting", None, 345.0, ["feed mcas"]),
+        ("collecting", NOW - 200.0, 200.0, ["feed mcas"]),
+    ],
+)
+def test_what_is_collected_since_the_start_does_not_fall_behind(
+    state: UploadState, last_delivered_at: float | None, still_secs: float, degraded: list[str]
+) -> None:
+    upload = UploadReading(
+        state=state, last_confirmed_at=None, next_due_at=None, held_until=None, unconfirmed=0
+    )
+    feed = replace(FEED, patience_secs=300.0, lag_secs=457.0, lag_growth_secs=59.0, upload=upload)
+    feed = replace(feed, last_delivered_at=last_delivered_at, still_secs=still_secs)
+
+    assert [reason.component for reason in health(feed=feed).reasons] == degraded
 
 
 @pytest.mark.parametrize(("accepted", "missing"), [(1235, "1 record"), (1230, "-4 records")])

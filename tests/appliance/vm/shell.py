@@ -5,8 +5,9 @@ from itertools import count
 
 from tests.appliance.vm.console import Console
 
-LOGIN_SECS = 90
-BOOT_SECS = 240
+# Under emulation on a busy machine each of these takes a third of it, and a moment elsewhere.
+LOGIN_SECS = 240
+BOOT_SECS = 400
 _LOGIN = r"login: $"
 _PIECE_CHARS = 2000
 
