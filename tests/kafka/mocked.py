@@ -90,7 +90,7 @@ def _library() -> Any:  # noqa: ANN401 - ctypes says no more
         getattr(lib, f"rd_kafka_mock_{name}").argtypes = [pointer]
     lib.rd_kafka_destroy.argtypes = [pointer]
     number, text = ctypes.c_int, ctypes.c_char_p
-    for name, kinds in {
+    of_cluster: dict[str, list[Any]] = {
         "group_initial_rebalance_delay_ms": [ctypes.c_int32],
         "topic_create": [text, number, number],
         "topic_delete": [text],
@@ -99,6 +99,7 @@ def _library() -> Any:  # noqa: ANN401 - ctypes says no more
         "broker_set_down": [ctypes.c_int32],
         "broker_set_up": [ctypes.c_int32],
         "push_request_errors_array": [ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)],
-    }.items():
+    }
+    for name, kinds in of_cluster.items():
         getattr(lib, f"rd_kafka_mock_{name}").argtypes = [pointer, *kinds]
     return lib

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import confluent_kafka
 from confluent_kafka import TopicPartition
@@ -23,7 +23,7 @@ GROUP = "test"
 WAIT_SECS = 40.0
 
 QUICK = {
-    "session.timeout.ms": 6000,
+    "session.timeout.ms": 4000,
     "heartbeat.interval.ms": 200,
     "topic.metadata.refresh.interval.ms": 300,
     "reconnect.backoff.ms": 50,
@@ -87,7 +87,7 @@ class Spool:
         """Return the numbers of each partition, in the order in which they came."""
         found = defaultdict[int, list[int]](list)
         for line in self.lines:
-            partition, number = line.split()
+            partition, number, *_ = line.split()
             found[int(partition)].append(int(number))
         return dict(found)
 
@@ -108,12 +108,12 @@ class Sent:
             }
         )
 
-    def send(self, records: int, *partitions: int) -> None:
+    def send(self, records: int, *partitions: int, pad: bytes = b"") -> None:
         """Send so many records to each partition, and wait until they are confirmed."""
         for partition in partitions:
             first = len(self.partitions[partition])
             for number in range(first, first + records):
-                self._produce(partition, b"%d %d" % (partition, number), number)
+                self._produce(partition, b"%d %d %s" % (partition, number, pad), number)
         self._flush()
 
     def send_values(self, *values: bytes | None, partition: int = 0, **more: Any) -> None:  # noqa: ANN401
@@ -148,7 +148,7 @@ class Onlooker:
     def committed(self) -> Offsets:
         """Return it, without partitions of which there is nothing."""
         found = self._consumer.committed(self._asked, timeout=WAIT_SECS)
-        return {(e.topic, e.partition): e.offset for e in found if e.offset >= 0}
+        return {(e.topic, e.partition): e.offset for e in found if e.offset > 0}
 
     async def until(self, offsets: Offsets) -> None:
         """Wait until just this is committed."""
@@ -183,7 +183,12 @@ class Watch:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Watch":
+    async def look(self) -> None:
+        """Wait until it has looked some more times."""
+        looks = self.looks
+        await until(lambda: self.looks > looks + 3)
+
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -222,9 +227,7 @@ class Instance:
         chosen = settings(brokers, **options)
         client = consumer_settings(chosen)
         self.spool = spool
-        self.source = KafkaSource(
-            chosen, client, position=spool.position, passing=spool.passing
-        )
+        self.source = KafkaSource(chosen, client, position=spool.position, passing=spool.passing)
         self._running = asyncio.create_task(self.source.run(spool.accept))
 
     @property
@@ -241,19 +244,25 @@ class Instance:
             lambda: len(spool.lines) >= count, lambda: (len(spool.lines), self.source.last_error)
         )
 
+    async def until_paused(self) -> None:
+        """Wait until it has paused its partitions, which it does while no more can be taken."""
+        await until(lambda: self.source._consuming._is_paused)
+
     async def until_error(self, text: str) -> None:
-        await until(
-            lambda: text in (self.source.last_error or ""), lambda: self.source.last_error
-        )
+        await until(lambda: text in (self.source.last_error or ""), lambda: self.source.last_error)
 
     async def until_well(self) -> None:
         await until(lambda: self.source.last_error is None, lambda: self.source.last_error)
 
+    async def ended(self) -> None:
+        """Wait until it has handed on all that it had taken."""
+        async with asyncio.timeout(WAIT_SECS):
+            await self._running
+
     async def stop(self) -> None:
         """End it as the service does: take no more, hand on the rest, commit, leave."""
         await self.source.stop()
-        async with asyncio.timeout(WAIT_SECS):
-            await self._running
+        await self.ended()
         await self.source.finish()
 
     async def die(self) -> None:
