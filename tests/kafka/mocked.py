@@ -68,6 +68,17 @@ class Cluster:
             self._cluster, ctypes.c_int16(request), ctypes.c_size_t(len(errors)), numbers
         )
 
+    def fail_fetches(self, topic: str, partition: int, *errors: int) -> None:
+        """Answer the next requests for messages of a partition with these errors."""
+        self._lib.rd_kafka_mock_partition_push_request_errors(
+            ctypes.c_void_p(self._cluster),
+            topic.encode(),
+            ctypes.c_int32(partition),
+            ctypes.c_int16(FETCH),
+            ctypes.c_size_t(len(errors)),
+            *map(ctypes.c_int, errors),
+        )
+
     def _do(self, name: str, *arguments: bytes | int) -> None:
         error = getattr(self._lib, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
         assert not error, (name, arguments, error)

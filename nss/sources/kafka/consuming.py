@@ -149,6 +149,7 @@ class Consuming:
         self._hand_on()
         self._commits.begin_due()
         self.standing.report(self._consumer, self._commits.last_at)
+        self._try_unread()
         messages = self._consume()
         self._check_stall()
         usable = True
@@ -228,11 +229,21 @@ class Consuming:
             if key in self._ledger.owned:
                 self._taken.drop(lambda other: other == key)
                 self._places.find_start(key)
+        elif error.name() == "_PARTITION_EOF":
+            self.standing.read(key)
         elif key[0]:
-            self.standing.unread(key, error)
+            # What is wrong with a topic comes as of its partition 0.
+            self.standing.unread(key if key in self._ledger.owned else (key[0], -1), error)
         elif not error.retriable():
             self.standing.complained(error)
         return True
+
+    def _try_unread(self) -> None:
+        """Read what could not be read once more: else librdkafka tells when messages come only."""
+        for key in self.standing.to_try():
+            is_handed = self._handing is not None and key in self._handing.framed.offsets
+            if not is_handed and not self._in_doubt and not self._taken.holds(key):
+                self._places.try_again(key)
 
     # Handing on.
 

@@ -63,6 +63,13 @@ class Places:
                 self._go_to(self._kafka.TopicPartition(*key, offset))
         self.leaving.clear()
 
+    def try_again(self, key: Key) -> None:
+        """Read a partition once more, of which nothing is on its way: its end is told, too."""
+        offset = self._ledger.accepted.get(key)
+        if offset is not None or self._is_earliest:
+            start = self._first if offset is None else offset
+            self._go_to(self._kafka.TopicPartition(*key, start))
+
     def _tell(self, key: Key, wanted: int, low: int, high: int) -> None:
         if wanted < low:
             events.expired(self._name, named(key), low - wanted)
