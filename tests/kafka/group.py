@@ -171,7 +171,7 @@ def group(
             instance.end()
 
 
-def disturbed(  # noqa: PLR0913 - what a run is made of
+def disturbed(
     brokers: str,
     folder: Path,
     kills: int,
@@ -183,7 +183,8 @@ def disturbed(  # noqa: PLR0913 - what a run is made of
 ) -> Outcome:
     """Run three instances over four partitions, disturb them, and return what became of all.
 
-    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn. The topic is there, with four partitions.
+    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn. The topic is
+    there, with four partitions.
     """
     chance, outcome = random.Random(seed), Outcome()
     sender = Sender(brokers, 4)
