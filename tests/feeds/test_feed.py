@@ -17,7 +17,8 @@ from nss.feeds.delivery import LineDelivery
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.sinks import Delivered, Outcome, Rejected, RetryAfter, TooLong
-from nss.spool.memory import MemoryCursor, MemorySpool
+from nss.spool.memory import MemorySpool
+from nss.spool.memory_cursor import MemoryCursor
 from nss.telemetry import events
 from tests.parts import happened, memory_spool
 

@@ -1,5 +1,6 @@
-"""Brokers for the tests of this folder."""
+"""Brokers and a service for the tests of this folder."""
 
-from tests.kafka.fixtures import mock_cluster, tansu
+from tests.kafka.fixtures import cluster, mock_cluster, tansu
+from tests.service.conftest import bench
 
-__all__ = ["mock_cluster", "tansu"]
+__all__ = ["bench", "cluster", "mock_cluster", "tansu"]

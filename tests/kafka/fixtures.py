@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.brokers import MockCluster, Tansu
+from tests.kafka.mocked import Cluster
 
 
 @pytest.fixture
@@ -29,3 +30,13 @@ def mock_cluster() -> Iterator[MockCluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """One broker of the mock cluster, whose topics are made by the test."""
+    made = Cluster()
+    try:
+        yield made
+    finally:
+        made.close()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,16 @@ from tests.service.conftest import COMMAND, ENV
 
 TOPIC = "web"
 SESSION_SECS = 6.0
+KINDS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM", "SIGTERM")
+ADDING = 4
+"""The disturbance with which partitions are added, where the broker can."""
+
+BURST, AFTER = 4000, 200
+"""At most so many records are on their way at a disturbance, and so many follow at once."""
+
+PATIENCE_SECS = 90.0
+"""A busy machine may need so long until all is delivered; a group that stands still is seen."""
+
 _LINE = re.compile(rb"h/(\d+)/(\d{8})/end")
 
 CONFIG = """
@@ -162,11 +172,19 @@ def group(
 
 
 def disturbed(
-    brokers: str, folder: Path, kills: int, commit: str, spool: str, seed: int, poll_ms: int
+    brokers: str,
+    folder: Path,
+    kills: int,
+    commit: str,
+    spool: str,
+    seed: int,
+    poll_ms: int,
+    kinds: Sequence[str] = KINDS,
 ) -> Outcome:
     """Run three instances over four partitions, disturb them, and return what became of all.
 
-    `poll_ms` is their `max.poll.interval.ms`. The topic is there, with four partitions.
+    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn. The topic is
+    there, with four partitions.
     """
     chance, outcome = random.Random(seed), Outcome()
     sender = Sender(brokers, 4)
@@ -175,10 +193,10 @@ def disturbed(
             for instance in instances:
                 instance.start()
             sender.send(400)
-            _until_delivered(sender, instances, 60)
+            _until_delivered(sender, instances, PATIENCE_SECS)
             for number in range(kills):
-                _disturb(instances, sender, chance, outcome, brokers, number)
-            _until_delivered(sender, instances, 120)
+                _disturb(instances, sender, chance, outcome, brokers, number, kinds)
+            _until_delivered(sender, instances, PATIENCE_SECS)
         finally:
             sender.close()
     _judge(outcome, sender, instances)
@@ -192,13 +210,13 @@ def _disturb(
     outcome: Outcome,
     brokers: str,
     number: int,
+    kinds: Sequence[str],
 ) -> None:
     victim = chance.choice(instances)
-    sender.send(chance.randrange(100, 4000))
-    kinds = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM", "SIGTERM")
+    sender.send(chance.randrange(100, BURST))
     kind = kinds[number % len(kinds)]
     outcome.disturbances[kind] += 1
-    if number == 4:
+    if number == ADDING:
         admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
         made = admin.create_partitions([NewPartitions(TOPIC, 6)])
         try:
@@ -209,7 +227,7 @@ def _disturb(
             outcome.disturbances["partitions not added"] += 1
     victim.send(signal.Signals[kind])
     begun = time.monotonic()
-    sender.send(200)
+    sender.send(AFTER)
     if kind == "SIGSTOP":
         _until_delivered(sender, instances, SESSION_SECS * 3, must=False)
         outcome.takeover_secs.append(time.monotonic() - begun)
@@ -219,7 +237,7 @@ def _disturb(
     victim.process.wait(40)
     if chance.random() < 0.5:
         victim.start()
-    _until_delivered(sender, instances, SESSION_SECS * 5)
+    _until_delivered(sender, instances, PATIENCE_SECS)
     outcome.takeover_secs.append(time.monotonic() - begun)
     if victim.process.poll() is not None:
         victim.start()

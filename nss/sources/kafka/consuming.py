@@ -23,8 +23,9 @@ from nss.sources.kafka.committing import ASK_SECS, Commits
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
+from nss.sources.kafka.places import Places
 from nss.sources.kafka.settings import session_secs
-from nss.sources.kafka.standing import Standing, named, names
+from nss.sources.kafka.standing import Standing, names
 from nss.sources.kafka.taken import Taken
 
 AGAIN_SECS = 10.0
@@ -74,15 +75,13 @@ class Consuming:
         self._session_secs = session_secs(client)
         self.standing = Standing(settings, cluster, self._ledger, self._session_secs)
         self._delivered = delivered
-        is_earliest = settings.start == "earliest"
-        self._first: int = self._kafka.OFFSET_BEGINNING if is_earliest else self._kafka.OFFSET_END
+        self._places = Places(settings, self._ledger, self.standing)
         self._consumer: Any = None
         self._cluster_id: str | None = None
         self._loop: asyncio.AbstractEventLoop
         self._accept: Accept
         self._taken = Taken()
         self._handing: Handing | None = None
-        self._rewinding: set[Key] = set()
         self._is_paused = False
         self._blocked_at: float | None = None
         self._in_doubt = False
@@ -123,6 +122,7 @@ class Consuming:
             raise refused_settings(f"source {self._settings.name}", error) from None
         self._stepped_at = time.monotonic()
         self._commits.begin(consumer)
+        self._places.consumer = consumer
         self._is_paused = self._in_doubt = False
         try:
             consumer.subscribe(
@@ -149,6 +149,7 @@ class Consuming:
         self._hand_on()
         self._commits.begin_due()
         self.standing.report(self._consumer, self._commits.last_at)
+        self._try_unread()
         messages = self._consume()
         self._check_stall()
         usable = True
@@ -180,8 +181,11 @@ class Consuming:
     def _has_enough(self) -> bool:
         if self.stopping.is_set() or self._in_doubt or self._taken.size_bytes >= BATCH_MAX_BYTES:
             return True
-        most = self._settings.max_undelivered_bytes
-        return self._delivered and self._ledger.undelivered_bytes >= most
+        if not self._delivered:
+            return False
+        on_its_way = 0 if self._handing is None else len(self._handing.batch.data)
+        undelivered = self._ledger.undelivered_bytes + self._taken.size_bytes + on_its_way
+        return undelivered >= self._settings.max_undelivered_bytes
 
     def _pause(self) -> None:
         if not self._is_paused:
@@ -208,7 +212,10 @@ class Consuming:
         key = (message.topic() or "", message.partition())
         if error is not None:
             return self._reported(error, key)
-        if key not in self._ledger.owned or key in self._rewinding or self._in_doubt:
+        if key not in self._ledger.owned:
+            return True
+        self._ledger.begin(key, message.offset())
+        if key in self._places.leaving or self._in_doubt:
             return True
         self.standing.read(key)
         self._taken.add(message)
@@ -220,52 +227,28 @@ class Consuming:
             return False
         if error.name() in {"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE", "_NO_OFFSET"}:
             if key in self._ledger.owned:
-                self._find_start(key)
+                self._taken.drop(lambda other: other == key)
+                self._places.find_start(key)
+        elif error.name() == "_PARTITION_EOF":
+            self.standing.read(key)
         elif key[0]:
-            self.standing.unread(key, error)
+            # What is wrong with a topic comes as of its partition 0.
+            self.standing.unread(key if key in self._ledger.owned else (key[0], -1), error)
         elif not error.retriable():
             self.standing.complained(error)
         return True
 
-    def _find_start(self, key: Key) -> None:
-        """Go to where a partition begins: its position is not there any more, or there is none."""
-        partition, name = self._kafka.TopicPartition(*key), self._settings.name
-        try:
-            found = self._consumer.get_watermark_offsets(partition, timeout=ASK_SECS)
-        except self._kafka.KafkaException as error:
-            found = None
-            self.standing.unread(key, error.args[0], is_told=False)
-        if found is None:
-            self._rewinding.add(key)  # it is reported again
-            return
-        low, high = found
-        wanted = self._ledger.accepted.get(key)
-        start = low
-        if wanted is None:
-            start = low if self._settings.start == "earliest" else high
-        elif wanted < low:
-            events.expired(name, named(key), low - wanted)
-        elif wanted > high:
-            events.shorter(name, named(key), wanted, high)
-        self._taken.drop(lambda other: other == key)
-        self._ledger.restart(key, start)
-        self._rewinding.add(key)
-
-    def _rewind(self) -> None:
-        """Go back to what was accepted, where a batch was given up."""
-        for key in list(self._rewinding):
-            if key in self._ledger.owned:
-                offset = self._ledger.accepted.get(key, self._first)
-                try:
-                    self._consumer.seek(self._kafka.TopicPartition(*key, offset))
-                except self._kafka.KafkaException:
-                    continue  # it is not read yet; the next step tries again
-            self._rewinding.discard(key)
+    def _try_unread(self) -> None:
+        """Read what could not be read once more: else librdkafka tells when messages come only."""
+        for key in self.standing.to_try():
+            is_handed = self._handing is not None and key in self._handing.framed.offsets
+            if not is_handed and not self._in_doubt and not self._taken.holds(key):
+                self._places.try_again(key)
 
     # Handing on.
 
     def _hand_on(self) -> None:
-        self._rewind()
+        self._places.rewind()
         if self._handing is not None or not self._taken or self._in_doubt:
             return
         # Below, `consume` has waited for more, if there was room.
@@ -294,8 +277,8 @@ class Consuming:
                 self._ledger.accept(found.offsets, handing.sequence, len(handing.batch.data))
                 self.standing.last_taken_at.update(found.at)
             else:
-                self._rewinding.update(handing.framed.offsets)
-                self._taken.drop(lambda key: key in self._rewinding)
+                self._places.leaving.update(handing.framed.offsets)
+                self._taken.drop(lambda key: key in self._places.leaving)
         self._ledger.passed(self.passed)
         is_done = self.stopping.is_set() and self._handing is None and not self._taken
         if is_done and not self._said_ended:
@@ -320,12 +303,16 @@ class Consuming:
             key = (partition.topic, partition.partition)
             is_known = partition.error is None and partition.offset >= 0
             start = self._ledger.assign(key, partition.offset if is_known else None)
-            if start is None:
-                start = self._first if partition.error is None else self._kafka.OFFSET_STORED
+            if start is None and partition.error is not None:
+                start = self._kafka.OFFSET_STORED
+            elif start is None:
+                start = self._places.begin(key)
             found[key] = start
         consumer.incremental_assign(self._with_offsets(found))
-        if self._is_paused and found:
-            consumer.pause(self._partitions(found))
+        if found:
+            # One that went while it was paused would come back so.
+            set_flow = consumer.pause if self._is_paused else consumer.resume
+            set_flow(self._partitions(found))
         self.standing.assigned(found)
         self.standing.well()
         events.assigned(self._settings.name, names(found), len(self._ledger.owned))
@@ -376,7 +363,7 @@ class Consuming:
     def _forget(self, keys: Collection[Key]) -> None:
         self._ledger.revoke(keys)
         self.standing.forget(keys)
-        self._rewinding.difference_update(keys)
+        self._places.leaving.difference_update(keys)
 
     def _check_stall(self) -> None:
         """After the process stood still for long, take nothing before the group confirms it.
@@ -389,7 +376,7 @@ class Consuming:
         self._stepped_at = now
         if self._in_doubt:
             self._taken.drop(lambda _: True)
-            self._rewinding.update(self._ledger.owned)
+            self._places.leaving.update(self._ledger.owned)
             self._settle(wait_secs=self._settings.revoke_secs)
             self._in_doubt = not self._is_member()
             self._stepped_at = time.monotonic()

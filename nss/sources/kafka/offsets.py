@@ -118,6 +118,14 @@ class Ledger:
         self.accepted[key] = start = max(known)
         return start
 
+    def begin(self, key: Key, offset: int) -> None:
+        """Note where a partition begins, unless that is known: what lies before is not ours.
+
+        So it may be committed in either way, and whoever has the partition next begins there too.
+        """
+        if key not in self.accepted:
+            self.accepted[key] = self._passed[key] = offset
+
     def restart(self, key: Key, offset: int) -> None:
         """Begin a partition at another offset, an earlier one too: its messages are not there."""
         self.accepted[key] = offset

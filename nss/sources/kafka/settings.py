@@ -30,6 +30,8 @@ def consumer_settings(settings: KafkaSourceConfig) -> ClientSettings:
         "enable.auto.offset.store": False,
         # What is out of range is for us to decide, and to report.
         "auto.offset.reset": "error",
+        # A partition that could not be read is well again once its end is seen.
+        "enable.partition.eof": True,
         "queued.max.messages.kbytes": settings.prefetch_bytes // _KIB,
     }
     if settings.instance_id is not None:

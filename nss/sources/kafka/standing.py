@@ -3,6 +3,7 @@
 The thread that consumes writes it, others read `group` and `trouble`.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -24,7 +25,7 @@ SHARING_SECS = 10.0
 """Beyond the session time-out, how long the group may take to share out its partitions."""
 
 PROBE_SECS = 5.0
-"""How often the cluster is asked whether a trouble has passed."""
+"""How often it is tried whether what is wrong has passed."""
 
 _FENCED = {"UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "STALE_MEMBER_EPOCH"}
 _PASSING = {"_TRANSPORT", "_TIMED_OUT", "_MAX_POLL_EXCEEDED"} | _FENCED | TRYING
@@ -71,6 +72,7 @@ class Standing:
         self._unread: dict[Key, str] = {}
         self._reported_at = 0.0
         self._probed_at = 0.0
+        self._tried_at = 0.0
 
     def complained(self, error: Any) -> None:  # noqa: ANN401 - of a library without types
         """Take a complaint of librdkafka: this is the consumer's `error_cb`."""
@@ -122,6 +124,8 @@ class Standing:
     def unread(self, key: Key, error: Any, *, is_told: bool = True) -> None:  # noqa: ANN401
         """Note that a partition can't be read, or a topic (partition -1)."""
         cause = cause_of(error, self._cluster._replace(topic=key[0]))
+        if key not in self._unread:
+            self._tried_at = time.monotonic()  # it was, just now
         self._unread[key] = cause.sentence
         if is_told:
             events.unread(self._name, named(key), cause.sentence)
@@ -147,13 +151,11 @@ class Standing:
     def report(self, consumer: Any, last_commit_at: float | None) -> None:  # noqa: ANN401
         """Renew `group`, at most once in `REPORT_SECS`; see whether a trouble has passed."""
         now = time.monotonic()
-        if self.trouble is not None and now - self._probed_at >= PROBE_SECS:
+        missing = {topic for topic, partition in self._unread if partition < 0}
+        if (self.trouble is not None or missing) and now - self._probed_at >= PROBE_SECS:
             self._probed_at = now
-            try:
-                consumer.list_topics(timeout=1.0)
-                self.well()
-            except self._kafka.KafkaException:
-                pass
+            with contextlib.suppress(self._kafka.KafkaException):
+                self._probe(consumer, missing)
         if now - self._reported_at < REPORT_SECS:
             return
         self._reported_at = now
@@ -169,6 +171,21 @@ class Standing:
             undelivered_bytes=self._ledger.undelivered_bytes,
             unread=tuple(UnreadPartition(*key, why) for key, why in self._unread.items()),
         )
+
+    def to_try(self) -> list[Key]:
+        """Return the partitions that can't be read, when it is time to try them once more."""
+        now = time.monotonic()
+        if not self._unread or now - self._tried_at < PROBE_SECS:
+            return []
+        self._tried_at = now
+        return [key for key in self._unread if key in self._ledger.owned]
+
+    def _probe(self, consumer: Any, missing: Collection[str]) -> None:  # noqa: ANN401
+        found = consumer.list_topics(timeout=1.0).topics
+        for topic in missing:  # the partitions of one that is there may be another's
+            if topic in found and found[topic].error is None:
+                self._unread.pop((topic, -1), None)
+        self.well()
 
     def _lag(self, consumer: Any) -> tuple[int | None, float | None]:  # noqa: ANN401
         """Return how many messages are not accepted yet, and when the oldest last one came."""

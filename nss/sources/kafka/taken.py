@@ -29,6 +29,10 @@ class Taken:
         self._messages.append(message)
         self.size_bytes += size
 
+    def holds(self, key: Key) -> bool:
+        """Return whether there is a message of a partition."""
+        return any((each.topic(), each.partition()) == key for each in self._messages)
+
     def wanted(self, most_bytes: int) -> int:
         """Return about how many more messages make `most_bytes`; at least one."""
         return int((most_bytes - self.size_bytes) / self._mean_bytes) + 1

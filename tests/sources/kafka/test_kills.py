@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.brokers import MockCluster, Tansu
-from tests.kafka.group import TOPIC, disturbed
+from tests.kafka.group import AFTER, BURST, TOPIC, disturbed
 
 DISTURBANCES = int(os.environ.get("NSS_KAFKA_DISTURBANCES", "0"))
 POLL_MS = 300_000
@@ -23,6 +23,28 @@ MODES = pytest.mark.parametrize(
     ("commit", "spool"),
     [("accepted", "durable"), ("delivered", "durable"), ("delivered", "memory")],
 )
+
+
+@pytest.mark.parametrize(("commit", "spool"), [("accepted", "durable"), ("delivered", "memory")])
+def test_a_kill_a_pause_and_a_stop_lose_nothing(
+    mock_cluster: MockCluster,
+    tmp_path: Path,
+    commit: str,
+    spool: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    kinds = ("SIGKILL", "SIGSTOP", "SIGTERM")
+    brokers = mock_cluster.address
+    outcome = disturbed(brokers, tmp_path, 3, commit, spool, 7, POLL_MS, kinds)
+    record_property("outcome", str(outcome))
+    sys.stdout.write(f"{outcome}\n")
+    assert outcome.disturbances.keys() >= set(kinds)
+    assert not outcome.lost
+    assert not outcome.out_of_order
+    # A batch holds what was on its way: nothing of what had been delivered before comes again.
+    assert outcome.duplicates <= len(kinds) * (BURST + AFTER)
+    # How long a takeover took is told, not judged: the mock cluster waits for the members of a
+    # group for the session time-out less 1 s each time, so there it is twice the session.
 
 
 @MODES

@@ -111,3 +111,14 @@ def test_what_proves_membership_never_goes_back() -> None:
     ledger.assign(B, 7)
     ledger.accept({A: 6}, 1, 1)
     assert ledger.proof() == {A: 6, B: 7}
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_where_a_partition_begins_is_committed_in_either_way(*, delivered: bool) -> None:
+    ledger = _ledger(delivered=delivered)
+    assert ledger.assign(A, None) is None
+    ledger.begin(A, 100)
+    assert ledger.due() == {A: 100}
+    ledger.accept({A: 120}, 1, 10)
+    ledger.begin(A, 119)
+    assert ledger.due() == {A: 100 if delivered else 120}
