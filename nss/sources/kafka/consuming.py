@@ -248,8 +248,10 @@ class Consuming:
     # Handing on.
 
     def _hand_on(self) -> None:
-        self._places.rewind()
-        if self._handing is not None or not self._taken or self._in_doubt:
+        if self._handing is not None:
+            return
+        self._places.rewind()  # not while what it goes back behind may still be accepted
+        if not self._taken or self._in_doubt:
             return
         # Below, `consume` has waited for more, if there was room.
         batch = self._taken.pop_topic()

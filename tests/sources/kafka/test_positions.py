@@ -158,3 +158,21 @@ async def test_a_commit_that_fails_is_made_again(cluster: Cluster) -> None:
             sent.send(10, 0)
             await group.until({KEY: 10})
     assert spool.of_partitions() == sent.partitions
+
+
+async def test_a_process_that_stood_still_takes_nothing_twice(cluster: Cluster) -> None:
+    cluster.create("web")
+    spool = Spool()
+    with sender(cluster.address) as sent:
+        async with instance(cluster.address, spool, revoke_secs=0.1) as source:
+            await source.until_owned(1)
+            spool.open.clear()
+            sent.send(10, 0)
+            await until(lambda: spool.waiting)
+            sent.send(10, 0)
+            await source.stood_still()  # with a batch on its way all the time
+            spool.open.set()
+            await source.until_lines(20)
+            sent.send(10, 0)
+            await source.until_lines(30)
+    assert spool.of_partitions() == sent.partitions

@@ -5,9 +5,17 @@ from collections import Counter
 import pytest
 
 from tests.kafka.mocked import Cluster
-from tests.sources.kafka.rig import Spool, Watch, instance, onlooker, sender, until
+from tests.sources.kafka.rig import (
+    Spool,
+    Watch,
+    instance,
+    onlooker,
+    repeated_if_evicted,
+    sender,
+    until,
+)
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 ALL = (0, 1, 2, 3)
 
@@ -29,6 +37,7 @@ def _is_ordered(spool: Spool) -> bool:
 
 
 @pytest.mark.parametrize("commit", ["accepted", "delivered"])
+@repeated_if_evicted
 async def test_members_come_and_go_and_each_record_arrives_once(
     cluster: Cluster, commit: str
 ) -> None:
@@ -58,6 +67,7 @@ async def test_members_come_and_go_and_each_record_arrives_once(
     assert _is_ordered(two)
 
 
+@repeated_if_evicted
 async def test_what_is_on_its_way_is_finished_before_a_partition_moves(cluster: Cluster) -> None:
     cluster.create("web", 4)
     one, two = Spool(), Spool()
@@ -75,6 +85,7 @@ async def test_what_is_on_its_way_is_finished_before_a_partition_moves(cluster: 
     assert _all(one, two) == sent.partitions
 
 
+@repeated_if_evicted
 async def test_what_is_not_accepted_in_time_is_read_by_the_other(cluster: Cluster) -> None:
     cluster.create("web", 4)
     one, two = Spool(), Spool()
@@ -94,6 +105,7 @@ async def test_what_is_not_accepted_in_time_is_read_by_the_other(cluster: Cluste
     assert _is_ordered(one)
 
 
+@repeated_if_evicted
 async def test_a_partition_that_moved_undelivered_is_never_committed_back(
     cluster: Cluster,
 ) -> None:
@@ -129,6 +141,7 @@ async def test_a_partition_that_moved_undelivered_is_never_committed_back(
     assert len(one.lines) + len(two.lines) == 500
 
 
+@repeated_if_evicted
 async def test_a_member_that_is_gone_is_replaced(cluster: Cluster) -> None:
     cluster.create("web", 4)
     one, two = Spool(), Spool()
@@ -145,6 +158,7 @@ async def test_a_member_that_is_gone_is_replaced(cluster: Cluster) -> None:
     assert _all(one, two) == sent.partitions
 
 
+@repeated_if_evicted
 async def test_a_partition_that_went_while_it_was_paused_is_read_again(cluster: Cluster) -> None:
     cluster.create("web", 4)
     one, two = Spool(), Spool()
