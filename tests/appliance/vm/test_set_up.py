@@ -9,6 +9,10 @@ from tests.appliance.vm.story import BOOT_SECS, COMMAND_SECS, HTTP_PORT, TCP_POR
 from tests.package.machine import THERE, wait_for
 from tests.package.sending import Load, over_http, over_tcp
 
+pytestmark = pytest.mark.leaves(
+    "descriptors", reason="the machine keeps connections with the lab, which all tests share"
+)
+
 ANSWER_SECS = 120
 UNDO_SECS = 45
 ENOUGH = 1000
