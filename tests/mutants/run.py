@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items):
 WANTED = 95
 """How many of a hundred mutants that are not accepted must be killed."""
 
-LINKED = ("benchmarks", "cli", "docs", "formats", "mkdocs.yml", "nss", "packaging", "tests")
+LINKED = ("benchmarks", "cli", "docs", "formats", "mkdocs.yml", "nss", "tests")
 SETUP = """\
 [mutmut]
 source_paths=
@@ -64,7 +64,6 @@ also_copy=
     benchmarks
     docs
     mkdocs.yml
-    packaging
     sitecustomize.py
 pytest_add_cli_args=
     -p

@@ -10,7 +10,7 @@ import pytest
 from tests.mutants import parts, table
 from tests.mutants.outcome import Accepted, Change, Row, timed_out
 from tests.mutants.parts import Part, choose
-from tests.mutants.run import run
+from tests.mutants.run import SETUP, run
 from tests.mutants.table import Sample
 
 MODULE = "nss/secret.py"
@@ -114,3 +114,10 @@ def test_a_sample_is_marked_as_such_and_says_how_to_draw_it_again(tmp_path: Path
 def test_the_page_has_both_tables() -> None:
     text = (parts.PROJECT / "docs" / "mutants.md").read_text()
     assert text.index(table.MODULES_HEAD) < text.index(table.SAMPLES_HEAD)
+
+
+def test_what_mutmut_copies_has_no_link_that_leads_nowhere() -> None:
+    copied = SETUP.partition("also_copy=\n")[2].partition("pytest_add")[0].split()
+    folders = [parts.PROJECT / name for name in [*copied, "cli", "formats", "nss"]]
+    found = [path for folder in folders for path in folder.rglob("*") if path.is_symlink()]
+    assert [path for path in found if not path.exists()] == []
