@@ -1,23 +1,44 @@
 """How far the feeds of a spool in memory have come."""
 
 from collections import deque
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
-from nss.batch import Account
+from nss.batch import Account, Batch
 from nss.spool import Entry, PendingLimit, Reject
 from nss.spool.cursors import CursorCounts
 
-if TYPE_CHECKING:
-    from nss.spool.memory import MemorySpool
+
+class Holder(Protocol):
+    """The spool, as its cursors see it."""
+
+    now: Callable[[], float]
+
+    async def after(self, cursor: "MemoryCursor", sequence: int) -> Entry:
+        """Return the first batch for a cursor after `sequence`; wait until there is one."""
+
+    def first_after(self, cursor: "MemoryCursor", sequence: int) -> Entry | None:
+        """Return the first batch for a cursor after `sequence`, if it is here already."""
+
+    def size(self, batch: Batch) -> int:
+        """Return how many bytes a batch is charged."""
+
+    def holds_for(self, cursor: "MemoryCursor") -> bool:
+        """Whether a batch waits for the limit of a feed."""
+
+    def reject(self, feed: str, rejects: Sequence[Reject]) -> None:
+        """Keep rejects."""
+
+    def passed(self) -> None:
+        """Note that a cursor moved."""
 
 
 class MemoryCursor(CursorCounts):
-    """How far one feed has come in a `MemorySpool`."""
+    """How far one feed has come in a spool in memory."""
 
     def __init__(
         self,
-        spool: "MemorySpool",
+        spool: Holder,
         feed: str,
         sources: Collection[str],
         after: int,
