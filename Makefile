@@ -125,6 +125,7 @@ bench: $(VENV)/tested .peers/fetched
 	$(BIN)/python benchmarks/spool.py
 	$(BIN)/python benchmarks/upload.py
 	PYTHONPATH=. $(BIN)/python benchmarks/kafka.py
+	PYTHONPATH=. $(BIN)/python benchmarks/kafka_source.py
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/startup.py
 

@@ -37,6 +37,12 @@ from tests.ports import free_port
 
 PARTITIONS = 2
 LIMIT_SECS = 90.0
+HEADING = (
+    "case                  records/s  CPU us/rec  records/CPU sec  peak MiB"
+    "  broker us/rec  messages"
+)
+"""Of the rows of a result."""
+
 _LOOK_SECS = 0.01
 _END_SECS = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -224,7 +230,7 @@ def measure_case(case: str, launcher: Launcher, data: Path, records: int) -> Res
         folder = Path(name)
         admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
         admin.create_topics([NewTopic("bench", PARTITIONS, 1)])["bench"].result(_END_SECS)
-        before = _cpu_secs(broker_pid)
+        before = cpu_secs(broker_pid)
         launch = launcher(brokers, "bench", folder)
         began = time.monotonic()
         with (folder / "output.txt").open("wb") as log:
@@ -239,13 +245,13 @@ def measure_case(case: str, launcher: Launcher, data: Path, records: int) -> Res
             )
         lines, messages = _read(brokers, records)
         secs = time.monotonic() - began
-        cpu_secs, peak_bytes = _end(process, at_once=launch.runs_on)
+        used_secs, peak_bytes = end(process, at_once=launch.runs_on)
         if lines != records:
             told = (folder / "output.txt").read_text(errors="replace")[-800:]
             raise RuntimeError(f"{case}: {lines} lines of {records}: {told}")
         # The reader's share of the broker's work is in it, for all cases alike.
-        broker_secs = _cpu_secs(broker_pid) - before
-        return Result(case, records, messages, secs, cpu_secs, peak_bytes, broker_secs)
+        broker_secs = cpu_secs(broker_pid) - before
+        return Result(case, records, messages, secs, used_secs, peak_bytes, broker_secs)
 
 
 def _read(brokers: str, records: int) -> tuple[int, int]:
@@ -268,7 +274,7 @@ def _read(brokers: str, records: int) -> tuple[int, int]:
     return lines, messages
 
 
-def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> tuple[float, int]:
+def end(process: subprocess.Popen[bytes], *, at_once: bool) -> tuple[float, int]:
     """Wait for a sender or end it; returns its CPU seconds and its most memory in bytes."""
     ladder = [signal.SIGTERM, signal.SIGKILL]
     deadline = time.monotonic() + (0 if at_once else _END_SECS)
@@ -284,7 +290,8 @@ def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> tuple[float, int
         time.sleep(_LOOK_SECS)
 
 
-def _cpu_secs(pid: int) -> float:
+def cpu_secs(pid: int) -> float:
+    """Return the CPU seconds of a process until now."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     user, system = stat.rpartition(")")[2].split()[11:13]  # fields 14 and 15, see proc(5)
     return (int(user) + int(system)) / _TICKS
@@ -321,10 +328,7 @@ def main() -> int:
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
     else:
         print(f"{chosen.records:,} records")
-        print(
-            "case                  records/s  CPU us/rec  records/CPU sec  peak MiB"
-            "  broker us/rec  messages"
-        )
+        print(HEADING)
         print("\n".join(one.row() for one in best.values()))
     return 0
 
