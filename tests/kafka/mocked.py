@@ -41,9 +41,6 @@ class Cluster:
     def create(self, topic: str, partitions: int = 1) -> None:
         self._do("topic_create", topic.encode(), partitions, len(self._brokers))
 
-    def delete(self, topic: str) -> None:
-        self._do("topic_delete", topic.encode())
-
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Have the messages before an offset gone, as after the time of retention."""
         self._do("partition_delete_records", topic.encode(), partition, before)
@@ -104,7 +101,6 @@ def _library() -> Any:  # noqa: ANN401 - ctypes says no more
     of_cluster: dict[str, list[Any]] = {
         "group_initial_rebalance_delay_ms": [ctypes.c_int32],
         "topic_create": [text, number, number],
-        "topic_delete": [text],
         "topic_set_error": [text, number],
         "partition_delete_records": [text, ctypes.c_int32, ctypes.c_int64],
         "broker_set_down": [ctypes.c_int32],

@@ -140,39 +140,6 @@ async def test_messages_that_the_cluster_deleted_are_reported(cluster: Cluster) 
 
 
 @pytest.mark.long
-async def test_a_topic_made_anew_is_read_from_its_start(cluster: Cluster) -> None:
-    cluster.create("web")
-    spool = Spool()
-    with sender(cluster.address) as sent:
-        sent.send(10, 0)
-        async with instance(cluster.address, spool) as source:
-            await source.until_lines(10)
-    cluster.delete("web")
-    cluster.create("web")
-    with sender(cluster.address) as sent, onlooker(cluster.address, 1) as group:
-        sent.send(4, 0)
-        async with instance(cluster.address, spool) as source:
-            await source.until_lines(14)
-            await group.until({("web", 0): 4})
-    assert spool.of_partitions() == {0: [*range(10), *range(4)]}
-
-
-@pytest.mark.long
-async def test_partitions_that_a_topic_gets_later_are_read(cluster: Cluster) -> None:
-    cluster.create("web", 2)
-    spool = Spool()
-    async with instance(cluster.address, spool) as source:
-        await source.until_owned(2)
-        cluster.delete("web")  # the mock cluster can't add partitions otherwise
-        cluster.create("web", 4)
-        await source.until_owned(4)
-        with sender(cluster.address) as sent:
-            sent.send(10, 0, 1, 2, 3)
-            await source.until_lines(40)
-    assert spool.of_partitions() == sent.partitions
-
-
-@pytest.mark.long
 async def test_a_member_with_a_name_goes_on_after_a_restart(cluster: Cluster) -> None:
     cluster.create("web")
     spool = Spool()
