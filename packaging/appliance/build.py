@@ -66,7 +66,9 @@ def main() -> None:
 
 def is_current(into: Path, kinds: Sequence[str]) -> bool:
     """Return whether a folder has images of these formats, made from the sources as they are."""
-    has_all = all(any(into.glob(f"*{formats.ENDINGS[kind]}")) for kind in kinds)
+    has_all = all(
+        kind in formats.ENDINGS and any(into.glob(f"*{formats.ENDINGS[kind]}")) for kind in kinds
+    )
     return has_all and sources.is_current(into, PROJECT)
 
 

@@ -7,21 +7,22 @@ from string import Template
 
 from base import HERE, run
 
-FORMATS = ("raw", "qcow2", "ova", "vhd")
 ENDINGS = {"raw": ".raw.zst", "qcow2": ".qcow2", "ova": ".ova", "vhd": ".vhd"}
+FORMATS = tuple(ENDINGS)
 
 
 def write(kind: str, raw: Path, name: Path, version: str, epoch: int) -> Path:
     """Write one of `FORMATS` of the disk `raw`, beside `name` with its own ending."""
+    path = name.with_name(f"{name.name}{ENDINGS[kind]}")
     match kind:
         case "raw":
-            return _raw(raw, name.with_name(f"{name.name}.raw.zst"))
+            return _raw(raw, path)
         case "qcow2":
-            return _qcow2(raw, name.with_name(f"{name.name}.qcow2"))
+            return _qcow2(raw, path)
         case "ova":
-            return _ova(raw, name.with_name(f"{name.name}.ova"), version, epoch)
+            return _ova(raw, path, version, epoch)
         case "vhd":
-            return _vhd(raw, name.with_name(f"{name.name}.vhd"))
+            return _vhd(raw, path)
     raise ValueError(kind)
 
 
