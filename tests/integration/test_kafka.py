@@ -137,7 +137,8 @@ async def test_kills_of_the_service_lose_nothing_and_repeat_little(
         await writing
     found = await ground.finish()
     times = Counter(number for _, _, number in found)
-    assert not set(range(ground.writer.written)) - set(times), "lost"
+    wrong = set(times).symmetric_difference(range(ground.writer.written))
+    assert not wrong, "lost, or never written"
     repeated = sum(times.values()) - len(times)
     # A batch, of 1 MiB at most, is on its way at a kill; these have about 70 bytes a record.
     assert repeated <= KILLS * 16_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.brokers import MockCluster, Tansu
-from tests.kafka.group import AFTER, BURST, TOPIC, disturbed
+from tests.kafka.group import AFTER, BURST, TOPIC, Outcome, disturbed
 
 DISTURBANCES = int(os.environ.get("NSS_KAFKA_DISTURBANCES", "0"))
 POLL_MS = 300_000
@@ -25,6 +25,13 @@ MODES = pytest.mark.parametrize(
 )
 
 
+def _judge(outcome: Outcome, record_property: Callable[[str, object], None]) -> None:
+    record_property("outcome", str(outcome))
+    sys.stdout.write(f"{outcome}\n")
+    assert not outcome.lost
+    assert not outcome.out_of_order
+
+
 @pytest.mark.parametrize(("commit", "spool"), [("accepted", "durable"), ("delivered", "memory")])
 def test_a_kill_a_pause_and_a_stop_lose_nothing(
     mock_cluster: MockCluster,
@@ -36,11 +43,8 @@ def test_a_kill_a_pause_and_a_stop_lose_nothing(
     kinds = ("SIGKILL", "SIGSTOP", "SIGTERM")
     brokers = mock_cluster.address
     outcome = disturbed(brokers, tmp_path, 3, commit, spool, 7, POLL_MS, kinds)
-    record_property("outcome", str(outcome))
-    sys.stdout.write(f"{outcome}\n")
+    _judge(outcome, record_property)
     assert outcome.disturbances.keys() >= set(kinds)
-    assert not outcome.lost
-    assert not outcome.out_of_order
     # A batch holds what was on its way: nothing of what had been delivered before comes again.
     assert outcome.duplicates <= len(kinds) * (BURST + AFTER)
     # How long a takeover took is told, not judged: the mock cluster waits for the members of a
@@ -62,10 +66,7 @@ def test_nothing_is_lost(
     # Another broker than the one below: its groups forget members after the session time-out.
     brokers = mock_cluster.address
     outcome = disturbed(brokers, tmp_path, DISTURBANCES, commit, spool, seed=7, poll_ms=POLL_MS)
-    record_property("outcome", str(outcome))
-    sys.stdout.write(f"{outcome}\n")
-    assert not outcome.lost
-    assert not outcome.out_of_order
+    _judge(outcome, record_property)
 
 
 @MODES
@@ -84,7 +85,4 @@ def test_nothing_is_lost_with_tansu(
     tansu.create(TOPIC, 4)
     address, poll_ms = tansu.address, TANSU_POLL_MS
     outcome = disturbed(address, tmp_path, DISTURBANCES, commit, spool, seed=7, poll_ms=poll_ms)
-    record_property("outcome", str(outcome))
-    sys.stdout.write(f"{outcome}\n")
-    assert not outcome.lost
-    assert not outcome.out_of_order
+    _judge(outcome, record_property)
