@@ -37,6 +37,11 @@ MAX_LINE_BYTES = 16 << 20
 
 T = TypeVar("T")
 
+_AGAIN_SECS = (0.02, 0.1)
+"""How long after an answer that did not come what changes nothing is asked for again."""
+
+_CONNECT_AGAIN_SECS = 0.02
+
 _LOG = "see its log: journalctl -u nss-streamer"
 _OTHER_VERSION = "are this nss and the running one of the same version? nss --version"
 _NO_LIMIT = httpx.Timeout(ANSWER_SECS, read=None)
@@ -51,6 +56,10 @@ class ServiceUnavailable(NssError):  # noqa: N818 - named as the sentence reads
 
 class NotRunning(ServiceUnavailable):
     """Nobody listens at the control socket."""
+
+
+class NoAnswer(ServiceUnavailable):
+    """The connection ended before the answer, or all of it, had come."""
 
 
 class ControlClient:
@@ -157,6 +166,26 @@ class ControlClient:
         within_secs: float | None = None,
         **options: Any,  # noqa: ANN401 - httpx's own
     ) -> bytes:
+        """Return an answer. What changes nothing is asked for again if none comes.
+
+        The service lives while it closes a connection on which nothing has come yet: so somebody
+        who connects without end can have it closed just before the request comes.
+        """
+        for again_secs in _AGAIN_SECS if method == "GET" else ():
+            try:
+                return self._ask_once(method, path, within_secs=within_secs, **options)
+            except NoAnswer:
+                time.sleep(again_secs)
+        return self._ask_once(method, path, within_secs=within_secs, **options)
+
+    def _ask_once(
+        self,
+        method: str,
+        path: str,
+        *,
+        within_secs: float | None,
+        **options: Any,  # noqa: ANN401 - httpx's own
+    ) -> bytes:
         """Return an answer. Its time and size are limited: the service may be anybody's by now."""
         deadline = time.monotonic() + (math.inf if within_secs is None else within_secs)
         answer = bytearray()
@@ -176,20 +205,33 @@ class ControlClient:
         """Turn what stands between the service and us into a sentence."""
         self._check_socket()
         # httpx hides what the system said, and httpcore leaks the socket that did not connect.
-        with socket.socket(socket.AF_UNIX) as trial:
-            trial.settimeout(self._answer_secs)
-            try:
-                trial.connect(str(self._path))
-            except OSError as error:
-                raise self._not_connected(error) from None
+        try:
+            self._try_to_connect()
+        except OSError as error:
+            raise self._not_connected(error) from None
         try:
             yield
         except httpx.TimeoutException:
             raise self._silent() from None
         except httpx.TransportError:
-            raise ServiceUnavailable(
-                f"the service ended before it had answered ({self._path})", tip=_LOG
+            raise NoAnswer(
+                f"the service ended the connection before it had answered ({self._path})", tip=_LOG
             ) from None
+
+    def _try_to_connect(self) -> None:
+        """Connect, and wait while more want to than the system keeps in mind. Raises `OSError`."""
+        until = time.monotonic() + self._answer_secs
+        while True:
+            with socket.socket(socket.AF_UNIX) as trial:
+                trial.settimeout(self._answer_secs)
+                try:
+                    trial.connect(str(self._path))
+                except BlockingIOError:  # a unix socket says so at once, whatever the time limit
+                    if time.monotonic() > until:
+                        raise
+                else:
+                    return
+            time.sleep(_CONNECT_AGAIN_SECS)
 
     def _check_socket(self) -> None:
         """Refuse a link: to ask the service, root must not talk to whatever it leads to."""

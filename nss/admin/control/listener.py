@@ -14,7 +14,7 @@ PATH_MAX_BYTES = 107
 _MODE_AT_FIRST, _MODE = 0o600, 0o660
 """The group may ask for the status; `nss.admin.control.server` sees who asks."""
 
-_BACKLOG = 64
+_BACKLOG = 1024
 _TIP = "set service.control_socket to another path, or to off"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nss.admin.control import client as module
-from nss.admin.control.client import ControlClient, ServiceUnavailable
+from nss.admin.control.client import ControlClient, NoAnswer, ServiceUnavailable
 from nss.errors import ServiceError
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -88,3 +88,36 @@ def test_a_line_that_makes_no_sense_is_an_error_with_a_sentence(serve: Serve) ->
     shown = serve(nonsense).tap(None, "lines", "")
     with closing(shown), pytest.raises(ServiceError, match="the answer makes no sense"):
         next(shown)
+
+
+class MakesWay:
+    """A service that closes the first connections unanswered, as one does that has no place."""
+
+    def __init__(self, unanswered: int) -> None:
+        self.unanswered = unanswered
+        self.asked = 0
+
+    def __call__(self, connection: socket.socket, _: threading.Event) -> None:
+        self.asked += 1
+        if self.asked > self.unanswered:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+
+def test_what_changes_nothing_is_asked_for_again_when_the_connection_made_way(serve: Serve) -> None:
+    service = MakesWay(2)
+    assert serve(service).rejects(None, 10) == []
+    assert service.asked == 3
+
+
+def test_it_is_not_asked_for_without_end(serve: Serve) -> None:
+    service = MakesWay(1000)
+    with pytest.raises(NoAnswer, match="ended the connection before it had answered"):
+        serve(service).rejects(None, 10)
+    assert service.asked == 3
+
+
+def test_what_changes_something_is_asked_for_once(serve: Serve) -> None:
+    service = MakesWay(1)
+    with pytest.raises(NoAnswer):
+        serve(service).resume_uploads()
+    assert service.asked == 1

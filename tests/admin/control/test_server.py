@@ -311,16 +311,35 @@ async def test_a_service_that_hangs_is_reported_as_such(socket_path: Path) -> No
         client.close()
 
 
+async def test_one_that_many_connect_to_is_waited_for(socket_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as before:
+        busy.bind(str(socket_path))
+        busy.listen(0)
+        before.connect(str(socket_path))
+        client = ControlClient(socket_path)
+        asking = asyncio.create_task(asyncio.to_thread(client.status))
+        await asyncio.sleep(0.2)  # the backlog is full: whoever does not wait has failed by now
+        assert not asking.done()
+        busy.listen(16)
+        for _ in range(1 + 2 * 3):
+            connection, _ = await asyncio.to_thread(busy.accept)
+            connection.close()
+        with pytest.raises(ServiceUnavailable, match="ended the connection before"):
+            await asking
+        client.close()
+
+
 async def test_a_service_that_ends_meanwhile_is_reported_as_such(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as ending:
         ending.bind(str(socket_path))
         ending.listen()
         client = ControlClient(socket_path)
         asking = asyncio.create_task(asyncio.to_thread(client.status))
-        for _ in ("the trial", "the question"):
-            connection, _ = await asyncio.to_thread(ending.accept)
-            connection.close()
-        with pytest.raises(ServiceUnavailable, match="ended before it had answered"):
+        for _ in range(3):
+            for _ in ("the trial", "the question"):
+                connection, _ = await asyncio.to_thread(ending.accept)
+                connection.close()
+        with pytest.raises(ServiceUnavailable, match="ended the connection before it had answered"):
             await asking
         client.close()
 
