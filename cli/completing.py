@@ -20,10 +20,10 @@ def feed_names(context: typer.Context) -> list[str]:
     from nss.files.private import FileFault, read_bounded
 
     config = context.params.get("config")
-    if not isinstance(config, Path):
+    if not isinstance(config, (str, Path)):  # its default is a path, what is typed is text
         return []
     try:
-        feeds = tomllib.loads(read_bounded(config, _MAX_CONFIG_BYTES).decode()).get("feeds")
+        feeds = tomllib.loads(read_bounded(Path(config), _MAX_CONFIG_BYTES).decode()).get("feeds")
     except (OSError, FileFault, ValueError, RecursionError):
         return []
     return [name for name in feeds if _NAME.fullmatch(name)] if isinstance(feeds, dict) else []

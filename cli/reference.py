@@ -5,7 +5,6 @@ python -m cli.reference completions FOLDER   for bash, zsh and fish, below a sha
 python -m cli.reference markdown             docs/commands.md, on stdout
 """
 
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,11 +103,11 @@ def _option(declared: Any) -> Option:  # noqa: ANN401 - click's, vendored by typ
 
 
 def _type_name(declared: Any) -> str:  # noqa: ANN401 - click's, vendored by typer
-    """Return what a value is: typer has its type as text, such as `typing.Literal['a', 'b']`."""
-    name = str(declared.bare_type())
-    if name.startswith("typing.Literal["):
-        return "|".join(re.findall(r"'([^']*)'", name))
-    return {"int": "NUMBER", "float": "NUMBER"}.get(name, "TEXT")
+    """Return what a value is, of choices each."""
+    kind = declared.type
+    if hasattr(kind, "choices"):
+        return "|".join(kind.choices)
+    return "NUMBER" if kind.name.startswith(("int", "float")) else "TEXT"
 
 
 def _default(declared: Any) -> str | None:  # noqa: ANN401 - click's, vendored by typer
