@@ -22,7 +22,7 @@ test-pure: $(VENV)/tested
 	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds \
 	  tests/sinks tests/sources tests/service tests/integration tests/durability
 
-# Commands at terminals and whole services, which mostly wait for what they talk to.
+# Commands at terminals and whole services.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "long and not browser"
 
