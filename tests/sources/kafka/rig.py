@@ -5,12 +5,14 @@ import contextlib
 import functools
 import threading
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Self
 from unittest.mock import patch
 
 import confluent_kafka
+import pytest
 from confluent_kafka import TopicPartition
 
 from nss.batch import Batch
@@ -331,11 +333,16 @@ def onlooker(brokers: str, partitions: int, topic: str = "web") -> Iterator[Onlo
 Test = Callable[..., Coroutine[Any, Any, None]]
 
 
+class Repeated(UserWarning):
+    """A test ran again; pytest shows this at its end."""
+
+
 def repeated_if_evicted(test: Test) -> Test:
     """Run a test of several members again, with a new cluster, if one lost its membership.
 
-    The mock cluster takes a second less than the session time-out to rebalance, and hears nothing
-    of a member meanwhile: on a busy machine it ends sessions, and then records do come twice.
+    Each time is shown, with how the test ended. The mock cluster takes a second less than the
+    session time-out to rebalance, and hears nothing of a member meanwhile: on a busy machine it
+    ends sessions, and then records do come twice.
     """
 
     @functools.wraps(test)
@@ -345,15 +352,19 @@ def repeated_if_evicted(test: Test) -> Test:
             try:
                 with _noted(evicted):
                     await test(cluster=own, **more)
-            except (AssertionError, TimeoutError):
+            except (AssertionError, TimeoutError) as error:
                 if not evicted or not left:
                     raise
+                ended = f"{type(error).__name__} {error}".splitlines()[0]
+                why = f"{test.__name__}: {', '.join(evicted)}; {ended}"
+                warnings.warn(why, Repeated, stacklevel=2)
             else:
                 return
             finally:
                 own.close()
 
-    return run
+    shown: Test = pytest.mark.filterwarnings(f"always::{__name__}.Repeated")(run)
+    return shown
 
 
 @contextlib.contextmanager
@@ -364,11 +375,11 @@ def _noted(evicted: list[str]) -> Iterator[None]:
     def made(commits: Commits, offsets: Offsets) -> bool:
         taken = make(commits, offsets)
         if not taken:
-            evicted.append("commit")
+            evicted.append("commit failed")
         return taken
 
     def told(source: str, partitions: str, why: str) -> None:
-        evicted.append("lost")
+        evicted.append("partitions lost")
         lost(source, partitions, why)
 
     with patch.object(Commits, "make", made), patch.object(events, "lost", told):
