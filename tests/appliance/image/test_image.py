@@ -4,6 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
 from tests.appliance.image.conftest import Root, one_of, ran
 
 PROJECT = Path(__file__).parents[3]
@@ -114,6 +117,11 @@ def test_the_bill_of_materials_names_what_dpkg_knows(root: Root) -> None:
     assert named == {(name, fields["Version"]) for name, fields in dpkg(root).items()}
     identifiers = [one["SPDXID"] for one in bill["packages"]]
     assert len(set(identifiers)) == len(identifiers)
+
+
+def test_the_bill_of_materials_is_valid_spdx() -> None:
+    bill = parse_file(str(one_of(".spdx.json")))
+    assert [one.validation_message for one in validate_full_spdx_document(bill)] == []
 
 
 def packages() -> str:
