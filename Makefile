@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -o -name '*.fof' \
   -o -name '*.pyx' -o -name '*.pxi' -o -name '*.h')
-# Tests wait a lot. Empty for one process: make test WORKERS=
-WORKERS ?= -n 2 --dist worksteal
+# Tests wait a lot: two for each of two cores. Empty for one process: make test WORKERS=
+WORKERS ?= -n 4 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance appliance-twice repository lint bench soak fmt docs clean
