@@ -9,7 +9,7 @@ SOURCES := setup.py $(shell find cli formats nss -name '*.py' -o -name '*.csv' -
 WORKERS ?= -n 4 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance appliance-twice repository lint bench soak fmt docs clean
+.PHONY: run test test-pure test-long test-portal test-package test-container test-appliance screenshots fuzz fuzz-core instructions sanitize mutations mutants wheels deb image appliance appliance-twice repository lint bench soak soak-kafka fmt docs clean
 
 run: $(VENV)/installed
 	$(BIN)/nss demo
@@ -132,6 +132,11 @@ bench: $(VENV)/tested .peers/fetched
 MINUTES ?= 10
 soak: $(VENV)/tested
 	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES)
+
+# The same for instances that share a topic of Kafka.
+KILLS ?= 100
+soak-kafka: $(VENV)/tested
+	$(BIN)/python -m tests.soak.kafka --kills $(KILLS)
 
 # Damaged spool files by the thousand: each must end correct, reported or refused.
 MUTATIONS ?= 10000

@@ -155,7 +155,7 @@ def kafka(hands: Hands, **options: Any) -> Rig:  # noqa: ANN401 - the sink's own
         messages = [message.value() for message in found]
         return [line for message in messages for line in message.split(b"\n")]
 
-    sink = kafka_sink(broker.address, confirm_secs=1.0, **options)
+    sink = kafka_sink(broker.address, confirm_secs=4.0, **options)
     return Rig(sink, received, broker.pause, broker.resume, cannot_carry=b"\n", close=broker.kill)
 
 
