@@ -130,6 +130,18 @@ async def test_more_than_buffers_hold_waits_for_the_collector(
     assert (sending.result(), received == lines) == (Delivered(), True)
 
 
+@pytest.mark.parametrize(("part", "is_view"), [(16, True), (14, True), (13, False), (1, False)])
+async def test_a_few_lines_that_are_kept_keep_no_large_buffer(
+    new_sink: NewSink, tcp_collector: "TcpCollector", part: int, *, is_view: bool
+) -> None:
+    sink = new_sink(tcp_collector, resend_secs=100)
+    lines = Lines.of([b"x" * 99] * 16)  # 14 of 16 are seven eighths
+    assert await sink.send(lines[:part]) == Delivered()
+    (chunk,) = [*sink._resend._confirmed, *sink._resend._unconfirmed]
+    assert isinstance(chunk.data, memoryview) is is_view
+    assert chunk.data == lines.buffer[: 100 * part]
+
+
 async def test_chunks_are_whole_lines_of_a_bounded_size(
     new_sink: NewSink, tcp_collector: "TcpCollector"
 ) -> None:

@@ -386,6 +386,44 @@ async def test_a_connection_lost_as_the_next_lines_come_is_restored_by_their_sen
     assert tcp_collector.received() == [*LINES, b"next"]
 
 
+@pytest.fixture
+def lost_when_written(monkeypatch: pytest.MonkeyPatch, tcp_collector: "TcpCollector") -> None:
+    """Have the first write end when the collector has read it, and hung up."""
+    write, is_first = Connection.write, [True]
+
+    async def written(connection: Connection, data: bytes | memoryview) -> int:
+        end = await write(connection, data)
+        if is_first:
+            is_first.clear()
+            assert await arrived(tcp_collector, len(LINES)) == LINES
+            tcp_collector.hang_up()
+            while connection.error is None:  # noqa: ASYNC110 - nothing reports it
+                await asyncio.sleep(0)
+        return end
+
+    monkeypatch.setattr(Connection, "write", written)
+
+
+@pytest.mark.usefixtures("lost_when_written")
+async def test_a_connection_lost_behind_the_last_line_of_a_send_is_restored(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60)
+    assert await sink.send(Lines.of(LINES)) == Delivered()
+    assert await arrived(tcp_collector, len(LINES)) == LINES
+
+
+@pytest.mark.usefixtures("lost_when_written")
+async def test_a_sink_that_ends_with_a_broken_connection_sends_the_last_seconds_again(
+    sink_to: SinkTo, tcp_collector: "TcpCollector"
+) -> None:
+    sink = sink_to(tcp_collector, resend_secs=60, finish_secs=5)
+    assert await sink.send(Lines.of(LINES)) == Delivered()
+    arriving = asyncio.ensure_future(arrived(tcp_collector, len(LINES)))
+    await sink.close()  # at once, before the task that restores has begun
+    assert await arriving == LINES
+
+
 async def test_an_idle_connection_that_was_closed_is_not_made_anew_without_need(
     sink_to: SinkTo, tcp_collector: "TcpCollector"
 ) -> None:
