@@ -98,6 +98,43 @@ async def drained(cursor: Cursor) -> list[bytes]:
             return data
 
 
+async def test_a_source_is_passed_up_to_the_slowest_of_its_feeds(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    fast, slow = await spool.cursor("fast", ["web"]), await spool.cursor("slow", ["web", "dns"])
+    found = [spool.passed_of("web")]
+    for source in ("web", "dns", "web"):
+        await spool.append(batch("a", source))
+    await new_spool.settled()
+
+    async def look() -> None:
+        await new_spool.settled()
+        found.append(spool.passed_of("web"))
+
+    await look()
+    for _ in range(2):
+        await fast.next()
+    await passed(fast, 3)
+    await look()
+    for number in (1, 2, 3):
+        await slow.next()
+        await passed(slow, number)
+        await look()
+    assert found == [0, 0, 0, 1, 2, 3]
+    assert (spool.passed_of("dns"), spool.passed_of("nobody's")) == (3, 3)
+
+
+async def test_batches_of_others_do_not_hold_a_source_back(new_spool: Spools) -> None:
+    spool = await new_spool(100)
+    await spool.cursor("slow", ["dns"])
+    web = await spool.cursor("web", ["web"])
+    await spool.append(batch("a", "dns"))
+    await spool.append(batch("b"))
+    await web.next()
+    await passed(web, 2)
+    await new_spool.settled()
+    assert (spool.passed_of("web"), spool.passed_of("dns")) == (2, 0)
+
+
 async def test_batches_come_out_in_the_order_they_were_accepted(new_spool: Spools) -> None:
     spool = await new_spool(100)
     cursor = await spool.cursor("mcas", ["web"])

@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 
 from nss.batch import Account, Batch
-from nss.spool import REJECT_MAX_BYTES, KeptReject, Reject, SpoolError
+from nss.spool import REJECT_MAX_BYTES, KeptReject, PendingLimit, Reject, SpoolError
 from nss.spool.memory import REJECTS_MAX_BYTES, MemorySpool
 from tests.parts import memory_spool
 
@@ -260,3 +260,36 @@ async def test_what_another_retry_had_does_not_end_the_next() -> None:
             await spool._cursors[feed].advance(entry.sequence, Account(delivered=1))
     await asyncio.gather(*retrying)
     assert spool.kept_rejects == 0
+
+
+async def test_a_batch_that_was_dropped_before_it_was_taken_is_not_returned() -> None:
+    spool = memory_spool(1 << 20, overhead_bytes=0)
+    cursor = await spool.cursor("mcas", ["web"], PendingLimit(4, drops_oldest=True))
+    await spool.cursor("other", ["web"])  # keeps what is dropped here
+    taking = asyncio.ensure_future(cursor.next())
+    await asyncio.sleep(0)
+    for data in (b"a\n", b"bcd\n"):
+        await spool.append(Batch("web", data, 1))
+    assert (await taking).batch.data == b"bcd\n"
+    assert cursor.account.dropped == 1
+
+
+async def test_what_a_record_takes_is_known_from_the_first() -> None:
+    spool = memory_spool(1 << 20, overhead_bytes=0)
+    cursor = await spool.cursor("mcas", ["web"])
+    await spool.append(Batch("web", b"abc\n", 1))
+    assert cursor.bytes_per_record == 4.0
+
+
+async def test_discarding_of_one_feed_leaves_those_of_another() -> None:
+    spool = memory_spool(1 << 20)
+    await rejected(spool, [reject(b"a")])
+    await rejected(spool, [reject(b"b")], "other")
+    assert await spool.discard_rejects("other", "bad", 1000) == 1
+    assert texts(await spool.rejects()) == [b"a"]
+
+
+async def test_all_rejects_are_counted_and_not_only_those_that_would_be_listed() -> None:
+    spool = memory_spool(1 << 20)
+    await rejected(spool, [reject(b"a")] * 600)
+    assert [each.records for each in await spool.reject_reasons("mcas")] == [600]
