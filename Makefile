@@ -18,17 +18,21 @@ test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser"
 
 # What renders, frames and sends, without anything compiled: Python has to do all of it as well.
+# What the service and the spool do with it is the same, and `make test` has that.
 test-pure: $(VENV)/tested
 	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds \
-	  tests/sinks tests/sources tests/service tests/integration tests/durability
+	  tests/sinks tests/sources tests/integration
+
+# The files that have tests with a mark: to collect them all takes each worker a while.
+MARKED := grep -rl --include=test_*.py pytest.
 
 # Commands at terminals and whole services.
 test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
-	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "long and not browser"
+	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "long and not browser" $$($(MARKED)mark.long tests)
 
 # The portal in a real browser; says so when there is none and it can't be had, and ends well.
 test-portal: $(VENV)/tested .peers/fetched
-	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest -m browser
+	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest -m browser $$($(MARKED)mark.browser tests)
 
 # Pictures of terminals and of all pages, for the README and the docs.
 screenshots: $(VENV)/tested
