@@ -7,7 +7,7 @@ from formats import presets
 from formats.errors import NotReadable
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading.json import json_names
-from formats.reading.recognise import LOOK_BYTES, LOOK_RECORDS, recognise
+from formats.reading.recognise import LOOK_BYTES, LOOK_RECORDS, _candidates, recognise
 
 SAMPLE = {
     "time": "Fri Oct  6 09:05:08 2023", "recordid": "7012000000000000001", "login": "ana",
@@ -104,3 +104,10 @@ def test_json_of_which_no_record_is_one_is_json_so_that_the_reason_is_told() -> 
     for none in (b"{}\n", b"[1]\n", b"{x}\n", b'"a"\n'):
         with pytest.raises(NotReadable):
             recognise(none)
+
+
+def test_a_score_counts_each_value_and_each_placeholder() -> None:
+    own = next(each for each in _candidates(json=True) if each.input.name == json_names().name)
+    sample = b'{"login":"ana","host":"h","action":"Allowed","refererURL":"None"}\n{"login":"b"}\n'
+    score = own.score(sample)
+    assert (score.records, score.stated, score.present) == (2, 4, 5)
