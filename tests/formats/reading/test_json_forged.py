@@ -4,6 +4,7 @@ import pytest
 
 from formats import presets
 from formats.language import parse
+from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
@@ -53,6 +54,17 @@ def test_two_values_that_leave_their_places_hide_nothing_between_them(forged: by
         reasons = {f'"user" stands inside of "{key}"' for key in ("b", "fields", "c")}
         assert len(bad) == batch.count(forged)
         assert {why for _, _, why in bad} <= reasons
+
+
+def test_what_hides_in_a_batch_of_the_shape_of_those_before_is_found() -> None:
+    good = b'{"event":{"epochtime":1,"login":"ana"},"b":{"q":""}}'
+    forged = b'{"event":{"epochtime":1,"login":"ana"},"b":{"user":"eve"}}'
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login}")))
+    for _ in range(3):
+        assert pipeline.run(joined([good] * 20)).lines == [b"ana"] * 20
+    ran = pipeline.run(joined([forged] * 20))
+    assert (list(ran.lines), len(ran.bad)) == ([], 20)
+    assert {each.reason for each in ran.bad} == {'"user" stands inside of "b"'}
 
 
 def test_what_collectors_put_beside_an_envelope_is_not_read() -> None:
