@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nss.spool.durable.leaves import _value
-from nss.spool.durable.pages import has_commits, has_log, log_path
+from nss.batch import Account
+from nss.spool.durable.bookkeeping import FeedRow
+from nss.spool.durable.leaves import INDEX, TABLE, _value, rows
+from nss.spool.durable.pages import Pages, has_commits, has_log, log_path
 from nss.spool.durable.schema import PAGE_BYTES
 
 FRAME_BYTES = 24 + PAGE_BYTES
@@ -81,3 +83,33 @@ def test_without_a_log_there_are_no_commits_in_it(logged: Path) -> None:
 def test_text_that_is_damaged_is_read_with_what_is_left_of_it() -> None:
     assert _value(13 + 2 * 3, b"a\xffb") == "a\ufffdb"
     assert _value(12 + 2 * 3, b"a\xffb") == b"a\xffb"
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        (TABLE, "t (number INTEGER, value BLOB)"),
+        (INDEX, "t (number INTEGER PRIMARY KEY, value BLOB) WITHOUT ROWID"),
+    ],
+)
+def test_rows_of_any_size_are_read_as_sqlite_has_them(
+    tmp_path: Path, kind: int, table: str
+) -> None:
+    # Around each size from which on a row has overflow pages (fileformat2 of SQLite, 1.6).
+    around = [(PAGE_BYTES - 12) * share // 255 - 23 for share in (32, 64)]
+    around += [PAGE_BYTES - 35, 2 * PAGE_BYTES]
+    sizes = [0, 1, *(size for middle in around for size in range(middle - 60, middle + 61, 4))]
+    values = [bytes([size % 251]) * size for size in sizes]
+    path = tmp_path / "made.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute(f"CREATE TABLE {table}")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", enumerate(values))
+    with Pages(path) as pages:
+        found = sorted(row.values for row in rows(pages, lambda of, *_: of == kind))
+    assert found == list(enumerate(values))
+
+
+def test_what_is_pending_follows_from_the_account() -> None:
+    account = Account(delivered=5, filtered=1, rejected=2, dropped=1, unpacked=4)
+    assert FeedRow.of(7, 10, account, ("web",), 1).pending == 5
