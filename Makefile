@@ -18,10 +18,9 @@ test: $(VENV)/tested .peers/fetched lint
 	NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser"
 
 # What renders, frames and sends, without anything compiled: Python has to do all of it as well.
-# What the service and the spool do with it is the same, and `make test` has that.
 test-pure: $(VENV)/tested
 	NSS_PURE=1 NSS_TEST_INSTALLED=1 $(BIN)/pytest $(WORKERS) -m "not long and not browser" tests/formats tests/feeds \
-	  tests/sinks tests/sources tests/integration
+	  tests/sinks tests/sources tests/service tests/integration tests/durability
 
 # The files that have tests with a mark: to collect them all takes each worker a while.
 MARKED := grep -rl --include=test_*.py pytest.

@@ -1,10 +1,11 @@
 """Instances of one consumer group, killed for long: `python -m tests.soak.kafka --kills 100`.
 
-Rounds of ten disturbances (SIGKILL, SIGSTOP for longer than a session, SIGTERM) of three instances
-that share four partitions of librdkafka's mock cluster, in turn with the durable spool, without
-anything on the machines (`delivered`, in memory), and with both. What the broker acknowledged must
-be in their files, in the order of each partition. Prints a line for each round and a table; the
-exit code is 1 if a record was lost or out of order, or more came twice than was on its way.
+Rounds of ten disturbances (SIGKILL, SIGSTOP until others have taken over, SIGTERM) of three
+instances that share four partitions of librdkafka's mock cluster, in turn with the durable spool,
+without anything on the machines (`delivered`, in memory), and with both. What the broker
+acknowledged must be in their files, in the order of each partition. Prints a line for each round
+and a table; the exit code is 1 if a record was lost or out of order, or more came twice than was
+on its way.
 """
 
 import argparse
@@ -48,6 +49,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     chosen = parser.parse_args()
+    if chosen.kills < 1:
+        parser.error("--kills must be at least 1")
     sys.stdout.write(f"seed {chosen.seed}\n")
     left, bad = chosen.kills, 0
     totals = {mode: Counter[str]() for mode in MODES}
@@ -78,6 +81,9 @@ def main() -> int:
     sys.stdout.write(f"| mode | {' | '.join(COUNTED)} | slowest [s] |\n")
     sys.stdout.write(f"| --- |{' ---: |' * (len(COUNTED) + 1)}\n")
     for mode, total in totals.items():
+        if not total["disturbances"]:
+            sys.stdout.write(f"| {' '.join(mode)} | no round ended |\n")
+            continue
         row = " | ".join(f"{total[name]:,}" for name in COUNTED)
         sys.stdout.write(f"| {' '.join(mode)} | {row} | {slowest[mode]:.1f} |\n")
     return 1 if bad else 0

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from nss.batch import Account
-from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.leaves import INDEX, TABLE, _value, rows
 from nss.spool.durable.pages import Pages, has_commits, has_log, log_path
 from nss.spool.durable.schema import PAGE_BYTES
@@ -108,8 +106,3 @@ def test_rows_of_any_size_are_read_as_sqlite_has_them(
     with Pages(path) as pages:
         found = sorted(row.values for row in rows(pages, lambda of, *_: of == kind))
     assert found == list(enumerate(values))
-
-
-def test_what_is_pending_follows_from_the_account() -> None:
-    account = Account(delivered=5, filtered=1, rejected=2, dropped=1, unpacked=4)
-    assert FeedRow.of(7, 10, account, ("web",), 1).pending == 5

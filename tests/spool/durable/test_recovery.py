@@ -12,6 +12,7 @@ import pytest
 
 from nss.batch import Account, Batch
 from nss.spool.durable import ledger, schema, suspicion
+from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.spool import DurableSpool
 from nss.telemetry.events import counters
 
@@ -269,3 +270,8 @@ async def test_a_ledger_removed_in_use_is_made_again(open_spool: Open, path: Pat
     await until(lambda: ledger.read(path))
     await spool.append(batch(2))
     await until(lambda: (noted := ledger.read(path)) and noted.last_sequence == 2)
+
+
+def test_what_is_pending_follows_from_the_account() -> None:
+    account = Account(delivered=5, filtered=1, rejected=2, dropped=1, unpacked=4)
+    assert FeedRow.of(7, 10, account, ("web",), 1).pending == 5
