@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.wording import harmless
 
 

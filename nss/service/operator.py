@@ -33,8 +33,9 @@ from nss.setup.portal_users import PortalUsers, Role
 from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
 from nss.status.history import History, Series, Span
-from nss.status.readings import ElsewhereReading, SyncReading
+from nss.status.readings import ElsewhereReading
 from nss.status.summary import Status
+from nss.status.sync_readings import SyncReading
 from nss.status.watch import Watch
 
 if TYPE_CHECKING:

@@ -29,11 +29,11 @@ from nss.status.readings import (
     ServiceReading,
     SourceReading,
     SpoolReading,
-    SyncReading,
     UnreadPartitionReading,
     UnwritableReading,
     UpdateReading,
 )
+from nss.status.sync_readings import SyncReading
 
 LOST_SECS = 3600.0
 """How long the status mentions records that were lost with their feed."""

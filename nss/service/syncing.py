@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nss.config.model import Config
 from nss.mcas.access import McasAccess
 from nss.service.workers import Workers
-from nss.status.readings import SyncReading
+from nss.status.sync_readings import SyncReading
 
 if TYPE_CHECKING:
     from nss.sync.schedule import Schedule

@@ -16,9 +16,9 @@ from nss.status.readings import (
     ParsingReading,
     RefusalReading,
     SpoolReading,
-    SyncReading,
     UploadReading,
 )
+from nss.status.sync_readings import SyncReading
 
 SourceState = Literal["reading", "idle", "failing", "ended"]
 FeedState = Literal["moving", "idle", "failing", "stuck"]

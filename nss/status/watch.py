@@ -14,14 +14,7 @@ from formats.compiled import mode
 from nss.status.clock import ClockWatch
 from nss.status.health import STUCK_SECS, judge
 from nss.status.notices import notices
-from nss.status.readings import (
-    BlockingReading,
-    FeedReading,
-    ServiceReading,
-    SourceReading,
-    SpoolReading,
-    SyncReading,
-)
+from nss.status.readings import FeedReading, ServiceReading, SourceReading, SpoolReading
 from nss.status.summary import (
     Confirmation,
     ExpiryStatus,
@@ -34,6 +27,7 @@ from nss.status.summary import (
     SyncState,
     SyncStatus,
 )
+from nss.status.sync_readings import BlockingReading, SyncReading
 from nss.wording import own_version
 
 RATE_SECS = 10.0

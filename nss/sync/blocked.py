@@ -2,7 +2,7 @@
 
 import time
 
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.zia.api import ZiaApi
 from nss.zia.blocking import Policy, judge, read_policy
 

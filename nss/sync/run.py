@@ -12,7 +12,7 @@ import msgspec
 from nss.config.sync import SyncConfig
 from nss.errors import NssError, unplanned
 from nss.mcas import Throttled, Unreachable
-from nss.status.readings import BlockingReading, SyncOutcome, SyncRun
+from nss.status.sync_readings import BlockingReading, SyncOutcome, SyncRun
 from nss.sync import ListRefused, StateUnusable, SyncError, Unsettled, events
 from nss.sync.changes import check_size
 from nss.sync.domains import SetAside, Wanted, normalised

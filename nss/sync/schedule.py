@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nss.errors import NssError, unplanned
-from nss.status.readings import SyncReading
+from nss.status.sync_readings import SyncReading
 from nss.sync import StateUnusable, SyncUnderway, events
 from nss.sync.run import Sync
 from nss.sync.state import Due, History, SyncStore

@@ -25,7 +25,7 @@ from nss import foreign
 from nss.files.beneath import open_folder
 from nss.files.private import FileFault, read_bounded, write_private
 from nss.files.set_aside import set_aside
-from nss.status.readings import BlockingReading, SyncRun
+from nss.status.sync_readings import BlockingReading, SyncRun
 from nss.sync import StateUnusable, SyncUnderway, events
 from nss.wording import error_text
 

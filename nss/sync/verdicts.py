@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from nss.errors import NssError, unplanned
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.sync import StateUnusable, events
 from nss.sync.state import SyncStore
 from nss.sync.targets import Target

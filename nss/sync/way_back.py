@@ -9,7 +9,7 @@ from nss.checks import Check
 from nss.errors import NssError
 from nss.mcas import McasError
 from nss.setup.zia import TEST_SECS, zia_setup_of
-from nss.status.readings import SyncRun
+from nss.status.sync_readings import SyncRun
 from nss.sync import StateUnusable
 from nss.sync.assembling import SyncSetup, read_list
 from nss.sync.domains import normalised

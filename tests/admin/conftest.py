@@ -24,14 +24,12 @@ from nss.setup.portal_users import Role
 from nss.spool import KeptReject, ReasonCount, Reject
 from nss.status.history import History, Series, Span
 from nss.status.readings import (
-    BlockingReading,
     FeedReading,
     GapsReading,
     ParseFailureReading,
     ParsingReading,
     SourceReading,
     SpoolReading,
-    SyncRun,
 )
 from nss.status.summary import (
     FeedStatus,
@@ -42,6 +40,7 @@ from nss.status.summary import (
     Status,
     SyncStatus,
 )
+from nss.status.sync_readings import BlockingReading, SyncRun
 from nss.telemetry import events
 
 ENV = os.environ | {"PYTHONPATH": str(Path(nss.__file__).parent.parent)}

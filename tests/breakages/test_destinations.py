@@ -22,14 +22,9 @@ from nss.lab.cloud import CloudLab, Fault
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from nss.sinks import RetryAfter, Sink
-from nss.status.readings import (
-    FeedReading,
-    ServiceReading,
-    SpoolReading,
-    SyncReading,
-    SyncRun,
-)
+from nss.status.readings import FeedReading, ServiceReading, SpoolReading
 from nss.status.summary import Status
+from nss.status.sync_readings import SyncReading, SyncRun
 from nss.status.watch import Watch
 from nss.zia import ZiaError
 from nss.zia.http import ask

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from nss.status.health import judge
-from nss.status.readings import BlockingReading
 from nss.status.summary import Health
+from nss.status.sync_readings import BlockingReading
 from tests.admin.conftest import FEED, HOUR, NOW, SOURCE, SPOOL, SYNC
 from tests.admin.conftest import SYNC_RUN as GOOD
 

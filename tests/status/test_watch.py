@@ -12,8 +12,9 @@ from nss.config.model import FeedConfig
 from nss.config.sinks import SinkConfig
 from nss.config.sources import SourceConfig
 from nss.expiry import DAY_SECS, Expiry
-from nss.status.readings import BlockingReading, ServiceReading, SyncReading, UploadReading
+from nss.status.readings import ServiceReading, UploadReading
 from nss.status.summary import ExpiryStatus, FeedStatus, SourceStatus, SpoolStatus, Status
+from nss.status.sync_readings import BlockingReading, SyncReading
 from nss.status.watch import CONFIRMATIONS, Watch
 from tests.admin.conftest import NOW, OPENS, SYNC, Clock, FakeFeed, FakeSource, FakeSpool
 

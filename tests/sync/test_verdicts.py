@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from nss.config.sync import SyncConfig
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.sync.blocked import in_short
 from nss.zia import Category
 from nss.zia.blocking import Policy

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.sync.domains import SetAside
 from nss.zia import Quota
 

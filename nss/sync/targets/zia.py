@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from nss.config.sync import SyncConfig
-from nss.status.readings import BlockingReading
+from nss.status.sync_readings import BlockingReading
 from nss.sync import TargetUnfit, Unsettled, events
 from nss.sync.changes import changes, chunks, key, keys
 from nss.sync.domains import SetAside

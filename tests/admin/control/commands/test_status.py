@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from nss.admin.control.server import ControlServer
-from nss.status.readings import BlockingReading, UploadReading
+from nss.status.readings import UploadReading
 from nss.status.summary import ExpiryStatus
+from nss.status.sync_readings import BlockingReading
 from tests.admin.conftest import (
     DEGRADED,
     FEED,

@@ -21,8 +21,8 @@ from nss.admin.portal.view import Portal, form_of, get, post
 from nss.config.model import Config
 from nss.errors import ConfigError, UsageError
 from nss.mcas.access import credentials_store, network_of
-from nss.status.readings import SyncRun
 from nss.status.summary import SyncStatus
+from nss.status.sync_readings import SyncRun
 from nss.sync.assembling import SyncSetup
 from nss.sync.run import ACTION
 from nss.sync.state import SyncStore
