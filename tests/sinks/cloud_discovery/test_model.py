@@ -114,7 +114,7 @@ def test_kills_neither_lose_nor_repeat_a_line(
     async def run(folder: str) -> None:
         found = world(folder, max_records)
         for sizes, fate, uncommitted in lives:
-            found.accept([min(size, 20) if max_records == 1 else size for size in sizes])
+            found.accept([min(size, 4 * max_records) for size in sizes])  # each file is synced
             await found.live(fate)
             found.passed = found.passed[: max(1, len(found.passed) - uncommitted)]
         await found.live(None)
