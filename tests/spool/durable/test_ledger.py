@@ -1,5 +1,6 @@
 """The ledger beside the spool: a loss is reported once, and nothing that is no loss."""
 
+import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -121,3 +122,24 @@ async def test_what_is_missing_is_reported_once(open_spool: Open, path: Path) ->
     assert counters["records_missing", "mcas"] == lost
     assert (await last.cursor("mcas", ["web"])).account.rejected == lost
     assert await last.append(batch(9)) == 10  # numbers are never used twice
+
+
+async def test_moves_that_are_missing_alone_name_no_batch(
+    open_spool: Open, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = await open_spool()
+    await spool.cursor("mcas", ["web"])
+    for number in range(3):
+        await spool.append(batch(number))
+    await spool.close()
+    backup = contents(path)
+    spool = await open_spool()
+    await passed(spool, await spool.cursor("mcas", ["web"]), 2)
+    await spool.close()
+    put_back(path, backup)
+
+    with caplog.at_level(logging.ERROR):
+        await open_spool()
+
+    (report,) = [each for each in caplog.records if "lacks its last commits" in each.getMessage()]
+    assert report.__dict__["facts"]["batches"] == ""
