@@ -5,11 +5,14 @@ does. A kill leaves the spool at any batch that was passed and might have been c
 """
 
 import asyncio
+import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +27,14 @@ SIZES = st.lists(st.sampled_from([0, 1, 1, 2, 400, 999, 1000, 1001, 2300]), max_
 
 FATES = st.tuples(st.sampled_from(STEPS), st.integers(0, 4), st.booleans())
 """At which step a process dies, how many such steps it survives, and if the last is carried out."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unsynced() -> Iterator[None]:
+    """Wait for no disk: the processes die, and the machine stays. A slow one took a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _number: None)
+        yield
 
 
 @dataclass
@@ -114,7 +125,7 @@ def test_kills_neither_lose_nor_repeat_a_line(
     async def run(folder: str) -> None:
         found = world(folder, max_records)
         for sizes, fate, uncommitted in lives:
-            found.accept([min(size, 4 * max_records) for size in sizes])  # each file is synced
+            found.accept([min(size, 20) if max_records == 1 else size for size in sizes])
             await found.live(fate)
             found.passed = found.passed[: max(1, len(found.passed) - uncommitted)]
         await found.live(None)
