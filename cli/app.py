@@ -1,12 +1,12 @@
 """The commands of `nss`; what they do is imported inside."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli.appliance import commands as appliance_commands
-from cli.completing import feed_names, field_names, input_names, preset_names
+from cli.completing import feed_names, field_names, input_names, preset_names, source_names
 from cli.groups import CommandGroup
 from cli.lab import commands as lab_commands
 from cli.lifecycle import commands as lifecycle_commands
@@ -119,6 +119,15 @@ def tap(
     records: Annotated[
         bool, typer.Option("--records/--lines", help="Records as they came, or lines as sent.")
     ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Messages of this Kafka source, with keys and headers.",
+            show_default=False,
+            autocompletion=source_names,
+        ),
+    ] = None,
     text: Annotated[
         str, typer.Option("--filter", metavar="TEXT", help="Only those that contain TEXT.")
     ] = "",
@@ -133,13 +142,14 @@ def tap(
 ) -> None:
     """Watch what passes through feeds: a sample, at most 100 a second.
 
-    The feeds never wait for the viewer.
+    Neither feeds nor sources wait for the viewer.
 
     Example: nss tap --feed mcas --filter dropbox.com --limit 10
     """
     from cli.tap import show_tap
 
-    show_tap(config, feed, "records" if records else "lines", text, limit, as_json=as_json)
+    kind: Literal["records", "lines"] = "records" if records else "lines"
+    show_tap(config, feed, kind, text, limit, source=source, as_json=as_json)
 
 
 @app.command()

@@ -15,18 +15,32 @@ def feed_names(context: typer.Context) -> list[str]:
 
     Nothing else of it is looked at: neither whether it is valid, nor what files it names.
     """
+    return list(_sections(context, "feeds"))
+
+
+def source_names(context: typer.Context) -> list[str]:
+    """Return the Kafka sources of that configuration."""
+    found = _sections(context, "sources")
+    return [
+        name for name, one in found.items() if isinstance(one, dict) and one.get("kind") == "kafka"
+    ]
+
+
+def _sections(context: typer.Context, kind: str) -> dict[str, object]:
     import tomllib
 
     from nss.files.private import FileFault, read_bounded
 
     config = context.params.get("config")
     if not isinstance(config, (str, Path)):  # its default is a path, what is typed is text
-        return []
+        return {}
     try:
-        feeds = tomllib.loads(read_bounded(Path(config), _MAX_CONFIG_BYTES).decode()).get("feeds")
+        found = tomllib.loads(read_bounded(Path(config), _MAX_CONFIG_BYTES).decode()).get(kind)
     except (OSError, FileFault, ValueError, RecursionError):
-        return []
-    return [name for name in feeds if _NAME.fullmatch(name)] if isinstance(feeds, dict) else []
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: section for name, section in found.items() if _NAME.fullmatch(name)}
 
 
 def preset_names(incomplete: str) -> list[tuple[str, str]]:

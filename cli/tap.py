@@ -1,4 +1,4 @@
-"""`nss tap`: a sampled live view of what feeds read or send."""
+"""`nss tap`: a sampled live view of what feeds read or send, or of the messages of a source."""
 
 import sys
 from base64 import b64encode
@@ -6,10 +6,12 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import orjson
 import typer
 
 from cli.asking import service_of
 from cli.output import harmless_bytes, show_json
+from nss.errors import UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.wording import harmless
 
@@ -21,21 +23,32 @@ def show_tap(
     text: str,
     limit: int | None,
     *,
+    source: str | None = None,
     as_json: bool = False,
 ) -> None:
     """Print records or lines as they pass, until Ctrl-C, `limit`, or the end of the service.
 
+    With `source` prints its messages instead, as JSON.
+
     On a terminal they are made harmless, and named by feed when all feeds are shown; anywhere
     else they are printed as they are. Raises `NssError`.
     """
+    if source is not None and (feed is not None or kind == "records"):
+        raise UsageError(
+            "tap: --source shows what was read before any feed: no --feed, no --records"
+        )
     for_people = sys.stdout.isatty()
     left_out = 0
     with service_of(config) as service:
         try:
-            with closing(service.tap(feed, kind, text)) as passing:
+            with closing(service.tap(feed, kind, text, source=source)) as passing:
                 for seen in islice(passing, limit):
-                    if as_json:
+                    if as_json and source is not None:
+                        show_json(_plain_message(seen), on_one_line=True)
+                    elif as_json:
                         show_json(_plain(seen, kind), on_one_line=True)
+                    elif source is not None:
+                        typer.echo(harmless_bytes(seen.data) if for_people else seen.data)
                     else:
                         _print(seen, for_people=for_people, named=feed is None)
                     left_out = seen.left_out
@@ -55,6 +68,13 @@ def _plain(seen: Seen, kind: TapKind) -> dict[str, object]:
         "full_bytes": seen.full_bytes,
         "left_out": seen.left_out,
     }
+
+
+def _plain_message(seen: Seen) -> dict[str, object]:
+    """Return a message for JSON."""
+    message: dict[str, object] = orjson.loads(seen.data)
+    sizes = {"value_bytes": seen.full_bytes, "left_out": seen.left_out}
+    return {"source": seen.feed, **message, **sizes}
 
 
 def _print(seen: Seen, *, for_people: bool, named: bool) -> None:

@@ -145,7 +145,11 @@ class Operations(Protocol):
         """
 
     def add_tap(self, tap: Tap) -> None:
-        """Show the tap every slice of its feed from now on; of every feed, also of new ones."""
+        """Show the tap every slice of its feed from now on; of every feed, also of new ones.
+
+        Of a source it is shown the messages. Raises `UsageError` for a feed that does not exist,
+        and for a source that does not, or that reads no messages.
+        """
 
     def remove_tap(self, tap: Tap) -> None:
         """Stop showing it anything."""
@@ -160,3 +164,14 @@ def unknown_feed(name: str, known: Collection[str]) -> UsageError:
 def unknown_component(name: str, known: Collection[str]) -> UsageError:
     """Return the error that a part does not exist, with the nearest one that does."""
     return UsageError(f"{name!r} is no part that is known", tip=nearest(name, known))
+
+
+def unwatchable(name: str, known: Collection[str], watchable: Collection[str]) -> UsageError:
+    """Return the error that a source has no messages to show, or does not exist."""
+    if name in known:
+        tip = "only sources of the kind kafka have messages; what feeds read: nss tap --records"
+        return UsageError(f"source {name!r} reads no messages", tip=tip)
+    tip = nearest(name, watchable) or f"one of {', '.join(sorted(watchable))}"
+    if not watchable:
+        tip = "only sources of the kind kafka have messages, and there is none"
+    return UsageError(f"source {name!r} is not known", tip=tip)

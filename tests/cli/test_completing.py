@@ -63,6 +63,13 @@ def test_feeds_of_the_configuration_are_completed(folder: Path, line: str) -> No
     assert completed(f"{line}u", folder) == ["out"]
 
 
+def test_sources_that_have_messages_are_completed(folder: Path) -> None:
+    (folder / "nss.toml").write_text(
+        'sources.in.kind = "kafka"\nsources.web.kind = "tcp"\nsources.odd = 3\n'
+    )
+    assert completed("nss tap -c nss.toml --source ", folder) == ["in"]
+
+
 @pytest.mark.parametrize(
     ("line", "names"),
     [

@@ -145,10 +145,19 @@ class ControlClient:
         return _decoded(answer, str)
 
     def tap(
-        self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100
+        self,
+        feed: str | None,
+        kind: TapKind,
+        text: str,
+        max_per_sec: int = 100,
+        *,
+        source: str | None = None,
     ) -> Generator[Seen, None, None]:
-        """Yield what feeds read or send, as it happens, until the service stops."""
-        asked = _given(feed=feed, kind=kind, text=text, max_per_sec=max_per_sec)
+        """Yield what feeds read or send, as it happens, until the service stops.
+
+        With `source` yields the messages that it reads, whatever `kind` is.
+        """
+        asked = _given(feed=feed, source=source, kind=kind, text=text, max_per_sec=max_per_sec)
         with (
             self._reached(),
             self._http.stream("GET", "/tap", params=asked, timeout=_NO_LIMIT) as response,

@@ -73,6 +73,7 @@ class _Linked(msgspec.Struct):
 
 class _Tapping(msgspec.Struct):
     feed: str | None = None
+    source: str | None = None
     kind: TapKind = "lines"
     text: str = ""
     max_per_sec: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
@@ -224,7 +225,9 @@ class ControlServer:
         asked = _asked(request, _Tapping)
         if "\n" in asked.text:
             raise UsageError("tap: no record or line has a line feed in it to look for")
-        tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec)
+        if asked.source is not None and asked.feed is not None:
+            raise UsageError("tap: a feed or a source, not both")
+        tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec, source=asked.source)
         self._operations.add_tap(tap)
         self._taps.add(tap)
         return StreamingResponse(self._seen(tap), media_type="application/x-ndjson")

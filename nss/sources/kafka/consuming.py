@@ -25,6 +25,7 @@ from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
 from nss.sources.kafka.places import Places
 from nss.sources.kafka.settings import session_secs
+from nss.sources.kafka.shown import ShownMessage
 from nss.sources.kafka.standing import Standing, names
 from nss.sources.kafka.taken import Taken
 
@@ -55,10 +56,13 @@ class Consuming:
         kept: KeptOffsets,
         passing: Callable[[], Passing],
         say: Say,
+        show: Callable[[Sequence[ShownMessage]], None],
     ) -> None:
         self.failure: NssError | None = None
         self.passed = 0
         """Set by the event loop: how far the feeds are."""
+        self.watched = False
+        """Set by the event loop: somebody watches what is read."""
         self.stopping = threading.Event()
         """Take no more."""
         self.finishing = threading.Event()
@@ -67,6 +71,7 @@ class Consuming:
         self._client = client
         self._passing = passing
         self._say = say
+        self._show = show
         self._kafka: Any = confluent_kafka()
         delivered = settings.commit == "delivered"
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
@@ -155,6 +160,8 @@ class Consuming:
         usable = True
         for message in messages:
             usable = self._take(message) and usable
+        if self.watched and messages:
+            self._show([ShownMessage(each) for each in messages if each.error() is None])
         return usable
 
     def _consume(self) -> Sequence[Any]:

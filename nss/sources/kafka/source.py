@@ -2,17 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from nss.config.sources import KafkaSourceConfig
 from nss.kafka.settings import ClientSettings
-from nss.sources import Accept, Group, Passing
+from nss.sources import Accept, Group, Passing, Watcher
 from nss.sources.kafka import events
 from nss.sources.kafka.consuming import Consuming
 from nss.sources.kafka.offsets import KeptOffsets, kept_offsets
+from nss.sources.kafka.shown import ShownMessage
 
 LOOK_SECS = 0.1
-"""How often it is seen how far the feeds are."""
+"""How often it is seen how far the feeds are, and whether somebody watches."""
 
 FINISH_SECS = 15.0
 """How long leaving the group may take; after that the cluster finds out by itself."""
@@ -36,6 +37,7 @@ class KafkaSource:
         self.name = settings.name
         self.ready = asyncio.Event()
         self.advice: str | None = None
+        self.watchers: Collection[Watcher] = ()
         self._passing = passing
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -46,7 +48,7 @@ class KafkaSource:
                 kept = kept_offsets(position)
             except ValueError:
                 events.position_of_others(settings.name, settings.group)
-        self._consuming = Consuming(settings, client, kept, passing, self._say)
+        self._consuming = Consuming(settings, client, kept, passing, self._say, self._show)
         self._looking: asyncio.Task[None] | None = None
 
     async def run(self, accept: Accept) -> None:
@@ -109,7 +111,18 @@ class KafkaSource:
     async def _look(self) -> None:
         while True:
             self._consuming.passed = self._passing().passed
+            self._consuming.watched = any(each.watches(self.name) for each in self.watchers)
             await asyncio.sleep(LOOK_SECS)
+
+    def _show(self, messages: Sequence[ShownMessage]) -> None:
+        """Show those who watch what was read; called by the thread."""
+
+        def show() -> None:
+            for watcher in self.watchers:
+                watcher.show_messages(self.name, messages)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
+            self._loop.call_soon_threadsafe(show)
 
     def _say(self, *, done: bool) -> None:
         """Take note that nothing more comes, or that the thread is done; called by the thread."""

@@ -212,7 +212,13 @@ async def test_a_fault_that_nobody_planned_is_reported_without_its_text(
         *(b"POST /rejects/discard", b"POST /rejects/discard?upto=-1"),
         *(b"POST /rejects/retry?within_secs=61", b"POST /rejects/retry?within_secs=nan"),
         *(b"GET /rejects?limit=x", b"GET /rejects?limit=1000000", b"POST /replay?feed=a"),
-        *(b"GET /tap?kind=bytes", b"GET /tap?text=%0A", b"GET /tap?feed=nope", b"\xff\xfe\x00"),
+        *(
+            b"GET /tap?kind=bytes",
+            b"GET /tap?text=%0A",
+            b"GET /tap?feed=mcas&source=in",
+            b"GET /tap?feed=nope",
+            b"\xff\xfe\x00",
+        ),
     ],
 )
 @pytest.mark.usefixtures("control")

@@ -80,6 +80,58 @@ async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
     await operations.untapped.wait()
 
 
+class Odd:
+    """A message that somebody made for whoever looks at it."""
+
+    value_bytes = 7
+
+    def holds(self, text: bytes) -> bool:
+        return text in HOSTILE
+
+    def as_json(self, max_bytes: int) -> bytes:  # noqa: ARG002 - the contract's
+        return b'{"topic":"web","offset":7,"key":"\xc2\x9b2J","value":"\\u001b[2J"}'
+
+
+@pytest.mark.usefixtures("control")
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_tap_at_a_source_shows_messages(
+    operations: FakeOperations, nss: Nss, *, as_json: bool
+) -> None:
+    wanted = ["--json"] if as_json else []
+    running = asyncio.create_task(nss("tap", "--source", "in", "--limit", "1", *wanted))
+    await operations.tapped.wait()
+    operations.taps[0].show("mcas", b"one\n", [b"<one>"])
+    operations.taps[0].show_messages("in", [Odd()])
+    ran = await running
+    assert (ran.code, ran.err) == (0, "")
+    shown = orjson.loads(ran.out)
+    assert ran.out.count(b"\n") == 1
+    assert (shown["topic"], shown["key"], shown["value"]) == ("web", "\x9b2J", "\x1b[2J")
+    if as_json:
+        assert (shown["source"], shown["value_bytes"], shown["left_out"]) == ("in", 7, 0)
+
+
+@pytest.mark.usefixtures("control")
+async def test_messages_on_a_terminal_are_harmless(
+    operations: FakeOperations, config: Path
+) -> None:
+    async with Terminal("tap", "--source", "in", "--config", str(config)) as terminal:
+        await operations.tapped.wait()
+        operations.taps[0].show_messages("in", [Odd()])
+        shown = await terminal.shows(b'u001b[2J"}')
+        assert await terminal.end() == 0
+    assert b"\x9b" not in shown
+    assert shown.startswith(b'{"topic":"web","offset":7,"key":"')
+
+
+@pytest.mark.usefixtures("control")
+@pytest.mark.parametrize("more", [["--feed", "mcas"], ["--records"]])
+async def test_a_tap_is_at_a_source_or_at_feeds(nss: Nss, more: list[str]) -> None:
+    ran = await nss("tap", "--source", "in", *more)
+    assert (ran.code, ran.out) == (64, b"")
+    assert ran.err.startswith("nss: tap: --source shows what was read before any feed")
+
+
 @pytest.mark.usefixtures("control")
 async def test_a_tap_says_how_many_it_did_not_show(operations: FakeOperations, nss: Nss) -> None:
     running = asyncio.create_task(nss("tap", "--limit", "101"))
