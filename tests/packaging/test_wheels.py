@@ -70,26 +70,18 @@ def built(into: Path) -> dict[str, Path]:
     return {path.name.split("-")[2]: path for path in into.iterdir()}
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return built(tmp_path_factory.mktemp("wheels"))
-
-
 @needs_gcc
-def test_a_wheel_for_this_python_runs_compiled_and_the_other_one_in_python(
-    wheels: dict[str, Path], tmp_path: Path
+def test_wheels_run_hold_nothing_of_this_machine_and_are_the_same_bytes_twice(
+    tmp_path: Path,
 ) -> None:
+    """One test, as building them takes half a minute."""
+    wheels = built(tmp_path / "once")
     assert set(wheels) == set(CODES.values())
     for mode, code in CODES.items():
         python = installed(tmp_path / mode, wheels[code])
         assert f"({mode})" in run(python.with_name("nss"), "--version", cwd=tmp_path, NSS_PURE="")
         assert rendered(python, tmp_path / mode) == [mode, "[b'<ana>']"]
 
-
-@needs_gcc
-def test_wheels_have_nothing_of_this_machine_and_are_the_same_bytes_twice(
-    wheels: dict[str, Path], tmp_path: Path
-) -> None:
     compiled = wheels[CODES["compiled"]]
     assert "manylinux" in compiled.name
     with zipfile.ZipFile(compiled) as packed:
@@ -98,7 +90,8 @@ def test_wheels_have_nothing_of_this_machine_and_are_the_same_bytes_twice(
     assert [name for name in names if name.endswith((".pyx", ".pxi", ".c", ".h"))] == []
     paths = [os.fsencode(path) for path in (Path.home(), ROOT, sys.base_prefix)]
     assert [path for path in paths for one in binaries if path in one] == []
-    again = built(tmp_path)
+
+    again = built(tmp_path / "again")
     assert {code: path.read_bytes() for code, path in again.items()} == {
         code: path.read_bytes() for code, path in wheels.items()
     }
