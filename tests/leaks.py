@@ -36,19 +36,27 @@ _RUNNER = "_function_scoped_runner"  # pytest-asyncio's: it has the loop of a te
 _OWN = Path("/proc/self")
 
 
-def _threads() -> set[str]:
-    return {f"{thread.name} ({thread.ident})" for thread in threading.enumerate()}
+Found = dict[object, str]
+"""What there is: what makes it the same one later, and how it is named in a failure."""
 
 
-def _processes() -> set[str]:
-    """Return the children of this process, those that nobody has waited for among them."""
-    found = set[str]()
+def _threads() -> Found:
+    names = [f"{thread.name} ({thread.ident})" for thread in threading.enumerate()]
+    return dict(zip(names, names, strict=True))  # the number of one that ended is used again
+
+
+def _processes() -> Found:
+    """Return the children of this process, those that nobody has waited for among them.
+
+    One that has just been started may get its command line only afterwards.
+    """
+    found: Found = {}
     for task in (_OWN / "task").glob("*/children"):
         try:
             numbers = task.read_text().split()
         except OSError:  # the thread has ended
             continue
-        found |= {f"{number} ({_command(number)})" for number in numbers}
+        found |= {number: f"{number} ({_command(number)})" for number in numbers}
     return found
 
 
@@ -60,17 +68,18 @@ def _command(number: str) -> str:
     return b" ".join(words[:6]).decode(errors="replace").strip() or "waits to be waited for"
 
 
-def _descriptors() -> set[str]:
-    found = set[str]()
+def _descriptors() -> Found:
+    found: Found = {}
     for link in (_OWN / "fd").iterdir():
         if int(link.name) in _STANDARD:
             continue
         with suppress(FileNotFoundError):  # the listing's own
-            found.add(f"{link.name} ({link.readlink()})")
+            name = f"{link.name} ({link.readlink()})"
+            found[name] = name  # the number alone may be another file's by now
     return found
 
 
-_LOOKS: dict[Kind, Callable[[], set[str]]] = {"threads": _threads}
+_LOOKS: dict[Kind, Callable[[], Found]] = {"threads": _threads}
 if _OWN.exists():
     _LOOKS |= {"processes": _processes, "descriptors": _descriptors}
 
@@ -80,7 +89,7 @@ class _Watch:
     """What a test may leave, and what there was before it."""
 
     allowed: set[str]
-    before: dict[Kind, set[str]]
+    before: dict[Kind, Found]
     tasks: list[str] = field(default_factory=list)
 
     def left(self) -> dict[Kind, list[str]]:
@@ -97,7 +106,7 @@ class _Watch:
 
     def _now(self) -> dict[Kind, list[str]]:
         return {
-            kind: sorted(look() - self.before[kind])
+            kind: sorted(name for key, name in look().items() if key not in self.before[kind])
             for kind, look in _LOOKS.items()
             if kind not in self.allowed
         }
