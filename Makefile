@@ -32,7 +32,7 @@ test-long: $(VENV)/tested .peers/fetched .peers/tenzir-fetched
 
 # The portal in a real browser; says so when there is none and it can't be had, and ends well.
 test-portal: $(VENV)/tested .peers/fetched
-	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest -m browser $$($(MARKED)mark.browser tests)
+	NSS_TEST_INSTALLED=1 tests/admin/portal/run $(BIN)/pytest $(WORKERS) -m browser $$($(MARKED)mark.browser tests)
 
 # Pictures of terminals and of all pages, for the README and the docs.
 screenshots: $(VENV)/tested
