@@ -140,16 +140,19 @@ def tap(
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Watch what passes through feeds: a sample, at most 100 a second.
+    """Watch what passes through feeds, or comes into a source: a sample, at most 100 a second.
 
-    Neither feeds nor sources wait for the viewer.
+    Nothing waits for the viewer.
 
     Example: nss tap --feed mcas --filter dropbox.com --limit 10
     """
-    from cli.tap import show_tap
+    from cli.tap import show_messages, show_tap
 
     kind: Literal["records", "lines"] = "records" if records else "lines"
-    show_tap(config, feed, kind, text, limit, source=source, as_json=as_json)
+    if source is None:
+        show_tap(config, feed, kind, text, limit, as_json=as_json)
+    else:
+        show_messages(config, source, feed, kind, text, limit, as_json=as_json)
 
 
 @app.command()

@@ -168,6 +168,10 @@ RUN_BY = {
     "nss/sources/refusals.py Refusals now": "tests/breakages/test_sources.py::test_a_wrong_token",
     "nss/spool/durable/spool.py open now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/spool/durable/spool.py open free_bytes": f"{HERE}::test_a_spool_asks_for_free_space",
+    "nss/sources/watching.py MessageTap clock": (
+        "tests/integration/test_kafka_source.py"
+        "::test_messages_are_shown_with_their_keys_also_after_a_reload"
+    ),
     "nss/spool/durable/spool.py open at": f"{HERE}::test_a_spool_knows_the_time",
     "nss/spool/memory.py MemorySpool now": f"{HERE}::test_a_spool_knows_the_time",
     "nss/status/watch.py Watch clock": f"{HERE}::test_a_status_knows_the_time",

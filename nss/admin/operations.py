@@ -8,6 +8,7 @@ from nss.config.model import Config
 from nss.errors import UsageError
 from nss.feeds.tap import Tap
 from nss.setup.portal_users import Role
+from nss.sources.watching import MessageTap
 from nss.spool import KeptReject, ReasonCount
 from nss.status.history import Series, Span
 from nss.status.readings import LeftBehindReading
@@ -145,13 +146,18 @@ class Operations(Protocol):
         """
 
     def add_tap(self, tap: Tap) -> None:
-        """Show the tap every slice of its feed from now on; of every feed, also of new ones.
-
-        Of a source it is shown the messages. Raises `UsageError` for a feed that does not exist,
-        and for a source that does not, or that reads no messages.
-        """
+        """Show the tap every slice of its feed from now on; of every feed, also of new ones."""
 
     def remove_tap(self, tap: Tap) -> None:
+        """Stop showing it anything."""
+
+    def add_message_tap(self, tap: MessageTap) -> None:
+        """Show the tap what its source reads from now on, also after a reload.
+
+        Raises `UsageError` for a source that does not exist, or that reads no messages.
+        """
+
+    def remove_message_tap(self, tap: MessageTap) -> None:
         """Stop showing it anything."""
 
 

@@ -31,7 +31,7 @@ from nss.service.retrying import retry
 from nss.service.running import Running
 from nss.service.threads import off_loop
 from nss.setup.portal_users import PortalUsers, Role
-from nss.sources import WatchableSource
+from nss.sources.watching import MessageTap, WatchableSource
 from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
 from nss.status.history import History, Series, Span
@@ -259,21 +259,25 @@ class Operator:
         return self.links.new(role)
 
     def add_tap(self, tap: Tap) -> None:
-        """Show a tap every slice from now on, or the messages of a source."""
+        """Show a tap every slice from now on."""
         self._check(tap.feed)
-        if tap.source is not None:
-            self._check_watchable(tap.source)
         self._running.taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
         """Stop showing it anything."""
         self._running.taps.discard(tap)
 
-    def _check_watchable(self, source: str) -> None:
+    def add_message_tap(self, tap: MessageTap) -> None:
+        """Show a tap what its source reads from now on."""
         sources = {name: each.part for name, each in self._running.sources.items()}
         watchable = [name for name, part in sources.items() if isinstance(part, WatchableSource)]
-        if source not in watchable:
-            raise unwatchable(source, sources, watchable)
+        if tap.source not in watchable:
+            raise unwatchable(tap.source, sources, watchable)
+        self._running.message_taps.add(tap)
+
+    def remove_message_tap(self, tap: MessageTap) -> None:
+        """Stop showing it anything."""
+        self._running.message_taps.discard(tap)
 
     def _check(self, feed: str | None) -> None:
         if feed is not None and feed not in self._running.feeds:

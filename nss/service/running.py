@@ -15,6 +15,7 @@ from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
 from nss.sources import GroupSource, RefusingSource, Source
+from nss.sources.watching import MessageTap
 from nss.spool import Spool
 from nss.status.readings import (
     ClockReading,
@@ -157,6 +158,7 @@ class Running:
         self.sources: dict[str, RunningSource] = {}
         self.feeds: dict[str, RunningFeed] = {}
         self.taps: set[Tap] = set()
+        self.message_taps: set[MessageTap] = set()
         self.opened_spool: Spool | None = None
         self.parsing: Callable[[], ParsingReading | None] = lambda: None
         """Returns what is known of uploaded files."""

@@ -21,7 +21,8 @@ from nss.service.parsing import ParseWatching
 from nss.service.running import Running, RunningFeed, RunningSource, SourceCounts
 from nss.service.workers import Workers
 from nss.sinks import Sink
-from nss.sources import Passing, Source, WatchableSource
+from nss.sources import Passing, Source
+from nss.sources.watching import WatchableSource
 from nss.spool import At
 
 
@@ -156,7 +157,7 @@ class Starter:
         held_up = partial(running.held_up, name)
         source = build.build_source(settings, new.read, position, held_up, passing)
         if isinstance(source, WatchableSource):
-            source.watchers = running.taps
+            source.watchers = running.message_taps
         counts = SourceCounts()
         can_wait = isinstance(settings, FileSourceConfig) and not settings.follow
         task = self._workers.start("source", name, partial(self._read, source, counts, can_wait))

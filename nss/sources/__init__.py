@@ -1,7 +1,7 @@
 """Where records come from: the contract of a source. Each kind has its own file or folder."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -92,37 +92,6 @@ class GroupSource(Protocol):
     """A source that shares partitions with other instances."""
 
     group: Group
-
-
-class SeenMessage(Protocol):
-    """A message as it is shown to whoever watches a source."""
-
-    def holds(self, text: bytes) -> bool:
-        """Return whether any part of it holds some bytes."""
-
-    def as_json(self, max_bytes: int) -> bytes:
-        """Return it as JSON on one line, with at most so much of its value."""
-
-    @property
-    def value_bytes(self) -> int:
-        """How long its value is."""
-
-
-class Watcher(Protocol):
-    """Somebody who watches sources. It may leave messages out, and never waits."""
-
-    def watches(self, source: str) -> bool:
-        """Return whether messages of a source are of interest."""
-
-    def show_messages(self, source: str, messages: Sequence[SeenMessage]) -> None:
-        """Take note of messages that a source has read."""
-
-
-@runtime_checkable
-class WatchableSource(Protocol):
-    """A source of messages that have more than the stream takes of them, such as keys."""
-
-    watchers: Collection[Watcher]
 
 
 @runtime_checkable

@@ -14,13 +14,20 @@ import uvloop
 import nss
 from nss.admin.control.client import ControlClient
 from nss.admin.control.server import ControlServer
-from nss.admin.operations import Reloaded, RetriedRejects, UploadedNow, unknown_feed
+from nss.admin.operations import (
+    Reloaded,
+    RetriedRejects,
+    UploadedNow,
+    unknown_feed,
+    unwatchable,
+)
 from nss.batch import Account
 from nss.config.load import parse
 from nss.config.model import Config, FeedConfig
 from nss.config.sources import SourceConfig
 from nss.feeds.tap import Tap
 from nss.setup.portal_users import Role
+from nss.sources.watching import MessageTap
 from nss.spool import KeptReject, ReasonCount, Reject
 from nss.status.history import History, Series, Span
 from nss.status.readings import (
@@ -336,6 +343,7 @@ class FakeOperations:
         self.reloaded = Reloaded(ended=["feed old"], started=["feed mcas", "source web"])
         self.asked: list[tuple[object, ...]] = []
         self.taps: list[Tap] = []
+        self.message_taps: list[MessageTap] = []
         self.tapped = asyncio.Event()
         self.untapped = asyncio.Event()
         self.kept = [REJECT]
@@ -420,6 +428,16 @@ class FakeOperations:
 
     def remove_tap(self, tap: Tap) -> None:
         self.taps.remove(tap)
+        self.untapped.set()
+
+    def add_message_tap(self, tap: MessageTap) -> None:
+        if tap.source != "in":
+            raise unwatchable(tap.source, [each.name for each in self.current.sources], ["in"])
+        self.message_taps.append(tap)
+        self.tapped.set()
+
+    def remove_message_tap(self, tap: MessageTap) -> None:
+        self.message_taps.remove(tap)
         self.untapped.set()
 
     def _fail(self) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
 
 import pytest
 
@@ -14,23 +13,6 @@ async def seen(tap: Tap) -> list[Seen]:
     """Return all that waits, and end the tap."""
     tap.close()
     return [sample async for sample in tap]
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message of a source that has one part."""
-
-    text: bytes
-
-    def holds(self, text: bytes) -> bool:
-        return text in self.text
-
-    def as_json(self, max_bytes: int) -> bytes:
-        return b'"' + self.text[:max_bytes] + b'"'
-
-    @property
-    def value_bytes(self) -> int:
-        return len(self.text)
 
 
 def show(tap: Tap, *records: bytes, feed: str = "mcas") -> None:
@@ -156,33 +138,3 @@ async def test_the_stream_does_not_feel_it(text: str) -> None:
     secs_a_record = (time.process_time() - began) / (200 * 128)
     # A record costs some microseconds on its way; this is ample for a busy machine.
     assert secs_a_record < 1e-6
-
-
-async def test_a_tap_at_a_source_shows_its_messages_alone() -> None:
-    tap = Tap(source="in", text="b")
-    assert (tap.watches("in"), tap.watches("other")) == (True, False)
-    show(tap, b"b of a feed")
-    tap.show_messages("other", [Message(b"b of another")])
-    tap.show_messages("in", [Message(b"abc"), Message(b"xyz"), Message(b"b" * 20_000)])
-    assert await seen(tap) == [
-        Seen("in", b'"abc"', 3, 0),
-        Seen("in", b'"' + b"b" * 16_384 + b'"', 20_000, 0),
-    ]
-
-
-async def test_a_tap_at_feeds_shows_no_messages() -> None:
-    tap = Tap()
-    assert not tap.watches("in")
-    tap.show_messages("in", [Message(b"one")])
-    assert await seen(tap) == []
-    assert tap.left_out == 0
-
-
-async def test_messages_beyond_the_allowance_are_counted_and_not_looked_at() -> None:
-    clock = Clock()
-    tap = Tap(source="in", max_per_sec=10, clock=clock)
-    tap.show_messages("in", [Message(b"x")] * 25)
-    clock.secs += 0.5
-    tap.show_messages("in", [Message(b"y")] * 7)
-    assert [sample.left_out for sample in await seen(tap)] == [0] * 10 + [15] * 5
-    assert tap.left_out == 17

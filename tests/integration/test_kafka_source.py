@@ -7,14 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
 from nss.admin.control.client import ControlClient
 from nss.errors import UsageError
 from nss.sources.kafka.source import LOOK_SECS
+from nss.sources.watching import SeenHeader, SeenMessage
 from tests.kafka.mocked import Cluster
 from tests.service.conftest import Bench, Running
 from tests.sources.kafka.rig import QUICK, Sent, onlooker, sender
@@ -97,14 +96,12 @@ async def test_a_reload_changes_takes_away_and_adds_a_source(
 
 
 @contextmanager
-def _tapped(socket: Path, seen: list[dict[str, Any]]) -> Iterator[None]:
+def _tapped(socket: Path, seen: list[SeenMessage]) -> Iterator[None]:
     """Collect the messages of the source `in`, until the service ends."""
 
     def collect() -> None:
         with closing(ControlClient(socket)) as client:
-            seen.extend(
-                orjson.loads(each.data) for each in client.tap(None, "lines", "", source="in")
-            )
+            seen.extend(client.messages("in", ""))
 
     viewing = threading.Thread(target=collect)
     viewing.start()
@@ -117,7 +114,7 @@ def _tapped(socket: Path, seen: list[dict[str, Any]]) -> Iterator[None]:
 
 def _refusal(socket: Path, source: str) -> str:
     with closing(ControlClient(socket)) as client, pytest.raises(UsageError) as refused:
-        next(client.tap(None, "lines", "", source=source))
+        next(client.messages(source, ""))
     return f"{refused.value.args[0]}. Try: {refused.value.tip}"
 
 
@@ -126,7 +123,7 @@ async def test_messages_are_shown_with_their_keys_also_after_a_reload(
 ) -> None:
     cluster.create("web")
     cluster.create("dns")
-    socket, seen = bench.folder / "c.sock", list[dict[str, Any]]()
+    socket, seen = bench.folder / "c.sock", list[SeenMessage]()
 
     def write(topic: str) -> None:
         bench.write(DURABLE, FILE, _source(cluster, topic), FEED)
@@ -151,14 +148,15 @@ async def test_messages_are_shown_with_their_keys_also_after_a_reload(
         await _shown(seen, dns, b"second")
         running.send_signal(signal.SIGTERM)
         assert await running.ended() == 0, running.raw_log.decode()
-    found = [(each["topic"], each["key"], each["headers"], each["value"]) for each in seen]
+    found = [(each.topic, each.key, each.headers, each.value) for each in seen]
+    headers = (SeenHeader(b"trace", b"1", 1),)
     assert found == [
-        ("web", "first", [["trace", "1"]], '{"url":"h/1"}'),
-        ("dns", "second", [["trace", "1"]], '{"url":"h/1"}'),
+        ("web", b"first", headers, b'{"url":"h/1"}'),
+        ("dns", b"second", headers, b'{"url":"h/1"}'),
     ]
 
 
-async def _shown(seen: list[dict[str, Any]], sent: Sent, key: bytes) -> None:
+async def _shown(seen: list[SeenMessage], sent: Sent, key: bytes) -> None:
     """Send a message once the tap sees what comes, and wait until it has seen it."""
     await asyncio.sleep(LOOK_SECS * 5)
     before, deadline = len(seen), time.monotonic() + WAIT_SECS

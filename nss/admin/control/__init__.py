@@ -11,8 +11,9 @@
     POST /uploads/now[?feed=NAME&feed=NAME..]                     -> list of UploadedNow
     POST /portal/link?role=admin|viewer                           -> URL that signs in once
     POST /uploads/resume                                          -> names of feeds that were held
-    GET  /tap[?feed=NAME|source=NAME][&kind=lines|records][&text=...][&max_per_sec=N]
+    GET  /tap[?feed=NAME][&kind=lines|records][&text=...][&max_per_sec=N]
                                                                   -> Seen, one JSON a line
+    GET  /messages?source=NAME[&text=...][&max_per_sec=N]         -> SeenMessage, one JSON a line
 
 Answers are JSON as msgspec writes the types named, bytes as base64; times are seconds since the
 epoch. What goes wrong is answered with a `Fault` and a status of 400 or above. Root and the

@@ -21,6 +21,7 @@ from nss.errors import NssError, ServiceError, UsageError
 from nss.feeds.tap import Seen, TapKind
 from nss.files import beneath
 from nss.setup.portal_users import Role
+from nss.sources.watching import SeenMessage
 from nss.spool import KeptReject, ReasonCount
 from nss.status.summary import Status
 from nss.telemetry.audit import person_at_work
@@ -145,27 +146,30 @@ class ControlClient:
         return _decoded(answer, str)
 
     def tap(
-        self,
-        feed: str | None,
-        kind: TapKind,
-        text: str,
-        max_per_sec: int = 100,
-        *,
-        source: str | None = None,
+        self, feed: str | None, kind: TapKind, text: str, max_per_sec: int = 100
     ) -> Generator[Seen, None, None]:
-        """Yield what feeds read or send, as it happens, until the service stops.
+        """Yield what feeds read or send, as it happens, until the service stops."""
+        asked = _given(feed=feed, kind=kind, text=text, max_per_sec=max_per_sec)
+        return self._watch("/tap", asked, Seen)
 
-        With `source` yields the messages that it reads, whatever `kind` is.
-        """
-        asked = _given(feed=feed, source=source, kind=kind, text=text, max_per_sec=max_per_sec)
+    def messages(
+        self, source: str, text: str, max_per_sec: int = 100
+    ) -> Generator[SeenMessage, None, None]:
+        """Yield messages that a source reads, as it happens, until the service stops."""
+        asked = _given(source=source, text=text, max_per_sec=max_per_sec)
+        return self._watch("/messages", asked, SeenMessage)
+
+    def _watch(
+        self, path: str, asked: dict[str, str | float], kind: type[T]
+    ) -> Generator[T, None, None]:
         with (
             self._reached(),
-            self._http.stream("GET", "/tap", params=asked, timeout=_NO_LIMIT) as response,
+            self._http.stream("GET", path, params=asked, timeout=_NO_LIMIT) as response,
         ):
             if response.is_error:
-                raise _error("/tap", response.status_code, next(response.iter_bytes(), b""))
+                raise _error(path, response.status_code, next(response.iter_bytes(), b""))
             for line in _lines(response.iter_bytes()):
-                yield _decoded(line, Seen)
+                yield _decoded(line, kind)
 
     def _ask(
         self,

@@ -1,6 +1,7 @@
 """The service's end of the control socket."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -21,6 +22,7 @@ from nss.admin.operations import Operations
 from nss.errors import NotAllowed, NssError, ServiceError, UsageError, unplanned
 from nss.feeds.tap import Tap, TapKind
 from nss.setup.portal_users import Role
+from nss.sources.watching import MessageTap
 from nss.telemetry.audit import AuditLog, Fact
 
 MAX_CONNECTIONS = 64
@@ -73,8 +75,13 @@ class _Linked(msgspec.Struct):
 
 class _Tapping(msgspec.Struct):
     feed: str | None = None
-    source: str | None = None
     kind: TapKind = "lines"
+    text: str = ""
+    max_per_sec: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+
+
+class _Watching(msgspec.Struct):
+    source: str
     text: str = ""
     max_per_sec: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
 
@@ -86,7 +93,7 @@ class ControlServer:
         self._path = path
         self._trail = AuditTrail(audit)
         self._operations = operations
-        self._taps: set[Tap] = set()
+        self._taps: set[Tap | MessageTap] = set()
         self._listener: Listener | None = None
         self._server: LocalServer | None = None
         self._lengthy = 0
@@ -105,6 +112,7 @@ class ControlServer:
                 _route("POST", "/uploads/resume", self._resume_uploads),
                 _route("POST", "/portal/link", self._sign_in_link),
                 _route("GET", "/tap", self._tap),
+                _route("GET", "/messages", self._messages),
             ]
         )
 
@@ -225,19 +233,28 @@ class ControlServer:
         asked = _asked(request, _Tapping)
         if "\n" in asked.text:
             raise UsageError("tap: no record or line has a line feed in it to look for")
-        if asked.source is not None and asked.feed is not None:
-            raise UsageError("tap: a feed or a source, not both")
-        tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec, source=asked.source)
+        tap = Tap(asked.feed, asked.kind, asked.text, asked.max_per_sec)
         self._operations.add_tap(tap)
-        self._taps.add(tap)
-        return StreamingResponse(self._seen(tap), media_type="application/x-ndjson")
+        return self._shown(tap, partial(self._operations.remove_tap, tap))
 
-    async def _seen(self, tap: Tap) -> AsyncIterator[bytes]:
+    async def _messages(self, request: Request) -> Response:
+        asked = _asked(request, _Watching)
+        tap = MessageTap(asked.source, asked.text, asked.max_per_sec)
+        self._operations.add_message_tap(tap)
+        return self._shown(tap, partial(self._operations.remove_message_tap, tap))
+
+    def _shown(self, tap: Tap | MessageTap, remove: Callable[[], None]) -> Response:
+        self._taps.add(tap)
+        return StreamingResponse(self._seen(tap, remove), media_type="application/x-ndjson")
+
+    async def _seen(
+        self, tap: Tap | MessageTap, remove: Callable[[], None]
+    ) -> AsyncIterator[bytes]:
         try:
             async for seen in tap:
                 yield msgspec.json.encode(seen) + b"\n"
         finally:
-            self._operations.remove_tap(tap)
+            remove()
             self._taps.discard(tap)
 
 

@@ -25,7 +25,6 @@ from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
 from nss.sources.kafka.places import Places
 from nss.sources.kafka.settings import session_secs
-from nss.sources.kafka.shown import ShownMessage
 from nss.sources.kafka.standing import Standing, names
 from nss.sources.kafka.taken import Taken
 
@@ -37,6 +36,9 @@ _PAUSE_SECS = 1.0
 
 _LOOK_SECS = 0.05
 _MAX_MESSAGES = 10_000
+
+MAX_SHOWN = 1000
+"""How many messages of one step those who watch can see; they are told of the others."""
 
 
 class Say(Protocol):
@@ -56,13 +58,15 @@ class Consuming:
         kept: KeptOffsets,
         passing: Callable[[], Passing],
         say: Say,
-        show: Callable[[Sequence[ShownMessage]], None],
+        show: Callable[[Sequence[Any], int], None],
     ) -> None:
         self.failure: NssError | None = None
         self.passed = 0
         """Set by the event loop: how far the feeds are."""
-        self.watched = False
+        self.is_watched = False
         """Set by the event loop: somebody watches what is read."""
+        self.showing = threading.Event()
+        """Something is on its way to who watches; the event loop says when it is there."""
         self.stopping = threading.Event()
         """Take no more."""
         self.finishing = threading.Event()
@@ -90,6 +94,7 @@ class Consuming:
         self._is_paused = False
         self._blocked_at: float | None = None
         self._in_doubt = False
+        self._unshown = 0
         self._stepped_at = 0.0
         self._said_ended = False
         self._thread = threading.Thread(
@@ -160,9 +165,21 @@ class Consuming:
         usable = True
         for message in messages:
             usable = self._take(message) and usable
-        if self.watched and messages:
-            self._show([ShownMessage(each) for each in messages if each.error() is None])
+        self._let_watch(messages)
         return usable
+
+    def _let_watch(self, messages: Sequence[Any]) -> None:
+        """Show what came, the first of it: never more than one such part waits for the loop."""
+        if not messages or not self.is_watched:
+            self._unshown = 0
+        elif self.showing.is_set():
+            self._unshown += len(messages)
+        else:
+            self.showing.set()
+            first = [each for each in messages[:MAX_SHOWN] if each.error() is None]
+            left_out = self._unshown + max(0, len(messages) - MAX_SHOWN)
+            self._unshown = 0
+            self._show(first, left_out)
 
     def _consume(self) -> Sequence[Any]:
         consumer = self._consumer

@@ -1,86 +1,80 @@
-"""How people who watch see a message: with its key and headers, which nothing else reads."""
+"""What those who watch see of a message: also its key and headers, which nothing else reads."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any
 
-import orjson
+from nss.sources.watching import (
+    MAX_HEADERS,
+    PART_MAX_BYTES,
+    VALUE_MAX_BYTES,
+    SeenHeader,
+    SeenMessage,
+)
 
-_KEY_BYTES = 256
-_HEADER_BYTES = 256
-"""How much is shown of a header's name, and of what it holds."""
+_Headers = Sequence[tuple[str, bytes | None]]
 
-_HEADERS = 32
+# Where a header's name is not UTF-8, the library returns a list and an error, and the list must not
+# be touched. A call in our own code is not always told of that; one from there is.
+_headers_of = methodcaller("headers")
 
 
 class ShownMessage:
-    """A message of `confluent_kafka` for those who watch the source."""
+    """A message of `confluent_kafka`; its headers are asked for once, if somebody looks."""
 
     def __init__(self, message: Any) -> None:  # noqa: ANN401 - of a library without types
         self._message = message
-        self._headers: list[tuple[str, bytes | None]] | None = []
-        try:
-            self._headers = message.headers() or []
-        except (SystemError, ValueError):  # a name that is not UTF-8; asked again, it would crash
-            self._headers = None
+        self._asked = False
+        self._first: _Headers | None = None
+        self._more = 0
 
     def holds(self, text: bytes) -> bool:
-        """Return whether its value, its key, or a header holds some bytes."""
+        """Return whether its value, its key, or one of the first headers holds some bytes."""
+        if not text:
+            return True
         message = self._message
         if text in _bytes(message.value()) or text in _bytes(message.key()):
             return True
         return any(
-            text in name.encode(errors="surrogateescape") or text in _bytes(value)
-            for name, value in self._headers or ()
+            text in _bytes(name) or text in _bytes(value) for name, value in self._headers() or ()
         )
 
-    def as_json(self, max_bytes: int) -> bytes:
-        r"""Return it as JSON on one line, with at most so much of its value.
-
-        What is not UTF-8 is shown as \xHH; no key, no value (a tombstone) and no time are null.
-        """
-        message, headers = self._message, self._headers
+    def seen(self, source: str, left_out: int) -> SeenMessage:
+        """Return what is shown of it."""
+        message, headers = self._message, self._headers()
         kind, milliseconds = message.timestamp()
-        shown: dict[str, object] = {
-            "topic": message.topic(),
-            "partition": message.partition(),
-            "offset": message.offset(),
-            "produced_at": _time(milliseconds) if kind else None,
-            "key": _text(message.key(), _KEY_BYTES),
-        }
-        if headers is None:
-            shown["headers"] = "can't be read: a name is not UTF-8"
-        else:
-            shown["headers"] = [
-                [_text(name, _HEADER_BYTES), _text(value, _HEADER_BYTES)]
-                for name, value in headers[:_HEADERS]
-            ]
-            if len(headers) > _HEADERS:
-                shown["more_headers"] = len(headers) - _HEADERS
-        shown["value"] = _text(message.value(), max_bytes)
-        return orjson.dumps(shown)
+        key, value = message.key(), message.value()
+        return SeenMessage(
+            source=source,
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+            produced_ms=milliseconds if kind else None,
+            key=None if key is None else _bytes(key)[:PART_MAX_BYTES],
+            key_bytes=len(_bytes(key)),
+            headers=None if headers is None else tuple(_seen(*header) for header in headers),
+            more_headers=self._more,
+            value=None if value is None else _bytes(value)[:VALUE_MAX_BYTES],
+            value_bytes=len(_bytes(value)),
+            left_out=left_out,
+        )
 
-    @property
-    def value_bytes(self) -> int:
-        """How long its value is."""
-        return len(_bytes(self._message.value()))
+    def _headers(self) -> _Headers | None:
+        if not self._asked:
+            self._asked = True
+            try:
+                found = _headers_of(self._message) or []
+            except Exception:  # noqa: BLE001 - no message may end the source
+                return None
+            self._first = found[:MAX_HEADERS]
+            self._more = max(0, len(found) - MAX_HEADERS)
+        return self._first
+
+
+def _seen(name: str, value: bytes | None) -> SeenHeader:
+    shown = None if value is None else _bytes(value)[:PART_MAX_BYTES]
+    return SeenHeader(_bytes(name)[:PART_MAX_BYTES], shown, len(_bytes(value)))
 
 
 def _bytes(data: str | bytes | None) -> bytes:
     return data.encode(errors="surrogateescape") if isinstance(data, str) else data or b""
-
-
-def _text(data: str | bytes | None, max_bytes: int) -> str | None:
-    if data is None:
-        return None
-    whole = _bytes(data)
-    text = whole[:max_bytes].decode(errors="backslashreplace")
-    cut = len(whole) - max_bytes
-    return text if cut <= 0 else f"{text} ... {cut:,} more bytes"
-
-
-def _time(milliseconds: int) -> str | int:
-    """Return a time in UTC; a number where no calendar has it: producers say what they like."""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):
-        return milliseconds

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from nss.config.sources import KafkaSourceConfig
 from nss.kafka.settings import ClientSettings
-from nss.sources import Accept, Group, Passing, Watcher
+from nss.sources import Accept, Group, Passing
 from nss.sources.kafka import events
 from nss.sources.kafka.consuming import Consuming
 from nss.sources.kafka.offsets import KeptOffsets, kept_offsets
 from nss.sources.kafka.shown import ShownMessage
+from nss.sources.watching import Watcher
 
 LOOK_SECS = 0.1
 """How often it is seen how far the feeds are, and whether somebody watches."""
@@ -111,15 +113,19 @@ class KafkaSource:
     async def _look(self) -> None:
         while True:
             self._consuming.passed = self._passing().passed
-            self._consuming.watched = any(each.watches(self.name) for each in self.watchers)
+            self._consuming.is_watched = any(each.watches(self.name) for each in self.watchers)
             await asyncio.sleep(LOOK_SECS)
 
-    def _show(self, messages: Sequence[ShownMessage]) -> None:
+    def _show(self, messages: Sequence[Any], left_out: int) -> None:
         """Show those who watch what was read; called by the thread."""
 
         def show() -> None:
-            for watcher in self.watchers:
-                watcher.show_messages(self.name, messages)
+            try:
+                shown = [ShownMessage(message) for message in messages]
+                for watcher in self.watchers:
+                    watcher.show(self.name, shown, left_out)
+            finally:
+                self._consuming.showing.clear()
 
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
             self._loop.call_soon_threadsafe(show)

@@ -41,6 +41,7 @@ CALLS: dict[str, Callable[[ControlClient], object]] = {
     "upload": lambda client: client.upload_now(["mcas"]),
     "resume": lambda client: client.resume_uploads(),
     "tap": lambda client: list(client.tap(None, "lines", "")),
+    "messages": lambda client: list(client.messages("in", "")),
 }
 
 
@@ -98,7 +99,7 @@ def is_known_to_msgspec(body: bytes) -> bool:
     )
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if call != "tap"])
+@pytest.mark.parametrize("call", [call for call in CALLS if call not in {"tap", "messages"}])
 @settings(suppress_health_check=foreign.MANY.suppress_health_check)
 @given(body=ANSWERS.filter(is_known_to_msgspec), status=st.sampled_from([200, 200, 400, 500]))
 def test_an_answer_is_of_its_form_or_an_error(
@@ -115,6 +116,8 @@ def test_an_answer_is_of_its_form_or_an_error(
         ("status", b'{"version":"\xff"}', 200),
         ("tap", b'{"a":5}\n', 200),
         ("tap", b"<html>", 200),
+        ("messages", b'{"feed":"mcas","data":"","full_bytes":0,"left_out":0}\n', 200),
+        ("messages", b"3", 200),
     ],
 )
 def test_an_answer_that_is_no_utf8_or_too_deep_is_an_error(
@@ -138,6 +141,7 @@ WORDS = foreign.ANY.map(lambda data: quote(data[:2000])) | st.sampled_from(
                 "GET /rejects/reasons",
                 "GET /replay",
                 "GET /tap",
+                "GET /messages",
                 "GET /",
                 "DELETE /status",
             ),

@@ -117,6 +117,7 @@ async def test_a_member_of_the_group_may_ask_for_the_status_and_nothing_else(
         "POST /uploads/resume",
         "POST /portal/link?role=admin",
         "GET /tap",
+        "GET /messages?source=in",
         "GET /nothing",
     )
 

@@ -215,7 +215,8 @@ async def test_a_fault_that_nobody_planned_is_reported_without_its_text(
         *(
             b"GET /tap?kind=bytes",
             b"GET /tap?text=%0A",
-            b"GET /tap?feed=mcas&source=in",
+            b"GET /messages",
+            b"GET /messages?source=nope",
             b"GET /tap?feed=nope",
             b"\xff\xfe\x00",
         ),

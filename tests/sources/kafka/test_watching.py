@@ -2,66 +2,61 @@
 
 import asyncio
 import ctypes
+import time
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from typing import Any
 
-import orjson
 import pytest
 
-from nss.feeds.tap import Seen, Tap
+from nss.sources.kafka.consuming import MAX_SHOWN
+from nss.sources.watching import MessageTap, SeenHeader, SeenMessage
 from tests.kafka.mocked import Cluster
 from tests.sources.kafka.rig import Instance, Spool, instance, sender, until
 
 WAIT_SECS = 20.0
 
 
-async def watched(source: Instance, tap: Tap) -> None:
+async def watched(source: Instance, *taps: MessageTap) -> None:
     """Return once messages that come from now on are shown."""
-    source.source.watchers = {tap}
-    await until(lambda: source.source._consuming.watched)
+    source.source.watchers = set(taps)
+    await until(lambda: source.source._consuming.is_watched)
 
 
-async def next_of(tap: Tap) -> Seen:
+async def next_of(tap: MessageTap) -> SeenMessage:
     async with asyncio.timeout(WAIT_SECS):
         return await anext(tap)
 
 
-async def next_message(tap: Tap) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads((await next_of(tap)).data)
-    return found
-
-
 async def test_keys_headers_and_places_are_shown(cluster: Cluster) -> None:
     cluster.create("web", 2)
-    spool, tap = Spool(), Tap(source="in")
+    spool, tap, other = Spool(), MessageTap("in"), MessageTap("in")
+    value = b"one\n\x1b[2J"
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
-            await watched(source, tap)
+            await watched(source, tap, other)
             headers = [("trace", b"1-\xff"), ("trace", None), ("empty", b"")]
-            sent.send_values(b"one\n\x1b[2J", partition=1, key=b"k\xe9y", headers=headers)
-            found = [await next_message(tap)]
+            sent.send_values(value, partition=1, key=b"k\xe9y", headers=headers)
+            found = await next_of(tap)
+            assert await next_of(other) == found
             sent.send_values(None)
-            found.append(await next_message(tap))
+            tombstone = await next_of(tap)
             await source.until_lines(2)
-    when = found[0].pop("produced_at")
-    assert when.startswith("20")
-    assert when.endswith("+00:00")
-    assert found[0] == {
-        "topic": "web",
-        "partition": 1,
-        "offset": 0,
-        "key": "k\\xe9y",
-        "headers": [["trace", "1-\\xff"], ["trace", None], ["empty", ""]],
-        "value": "one\n\x1b[2J",
-    }
-    tombstone = {key: found[1][key] for key in ("partition", "key", "headers", "value")}
-    assert tombstone == {"partition": 0, "key": None, "headers": [], "value": None}
+    assert (found.source, found.topic, found.partition, found.offset) == ("in", "web", 1, 0)
+    assert found.produced_ms is not None
+    assert abs(found.produced_ms / 1000 - time.time()) < 60
+    assert (found.key, found.key_bytes) == (b"k\xe9y", 3)
+    shown = [SeenHeader(b"trace", b"1-\xff", 3), SeenHeader(b"trace", None, 0)]
+    assert found.headers == (*shown, SeenHeader(b"empty", b"", 0))
+    assert (found.value, found.value_bytes, found.more_headers) == (value, len(value), 0)
+    assert (tombstone.partition, tombstone.key, tombstone.headers) == (0, None, ())
+    assert (tombstone.value, tombstone.value_bytes) == (None, 0)
 
 
 @pytest.mark.parametrize("text", ["in the value", "in the key", "in a name", "in a header", "über"])
-async def test_a_text_is_looked_for_in_all_that_is_shown(cluster: Cluster, text: str) -> None:
+async def test_a_text_is_looked_for_in_value_key_and_headers(cluster: Cluster, text: str) -> None:
     cluster.create("web")
-    spool, tap = Spool(), Tap(source="in", text=text)
+    spool, tap = Spool(), MessageTap("in", text)
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
             await watched(source, tap)
@@ -71,59 +66,78 @@ async def test_a_text_is_looked_for_in_all_that_is_shown(cluster: Cluster, text:
                 key=b"is in the key",
                 headers=[("is in a name", "is in a header, über".encode()), ("none", None)],
             )
-            assert (await next_message(tap))["offset"] == 1
+            assert (await next_of(tap)).offset == 1
             await source.until_lines(2)
 
 
 async def test_what_is_large_is_cut(cluster: Cluster) -> None:
     cluster.create("web")
-    spool, tap = Spool(), Tap(source="in")
+    spool, tap = Spool(), MessageTap("in")
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
             await watched(source, tap)
             headers = [("n" * 300, b"h" * 1000)] * 40
             sent.send_values(b"\0" * 100_000, key=b"k" * 300, headers=headers)
             seen = await next_of(tap)
-    message = orjson.loads(seen.data)
-    assert seen.full_bytes == 100_000
-    assert message["value"] == "\0" * 16_384 + " ... 83,616 more bytes"
-    assert message["key"] == "k" * 256 + " ... 44 more bytes"
-    assert (
-        message["headers"]
-        == [["n" * 256 + " ... 44 more bytes", "h" * 256 + " ... 744 more bytes"]] * 32
-    )
-    assert message["more_headers"] == 8
+    assert (seen.value, seen.value_bytes) == (b"\0" * 16_384, 100_000)
+    assert (seen.key, seen.key_bytes) == (b"k" * 256, 300)
+    assert seen.headers == (SeenHeader(b"n" * 256, b"h" * 256, 1000),) * 32
+    assert seen.more_headers == 8
 
 
-@pytest.mark.parametrize(
-    ("milliseconds", "shown"),
-    [(1_700_000_000_123, "2023-11-14T22:13:20.123+00:00"), (2**62, 2**62), (-1, None)],
-)
-async def test_a_time_that_no_calendar_has_is_a_number(
-    cluster: Cluster, milliseconds: int, shown: object
-) -> None:
+async def test_headers_whose_names_are_no_text_end_nothing(cluster: Cluster) -> None:
+    """After many that are, as Python then calls what is called often in another way."""
     cluster.create("web")
-    spool, tap = Spool(), Tap(source="in")
+    spool, tap, other = Spool(), MessageTap("in", "bad"), MessageTap("in", max_per_sec=10_000)
+    bad = 5
+    with sender(cluster.address) as sent:
+        async with instance(cluster.address, spool) as source:
+            await watched(source, tap, other)
+            for number in range(200):
+                sent.send_values(b"good %d" % number, headers=[("name", b"value")])
+            await asyncio.to_thread(send_raw_headers, cluster.address, [b"bad"] * bad)
+            sent.send_values(*[b"good"] * 100, headers=[("name", b"value")])
+            found = [await next_of(tap) for _ in range(bad)]
+            await source.until_lines(300 + bad)
+            assert source.source.last_error is None
+    assert {(message.headers, message.value) for message in found} == {(None, b"bad")}
+
+
+async def test_more_than_can_be_shown_is_counted(cluster: Cluster) -> None:
+    cluster.create("web")
+    spool, tap = Spool(), MessageTap("in")
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
             await watched(source, tap)
-            sent.send_values(b"one", timestamp=milliseconds)
-            found = await next_message(tap)
-    if shown is not None:
-        assert found["produced_at"] == shown
+            sent.send(5 * MAX_SHOWN, 0)
+            await source.until_lines(5 * MAX_SHOWN)
+            await asyncio.sleep(0.1)
+            sent.send(1, 0)
+            while (last := await next_of(tap)).offset < 5 * MAX_SHOWN:
+                shown = last
+    assert shown.offset < 5 * MAX_SHOWN
+    assert last.left_out >= 5 * MAX_SHOWN - 256
 
 
-async def test_a_header_whose_name_is_no_text_ends_nothing(cluster: Cluster) -> None:
+async def test_while_the_loop_stands_still_nothing_piles_up(cluster: Cluster) -> None:
     cluster.create("web")
-    spool, tap = Spool(), Tap(source="in", text="one")
-    async with instance(cluster.address, spool) as source:
-        await watched(source, tap)
-        await asyncio.to_thread(send_with_raw_header, cluster.address, b"na\xffme", b"one")
-        found = await next_message(tap)
-        await source.until_lines(1)
-        assert source.source.last_error is None
-    assert found["headers"] == "can't be read: a name is not UTF-8"
-    assert found["value"] == "one"
+    spool, tap, parts = Spool(), MessageTap("in"), list[int]()
+    with sender(cluster.address) as sent:
+        async with instance(cluster.address, spool) as source:
+            await watched(source, tap)
+            show = source.source._consuming._show
+
+            def counted(messages: Sequence[Any], left_out: int) -> None:
+                parts.append(len(messages))
+                show(messages, left_out)
+
+            source.source._consuming._show = counted
+            for _ in range(20):  # which nobody hands on
+                sent.send_values(None)
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop stands still
+            piled = len(parts)
+            await next_of(tap)
+    assert piled <= 1
 
 
 async def test_nothing_is_prepared_while_nobody_watches(
@@ -133,16 +147,16 @@ async def test_nothing_is_prepared_while_nobody_watches(
     spool, shown = Spool(), list[object]()
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
-            source.source.watchers = {Tap(), Tap(source="other")}
-            monkeypatch.setattr(source.source._consuming, "_show", shown.append)
+            source.source.watchers = {MessageTap("other")}
+            monkeypatch.setattr(source.source._consuming, "_show", lambda *some: shown.append(some))
             await asyncio.sleep(0.3)
             sent.send(100, 0)
             await source.until_lines(100)
     assert shown == []
 
 
-def send_with_raw_header(brokers: str, name: bytes, value: bytes) -> None:
-    """Send a message whose header has a name of any bytes, which only the C library does."""
+def send_raw_headers(brokers: str, values: list[bytes]) -> None:
+    """Send messages with headers whose names are no text, which only the C library does."""
     files = distribution("confluent_kafka").files or []
     (path,) = [file.locate() for file in files if "librdkafka-" in file.name]
     library = ctypes.CDLL(str(path))
@@ -155,17 +169,18 @@ def send_with_raw_header(brokers: str, name: bytes, value: bytes) -> None:
         assert library.rd_kafka_conf_set(conf, key, option, error, ctypes.c_size_t(256)) == 0
     producer = ctypes.c_void_p(library.rd_kafka_new(0, conf, error, ctypes.c_size_t(256)))
     assert producer.value, error.value
-    headers = ctypes.c_void_p(library.rd_kafka_headers_new(ctypes.c_size_t(1)))
-    size = ctypes.c_ssize_t(len(name))
-    assert not library.rd_kafka_header_add(headers, name, size, b"x", ctypes.c_ssize_t(1))
-    topic, payload, with_headers, end = 1, 4, 10, 0  # rd_kafka_vtype_t
-    sent = library.rd_kafka_producev(
-        producer,
-        *(ctypes.c_int(topic), ctypes.c_char_p(b"web")),
-        *(ctypes.c_int(payload), ctypes.c_char_p(value), ctypes.c_size_t(len(value))),
-        *(ctypes.c_int(with_headers), headers),
-        ctypes.c_int(end),
-    )
-    assert sent == 0
+    for value in values:
+        headers = ctypes.c_void_p(library.rd_kafka_headers_new(ctypes.c_size_t(1)))
+        size = ctypes.c_ssize_t(3)
+        assert not library.rd_kafka_header_add(headers, b"a\xffb", size, b"x", ctypes.c_ssize_t(1))
+        topic, payload, with_headers, end = 1, 4, 10, 0  # rd_kafka_vtype_t
+        sent = library.rd_kafka_producev(
+            producer,
+            *(ctypes.c_int(topic), ctypes.c_char_p(b"web")),
+            *(ctypes.c_int(payload), ctypes.c_char_p(value), ctypes.c_size_t(len(value))),
+            *(ctypes.c_int(with_headers), headers),
+            ctypes.c_int(end),
+        )
+        assert sent == 0
     assert library.rd_kafka_flush(producer, 10_000) == 0
     library.rd_kafka_destroy(producer)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cli.replaying import moment
 from nss.admin.control.server import ControlServer
 from nss.admin.operations import Reloaded, RetriedRejects
 from nss.errors import ConfigError, ServiceError, UsageError
+from nss.sources.watching import SeenHeader, SeenMessage
 from nss.spool import ReasonCount, SpoolError
 from nss.wording import harmless, size_text
 from tests.admin.conftest import NOW, REJECT, FakeOperations
@@ -80,48 +81,86 @@ async def test_a_tap_on_a_terminal_is_harmless_and_ends_with_ctrl_c(
     await operations.untapped.wait()
 
 
+@dataclass
 class Odd:
     """A message that somebody made for whoever looks at it."""
 
-    value_bytes = 7
+    key: bytes | None = b"\xc2\x9b2J"
+    headers: tuple[SeenHeader, ...] | None = (
+        SeenHeader(b'a"=\x1b', b"1", 1),
+        SeenHeader(b"b", None, 0),
+        SeenHeader(b"c", b"x" * 256, 300),
+    )
+    produced_ms: int | None = 1_700_000_000_123
+    value: bytes | None = HOSTILE
 
     def holds(self, text: bytes) -> bool:
         return text in HOSTILE
 
-    def as_json(self, max_bytes: int) -> bytes:  # noqa: ARG002 - the contract's
-        return b'{"topic":"web","offset":7,"key":"\xc2\x9b2J","value":"\\u001b[2J"}'
+    def seen(self, source: str, left_out: int) -> SeenMessage:
+        size = len(self.value or b"")
+        more = 0 if self.headers is None else 1234
+        return SeenMessage(
+            *(source, "web", 3, 7, self.produced_ms, self.key, 4, self.headers, more),
+            *(self.value, size, left_out),
+        )
 
 
-@pytest.mark.usefixtures("control")
-@pytest.mark.parametrize("as_json", [False, True])
-async def test_a_tap_at_a_source_shows_messages(
-    operations: FakeOperations, nss: Nss, *, as_json: bool
-) -> None:
-    wanted = ["--json"] if as_json else []
-    running = asyncio.create_task(nss("tap", "--source", "in", "--limit", "1", *wanted))
+async def tapped(operations: FakeOperations, nss: Nss, message: Odd, *arguments: str) -> bytes:
+    """Return what a tap at a source prints of one message."""
+    running = asyncio.create_task(nss("tap", "--source", "in", "--limit", "1", *arguments))
     await operations.tapped.wait()
-    operations.taps[0].show("mcas", b"one\n", [b"<one>"])
-    operations.taps[0].show_messages("in", [Odd()])
+    operations.message_taps[0].show("other", [message], 0)
+    operations.message_taps[0].show("in", [message], 0)
     ran = await running
     assert (ran.code, ran.err) == (0, "")
-    shown = orjson.loads(ran.out)
-    assert ran.out.count(b"\n") == 1
-    assert (shown["topic"], shown["key"], shown["value"]) == ("web", "\x9b2J", "\x1b[2J")
-    if as_json:
-        assert (shown["source"], shown["value_bytes"], shown["left_out"]) == ("in", 7, 0)
+    await operations.untapped.wait()
+    return ran.out
 
 
 @pytest.mark.usefixtures("control")
-async def test_messages_on_a_terminal_are_harmless(
-    operations: FakeOperations, config: Path
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            Odd(),
+            'web[3] 7 2023-11-14T22:13:20.123Z key "\\x9b2J" "a\\"=\\x1b"="1" "b"=null "c"="'
+            + "x" * 256
+            + '" (44 more bytes) 1,234 more headers: "\\x1b[2J\\x00café\\xff\\r"',
+        ),
+        (Odd(None, (), None, None), "web[3] 7 1,234 more headers: null"),
+        (Odd(None, None, 2**62, b""), f'web[3] 7 {2**62} headers that can\'t be read: ""'),
+        (Odd(None, (), -1, b""), 'web[3] 7 1969-12-31T23:59:59.999Z 1,234 more headers: ""'),
+    ],
+)
+async def test_a_tap_at_a_source_shows_messages(
+    operations: FakeOperations, nss: Nss, message: Odd, shown: str
 ) -> None:
-    async with Terminal("tap", "--source", "in", "--config", str(config)) as terminal:
-        await operations.tapped.wait()
-        operations.taps[0].show_messages("in", [Odd()])
-        shown = await terminal.shows(b'u001b[2J"}')
-        assert await terminal.end() == 0
-    assert b"\x9b" not in shown
-    assert shown.startswith(b'{"topic":"web","offset":7,"key":"')
+    assert (await tapped(operations, nss, message)).decode() == f"{shown}\n"
+
+
+@pytest.mark.usefixtures("control")
+async def test_messages_as_json_have_all_bytes(operations: FakeOperations, nss: Nss) -> None:
+    printed = await tapped(operations, nss, Odd(), "--json")
+    assert printed.count(b"\n") == 1
+    shown = orjson.loads(printed)
+    assert shown["value"] == {
+        "text": HOSTILE.decode(errors="backslashreplace"),
+        "data": b64encode(HOSTILE).decode(),
+        "full_bytes": len(HOSTILE),
+    }
+    assert shown["key"]["data"] == b64encode(b"\xc2\x9b2J").decode()
+    assert shown["headers"][1] == {"name": "b", "value": None}
+    assert shown["headers"][2]["value"]["full_bytes"] == 300
+    assert (shown["source"], shown["kind"], shown["topic"]) == ("in", "messages", "web")
+    assert (shown["partition"], shown["offset"], shown["left_out"]) == (3, 7, 0)
+    assert (shown["produced_ms"], shown["more_headers"]) == (1_700_000_000_123, 1234)
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_tap_at_a_source_without_messages_says_so(nss: Nss) -> None:
+    ran = await nss("tap", "--source", "inn")
+    assert (ran.code, ran.out, ran.err) == (64, b"", "nss: source 'inn' is not known\nTry: in\n")
 
 
 @pytest.mark.usefixtures("control")
@@ -129,7 +168,7 @@ async def test_messages_on_a_terminal_are_harmless(
 async def test_a_tap_is_at_a_source_or_at_feeds(nss: Nss, more: list[str]) -> None:
     ran = await nss("tap", "--source", "in", *more)
     assert (ran.code, ran.out) == (64, b"")
-    assert ran.err.startswith("nss: tap: --source shows what was read before any feed")
+    assert ran.err.startswith("nss: tap: --source shows what comes before any feed")
 
 
 @pytest.mark.usefixtures("control")

@@ -19,7 +19,8 @@ from nss.admin.portal.pages.feeds.shown import Shown, shown
 from nss.admin.portal.sessions import Session
 from nss.admin.portal.view import Portal, get, session_of
 from nss.errors import ServiceError, UsageError
-from nss.feeds.tap import MAX_WAITING, Seen, Tap, TapKind
+from nss.feeds.tap import Seen, Tap, TapKind
+from nss.sampling import MAX_WAITING
 from nss.status.summary import FeedStatus
 
 MAX_TAPS = 8
