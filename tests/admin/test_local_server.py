@@ -136,7 +136,7 @@ async def ended(connection: Connection) -> bytes:
     """Return what comes until the server ends the connection."""
     reader, _ = connection
     found = bytearray()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with contextlib.suppress(ConnectionResetError):
             while part := await reader.read(65_536):
                 found += part
@@ -144,7 +144,7 @@ async def ended(connection: Connection) -> bytes:
 
 
 async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not found():  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.01)
 
@@ -224,7 +224,7 @@ async def test_requests_behind_one_another_are_answered_in_their_order(clients: 
                 for number in range(300)
             )
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for number in range(300):
                 assert await reader.readuntil(b"\r\n\r\n%03d" % number)
 

@@ -23,7 +23,7 @@ Event = dict[str, object]
 COMMAND = (sys.executable, "-P", "-m", "cli.main")
 ENV = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)}
 
-TOLD_SECS = 10.0
+TOLD_SECS = 40.0
 
 
 class Running:

@@ -73,7 +73,7 @@ class Bench:
         operator = self.operator()
         assert self.history is not None
         await operator.start(settings_in(folder))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not self.history.seen:  # noqa: ASYNC110 - there is nothing to wait for
                 await asyncio.sleep(0.01)
         await operator.close()
@@ -122,7 +122,7 @@ async def test_what_the_end_wrote_the_next_start_reads(bench: Bench) -> None:
     again = bench.operator()
     assert bench.history is not None
     await again.start(settings_in(bench.folder))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not bench.history.seen:  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.01)
     assert bench.history.seen.keys() == {"source web"}
@@ -154,7 +154,7 @@ async def test_a_history_is_written_down_from_time_to_time(tmp_path: Path) -> No
     keeping.add(STATUS)
     assert history.seen == {}  # what was kept comes first
     task = asyncio.create_task(keeping.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (tmp_path / FILE_NAME).exists():
             await asyncio.sleep(0.01)
             keeping.add(STATUS)

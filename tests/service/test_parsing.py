@@ -98,7 +98,7 @@ async def test_an_unplanned_error_is_reported_and_shown_and_ends_only_the_watch(
         reading = parts.reading()
         return "" if reading is None else str(reading.unreadable)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "the watch ended: unplanned LookupError" not in unreadable():  # noqa: ASYNC110 - nobody says so
             await asyncio.sleep(0.01)
     await parts.close()

@@ -123,7 +123,7 @@ async def test_a_service_killed_while_it_reloads_explains_what_is_in_the_file(
     async with signed_in(port) as client:
         changing = asyncio.create_task(put(client, '"QRADAR"', '"CSV"'))
         kept = bench.folder / "state" / "configurations" / "1.toml"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await asyncio.to_thread(kept.exists):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0)
         running.process.kill()

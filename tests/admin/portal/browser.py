@@ -32,7 +32,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 _RUN_AXE = "tags => axe.run(document, {runOnly: tags}).then(found => found.violations)"
 
-PAGE_SECS = 10.0
+PAGE_SECS = 30.0
 
 __all__ = ["NEEDS", "PHONE", "WIDE", "Chromium", "Options", "Route", "Seen", "chromium"]
 

@@ -105,7 +105,7 @@ async def first_event(app: PortalApp, client: httpx.AsyncClient, path: str) -> s
 
     serving = asyncio.create_task(app(scope, receive, send))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return (await asyncio.shield(found)).decode()
     finally:
         serving.cancel()

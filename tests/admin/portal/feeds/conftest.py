@@ -191,7 +191,7 @@ async def messages(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 async def eventually(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 
