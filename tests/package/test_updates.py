@@ -1,6 +1,7 @@
 """Updates on whole machines, from a repository of their own: there, and back where it must be."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,12 @@ def test_an_update_under_load_to_another_form_of_the_spool_loses_nothing(
     assert not machine.path("/var/lib/nss/spool.db.before-update").exists()
 
 
+def notices(machine: Machine) -> list[dict[str, Any]]:
+    """Return what the status says of the last update, at which the service looks now and then."""
+    reasons = machine.status()["health"]["reasons"]
+    return [each for each in reasons if each["component"] == "update"]
+
+
 @pytest.mark.timeout(400)  # a package is unpacked three times
 def test_a_version_that_does_not_start_is_taken_back_and_nothing_is_lost(
     machine: Machine, collector: Collector, repository: Repository, dying: Path, package: Path
@@ -94,6 +101,7 @@ def test_a_version_that_does_not_start_is_taken_back_and_nothing_is_lost(
     assert unaccounted(machine) == [0]
     health = machine.status()["health"]
     assert health["ok"]
-    (notice,) = [each for each in health["reasons"] if each["component"] == "update"]
+    wait_for(lambda: notices(machine), "the service has read how the update ended")
+    (notice,) = notices(machine)
     assert "was taken back" in notice["why"]
     assert notice["remedy"]
