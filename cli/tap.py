@@ -138,8 +138,9 @@ def _plain_header(header: SeenHeader) -> dict[str, object]:
 
 def _print(seen: Seen, *, for_people: bool, named: bool) -> None:
     if for_people:
+        cut = seen.full_bytes - len(seen.data)
         name = harmless(f"{seen.feed}: ") if named else ""
-        typer.echo(f"{name}{_cut(seen.data, seen.full_bytes)}")
+        typer.echo(f"{name}{harmless_bytes(seen.data)}{f' ... {cut:,} more bytes' if cut else ''}")
     else:
         typer.echo(seen.data)
 
@@ -166,11 +167,6 @@ def _quoted(data: bytes | None, full_bytes: int) -> str:
     text = harmless_bytes(data).replace('"', '\\"')
     cut = full_bytes - len(data)
     return f'"{text}"' + (f" ({cut:,} more bytes)" if cut else "")
-
-
-def _cut(data: bytes, full_bytes: int) -> str:
-    cut = full_bytes - len(data)
-    return f"{harmless_bytes(data)}{f' ... {cut:,} more bytes' if cut else ''}"
 
 
 def _time(milliseconds: int) -> str:

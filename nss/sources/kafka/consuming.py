@@ -170,16 +170,17 @@ class Consuming:
 
     def _let_watch(self, messages: Sequence[Any]) -> None:
         """Show what came, the first of it: never more than one such part waits for the loop."""
-        if not messages or not self.is_watched:
+        if not self.is_watched:
             self._unshown = 0
-        elif self.showing.is_set():
-            self._unshown += len(messages)
-        else:
+            return
+        came = [each for each in messages if each.error() is None]
+        if self.showing.is_set():
+            self._unshown += len(came)
+        elif came:
             self.showing.set()
-            first = [each for each in messages[:MAX_SHOWN] if each.error() is None]
-            left_out = self._unshown + max(0, len(messages) - MAX_SHOWN)
+            left_out = self._unshown + len(came[MAX_SHOWN:])
             self._unshown = 0
-            self._show(first, left_out)
+            self._show(came[:MAX_SHOWN], left_out)
 
     def _consume(self) -> Sequence[Any]:
         consumer = self._consumer
