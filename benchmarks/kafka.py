@@ -33,7 +33,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from measure import Launch
 
-from tests.ports import free_port
+from nss.lab.ports import free_port
 
 PARTITIONS = 2
 LIMIT_SECS = 90.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,10 +14,10 @@ import orjson
 from nss.admin.control.client import ControlClient
 from nss.errors import NssError, ServiceError
 from nss.lab import commands
+from nss.lab.ports import HOST, free_port
 from nss.spool import ReasonCount
 from nss.status.summary import Status
 
-HOST = "127.0.0.1"
 START_SECS = 10.0
 STOP_SECS = 20.0
 DRAIN_SECS = 5.0
@@ -72,8 +71,7 @@ class DemoService:
         self._udp_port = udp_port
 
     async def __aenter__(self) -> Self:
-        with socket.create_server((HOST, 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         config = self._folder / "nss.toml"
         config.write_text(
             _CONFIG.format(host=HOST, tcp_port=port, udp_port=self._udp_port), encoding="utf-8"

@@ -6,6 +6,8 @@ them, in processes of their own, with a configuration file of their own.
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import sys
 import tempfile
@@ -23,8 +25,9 @@ from nss.lab.cloud import CloudLab
 from nss.lab.cloud.zia.policies import url_filtering_rule
 from nss.lab.collector import Collector
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import HOST, free_port
+from nss.wording import error_text
 
-HOST = "127.0.0.1"
 PORT = 9633
 """Taken if it is free, any other if not."""
 
@@ -36,6 +39,11 @@ UPLOAD_SECS = 30
 
 TICK_SECS = 0.05
 START_SECS = 30.0
+
+STARTS = 3
+"""A port that was free may be taken before the service listens; so often others are tried."""
+
+_IN_USE = error_text(OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))
 
 _CONFIG = """\
 [service]
@@ -87,6 +95,10 @@ destinations = ["{host}:{closed_port}"]
 """
 
 
+class _PortTakenError(ServiceError):
+    """The service has ended as somebody else listens at one of its ports."""
+
+
 class PortalDemo:
     """One demonstration, used with `async with`; `run` keeps it at work.
 
@@ -134,25 +146,37 @@ class PortalDemo:
         collector = await self._exits.enter_async_context(Collector())
         closed = enter(socket.socket())
         closed.bind((HOST, 0))  # and never listens
-        self._port = _free_port(0)
+        self._collector_port, self._closed_port = collector.port, closed.getsockname()[1]
         self.config = folder / "nss.toml"
-        self.config.write_text(
-            _CONFIG.format(
-                folder=folder,
-                host=HOST,
-                ca_file=lab.ca_file,
-                portal_port=_free_port(PORT),
-                tcp_port=self._port,
-                udp_port=collector.port,
-                closed_port=closed.getsockname()[1],
-                upload_secs=self._upload_secs,
-            ),
-            encoding="utf-8",
-        )
+        self.log = folder / "nss.log"
+        self._configure(free_port(PORT))
         self._prepare(lab)
         if self._is_set_up:
             await self._set_up(lab)
-        self.log = folder / "nss.log"
+        for _ in range(STARTS - 1):
+            try:
+                await self._start()
+            except _PortTakenError:
+                self._configure(free_port())
+            else:
+                return
+        await self._start()
+
+    def _configure(self, portal_port: int) -> None:
+        self._port = free_port()
+        text = _CONFIG.format(
+            folder=self.folder,
+            host=HOST,
+            ca_file=self.lab.ca_file,
+            portal_port=portal_port,
+            tcp_port=self._port,
+            udp_port=self._collector_port,
+            closed_port=self._closed_port,
+            upload_secs=self._upload_secs,
+        )
+        self.config.write_text(text, encoding="utf-8")
+
+    async def _start(self) -> None:
         self.process = await commands.start_service(self.config, self.log)
         self._exits.push_async_callback(commands.kill, self.process)
         await self._wait_for_link()
@@ -185,7 +209,8 @@ class PortalDemo:
             except ServiceError as error:
                 if self.process.returncode is not None or time.monotonic() > deadline:
                     end = commands.end_of(self.log)
-                    raise ServiceError(f"{error}\n{end}".rstrip()) from None
+                    kind = _PortTakenError if _IN_USE in end else ServiceError
+                    raise kind(f"{error}\n{end}".rstrip()) from None
                 await asyncio.sleep(TICK_SECS)
             else:
                 return
@@ -239,11 +264,3 @@ class PortalDemo:
                 break
         rule = url_filtering_rule("Unsanctioned apps", [category["id"]])
         self.lab.zia.policies.url_filtering.append(rule)
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with contextlib.suppress(OSError), socket.create_server((HOST, port)) as probe:
-            found: int = probe.getsockname()[1]
-            return found
-    raise ServiceError("demo: no port is free on loopback")

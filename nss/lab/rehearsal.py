@@ -5,7 +5,6 @@ None of it is Microsoft's or Zscaler's. Secrets are made up for each run and ope
 
 import asyncio
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -23,6 +22,7 @@ from nss.lab.cloud import CloudLab
 from nss.lab.cloud.serving import HOST
 from nss.lab.cloud.zia.policies import url_filtering_rule
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_port
 from nss.lab.receiving import Receiver
 from nss.wording import counted, error_text
 
@@ -141,7 +141,7 @@ class Rehearsal:
                 domain = "." + app.host.removeprefix("www.")
                 self.lab.mcas.unsanctioned.apps[app.name] = [domain]
         self.receiver = await self._exits.enter_async_context(Receiver(self._listen))
-        self.records_to = Address(HOST, _free_port(RECORDS_PORT))
+        self.records_to = Address(HOST, free_port(RECORDS_PORT))
         text = _CONFIG.format(records_to=self.records_to, collector=self.collector)
         self.config.write_text(text, encoding="utf-8")
         write_private(self.client_secret_file, self.lab.client_secret.encode())
@@ -281,11 +281,3 @@ async def _send(writer: asyncio.StreamWriter, lines: Iterator[bytes], records_pe
         await writer.drain()
         sent += max(due, 0)
         await asyncio.sleep(_TICK_SECS)
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with contextlib.suppress(OSError), socket.create_server((HOST, port)) as probe:
-            found: int = probe.getsockname()[1]
-            return found
-    raise ServiceError("lab: no port is free on loopback")

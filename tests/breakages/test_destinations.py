@@ -19,6 +19,7 @@ from formats.lines import Lines
 from nss.batch import Account
 from nss.https.network import Network
 from nss.lab.cloud import CloudLab, Fault
+from nss.lab.ports import free_port
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from nss.sinks import RetryAfter, Sink
@@ -32,7 +33,6 @@ from tests.breakages.conftest import GOLDEN, WAIT_SECS, Breakages, incomplete, t
 from tests.faults.conftest import sink, web
 from tests.https.proxies import refusing_proxy
 from tests.parts import udp_sink
-from tests.ports import free_port
 from tests.service.test_upload import UPLOAD, records
 
 pytestmark = pytest.mark.long

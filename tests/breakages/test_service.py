@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_port
 from nss.status.summary import Status
 from tests.breakages.conftest import Breakages
 from tests.faults.conftest import sink, web
-from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

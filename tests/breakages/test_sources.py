@@ -10,9 +10,9 @@ import httpx
 import pytest
 import trustme
 
+from nss.lab.ports import free_port
 from tests.breakages.conftest import Breakages
 from tests.faults.conftest import sink, web
-from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

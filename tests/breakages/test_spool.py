@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.breakages.conftest import Breakages
 from tests.faults.conftest import sink, web
 from tests.faults.test_disk import fill
 from tests.faults.test_full_spool import large_records
-from tests.ports import free_ports
 
 pytestmark = pytest.mark.long
 

@@ -10,7 +10,7 @@ from nss.config.load import parse
 from nss.config.model import Config
 from nss.connectivity.binding import address_problems
 from nss.connectivity.sockets import listening_inodes
-from tests.ports import free_port
+from nss.lab.ports import free_port
 
 NOBODY = frozenset[str]()
 

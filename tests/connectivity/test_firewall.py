@@ -17,9 +17,9 @@ from nss.connectivity import Finding
 from nss.connectivity.firewall import try_routes
 from nss.connectivity.plan import ports_of, routes_of
 from nss.lab.cloud import CloudLab
+from nss.lab.ports import free_port
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
-from tests.ports import free_port
 
 PASSWORD = "proxy-password-0123456789"  # noqa: S105 - of the test
 BASE = """

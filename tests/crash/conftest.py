@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from nss.lab.ports import free_ports
 from tests.crash.collectors import FileCollector, TcpCollector, UdpCollector
 from tests.crash.ledger import Ledger
 from tests.crash.oracle import Oracle
 from tests.crash.records import PRESETS, Records
 from tests.crash.senders import FileSender, Pusher, TcpSender, keep_sending
-from tests.ports import free_ports
 from tests.service.conftest import ENV, Running
 
 VICTIM = Path(__file__).with_name("victim.py")

@@ -12,11 +12,11 @@ import orjson
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.crash.collectors import TcpCollector
 from tests.crash.conftest import VICTIM
 from tests.crash.ledger import _copied
 from tests.faults.conftest import Scene, pytest_asyncio_loop_factories, scene, settled, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import ENV, Running, rendered
 
 __all__ = ["pytest_asyncio_loop_factories", "scene"]

@@ -15,10 +15,10 @@ import trustme
 
 from nss.lab import commands
 from nss.lab.cloud import CloudLab
+from nss.lab.ports import free_port
 from nss.mcas.credentials import CredentialsStore, McasCredentials
 from nss.secret import Secret
 from tests.docs.test_cloud_nss import TOKEN, run
-from tests.ports import free_port
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cloud-nss-to-mcas.md"
 START_SECS = 30

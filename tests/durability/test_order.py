@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nss.lab.ports import free_port
 from tests.durability.conftest import Observe, Step, environment, steps, without_repeats
-from tests.ports import free_port
 
 SPOOL = """
 from nss.batch import Account, Batch

@@ -15,10 +15,10 @@ from nss.feeds.delivery import LineDelivery
 from nss.feeds.feed import Feed
 from nss.feeds.pipelines import Origin
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.crash.collectors import TcpCollector, UdpCollector, until
 from tests.faults.conftest import Scene, settled, sink, web
 from tests.parts import durable_spool, udp_sink
-from tests.ports import free_ports
 from tests.service.conftest import rendered
 
 

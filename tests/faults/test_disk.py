@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from nss.status.summary import Status
 from tests.crash.collectors import until
 from tests.faults.conftest import Scene, adds_up, settled, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import rendered
 
 LINES = sink("file", 'path = "lines"')

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.crash.collectors import TcpCollector, until
 from tests.faults.conftest import Scene, adds_up, settled, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import rendered
 
 RECORDS = 5_000

@@ -1,8 +1,8 @@
 """What fails thousands of times is told a few times, with how often it was."""
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.faults.conftest import Scene, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import Running
 
 BROKEN = 5_000

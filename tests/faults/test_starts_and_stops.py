@@ -5,8 +5,8 @@ import signal
 import sqlite3
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.faults.conftest import Scene, settled, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import Collector, rendered
 
 LINES = sink("file", 'path = "lines"')

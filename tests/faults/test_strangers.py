@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.faults.conftest import Scene, sink
-from tests.ports import free_ports
 from tests.service.conftest import Running
 
 pytestmark = pytest.mark.long

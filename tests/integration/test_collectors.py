@@ -14,7 +14,7 @@ import pytest
 
 import cli
 from nss.lab.generator import RecordGenerator
-from tests.ports import free_port
+from nss.lab.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 NSS = (sys.executable, "-P", "-m", "cli.main")

@@ -17,7 +17,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from tests.ports import free_port
+from nss.lab.ports import free_port
 
 START_SECS = 20.0
 READ_SECS = 30.0

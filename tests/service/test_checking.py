@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 from nss.errors import ServiceError
+from nss.lab.ports import free_port
 from nss.service.checking import CheckResult, arguments, check, printed_result
 from tests import foreign
-from tests.ports import free_port
 
 RESULT = {
     "config": "/etc/nss/nss.toml",

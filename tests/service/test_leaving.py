@@ -6,8 +6,8 @@ import shlex
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_ports
 from tests.faults.conftest import Scene, pytest_asyncio_loop_factories, scene, settled, sink, web
-from tests.ports import free_ports
 from tests.service.conftest import rendered
 
 __all__ = ["pytest_asyncio_loop_factories", "scene"]

@@ -11,11 +11,11 @@ import httpx
 import orjson
 import pytest
 
+from nss.lab.ports import free_port
 from nss.setup.password_hashes import Cost
 from nss.setup.portal_users import PortalUsers
 from tests.admin.portal.configuration.parts import form_of, shown
 from tests.admin.portal.parts import PASSWORD, sign_in, token_of
-from tests.ports import free_port
 from tests.service.conftest import Bench, Running, file_feed, file_source
 
 pytestmark = pytest.mark.long

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_port
 from nss.service.threads import LOOP_THREADS
-from tests.ports import free_port
 from tests.service.conftest import COMMAND, ENV, Bench, Collector, Running, rendered, udp_feed
 
 LIMITED = """

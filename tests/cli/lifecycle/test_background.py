@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from nss.lab.ports import free_port
 from tests.cli.conftest import COMMAND, ENV, Nss
-from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

@@ -12,8 +12,8 @@ from nss.config.portal import PortalConfig
 from nss.config.sinks import SyslogTcpSinkConfig, SyslogUdpSinkConfig
 from nss.config.sources import TcpSourceConfig
 from nss.config.values import Address
+from nss.lab.ports import free_port
 from tests.cli.conftest import COMMAND, ENV, Nss
-from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nss.lab.ports import free_port
 from tests.cli.conftest import COMMAND, ENV, Nss
-from tests.ports import free_port
 
 SECRETS = {
     "client secret": "client~secret-0123456789-0123456789-abc",

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
+from nss.lab.ports import free_port
 from tests.formats.readers.syslog_ng import unpacked
-from tests.ports import free_port
 
 RULES = {"cef": "version=2\nrule=:%f:cef%\n"}
 

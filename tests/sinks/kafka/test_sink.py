@@ -12,10 +12,10 @@ import trustme
 
 from formats.lines import Lines
 from formats.order import order_key
+from nss.lab.ports import free_ports
 from nss.sinks import Delivered, Rejected, RetryAfter
 from tests.kafka.brokers import MockCluster, Tansu, TlsProxy, read_all
 from tests.parts import kafka_sink
-from tests.ports import free_ports
 
 pytestmark = pytest.mark.long
 

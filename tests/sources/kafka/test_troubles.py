@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from nss.lab.ports import free_ports
 from tests.kafka.brokers import Tansu, TlsProxy
 from tests.kafka.mocked import TOPIC_AUTHORIZATION_FAILED, Cluster
-from tests.ports import free_ports
 from tests.sources.kafka.rig import Spool, instance, sender
 
 pytestmark = pytest.mark.long

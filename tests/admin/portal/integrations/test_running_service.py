@@ -12,10 +12,10 @@ import pytest
 
 from nss.lab.cloud import CloudLab
 from nss.lab.generator import RecordGenerator
+from nss.lab.ports import free_port
 from nss.sync.state import SyncStore
 from tests.admin.portal.integrations.conftest import hidden_of, until
 from tests.admin.portal.parts import add_user, sign_in
-from tests.ports import free_port
 from tests.service.conftest import COMMAND, ENV, Bench, file_source
 from tests.service.conftest import bench as bench  # noqa: PLC0414 - a fixture
 

@@ -9,12 +9,12 @@ from playwright.async_api import Page, expect
 
 from formats import presets
 from nss.admin.portal.server import PortalServer
+from nss.lab.ports import free_port
 from nss.setup.studio.samples import examples
 from tests.admin.portal import browser as chrome
 from tests.admin.portal.browser import PHONE, WIDE, Chromium, Options, Seen
 from tests.admin.portal.parts import PASSWORD, add_user, configuration
 from tests.admin.portal.studio.conftest import StudioOperations
-from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.browser,
