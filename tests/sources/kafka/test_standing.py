@@ -1,8 +1,12 @@
 """How a source stands in its group: partitions that nobody was given are never called good."""
 
 import time
+from types import SimpleNamespace
+from typing import Any
 
+import confluent_kafka
 import pytest
+from confluent_kafka import KafkaError
 
 from nss.config.sources import KafkaSourceConfig
 from nss.config.values import Address
@@ -71,10 +75,38 @@ def test_it_is_well_once_they_are_shared_out(standing: Standing, clock: _Clock) 
     clock.now += 60
     standing.counted(_state("wait-sync"))
     assert standing.unsettled is not None
-    standing.well()  # the way to the brokers is good all along
+    way = _Way()
+    way.is_good = True
+    standing.report(way, None)
     assert standing.unsettled is not None
     standing.counted(_state("steady"))
     assert standing.unsettled is None
+
+
+class _Way:
+    """A consumer, as far as the way to its brokers is asked for."""
+
+    def __init__(self) -> None:
+        self.is_good = False
+
+    def list_topics(self, timeout: float) -> Any:  # noqa: ANN401 - of a library without types
+        assert timeout
+        if not self.is_good:
+            raise confluent_kafka.KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return SimpleNamespace(topics={})
+
+
+def test_what_was_on_its_way_before_does_not_end_a_trouble(standing: Standing) -> None:
+    """librdkafka still has messages when all its brokers are down, of which it tells once."""
+    way = _Way()
+    standing.complained(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    standing.read(("web", 0))
+    standing.report(way, None)
+    assert "no broker can be reached" in (standing.trouble or "")
+    way.is_good = True
+    standing._probed_at = 0.0
+    standing.report(way, None)
+    assert standing.trouble is None
 
 
 def test_the_clock_is_that_of_the_machine() -> None:
