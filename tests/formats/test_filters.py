@@ -513,3 +513,10 @@ def test_the_predicate_never_raises_and_agrees_with_the_slow_twin(data: st.DataO
         }
         tested = record(**sent)
         assert predicate(tested) is slowly_passes(table, tested)
+
+
+@pytest.mark.parametrize("unit", ["kb", "Kb", "KB"])
+def test_a_unit_is_named_as_it_is_usually_written(unit: str) -> None:
+    (sentence,) = parse({"request_size": f"1{unit}-"}).doubts
+    assert "KB is 1,024 bytes" in sentence
+    assert sentence.endswith("write KiB")

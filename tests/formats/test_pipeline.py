@@ -183,3 +183,13 @@ def test_a_size_that_is_stated_is_printed_whatever_its_sign(
     if "reqsize" not in stated:
         line = b"size=%s" % str(stated["totalsize"]).encode()
         assert Pipeline(source, settings).run(line).lines == [printed]
+
+
+def test_single_lines_are_cut_to_what_a_destination_takes() -> None:
+    pipeline = Pipeline(json_names(), FeedSettings(parse("%s{login} %s{url}")))
+    lines = (b'{"login":"u%d","url":"example.com/%s"}\n' % (n, b"x" * 100) for n in range(3))
+    rendered = pipeline.run(b"".join(lines))
+    fitted = pipeline.fitted(rendered, [2, 0], 60)
+    assert [line and line[:14] for line in fitted] == [b"u2 example.com", b"u0 example.com"]
+    assert {len(line) for line in fitted if line} == {60}
+    assert pipeline.fitted(rendered, [1], 1) == [None]

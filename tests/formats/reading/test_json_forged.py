@@ -7,6 +7,7 @@ from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
 from formats.reading import Input
 from formats.reading.json import json_names
+from formats.reading.json_layout import Layout
 from formats.reading.recognise import input_of
 from tests.formats.reading.test_json import GOOD, GOOD_LINE, joined, read
 
@@ -88,3 +89,17 @@ def test_a_value_that_leaves_its_place_takes_no_other_key() -> None:
         [],
         [(0, 0, 'duplicate key "event"')],
     )
+
+
+def test_a_reason_has_the_beginning_of_keys_that_are_too_long_to_show() -> None:
+    forged = b'{"epochtime":1,"%s":{"user":"eve"},"login":"ana"}' % (b"k" * 60)
+    _, bad = read(joined([forged]), printed="%s{login}")
+    assert [why for _, _, why in bad] == [f'"user" stands inside of "{"k" * 40}"']
+
+
+@pytest.mark.parametrize("first", [1, 513])
+def test_a_layout_with_more_keys_than_it_may_learn_is_of_no_use(first: int) -> None:
+    layout = Layout()
+    layout.learn([{f"k{number}": 1 for number in range(first)}])
+    layout.learn([{f"k{number}": 1 for number in range(513)}])
+    assert (layout.is_too_large, layout.is_usable) == (True, False)

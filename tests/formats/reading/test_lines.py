@@ -7,7 +7,7 @@ import pytest
 from formats.errors import NotReadable
 from formats.language import parse
 from formats.pipeline import FeedSettings, Pipeline
-from formats.reading import Input
+from formats.reading import Input, count_lines
 from formats.reading.json import json_names
 from formats.reading.recognise import input_of
 
@@ -268,3 +268,13 @@ def test_of_a_field_that_stands_twice_in_static_text_the_last_counts() -> None:
         [b"ana From attribute d"],
         [],
     )
+
+
+@pytest.mark.parametrize("line", [b"x end foo", b"x end foo end bar"])
+def test_what_follows_the_text_at_the_end_is_no_value(line: bytes) -> None:
+    pipeline = Pipeline(input_of(parse("%s{url} end")), FeedSettings(parse("%s{url}")))
+    assert pipeline.run(line + b"\n").lines == [b"x"]
+
+
+def test_no_bytes_are_no_line() -> None:
+    assert [count_lines(data) for data in (b"", b"\n", b"a", b"a\n", b"a\nb")] == [0, 1, 1, 1, 2]
