@@ -52,6 +52,7 @@ class Update:
         self._folder = folder
         self._new = folder / "packages/new.deb"
         self._old = folder / "packages/before.deb"
+        self._conffiles = folder / "packages/conffiles"
         self._spool = None if made.spool is None else SpoolFile(made.spool, made.user)
 
     def begin(self) -> None:
@@ -106,6 +107,7 @@ class Update:
         packages.check(self._new, offer.version)
         self._log.note(stage=journal.KEEPING)
         packages.repack(self._old, self._folder / "packages/tree", strict=not self._plan.force)
+        packages.keep_conffiles(self._conffiles)
         self._swap(offer)
 
     def _swap(self, offer: apt.Offer) -> None:
@@ -175,6 +177,8 @@ class Update:
         else:
             with packages.only_package_tool(secs=600):
                 said = packages.install(self._old)
+        if not said:
+            packages.restore_conffiles(self._conffiles)
         (self._folder / plan.SWAPPING).unlink(missing_ok=True)
         if said:
             raise UpdateFailed(

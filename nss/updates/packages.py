@@ -6,6 +6,7 @@ which must be those that the package brought. It needs no network, and is what r
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from nss.updates.plan import PACKAGE
 
 _INFO = Path("/var/lib/dpkg/info")
 _LOCK = Path("/var/lib/dpkg/lock-frontend")
-_SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "conffiles", "md5sums", "triggers")
+_CONTROL = ("preinst", "postinst", "prerm", "postrm", "md5sums", "triggers")
 _DOCUMENTS = "/usr/share/"
 _SECS = 900.0
 _LOCK_SECS = 60.0
@@ -76,6 +77,10 @@ def repack(into: Path, work: Path, *, strict: bool) -> None:
 
     Raises `UpdateFailed` if files are missing or, when it is `strict`, changed. Documents may be
     missing: dpkg can be told not to lay them out.
+
+    Configuration files are not in it: there is no text of theirs but the administrator's, and dpkg
+    would take that for what the package brings. So it would count as unchanged, and the next
+    version would put its own in its place. What a package does not bring, dpkg leaves alone.
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o755)
@@ -95,8 +100,10 @@ def repack(into: Path, work: Path, *, strict: bool) -> None:
 
 
 def _copy_files(work: Path) -> None:
-    conffiles = set(_lines(_INFO / f"{PACKAGE}.conffiles"))
+    brought = conffiles()
     for name in _listed():
+        if name in brought:
+            continue
         source, target = Path(name), work / name.lstrip("/")
         if source.is_symlink():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,15 +114,13 @@ def _copy_files(work: Path) -> None:
         elif source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-            if name in conffiles:
-                target.chmod(0o644)
-        elif name not in conffiles and not name.startswith(_DOCUMENTS):
+        elif not name.startswith(_DOCUMENTS):
             raise UpdateFailed(f"update: a file of the installed package is missing ({name})")
 
 
 def _copy_control(control: Path) -> None:
     control.mkdir(mode=0o755)
-    for name in _SCRIPTS:
+    for name in _CONTROL:
         found = _INFO / f"{PACKAGE}.{name}"
         if found.exists():
             shutil.copy2(found, control / name)
@@ -131,12 +136,12 @@ def _listed() -> Iterator[str]:
 def _check_sums(work: Path) -> None:
     """Raise `UpdateFailed` when files are not those that the package brought."""
     ran = _run("md5sum", "--check", "--quiet", str(_INFO / f"{PACKAGE}.md5sums"), cwd=work)
-    conffiles = set(_lines(_INFO / f"{PACKAGE}.conffiles"))
+    brought = conffiles()
     changed = [line.partition(":")[0] for line in ran.stdout.splitlines() if ": FAILED" in line]
     changed = [
         name
         for name in changed
-        if f"/{name}" not in conffiles and not f"/{name}".startswith(_DOCUMENTS)
+        if f"/{name}" not in brought and not f"/{name}".startswith(_DOCUMENTS)
     ]
     if changed:
         raise UpdateFailed(
@@ -145,8 +150,41 @@ def _check_sums(work: Path) -> None:
         )
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").split() if path.exists() else []
+def conffiles() -> dict[str, str]:
+    """Return the configuration files of the package, with the MD5 of what it brought for each."""
+    lines = map(str.split, field("Conffiles").splitlines())
+    return {words[0]: words[1] for words in lines if len(words) > 1}
+
+
+def keep_conffiles(into: Path) -> None:
+    """Keep the configuration files as they are. Raises `OSError`."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(mode=0o700)
+    for name in conffiles():
+        source, kept = Path(name), into / name.lstrip("/")
+        if source.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, kept)
+            os.chown(kept, source.stat().st_uid, source.stat().st_gid)
+
+
+def restore_conffiles(kept_in: Path) -> None:
+    """Put back those kept that a newer version has replaced by its own. Raises `OSError`.
+
+    It does so where nobody had changed them; what somebody wrote stays.
+    """
+    for name, brought in conffiles().items():
+        path, kept = Path(name), kept_in / name.lstrip("/")
+        if not kept.is_file() or not path.is_file() or _md5(path) != brought:
+            continue
+        draft = path.with_name(f".{path.name}.new")
+        shutil.copy2(kept, draft)
+        os.chown(draft, kept.stat().st_uid, kept.stat().st_gid)
+        draft.replace(path)
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _control() -> str:

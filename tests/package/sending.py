@@ -46,12 +46,14 @@ def over_http(users: Iterable[str], token: str = TOKEN) -> int:
 
 class Load:
     """Pushes records from a thread, used with `with`; what is refused is tried again, as a gateway
-    does, so that `accepted` are users the machine has answered for.
+    does, so that `accepted` are users the machine has answered for. Between two pushes it waits
+    `pause_secs`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause_secs: float = 0.01) -> None:
         self.accepted: set[str] = set()
         self.refused = 0
+        self._pause_secs = pause_secs
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._push, name="load")
 
@@ -65,7 +67,7 @@ class Load:
 
     def _push(self) -> None:
         number = 0
-        while not self._stop.wait(0.01):
+        while not self._stop.wait(self._pause_secs):
             users = [f"load{number}-{each}@example.com" for each in range(BATCH)]
             if self._taken(users):
                 self.accepted.update(users)

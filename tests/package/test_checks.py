@@ -6,7 +6,8 @@ from pathlib import Path
 from tests.package.conftest import Collector, configuration
 from tests.package.machine import UNIT, Machine, wait_for
 from tests.package.sending import over_tcp
-from tests.package.test_package import other_version, started
+from tests.package.test_package import started
+from tests.package.versions import other_version
 
 ARCHIVE = """
 [feeds.archive]
@@ -142,7 +143,7 @@ def test_a_service_that_is_tried_again_and_again_says_so(
 def test_an_upgrade_after_which_it_can_not_run_says_so(
     machine: Machine, collector: Collector, package: Path, tmp_path: Path
 ) -> None:
-    newer = other_version(package, tmp_path, "99.0", form=False)
+    newer = other_version(package, tmp_path, "99.0")
     shutil.copy(newer, machine.path("/root"))
     text = configuration(collector=collector)
     started(machine, text)

@@ -4,7 +4,6 @@ import gzip
 import html
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from tests.cli.mcas.conftest import Terminal
 from tests.package.conftest import Collector, Kind, configuration
 from tests.package.machine import CLOUD, CONFIG, HERE, THERE, UNIT, Machine, wait_for
 from tests.package.sending import TOKEN, Load, over_http, over_tcp
+from tests.package.versions import other_version
 
 STATE = Path("/var/lib/nss")
 UNTRUSTED = "nobody"
@@ -42,27 +42,6 @@ def unaccounted(machine: Machine) -> list[int]:
     return [
         feed["accepted"] - sum(feed[one] for one in known) for feed in machine.status()["feeds"]
     ]
-
-
-def other_version(package: Path, folder: Path, version: str, *, form: bool) -> Path:
-    """Return a package of another version, with a newer form of the spool if wanted."""
-    root = folder / version
-    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(root)], check=True)  # noqa: S603, S607 - Debian's
-    control = root / "DEBIAN/control"
-    before = next(line for line in control.read_text().splitlines() if line.startswith("Version:"))
-    control.write_text(control.read_text().replace(before, f"Version: {version}"))
-    schemas = "opt/*/lib/*/site-packages/nss/spool/durable/schema.py"
-    for schema in root.glob(schemas) if form else ():
-        text = schema.read_text()
-        migrations = "MIGRATIONS: Sequence[str] = ("
-        assert text.count(migrations) == 1
-        end = text.index("\n)\n", text.index(migrations))
-        newer = '\n    "CREATE TABLE of_the_future (number INTEGER PRIMARY KEY) STRICT",'
-        schema.write_text(text[:end] + newer + text[end:])
-    built = folder / f"nss-streamer_{version}_amd64.deb"
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(root), str(built)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - Debian's
-    return built
 
 
 def test_it_installs_without_a_network_and_starts_nothing(bare: Machine, package: Path) -> None:
@@ -335,7 +314,7 @@ def test_an_upgrade_under_load_loses_nothing_and_a_rollback_is_refused(
 def test_a_rollback_keeps_spool_cursors_and_credentials(
     machine: Machine, collector: Collector, package: Path, tmp_path: Path
 ) -> None:
-    older = other_version(package, tmp_path, "0.0.1", form=False)
+    older = other_version(package, tmp_path, "0.0.1")
     shutil.copy(older, machine.path("/root"))
     started(machine, configuration(collector=collector))
     machine.write(STATE / "mcas.json", "{}", mode=0o600)

@@ -6,22 +6,14 @@ from typing import Any
 import pytest
 
 from tests.package.conftest import Collector, configuration
-from tests.package.machine import Machine, wait_for
+from tests.package.machine import CONFIG, Machine, wait_for
 from tests.package.repositories import Repository, served
 from tests.package.sending import Load
 from tests.package.test_package import started, unaccounted
-from tests.package.versions import other_version
+from tests.package.versions import DIES, other_version, transcript
 
 NEW = "99.0"
 UPDATE_SECS = 170
-DIES = "import sys\nsys.exit('this version does not start')\n"
-TRANSCRIPT = [
-    "Connecting to server...",
-    f"Downloading latest version {NEW}",
-    f"Installing build {NEW}",
-    "Verifying that the service is healthy and that records flow",
-    "Finished installation!",
-]
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +60,7 @@ def test_an_update_under_load_to_another_form_of_the_spool_loses_nothing(
             before = len(load.accepted)
             wait_for(lambda: len(load.accepted) > before + 500, "records are accepted again")
         assert machine.run("nss", "checkversion").stdout.count(NEW) >= 1
-    assert ran.stdout.splitlines() == TRANSCRIPT
+    assert ran.stdout.splitlines() == transcript(NEW)
     assert version(machine) == NEW
     collector.wait_for_users(load.accepted)
     assert unaccounted(machine) == [0]
@@ -82,19 +74,26 @@ def notices(machine: Machine) -> list[dict[str, Any]]:
     return [each for each in reasons if each["component"] == "update"]
 
 
-@pytest.mark.timeout(400)  # a package is unpacked three times
+@pytest.mark.timeout(500)  # a package is unpacked four times
 def test_a_version_that_does_not_start_is_taken_back_and_nothing_is_lost(
-    machine: Machine, collector: Collector, repository: Repository, dying: Path, package: Path
+    machine: Machine,
+    collector: Collector,
+    repository: Repository,
+    dying: Path,
+    package: Path,
+    tmp_path: Path,
 ) -> None:
     repository.publish(dying)
     with served(repository.folder) as url:
         section = told(machine, repository, url)
-        started(machine, configuration(collector=collector) + section)
+        ours = configuration(collector=collector) + section
+        started(machine, ours)
         with Load() as load:
             wait_for(lambda: len(load.accepted) > 500, "records are accepted")
             ran = machine.run("nss", "update-now", code=99, secs=UPDATE_SECS)
             before = len(load.accepted)
             wait_for(lambda: len(load.accepted) > before + 500, "records are accepted again")
+        assert machine.path(CONFIG).read_text() == ours
     assert "the new version does not start" in ran.stderr
     assert version(machine) == package.name.split("_")[1]
     collector.wait_for_users(load.accepted)
@@ -105,3 +104,12 @@ def test_a_version_that_does_not_start_is_taken_back_and_nothing_is_lost(
     (notice,) = notices(machine)
     assert "was taken back" in notice["why"]
     assert notice["remedy"]
+
+    repository.publish(other_version(package, tmp_path, "100.0"))
+    with served(repository.folder) as url:
+        ours = configuration(collector=collector) + told(machine, repository, url)
+        machine.configure(ours)
+        machine.run("nss", "update-now", secs=UPDATE_SECS)
+    assert version(machine) == "100.0"
+    assert machine.path(CONFIG).read_text() == ours, "it is still the administrator's"
+    assert machine.status()["health"]["ok"]

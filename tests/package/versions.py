@@ -6,6 +6,20 @@ from pathlib import Path
 SCHEMA = "opt/*/lib/*/site-packages/nss/spool/durable/schema.py"
 MAIN = "opt/*/lib/*/site-packages/nss/__main__.py"
 
+DIES = "import sys\nsys.exit('this version does not start')\n"
+"""For `main`: a service that ends at once."""
+
+
+def transcript(version: str) -> list[str]:
+    """Return what `nss update-now` says of an update to a version that works."""
+    return [
+        "Connecting to server...",
+        f"Downloading latest version {version}",
+        f"Installing build {version}",
+        "Verifying that the service is healthy and that records flow",
+        "Finished installation!",
+    ]
+
 
 def other_version(
     package: Path, folder: Path, version: str, *, form: bool = False, main: str = ""
