@@ -96,7 +96,7 @@ def build(
         _say("the base")
         archive = base(cache, mirror, fresh=fresh)
         _say("our package")
-        package = package or _package(work)
+        package = package or _package(cache / "package")
         version = package.name.split("_")[1]
         name = into / f"nss-appliance-{version}"
         _say("the root")
@@ -130,10 +130,11 @@ def _epoch() -> int:
         raise Failed(f"SOURCE_DATE_EPOCH is {given!r}. Try: seconds since 1970.") from None
 
 
-def _package(work: Path) -> Path:
-    """Build our package and return its path."""
-    run(sys.executable, PROJECT / "packaging/deb.py", "--into", work / "package")
-    return next((work / "package").glob("*.deb"))
+def _package(folder: Path) -> Path:
+    """Build our package into a folder of its own, where it stays, and return its path."""
+    shutil.rmtree(folder, ignore_errors=True)
+    run(sys.executable, PROJECT / "packaging/deb.py", "--into", folder)
+    return next(folder.glob("*.deb"))
 
 
 def _check(kinds: Sequence[str]) -> None:
