@@ -109,7 +109,9 @@ def test_a_version_that_does_not_start_is_taken_back_and_nothing_is_lost(
     with served(repository.folder) as url:
         ours = configuration(collector=collector) + told(machine, repository, url)
         machine.configure(ours)
-        machine.run("nss", "update-now", secs=UPDATE_SECS)
+        with Load() as load:
+            wait_for(lambda: load.accepted, "records are accepted")
+            machine.run("nss", "update-now", secs=UPDATE_SECS)
     assert version(machine) == "100.0"
     assert machine.path(CONFIG).read_text() == ours, "it is still the administrator's"
     assert machine.status()["health"]["ok"]
