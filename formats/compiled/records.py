@@ -45,7 +45,7 @@ class LaterRecords(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         """Decode what is left in one call."""
         known = self._known
-        later = [number for number in self._numbers if number not in known]
+        later = sorted(number for number in self._numbers if number not in known)
         if later:
             known.update(zip(later, self._decoded(later), strict=True))
         return map(known.__getitem__, self._numbers)

@@ -261,7 +261,7 @@ async def test_nothing_that_is_sent_holds_the_loop_up(
             assert (await get(port, "/short")).content == b"short"
         watching.cancel()
 
-    assert longest_secs < 0.1
+    assert longest_secs < 0.5
 
 
 async def test_a_head_that_is_larger_than_any_is_refused(clients: Clients) -> None:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 import uvloop
 
+from nss.lab.ports import free_port
 from nss.telemetry import events
 from tests import parts
 
@@ -22,11 +23,15 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 class Collector:
-    """A UDP socket; what is sent to it on loopback is there as soon as `send` has returned."""
+    """A UDP socket; what is sent to it on loopback is there as soon as `send` has returned.
+
+    Its port is none that the kernel gives to others, a sink's own sockets among them, while nobody
+    listens at it.
+    """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.address = (host, 0)
+        self.address = (host, free_port())
         self.senders: list[int] = []
         self._sender: tuple[str, int] = self.address
         self.start()
@@ -69,7 +74,7 @@ class TcpCollector:
     def __init__(
         self, host: str = "127.0.0.1", *, octet: bool = False, rcvbuf_bytes: int | None = None
     ) -> None:
-        self.address = (host, 0)
+        self.address = (host, free_port())
         self.octet = octet
         self.rcvbuf_bytes = rcvbuf_bytes
         self.torn: list[bytes] = []
