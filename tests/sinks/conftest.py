@@ -31,7 +31,7 @@ class Collector:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.address = (host, free_port())
+        self.address = (host, free_port(host=host))
         self.senders: list[int] = []
         self._sender: tuple[str, int] = self.address
         self.start()
@@ -74,7 +74,7 @@ class TcpCollector:
     def __init__(
         self, host: str = "127.0.0.1", *, octet: bool = False, rcvbuf_bytes: int | None = None
     ) -> None:
-        self.address = (host, free_port())
+        self.address = (host, free_port(host=host))
         self.octet = octet
         self.rcvbuf_bytes = rcvbuf_bytes
         self.torn: list[bytes] = []
