@@ -207,9 +207,10 @@ class PortalDemo:
             try:
                 self.link = (await commands.run(self.config, "portal sign-in-link"))[0]
             except ServiceError as error:
-                if self.process.returncode is not None or time.monotonic() > deadline:
+                is_over = self.process.returncode is not None
+                if is_over or time.monotonic() > deadline:
                     end = commands.end_of(self.log)
-                    kind = _PortTakenError if _IN_USE in end else ServiceError
+                    kind = _PortTakenError if is_over and _IN_USE in end else ServiceError
                     raise kind(f"{error}\n{end}".rstrip()) from None
                 await asyncio.sleep(TICK_SECS)
             else:

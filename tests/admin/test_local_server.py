@@ -229,19 +229,8 @@ async def test_requests_behind_one_another_are_answered_in_their_order(clients: 
                 assert await reader.readuntil(b"\r\n\r\n%03d" % number)
 
 
-@pytest.mark.parametrize(
-    "request_bytes",
-    [
-        CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
-        b"GET /short HTTP/1.1\r\nhost: x\r\n" + b"a:\r\n" * 30_000 + b"\r\n",
-        b"GET /short?" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
-        (CHUNKED + b"0\r\n\r\n") * 30 + CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
-    ],
-    ids=["chunks", "headers", "address", "chunks behind others"],
-)
-async def test_nothing_that_is_sent_holds_the_loop_up(
-    clients: Clients, request_bytes: bytes
-) -> None:
+async def longest_turn(clients: Clients, request_bytes: bytes) -> float:
+    """Send bytes while others ask; return the longest turn of the loop, seconds of CPU."""
     longest_secs = 0.0
 
     async def watch() -> None:
@@ -261,7 +250,25 @@ async def test_nothing_that_is_sent_holds_the_loop_up(
             assert (await get(port, "/short")).content == b"short"
         watching.cancel()
 
-    assert longest_secs < 0.5
+    return longest_secs
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
+        b"GET /short HTTP/1.1\r\nhost: x\r\n" + b"a:\r\n" * 30_000 + b"\r\n",
+        b"GET /short?" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        (CHUNKED + b"0\r\n\r\n") * 30 + CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
+    ],
+    ids=["chunks", "headers", "address", "chunks behind others"],
+)
+async def test_nothing_that_is_sent_holds_the_loop_up(
+    clients: Clients, request_bytes: bytes
+) -> None:
+    # A busy machine adds to a turn now and then; what holds the loop up does so each time.
+    tries = [await longest_turn(clients, request_bytes) for _ in range(3)]
+    assert min(tries) < 0.1
 
 
 async def test_a_head_that_is_larger_than_any_is_refused(clients: Clients) -> None:

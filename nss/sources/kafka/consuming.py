@@ -25,6 +25,7 @@ from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
 from nss.sources.kafka.places import Places
 from nss.sources.kafka.settings import session_secs
+from nss.sources.kafka.shown import Showing
 from nss.sources.kafka.standing import Standing, names
 from nss.sources.kafka.taken import Taken
 
@@ -36,9 +37,6 @@ _PAUSE_SECS = 1.0
 
 _LOOK_SECS = 0.05
 _MAX_MESSAGES = 10_000
-
-MAX_SHOWN = 1000
-"""How many messages of one step those who watch can see; they are told of the others."""
 
 
 class Say(Protocol):
@@ -63,10 +61,7 @@ class Consuming:
         self.failure: NssError | None = None
         self.passed = 0
         """Set by the event loop: how far the feeds are."""
-        self.is_watched = False
-        """Set by the event loop: somebody watches what is read."""
-        self.showing = threading.Event()
-        """Something is on its way to who watches; the event loop says when it is there."""
+        self.showing = Showing(show)
         self.stopping = threading.Event()
         """Take no more."""
         self.finishing = threading.Event()
@@ -75,7 +70,6 @@ class Consuming:
         self._client = client
         self._passing = passing
         self._say = say
-        self._show = show
         self._kafka: Any = confluent_kafka()
         delivered = settings.commit == "delivered"
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
@@ -94,7 +88,6 @@ class Consuming:
         self._is_paused = False
         self._blocked_at: float | None = None
         self._in_doubt = False
-        self._unshown = 0
         self._stepped_at = 0.0
         self._said_ended = False
         self._thread = threading.Thread(
@@ -165,22 +158,8 @@ class Consuming:
         usable = True
         for message in messages:
             usable = self._take(message) and usable
-        self._let_watch(messages)
+        self.showing.offer(messages)
         return usable
-
-    def _let_watch(self, messages: Sequence[Any]) -> None:
-        """Show what came, the first of it: never more than one such part waits for the loop."""
-        if not self.is_watched:
-            self._unshown = 0
-            return
-        came = [each for each in messages if each.error() is None]
-        if self.showing.is_set():
-            self._unshown += len(came)
-        elif came:
-            self.showing.set()
-            left_out = self._unshown + len(came[MAX_SHOWN:])
-            self._unshown = 0
-            self._show(came[:MAX_SHOWN], left_out)
 
     def _consume(self) -> Sequence[Any]:
         consumer = self._consumer

@@ -1,6 +1,7 @@
-"""What those who watch see of a message: also its key and headers, which nothing else reads."""
+"""What those who watch see of messages: also their keys and headers, which nothing else reads."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from operator import methodcaller
 from typing import Any
 
@@ -12,11 +13,43 @@ from nss.sources.watching import (
     SeenMessage,
 )
 
+MAX_SHOWN = 1000
+"""How many messages of one step those who watch can see; they are told of the others."""
+
 _Headers = Sequence[tuple[str, bytes | None]]
 
 # Where a header's name is not UTF-8, the library returns a list and an error, and the list must not
 # be touched. A call in our own code is not always told of that; one from there is.
 _headers_of = methodcaller("headers")
+
+
+class Showing:
+    """What a thread that reads lets be watched: the first of what came, one part at a time.
+
+    `show` is given messages, and how many were left out since it was called last.
+    """
+
+    def __init__(self, show: Callable[[Sequence[Any], int], None]) -> None:
+        self.is_watched = False
+        """Set by the event loop: somebody watches what is read."""
+        self.is_under_way = threading.Event()
+        """A part is on its way to who watches; the event loop says when it is there."""
+        self.show = show
+        self._left_out = 0
+
+    def offer(self, messages: Sequence[Any]) -> None:
+        """Show what came, the first of it: never more than one such part waits for the loop."""
+        if not self.is_watched:
+            self._left_out = 0
+            return
+        came = [each for each in messages if each.error() is None]
+        if self.is_under_way.is_set():
+            self._left_out += len(came)
+        elif came:
+            self.is_under_way.set()
+            left_out = self._left_out + len(came[MAX_SHOWN:])
+            self._left_out = 0
+            self.show(came[:MAX_SHOWN], left_out)
 
 
 class ShownMessage:

@@ -113,7 +113,8 @@ class KafkaSource:
     async def _look(self) -> None:
         while True:
             self._consuming.passed = self._passing().passed
-            self._consuming.is_watched = any(each.watches(self.name) for each in self.watchers)
+            is_watched = any(each.watches(self.name) for each in self.watchers)
+            self._consuming.showing.is_watched = is_watched
             await asyncio.sleep(LOOK_SECS)
 
     def _show(self, messages: Sequence[Any], left_out: int) -> None:
@@ -125,7 +126,7 @@ class KafkaSource:
                 for watcher in self.watchers:
                     watcher.show(self.name, shown, left_out)
             finally:
-                self._consuming.showing.clear()
+                self._consuming.showing.is_under_way.clear()
 
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
             self._loop.call_soon_threadsafe(show)

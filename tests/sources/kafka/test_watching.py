@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nss.sources.kafka.consuming import MAX_SHOWN
+from nss.sources.kafka.shown import MAX_SHOWN
 from nss.sources.watching import MessageTap, SeenHeader, SeenMessage
 from tests.kafka.mocked import Cluster
 from tests.sources.kafka.rig import Instance, Spool, instance, sender, until
@@ -20,7 +20,7 @@ WAIT_SECS = 20.0
 async def watched(source: Instance, *taps: MessageTap) -> None:
     """Return once messages that come from now on are shown."""
     source.source.watchers = set(taps)
-    await until(lambda: source.source._consuming.is_watched)
+    await until(lambda: source.source._consuming.showing.is_watched)
 
 
 async def next_of(tap: MessageTap) -> SeenMessage:
@@ -125,13 +125,13 @@ async def test_while_the_loop_stands_still_nothing_piles_up(cluster: Cluster) ->
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
             await watched(source, tap)
-            show = source.source._consuming._show
+            show = source.source._consuming.showing.show
 
             def counted(messages: Sequence[Any], left_out: int) -> None:
                 parts.append(len(messages))
                 show(messages, left_out)
 
-            source.source._consuming._show = counted
+            source.source._consuming.showing.show = counted
             for _ in range(20):  # which nobody hands on
                 sent.send_values(None)
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop stands still
@@ -148,7 +148,9 @@ async def test_nothing_is_prepared_while_nobody_watches(
     with sender(cluster.address) as sent:
         async with instance(cluster.address, spool) as source:
             source.source.watchers = {MessageTap("other")}
-            monkeypatch.setattr(source.source._consuming, "_show", lambda *some: shown.append(some))
+            monkeypatch.setattr(
+                source.source._consuming.showing, "show", lambda *some: shown.append(some)
+            )
             await asyncio.sleep(0.3)
             sent.send(100, 0)
             await source.until_lines(100)
