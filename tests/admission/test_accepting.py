@@ -43,7 +43,7 @@ class Guests:
         self.refused.append(str(refusal))
 
     async def until(self, found: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not found():  # noqa: ASYNC110 - nothing signals it
                 await asyncio.sleep(0.01)
 

@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "golden"
 """What is told of each breakage, the times and places normalised; docs/troubleshooting.md shows
 the same."""
 
-WAIT_SECS = float(os.environ.get("NSS_BREAKAGE_SECS", "20"))
+WAIT_SECS = float(os.environ.get("NSS_BREAKAGE_SECS", "40"))
 """How long a breakage may take to show; less is for whoever writes a golden file."""
 
 _NO_REASON = "nothing is wrong\n"

@@ -241,7 +241,6 @@ def test_whoever_holds_the_lock_that_a_link_leads_to_lives_on(
     assert (ran.returncode, b"the lock can't be read" in ran.stderr) == (70, True)
 
 
-@pytest.mark.timeout(120)
 def test_diagnostics_belong_to_whoever_called_sudo(nss: Nss, site: Site) -> None:
     archive = site.config.with_name("out.tar.gz")
     command = ("collect-diagnostics", "--output", archive, "--config", site.config)
@@ -252,7 +251,6 @@ def test_diagnostics_belong_to_whoever_called_sudo(nss: Nss, site: Site) -> None
     assert stat.S_IMODE(found.st_mode) == 0o600
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["link", "hard link", "fifo"])
 def test_diagnostics_hold_nothing_that_only_root_may_read(nss: Nss, site: Site, kind: str) -> None:
     for name in ("audit.log", "spool.db", "mcas.json", "nss.log"):

@@ -12,7 +12,7 @@ from tests.package.machine import HERE
 from tests.package.sending import TOKEN
 
 HOME = Path(__file__).parent
-TEST_SECS = 120
+TEST_SECS = 400
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ USER = 10514
 NAMESPACE = "nss"
 NAME = "nss"
 VOLUME = "state"
-READY_SECS = 60
+READY_SECS = 180
 
 Ran = subprocess.CompletedProcess[str]
 

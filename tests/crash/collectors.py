@@ -11,7 +11,7 @@ MARK = b"\0 everything before has come"
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module doesn't name it
 
 
-async def until(holds: Callable[[], bool], secs: float = 15.0) -> None:
+async def until(holds: Callable[[], bool], secs: float = 40.0) -> None:
     """Wait until something holds that nobody tells of."""
     async with asyncio.timeout(secs):
         while not holds():  # noqa: ASYNC110 - another process makes it so

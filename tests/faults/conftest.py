@@ -17,7 +17,7 @@ from tests.service.conftest import COMMAND, ENV, Running, collector
 
 __all__ = ["collector"]
 
-WAIT_SECS = 15.0
+WAIT_SECS = 40.0
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -161,7 +161,7 @@ async def test_records_wait_while_the_name_is_gone_and_go_when_it_is_back(
 
     gone = False
     spool.seal()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         await running
     await udp.settle()
     await spool.close()

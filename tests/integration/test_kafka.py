@@ -112,7 +112,7 @@ class Ground:
         return found
 
 
-@pytest.mark.timeout(90 + 6 * KILLS)
+@pytest.mark.timeout(270 + 12 * KILLS)
 async def test_kills_of_the_service_lose_nothing_and_repeat_little(
     tmp_path: Path, tansu: Tansu
 ) -> None:

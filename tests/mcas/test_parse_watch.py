@@ -130,7 +130,7 @@ class At:
         self.task = asyncio.create_task(watch.run())
 
     async def until(self, holds: Callable[[ParseWatch], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not holds(self.watch):
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.001)

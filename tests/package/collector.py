@@ -38,7 +38,7 @@ class Collector:
             if part.startswith("usrName=")
         }
 
-    def wait_for_users(self, users: set[str], secs: float = 30) -> None:
+    def wait_for_users(self, users: set[str], secs: float = 90) -> None:
         """Wait until there was a line of each."""
         wait_for(lambda: users <= self.users(), "the collector has them all", secs)
 

@@ -15,7 +15,7 @@ from tests.package.machine import HERE, Machine, booted, overlay
 __all__ = ["ROOT", "Collector", "Kind", "configuration"]  # what tests import from here
 
 HOME = Path(__file__).parent
-TEST_SECS = 180
+TEST_SECS = 600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ CLOUD = "cloud.localhost"
 
 CONFIG = Path("/etc/nss/nss.toml")
 UNIT = "nss-streamer.service"
-BOOT_SECS = 60
+BOOT_SECS = 180
 
 REBOOT = 133
 """With this code systemd-nspawn asks to be started again."""
@@ -49,7 +49,7 @@ class Machine:
         self._process = self._switched_on()
         self._leader = 0
 
-    def run(self, *command: str, code: int | None = 0, data: str = "", secs: float = 120) -> Ran:
+    def run(self, *command: str, code: int | None = 0, data: str = "", secs: float = 300) -> Ran:
         """Run a command as root; `code` is the exit code it must have, `None` for any."""
         ran = subprocess.run(  # noqa: S603 - ours
             [*self._inside(), *command],
@@ -141,10 +141,10 @@ class Machine:
         """Switch it off as the button does."""
         self.run("systemctl", "poweroff", code=None)
         try:
-            self._process.wait(30)
+            self._process.wait(90)
         except subprocess.TimeoutExpired:
             os.kill(self._leader, signal.SIGKILL)  # and the whole machine with it
-            self._process.wait(30)
+            self._process.wait(90)
 
     def _switched_on(self) -> "subprocess.Popen[bytes]":
         with self._console.open("ab") as console:
@@ -230,7 +230,7 @@ def _quiet(*command: str) -> None:
     assert ran.returncode == 0, f"{command}: {ran.stderr}"
 
 
-def wait_for(check: Any, what: str, secs: float = 30) -> None:  # noqa: ANN401 - anything with a truth
+def wait_for(check: Any, what: str, secs: float = 90) -> None:  # noqa: ANN401 - anything with a truth
     """Wait until `check()` is true."""
     deadline = time.monotonic() + secs
     while not check():

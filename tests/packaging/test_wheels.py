@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]  # it compiles, several times
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # it compiles, several times
 
 ROOT = Path(__file__).parents[2]
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -274,7 +274,7 @@ async def test_a_browser_that_leaves_does_not_cut_a_change_short(
     with pytest.raises(asyncio.CancelledError):
         await asking
     goes_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await asyncio.gather(*replacing._tasks)
     assert service.in_force == NEW.encode()
 

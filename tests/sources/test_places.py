@@ -89,7 +89,7 @@ async def clients_of(source: Listening) -> AsyncIterator[Clients]:
 
 
 async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not found():  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.01)
 

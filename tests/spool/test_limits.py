@@ -104,11 +104,11 @@ async def test_however_much_waits_for_a_feed_no_other_source_does(
 
     waiting = asyncio.gather(*(spool.append(large) for _ in range(24)))
     await later(waiting)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         assert await spool.append(batch("x", "dns")) == 2
     assert (waiting.done(), spool.full, spool.holds_up("dns")) == (False, False, None)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         for _ in range(25):
             await passed(mcas, (await mcas.next()).sequence)
         assert await waiting == list(range(3, 27))
@@ -184,7 +184,7 @@ async def test_a_spool_that_ends_leaves_nobody_waiting_for_a_feed(
 
     await spool.close()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [str(error).split(" (")[0] for error in ended] == ["spool: it is closed"] * 3
 

@@ -78,7 +78,7 @@ def test_an_entry_can_neither_block_more_than_its_name_nor_spoil_the_zone(hostil
     ]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("format_", ["squid", "hosts", "rpz"])
 def test_a_list_of_a_hundred_thousand_names_comes_to_an_end(format_: Any) -> None:  # noqa: ANN401 - one of the words
     urls = [f".app{number}.example" for number in range(100_000)]

@@ -119,7 +119,7 @@ async def test_a_preview_changes_and_records_nothing(bench: Bench) -> None:
     assert files(bench.folder) == []
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 async def test_neither_a_run_nor_a_preview_waits_for_an_answer_without_end(bench: Bench) -> None:
     # The deadline and what a run may take beyond it: a tenth of a second together.
     hasty = Bench(bench.folder, bench.organisation, deadline_minutes=-59.9 / 60)

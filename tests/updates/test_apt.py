@@ -16,7 +16,7 @@ from nss.updates.failures import ClientRefused, ServerTimedOut, UpdateFailed
 from tests.updates.conftest import TIMEOUT_SECS, Ask, Serve
 from tests.updates.repositories import Trial, pair, pictured, tiny, wanting_clients
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
 BOTH = pytest.mark.parametrize(
     "tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"]
 )

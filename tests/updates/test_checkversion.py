@@ -13,7 +13,7 @@ from tests.cli.conftest import COMMAND, ENV
 from tests.updates.conftest import Serve
 from tests.updates.repositories import Trial, pair
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
 CONFIG = """\
 [service]
 control_socket = "off"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.updates.repositories import Trial, build, run, tiny
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture

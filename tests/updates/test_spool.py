@@ -10,7 +10,7 @@ from nss.spool.durable.schema import MIGRATIONS, connect, migrate
 from nss.updates.failures import UpdateFailed
 from nss.updates.spool import KEPT, Outlook, SpoolFile
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 FORM = len(MIGRATIONS)
 _FEED = (
     "INSERT INTO cursors (feed, passed, accepted, delivered, filtered, rejected, dropped,"

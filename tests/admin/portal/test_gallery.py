@@ -38,7 +38,7 @@ for (const each of document.querySelectorAll("details")) each.open = true;
 document.querySelector("[data-connection=over]").hidden = false;
 """
 
-WAIT_SECS = 30.0
+WAIT_SECS = 60.0
 
 
 async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:

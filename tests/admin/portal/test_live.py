@@ -53,7 +53,7 @@ async def desk() -> Desk:
 
 @asynccontextmanager
 async def watched(stream: AsyncIterator[str]) -> AsyncIterator[AsyncIterator[str]]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         try:
             yield stream
         finally:

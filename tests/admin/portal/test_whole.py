@@ -19,7 +19,7 @@ from tests.admin.portal.parts import CHEAP, PASSWORD
 pytestmark = [pytest.mark.browser, NEEDS]
 
 RATE = 200
-WAIT_SECS = 25.0
+WAIT_SECS = 60.0
 
 
 async def until(holds: Callable[[], Awaitable[bool]], within_secs: float = WAIT_SECS) -> None:
@@ -183,7 +183,6 @@ async def test_the_keyboard_reaches_everything(browser: Chromium, demo: PortalDe
         assert name in reached
 
 
-@pytest.mark.timeout(120)
 async def test_a_new_administrator_goes_from_nothing_to_logs_that_flow(
     browser: Chromium, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 
 from tests.cli.conftest import COMMAND, ENV
 
-WAIT_SECS = 20.0
+WAIT_SECS = 40.0
 
 _PIECE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 

@@ -24,7 +24,7 @@ def unpacked(site: Site, name: str = "out.tar.gz") -> dict[str, bytes]:
         return found
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 def test_everything_is_in_it_but_secrets_and_records(nss: Nss, running: Site) -> None:
     ran = nss("collect-diagnostics", "--output", "out.tar.gz", "--json", "--config", running.config)
     assert ran.returncode == 0, ran.stderr
@@ -39,7 +39,7 @@ def test_everything_is_in_it_but_secrets_and_records(nss: Nss, running: Site) ->
     assert [name for name, data in parts.items() if secrets_in(data)] == []
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 def test_a_part_that_fails_does_not_stop_the_others(nss: Nss, site: Site) -> None:
     site.config.write_text("nonsense")
     ran = nss("collect-diagnostics", "--output", "out.tar.gz", "--config", site.config)

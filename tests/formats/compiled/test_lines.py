@@ -65,12 +65,11 @@ def test_lines_of_random_formats_are_read_the_same() -> None:
     chance = seeded("formats of lines")
     until = time.monotonic() + FUZZ_SECS
     compiled = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or compiled <= 5:
         both, hostile = random_lines_pair(chance)
         compiled += both.engine is not None
         for _ in range(10):
             both.check(hostile.batch())
-    assert compiled > 5
 
 
 @pytest.mark.parametrize("name", ["QRADAR", "RSA_SECURITY", "CSV", "TAB_SEPARATED"])

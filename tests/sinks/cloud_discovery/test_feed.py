@@ -59,7 +59,7 @@ async def feed(bench: Bench, spool: DurableSpool, sink: CloudDiscoverySink | Non
 
 
 async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not done():  # noqa: ASYNC110 - what it waits for sets no event
             await asyncio.sleep(0.005)
 

@@ -49,7 +49,7 @@ async def received_while(
 ) -> list[bytes]:
     """Read while a send is under way, until it is done and `count` messages are there."""
     received: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not sending.done() or len(received) < count:
             received += collector.received()
             await asyncio.sleep(0)

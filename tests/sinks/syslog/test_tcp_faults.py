@@ -56,7 +56,7 @@ def place(collector: "TcpCollector") -> str:
 async def arrived(collector: "TcpCollector", count: int) -> list[bytes]:
     """Return what a collector gets, once it is `count` messages."""
     messages: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(messages) < count:
             messages += collector.received()
             await asyncio.sleep(0.001)
@@ -574,7 +574,7 @@ async def test_a_sink_that_ends_as_it_hears_of_a_loss_sends_the_last_seconds_aga
     await sink.send(Lines.of(LINES))
     assert tcp_collector.received() == LINES
     tcp_collector.hang_up()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while sink._restoring is None:  # noqa: ASYNC110 - nothing reports it
             await asyncio.sleep(0)
     closing = asyncio.ensure_future(sink.close())
@@ -592,7 +592,7 @@ async def test_a_send_interrupts_what_restores_and_is_not_interrupted_itself(
     assert await sink.send(Lines.of(LINES[:1])) == Delivered()
     tcp_collector.received()
     tcp_collector.hang_up()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while sink._restoring is None:  # noqa: ASYNC110 - nothing reports it
             await asyncio.sleep(0)
     received: list[bytes] = []

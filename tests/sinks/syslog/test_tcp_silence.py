@@ -97,7 +97,7 @@ def within(namespace: str, make: Callable[[], "TcpCollector"]) -> "TcpCollector"
 async def arrived(collector: "TcpCollector", count: int) -> list[bytes]:
     """Return what a collector gets, once it is `count` messages."""
     messages: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(messages) < count:
             messages += collector.received()
             await asyncio.sleep(0.001)

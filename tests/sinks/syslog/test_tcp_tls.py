@@ -115,7 +115,7 @@ async def test_more_than_buffers_hold_waits_for_the_collector(
     lines = LONG_LINES * 10
     sending = asyncio.ensure_future(sink.send(Lines.of(lines)))
     received: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(received) < len(lines):
             received += collector.received()
             await asyncio.sleep(0)
@@ -267,7 +267,7 @@ async def test_lines_that_were_on_their_way_come_first_on_the_next_connection(
     collector.stop()
     collector.start()
     after: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while after[-1:] != LONG_LINES[-1:]:
             await asyncio.sleep(0.001)
             if collector.connections:  # shaking hands needs this event loop

@@ -87,7 +87,6 @@ def open_requests(said: Stream) -> list[Request]:
     return said.requests
 
 
-@pytest.mark.timeout(120)
 async def test_bodies_end_where_an_independent_reader_says(
     accepted: "Accepted", caplog: pytest.LogCaptureFixture
 ) -> None:

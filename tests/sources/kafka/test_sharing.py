@@ -15,7 +15,7 @@ from tests.sources.kafka.rig import (
     until,
 )
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ALL = (0, 1, 2, 3)
 

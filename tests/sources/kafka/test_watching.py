@@ -14,7 +14,7 @@ from nss.sources.watching import MessageTap, SeenHeader, SeenMessage
 from tests.kafka.mocked import Cluster
 from tests.sources.kafka.rig import Instance, Spool, instance, sender, until
 
-WAIT_SECS = 20.0
+WAIT_SECS = 40.0
 
 
 async def watched(source: Instance, *taps: MessageTap) -> None:

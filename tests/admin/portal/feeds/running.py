@@ -16,7 +16,7 @@ from tests.service.conftest import Bench, Running, file_feed, file_source
 
 SPOOL = '[spool]\npath = "spool.db"\nmin_free_bytes = 0\n'
 PORTAL = '[portal]\nlisten = "127.0.0.1:0"\n'
-WAIT_SECS = 20.0
+WAIT_SECS = 60.0
 
 
 @dataclass
