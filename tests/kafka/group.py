@@ -9,25 +9,26 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tests.kafka.brokers import Tansu, read_all
 from tests.service.conftest import COMMAND, ENV
 
 TOPIC = "web"
 SESSION_SECS = 6.0
-KINDS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGSTOP", "SIGTERM", "SIGTERM")
 BROKER = "broker killed"
 """Instead of an instance's, the broker's end; it comes back after up to 3 s."""
 
-ADDING = 4
-"""The disturbance with which partitions are added, where the broker can."""
+GROWN = "broker killed, partitions added"
+"""The same, and when it comes back the topic has more partitions."""
+
+ADDED = 2
 
 BURST, AFTER = 4000, 200
 """At most so many records are on their way at a disturbance, and so many follow at once."""
@@ -50,17 +51,43 @@ topics = ["web"]
 group = "test"
 format = "json"
 commit = "{commit}"
+start = "{start}"
 revoke_secs = 2
 [sources.in.kafka]
-"session.timeout.ms" = 6000
-"heartbeat.interval.ms" = 1000
-"max.poll.interval.ms" = {poll_ms}
+{client}
 [feeds.out]
 format_string = '%s{{url}}'
 [feeds.out.sink]
 kind = "file"
 path = "{folder}/out"
 """
+
+CLASSIC: Mapping[str, object] = MappingProxyType(
+    {"session.timeout.ms": int(SESSION_SECS * 1000), "heartbeat.interval.ms": 1000}
+)
+"""What members of a usual group have."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the instances of a group read; `client` is what librdkafka is given."""
+
+    commit: str
+    spool: str
+    client: Mapping[str, object] = field(default_factory=lambda: CLASSIC)
+    start: str = "earliest"
+
+    def configuration(self, folder: Path, brokers: str) -> str:
+        """Return the `nss.toml` of an instance with this folder."""
+        kept = f'path = "{folder}/spool.db"\nmin_free_bytes = 0' if self.spool == "durable" else ""
+        return CONFIG.format(
+            folder=folder,
+            brokers=brokers.replace(",", '", "'),
+            commit=self.commit,
+            start=self.start,
+            client="\n".join(f'"{key}" = "{value}"' for key, value in self.client.items()),
+            spool=f'kind = "{self.spool}"\n{kept}',
+        )
 
 
 @dataclass
@@ -150,6 +177,14 @@ class Sender:
             report = self._noted(key)
             self._producer.produce(TOPIC, value, partition=partition, on_delivery=report)
 
+    def grow(self, partitions: int) -> None:
+        """Send to more partitions, once the producer knows of them."""
+        deadline = time.monotonic() + PATIENCE_SECS
+        while len(self._producer.list_topics(TOPIC, 10).topics[TOPIC].partitions) < partitions:
+            assert time.monotonic() < deadline, "the partitions added are not there"
+            time.sleep(0.1)
+        self.partitions = partitions
+
     def finish(self) -> None:
         """Wait until the broker has answered for all."""
         self._producer.flush(30)
@@ -166,23 +201,13 @@ class Sender:
 
 
 @contextmanager
-def group(
-    brokers: str, folder: Path, number: int, commit: str, spool: str, poll_ms: int
-) -> Iterator[list[Instance]]:
+def group(brokers: str, folder: Path, number: int, reading: Reading) -> Iterator[list[Instance]]:
     """Yield instances, not started; they are ended behind it."""
     instances = []
     for each in range(number):
         place = folder / f"nss{each}"
         place.mkdir()
-        kept = f'path = "{place}/spool.db"\nmin_free_bytes = 0' if spool == "durable" else ""
-        text = CONFIG.format(
-            folder=place,
-            brokers=brokers.replace(",", '", "'),
-            commit=commit,
-            poll_ms=poll_ms,
-            spool=f'kind = "{spool}"\n{kept}',
-        )
-        (place / "nss.toml").write_text(text)
+        (place / "nss.toml").write_text(reading.configuration(place, brokers))
         instances.append(Instance(place))
     try:
         yield instances
@@ -194,35 +219,35 @@ def group(
 def disturbed(
     brokers: str,
     folder: Path,
-    kills: int,
-    commit: str,
-    spool: str,
+    reading: Reading,
+    disturbances: Sequence[str],
     seed: int,
-    poll_ms: int,
-    kinds: Sequence[str] = KINDS,
     broker: Tansu | None = None,
 ) -> Outcome:
     """Run three instances over four partitions, disturb them, and return what became of all.
 
-    `poll_ms` is their `max.poll.interval.ms`; the disturbances are `kinds` in turn, of which
-    `BROKER` kills the `broker` and starts it again. The topic is there, with four partitions.
+    A disturbance is the name of a signal for one of them, or what happens to the `broker`: `BROKER`
+    or `GROWN`. The topic is there, with four partitions.
     """
     chance, outcome = random.Random(seed), Outcome()
     # tansu that was killed takes what an idempotent producer sends again for what it has, and it is
     # not there: docs/kafka-source.md has how often.
     sender = Sender(brokers, 4, idempotent=broker is None)
-    with group(brokers, folder, 3, commit, spool, poll_ms) as instances:
+    with group(brokers, folder, 3, reading) as instances:
         try:
             for instance in instances:
                 instance.start()
+            if reading.start == "latest":
+                _until_read(brokers, sender.partitions)
             sender.send(400)
             _until_delivered(sender, instances, PATIENCE_SECS)
-            for number in range(kills):
-                if kinds[number % len(kinds)] == BROKER:
+            for kind in disturbances:
+                outcome.disturbances[kind] += 1
+                if kind in {BROKER, GROWN}:
                     assert broker is not None
-                    _disturb_broker(broker, instances, sender, chance, outcome)
+                    _disturb_broker(broker, kind, instances, sender, chance, outcome)
                 else:
-                    _disturb(instances, sender, chance, outcome, brokers, number, kinds)
+                    _disturb(instances, sender, chance, outcome, kind)
             _until_delivered(sender, instances, PATIENCE_SECS)
         finally:
             sender.close()
@@ -239,23 +264,10 @@ def _disturb(
     sender: Sender,
     chance: random.Random,
     outcome: Outcome,
-    brokers: str,
-    number: int,
-    kinds: Sequence[str],
+    kind: str,
 ) -> None:
     victim = chance.choice(instances)
     sender.send(chance.randrange(100, BURST))
-    kind = kinds[number % len(kinds)]
-    outcome.disturbances[kind] += 1
-    if number == ADDING:
-        admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-        made = admin.create_partitions([NewPartitions(TOPIC, 6)])
-        try:
-            made[TOPIC].result(10)
-            sender.partitions = 6
-            outcome.disturbances["partitions added"] += 1
-        except Exception:  # noqa: BLE001 - the broker may not be able to
-            outcome.disturbances["partitions not added"] += 1
     victim.send(signal.Signals[kind])
     begun = time.monotonic()
     sender.send(AFTER)
@@ -276,22 +288,37 @@ def _disturb(
 
 def _disturb_broker(
     broker: Tansu,
+    kind: str,
     instances: list[Instance],
     sender: Sender,
     chance: random.Random,
     outcome: Outcome,
 ) -> None:
-    outcome.disturbances[BROKER] += 1
     sender.begin(chance.randrange(100, BURST))
     time.sleep(chance.uniform(0, 0.3))
     broker.kill()
     begun = time.monotonic()
     time.sleep(chance.uniform(0.1, 3))
+    if kind == GROWN:
+        broker.grow(TOPIC, sender.partitions + ADDED)
     broker.start()
     sender.finish()
+    if kind == GROWN:
+        sender.grow(sender.partitions + ADDED)
     sender.send(AFTER)
     _until_delivered(sender, instances, PATIENCE_SECS)
     outcome.takeover_secs.append(time.monotonic() - begun)
+
+
+def _until_read(brokers: str, partitions: int) -> None:
+    """Wait until the group has a position in each partition."""
+    asking = Consumer({"bootstrap.servers": brokers, "group.id": "test", "log_level": 0})
+    asked = [TopicPartition(TOPIC, number) for number in range(partitions)]
+    deadline = time.monotonic() + PATIENCE_SECS
+    while any(each.offset < 0 for each in asking.committed(asked, timeout=10)):
+        assert time.monotonic() < deadline, "the group has no position in some partitions"
+        time.sleep(0.1)
+    asking.close()
 
 
 def _until_delivered(

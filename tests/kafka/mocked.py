@@ -41,6 +41,12 @@ class Cluster:
     def create(self, topic: str, partitions: int = 1) -> None:
         self._do("topic_create", topic.encode(), partitions, len(self._brokers))
 
+    def consumer_sessions(self, secs: float) -> None:
+        """Forget members of a `consumer` group (KIP-848) that are silent for so long."""
+        lib, beat_ms = self._lib, int(secs * 1000 / 6)
+        lib.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, int(secs * 1000))
+        lib.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, beat_ms)
+
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Have the messages before an offset gone, as after the time of retention."""
         self._do("partition_delete_records", topic.encode(), partition, before)
@@ -100,6 +106,8 @@ def _library() -> Any:  # noqa: ANN401 - ctypes says no more
     number, text = ctypes.c_int, ctypes.c_char_p
     of_cluster: dict[str, list[Any]] = {
         "group_initial_rebalance_delay_ms": [ctypes.c_int32],
+        "set_group_consumer_session_timeout_ms": [number],
+        "set_group_consumer_heartbeat_interval_ms": [number],
         "topic_create": [text, number, number],
         "topic_set_error": [text, number],
         "partition_delete_records": [text, ctypes.c_int32, ctypes.c_int64],

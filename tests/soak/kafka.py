@@ -13,16 +13,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 from tests.kafka.brokers import MockCluster
-from tests.kafka.group import AFTER, BURST, Outcome, disturbed
+from tests.kafka.group import AFTER, BURST, Outcome, Reading, disturbed
 
 MODES = (("accepted", "durable"), ("delivered", "memory"), ("delivered", "durable"))
 KILLS = ("SIGKILL", "SIGKILL", "SIGSTOP", "SIGKILL", "SIGTERM")
 A_ROUND = 10
-POLL_MS = 300_000
 COUNTED = ("disturbances", "acknowledged", "lost", "twice", "out of order")
 
 
@@ -31,8 +30,8 @@ def a_round(commit: str, spool: str, kills: int, seed: int) -> Outcome:
     cluster = MockCluster(3)
     try:
         with tempfile.TemporaryDirectory(prefix="nss-kafka-") as folder:
-            place = Path(folder)
-            return disturbed(cluster.address, place, kills, commit, spool, seed, POLL_MS, KILLS)
+            reading, chosen = Reading(commit, spool), list(islice(cycle(KILLS), kills))
+            return disturbed(cluster.address, Path(folder), reading, chosen, seed)
     finally:
         cluster.close()
 
