@@ -196,7 +196,8 @@ class KafkaSourceConfig(CommonSourceConfig, KafkaConfig):
     """When positions are committed to the group: once the durable spool has the records, or once
     every feed is past them. With `delivered` nothing rests on one machine alone."""
     start: Literal["earliest", "latest"] = "earliest"
-    """Where a partition begins for which neither the group nor the spool has a position."""
+    """Where a partition begins for which neither the group nor the spool has a position. One that
+    is added later begins with its first message."""
     prefetch_bytes: Annotated[int, byte_size(MIB, GIB)] = 16 * MIB
     """How many bytes of messages are fetched in advance."""
     max_undelivered_bytes: Annotated[int, byte_size(MIB, 16 * GIB), needs("commit")] = 128 * MIB

@@ -11,6 +11,7 @@ from typing import Any
 from nss.kafka.errors import Cluster, cause_of
 from nss.kafka.library import confluent_kafka
 from nss.sources.kafka import events
+from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.offsets import Key, Ledger, Offsets
 
 ASK_SECS = 10.0
@@ -26,12 +27,15 @@ TRYING = {"REBALANCE_IN_PROGRESS", "_WAIT_COORD", "_NO_OFFSET", "_ASSIGNMENT_LOS
 class Commits:
     """The commits of one source. `begin` comes before all else."""
 
-    def __init__(self, name: str, cluster: Cluster, ledger: Ledger) -> None:
+    def __init__(
+        self, name: str, cluster: Cluster, ledger: Ledger, first_reads: FirstReads | None = None
+    ) -> None:
         self.last_at: float | None = None
         """When positions were last committed, seconds since the epoch."""
         self._name = name
         self._cluster = cluster
         self._ledger = ledger
+        self._first_reads = first_reads
         self._kafka: Any = confluent_kafka()
         self._consumer: Any = None
         self._is_under_way = False
@@ -53,6 +57,8 @@ class Commits:
         except self._kafka.KafkaException as error:
             complained(error.args[0])
             return [_Unknown(each.topic, each.partition) for each in partitions]
+        if self._first_reads is not None:
+            self._first_reads.learn(found)
         return found
 
     def begin_due(self) -> None:
@@ -90,8 +96,12 @@ class Commits:
         return self._note(found)
 
     def _partitions(self, offsets: Offsets) -> list[Any]:
-        make = self._kafka.TopicPartition
-        return [make(topic, number, offset) for (topic, number), offset in offsets.items()]
+        make, first_reads = self._kafka.TopicPartition, self._first_reads
+        beside = {topic: first_reads.text(topic) if first_reads else "" for topic, _ in offsets}
+        return [
+            make(topic, number, offset, metadata=beside[topic])
+            for (topic, number), offset in offsets.items()
+        ]
 
     def _note(self, partitions: Sequence[Any]) -> bool:
         failed = [each.error for each in partitions if each.error is not None]

@@ -20,6 +20,7 @@ from nss.kafka.settings import ClientSettings, refused_settings
 from nss.sources import Accept, Passing
 from nss.sources.kafka import events
 from nss.sources.kafka.committing import ASK_SECS, Commits
+from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
 from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
@@ -36,6 +37,7 @@ _PAUSE_SECS = 1.0
 """After so long without taking messages, the partitions are paused."""
 
 _LOOK_SECS = 0.05
+_SOON_SECS = 0.5
 _MAX_MESSAGES = 10_000
 
 
@@ -74,11 +76,12 @@ class Consuming:
         delivered = settings.commit == "delivered"
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
         cluster = Cluster(settings.brokers, f"sources.{settings.name}")
-        self._commits = Commits(settings.name, cluster, self._ledger)
+        first_reads = FirstReads(self._ledger) if settings.start == "latest" else None
+        self._commits = Commits(settings.name, cluster, self._ledger, first_reads)
         self._session_secs = session_secs(client)
         self.standing = Standing(settings, cluster, self._ledger, self._session_secs)
         self._delivered = delivered
-        self._places = Places(settings, self._ledger, self.standing)
+        self._places = Places(settings, self._ledger, self.standing, first_reads)
         self._consumer: Any = None
         self._cluster_id: str | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -117,23 +120,16 @@ class Consuming:
 
     def _session(self) -> None:
         """Consume with one consumer until `finishing`, or until it has failed for good."""
-        kafka = self._kafka
         callbacks = {**self.standing.begin(), "on_commit": self._commits.answered}
         try:
-            consumer = self._consumer = kafka.Consumer({**self._client, **callbacks})
-        except (kafka.KafkaException, TypeError, ValueError) as error:
+            consumer = self._consumer = self._kafka.Consumer({**self._client, **callbacks})
+        except (self._kafka.KafkaException, TypeError, ValueError) as error:
             raise refused_settings(f"source {self._settings.name}", error) from None
-        self._stepped_at = time.monotonic()
         self._commits.begin(consumer)
         self._places.consumer = consumer
         self._is_paused = self._in_doubt = False
         try:
-            consumer.subscribe(
-                list(self._settings.topics),
-                on_assign=self._assigned,
-                on_revoke=self._revoked,
-                on_lost=self._lost,
-            )
+            self._join(consumer)
             while not self.finishing.is_set() and self._step():
                 pass
             if self.finishing.is_set():
@@ -144,6 +140,31 @@ class Consuming:
             self._taken.drop(lambda _: True)
             consumer.close()
             self._ledger.revoke(set(self._ledger.owned))
+
+    def _join(self, consumer: Any) -> None:  # noqa: ANN401 - of a library without types
+        """Join the group, once the cluster has said who it is and which topics it has.
+
+        That can't be asked in a callback: after it, the library ends the process at the next one.
+        """
+        secs = _SOON_SECS
+        while self._cluster_id is None and not self.finishing.is_set():
+            self._settle()
+            for message in consumer.consume(1, _LOOK_SECS):  # there are complaints at most
+                self._take(message)
+            self.standing.report(consumer, None)
+            try:
+                found = consumer.list_topics(timeout=secs)
+            except self._kafka.KafkaException:
+                # One that is only slow gets more time.
+                secs = _SOON_SECS if self.standing.trouble else min(2 * secs, ASK_SECS)
+                continue
+            self._cluster_id = found.cluster_id or ""
+            self._places.see(found.topics)
+            if self._ledger.use_kept(self._settings.group, self._cluster_id):
+                events.position_of_others(self._settings.name, self._settings.group)
+        told = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        consumer.subscribe(list(self._settings.topics), **told)
+        self._stepped_at = time.monotonic()
 
     def _step(self) -> bool:
         """Do what can be done now; return whether the consumer is still of use."""
@@ -302,8 +323,6 @@ class Consuming:
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         self._in_doubt = False
         self.standing.rebalances += 1
-        if self._cluster_id is None:
-            self._look_at_cluster(consumer)
         found: Offsets = {}
         for partition in self._commits.of_group(partitions, self.standing.complained):
             key = (partition.topic, partition.partition)
@@ -311,9 +330,7 @@ class Consuming:
             start = self._ledger.assign(key, partition.offset if is_known else None)
             if start is None and partition.error is not None:
                 start = self._kafka.OFFSET_STORED
-            elif start is None:
-                start = self._places.begin(key)
-            found[key] = start
+            found[key] = self._places.unknown if start is None else start
         consumer.incremental_assign(self._with_offsets(found))
         if found:
             # One that went while it was paused would come back so.
@@ -321,14 +338,6 @@ class Consuming:
             set_flow(self._partitions(found))
         self.standing.assigned(found)
         events.assigned(self._settings.name, names(found), len(self._ledger.owned))
-
-    def _look_at_cluster(self, consumer: Any) -> None:  # noqa: ANN401
-        try:
-            self._cluster_id = consumer.list_topics(timeout=ASK_SECS).cluster_id or ""
-        except self._kafka.KafkaException:
-            self._cluster_id = ""  # it has just assigned partitions: what the spool kept may hold
-        if self._ledger.use_kept(self._settings.group, self._cluster_id):
-            events.position_of_others(self._settings.name, self._settings.group)
 
     def _revoked(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Finish what is on its way, or give it up within the bound; then commit."""

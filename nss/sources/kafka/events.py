@@ -11,6 +11,13 @@ def assigned(source: str, partitions: str, owned: int) -> None:
     """Partitions are read by this instance from now on."""
 
 
+@event(INFO, name="kafka_partition_added")
+def added(source: str, partition: str, messages: int) -> None:
+    """A partition came after the group had first read its topic: it is read from its first message,
+    though the source has `start = "latest"`.
+    """
+
+
 @event(INFO, name="kafka_partitions_revoked")
 def revoked(source: str, partitions: str, owned: int) -> None:
     """Partitions go to other instances of the group."""

@@ -4,8 +4,11 @@ So they run on one kind of event loop, unlike those of other sources.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+import confluent_kafka
+import pytest
 import uvloop
 
 from tests.kafka.fixtures import cluster, kept_tansu, mock_cluster, tansu
@@ -15,3 +18,45 @@ __all__ = ["cluster", "kept_tansu", "mock_cluster", "pytest_asyncio_loop_factori
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"uvloop": uvloop.new_event_loop}
+
+
+class Watched(confluent_kafka.Consumer):
+    """A consumer that sees whether it is called in its own callbacks as it must not be.
+
+    Such a call (`poll`, `consume`, `close`, `list_topics`) forgets that another is under way: at
+    the next callback the library ends the process.
+    """
+
+    nested: list[str]
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        self._is_consuming = False
+
+    def consume(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is
+        self._note("consume")
+        self._is_consuming = True
+        try:
+            return super().consume(*arguments, **more)
+        finally:
+            self._is_consuming = False
+
+    def list_topics(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is
+        self._note("list_topics")
+        return super().list_topics(*arguments, **more)
+
+    def close(self) -> None:
+        self._note("close")
+        super().close()
+
+    def _note(self, name: str) -> None:
+        if self._is_consuming:
+            self.nested.append(name)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_nested(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(Watched, "nested", [], raising=False)
+    monkeypatch.setattr(confluent_kafka, "Consumer", Watched)
+    yield
+    assert not Watched.nested
