@@ -31,7 +31,7 @@ def show_tap(
     *,
     as_json: bool = False,
 ) -> None:
-    """Print records or lines as they pass, until Ctrl-C, `limit`, or the end of the service.
+    """Print records or lines as they pass, until Ctrl-C, `limit`, or the end of the feed.
 
     On a terminal they are made harmless, and named by feed when all feeds are shown; anywhere
     else they are printed as they are. Raises `NssError`.
@@ -79,15 +79,20 @@ def _watch(
     show: Callable[[S], None],
     limit: int | None,
 ) -> None:
-    left_out = 0
+    left_out = shown = 0
+    is_ended = False
     with service_of(config) as service:
         try:
             with closing(passing_of(service)) as passing:
                 for seen in islice(passing, limit):
                     show(seen)
+                    shown += 1
                     left_out = seen.left_out
+            is_ended = shown != limit
         except KeyboardInterrupt:
             pass
+    if is_ended:
+        typer.echo("nss: tap: the service ended it: it stops, or a reload took that away", err=True)
     if left_out:
         typer.echo(f"nss: tap: {left_out:,} more passed and were not shown", err=True)
 

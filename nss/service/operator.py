@@ -31,7 +31,7 @@ from nss.service.retrying import retry
 from nss.service.running import Running
 from nss.service.threads import off_loop
 from nss.setup.portal_users import PortalUsers, Role
-from nss.sources.watching import MessageTap, WatchableSource
+from nss.sources.watching import MessageTap
 from nss.spool import KeptReject, ReasonCount
 from nss.status.alarms import ExpiryAlarms
 from nss.status.history import History, Series, Span
@@ -269,10 +269,9 @@ class Operator:
 
     def add_message_tap(self, tap: MessageTap) -> None:
         """Show a tap what its source reads from now on."""
-        sources = {name: each.part for name, each in self._running.sources.items()}
-        watchable = [name for name, part in sources.items() if isinstance(part, WatchableSource)]
+        watchable = self._running.watchable
         if tap.source not in watchable:
-            raise unwatchable(tap.source, sources, watchable)
+            raise unwatchable(tap.source, self._running.sources, watchable)
         self._running.message_taps.add(tap)
 
     def remove_message_tap(self, tap: MessageTap) -> None:

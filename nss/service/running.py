@@ -15,7 +15,7 @@ from nss.feeds.feed import Feed
 from nss.feeds.tap import Tap
 from nss.sinks import ExpiringSink
 from nss.sources import GroupSource, RefusingSource, Source
-from nss.sources.watching import MessageTap
+from nss.sources.watching import MessageTap, WatchableSource
 from nss.spool import Spool
 from nss.status.readings import (
     ClockReading,
@@ -194,6 +194,21 @@ class Running:
         A feed that could not be started has some, too.
         """
         return 0 if self.opened_spool is None else sum(self.opened_spool.feeds().values())
+
+    @property
+    def watchable(self) -> list[str]:
+        """The sources whose messages can be watched."""
+        parts = {name: source.part for name, source in self.sources.items()}
+        return [name for name, part in parts.items() if isinstance(part, WatchableSource)]
+
+    def close_taps_of_what_is_gone(self) -> None:
+        """End the views of feeds and sources that are not there any more: nothing would come."""
+        for tap in self.taps:
+            if tap.feed is not None and tap.feed not in self.feeds:
+                tap.close()
+        for message_tap in self.message_taps:
+            if message_tap.source not in self.watchable:
+                message_tap.close()
 
     def held_up(self, source: str) -> str | None:
         """Return why records of a source can't be accepted now; see `SourceReading.held_up`."""

@@ -197,6 +197,7 @@ class Service:
         if not await workers.unless_stopped(start()):
             raise ServiceError(_STOPPING)
         running.resume_uploads()
+        running.close_taps_of_what_is_gone()
         running.refused_reload = None
         events.configuration_reloaded(str(self._path), ended=ended, started=started)
         self._newer_file.reloaded()

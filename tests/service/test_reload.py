@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 
+from nss.admin.control.client import ControlClient
 from nss.lab.generator import RecordGenerator
 from tests.service.conftest import (
     Bench,
@@ -313,3 +314,46 @@ async def test_a_source_with_another_path_leaves_the_file_it_read(bench: Bench) 
 
     expected = rendered(first.data, "QRADAR")[:10] + rendered(second.data, "QRADAR")
     assert bench.lines("out") == expected
+
+
+async def test_a_view_ends_when_a_reload_takes_away_what_it_shows(bench: Bench) -> None:
+    source, stays = file_source("web", follow=True), file_feed("stays")
+    web = Writer(bench.folder / "web.log")
+
+    def write(*sections: str) -> None:
+        bench.write(*sections)
+        text = bench.config.read_text()
+        bench.config.write_text(text.replace('control_socket = "off"', 'control_socket = "c.sock"'))
+
+    shown: dict[str | None, list[str]] = {"goes": [], "stays": [], None: []}
+
+    def view(feed: str | None) -> None:
+        client = ControlClient(bench.folder / "c.sock")
+        try:
+            shown[feed].extend(seen.feed for seen in client.tap(feed, "lines", ""))
+        finally:
+            client.close()
+
+    write(source, stays, file_feed("goes"))
+    running = await Running.start(bench.config)
+    bench.started.append(running)
+    await running.reported("service_started")
+    views = {feed: asyncio.create_task(asyncio.to_thread(view, feed)) for feed in shown}
+    async with asyncio.timeout(30):
+        while not all(shown.values()):
+            web.write(1)
+            await asyncio.sleep(0.02)
+        write(source, stays)
+        await reloaded(running)
+        await views["goes"]
+    web.write(10)
+    await grown(bench.folder / "stays", web.data.count(b"\n"))
+    assert not views["stays"].done()
+    assert not views[None].done()
+    await drained(running)
+    await asyncio.gather(views["stays"], views[None])
+    assert {feed: set(seen) for feed, seen in shown.items()} == {
+        "goes": {"goes"},
+        "stays": {"stays"},
+        None: {"goes", "stays"},
+    }
