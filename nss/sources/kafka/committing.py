@@ -96,12 +96,13 @@ class Commits:
         return self._note(found)
 
     def _partitions(self, offsets: Offsets) -> list[Any]:
-        make, first_reads = self._kafka.TopicPartition, self._first_reads
-        beside = {topic: first_reads.text(topic) if first_reads else "" for topic, _ in offsets}
-        return [
-            make(topic, number, offset, metadata=beside[topic])
-            for (topic, number), offset in offsets.items()
-        ]
+        found = []
+        for (topic, number), offset in offsets.items():
+            partition = self._kafka.TopicPartition(topic, number, offset)
+            if self._first_reads is not None and (text := self._first_reads.text(topic)):
+                partition = self._kafka.TopicPartition(topic, number, offset, metadata=text)
+            found.append(partition)
+        return found
 
     def _note(self, partitions: Sequence[Any]) -> bool:
         failed = [each.error for each in partitions if each.error is not None]

@@ -23,8 +23,8 @@ from nss.sources.kafka.committing import ASK_SECS, Commits
 from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
-from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
-from nss.sources.kafka.places import Places
+from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, position_text
+from nss.sources.kafka.places import SOON_SECS, Places
 from nss.sources.kafka.settings import session_secs
 from nss.sources.kafka.shown import Showing
 from nss.sources.kafka.standing import Standing, names
@@ -37,7 +37,9 @@ _PAUSE_SECS = 1.0
 """After so long without taking messages, the partitions are paused."""
 
 _LOOK_SECS = 0.05
-_SOON_SECS = 0.5
+_MOST_SECS = 5.0
+"""How long a question may take before the group is joined."""
+
 _MAX_MESSAGES = 10_000
 
 
@@ -76,12 +78,12 @@ class Consuming:
         delivered = settings.commit == "delivered"
         self._ledger = Ledger(kept, delivered=delivered, sequence=passing().last)
         cluster = Cluster(settings.brokers, f"sources.{settings.name}")
-        first_reads = FirstReads(self._ledger) if settings.start == "latest" else None
-        self._commits = Commits(settings.name, cluster, self._ledger, first_reads)
+        self._first_reads = FirstReads(self._ledger) if settings.start == "latest" else None
+        self._commits = Commits(settings.name, cluster, self._ledger, self._first_reads)
         self._session_secs = session_secs(client)
         self.standing = Standing(settings, cluster, self._ledger, self._session_secs)
         self._delivered = delivered
-        self._places = Places(settings, self._ledger, self.standing, first_reads)
+        self._places = Places(settings, self._ledger, self.standing, self._first_reads)
         self._consumer: Any = None
         self._cluster_id: str | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -129,8 +131,8 @@ class Consuming:
         self._places.consumer = consumer
         self._is_paused = self._in_doubt = False
         try:
-            self._join(consumer)
-            while not self.finishing.is_set() and self._step():
+            joined = self._join(consumer)
+            while joined and not self.finishing.is_set() and self._step():
                 pass
             if self.finishing.is_set():
                 self._settle(wait_secs=self._settings.revoke_secs)
@@ -141,35 +143,41 @@ class Consuming:
             consumer.close()
             self._ledger.revoke(set(self._ledger.owned))
 
-    def _join(self, consumer: Any) -> None:  # noqa: ANN401 - of a library without types
-        """Join the group, once the cluster has said who it is and which topics it has.
+    def _join(self, consumer: Any) -> bool:  # noqa: ANN401 - of a library without types
+        """Join the group, once the cluster has said who it is; return whether that was so.
 
         That can't be asked in a callback: after it, the library ends the process at the next one.
         """
-        secs = _SOON_SECS
-        while self._cluster_id is None and not self.finishing.is_set():
+        secs = SOON_SECS
+        while self._cluster_id is None:
             self._settle()
-            for message in consumer.consume(1, _LOOK_SECS):  # there are complaints at most
-                self._take(message)
+            complaints = consumer.consume(1, _LOOK_SECS)
+            if self.finishing.is_set() or not all(map(self._take, complaints)):
+                return False
             self.standing.report(consumer, None)
-            try:
-                found = consumer.list_topics(timeout=secs)
-            except self._kafka.KafkaException:
-                # One that is only slow gets more time.
-                secs = _SOON_SECS if self.standing.trouble else min(2 * secs, ASK_SECS)
+            if self.stopping.is_set():
                 continue
-            self._cluster_id = found.cluster_id or ""
-            self._places.see(found.topics)
+            try:
+                if self._first_reads is not None:
+                    self._first_reads.see(consumer, self._settings.topics, secs)
+                self._cluster_id = consumer.list_topics(timeout=secs).cluster_id or ""
+            except self._kafka.KafkaException:
+                secs = min(2 * secs, _MOST_SECS)  # it may be slow
+                continue
             if self._ledger.use_kept(self._settings.group, self._cluster_id):
                 events.position_of_others(self._settings.name, self._settings.group)
         told = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        self.standing.joins()
         consumer.subscribe(list(self._settings.topics), **told)
         self._stepped_at = time.monotonic()
+        return True
 
     def _step(self) -> bool:
         """Do what can be done now; return whether the consumer is still of use."""
         self._check_stall()
         self._settle()
+        if not self.stopping.is_set():
+            self._places.start_parked()
         self._hand_on()
         self._commits.begin_due()
         self.standing.report(self._consumer, self._commits.last_at)
@@ -225,10 +233,6 @@ class Consuming:
     def _partitions(self, keys: Collection[Key]) -> list[Any]:
         return [self._kafka.TopicPartition(*key) for key in keys]
 
-    def _with_offsets(self, offsets: Offsets) -> list[Any]:
-        make = self._kafka.TopicPartition
-        return [make(topic, number, offset) for (topic, number), offset in offsets.items()]
-
     # Messages.
 
     def _take(self, message: Any) -> bool:  # noqa: ANN401 - of a library without types
@@ -237,7 +241,7 @@ class Consuming:
         key = (message.topic() or "", message.partition())
         if error is not None:
             return self._reported(error, key)
-        if key not in self._ledger.owned:
+        if key not in self._ledger.owned or key in self._places.parked:
             return True
         self._ledger.begin(key, message.offset())
         if key in self._places.leaving or self._in_doubt:
@@ -255,8 +259,11 @@ class Consuming:
                 self._taken.drop(lambda other: other == key)
                 self._places.find_start(key)
         elif error.name() == "_PARTITION_EOF":
-            self.standing.read(key)
+            if key not in self._places.parked:
+                self.standing.read(key)
         elif key[0]:
+            if self._first_reads is not None and error.name() == "UNKNOWN_TOPIC_OR_PART":
+                self._first_reads.forget(key[0])
             # What is wrong with a topic comes as of its partition 0.
             self.standing.unread(key if key in self._ledger.owned else (key[0], -1), error)
         elif not error.retriable():
@@ -323,20 +330,13 @@ class Consuming:
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         self._in_doubt = False
         self.standing.rebalances += 1
-        found: Offsets = {}
-        for partition in self._commits.of_group(partitions, self.standing.complained):
-            key = (partition.topic, partition.partition)
-            is_known = partition.error is None and partition.offset >= 0
-            start = self._ledger.assign(key, partition.offset if is_known else None)
-            if start is None and partition.error is not None:
-                start = self._kafka.OFFSET_STORED
-            found[key] = self._places.unknown if start is None else start
-        consumer.incremental_assign(self._with_offsets(found))
+        found = self._places.assign(self._commits.of_group(partitions, self.standing.complained))
+        make = self._kafka.TopicPartition
+        consumer.incremental_assign([make(*key, start) for key, start in found.items()])
         if found:
             # One that went while it was paused would come back so.
             set_flow = consumer.pause if self._is_paused else consumer.resume
             set_flow(self._partitions(found))
-        self.standing.assigned(found)
         events.assigned(self._settings.name, names(found), len(self._ledger.owned))
 
     def _revoked(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
@@ -377,7 +377,7 @@ class Consuming:
     def _forget(self, keys: Collection[Key]) -> None:
         self._ledger.revoke(keys)
         self.standing.forget(keys)
-        self._places.leaving.difference_update(keys)
+        self._places.forget(keys)
 
     def _check_stall(self) -> None:
         """After the process stood still for long, take nothing before the group confirms it.

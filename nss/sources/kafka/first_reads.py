@@ -8,13 +8,16 @@ in the text that Kafka keeps beside it: all instances see that, also one that st
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nss.kafka.library import confluent_kafka
-from nss.sources.kafka.offsets import Ledger
+from nss.sources.kafka.offsets import Key, Ledger
 
 _TEXT = re.compile("nss: of ([0-9]{1,9}) partitions")
+_NOT_THERE = {"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"}
+_ALL = sys.maxsize
 
 
 class FirstReads:
@@ -24,34 +27,44 @@ class FirstReads:
         self._ledger = ledger
         self._kafka: Any = confluent_kafka()
         self._counts: dict[str, int] = {}
-        self._seen: dict[str, int] | None = None
-        """Of each topic before this instance joined its group."""
+        self._seen: dict[str, int] = {}
+        """Of each topic before this instance joined its group; `_ALL` where that is not known."""
 
-    def see(self, topics: Mapping[str, Any]) -> None:
-        """Note the topics that there are before the group is joined."""
-        if self._seen is None:
-            self._seen = {name: len(topic.partitions) for name, topic in topics.items()}
+    def see(self, consumer: Any, topics: Collection[str], secs: float) -> None:  # noqa: ANN401
+        """Note the topics that there are before the group is joined. Raises `KafkaException`.
+
+        Of those with a name it is asked whether they are not there, or only not for us to see.
+        """
+        found = dict(consumer.list_topics(timeout=secs).topics)
+        named = [topic for topic in topics if not topic.startswith("^")]
+        for topic in named:
+            if topic not in found or found[topic].error is not None:
+                found |= consumer.list_topics(topic, timeout=secs).topics
+        for name, topic in found.items():
+            if topic.error is None:
+                self._seen[name] = len(topic.partitions)
+            elif topic.error.name() not in _NOT_THERE:
+                self._seen[name] = _ALL
 
     def learn(self, partitions: Sequence[Any]) -> None:
         """Take what the group keeps beside the positions of partitions."""
         for each in partitions:
             known = _TEXT.fullmatch(each.metadata or "")
             if known and each.error is None and each.offset >= 0:
-                count = min(int(known[1]), self._counts.get(each.topic, int(known[1])))
+                count = min(int(known[1]), self._counts.get(each.topic, _ALL))
                 self._counts[each.topic] = count
 
-    def count(self, consumer: Any, topic: str, secs: float) -> int:  # noqa: ANN401 - no types
-        """Return how many partitions a topic had, asking the cluster if need be: in no callback.
+    def count(self, consumer: Any, key: Key, secs: float) -> int:  # noqa: ANN401 - no types
+        """Return how many partitions the topic of a partition had, asking the group if need be.
 
         Without a text beside the positions that there are, all that has none was added since.
         Raises `KafkaException`, as nothing is known then.
         """
+        topic, number = key
         if topic not in self._counts:
-            there = consumer.list_topics(topic, timeout=secs).topics[topic]
-            if there.error is not None:
-                raise self._kafka.KafkaException(there.error)
-            now = len(there.partitions)
-            asked = [self._kafka.TopicPartition(topic, number) for number in range(now)]
+            seen = self._seen.get(topic, 0)
+            numbers = range(max(number + 1, seen if seen < _ALL else 0))
+            asked = [self._kafka.TopicPartition(topic, each) for each in numbers]
             found = consumer.committed(asked, timeout=secs)
             failed = [each.error for each in found if each.error is not None]
             if failed:
@@ -59,11 +72,15 @@ class FirstReads:
             self.learn(found)
             is_read = any(each.offset >= 0 for each in found)
             is_read = is_read or any(topic == name for name, _ in self._ledger.accepted)
-            first = 0 if is_read else min(now, (self._seen or {topic: now}).get(topic, 0))
-            self._counts.setdefault(topic, first)
+            self._counts.setdefault(topic, 0 if is_read else seen)
         return self._counts[topic]
+
+    def forget(self, topic: str) -> None:
+        """A topic is not there: when it comes, all of it is new."""
+        self._counts.pop(topic, None)
+        self._seen[topic] = 0
 
     def text(self, topic: str) -> str:
         """Return what is to be kept beside a position; empty if nothing is known."""
-        count = self._counts.get(topic)
-        return "" if count is None else f"nss: of {count} partitions"
+        count = self._counts.get(topic, _ALL)
+        return "" if count == _ALL else f"nss: of {count} partitions"

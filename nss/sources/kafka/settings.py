@@ -10,6 +10,7 @@ STATISTICS_MS = 2000
 """How often librdkafka tells how it stands in the group."""
 
 _POLL_MS = 300_000
+_REFRESH_MS = 60_000
 _KIB = 1024
 
 
@@ -19,6 +20,8 @@ def consumer_settings(settings: KafkaSourceConfig) -> ClientSettings:
     found = client_settings(part, settings, settings.kafka)
     found.setdefault("fetch.queue.backoff.ms", 10)
     found.setdefault("max.poll.interval.ms", _POLL_MS)
+    # So soon it is seen that there are more topics or partitions.
+    found.setdefault("topic.metadata.refresh.interval.ms", _REFRESH_MS)
     # The other protocol of groups (KIP-848) has these at the brokers.
     if found.get("group.protocol", "classic") == "classic":
         found.setdefault("session.timeout.ms", int(SESSION_SECS * 1000))

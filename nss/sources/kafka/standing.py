@@ -93,6 +93,10 @@ class Standing:
         self._settled_at = self._clock()
         return {"error_cb": self.complained, "stats_cb": self.counted}
 
+    def joins(self) -> None:
+        """The group is joined from now on, and has its time to share out the partitions."""
+        self._settled_at = self._clock()
+
     def counted(self, statistics: str) -> None:
         """Take what librdkafka tells of itself: this is the consumer's `stats_cb`.
 

@@ -4,6 +4,7 @@ So they run on one kind of event loop, unlike those of other sources.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -31,27 +32,33 @@ class Watched(confluent_kafka.Consumer):
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__(settings)
-        self._is_consuming = False
+        self._is_under_way = False
+
+    def poll(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is
+        with self._watched("poll"):
+            return super().poll(*arguments, **more)
 
     def consume(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is
-        self._note("consume")
-        self._is_consuming = True
-        try:
+        with self._watched("consume"):
             return super().consume(*arguments, **more)
-        finally:
-            self._is_consuming = False
 
     def list_topics(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is
-        self._note("list_topics")
-        return super().list_topics(*arguments, **more)
+        with self._watched("list_topics"):
+            return super().list_topics(*arguments, **more)
 
     def close(self) -> None:
-        self._note("close")
-        super().close()
+        with self._watched("close"):
+            super().close()
 
-    def _note(self, name: str) -> None:
-        if self._is_consuming:
+    @contextlib.contextmanager
+    def _watched(self, name: str) -> Iterator[None]:
+        if self._is_under_way:
             self.nested.append(name)
+        self._is_under_way = True
+        try:
+            yield
+        finally:
+            self._is_under_way = False
 
 
 @pytest.fixture(autouse=True)
