@@ -38,6 +38,8 @@ class Places:
         """These wait at their end until it is found out where they begin, and nothing of them is
         taken; with their first offset and their end, once known.
         """
+        self._unasked: set[Key] = set()
+        """Of those, the ones of which it is not known whether the group has a position."""
         self._name = settings.name
         self._first_reads = first_reads
         self._ledger = ledger
@@ -56,7 +58,7 @@ class Places:
             if start is None and partition.error is None and self._first_reads is None:
                 start = self._kafka.OFFSET_BEGINNING
             if start is None:
-                self.parked[key] = None
+                self._park(key, is_asked=partition.error is None)
                 start = self._kafka.OFFSET_END
             found[key] = start
         self._standing.assigned(found)
@@ -90,6 +92,7 @@ class Places:
     def forget(self, keys: Collection[Key]) -> None:
         """Partitions are another's."""
         self.leaving.difference_update(keys)
+        self._unasked.difference_update(keys)
         for key in keys:
             self.parked.pop(key, None)
 
@@ -97,7 +100,7 @@ class Places:
         """Go to where a partition begins: its position is not there any more, or there is none."""
         wanted = self._ledger.accepted.get(key)
         if wanted is None:
-            self.parked.setdefault(key, None)
+            self._park(key, is_asked=False)
             return
         found = self._ends(key)
         if found is not None:
@@ -119,15 +122,22 @@ class Places:
             start = self._ledger.accepted.get(key, self._kafka.OFFSET_BEGINNING)
             self._go_to(self._kafka.TopicPartition(*key, start))
 
+    def _park(self, key: Key, *, is_asked: bool) -> None:
+        self.parked.setdefault(key, None)
+        if not is_asked:
+            self._unasked.add(key)
+
     def _find_start(self, key: Key) -> int:
         """Return where a partition begins. Raises `KafkaException` if that can't be asked."""
         partition = self._kafka.TopicPartition(*key)
-        (committed,) = self.consumer.committed([partition], timeout=self._secs)
-        if committed.error is not None:
-            raise self._kafka.KafkaException(committed.error)
-        if committed.offset >= 0:
-            self._ledger.assign(key, committed.offset)
-            return self._ledger.accepted[key]
+        if key in self._unasked:
+            (committed,) = self.consumer.committed([partition], timeout=self._secs)
+            if committed.error is not None:
+                raise self._kafka.KafkaException(committed.error)
+            self._unasked.discard(key)
+            if committed.offset >= 0:
+                self._ledger.assign(key, committed.offset)
+                return self._ledger.accepted[key]
         ends = self.parked[key]  # those of the first time: what comes after them is read
         if ends is None:
             found: tuple[int, int] = self.consumer.get_watermark_offsets(
