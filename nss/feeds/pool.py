@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,6 +18,9 @@ MAX_THREADS = 64
 
 SPARE_THREADS = 8
 """As many more must be possible: for the spool, files and names, which need them more."""
+
+ENDING_SECS = 0.2
+"""So long the system may take to get back the memory of threads that have ended."""
 
 NOT_STARTED = RuntimeError, MemoryError
 """What Python raises when the system starts no thread: there are as many as there may be."""
@@ -111,6 +115,7 @@ def render_pool(threads: int | None) -> RenderPool | None:
             pool = RenderPool(possible)
         except ThreadsRefused as refused:
             possible = refused.possible
+            time.sleep(ENDING_SECS)
     if possible < threads:
         events.threads_refused(threads, possible)
     return pool

@@ -23,7 +23,7 @@ from nss.sources.kafka.committing import ASK_SECS, Commits
 from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
-from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, position_text
+from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
 from nss.sources.kafka.places import SOON_SECS, Places
 from nss.sources.kafka.settings import session_secs
 from nss.sources.kafka.shown import Showing
@@ -91,6 +91,8 @@ class Consuming:
         self._taken = Taken()
         self._handing: Handing | None = None
         self._is_paused = False
+        self._reading: set[Key] = set()
+        """Of the partitions owned, those that librdkafka reads."""
         self._blocked_at: float | None = None
         self._in_doubt = False
         self._stepped_at = 0.0
@@ -141,7 +143,8 @@ class Consuming:
         finally:
             self._taken.drop(lambda _: True)
             consumer.close()
-            self._ledger.revoke(set(self._ledger.owned))
+            self._forget({*self._ledger.owned, *self._places.parked})
+            self._reading.clear()
 
     def _join(self, consumer: Any) -> bool:  # noqa: ANN401 - of a library without types
         """Join the group, once the cluster has said who it is; return whether that was so.
@@ -176,8 +179,8 @@ class Consuming:
         """Do what can be done now; return whether the consumer is still of use."""
         self._check_stall()
         self._settle()
-        if not self.stopping.is_set():
-            self._places.start_parked()
+        if self._places.parked and not self.stopping.is_set() and not self._in_doubt:
+            self._read(self._places.start_parked())
         self._hand_on()
         self._commits.begin_due()
         self.standing.report(self._consumer, self._commits.last_at)
@@ -223,12 +226,12 @@ class Consuming:
     def _pause(self) -> None:
         if not self._is_paused:
             self._is_paused = True
-            self._consumer.pause(self._partitions(self._ledger.owned))
+            self._consumer.pause(self._partitions(self._reading))
 
     def _resume(self) -> None:
         if self._is_paused:
             self._is_paused = False
-            self._consumer.resume(self._partitions(self._ledger.owned))
+            self._consumer.resume(self._partitions(self._reading))
 
     def _partitions(self, keys: Collection[Key]) -> list[Any]:
         return [self._kafka.TopicPartition(*key) for key in keys]
@@ -241,7 +244,7 @@ class Consuming:
         key = (message.topic() or "", message.partition())
         if error is not None:
             return self._reported(error, key)
-        if key not in self._ledger.owned or key in self._places.parked:
+        if key not in self._ledger.owned:
             return True
         self._ledger.begin(key, message.offset())
         if key in self._places.leaving or self._in_doubt:
@@ -259,8 +262,7 @@ class Consuming:
                 self._taken.drop(lambda other: other == key)
                 self._places.find_start(key)
         elif error.name() == "_PARTITION_EOF":
-            if key not in self._places.parked:
-                self.standing.read(key)
+            self.standing.read(key)
         elif key[0]:
             if self._first_reads is not None and error.name() == "UNKNOWN_TOPIC_OR_PART":
                 self._first_reads.forget(key[0])
@@ -327,19 +329,33 @@ class Consuming:
 
     # The group.
 
-    def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
+    def _assigned(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         self._in_doubt = False
         self.standing.rebalances += 1
-        found = self._places.assign(self._commits.of_group(partitions, self.standing.complained))
+        with_positions = self._commits.of_group(partitions, self.standing.complained)
+        found = self._places.assign(with_positions)
+        self.standing.assigned({(each.topic, each.partition) for each in partitions})
+        self._read(found | self._places.start_parked())
+        named = names({(each.topic, each.partition) for each in partitions})
+        events.assigned(self._settings.name, named, len(self._ledger.owned))
+        self._stepped_at = time.monotonic()
+
+    def _read(self, found: Offsets) -> None:
+        """Read partitions from where they begin."""
         make = self._kafka.TopicPartition
-        consumer.incremental_assign([make(*key, start) for key, start in found.items()])
+        self._consumer.incremental_assign([make(*key, start) for key, start in found.items()])
+        self._reading.update(found)
         if found:
             # One that went while it was paused would come back so.
-            set_flow = consumer.pause if self._is_paused else consumer.resume
+            set_flow = self._consumer.pause if self._is_paused else self._consumer.resume
             set_flow(self._partitions(found))
-        events.assigned(self._settings.name, names(found), len(self._ledger.owned))
 
-    def _revoked(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
+    def _unread(self, keys: Collection[Key]) -> None:
+        """Read partitions no longer; some may not have been read yet."""
+        self._consumer.incremental_unassign(self._partitions(self._reading.intersection(keys)))
+        self._reading.difference_update(keys)
+
+    def _revoked(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Finish what is on its way, or give it up within the bound; then commit."""
         keys = {(each.topic, each.partition) for each in partitions}
         self._in_doubt = False
@@ -358,11 +374,11 @@ class Consuming:
                 self._ledger.passed(self.passed)
             self._commits.make_due(keys)
         self._forget(keys)
-        consumer.incremental_unassign(partitions)
+        self._unread(keys)
         self._stepped_at = time.monotonic()
         events.revoked(self._settings.name, names(keys), len(self._ledger.owned))
 
-    def _lost(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
+    def _lost(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Give up what is on its way: others have the partitions already."""
         keys = {(each.topic, each.partition) for each in partitions}
         self._in_doubt = False
@@ -370,7 +386,7 @@ class Consuming:
         self._taken.drop(lambda key: key in keys)
         if self._handing is not None and keys & self._handing.framed.offsets.keys():
             self._give_up()
-        consumer.incremental_unassign(partitions)
+        self._unread(keys)
         self._stepped_at = time.monotonic()
         events.lost(self._settings.name, names(keys), "this instance was silent for too long")
 

@@ -49,7 +49,10 @@ class FirstReads:
     def learn(self, partitions: Sequence[Any]) -> None:
         """Take what the group keeps beside the positions of partitions."""
         for each in partitions:
-            known = _TEXT.fullmatch(each.metadata or "")
+            try:
+                known = _TEXT.fullmatch(each.metadata or "")
+            except UnicodeDecodeError:  # another's
+                continue
             if known and each.error is None and each.offset >= 0:
                 count = min(int(known[1]), self._counts.get(each.topic, _ALL))
                 self._counts[each.topic] = count

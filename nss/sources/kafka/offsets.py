@@ -89,6 +89,8 @@ class Ledger:
         self._passed: Offsets = {}
         self._unpassed = deque[_Unpassed]()
         self._kept_until = sequence
+        self._begun: set[Key] = set()
+        """Of these it is only known where they begin: nothing was accepted or committed yet."""
 
     def use_kept(self, group: str, cluster: str) -> bool:
         """Take over what the spool kept, once; return whether it is of another group or cluster."""
@@ -125,22 +127,31 @@ class Ledger:
         """
         if key not in self.accepted:
             self.accepted[key] = self._passed[key] = offset
+            self._begun.add(key)
 
     def restart(self, key: Key, offset: int) -> None:
         """Begin a partition at another offset, an earlier one too: its messages are not there."""
         self.accepted[key] = offset
+        self._begun.discard(key)
         self._committed.pop(key, None)
         self._passed.pop(key, None)
         for unpassed in self._unpassed:
             unpassed.offsets = {at: to for at, to in unpassed.offsets.items() if at != key}
 
     def revoke(self, keys: Collection[Key]) -> None:
-        """Own partitions no longer: nothing of them is committed from now on."""
+        """Own partitions no longer: nothing of them is committed from now on.
+
+        Where one was to begin counts no more: who has it next may have begun before that.
+        """
         self.owned.difference_update(keys)
+        for key in self._begun.intersection(keys):
+            self._begun.discard(key)
+            del self.accepted[key], self._passed[key]
 
     def accept(self, offsets: Mapping[Key, int], sequence: int | None, data_bytes: int) -> None:
         """Note that a batch up to some offsets was accepted; without a sequence it never passes."""
         self.accepted.update(offsets)
+        self._begun.difference_update(offsets)
         if self._delivered:
             self._unpassed.append(
                 _Unpassed(_NEVER if sequence is None else sequence, offsets, data_bytes)
@@ -173,6 +184,7 @@ class Ledger:
 
     def committed(self, offsets: Mapping[Key, int]) -> None:
         """Note what the group has."""
+        self._begun.difference_update(offsets)
         for key, offset in offsets.items():
             self._committed[key] = max(offset, self._committed.get(key, -1))
 

@@ -10,13 +10,14 @@ from typing import Any
 from nss.config.sources import KafkaSourceConfig
 from nss.kafka.library import confluent_kafka
 from nss.sources.kafka import events
-from nss.sources.kafka.committing import ASK_SECS
 from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.offsets import Key, Ledger, Offsets
 from nss.sources.kafka.standing import PROBE_SECS, Standing, named
 
 SOON_SECS = 1.0
-"""How long a question may take on which only one partition waits; more each time it fails."""
+"""How long a question may take on which only one partition waits; more each time it fails. For so
+long answers are taken at a time, too.
+"""
 
 _MOST_SECS = 4.0
 
@@ -35,11 +36,13 @@ class Places:
         self.leaving: set[Key] = set()
         """These go back to what was accepted; what comes of them until then is not taken."""
         self.parked: dict[Key, tuple[int, int] | None] = {}
-        """These wait at their end until it is found out where they begin, and nothing of them is
-        taken; with their first offset and their end, once known.
+        """Owned and not read, until it is found out where they begin; with their first offset and
+        their end, once known. Those that could not be asked for come last.
         """
         self._unasked: set[Key] = set()
         """Of those, the ones of which it is not known whether the group has a position."""
+        self._failed: set[Key] = set()
+        """Of those, the ones that could not be asked for."""
         self._name = settings.name
         self._first_reads = first_reads
         self._ledger = ledger
@@ -49,78 +52,85 @@ class Places:
         self._kafka: Any = confluent_kafka()
 
     def assign(self, partitions: Collection[Any]) -> Offsets:
-        """Own partitions, with what the group has committed of them; return where each begins."""
+        """Own partitions, with what the group has committed of them; return where each begins.
+
+        One that is parked is not read yet: librdkafka is not told of it, as it could still go to
+        where it was told first when it has been told better.
+        """
         found: Offsets = {}
         for partition in partitions:
-            key = (partition.topic, partition.partition)
-            is_known = partition.error is None and partition.offset >= 0
+            key, is_asked = (partition.topic, partition.partition), partition.error is None
+            is_known = is_asked and partition.offset >= 0
             start = self._ledger.assign(key, partition.offset if is_known else None)
-            if start is None and partition.error is None and self._first_reads is None:
+            if start is None and is_asked and self._first_reads is None:
                 start = self._kafka.OFFSET_BEGINNING
-            if start is None:
-                self._park(key, is_asked=partition.error is None)
-                start = self._kafka.OFFSET_END
-            found[key] = start
-        self._standing.assigned(found)
-        self.start_parked()
-        self.leaving.difference_update(found)  # they begin where they have to
-        return {key: self._ledger.accepted.get(key, start) for key, start in found.items()}
+            if start is None or not is_asked:
+                self._park(key, is_asked=is_asked)
+            else:
+                found[key] = start
+        return found
 
-    def start_parked(self) -> None:
-        """Find out where partitions begin, until one can't be asked for; then wait for a while.
+    def start_parked(self) -> Offsets:
+        """Find out where partitions begin, and return it; each can't be asked for every 5 s.
 
-        What is found out is committed: else whoever has the partition next would begin at another
-        end, and what came between would be read by nobody.
+        It is committed: else whoever has the partition next would begin at another end, and what
+        came between would be read by nobody.
         """
-        if not self.parked or time.monotonic() - self._failed_at < PROBE_SECS:
-            return
+        found: Offsets = {}
+        ends_at = time.monotonic() + SOON_SECS
         for key in tuple(self.parked):
+            now = time.monotonic()
+            if now >= ends_at or (key in self._failed and now - self._failed_at < PROBE_SECS):
+                break
             try:
                 start = self._find_start(key)
             except self._kafka.KafkaException as error:
-                self._standing.unread(key, error.args[0], is_told=self._secs == SOON_SECS)
-                self._secs = min(2 * self._secs, _MOST_SECS)
-                self._failed_at = time.monotonic()
-                self.parked[key] = self.parked.pop(key)  # others come first, the next time
-                return
+                self._standing.unread(key, error.args[0], is_told=key not in self._failed)
+                if key in self._failed:
+                    self._secs = min(2 * self._secs, _MOST_SECS)
+                    self._failed_at = time.monotonic()
+                self._failed.add(key)
+                self.parked[key] = self.parked.pop(key)
+                break
             self._secs = SOON_SECS
             self._ledger.begin(key, start)
             self._standing.read(key)
-            self.leaving.add(key)
-            del self.parked[key]
+            self.forget([key])
+            found[key] = start
+        return found
 
     def forget(self, keys: Collection[Key]) -> None:
         """Partitions are another's."""
         self.leaving.difference_update(keys)
         self._unasked.difference_update(keys)
+        self._failed.difference_update(keys)
         for key in keys:
             self.parked.pop(key, None)
 
     def find_start(self, key: Key) -> None:
-        """Go to where a partition begins: its position is not there any more, or there is none."""
-        wanted = self._ledger.accepted.get(key)
-        if wanted is None:
-            self._park(key, is_asked=False)
-            return
-        found = self._ends(key)
+        """Go to where a partition begins: its position is not there any more."""
+        wanted, found = self._ledger.accepted.get(key), self._ends(key)
         if found is not None:
-            self._tell(key, wanted, *found)
-            self._ledger.restart(key, found[0])
+            if wanted is None:
+                self._ledger.begin(key, found[0])
+            else:
+                self._tell(key, wanted, *found)
+                self._ledger.restart(key, found[0])
         self.leaving.add(key)  # where nothing was found, it is reported again
 
     def rewind(self) -> None:
         """Go back to what was accepted, where a batch was given up."""
-        for key in self.leaving & self._ledger.owned:
+        wanted = self.leaving & self._ledger.owned
+        self.leaving.clear()
+        for key in wanted - self.parked.keys():
             offset = self._ledger.accepted.get(key)
             if offset is not None:  # of others no message has come yet
-                self._go_to(self._kafka.TopicPartition(*key, offset))
-        self.leaving.clear()
+                self._go_to(key, offset)
 
     def try_again(self, key: Key) -> None:
         """Read a partition once more, of which nothing is on its way: its end is told, too."""
         if key not in self.parked:
-            start = self._ledger.accepted.get(key, self._kafka.OFFSET_BEGINNING)
-            self._go_to(self._kafka.TopicPartition(*key, start))
+            self._go_to(key, self._ledger.accepted.get(key, self._kafka.OFFSET_BEGINNING))
 
     def _park(self, key: Key, *, is_asked: bool) -> None:
         self.parked.setdefault(key, None)
@@ -137,6 +147,7 @@ class Places:
             self._unasked.discard(key)
             if committed.offset >= 0:
                 self._ledger.assign(key, committed.offset)
+            if key in self._ledger.accepted:
                 return self._ledger.accepted[key]
         ends = self.parked[key]  # those of the first time: what comes after them is read
         if ends is None:
@@ -158,20 +169,24 @@ class Places:
         elif wanted > high:
             events.shorter(self._name, named(key), wanted, high)
 
-    def _go_to(self, partition: Any) -> None:  # noqa: ANN401 - of a library without types
+    def _go_to(self, key: Key, offset: int) -> None:
+        partition = self._kafka.TopicPartition(*key, offset)
         try:
             self.consumer.seek(partition)
         except self._kafka.KafkaException:
             # librdkafka does not read it: after an offset out of range it never would again.
-            self.consumer.incremental_unassign([partition])
-            self.consumer.incremental_assign([partition])
+            try:
+                self.consumer.incremental_unassign([partition])
+                self.consumer.incremental_assign([partition])
+            except self._kafka.KafkaException:
+                self.leaving.add(key)  # it is between two members: the next step tries again
 
     def _ends(self, key: Key) -> tuple[int, int] | None:
         """Return the first offset of a partition, and that behind its last; `None`: not known."""
         partition = self._kafka.TopicPartition(*key)
         try:
             found: tuple[int, int] | None = self.consumer.get_watermark_offsets(
-                partition, timeout=ASK_SECS
+                partition, timeout=_MOST_SECS
             )
         except self._kafka.KafkaException as error:
             self._standing.unread(key, error.args[0], is_told=False)

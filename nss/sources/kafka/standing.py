@@ -197,10 +197,12 @@ class Standing:
         """Return how many messages are not accepted yet, and when the oldest last one came."""
         lags: dict[Key, int] = {}
         for key in self._ledger.owned:
+            accepted = self._ledger.accepted.get(key)
+            if accepted is None:  # the library may not know it yet
+                continue
             partition = self._kafka.TopicPartition(*key)
             _, high = consumer.get_watermark_offsets(partition, cached=True)
-            accepted = self._ledger.accepted.get(key)
-            if high >= 0 and accepted is not None:
+            if high >= 0:
                 lags[key] = max(0, high - accepted)
         at = self.last_taken_at
         times = [at[key] for key, lag in lags.items() if lag and key in at]

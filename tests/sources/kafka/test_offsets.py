@@ -122,3 +122,16 @@ def test_where_a_partition_begins_is_committed_in_either_way(*, delivered: bool)
     ledger.accept({A: 120}, 1, 10)
     ledger.begin(A, 119)
     assert ledger.due() == {A: 100 if delivered else 120}
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_where_a_partition_was_to_begin_goes_with_it(*, delivered: bool) -> None:
+    ledger = _ledger(delivered=delivered)
+    for key in (A, B):
+        assert ledger.assign(key, None) is None
+        ledger.begin(key, 1000)
+    ledger.committed({B: 1000})
+    ledger.revoke([A, B])
+    assert ledger.assign(A, 500) == 500  # another had begun before that, and read so far
+    assert ledger.assign(B, 500) == 1000
+    assert ledger.due([A]) == {}
