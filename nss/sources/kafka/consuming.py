@@ -23,8 +23,9 @@ from nss.sources.kafka.committing import ASK_SECS, Commits
 from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.handing import Handing
 from nss.sources.kafka.messages import framed
-from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, Offsets, position_text
+from nss.sources.kafka.offsets import KeptOffsets, Key, Ledger, position_text
 from nss.sources.kafka.places import SOON_SECS, Places
+from nss.sources.kafka.reading import Reading
 from nss.sources.kafka.settings import session_secs
 from nss.sources.kafka.shown import Showing
 from nss.sources.kafka.standing import Standing, names
@@ -83,16 +84,16 @@ class Consuming:
         self._session_secs = session_secs(client)
         self.standing = Standing(settings, cluster, self._ledger, self._session_secs)
         self._delivered = delivered
-        self._places = Places(settings, self._ledger, self.standing, self._first_reads)
+        self._reading = Reading()
+        self._places = Places(
+            settings, self._ledger, self.standing, self._reading, self._first_reads
+        )
         self._consumer: Any = None
         self._cluster_id: str | None = None
         self._loop: asyncio.AbstractEventLoop
         self._accept: Accept
         self._taken = Taken()
         self._handing: Handing | None = None
-        self._is_paused = False
-        self._reading: set[Key] = set()
-        """Of the partitions owned, those that librdkafka reads."""
         self._blocked_at: float | None = None
         self._in_doubt = False
         self._stepped_at = 0.0
@@ -131,7 +132,8 @@ class Consuming:
             raise refused_settings(f"source {self._settings.name}", error) from None
         self._commits.begin(consumer)
         self._places.consumer = consumer
-        self._is_paused = self._in_doubt = False
+        self._reading.begin(consumer)
+        self._in_doubt = False
         try:
             joined = self._join(consumer)
             while joined and not self.finishing.is_set() and self._step():
@@ -144,7 +146,6 @@ class Consuming:
             self._taken.drop(lambda _: True)
             consumer.close()
             self._forget({*self._ledger.owned, *self._places.parked})
-            self._reading.clear()
 
     def _join(self, consumer: Any) -> bool:  # noqa: ANN401 - of a library without types
         """Join the group, once the cluster has said who it is; return whether that was so.
@@ -161,12 +162,13 @@ class Consuming:
             if self.stopping.is_set():
                 continue
             try:
+                found = consumer.list_topics(timeout=secs)
                 if self._first_reads is not None:
-                    self._first_reads.see(consumer, self._settings.topics, secs)
-                self._cluster_id = consumer.list_topics(timeout=secs).cluster_id or ""
+                    self._first_reads.see(consumer, found.topics, self._settings.topics, secs)
             except self._kafka.KafkaException:
                 secs = min(2 * secs, _MOST_SECS)  # it may be slow
                 continue
+            self._cluster_id = found.cluster_id or ""
             if self._ledger.use_kept(self._settings.group, self._cluster_id):
                 events.position_of_others(self._settings.name, self._settings.group)
         told = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
@@ -180,7 +182,9 @@ class Consuming:
         self._check_stall()
         self._settle()
         if self._places.parked and not self.stopping.is_set() and not self._in_doubt:
-            self._read(self._places.start_parked())
+            starts = self._places.start_parked()
+            if starts:
+                self._reading.add(starts)
         self._hand_on()
         self._commits.begin_due()
         self.standing.report(self._consumer, self._commits.last_at)
@@ -200,7 +204,7 @@ class Consuming:
             self._blocked_at = self._blocked_at or now
             is_long = now - self._blocked_at >= _PAUSE_SECS
             if self.stopping.is_set() or self._in_doubt or is_long:
-                self._pause()
+                self._reading.pause()
                 found: Sequence[Any] = consumer.consume(1, _LOOK_SECS)
                 return found
             if self._handing is not None:
@@ -209,7 +213,7 @@ class Consuming:
                 self.finishing.wait(_LOOK_SECS)
             return ()
         self._blocked_at = None
-        self._resume()
+        self._reading.resume()
         wanted = min(_MAX_MESSAGES, self._taken.wanted(BATCH_MAX_BYTES))
         several: Sequence[Any] = consumer.consume(wanted, BATCH_MAX_SECS)
         return several
@@ -222,19 +226,6 @@ class Consuming:
         on_its_way = 0 if self._handing is None else len(self._handing.batch.data)
         undelivered = self._ledger.undelivered_bytes + self._taken.size_bytes + on_its_way
         return undelivered >= self._settings.max_undelivered_bytes
-
-    def _pause(self) -> None:
-        if not self._is_paused:
-            self._is_paused = True
-            self._consumer.pause(self._partitions(self._reading))
-
-    def _resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            self._consumer.resume(self._partitions(self._reading))
-
-    def _partitions(self, keys: Collection[Key]) -> list[Any]:
-        return [self._kafka.TopicPartition(*key) for key in keys]
 
     # Messages.
 
@@ -332,28 +323,12 @@ class Consuming:
     def _assigned(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         self._in_doubt = False
         self.standing.rebalances += 1
-        with_positions = self._commits.of_group(partitions, self.standing.complained)
-        found = self._places.assign(with_positions)
-        self.standing.assigned({(each.topic, each.partition) for each in partitions})
-        self._read(found | self._places.start_parked())
-        named = names({(each.topic, each.partition) for each in partitions})
-        events.assigned(self._settings.name, named, len(self._ledger.owned))
+        keys = {(each.topic, each.partition) for each in partitions}
+        found = self._places.assign(self._commits.of_group(partitions, self.standing.complained))
+        self.standing.assigned(keys)
+        self._reading.add(found | self._places.start_parked())
+        events.assigned(self._settings.name, names(keys), len(self._ledger.owned))
         self._stepped_at = time.monotonic()
-
-    def _read(self, found: Offsets) -> None:
-        """Read partitions from where they begin."""
-        make = self._kafka.TopicPartition
-        self._consumer.incremental_assign([make(*key, start) for key, start in found.items()])
-        self._reading.update(found)
-        if found:
-            # One that went while it was paused would come back so.
-            set_flow = self._consumer.pause if self._is_paused else self._consumer.resume
-            set_flow(self._partitions(found))
-
-    def _unread(self, keys: Collection[Key]) -> None:
-        """Read partitions no longer; some may not have been read yet."""
-        self._consumer.incremental_unassign(self._partitions(self._reading.intersection(keys)))
-        self._reading.difference_update(keys)
 
     def _revoked(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401
         """Finish what is on its way, or give it up within the bound; then commit."""
@@ -374,7 +349,7 @@ class Consuming:
                 self._ledger.passed(self.passed)
             self._commits.make_due(keys)
         self._forget(keys)
-        self._unread(keys)
+        self._reading.remove(keys)
         self._stepped_at = time.monotonic()
         events.revoked(self._settings.name, names(keys), len(self._ledger.owned))
 
@@ -386,7 +361,7 @@ class Consuming:
         self._taken.drop(lambda key: key in keys)
         if self._handing is not None and keys & self._handing.framed.offsets.keys():
             self._give_up()
-        self._unread(keys)
+        self._reading.remove(keys)
         self._stepped_at = time.monotonic()
         events.lost(self._settings.name, names(keys), "this instance was silent for too long")
 

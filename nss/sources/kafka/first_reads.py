@@ -9,7 +9,7 @@ in the text that Kafka keeps beside it: all instances see that, also one that st
 
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nss.kafka.library import confluent_kafka
@@ -30,14 +30,19 @@ class FirstReads:
         self._seen: dict[str, int] = {}
         """Of each topic before this instance joined its group; `_ALL` where that is not known."""
 
-    def see(self, consumer: Any, topics: Collection[str], secs: float) -> None:  # noqa: ANN401
-        """Note the topics that there are before the group is joined. Raises `KafkaException`.
+    def see(
+        self,
+        consumer: Any,  # noqa: ANN401 - of a library without types
+        listed: Mapping[str, Any],
+        wanted: Collection[str],
+        secs: float,
+    ) -> None:
+        """Note the topics that are `listed` before the group is joined. Raises `KafkaException`.
 
-        Of those with a name it is asked whether they are not there, or only not for us to see.
+        Of those `wanted` by name it is asked if they are not there, or only not for us to see.
         """
-        found = dict(consumer.list_topics(timeout=secs).topics)
-        named = [topic for topic in topics if not topic.startswith("^")]
-        for topic in named:
+        found = dict(listed)
+        for topic in (each for each in wanted if not each.startswith("^")):
             if topic not in found or found[topic].error is not None:
                 found |= consumer.list_topics(topic, timeout=secs).topics
         for name, topic in found.items():

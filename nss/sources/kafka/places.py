@@ -12,6 +12,7 @@ from nss.kafka.library import confluent_kafka
 from nss.sources.kafka import events
 from nss.sources.kafka.first_reads import FirstReads
 from nss.sources.kafka.offsets import Key, Ledger, Offsets
+from nss.sources.kafka.reading import Reading
 from nss.sources.kafka.standing import PROBE_SECS, Standing, named
 
 SOON_SECS = 1.0
@@ -30,6 +31,7 @@ class Places:
         settings: KafkaSourceConfig,
         ledger: Ledger,
         standing: Standing,
+        reading: Reading,
         first_reads: FirstReads | None,
     ) -> None:
         self.consumer: Any = None
@@ -47,6 +49,7 @@ class Places:
         self._first_reads = first_reads
         self._ledger = ledger
         self._standing = standing
+        self._reading = reading
         self._secs = SOON_SECS
         self._failed_at = -PROBE_SECS
         self._kafka: Any = confluent_kafka()
@@ -71,7 +74,7 @@ class Places:
         return found
 
     def start_parked(self) -> Offsets:
-        """Find out where partitions begin, and return it; each can't be asked for every 5 s.
+        """Find out where partitions begin, and return it; after a failure others come first.
 
         It is committed: else whoever has the partition next would begin at another end, and what
         came between would be read by nobody.
@@ -170,16 +173,8 @@ class Places:
             events.shorter(self._name, named(key), wanted, high)
 
     def _go_to(self, key: Key, offset: int) -> None:
-        partition = self._kafka.TopicPartition(*key, offset)
-        try:
-            self.consumer.seek(partition)
-        except self._kafka.KafkaException:
-            # librdkafka does not read it: after an offset out of range it never would again.
-            try:
-                self.consumer.incremental_unassign([partition])
-                self.consumer.incremental_assign([partition])
-            except self._kafka.KafkaException:
-                self.leaving.add(key)  # it is between two members: the next step tries again
+        if not self._reading.go_to(key, offset):
+            self.leaving.add(key)  # it is between two members: the next step tries again
 
     def _ends(self, key: Key) -> tuple[int, int] | None:
         """Return the first offset of a partition, and that behind its last; `None`: not known."""

@@ -79,7 +79,7 @@ async def test_a_peer_that_never_ends_its_handshake_is_closed(tmp_path: Path) ->
     async with listening(tmp_path, tls=True) as server:
         assert server.bound_port is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", server.bound_port)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(15):
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.close()

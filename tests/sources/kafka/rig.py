@@ -253,7 +253,7 @@ class Instance:
 
     async def until_paused(self) -> None:
         """Wait until it has paused its partitions, which it does while no more can be taken."""
-        await until(lambda: self.source._consuming._is_paused)
+        await until(lambda: self.source._consuming._reading.is_paused)
 
     async def stood_still(self) -> None:
         """Have it find that it did nothing for long, and wait until it has taken it up again."""

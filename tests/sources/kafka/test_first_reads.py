@@ -200,7 +200,7 @@ def _first_reads(cluster: _Cluster, accepted: dict[Key, int] | None = None) -> F
     ledger = Ledger(KeptOffsets(), delivered=False, sequence=0)
     ledger.accepted = accepted or {}
     made = FirstReads(ledger)
-    made.see(cluster, ["web"], 1)
+    made.see(cluster, cluster.list_topics(timeout=1).topics, ["web"], 1)
     return made
 
 
