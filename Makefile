@@ -57,7 +57,7 @@ SAMPLE ?= 0
 SEED ?= 1
 mutants: $(VENV)/tested
 	NSS_PURE=1 nice $(BIN)/python -m tests.mutants.run --sample $(SAMPLE) --seed $(SEED) \
-	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(ONLY)
+	  $(if $(AGAIN),--again) $(if $(KEEP),--keep) $(if $(QUICK),--quick $(QUICK)) $(ONLY)
 
 # One compiled for each Python of 3.11 and 3.12 that is here, and one for any; tried where they are alone.
 wheels: $(VENV)/made

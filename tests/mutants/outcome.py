@@ -18,7 +18,9 @@ REFUSED = 37
 """The exit code that it records for what mypy refuses."""
 
 _SQL = re.compile(
-    r"""^[^'"]*"(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|VACUUM)\b[^'"]*"[^'"]*$"""
+    r"""^[^'"]*"[^'"]*\b"""
+    r"(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|VACUUM|FROM|WHERE|AND|GROUP BY|ORDER BY)"
+    r"""\b[^'"]*"[^'"]*$"""
 )
 _MUTANT = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<class>\w+)ǁ)(?P<name>\w+?)__mutmut_\w+$")
 

@@ -9,6 +9,7 @@ if a module is below the wanted share, or a reason stands there for a mutant tha
     make mutants                       everything; some hours on two cores
     make mutants ONLY="files tcp"      these parts of modules.toml; a module's path will do too
     make mutants ONLY=tcp AGAIN=1      of the last run, those that no test killed, with new tests
+    make mutants QUICK=0.5             without tests that take longer, in seconds, for a first look
     make mutants SAMPLE=20 SEED=7      20 mutants of each part; with KEEP=1, for the second table
 """
 
@@ -41,11 +42,15 @@ if os.environ.get("MUTANT_UNDER_TEST") == "stats":
 
 QUICKEST = """\
 # The quickest tests come first: in this way of its, mutmut leaves them in no order.
+import os
+
 from mutmut.state import state
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: state().duration_by_test.get(item.nodeid, 0.0))
+    took = {item: state().duration_by_test.get(item.nodeid, 0.0) for item in items}
+    most_secs = float(os.environ.get("NSS_QUICK_SECS") or "inf")
+    items[:] = sorted((item for item in items if took[item] <= most_secs), key=took.get)
 """
 
 WANTED = 95
@@ -210,8 +215,13 @@ def main() -> int:
         "--keep", action="store_true", help="write what a sample found to the table"
     )
     parser.add_argument("--again", action="store_true", help="only what survived the last run")
+    parser.add_argument(
+        "--quick", help="leave out tests that take more than so many seconds; the table is kept"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
+    if chosen.quick:
+        os.environ["NSS_QUICK_SECS"] = str(float(chosen.quick))
     declared, known = parts(), outcome.read_accepted()
     rows, samples, problems = list[Row](), list[Sample](), list[str]()
     for part in choose(declared, chosen.only):
@@ -230,7 +240,7 @@ def main() -> int:
     problems += [f"{row.name}: {row.percent:.1f} %" for row in results if row.percent < WANTED]
     for problem in problems:
         sys.stdout.write(f"{problem}\n")
-    if rows or chosen.keep:
+    if (rows or chosen.keep) and not chosen.quick:
         table.update(rows, samples, declared)
     return 1 if problems else 0
 
