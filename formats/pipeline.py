@@ -1,7 +1,7 @@
 """Batch in, lines out: decode, filter and render, compiled together for one input and one feed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from itertools import compress
@@ -20,6 +20,7 @@ from formats.rendering.generate import Fields, compile_field, compile_predicate
 from formats.rendering.planning import render_plan
 from formats.rendering.renderer import Renderer, Unrendered
 from formats.rendering.shifting import shifters
+from formats.unchanged import UNCHANGED, text_of_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Pipeline:
         limit = settings.max_record_bytes
         self._engine = engine_for(self.decode, access, kept.predicate, self.renderer, limit)
         self._user: Callable[[Any], str] = compile_field(ORDER_FIELD, fields)
+        self._text_of_line = text_of_line(source) if settings.format is UNCHANGED else None
+        """What makes a line of a record that is to go as it came."""
 
     @property
     def is_compiled(self) -> bool:
@@ -113,6 +116,16 @@ class Pipeline:
 
         Lines that are longer are cut to `max_bytes`, if they can be.
         """
+        if self._text_of_line is None:
+            return self._run(data, max_bytes)
+        rendered = self._run(data, UNLIMITED)
+        rendered.max_bytes = max_bytes
+        if isinstance(rendered.records, LaterRecords):  # the core has printed empty lines
+            texts = rendered.records.texts(rendered.lines, self._text_of_line)
+            rendered.lines = Lines.of(texts)
+        return rendered
+
+    def _run(self, data: bytes, max_bytes: int) -> Rendered:
         engine = self._engine
         output = None if engine is None else engine.run(data, max_bytes)
         if engine is None or output is None:
@@ -143,6 +156,8 @@ class Pipeline:
         self, rendered: Rendered, indices: Sequence[int], max_bytes: int
     ) -> list[bytes | None]:
         """Return some lines with values cut to at most `max_bytes`; `None` if it can't be done."""
+        if self._text_of_line is not None:
+            return [None] * len(indices)
         return [self.renderer.fit(record, max_bytes) for record in rendered.records_at(indices)]
 
     def _interpret(self, data: bytes, max_bytes: int) -> tuple["Rendered", Sequence[int]]:
@@ -164,6 +179,8 @@ class Pipeline:
             gone = {record.index for record in unrendered}
             records = [record for index, record in enumerate(records) if index not in gone]
             places = [place for index, place in enumerate(places) if index not in gone]
+        if self._text_of_line is not None:
+            lines = _texts(data, decoded, places, self._text_of_line)
         if decoded.line_of:
             places = [decoded.line_of[place] for place in places]
         whole = Lines.of(lines)
@@ -203,11 +220,32 @@ def _bad_records(
     data: bytes, decoded: Decoded, places: Sequence[int], unrendered: Sequence[Unrendered]
 ) -> list[BadRecord]:
     """Find the lines that records which could not be rendered came from."""
+    origins = _origins(data, decoded, [places[record.index] for record in unrendered])
+    return [
+        BadRecord(line, offset, record.reason, text)
+        for record, (line, offset, text) in zip(unrendered, origins, strict=True)
+    ]
+
+
+def _texts(
+    data: bytes, decoded: Decoded, places: Sequence[int], text_of_line: Callable[[bytes], bytes]
+) -> list[bytes]:
+    """Return the text of some records as they came, by their places among all of a batch."""
+    return [
+        text if place in decoded.pieces else text_of_line(text)
+        for place, (_, _, text) in zip(places, _origins(data, decoded, places), strict=True)
+    ]
+
+
+def _origins(
+    data: bytes, decoded: Decoded, places: Iterable[int]
+) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the line, the offset and the bytes of records, by their places among all of a batch.
+
+    The bytes are those of the whole line, unless others are on it.
+    """
     lines = split_lines(data)
-    found = []
-    for record in unrendered:
-        place = places[record.index]
+    for place in places:
         line = decoded.line_of[place] if decoded.line_of else place
         offset, text = decoded.pieces.get(place) or lines[line]
-        found.append(BadRecord(line, offset, record.reason, text))
-    return found
+        yield line, offset, text

@@ -14,7 +14,7 @@ from formats import FeedSettings, FormatsError, Input
 from formats.explanation import explanation
 from nss.config import load as configuration
 from nss.config.files import UnfitFile, load_format, load_input
-from nss.config.values import AUTO, FormatChoice
+from nss.config.values import AS_IT_CAME, AUTO, FormatChoice
 from nss.errors import DataError, InputMissing, UsageError
 from nss.wording import nearest
 
@@ -82,6 +82,11 @@ def _asked_for(question: Question) -> tuple[FeedSettings, FormatChoice]:
         tip = near or f"one of {', '.join(feed.name for feed in config.feeds)}"
         raise UsageError(f"feed {question.feed!r} is not in {question.config}", tip=tip)
     feed_format = load_format(feed.format)
+    if feed.format == AS_IT_CAME:
+        raise UsageError(
+            f"feed {feed.name} takes each record as it came: nothing of it is rendered",
+            tip="--to FORMAT shows how its records are read, and what another format would print",
+        )
     if feed_format is None:
         raise UsageError(f"feed {feed.name}: {feed.format.value} is no format to render")
     inputs = {source.format for source in config.sources if source.name in feed.sources}

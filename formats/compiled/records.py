@@ -6,6 +6,8 @@ from typing import Any, overload
 
 from formats.reading import Reader
 
+_LF = ord("\n")
+
 
 class LaterRecords(Sequence[Any]):
     """Records of a batch, in order, each known by a number until somebody asks for it.
@@ -68,8 +70,37 @@ class LaterRecords(Sequence[Any]):
         numbers = [self._numbers[index] for index in indices]
         return LaterRecords(numbers, self._data, self._decode, self._known, self._order)
 
+    def texts(self, known: Sequence[bytes], text_of_line: Callable[[bytes], bytes]) -> list[bytes]:
+        """Return the text of each record as it came; `known` has that of the known ones.
+
+        `text_of_line` makes that of a line on which there is no other record.
+        """
+        data, apart = self._data, list[int]()
+        found: dict[int, bytes] = {}
+        for row in self._numbers:
+            if row > 0 and data[row - 1] != _LF:
+                apart.append(
+                    row
+                )  # an element of an array, which does not begin where its line does
+            elif row >= 0:
+                end = data.find(b"\n", row)
+                found[row] = text_of_line(data[row:] if end < 0 else data[row:end])
+        if apart:
+            read = self._read(apart, text_of_line)
+            found |= {row: text for row, (_, text) in zip(apart, read, strict=True)}
+        return [known[i] if row < 0 else found[row] for i, row in enumerate(self._numbers)]
+
     def _decoded(self, rows: Sequence[int]) -> list[Any]:
-        """Return the records at some offsets, which ascend; their lines are decoded in one call."""
+        """Return the records at some offsets, which ascend."""
+        return [record for record, _ in self._read(rows)]
+
+    def _read(
+        self, rows: Sequence[int], text_of_line: Callable[[bytes], bytes] = bytes
+    ) -> list[tuple[Any, bytes]]:
+        """Return the records at some offsets, which ascend, and the text of each.
+
+        Their lines are decoded in one call.
+        """
         starts = self._line_starts(rows)
         offsets = list(dict.fromkeys(starts))
         lines = [self._line(offset) for offset in offsets]
@@ -78,11 +109,14 @@ class LaterRecords(Sequence[Any]):
             offset - place
             for offset, place in zip(offsets, accumulate(map(len, lines), initial=0), strict=False)
         ]
-        found: dict[int, Any] = {}
+        found: dict[int, tuple[Any, bytes]] = {}
         for index, record in enumerate(decoded.records):
             line = decoded.line_of[index] if decoded.line_of else index
             piece = decoded.pieces.get(index)
-            found[offsets[line] if piece is None else moved[line] + piece[0]] = record
+            if piece is None:
+                found[offsets[line]] = record, text_of_line(lines[line][:-1])
+            else:
+                found[moved[line] + piece[0]] = record, piece[1]
         # An array of one record does not share its line.
         return [
             found[row if row in found else start] for row, start in zip(rows, starts, strict=True)

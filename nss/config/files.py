@@ -6,6 +6,7 @@ from pathlib import Path
 from formats import FeedFormat, Input, input_of, json_names, parse, presets
 from formats.language import Literal
 from formats.slips import suspicions
+from formats.unchanged import UNCHANGED
 from nss.config.values import FormatChoice, format_faults
 from nss.errors import ConfigError
 from nss.files import private
@@ -38,6 +39,8 @@ def load_format(choice: FormatChoice) -> FeedFormat | None:
     match choice.kind:
         case "auto" | "json":
             return None
+        case "unchanged":
+            return UNCHANGED
         case "preset":
             return presets.load(choice.value)
         case "string":

@@ -24,7 +24,7 @@ from nss.config.kinds import (
     words,
 )
 from nss.config.portal import PortalConfig
-from nss.config.setting import Example, Held, Role, held_by, needs
+from nss.config.setting import Example, Held, Role, held_by, needs, not_beside
 from nss.config.sinks import SINK_KINDS, SinkConfig
 from nss.config.sources import SOURCE_KINDS, SourceConfig, format_string
 from nss.config.sync import SyncConfig
@@ -199,6 +199,9 @@ SpoolConfig = DurableSpoolConfig | MemorySpoolConfig
 SPOOL_KINDS: tuple[type[SpoolConfig], ...] = get_args(SpoolConfig)
 
 
+_RENDERED = not_beside("format", "unchanged", "a record goes as it came; leave this out")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedConfig:
     """Which records go where, and in which format."""
@@ -217,18 +220,19 @@ class FeedConfig:
             "The feed output format string to render, instead of `format`.", for_source=False
         ),
     ]
-    """The feed format to render."""
-    zone: Annotated[str, zone_name()] = "GMT"
+    """The feed format to render; `unchanged` passes each record on as it came."""
+    zone: Annotated[str, zone_name(), _RENDERED] = "GMT"
     """The time zone in which times are rendered."""
-    escape_characters: Annotated[str, further_escapes(), Example("',\"'")] = ""
+    escape_characters: Annotated[str, further_escapes(), _RENDERED, Example("',\"'")] = ""
     """The feed escape characters: further characters that `e*` fields encode as `%HH`."""
-    protect_separators: bool = True
+    protect_separators: Annotated[bool, _RENDERED] = True
     """Whether a format's own separators are encoded inside values (the quote of CSV, the quote and
     backslash of JSON, `|` and `=` of CEF). `false` protects only LEEF's and writes everything else
     exactly as the service does."""
     protect_for: Annotated[
         tuple[str, ...],
         list_of(words(*PROTECTIONS), may_be_empty=True),
+        _RENDERED,
         Example('["quotes", "pipes"]'),
     ] = ()
     """What else is encoded inside values as `%HH`, in every format, for readers that take it for
@@ -238,6 +242,7 @@ class FeedConfig:
     obfuscation_key_file: Annotated[
         Path | None,
         Role.OBFUSCATION_KEY,
+        _RENDERED,
         Example('"obfuscation.key"', "no key: `o*` values of known texts can be guessed"),
     ] = None
     """The file with the key of the `o*` fields."""

@@ -53,10 +53,11 @@ class FormatChoice:
     """Which feed format a source reads or a feed renders.
 
     `value` is the preset's name, the file's path, or the feed output format string itself; it is
-    empty for `auto` (recognised from the records) and `json` (objects with NSS field names).
+    empty for `auto` (recognised from the records) and `json` (objects with NSS field names), and
+    the word itself for `unchanged` (each record as it came).
     """
 
-    kind: Literal["auto", "json", "preset", "file", "string"]
+    kind: Literal["auto", "json", "preset", "file", "string", "unchanged"]
     value: str = ""
 
     @property
@@ -66,6 +67,7 @@ class FormatChoice:
 
 
 AUTO = FormatChoice("auto")
+AS_IT_CAME = FormatChoice("unchanged", "unchanged")
 
 
 def component_name() -> Kind:
@@ -207,8 +209,11 @@ def _is_zone(name: str) -> bool:
 
 
 def format_name(*, for_source: bool = False) -> Kind:
-    """Return the kind of presets and of paths of `.fof` files; for sources also `auto`, `json`."""
-    others = ("auto", "json") if for_source else ()
+    """Return the kind of presets and of paths of `.fof` files.
+
+    For sources it has `auto` and `json` as well, for feeds `unchanged`.
+    """
+    others = ("auto", "json") if for_source else (AS_IT_CAME.value,)
 
     def read(text: str) -> FormatChoice | None:
         if not text.isprintable():
@@ -216,6 +221,8 @@ def format_name(*, for_source: bool = False) -> Kind:
         match text:
             case "auto" | "json" if for_source:
                 return FormatChoice(text)
+            case AS_IT_CAME.value if not for_source:
+                return AS_IT_CAME
         if text.endswith(".fof") or "/" in text:
             return FormatChoice("file", text)
         known = (*others, *presets.names())

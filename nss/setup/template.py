@@ -137,7 +137,7 @@ class Choices:
         if target != UPLOAD or self.mcas.source_type != _MCAS.source_type:
             return self.format
         choice = format_name().read(self.format)
-        is_unfit = choice.kind == "preset" and not suits_collector(choice)
+        is_unfit = choice.kind in {"preset", "unchanged"} and not suits_collector(choice)
         return "MCAS" if is_unfit and self.mcas.check_source_type else self.format
 
 

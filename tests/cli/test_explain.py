@@ -264,6 +264,14 @@ def test_a_feed_of_the_configuration_is_explained_with_its_source_and_filter(
     )
 
 
+def test_a_feed_that_takes_records_as_they_come_renders_nothing(nss: Nss, tmp_path: Path) -> None:
+    own = "format_string = '%s{login} %s{cip} %s{time}'"
+    (tmp_path / "nss.toml").write_text(CONFIG.replace(own, 'format = "unchanged"'))
+    ran = nss("explain", "-", "--feed", "siem", "--config", "nss.toml", data=b"x\n")
+    assert (ran.returncode, ran.stdout) == (64, b"")
+    assert b"takes each record as it came" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -21,6 +21,7 @@ from nss.config.kinds import (
 )
 from nss.config.toml import toml_text
 from nss.config.values import (
+    AS_IT_CAME,
     Address,
     FormatChoice,
     component_name,
@@ -90,6 +91,7 @@ NO_VALID_HOST = f"has no valid host; must be {destination().expected}"
         (format_name(), "MCAS", FormatChoice("preset", "MCAS")),
         (format_name(), "own.fof", FormatChoice("file", "own.fof")),
         (format_name(), "./own", FormatChoice("file", "./own")),
+        (format_name(), "unchanged", AS_IT_CAME),
         (format_name(for_source=True), "auto", FormatChoice("auto")),
         (format_name(for_source=True), "json", FormatChoice("json")),
         (format_name(for_source=True), "JSON", FormatChoice("preset", "JSON")),
@@ -166,7 +168,16 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(
         (host_name(), "a b", f"has no valid host; must be {host_name().expected}"),
         (output_path(), "", f"must be {file_path().expected}"),
         (destination(), ".".join(["a" * 63] * 4), NO_VALID_HOST),
-        (format_name(), "auto", f"there is no such preset; known are {', '.join(presets.names())}"),
+        (
+            format_name(),
+            "auto",
+            f"there is no such preset; known are unchanged, {', '.join(presets.names())}",
+        ),
+        (
+            format_name(for_source=True),
+            "unchanged",
+            f"there is no such preset; known are auto, json, {', '.join(presets.names())}",
+        ),
         (format_name(), "qradar", "there is no such preset; the nearest is QRADAR"),
         (format_text(), "plain", "prints no field"),
         (

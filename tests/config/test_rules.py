@@ -6,6 +6,7 @@ import pytest
 
 from formats.errors import Problem
 from nss.config.load import ConfigProblems, parse
+from nss.config.values import AS_IT_CAME
 
 BASE = Path("/etc/nss")
 
@@ -163,6 +164,25 @@ def test_standard_output_can_be_neither_rotated_nor_synced() -> None:
         Problem(f"{SINK}.sync", value=True, reason=f"standard output can't be synced; {tip}"),
     ]
     assert parse(sink("kind = 'file'\npath = '-'\nsync = false"), BASE)
+
+
+def test_of_a_record_that_goes_as_it_came_nothing_can_be_changed() -> None:
+    more = "zone = 'GMT+1'\nescape_characters = ','\nprotect_separators = false\n"
+    more += "protect_for = ['pipes']\nobfuscation_key_file = 'key'\n"
+    text = sink("kind = 'file'\npath = '-'")
+    text = text.replace('format = "MCAS"\n', f'format = "unchanged"\n{more}')
+    why = "a record goes as it came; leave this out"
+    assert [(each.key, each.reason) for each in problems(text)] == [
+        (f"feeds.mcas.{key}", why)
+        for key in (
+            "zone",
+            "escape_characters",
+            "protect_separators",
+            "protect_for",
+            "obfuscation_key_file",
+        )
+    ]
+    assert parse(text.replace(more, ""), BASE).feeds[0].format == AS_IT_CAME
 
 
 def test_a_wrong_sync_of_standard_output_is_reported_without_what_would_follow() -> None:

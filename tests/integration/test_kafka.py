@@ -1,6 +1,7 @@
 """A whole service whose feed goes to a real broker, while either is killed, stopped or hangs."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -19,6 +20,8 @@ KILLS = int(os.environ.get("NSS_KAFKA_KILLS", "12"))
 PARTITIONS = 4
 USERS = 9
 
+LINES_OF_TWO = "format_string = '%s{elogin} %s{eurl}'"
+
 SERVICE = """
 [service]
 log_format = "json"
@@ -36,7 +39,7 @@ format = "json"
 poll_secs = 0.02
 
 [feeds.centre]
-format_string = '%s{{elogin}} %s{{eurl}}'
+{what}
 [feeds.centre.sink]
 kind = "kafka"
 brokers = ["{broker}"]
@@ -71,11 +74,15 @@ class Writer:
 
 
 class Ground:
-    def __init__(self, folder: Path, broker: Tansu, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, broker: Tansu, more: str = "", what: str = LINES_OF_TWO
+    ) -> None:
         self.folder = folder
         self.broker = broker
         self.writer = Writer(folder / "web.log")
-        (folder / "nss.toml").write_text(SERVICE.format(broker=broker.address, more=more))
+        (folder / "nss.toml").write_text(
+            SERVICE.format(broker=broker.address, more=more, what=what)
+        )
 
     async def start(self) -> Running:
         process = await asyncio.create_subprocess_exec(
@@ -169,6 +176,25 @@ async def test_a_broker_that_hangs_holds_records_back_and_gets_each_once(
     found = read_all(tansu.address, "web", 10_000, PARTITIONS)
     assert len(found) == 10_000
     assert len({each.value() for each in found}) == 10_000
+
+
+async def test_records_of_a_branch_come_to_the_centre_as_they_were(
+    tmp_path: Path, tansu: Tansu
+) -> None:
+    tansu.create("web", PARTITIONS)
+    ground = Ground(tmp_path, tansu, 'key = "user"', what='format = "unchanged"')
+    ground.writer.write(5000)
+    running = await ground.start()
+    try:
+        found = await asyncio.to_thread(read_all, tansu.address, "web", 5000, PARTITIONS)
+        running.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0, running.raw_log.decode()
+    finally:
+        await running.kill()
+    sent = (tmp_path / "web.log").read_bytes().splitlines()
+    assert sorted(each.value() for each in found) == sorted(sent)
+    users = {(each.partition(), json.loads(each.value())["login"]) for each in found}
+    assert len(users) == USERS, "records of one user are in one partition"
 
 
 async def test_the_service_stops_within_its_time_while_the_broker_hangs(

@@ -50,6 +50,27 @@ async def test_a_file_goes_to_two_feeds_each_with_its_own_format_and_filter(
     assert running.events[-1]["message"] == DRAINED
 
 
+async def test_records_that_are_to_stay_unchanged_can_be_read_by_the_next(bench: Bench) -> None:
+    data = records(400)
+    (bench.folder / "web.log").write_bytes(data.replace(b"\n", b"\r\n") + b"no record\n")
+    running = await bench.start(
+        file_source("web"),
+        file_feed("all", preset="unchanged"),
+        file_feed("some", preset="unchanged"),
+        '[feeds.some.filter]\naction = "Blocked"\n',
+    )
+    assert await running.ended() == 0
+    blocked = rendered(data, "MCAS", filters.parse({"action": "Blocked"}))
+    assert (bench.folder / "all").read_bytes() == data
+    some = (bench.folder / "some").read_bytes()
+    assert rendered(some, "MCAS") == blocked  # those records, of which a reader makes the same
+    assert set(some.splitlines()) < set(data.splitlines())
+    assert {name: account(running, name) for name in ("all", "some")} == {
+        "all": [401, 400, 0, 1, 0],
+        "some": [401, len(blocked), 400 - len(blocked), 1, 0],
+    }
+
+
 def account(running: Running, feed: str) -> list[object]:
     totals = running.totals()[feed]
     names = ("accepted", "delivered", "filtered", "rejected", "pending")

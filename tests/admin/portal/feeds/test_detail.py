@@ -215,3 +215,14 @@ async def test_an_upload_shows_its_state_and_times(
     assert found["Held until"] == "not held"
     assert found["Not confirmed"] == "3 files counted as delivered"
     assert NOW
+
+
+def test_a_feed_that_changes_no_record_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "nss.toml"
+    path.write_text(
+        '[sources.web]\nkind = "stdin"\n[feeds.mcas]\nformat = "unchanged"\n'
+        '[feeds.mcas.sink]\nkind = "file"\npath = "-"\n'
+    )
+    found = about(parse(path.read_text(), tmp_path), "mcas", path)
+    assert found is not None
+    assert (found.format.name, found.format.text) == ("each record as it came", "")

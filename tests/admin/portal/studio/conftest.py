@@ -29,6 +29,11 @@ protect_for = ["pipes"]
 [feeds.own.sink]
 kind = "file"
 path = "-"
+[feeds.onwards]
+format = "unchanged"
+[feeds.onwards.sink]
+kind = "file"
+path = "onwards.log"
 [feeds.lost]
 format = "/nowhere/lost.fof"
 [feeds.lost.sink]

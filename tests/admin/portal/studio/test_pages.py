@@ -40,6 +40,14 @@ async def test_the_page_begins_with_the_format_of_the_first_feed_and_examples(
     assert len(page) < 100_000
 
 
+async def test_a_feed_that_passes_records_on_unchanged_has_no_format_to_load(
+    visitor: Visitor,
+) -> None:
+    page = await visitor.get()
+    assert "Format of feed own" in page
+    assert "Format of feed onwards" not in page
+
+
 async def test_the_page_can_be_empty(visitor: Visitor) -> None:
     page = await visitor.get("/studio?empty")
 
@@ -115,6 +123,7 @@ async def test_the_format_of_a_feed_comes_with_its_zone_and_choices(visitor: Vis
     ("fields", "reason"),
     [
         ({"do": "load", "load": "feed lost"}, "no such file or directory"),
+        ({"do": "load", "load": "feed onwards"}, "no such format to load"),
         ({"do": "load", "load": "feed unknown"}, "no such format"),
         ({"do": "load", "load": "/etc/passwd"}, "no such format"),
         ({"do": "take", "from": "unknown", "count": "10"}, "is not known"),

@@ -56,6 +56,8 @@ def about(config: Config, feed: str, path: Path) -> About | None:
 
 def _format(choice: FormatChoice) -> Text:
     match choice.kind:
+        case "unchanged":
+            return Text("each record as it came")
         case "preset":
             return _cut(choice.value, presets.text(choice.value))
         case "string":

@@ -7,7 +7,7 @@ from formats.structure.guards import PROTECTIONS
 from nss.admin.portal.view import Form
 from nss.config.files import UnfitFile, format_of_file
 from nss.config.model import Config, FeedConfig
-from nss.config.values import AUTO, FormatChoice
+from nss.config.values import AS_IT_CAME, AUTO, FormatChoice
 from nss.errors import UsageError
 from nss.setup.studio import Draft
 
@@ -30,7 +30,7 @@ class Choices:
     @property
     def formats(self) -> Options:
         """What can be loaded: formats of feeds, and presets."""
-        feeds = [(_FEED + feed.name, f"Format of feed {feed.name}") for feed in self.config.feeds]
+        feeds = [(_FEED + name, f"Format of feed {name}") for name in self._with_formats()]
         return [*feeds, *((_PRESET + name, f"Preset {name}") for name in presets.names())]
 
     @property
@@ -91,7 +91,7 @@ class Choices:
         kind, _, name = value.partition(" ")
         if kind == "preset" and name in presets.names():
             return _with_format(draft, presets.text(name))
-        feeds = {feed.name: feed for feed in self.config.feeds}
+        feeds = self._with_formats()
         if not value:
             return _of_first(draft, next(iter(feeds.values()), None))
         if kind == "feed" and name in feeds:
@@ -108,6 +108,10 @@ class Choices:
         if kind == "preset" and name in presets.names():
             return FormatChoice("preset", name)
         return self._formats_of_sources().get(name, AUTO) if kind == "source" else AUTO
+
+    def _with_formats(self) -> dict[str, FeedConfig]:
+        """Return the feeds that have a format string."""
+        return {feed.name: feed for feed in self.config.feeds if feed.format != AS_IT_CAME}
 
     def _formats_of_sources(self) -> dict[str, FormatChoice]:
         """Return the formats of sources that are none of the other choices."""
