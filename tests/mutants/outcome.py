@@ -18,10 +18,11 @@ REFUSED = 37
 """The exit code that it records for what mypy refuses."""
 
 _SQL = re.compile(
-    r"""^[^'"]*"[^'"]*\b"""
-    r"(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|VACUUM|FROM|WHERE|AND|GROUP BY|ORDER BY)"
-    r"""\b[^'"]*"[^'"]*$"""
+    r"""^[^"]*"[^"]*\b"""
+    r"(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|VACUUM|BEGIN|COMMIT|ROLLBACK|FROM|WHERE|AND|"
+    r"""GROUP BY|ORDER BY)\b[^"]*"[^"]*$"""
 )
+_SQL_TEXT = re.compile("'[^']*'")
 _MUTANT = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<class>\w+)ǁ)(?P<name>\w+?)__mutmut_\w+$")
 
 
@@ -42,14 +43,19 @@ class Accepted:
     everywhere: Sequence[tuple[str, str]]
 
     def covers(self, change: Change) -> bool:
-        """Return whether a mutant is accepted; SQL without texts is the same in any case."""
-        if _SQL.fullmatch(change.before) and change.after.upper() == change.before.upper():
+        """Return whether a mutant is accepted; SQL is the same in any case, but for its texts."""
+        if _SQL.fullmatch(change.before) and _is_same_sql(change.before, change.after):
             return True
         return change in self.changes or any(
             change.after == change.before.replace(before, after)
             for before, after in self.everywhere
             if before in change.before
         )
+
+
+def _is_same_sql(one: str, other: str) -> bool:
+    same_words = one.upper() == other.upper()
+    return same_words and _SQL_TEXT.findall(one) == _SQL_TEXT.findall(other)
 
 
 @dataclass

@@ -76,10 +76,13 @@ def test_who_had_not_enough_time_runs_again_alone_and_with_more(tmp_path: Path) 
         ('run("DELETE FROM t WHERE n = ?", (n,))', 'run("delete from t where n = ?", (n,))', True),
         ('run("DELETE FROM t WHERE n = ?", (n,))', 'run("XXDELETE FROM tXX", (n,))', False),
         ("run(\"DELETE FROM t WHERE n = 'a'\")", "run(\"DELETE FROM T WHERE N = 'A'\")", False),
+        ("run(\"DELETE FROM t WHERE n = 'a'\")", "run(\"delete from t where n = 'a'\")", True),
+        ('run("BEGIN IMMEDIATE")', 'run("begin immediate")', True),
+        ('"AND a = :a ORDER BY b",', '"and a = :a order by b",', True),
         ('say("Deleted from a table")', 'say("DELETED FROM A TABLE")', False),
     ],
 )
-def test_sql_without_texts_is_the_same_in_any_case(
+def test_sql_is_the_same_in_any_case_but_for_its_texts(
     before: str, after: str, *, accepted: bool
 ) -> None:
     assert Accepted([], []).covers(Change("module.f", before, after)) == accepted

@@ -78,6 +78,17 @@ def test_without_a_log_there_are_no_commits_in_it(logged: Path) -> None:
     assert not has_commits(logged)
 
 
+def test_a_log_of_a_header_alone_has_nothing(logged: Path) -> None:
+    log = log_path(logged)
+    with log.open("r+b") as file:
+        file.truncate(33)
+        assert has_log(logged)
+        file.truncate(32)
+        assert not has_log(logged)
+    log.unlink()
+    assert not has_log(logged)
+
+
 def test_text_that_is_damaged_is_read_with_what_is_left_of_it() -> None:
     assert _value(13 + 2 * 3, b"a\xffb") == "a\ufffdb"
     assert _value(12 + 2 * 3, b"a\xffb") == b"a\xffb"
