@@ -57,6 +57,7 @@ async def test_as_few_of_the_oldest_go_as_make_room(
     left = 4 - dropped
     assert (cursor.pending_records, cursor.pending_bytes) == (2 * left, SIZE * left)
     assert cursor.account.dropped == 2 * dropped
+    assert cursor.bytes_per_record == SIZE / 2 or not left
     assert (await cursor.next()).sequence == dropped + 1
     assert (other.pending_records, other.pending_bytes, other.account.dropped) == (8, 4 * SIZE, 0)
 
@@ -71,4 +72,5 @@ async def test_batches_of_different_records_are_counted_each_with_its_own(
     await spool.settle()
     assert (cursor.pending_records, cursor.pending_bytes) == (3, 2 * SIZE)
     assert cursor.account.dropped == 3
+    assert cursor.bytes_per_record == 2 * SIZE / 3
     assert cursor.accepted_records == 6
