@@ -1,0 +1,145 @@
+"""What the store writes, and what of it stays for how long."""
+
+from collections.abc import Callable
+
+from nss.batch import Account, Batch
+from nss.spool import Reject
+from nss.spool.durable import feed_rows, schema
+from nss.spool.durable.feed_rows import Move
+from nss.spool.durable.packing import RAW, Packed
+from nss.spool.durable.store import PURGE_ROWS, Store
+from tests.spool.durable.stores import (
+    Clock,
+    append,
+    assert_as_a_start_finds_it,
+    assert_rows_are_sound,
+    clock,
+    packed,
+    stores,
+)
+
+__all__ = ["clock", "stores"]
+
+
+def test_what_was_passed_stays_as_long_as_replays_may_reach_back(
+    stores: Callable[..., Store], clock: Clock
+) -> None:
+    store = stores(replay_minutes=1)
+    registration = feed_rows.register(store, "web", ["web"], None).registration
+    for _ in range(4):
+        append(store)
+
+    def passed(upto: int) -> None:
+        move = Move("web", registration, upto, [(upto, 1)], Account(delivered=1), [])
+        assert feed_rows.advance(store, move) == 0
+
+    def there() -> list[tuple[int, float | None]]:
+        query = "SELECT sequence, passed_at FROM batches ORDER BY sequence"
+        return store.connection.execute(query).fetchall()
+
+    passed(1)
+    assert not store.purge()
+    clock.now = 1030.0
+    passed(2)
+    assert not store.purge()
+    assert there() == [(1, 1000.0), (2, 1030.0), (3, None), (4, None)]
+    feed_rows.save(store)
+    assert_as_a_start_finds_it(store)
+    clock.now = 1059.0
+    assert not store.purge()
+    assert len(there()) == 4
+    clock.now = 1060.0
+    assert not store.purge()
+    assert there() == [(2, 1030.0), (3, None), (4, None)]
+    clock.now = 500.0  # set back: what was passed in the future counts as passed now
+    assert not store.purge()
+    assert there() == [(2, 500.0), (3, None), (4, None)]
+    clock.now = 560.0
+    passed(3)
+    assert not store.purge()
+    assert there() == [(3, 560.0), (4, None)]
+    assert_rows_are_sound(store)
+
+
+def test_a_start_knows_since_when_nobody_waits(stores: Callable[..., Store]) -> None:
+    store = stores(replay_minutes=1)
+    registration = feed_rows.register(store, "web", ["web"], None).registration
+    for _ in range(3):
+        append(store)
+    move = Move("web", registration, 2, [(1, 1), (2, 1)], Account(delivered=2), [])
+    feed_rows.advance(store, move)
+    store.purge()
+    feed_rows.save(store)
+    again = stores(replay_minutes=1)
+    assert (again.state.passed, store.state.passed) == (2, 2)
+    again.connection.execute("UPDATE batches SET passed_at = 1")
+    later = stores(replay_minutes=1)
+    assert later.state.passed == 2, "whatever the batches say"
+
+
+def test_many_are_deleted_a_step_at_a_time(stores: Callable[..., Store]) -> None:
+    store = stores()
+    for _ in range(2 * PURGE_ROWS + 1):
+        append(store)
+    found = []
+    for _ in range(3):
+        found.append(store.purge())
+        (left,) = store.connection.execute("SELECT count(*) FROM batches").fetchone()
+        found.append(left)
+    assert found == [True, PURGE_ROWS + 1, True, 1, False, 0]
+    assert store.state.used_bytes == 0
+    assert store.connection.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
+
+
+def test_positions_are_kept_when_a_batch_has_none(stores: Callable[..., Store]) -> None:
+    store = stores()
+    append(store, "web", records=2)
+    append(store, "dns", feed="other")  # a replay is no news of its source
+    store.append(Batch("web", b"x\n", 1), packed(5))
+    store.append(Batch("udp", b"x\n", 1), packed(5))
+    assert store.positions() == {"web": "at 0"}
+    append(store, "web", records=3)
+    assert store.positions() == {"web": "at 4"}
+    query = "SELECT name, accepted FROM sources ORDER BY name"
+    assert store.connection.execute(query).fetchall() == [("udp", 1), ("web", 6)]
+    assert_rows_are_sound(store)
+
+
+def test_a_batch_is_stored_as_it_was_accepted(stores: Callable[..., Store]) -> None:
+    store = stores()
+    batch = Batch("web", b"a\nb\n", 2, connection="192.0.2.1:9", feed="")
+    appended = store.append(batch, Packed(RAW, 7, b"blob"))
+    assert (appended.entry.sequence, appended.entry.batch) == (1, batch)
+    assert (appended.entry.accepted_at, appended.feeds) == (1000.0, [])
+    row = store.connection.execute("SELECT * FROM batches").fetchone()
+    values = (1, "web", "192.0.2.1:9", "", 2, 4, 4, 1000.0, 1, None)
+    assert row == (*values, schema.row_crc32("batches", *values))
+    assert store.connection.execute("SELECT * FROM bodies").fetchall() == [(1, RAW, 7, b"blob")]
+
+
+def test_a_batch_that_can_not_be_read_is_set_aside_or_only_noted(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    sequence = append(store, records=3, size=20)
+    reject = Reject("web", "c", "unreadable", b"")
+    store.set_aside("web", sequence, reject)
+    store.set_aside("web", sequence + 1, reject)
+    first, second = store.rejects.after(0, None)
+    assert first.batch is not None
+    assert (first.batch.body, first.batch.records) == (sequence, 3)
+    assert (first.batch.data_bytes, first.batch.stored_bytes) == (6, 20)
+    assert second.batch is None
+    assert [each.kept.feed for each in (first, second)] == ["web", "web"]
+
+
+def test_a_blob_that_another_needs_is_kept(stores: Callable[..., Store]) -> None:
+    store = stores()
+    sequence = append(store, size=20)
+    store.set_aside("web", sequence, Reject("web", "", "unreadable", b""))
+    assert not store.purge()
+    assert store.state.used_bytes == 0
+    assert store.connection.execute("SELECT count(*) FROM bodies").fetchone() == (1,)
+    (reject,) = store.rejects.after(0, None)
+    store.rejects.delete(reject)
+    assert store.connection.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
