@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import struct
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -87,6 +88,61 @@ def test_a_log_of_a_header_alone_has_nothing(logged: Path) -> None:
         assert not has_log(logged)
     log.unlink()
     assert not has_log(logged)
+
+
+def test_the_log_alone_has_all_pages_of_its_first_commit(logged: Path) -> None:
+    frames = (log_path(logged).stat().st_size - 32) // FRAME_BYTES
+    logged.unlink()
+    # Each page is there once; a log that says there are more is not believed.
+    for said, found in ((frames, frames), (frames + 1, 0)):
+        with log_path(logged).open("r+b") as log:
+            log.seek(frame(frames - 1) + 4)
+            log.write(said.to_bytes(4, "big"))
+        with Pages(logged) as pages:
+            assert pages.count == found
+
+
+def test_what_the_file_does_not_have_is_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "short.db"
+    path.write_bytes(b"a" * PAGE_BYTES + b"b" * 5)
+    with Pages(path) as pages:
+        assert pages.count == 1
+        assert pages.read(1) == b"a" * PAGE_BYTES
+        assert pages.read(2) == b"bbbbb".ljust(PAGE_BYTES, b"\0")
+        assert pages.read(3) == bytes(PAGE_BYTES)
+    path.unlink()
+    with Pages(path) as pages:
+        assert (pages.count, pages.read(1)) == (0, bytes(PAGE_BYTES))
+
+
+@pytest.mark.parametrize(("cut", "found"), [(0, True), (1, False), (FRAME_BYTES, False)])
+def test_a_frame_that_is_not_whole_is_none(logged: Path, cut: int, *, found: bool) -> None:
+    log = log_path(logged)
+    size = log.stat().st_size
+    with log.open("r+b") as file:
+        file.truncate(size - cut)
+    assert has_commits(logged) == found
+
+
+def head_of_a_large_endian_machine(log: bytearray) -> None:
+    log[3] |= 1
+    words = struct.unpack(">6I", log[:24])
+    first = second = 0
+    for left, right in zip(words[::2], words[1::2], strict=True):
+        first = (first + left + second) % 2**32
+        second = (second + right + first) % 2**32
+    log[24:32] = struct.pack(">2I", first, second)
+
+
+def test_a_log_of_a_machine_of_the_other_byte_order_has_a_head_as_well(logged: Path) -> None:
+    log = bytearray(log_path(logged).read_bytes())
+    other_salts(log, range(3))
+    head_of_a_large_endian_machine(log)
+    log_path(logged).write_bytes(log)
+    assert has_commits(logged)
+    log[25] ^= 1
+    log_path(logged).write_bytes(log)
+    assert not has_commits(logged)
 
 
 def test_text_that_is_damaged_is_read_with_what_is_left_of_it() -> None:
