@@ -100,7 +100,11 @@ class Committing:
             yield
 
     def work(
-        self, name: str, run: Callable[[Store], object] = lambda _store: None, *, writes: bool = True
+        self,
+        name: str,
+        run: Callable[[Store], object] = lambda _store: None,
+        *,
+        writes: bool = True,
     ) -> None:
         done, failed = self._tellers(name)
         self.committer.ask(Work(run, done, failed, writes))

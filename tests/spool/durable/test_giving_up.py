@@ -1,6 +1,5 @@
 """How the thread that writes ends: after what nobody planned, and in order."""
 
-import logging
 import sqlite3
 from pathlib import Path
 
@@ -160,9 +159,7 @@ def test_a_stop_on_a_refusing_disk_tells_what_was_left(
         spool.committer.stop()
 
         assert [str(spool.error_of(name)) for name in "ab"] == [f"spool: it is closed ({path})"] * 2
-        why = (
-            f"the disk of {path.parent} fails: it does not take what is written (disk I/O error)"
-        )
+        why = f"the disk of {path.parent} fails: it does not take what is written (disk I/O error)"
         assert spool.reports[-1].trouble == Trouble("disk_fails", why)
 
     assert happened(caplog, *ENDINGS)[-1] == (

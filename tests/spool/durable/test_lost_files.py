@@ -170,9 +170,7 @@ def test_a_file_in_the_place_of_the_spool_s_own_is_left_alone(
     problem = "another file has taken the place of its own"
     assert kept.files.problem == problem
     assert path.read_bytes() == before
-    assert happened(caplog, *EVENTS) == [
-        ("spool_files_lost", {"path": str(path), "why": problem})
-    ]
+    assert happened(caplog, *EVENTS) == [("spool_files_lost", {"path": str(path), "why": problem})]
     path.unlink()
     assert not kept.files.are_in_place()
     assert kept.files.restore() is True
@@ -254,9 +252,7 @@ def test_a_copy_that_can_not_be_written_is_told_with_the_reason(
         patched.setattr(os, "fsync", full)
         assert kept.files.restore() is False
 
-    assert str(kept.files.problem).startswith(
-        "its files were removed and can't be written again: "
-    )
+    assert str(kept.files.problem).startswith("its files were removed and can't be written again: ")
     assert str(kept.files.problem).endswith("No space left on device")
     assert not path.exists()
     assert kept.files.restore() is True

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from nss.telemetry.events import counters
 from tests.spool.durable.committing import happened, refusal
 
 Found = list[Entry | Lost]
-Read = Callable[..., Awaitable[PatientReader]]
+Given = Sequence[Entry | Lost] | sqlite3.Error
 
 EMPTY = Batch("web", b"", 2)
 ENTRY = Entry(1, Batch("web", b"a\nb\n", 2))
@@ -37,17 +37,15 @@ class File:
         self.closed: list[int] = []
         """How often it had been read whenever it was closed."""
         self.threads = set[str]()
-        self.gives: Iterator[Found | sqlite3.Error] = iter(())
+        self.gives: Iterator[Given] = iter(())
 
-    def read(
-        self, after: int, upto: int, feed: str, sources: Collection[str]
-    ) -> tuple[Found, int]:
+    def read(self, after: int, upto: int, feed: str, sources: Collection[str]) -> tuple[Found, int]:
         self.asked.append((after, upto, feed, sources))
         self.threads.add(threading.current_thread().name)
         given = next(self.gives, [ENTRY])
         if isinstance(given, sqlite3.Error):
             raise given
-        return given, upto
+        return list(given), upto
 
     def close(self) -> None:
         self.threads.add(threading.current_thread().name)
@@ -230,7 +228,7 @@ async def test_the_pauses_become_longer_up_to_a_limit(
 
 @pytest.mark.parametrize("given", [refusal(CORRUPT), refusal(IOERR), [UNREAD]])
 async def test_who_waits_for_a_batch_is_told_of_the_close(
-    file: File, path: Path, given: Found | sqlite3.Error
+    file: File, path: Path, given: Given
 ) -> None:
     file.gives = iter([given] * 20)
     reader = PatientReader(path, 30)

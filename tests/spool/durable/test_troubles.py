@@ -14,19 +14,23 @@ FOLDER = Path("/srv/nss")
 FILE = FOLDER / "spool.db"
 MIB = 1 << 20
 
-NOT_THE_FILE = [
+NOT_THE_FILE: list[int | None] = [
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR),
     *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH),
     *(sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_READONLY_ROLLBACK),
     None,
 ]
-THE_FILE = [
+THE_FILE: list[int | None] = [
     *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG),
     *(sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
 ]
 SILENT = sqlite3.Error("nobody knows")
 """An error of which SQLite did not say the code."""
+
+LOG_GROWS = (
+    "of which the spool's log may need so much that less than min_free_bytes (5.0 MiB) is left"
+)
 
 
 def free(folder: Path) -> int:
@@ -48,7 +52,7 @@ def test_what_the_system_or_another_process_can_cause_is_no_damage(code: int | N
 
 
 @pytest.mark.parametrize("code", THE_FILE)
-def test_what_neither_can_cause_is_damage(code: int) -> None:
+def test_what_neither_can_cause_is_damage(code: int | None) -> None:
     assert schema.is_damage(refusal(code))
 
 
@@ -122,16 +126,8 @@ def test_anything_else_is_told_as_sqlite_says_it(error: sqlite3.Error, why: str)
     [
         (5 * MIB - 1, "is full: 5.0 MiB free, less than min_free_bytes (5.0 MiB)"),
         (0, "is full: 0 B free, less than min_free_bytes (5.0 MiB)"),
-        (
-            5 * MIB,
-            "is nearly full: 5.0 MiB free, of which the spool's log may need so much that less "
-            "than min_free_bytes (5.0 MiB) is left",
-        ),
-        (
-            9 * MIB,
-            "is nearly full: 9.0 MiB free, of which the spool's log may need so much that less "
-            "than min_free_bytes (5.0 MiB) is left",
-        ),
+        (5 * MIB, f"is nearly full: 5.0 MiB free, {LOG_GROWS}"),
+        (9 * MIB, f"is nearly full: 9.0 MiB free, {LOG_GROWS}"),
     ],
 )
 def test_a_disk_with_less_free_than_wanted_is_full_and_else_nearly(
