@@ -394,6 +394,33 @@ def test_the_ledger_of_an_earlier_form_goes_with_it(
     assert start.points == ["before migration", "mid-migration", "after migration"]
 
 
+def test_what_was_noted_last_is_held_against_the_file_and_what_was_saved(
+    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = start()
+    before.state.last_sequence = 7
+    before.ledger.write(before.state)
+    start.stop()
+    noted: list[LedgerEntry | None] = []
+
+    def look(_path: Path, entry: LedgerEntry | None, *, thorough: bool) -> str:
+        assert not thorough
+        noted.append(entry)
+        return "it contradicts itself"
+
+    monkeypatch.setattr(opening, "find_damage", look)
+    monkeypatch.setattr(opening, "replace_damaged", lambda _path, entry: noted.append(entry))
+
+    store = start()
+
+    assert [entry and entry.last_sequence for entry in noted] == [7] * (OPINIONS + 1)
+    assert store.missing.is_behind
+    assert store.state.last_sequence == 7
+    assert happened(caplog, "spool_lacks_commits") == [
+        ("spool_lacks_commits", {"path": str(path), "batches": store.missing.batches})
+    ]
+
+
 def test_a_salvage_that_was_nearly_done_is_finished(start: Start, path: Path) -> None:
     start()
     start.stop()
