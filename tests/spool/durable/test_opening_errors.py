@@ -1,105 +1,31 @@
 """What a start says about a file that it can't use, and how often it looks before it says so."""
 
-import fcntl
 import logging
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 import pytest
 
-from nss.config.model import DurableSpoolConfig
-from nss.errors import NssError
-from nss.files.private import FileFault
-from nss.spool import SpoolError
-from nss.spool.durable import ledger, opening, salvage, schema, suspicion
-from nss.spool.durable.ledger import LedgerEntry
-from nss.spool.durable.opening import OPINIONS, open_file
-from nss.spool.durable.reserve import RESERVE_BYTES
+from nss.spool.durable import opening, schema, suspicion
+from nss.spool.durable.opening import OPINIONS
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
 from tests.spool.durable.committing import happened, names_beside, refusal
+from tests.spool.durable.starting import (
+    IN_USE,
+    USABLE,
+    Damage,
+    Start,
+    damage,
+    is_locked,
+    said,
+    start,
+)
 
-Damage = Callable[[Iterator[str | sqlite3.Error | None]], list[bool]]
+__all__ = ["damage", "start"]
 
-USABLE = "see that its folder is there, writable for this user and has space"
 CORRUPT, IOERR = sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR
-IN_USE = {"", "-wal", "-shm", ".lock", ".ledger", ".reserve"}
-
-
-class Start:
-    """A start of the spool at a path, as often as it is called."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.free = 1 << 40
-        self.points: list[str] = []
-        self.pauses: list[float] = []
-        self._stores: list[tuple[Store, IO[bytes]]] = []
-
-    def __call__(self) -> Store:
-        settings = DurableSpoolConfig(path=self.path, min_free_bytes=0, replay_minutes=0)
-        store = Store(settings, now=lambda: 0.0, free_bytes=lambda _: self.free, overhead_bytes=0)
-        lock = open_file(store, self.points.append, 0.5)
-        self._stores.append((store, lock))
-        return store
-
-    def failed(self) -> SpoolError:
-        with pytest.raises(SpoolError) as raised:
-            self()
-        return raised.value
-
-    def stop(self) -> None:
-        for store, lock in self._stores:
-            store.connection.close()
-            store.ledger.close()
-            lock.close()
-        self._stores.clear()
-
-
-@pytest.fixture
-def start(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Return what opens the spool, and does not really pause."""
-    made = Start(path)
-    monkeypatch.setattr(time, "sleep", made.pauses.append)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def damage(monkeypatch: pytest.MonkeyPatch) -> Damage:
-    """Return what says how the file looks each time; it returns which looks were thorough."""
-
-    def looks(found: Iterator[str | sqlite3.Error | None]) -> list[bool]:
-        thorough_looks: list[bool] = []
-
-        def look(_path: Path, _noted: LedgerEntry | None, *, thorough: bool) -> str | None:
-            thorough_looks.append(thorough)
-            seen = next(found, None)
-            if isinstance(seen, sqlite3.Error):
-                raise seen
-            return seen
-
-        monkeypatch.setattr(opening, "find_damage", look)
-        return thorough_looks
-
-    return looks
-
-
-def is_locked(path: Path) -> bool:
-    with path.with_name(f"{path.name}.lock").open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return False
-
-
-def said(path: Path, what: str, tip: str) -> str:
-    return f"spool: {what} ({path})\nTry: {tip}"
 
 
 # What it says.
@@ -320,126 +246,3 @@ def test_a_connection_that_was_not_used_is_closed(
     for connection in made:
         with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
             connection.execute("SELECT 1")
-
-
-# Suspicion and salvages.
-
-
-def test_a_suspect_that_was_found_whole_is_replaced_unseen_the_second_time(
-    start: Start, path: Path, damage: Damage
-) -> None:
-    looks = damage(iter(()))
-    for confirmed in (False, True):
-        suspicion.suspect(path)
-        assert suspicion.is_confirmed(path) is confirmed
-        start()
-        start.stop()
-
-    assert looks == [True]
-    assert counters["spool_salvages", "spool"] == 1
-    assert not suspicion.is_suspect(path)
-    assert not path.with_name("spool.db.cleared").exists()
-
-
-def test_a_salvage_that_did_not_help_is_told(
-    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch, damage: Damage
-) -> None:
-    start()
-    start.stop()
-    damage(iter(["it contradicts itself"] * OPINIONS))
-
-    def fails(store: Store, connection: sqlite3.Connection, _noted: object) -> None:
-        store.use(connection)
-        raise refusal(CORRUPT)
-
-    monkeypatch.setattr(Store, "load", fails)
-
-    error = start.failed()
-
-    assert str(error) == said(
-        path,
-        "can't be opened: it is damaged, and so is what was saved: "
-        "database disk image is malformed",
-        USABLE,
-    )
-    assert isinstance(error, NssError)
-    assert not is_locked(path)
-
-
-@pytest.mark.parametrize(("free", "spent"), [(RESERVE_BYTES, False), (0, True)])
-def test_a_start_without_space_spends_the_reserve(start: Start, free: int, *, spent: bool) -> None:
-    start()
-    start.stop()
-    start.free = free
-
-    assert start().reserve.is_spent is spent
-
-
-def test_the_ledger_of_an_earlier_form_goes_with_it(
-    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledgers = iter([LedgerEntry(number=1, form=1, last_sequence=9)])
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
-        with closing(schema.connect(path)) as connection:
-            schema.migrate(connection, path, lambda _: None, schema.MIGRATIONS)
-    there = ledger.ledger_path(path)
-    there.write_bytes(b"of the first form")
-    monkeypatch.setattr(ledger, "read", lambda _path: next(ledgers, None))
-
-    store = start()
-
-    assert there.read_bytes() == b""
-    assert store.connection.execute("PRAGMA user_version").fetchone() == (2,)
-    assert start.points == ["before migration", "mid-migration", "after migration"]
-
-
-def test_what_was_noted_last_is_held_against_the_file_and_what_was_saved(
-    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = start()
-    before.state.last_sequence = 7
-    before.ledger.write(before.state)
-    start.stop()
-    noted: list[LedgerEntry | None] = []
-
-    def look(_path: Path, entry: LedgerEntry | None, *, thorough: bool) -> str:
-        assert not thorough
-        noted.append(entry)
-        return "it contradicts itself"
-
-    monkeypatch.setattr(opening, "find_damage", look)
-    monkeypatch.setattr(opening, "replace_damaged", lambda _path, entry: noted.append(entry))
-
-    store = start()
-
-    assert [entry and entry.last_sequence for entry in noted] == [7] * (OPINIONS + 1)
-    assert store.missing.is_behind
-    assert store.state.last_sequence == 7
-    assert happened(caplog, "spool_lacks_commits") == [
-        ("spool_lacks_commits", {"path": str(path), "batches": store.missing.batches})
-    ]
-
-
-def test_a_salvage_that_was_nearly_done_is_finished(start: Start, path: Path) -> None:
-    start()
-    start.stop()
-    path.rename(salvage.complete_path(path))
-
-    start()
-
-    assert not salvage.complete_path(path).exists()
-    assert path.exists()
-
-
-def test_a_mark_that_can_not_be_read_confirms_nothing(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(_path: Path, _most: int) -> bytes:
-        raise FileFault("is not a regular file")
-
-    suspicion.mark_path(path).write_bytes(suspicion.CONFIRMED)
-    assert suspicion.is_confirmed(path)
-    monkeypatch.setattr(suspicion, "read_bounded", refused)
-
-    assert not suspicion.is_confirmed(path)
