@@ -41,7 +41,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.tried_at: list[float] = []
-        self.done = 0
+        self.points: list[str] = []
         self._codes: Iterator[int | None] = iter(())
 
     def refuse(self, codes: Iterable[int | None]) -> None:
@@ -54,11 +54,11 @@ class Disk:
         self.refuse(())
 
     def __call__(self, point: str) -> None:
+        self.points.append(point)
         if point == "before commit":
             self.tried_at.append(time.monotonic())
             for code in self._codes:
                 raise refusal(code)
-        self.done += point == "after commit"
 
 
 class Committing:
@@ -109,10 +109,15 @@ class Committing:
         done, failed = self._tellers(name)
         self.committer.ask(Work(run, done, failed, writes))
 
-    def append(self, name: str, batch: Batch | None = None) -> None:
+    def append(
+        self,
+        name: str,
+        batch: Batch | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         done, failed = self._tellers(name)
         wanted = Batch("web", b"a\n", 1) if batch is None else batch
-        self.committer.ask(Append(wanted, done, failed, lambda: False))
+        self.committer.ask(Append(wanted, done, failed, is_cancelled))
 
     def _tellers(
         self, name: str
@@ -133,11 +138,12 @@ class Committing:
         assert isinstance(error, BaseException)
         return error
 
-    def settle(self) -> None:
-        """Wait until the disk takes what is asked for."""
+    def settle(self) -> CommitReport:
+        """Wait until what was asked for is done; return the report of that."""
         done = threading.Event()
         self.committer.ask(Work(lambda _: None, lambda _: done.set(), lambda _: done.set()))
         assert done.wait(10)
+        return self.reports[-1]
 
     def stop(self) -> None:
         self.committer.stop()
