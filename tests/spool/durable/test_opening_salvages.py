@@ -11,7 +11,7 @@ from nss.files.private import FileFault
 from nss.spool.durable import ledger, opening, salvage, schema, suspicion
 from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.opening import OPINIONS
-from nss.spool.durable.reserve import RESERVE_BYTES
+from nss.spool.durable.reserve import RESERVE_BYTES, Reserve
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
 from tests.spool.durable.committing import happened, refusal
@@ -70,6 +70,17 @@ def test_a_start_without_space_spends_the_reserve(start: Start, free: int, *, sp
     start.free = free
 
     assert start().reserve.is_spent is spent
+
+
+def test_a_reserve_that_can_not_be_made_keeps_nobody_from_starting(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_reserve: Reserve) -> bool:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Reserve, "restore", fails)
+
+    assert start().reserve.is_spent
 
 
 def test_the_ledger_of_an_earlier_form_goes_with_it(
