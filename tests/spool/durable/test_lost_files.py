@@ -222,6 +222,7 @@ def test_a_new_connection_that_fails_is_tried_again_and_nothing_is_copied_twice(
         raise sqlite3.OperationalError("unable to open database file")
 
     path.unlink()
+    lock_of(path).unlink()
     with monkeypatch.context() as patched:
         patched.setattr(schema, "connect", fails)
         for _ in range(2):

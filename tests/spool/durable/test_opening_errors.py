@@ -170,17 +170,20 @@ def test_a_file_that_stays_damaged_is_replaced(start: Start, path: Path, damage:
 
 
 def test_a_file_that_stays_unreadable_is_not_replaced(
-    start: Start, path: Path, damage: Damage
+    start: Start, path: Path, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
     start()
     start.stop()
-    looks = damage(iter(["it contradicts itself", *[refusal(IOERR)] * OPINIONS]))
+    looks = damage(iter([refusal(IOERR), "it contradicts itself", *[refusal(IOERR)] * OPINIONS]))
 
     error = start.failed()
 
     assert str(error) == said(path, "can't be opened: disk I/O error", USABLE)
     assert len(looks) == OPINIONS
     assert counters["spool_salvages", "spool"] == 0
+    assert happened(caplog, "spool_looks_damaged") == [
+        ("spool_looks_damaged", {"path": str(path), "why": "disk I/O error"})
+    ]
 
 
 def test_a_file_that_was_unreadable_and_then_is_damaged_is_replaced(

@@ -102,13 +102,18 @@ def test_the_ledger_of_an_earlier_form_goes_with_it(
     assert start.points == ["before migration", "mid-migration", "after migration"]
 
 
+def noted_last(start: Start, last_sequence: int) -> None:
+    """Leave a spool of which the ledger knows a later batch."""
+    before = start()
+    before.state.last_sequence = last_sequence
+    before.ledger.write(before.state)
+    start.stop()
+
+
 def test_what_was_noted_last_is_held_against_the_file_and_what_was_saved(
     start: Start, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = start()
-    before.state.last_sequence = 7
-    before.ledger.write(before.state)
-    start.stop()
+    noted_last(start, 7)
     noted: list[LedgerEntry | None] = []
 
     def look(_path: Path, entry: LedgerEntry | None, *, thorough: bool) -> str:
@@ -127,6 +132,18 @@ def test_what_was_noted_last_is_held_against_the_file_and_what_was_saved(
     assert happened(caplog, "spool_lacks_commits") == [
         ("spool_lacks_commits", {"path": str(path), "batches": store.missing.batches})
     ]
+
+
+def test_a_file_that_lacks_what_was_noted_last_is_used_and_goes_on_behind_it(
+    start: Start, damage: Damage
+) -> None:
+    noted_last(start, 7)
+    damage(iter(()))
+
+    store = start()
+
+    assert store.missing.is_behind
+    assert store.state.last_sequence == 7
 
 
 def test_a_salvage_that_was_nearly_done_is_finished(start: Start, path: Path) -> None:
