@@ -92,11 +92,17 @@ def test_a_database_of_another_program_is_left_alone(start: Start, path: Path) -
     assert not is_locked(path)
 
 
-def test_a_file_of_a_newer_version_is_left_alone(start: Start, path: Path) -> None:
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_file_of_a_newer_version_is_left_alone(
+    start: Start, path: Path, damage: Damage, *, looked_at: bool
+) -> None:
     start()
     start.stop()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
+
+    if not looked_at:
+        damage(iter(()))
 
     error = start.failed()
 
