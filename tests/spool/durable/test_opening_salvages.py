@@ -135,7 +135,7 @@ def test_what_was_noted_last_is_held_against_the_file_and_what_was_saved(
 
 
 def test_a_file_that_lacks_what_was_noted_last_is_used_and_goes_on_behind_it(
-    start: Start, damage: Damage
+    start: Start, path: Path, damage: Damage
 ) -> None:
     noted_last(start, 7)
     damage(iter(()))
@@ -144,6 +144,9 @@ def test_a_file_that_lacks_what_was_noted_last_is_used_and_goes_on_behind_it(
 
     assert store.missing.is_behind
     assert store.state.last_sequence == 7
+    kept = ledger.read(path)
+    assert kept is not None
+    assert kept.last_sequence == 7
 
 
 def test_a_salvage_that_was_nearly_done_is_finished(start: Start, path: Path) -> None:
