@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -180,6 +181,25 @@ def test_too_little_space_is_reported_until_there_is_some(
     ((name, facts),) = happened(caplog, "spool_cannot_write")
     assert (name, facts["path"]) == ("spool_cannot_write", str(path))
     assert "less than min_free_bytes (1.0 GiB)" in str(facts["why"])
+
+
+def test_a_file_that_another_process_has_locked_is_waited_for(path: Path) -> None:
+    with committing(path) as spool:
+        spool.store.connection.execute("PRAGMA busy_timeout = 0")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            spool.append("1")
+            while not spool.reports:
+                time.sleep(0.001)
+            other.execute("ROLLBACK")
+
+        assert spool.next()[:2] == ("1", "done")
+        report = spool.reports[0]
+        assert (report.waiting, report.held, report.pending) == (1, {}, {})
+        assert report.trouble == Trouble(
+            "disk_fails", f"its file can't be written: database is locked ({path})"
+        )
+        assert spool.settle().trouble is None
 
 
 # Files that are lost.
