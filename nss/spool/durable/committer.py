@@ -286,21 +286,21 @@ class Committer:
         self._trouble = troubles.of_error(error, self._store.path, self._store.free_bytes)
         callbacks = list[Callable[[], None]]()
         self._looks = self._looks + looks if is_broken else 0
+        self._pausing = True
         if looks and self._looks == BROKEN_LOOKS:
             suspicion.suspect(self._store.path)
+            events.broken(path, reason)
+        if is_broken or schema.is_of_connection(error):
+            self._reconnect()
+        if looks and self._looks >= BROKEN_LOOKS:
             broken = SpoolError(
                 f"spool: {self._trouble}", tip="start NSS again: it saves what is readable"
             )
-            events.broken(path, reason)
-            callbacks += [partial(work.failed, broken) for work in self._works]
-            callbacks += [partial(append.failed, broken) for append in self._appends]
-            self._works.clear()
-            self._appends.clear()
+            for waiting in (self._works, self._appends):
+                callbacks += [partial(request.failed, broken) for request in waiting]
+                waiting.clear()
         else:
-            self._pausing = True
             events.cannot_write(path, reason)
-            if is_broken or schema.is_of_connection(error):
-                self._reconnect()
             callbacks += self._without_writing()
         self._report(self._result(callbacks))
         is_full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
@@ -324,13 +324,17 @@ class Committer:
         with suppress(sqlite3.Error):
             connection.execute("BEGIN")
             while self._works and not self._works[0].writes:
-                saved = self._store.save()
+                work, saved = self._works[0], self._store.save()
                 try:
-                    result = self._works[0].run(self._store)
+                    told = partial(work.done, _attempt(work, partial(work.run, self._store)))
                 except sqlite3.Error:
                     self._store.restore(saved)
                     break
-                callbacks.append(partial(self._works.popleft().done, result))
+                except _WorkFailed as failure:
+                    self._store.restore(saved)
+                    told = partial(work.failed, failure.error)
+                callbacks.append(told)
+                self._works.popleft()
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         return callbacks

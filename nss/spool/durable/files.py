@@ -15,6 +15,7 @@ from nss.files.private import MODE, sync_folder
 from nss.spool.durable import events, schema
 from nss.spool.durable.salvage import complete_path
 from nss.spool.durable.store import Store
+from nss.wording import error_text
 
 _Identity = tuple[int, int] | None
 """Device and inode."""
@@ -92,7 +93,8 @@ class Files:
             self._is_open = True
             self._in_use = self._found()
         except (sqlite3.Error, OSError) as error:
-            return f"its files were removed and can't be written again: {error}"
+            reason = error_text(error) if isinstance(error, OSError) else str(error)
+            return f"its files were removed and can't be written again: {reason}"
         return None
 
     def _has_empty_log(self) -> bool:

@@ -43,7 +43,6 @@ def open_file(store: Store, at: At, again_secs: float) -> IO[bytes]:
                 store.reserve.spend()  # the new file needs the space
                 replace_damaged(path, noted)
                 if (reason := _load(store, at, noted)) is not None:
-                    store.connection.close()
                     raise _unusable(path, f"it is damaged, and so is what was saved: {reason}")
                 suspicion.forget(path)
             report_salvages(store.connection, path)

@@ -63,6 +63,23 @@ def test_a_salvage_that_did_not_help_is_told(
     assert not is_locked(path)
 
 
+def test_a_salvage_that_left_nothing_to_connect_to_is_told(
+    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch, damage: Damage
+) -> None:
+    damage(iter(["it contradicts itself"] * OPINIONS))
+    connect = schema.connect
+
+    def fails(of: Path) -> sqlite3.Connection:
+        if of == path:
+            raise refusal(CORRUPT)
+        return connect(of)
+
+    monkeypatch.setattr(schema, "connect", fails)
+
+    assert "and so is what was saved: database disk image is malformed" in str(start.failed())
+    assert not is_locked(path)
+
+
 @pytest.mark.parametrize(("free", "spent"), [(RESERVE_BYTES, False), (0, True)])
 def test_a_start_without_space_spends_the_reserve(start: Start, free: int, *, spent: bool) -> None:
     start()

@@ -2,13 +2,14 @@
 
 import logging
 import sqlite3
+from contextlib import closing
 from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
 
 from nss.errors import NssError
-from nss.spool import Trouble
+from nss.spool import SpoolError, Trouble
 from nss.spool.durable import suspicion
 from nss.spool.durable.committer import BROKEN_LOOKS
 from nss.spool.durable.store import Store
@@ -265,3 +266,49 @@ def test_what_can_not_be_read_now_is_done_later_and_in_its_order(path: Path) -> 
             spool.work("b", lambda _: "second", writes=False)
 
         assert [spool.next() for _ in "ab"] == [("a", "done", 1), ("b", "done", "second")]
+
+
+def test_what_can_not_be_done_fails_alone_while_the_disk_refuses(path: Path) -> None:
+    def impossible(_store: Store) -> None:
+        raise SpoolError("spool: there is no such feed")
+
+    with committing(path) as spool, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        spool.store.connection.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        with spool.together():
+            spool.work("a", count_sources, writes=False)
+            spool.work("b", impossible, writes=False)
+            spool.work("c", count_sources, writes=False)
+            spool.work("d")
+
+        told = [spool.next() for _ in "abc"]
+        assert [(name, how) for name, how, _ in told] == [
+            ("a", "done"),
+            ("b", "failed"),
+            ("c", "done"),
+        ]
+        assert str(told[1][2]) == "spool: there is no such feed"
+        other.execute("ROLLBACK")
+        spool.append("e")
+        assert [spool.next()[:2] for _ in "de"] == [("d", "done"), ("e", "done")]
+        assert spool.reports[-1].trouble is None
+
+
+def test_what_comes_after_the_file_was_found_broken_is_told_so_as_well(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with committing(path) as spool:
+        spool.disk.refuse_all(CORRUPT)
+        spool.append("a")
+        first = spool.error_of("a")
+        spool.append("b")
+        assert str(spool.error_of("b")) == str(first)
+        spool.work("c")
+        assert str(spool.error_of("c")) == str(first)
+        assert suspicion.is_suspect(path)
+
+        spool.disk.take()
+        spool.append("d")
+        assert spool.next()[:2] == ("d", "done")
+    assert counters["spool_breaks", "spool"] == 1
+    assert [name for name, _ in happened(caplog, "spool_broken")] == ["spool_broken"]
