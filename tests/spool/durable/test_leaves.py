@@ -15,7 +15,7 @@ VALUE = bytes(range(1, 251)) * (3 * PAGE_BYTES // 250)
 """A value that takes several pages."""
 
 
-def make(path: Path) -> None:
+def make(path: Path, value: bytes = VALUE) -> None:
     """Make a file with a row that continues on page 2."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -23,7 +23,7 @@ def make(path: Path) -> None:
         connection.execute("CREATE TABLE gone (value)")
         connection.execute("CREATE TABLE t (number INTEGER, value BLOB)")
         connection.execute("DROP TABLE gone")
-        connection.execute("INSERT INTO t VALUES (5, ?)", (VALUE,))
+        connection.execute("INSERT INTO t VALUES (5, ?)", (value,))
 
 
 def found(path: Path) -> list[Found]:
@@ -68,7 +68,9 @@ def test_a_row_that_is_led_out_of_the_file_is_none(path: Path, beyond: int | Non
 
 
 def test_a_row_that_is_led_to_the_head_of_the_file_is_none(path: Path) -> None:
-    make(path)
+    make(path, VALUE[:PAGE_BYTES])  # it takes a single page more
+    (row,) = found(path)
+    assert row.values == (5, VALUE[:PAGE_BYTES])
     lead(path, 1)
     assert found(path) == []
 
