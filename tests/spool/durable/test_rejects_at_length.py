@@ -1,11 +1,8 @@
-"""Many rejects: listed, discarded and retried some at a time."""
+"""Many rejects: listed, counted and discarded some at a time."""
 
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 from nss.spool import Reject
-from nss.spool.durable import replay
 from nss.spool.durable.spool import DurableSpool
 from tests.spool.durable.test_rejects import rejected
 
@@ -60,22 +57,6 @@ async def test_those_of_a_reason_are_discarded_up_to_a_number_however_many(
         *range(2 * MANY - 9, 2 * MANY, 2)
     ]
     assert sum(kept.reject.reason == "other" for kept in left) == MANY
-
-
-async def test_all_that_several_steps_retry_are_counted(
-    open_spool: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replay, "RETRY_BYTES", 1)
-    spool = await open_spool()
-    await rejected(spool, numbered(MANY))
-
-    assert await spool.retry_rejects() == (MANY, 0)
-
-    cursor = spool._cursors["mcas"]
-    data = b""
-    while data.count(b"\n") < MANY:
-        data += (await cursor.next()).batch.data
-    assert data.split() == [b"%d" % number for number in range(MANY)]
 
 
 async def test_a_reason_is_that_of_records_of_one_feed_alone(open_spool: Open) -> None:
