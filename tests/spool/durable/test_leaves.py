@@ -188,3 +188,21 @@ def test_rows_of_a_page_that_is_free_are_not_read(path: Path) -> None:
         connection.execute("DROP TABLE gone_too")
     assert b"gone_too" in path.read_bytes()[3 * PAGE_BYTES :]
     assert [row.values for row in found_of(path, TABLE)] == [(1, "kept")]
+
+
+@pytest.mark.parametrize(("kind", "table"), TABLES)
+def test_rows_just_below_and_above_what_a_page_takes_are_read(
+    path: Path, kind: int, table: str
+) -> None:
+    # From which size on a row has overflow pages (fileformat2 of SQLite, 1.6).
+    most = PAGE_BYTES - 35 if kind == TABLE else (PAGE_BYTES - 12) * 64 // 255 - 23
+    sizes = [
+        pages * (PAGE_BYTES - LINK_BYTES) + most - less
+        for pages in (0, 1)
+        for less in range(-1, 12)
+    ]
+    values = [(number, bytes([number + 1]) * size) for number, size in enumerate(sizes)]
+    make_of(path, table, list(values))
+    found = found_of(path, kind)
+    assert sorted(row.values for row in found) == values
+    assert {row.number for row in found} == ({*range(1, len(sizes) + 1)} if kind == TABLE else {0})
