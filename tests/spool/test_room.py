@@ -269,8 +269,11 @@ async def test_a_replay_needs_a_feed_and_something_kept(open_spool: Open) -> Non
     spool = await open_spool()
     await spool.cursor("mcas", ["web"])
     for asked in (spool.replay, spool.replayable):
-        with pytest.raises(SpoolError, match="the spool keeps nothing that was delivered"):
+        with pytest.raises(SpoolError) as raised:
             await asked("mcas", 0, 1e12)
+        assert str(raised.value) == (
+            "replay: the spool keeps nothing that was delivered\nTry: set replay_minutes in [spool]"
+        )
     assert await spool.replay_range("mcas") is None
 
 

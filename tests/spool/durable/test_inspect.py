@@ -1,6 +1,8 @@
 """A spool's file as others read it."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,3 +42,23 @@ def test_what_is_no_spool_is_an_error_with_its_path(path: Path) -> None:
     with pytest.raises(InputMissing) as caught:
         read_totals(path)
     assert str(caught.value).startswith(f"spool: can't be read: file is not a database ({path})")
+
+
+async def test_a_spool_that_never_had_a_record_has_none(path: Path, open_spool: Open) -> None:
+    await (await open_spool()).close()
+    assert read_totals(path) == Totals(0, 0)
+    contents = read_contents(path)
+    assert (contents.rows["batches"], contents.rows["rejects"]) == (0, 0)
+    assert contents.files == {file.name: file.stat().st_size for file in path.parent.iterdir()}
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', '"', "it's", "two words", "a;b", "select"])
+def test_tables_of_any_name_are_counted(path: Path, name: str) -> None:
+    quoted = name.replace('"', '""')
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f'CREATE TABLE "{quoted}" (number)')
+        connection.execute(f'INSERT INTO "{quoted}" VALUES (1), (2), (3)')  # noqa: S608 - quoted
+        connection.execute("PRAGMA user_version = 7")
+    contents = read_contents(path)
+    assert (contents.rows, contents.form, read_form(path)) == ({name: 3}, 7, 7)
+    assert contents.files == {path.name: path.stat().st_size}

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from nss.batch import Account, Batch
-from nss.spool import REJECT_MAX_BYTES, Reject
+from nss.spool import REJECT_MAX_BYTES, KeptReject, Reject
 from nss.spool.durable.spool import DurableSpool
 
 Open = Callable[..., Awaitable[DurableSpool]]
@@ -152,6 +152,25 @@ async def test_reasons_are_counted_whatever_a_damaged_row_has(open_spool: Open, 
     assert found["bad"].records == 1
     (other,) = (each for reason, each in found.items() if reason != "bad")
     assert (other.records, other.newest_at) == (int(float(2**63)), 0.0)
+
+
+async def test_a_damaged_reject_is_listed_as_one_of_its_feed_and_stays(
+    open_spool: Open, path: Path
+) -> None:
+    spool = await open_spool()
+    await rejected(spool, [reject(b"a"), reject(b"b")])
+    await spool.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE rejects SET data = x'00' WHERE number = 1")
+    again = await open_spool()
+    await again.cursor("mcas", ["web"])
+
+    damaged = Reject("", "", "this reject is damaged in the spool's file", b"")
+    kept = await again.rejects()
+    assert kept[0] == KeptReject(1, "mcas", 0.0, damaged, 0)
+    assert kept[1].reject == reject(b"b")
+    assert await again.retry_rejects() == (1, 1)
+    assert await again.rejects() == kept[:1]
 
 
 async def test_twice_as_many_rejects_take_twice_as_much_to_discard(open_spool: Open) -> None:
