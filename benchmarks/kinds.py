@@ -18,6 +18,7 @@ from formats import FeedSettings, Pipeline, json_names, presets
 from formats.compiled import PURE, mode
 from formats.lines import UNLIMITED
 from formats.reading.recognise import input_of
+from formats.unchanged import UNCHANGED
 from nss.feeds.rendering import SLICE_BYTES
 from nss.feeds.sending import OutgoingLines
 from nss.lab.generator import RecordGenerator
@@ -47,7 +48,8 @@ class Kind:
     def pipeline(self) -> Pipeline:
         """Return a pipeline for them, of the mode that is forced now."""
         source = input_of(presets.load(self.written_in)) if self.written_in else json_names()
-        return Pipeline(source, FeedSettings(presets.load(self.output)))
+        printed = UNCHANGED if self.output == UNCHANGED.name else presets.load(self.output)
+        return Pipeline(source, FeedSettings(printed))
 
     def max_bytes(self) -> int:
         """Return the longest line that is not cut."""
@@ -65,6 +67,7 @@ def kinds(count: int) -> Iterator[Kind]:
     yield Kind("1 KB", _json(plain))
     yield Kind("4 KB", _json([_longer(one, 1_500) for one in plain]))
     yield Kind("8 KB", _json([_longer(one, 3_500) for one in plain]))
+    yield Kind("unchanged, 1 KB", _json(plain), UNCHANGED.name)
     for share in (0.05, 0.5):
         yield Kind(f"QRADAR, {share:.0%} cut", _json(plain), cut_share=share)
     for output in ("QRADAR", "CSV"):

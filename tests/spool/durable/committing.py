@@ -19,6 +19,9 @@ from nss.spool.durable.opening import open_file
 from nss.spool.durable.requests import Append, CommitReport, Work
 from nss.spool.durable.store import Store
 
+TOLD_SECS = 40.0
+"""How long a busy machine may need for what takes milliseconds."""
+
 _TEXTS = {
     sqlite3.SQLITE_IOERR: "disk I/O error",
     sqlite3.SQLITE_FULL: "database or disk is full",
@@ -129,7 +132,7 @@ class Committing:
 
     def next(self) -> tuple[str, str, object]:
         """Return what was told next: of what, whether it was done or failed, and its result."""
-        return self.told.get(timeout=5)
+        return self.told.get(timeout=TOLD_SECS)
 
     def error_of(self, name: str) -> BaseException:
         """Return the error of what is told next, which has this name."""
@@ -142,7 +145,7 @@ class Committing:
         """Wait until what was asked for is done; return the report of that."""
         done = threading.Event()
         self.committer.ask(Work(lambda _: None, lambda _: done.set(), lambda _: done.set()))
-        assert done.wait(10)
+        assert done.wait(TOLD_SECS)
         return self.reports[-1]
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from nss.spool import SpoolError, Trouble
 from nss.spool.durable import suspicion
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
-from tests.spool.durable.committing import Committing, committing, happened, log_of
+from tests.spool.durable.committing import TOLD_SECS, Committing, committing, happened, log_of
 
 ENDINGS = ("spool_gave_up", "spool_stopped_uncommitted", "spool_broken", "spool_cannot_write")
 UNSTORABLE = Batch("web", b"a\n", 1, connection="\ud800")
@@ -51,7 +51,7 @@ def test_what_nobody_planned_is_told_with_the_file_and_without_the_error_s_text(
             spool.work("c")
 
         errors = [spool.error_of(name) for name in "acb"]
-        spool.committer._thread.join(10)
+        spool.committer._thread.join(TOLD_SECS)
         spool.work("d")
         errors.append(spool.error_of("d"))
 
@@ -80,7 +80,7 @@ def test_who_gives_up_forgets_what_was_not_committed(path: Path) -> None:
         surprised(spool, KeyError())
         spool.append("a")
         spool.error_of("a")
-        spool.committer._thread.join(10)
+        spool.committer._thread.join(TOLD_SECS)
 
         assert spool.reports[-1].last_sequence == 0
         assert spool.store.state.last_sequence == 0

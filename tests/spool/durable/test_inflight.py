@@ -28,7 +28,7 @@ async def turns() -> None:
 
 async def enter(flight: InFlight, *batches: Batch) -> None:
     """Enter with batches that there is room for."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         for each in batches:
             await flight.enter(each)
 
@@ -42,7 +42,7 @@ async def waits(flight: InFlight, batch: Batch) -> "asyncio.Task[None]":
 
 
 async def enters(waiting: "asyncio.Task[None]") -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await waiting
 
 

@@ -61,7 +61,7 @@ def file(path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
 
 
 async def read(reader: PatientReader) -> tuple[Found, int]:
-    return await asyncio.wait_for(reader.read(0, 5, "mcas", ["web"]), 10)
+    return await asyncio.wait_for(reader.read(0, 5, "mcas", ["web"]), 40)
 
 
 async def test_what_is_found_is_returned_at_once_and_read_in_a_thread_of_its_own(
@@ -233,7 +233,7 @@ async def test_who_waits_for_a_batch_is_told_of_the_close(
     file.gives = iter([given] * 20)
     reader = PatientReader(path, 30)
     reading = asyncio.ensure_future(reader.read(0, 5, "mcas", ["web"]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not counters["spool_read_failures", "mcas"]:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.001)
     done: list[str] = []

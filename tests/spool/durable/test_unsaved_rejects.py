@@ -31,7 +31,7 @@ async def test_a_feed_goes_on_until_so_many_wait_and_then_waits_for_the_disk(
         await cursor.next()
     disk.code = sqlite3.SQLITE_FULL
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await cursor.advance(1, Account(rejected=1), rejects(1, HALF))
         await cursor.advance(2, Account(rejected=1), rejects(1024, HALF))
     last = asyncio.ensure_future(cursor.advance(3, Account(rejected=1), rejects(1, 257)))
@@ -40,10 +40,10 @@ async def test_a_feed_goes_on_until_so_many_wait_and_then_waits_for_the_disk(
     assert not last.done()
 
     disk.code = sqlite3.SQLITE_OK
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await last
     await spool.settle()
     assert cursor.account == Account(rejected=3)
     disk.code = sqlite3.SQLITE_FULL
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await cursor.advance(4, Account(), rejects(1, UNSAVED_BYTES))
