@@ -1,5 +1,6 @@
 """The pages of a spool's file as its bytes have them, with its write-ahead log."""
 
+import os
 import shutil
 import sqlite3
 import struct
@@ -122,6 +123,45 @@ def test_a_frame_that_is_not_whole_is_none(logged: Path, cut: int, *, found: boo
     with log.open("r+b") as file:
         file.truncate(size - cut)
     assert has_commits(logged) == found
+
+
+def with_free_list(path: Path, first: int, trunks: dict[int, tuple[int, ...]]) -> set[int]:
+    """Write five pages with a list of free ones; return those that are found."""
+    data = bytearray(5 * PAGE_BYTES)
+    struct.pack_into(">I", data, 32, first)
+    for number, (following, *leaves) in trunks.items():
+        words = (following, len(leaves), *leaves, 4)  # behind them is what was there before
+        struct.pack_into(f">{len(words)}I", data, (number - 1) * PAGE_BYTES, *words)
+    path.write_bytes(data)
+    with Pages(path) as pages:
+        return pages.free()
+
+
+def test_free_pages_are_followed_from_trunk_to_trunk_and_never_round(tmp_path: Path) -> None:
+    path = tmp_path / "free.db"
+    assert with_free_list(path, 0, {}) == set()
+    assert with_free_list(path, 1, {1: (0, 3)}) == set()
+    assert with_free_list(path, 2, {2: (0,)}) == {2}
+    assert with_free_list(path, 5, {5: (0, 3)}) == {5, 3}
+    assert with_free_list(path, 6, {}) == set()
+    assert with_free_list(path, 2, {2: (5, 3), 5: (2,)}) == {2, 3, 5}
+
+
+def test_what_the_disk_does_not_give_is_zeros(
+    logged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_file: int, _size: int, _offset: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with Pages(logged) as pages:
+        monkeypatch.setattr(os, "pread", fails)
+        assert pages.read(1) == bytes(PAGE_BYTES)
+
+
+def test_a_named_pipe_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with Pages(path) as pages:
+        assert pages.count == 0
 
 
 def head_of_a_large_endian_machine(log: bytearray) -> None:

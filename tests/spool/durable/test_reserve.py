@@ -56,3 +56,12 @@ def test_what_could_not_be_filled_is_not_left_behind(
 
     assert not made(path, ENOUGH).restore()
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_link_that_leads_nowhere_is_not_followed(path: Path) -> None:
+    target = path.parent / "target"
+    path.with_name("spool.db.reserve").symlink_to(target)
+
+    assert not made(path, ENOUGH).restore()
+
+    assert not target.exists()
